@@ -1,0 +1,23 @@
+// swift-tools-version: 6.2
+// tsukada has no dependencies: the toolchain's own modules and system libraries only.
+import PackageDescription
+
+let package = Package(
+    name: "tsukada",
+    products: [.executable(name: "tsukada", targets: ["NodeAgent"])],
+    targets: [
+        .target(name: "CLinux"),
+        .target(name: "Wire"),
+        .target(name: "LinuxIO", dependencies: ["CLinux", "Wire"]),
+        .target(name: "Proxy", dependencies: ["CLinux", "LinuxIO", "Wire"]),
+        .executableTarget(name: "NodeAgent", dependencies: ["CLinux", "LinuxIO", "Proxy", "Wire"]),
+
+        .testTarget(name: "WireTests", dependencies: ["Wire"]),
+        .testTarget(name: "LinuxIOTests", dependencies: ["CLinux", "LinuxIO", "Wire"]),
+        .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Wire"]),
+        .testTarget(name: "NodeAgentTests", dependencies: ["LinuxIO", "NodeAgent", "Proxy", "Wire"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "TidyTests"),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
+)

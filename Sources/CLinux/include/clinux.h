@@ -1,0 +1,51 @@
+// Linux headers and calls that the Glibc module does not export.
+// The `_GNU_SOURCE` calls are wrapped in shim.c: defining `_GNU_SOURCE` here would clash with Glibc's `fd_set`.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+// Accepts one connection, non-blocking and close-on-exec. Returns the descriptor or -errno.
+int clinux_accept(int listener, struct sockaddr_storage *address, socklen_t *length);
+
+// splice(2) without offsets, SPLICE_F_NONBLOCK | SPLICE_F_MOVE. Returns the bytes moved or -errno.
+ssize_t clinux_splice(int from, int to, size_t count);
+
+// pipe2(2) with O_NONBLOCK | O_CLOEXEC. Returns 0 or -errno.
+int clinux_pipe(int ends[2]);
+
+// Sets a pipe's capacity in bytes. Returns the capacity reached or -errno.
+int clinux_pipe_resize(int end, int bytes);
+
+// One datagram of a batch.
+struct clinux_datagram {
+    const void *bytes;
+    uint32_t count;
+};
+
+// Sends up to `count` (at most 64) datagrams to one destination (NULL: the connected peer), never blocking.
+// Returns how many the kernel took, or -errno when it took none.
+int clinux_send_datagrams(int descriptor, const struct sockaddr *to, socklen_t length, const struct clinux_datagram *datagrams, unsigned count);
+
+// fork(2), which Swift does not offer. For use before any thread exists. Returns as fork does, or -errno.
+pid_t clinux_fork(void);
+
+// Sets the list of supplementary groups. Returns 0 or -errno.
+int clinux_setgroups(size_t count, const gid_t *groups);
+
+// Names the calling thread, at most 15 bytes.
+void clinux_name_thread(const char *name);
+
+// The calling thread's kernel identifier.
+pid_t clinux_thread_identifier(void);
+
+#endif

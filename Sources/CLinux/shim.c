@@ -1,0 +1,64 @@
+#define _GNU_SOURCE
+#include "clinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int clinux_accept(int listener, struct sockaddr_storage *address, socklen_t *length) {
+    int descriptor = accept4(listener, (struct sockaddr *)address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    return descriptor >= 0 ? descriptor : -errno;
+}
+
+ssize_t clinux_splice(int from, int to, size_t count) {
+    ssize_t moved = splice(from, NULL, to, NULL, count, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    return moved >= 0 ? moved : -errno;
+}
+
+int clinux_pipe(int ends[2]) {
+    return pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0 ? 0 : -errno;
+}
+
+int clinux_pipe_resize(int end, int bytes) {
+    int reached = fcntl(end, F_SETPIPE_SZ, bytes);
+    return reached >= 0 ? reached : -errno;
+}
+
+int clinux_send_datagrams(int descriptor, const struct sockaddr *to, socklen_t length, const struct clinux_datagram *datagrams, unsigned count) {
+    enum { batch = 64 };
+    struct mmsghdr messages[batch];
+    struct iovec vectors[batch];
+    if (count > batch) count = batch;
+    memset(messages, 0, sizeof messages[0] * count);
+    for (unsigned i = 0; i < count; i++) {
+        vectors[i].iov_base = (void *)datagrams[i].bytes;
+        vectors[i].iov_len = datagrams[i].count;
+        messages[i].msg_hdr.msg_iov = &vectors[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+        messages[i].msg_hdr.msg_name = (void *)to;
+        messages[i].msg_hdr.msg_namelen = to ? length : 0;
+    }
+    int sent = sendmmsg(descriptor, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent >= 0 ? sent : -errno;
+}
+
+pid_t clinux_fork(void) {
+    pid_t child = fork();
+    return child >= 0 ? child : -errno;
+}
+
+int clinux_setgroups(size_t count, const gid_t *groups) {
+    return setgroups(count, groups) == 0 ? 0 : -errno;
+}
+
+void clinux_name_thread(const char *name) {
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+pid_t clinux_thread_identifier(void) {
+    return (pid_t)syscall(SYS_gettid);
+}

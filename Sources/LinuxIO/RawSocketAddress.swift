@@ -1,0 +1,87 @@
+import CLinux
+import Glibc
+import Wire
+
+/// A `SocketAddress` in the kernel's form.
+package struct RawSocketAddress: Sendable {
+    /// The longest UNIX socket path, in bytes, without its NUL.
+    package static let pathBytesMax = 107
+
+    /// The kernel's structure; only the first `length` bytes mean anything.
+    package var storage = sockaddr_storage()
+    /// How many bytes of `storage` are used.
+    package var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+
+    /// Room for a call that fills it in.
+    package init() {}
+
+    /// `address` in the kernel's form. A path over `pathBytesMax` bytes is cut there: check it where it is read.
+    package init(_ address: SocketAddress) {
+        switch address {
+        case .ip(.v4(let bits), let port):
+            set(sockaddr_in.self) {
+                $0.sin_family = sa_family_t(AF_INET)
+                $0.sin_port = port.bigEndian
+                $0.sin_addr.s_addr = bits.bigEndian
+            }
+        case .ip(.v6(let high, let low), let port):
+            set(sockaddr_in6.self) { form in
+                form.sin6_family = sa_family_t(AF_INET6)
+                form.sin6_port = port.bigEndian
+                let words = (high.bigEndian, low.bigEndian)
+                withUnsafeBytes(of: words) { source in withUnsafeMutableBytes(of: &form.sin6_addr) { $0.copyMemory(from: source) } }
+            }
+        case .unix(let path):
+            set(sockaddr_un.self) {
+                $0.sun_family = sa_family_t(AF_UNIX)
+                withUnsafeMutableBytes(of: &$0.sun_path) { $0.copyBytes(from: path.utf8.prefix(RawSocketAddress.pathBytesMax)) }
+            }
+        }
+    }
+
+    private mutating func set<Form>(_ form: Form.Type, _ body: (inout Form) -> Void) {
+        withUnsafeMutableBytes(of: &storage) { bytes in
+            bytes.withMemoryRebound(to: Form.self) { typed in body(&typed[0]) }
+        }
+        length = socklen_t(MemoryLayout<Form>.size)
+    }
+
+    /// Calls `body` with the pointer and length that system calls take.
+    package func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        withUnsafePointer(to: storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
+        }
+    }
+
+    /// Calls `body` with a pointer and length that a system call fills in.
+    package mutating func withMutablePointer<Result>(_ body: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Result) -> Result {
+        length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                withUnsafeMutablePointer(to: &length) { body(address, $0) }
+            }
+        }
+    }
+
+    /// The address in our form; a UNIX socket without a name is `.unix("")`; `nil` for any other family.
+    package var address: SocketAddress? {
+        withUnsafeBytes(of: storage) { bytes in
+            switch Int32(storage.ss_family) {
+            case AF_INET:
+                let form = bytes.loadUnaligned(as: sockaddr_in.self)
+                return .ip(.v4(UInt32(bigEndian: form.sin_addr.s_addr)), port: UInt16(bigEndian: form.sin_port))
+            case AF_INET6:
+                let form = bytes.loadUnaligned(as: sockaddr_in6.self)
+                let words = withUnsafeBytes(of: form.sin6_addr) {
+                    (UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)), UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+                }
+                return .ip(.v6(high: words.0, low: words.1), port: UInt16(bigEndian: form.sin6_port))
+            case AF_UNIX:
+                let used = max(0, min(Int(length), MemoryLayout<sockaddr_un>.size) - 2)
+                return .unix(String(decoding: bytes[2..<(2 + used)].prefix { $0 != 0 }, as: UTF8.self))
+            default:
+                return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import CLinux
+import Glibc
+import Wire
+
+/// What a new socket carries.
+package enum SocketKind: Sendable {
+    /// A byte stream: TCP or a UNIX stream.
+    case stream
+    /// Datagrams: UDP or UNIX datagrams.
+    case datagram
+
+    fileprivate var type: Int32 {
+        switch self {
+        case .stream: Int32(SOCK_STREAM.rawValue)
+        case .datagram: Int32(SOCK_DGRAM.rawValue)
+        }
+    }
+}
+
+/// How a non-blocking connect stands right after the call.
+package enum ConnectProgress: Equatable, Sendable {
+    /// Connected already.
+    case connected
+    /// Writable readiness will tell.
+    case pending
+}
+
+/// Socket calls with typed errors. Every socket is non-blocking and close-on-exec.
+package enum Sockets {
+    /// Opens a socket of the family of `address`.
+    package static func open(_ kind: SocketKind, for address: SocketAddress) throws(SystemError) -> FileDescriptor {
+        let family =
+            switch address {
+            case .ip(.v4, _): AF_INET
+            case .ip(.v6, _): AF_INET6
+            case .unix: AF_UNIX
+            }
+        let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let raw = socket(family, kind.type | flags, 0)
+        guard raw >= 0 else { throw .last("socket") }
+        return FileDescriptor(owning: raw)
+    }
+
+    /// Sets an integer socket option.
+    package static func set(_ option: Int32, at level: Int32, to value: Int32, on raw: Int32) throws(SystemError) {
+        var value = value
+        guard setsockopt(raw, level, option, &value, socklen_t(MemoryLayout<Int32>.size)) == 0 else { throw .last("setsockopt") }
+    }
+
+    /// Binds to `address`.
+    package static func bind(_ raw: Int32, to address: SocketAddress) throws(SystemError) {
+        let result = RawSocketAddress(address).withPointer { Glibc.bind(raw, $0, $1) }
+        guard result == 0 else { throw .last("bind") }
+    }
+
+    /// Starts listening.
+    package static func listen(_ raw: Int32, backlog: Int32) throws(SystemError) {
+        guard Glibc.listen(raw, backlog) == 0 else { throw .last("listen") }
+    }
+
+    /// Starts connecting.
+    package static func connect(_ raw: Int32, to address: SocketAddress) throws(SystemError) -> ConnectProgress {
+        let result = RawSocketAddress(address).withPointer { Glibc.connect(raw, $0, $1) }
+        if result == 0 { return .connected }
+        guard errno == EINPROGRESS else { throw .last("connect") }
+        return .pending
+    }
+
+    /// The socket's pending error, which this call clears; `nil` when there is none.
+    package static func pendingError(_ raw: Int32) -> SystemError? {
+        var code: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(raw, SOL_SOCKET, SO_ERROR, &code, &length) == 0 else { return .last("getsockopt") }
+        return code == 0 ? nil : SystemError("connect", code: code)
+    }
+
+    /// The address that the socket is bound to.
+    package static func localAddress(_ raw: Int32) -> SocketAddress? {
+        var address = RawSocketAddress()
+        let result = address.withMutablePointer { getsockname(raw, $0, $1) }
+        return result == 0 ? address.address : nil
+    }
+
+    /// The address of the peer.
+    package static func remoteAddress(_ raw: Int32) -> SocketAddress? {
+        var address = RawSocketAddress()
+        let result = address.withMutablePointer { getpeername(raw, $0, $1) }
+        return result == 0 ? address.address : nil
+    }
+
+    /// Accepts one connection, `nil` when none waits.
+    package static func accept(_ raw: Int32) throws(SystemError) -> FileDescriptor? {
+        let descriptor = clinux_accept(raw, nil, nil)
+        if descriptor >= 0 { return FileDescriptor(owning: descriptor) }
+        guard descriptor == -EAGAIN || descriptor == -ECONNABORTED || descriptor == -EINTR else { throw SystemError("accept", code: -descriptor) }
+        return nil
+    }
+
+    /// Receives up to `count` bytes: `nil` when nothing waits, empty at the end of the stream.
+    package static func receive(_ raw: Int32, upTo count: Int) throws(SystemError) -> [UInt8]? {
+        var failure: SystemError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
+            let received = recv(raw, buffer.baseAddress, count, 0)
+            used = max(0, received)
+            if received < 0 { failure = .last("recv") }
+        }
+        guard let failure else { return bytes }
+        guard failure.code == EAGAIN || failure.code == EINTR else { throw failure }
+        return nil
+    }
+
+    /// Sends what the kernel takes of `bytes`: how many, 0 when it takes none now.
+    package static func send(_ raw: Int32, _ bytes: ArraySlice<UInt8>) throws(SystemError) -> Int {
+        let sent = bytes.withUnsafeBytes { Glibc.send(raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        if sent >= 0 { return sent }
+        guard errno == EAGAIN || errno == EINTR else { throw .last("send") }
+        return 0
+    }
+}

@@ -1,0 +1,99 @@
+import Proxy
+import Wire
+
+/// What one run of tsukada is told: every file of the command line, read and checked.
+struct AgentConfiguration: Equatable, Sendable {
+    /// The `global` sections, merged.
+    var global = GlobalSettings()
+    /// The `resolvers` sections, in the order of the file.
+    var resolvers: [ResolverSettings] = []
+    /// The `frontend` sections and the listening halves of `listen` sections.
+    var frontends: [Frontend] = []
+    /// The `backend` sections and the serving halves of `listen` sections.
+    var backends: [Backend] = []
+    /// The `probe` sections.
+    var probes: [ProbeSettings] = []
+}
+
+/// `stats socket`, one line.
+struct StatsSocketSettings: Equatable, Sendable {
+    /// What a connection may do.
+    enum Level: Int, Comparable, Sendable {
+        case user, `operator`, admin
+
+        static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    /// A path, an address or an inherited descriptor.
+    var endpoint: Endpoint
+    /// `level`.
+    var level = Level.operator
+    /// `mode`: permission bits of a path.
+    var permissions: UInt32?
+    /// `user` or `uid`: the path's owner.
+    var user: String?
+    /// `group` or `gid`: the path's group.
+    var group: String?
+    /// Where the line stands.
+    var location: ConfigurationLocation
+}
+
+/// The `global` section.
+struct GlobalSettings: Equatable, Sendable {
+    /// `daemon`.
+    var isDaemon = false
+    /// `pidfile`.
+    var pidFile: String?
+    /// `chroot`.
+    var chroot: String?
+    /// `user` or `uid`: a name, or a number as text.
+    var user: String?
+    /// `group` or `gid`: a name, or a number as text.
+    var group: String?
+    /// `maxconn`; `nil` for what the descriptor limit allows.
+    var connectionsMax: Int?
+    /// `nbthread`; `nil` for the machine's cores.
+    var threads: Int?
+    /// `log` lines.
+    var logTargets: [LogTarget] = []
+    /// `log-tag`.
+    var logTag: String?
+    /// `stats socket` lines.
+    var statsSockets: [StatsSocketSettings] = []
+    /// `stats maxconn`: runtime connections at once.
+    var statsConnectionsMax = 10
+    /// `stats timeout`: idle time of a runtime connection.
+    var statsTimeout = Duration.seconds(10)
+    /// `description`, shown by `show info`.
+    var description: String?
+    /// `node`, or `-L`: this node's name; `nil` for the host's.
+    var node: String?
+}
+
+/// A `probe` section: what tells the load balancer whether this node should get traffic.
+struct ProbeSettings: Equatable, Sendable {
+    /// How the answer is given.
+    enum Mode: Equatable, Sendable {
+        /// Connections are accepted or refused.
+        case tcp
+        /// GET and HEAD are answered 200 or 503.
+        case http
+    }
+
+    /// `require PROXY N`.
+    struct Requirement: Equatable, Sendable {
+        /// Index into the configuration's backends.
+        var backend: Int
+        /// How many of its servers must be usable, from 1.
+        var serversMin: Int
+    }
+
+    /// The section's name.
+    var name: String
+    /// Where the load balancer asks.
+    var binds: [Bind] = []
+    /// `mode`.
+    var mode = Mode.tcp
+    /// What must hold, all of it.
+    var requirements: [Requirement] = []
+}

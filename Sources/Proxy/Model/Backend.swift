@@ -1,0 +1,211 @@
+import Wire
+
+/// How a backend chooses a server.
+package enum BalanceAlgorithm: Equatable, Sendable {
+    /// By turns, in proportion to the weights.
+    case roundRobin
+    /// The one with the fewest sessions for its weight.
+    case leastConnections
+    /// By the client's address.
+    case source
+
+    /// HAProxy's keyword, as `show stat` has it.
+    package var keyword: String {
+        switch self {
+        case .roundRobin: "roundrobin"
+        case .leastConnections: "leastconn"
+        case .source: "source"
+        }
+    }
+}
+
+/// What a check does once it is connected.
+package enum CheckKind: Equatable, Sendable {
+    /// Nothing: a connection is a pass.
+    case connect
+    /// `option mysql-check`.
+    case mysql(MySQLCheckSettings)
+}
+
+/// `option mysql-check [user U [pre-41|post-41]]`.
+package struct MySQLCheckSettings: Equatable, Sendable {
+    /// The user to log in as, with an empty password; `nil` reads the greeting only.
+    package var user: String?
+    /// True for the login packet of MySQL before 4.1.
+    package var isPre41 = false
+
+    /// A check that reads the greeting only.
+    package init() {}
+}
+
+/// Whether a failed connect may go to another server: `option redispatch`.
+package enum Redispatch: Equatable, Sendable {
+    /// At once, to any other usable server.
+    case on
+    /// `no option redispatch`: the same server only.
+    case off
+}
+
+/// A `backend`, or the serving half of a `listen` section.
+package struct Backend: Equatable, Sendable {
+    /// The section's name.
+    package var name: String
+    /// HAProxy's `iid`.
+    package var identifier: Int
+    /// True for the half of a `listen` section: log lines say `proxy` instead of `backend`.
+    package var isListen = false
+    /// Its servers, `server-template` slots included, in the order of the file.
+    package var servers: [Server] = []
+    /// `balance`.
+    package var balance = BalanceAlgorithm.roundRobin
+    /// What checks do.
+    package var check = CheckKind.connect
+    /// `option log-health-checks`.
+    package var logsHealthChecks = false
+    /// `retries`: connects after the first one.
+    package var retriesMax = 3
+    /// `option redispatch`.
+    package var redispatch = Redispatch.on
+    /// `timeout connect`; `nil` for ever.
+    package var connectTimeout: Duration?
+    /// `timeout server`: idle time of the server's side; `nil` for ever.
+    package var serverTimeout: Duration?
+    /// `timeout server-fin`: the same once the server's side is half-closed.
+    package var serverFinTimeout: Duration?
+    /// `timeout tunnel`: replaces both idle times once bytes have gone both ways.
+    package var tunnelTimeout: Duration?
+    /// `timeout queue`; `nil` for `connectTimeout`.
+    package var queueTimeout: Duration?
+    /// `timeout check`: what a check may take once it is connected; `nil` for the server's `inter`.
+    package var checkTimeout: Duration?
+    /// `option srvtcpka` or `tcpka`: keepalive toward servers.
+    package var isKeepAliveOn = true
+    /// `fullconn`, shown as `slim`; `nil` for a tenth of the frontends' `maxconn`.
+    package var fullConnections: Int?
+    /// `disabled`.
+    package var isDisabled = false
+    /// Where state and check lines go.
+    package var log = LogSettings()
+
+    /// A backend without servers.
+    package init(name: String, identifier: Int) {
+        self.name = name
+        self.identifier = identifier
+    }
+}
+
+/// The port that a server is connected to.
+package enum PortRule: Equatable, Sendable {
+    /// This one.
+    case fixed(UInt16)
+    /// The port that the client connected to, plus an offset.
+    case client(offset: Int)
+}
+
+/// Where a server's address comes from at start: an element of `init-addr`.
+package enum InitialAddress: Equatable, Sendable {
+    /// The state file of an earlier run.
+    case last
+    /// The hosts file, then the machine's nameserver.
+    case libc
+    /// No address: the server waits in maintenance.
+    case none
+    /// This address.
+    case ip(IPAddress)
+}
+
+/// Which records are asked for first: `resolve-prefer`.
+package enum AddressFamily: Equatable, Sendable {
+    case v4, v6
+}
+
+/// What happens to a server's sessions when it goes down: `on-marked-down`.
+package enum OnMarkedDown: Equatable, Sendable {
+    /// They go on.
+    case none
+    /// They are closed.
+    case shutdownSessions
+}
+
+/// The check settings of one server.
+package struct CheckSettings: Equatable, Sendable {
+    /// `inter`: between checks of a server in a steady state.
+    package var interval = Duration.seconds(2)
+    /// `fastinter`: while the state is changing; `nil` for `interval`.
+    package var fastInterval: Duration?
+    /// `downinter`: while the server is down; `nil` for `interval`.
+    package var downInterval: Duration?
+    /// `rise`: passes in a row that bring it up, from 1.
+    package var rise = 2
+    /// `fall`: failures in a row that take it down, from 1.
+    package var fall = 3
+    /// `port`: where to check; `nil` for the server's own.
+    package var port: UInt16?
+    /// `addr`: where to check; `nil` for the server's own.
+    package var address: IPAddress?
+
+    /// HAProxy's defaults.
+    package init() {}
+}
+
+/// One server of a backend.
+package struct Server: Equatable, Sendable {
+    /// Its name: `read01`.
+    package var name: String
+    /// HAProxy's `sid`: from 1 within the backend.
+    package var identifier: Int
+    /// A numeric address, a host name or a UNIX path. The port in it is the one of `port` when that is fixed, else 0.
+    package var endpoint: Endpoint
+    /// The port sessions go to; meaningless for a UNIX path.
+    package var port: PortRule
+    /// `weight`, 0 to 256.
+    package var weight = 1
+    /// `backup`: used only while no other server is usable.
+    package var isBackup = false
+    /// `disabled`: starts in maintenance.
+    package var isDisabled = false
+    /// `maxconn`: sessions at once; 0 for no limit.
+    package var connectionsMax = 0
+    /// `check`, with its settings; `nil` without checks.
+    package var check: CheckSettings?
+    /// `resolvers`: the section that keeps the address current; `nil` for the start's address for ever.
+    package var resolvers: String?
+    /// `resolve-prefer`.
+    package var preferredFamily = AddressFamily.v4
+    /// `init-addr`, tried in this order.
+    package var initialAddresses: [InitialAddress] = [.last, .libc]
+    /// `on-marked-down`.
+    package var onMarkedDown = OnMarkedDown.none
+    /// True for a slot of a `server-template`: slots of one name share its addresses, each a different one.
+    package var isTemplateSlot = false
+    /// Where the line stands.
+    package var location: ConfigurationLocation
+
+    /// A server with HAProxy's defaults.
+    package init(name: String, identifier: Int, endpoint: Endpoint, port: PortRule, location: ConfigurationLocation) {
+        self.name = name
+        self.identifier = identifier
+        self.endpoint = endpoint
+        self.port = port
+        self.location = location
+    }
+}
+
+/// A server's place: which backend of the configuration, which server of the backend.
+package struct ServerReference: Hashable, Comparable, Sendable {
+    /// Index into the configuration's backends.
+    package let backend: Int
+    /// Index into that backend's servers.
+    package let server: Int
+
+    /// Server `server` of backend `backend`.
+    package init(backend: Int, server: Int) {
+        self.backend = backend
+        self.server = server
+    }
+
+    /// In the order of the file.
+    package static func < (left: ServerReference, right: ServerReference) -> Bool {
+        (left.backend, left.server) < (right.backend, right.server)
+    }
+}

@@ -1,0 +1,88 @@
+import Wire
+
+/// Where a listening socket, a server or a log target lives, before names are resolved.
+package enum Endpoint: Hashable, Sendable {
+    /// A numeric address and a port.
+    case ip(IPAddress, port: UInt16)
+    /// A host name and a port.
+    case name(String, port: UInt16)
+    /// A UNIX socket's path.
+    case unix(String)
+    /// A descriptor that this process has inherited.
+    case inherited(Int32)
+}
+
+/// Where a line of a configuration stands.
+package struct ConfigurationLocation: Hashable, Sendable, CustomStringConvertible {
+    /// The file's name, as it was given.
+    package let file: String
+    /// The line, from 1.
+    package let line: Int
+
+    /// Line `line` of `file`.
+    package init(file: String, line: Int) {
+        self.file = file
+        self.line = line
+    }
+
+    /// "haproxy.cfg:42".
+    package var description: String { "\(file):\(line)" }
+}
+
+/// One address that a frontend listens on: an element of a `bind` line.
+package struct Bind: Equatable, Sendable {
+    /// Where to listen.
+    package var endpoint: Endpoint
+    /// `name`, shown in logs and statistics.
+    package var name: String?
+    /// `maxconn` of this line; 0 for none.
+    package var connectionsMax = 0
+    /// `backlog`; `nil` for the frontend's.
+    package var backlog: Int?
+    /// `v6only` (true) or `v4v6` (false); `nil` where neither stands.
+    package var isV6Only: Bool?
+    /// `mode`, the permission bits of a UNIX socket.
+    package var permissions: UInt32?
+    /// Where the line stands.
+    package var location: ConfigurationLocation
+
+    /// A bind to `endpoint`, with nothing else said.
+    package init(endpoint: Endpoint, location: ConfigurationLocation) {
+        self.endpoint = endpoint
+        self.location = location
+    }
+}
+
+/// A `frontend`, or the listening half of a `listen` section.
+package struct Frontend: Equatable, Sendable {
+    /// The section's name.
+    package var name: String
+    /// HAProxy's `iid`: from 2, in the order of the file; both halves of a `listen` have the same.
+    package var identifier: Int
+    /// Where it listens.
+    package var binds: [Bind] = []
+    /// The backend that takes its sessions: an index into the configuration's backends; `nil` for none.
+    package var backend: Int?
+    /// `maxconn`: sessions at once.
+    package var connectionsMax = 2000
+    /// `backlog`: the listening sockets' queue; `nil` for `connectionsMax`.
+    package var backlog: Int?
+    /// `timeout client`: idle time of the client's side; `nil` for ever.
+    package var clientTimeout: Duration?
+    /// `timeout client-fin`: the same once the client's side is half-closed.
+    package var clientFinTimeout: Duration?
+    /// `option clitcpka` or `tcpka`: keepalive toward clients.
+    package var isKeepAliveOn = true
+    /// `disabled`: the section's listeners are not opened.
+    package var isDisabled = false
+    /// True for the half of a `listen` section.
+    package var isListen = false
+    /// What it logs, and where.
+    package var log = LogSettings()
+
+    /// A frontend without binds.
+    package init(name: String, identifier: Int) {
+        self.name = name
+        self.identifier = identifier
+    }
+}

@@ -1,0 +1,37 @@
+/// A point on the monotonic clock, in nanoseconds from an origin that only the clock's owner knows.
+///
+/// `ContinuousClock.Instant` cannot be made at will; the cores take time as an argument, so they need one that can.
+package struct Instant: InstantProtocol, Sendable {
+    /// Nanoseconds since the clock's origin.
+    package let nanoseconds: Int64
+
+    /// An instant `nanoseconds` after the clock's origin.
+    package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+    /// This instant moved by `duration`; saturates at the ends of the range.
+    package func advanced(by duration: Duration) -> Instant {
+        let (sum, overflow) = nanoseconds.addingReportingOverflow(duration.wholeNanoseconds)
+        guard !overflow else { return Instant(nanoseconds: duration < .zero ? .min : .max) }
+        return Instant(nanoseconds: sum)
+    }
+
+    /// The time from this instant to `other`; negative when `other` is earlier.
+    package func duration(to other: Instant) -> Duration { .nanoseconds(other.nanoseconds - nanoseconds) }
+
+    /// True when `left` comes before `right`.
+    package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
+}
+
+extension Duration {
+    /// This duration in whole nanoseconds, rounded toward zero; saturates at ± 292 years.
+    package var wholeNanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !overflow else { return seconds < 0 ? .min : .max }
+        let (sum, overflowed) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
+        return overflowed ? (seconds < 0 ? .min : .max) : sum
+    }
+
+    /// This duration in whole milliseconds, rounded toward zero.
+    package var wholeMilliseconds: Int64 { wholeNanoseconds / 1_000_000 }
+}
