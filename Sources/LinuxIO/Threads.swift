@@ -1,0 +1,44 @@
+import CLinux
+import Glibc
+
+/// A running thread of the process, to wait for.
+package struct Thread: ~Copyable, Sendable {
+    private let handle: pthread_t
+
+    private final class Body: Sendable {
+        let name: String
+        let run: @Sendable () -> Void
+        init(name: String, run: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.run = run
+        }
+    }
+
+    /// Starts `body` on a thread called `name` (the kernel keeps 15 bytes). Signals stay with the thread that started it.
+    package init(named name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+        var handle = pthread_t()
+        let argument = Unmanaged.passRetained(Body(name: name, run: body))
+        var all = sigset_t()
+        var before = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_SETMASK, &all, &before)
+        let code = pthread_create(
+            &handle, nil,
+            { argument in
+                guard let argument else { return nil }
+                let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+                clinux_name_thread(body.name)
+                body.run()
+                return nil
+            }, argument.toOpaque())
+        pthread_sigmask(SIG_SETMASK, &before, nil)
+        guard code == 0 else {
+            argument.release()
+            throw SystemError("pthread_create", code: code)
+        }
+        self.handle = handle
+    }
+
+    /// Waits until the thread has ended.
+    package consuming func join() { pthread_join(handle, nil) }
+}
