@@ -257,6 +257,14 @@ struct CheckRunnerTests {
         #expect(bench.results.count == 2)
     }
 
+    @Test("leaves the servers of a disabled backend alone")
+    func disabledBackend() throws {
+        let bench = try Bench()
+        bench.start(.connect, at: try refusingAddress()) { $0.isDisabled = true }
+        bench.reactor.runOnce(waitingAtMost: .milliseconds(5))
+        #expect(bench.results.isEmpty)
+    }
+
     @Test("drops a check under way when it is paused, without a result")
     func dropped() throws {
         let bench = try Bench()
@@ -264,7 +272,9 @@ struct CheckRunnerTests {
         defer { stub.close() }
         bench.start(mysql, at: stub.address) { $0.checkTimeout = .seconds(3) }
         bench.run { stub.received.count == 1 }
+        #expect(bench.runner?.isUnderWay(place) == true)
         bench.runner?.pause(place)
+        #expect(bench.runner?.isUnderWay(place) == false)
         bench.run { stub.ends == ["FIN"] }
         #expect(bench.results.isEmpty)
     }

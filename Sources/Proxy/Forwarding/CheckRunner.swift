@@ -61,6 +61,9 @@ package final class CheckRunner {
     private var slots: [[Slot?]] = []
     private var isStarted = false
 
+    /// How a server is to be checked; `nil` without `check`, and in a backend that is `disabled`.
+    private static func checkSettings(of server: Server, in backend: Backend) -> CheckSettings? { backend.isDisabled ? nil : server.check }
+
     /// A runner for all servers of `backends` that have `check`.
     ///
     /// - Parameter initialAddress: where a server is at the start; `nil` checks it only after `setAddress`.
@@ -71,12 +74,12 @@ package final class CheckRunner {
     ) {
         self.reactor = reactor
         self.finished = finished
-        let count = backends.reduce(0) { $0 + $1.servers.count { $0.check != nil } }
+        let count = backends.reduce(0) { sum, backend in sum + backend.servers.count { Self.checkSettings(of: $0, in: backend) != nil } }
         var position = 0
         for (index, backend) in backends.enumerated() {
             var row: [Slot?] = []
             for (place, server) in backend.servers.enumerated() {
-                guard let settings = server.check else {
+                guard let settings = Self.checkSettings(of: server, in: backend) else {
                     row.append(nil)
                     continue
                 }
@@ -135,6 +138,9 @@ package final class CheckRunner {
         guard let slot = slot(server), slot.schedule.checkSoon(now: reactor.now) else { return }
         arm(slot)
     }
+
+    /// True while a check of this server is under way: `show stat` then puts "* " before its last status.
+    package func isUnderWay(_ server: ServerReference) -> Bool { slot(server)?.attempt != nil }
 
     // MARK: Attempts
 
