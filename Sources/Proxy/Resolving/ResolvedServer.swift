@@ -21,12 +21,14 @@ package struct ResolvedServer: Equatable, Sendable {
     enum Candidate: Equatable, Sendable {
         /// It is being tried.
         case proposed(IPAddress)
-        /// It was tried in vain; it is proposed again with the next answer.
+        /// It was tried in vain in the present round, or after it.
         case refused(IPAddress)
+        /// It was tried in vain in an earlier round: the next answer proposes it again.
+        case postponed(IPAddress)
 
         var address: IPAddress {
             switch self {
-            case .proposed(let address), .refused(let address): address
+            case .proposed(let address), .refused(let address), .postponed(let address): address
             }
         }
     }

@@ -164,6 +164,9 @@ extension Resolver {
             guard hasRoomForRound else { return }
             names[index].isAskedSoon = false
             names[index].roundStart = now
+            for server in names[index].servers {
+                if case .refused(let address) = servers[server].candidate { servers[server].candidate = .postponed(address) }
+            }
             names[index].round = Resolution(names[index].name, &group, now: now)
         }
     }
@@ -315,7 +318,7 @@ extension Resolver {
             case .empty:
                 lose(server, .noAddress)
             case .move(let address) where servers[server].isPassing && servers[server].address != nil:
-                guard servers[server].candidate != .proposed(address) else { continue }
+                guard servers[server].candidate != .proposed(address), servers[server].candidate != .refused(address) else { continue }
                 servers[server].candidate = .proposed(address)
                 outputs.append(.propose(servers[server].reference, address))
             case .move(let address):
