@@ -32,6 +32,14 @@ package enum FamilyOutcome: Equatable, Sendable {
     case partial(FamilyAnswer)
     /// None, and the nameserver that said so; `nil` for silence.
     case failed(ResolutionFailure, nameserver: Int?)
+
+    /// The addresses, empty after a failure.
+    package var addresses: [IPAddress] {
+        switch self {
+        case .complete(let answer), .partial(let answer): answer.addresses
+        case .failed: []
+        }
+    }
 }
 
 /// One name's question for one address family, asked of all nameservers until one gives addresses or hope ends.
