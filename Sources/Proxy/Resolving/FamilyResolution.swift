@@ -78,6 +78,9 @@ struct FamilyResolution {
     /// True when the answer to question `number` is waited for.
     func expects(_ number: UInt64) -> Bool { open.contains { $0.number == number } }
 
+    /// True when a nameserver has said that the name, or an address of the family, does not exist.
+    var isDenied: Bool { standings.contains(.said(.noSuchName)) || standings.contains(.said(.noAddress)) }
+
     /// How many questions are open.
     var openQuestions: Int { open.count }
 
@@ -136,7 +139,6 @@ struct FamilyResolution {
     mutating func attemptEnded(isLast: Bool, _ group: inout NameserverGroup) {
         guard outcome == nil else { return }
         for nameserver in standings.indices where standings[nameserver] == .waiting { group.counters[nameserver].timeouts += 1 }
-        let isDenied = standings.contains(.said(.noSuchName)) || standings.contains(.said(.noAddress))
         if isDenied || isLast { settleWithoutAnswer() }
     }
 

@@ -35,6 +35,15 @@ package struct NameserverCounters: Equatable, Sendable {
 
     /// All zero.
     package init() {}
+
+    /// HAProxy's labels with the values, in the order of `show resolvers` and of the CSV form.
+    package var labelled: [(label: String, value: Int)] {
+        [
+            ("sent", sent), ("snd_error", sendErrors), ("valid", valid), ("update", updates), ("cname", aliases), ("cname_error", aliasErrors),
+            ("any_err", empty), ("nx", noSuchName), ("timeout", timeouts), ("refused", refused), ("other", other), ("invalid", invalid),
+            ("too_big", tooBig), ("truncated", truncated), ("outdated", outdated),
+        ]
+    }
 }
 
 /// How a question travels.

@@ -2,6 +2,9 @@ import Wire
 
 /// One round of questions for one name: both families, all nameservers, with repetitions, until each family has settled.
 package struct Resolution {
+    /// How long other nameservers are waited for once one has denied the name, when `retryTimeout` is longer.
+    package static let denialPatience = Duration.seconds(1)
+
     /// The name asked for.
     package let name: DNSName
     /// When silence becomes a repetition or an end; `nil` once all is settled.
@@ -35,7 +38,11 @@ package struct Resolution {
     package mutating func receive(_ message: [UInt8], for number: UInt64, _ group: inout NameserverGroup, now: Instant) {
         for index in families.indices where families[index].expects(number) {
             let needsTime = families[index].receive(message, for: number, of: name, &group)
-            if needsTime { nextDeadline = max(nextDeadline ?? now, now.advanced(by: group.settings.retryTimeout)) }
+            if needsTime {
+                nextDeadline = max(nextDeadline ?? now, now.advanced(by: group.settings.retryTimeout))
+            } else if families[index].outcome == nil, families[index].isDenied {
+                nextDeadline = min(nextDeadline ?? now, now.advanced(by: Resolution.denialPatience))
+            }
         }
         closeWhenSettled(&group)
     }

@@ -83,6 +83,14 @@ struct NameLookupTests {
         #expect(throws: expected) { try lookup("search test").addresses(of: "nope.test", preferring: .v4, random: ResolverRandom(seed: 1)) }
     }
 
+    @Test("that one nameserver denies is not waited for long at a dead one")
+    func denial() throws {
+        let lookup = NameLookup(hosts: "", resolvConf: "nameserver 127.0.0.1\nnameserver \(address)\noptions timeout:30", port: port)
+        let begin = MonotonicClock.now()
+        #expect(throws: NameLookupError.self) { try lookup.addresses(of: "nope.test", preferring: .v4, random: ResolverRandom(seed: 1)) }
+        #expect(begin.duration(to: MonotonicClock.now()) < .seconds(5))
+    }
+
     @Test("is found beside a dead nameserver, and given up in time when all are silent")
     func silence() throws {
         let dead = NameLookup(hosts: "", resolvConf: "nameserver 127.0.0.1\nnameserver \(address)\noptions timeout:1", port: port)

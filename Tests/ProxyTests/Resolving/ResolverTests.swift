@@ -303,6 +303,12 @@ struct ResolverPaceTests {
         #expect(steps.count > 350)
     }
 
+    @Test("is shown under HAProxy's labels")
+    func labels() {
+        let labels = NameserverCounters().labelled.map(\.label).joined(separator: ",")
+        #expect(labels == "sent,snd_error,valid,update,cname,cname_error,any_err,nx,timeout,refused,other,invalid,too_big,truncated,outdated")
+    }
+
     @Test("ends with stop")
     func stop() throws {
         var world = ResolverWorld([.silent], servers: [try plain(0)])
@@ -333,18 +339,21 @@ struct ResolverPropertyTests {
                 default: break
                 }
             }
-            // Answers to questions of the step before must not arrive in this one.
+            let works = Bool.random(using: &random)
+            world.verdict = { _ in works }
             let server = reference(Int.random(in: 0..<3, using: &random))
             world.with { $0.checksChanged(server, isPassing: Bool.random(using: &random), now: $1) }
             world.run(.seconds(Int64.random(in: 1...20, using: &random)))
             if !hasTruth { for lost in before.keys where world.addresses[lost] == nil { #expect(Bool(false), "seed \(seed), step \(step)") } }
             if isTemplate { #expect(Set(world.addresses.values).count == world.addresses.count, "seed \(seed), step \(step)") }
             #expect(world.addresses.values.allSatisfy(pool.contains), "seed \(seed), step \(step)")
+            // Answers to questions of this step must not arrive in the next one.
             world.behaviours = [.silent, .silent]
             world.run(.seconds(6))
         }
         world.behaviours = [.answers([two]), .answers([two])]
         world.delays = [.milliseconds(1), .milliseconds(2)]
+        world.verdict = { _ in true }
         world.run(.seconds(40))
         #expect(Set(world.addresses.values) == [two], "seed \(seed): all come to the truth")
         #expect(world.openQuestions.count <= 8, "seed \(seed)")
