@@ -67,8 +67,8 @@ struct Activity {
         seconds = Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
         let fields = ProcessAccounting.read("/proc/stat").split(separator: "\n").first?.split(separator: " ").dropFirst().compactMap { Double($0) } ?? []
         let ticks = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
-        // user, nice and system; interrupts belong to nobody.
-        busySeconds = fields.prefix(3).reduce(0, +) / ticks
+        // user, nice and system; hard and soft interrupts, which the kernel also counts as the interrupted process's.
+        busySeconds = (fields.prefix(3) + fields.dropFirst(5).prefix(2)).reduce(0, +) / ticks
         stolenSeconds = fields.count > 7 ? fields[7] / ticks : 0
         ownSeconds = [RUSAGE_SELF, RUSAGE_CHILDREN].reduce(0) { sum, whose in
             var usage = rusage()

@@ -76,6 +76,7 @@ struct Options: Equatable, Sendable {
                 throw UsageError(message: "unknown shape '\(name)'; known: bulk, \(Shape.allCases.map(\.rawValue).joined(separator: ", "))")
             }
         }
+        guard !shapes.isEmpty else { throw UsageError(message: "--shape needs at least one shape; see --help") }
         return Shape.allCases.filter(shapes.contains)
     }
 
@@ -87,6 +88,7 @@ struct Options: Equatable, Sendable {
             }
             proxies.append(proxy)
         }
+        guard !proxies.isEmpty else { throw UsageError(message: "--proxies needs at least one proxy; see --help") }
         return ProxyKind.allCases.filter(proxies.contains)
     }
 }

@@ -29,32 +29,24 @@ enum ProxyKind: String, CaseIterable, Codable, Sendable {
     /// The configuration that listens at `ports` and sends on to `servers`, one listener and two servers per service.
     func configuration(for network: ProxyNetwork, connectionsMax: Int, directory: String) -> String {
         switch self {
-        case .tsukada, .haproxy: haproxyConfiguration(network, connectionsMax: connectionsMax, options: "")
-        case .haproxySplice: haproxyConfiguration(network, connectionsMax: connectionsMax, options: "    option splice-auto\n")
+        case .tsukada, .haproxy: haproxyConfiguration(network, connectionsMax: connectionsMax)
+        case .haproxySplice: haproxyConfiguration(network, connectionsMax: connectionsMax, limits: ["maxpipes 500"], options: ["option splice-auto"])
         case .nginx: nginxConfiguration(network, connectionsMax: connectionsMax, directory: directory)
         }
     }
 
-    private func haproxyConfiguration(_ network: ProxyNetwork, connectionsMax: Int, options: String) -> String {
-        var text = """
-            global
-                nbthread 1
-                maxconn \(connectionsMax)
-
-            defaults
-                mode tcp
-                balance roundrobin
-                timeout connect 5s
-                timeout client 5m
-                timeout server 5m
-            \(options)
-            """
+    private func haproxyConfiguration(_ network: ProxyNetwork, connectionsMax: Int, limits: [String] = [], options: [String] = []) -> String {
+        let defaults = ["mode tcp", "balance roundrobin", "timeout connect 5s", "timeout client 5m", "timeout server 5m"]
+        var text = "global\n" + indented(["nbthread 1", "maxconn \(connectionsMax)"] + limits)
+        text += "\ndefaults\n" + indented(defaults + options)
         for service in Service.allCases {
             text += "\nlisten \(service.rawValue)\n    bind \(network.listener(service))\n    maxconn \(connectionsMax)\n"
             for (index, server) in network.servers(service).enumerated() { text += "    server database\(index + 1) \(server)\n" }
         }
         return text
     }
+
+    private func indented(_ lines: [String]) -> String { lines.map { "    \($0)\n" }.joined() }
 
     private func nginxConfiguration(_ network: ProxyNetwork, connectionsMax: Int, directory: String) -> String {
         var text = """
