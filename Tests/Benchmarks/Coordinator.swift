@@ -82,6 +82,10 @@ final class Coordinator {
         let output = try load.readOutput()
         guard let report = LoadReport(line: output) else { throw RunError(message: "the load of \(shape.rawValue) ended without a report: \(output)") }
         guard proxy.child.isRunning() else { throw RunError(message: "\(proxy.kind.rawValue) ended during \(shape.rawValue):\n\(proxy.output)") }
+        // A worker that was started anew would have used CPU that nobody counted.
+        guard ProcessAccounting.family(of: proxy.child.identifier) == proxy.family else {
+            throw RunError(message: "\(proxy.kind.rawValue) has lost or started a process during \(shape.rawValue):\n\(proxy.output)")
+        }
         slices.append(Slice(shape: shape, proxy: proxy.kind, round: round, report: report))
     }
 

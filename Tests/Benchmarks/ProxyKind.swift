@@ -4,7 +4,7 @@ enum ProxyKind: String, CaseIterable, Codable, Sendable {
     case tsukada
     /// The machine's HAProxy: the one that ratios refer to.
     case haproxy
-    /// The machine's HAProxy, with splice for streams.
+    /// The machine's HAProxy, with splice forced in both directions.
     case haproxySplice = "haproxy-splice"
     /// The machine's nginx, its stream module.
     case nginx
@@ -30,7 +30,7 @@ enum ProxyKind: String, CaseIterable, Codable, Sendable {
     func configuration(for network: ProxyNetwork, connectionsMax: Int, directory: String) -> String {
         switch self {
         case .tsukada, .haproxy: haproxyConfiguration(network, connectionsMax: connectionsMax)
-        case .haproxySplice: haproxyConfiguration(network, connectionsMax: connectionsMax, limits: ["maxpipes 500"], options: ["option splice-auto"])
+        case .haproxySplice: haproxyConfiguration(network, connectionsMax: connectionsMax, limits: ["maxpipes 500"], options: ["option splice-request", "option splice-response"])
         case .nginx: nginxConfiguration(network, connectionsMax: connectionsMax, directory: directory)
         }
     }

@@ -50,10 +50,12 @@ extension Slice {
         } else {
             value = processorSeconds > 0 ? work / processorSeconds : 0
         }
+        var (errorCount, firstError) = (report.errorCount, report.errorCount > 0 ? report.firstError : nil)
+        // No work or no CPU at all, and yet no complaint: whatever the reason, it must not pass for a good slice.
+        if errorCount == 0, shape == .idle ? report.count == 0 : value <= 0 { (errorCount, firstError) = (1, "nothing was measured") }
         self.init(
             shape: shape, proxy: proxy, round: round, value: value, rate: seconds > 0 ? work / seconds : 0,
-            busy: seconds > 0 ? processorSeconds / seconds : 0, errorCount: report.errorCount,
-            firstError: report.errorCount > 0 ? report.firstError : nil)
+            busy: seconds > 0 ? processorSeconds / seconds : 0, errorCount: errorCount, firstError: firstError)
     }
 }
 
@@ -86,7 +88,8 @@ struct Row: Equatable, Codable, Sendable {
     private static func row(of slices: [Slice], proxy: ProxyKind) -> Row? {
         let own = slices.filter { $0.proxy == proxy }
         // A round in which nothing was measured has no value; its errors count all the same.
-        let measured = own.filter { $0.value > 0 }
+        // (A proxy that has all its memory from the start may well grow by nothing.)
+        let measured = own.filter { $0.value > 0 || $0.shape == .idle && $0.errorCount == 0 }
         let ratios = measured.compactMap { slice in
             slices.first { $0.proxy == ProxyKind.reference && $0.round == slice.round && $0.value > 0 }.map { slice.value / $0.value }
         }

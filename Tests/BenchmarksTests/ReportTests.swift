@@ -68,6 +68,15 @@ struct ReportTests {
         #expect(Slice(shape: .idle, proxy: .haproxy, round: 0, report: report).value == 4000)
     }
 
+    @Test("are an error when nothing was measured")
+    func nothing() {
+        var report = LoadReport()
+        (report.count, report.windowNanoseconds) = (5, 1_000_000)
+        let slice = Slice(shape: .requests, proxy: .haproxy, round: 0, report: report)
+        #expect(slice.errorCount == 1)
+        #expect(slice.firstError == "nothing was measured")
+    }
+
     @Test("travel from the load to the coordinator unchanged")
     func reportLine() {
         var report = LoadReport()
