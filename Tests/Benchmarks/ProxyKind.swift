@@ -30,7 +30,9 @@ enum ProxyKind: String, CaseIterable, Codable, Sendable {
     func configuration(for network: ProxyNetwork, connectionsMax: Int, directory: String) -> String {
         switch self {
         case .tsukada, .haproxy: haproxyConfiguration(network, connectionsMax: connectionsMax)
-        case .haproxySplice: haproxyConfiguration(network, connectionsMax: connectionsMax, limits: ["maxpipes 500"], options: ["option splice-request", "option splice-response"])
+        case .haproxySplice:
+            haproxyConfiguration(
+                network, connectionsMax: connectionsMax, limits: ["maxpipes 500"], options: ["option splice-request", "option splice-response"])
         case .nginx: nginxConfiguration(network, connectionsMax: connectionsMax, directory: directory)
         }
     }
