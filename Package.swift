@@ -17,6 +17,9 @@ let package = Package(
         .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Wire"]),
         .testTarget(name: "NodeAgentTests", dependencies: ["LinuxIO", "NodeAgent", "Proxy", "Wire"], resources: [.copy("Fixtures")]),
         .testTarget(name: "TidyTests"),
+
+        .executableTarget(name: "Benchmarks", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Benchmarks"),
+        .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "LinuxIO", "Wire"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11
