@@ -17,6 +17,11 @@ let package = Package(
         .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Wire"]),
         .testTarget(name: "NodeAgentTests", dependencies: ["LinuxIO", "NodeAgent", "Proxy", "Wire"], resources: [.copy("Fixtures")]),
         .testTarget(name: "TidyTests"),
+
+        // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
+        .target(name: "Support", path: "Tests/Support", exclude: ["ClusterTool"]),
+        .executableTarget(name: "ClusterTool", dependencies: ["Support"], path: "Tests/Support/ClusterTool"),
+        .testTarget(name: "ClusterTests", dependencies: ["ClusterTool", "Support"], exclude: ["Fixtures"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11
