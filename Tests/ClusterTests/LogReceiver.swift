@@ -36,10 +36,10 @@ final class LogReceiver: Sendable {
     /// How many lines there are: a place to read from later.
     var mark: Int { lines().count }
 
-    /// Waits for a line, from number `first` on, that contains `text`.
-    func wait(for text: String, from first: Int, within seconds: Double = 20, times: Int = 1) throws {
+    /// Waits for a line, from number `first` on, that contains `text` (or `other`, for what 2.6 words differently).
+    func wait(for text: String, orFor other: String? = nil, from first: Int, within seconds: Double = 20, times: Int = 1) throws {
         try eventually(within: seconds, "\(times) log line(s) with '\(text)'; there are: \(lines(from: first).map(\.datagram))", interval: 20) {
-            lines(from: first).count { $0.text.contains(text) } >= times
+            lines(from: first).count { $0.text.contains(text) || $0.text.contains(other ?? text) } >= times
         }
     }
 }

@@ -129,16 +129,19 @@ struct SideBySide {
     /// Does something to both, ours first.
     func both<Result>(_ body: (RunningProxy) throws -> Result) rethrows -> [Result] { [try body(ours), try body(theirs)] }
 
+    /// The two, each with the place where its log begins.
+    var proxiesAndMarks: [(RunningProxy, Int)] { [(ours, marks[0]), (theirs, marks[1])] }
+
     /// Waits until both have logged `text`.
     func waitForLog(_ text: String, within seconds: Double = 25, times: Int = 1) throws {
-        for (proxy, mark) in zip([ours, theirs], marks) {
+        for (proxy, mark) in proxiesAndMarks {
             try cluster.log(of: proxy.node).wait(for: text, from: mark, within: seconds, times: times)
         }
     }
 
     /// What the two logs say differently beyond the intended differences.
     func logDifferences() throws -> [String] {
-        let lines = try zip([ours, theirs], marks).map { proxy, mark in try cluster.log(of: proxy.node).lines(from: mark) }
+        let lines = try proxiesAndMarks.map { proxy, mark in try cluster.log(of: proxy.node).lines(from: mark) }
         return LogComparison.differences(ours: lines[0], theirs: lines[1])
     }
 }

@@ -62,6 +62,7 @@ package func attemptQuery(address: String, port: UInt16, text: String = "select 
         client.quit()
     } catch {
         attempt.endedAt = MonotonicMoment.now
+        attempt.connectedAt = attempt.connectedAt ?? error.connectedAt
         attempt.outcome = error.outcome
         attempt.detail = error.detail
     }

@@ -25,6 +25,8 @@ package struct MySQLClientError: Error, CustomStringConvertible {
     package let outcome: AttemptOutcome
     /// errno or the server's own words.
     package let detail: String
+    /// When connect() had succeeded; nil when it had not.
+    package var connectedAt: Int64?
     /// Both in one line.
     package var description: String { "\(outcome.rawValue): \(detail)" }
 }
@@ -61,8 +63,14 @@ package struct MySQLClient: ~Copyable {
             throw MySQLClientError(outcome: reason == EINPROGRESS ? .timedOut : .connectFailed, detail: String(cString: strerror(reason)))
         }
         connectedAt = MonotonicMoment.now
-        try readGreeting()
-        try logIn(user: user)
+        do throws(MySQLClientError) {
+            try readGreeting()
+            try logIn(user: user)
+        } catch {
+            var located = error
+            located.connectedAt = connectedAt
+            throw located
+        }
     }
 
     deinit { close(descriptor) }
@@ -75,11 +83,11 @@ package struct MySQLClient: ~Copyable {
 
     private mutating func logIn(user: String) throws(MySQLClientError) {
         // LONG_PASSWORD, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH
-        var capabilities = UInt32(0x0000_0001 | 0x0000_0200 | 0x0000_2000 | 0x0000_8000 | 0x0008_0000)
+        let capabilities: UInt32 = 0x0000_0001 | 0x0000_0200 | 0x0000_2000 | 0x0000_8000 | 0x0008_0000
+        let packetBytesMax: UInt32 = 1 << 24
         var payload: [UInt8] = []
-        for value in [capabilities, UInt32(1 << 24)] {
-            capabilities = value
-            for shift in [0, 8, 16, 24] as [UInt32] { payload.append(UInt8(truncatingIfNeeded: capabilities >> shift)) }
+        for value in [capabilities, packetBytesMax] {
+            for shift in [0, 8, 16, 24] as [UInt32] { payload.append(UInt8(truncatingIfNeeded: value >> shift)) }
         }
         payload.append(33)
         payload += [UInt8](repeating: 0, count: 23)

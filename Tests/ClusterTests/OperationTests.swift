@@ -1,0 +1,99 @@
+// What an operator relies on: the command line, the daemon, the runtime socket, hatop, the probe.
+
+import Foundation
+import Support
+import Testing
+
+extension ClusterSuite {
+    @Suite("An operator of tsukada", .serialized)
+    struct OperationTests {
+        @Test("checks the unchanged file with -c", arguments: ["tsukada01", "tsukada02"])
+        func checksTheFile(name: String) throws {
+            let cluster = try freshCluster()
+            let node = name == "tsukada01" ? cluster.tsukada01 : cluster.tsukada02
+            let arguments = try RunningProxy.writeFiles(on: node, configuration: nil, ownSections: nil)
+            let (status, output) = try node.run([ProxyProgram.tsukada.path, "-c"] + arguments)
+            #expect(status == 0, "\(output)")
+        }
+
+        @Test("is told the line of a mistake, and -c fails")
+        func checkFailsOnMistake() throws {
+            let cluster = try freshCluster()
+            let node = cluster.tsukada01
+            let broken = try seedConfiguration(of: node.name).replacingOccurrences(of: "balance roundrobin", with: "blance roundrobin")
+            let arguments = try RunningProxy.writeFiles(on: node, configuration: broken, ownSections: nil)
+            let (status, output) = try node.run([ProxyProgram.tsukada.path, "-c"] + arguments)
+            #expect(status == 1, "\(output)")
+            #expect(output.contains("haproxy.cfg:32") && output.contains("blance"), "\(output)")
+        }
+
+        @Test("gets a daemon with the pidfile, user, group and chroot of the file")
+        func daemonAsConfigured() throws {
+            let cluster = try freshCluster()
+            let proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world)
+            defer { proxy.stop() }
+            let status = readWholeFile("/proc/\(proxy.process)/status") ?? ""
+            let user = try cluster.tsukada01.demand(["id", "-u", "haproxy"]).trimmingCharacters(in: .newlines)
+            let group = try cluster.tsukada01.demand(["id", "-g", "haproxy"]).trimmingCharacters(in: .newlines)
+            #expect(status.contains("\nUid:\t\(user)\t\(user)\t\(user)\t\(user)\n"), "\(status)")
+            #expect(status.contains("\nGid:\t\(group)\t\(group)\t\(group)\t\(group)\n"), "\(status)")
+            #expect(try cluster.tsukada01.demand(["readlink", "/proc/\(proxy.innerProcess)/root"]) == "/var/lib/haproxy\n")
+            try proxy.waitUntilBothServersAreUp()
+        }
+
+        @Test("takes a server out and back through a runtime socket of level admin")
+        func runtimeSocket() throws {
+            let cluster = try freshCluster()
+            let socket = "stats socket /var/lib/haproxy/stats"
+            let configuration = try seedConfiguration(of: "tsukada01").replacingOccurrences(of: socket, with: socket + " level admin")
+            let proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world, configuration: configuration)
+            defer { proxy.stop() }
+            try proxy.waitUntilBothServersAreUp()
+            _ = try proxy.command("disable server mysql/read01")
+            #expect(try proxy.statistics("status")["read01"] == "MAINT")
+            #expect(try cluster.client.query(cluster.tsukada01, count: 6).allSatisfy { $0.detail == "dbserver02" })
+            _ = try proxy.command("enable server mysql/read01")
+            try proxy.waitUntilBothServersAreUp()
+            #expect(try cluster.client.query(cluster.tsukada01, count: 6).count { $0.detail == "dbserver01" } == 3)
+            #expect(try proxy.statistics("stot")["FRONTEND"] == "12")
+        }
+
+        @Test("sees the servers on hatop's screen")
+        func hatopShowsServers() throws {
+            let cluster = try freshCluster()
+            let proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world)
+            defer { proxy.stop() }
+            try proxy.waitUntilBothServersAreUp()
+            let node = cluster.tsukada01
+            let tmux = ["tmux", "-S", "/run/tmux", "-f", "/dev/null"]
+            let start = tmux + ["new-session", "-d", "-x", "160", "-y", "50", "env", "TERM=screen", "hatop", "-s", "/var/lib/haproxy/stats"]
+            try node.demand(start)
+            defer { _ = try? node.run(tmux + ["kill-server"]) }
+            var screen = ""
+            try eventually(within: 15, "hatop's screen to show both servers: \(screen)", interval: 100) {
+                screen = try node.run(tmux + ["capture-pane", "-p"]).output
+                return ["read01", "read02", "UP"].allSatisfy { screen.contains($0) }
+            }
+        }
+
+        @Test("has a probe that passes while a server is usable, and refuses when none is", .disabled(if: ProxyProgram.isStandIn))
+        func probeTellsTheTruth() throws {
+            let cluster = try freshCluster()
+            let probe = "probe nlb\n    bind 0.0.0.0:3307\n    mode http\n    require mysql 1\n"
+            let proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world, ownSections: probe)
+            defer { proxy.stop() }
+            try proxy.waitUntilBothServersAreUp()
+            func ask() throws -> String {
+                try cluster.client.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", "http://172.20.0.11:3307/health"]).output
+            }
+            #expect(try ask() == "200")
+            try cluster.replica01.killAtOnce()
+            try eventually(within: 20, "read01 to be DOWN") { try proxy.statistics("status")["read01"] == "DOWN" }
+            #expect(try ask() == "200")
+            try cluster.replica02.killAtOnce()
+            try eventually(within: 20, "the probe to refuse") { try ask() == "503" }
+            try cluster.replica02.start()
+            try eventually(within: 30, "the probe to pass again") { try ask() == "200" }
+        }
+    }
+}
