@@ -7,7 +7,8 @@ import Testing
 extension ClusterSuite {
     @Suite("tsukada", .serialized)
     struct FailoverTests {
-        @Test("loses no connect but those in the dying replica's hands while it is killed under load by 20 clients",
+        @Test(
+            "loses no connect but those in the dying replica's hands while it is killed under load by 20 clients",
             .disabled(if: ProxyProgram.isStandIn, "haproxy does not promise this"), arguments: 1...2)
         func killUnderLoad(round: Int) throws {
             let cluster = try freshCluster()

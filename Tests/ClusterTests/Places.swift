@@ -36,7 +36,8 @@ struct ProxyProgram: Sendable, Equatable {
 /// Why the cluster tests cannot run here, or nil.
 let hindrance: String? = {
     if geteuid() != 0 { return "the cluster tests need root: network namespaces" }
-    let needed = [ProxyProgram.tsukada.path, "/usr/sbin/haproxy", "/usr/sbin/mariadbd", "/usr/sbin/dnsmasq", "/usr/bin/socat", "/usr/bin/tmux", "/usr/bin/hatop"]
+    let tools = ["/usr/sbin/haproxy", "/usr/sbin/mariadbd", "/usr/sbin/dnsmasq", "/usr/bin/socat", "/usr/bin/tmux", "/usr/bin/hatop", "/usr/bin/curl"]
+    let needed = [ProxyProgram.tsukada.path] + tools
     let missing = needed.filter { !FileManager.default.isExecutableFile(atPath: $0) }
     return missing.isEmpty ? nil : "the cluster tests need \(missing.joined(separator: ", ")); deploy/test installs and builds all"
 }()

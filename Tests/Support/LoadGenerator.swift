@@ -80,12 +80,14 @@ package final class LoadGenerator: Sendable {
 
     /// Starts `clients` loops.
     /// - Parameter pause: milliseconds between a client's attempts; it bounds the ports held in TIME_WAIT.
-    package func start(address: String, port: UInt16, clients: Int, slowOverMilliseconds: Double, pause: UInt32) {
+    package func start(
+        address: String, port: UInt16, text: String = "select @@hostname", clients: Int, slowOverMilliseconds: Double, pause: UInt32
+    ) {
         for _ in 0..<clients {
             running.add(1, ordering: .relaxed)
             Thread.detachNewThread { [self] in
                 while !stopped.load(ordering: .relaxed) {
-                    let attempt = attemptQuery(address: address, port: port)
+                    let attempt = attemptQuery(address: address, port: port, text: text)
                     report.withLock { $0.add(attempt, slowOverMilliseconds: slowOverMilliseconds) }
                     usleep(pause * 1000)
                 }

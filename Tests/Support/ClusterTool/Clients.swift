@@ -21,14 +21,15 @@ func runLoad(_ arguments: Arguments) {
     do { printLine(try generator.stop()) } catch { fail("\(error)") }
 }
 
-/// `watch --to A:P,A:P --names N,N [--seconds S]`: two clients for each address; one line a second that tells who answered how often.
+/// `watch --to A:P,A:P --names N,N [--text SQL] [--seconds S]`: two clients for each address; one line a second that tells who answered how often.
 func watch(_ arguments: Arguments) {
     let names = arguments.text("names").split(separator: ",")
     let targets = arguments.text("to").split(separator: ",")
     let generators = targets.map { target in
         let (address, port) = Arguments(["--to", String(target)]).endpoint("to")
         let generator = LoadGenerator()
-        generator.start(address: address, port: port, clients: 2, slowOverMilliseconds: 500, pause: 20)
+        let text = arguments.text("text", default: "select @@hostname")
+        generator.start(address: address, port: port, text: text, clients: 2, slowOverMilliseconds: 500, pause: 20)
         return generator
     }
     var before = generators.map { _ in LoadReport() }
