@@ -1,0 +1,61 @@
+import LinuxIO
+import Synchronization
+
+/// The data plane: a thread for every worker, started and stopped together.
+package final class Forwarder {
+    /// A worker on its way to its thread.
+    private final class Handover: Sendable {
+        private let worker: Mutex<Worker?>
+
+        init(_ worker: consuming sending Worker) { self.worker = Mutex(worker) }
+
+        func run() {
+            guard var worker = worker.withLock({ $0.take() }) else { return }
+            worker.run()
+        }
+    }
+
+    /// What the workers share.
+    package let state: ForwardingState
+    private var threads: [JoinOnce] = []
+
+    /// A thread that is waited for once.
+    private final class JoinOnce {
+        private var thread: LinuxIO.Thread?
+        init(_ thread: consuming LinuxIO.Thread) { self.thread = consume thread }
+        func join() { thread.take()?.join() }
+    }
+
+    /// Makes and starts the workers, one for each element of `listeners`.
+    package init(state: ForwardingState, listeners: [[WorkerListener]]) throws(SystemError) {
+        precondition(listeners.count == state.counters.count, "listeners for \(listeners.count) of \(state.counters.count) workers")
+        self.state = state
+        for index in listeners.indices {
+            let handover = Handover(try Worker(index: index, state: state, listeners: listeners[index]))
+            threads.append(JoinOnce(try LinuxIO.Thread(named: "worker \(index + 1)") { handover.run() }))
+        }
+    }
+
+    /// Closes the listeners, once what waits on them has been accepted. Sessions go on.
+    package func stopListening() {
+        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.stopListening) }
+    }
+
+    /// Closes every session of a server.
+    package func shutdownSessions(of server: ServerReference) {
+        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.shutdownSessions(server: UInt32(state.flatIndex(server)))) }
+    }
+
+    /// Replaces the routes and wakes the workers, so that waiting sessions see the change.
+    package func publish(_ routes: [[ServerRoute]]) {
+        state.routing.publish(RoutingTable(backends: state.backends, routes: routes))
+        for worker in state.counters.indices { state.mailboxes[worker].pointee.wakeUp.signal() }
+    }
+
+    /// Closes every session and waits for the threads to end.
+    package func stop() {
+        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.stop) }
+        for thread in threads { thread.join() }
+        threads = []
+    }
+}

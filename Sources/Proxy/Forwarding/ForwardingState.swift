@@ -1,0 +1,133 @@
+import LinuxIO
+import Synchronization
+import Wire
+
+/// A frontend's settings in the form that the path of a session reads. Times in milliseconds, -1 for none.
+struct FrontendRules: BitwiseCopyable, Sendable {
+    var backend: Int32
+    var connectionsMax: Int32
+    var clientTimeout: Int64
+    var clientFinTimeout: Int64
+    var keepsAlive: Bool
+
+    init(_ frontend: Frontend, processLimit: Int) {
+        backend = Int32(frontend.backend ?? -1)
+        connectionsMax = Int32(clamping: frontend.connectionsMax ?? processLimit)
+        clientTimeout = frontend.clientTimeout?.wholeMilliseconds ?? -1
+        clientFinTimeout = frontend.clientFinTimeout?.wholeMilliseconds ?? -1
+        keepsAlive = frontend.isKeepAliveOn
+    }
+}
+
+/// A backend's settings in the form that the path of a session reads. Times in milliseconds, -1 for none.
+struct BackendRules: BitwiseCopyable, Sendable {
+    enum Balance: UInt8, BitwiseCopyable { case roundRobin, leastConnections, source }
+
+    var balance: Balance
+    var redispatches: Bool
+    var keepsAlive: Bool
+    var retriesMax: Int32
+    var connectTimeout: Int64
+    var queueTimeout: Int64
+    var serverTimeout: Int64
+    var serverFinTimeout: Int64
+    var tunnelTimeout: Int64
+
+    init(_ backend: Backend) {
+        balance =
+            switch backend.balance {
+            case .roundRobin: .roundRobin
+            case .leastConnections: .leastConnections
+            case .source: .source
+            }
+        redispatches = backend.redispatch == .on
+        keepsAlive = backend.isKeepAliveOn
+        retriesMax = Int32(clamping: backend.retriesMax)
+        connectTimeout = backend.connectTimeout?.wholeMilliseconds ?? -1
+        queueTimeout = (backend.queueTimeout ?? backend.connectTimeout)?.wholeMilliseconds ?? -1
+        serverTimeout = backend.serverTimeout?.wholeMilliseconds ?? -1
+        serverFinTimeout = backend.serverFinTimeout?.wholeMilliseconds ?? -1
+        tunnelTimeout = backend.tunnelTimeout?.wholeMilliseconds ?? -1
+    }
+}
+
+/// Where a proxy's lines go: what a worker needs to write one.
+package struct ProxyLog: Sendable {
+    /// Indexes into the destinations.
+    package var targets: [Int]
+    /// The tag's bytes.
+    package var tag: [UInt8]
+    /// What is said of sessions.
+    package var sessions: SessionLog
+    /// `option dontlognull`.
+    package var hidesEmptySessions: Bool
+
+    /// A proxy's log.
+    package init(targets: [Int], tag: [UInt8], sessions: SessionLog, hidesEmptySessions: Bool) {
+        self.targets = targets
+        self.tag = tag
+        self.sessions = sessions
+        self.hidesEmptySessions = hidesEmptySessions
+    }
+}
+
+/// All that the workers share, with each other and with the control thread.
+package final class ForwardingState: Sendable {
+    /// The configuration's proxies.
+    package let frontends: [Frontend]
+    package let backends: [Backend]
+    /// `maxconn` of the process: sessions at once.
+    package let sessionsMax: Int
+    /// Who takes sessions.
+    package let routing: Routing
+    /// One cell.
+    package let process = SharedCells<ProcessCell>(count: 1) { _ in ProcessCell() }
+    /// By frontend and backend.
+    package let frontendCells: SharedCells<FrontendCell>
+    package let backendCells: SharedCells<BackendCell>
+    /// By server, flat over all backends.
+    package let serverCells: SharedCells<ServerCell>
+    /// The flat index of each backend's first server.
+    package let firstServers: [Int]
+    /// By worker.
+    package let mailboxes: SharedCells<WorkerMailbox>
+    package let counters: [WorkerCounters]
+    /// Where lines go.
+    package let destinations: [LogDestination]
+    package let frontendLogs: [ProxyLog]
+    /// Wakes the control thread: a connect has failed.
+    package let controlWakeUp: WakeUp
+
+    let frontendRules: FrozenTable<FrontendRules>
+    let backendRules: FrozenTable<BackendRules>
+
+    /// The state of `workers` threads, with no session.
+    package init(
+        frontends: [Frontend], backends: [Backend], routes: [[ServerRoute]], sessionsMax: Int, workers: Int, destinations: [LogDestination],
+        frontendLogs: [ProxyLog]
+    ) throws(SystemError) {
+        self.frontends = frontends
+        self.backends = backends
+        self.sessionsMax = sessionsMax
+        self.destinations = destinations
+        self.frontendLogs = frontendLogs
+        routing = Routing(RoutingTable(backends: backends, routes: routes))
+        frontendCells = SharedCells(count: frontends.count) { _ in FrontendCell() }
+        backendCells = SharedCells(count: backends.count) { _ in BackendCell() }
+        var first = 0
+        firstServers = backends.map { backend in
+            defer { first += backend.servers.count }
+            return first
+        }
+        let servers = first
+        serverCells = SharedCells(count: servers) { _ in ServerCell() }
+        counters = (0..<workers).map { _ in WorkerCounters(frontends: frontends.count, servers: servers, backends: backends.count) }
+        frontendRules = FrozenTable(frontends.map { FrontendRules($0, processLimit: sessionsMax) })
+        backendRules = FrozenTable(backends.map { BackendRules($0) })
+        controlWakeUp = try WakeUp()
+        mailboxes = try SharedCells(count: workers) { _ throws(SystemError) in try WorkerMailbox() }
+    }
+
+    /// The flat index of a server.
+    package func flatIndex(_ server: ServerReference) -> Int { firstServers[server.backend] + server.server }
+}

@@ -1,0 +1,102 @@
+// The hot path: buffers and pipes are taken from and given back to free lists; the lists grow only when more are lent at once than ever before.
+
+import CLinux
+import Glibc
+
+/// Buffers for bytes that a sink did not take. An idle session holds none.
+struct BufferPool: ~Copyable {
+    /// Bytes of a buffer: what one read can bring.
+    static let bufferBytes = 65_536
+    /// Free buffers kept for the next use; more are given back to the system.
+    private static let keptMax = 64
+
+    private let free = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: keptMax)
+    private var freeCount = 0
+    /// How many are lent.
+    private(set) var lentCount = 0
+
+    deinit {
+        for index in 0..<freeCount { free[index].deallocate() }
+        free.deallocate()
+    }
+
+    /// A buffer of `bufferBytes`.
+    mutating func lend() -> UnsafeMutableRawPointer {
+        lentCount += 1
+        guard freeCount > 0 else { return .allocate(byteCount: Self.bufferBytes, alignment: 64) }
+        freeCount -= 1
+        return free[freeCount]
+    }
+
+    /// Takes a buffer back.
+    mutating func giveBack(_ buffer: UnsafeMutableRawPointer) {
+        lentCount -= 1
+        guard freeCount < Self.keptMax else { return buffer.deallocate() }
+        free[freeCount] = buffer
+        freeCount += 1
+    }
+}
+
+/// Pipes for splice(2).
+struct PipePool: ~Copyable {
+    /// The most pipes a worker holds; beyond them bulk is copied.
+    static let pipesMax = 256
+    /// The capacity asked for, in bytes. The kernel may give less.
+    static let pipeBytes: Int32 = 524_288
+
+    private struct Pipe: BitwiseCopyable {
+        var read: Int32
+        var write: Int32
+        var nextFree: Int32
+    }
+
+    private let pipes = UnsafeMutablePointer<Pipe>.allocate(capacity: pipesMax)
+    private var count = 0
+    private var free: Int32 = -1
+
+    deinit {
+        for index in 0..<count where pipes[index].read >= 0 {
+            close(pipes[index].read)
+            close(pipes[index].write)
+        }
+        pipes.deallocate()
+    }
+
+    /// An empty pipe's index; `nil` when there is none to be had.
+    mutating func lend() -> Int32? {
+        if free >= 0 {
+            let index = free
+            free = pipes[Int(index)].nextFree
+            if pipes[Int(index)].read >= 0 || open(Int(index)) { return index }
+            pipes[Int(index)].nextFree = free
+            free = index
+            return nil
+        }
+        guard count < Self.pipesMax, open(count) else { return nil }
+        count += 1
+        return Int32(count - 1)
+    }
+
+    /// Takes a pipe back. One with bytes in it is closed, so that nobody else gets them.
+    mutating func giveBack(_ index: Int32, isEmpty: Bool) {
+        if !isEmpty {
+            close(pipes[Int(index)].read)
+            close(pipes[Int(index)].write)
+            pipes[Int(index)].read = -1
+        }
+        pipes[Int(index)].nextFree = free
+        free = index
+    }
+
+    /// The descriptors of a lent pipe.
+    func ends(_ index: Int32) -> (read: Int32, write: Int32) { (pipes[Int(index)].read, pipes[Int(index)].write) }
+
+    private mutating func open(_ index: Int) -> Bool {
+        var ends: (Int32, Int32) = (-1, -1)
+        let result = withUnsafeMutableBytes(of: &ends) { clinux_pipe($0.assumingMemoryBound(to: Int32.self).baseAddress) }
+        guard result == 0 else { return false }
+        _ = clinux_pipe_resize(ends.1, Self.pipeBytes)
+        pipes[index] = Pipe(read: ends.0, write: ends.1, nextFree: -1)
+        return true
+    }
+}

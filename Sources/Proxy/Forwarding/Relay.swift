@@ -1,0 +1,202 @@
+// The hot path: moves bytes between two sockets through memory it is given, allocates nothing.
+
+import CLinux
+import Glibc
+
+/// How a direction stands after `Relay.pump`.
+enum PumpResult {
+    /// Nothing to do before the next readiness event.
+    case waiting
+    /// There is more to move, but others have a turn first.
+    case more
+    /// The source has ended, and the sink has got everything.
+    case finished
+    /// Reading failed with this errno: the source is gone. What was read before is still on its way.
+    case sourceFailed(Int32)
+    /// Sending failed with this errno: the sink is gone, and what waited for it is dropped.
+    case sinkFailed(Int32)
+}
+
+/// Moves bytes from one side of a session to the other.
+///
+/// A read goes into the worker's one scratch buffer and is sent on at once; only what the sink does not take is kept, in a lent buffer, and while it is kept
+/// nothing more is read: the kernel's window slows the source down. After `streamAfter` full reads in a row the direction is a stream, and splice(2) moves it
+/// through a lent pipe without copying.
+struct Relay: ~Copyable {
+    /// Bytes one direction may move before others have a turn.
+    static let turnBytes = 1 << 20
+    /// Full reads in a row that make a direction a stream.
+    static let streamAfter = 4
+
+    private let scratch = UnsafeMutableRawPointer.allocate(byteCount: BufferPool.bufferBytes, alignment: 4096)
+    private var buffers = BufferPool()
+    private var pipes = PipePool()
+    /// Bytes that went through pipes.
+    private(set) var splicedBytes: UInt64 = 0
+
+    deinit { scratch.deallocate() }
+
+    /// Moves what can be moved now.
+    mutating func pump(_ direction: inout Direction, from source: inout Side, to sink: inout Side) -> PumpResult {
+        var budget = Self.turnBytes
+        while true {
+            if direction.hasPending {
+                if sink.flags.contains(.dead) { discard(&direction) }
+                guard sink.flags.contains(.writable) || !direction.hasPending else { return .waiting }
+                let failure = flush(&direction, to: &sink)
+                if failure != 0 { return .sinkFailed(failure) }
+                if direction.hasPending { return .waiting }
+            }
+            if direction.flags.contains(.ended) { return finish(&direction, to: sink) }
+            guard source.flags.contains(.readable) else {
+                returnPipe(&direction)
+                return .waiting
+            }
+            guard sink.flags.contains(.writable) || sink.flags.contains(.dead) else { return .waiting }
+            guard budget > 0 else { return .more }
+            let moved = direction.flags.contains(.spliced) ? splice(&direction, from: &source) : copy(&direction, from: &source, to: &sink)
+            switch moved {
+            case .bytes(let count): budget -= count
+            case .nothing: continue
+            case .sourceFailed(let code): return .sourceFailed(code)
+            case .sinkFailed(let code): return .sinkFailed(code)
+            }
+        }
+    }
+
+    /// Gives back what the direction has borrowed, and forgets what is pending.
+    mutating func discard(_ direction: inout Direction) {
+        if let buffer = direction.buffer { buffers.giveBack(buffer) }
+        direction.buffer = nil
+        (direction.start, direction.end) = (0, 0)
+        returnPipe(&direction)
+    }
+
+    private enum Moved {
+        case bytes(Int), nothing, sourceFailed(Int32), sinkFailed(Int32)
+    }
+
+    /// One read, sent on at once.
+    private mutating func copy(_ direction: inout Direction, from source: inout Side, to sink: inout Side) -> Moved {
+        let count = recv(source.descriptor, scratch, BufferPool.bufferBytes, 0)
+        guard count > 0 else { return ended(&direction, &source, count: count, code: errno) }
+        direction.bytes &+= UInt64(count)
+        if count < BufferPool.bufferBytes {
+            direction.fullReads = 0
+            if !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
+        } else {
+            direction.fullReads += 1
+            if direction.fullReads >= Self.streamAfter, !direction.flags.contains(.unspliceable) { startSplicing(&direction) }
+        }
+        guard !sink.flags.contains(.dead) else { return .bytes(count) }
+        let sent = send(sink.descriptor, scratch, count, Int32(MSG_NOSIGNAL))
+        if sent == count { return .bytes(count) }
+        guard sent >= 0 || errno == EAGAIN || errno == EINTR else { return .sinkFailed(errno) }
+        let taken = max(0, sent)
+        let buffer = buffers.lend()
+        buffer.copyMemory(from: scratch + taken, byteCount: count - taken)
+        direction.buffer = buffer
+        (direction.start, direction.end) = (0, UInt32(count - taken))
+        sink.flags.remove(.writable)
+        return .bytes(count)
+    }
+
+    /// One splice into the lent pipe.
+    private mutating func splice(_ direction: inout Direction, from source: inout Side) -> Moved {
+        let count = clinux_splice(source.descriptor, pipes.ends(direction.pipe).write, Int(PipePool.pipeBytes))
+        if count == -Int(EINVAL) || count == -Int(ENOSYS) {
+            direction.flags.insert(.unspliceable)
+            returnPipe(&direction)
+            return .nothing
+        }
+        guard count > 0 else { return ended(&direction, &source, count: count < 0 ? -1 : 0, code: Int32(-count)) }
+        direction.bytes &+= UInt64(count)
+        direction.pipeBytes = UInt32(count)
+        splicedBytes &+= UInt64(count)
+        return .bytes(count)
+    }
+
+    /// What a read of nothing means. The pipe is empty whenever a read begins, so EAGAIN is always the source's word.
+    private func ended(_ direction: inout Direction, _ source: inout Side, count: Int, code: Int32) -> Moved {
+        if count == 0 {
+            direction.flags.insert(.ended)
+            source.flags.remove(.readable)
+            return .nothing
+        }
+        guard code == EAGAIN || code == EINTR else {
+            direction.flags.insert(.ended)
+            source.flags.remove(.readable)
+            return .sourceFailed(code)
+        }
+        if code == EAGAIN { source.flags.remove(.readable) }
+        return .nothing
+    }
+
+    /// Sends pending bytes. Returns 0, or the errno that ended the sink.
+    private mutating func flush(_ direction: inout Direction, to sink: inout Side) -> Int32 {
+        if direction.pipeBytes > 0 { return flushPipe(&direction, to: &sink) }
+        guard let buffer = direction.buffer else { return 0 }
+        let count = Int(direction.end - direction.start)
+        let sent = send(sink.descriptor, buffer + Int(direction.start), count, Int32(MSG_NOSIGNAL))
+        if sent < 0 {
+            guard errno == EAGAIN || errno == EINTR else { return errno }
+            if errno == EAGAIN { sink.flags.remove(.writable) }
+            return 0
+        }
+        direction.start += UInt32(sent)
+        if sent < count {
+            sink.flags.remove(.writable)
+            return 0
+        }
+        buffers.giveBack(buffer)
+        direction.buffer = nil
+        (direction.start, direction.end) = (0, 0)
+        return 0
+    }
+
+    /// Sends what is in the pipe.
+    private mutating func flushPipe(_ direction: inout Direction, to sink: inout Side) -> Int32 {
+        while direction.pipeBytes > 0 {
+            let sent = clinux_splice(pipes.ends(direction.pipe).read, sink.descriptor, Int(direction.pipeBytes))
+            if sent > 0 {
+                direction.pipeBytes -= UInt32(sent)
+            } else if sent == -Int(EAGAIN) {
+                sink.flags.remove(.writable)
+                return 0
+            } else if sent != -Int(EINTR) {
+                return sent < 0 ? Int32(-sent) : EPIPE
+            }
+        }
+        return 0
+    }
+
+    /// Tells the sink that nothing more comes.
+    private mutating func finish(_ direction: inout Direction, to sink: Side) -> PumpResult {
+        returnPipe(&direction)
+        if !direction.flags.contains(.shut) {
+            direction.flags.insert(.shut)
+            if !sink.flags.contains(.dead) { shutdown(sink.descriptor, Int32(SHUT_WR)) }
+        }
+        return .finished
+    }
+
+    private mutating func startSplicing(_ direction: inout Direction) {
+        guard let pipe = pipes.lend() else {
+            direction.fullReads = 0
+            return
+        }
+        direction.pipe = pipe
+        direction.pipeBytes = 0
+        direction.flags.insert(.spliced)
+    }
+
+    /// A direction that pauses lends no pipe: the next full reads take one again.
+    private mutating func returnPipe(_ direction: inout Direction) {
+        guard direction.flags.contains(.spliced) else { return }
+        pipes.giveBack(direction.pipe, isEmpty: direction.pipeBytes == 0)
+        direction.pipe = -1
+        direction.pipeBytes = 0
+        direction.fullReads = 0
+        direction.flags.remove(.spliced)
+    }
+}

@@ -1,0 +1,149 @@
+// The hot path: plain values in preallocated memory, nothing here allocates, retains or releases.
+
+/// What is known of one descriptor's readiness.
+struct SideFlags: OptionSet, BitwiseCopyable {
+    let rawValue: UInt8
+    /// Bytes may wait: the last read did not drain the socket.
+    static let readable = SideFlags(rawValue: 1)
+    /// The last send was taken whole.
+    static let writable = SideFlags(rawValue: 2)
+    /// A FIN or an error has been announced: only a read that returns 0 or fails ends this side. Sticky, because edges are not repeated.
+    static let hungUp = SideFlags(rawValue: 4)
+    /// Sends fail: what waits for this side is dropped.
+    static let dead = SideFlags(rawValue: 8)
+}
+
+/// One end of a session.
+struct Side: BitwiseCopyable {
+    /// -1 while there is none.
+    var descriptor: Int32
+    var flags: SideFlags
+}
+
+/// How far one direction's end has come.
+struct DirectionFlags: OptionSet, BitwiseCopyable {
+    let rawValue: UInt8
+    /// The source will send no more.
+    static let ended = DirectionFlags(rawValue: 1)
+    /// The sink has been told so.
+    static let shut = DirectionFlags(rawValue: 2)
+    /// The direction moves bulk: bytes go through a pipe.
+    static let spliced = DirectionFlags(rawValue: 4)
+    /// splice(2) does not work between these two: never try again.
+    static let unspliceable = DirectionFlags(rawValue: 8)
+}
+
+/// The bytes on their way from one side to the other.
+struct Direction: BitwiseCopyable {
+    /// A buffer lent from the worker's pool while the sink does not take what was read; `nil` otherwise.
+    var buffer: UnsafeMutableRawPointer?
+    /// The pending bytes in `buffer`: `start..<end`.
+    var start: UInt32
+    var end: UInt32
+    /// The lent pipe's index, -1 for none, and the bytes in it.
+    var pipe: Int32
+    var pipeBytes: UInt32
+    var flags: DirectionFlags
+    /// Reads in a row that filled the whole scratch buffer.
+    var fullReads: UInt8
+    /// Bytes taken from the source since the session began.
+    var bytes: UInt64
+
+    var hasPending: Bool { end > start || pipeBytes > 0 }
+}
+
+/// Where a session stands.
+///
+///     accepted -> connecting -> established -> closed
+///        |          |  ^
+///        v          v  |
+///      queued    waiting (1 s before the same server is tried again)
+enum SessionState: UInt8, BitwiseCopyable {
+    case free, queued, connecting, waiting, established
+    /// Closed, but still linked in the ready list: its turn there frees the slot.
+    case ended
+}
+
+/// Who ended a session, and while what: the two letters of HAProxy's log.
+struct Termination: BitwiseCopyable, Equatable {
+    var cause: UInt8
+    var phase: UInt8
+
+    init(_ cause: Character, _ phase: Character) {
+        self.cause = cause.asciiValue ?? 0
+        self.phase = phase.asciiValue ?? 0
+    }
+
+    static let normal = Termination("-", "-")
+    var isNormal: Bool { self == .normal }
+}
+
+/// One client's session: its two sockets and what is kept of them. A slot of the worker's session table.
+struct Session: BitwiseCopyable {
+    static let noServer = UInt32.max
+    static let triedMax = 8
+
+    /// Even while the slot is free; moves on at every accept and close, so that a late event finds no session.
+    var generation: UInt32
+    var state: SessionState
+    /// Whether it stands in the worker's ready list, and the one after it there.
+    var isReady: Bool
+    /// The next connect needs no server chosen: `server` is retried.
+    var isRedispatched: Bool
+    /// Whether a slot of `server` is held.
+    var holdsServer: Bool
+    var nextReady: UInt32
+    var client: Side
+    var server: Side
+    /// From the client to the server, and back.
+    var up: Direction
+    var down: Direction
+    var frontend: UInt16
+    var backend: UInt16
+    /// Index into the flat table of all servers; `noServer` for none.
+    var serverIndex: UInt32
+    /// The listener's index in the worker.
+    var listener: UInt16
+    var retries: UInt16
+    var keepAliveStep: UInt8
+    var triedCount: UInt8
+    /// Servers whose connect failed, the latest `triedMax`.
+    var tried: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32)
+    var termination: Termination
+    /// Milliseconds of the worker's clock.
+    var acceptedAt: Int64
+    var connectStartedAt: Int64
+    var connectedAt: Int64
+    var firstAttemptAt: Int64
+    var lastActivity: Int64
+    /// When a connect, a wait or the queue gives up.
+    var stateDeadline: Int64
+    /// Wall clock, milliseconds since 1970.
+    var acceptedWall: Int64
+    /// How many stood before it in the backend's queue.
+    var queuePosition: UInt32
+    /// The client's address: family, port and bytes as in the kernel's structure, 28 bytes used.
+    var clientAddress: (UInt64, UInt64, UInt64, UInt32)
+}
+
+extension Session {
+    /// Where `clientAddress` stands in memory.
+    static var clientAddressOffset: Int { MemoryLayout<Session>.offset(of: \.clientAddress) ?? 0 }
+
+    /// True when a connect to `server` has failed in this session.
+    func hasTried(_ server: UInt32) -> Bool {
+        withUnsafeBytes(of: tried) { bytes in
+            let servers = bytes.assumingMemoryBound(to: UInt32.self)
+            for index in 0..<min(Int(triedCount), Session.triedMax) where servers[index] == server { return true }
+            return false
+        }
+    }
+
+    /// Remembers a failed connect to `server`; the oldest of more than `triedMax` is forgotten.
+    mutating func remember(tried server: UInt32) {
+        guard !hasTried(server) else { return }
+        let place = Int(triedCount) % Session.triedMax
+        withUnsafeMutableBytes(of: &tried) { $0.assumingMemoryBound(to: UInt32.self)[place] = server }
+        triedCount = triedCount == UInt8.max ? UInt8(Session.triedMax) : triedCount + 1
+    }
+}

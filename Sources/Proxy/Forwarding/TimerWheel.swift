@@ -1,0 +1,124 @@
+// The hot path: works on preallocated links, allocates nothing.
+
+/// A hierarchical timer wheel over a fixed set of entries, each with at most one deadline.
+///
+///     level   a slot spans   a turn spans
+///     0       1 ms           64 ms
+///     1       64 ms          4.1 s
+///     2       4.1 s          4.4 min
+///     3       4.4 min        4.7 h
+///     4       4.7 h          12 days
+///
+/// An entry stands in the level where its deadline first differs from the present, so that arming and cancelling are O(1); each entry moves down at most
+/// four times. Deadlines farther off than the top level's turn are kept in it and looked at again when their slot comes round.
+/// - SeeAlso: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", scheme 7.
+package struct TimerWheel: ~Copyable {
+    private struct Link {
+        var next: UInt32
+        var previous: UInt32
+        /// level * 64 + slot; `idle` when the entry has no deadline.
+        var place: UInt32
+        var deadline: Int64
+    }
+
+    private static let none = UInt32.max
+    private static let idle = UInt32.max
+    private static let levels = 5
+
+    private let links: UnsafeMutablePointer<Link>
+    private let heads: UnsafeMutablePointer<UInt32>
+    private let occupied: UnsafeMutablePointer<UInt64>
+    private let capacity: Int
+    /// Milliseconds: every deadline up to here has been taken out.
+    private var present: Int64
+
+    /// A wheel for entries 0..<capacity, none armed, at `now` milliseconds.
+    package init(capacity: Int, now: Int64) {
+        self.capacity = capacity
+        present = now
+        links = Slab.map(Link.self, count: capacity)
+        heads = .allocate(capacity: Self.levels * 64)
+        heads.initialize(repeating: Self.none, count: Self.levels * 64)
+        occupied = .allocate(capacity: Self.levels)
+        occupied.initialize(repeating: 0, count: Self.levels)
+    }
+
+    deinit {
+        Slab.unmap(links, count: capacity)
+        heads.deallocate()
+        occupied.deallocate()
+    }
+
+    /// Prepares an entry that has never been used. Fresh slab memory is all zero, which is no valid state.
+    package mutating func prepare(_ entry: Int) {
+        links[entry] = Link(next: Self.none, previous: Self.none, place: Self.idle, deadline: 0)
+    }
+
+    /// Sets the entry's deadline, in place of an earlier one. A deadline in the past is due at the next `next(now:)`.
+    package mutating func arm(_ entry: Int, deadline: Int64) {
+        cancel(entry)
+        links[entry].deadline = deadline
+        insert(entry)
+    }
+
+    /// Forgets the entry's deadline.
+    package mutating func cancel(_ entry: Int) {
+        let link = links[entry]
+        guard link.place != Self.idle else { return }
+        if link.next != Self.none { links[Int(link.next)].previous = link.previous }
+        if link.previous != Self.none {
+            links[Int(link.previous)].next = link.next
+        } else {
+            heads[Int(link.place)] = link.next
+            if link.next == Self.none { occupied[Int(link.place / 64)] &= ~(1 << UInt64(link.place % 64)) }
+        }
+        links[entry].place = Self.idle
+    }
+
+    /// Takes out an entry whose deadline has come; `nil` when none is left at `now` milliseconds.
+    package mutating func next(now: Int64) -> Int? {
+        while let (level, slot, start) = firstOccupied(), start <= now {
+            present = max(present, start)
+            let entry = Int(heads[level * 64 + slot])
+            cancel(entry)
+            guard links[entry].deadline > present else { return entry }
+            insert(entry)
+        }
+        present = max(present, now)
+        return nil
+    }
+
+    /// When the wheel wants to be asked again, in milliseconds; not later than the earliest deadline. `nil` when nothing is armed.
+    package var wakeUp: Int64? { firstOccupied()?.start }
+
+    private mutating func insert(_ entry: Int) {
+        let deadline = max(links[entry].deadline, present)
+        let difference = UInt64(bitPattern: deadline ^ present) | 1
+        let level = min((63 - difference.leadingZeroBitCount) / 6, Self.levels - 1)
+        let span = Int64(1) << Int64(level * 6)
+        // Beyond the top level's turn: the slot before the present one is the farthest there is.
+        let bounded = min(deadline, (present / span + 63) * span)
+        let slot = Int(bounded >> Int64(level * 6)) & 63
+        let place = level * 64 + slot
+        let head = heads[place]
+        links[entry].next = head
+        links[entry].previous = Self.none
+        links[entry].place = UInt32(place)
+        if head != Self.none { links[Int(head)].previous = UInt32(entry) }
+        heads[place] = UInt32(entry)
+        occupied[level] |= 1 << UInt64(slot)
+    }
+
+    /// The occupied slot that comes first: a lower level's always comes before a higher one's.
+    private func firstOccupied() -> (level: Int, slot: Int, start: Int64)? {
+        for level in 0..<Self.levels where occupied[level] != 0 {
+            let shift = Int64(level * 6)
+            let current = Int(present >> shift) & 63
+            let rotated = occupied[level] >> UInt64(current) | (current == 0 ? 0 : occupied[level] << UInt64(64 - current))
+            let ahead = rotated.trailingZeroBitCount
+            let start = ((present >> shift) + Int64(ahead)) << shift
+            return (level, (current + ahead) & 63, max(start, level == 0 ? present : start))
+        }
+        return nil
+    }
+}

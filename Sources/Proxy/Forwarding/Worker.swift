@@ -1,0 +1,206 @@
+// The hot path: one thread's event loop over preallocated tables. Nothing on the way of a byte allocates, retains or releases.
+
+import CLinux
+import Glibc
+import LinuxIO
+import Synchronization
+import Wire
+
+/// A listening socket as its worker knows it.
+package struct WorkerListener: Sendable {
+    /// The open, listening, non-blocking socket. The worker that gets it polls it; the file is shared by workers when the socket is.
+    package var file: OpenFile
+    /// Index into the frontends.
+    package var frontend: Int
+    /// What it is bound to, as `Connect from ... to` lines show it; `nil` when it must be asked of each connection (a wildcard address).
+    package var address: SocketAddress?
+
+    /// A listener of `frontend`.
+    package init(file: OpenFile, frontend: Int, address: SocketAddress?) {
+        self.file = file
+        self.frontend = frontend
+        self.address = address
+    }
+}
+
+/// One thread's share of the work: its listeners, its sessions, its timers, its log.
+///
+/// A session lives and dies on the worker that accepted it. What is process-wide is in `ForwardingState`.
+struct Worker: ~Copyable {
+    private static let eventsMax = 256
+
+    let index: Int
+    let state: ForwardingState
+    let counters: WorkerCounters
+    var poller: Poller
+    var listeners: [Listener]
+    var sessions: SessionTable
+    var wheel: TimerWheel
+    var relay = Relay()
+    var log: LogSender
+    var line = LineBuilder(capacity: 2048)
+    var stamp = LogStamp()
+    var table: RoutingTable
+    var tableGeneration: UInt64 = 0
+    /// Milliseconds of the monotonic clock, once per wake-up.
+    var now: Int64
+    /// The wall clock, once per wake-up that needs it.
+    var wall: WallTime?
+    var isStopped = false
+    var pauseReportedAt = Int64.min
+    private var readyHead = UInt32.max
+    private var readyTail = UInt32.max
+    private let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: eventsMax)
+
+    /// A listener and whether connections may wait on it: its edge is not repeated.
+    struct Listener {
+        var file: OpenFile
+        var frontend: Int
+        var address: SocketAddress?
+        var isPending = true
+        var isClosed = false
+    }
+
+    init(index: Int, state: ForwardingState, listeners: [WorkerListener]) throws(SystemError) {
+        let now = MonotonicClock.now().nanoseconds / 1_000_000
+        let poller = try Poller()
+        let log = try LogSender(destinations: state.destinations, process: state.process)
+        try poller.add(state.mailboxes[index].pointee.wakeUp.raw, events: EPOLLIN.rawValue, token: SessionToken(.wakeUp, index: 0).raw)
+        for (number, listener) in listeners.enumerated() {
+            try poller.add(listener.file.raw, events: EPOLLIN.rawValue | EPOLLET.rawValue, token: SessionToken(.listener, index: number).raw)
+        }
+        self.index = index
+        self.state = state
+        self.now = now
+        self.poller = poller
+        self.log = log
+        self.listeners = listeners.map { Listener(file: $0.file, frontend: $0.frontend, address: $0.address) }
+        counters = state.counters[index]
+        sessions = SessionTable(capacity: state.sessionsMax)
+        wheel = TimerWheel(capacity: state.sessionsMax + listeners.count, now: now)
+        for entry in 0..<listeners.count { wheel.prepare(state.sessionsMax + entry) }
+        table = RoutingTable(backends: [], routes: [])
+        if let first = state.routing.newer(than: &tableGeneration) { table = first }
+    }
+
+    deinit { events.deallocate() }
+
+    /// Runs until it is told to stop.
+    mutating func run() {
+        acceptPending()
+        while !isStopped { runOnce() }
+        closeAll()
+        log.flush()
+    }
+
+    private mutating func runOnce() {
+        log.flush()
+        let count = poller.wait(events, milliseconds: waitTime())
+        now = MonotonicClock.now().nanoseconds / 1_000_000
+        wall = nil
+        if let newer = state.routing.newer(than: &tableGeneration) {
+            table = newer
+            handOnAll()
+        }
+        for place in 0..<count { handle(events[place]) }
+        while let entry = wheel.next(now: now) {
+            if entry >= sessions.capacity { accept(entry - sessions.capacity) } else { timeOut(entry) }
+        }
+        runReady()
+        let spliced = relay.splicedBytes
+        if spliced != counters.splicedBytes.value { counters.splicedBytes.set(spliced) }
+    }
+
+    private func waitTime() -> Int32 {
+        if readyHead != .max { return 0 }
+        guard let wakeUp = wheel.wakeUp else { return -1 }
+        return Int32(clamping: max(0, wakeUp - now))
+    }
+
+    private mutating func handle(_ event: epoll_event) {
+        let token = SessionToken(raw: event.data.u64)
+        switch token.kind {
+        case .client:
+            if let session = sessions.session(at: token.index, generation: token.generation) { clientReady(token.index, session, event.events) }
+        case .server:
+            if let session = sessions.session(at: token.index, generation: token.generation) { serverReady(token.index, session, event.events) }
+        case .listener:
+            listeners[token.index].isPending = true
+            accept(token.index)
+        case .wakeUp:
+            state.mailboxes[index].pointee.wakeUp.clear()
+            for message in state.mailboxes[index].pointee.takeAll() { receive(message) }
+            acceptPending()
+        }
+    }
+
+    private mutating func receive(_ message: WorkerMessage) {
+        switch message {
+        case .granted(let raw, let server): granted(SessionToken(raw: raw), server: server)
+        case .shutdownSessions(let server): shutdownSessions(of: server)
+        case .stopListening: stopListening()
+        case .stop: isStopped = true
+        }
+    }
+
+    // MARK: The ready list
+
+    /// Puts a session at the end of the list of those that have more to move.
+    mutating func enqueue(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+        guard !session.pointee.isReady else { return }
+        session.pointee.isReady = true
+        session.pointee.nextReady = .max
+        if readyTail == .max { readyHead = UInt32(index) } else { sessions[Int(readyTail)].pointee.nextReady = UInt32(index) }
+        readyTail = UInt32(index)
+    }
+
+    /// Gives each session that was in the list when this began one turn.
+    private mutating func runReady() {
+        guard readyHead != .max else { return }
+        var next = readyHead
+        let last = readyTail
+        (readyHead, readyTail) = (.max, .max)
+        while next != .max {
+            let current = Int(next)
+            let session = sessions[current]
+            next = current == Int(last) ? .max : session.pointee.nextReady
+            session.pointee.isReady = false
+            if session.pointee.state == .ended { sessions.release(current) } else { transfer(current, session) }
+        }
+    }
+
+    // MARK: Sides and timers
+
+    /// Takes note of what epoll says of a side.
+    func note(_ events: UInt32, on side: inout Side) {
+        if events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { side.flags.insert(.readable) }
+        if events & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { side.flags.insert(.hungUp) }
+        if events & (EPOLLOUT.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { side.flags.insert(.writable) }
+    }
+
+    /// Registers a session's descriptor, once for its whole life.
+    func register(_ descriptor: Int32, as token: SessionToken) -> Bool {
+        let interest = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+        do throws(SystemError) {
+            try poller.add(descriptor, events: interest, token: token.raw)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// The wall clock of this wake-up.
+    mutating func wallNow() -> WallTime {
+        if let wall { return wall }
+        let time = WallTime.now()
+        wall = time
+        return time
+    }
+
+    private mutating func closeAll() {
+        for index in 0..<sessions.used where sessions[index].pointee.state != .free && sessions[index].pointee.state != .ended {
+            close(sessions[index].pointee.client.descriptor)
+            if sessions[index].pointee.server.descriptor >= 0 { close(sessions[index].pointee.server.descriptor) }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+// The hot path: from a connection in the kernel's queue to a session.
+
+import CLinux
+import Glibc
+import LinuxIO
+import Synchronization
+import Wire
+
+extension Worker {
+    /// Connections one listener may bring before others have a turn.
+    private static let acceptsPerTurn = 64
+    /// How long accepting pauses when the kernel has no descriptor or memory to give.
+    private static let pauseMilliseconds: Int64 = 100
+    /// At most one line in this time tells of pauses.
+    private static let pauseReportMilliseconds: Int64 = 10_000
+
+    /// Tries every listener that may have connections waiting.
+    mutating func acceptPending() {
+        for listener in listeners.indices where listeners[listener].isPending { accept(listener) }
+    }
+
+    /// Accepts what waits on a listener, as far as the limits allow.
+    mutating func accept(_ number: Int) {
+        guard !listeners[number].isClosed else { return }
+        let frontend = listeners[number].frontend
+        for _ in 0..<Self.acceptsPerTurn {
+            guard enter(frontend) else { return pauseAtLimit(number) }
+            var address = RawSocketAddress()
+            let descriptor = withUnsafeMutablePointer(to: &address.length) { length in
+                withUnsafeMutablePointer(to: &address.storage) { clinux_accept(listeners[number].file.raw, $0, length) }
+            }
+            if descriptor >= 0 {
+                begin(descriptor, from: address, listener: number)
+                continue
+            }
+            leave(frontend)
+            switch -descriptor {
+            case EAGAIN:
+                listeners[number].isPending = false
+                return
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+                return pauseForResources(number, SystemError("accept4", code: -descriptor))
+            default:
+                continue  // the connection has gone before it was accepted
+            }
+        }
+        // More may wait: the others have a turn, then this one again.
+        wheel.arm(sessions.capacity + number, deadline: now)
+    }
+
+    /// Takes a place among the process's and the frontend's sessions.
+    private func enter(_ frontend: Int) -> Bool {
+        guard state.process[0].pointee.sessions.enter(limit: state.sessionsMax) else { return false }
+        guard state.frontendCells[frontend].pointee.sessions.enter(limit: Int(state.frontendRules[frontend].pointee.connectionsMax)) else {
+            state.process[0].pointee.sessions.leave()
+            return false
+        }
+        return true
+    }
+
+    /// Gives both places back, and wakes the workers that wait for one.
+    func leave(_ frontend: Int) {
+        state.frontendCells[frontend].pointee.sessions.leave()
+        state.process[0].pointee.sessions.leave()
+        guard state.process[0].pointee.pausedWorkers.load(ordering: .sequentiallyConsistent) != 0 else { return }
+        var paused = state.process[0].pointee.pausedWorkers.exchange(0, ordering: .sequentiallyConsistent)
+        while paused != 0 {
+            let worker = paused.trailingZeroBitCount
+            paused &= paused - 1
+            state.mailboxes[worker].pointee.wakeUp.signal()
+        }
+    }
+
+    /// A limit is reached: connections wait in the kernel's queue until a session ends.
+    private mutating func pauseAtLimit(_ number: Int) {
+        let bit = UInt64(1) << UInt64(index)
+        let before = state.process[0].pointee.pausedWorkers.bitwiseOr(bit, ordering: .sequentiallyConsistent).oldValue
+        if before & bit == 0 {
+            let frontend = listeners[number].frontend
+            reportPause(number) { worker in
+                let isProcess = worker.state.process[0].pointee.sessions.value >= worker.state.sessionsMax
+                worker.line.append(isProcess ? "the process's maxconn " : "its maxconn ")
+                let limit = isProcess ? worker.state.sessionsMax : Int(worker.state.frontendRules[frontend].pointee.connectionsMax)
+                worker.line.append(Int64(limit))
+                worker.line.append(": new connections wait until a session ends.")
+            }
+        }
+        // A session may have ended before the bit was seen: whoever ends one from here on wakes this worker.
+        if enter(listeners[number].frontend) {
+            leave(listeners[number].frontend)
+            state.mailboxes[index].pointee.wakeUp.signal()
+        }
+    }
+
+    private mutating func pauseForResources(_ number: Int, _ error: SystemError) {
+        wheel.arm(sessions.capacity + number, deadline: now + Self.pauseMilliseconds)
+        reportPause(number) { worker in
+            worker.line.append("the system's limit (")
+            worker.line.append(Array(error.name.utf8))
+            worker.line.append("): accepting pauses for 100ms; raise the descriptor limit (ulimit -n, LimitNOFILE) or lower maxconn.")
+        }
+    }
+
+    /// Counts a pause and, at most every ten seconds, says so.
+    private mutating func reportPause(_ number: Int, _ reason: (inout Worker) -> Void) {
+        state.process[0].pointee.pauses.wrappingAdd(1, ordering: .relaxed)
+        guard pauseReportedAt == .min || now - pauseReportedAt >= Self.pauseReportMilliseconds else { return }
+        pauseReportedAt = now
+        let frontend = listeners[number].frontend
+        line.clear()
+        line.append("Proxy ")
+        line.append(Array(state.frontends[frontend].name.utf8))
+        line.append(" has reached ")
+        reason(&self)
+        send(.warning, frontend)
+    }
+
+    /// Makes a session of an accepted connection and looks for its server.
+    private mutating func begin(_ descriptor: Int32, from address: RawSocketAddress, listener: Int) {
+        let frontend = listeners[listener].frontend
+        guard let (index, isNew) = sessions.take() else {
+            close(descriptor)
+            return leave(frontend)
+        }
+        if isNew { wheel.prepare(index) }
+        let session = sessions[index]
+        let rules = state.frontendRules[frontend]
+        session.pointee.client = Side(descriptor: descriptor, flags: .writable)
+        session.pointee.server = Side(descriptor: -1, flags: [])
+        session.pointee.up.pipe = -1
+        session.pointee.down.pipe = -1
+        session.pointee.frontend = UInt16(frontend)
+        session.pointee.listener = UInt16(listener)
+        session.pointee.serverIndex = Session.noServer
+        session.pointee.termination = .normal
+        session.pointee.state = .waiting
+        (session.pointee.acceptedAt, session.pointee.lastActivity) = (now, now)
+        (session.pointee.connectStartedAt, session.pointee.connectedAt) = (-1, -1)
+        let wall = wallNow()
+        session.pointee.acceptedWall = wall.seconds * 1000 + Int64(wall.microseconds / 1000)
+        withUnsafeBytes(of: address.storage) { source in
+            withUnsafeMutableBytes(of: &session.pointee.clientAddress) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<28])) }
+        }
+        counters.frontends[frontend].pointee.connections.add()
+        if state.frontendLogs[frontend].sessions == .connect { logConnect(session) }
+        guard register(descriptor, as: SessionToken(.client, index: index, generation: session.pointee.generation)) else {
+            session.pointee.termination = Termination("R", "C")
+            return end(index, session)
+        }
+        guard rules.pointee.backend >= 0 else {
+            session.pointee.termination = Termination("S", "C")
+            return end(index, session)
+        }
+        session.pointee.backend = UInt16(rules.pointee.backend)
+        _ = state.backendCells[Int(rules.pointee.backend)].pointee.sessions.enter(limit: 0)
+        connect(index, session)
+    }
+
+    /// Accepts what still waits, then closes every listener: nobody who had connected is turned away.
+    mutating func stopListening() {
+        for number in listeners.indices where !listeners[number].isClosed {
+            listeners[number].isPending = true
+            repeat { accept(number) } while wheelHasTurn(number)
+            listeners[number].isClosed = true
+            poller.remove(listeners[number].file.raw)
+            wheel.cancel(sessions.capacity + number)
+        }
+        listeners.removeAll()
+    }
+
+    /// True when `accept` has put the listener off for a turn and not for a limit.
+    private mutating func wheelHasTurn(_ number: Int) -> Bool {
+        listeners[number].isPending && state.process[0].pointee.pausedWorkers.load(ordering: .relaxed) >> UInt64(index) & 1 == 0
+            && state.process[0].pointee.sessions.value < state.sessionsMax
+    }
+}

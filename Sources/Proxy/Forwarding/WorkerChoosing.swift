@@ -1,0 +1,106 @@
+// The hot path: which server takes a session.
+
+import Glibc
+import LinuxIO
+import Synchronization
+import Wire
+
+/// What the search for a server has found.
+enum Choice {
+    /// This one, and a place of it is held.
+    case server(UInt32)
+    /// All that would do have reached `maxconn`; when a server is named, only that one will do.
+    case full(UInt32?)
+    /// Those that are left have all been tried by this session.
+    case allTried
+    /// No server is usable.
+    case none
+}
+
+extension Worker {
+    /// Chooses by the backend's algorithm among the usable servers that this session has not tried.
+    func choose(_ session: UnsafeMutablePointer<Session>) -> Choice {
+        let backend = Int(session.pointee.backend)
+        let routed = table.backends[backend]
+        guard routed.pointee.turnCount > 0 else { return .none }
+        switch state.backendRules[backend].pointee.balance {
+        case .roundRobin:
+            let turn = state.backendCells[backend].pointee.turn.wrappingAdd(1, ordering: .relaxed).oldValue
+            return take(session, routed, turn: turn)
+        case .leastConnections:
+            return takeLeast(session, routed, start: state.backendCells[backend].pointee.turn.wrappingAdd(1, ordering: .relaxed).oldValue)
+        case .source:
+            let hash = SourceHash.value(of: clientAddress(session) ?? .anyV4)
+            let preferred = server(of: hash, routed)
+            guard session.pointee.hasTried(preferred) || enter(preferred) else { return .full(preferred) }
+            guard session.pointee.hasTried(preferred) else { return .server(preferred) }
+            return take(session, routed, turn: hash &+ 1)
+        }
+    }
+
+    /// True when there is a usable server that the session has not tried and is not trying now.
+    func hasOther(_ session: UnsafeMutablePointer<Session>) -> Bool {
+        guard state.backendRules[Int(session.pointee.backend)].pointee.redispatches else { return false }
+        guard Int32(session.pointee.retries) < state.backendRules[Int(session.pointee.backend)].pointee.retriesMax else { return false }
+        let routed = table.backends[Int(session.pointee.backend)]
+        for offset in 0..<routed.pointee.serverCount {
+            let server = routed.pointee.firstServer + offset
+            if server != session.pointee.serverIndex, table.servers[Int(server)].pointee.turns, !session.pointee.hasTried(server) { return true }
+        }
+        return false
+    }
+
+    /// The server of a turn.
+    private func server(of turn: UInt64, _ routed: UnsafePointer<RoutedBackend>) -> UInt32 {
+        routed.pointee.firstServer + UInt32(table.turns[Int(routed.pointee.firstTurn) + Int(turn % UInt64(routed.pointee.turnCount))].pointee)
+    }
+
+    /// Takes a place of `server`, if it has one.
+    private func enter(_ server: UInt32) -> Bool {
+        state.serverCells[Int(server)].pointee.sessions.enter(limit: Int(table.servers[Int(server)].pointee.connectionsMax))
+    }
+
+    /// The server whose turn it is, or else the next one after it that has a place.
+    private func take(_ session: UnsafeMutablePointer<Session>, _ routed: UnsafePointer<RoutedBackend>, turn: UInt64) -> Choice {
+        let first = server(of: turn, routed)
+        var sawFull = false
+        for offset in 0..<routed.pointee.serverCount {
+            let place = (first - routed.pointee.firstServer + offset) % routed.pointee.serverCount
+            let server = routed.pointee.firstServer + place
+            guard table.servers[Int(server)].pointee.turns, !session.pointee.hasTried(server) else { continue }
+            if enter(server) { return .server(server) }
+            sawFull = true
+        }
+        return sawFull ? .full(nil) : .allTried
+    }
+
+    /// The server with the fewest sessions for its weight; of equals the first one from `start` on.
+    private func takeLeast(_ session: UnsafeMutablePointer<Session>, _ routed: UnsafePointer<RoutedBackend>, start: UInt64) -> Choice {
+        var sawFull = false
+        var passed: UInt64 = 0
+        while true {
+            var best: UInt32?
+            var bestLoad = (sessions: 0, weight: 1)
+            for offset in 0..<routed.pointee.serverCount {
+                let place = UInt32((start + UInt64(offset)) % UInt64(routed.pointee.serverCount))
+                let server = routed.pointee.firstServer + place
+                guard table.servers[Int(server)].pointee.turns, !session.pointee.hasTried(server), place > 63 || passed >> UInt64(place) & 1 == 0 else {
+                    continue
+                }
+                let load = (sessions: state.serverCells[Int(server)].pointee.sessions.value + 1, weight: Int(table.servers[Int(server)].pointee.weight))
+                let limit = Int(table.servers[Int(server)].pointee.connectionsMax)
+                if limit > 0, load.sessions > limit {
+                    sawFull = true
+                } else if best == nil || load.sessions * bestLoad.weight < bestLoad.sessions * load.weight {
+                    (best, bestLoad) = (server, load)
+                }
+            }
+            guard let best else { return sawFull ? .full(nil) : .allTried }
+            if enter(best) { return .server(best) }
+            // Another worker took its last place: look again without it.
+            sawFull = true
+            let place = best - routed.pointee.firstServer
+            if place < 64 { passed |= 1 << UInt64(place) }
+        }
+    }
+}

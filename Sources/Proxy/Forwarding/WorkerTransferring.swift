@@ -1,0 +1,235 @@
+// The hot path: an established session's bytes, timeouts and end.
+
+import CLinux
+import Glibc
+import LinuxIO
+import Synchronization
+import Wire
+
+extension Worker {
+    /// Keepalive toward servers is set when a session is this old: short ones are spared the system calls.
+    private static let keepAliveMilliseconds: Int64 = 5000
+
+    /// epoll has something to say of the client's side.
+    mutating func clientReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
+        note(events, on: &session.pointee.client)
+        guard session.pointee.state != .established else { return transfer(index, session) }
+        guard events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 else { return }
+        session.pointee.termination = Termination("C", session.pointee.state == .queued ? "Q" : "C")
+        end(index, session)
+    }
+
+    /// The server has accepted.
+    mutating func established(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+        session.pointee.state = .established
+        (session.pointee.connectedAt, session.pointee.lastActivity) = (now, now)
+        counters.servers[Int(session.pointee.serverIndex)].pointee.sessions.add()
+        transfer(index, session)
+        if session.pointee.state == .established { arm(index, session) }
+    }
+
+    /// Moves what can be moved, both ways, and ends the session when nothing is left to come.
+    mutating func transfer(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+        guard session.pointee.state == .established else { return }
+        let before = (session.pointee.up.bytes, session.pointee.down.bytes)
+        let wasHalfClosed = session.pointee.up.flags.contains(.shut) || session.pointee.down.flags.contains(.shut)
+        var hasMore = false
+        // A side that dies in the first round is drained in the second one: what it had sent still counts.
+        for _ in 0..<2 {
+            let dead = (session.pointee.client.flags.contains(.dead), session.pointee.server.flags.contains(.dead))
+            let up = relay.pump(&session.pointee.up, from: &session.pointee.client, to: &session.pointee.server)
+            hasMore = note(up, session, source: "C", sink: "S", from: &session.pointee.client, to: &session.pointee.server)
+            let down = relay.pump(&session.pointee.down, from: &session.pointee.server, to: &session.pointee.client)
+            hasMore = note(down, session, source: "S", sink: "C", from: &session.pointee.server, to: &session.pointee.client) || hasMore
+            if dead == (session.pointee.client.flags.contains(.dead), session.pointee.server.flags.contains(.dead)) { break }
+        }
+        count(session, up: session.pointee.up.bytes &- before.0, down: session.pointee.down.bytes &- before.1)
+        if isOver(session) { return end(index, session) }
+        if hasMore { enqueue(index, session) }
+        if !wasHalfClosed, session.pointee.up.flags.contains(.shut) || session.pointee.down.flags.contains(.shut) { arm(index, session) }
+    }
+
+    /// Takes note of how a direction stands. True when it has more to move.
+    private func note(
+        _ result: PumpResult, _ session: UnsafeMutablePointer<Session>, source: Character, sink: Character, from: inout Side, to: inout Side
+    ) -> Bool {
+        switch result {
+        case .waiting, .finished: return false
+        case .more: return true
+        case .sourceFailed:
+            blame(source, session)
+            from.flags.insert(.dead)
+        case .sinkFailed:
+            blame(sink, session)
+            to.flags.insert([.dead, .readable, .hungUp])
+        }
+        return false
+    }
+
+    private func blame(_ cause: Character, _ session: UnsafeMutablePointer<Session>) {
+        guard session.pointee.termination.isNormal else { return }
+        session.pointee.termination = Termination(cause, "D")
+        let server = counters.servers[Int(session.pointee.serverIndex)]
+        if cause == "C" { server.pointee.clientAborts.add() } else { server.pointee.serverAborts.add() }
+    }
+
+    /// Counts bytes while the session lives, and remembers that something has moved.
+    private func count(_ session: UnsafeMutablePointer<Session>, up: UInt64, down: UInt64) {
+        guard up | down != 0 else { return }
+        session.pointee.lastActivity = now
+        let frontend = counters.frontends[Int(session.pointee.frontend)]
+        let server = counters.servers[Int(session.pointee.serverIndex)]
+        if up > 0 {
+            frontend.pointee.bytesIn.add(up)
+            server.pointee.bytesIn.add(up)
+        }
+        if down > 0 {
+            frontend.pointee.bytesOut.add(down)
+            server.pointee.bytesOut.add(down)
+        }
+    }
+
+    /// Both directions have ended, or one side is gone and all that it had sent has been delivered.
+    private func isOver(_ session: UnsafeMutablePointer<Session>) -> Bool {
+        let upIsDone = session.pointee.up.flags.contains(.ended) && !session.pointee.up.hasPending
+        let downIsDone = session.pointee.down.flags.contains(.ended) && !session.pointee.down.hasPending
+        return upIsDone && downIsDone || upIsDone && session.pointee.client.flags.contains(.dead)
+            || downIsDone && session.pointee.server.flags.contains(.dead)
+    }
+
+    // MARK: Timeouts
+
+    /// A session's deadline has come, perhaps: it is set anew only here, however often it has moved.
+    mutating func timeOut(_ index: Int) {
+        let session = sessions[index]
+        guard session.pointee.state == .established else {
+            connectTimedOut(index, session)
+            return
+        }
+        if session.pointee.keepAliveStep == 0, now - session.pointee.connectedAt >= Self.keepAliveMilliseconds { keepAlive(session) }
+        let (client, server) = deadlines(session)
+        if now >= min(client, server) { expire(index, session, isClient: client <= server) } else { arm(index, session) }
+    }
+
+    /// When each side's silence has lasted too long; `Int64.max` for never.
+    private func deadlines(_ session: UnsafeMutablePointer<Session>) -> (client: Int64, server: Int64) {
+        let frontend = state.frontendRules[Int(session.pointee.frontend)]
+        let backend = state.backendRules[Int(session.pointee.backend)]
+        let isTunnel = backend.pointee.tunnelTimeout >= 0 && session.pointee.up.bytes > 0 && session.pointee.down.bytes > 0
+        let tunnel = backend.pointee.tunnelTimeout
+        let client = deadline(
+            session, reads: session.pointee.up, writes: session.pointee.down, idle: isTunnel ? tunnel : frontend.pointee.clientTimeout,
+            halfClosed: frontend.pointee.clientFinTimeout)
+        let server = deadline(
+            session, reads: session.pointee.down, writes: session.pointee.up, idle: isTunnel ? tunnel : backend.pointee.serverTimeout,
+            halfClosed: backend.pointee.serverFinTimeout)
+        return (client, server)
+    }
+
+    /// A side is waited for while it may still send, or still has to take what is pending for it.
+    private func deadline(_ session: UnsafeMutablePointer<Session>, reads: Direction, writes: Direction, idle: Int64, halfClosed: Int64) -> Int64 {
+        guard !reads.flags.contains(.ended) || writes.hasPending else { return .max }
+        let limit = halfClosed >= 0 && (writes.flags.contains(.shut) || reads.flags.contains(.ended)) ? halfClosed : idle
+        return limit < 0 ? .max : session.pointee.lastActivity + limit
+    }
+
+    private mutating func arm(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+        let (client, server) = deadlines(session)
+        let keepAlive = session.pointee.keepAliveStep == 0 ? session.pointee.connectedAt + Self.keepAliveMilliseconds : .max
+        let deadline = min(client, server, keepAlive)
+        if deadline != .max { wheel.arm(index, deadline: deadline) } else { wheel.cancel(index) }
+    }
+
+    /// A side has been silent for too long: as if it had ended its stream. One that does not take what is pending for it is gone.
+    private mutating func expire(_ index: Int, _ session: UnsafeMutablePointer<Session>, isClient: Bool) {
+        if session.pointee.termination.isNormal { session.pointee.termination = Termination(isClient ? "c" : "s", "D") }
+        let isStuck = isClient ? session.pointee.down.hasPending : session.pointee.up.hasPending
+        let bothOpen = isClient ? !session.pointee.up.flags.contains(.ended) : !session.pointee.down.flags.contains(.ended)
+        guard !isStuck, bothOpen else { return end(index, session) }
+        if isClient {
+            session.pointee.up.flags.insert(.ended)
+            session.pointee.client.flags.remove(.readable)
+        } else {
+            session.pointee.down.flags.insert(.ended)
+            session.pointee.server.flags.remove(.readable)
+        }
+        session.pointee.lastActivity = now
+        transfer(index, session)
+        if session.pointee.state == .established { arm(index, session) }
+    }
+
+    /// Keepalive toward the server: a dead one is noticed after 10 s + 3 x 3 s of silence.
+    private func keepAlive(_ session: UnsafeMutablePointer<Session>) {
+        session.pointee.keepAliveStep = 1
+        guard state.backendRules[Int(session.pointee.backend)].pointee.keepsAlive else { return }
+        let descriptor = session.pointee.server.descriptor
+        let options: [(level: Int32, option: Int32, value: Int32)] = [
+            (SOL_SOCKET, SO_KEEPALIVE, 1), (Int32(IPPROTO_TCP), TCP_KEEPIDLE, 10), (Int32(IPPROTO_TCP), TCP_KEEPINTVL, 3),
+            (Int32(IPPROTO_TCP), TCP_KEEPCNT, 3),
+        ]
+        for (level, option, value) in options { try? Sockets.set(option, at: level, to: value, on: descriptor) }
+    }
+
+    // MARK: The end
+
+    /// Closes every session of a server that is down; one that is still connecting goes to another.
+    mutating func shutdownSessions(of server: UInt32) {
+        for index in 0..<sessions.used {
+            let session = sessions[index]
+            guard session.pointee.serverIndex == server, session.pointee.holdsServer else { continue }
+            switch session.pointee.state {
+            case .established:
+                if session.pointee.termination.isNormal { session.pointee.termination = Termination("D", "D") }
+                end(index, session)
+            case .connecting: connectFailed(index, session, code: ECONNABORTED)
+            case .free, .queued, .waiting, .ended: continue
+            }
+        }
+    }
+
+    /// Ends a session: closes what is open, counts, logs, and gives everything back.
+    mutating func end(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+        let wasQueued = session.pointee.state == .queued
+        let hadBackend = state.frontendRules[Int(session.pointee.frontend)].pointee.backend >= 0
+        if wasQueued { leaveQueue(index, session) }
+        wheel.cancel(index)
+        relay.discard(&session.pointee.up)
+        relay.discard(&session.pointee.down)
+        close(session.pointee.client.descriptor)
+        if session.pointee.server.descriptor >= 0 { close(session.pointee.server.descriptor) }
+        leaveServer(session)
+        if hadBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
+        countEnd(session, hadBackend: hadBackend)
+        if state.frontendLogs[Int(session.pointee.frontend)].sessions == .tcp { logEnd(session) }
+        leave(Int(session.pointee.frontend))
+        if session.pointee.isReady {
+            session.pointee.state = .ended
+            session.pointee.generation = (session.pointee.generation &+ 1) & SessionToken.generationMask
+        } else {
+            sessions.release(index)
+        }
+    }
+
+    private mutating func countEnd(_ session: UnsafeMutablePointer<Session>, hadBackend: Bool) {
+        guard hadBackend else { return }
+        let backend = counters.backends[Int(session.pointee.backend)]
+        backend.pointee.lastSession.set(UInt64(wallNow().seconds))
+        guard session.pointee.serverIndex != Session.noServer else {
+            backend.pointee.connectErrors.add()
+            return backend.pointee.sessions.add()
+        }
+        let server = counters.servers[Int(session.pointee.serverIndex)]
+        server.pointee.lastSession.set(UInt64(wallNow().seconds))
+        guard session.pointee.connectedAt >= 0 else { return }
+        let queue = UInt64(max(0, session.pointee.firstAttemptAt - session.pointee.acceptedAt))
+        let connect = UInt64(max(0, session.pointee.connectedAt - session.pointee.connectStartedAt))
+        let total = UInt64(max(0, now - session.pointee.acceptedAt))
+        server.pointee.measured.add()
+        server.pointee.queueTime.add(queue)
+        server.pointee.connectTime.add(connect)
+        server.pointee.totalTime.add(total)
+        server.pointee.queueTimeMax.raise(to: queue)
+        server.pointee.connectTimeMax.raise(to: connect)
+        server.pointee.totalTimeMax.raise(to: total)
+    }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import Testing
+
+@Suite("The sources")
+struct TidyTests {
+    /// Folder, and what its files may import besides the standard library's Synchronization. The longest folder that fits a file counts.
+    private static let imports: [(folder: String, modules: Set<String>)] = [
+        ("Sources/Wire", []),
+        ("Sources/LinuxIO", ["CLinux", "Glibc", "Wire"]),
+        ("Sources/Gossip", ["Wire"]),
+        ("Sources/Proxy", ["Wire"]),
+        ("Sources/Proxy/Forwarding", ["CLinux", "Glibc", "LinuxIO", "Wire"]),
+        ("Sources/NodeAgent", ["CLinux", "Glibc", "LinuxIO", "Proxy", "Wire"]),
+    ]
+
+    private static let linesMax = 600
+    private static let functionLinesMax = 70
+
+    @Test("import only what their folder may")
+    func importsStayInTheirFolders() {
+        for file in SourceTree.files(in: "Sources", ending: ".swift") {
+            let allowed = Self.imports.filter { file.path.hasPrefix($0.folder + "/") }.max { $0.folder.count < $1.folder.count }?.modules
+            for (number, line) in file.lines.enumerated() where line.hasPrefix("import ") {
+                let module = String(line.dropFirst("import ".count))
+                #expect(module == "Synchronization" || allowed?.contains(module) == true, "\(file.path):\(number + 1): import of \(module)")
+            }
+        }
+    }
+
+    @Test("have at most 600 lines a file")
+    func filesStayShort() {
+        for file in SourceTree.files(in: "Sources", "Tests", ending: ".swift") {
+            #expect(file.lines.count <= Self.linesMax, "\(file.path) has \(file.lines.count) lines: split it by responsibility")
+        }
+    }
+
+    @Test("have at most 70 lines a function")
+    func functionsStayShort() {
+        for file in SourceTree.files(in: "Sources", "Tests", ending: ".swift") {
+            for (number, line) in file.lines.enumerated() where isFunction(line) && line.hasSuffix("{") {
+                let length = length(from: number, in: file)
+                #expect(length <= Self.functionLinesMax, "\(file.path):\(number + 1): a function of \(length) lines")
+            }
+        }
+    }
+
+    @Test("say what every public and package declaration is")
+    func declarationsAreDocumented() {
+        for file in SourceTree.files(in: "Sources", ending: ".swift") {
+            for (number, line) in file.lines.enumerated() where line.unindented.hasPrefix("package ") || line.unindented.hasPrefix("public ") {
+                #expect(isDocumented(number, in: file), "\(file.path):\(number + 1): no doc comment above: \(line.unindented)")
+            }
+        }
+    }
+
+    @Test("take time and chance as values, own their state, and leave nothing open", arguments: [
+        ("nonisolated(unsafe)", "Sources/LinuxIO/"), ("@unchecked Sendable", "Sources/LinuxIO/"), ("static var ", nil), (".shuffled()", nil),
+        (".randomElement()", nil), ("SystemRandomNumberGenerator()", "Sources/NodeAgent/"), ("import Foundation", nil), ("try!", nil),
+        ("as!", nil), ("TODO", nil), ("FIXME", nil), ("XXX", nil),
+    ] as [(String, String?)])
+    func bannedWordsAreAbsent(word: String, allowedFolder: String?) {
+        for file in SourceTree.files(in: "Sources", ending: ".swift") where allowedFolder.map({ !file.path.hasPrefix($0) }) ?? true {
+            for (number, line) in file.lines.enumerated() where line.contains(word) && !line.unindented.hasPrefix("//") {
+                let isComputed = word == "static var " && line.contains("{")
+                #expect(isComputed, "\(file.path):\(number + 1): \(word)")
+            }
+        }
+    }
+
+    @Test("keep every random choice reproducible")
+    func randomnessIsPassedIn() {
+        for file in SourceTree.files(in: "Sources", ending: ".swift") {
+            for (number, line) in file.lines.enumerated() where line.contains(".random(in:") {
+                #expect(line.contains("using:"), "\(file.path):\(number + 1): random(in:) without using:")
+            }
+        }
+    }
+
+    @Test("are described by documents whose links lead somewhere")
+    func linksLeadSomewhere() throws {
+        let documents = SourceTree.files(in: "docs", "deploy", ending: ".md") + rootDocuments()
+        for document in documents {
+            let folder = SourceTree.root.appendingPathComponent(document.path).deletingLastPathComponent()
+            for target in document.lines.flatMap(links) where !target.contains("://") && !target.hasPrefix("#") {
+                let path = target.split(separator: "#").first.map(String.init) ?? target
+                let exists = FileManager.default.fileExists(atPath: folder.appendingPathComponent(path).path)
+                #expect(exists, "\(document.path): no such file: \(target)")
+            }
+        }
+    }
+
+    private func rootDocuments() -> [SourceTree.File] {
+        ["README.md", "README.ja.md", "CONTRIBUTING.md", "CHANGELOG.md"].compactMap { name in
+            guard let text = try? String(contentsOf: SourceTree.root.appendingPathComponent(name), encoding: .utf8) else {
+                Issue.record("\(name) is missing")
+                return nil
+            }
+            return SourceTree.File(path: name, lines: text.components(separatedBy: "\n"))
+        }
+    }
+
+    /// The targets of a line's `[text](target)` links.
+    private func links(_ line: String) -> [String] {
+        line.components(separatedBy: "](").dropFirst().compactMap { $0.components(separatedBy: ")").first }
+    }
+
+    private func isFunction(_ line: String) -> Bool {
+        let words = line.unindented.split(separator: " ")
+        return words.contains("func") || words.contains { $0.hasPrefix("init(") || $0.hasPrefix("init?(") }
+    }
+
+    /// Lines from `number` to the brace that closes what begins there.
+    private func length(from number: Int, in file: SourceTree.File) -> Int {
+        let indentation = file.lines[number].indentation
+        let end = file.lines[(number + 1)...].firstIndex { $0.indentation == indentation && $0.unindented.hasPrefix("}") }
+        return (end ?? file.lines.count) - number + 1
+    }
+
+    /// True when a comment stands above, or a declaration that it belongs to: runs of alike `let`s share one.
+    private func isDocumented(_ number: Int, in file: SourceTree.File) -> Bool {
+        var above = number - 1
+        while above >= 0 {
+            let line = file.lines[above].unindented
+            if line.hasPrefix("///") { return true }
+            let belongs = line.hasPrefix("@") || line.hasPrefix("package let ") && file.lines[number].unindented.hasPrefix("package let ")
+            guard belongs else { return false }
+            above -= 1
+        }
+        return false
+    }
+}
