@@ -16,6 +16,16 @@ extension ClusterSuite {
             #expect(status == 0, "\(output)")
         }
 
+        @Test("checks the examples with -c", .disabled(if: ProxyProgram.isStandIn, "haproxy knows no probe"), arguments: ["tsukada01", "tsukada02"])
+        func checksTheExamples(name: String) throws {
+            let cluster = try freshCluster()
+            let node = name == "tsukada01" ? cluster.tsukada01 : cluster.tsukada02
+            let directory = "\(packageRoot)/deploy/examples/\(name)"
+            let command = [ProxyProgram.tsukada.path, "-c", "-f", "\(directory)/haproxy.cfg", "-f", "\(directory)/tsukada.cfg"]
+            let (status, output) = try node.run(command)
+            #expect(status == 0, "\(output)")
+        }
+
         @Test("is told the line of a mistake, and -c fails")
         func checkFailsOnMistake() throws {
             let cluster = try freshCluster()

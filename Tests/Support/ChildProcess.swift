@@ -74,8 +74,13 @@ package final class ChildProcess: Sendable {
         var none = sigset_t()
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)
+        var ordinary = sigset_t()
+        sigemptyset(&ordinary)
+        // A shell cannot trap what it finds ignored, and background jobs begin with these two ignored.
+        for signal in [SIGINT, SIGQUIT, SIGPIPE] { sigaddset(&ordinary, signal) }
+        posix_spawnattr_setsigdefault(&attributes, &ordinary)
         let newSession: Int16 = 0x80  // POSIX_SPAWN_SETSID, which Glibc's module does not show
-        posix_spawnattr_setflags(&attributes, newSession | Int16(POSIX_SPAWN_SETSIGMASK))
+        posix_spawnattr_setflags(&attributes, newSession | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
 
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         pointers.append(nil)

@@ -66,14 +66,20 @@ package struct MySQLStub: Sendable {
         func text(_ value: String) -> [UInt8] { [UInt8(value.utf8.count)] + Array(value.utf8) }
         let column = text("def") + text("") + text("") + text("") + text("name") + text("") + [12, 33, 0, 0, 1, 0, 0, 0xfd, 0, 0, 0, 0, 0]
         let packets: [[UInt8]] = [[1], column, Self.endOfRows, text(name), Self.endOfRows]
-        for (index, packet) in packets.enumerated() where !sendPacket(client, packet, sequence: UInt8(index + 1)) { return false }
-        return true
+        // In one write: five small ones would wait for delayed acknowledgements.
+        return sendBytes(client, packets.enumerated().flatMap { index, packet in Self.framed(packet, sequence: UInt8(index + 1)) })
+    }
+
+    private static func framed(_ payload: [UInt8], sequence: UInt8) -> [UInt8] {
+        [UInt8(truncatingIfNeeded: payload.count), UInt8(truncatingIfNeeded: payload.count >> 8), 0, sequence] + payload
     }
 
     private func sendPacket(_ client: Int32, _ payload: [UInt8], sequence: UInt8) -> Bool {
-        let count = payload.count
-        let bytes = [UInt8(truncatingIfNeeded: count), UInt8(truncatingIfNeeded: count >> 8), 0, sequence] + payload
-        return send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+        sendBytes(client, Self.framed(payload, sequence: sequence))
+    }
+
+    private func sendBytes(_ client: Int32, _ bytes: [UInt8]) -> Bool {
+        send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     }
 
     private func receivePacket(_ client: Int32) -> [UInt8]? {
