@@ -1,0 +1,153 @@
+import Wire
+
+/// How long a check may take.
+package struct CheckLimits: Equatable, Sendable {
+    /// For the connect.
+    package var connect: Duration
+    /// For the answer, from the connection on; `nil`: `whole` holds for connect and answer together.
+    package var answer: Duration?
+    /// For all of it, where `answer` is `nil`.
+    package var whole: Duration
+
+    /// HAProxy's rule: with `timeout check` the connect may take min(`timeout connect`, `inter`) and the answer
+    /// `timeout check` more; without it everything together may take `inter`.
+    package init(_ settings: CheckSettings, of backend: Backend) {
+        whole = settings.interval
+        answer = backend.checkTimeout
+        connect = settings.interval
+        if backend.checkTimeout != nil, let connectTimeout = backend.connectTimeout { connect = min(connectTimeout, settings.interval) }
+    }
+}
+
+/// How a check's connection is to be closed.
+package enum CheckClosing: Equatable, Sendable {
+    /// With a RST, as HAProxy does: no TIME_WAIT is left behind.
+    case reset
+    /// With a FIN: a database would count a RST as an error of this host.
+    case orderly
+}
+
+/// One attempt to find out whether a server is usable. Feeds on what its connection does, does no I/O.
+///
+///     connecting --connected--> awaitingGreeting --greeting--> awaitingLogin --any reply but ERR--> finished
+///         |                          |  (with a user)              |
+///         +----- error, timeout -----+----- error, ERR, timeout ---+--> finished
+///
+/// A plain connect check, and one without user after the greeting, goes to `finished` directly.
+/// Drain the outputs after each input; `deadline` may have moved then.
+package struct CheckMachine: Sendable {
+    /// What is to be done.
+    package enum Output: Equatable, Sendable {
+        /// Send these bytes.
+        case send([UInt8])
+        /// Close, after sending: this is the verdict. Nothing comes after it.
+        case finished(CheckResult)
+    }
+
+    private enum State: Equatable, Sendable {
+        case connecting
+        case awaitingGreeting
+        case awaitingLogin(serverVersion: String)
+        case finished
+    }
+
+    /// Greetings and replies are far smaller; what announces more is not MySQL.
+    package static let payloadBytesMax = 8192
+    /// What HAProxy says of a server that closes without a word.
+    private static let closedInfo = "ECONNRESET returned by OS (Connection reset by peer)"
+
+    /// How the connection is to be closed in the end.
+    package let closing: CheckClosing
+    /// When `timedOut` is due.
+    package private(set) var deadline: Instant
+
+    private let kind: CheckKind
+    private let limits: CheckLimits
+    private let start: Instant
+    private var state = State.connecting
+    private var packets = MySQLPacketReader(payloadBytesMax: payloadBytesMax)
+
+    /// An attempt whose connect begins now.
+    package init(_ kind: CheckKind, limits: CheckLimits, now: Instant) {
+        self.kind = kind
+        self.limits = limits
+        start = now
+        deadline = now.advanced(by: limits.connect)
+        closing = kind == .connect ? .reset : .orderly
+    }
+
+    /// True once the verdict is out.
+    package var isFinished: Bool { state == .finished }
+
+    /// The connection is there.
+    package mutating func connected(now: Instant) -> [Output] {
+        guard state == .connecting else { return [] }
+        switch kind {
+        case .connect:
+            return finish(.layer4OK, now: now)
+        case .mysql:
+            state = .awaitingGreeting
+            deadline = limits.answer.map { now.advanced(by: $0) } ?? start.advanced(by: limits.whole)
+            return []
+        }
+    }
+
+    /// Bytes came.
+    package mutating func receive(_ bytes: [UInt8], now: Instant) -> [Output] {
+        packets.append(bytes)
+        var outputs: [Output] = []
+        do throws(MySQLFramingError) {
+            while !isFinished, let packet = try packets.next() { outputs += take(packet, now: now) }
+        } catch {
+            return outputs + finish(.layer7InvalidResponse, now: now)
+        }
+        // A greeting begins with 10, an error with 255: garbage need not be waited for.
+        if state == .awaitingGreeting, let first = packets.firstPayloadByte, first != 10, first != 0xff {
+            outputs += finish(.layer7InvalidResponse, now: now)
+        }
+        return outputs
+    }
+
+    /// The server has closed its side in order.
+    package mutating func endOfStream(now: Instant) -> [Output] {
+        switch state {
+        case .connecting, .finished: []
+        case .awaitingGreeting where packets.isEmpty, .awaitingLogin where packets.isEmpty: finish(.socketError, info: Self.closedInfo, now: now)
+        case .awaitingGreeting, .awaitingLogin: finish(.layer7InvalidResponse, now: now)
+        }
+    }
+
+    /// The connect, or the connection, has failed; `reason`: "ECONNREFUSED returned by OS (Connection refused)".
+    package mutating func failed(_ reason: String, now: Instant) -> [Output] {
+        finish(state == .connecting ? .layer4ConnectionProblem : .socketError, info: reason, now: now)
+    }
+
+    /// There is no socket, port or memory for the attempt: nothing is known of the server.
+    package mutating func couldNotStart(_ reason: String, now: Instant) -> [Output] { finish(.socketError, info: reason, now: now) }
+
+    /// `deadline` has passed.
+    package mutating func timedOut(now: Instant) -> [Output] { finish(state == .connecting ? .layer4Timeout : .layer7Timeout, now: now) }
+
+    private mutating func take(_ packet: MySQLPacket, now: Instant) -> [Output] {
+        if let error = MySQLErrorPacket(payload: packet.payload) { return finish(.layer7WrongStatus, code: Int(error.code), info: error.text, now: now) }
+        switch state {
+        case .awaitingGreeting:
+            guard case .mysql(let settings) = kind, let greeting = try? MySQLGreeting(payload: packet.payload) else {
+                return finish(.layer7InvalidResponse, now: now)
+            }
+            guard let user = settings.user else { return finish(.layer7OK, info: greeting.serverVersion, now: now) }
+            state = .awaitingLogin(serverVersion: greeting.serverVersion)
+            return [.send((settings.isPre41 ? MySQLLogin.before41(user: user) : MySQLLogin.since41(user: user)).bytes)]
+        case .awaitingLogin(let serverVersion):
+            return [.send(MySQLPacket.quit.bytes)] + finish(.layer7OK, info: serverVersion, now: now)
+        case .connecting, .finished:
+            return []
+        }
+    }
+
+    private mutating func finish(_ status: CheckStatus, code: Int = 0, info: String = "", now: Instant) -> [Output] {
+        guard state != .finished else { return [] }
+        state = .finished
+        return [.finished(CheckResult(status: status, code: code, info: info, duration: start.duration(to: now)))]
+    }
+}

@@ -1,0 +1,107 @@
+import Wire
+
+/// How a check ended, by HAProxy's names; the raw value is the number in `show servers state`.
+package enum CheckStatus: Int, CaseIterable, Sendable {
+    /// No check has ended yet.
+    case initializing = 1
+    /// The check could not be made, or the connection broke in its midst.
+    case socketError = 5
+    /// Connected, and nothing more was asked.
+    case layer4OK = 6
+    /// The connect took too long.
+    case layer4Timeout = 7
+    /// The connect failed.
+    case layer4ConnectionProblem = 8
+    /// Connected, but the answer took too long.
+    case layer7Timeout = 12
+    /// The answer is not of the protocol.
+    case layer7InvalidResponse = 13
+    /// The answer is good.
+    case layer7OK = 15
+    /// The answer is a refusal.
+    case layer7WrongStatus = 17
+
+    /// What `show stat` says in check_status: "L7OK".
+    package var name: String {
+        switch self {
+        case .initializing: "INI"
+        case .socketError: "SOCKERR"
+        case .layer4OK: "L4OK"
+        case .layer4Timeout: "L4TOUT"
+        case .layer4ConnectionProblem: "L4CON"
+        case .layer7Timeout: "L7TOUT"
+        case .layer7InvalidResponse: "L7RSP"
+        case .layer7OK: "L7OK"
+        case .layer7WrongStatus: "L7STS"
+        }
+    }
+
+    /// What log lines and check_desc say: "Layer7 check passed".
+    package var text: String {
+        switch self {
+        case .initializing: "Initializing"
+        case .socketError: "Socket error"
+        case .layer4OK: "Layer4 check passed"
+        case .layer4Timeout: "Layer4 timeout"
+        case .layer4ConnectionProblem: "Layer4 connection problem"
+        case .layer7Timeout: "Layer7 timeout"
+        case .layer7InvalidResponse: "Layer7 invalid response"
+        case .layer7OK: "Layer7 check passed"
+        case .layer7WrongStatus: "Layer7 wrong status"
+        }
+    }
+
+    /// True when the server is fine.
+    package var isPass: Bool { self == .layer4OK || self == .layer7OK }
+
+    /// srv_check_result of `show servers state`: 0 unknown, 2 failed, 3 passed.
+    package var resultNumber: Int { self == .initializing ? 0 : isPass ? 3 : 2 }
+
+    /// True when an answer was understood, so that its code is shown.
+    package var hasCode: Bool { self == .layer7OK || self == .layer7WrongStatus }
+}
+
+/// What one check found.
+package struct CheckResult: Equatable, Sendable {
+    /// Longer texts are cut here, in bytes, as in HAProxy.
+    package static let infoBytesMax = 127
+
+    /// How it ended.
+    package let status: CheckStatus
+    /// The server's error number, 0 for a pass; shown where `status.hasCode`.
+    package let code: Int
+    /// The server's version or complaint, or the kernel's; empty for none.
+    package let info: String
+    /// From the start of the connect to the verdict.
+    package let duration: Duration
+
+    /// A result from its parts; `info` is cut at `infoBytesMax`.
+    package init(status: CheckStatus, code: Int = 0, info: String = "", duration: Duration) {
+        self.status = status
+        self.code = code
+        self.info = info.utf8.count <= Self.infoBytesMax ? info : String(decoding: info.utf8.prefix(Self.infoBytesMax), as: UTF8.self)
+        self.duration = duration
+    }
+
+    /// What stands in log lines: `, reason: Layer7 wrong status, code: 1045, info: "...", check duration: 0ms`.
+    package var explanation: String {
+        var text = ", reason: \(status.text)"
+        if status.hasCode { text += ", code: \(code)" }
+        if !info.isEmpty { text += ", info: \"\(Self.escape(info))\"" }
+        return text + ", check duration: \(duration.wholeMilliseconds)ms"
+    }
+
+    /// `text` with quotes, angle brackets and everything but printable ASCII as `<0A>`: a server cannot forge a log line.
+    private static func escape(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            if (0x20..<0x7f).contains(byte), byte != UInt8(ascii: "\""), byte != UInt8(ascii: "<"), byte != UInt8(ascii: ">") {
+                bytes.append(byte)
+            } else {
+                bytes += [UInt8(ascii: "<"), digits[Int(byte >> 4)], digits[Int(byte & 15)], UInt8(ascii: ">")]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,302 @@
+import CLinux
+import Glibc
+import LinuxIO
+import Wire
+
+/// Runs every server's checks on the control thread's loop: sockets and timers around `CheckMachine` and `CheckSchedule`.
+///
+/// A server has at most one check under way; the time to its next counts from the end of the last, as in HAProxy.
+/// All calls are made on the loop's thread; `finished` is called from the loop, never from inside a call to the runner.
+package final class CheckRunner {
+    /// Bytes taken from a socket at once; more than any answer.
+    private static let receiveBytesMax = 4096
+
+    /// One server's checks.
+    private final class Slot {
+        let server: ServerReference
+        let kind: CheckKind
+        let limits: CheckLimits
+        let settings: CheckSettings
+        var schedule: CheckSchedule
+        var address: SocketAddress?
+        var attempt: Attempt?
+        /// The timer of the next start, or of the attempt's deadline.
+        var timer: TimerToken?
+
+        init(_ server: ServerReference, _ settings: CheckSettings, of backend: Backend, schedule: CheckSchedule, address: SocketAddress?) {
+            self.server = server
+            kind = backend.check
+            limits = CheckLimits(settings, of: backend)
+            self.settings = settings
+            self.schedule = schedule
+            self.address = address
+        }
+
+        /// Where to check: the server's address, with `addr` and `port` of its line in its place; `nil` without an address or a port.
+        var target: SocketAddress? {
+            guard let address else { return nil }
+            guard case .ip(let host, let port) = address else { return address }
+            let checkPort = settings.port ?? port
+            return checkPort == 0 ? nil : .ip(settings.address ?? host, port: checkPort)
+        }
+    }
+
+    /// One check under way.
+    private final class Attempt {
+        let file: OpenFile
+        var machine: CheckMachine
+        var isConnected = false
+        /// What the kernel has not taken yet.
+        var unsent: ArraySlice<UInt8> = []
+
+        init(file: OpenFile, machine: CheckMachine) {
+            self.file = file
+            self.machine = machine
+        }
+    }
+
+    private let reactor: Reactor
+    private let finished: (ServerReference, CheckResult) -> CheckPace
+    /// Slots of checked servers by backend and server; `nil` for servers without checks.
+    private var slots: [[Slot?]] = []
+    private var isStarted = false
+
+    /// How a server is to be checked; `nil` without `check`, and in a backend that is `disabled`.
+    private static func checkSettings(of server: Server, in backend: Backend) -> CheckSettings? { backend.isDisabled ? nil : server.check }
+
+    /// A runner for all servers of `backends` that have `check`.
+    ///
+    /// - Parameter initialAddress: where a server is at the start; `nil` checks it only after `setAddress`.
+    /// - Parameter finished: takes each result, and says how soon the server is to be checked again.
+    package init(
+        reactor: Reactor, backends: [Backend], initialAddress: (ServerReference) -> SocketAddress?,
+        finished: @escaping (ServerReference, CheckResult) -> CheckPace
+    ) {
+        self.reactor = reactor
+        self.finished = finished
+        let count = backends.reduce(0) { sum, backend in sum + backend.servers.count { Self.checkSettings(of: $0, in: backend) != nil } }
+        var position = 0
+        for (index, backend) in backends.enumerated() {
+            var row: [Slot?] = []
+            for (place, server) in backend.servers.enumerated() {
+                guard let settings = Self.checkSettings(of: server, in: backend) else {
+                    row.append(nil)
+                    continue
+                }
+                let reference = ServerReference(backend: index, server: place)
+                let schedule = CheckSchedule(settings, position: position, of: count, now: reactor.now)
+                row.append(Slot(reference, settings, of: backend, schedule: schedule, address: initialAddress(reference)))
+                position += 1
+            }
+            slots.append(row)
+        }
+    }
+
+    /// Begins to check, the first server at once.
+    package func start() {
+        isStarted = true
+        for slot in slots.joined() { if let slot { arm(slot) } }
+    }
+
+    /// Ends all checks for good, also those under way.
+    package func stop() {
+        isStarted = false
+        for slot in slots.joined() {
+            guard let slot else { continue }
+            drop(slot)
+            slot.schedule.pause()
+        }
+    }
+
+    /// Moves a server: the next check goes there, at once; a check under way to the old address is dropped. `nil` ends its checks until there is one.
+    package func setAddress(of server: ServerReference, _ address: SocketAddress?) {
+        guard let slot = slot(server), slot.address != address else { return }
+        slot.address = address
+        guard !slot.schedule.isPaused else { return }
+        drop(slot)
+        slot.schedule.pause()
+        slot.schedule.resume(now: reactor.now)
+        arm(slot)
+    }
+
+    /// Ends a server's checks until `resume`; one under way is dropped without a result.
+    package func pause(_ server: ServerReference) {
+        guard let slot = slot(server) else { return }
+        drop(slot)
+        slot.schedule.pause()
+    }
+
+    /// Checks a paused server again, now.
+    package func resume(_ server: ServerReference) {
+        guard isStarted, let slot = slot(server) else { return }
+        slot.schedule.resume(now: reactor.now)
+        arm(slot)
+    }
+
+    /// A session's connect to this server has failed: brings its next check forward, at most once per `inter`.
+    package func checkSoon(_ server: ServerReference) {
+        guard let slot = slot(server), slot.schedule.checkSoon(now: reactor.now) else { return }
+        arm(slot)
+    }
+
+    /// True while a check of this server is under way: `show stat` then puts "* " before its last status.
+    package func isUnderWay(_ server: ServerReference) -> Bool { slot(server)?.attempt != nil }
+
+    // MARK: Attempts
+
+    private func slot(_ server: ServerReference) -> Slot? {
+        guard slots.indices.contains(server.backend), slots[server.backend].indices.contains(server.server) else { return nil }
+        return slots[server.backend][server.server]
+    }
+
+    /// Sets the slot's one timer to what it waits for.
+    private func arm(_ slot: Slot) {
+        if let timer = slot.timer { reactor.cancel(timer) }
+        slot.timer = nil
+        guard isStarted else { return }
+        if let attempt = slot.attempt {
+            slot.timer = reactor.setTimer(at: attempt.machine.deadline) { [weak self, weak slot] in
+                guard let self, let slot, let attempt = slot.attempt else { return }
+                slot.timer = nil
+                self.carryOut(attempt.machine.timedOut(now: self.reactor.now), slot, attempt)
+            }
+        } else if let start = slot.schedule.nextStart, slot.address != nil {
+            slot.timer = reactor.setTimer(at: start) { [weak self, weak slot] in
+                guard let self, let slot else { return }
+                slot.timer = nil
+                self.begin(slot)
+            }
+        }
+    }
+
+    /// Ends the slot's attempt, if there is one, without a result.
+    private func drop(_ slot: Slot) {
+        if let timer = slot.timer { reactor.cancel(timer) }
+        slot.timer = nil
+        guard let attempt = slot.attempt else { return }
+        slot.attempt = nil
+        close(attempt)
+    }
+
+    /// Starts one check.
+    private func begin(_ slot: Slot) {
+        slot.schedule.start()
+        var machine = CheckMachine(slot.kind, limits: slot.limits, now: reactor.now)
+        guard let target = slot.target else {
+            conclude(slot, machine.couldNotStart("no port to check", now: reactor.now))
+            return
+        }
+        do throws(SystemError) {
+            let file = OpenFile(try Sockets.open(.stream, for: target))
+            if case .ip = target { try Sockets.set(TCP_NODELAY, at: Int32(IPPROTO_TCP), to: 1, on: file.raw) }
+            let progress = try Sockets.connect(file.raw, to: target)
+            let attempt = Attempt(file: file, machine: machine)
+            try reactor.watch(file.raw, for: .write) { [weak self, weak slot, weak attempt] interest in
+                guard let self, let slot, let attempt, slot.attempt === attempt else { return }
+                self.ready(interest, slot, attempt)
+            }
+            slot.attempt = attempt
+            arm(slot)
+            if progress == .connected { connected(slot, attempt) }
+        } catch {
+            conclude(slot, Self.isLocal(error) ? machine.couldNotStart(Self.text(error), now: reactor.now) : machine.failed(Self.text(error), now: reactor.now))
+        }
+    }
+
+    /// True when the failure tells of this machine, not of the server.
+    private static func isLocal(_ error: SystemError) -> Bool {
+        guard error.call == "connect" else { return true }
+        return [EADDRNOTAVAIL, EADDRINUSE, EAGAIN, ENOBUFS, ENOMEM].contains(error.code)
+    }
+
+    /// "ECONNREFUSED returned by OS (Connection refused)".
+    private static func text(_ error: SystemError) -> String { "\(error.name) returned by OS (\(error.reason))" }
+
+    private func ready(_ interest: Interest, _ slot: Slot, _ attempt: Attempt) {
+        guard attempt.isConnected else {
+            if let error = Sockets.pendingError(attempt.file.raw) {
+                carryOut(attempt.machine.failed(Self.text(error), now: reactor.now), slot, attempt)
+            } else {
+                connected(slot, attempt)
+            }
+            return
+        }
+        if interest.contains(.write), !attempt.unsent.isEmpty { send(slot, attempt) }
+        // Bytes first, also beside an error: a server that refuses and resets has said why.
+        if !interest.isDisjoint(with: .read), slot.attempt === attempt { receive(slot, attempt) }
+    }
+
+    private func connected(_ slot: Slot, _ attempt: Attempt) {
+        attempt.isConnected = true
+        carryOut(attempt.machine.connected(now: reactor.now), slot, attempt)
+        guard slot.attempt === attempt else { return }
+        arm(slot)
+        rewatch(slot, attempt)
+    }
+
+    private func receive(_ slot: Slot, _ attempt: Attempt) {
+        do throws(SystemError) {
+            guard let bytes = try Sockets.receive(attempt.file.raw, upTo: Self.receiveBytesMax) else { return }
+            let now = reactor.now
+            carryOut(bytes.isEmpty ? attempt.machine.endOfStream(now: now) : attempt.machine.receive(bytes, now: now), slot, attempt)
+        } catch {
+            carryOut(attempt.machine.failed(Self.text(error), now: reactor.now), slot, attempt)
+        }
+    }
+
+    private func carryOut(_ outputs: [CheckMachine.Output], _ slot: Slot, _ attempt: Attempt) {
+        for output in outputs {
+            switch output {
+            case .send(let bytes):
+                attempt.unsent += bytes
+                send(slot, attempt)
+            case .finished:
+                guard slot.attempt === attempt else { return }
+                drop(slot)
+                conclude(slot, [output])
+            }
+            // The server may have gone in the midst of a send, with a verdict.
+            guard slot.attempt === attempt else { return }
+        }
+    }
+
+    private func send(_ slot: Slot, _ attempt: Attempt) {
+        do throws(SystemError) {
+            let sent = try Sockets.send(attempt.file.raw, attempt.unsent)
+            attempt.unsent = attempt.unsent.dropFirst(sent)
+            rewatch(slot, attempt)
+        } catch {
+            // After the verdict a lost quit means nothing.
+            carryOut(attempt.machine.failed(Self.text(error), now: reactor.now), slot, attempt)
+        }
+    }
+
+    private func rewatch(_ slot: Slot, _ attempt: Attempt) {
+        do throws(SystemError) {
+            try reactor.rewatch(attempt.file.raw, for: attempt.unsent.isEmpty ? .read : [.read, .write])
+        } catch {
+            carryOut(attempt.machine.couldNotStart(Self.text(error), now: reactor.now), slot, attempt)
+        }
+    }
+
+    /// Closes the attempt's socket as its machine wants it.
+    private func close(_ attempt: Attempt) {
+        reactor.unwatch(attempt.file.raw)
+        switch attempt.machine.closing {
+        case .reset:
+            var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
+            _ = setsockopt(attempt.file.raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+        case .orderly:
+            // Closing with bytes unread would send a RST.
+            _ = try? Sockets.receive(attempt.file.raw, upTo: Self.receiveBytesMax)
+        }
+    }
+
+    /// Hands a verdict over and waits for the next check.
+    private func conclude(_ slot: Slot, _ outputs: [CheckMachine.Output]) {
+        guard case .finished(let result)? = outputs.last else { preconditionFailure("a check ends with a verdict") }
+        let pace = finished(slot.server, result)
+        slot.schedule.finished(pace: pace, now: reactor.now)
+        arm(slot)
+    }
+}

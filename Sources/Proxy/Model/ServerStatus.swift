@@ -1,0 +1,151 @@
+import Wire
+
+/// What administrators and the resolver have decided about a server: HAProxy's srv_admin_state.
+package struct AdministrativeFlags: OptionSet, Hashable, Sendable {
+    /// HAProxy's bits.
+    package let rawValue: Int
+    /// From HAProxy's bits.
+    package init(rawValue: Int) { self.rawValue = rawValue }
+
+    /// Maintenance by `disabled` or the runtime socket.
+    package static let forcedMaintenance = AdministrativeFlags(rawValue: 0x01)
+    /// The maintenance began with `disabled` in the configuration; stays when it ends.
+    package static let configuredMaintenance = AdministrativeFlags(rawValue: 0x04)
+    /// Drain by the runtime socket.
+    package static let forcedDrain = AdministrativeFlags(rawValue: 0x08)
+    /// Maintenance for want of an address.
+    package static let resolutionMaintenance = AdministrativeFlags(rawValue: 0x20)
+
+    /// True for any reason of maintenance.
+    package var isMaintenance: Bool { !isDisjoint(with: [.forcedMaintenance, .resolutionMaintenance]) }
+    /// True while the server gets no new sessions but keeps its old ones.
+    package var isDrain: Bool { contains(.forcedDrain) }
+}
+
+/// The states that an administrator chooses between: `set server P/S state`.
+package enum AdministrativeState: Equatable, Sendable {
+    /// Neither drain nor maintenance; also `enable server`.
+    case ready
+    /// No new sessions.
+    case drain
+    /// No sessions, no checks; also `disable server`.
+    case maint
+}
+
+/// A server's load at one moment, for log lines.
+package struct ServerLoad: Equatable, Sendable {
+    /// Sessions connected to it.
+    package var sessions: Int
+    /// Sessions that left its queue for another server.
+    package var requeued: Int
+    /// Sessions still in its queue.
+    package var queued: Int
+
+    /// A load from its parts.
+    package init(sessions: Int = 0, requeued: Int = 0, queued: Int = 0) {
+        self.sessions = sessions
+        self.requeued = requeued
+        self.queued = queued
+    }
+}
+
+/// One server's present state.
+package struct ServerStatus: Equatable, Sendable {
+    /// What administrators and the resolver have decided.
+    package internal(set) var flags: AdministrativeFlags
+    /// The verdict of its checks; `nil` without checks.
+    package internal(set) var health: ServerHealth?
+    /// True unless it is down or in maintenance. Draining servers run.
+    package internal(set) var isRunning: Bool
+    /// Where it is; `nil` while its name has no address. The port is 0 where sessions take the client's.
+    package internal(set) var address: SocketAddress?
+    /// 0 to 256; 0 for no new sessions.
+    package internal(set) var weight: Int
+    /// The weight in the configuration.
+    package let initialWeight: Int
+    /// When `isRunning` last changed, or the start.
+    package internal(set) var lastChange: Instant
+    /// Failed checks while it was not steadily down.
+    package internal(set) var failedChecks = 0
+    /// How often it stopped running.
+    package internal(set) var downTransitions = 0
+    /// What the last check found; `nil` before the first.
+    package internal(set) var lastCheck: CheckResult?
+
+    /// Time not running, without the present such time.
+    var completedDowntime = Duration.zero
+
+    /// A server as it is at the start.
+    init(_ server: Server, address: SocketAddress?, now: Instant) {
+        flags = server.isDisabled ? [.forcedMaintenance, .configuredMaintenance] : []
+        if address == nil { flags.insert(.resolutionMaintenance) }
+        health = server.check.map { ServerHealth(rise: $0.rise, fall: $0.fall) }
+        isRunning = !flags.isMaintenance
+        if flags.isMaintenance { health?.enterMaintenance() }
+        self.address = address
+        weight = server.weight
+        initialWeight = server.weight
+        lastChange = now
+    }
+
+    /// True when it takes new sessions.
+    package var isUsable: Bool { isRunning && !flags.isDrain && weight > 0 && address != nil }
+
+    /// True when it is to be checked.
+    package var isChecked: Bool { health != nil && !flags.isMaintenance }
+
+    /// All the time it has not been running.
+    package func downtime(now: Instant) -> Duration { completedDowntime + (isRunning ? .zero : lastChange.duration(to: now)) }
+
+    /// `show stat`'s status: "UP", "DOWN", "UP 1/3", "DOWN 1/2", "MAINT", "MAINT (resolution)", "DRAIN", "DRAIN 1/3", "no check".
+    package var text: String {
+        if flags.contains(.resolutionMaintenance) { return "MAINT (resolution)" }
+        if flags.isMaintenance { return "MAINT" }
+        guard let health else { return isRunning ? (flags.isDrain ? "DRAIN" : "no check") : "DOWN" }
+        let word = isRunning ? (flags.isDrain ? "DRAIN" : "UP") : "DOWN"
+        return health.pace == .changing ? "\(word) \(health.fraction)" : word
+    }
+
+    /// srv_op_state of `show servers state`: 0 stopped, 2 running.
+    package var operationalNumber: Int { isRunning ? 2 : 0 }
+
+    /// srv_admin_state of `show servers state`.
+    package var administrativeNumber: Int { flags.rawValue }
+
+    /// srv_check_state of `show servers state`: 2 configured, 4 enabled, 8 paused; a maintenance pauses unchecked servers too.
+    package var checkNumber: Int { (health == nil ? 0 : 6) | (flags.isMaintenance ? 8 : 0) }
+
+    /// The last check's status, `initializing` before the first.
+    package var checkStatus: CheckStatus { lastCheck?.status ?? .initializing }
+}
+
+/// One backend's present state.
+package struct BackendStatus: Equatable, Sendable {
+    /// Usable servers that are not `backup`.
+    package internal(set) var activeServers = 0
+    /// Usable `backup` servers.
+    package internal(set) var backupServers = 0
+    /// When `isUp` last changed, or the start.
+    package internal(set) var lastChange: Instant
+    /// How often the last usable server went.
+    package internal(set) var downTransitions = 0
+
+    /// Time down, without the present such time.
+    var completedDowntime = Duration.zero
+    /// True for a backend without servers, which HAProxy shows as UP.
+    let isEmpty: Bool
+
+    init(isEmpty: Bool, now: Instant) {
+        self.isEmpty = isEmpty
+        lastChange = now
+    }
+
+    /// True while it has a usable server.
+    package var isUp: Bool { isEmpty || activeServers + backupServers > 0 }
+
+    /// All the time it has been down.
+    package func downtime(now: Instant) -> Duration { completedDowntime + (isUp ? .zero : lastChange.duration(to: now)) }
+
+    /// "UP" or "DOWN".
+    package var text: String { isUp ? "UP" : "DOWN" }
+}

@@ -1,0 +1,215 @@
+import Wire
+
+/// Why a name gave no addresses.
+package enum ResolutionFailure: Equatable, Sendable {
+    /// The name exists, but has no address of the family.
+    case noAddress
+    /// NXDOMAIN.
+    case noSuchName
+    /// REFUSED.
+    case refused
+    /// SERVFAIL or another code.
+    case other
+    /// No nameserver said anything.
+    case timeout
+}
+
+/// The addresses that one nameserver gave for one family.
+package struct FamilyAnswer: Equatable, Sendable {
+    /// In the order of the answer, at least one.
+    package let addresses: [IPAddress]
+    /// How long they may be kept, as the nameserver says.
+    package let timeToLive: Duration
+    /// Index of the nameserver.
+    package let nameserver: Int
+}
+
+/// How the question for one family ended.
+package enum FamilyOutcome: Equatable, Sendable {
+    /// All of the name's addresses.
+    case complete(FamilyAnswer)
+    /// Some of them: the answer was truncated and could not be had over TCP.
+    case partial(FamilyAnswer)
+    /// None, and the nameserver that said so; `nil` for silence.
+    case failed(ResolutionFailure, nameserver: Int?)
+
+    /// The addresses, empty after a failure.
+    package var addresses: [IPAddress] {
+        switch self {
+        case .complete(let answer), .partial(let answer): answer.addresses
+        case .failed: []
+        }
+    }
+}
+
+/// One name's question for one address family, asked of all nameservers until one gives addresses or hope ends.
+///
+///             addresses (any nameserver)
+///     open ------------------------------------------------> complete
+///          every nameserver has said no, or one has said
+///          "does not exist" / "no address" by the deadline
+///          ------------------------------------------------> failed
+///          deadline of the last attempt  ------------------> partial, failed
+///
+/// A nameserver that fails (SERVFAIL, REFUSED) is asked again at the next attempt as a silent one is.
+struct FamilyResolution {
+    /// Where one nameserver stands.
+    private enum Standing: Equatable {
+        case waiting
+        case unreachable
+        case said(ResolutionFailure)
+    }
+
+    /// Which family.
+    let family: AddressFamily
+    /// How it ended; `nil` while it is open.
+    private(set) var outcome: FamilyOutcome?
+    private var standings: [Standing]
+    private var open: [OpenQuestion] = []
+    private var partial: FamilyAnswer?
+
+    private var type: DNSRecordType { family == .v4 ? .a : .aaaa }
+
+    init(_ family: AddressFamily, nameservers: Int) {
+        self.family = family
+        standings = Array(repeating: .unreachable, count: nameservers)
+    }
+
+    /// True when the answer to question `number` is waited for.
+    func expects(_ number: UInt64) -> Bool { open.contains { $0.number == number } }
+
+    /// True when a nameserver has said that the name, or an address of the family, does not exist.
+    var isDenied: Bool { standings.contains(.said(.noSuchName)) || standings.contains(.said(.noAddress)) }
+
+    /// How many questions are open.
+    var openQuestions: Int { open.count }
+
+    /// Asks every nameserver that has given no final word and is not being talked to over TCP.
+    mutating func ask(for name: DNSName, _ group: inout NameserverGroup) {
+        for nameserver in standings.indices {
+            switch standings[nameserver] {
+            case .said(.noSuchName), .said(.noAddress):
+                continue
+            case .waiting, .unreachable, .said:
+                guard !open.contains(where: { $0.nameserver == nameserver && $0.transport == .tcp }) else { continue }
+                standings[nameserver] = .waiting
+                open.append(group.ask(nameserver, type, of: name, over: .udp))
+            }
+        }
+    }
+
+    /// Takes a message that came to the socket of question `number`. Returns true when it must be given more time, for TCP.
+    mutating func receive(_ message: [UInt8], for number: UInt64, of name: DNSName, _ group: inout NameserverGroup) -> Bool {
+        guard let index = open.firstIndex(where: { $0.number == number }) else { return false }
+        let asked = open[index]
+        let answer: DNSAnswer
+        do throws(DNSAnswerError) {
+            answer = try DNSAnswer(message, to: asked.question)
+        } catch {
+            if error == .aliasLoop { group.counters[asked.nameserver].aliasErrors += 1 } else { group.counters[asked.nameserver].invalid += 1 }
+            // Over UDP the message may be forged, and the right one still to come.
+            if asked.transport == .tcp { fail(number, with: .other, &group) }
+            return false
+        }
+        guard outcome == nil else {
+            group.counters[asked.nameserver].outdated += 1
+            close(index, &group)
+            return false
+        }
+        if asked.transport == .udp, answer.isTruncated || message.count > asked.answerBytesMax {
+            keepPartial(answer, asked.nameserver)
+            if answer.isTruncated { group.counters[asked.nameserver].truncated += 1 } else { group.counters[asked.nameserver].tooBig += 1 }
+            close(index, &group)
+            open.append(group.ask(asked.nameserver, type, of: name, over: .tcp))
+            return true
+        }
+        close(index, &group)
+        take(answer, to: asked, of: name, &group)
+        return false
+    }
+
+    /// The question could not be sent, or its connection ended without an answer.
+    mutating func questionFailed(_ number: UInt64, _ group: inout NameserverGroup) {
+        guard let asked = open.first(where: { $0.number == number }) else { return }
+        group.counters[asked.nameserver].sendErrors += 1
+        fail(number, with: nil, &group)
+    }
+
+    /// The time for answers is over. `isLast`: it was the last attempt.
+    mutating func attemptEnded(isLast: Bool, _ group: inout NameserverGroup) {
+        guard outcome == nil else { return }
+        for nameserver in standings.indices where standings[nameserver] == .waiting { group.counters[nameserver].timeouts += 1 }
+        if isDenied || isLast { settleWithoutAnswer() }
+    }
+
+    /// Closes every question that is still open.
+    mutating func forgetAll(_ group: inout NameserverGroup) {
+        for asked in open { group.outputs.append(.forget(asked.number)) }
+        open.removeAll()
+    }
+
+    private mutating func take(_ answer: DNSAnswer, to asked: OpenQuestion, of name: DNSName, _ group: inout NameserverGroup) {
+        let nameserver = asked.nameserver
+        if answer.aliases > 0 { group.counters[nameserver].aliases += 1 }
+        switch answer.code {
+        case .noError where !answer.addresses.isEmpty:
+            group.counters[nameserver].valid += 1
+            let seconds = Duration.seconds(Int64(answer.timeToLive))
+            outcome = .complete(FamilyAnswer(addresses: answer.addresses, timeToLive: seconds, nameserver: nameserver))
+        case .noError where answer.isFinal:
+            group.counters[nameserver].empty += 1
+            said(.noAddress, nameserver)
+        case .noSuchName:
+            group.counters[nameserver].noSuchName += 1
+            said(.noSuchName, nameserver)
+        case .refused:
+            group.counters[nameserver].refused += 1
+            said(.refused, nameserver)
+        case .formatError where asked.question.extended != .none, .notImplemented where asked.question.extended != .none:
+            group.takesExtensions[nameserver] = false
+            open.append(group.ask(nameserver, type, of: name, over: asked.transport))
+        case .noError, .formatError, .notImplemented, .serverFailure, .other:
+            group.counters[nameserver].other += 1
+            said(.other, nameserver)
+        }
+    }
+
+    private mutating func said(_ failure: ResolutionFailure, _ nameserver: Int) {
+        standings[nameserver] = .said(failure)
+        let haveAllSpoken = standings.allSatisfy { if case .said = $0 { true } else { false } }
+        if haveAllSpoken { settleWithoutAnswer() }
+    }
+
+    private mutating func fail(_ number: UInt64, with failure: ResolutionFailure?, _ group: inout NameserverGroup) {
+        guard let index = open.firstIndex(where: { $0.number == number }) else { return }
+        let nameserver = open[index].nameserver
+        close(index, &group)
+        guard outcome == nil, !open.contains(where: { $0.nameserver == nameserver }) else { return }
+        if let failure { said(failure, nameserver) } else { standings[nameserver] = .unreachable }
+    }
+
+    private mutating func keepPartial(_ answer: DNSAnswer, _ nameserver: Int) {
+        guard answer.code == .noError, !answer.addresses.isEmpty, answer.addresses.count > partial?.addresses.count ?? 0 else { return }
+        let seconds = Duration.seconds(Int64(answer.timeToLive))
+        partial = FamilyAnswer(addresses: answer.addresses, timeToLive: seconds, nameserver: nameserver)
+    }
+
+    /// The kindest of what was said: a name that exists somewhere exists.
+    private mutating func settleWithoutAnswer() {
+        if let partial {
+            outcome = .partial(partial)
+            return
+        }
+        for failure in [ResolutionFailure.noAddress, .noSuchName, .other, .refused] {
+            guard let nameserver = standings.firstIndex(of: .said(failure)) else { continue }
+            outcome = .failed(failure, nameserver: nameserver)
+            return
+        }
+        outcome = .failed(.timeout, nameserver: nil)
+    }
+
+    private mutating func close(_ index: Int, _ group: inout NameserverGroup) {
+        group.outputs.append(.forget(open[index].number))
+        open.remove(at: index)
+    }
+}

@@ -1,0 +1,96 @@
+import Wire
+
+/// A server whose address comes from a `resolvers` section.
+package struct ResolvedServer: Equatable, Sendable {
+    /// Which server.
+    package let reference: ServerReference
+    /// The name that its addresses belong to.
+    package let hostName: DNSName
+    /// `resolve-prefer`.
+    package let preferredFamily: AddressFamily
+    /// True for a slot of a `server-template`.
+    package let isTemplateSlot: Bool
+    /// The address that it has; `nil` while it has none.
+    package internal(set) var address: IPAddress?
+    /// True while its checks pass: a new address is then tried before it replaces the present one. False without checks.
+    package internal(set) var isPassing = false
+    /// The address that would replace the present one.
+    var candidate: Candidate?
+
+    /// A new address of a server whose present one still works.
+    enum Candidate: Equatable, Sendable {
+        /// It is being tried.
+        case proposed(IPAddress)
+        /// It was tried in vain in the present round, or after it.
+        case refused(IPAddress)
+        /// It was tried in vain in an earlier round: the next answer proposes it again.
+        case postponed(IPAddress)
+
+        var address: IPAddress {
+            switch self {
+            case .proposed(let address), .refused(let address), .postponed(let address): address
+            }
+        }
+    }
+
+    /// A server whose host name is `hostName`, with the address that it starts with.
+    package init(
+        reference: ServerReference, hostName: DNSName, preferredFamily: AddressFamily, isTemplateSlot: Bool = false, address: IPAddress?
+    ) {
+        self.reference = reference
+        self.hostName = hostName
+        self.preferredFamily = preferredFamily
+        self.isTemplateSlot = isTemplateSlot
+        self.address = address
+    }
+
+    /// `server` as the configuration has it; `nil` unless it names a host and a `resolvers` section.
+    package init?(reference: ServerReference, server: Server, address: IPAddress?) {
+        guard server.resolvers != nil, case .name(let text, _) = server.endpoint, let hostName = DNSName(text) else { return nil }
+        self.init(
+            reference: reference, hostName: hostName, preferredFamily: server.preferredFamily, isTemplateSlot: server.isTemplateSlot, address: address)
+    }
+}
+
+/// Why a server has lost its address.
+package enum AddressLoss: Equatable, Sendable {
+    /// A complete answer has no address for it.
+    case noAddress
+    /// The name does not exist, for longer than `hold nx`.
+    case noSuchName
+    /// No nameserver answers, for longer than `hold timeout`.
+    case timeout
+    /// The nameservers refuse, for longer than `hold refused`.
+    case refused
+    /// The nameservers fail, for longer than `hold other`.
+    case other
+
+    /// HAProxy's words, which stand between brackets in the log line.
+    package var description: String {
+        switch self {
+        case .noAddress: "No IP for server "
+        case .noSuchName: "DNS NX status"
+        case .timeout: "DNS timeout status"
+        case .refused: "DNS refused status"
+        case .other: "unspecified DNS error"
+        }
+    }
+}
+
+/// What a resolver wants done.
+package enum ResolverOutput: Equatable, Sendable {
+    /// Send this from a new socket; report its answers and its failure by its number.
+    case ask(NameserverQuestion)
+    /// Close the socket of this question.
+    case forget(UInt64)
+    /// The server has this address from now on; who said so: `awsvpc/vpc` or `DNS cache`.
+    case address(ServerReference, IPAddress, source: String)
+    /// Try this address as the server's checks would, then call `accept` or `refuse`. The server keeps its present one meanwhile.
+    case propose(ServerReference, IPAddress)
+    /// The server has no address from now on.
+    case lost(ServerReference, AddressLoss)
+    /// Something that an operator should see: a sentence without a final dot.
+    case alarm(String)
+    /// An alarm is over: a sentence without a final dot.
+    case notice(String)
+}

@@ -1,0 +1,69 @@
+/// Reads a peer's bytes from front to back.
+///
+/// Every read gives `nil` when too few bytes are left, and then moves nothing: the codec that asked names the error.
+package struct ByteReader: Sendable {
+    /// The bytes not read yet.
+    package private(set) var rest: ArraySlice<UInt8>
+
+    /// A reader at the front of `bytes`.
+    package init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
+
+    /// A reader at the front of `bytes`.
+    package init(_ bytes: [UInt8]) { rest = bytes[...] }
+
+    /// How many bytes are left.
+    package var count: Int { rest.count }
+
+    /// True when nothing is left.
+    package var isAtEnd: Bool { rest.isEmpty }
+
+    /// The next byte, without moving.
+    package var next: UInt8? { rest.first }
+
+    /// One byte.
+    package mutating func readByte() -> UInt8? { rest.popFirst() }
+
+    /// The next `count` bytes; `nil` for a negative count too.
+    package mutating func readBytes(_ count: Int) -> ArraySlice<UInt8>? {
+        guard count >= 0, count <= rest.count else { return nil }
+        let bytes = rest.prefix(count)
+        rest = rest.dropFirst(count)
+        return bytes
+    }
+
+    /// Moves over `count` bytes; `nil`, and no move, when there are fewer.
+    package mutating func skip(_ count: Int) -> Void? { readBytes(count).map { _ in } }
+
+    /// Everything that is left; empty at the end.
+    package mutating func readRest() -> ArraySlice<UInt8> {
+        let bytes = rest
+        rest = rest[rest.endIndex...]
+        return bytes
+    }
+
+    /// The bytes before the next `terminator`, which is moved over too; `nil` when none comes within `limit` bytes.
+    package mutating func readBytes(until terminator: UInt8, limit: Int) -> ArraySlice<UInt8>? {
+        guard let end = rest.prefix(limit + 1).firstIndex(of: terminator) else { return nil }
+        let bytes = rest[..<end]
+        rest = rest[(end + 1)...]
+        return bytes
+    }
+
+    /// An unsigned or two's complement integer in network byte order.
+    package mutating func readBigEndian<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) -> Integer? {
+        guard let bytes = readBytes(Integer.bitWidth / 8) else { return nil }
+        return bytes.reduce(0) { Integer(truncatingIfNeeded: UInt64(truncatingIfNeeded: $0) << 8 | UInt64($1)) }
+    }
+
+    /// An unsigned or two's complement integer, least significant byte first.
+    package mutating func readLittleEndian<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) -> Integer? {
+        readLittleEndian(bytes: Integer.bitWidth / 8).map { Integer(truncatingIfNeeded: $0) }
+    }
+
+    /// An unsigned integer of 1 to 8 bytes, least significant byte first.
+    package mutating func readLittleEndian(bytes width: Int) -> UInt64? {
+        precondition((1...8).contains(width), "an integer has 1 to 8 bytes, got \(width)")
+        guard let bytes = readBytes(width) else { return nil }
+        return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

@@ -1,0 +1,63 @@
+/// A domain name, compared without regard to the case of ASCII letters.
+package struct DNSName: Hashable, Sendable, CustomStringConvertible {
+    /// RFC 1035 2.3.4: a whole name on the wire, length bytes and the root's zero included.
+    package static let bytesMax = 255
+    /// RFC 1035 2.3.4: one label.
+    package static let labelBytesMax = 63
+
+    /// The uncompressed wire form in lower case: a length byte before each label, a zero at the end.
+    package let bytes: [UInt8]
+
+    /// Takes over a well-formed wire form whose letters are lower case.
+    init(wire bytes: [UInt8]) {
+        assert(bytes.last == 0 && bytes.count <= DNSName.bytesMax, "a name ends with the root and keeps its limit")
+        self.bytes = bytes
+    }
+
+    /// Reads a host name: labels of letters, digits, `-` and `_`, with or without the final dot. `nil` for anything else.
+    package init?(_ text: some StringProtocol) {
+        var rest = Array(text.utf8)[...]
+        if rest.last == UInt8(ascii: ".") { rest = rest.dropLast() }
+        guard !rest.isEmpty else { return nil }
+        var bytes: [UInt8] = []
+        for label in rest.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
+            guard (1...DNSName.labelBytesMax).contains(label.count), label.allSatisfy(DNSName.isHostNameByte) else { return nil }
+            bytes.append(UInt8(label.count))
+            bytes.append(contentsOf: label.map(DNSName.lowered))
+        }
+        bytes.append(0)
+        guard bytes.count <= DNSName.bytesMax else { return nil }
+        self.bytes = bytes
+    }
+
+    /// The labels with dots between them, no final dot; a byte outside a host name's alphabet shows as `\DDD`.
+    package var description: String {
+        var labels: [String] = []
+        var position = 0
+        while position < bytes.count, bytes[position] > 0 {
+            let end = min(position + 1 + Int(bytes[position]), bytes.count)
+            labels.append(bytes[(position + 1)..<end].map(DNSName.shown).joined())
+            position = end
+        }
+        return labels.isEmpty ? "." : labels.joined(separator: ".")
+    }
+
+    /// `byte` in lower case when it is an ASCII capital.
+    static func lowered(_ byte: UInt8) -> UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+    }
+
+    private static func isHostNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        case UInt8(ascii: "-"), UInt8(ascii: "_"): true
+        default: false
+        }
+    }
+
+    private static func shown(_ byte: UInt8) -> String {
+        if isHostNameByte(byte) { return String(Unicode.Scalar(byte)) }
+        let digits = String(byte)
+        return "\\" + String(repeating: "0", count: 3 - digits.count) + digits
+    }
+}

@@ -1,0 +1,1 @@
+../../ProxyTests/Resolving/Dnsmasq.swift

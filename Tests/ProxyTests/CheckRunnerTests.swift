@@ -1,0 +1,281 @@
+import CLinux
+import Glibc
+import LinuxIO
+import Proxy
+import Testing
+import Wire
+
+/// A server on loopback whose every connection gets the same treatment.
+private final class StubServer {
+    enum Behaviour {
+        /// Sends this, and answers the first bytes with the reply, if there is one.
+        case greeting([UInt8], reply: [UInt8]?)
+        /// Accepts and says nothing.
+        case silent
+        /// Accepts and closes.
+        case closing
+    }
+
+    let address: SocketAddress
+    /// What each connection has sent, and how it ended: "FIN", "RST".
+    private(set) var received: [[UInt8]] = []
+    private(set) var ends: [String] = []
+
+    private let reactor: Reactor
+    private let behaviour: Behaviour
+    private let listener: OpenFile
+    private var connections: [OpenFile] = []
+
+    init(_ behaviour: Behaviour, on reactor: Reactor) throws {
+        self.reactor = reactor
+        self.behaviour = behaviour
+        let any = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
+        listener = OpenFile(try Sockets.open(.stream, for: any))
+        try Sockets.bind(listener.raw, to: any)
+        try Sockets.listen(listener.raw, backlog: 16)
+        address = try #require(Sockets.localAddress(listener.raw))
+        try reactor.watch(listener.raw, for: .read) { [unowned self] _ in self.accept() }
+    }
+
+    func close() {
+        reactor.unwatch(listener.raw)
+        for connection in connections { reactor.unwatch(connection.raw) }
+        connections = []
+    }
+
+    private func accept() {
+        guard let descriptor = try? Sockets.accept(listener.raw) else { return }
+        let connection = OpenFile(descriptor)
+        let index = received.count
+        received.append([])
+        if case .closing = behaviour { return }
+        connections.append(connection)
+        if case .greeting(let bytes, _) = behaviour { _ = try? Sockets.send(connection.raw, bytes[...]) }
+        try? reactor.watch(connection.raw, for: .read) { [unowned self] _ in self.read(connection, index) }
+    }
+
+    private func read(_ connection: OpenFile, _ index: Int) {
+        do {
+            guard let bytes = try Sockets.receive(connection.raw, upTo: 4096) else { return }
+            guard !bytes.isEmpty else { return end(connection, "FIN") }
+            if received[index].isEmpty, case .greeting(_, let reply?) = behaviour { _ = try Sockets.send(connection.raw, reply[...]) }
+            received[index] += bytes
+        } catch {
+            end(connection, "RST")
+        }
+    }
+
+    private func end(_ connection: OpenFile, _ how: String) {
+        ends.append(how)
+        reactor.unwatch(connection.raw)
+    }
+}
+
+@Suite("The runner of checks")
+struct CheckRunnerTests {
+    private static let version = "10.11.19-MariaDB"
+    private let place = ServerReference(backend: 0, server: 0)
+    private let greeting = MySQLPacket(
+        sequence: 0,
+        payload: MySQLGreeting(
+            serverVersion: version, connectionIdentifier: 8, seed: Array(65..<85), capabilities: [.protocol41, .secureConnection]
+        ).payload
+    ).bytes
+    private let ok = MySQLPacket(sequence: 2, payload: [0, 0, 0, 2, 0, 0, 0]).bytes
+
+    /// Everything a test needs on one loop.
+    private final class Bench {
+        let reactor: Reactor
+        var results: [CheckResult] = []
+        var pace = CheckPace.steadyUp
+        private(set) var runner: CheckRunner?
+
+        init() throws { reactor = try Reactor() }
+
+        func start(_ kind: CheckKind, at address: SocketAddress?, interval: Duration = .seconds(60), adjust: (inout Backend) -> Void = { _ in }) {
+            var backend = Backend(name: "b", identifier: 2)
+            backend.check = kind
+            backend.connectTimeout = .seconds(5)
+            let location = ConfigurationLocation(file: "t", line: 1)
+            var server = Server(name: "s", identifier: 1, endpoint: .name("s", port: 1), port: .fixed(1), location: location)
+            var settings = CheckSettings()
+            settings.interval = interval
+            settings.fastInterval = .milliseconds(1)
+            server.check = settings
+            backend.servers = [server]
+            adjust(&backend)
+            let runner = CheckRunner(reactor: reactor, backends: [backend], initialAddress: { _ in address }) { [unowned self] _, result in
+                results.append(result)
+                return pace
+            }
+            runner.start()
+            self.runner = runner
+        }
+
+        /// Runs the loop until `condition` holds, at most five seconds.
+        func run(until condition: () -> Bool) {
+            let limit = MonotonicClock.now().advanced(by: .seconds(5))
+            while !condition(), MonotonicClock.now() < limit { reactor.runOnce(waitingAtMost: .milliseconds(20)) }
+            #expect(condition(), "nothing came of it within five seconds")
+        }
+    }
+
+    private var mysql: CheckKind {
+        var settings = MySQLCheckSettings()
+        settings.user = "haproxy_check"
+        return .mysql(settings)
+    }
+
+    /// An address that nobody listens on.
+    private func refusingAddress() throws -> SocketAddress {
+        let any = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
+        let file = OpenFile(try Sockets.open(.stream, for: any))
+        try Sockets.bind(file.raw, to: any)
+        return try #require(Sockets.localAddress(file.raw))
+    }
+
+    @Test("passes a server that accepts, and resets the connection")
+    func connect() throws {
+        let bench = try Bench()
+        let stub = try StubServer(.silent, on: bench.reactor)
+        defer { stub.close() }
+        bench.start(.connect, at: stub.address)
+        bench.run { stub.ends.count == 1 && bench.results.count == 1 }
+        #expect(bench.results.map(\.status) == [.layer4OK])
+        #expect(stub.ends == ["RST"])
+    }
+
+    @Test("logs in to MySQL, quits, and closes in order")
+    func mysqlCheck() throws {
+        let bench = try Bench()
+        let stub = try StubServer(.greeting(greeting, reply: ok), on: bench.reactor)
+        defer { stub.close() }
+        bench.start(mysql, at: stub.address)
+        bench.run { stub.ends.count == 1 && bench.results.count == 1 }
+        #expect(bench.results.map(\.status) == [.layer7OK])
+        #expect(bench.results.map(\.info) == [Self.version])
+        #expect(stub.received == [MySQLLogin.since41(user: "haproxy_check").bytes + MySQLPacket.quit.bytes])
+        #expect(stub.ends == ["FIN"])
+    }
+
+    @Test("tells what a server refuses a login with")
+    func denied() throws {
+        let bench = try Bench()
+        let error = MySQLPacket(sequence: 2, payload: MySQLErrorPacket(code: 1045, sqlState: "28000", message: "Access denied").payload)
+        let stub = try StubServer(.greeting(greeting, reply: error.bytes), on: bench.reactor)
+        defer { stub.close() }
+        bench.start(mysql, at: stub.address)
+        bench.run { bench.results.count == 1 }
+        #expect(bench.results.first?.status == .layer7WrongStatus)
+        #expect(bench.results.first?.code == 1045)
+        #expect(bench.results.first?.info == "#28000Access denied")
+    }
+
+    @Test("tells a refused connect by the kernel's words")
+    func refused() throws {
+        let bench = try Bench()
+        bench.start(.connect, at: try refusingAddress())
+        bench.run { bench.results.count == 1 }
+        #expect(bench.results.first?.status == .layer4ConnectionProblem)
+        #expect(bench.results.first?.info == "ECONNREFUSED returned by OS (Connection refused)")
+    }
+
+    @Test("tells a local lack of ports from a server's failure")
+    func noPort() throws {
+        let bench = try Bench()
+        bench.start(.connect, at: .ip(.v4(0x7f00_0001), port: 0))
+        bench.run { bench.results.count == 1 }
+        #expect(bench.results.first?.status == .socketError)
+    }
+
+    @Test("gives a silent server the time of timeout check")
+    func silent() throws {
+        let bench = try Bench()
+        let stub = try StubServer(.silent, on: bench.reactor)
+        defer { stub.close() }
+        bench.start(mysql, at: stub.address) { $0.checkTimeout = .milliseconds(30) }
+        bench.run { bench.results.count == 1 }
+        #expect(bench.results.first?.status == .layer7Timeout)
+        #expect(bench.results.first.map { $0.duration >= .milliseconds(30) } == true)
+    }
+
+    @Test("tells garbage and a server that closes at once")
+    func garbage() throws {
+        let bench = try Bench()
+        let garbage = try StubServer(.greeting(Array("SSH-2.0-x\r\n".utf8), reply: nil), on: bench.reactor)
+        defer { garbage.close() }
+        let closing = try StubServer(.closing, on: bench.reactor)
+        defer { closing.close() }
+        bench.start(mysql, at: garbage.address)
+        bench.run { bench.results.count == 1 }
+        bench.runner?.setAddress(of: place, closing.address)
+        bench.run { bench.results.count == 2 }
+        #expect(bench.results.map(\.status) == [.layer7InvalidResponse, .socketError])
+        #expect(bench.results.last?.info == "ECONNRESET returned by OS (Connection reset by peer)")
+    }
+
+    @Test("checks again after the interval of the pace it is told")
+    func again() throws {
+        let bench = try Bench()
+        bench.pace = .changing
+        let stub = try StubServer(.silent, on: bench.reactor)
+        defer { stub.close() }
+        bench.start(.connect, at: stub.address)
+        bench.run { bench.results.count == 5 }
+        bench.pace = .steadyUp
+    }
+
+    @Test("checks at once when a session has failed, once per interval")
+    func soon() throws {
+        let bench = try Bench()
+        bench.start(.connect, at: try refusingAddress())
+        bench.run { bench.results.count == 1 }
+        bench.runner?.checkSoon(place)
+        bench.run { bench.results.count == 2 }
+        bench.runner?.checkSoon(place)
+        bench.reactor.runOnce(waitingAtMost: .milliseconds(5))
+        #expect(bench.results.count == 2)
+    }
+
+    @Test("leaves a paused server and one without an address alone")
+    func paused() throws {
+        let bench = try Bench()
+        bench.start(.connect, at: nil)
+        bench.reactor.runOnce(waitingAtMost: .milliseconds(5))
+        #expect(bench.results.isEmpty)
+        bench.runner?.setAddress(of: place, try refusingAddress())
+        bench.run { bench.results.count == 1 }
+        bench.runner?.pause(place)
+        bench.runner?.checkSoon(place)
+        bench.reactor.runOnce(waitingAtMost: .milliseconds(5))
+        #expect(bench.results.count == 1)
+        bench.runner?.resume(place)
+        bench.run { bench.results.count == 2 }
+        bench.runner?.stop()
+        bench.runner?.resume(place)
+        bench.reactor.runOnce(waitingAtMost: .milliseconds(5))
+        #expect(bench.results.count == 2)
+    }
+
+    @Test("leaves the servers of a disabled backend alone")
+    func disabledBackend() throws {
+        let bench = try Bench()
+        bench.start(.connect, at: try refusingAddress()) { $0.isDisabled = true }
+        bench.reactor.runOnce(waitingAtMost: .milliseconds(5))
+        #expect(bench.results.isEmpty)
+    }
+
+    @Test("drops a check under way when it is paused, without a result")
+    func dropped() throws {
+        let bench = try Bench()
+        let stub = try StubServer(.silent, on: bench.reactor)
+        defer { stub.close() }
+        bench.start(mysql, at: stub.address) { $0.checkTimeout = .seconds(3) }
+        bench.run { stub.received.count == 1 }
+        #expect(bench.runner?.isUnderWay(place) == true)
+        bench.runner?.pause(place)
+        #expect(bench.runner?.isUnderWay(place) == false)
+        bench.run { stub.ends == ["FIN"] }
+        #expect(bench.results.isEmpty)
+    }
+}

@@ -1,0 +1,66 @@
+import Glibc
+import LinuxIO
+import Testing
+import Wire
+
+/// A real nameserver, as a child of the test, on a loopback address and port of its own.
+final class Dnsmasq {
+    static let path = "/usr/sbin/dnsmasq"
+
+    /// False when it is missing, except in CI, where that is a failure.
+    static var isExpected: Bool { access(path, X_OK) == 0 || getenv("CI") != nil }
+
+    struct StartError: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let address: SocketAddress
+    private var child: pid_t?
+
+    /// Chooses an address; nothing runs yet.
+    init() throws {
+        let number = UInt32(truncatingIfNeeded: getpid()) & 0xffff
+        let loopback = IPAddress.v4(0x7f4d_0000 | max(number, 1))
+        let socket = try Sockets.open(.stream, for: .ip(loopback, port: 0))
+        try Sockets.bind(socket.raw, to: .ip(loopback, port: 0))
+        address = try #require(Sockets.localAddress(socket.raw))
+    }
+
+    deinit { stop() }
+
+    /// Starts it with these records, "db,10.0.0.1", in place of the one that runs; it knows no other name.
+    func start(_ records: [String]) throws {
+        stop()
+        guard access(Dnsmasq.path, X_OK) == 0 else { throw StartError(description: "\(Dnsmasq.path) is missing: apt-get install dnsmasq-base") }
+        var arguments = [
+            Dnsmasq.path, "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--pid-file=", "--bind-interfaces",
+            "--listen-address=\(address.address ?? .anyV4)", "--port=\(address.port ?? 0)", "--local=/test/", "--local-ttl=1",
+        ]
+        if getuid() == 0 { arguments.append("--user=root") }
+        arguments += records.map { "--host-record=\($0)" }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for descriptor: Int32 in 0...2 { posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0) }
+        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
+        defer { for pointer in pointers { free(pointer) } }
+        pointers.append(nil)
+        var started = pid_t()
+        let code = posix_spawn(&started, Dnsmasq.path, &actions, nil, pointers, nil)
+        guard code == 0 else { throw StartError(description: "dnsmasq: \(String(cString: strerror(code)))") }
+        child = started
+    }
+
+    /// It keeps its sockets and says nothing, until `resume`.
+    func pause() { if let child { kill(child, SIGSTOP) } }
+
+    func resume() { if let child { kill(child, SIGCONT) } }
+
+    func stop() {
+        guard let ended = child else { return }
+        child = nil
+        kill(ended, SIGKILL)
+        var status: Int32 = 0
+        waitpid(ended, &status, 0)
+    }
+}

@@ -1,0 +1,178 @@
+import Proxy
+import Wire
+
+/// How a nameserver of the world behaves.
+enum NameserverBehaviour: Equatable {
+    /// Answers with these addresses for every name; none is an empty answer.
+    case answers([IPAddress], timeToLive: UInt32 = 10)
+    /// Answers UDP with the first address and the truncation flag; TCP in full.
+    case truncates([IPAddress])
+    /// The same, but TCP is refused.
+    case truncatesWithoutTCP([IPAddress])
+    /// Answers with this RCODE.
+    case code(UInt8)
+    /// Knows no EDNS0: FORMERR with it, this address without.
+    case plainOnly(IPAddress)
+    /// Answers to another question.
+    case lies
+    /// Says nothing.
+    case silent
+    /// Its host says that nobody listens.
+    case unreachable
+}
+
+/// A resolver among nameservers that answer as told, in virtual time.
+struct ResolverWorld {
+    private struct Delivery {
+        let at: Instant
+        let number: UInt64
+        let message: [UInt8]?
+    }
+
+    private(set) var resolver: Resolver
+    private(set) var now = Instant(nanoseconds: 1_000_000_000)
+    /// Per nameserver.
+    var behaviours: [NameserverBehaviour]
+    /// Per nameserver: how long an answer takes.
+    var delays: [Duration]
+    /// What the resolver said of servers, "0/1 = 10.0.0.1 by r/n1", in order.
+    private(set) var events: [String] = []
+    private(set) var alarms: [String] = []
+    private(set) var addresses: [ServerReference: IPAddress] = [:]
+    /// Whether a proposed address works; `nil` leaves the proposal open.
+    var verdict: ((IPAddress) -> Bool)? = { _ in true }
+    /// Questions whose sockets are open.
+    private(set) var openQuestions: [UInt64] = []
+    /// When each round's first question was sent.
+    private(set) var questionTimes: [Instant] = []
+    private(set) var transports: [QuestionTransport] = []
+    private(set) var identifiers: [UInt16] = []
+    private var deliveries: [Delivery] = []
+
+    init(
+        _ behaviours: [NameserverBehaviour], servers: [ResolvedServer], seed: UInt64 = 1, configure: (inout ResolverSettings) -> Void = { _ in }
+    ) {
+        var settings = ResolverSettings(name: "r")
+        settings.nameservers = behaviours.indices.map { .init(name: "n\($0 + 1)", address: .ip(.v4(UInt32($0)), port: 53)) }
+        configure(&settings)
+        self.behaviours = behaviours
+        delays = behaviours.map { _ in .milliseconds(1) }
+        for server in servers { addresses[server.reference] = server.address }
+        resolver = Resolver(settings: settings, servers: servers, random: ResolverRandom(seed: seed), now: now)
+    }
+
+    /// Lets `duration` pass.
+    mutating func run(_ duration: Duration) {
+        let end = now.advanced(by: duration)
+        while true {
+            let delivery = deliveries.indices.min { deliveries[$0].at < deliveries[$1].at }
+            let next = [delivery.map { deliveries[$0].at }, resolver.nextDeadline].compactMap(\.self).min()
+            guard let next, next <= end else { break }
+            now = max(now, next)
+            if let delivery, deliveries[delivery].at <= now {
+                let arrived = deliveries.remove(at: delivery)
+                if openQuestions.contains(arrived.number) { deliver(arrived) }
+            } else {
+                resolver.deadlinePassed(now: now)
+            }
+            drain()
+        }
+        now = end
+    }
+
+    mutating func with(_ body: (inout Resolver, Instant) -> Void) {
+        body(&resolver, now)
+        drain()
+    }
+
+    /// The events since the last call.
+    mutating func takeEvents() -> [String] {
+        defer { events = [] }
+        return events
+    }
+
+    private mutating func deliver(_ arrived: Delivery) {
+        if let message = arrived.message {
+            resolver.receive(message, for: arrived.number, now: now)
+        } else {
+            openQuestions.removeAll { $0 == arrived.number }
+            resolver.questionFailed(arrived.number, now: now)
+        }
+    }
+
+    private mutating func drain() {
+        while let output = resolver.nextOutput() {
+            switch output {
+            case .ask(let question):
+                precondition(!openQuestions.contains(question.number), "number used twice")
+                openQuestions.append(question.number)
+                questionTimes.append(now)
+                transports.append(question.transport)
+                identifiers.append(UInt16(question.bytes[0]) << 8 | UInt16(question.bytes[1]))
+                reply(to: question)
+            case .forget(let number):
+                openQuestions.removeAll { $0 == number }
+            case .address(let server, let address, let source):
+                addresses[server] = address
+                events.append("\(server.backend)/\(server.server) = \(address) by \(source)")
+            case .propose(let server, let address):
+                events.append("\(server.backend)/\(server.server) ? \(address)")
+                guard let verdict else { continue }
+                if verdict(address) { resolver.accept(server, address) } else { resolver.refuse(server, address) }
+            case .lost(let server, let loss):
+                addresses[server] = nil
+                events.append("\(server.backend)/\(server.server) lost: \(loss.description)")
+            case .alarm(let text), .notice(let text):
+                alarms.append(text)
+            }
+        }
+    }
+
+    private mutating func reply(to question: NameserverQuestion) {
+        let at = now.advanced(by: delays[question.nameserver])
+        func deliver(_ message: [UInt8]?) { deliveries.append(Delivery(at: at, number: question.number, message: message)) }
+        let isUDP = question.transport == .udp
+        switch behaviours[question.nameserver] {
+        case .answers(let addresses, let timeToLive): deliver(answer(question, 0x8180, addresses, timeToLive: timeToLive))
+        case .truncates(let addresses):
+            deliver(answer(question, isUDP ? 0x8380 : 0x8180, isUDP ? Array(addresses.prefix(1)) : addresses))
+        case .truncatesWithoutTCP(let addresses):
+            deliver(isUDP ? answer(question, 0x8380, Array(addresses.prefix(1))) : nil)
+        case .code(let code): deliver(answer(question, 0x8180 | UInt16(code), []))
+        case .plainOnly(let address):
+            let isExtended = question.bytes[11] == 1
+            deliver(answer(question, isExtended ? 0x8181 : 0x8180, isExtended ? [] : [address]))
+        case .lies:
+            var message = answer(question, 0x8180, [.v4(0x0606_0606)])
+            message[1] &+= 1
+            deliver(message)
+        case .silent: break
+        case .unreachable: deliver(nil)
+        }
+    }
+
+    private func answer(_ question: NameserverQuestion, _ flags: UInt16, _ addresses: [IPAddress], timeToLive: UInt32 = 10) -> [UInt8] {
+        // The question ends with the root, type and class; without EDNS0 it is the message's end.
+        var end = 12
+        while question.bytes[end] != 0 { end += Int(question.bytes[end]) + 1 }
+        let asksV6 = question.bytes[end + 2] == 28
+        let fitting = addresses.filter { $0.isV6 == asksV6 }
+        var message = Array(question.bytes[..<(end + 5)])
+        message.replaceSubrange(2..<12, with: [UInt8(flags >> 8), UInt8(flags & 255), 0, 1, 0, UInt8(fitting.count), 0, 0, 0, 0])
+        func append(_ value: UInt64, bytes: Int) {
+            for index in (0..<bytes).reversed() { message.append(UInt8(truncatingIfNeeded: value >> (UInt64(index) * 8))) }
+        }
+        for address in fitting {
+            message += [0xc0, 12, 0, asksV6 ? 28 : 1, 0, 1]
+            append(UInt64(timeToLive), bytes: 4)
+            append(asksV6 ? 16 : 4, bytes: 2)
+            switch address {
+            case .v4(let bits): append(UInt64(bits), bytes: 4)
+            case .v6(let high, let low):
+                append(high, bytes: 8)
+                append(low, bytes: 8)
+            }
+        }
+        return message
+    }
+}
