@@ -86,24 +86,44 @@ extension ClusterSuite {
             }
         }
 
-        @Test("has a probe that passes while a server is usable, and refuses when none is", .disabled(if: ProxyProgram.isStandIn))
+        @Test("has probes that pass while a server is usable, and fail when none is or the node stops", .disabled(if: ProxyProgram.isStandIn))
         func probeTellsTheTruth() throws {
             let cluster = try freshCluster()
-            let probe = "probe nlb\n    bind 0.0.0.0:3307\n    mode http\n    require mysql 1\n"
-            let proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world, ownSections: probe)
+            let probes = """
+                probe web
+                    bind 0.0.0.0:3307
+                    mode http
+                    require mysql 1
+                probe plain
+                    bind 0.0.0.0:3308
+                    mode tcp
+                    require mysql 1
+                """
+            let proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world, ownSections: probes + "\n")
             defer { proxy.stop() }
             try proxy.waitUntilBothServersAreUp()
-            func ask() throws -> String {
-                try cluster.client.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", "http://172.20.0.11:3307/health"]).output
+            /// What the HTTP probe answers, and whether the TCP probe accepts.
+            func ask() throws -> [String] {
+                let http = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", "http://172.20.0.11:3307/health"]
+                let tcp = ["bash", "-c", "exec 3<>/dev/tcp/172.20.0.11/3308"]
+                return [try cluster.client.run(http).output, try cluster.client.run(tcp).status == 0 ? "accepted" : "refused"]
             }
-            #expect(try ask() == "200")
+            #expect(try ask() == ["200", "accepted"])
             try cluster.replica01.killAtOnce()
-            try eventually(within: 20, "read01 to be DOWN") { try proxy.statistics("status")["read01"] == "DOWN" }
-            #expect(try ask() == "200")
+            try eventually(within: 20, "read01 to be DOWN") { try proxy.statistics("status")["read01"]?.hasPrefix("DOWN") == true }
+            #expect(try ask() == ["200", "accepted"])
             try cluster.replica02.killAtOnce()
-            try eventually(within: 20, "the probe to refuse") { try ask() == "503" }
+            try eventually(within: 20, "the probes to fail, they say \(try ask())") { try ask() == ["503", "refused"] }
             try cluster.replica02.start()
-            try eventually(within: 30, "the probe to pass again") { try ask() == "200" }
+            try eventually(within: 30, "the probes to pass again, they say \(try ask())") { try ask() == ["200", "accepted"] }
+
+            let session = try cluster.client.start([clusterTool, "query", "--to", "172.20.0.11:3306", "--text", "select sleep(4)"])
+            try eventually(within: 5, "a session") { try proxy.statistics("scur")["FRONTEND"] == "1" }
+            proxy.send(signal: SIGUSR1)
+            try eventually(within: 3, "the probes of a stopping node to fail, they say \(try ask())") { try ask() == ["503", "refused"] }
+            #expect(proxy.isAlive, "its session is not over")
+            try session.outside.wait(within: 15)
+            try proxy.waitForEnd(within: 10)
         }
     }
 }

@@ -24,12 +24,12 @@ package struct DeadlinePassed: Error, CustomStringConvertible {
 ///   - interval: milliseconds between two looks.
 /// - Throws: `DeadlinePassed`, or what `condition` throws.
 package func eventually(
-    within seconds: Double, _ what: @autoclosure () -> String, interval: UInt32 = 10, _ condition: () throws -> Bool
+    within seconds: Double, _ what: @autoclosure () throws -> String, interval: UInt32 = 10, _ condition: () throws -> Bool
 ) throws {
     let deadline = MonotonicMoment.now + Int64(seconds * 1e9)
     while try !condition() {
         guard MonotonicMoment.now < deadline else {
-            throw DeadlinePassed(description: "waited \(seconds) s in vain: \(what())")
+            throw DeadlinePassed(description: "waited \(seconds) s in vain: \(try what())")
         }
         usleep(interval * 1000)
     }
