@@ -62,7 +62,6 @@ final class Agent {
     private let fitness: ProbeFitness
     private var probe: ProbeResponder?
     private(set) var checks: CheckRunner?
-    private(set) var trials: AddressTrials?
     private var runtime: RuntimeServer?
     private var signals: Signals?
 
@@ -100,7 +99,6 @@ final class Agent {
             checkFinished(server, result)
         }
         self.checks = checks
-        trials = AddressTrials(reactor: reactor, backends: configuration.backends)
         checks.start()
         startResolvers()
         let runtime = RuntimeServer(

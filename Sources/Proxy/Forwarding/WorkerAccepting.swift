@@ -165,7 +165,7 @@ extension Worker {
             poller.remove(listeners[number].file.raw)
             wheel.cancel(sessions.capacity + number)
         }
-        listeners.removeAll()
+        state.process[0].pointee.stoppedWorkers.wrappingAdd(1, ordering: .releasing)
     }
 
     /// True when `accept` has put the listener off for a turn and not for a limit.

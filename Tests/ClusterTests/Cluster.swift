@@ -1,0 +1,92 @@
+// The article's network: a nameserver, two proxy nodes, two read replicas and their primary, a client.
+
+import Foundation
+import Support
+import Synchronization
+import Testing
+
+final class Cluster: Sendable {
+    /// The cluster of the suite that is running.
+    @TaskLocal static var current: Cluster?
+
+    let world: World
+    let nameserver: NameServer
+    let tsukada01: Node
+    let tsukada02: Node
+    let client: Node
+    let replica01: Database
+    let replica02: Database
+    let primary: Database
+    private let receivers: [String: LogReceiver]
+
+    init() throws {
+        let world = try World()
+        self.world = world
+        func node(_ name: String, _ last: Int) throws -> Node {
+            try Node(name, address: "172.20.0.\(last)", nameserver: "172.20.0.2", in: world)
+        }
+        nameserver = try NameServer(on: node("nameserver", 2))
+        tsukada01 = try node("tsukada01", 11)
+        tsukada02 = try node("tsukada02", 12)
+        client = try node("client", 30)
+        receivers = [
+            "tsukada01": try LogReceiver(on: tsukada01),
+            "tsukada02": try LogReceiver(on: tsukada02),
+        ]
+        let template = try Database.makeTemplate(in: world)
+        primary = try Database(on: node("dbserver03", 23), identifier: 3, template: template)
+        replica01 = try Database(on: node("dbserver01", 21), identifier: 1, template: template)
+        replica02 = try Database(on: node("dbserver02", 22), identifier: 2, template: template)
+        try primary.waitUntilReady()
+        try primary.createUsers()
+        for replica in [replica01, replica02] {
+            try replica.waitUntilReady()
+            try replica.replicate(from: primary)
+        }
+        for replica in [replica01, replica02] { try waitUntilReplicated(replica) }
+    }
+
+    private func waitUntilReplicated(_ replica: Database) throws {
+        try eventually(within: 20, "\(replica.node.name) to replicate", interval: 50) {
+            try replica.execute("select count(*) from information_schema.tables where table_schema='shop'").contains("1")
+        }
+    }
+
+    /// The log lines that `node` has received.
+    func log(of node: Node) throws -> LogReceiver {
+        guard let receiver = receivers[node.name] else { throw ChildProcessError(description: "\(node.name) has no log receiver") }
+        return receiver
+    }
+
+    /// Brings databases and names back to where every test begins.
+    func restore() throws {
+        try nameserver.serve(NameServer.records)
+        for database in [primary, replica01, replica02] where !database.isRunning {
+            try database.start()
+        }
+        for database in [primary, replica01, replica02] { try database.waitUntilReady() }
+    }
+}
+
+/// Gives a suite one cluster for all its tests, and takes it away at the end, however they end.
+struct ClusterTrait: SuiteTrait, TestScoping {
+    func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
+        guard hindrance == nil, test.isSuite else { return try await function() }
+        let cluster = try Cluster()
+        defer { try? cluster.world.end() }
+        try await Cluster.$current.withValue(cluster) { try await function() }
+    }
+}
+
+extension Trait where Self == ClusterTrait {
+    /// The article's network, shared by the suite's tests.
+    static var articlesCluster: ClusterTrait { ClusterTrait() }
+}
+
+/// The cluster of the running suite, in its first state.
+func freshCluster() throws -> Cluster {
+    if let hindrance { throw ChildProcessError(description: hindrance) }
+    let cluster = try #require(Cluster.current)
+    try cluster.restore()
+    return cluster
+}

@@ -1,0 +1,22 @@
+import Foundation
+import Support
+
+/// Clients on a node that connect, query and leave until they are stopped.
+final class LoadClient: Sendable {
+    private let process: NodeProcess
+
+    /// - Parameter slowOverMilliseconds: answered attempts that took longer are reported one by one.
+    init(on node: Node, target: Node, clients: Int, slowOverMilliseconds: Int) throws {
+        process = try node.start(
+            [
+                clusterTool, "load", "--to", "\(target.address):3306", "--clients", "\(clients)", "--slow", "\(slowOverMilliseconds)", "--pause", "20",
+            ], input: .untilWeEnd)
+    }
+
+    /// Ends the clients after their last attempt.
+    func stop() throws -> LoadReport {
+        process.outside.closeInput()
+        try process.outside.wait(within: 40)
+        return try JSONDecoder().decode(LoadReport.self, from: Data(process.outside.output.utf8))
+    }
+}

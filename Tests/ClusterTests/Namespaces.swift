@@ -1,0 +1,160 @@
+// Where the cluster lives: one PID namespace with everything in it, and one network and mount namespace for each node.
+//
+//     tests --pipe--> unshare --> hold (PID 1 of the namespace; has the bridge)
+//                                  tsukada01, tsukada02, dbserver01...: `sleep` that keeps the node's namespaces
+//                                  nsenter --> proxy, database, nameserver, clients
+//
+// Nothing has a name outside, so runs never meet; and when the tests end in whatever way, the pipe ends, `hold` ends all processes,
+// removes the directory, and the kernel takes the namespaces, links and mounts away.
+
+import Foundation
+import Support
+import Synchronization
+
+/// The namespace that all nodes share.
+final class World: Sendable {
+    /// Files of this run: configurations, databases, logs.
+    let directory: String
+    /// The first process of the namespace, as seen from outside.
+    let firstProcess: Int32
+    private let holder: ChildProcess
+
+    init() throws {
+        try Self.removeLeftovers()
+        directory = "/tmp/tsk-cluster-\(getpid())"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let unshare = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"]
+        let holder = try ChildProcess(unshare + [clusterTool, "hold", "--remove", directory], input: .untilWeEnd)
+        self.holder = holder
+        try eventually(within: 10, "the namespace to be there: \(holder.output)") { holder.output.contains("holding") }
+        guard let child = holder.children.first else { throw ChildProcessError(description: "no first process: \(holder.output)") }
+        firstProcess = child
+        try demand("ip link add bridge type bridge")
+        try demand("ip link set bridge up")
+        try demand("ip link set lo up")
+    }
+
+    /// Runs shell words in the world's network.
+    private func demand(_ command: String) throws {
+        try ChildProcess.demand(["nsenter", "--target", "\(firstProcess)", "--net", "--"] + command.split(separator: " ").map(String.init))
+    }
+
+    /// Directories of runs that could not even run their last process (a machine that was switched off).
+    private static func removeLeftovers() throws {
+        let temporary = "/tmp"
+        for name in try FileManager.default.contentsOfDirectory(atPath: temporary) where name.hasPrefix("tsk-cluster-") {
+            guard let owner = Int32(name.dropFirst("tsk-cluster-".count)), kill(owner, 0) != 0 || owner == getpid() else { continue }
+            try FileManager.default.removeItem(atPath: "\(temporary)/\(name)")
+        }
+    }
+
+    /// Ends every process in the namespace and removes the directory.
+    func end() throws {
+        holder.closeInput()
+        try holder.wait(within: 20)
+    }
+}
+
+/// One host of the cluster.
+final class Node: Sendable {
+    let name: String
+    let address: String
+    /// The node's files, seen from outside: `etc-haproxy`, `run`, `lib-haproxy` are the node's /etc/haproxy, /run and /var/lib/haproxy.
+    let directory: String
+    private let keeper: ChildProcess
+    private let keeperProcess: Int32
+
+    /// - Parameter nameserver: what the node's resolv.conf says.
+    init(_ name: String, address: String, nameserver: String, in world: World) throws {
+        self.name = name
+        self.address = address
+        directory = "\(world.directory)/\(name)"
+        for part in ["etc-haproxy", "etc-tsukada", "run", "lib-haproxy"] {
+            try FileManager.default.createDirectory(atPath: "\(directory)/\(part)", withIntermediateDirectories: true)
+        }
+        try "127.0.0.1 localhost\n\(address) \(name)\n".write(toFile: "\(directory)/hosts", atomically: false, encoding: .utf8)
+        try "nameserver \(nameserver)\n".write(toFile: "\(directory)/resolv.conf", atomically: false, encoding: .utf8)
+
+        let script = """
+            set -e
+            hostname \(name)
+            mount --bind \(directory)/hosts /etc/hosts
+            mount --bind \(directory)/resolv.conf "$(readlink -f /etc/resolv.conf)"
+            mkdir -p /etc/haproxy /etc/tsukada /var/lib/haproxy
+            mount --bind \(directory)/etc-haproxy /etc/haproxy
+            mount --bind \(directory)/etc-tsukada /etc/tsukada
+            mount --bind \(directory)/run /run
+            mount --bind \(directory)/lib-haproxy /var/lib/haproxy
+            ip link set lo up
+            sysctl -qw net.ipv4.tcp_tw_reuse=1 net.ipv4.ip_local_port_range='1024 65535'
+            echo ready
+            exec sleep infinity
+            """
+        let enter = ["nsenter", "--target", "\(world.firstProcess)", "--mount", "--pid", "--"]
+        let keeper = try ChildProcess(enter + ["unshare", "--net", "--mount", "--uts", "bash", "-c", script])
+        self.keeper = keeper
+        try eventually(within: 10, "node \(name): \(keeper.output)") { keeper.output.contains("ready") || keeper.exitStatus != nil }
+        guard let process = keeper.children.first else { throw ChildProcessError(description: "node \(name): \(keeper.output)") }
+        keeperProcess = process
+
+        let inWorld = ["nsenter", "--target", "\(world.firstProcess)", "--net", "--"]
+        let link = ["ip", "link", "add", "to-\(name)", "type", "veth", "peer", "name", "eth0", "netns", "\(keeperProcess)"]
+        try ChildProcess.demand(inWorld + link)
+        try ChildProcess.demand(inWorld + ["ip", "link", "set", "to-\(name)", "master", "bridge", "up"])
+        try demand(["ip", "address", "add", "\(address)/24", "dev", "eth0"])
+        try demand(["ip", "link", "set", "eth0", "up"])
+    }
+
+    /// The words that run `command` on this node.
+    private func entering(_ command: [String]) -> [String] {
+        ["nsenter", "--target", "\(keeperProcess)", "--mount", "--net", "--uts", "--pid", "--"] + command
+    }
+
+    /// Starts a program that stays.
+    func start(_ command: [String], input: ChildProcess.Input = .nothing) throws -> NodeProcess {
+        try NodeProcess(ChildProcess(entering(command), input: input))
+    }
+
+    /// Runs a program to its end.
+    func run(_ command: [String], within seconds: Double = 20) throws -> (status: Int32, output: String) {
+        try ChildProcess.run(entering(command), within: seconds)
+    }
+
+    /// Runs a program that must succeed.
+    @discardableResult
+    func demand(_ command: [String], within seconds: Double = 20) throws -> String {
+        try ChildProcess.demand(entering(command), within: seconds)
+    }
+
+    /// Queries through a proxy at `target`, one connection each, one after the other.
+    func query(_ target: Node, port: Int = 3306, count: Int = 1, text: String = "select @@hostname") throws -> [Attempt] {
+        let command = [clusterTool, "query", "--to", "\(target.address):\(port)", "--count", "\(count)", "--text", text]
+        return try demand(command, within: 60).split(separator: "\n").map { try JSONDecoder().decode(Attempt.self, from: Data($0.utf8)) }
+    }
+}
+
+/// A program that runs on a node: `nsenter` waits for it outside, the program itself is its child.
+final class NodeProcess: Sendable {
+    /// What waits outside; it ends with the program's status as soon as the program has.
+    let outside: ChildProcess
+
+    init(_ outside: ChildProcess) { self.outside = outside }
+
+    /// Sends a signal to the program.
+    func send(signal: Int32) throws {
+        try eventually(within: 5, "nsenter to start its program: \(outside.output)", interval: 1) {
+            outside.exitStatus != nil || !outside.children.isEmpty
+        }
+        guard outside.exitStatus == nil, let inside = outside.children.first else { return }
+        kill(inside, signal)
+    }
+
+    /// Kills the program and waits until it is gone with all its sockets.
+    /// - Returns: the moment after which nothing of it can answer.
+    @discardableResult
+    func killAtOnce() throws -> Int64 {
+        try send(signal: SIGKILL)
+        try outside.wait(within: 20)
+        return MonotonicMoment.now
+    }
+}

@@ -1,0 +1,178 @@
+// Children of the tests: started with posix_spawn in a session of their own (so that Ctrl-C at the terminal reaches the tests only),
+// known by pid, ended by pid. Their output goes to a file, never to a pipe that nobody reads.
+
+import Glibc
+import Synchronization
+
+/// A program could not be started, or ended in an unexpected way.
+package struct ChildProcessError: Error, CustomStringConvertible {
+    /// Which program, what happened, what it printed.
+    package let description: String
+
+    /// An error in words.
+    package init(description: String) { self.description = description }
+}
+
+/// One started program.
+package final class ChildProcess: Sendable {
+    /// What the child reads.
+    package enum Input: Sendable {
+        /// `/dev/null`.
+        case nothing
+        /// A pipe whose other end we hold: it ends when we call `closeInput` or die ourselves.
+        case untilWeEnd
+    }
+
+    private struct State {
+        var exitStatus: Int32?
+        var inputDescriptor: Int32
+    }
+
+    /// The child's process identifier, as seen outside of all namespaces.
+    package let pid: Int32
+    private let outputDescriptor: Int32
+    private let state: Mutex<State>
+
+    /// Starts `arguments[0]`, looked up in PATH, with both its outputs in one unnamed file.
+    package init(_ arguments: [String], input: Input = .nothing) throws {
+        var template = Array("/tmp/tsk-output-XXXXXX".utf8CString)
+        outputDescriptor = mkstemp(&template)
+        guard outputDescriptor >= 0 else { throw ChildProcessError(description: "no temporary file: errno \(errno)") }
+        unlink(template)
+        _ = fcntl(outputDescriptor, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(outputDescriptor, F_SETFL, O_APPEND)
+
+        var pipeEnds: [Int32] = [-1, -1]
+        if case .untilWeEnd = input {
+            guard pipe(&pipeEnds) == 0 else { throw ChildProcessError(description: "no pipe: errno \(errno)") }
+            for end in pipeEnds { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        }
+        state = Mutex(State(exitStatus: nil, inputDescriptor: pipeEnds[1]))
+        pid = try Self.spawn(arguments, input: pipeEnds[0], output: outputDescriptor)
+        if pipeEnds[0] >= 0 { close(pipeEnds[0]) }
+    }
+
+    deinit {
+        close(outputDescriptor)
+        closeInput()
+    }
+
+    private static func spawn(_ arguments: [String], input: Int32, output: Int32) throws -> Int32 {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        if input >= 0 {
+            posix_spawn_file_actions_adddup2(&actions, input, 0)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        }
+        posix_spawn_file_actions_adddup2(&actions, output, 1)
+        posix_spawn_file_actions_adddup2(&actions, output, 2)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        var ordinary = sigset_t()
+        sigemptyset(&ordinary)
+        // A shell cannot trap what it finds ignored, and background jobs begin with these two ignored.
+        for signal in [SIGINT, SIGQUIT, SIGPIPE] { sigaddset(&ordinary, signal) }
+        posix_spawnattr_setsigdefault(&attributes, &ordinary)
+        let newSession: Int16 = 0x80  // POSIX_SPAWN_SETSID, which Glibc's module does not show
+        posix_spawnattr_setflags(&attributes, newSession | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
+
+        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
+        pointers.append(nil)
+        defer { for pointer in pointers { free(pointer) } }
+        var pid: pid_t = 0
+        let outcome = posix_spawnp(&pid, arguments[0], &actions, &attributes, pointers, environ)
+        guard outcome == 0 else { throw ChildProcessError(description: "\(arguments[0]) could not be started: errno \(outcome)") }
+        return pid
+    }
+
+    /// Everything the child has printed so far, at most 4 MiB.
+    package var output: String {
+        var bytes = [UInt8](repeating: 0, count: 4 << 20)
+        let count = pread(outputDescriptor, &bytes, bytes.count, 0)
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    }
+
+    /// The exit code (128 + signal when a signal ended it), or nil while it runs.
+    package var exitStatus: Int32? {
+        state.withLock { state in
+            if let known = state.exitStatus { return known }
+            var raw: Int32 = 0
+            guard waitpid(pid, &raw, WNOHANG) == pid else { return nil }
+            let signal = raw & 0x7f
+            state.exitStatus = signal == 0 ? (raw >> 8) & 0xff : 128 + signal
+            return state.exitStatus
+        }
+    }
+
+    /// The processes this one has started and not yet waited for.
+    package var children: [Int32] {
+        guard let text = readWholeFile("/proc/\(pid)/task/\(pid)/children") else { return [] }
+        return text.split(separator: " ").compactMap { Int32($0) }
+    }
+
+    /// Sends a signal, unless the child has been waited for.
+    package func send(signal: Int32) {
+        if exitStatus == nil { kill(pid, signal) }
+    }
+
+    /// Closes our end of the pipe at the child's standard input.
+    package func closeInput() {
+        state.withLock { state in
+            if state.inputDescriptor >= 0 { close(state.inputDescriptor) }
+            state.inputDescriptor = -1
+        }
+    }
+
+    /// Waits for the end.
+    /// - Throws: when it has not ended after `seconds`.
+    @discardableResult
+    package func wait(within seconds: Double) throws -> Int32 {
+        try eventually(within: seconds, "process \(pid) to end; it printed: \(output)", interval: 2) { exitStatus != nil }
+        return exitStatus ?? -1
+    }
+
+    /// Runs a program to its end.
+    /// - Returns: its exit code and all it printed.
+    package static func run(_ arguments: [String], within seconds: Double = 20) throws -> (status: Int32, output: String) {
+        let child = try ChildProcess(arguments)
+        do {
+            let status = try child.wait(within: seconds)
+            return (status, child.output)
+        } catch {
+            child.send(signal: SIGKILL)
+            throw error
+        }
+    }
+
+    /// Runs a program that must succeed.
+    /// - Returns: what it printed.
+    @discardableResult
+    package static func demand(_ arguments: [String], within seconds: Double = 20) throws -> String {
+        let (status, output) = try run(arguments, within: seconds)
+        guard status == 0 else {
+            throw ChildProcessError(description: "\(arguments.joined(separator: " ")) ended with \(status): \(output)")
+        }
+        return output
+    }
+}
+
+/// The text of a small file, or nil when it cannot be read; works for `/proc`, whose files have no size.
+package func readWholeFile(_ path: String) -> String? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var text: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65536)
+    while true {
+        let count = read(descriptor, &chunk, chunk.count)
+        guard count > 0 else { break }
+        text += chunk.prefix(count)
+    }
+    return String(decoding: text, as: UTF8.self)
+}

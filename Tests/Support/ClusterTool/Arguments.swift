@@ -1,0 +1,29 @@
+/// A subcommand's arguments: pairs of `--name value`.
+struct Arguments {
+    private var values: [String: String] = [:]
+
+    /// - Parameter words: what follows the subcommand.
+    init(_ words: [String]) {
+        var rest = words[...]
+        while let name = rest.popFirst(), let value = rest.popFirst() { values[name] = value }
+    }
+
+    /// The value of `--name`; ends the program when there is none and no default.
+    func text(_ name: String, default fallback: String? = nil) -> String {
+        guard let value = values["--\(name)"] ?? fallback else { fail("--\(name) is missing") }
+        return value
+    }
+
+    /// The value of `--name` as a number.
+    func number(_ name: String, default fallback: Int? = nil) -> Int {
+        guard let value = Int(text(name, default: fallback.map { String($0) })) else { fail("--\(name) is no number") }
+        return value
+    }
+
+    /// The value of `--name`, `ADDRESS:PORT`.
+    func endpoint(_ name: String) -> (address: String, port: UInt16) {
+        let parts = text(name).split(separator: ":")
+        guard parts.count == 2, let port = UInt16(parts[1]) else { fail("--\(name) is no ADDRESS:PORT") }
+        return (String(parts[0]), port)
+    }
+}

@@ -1,0 +1,77 @@
+import Foundation
+import Support
+
+/// `query --to A:P --count N [--text SQL]`: N attempts one after the other, one JSON line each.
+func queryRepeatedly(_ arguments: Arguments) {
+    let (address, port) = arguments.endpoint("to")
+    for _ in 0..<arguments.number("count", default: 1) {
+        let text = arguments.text("text", default: "select @@hostname")
+        printLine(attemptQuery(address: address, port: port, text: text, patience: arguments.number("patience", default: 15)))
+    }
+}
+
+/// `load --to A:P --clients N [--slow MS] [--pause MS]`: until the end of standard input, then one JSON report.
+func runLoad(_ arguments: Arguments) {
+    let (address, port) = arguments.endpoint("to")
+    let generator = LoadGenerator()
+    generator.start(
+        address: address, port: port, clients: arguments.number("clients", default: 20),
+        slowOverMilliseconds: Double(arguments.number("slow", default: 200)), pause: UInt32(arguments.number("pause", default: 20)))
+    waitForEndOfInput()
+    do { printLine(try generator.stop()) } catch { fail("\(error)") }
+}
+
+/// `watch --to A:P,A:P --names N,N [--text SQL] [--seconds S]`: two clients for each address; one line a second that tells who answered how often.
+func watch(_ arguments: Arguments) {
+    let names = arguments.text("names").split(separator: ",")
+    let targets = arguments.text("to").split(separator: ",")
+    let generators = targets.map { target in
+        let (address, port) = Arguments(["--to", String(target)]).endpoint("to")
+        let generator = LoadGenerator()
+        let text = arguments.text("text", default: "select @@hostname")
+        generator.start(address: address, port: port, text: text, clients: 2, slowOverMilliseconds: 500, pause: 20)
+        return generator
+    }
+    var before = generators.map { _ in LoadReport() }
+    let start = MonotonicMoment.now
+    let seconds = arguments.number("seconds", default: Int(Int32.max))
+    let isTerminal = isatty(1) == 1
+    for second in 1... {
+        let next = start + Int64(second) * 1_000_000_000
+        while MonotonicMoment.now < next { usleep(5000) }
+        var line = "\(second) s"
+        for (index, generator) in generators.enumerated() {
+            let now = generator.current
+            let answers = now.answersByServer.keys.sorted().map { key in
+                "\(key) \((now.answersByServer[key] ?? 0) - (before[index].answersByServer[key] ?? 0))"
+            }
+            line += "  |  \(names[index]): \(answers.joined(separator: ", ")), failed \(now.failures.count - before[index].failures.count)"
+            before[index] = now
+        }
+        let text = isTerminal ? "\r\u{1b}[K" + line : line + "\n"
+        FileHandle.standardOutput.write(Data(text.utf8))
+        if second >= seconds { break }
+    }
+    let failed = before.reduce(0) { $0 + $1.failures.count }
+    let answered = before.reduce(0) { $0 + $1.attempts } - failed
+    FileHandle.standardOutput.write(Data("\(isTerminal ? "\n" : "")answered \(answered), failed \(failed)\n".utf8))
+}
+
+/// `log-receiver --bind A:P --output FILE`: one line for each datagram: monotonic nanoseconds, a space, the datagram without its line end.
+func receiveLogs(_ arguments: Arguments) {
+    let (address, port) = arguments.endpoint("bind")
+    let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+    var size: Int32 = 4 << 20
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+    guard bindAddress(descriptor, address: address, port: port) else { fail("cannot bind \(address):\(port)") }
+    let output = open(arguments.text("output"), O_WRONLY | O_CREAT | O_APPEND, 0o644)
+    guard output >= 0 else { fail("cannot write \(arguments.text("output"))") }
+    var datagram = [UInt8](repeating: 0, count: 65536)
+    while true {
+        let count = recv(descriptor, &datagram, datagram.count, 0)
+        guard count > 0 else { continue }
+        var line = Array("\(MonotonicMoment.now) ".utf8) + datagram.prefix(count)
+        if line.last != 10 { line.append(10) }
+        _ = write(output, line, line.count)
+    }
+}

@@ -1,0 +1,40 @@
+// What the cluster tests and the demonstration run inside namespaces: clients, load, a receiver of log lines, a stub, the namespaces' first process.
+
+import Foundation
+import Support
+
+/// Ends the program with one line.
+func fail(_ reason: String) -> Never {
+    FileHandle.standardError.write(Data("ClusterTool: \(reason)\n".utf8))
+    exit(2)
+}
+
+/// Prints one JSON line.
+func printLine(_ value: some Encodable) {
+    guard let line = try? JSONEncoder().encode(value) else { fail("a result could not be encoded") }
+    FileHandle.standardOutput.write(line + Data("\n".utf8))
+}
+
+/// Waits until whoever started us closes our standard input, or ends.
+func waitForEndOfInput() {
+    var byte: UInt8 = 0
+    while true {
+        let count = read(0, &byte, 1)
+        if count == 0 || (count < 0 && errno != EINTR) { return }
+    }
+}
+
+signal(SIGPIPE, SIG_IGN)
+let words = Array(CommandLine.arguments.dropFirst())
+let arguments = Arguments(Array(words.dropFirst()))
+switch words.first {
+case "hold": holdNamespaces(removing: arguments.text("remove"))
+case "query": queryRepeatedly(arguments)
+case "load": runLoad(arguments)
+case "watch": watch(arguments)
+case "log-receiver": receiveLogs(arguments)
+case "stub":
+    let (address, port) = arguments.endpoint("listen")
+    do { try MySQLStub(name: arguments.text("name"), address: address, port: port).serve() } catch { fail("\(error)") }
+default: fail("usage: ClusterTool hold|query|load|watch|log-receiver|stub --name value ...")
+}

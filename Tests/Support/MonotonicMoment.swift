@@ -1,0 +1,36 @@
+import Glibc
+
+/// Moments of the machine's monotonic clock, in nanoseconds: the same in every process and namespace, so that what a client saw can be laid beside what a test did.
+package enum MonotonicMoment {
+    /// Nanoseconds of `CLOCK_MONOTONIC` now.
+    package static var now: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}
+
+/// What a wait that ran out of time was waiting for.
+package struct DeadlinePassed: Error, CustomStringConvertible {
+    /// What was waited for, how long, and what was seen last.
+    package let description: String
+}
+
+/// Looks every few milliseconds until `condition` holds.
+///
+/// - Parameters:
+///   - seconds: the deadline, counted from now.
+///   - what: what is waited for; it stands in the error.
+///   - interval: milliseconds between two looks.
+/// - Throws: `DeadlinePassed`, or what `condition` throws.
+package func eventually(
+    within seconds: Double, _ what: @autoclosure () throws -> String, interval: UInt32 = 10, _ condition: () throws -> Bool
+) throws {
+    let deadline = MonotonicMoment.now + Int64(seconds * 1e9)
+    while try !condition() {
+        guard MonotonicMoment.now < deadline else {
+            throw DeadlinePassed(description: "waited \(seconds) s in vain: \(try what())")
+        }
+        usleep(interval * 1000)
+    }
+}

@@ -1,0 +1,181 @@
+// A small blocking MySQL client for tests and load: one login without password, text queries, COM_QUIT.
+// It exists because a load of connects must cost microseconds and tell exactly how far each attempt came.
+
+import Glibc
+
+/// How an attempt to use the database through a proxy ended.
+package enum AttemptOutcome: String, Codable, Sendable {
+    /// The query was answered.
+    case answered
+    /// connect() was refused, or failed in another way.
+    case connectFailed
+    /// connect() or a read took longer than the client's patience.
+    case timedOut
+    /// The connection ended before the server's greeting.
+    case endedBeforeGreeting
+    /// The connection ended after the greeting.
+    case endedAfterGreeting
+    /// The server sent an error packet.
+    case errorPacket
+}
+
+/// An attempt failed.
+package struct MySQLClientError: Error, CustomStringConvertible {
+    /// How far it came.
+    package let outcome: AttemptOutcome
+    /// errno or the server's own words.
+    package let detail: String
+    /// When connect() had succeeded; nil when it had not.
+    package var connectedAt: Int64?
+    /// Both in one line.
+    package var description: String { "\(outcome.rawValue): \(detail)" }
+}
+
+/// One connection, usable after `init` returns: logged in as the given user.
+package struct MySQLClient: ~Copyable {
+    private let descriptor: Int32
+    private var greeted = false
+    /// When connect() succeeded.
+    package private(set) var connectedAt: Int64 = 0
+
+    /// Connects and logs in.
+    ///
+    /// - Parameters:
+    ///   - address: an IPv4 address in digits.
+    ///   - user: a user without password.
+    ///   - patience: seconds for connect and for each read.
+    package init(address: String, port: UInt16, user: String, patience: Int = 15) throws(MySQLClientError) {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw MySQLClientError(outcome: .connectFailed, detail: "no socket: errno \(errno)") }
+        var limit = timeval(tv_sec: patience, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        var target = sockaddr_in()
+        target.sin_family = sa_family_t(AF_INET)
+        target.sin_port = port.bigEndian
+        inet_pton(AF_INET, address, &target.sin_addr)
+        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let outcome = withUnsafePointer(to: &target) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
+        }
+        if outcome != 0 {
+            let reason = errno
+            throw MySQLClientError(outcome: reason == EINPROGRESS ? .timedOut : .connectFailed, detail: String(cString: strerror(reason)))
+        }
+        connectedAt = MonotonicMoment.now
+        do throws(MySQLClientError) {
+            try readGreeting()
+            try logIn(user: user)
+        } catch {
+            var located = error
+            located.connectedAt = connectedAt
+            throw located
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    private mutating func readGreeting() throws(MySQLClientError) {
+        let greeting = try readPacket()
+        if greeting.payload.first == 0xff { throw Self.serverError(greeting.payload) }
+        greeted = true
+    }
+
+    private mutating func logIn(user: String) throws(MySQLClientError) {
+        // LONG_PASSWORD, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH
+        let capabilities: UInt32 = 0x0000_0001 | 0x0000_0200 | 0x0000_2000 | 0x0000_8000 | 0x0008_0000
+        let packetBytesMax: UInt32 = 1 << 24
+        var payload: [UInt8] = []
+        for value in [capabilities, packetBytesMax] {
+            for shift in [0, 8, 16, 24] as [UInt32] { payload.append(UInt8(truncatingIfNeeded: value >> shift)) }
+        }
+        payload.append(33)
+        payload += [UInt8](repeating: 0, count: 23)
+        payload += Array(user.utf8) + [0, 0]
+        payload += Array("mysql_native_password".utf8) + [0]
+        try writePacket(payload, sequence: 1)
+        var answer = try readPacket()
+        if answer.payload.first == 0xfe {
+            try writePacket([], sequence: answer.sequence &+ 1)
+            answer = try readPacket()
+        }
+        guard answer.payload.first == 0 else { throw Self.serverError(answer.payload) }
+    }
+
+    /// Sends one query and reads its first row.
+    /// - Returns: the fields of the first row; none when the statement returns no rows.
+    package mutating func query(_ text: String) throws(MySQLClientError) -> [String] {
+        try writePacket([3] + Array(text.utf8), sequence: 0)
+        let first = try readPacket().payload
+        if first.first == 0xff { throw Self.serverError(first) }
+        guard let columns = first.first, columns > 0 else { return [] }
+        for _ in 0..<columns { _ = try readPacket() }
+        _ = try readPacket()
+        var row: [String]?
+        while true {
+            let packet = try readPacket().payload
+            if packet.first == 0xff { throw Self.serverError(packet) }
+            if packet.first == 0xfe, packet.count < 9 { return row ?? [] }
+            if row == nil { row = Self.fields(packet) }
+        }
+    }
+
+    /// Says COM_QUIT and waits for the server's end, as a polite client does.
+    package mutating func quit() {
+        do throws(MySQLClientError) {
+            try writePacket([1], sequence: 0)
+            _ = try readPacket()
+        } catch {
+            return  // the end is what we waited for
+        }
+    }
+
+    /// Length-encoded strings, all shorter than 251 bytes: the tests ask for nothing longer.
+    private static func fields(_ packet: [UInt8]) -> [String] {
+        var fields: [String] = []
+        var rest = packet[...]
+        while let length = rest.popFirst() {
+            if length == 0xfb {
+                fields.append("NULL")
+            } else {
+                fields.append(String(decoding: rest.prefix(Int(length)), as: UTF8.self))
+                rest = rest.dropFirst(Int(length))
+            }
+        }
+        return fields
+    }
+
+    private static func serverError(_ packet: [UInt8]) -> MySQLClientError {
+        MySQLClientError(outcome: .errorPacket, detail: String(decoding: packet.dropFirst(3), as: UTF8.self))
+    }
+
+    private func writePacket(_ payload: [UInt8], sequence: UInt8) throws(MySQLClientError) {
+        let count = payload.count
+        let header = [UInt8(truncatingIfNeeded: count), UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count >> 16), sequence]
+        let bytes = header + payload
+        let sent = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        guard sent == bytes.count else { throw ended("write: \(String(cString: strerror(errno)))") }
+    }
+
+    private func readPacket() throws(MySQLClientError) -> (sequence: UInt8, payload: [UInt8]) {
+        let header = try readBytes(4)
+        let count = Int(header[0]) | Int(header[1]) << 8 | Int(header[2]) << 16
+        return (header[3], try readBytes(count))
+    }
+
+    private func readBytes(_ count: Int) throws(MySQLClientError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let got = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress.map { $0 + filled }, count - filled, 0) }
+            if got < 0, errno == EAGAIN { throw MySQLClientError(outcome: .timedOut, detail: "no answer") }
+            guard got > 0 else { throw ended(got == 0 ? "end of stream" : String(cString: strerror(errno))) }
+            filled += got
+        }
+        return bytes
+    }
+
+    private func ended(_ detail: String) -> MySQLClientError {
+        MySQLClientError(outcome: greeted ? .endedAfterGreeting : .endedBeforeGreeting, detail: detail)
+    }
+}

@@ -1,0 +1,106 @@
+// A stand-in for a MySQL server: it greets, lets everybody in and answers every query with its own name.
+// For the demonstration without databases and for tests of faults a real server will not show on demand.
+
+import Foundation
+
+/// A listening stub; its threads live as long as the process.
+package struct MySQLStub: Sendable {
+    private let name: String
+    private let listener: Int32
+
+    /// Listens on an IPv4 address in digits.
+    package init(name: String, address: String, port: UInt16) throws {
+        self.name = name
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var on: Int32 = 1
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+        guard bindAddress(listener, address: address, port: port), listen(listener, 256) == 0 else {
+            throw ChildProcessError(description: "cannot listen on \(address):\(port): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Accepts for ever, a thread for each client.
+    package func serve() -> Never {
+        var number: UInt32 = 0
+        while true {
+            let client = accept(listener, nil, nil)
+            guard client >= 0 else {
+                usleep(1000)  // out of descriptors: try again soon
+                continue
+            }
+            number &+= 1
+            let connection = number
+            Thread.detachNewThread { [self] in
+                converse(client, connection: connection)
+                close(client)
+            }
+        }
+    }
+
+    private func converse(_ client: Int32, connection: UInt32) {
+        guard sendPacket(client, greeting(connection: connection), sequence: 0), receivePacket(client) != nil,
+            sendPacket(client, Self.ok, sequence: 2)
+        else { return }
+        while let command = receivePacket(client), let kind = command.first, kind != 1 {
+            if kind == 3 {
+                guard answer(client) else { return }
+            } else {
+                guard sendPacket(client, Self.ok, sequence: 1) else { return }
+            }
+        }
+    }
+
+    private static let ok: [UInt8] = [0, 0, 0, 2, 0, 0, 0]
+    private static let endOfRows: [UInt8] = [0xfe, 0, 0, 2, 0]
+
+    private func greeting(connection: UInt32) -> [UInt8] {
+        var bytes: [UInt8] = [10] + Array("8.0.0-\(name)".utf8) + [0]
+        for shift in [0, 8, 16, 24] as [UInt32] { bytes.append(UInt8(truncatingIfNeeded: connection >> shift)) }
+        bytes += Array("saltsalt".utf8) + [0]
+        bytes += [0x01, 0xa2, 33, 2, 0, 0x08, 0, 21] + [UInt8](repeating: 0, count: 10)
+        bytes += Array("saltsaltsalt".utf8) + [0] + Array("mysql_native_password".utf8) + [0]
+        return bytes
+    }
+
+    private func answer(_ client: Int32) -> Bool {
+        func text(_ value: String) -> [UInt8] { [UInt8(value.utf8.count)] + Array(value.utf8) }
+        let column = text("def") + text("") + text("") + text("") + text("name") + text("") + [12, 33, 0, 0, 1, 0, 0, 0xfd, 0, 0, 0, 0, 0]
+        let packets: [[UInt8]] = [[1], column, Self.endOfRows, text(name), Self.endOfRows]
+        // In one write: five small ones would wait for delayed acknowledgements.
+        return sendBytes(client, packets.enumerated().flatMap { index, packet in Self.framed(packet, sequence: UInt8(index + 1)) })
+    }
+
+    private static func framed(_ payload: [UInt8], sequence: UInt8) -> [UInt8] {
+        [UInt8(truncatingIfNeeded: payload.count), UInt8(truncatingIfNeeded: payload.count >> 8), 0, sequence] + payload
+    }
+
+    private func sendPacket(_ client: Int32, _ payload: [UInt8], sequence: UInt8) -> Bool {
+        sendBytes(client, Self.framed(payload, sequence: sequence))
+    }
+
+    private func sendBytes(_ client: Int32, _ bytes: [UInt8]) -> Bool {
+        send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+    }
+
+    private func receivePacket(_ client: Int32) -> [UInt8]? {
+        func exactly(_ count: Int) -> [UInt8]? {
+            guard count > 0 else { return [] }
+            var bytes = [UInt8](repeating: 0, count: count)
+            return recv(client, &bytes, count, Int32(MSG_WAITALL)) == count ? bytes : nil
+        }
+        guard let header = exactly(4) else { return nil }
+        return exactly(Int(header[0]) | Int(header[1]) << 8)
+    }
+}
+
+/// Binds a socket to an IPv4 address in digits.
+package func bindAddress(_ descriptor: Int32, address: String, port: UInt16) -> Bool {
+    var own = sockaddr_in()
+    own.sin_family = sa_family_t(AF_INET)
+    own.sin_port = port.bigEndian
+    inet_pton(AF_INET, address, &own.sin_addr)
+    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    return withUnsafePointer(to: &own) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, size) == 0 }
+    }
+}
