@@ -66,7 +66,7 @@ final class Agent {
     private var signals: Signals?
 
     /// Blocks the signals, then starts the workers and the probe: sessions are forwarded from here on.
-    init(_ resources: Resources, reactor: Reactor) throws(SystemError) {
+    init(_ resources: consuming Resources, reactor: Reactor) throws(SystemError) {
         let configuration = resources.configuration
         self.configuration = configuration
         self.reactor = reactor
