@@ -7,7 +7,7 @@ import Wire
 struct ProbePort: Sendable {
     /// The section.
     let settings: ProbeSettings
-    /// Its sockets, bound and listening.
+    /// Its sockets, bound and listening, each to a port by number: one that the kernel chose for port 0 is lost at `shutdown()`.
     let listeners: [OpenFile]
 }
 
