@@ -2,9 +2,10 @@ import Proxy
 
 /// What can be said only when all files are read: names that refer to sections, and what a section lacks.
 extension ConfigurationPass {
-    /// Puts the drafts together.
+    /// Puts the drafts together. What a section lacks is said only when every line of it could be read.
     mutating func finish() -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
         var configuration = AgentConfiguration()
+        let isReadable = !hasAlert
         configuration.global = global.settings
         var backendIndices: [String: Int] = [:]
         for (index, proxy) in proxies.enumerated() where proxy.hasBackend {
@@ -12,7 +13,8 @@ extension ConfigurationPass {
             configuration.backends.append(finishedBackend(proxy, identifier: index + 2))
         }
         for (index, proxy) in proxies.enumerated() {
-            check(proxy)
+            checkMode(of: proxy)
+            if isReadable { checkLacks(of: proxy) }
             guard proxy.hasFrontend else { continue }
             configuration.frontends.append(finishedFrontend(proxy, identifier: index + 2, backendIndices))
         }
@@ -24,26 +26,24 @@ extension ConfigurationPass {
     private func finishedBackend(_ proxy: ProxyDraft, identifier: Int) -> Backend {
         var backend = proxy.backend
         backend.identifier = identifier
-        backend.log = finishedLog(proxy)
+        backend.log = finishedLog(proxy, LogSettings())
         return backend
     }
 
     private mutating func finishedFrontend(_ proxy: ProxyDraft, identifier: Int, _ backends: [String: Int]) -> Frontend {
         var frontend = proxy.frontend
         frontend.identifier = identifier
-        frontend.log = finishedLog(proxy)
+        frontend.log = finishedLog(proxy, proxy.frontend.log)
         if let reference = proxy.usedBackend ?? proxy.defaultBackend {
             frontend.backend = index(of: reference, backends, in: proxy)
         } else if proxy.hasBackend {
             frontend.backend = backends[proxy.name]
-        } else if !proxy.frontend.isDisabled {
-            say(.warning, .missingLine(of: "default_backend", example: "default_backend NAME"), at: proxy.location, in: sectionName(of: proxy))
         }
         return frontend
     }
 
-    private func finishedLog(_ proxy: ProxyDraft) -> LogSettings {
-        var log = proxy.frontend.log
+    private func finishedLog(_ proxy: ProxyDraft, _ settings: LogSettings) -> LogSettings {
+        var log = settings
         log.tag = proxy.logTag
         for line in proxy.log {
             switch line {
@@ -62,11 +62,18 @@ extension ConfigurationPass {
         return nil
     }
 
+    private mutating func checkMode(of proxy: ProxyDraft) {
+        guard let mode = proxy.httpMode, !proxy.frontend.isDisabled, !proxy.name.isEmpty else { return }
+        say(.alert, .httpMode(from: mode), at: proxy.location, in: sectionName(of: proxy))
+    }
+
     /// A proxy that cannot work, or not for long.
-    private mutating func check(_ proxy: ProxyDraft) {
-        guard !proxy.frontend.isDisabled, !proxy.name.isEmpty else { return }
+    private mutating func checkLacks(of proxy: ProxyDraft) {
+        guard !proxy.frontend.isDisabled else { return }
         let name = sectionName(of: proxy)
-        if let mode = proxy.httpMode { say(.alert, .httpMode(proxy: proxy.name, mode: mode), at: proxy.location, in: name) }
+        if proxy.place == .frontend, proxy.usedBackend ?? proxy.defaultBackend == nil {
+            say(.warning, .missingLine(of: "default_backend", example: "default_backend NAME"), at: proxy.location, in: name)
+        }
         if proxy.place == .frontend, proxy.frontend.binds.isEmpty {
             say(.warning, .missingLine(of: "bind", example: "bind *:3306"), at: proxy.location, in: name)
         }
@@ -86,20 +93,17 @@ extension ConfigurationPass {
             guard let location = resolverLocations[section.name], resolvers.firstIndex(where: { $0.name == section.name }) == index else { continue }
             say(.warning, .missingLine(of: "nameserver", example: "nameserver NAME ADDRESS:53"), at: location, in: "resolvers \(section.name)")
         }
-        for proxy in proxies where proxy.hasBackend {
-            var lastLine: ConfigurationLocation?
-            for server in proxy.backend.servers {
-                guard let name = server.resolvers, resolverLocations[name] == nil, server.location != lastLine else { continue }
-                lastLine = server.location
-                if name == "default" {
-                    var system = ResolverSettings(name: name)
+        for proxy in proxies {
+            for reference in proxy.resolverReferences where resolverLocations[reference.name] == nil {
+                resolverLocations[reference.name] = reference.location
+                if reference.name == "default" {
+                    var system = ResolverSettings(name: reference.name)
                     system.usesSystemNameservers = true
                     configuration.resolvers.append(system)
-                    resolverLocations[name] = server.location
                 } else {
-                    let suggestion = Spelling.nearest(to: name, among: resolvers.map(\.name))
-                    let problem = ConfigurationProblem.unknownName(name, kind: "section 'resolvers'", of: "resolvers", suggestion: suggestion)
-                    say(.alert, problem, at: server.location, in: sectionName(of: proxy))
+                    let suggestion = Spelling.nearest(to: reference.name, among: resolvers.map(\.name))
+                    let problem = ConfigurationProblem.unknownName(reference.name, kind: "section 'resolvers'", of: "resolvers", suggestion: suggestion)
+                    say(.alert, problem, at: reference.location, in: sectionName(of: proxy))
                 }
             }
         }
@@ -108,7 +112,7 @@ extension ConfigurationPass {
     private mutating func finishedProbe(_ draft: ProbeDraft, _ backends: [Backend], _ indices: [String: Int]) -> ProbeSettings {
         var probe = draft.settings
         let name = "probe \(probe.name)"
-        if probe.binds.isEmpty { say(.alert, .missingLine(of: "bind", example: "bind *:3307"), at: draft.location, in: name) }
+        if probe.binds.isEmpty, !hasAlert { say(.alert, .missingLine(of: "bind", example: "bind *:3307"), at: draft.location, in: name) }
         for requirement in draft.requirements {
             let reference = requirement.proxy
             guard let index = indices[reference.name] else {

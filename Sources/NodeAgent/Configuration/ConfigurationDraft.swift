@@ -27,6 +27,8 @@ struct ServerDraft: Sendable {
     var server: Server
     /// What checks would do.
     var check = CheckSettings()
+    /// Where `resolvers` stands, on this line or in its `default-server`.
+    var resolvers: NameReference?
     /// `check` or `no-check`.
     var isChecked = false
 
@@ -61,6 +63,8 @@ struct ProxyDraft: Sendable {
     var defaultServer: ServerDraft
     /// The names of `backend.servers`.
     var serverNames: Set<String> = []
+    /// The `resolvers` of all servers, each line's once.
+    var resolverReferences: [NameReference] = []
     /// Where `mode http` stands, when it does.
     var httpMode: ConfigurationLocation?
     var defaultBackend: NameReference?

@@ -51,7 +51,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case surplusArgument(String, of: String, shape: String)
     case badValue(String, of: String, expected: String)
     case notInvertible(String, prefix: String)
-    case misplaced(String, places: [String])
+    case misplaced(String, places: KeywordPlaces)
     case noEffect(String, advice: String)
     case overwritten(String, first: ConfigurationLocation)
     case unsetVariable(String)
@@ -59,7 +59,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     // What HAProxy has and tsukada has not.
     case unsupported(String, advice: String)
     case http(String, advice: String)
-    case httpMode(proxy: String, mode: ConfigurationLocation)
+    case httpMode(from: ConfigurationLocation)
     case encryption(String)
     case removed(String, replacement: String)
     case reserved(String)
@@ -74,14 +74,14 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     /// What is wrong, without its place.
     var what: String {
         switch self {
-        case .unclosedQuote(let quote): "a \(quote) is opened and never closed"
-        case .unclosedBrace(let variable): "the brace of '${\(variable)' is never closed"
+        case .unclosedQuote(let quote): "unclosed quote \(quote)"
+        case .unclosedBrace(let variable): "unclosed brace after '${\(variable)'"
         case .badVariable(let text): "'\(text)' names no environment variable"
-        case .badEscape(let text): "'\(text)' is no escape"
-        case .notText(let text): "'\(text)' is not UTF-8 text"
-        case .missingLineFeed: "the last line has no line feed, so the file may have been cut off"
+        case .badEscape(let text): "unknown escape '\(text)'"
+        case .notText(let text): "bytes that are no text, '\(text)',"
+        case .missingLineFeed: "no line feed at the end of the file"
         case .tooMany(let what, let limit): "more than \(limit) \(what)"
-        case .badCondition(let condition, _): "cannot tell whether '\(condition)' is true"
+        case .badCondition(let condition, _): "unclear condition '\(condition)'"
         case .misplacedDirective(let directive, _): "misplaced '\(directive)'"
         case .unknownDirective(let word, _): "unknown directive '\(word)'"
         case .message(let text): text
@@ -94,17 +94,17 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .notInvertible(let keyword, let prefix): "'\(prefix)' cannot stand before '\(keyword)'"
         case .misplaced(let keyword, _): "misplaced keyword '\(keyword)'"
         case .noEffect(let keyword, _): "'\(keyword)' has no effect"
-        case .overwritten(let keyword, let first): "'\(keyword)' overrides the one of \(first)"
-        case .unsetVariable(let name): "the environment variable '\(name)' is not set and reads as nothing"
-        case .unsupported(let keyword, _): "'\(keyword)' is not supported by tsukada yet"
-        case .http(let keyword, _): "'\(keyword)' is for HTTP only and does nothing for TCP"
-        case .httpMode(let proxy, let mode): "'\(proxy)' takes 'mode http' from \(mode), and tsukada forwards TCP only"
-        case .encryption(let keyword): "'\(keyword)' asks for TLS, which tsukada does not speak"
-        case .removed(let keyword, _): "'\(keyword)' was removed from HAProxy"
-        case .reserved(let section): "section '\(section)' is reserved for a later tsukada"
-        case .duplicate(let name, let kind, let first): "there is a \(kind) '\(name)' at \(first) already"
-        case .ambiguous(let name, let kind): "there is more than one \(kind) '\(name)'"
-        case .unknownName(let name, let kind, let keyword, _): "'\(keyword)' names the \(kind) '\(name)', which does not exist"
+        case .overwritten(let keyword, _): "'\(keyword)' stands a second time"
+        case .unsetVariable(let name): "unset environment variable '\(name)'"
+        case .unsupported(let keyword, _): "unsupported '\(keyword)'"
+        case .http(let keyword, _): "HTTP keyword '\(keyword)'"
+        case .httpMode: "'mode http'"
+        case .encryption(let keyword): "TLS keyword '\(keyword)'"
+        case .removed(let keyword, _): "outdated '\(keyword)'"
+        case .reserved(let section): "reserved '\(section)'"
+        case .duplicate(let name, let kind, _): "second \(kind) '\(name)'"
+        case .ambiguous(let name, let kind): "more than one \(kind) '\(name)'"
+        case .unknownName(let name, let kind, let keyword, _): "'\(keyword)' names a missing \(kind), '\(name)',"
         case .missingTimeouts(let names): "no \(names.map { "'timeout \($0)'" }.joined(separator: ", "))"
         case .missingLine(let keyword, _): "no '\(keyword)'"
         }
@@ -118,11 +118,12 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .badVariable: "a name is made of letters, digits and '_'; write \\$ for the character itself"
         case .badEscape: "write \\x and two hexadecimal digits, or \\\\ for a backslash"
         case .notText: "save the file as UTF-8"
-        case .missingLineFeed: "end the file with a line feed"
+        case .missingLineFeed: "it may have been cut off: end it with a line feed"
         case .tooMany: "split it"
         case .badCondition(_, let advice), .misplacedDirective(_, let advice): advice
         case .unknownDirective(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "remove it"
-        case .message, .overwritten: ""
+        case .message: ""
+        case .overwritten(_, let first): "this one counts: remove the one of \(first)"
         case .outsideSection(_, let suggestion):
             suggestion.map { "did you mean '\($0)'?" } ?? "start with a section: global, defaults, listen, frontend, backend, resolvers or probe"
         case .unknownKeyword(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "remove it, or see docs/CONFIGURATION.md for all keywords"
@@ -132,16 +133,16 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
             shape.isEmpty ? "write '\(keyword)' alone" : "write '\(keyword) \(shape)'"
         case .badValue(_, _, let expected): "write \(expected)"
         case .notInvertible(_, let prefix): "remove '\(prefix)'"
-        case .misplaced(_, let places): "move it to \(places.joined(separator: " or "))"
+        case .misplaced(_, let places): "move it to \(places.description)"
         case .noEffect(_, let advice): advice
-        case .unsetVariable(let name): "set it, or write \"${\(name)-default}\""
-        case .unsupported(_, let advice): advice
-        case .http(_, let advice): advice
-        case .httpMode: "write 'mode tcp' in this section, or leave the section to HAProxy"
-        case .encryption: "remove it and let the client speak TLS with the server through tsukada, or keep HAProxy for this proxy"
-        case .removed(_, let replacement): replacement
-        case .reserved: "remove the section"
-        case .duplicate: "give this one another name"
+        case .unsetVariable(let name): "it reads as nothing: set it, or write \"${\(name)-default}\""
+        case .unsupported(_, let advice): "tsukada does not support it yet: \(advice)"
+        case .http(_, let advice): "TCP has no use for it: \(advice)"
+        case .httpMode(let mode): "it comes from \(mode), and tsukada forwards TCP only: write 'mode tcp' here, or leave the section to HAProxy"
+        case .encryption: "tsukada speaks no TLS: remove it to pass the client's own TLS on to the server, or keep HAProxy for this proxy"
+        case .removed(_, let replacement): "HAProxy itself has removed it: \(replacement)"
+        case .reserved: "a later tsukada will read it: remove the section"
+        case .duplicate(_, _, let first): "the first stands at \(first): give this one another name"
         case .ambiguous: "give each its own name"
         case .unknownName(_, let kind, _, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "add the \(kind), or correct the name"
         case .missingTimeouts: "without it a dead peer holds its session for ever: write it here or in 'defaults'"

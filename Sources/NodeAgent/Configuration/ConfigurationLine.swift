@@ -80,7 +80,7 @@ struct ConfigurationLine {
     /// Takes a time of at least 1 ms.
     mutating func needPositiveTime() throws(ConfigurationProblem) -> Duration {
         let time = try needTime()
-        guard time > .zero else { throw .badValue(words[next - 1], of: keyword, expected: ConfigurationValue.timeExpected + ", not 0") }
+        guard time > .zero else { throw .badValue(words[next - 1], of: keyword, expected: ConfigurationValue.timeExpected) }
         return time
     }
 
@@ -133,7 +133,7 @@ struct ConfigurationLine {
 
 /// Reads single words; `nil` for one that is no such value.
 enum ConfigurationValue {
-    static let timeExpected = "a time such as 500ms, 10s or 5m (units us, ms, s, m, h, d; ms without one)"
+    static let timeExpected = "a time from 1ms to 24d such as 500ms, 10s or 5m (units us, ms, s, m, h, d; ms without one)"
     static let nameBytesMax = 256
     /// HAProxy's longest time, 2^31 - 1 ms: almost 25 days.
     static let timeMax = Duration.milliseconds(Int64(Int32.max))

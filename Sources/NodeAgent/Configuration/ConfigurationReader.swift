@@ -81,7 +81,7 @@ struct ConfigurationPass {
             number += 1
             let location = ConfigurationLocation(file: file, line: number)
             read(rest[..<(end ?? rest.endIndex)], at: location)
-            if end == nil { say(.alert, .missingLineFeed, at: location, in: sectionName) }
+            if end == nil { say(.alert, .missingLineFeed, at: location, in: nil) }
             rest = end.map { rest[($0 + 1)...] } ?? []
         }
         if let line = blocks.openLine {
@@ -235,7 +235,7 @@ private struct KeywordSearch {
     /// A keyword of the other side has no effect, as in HAProxy; anything else stands in the wrong section.
     private func problem(withMisplaced name: String, _ places: KeywordPlaces) -> ConfigurationProblem {
         let proxies = places.intersection(.namedProxy)
-        guard KeywordPlaces.namedProxy.contains(place), !proxies.isEmpty else { return .misplaced(name, places: places.descriptions) }
-        return .noEffect(name, advice: "move it to \(proxies.descriptions.joined(separator: " or "))")
+        guard KeywordPlaces.namedProxy.contains(place), !proxies.isEmpty else { return .misplaced(name, places: places) }
+        return .noEffect(name, advice: "move it to \(proxies.description)")
     }
 }

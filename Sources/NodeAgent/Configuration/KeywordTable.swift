@@ -35,9 +35,11 @@ struct KeywordPlaces: OptionSet, Hashable, Sendable {
     /// Places that are lines with options, not sections.
     static let lines: KeywordPlaces = [.bind, .server, .statsSocket]
 
-    /// These places, for messages.
-    var descriptions: [String] {
-        Self.all.filter { contains($0.place) }.map { Self.lines.contains($0.place) ? "a line '\($0.name)'" : "a section '\($0.name)'" }
+    /// These places, for messages: "section 'listen' or 'backend'".
+    var description: String {
+        let isLine = isSubset(of: .lines)
+        let names = Self.all.filter { contains($0.place) && Self.lines.contains($0.place) == isLine }.map { "'\($0.name)'" }
+        return (isLine ? "a line " : "a section ") + names.joined(separator: " or ")
     }
 }
 

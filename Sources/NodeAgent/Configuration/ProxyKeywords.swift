@@ -142,13 +142,14 @@ enum ProxyKeywords {
         for slot in try ServerKeywords.readTemplate(&line, defaults: proxy.defaultServer) { try append(slot, to: &proxy) }
     }
 
-    private static func append(_ server: Server, to proxy: inout ProxyDraft) throws(ConfigurationProblem) {
+    private static func append(_ draft: ServerDraft, to proxy: inout ProxyDraft) throws(ConfigurationProblem) {
         guard proxy.backend.servers.count < ProxyDraft.serversMax else { throw .tooMany(what: "servers in a section", limit: ProxyDraft.serversMax) }
+        var server = draft.finished
         guard proxy.serverNames.insert(server.name).inserted else {
             let first = proxy.backend.servers.first { $0.name == server.name }
             throw .duplicate(server.name, kind: "server", first: first?.location ?? server.location)
         }
-        var server = server
+        if let reference = draft.resolvers, proxy.resolverReferences.last != reference { proxy.resolverReferences.append(reference) }
         server.identifier = proxy.backend.servers.count + 1
         proxy.backend.servers.append(server)
     }

@@ -17,17 +17,17 @@ enum ServerKeywords {
     ]
 
     /// The name, the address and the options of a `server` line.
-    static func readServer(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> Server {
+    static func readServer(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> ServerDraft {
         var draft = defaults
         draft.server.name = try line.needName()
         (draft.server.endpoint, draft.server.port) = try AddressReader(line).readServer(line.need())
         draft.server.location = line.location
         try readOptions(&draft, &line)
-        return draft.finished
+        return draft
     }
 
     /// The servers of a `server-template` line.
-    static func readTemplate(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> [Server] {
+    static func readTemplate(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> [ServerDraft] {
         var draft = defaults
         let prefix = try line.needName()
         let slots = try readSlots(&line)
@@ -38,11 +38,11 @@ enum ServerKeywords {
         if draft.server.isTemplateSlot, draft.server.resolvers == nil {
             line.warn(.noEffect("server-template", advice: "its servers keep one address for ever: add 'resolvers' and a section's name"))
         }
-        let template = draft.finished
+        let template = draft
         return slots.map { number in
-            var server = template
-            server.name = "\(prefix)\(number)"
-            return server
+            var slot = template
+            slot.server.name = "\(prefix)\(number)"
+            return slot
         }
     }
 
@@ -101,7 +101,9 @@ enum ServerKeywords {
     }
 
     @Sendable private static func resolvers(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.server.resolvers = try line.needName()
+        let name = try line.needName()
+        draft.server.resolvers = name
+        draft.resolvers = NameReference(name: name, keyword: line.keyword, location: line.location)
     }
 
     @Sendable private static func resolvePrefer(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
