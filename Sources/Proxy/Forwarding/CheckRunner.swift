@@ -69,6 +69,10 @@ package final class CheckRunner {
     /// Slots of checked servers by backend and server; `nil` for servers without checks.
     private var slots: [[Slot?]] = []
     private var isStarted = false
+    /// Trials under way.
+    private var trials: [Slot] = []
+    /// Trials at once; what is asked for beyond them is answered with no.
+    private static let trialsMax = 256
 
     /// How a server is to be checked; `nil` without `check`, and in a backend that is `disabled`.
     private static func checkSettings(of server: Server, in backend: Backend) -> CheckSettings? { backend.isDisabled ? nil : server.check }
