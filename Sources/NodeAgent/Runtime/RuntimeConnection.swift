@@ -75,6 +75,7 @@ final class RuntimeConnection {
     /// Runs lines while their answers are taken, then waits for whichever is due: bytes, or room to send.
     private func work() throws(SystemError) {
         while isOpen, output.isEmpty, !isEnding, let newline = input.firstIndex(of: UInt8(ascii: "\n")) {
+            guard newline <= RuntimeServer.inputBytesMax else { return end() }
             answer(input[..<newline])
             input.removeFirst(newline + 1)
             try flush()

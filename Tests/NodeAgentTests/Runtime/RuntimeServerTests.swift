@@ -86,7 +86,7 @@ struct RuntimeServerTests {
         let idle = try Client(to: address)
         #expect(idle.readAll { reactor.runOnce(waitingAtMost: .milliseconds(10)) }.isEmpty)
         let endless = try Client(to: address)
-        try endless.send(String(repeating: "x", count: 20000))
+        try endless.send(String(repeating: "x", count: 20000) + "\n")
         #expect(endless.readAll { reactor.runOnce(waitingAtMost: .milliseconds(10)) }.isEmpty)
         do {
             let vanishing = try Client(to: address)
