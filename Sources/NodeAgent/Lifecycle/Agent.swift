@@ -191,11 +191,13 @@ final class Agent {
         isStopping = true
         fitness.setStopping()
         forwarder.stopListening()
-        for (index, name, counts) in stoppedProxies() {
-            let text = "Proxy \(name) stopped (cumulated conns: FE: \(counts.frontend), BE: \(counts.backend))."
-            switch index {
-            case .frontend(let frontend): log.write(.warning, text, frontend: frontend)
-            case .backend(let backend): log.write(.warning, text, backend: backend)
+        for proxy in snapshot().proxies {
+            let counts = "FE: \(proxy.frontend?.connectionsTotal ?? 0), BE: \(proxy.backend?.sessions.total ?? 0)"
+            let text = "Proxy \(proxy.name) stopped (cumulated conns: \(counts))."
+            if let frontend = configuration.frontends.firstIndex(where: { $0.identifier == proxy.identifier }) {
+                log.write(.warning, text, frontend: frontend)
+            } else if let backend = configuration.backends.firstIndex(where: { $0.identifier == proxy.identifier }) {
+                log.write(.warning, text, backend: backend)
             }
         }
         endWhenEmpty()

@@ -95,7 +95,7 @@ extension Agent {
         process.connectionsCurrent = state.process[0].pointee.sessions.value
         process.connectionsTotal = connectionsTotal
         process.sessionsTotal = process.connectionsTotal
-        process.pipesMax = state.counters.count * ForwardingLimits.pipesPerWorker
+        process.pipesMax = state.counters.count * ForwardingState.pipesPerWorker
         process.connectionRate.current = rates.connections.current
         process.connectionRate.peak = rates.connections.peak
         process.sessionRate = process.connectionRate
@@ -105,12 +105,16 @@ extension Agent {
         process.listeners = isStopping ? 0 : listenerCount
         process.jobs = process.listeners + process.connectionsCurrent
         process.logLinesDropped = Int(state.process[0].pointee.droppedLogs.load(ordering: .relaxed))
-        process.resolutionsFailed = resolvers.reduce(0) { $0 + $1.counters.reduce(0) { $0 + Int($1.timeout + $1.nx + $1.refused + $1.other) } }
+        process.resolutionsFailed = resolvers.reduce(0) { $0 + failures($1) }
         process.bytesTotal = bytesOut
         process.bytesSpliced = sum { Int($0.splicedBytes.value) }
         process.bytesRate = rates.bytes.current
         process.connectionsMaxReached = Int(state.process[0].pointee.pauses.load(ordering: .relaxed))
         return process
+    }
+
+    private func failures(_ resolver: ResolverRunner) -> Int {
+        resolver.counters.reduce(0) { (total: Int, counters: NameserverCounters) -> Int in total + counters.timeouts + counters.noSuchName + counters.refused + counters.other }
     }
 
     private func frontendStatistics(_ index: Int) -> FrontendStatistics {
@@ -137,7 +141,12 @@ extension Agent {
         let flat = state.flatIndex(reference)
         let cell = state.serverCells[flat]
         var row = ServerStatistics(name: server.name, identifier: server.identifier)
-        row.status = status
+        row.status = status.text
+        row.isRunning = status.isRunning
+        row.administration = status.flags
+        row.check = checkStatistics(reference, status)
+        (row.weight, row.userWeight, row.initialWeight) = (status.weight, status.weight, status.initialWeight)
+        row.address = status.address
         row.sessions.current = cell.pointee.sessions.value
         row.sessions.peak = cell.pointee.sessions.max
         row.sessions.limit = server.connectionsMax > 0 ? server.connectionsMax : nil
@@ -155,6 +164,23 @@ extension Agent {
         row.hostName = if case .name(let name, _) = server.endpoint { name } else { nil }
         row.port = if case .fixed(let port) = server.port { port } else { 0 }
         row.connectionsCurrent = row.sessions.current
+        return row
+    }
+
+    /// `nil` for a server without checks.
+    private func checkStatistics(_ reference: ServerReference, _ status: ServerStatus) -> CheckStatistics? {
+        guard let settings = configuration.backends[reference.backend].servers[reference.server].check, let health = status.health else { return nil }
+        var row = CheckStatistics()
+        row.status = status.checkStatus
+        row.isRunning = checks?.isUnderWay(reference) ?? false
+        if let last = status.lastCheck {
+            row.code = last.status.hasCode ? last.code : nil
+            row.duration = last.duration
+            row.text = last.info.isEmpty || last.status.isPass ? nil : last.info
+        }
+        row.failures = status.failedChecks
+        (row.rise, row.fall, row.health) = (settings.rise, settings.fall, health.value)
+        row.port = settings.port ?? 0
         return row
     }
 

@@ -61,7 +61,7 @@ struct Startup {
 
     /// Reads every file and says what is wrong. `nil` when the configuration must not be used.
     private func readConfiguration() throws(StartError) -> AgentConfiguration? {
-        let files = try StartError.wrapping { () throws(ConfigurationFiles.Failure) in try ConfigurationFiles.load(options.configurations) }
+        let files = try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(options.configurations) }
         let (configuration, diagnostics) = ConfigurationReader(environment: environment).read(files: files)
         var alerts = 0
         for diagnostic in diagnostics {

@@ -1,3 +1,4 @@
+import Proxy
 import Wire
 
 /// What frontends, servers and backends all count of their sessions.
@@ -149,8 +150,12 @@ struct ServerStatistics: Equatable, Sendable {
     var name: String
     /// `sid`: from 1 within the backend.
     var identifier: Int
-    /// Its checks' verdict with the operator's wish.
-    var state = ServerState()
+    /// `status`: "UP", "DOWN 1/2", "MAINT".
+    var status = "no check"
+    /// It runs, whether or not it takes new sessions: `srv_op_state` is 2 then, else 0.
+    var isRunning = true
+    /// Why it may not take sessions: `srv_admin_state`.
+    var administration: AdministrativeFlags = []
     /// Sessions and bytes.
     var sessions = SessionStatistics()
     /// Connects, queue and times.

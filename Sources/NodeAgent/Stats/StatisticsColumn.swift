@@ -49,7 +49,7 @@ struct StatisticsRow {
         switch subject {
         case .frontend(let frontend): frontend.status.rawValue
         case .backend(let backend): backend.status.rawValue
-        case .server(let server): server.state.text(check: server.check)
+        case .server(let server): server.status
         }
     }
 

@@ -58,7 +58,7 @@ enum StatisticsTable {
             .sessions("rate", \.rate),
             .frontend("rate_lim") { $0.rateLimit },
             .sessions("rate_max", \.ratePeak),
-            .check("check_status") { ($0.isRunning ? "* " : "") + $0.status.word },
+            .check("check_status") { ($0.isRunning ? "* " : "") + $0.status.name },
             .check("check_code") { $0.code.map(String.init) },
             .check("check_duration") { $0.duration.map { String($0.wholeMilliseconds) } },
         ]
@@ -80,7 +80,7 @@ enum StatisticsTable {
         ]
         + ["agent_status", "agent_code", "agent_duration"].map { .empty($0) }
         + [
-            .check("check_desc") { $0.status.sentence },
+            .check("check_desc") { $0.status.text },
             .empty("agent_desc"),
             .check("check_rise") { String($0.rise) },
             .check("check_fall") { String($0.fall) },

@@ -1,3 +1,4 @@
+import Proxy
 import Wire
 
 /// Which rows `show stat` shows.
@@ -35,9 +36,9 @@ struct StatisticsFilter: Equatable, Sendable {
         guard kinds & (1 << row.kind.rawValue) != 0 else { return false }
         if let server, server != row.identifier { return false }
         guard case .server(let server) = row.subject else { return true }
-        let isInMaintenance = !server.state.administration.isDisjoint(with: .anyMaintenance)
+        let isInMaintenance = server.administration.isMaintenance
         if isInMaintenance { return !hidesDown && !hidesMaintenance }
-        return !(hidesDown && server.state.operation == .stopped)
+        return !(hidesDown && !server.isRunning)
     }
 }
 
@@ -95,13 +96,13 @@ extension ProxyStatistics {
 
     /// One line of `show servers state`, version 1. A check's state is 6 (configured and enabled), and 8 more while it is paused.
     fileprivate func stateLine(_ server: ServerStatistics) -> String {
-        let isPaused = !server.state.administration.isDisjoint(with: .anyMaintenance)
+        let isPaused = server.administration.isMaintenance
         let check = server.check
         let fields: [String] = [
             String(identifier), name, String(server.identifier), server.name, server.addressText,
-            String(server.state.operation.rawValue), String(server.state.administration.rawValue),
+            server.isRunning ? "2" : "0", String(server.administration.rawValue),
             String(server.userWeight), String(server.initialWeight), String(server.serving.sinceChange.wholeSeconds),
-            String((check?.status ?? .initial).rawValue), String((check?.status ?? .initial).result), String(check?.health ?? 0),
+            String((check?.status ?? .initializing).rawValue), String((check?.status ?? .initializing).resultNumber), String(check?.health ?? 0),
             check == nil ? "0" : isPaused ? "14" : "6",
             "0", "0", "0", server.hostName ?? "-", String(server.address?.port ?? server.port), "-", "0", String(check?.port ?? 0), "-", "-", "0",
         ]

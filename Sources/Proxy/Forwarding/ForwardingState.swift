@@ -73,6 +73,9 @@ package struct ProxyLog: Sendable {
 
 /// All that the workers share, with each other and with the control thread.
 package final class ForwardingState: Sendable {
+    /// The most pipes a worker holds for splicing.
+    package static let pipesPerWorker = PipePool.pipesMax
+
     /// The configuration's proxies.
     package let frontends: [Frontend]
     package let backends: [Backend]

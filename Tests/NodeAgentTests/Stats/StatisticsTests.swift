@@ -29,7 +29,7 @@ func sampleSnapshot() -> StatisticsSnapshot {
 private func sampleServer(_ name: String, _ identifier: Int, port: UInt16) -> ServerStatistics {
     var server = ServerStatistics(name: name, identifier: identifier)
     var check = CheckStatistics()
-    check.status = .layer7Passed
+    check.status = .layer7OK
     check.code = 0
     check.duration = .zero
     check.health = 4
@@ -83,8 +83,8 @@ struct StatisticsTests {
     @Test("filter by proxy, kind, server and state")
     func filters() {
         var snapshot = sampleSnapshot()
-        snapshot.proxies[0].servers[0].state.operation = .stopped
-        snapshot.proxies[0].servers[1].state.administration = .maintenance
+        snapshot.proxies[0].servers[0].isRunning = false
+        snapshot.proxies[0].servers[1].administration = .forcedMaintenance
         func names(_ filter: StatisticsFilter) -> [Substring] {
             snapshot.csv(filter).split(separator: "\n").dropFirst().map { $0.split(separator: ",", omittingEmptySubsequences: false)[1] }
         }
@@ -110,29 +110,13 @@ struct StatisticsTests {
         #expect(StatisticsSnapshot.quoted("plain") == "plain")
     }
 
-    @Test(
-        "name a server's state with HAProxy's words",
-        arguments: [
-            (4, ServerState.Operation.running, 0, "UP"), (3, .running, 0, "UP 2/3"), (2, .running, 0, "UP 1/3"), (1, .stopped, 0, "DOWN 1/2"),
-            (0, .stopped, 0, "DOWN"), (4, .running, 1, "MAINT"), (0, .stopped, 0x20, "MAINT (resolution)"), (4, .running, 8, "DRAIN"),
-            (4, .stopping, 0, "NOLB"),
-        ])
-    func states(health: Int, operation: ServerState.Operation, administration: Int, text: String) {
-        var check = CheckStatistics()
-        check.health = health
-        var state = ServerState()
-        state.operation = operation
-        state.administration = ServerState.Administration(rawValue: administration)
-        #expect(state.text(check: check) == text)
-    }
-
     @Test("list the servers' states as HAProxy does")
     func serversState() throws {
         var snapshot = sampleSnapshot()
         snapshot.proxies[0].servers[1].address = nil
         snapshot.proxies[0].servers[1].hostName = "db2.example"
-        snapshot.proxies[0].servers[1].state.administration = .unresolved
-        snapshot.proxies[0].servers[1].state.operation = .stopped
+        snapshot.proxies[0].servers[1].administration = .resolutionMaintenance
+        snapshot.proxies[0].servers[1].isRunning = false
         let lines = try #require(snapshot.serversState(backend: "mysql")).split(separator: "\n")
         #expect(lines[0] == "1")
         #expect(lines[2] == "2 mysql 1 db1 127.0.0.1 2 0 1 1 52 15 3 4 6 0 0 0 - 13307 - 0 0 - - 0")

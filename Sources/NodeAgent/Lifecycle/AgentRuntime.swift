@@ -1,0 +1,29 @@
+import Proxy
+import Wire
+
+/// What the runtime socket's commands change.
+extension Agent: RuntimeTarget {
+    func setState(_ state: RuntimeServerState, of server: RuntimeServerName) throws(RuntimeTargetError) {
+        let reference = try reference(server)
+        switch state {
+        case .ready: apply(.setAdministrative(.ready), to: reference)
+        case .drain: apply(.setAdministrative(.drain), to: reference)
+        case .maintenance: apply(.setAdministrative(.maint), to: reference)
+        }
+    }
+
+    func setWeight(_ weight: Int, of server: RuntimeServerName) throws(RuntimeTargetError) {
+        apply(.setWeight(weight), to: try reference(server))
+    }
+
+    func weight(of server: RuntimeServerName) throws(RuntimeTargetError) -> RuntimeWeight {
+        let status = registry.status(of: try reference(server))
+        return RuntimeWeight(current: status.weight, initial: status.initialWeight)
+    }
+
+    private func reference(_ server: RuntimeServerName) throws(RuntimeTargetError) -> ServerReference {
+        guard let backend = configuration.backends.firstIndex(where: { $0.name == server.backend }) else { throw .noSuchBackend }
+        guard let place = configuration.backends[backend].servers.firstIndex(where: { $0.name == server.server }) else { throw .noSuchServer }
+        return ServerReference(backend: backend, server: place)
+    }
+}
