@@ -89,7 +89,7 @@ struct ConfigurationKeywordTests {
 
     static let misses: [(section: String, word: String, suggestion: String?)] = [
         ("global", "maxcon", "maxconn"), ("global", "deamon", "daemon"), ("listen a", "sever", "server"), ("listen a", "blance", "balance"),
-        ("listen a", "default_bakend", "default_backend"), ("listen a", "time", "mode"), ("probe a", "requires", "require"),
+        ("listen a", "default_bakend", "default_backend"), ("probe a", "requires", "require"),
         ("resolvers a", "namserver", "nameserver"), ("backend a", "zzzzzzzz", nil), ("backend a", "frontned", "frontend"),
     ]
 

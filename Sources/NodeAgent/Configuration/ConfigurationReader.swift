@@ -41,8 +41,10 @@ struct ConfigurationPass {
     /// As the file has it: "listen mysql".
     var sectionName: String?
     var openProxy: ProxyDraft?
-    /// Where each keyword of the section stands.
+    /// Where each keyword of the section stands, of all `global` sections together.
     var firstUses: [String: ConfigurationLocation] = [:]
+    /// `firstUses` of the `global` sections that are closed.
+    var globalUses: [String: ConfigurationLocation] = [:]
 
     // What is read.
     var global = GlobalDraft()
@@ -72,7 +74,8 @@ struct ConfigurationPass {
         closeSection()
         (section, sectionName, blocks) = (.none, nil, ConfigurationBlocks())
         guard bytes.count <= ConfigurationReader.fileBytesMax else {
-            return say(.alert, .tooMany(what: "bytes in a file", limit: ConfigurationReader.fileBytesMax), at: ConfigurationLocation(file: file, line: 1), in: nil)
+            let problem = ConfigurationProblem.tooMany(what: "bytes in a file", limit: ConfigurationReader.fileBytesMax)
+            return say(.alert, problem, at: ConfigurationLocation(file: file, line: 1), in: nil)
         }
         var rest = bytes[...]
         var number = 0

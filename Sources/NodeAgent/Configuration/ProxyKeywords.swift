@@ -48,7 +48,9 @@ enum ProxyKeywords {
 
     @Sendable private static func bind(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let binds = try BindKeywords.read(&line)
-        guard proxy.frontend.binds.count + binds.count <= ProxyDraft.bindsMax else { throw .tooMany(what: "addresses in a section", limit: ProxyDraft.bindsMax) }
+        guard proxy.frontend.binds.count + binds.count <= ProxyDraft.bindsMax else {
+            throw .tooMany(what: "addresses in a section", limit: ProxyDraft.bindsMax)
+        }
         proxy.frontend.binds += binds
     }
 
