@@ -79,7 +79,7 @@ struct ConfigurationPass {
         }
         var rest = bytes[...]
         var number = 0
-        while !rest.isEmpty {
+        while !rest.isEmpty, diagnostics.count < ConfigurationReader.diagnosticsMax {
             let end = rest.firstIndex(of: 0x0a)
             number += 1
             let location = ConfigurationLocation(file: file, line: number)

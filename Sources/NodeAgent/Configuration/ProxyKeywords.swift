@@ -121,6 +121,7 @@ enum ProxyKeywords {
             proxy.httpMode = line.location
             line.notice(.http("mode http", advice: "every proxy that takes it from here needs a line 'mode tcp'"))
         case "http":
+            proxy.httpMode = nil
             throw .unsupported("mode http", advice: "write 'mode tcp' to forward bytes, or a section 'probe' to answer a load balancer's check")
         case "health": throw .removed("mode health", replacement: "write a section 'probe'")
         case let word where ["log", "spop", "haterm"].contains(word): throw .unsupported("mode \(word)", advice: "write 'mode tcp'")
