@@ -157,6 +157,9 @@ struct ConfigurationPass {
         }
     }
 
+    /// Keywords that say the same thing in another way.
+    private static let synonyms = ["uid": "user", "gid": "group", "enabled": "disabled"]
+
     /// A line of the open section.
     private mutating func readKeyword(_ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         guard let keyword = KeywordSearch(line, in: place).found else { return try refuseKeyword(line) }
@@ -169,7 +172,7 @@ struct ConfigurationPass {
         if line.prefix == .nothing, line.words.count - line.next < keyword.argumentCounts.lowerBound {
             throw .missingArgument(of: keyword.name, shape: keyword.arguments)
         }
-        if keyword.repetition == .once, let first = firstUses.updateValue(line.location, forKey: keyword.name) {
+        if keyword.repetition == .once, let first = firstUses.updateValue(line.location, forKey: Self.synonyms[keyword.name] ?? keyword.name) {
             line.warn(.overwritten(keyword.name, first: first))
         }
         try apply(keyword, &line)
