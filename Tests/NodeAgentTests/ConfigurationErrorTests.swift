@@ -105,4 +105,31 @@ struct ConfigurationErrorTests {
         #expect(diagnostics.map(\.problem) == [.missingTimeouts(["client", "connect", "server"])])
         #expect(diagnostics.map(\.severity) == [.warning])
     }
+
+    @Test("may check a server whose port is the client's")
+    func refusesCheckWithoutPort() {
+        let text = "backend a\n server s 1.2.3.4 check\n server t 1.2.3.4 check port 1\n server u /run/u check\n server v 1.2.3.4\n"
+        let (_, diagnostics) = Configuration.read(text)
+        #expect(
+            Configuration.alerts(diagnostics) == [
+                "t.cfg:2: no 'port' in section 'backend a'; write 'check port 3306', or a port after the address: 'db1.internal:3306'"
+            ])
+    }
+
+    @Test("may override what another global section says: a warning")
+    func warnsOfOverriding() {
+        let (configuration, diagnostics) = Configuration.read("global\n maxconn 1\nglobal\n maxconn 2\n")
+        #expect(configuration.global.connectionsMax == 2)
+        #expect(diagnostics.map(\.description) == ["t.cfg:4: 'maxconn' stands a second time in section 'global'; this one counts: remove the one of t.cfg:2"])
+        let users = Configuration.read("global\n user a\n uid 5\n")
+        #expect(users.configuration.global.user == "5")
+        #expect(users.diagnostics.map(\.problem) == [.overwritten("uid", first: ConfigurationLocation(file: "t.cfg", line: 2))])
+    }
+
+    @Test("may be larger than any configuration")
+    func refusesHugeFile() {
+        let bytes = [UInt8](repeating: 0x0a, count: ConfigurationReader.fileBytesMax + 1)
+        let (_, diagnostics) = ConfigurationReader(environment: [:]).read(files: [("t.cfg", bytes)])
+        #expect(diagnostics.map(\.problem) == [.tooMany(what: "bytes in a file", limit: ConfigurationReader.fileBytesMax)])
+    }
 }

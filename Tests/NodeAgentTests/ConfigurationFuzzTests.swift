@@ -11,7 +11,7 @@ struct ConfigurationFuzzTests {
     func readsTruncations(fixture: String) throws {
         let bytes = try Configuration.bytes(of: fixture)
         let reader = ConfigurationReader(environment: [:])
-        for length in stride(from: 0, to: bytes.count, by: 3) {
+        for length in stride(from: 0, to: bytes.count, by: 11) {
             let diagnostics = reader.read(files: [("t.cfg", Array(bytes[..<length]))]).diagnostics
             let isWhole = length == 0 || bytes[length - 1] == 0x0a
             #expect(isWhole || diagnostics.contains { $0.problem == .missingLineFeed }, "\(length) bytes")
@@ -24,7 +24,7 @@ struct ConfigurationFuzzTests {
         let original = try Configuration.bytes(of: Self.fixtures[Int(seed) % Self.fixtures.count])
         let other = try Configuration.bytes(of: "every-keyword.cfg")
         let reader = ConfigurationReader(environment: ["X": "a b \" \\ $ # ,"])
-        for step in 0..<8 {
+        for step in 0..<4 {
             var bytes = original
             for _ in 0..<Int.random(in: 1...24, using: &random) { Self.mutate(&bytes, other, &random) }
             let (_, diagnostics) = reader.read(files: [("t.cfg", bytes)])
@@ -34,7 +34,8 @@ struct ConfigurationFuzzTests {
     }
 
     private static let tokens = [
-        "\"", "'", "\\", "$", "${", "\"${X[*]}\"", "#", "\0", "\n", " ", ":", "@", ",", "-", "[", "]", "no ", "default ", ".if ", ".endif\n", "(", "99999999999",
+        "\"", "'", "\\", "$", "${", "\"${X[*]}\"", "#", "\0", "\n", " ", ":", "@", ",", "-", "[", "]", "no ", "default ",
+        ".if ", ".endif\n", "(", "99999999999",
         "\u{65e5}", "fd@", "unix@", ":::", "+1", "-1", "0", "listen a from b\n", "probe x\n", "global\n",
     ]
 
@@ -56,5 +57,20 @@ struct ConfigurationFuzzTests {
         var random = SplitMix64(seed: seed)
         let bytes = (0..<4_096).map { _ in UInt8.random(in: .min ... .max, using: &random) }
         #expect(ConfigurationReader(environment: [:]).read(files: [("t.cfg", bytes)]).diagnostics.contains { $0.severity == .alert }, "seed \(seed)")
+    }
+}
+
+/// Chance that a seed repeats.
+private struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
     }
 }

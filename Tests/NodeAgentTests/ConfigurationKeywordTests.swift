@@ -55,6 +55,26 @@ struct ConfigurationKeywordTests {
         #expect(others.map(\.problem) == [.noEffect("no option splice-auto", advice: "streams are spliced where it pays: remove the line")])
     }
 
+    @Test("and the list of what comes later know every keyword of HAProxy's")
+    func knowsHAProxysKeywords() throws {
+        let lines = try Configuration.lines(ofPackageFile: "Tests/NodeAgentTests/Fixtures/Configuration/haproxy-keywords.txt")
+        for line in lines where !line.isEmpty && !line.hasPrefix("#") {
+            let cut = line.split(separator: " ", maxSplits: 1).map(String.init)
+            let place = try #require(KeywordPlaces.all.first { $0.name == cut[0] }).place
+            if place.isSubset(of: .lines) {
+                #expect(KeywordTable.keyword(cut[1], in: place) != nil || ForeignKeywords.problem(with: cut[1], in: place) != nil, "\(line)")
+                continue
+            }
+            let (_, diagnostics) = Configuration.read((place == .global ? "global" : "listen a") + "\n " + cut[1] + "\n")
+            for diagnostic in diagnostics {
+                switch diagnostic.problem {
+                case .unknownKeyword, .unknownWord: Issue.record("\(line)")
+                default: break
+                }
+            }
+        }
+    }
+
     @Test("has each keyword once for each place")
     func hasNoDuplicates() {
         let names = Self.uses.map { "\($0.place.rawValue) \($0.name)" }
@@ -89,7 +109,7 @@ struct ConfigurationKeywordTests {
 
     static let misses: [(section: String, word: String, suggestion: String?)] = [
         ("global", "maxcon", "maxconn"), ("global", "deamon", "daemon"), ("listen a", "sever", "server"), ("listen a", "blance", "balance"),
-        ("listen a", "default_bakend", "default_backend"), ("listen a", "time", "mode"), ("probe a", "requires", "require"),
+        ("listen a", "default_bakend", "default_backend"), ("probe a", "requires", "require"),
         ("resolvers a", "namserver", "nameserver"), ("backend a", "zzzzzzzz", nil), ("backend a", "frontned", "frontend"),
     ]
 

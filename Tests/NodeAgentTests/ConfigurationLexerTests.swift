@@ -79,7 +79,8 @@ struct ConfigurationLexerTests {
 
     @Test("are taken from the environment in addresses even outside quotes")
     func expandsAddresses() {
-        let (configuration, diagnostics) = Configuration.read("frontend a\n bind fd@${FD}\n timeout client 1s\n default_backend b\nbackend b\n", environment: ["FD": "7"])
+        let text = "frontend a\n bind fd@${FD}\n timeout client 1s\n default_backend b\nbackend b\n"
+        let (configuration, diagnostics) = Configuration.read(text, environment: ["FD": "7"])
         #expect(diagnostics.isEmpty)
         #expect(configuration.frontends.first?.binds.map(\.endpoint) == [.inherited(7)])
     }

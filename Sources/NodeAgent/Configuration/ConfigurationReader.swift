@@ -41,8 +41,10 @@ struct ConfigurationPass {
     /// As the file has it: "listen mysql".
     var sectionName: String?
     var openProxy: ProxyDraft?
-    /// Where each keyword of the section stands.
+    /// Where each keyword of the section stands, of all `global` sections together.
     var firstUses: [String: ConfigurationLocation] = [:]
+    /// `firstUses` of the `global` sections that are closed.
+    var globalUses: [String: ConfigurationLocation] = [:]
 
     // What is read.
     var global = GlobalDraft()
@@ -72,11 +74,12 @@ struct ConfigurationPass {
         closeSection()
         (section, sectionName, blocks) = (.none, nil, ConfigurationBlocks())
         guard bytes.count <= ConfigurationReader.fileBytesMax else {
-            return say(.alert, .tooMany(what: "bytes in a file", limit: ConfigurationReader.fileBytesMax), at: ConfigurationLocation(file: file, line: 1), in: nil)
+            let problem = ConfigurationProblem.tooMany(what: "bytes in a file", limit: ConfigurationReader.fileBytesMax)
+            return say(.alert, problem, at: ConfigurationLocation(file: file, line: 1), in: nil)
         }
         var rest = bytes[...]
         var number = 0
-        while !rest.isEmpty {
+        while !rest.isEmpty, diagnostics.count < ConfigurationReader.diagnosticsMax {
             let end = rest.firstIndex(of: 0x0a)
             number += 1
             let location = ConfigurationLocation(file: file, line: number)
@@ -154,6 +157,9 @@ struct ConfigurationPass {
         }
     }
 
+    /// Keywords that say the same thing in another way.
+    private static let synonyms = ["uid": "user", "gid": "group", "enabled": "disabled"]
+
     /// A line of the open section.
     private mutating func readKeyword(_ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         guard let keyword = KeywordSearch(line, in: place).found else { return try refuseKeyword(line) }
@@ -166,7 +172,7 @@ struct ConfigurationPass {
         if line.prefix == .nothing, line.words.count - line.next < keyword.argumentCounts.lowerBound {
             throw .missingArgument(of: keyword.name, shape: keyword.arguments)
         }
-        if keyword.repetition == .once, let first = firstUses.updateValue(line.location, forKey: keyword.name) {
+        if keyword.repetition == .once, let first = firstUses.updateValue(line.location, forKey: Self.synonyms[keyword.name] ?? keyword.name) {
             line.warn(.overwritten(keyword.name, first: first))
         }
         try apply(keyword, &line)

@@ -76,7 +76,8 @@ struct ForeignKeywords: Sendable {
             ssl-security-level;ssl-server-verify;ssl-skip-self-issued-ca;maxsslconn;maxsslrate;tune.ssl.cachesize;tune.ssl.default-dh-param
             tune.ssl.lifetime;tune.ssl.maxrecord;tune.ssl.ssl-ctx-cache-size
             """),
-        ForeignKeywords(.global, .notYet(advice: "raise the limit of the service instead, LimitNOFILE= of systemd"), "ulimit-n;fd-hard-limit;maxsock;prealloc-fd"),
+        ForeignKeywords(
+            .global, .notYet(advice: "raise the limit of the service instead, LimitNOFILE= of systemd"), "ulimit-n;fd-hard-limit;maxsock;prealloc-fd"),
         ForeignKeywords(.global, .notYet(advice: "let systemd start and restart the agent"), "master-worker;mworker-max-reloads;mworker-prealloc"),
         ForeignKeywords(
             .global, .notYet(advice: "set the variable in the service's unit, or write the value itself"),
@@ -84,7 +85,9 @@ struct ForeignKeywords: Sendable {
         ForeignKeywords(
             .global, .notYet(advice: "remove the line: weights and maintenance are not kept over a restart"),
             "server-state-base;server-state-file;stats-file;shm-stats-file;shm-stats-file-max-objects"),
-        ForeignKeywords(.global, .notYet(advice: "remove the line, and write 'nbthread' when all cores are too many"), "cpu-map;cpu-policy;cpu-set;numa-cpu-mapping;thread-group;thread-groups;thread-hard-limit;max-threads-per-group"),
+        ForeignKeywords(
+            .global, .notYet(advice: "remove the line, and write 'nbthread' when all cores are too many"),
+            "cpu-map;cpu-policy;cpu-set;numa-cpu-mapping;thread-group;thread-groups;thread-hard-limit;max-threads-per-group"),
         ForeignKeywords(.global, .removed(replacement: "write 'nbthread'"), "nbproc"),
         ForeignKeywords(
             .global, .notYet(advice: remove),
@@ -137,11 +140,15 @@ struct ForeignKeywords: Sendable {
             option ssl-hello-chk;option tcp-check;tcp-check;http-check;external-check
             """),
         ForeignKeywords(.anyProxy, .notYet(advice: "use the runtime socket, 'stats socket' in section 'global'"), "stats"),
-        ForeignKeywords(.anyProxy, .notYet(advice: "write 'option tcplog'"), "log-format;log-format-sd;error-log-format;unique-id-format;log-profile;log-steps"),
+        ForeignKeywords(
+            .anyProxy, .notYet(advice: "write 'option tcplog'"),
+            "log-format;log-format-sd;error-log-format;unique-id-format;log-profile;log-steps"),
         ForeignKeywords(
             .anyProxy, .notYet(advice: "remove the line, and filter clients in the firewall or the security group"),
             "acl;tcp-request;tcp-response;filter;filter-sequence;rate-limit"),
-        ForeignKeywords(.anyProxy, .notYet(advice: "write 'balance source' to keep a client on one server"), "stick;stick-table;persist;option persist;force-persist;ignore-persist;hash-type;hash-balance-factor;hash-preserve-affinity"),
+        ForeignKeywords(
+            .anyProxy, .notYet(advice: "write 'balance source' to keep a client on one server"),
+            "stick;stick-table;persist;option persist;force-persist;ignore-persist;hash-type;hash-balance-factor;hash-preserve-affinity"),
         ForeignKeywords(
             .anyProxy, .notYet(advice: "remove the line: keepalive is on, with the kernel's times"),
             "clitcpka-cnt;clitcpka-idle;clitcpka-intvl;srvtcpka-cnt;srvtcpka-idle;srvtcpka-intvl"),

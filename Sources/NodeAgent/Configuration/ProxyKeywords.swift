@@ -48,7 +48,9 @@ enum ProxyKeywords {
 
     @Sendable private static func bind(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let binds = try BindKeywords.read(&line)
-        guard proxy.frontend.binds.count + binds.count <= ProxyDraft.bindsMax else { throw .tooMany(what: "addresses in a section", limit: ProxyDraft.bindsMax) }
+        guard proxy.frontend.binds.count + binds.count <= ProxyDraft.bindsMax else {
+            throw .tooMany(what: "addresses in a section", limit: ProxyDraft.bindsMax)
+        }
         proxy.frontend.binds += binds
     }
 
@@ -119,6 +121,7 @@ enum ProxyKeywords {
             proxy.httpMode = line.location
             line.notice(.http("mode http", advice: "every proxy that takes it from here needs a line 'mode tcp'"))
         case "http":
+            proxy.httpMode = nil
             throw .unsupported("mode http", advice: "write 'mode tcp' to forward bytes, or a section 'probe' to answer a load balancer's check")
         case "health": throw .removed("mode health", replacement: "write a section 'probe'")
         case let word where ["log", "spop", "haterm"].contains(word): throw .unsupported("mode \(word)", advice: "write 'mode tcp'")

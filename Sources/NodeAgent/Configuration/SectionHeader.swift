@@ -23,6 +23,7 @@ extension ConfigurationPass {
             }
         }
         openProxy = nil
+        if case .global = section { globalUses = firstUses }
         firstUses = [:]
     }
 
@@ -39,6 +40,7 @@ extension ConfigurationPass {
         switch name {
         case "global":
             (section, place, sectionName) = (.global, .global, name)
+            firstUses = globalUses
             try line.end()
         case "defaults": try openProxy(.defaults, &line)
         case "listen": try openProxy(.listen, &line)

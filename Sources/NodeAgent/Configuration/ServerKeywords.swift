@@ -23,6 +23,7 @@ enum ServerKeywords {
         (draft.server.endpoint, draft.server.port) = try AddressReader(line).readServer(line.need())
         draft.server.location = line.location
         try readOptions(&draft, &line)
+        try requireCheckPort(draft)
         return draft
     }
 
@@ -35,6 +36,7 @@ enum ServerKeywords {
         draft.server.location = line.location
         if case .name = draft.server.endpoint { draft.server.isTemplateSlot = true }
         try readOptions(&draft, &line)
+        try requireCheckPort(draft)
         if draft.server.isTemplateSlot, draft.server.resolvers == nil {
             line.warn(.noEffect("server-template", advice: "its servers keep one address for ever: add 'resolvers' and a section's name"))
         }
@@ -53,6 +55,13 @@ enum ServerKeywords {
             if case .server(let apply) = keyword.action { try apply(&copy, &line) }
         }
         draft = copy
+    }
+
+    /// A check has no client whose port it could take.
+    private static func requireCheckPort(_ draft: ServerDraft) throws(ConfigurationProblem) {
+        guard draft.isChecked, draft.check.port == nil, case .client = draft.server.port else { return }
+        if case .unix = draft.server.endpoint { return }
+        throw .missingLine(of: "port", example: "check port 3306', or a port after the address: 'db1.internal:3306")
     }
 
     private static func readSlots(_ line: inout ConfigurationLine) throws(ConfigurationProblem) -> ClosedRange<Int> {

@@ -1,0 +1,41 @@
+import Glibc
+import Testing
+
+@testable import NodeAgent
+
+@Suite("Configuration files")
+struct ConfigurationFilesTests {
+    @Test("of a folder are its .cfg files, in the order of their names' bytes")
+    func loadsFolder() throws {
+        var template = Array("/tmp/tsukada-configuration-XXXXXX".utf8CString)
+        _ = try #require(mkdtemp(&template))
+        let folder = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let names = ["b.cfg", "B.cfg", "10.cfg", "9.cfg", ".hidden.cfg", "notes.txt", "a.cfg~"]
+        for name in names {
+            let file = try #require(fopen("\(folder)/\(name)", "w"))
+            fputs(name, file)
+            fclose(file)
+        }
+        mkdir("\(folder)/folder.cfg", 0o700)
+        defer {
+            for name in names { unlink("\(folder)/\(name)") }
+            rmdir("\(folder)/folder.cfg")
+            rmdir(folder)
+        }
+        let files = try ConfigurationFiles.load([folder, "\(folder)/notes.txt"])
+        #expect(files.map(\.name) == ["10.cfg", "9.cfg", "B.cfg", "b.cfg", "notes.txt"].map { "\(folder)/\($0)" })
+        #expect(files.map { String(decoding: $0.bytes, as: UTF8.self) } == ["10.cfg", "9.cfg", "B.cfg", "b.cfg", "notes.txt"])
+    }
+
+    @Test("that are missing are named")
+    func namesMissingFile() {
+        #expect(throws: ConfigurationFiles.LoadError(path: "/nonexistent.cfg", reason: "stat: No such file or directory")) {
+            try ConfigurationFiles.load(["/nonexistent.cfg"])
+        }
+    }
+
+    @Test("see the process's environment")
+    func readsEnvironment() {
+        #expect(ConfigurationFiles.environment()["PATH"] == getenv("PATH").map { String(cString: $0) })
+    }
+}

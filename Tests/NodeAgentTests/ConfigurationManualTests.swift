@@ -1,0 +1,63 @@
+import Proxy
+import Testing
+
+@testable import NodeAgent
+
+@Suite("docs/CONFIGURATION.md")
+struct ConfigurationManualTests {
+    static let path = "docs/CONFIGURATION.md"
+
+    /// The manual's tables: each stands between `<!-- keywords TITLE -->` and `<!-- end -->`.
+    static let tables: [(title: String, places: KeywordPlaces)] = [
+        ("global", .global), ("stats socket", .statsSocket), ("proxies", .anyProxy), ("bind", .bind), ("server", .server), ("resolvers", .resolvers),
+        ("probe", .probe),
+    ]
+
+    /// What a table has to say.
+    static func render(_ places: KeywordPlaces) -> [String] {
+        let isProxies = places == .anyProxy
+        var lines = isProxies ? ["| keyword | arguments | sections | meaning |", "|--|--|--|--|"] : ["| keyword | arguments | meaning |", "|--|--|--|"]
+        for keyword in KeywordTable.keywords where !keyword.places.isDisjoint(with: places) {
+            let bars = keyword.arguments.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+            let prefix = keyword.inversion == .no ? "[no] " : ""
+            var cells = ["`\(prefix)\(keyword.name)`", bars.isEmpty ? "" : "`\(bars)`"]
+            if isProxies {
+                let letters: [(KeywordPlaces, String)] = [(.defaults, "D"), (.frontend, "F"), (.listen, "L"), (.backend, "B")]
+                cells.append(letters.filter { keyword.places.contains($0.0) }.map(\.1).joined(separator: " "))
+            }
+            cells.append(keyword.meaning)
+            lines.append("| " + cells.joined(separator: " | ") + " |")
+        }
+        return lines
+    }
+
+    @Test("has the keyword table, word for word", arguments: tables)
+    func hasTable(title: String, places: KeywordPlaces) throws {
+        let lines = try Configuration.lines(ofPackageFile: Self.path)
+        let start = try #require(lines.firstIndex(of: "<!-- keywords \(title) -->"), "no table \(title)")
+        let end = try #require(lines[start...].firstIndex(of: "<!-- end -->"))
+        let expected = Self.render(places)
+        #expect(Array(lines[(start + 1)..<end]) == expected, "write:\n\(expected.joined(separator: "\n"))")
+    }
+
+    @Test("shows messages that the reader really gives")
+    func showsRealMessages() throws {
+        let lines = try Configuration.lines(ofPackageFile: Self.path)
+        let shown = lines.filter { $0.hasPrefix("    haproxy.cfg:") }
+        #expect(shown.count >= 6)
+        let real = Set(PlantedError.all.map { "    haproxy.cfg:\($0.line): \($0.what); \($0.advice)" })
+        for line in shown { #expect(real.contains(line), "\(line)") }
+    }
+
+    @Test("shows an example that can be read")
+    func showsReadableExample() throws {
+        let lines = try Configuration.lines(ofPackageFile: Self.path)
+        let start = try #require(lines.firstIndex(of: "```haproxy"))
+        let end = try #require(lines[start...].firstIndex(of: "```"))
+        let text = lines[(start + 1)..<end].joined(separator: "\n") + "\n"
+        let seed = try Configuration.bytes(of: "tsukada01.cfg")
+        let (configuration, diagnostics) = ConfigurationReader(environment: [:]).read(files: [("haproxy.cfg", seed), ("tsukada.cfg", Array(text.utf8))])
+        #expect(diagnostics.isEmpty, "\(diagnostics)")
+        #expect(configuration.probes.count == 1)
+    }
+}
