@@ -73,6 +73,9 @@ package struct ProxyLog: Sendable {
 
 /// All that the workers share, with each other and with the control thread.
 package final class ForwardingState: Sendable {
+    /// The most workers: `ProcessCell.pausedWorkers` has a bit for each.
+    package static let workersMax = 64
+
     /// The configuration's proxies.
     package let frontends: [Frontend]
     package let backends: [Backend]
@@ -106,6 +109,7 @@ package final class ForwardingState: Sendable {
         frontends: [Frontend], backends: [Backend], routes: [[ServerRoute]], sessionsMax: Int, workers: Int, destinations: [LogDestination],
         frontendLogs: [ProxyLog]
     ) throws(SystemError) {
+        precondition((1...Self.workersMax).contains(workers), "\(workers) workers, at most \(Self.workersMax)")
         self.frontends = frontends
         self.backends = backends
         self.sessionsMax = sessionsMax
