@@ -45,6 +45,7 @@ struct Startup {
 
     private func start() throws(StartError) -> Int32 {
         guard var configuration = try readConfiguration() else { return ExitCode.failure }
+        addSystemNameservers(to: &configuration)
         let listens = configuration.frontends.contains { !$0.isDisabled && !$0.binds.isEmpty }
         if options.action == .check {
             guard listens else {
@@ -72,6 +73,15 @@ struct Startup {
         guard alerts > 0 else { return configuration }
         Terminal.tell(.alert, "\(alerts) \(alerts == 1 ? "error" : "errors") in the configuration: nothing is started")
         return nil
+    }
+
+    /// `parse-resolv-conf`: the machine's nameservers, after those of the section.
+    private func addSystemNameservers(to configuration: inout AgentConfiguration) {
+        guard configuration.resolvers.contains(where: \.usesSystemNameservers) else { return }
+        let system = ResolvConf((try? SystemFile.text("/etc/resolv.conf")) ?? "").nameservers
+        for index in configuration.resolvers.indices where configuration.resolvers[index].usesSystemNameservers {
+            configuration.resolvers[index].nameservers += system.map { .init(name: $0.description, address: .ip($0, port: 53)) }
+        }
     }
 
     private func serve(_ configuration: AgentConfiguration) throws(StartError) -> Int32 {

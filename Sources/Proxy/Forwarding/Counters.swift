@@ -51,6 +51,10 @@ package final class WorkerCounters: Sendable {
     package let backends: SharedCells<ServerCounters>
     /// Bytes that went through pipes.
     package let splicedBytes = Counter()
+    /// Sessions, buffers and pipes that were in use after the last wake-up.
+    package let sessionsNow = Counter()
+    package let buffersNow = Counter()
+    package let pipesNow = Counter()
 
     /// Zeros for so many frontends, servers and backends.
     package init(frontends: Int, servers: Int, backends: Int) {
@@ -65,5 +69,5 @@ extension Counter {
     borrowing func raise(to value: UInt64) { if value > self.value { add(value - self.value) } }
 
     /// Replaces the value; for the one thread that writes.
-    borrowing func set(_ value: UInt64) { add(value &- self.value) }
+    borrowing func set(_ value: UInt64) { if value != self.value { add(value &- self.value) } }
 }

@@ -31,9 +31,15 @@ package final class Forwarder {
     package init(state: ForwardingState, listeners: [[WorkerListener]]) throws(SystemError) {
         precondition(listeners.count == state.counters.count, "listeners for \(listeners.count) of \(state.counters.count) workers")
         self.state = state
-        for index in listeners.indices {
-            let handover = Handover(try Worker(index: index, state: state, listeners: listeners[index]))
-            threads.append(JoinOnce(try LinuxIO.Thread(named: "worker \(index + 1)") { handover.run() }))
+        var handovers: [Handover] = []
+        for index in listeners.indices { handovers.append(Handover(try Worker(index: index, state: state, listeners: listeners[index]))) }
+        do throws(SystemError) {
+            for (index, handover) in handovers.enumerated() {
+                threads.append(JoinOnce(try LinuxIO.Thread(named: "worker \(index + 1)") { handover.run() }))
+            }
+        } catch {
+            stop()
+            throw error
         }
     }
 

@@ -75,6 +75,8 @@ package struct ProxyLog: Sendable {
 package final class ForwardingState: Sendable {
     /// The most pipes a worker holds for splicing.
     package static let pipesPerWorker = PipePool.pipesMax
+    /// The most workers: `ProcessCell.pausedWorkers` has a bit for each.
+    package static let workersMax = 64
 
     /// The configuration's proxies.
     package let frontends: [Frontend]
@@ -109,6 +111,7 @@ package final class ForwardingState: Sendable {
         frontends: [Frontend], backends: [Backend], routes: [[ServerRoute]], sessionsMax: Int, workers: Int, destinations: [LogDestination],
         frontendLogs: [ProxyLog]
     ) throws(SystemError) {
+        precondition((1...Self.workersMax).contains(workers), "\(workers) workers, at most \(Self.workersMax)")
         self.frontends = frontends
         self.backends = backends
         self.sessionsMax = sessionsMax

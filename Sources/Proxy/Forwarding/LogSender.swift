@@ -56,6 +56,8 @@ package struct LogSender: ~Copyable {
     /// By destination: which of the sockets; -1 for stdout and stderr.
     private let socketOf: [Int32]
     private let sockets: [OpenFile]
+    /// By destination: how stdout and stderr are written to.
+    private let outputs: [LogOutput?]
     private let process: SharedCells<ProcessCell>
     private let processIdentifier: [UInt8]
     private let batch = UnsafeMutableRawPointer.allocate(byteCount: batchBytes, alignment: 64)
@@ -91,6 +93,7 @@ package struct LogSender: ~Copyable {
             addresses.append(raw)
         }
         self.sockets = sockets
+        outputs = destinations.map { if case .descriptor(let raw) = $0.place { LogOutput(raw) } else { nil } }
         self.socketOf = socketOf
         self.addresses = addresses
     }
@@ -172,14 +175,46 @@ package struct LogSender: ~Copyable {
         }
     }
 
-    /// Lines to stdout and stderr: only while the pipe or terminal has room, so that a reader who sleeps holds nobody up.
+    /// Lines to stdout and stderr: those that are taken at once.
     private func write(_ range: Range<Int>) -> Int {
-        guard case .descriptor(let raw) = destinations[entries[range.lowerBound].destination].place else { return 0 }
-        for (taken, index) in range.enumerated() {
-            var poll = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
-            guard Glibc.poll(&poll, 1, 0) == 1, poll.revents & Int16(POLLOUT) != 0 else { return taken }
-            guard Glibc.write(raw, batch + entries[index].offset, entries[index].count) > 0 else { return taken }
+        guard let output = outputs[entries[range.lowerBound].destination] else { return 0 }
+        var taken = 0
+        for index in range where output.write(UnsafeRawBufferPointer(start: batch + entries[index].offset, count: entries[index].count)) { taken += 1 }
+        return taken
+    }
+}
+
+/// Writes to an inherited descriptor without ever waiting, whatever is behind it, and without changing how others write to it.
+///
+/// O_NONBLOCK belongs to the open file, which our parent and siblings share. So a pipe, a terminal or a file is opened anew by its name in /proc; a socket
+/// (the journal's) takes the flag with each call. Where /proc is out of reach poll(2) is asked first; two threads may then ask at once, and one may wait.
+struct LogOutput: Sendable {
+    private enum Way: Sendable {
+        case opened(OpenFile), socket(Int32), polled(Int32)
+    }
+
+    private let way: Way
+
+    /// For descriptor `raw`, which stays open as long as this.
+    init(_ raw: Int32) {
+        var status = stat()
+        if fstat(raw, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK {
+            way = .socket(raw)
+            return
         }
-        return range.count
+        let again = open("/proc/self/fd/\(raw)", O_WRONLY | O_NONBLOCK | O_APPEND | O_CLOEXEC)
+        way = again >= 0 ? .opened(OpenFile(FileDescriptor(owning: again))) : .polled(raw)
+    }
+
+    /// False when the line was not taken.
+    func write(_ line: UnsafeRawBufferPointer) -> Bool {
+        switch way {
+        case .opened(let file): return Glibc.write(file.raw, line.baseAddress, line.count) > 0
+        case .socket(let raw): return send(raw, line.baseAddress, line.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)) > 0
+        case .polled(let raw):
+            var poll = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
+            guard Glibc.poll(&poll, 1, 0) == 1, poll.revents & Int16(POLLOUT) != 0 else { return false }
+            return Glibc.write(raw, line.baseAddress, line.count) > 0
+        }
     }
 }

@@ -53,6 +53,8 @@ struct PipePool: ~Copyable {
     private let pipes = UnsafeMutablePointer<Pipe>.allocate(capacity: pipesMax)
     private var count = 0
     private var free: Int32 = -1
+    /// How many are lent.
+    private(set) var lentCount = 0
 
     deinit {
         for index in 0..<count where pipes[index].read >= 0 {
@@ -67,18 +69,23 @@ struct PipePool: ~Copyable {
         if free >= 0 {
             let index = free
             free = pipes[Int(index)].nextFree
-            if pipes[Int(index)].read >= 0 || open(Int(index)) { return index }
+            if pipes[Int(index)].read >= 0 || open(Int(index)) {
+                lentCount += 1
+                return index
+            }
             pipes[Int(index)].nextFree = free
             free = index
             return nil
         }
         guard count < Self.pipesMax, open(count) else { return nil }
         count += 1
+        lentCount += 1
         return Int32(count - 1)
     }
 
     /// Takes a pipe back. One with bytes in it is closed, so that nobody else gets them.
     mutating func giveBack(_ index: Int32, isEmpty: Bool) {
+        lentCount -= 1
         if !isEmpty {
             close(pipes[Int(index)].read)
             close(pipes[Int(index)].write)

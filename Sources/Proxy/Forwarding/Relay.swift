@@ -33,6 +33,11 @@ struct Relay: ~Copyable {
     private var pipes = PipePool()
     /// Bytes that went through pipes.
     private(set) var splicedBytes: UInt64 = 0
+    /// Bytes that were pending and have been sent: a slow sink moves, though nothing is read for it.
+    private(set) var flushedBytes: UInt64 = 0
+    /// What is lent at present.
+    var lentBuffers: Int { buffers.lentCount }
+    var lentPipes: Int { pipes.lentCount }
 
     deinit { scratch.deallocate() }
 
@@ -84,9 +89,9 @@ struct Relay: ~Copyable {
         if count < BufferPool.bufferBytes {
             direction.fullReads = 0
             if !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
-        } else {
+        } else if !direction.flags.contains(.unspliceable) {
             direction.fullReads += 1
-            if direction.fullReads >= Self.streamAfter, !direction.flags.contains(.unspliceable) { startSplicing(&direction) }
+            if direction.fullReads >= Self.streamAfter { startSplicing(&direction) }
         }
         guard !sink.flags.contains(.dead) else { return .bytes(count) }
         let sent = send(sink.descriptor, scratch, count, Int32(MSG_NOSIGNAL))
@@ -144,6 +149,7 @@ struct Relay: ~Copyable {
             return 0
         }
         direction.start += UInt32(sent)
+        flushedBytes &+= UInt64(sent)
         if sent < count {
             sink.flags.remove(.writable)
             return 0
@@ -160,6 +166,7 @@ struct Relay: ~Copyable {
             let sent = clinux_splice(pipes.ends(direction.pipe).read, sink.descriptor, Int(direction.pipeBytes))
             if sent > 0 {
                 direction.pipeBytes -= UInt32(sent)
+                flushedBytes &+= UInt64(sent)
             } else if sent == -Int(EAGAIN) {
                 sink.flags.remove(.writable)
                 return 0

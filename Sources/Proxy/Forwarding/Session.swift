@@ -88,7 +88,7 @@ struct Session: BitwiseCopyable {
     var state: SessionState
     /// Whether it stands in the worker's ready list, and the one after it there.
     var isReady: Bool
-    /// The next connect needs no server chosen: `server` is retried.
+    /// A connect to one server has been followed by one to another.
     var isRedispatched: Bool
     /// Whether a slot of `server` is held.
     var holdsServer: Bool
@@ -114,13 +114,16 @@ struct Session: BitwiseCopyable {
     var acceptedAt: Int64
     var connectStartedAt: Int64
     var connectedAt: Int64
-    var firstAttemptAt: Int64
+    /// When it was last given a server after waiting for one: connects that follow at once belong to the same attempt.
+    var assignedAt: Int64
     var lastActivity: Int64
+    /// When the first of its directions was shut; 0 before.
+    var halfClosedAt: Int64
     /// When a connect, a wait or the queue gives up.
     var stateDeadline: Int64
     /// Wall clock, milliseconds since 1970.
     var acceptedWall: Int64
-    /// How many stood before it in the backend's queue.
+    /// Its place in the backend's queue when it came there, from 1; 0 when it never did.
     var queuePosition: UInt32
     /// The client's address: family, port and bytes as in the kernel's structure, 28 bytes used.
     var clientAddress: (UInt64, UInt64, UInt64, UInt32)

@@ -29,20 +29,32 @@ package struct Gauge: ~Copyable, Sendable {
     package init() {}
 
     /// The present value.
-    package var value: Int { present.load(ordering: .relaxed) }
+    package var value: Int { present.load(ordering: .sequentiallyConsistent) }
 
     /// The highest value so far.
     package var max: Int { highest.load(ordering: .relaxed) }
 
     /// Adds one, unless that would exceed `limit` (0: no limit). True when it was added.
+    ///
+    /// Never adds for a moment what it takes away again: another thread would take that for a place that is gone, and nobody would tell it of the mistake.
     package borrowing func enter(limit: Int) -> Bool {
-        let value = present.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
-        if limit > 0, value > limit {
-            present.wrappingSubtract(1, ordering: .sequentiallyConsistent)
-            return false
+        guard limit > 0 else {
+            present.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            return true
         }
+        var value = present.load(ordering: .sequentiallyConsistent)
+        while value < limit {
+            let (exchanged, original) = present.compareExchange(expected: value, desired: value + 1, ordering: .sequentiallyConsistent)
+            if exchanged { return true }
+            value = original
+        }
+        return false
+    }
+
+    /// Lets the present value count toward the highest: what has entered stays.
+    package borrowing func settle() {
+        let value = present.load(ordering: .relaxed)
         if value > highest.load(ordering: .relaxed) { highest.max(value, ordering: .relaxed) }
-        return true
     }
 
     /// Takes one away; returns what is left.
@@ -114,10 +126,17 @@ package struct WaitingQueue: Sendable {
     /// Puts a waiter at the end.
     package mutating func append(_ waiter: Waiter) { waiters.append(waiter) }
 
-    /// Takes out the first waiter for which `server` will do.
-    package mutating func takeFirst(for server: UInt32) -> Waiter? {
-        guard let index = waiters[head...].firstIndex(where: { $0.server == nil || $0.server == server }) else { return nil }
+    /// Takes out the first waiter for which `server` will do: it asked for no other one, or the one it asked for is no longer usable.
+    package mutating func takeFirst(for server: UInt32, isUsable: (UInt32) -> Bool) -> Waiter? {
+        guard let index = first(for: server, isUsable: isUsable) else { return nil }
         return remove(at: index)
+    }
+
+    /// True when `takeFirst` would find one.
+    package func hasWaiter(for server: UInt32, isUsable: (UInt32) -> Bool) -> Bool { first(for: server, isUsable: isUsable) != nil }
+
+    private func first(for server: UInt32, isUsable: (UInt32) -> Bool) -> Int? {
+        waiters[head...].firstIndex { waiter in waiter.server.map { $0 == server || !isUsable($0) } ?? true }
     }
 
     /// Takes out the waiter that is `session` of `worker`; false when it is no longer there.

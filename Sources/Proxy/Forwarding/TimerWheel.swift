@@ -61,6 +61,9 @@ package struct TimerWheel: ~Copyable {
         insert(entry)
     }
 
+    /// True while the entry has a deadline.
+    package func isArmed(_ entry: Int) -> Bool { links[entry].place != Self.idle }
+
     /// Forgets the entry's deadline.
     package mutating func cancel(_ entry: Int) {
         let link = links[entry]
@@ -109,16 +112,18 @@ package struct TimerWheel: ~Copyable {
         occupied[level] |= 1 << UInt64(slot)
     }
 
-    /// The occupied slot that comes first: a lower level's always comes before a higher one's.
+    /// The occupied slot that comes first, of equals the lower level's. A higher level's slot that has begun is empty before anything after it is taken out.
     private func firstOccupied() -> (level: Int, slot: Int, start: Int64)? {
+        var first: (level: Int, slot: Int, start: Int64)?
         for level in 0..<Self.levels where occupied[level] != 0 {
             let shift = Int64(level * 6)
             let current = Int(present >> shift) & 63
             let rotated = occupied[level] >> UInt64(current) | (current == 0 ? 0 : occupied[level] << UInt64(64 - current))
             let ahead = rotated.trailingZeroBitCount
             let start = ((present >> shift) + Int64(ahead)) << shift
-            return (level, (current + ahead) & 63, max(start, level == 0 ? present : start))
+            if let first, first.start <= start { continue }
+            first = (level, (current + ahead) & 63, start)
         }
-        return nil
+        return first
     }
 }

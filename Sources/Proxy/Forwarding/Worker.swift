@@ -48,17 +48,31 @@ struct Worker: ~Copyable {
     var wall: WallTime?
     var isStopped = false
     var pauseReportedAt = Int64.min
+    /// Until when nothing is accepted: the system has no descriptor to give, and sessions wait for one.
+    var noDescriptorsUntil = Int64.min
+    /// Listeners that have had their turn and may have more.
+    var hasMoreToAccept = false
+    private var hasMail = false
     private var readyHead = UInt32.max
     private var readyTail = UInt32.max
     private let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: eventsMax)
 
     /// A listener and whether connections may wait on it: its edge is not repeated.
     struct Listener {
+<<<<<<< HEAD
         /// `nil` once it has been closed.
+=======
+        /// `nil` once it is closed.
+>>>>>>> plane
         var file: OpenFile?
         var frontend: Int
         var address: SocketAddress?
         var isPending = true
+<<<<<<< HEAD
+=======
+        /// To be closed once nothing waits on it.
+        var isClosing = false
+>>>>>>> plane
     }
 
     init(index: Int, state: ForwardingState, listeners: [WorkerListener]) throws(SystemError) {
@@ -76,9 +90,10 @@ struct Worker: ~Copyable {
         self.log = log
         self.listeners = listeners.map { Listener(file: $0.file, frontend: $0.frontend, address: $0.address) }
         counters = state.counters[index]
-        sessions = SessionTable(capacity: state.sessionsMax)
-        wheel = TimerWheel(capacity: state.sessionsMax + listeners.count, now: now)
-        for entry in 0..<listeners.count { wheel.prepare(state.sessionsMax + entry) }
+        // A slot whose session has ended may stand in the ready list for the rest of a wake-up: there is room for a new session nevertheless.
+        sessions = SessionTable(capacity: state.sessionsMax * 2)
+        wheel = TimerWheel(capacity: sessions.capacity + listeners.count, now: now)
+        for entry in 0..<listeners.count { wheel.prepare(sessions.capacity + entry) }
         table = RoutingTable(backends: [], routes: [])
         if let first = state.routing.newer(than: &tableGeneration) { table = first }
     }
@@ -90,6 +105,7 @@ struct Worker: ~Copyable {
         acceptPending()
         while !isStopped { runOnce() }
         closeAll()
+        report()
         log.flush()
     }
 
@@ -103,16 +119,28 @@ struct Worker: ~Copyable {
             handOnAll()
         }
         for place in 0..<count { handle(events[place]) }
+        if hasMail { readMail() }
+        if hasMoreToAccept {
+            hasMoreToAccept = false
+            acceptPending()
+        }
         while let entry = wheel.next(now: now) {
             if entry >= sessions.capacity { accept(entry - sessions.capacity) } else { timeOut(entry) }
         }
         runReady()
-        let spliced = relay.splicedBytes
-        if spliced != counters.splicedBytes.value { counters.splicedBytes.set(spliced) }
+        report()
+    }
+
+    /// Lets other threads see what is in use.
+    private func report() {
+        counters.splicedBytes.set(relay.splicedBytes)
+        counters.sessionsNow.set(UInt64(sessions.count))
+        counters.buffersNow.set(UInt64(relay.lentBuffers))
+        counters.pipesNow.set(UInt64(relay.lentPipes))
     }
 
     private func waitTime() -> Int32 {
-        if readyHead != .max { return 0 }
+        if readyHead != .max || hasMoreToAccept { return 0 }
         guard let wakeUp = wheel.wakeUp else { return -1 }
         return Int32(clamping: max(0, wakeUp - now))
     }
@@ -127,11 +155,16 @@ struct Worker: ~Copyable {
         case .listener:
             listeners[token.index].isPending = true
             accept(token.index)
-        case .wakeUp:
-            state.mailboxes[index].pointee.wakeUp.clear()
-            for message in state.mailboxes[index].pointee.takeAll() { receive(message) }
-            acceptPending()
+        case .wakeUp: hasMail = true
         }
+    }
+
+    /// After the events: a message may replace a session's server, and an event of the old descriptor must not be taken for one of the new.
+    private mutating func readMail() {
+        hasMail = false
+        state.mailboxes[index].pointee.wakeUp.clear()
+        for message in state.mailboxes[index].pointee.takeAll() { receive(message) }
+        acceptPending()
     }
 
     private mutating func receive(_ message: WorkerMessage) {
@@ -198,9 +231,12 @@ struct Worker: ~Copyable {
     }
 
     private mutating func closeAll() {
-        for index in 0..<sessions.used where sessions[index].pointee.state != .free && sessions[index].pointee.state != .ended {
-            close(sessions[index].pointee.client.descriptor)
-            if sessions[index].pointee.server.descriptor >= 0 { close(sessions[index].pointee.server.descriptor) }
+        for index in 0..<sessions.used {
+            let session = sessions[index]
+            guard session.pointee.state != .free, session.pointee.state != .ended else { continue }
+            if session.pointee.termination.isNormal { session.pointee.termination = Termination("K", "C") }
+            end(index, session)
         }
+        for number in listeners.indices { listeners[number].file = nil }
     }
 }

@@ -21,13 +21,14 @@ extension Worker {
 
     /// Accepts what waits on a listener, as far as the limits allow.
     mutating func accept(_ number: Int) {
-        guard let listening = listeners[number].file?.raw else { return }
+        guard let listener = listeners[number].file?.raw else { return }
+        guard now >= noDescriptorsUntil else { return wheel.arm(sessions.capacity + number, deadline: noDescriptorsUntil) }
         let frontend = listeners[number].frontend
         for _ in 0..<Self.acceptsPerTurn {
             guard enter(frontend) else { return pauseAtLimit(number) }
             var address = RawSocketAddress()
             let descriptor = withUnsafeMutablePointer(to: &address.length) { length in
-                withUnsafeMutablePointer(to: &address.storage) { clinux_accept(listening, $0, length) }
+                withUnsafeMutablePointer(to: &address.storage) { clinux_accept(listener, $0, length) }
             }
             if descriptor >= 0 {
                 begin(descriptor, from: address, listener: number)
@@ -35,8 +36,9 @@ extension Worker {
             }
             leave(frontend)
             switch -descriptor {
-            case EAGAIN:
+            case EAGAIN, EBADF, EINVAL, ENOTSOCK:
                 listeners[number].isPending = false
+                if listeners[number].isClosing { closeListener(number) }
                 return
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
                 return pauseForResources(number, SystemError("accept4", code: -descriptor))
@@ -45,14 +47,15 @@ extension Worker {
             }
         }
         // More may wait: the others have a turn, then this one again.
-        wheel.arm(sessions.capacity + number, deadline: now)
+        hasMoreToAccept = true
     }
 
-    /// Takes a place among the process's and the frontend's sessions.
+    /// Takes a place among the frontend's and the process's sessions. The frontend's comes first: a worker that another frontend's limit stops must not
+    /// hold a place of the process meanwhile.
     private func enter(_ frontend: Int) -> Bool {
-        guard state.process[0].pointee.sessions.enter(limit: state.sessionsMax) else { return false }
-        guard state.frontendCells[frontend].pointee.sessions.enter(limit: Int(state.frontendRules[frontend].pointee.connectionsMax)) else {
-            state.process[0].pointee.sessions.leave()
+        guard state.frontendCells[frontend].pointee.sessions.enter(limit: Int(state.frontendRules[frontend].pointee.connectionsMax)) else { return false }
+        guard state.process[0].pointee.sessions.enter(limit: state.sessionsMax) else {
+            state.frontendCells[frontend].pointee.sessions.leave()
             return false
         }
         return true
@@ -92,8 +95,10 @@ extension Worker {
         }
     }
 
-    private mutating func pauseForResources(_ number: Int, _ error: SystemError) {
-        wheel.arm(sessions.capacity + number, deadline: now + Self.pauseMilliseconds)
+    /// The system has nothing to give: it is asked again in a moment.
+    mutating func pauseForResources(_ number: Int, _ error: SystemError) {
+        noDescriptorsUntil = now + Self.pauseMilliseconds
+        if listeners[number].file != nil { wheel.arm(sessions.capacity + number, deadline: noDescriptorsUntil) }
         reportPause(number) { worker in
             worker.line.append("the system's limit (")
             worker.line.append(Array(error.name.utf8))
@@ -135,7 +140,7 @@ extension Worker {
         session.pointee.termination = .normal
         session.pointee.state = .waiting
         (session.pointee.acceptedAt, session.pointee.lastActivity) = (now, now)
-        (session.pointee.connectStartedAt, session.pointee.connectedAt) = (-1, -1)
+        (session.pointee.assignedAt, session.pointee.connectStartedAt, session.pointee.connectedAt) = (-1, -1, -1)
         let wall = wallNow()
         session.pointee.acceptedWall = wall.seconds * 1000 + Int64(wall.microseconds / 1000)
         withUnsafeBytes(of: address.storage) { source in
@@ -143,6 +148,14 @@ extension Worker {
         }
         counters.frontends[frontend].pointee.connections.add()
         if state.frontendLogs[frontend].sessions == .connect { logConnect(session) }
+        state.process[0].pointee.sessions.settle()
+        state.frontendCells[frontend].pointee.sessions.settle()
+        if rules.pointee.backend >= 0 {
+            session.pointee.backend = UInt16(rules.pointee.backend)
+            let cell = state.backendCells[Int(rules.pointee.backend)]
+            _ = cell.pointee.sessions.enter(limit: 0)
+            cell.pointee.sessions.settle()
+        }
         guard register(descriptor, as: SessionToken(.client, index: index, generation: session.pointee.generation)) else {
             session.pointee.termination = Termination("R", "C")
             return end(index, session)
@@ -151,26 +164,23 @@ extension Worker {
             session.pointee.termination = Termination("S", "C")
             return end(index, session)
         }
-        session.pointee.backend = UInt16(rules.pointee.backend)
-        _ = state.backendCells[Int(rules.pointee.backend)].pointee.sessions.enter(limit: 0)
         connect(index, session)
     }
 
-    /// Accepts what still waits, then closes every listener: nobody who had connected is turned away.
+    /// Closes every listener once what waits on it has been accepted: nobody who had connected is turned away. One that a limit holds up is closed later.
     mutating func stopListening() {
-        for number in listeners.indices {
+        for number in listeners.indices where listeners[number].file != nil {
             listeners[number].isPending = true
-            repeat { accept(number) } while wheelHasTurn(number)
-            wheel.cancel(sessions.capacity + number)
-            if let file = listeners[number].file { poller.remove(file.raw) }
-            listeners[number].file = nil
+            listeners[number].isClosing = true
+            accept(number)
         }
-        state.process[0].pointee.stoppedWorkers.wrappingAdd(1, ordering: .releasing)
     }
 
-    /// True when `accept` has put the listener off for a turn and not for a limit.
-    private mutating func wheelHasTurn(_ number: Int) -> Bool {
-        listeners[number].isPending && state.process[0].pointee.pausedWorkers.load(ordering: .relaxed) >> UInt64(index) & 1 == 0
-            && state.process[0].pointee.sessions.value < state.sessionsMax
+    private mutating func closeListener(_ number: Int) {
+        guard let file = listeners[number].file else { return }
+        poller.remove(file.raw)
+        wheel.cancel(sessions.capacity + number)
+        listeners[number].file = nil
+        if listeners.allSatisfy({ $0.file == nil }) { state.process[0].pointee.stoppedWorkers.wrappingAdd(1, ordering: .releasing) }
     }
 }

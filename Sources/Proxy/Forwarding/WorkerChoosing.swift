@@ -55,9 +55,12 @@ extension Worker {
         routed.pointee.firstServer + UInt32(table.turns[Int(routed.pointee.firstTurn) + Int(turn % UInt64(routed.pointee.turnCount))].pointee)
     }
 
-    /// Takes a place of `server`, if it has one.
+    /// Takes a place of `server`, if it has one. Where places are limited, those who wait already come first.
     private func enter(_ server: UInt32) -> Bool {
-        state.serverCells[Int(server)].pointee.sessions.enter(limit: Int(table.servers[Int(server)].pointee.connectionsMax))
+        let routed = table.servers[Int(server)]
+        let limit = Int(routed.pointee.connectionsMax)
+        guard limit == 0 || state.backendCells[Int(routed.pointee.backend)].pointee.waiting.value == 0 else { return false }
+        return state.serverCells[Int(server)].pointee.sessions.enter(limit: limit)
     }
 
     /// The server whose turn it is, or else the next one after it that has a place.
@@ -97,7 +100,7 @@ extension Worker {
             }
             guard let best else { return sawFull ? .full(nil) : .allTried }
             if enter(best) { return .server(best) }
-            // Another worker took its last place: look again without it.
+            // Another worker took its last place, or others wait for it: look again without it.
             sawFull = true
             let place = best - routed.pointee.firstServer
             if place < 64 { passed |= 1 << UInt64(place) }

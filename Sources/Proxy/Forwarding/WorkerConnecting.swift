@@ -26,8 +26,11 @@ extension Worker {
 
     /// The session holds a place of `server` from here on.
     private func assign(_ server: UInt32, to session: UnsafeMutablePointer<Session>) {
+        if session.pointee.serverIndex != Session.noServer, session.pointee.serverIndex != server { session.pointee.isRedispatched = true }
         session.pointee.serverIndex = server
         session.pointee.holdsServer = true
+        if session.pointee.assignedAt < 0 { session.pointee.assignedAt = now }
+        state.serverCells[Int(server)].pointee.sessions.settle()
         counters.servers[Int(server)].pointee.chosen.add()
     }
 
@@ -35,18 +38,15 @@ extension Worker {
         let server = Int(session.pointee.serverIndex)
         let routed = table.servers[server]
         session.pointee.connectStartedAt = now
-        if session.pointee.retries == 0 { session.pointee.firstAttemptAt = now }
+        guard routed.pointee.hasAddress else { return connectFailed(index, session, code: EADDRNOTAVAIL) }
+        let family = Int32(routed.pointee.address.storage.ss_family)
+        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return waitForDescriptor(index, session, SystemError("socket", code: errno)) }
         counters.servers[server].pointee.connects.add()
-        let descriptor = socket(
-            Int32(routed.pointee.address.storage.ss_family), Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else {
-            session.pointee.termination = Termination("R", "C")
-            return end(index, session)
-        }
         session.pointee.server = Side(descriptor: descriptor, flags: [])
         session.pointee.state = .connecting
         var one: Int32 = 1
-        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+        if family != AF_UNIX { setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size)) }
         let result = connectCall(descriptor, routed, session)
         guard result == 0 || errno == EINPROGRESS else { return connectFailed(index, session, code: errno) }
         guard register(descriptor, as: SessionToken(.server, index: index, generation: session.pointee.generation)) else {
@@ -76,17 +76,24 @@ extension Worker {
 
     /// epoll has something to say of the server's side.
     mutating func serverReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
-        guard session.pointee.state != .connecting else {
-            if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 {
-                let error = Sockets.pendingError(session.pointee.server.descriptor)
-                return connectFailed(index, session, code: error?.code ?? ECONNRESET)
+        switch session.pointee.state {
+        case .connecting:
+            let isFailure = events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
+            // Hung up without an error: a server that has accepted, spoken and left already.
+            if isFailure, let error = Sockets.pendingError(session.pointee.server.descriptor) {
+                return connectFailed(index, session, code: error.code)
             }
-            guard events & EPOLLOUT.rawValue != 0 else { return }
+            guard isFailure || events & EPOLLOUT.rawValue != 0 else { return }
             note(events, on: &session.pointee.server)
-            return established(index, session)
+            established(index, session)
+        case .established:
+            note(events, on: &session.pointee.server)
+            if events & EPOLLERR.rawValue != 0, session.pointee.down.flags.contains(.ended) {
+                broke("S", session, side: &session.pointee.server)
+            }
+            transfer(index, session)
+        case .free, .queued, .waiting, .ended: return
         }
-        note(events, on: &session.pointee.server)
-        transfer(index, session)
     }
 
     /// A connect has failed: another server at once, the same one after a moment, or the end.
@@ -94,48 +101,56 @@ extension Worker {
         let backend = Int(session.pointee.backend)
         let rules = state.backendRules[backend]
         let server = session.pointee.serverIndex
-        close(session.pointee.server.descriptor)
+        if session.pointee.server.descriptor >= 0 { close(session.pointee.server.descriptor) }
         session.pointee.server = Side(descriptor: -1, flags: [])
         session.pointee.remember(tried: server)
-        if code != EADDRNOTAVAIL, !state.serverCells[Int(server)].pointee.connectFailed.exchange(true, ordering: .relaxed) {
-            state.controlWakeUp.signal()
-        }
+        if code != EADDRNOTAVAIL { tellControl(of: server) }
         guard Int32(session.pointee.retries) < rules.pointee.retriesMax else {
             counters.servers[Int(server)].pointee.connectErrors.add()
             session.pointee.termination = Termination(code == ETIMEDOUT ? "s" : "S", "C")
             return end(index, session)
         }
         session.pointee.retries += 1
-        guard rules.pointee.redispatches, case .server(let other) = choose(session) else {
+        // One that has tried as many as it can remember gives them a moment, lest it go round in circles.
+        guard rules.pointee.redispatches, session.pointee.triedCount < Session.triedMax, case .server(let other) = choose(session) else {
             counters.servers[Int(server)].pointee.retries.add()
             return wait(index, session)
         }
-        counters.servers[Int(server)].pointee.redispatches.add()
-        leaveServer(session)
-        session.pointee.isRedispatched = true
-        assign(other, to: session)
-        startConnect(index, session)
+        redispatch(index, session, to: other)
     }
 
-    /// Leaves the servers alone for a moment, then begins anew.
+    /// Leaves the servers alone for a moment after the last connect began, then begins anew. After a connect that timed out the moment is over already.
     private mutating func wait(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let limit = state.backendRules[Int(session.pointee.backend)].pointee.connectTimeout
+        let moment = limit < 0 ? Self.sameServerMilliseconds : min(limit, Self.sameServerMilliseconds)
         session.pointee.state = .waiting
-        session.pointee.stateDeadline = now + (limit < 0 ? Self.sameServerMilliseconds : min(limit, Self.sameServerMilliseconds))
+        session.pointee.stateDeadline = session.pointee.connectStartedAt + moment
+        guard now < session.pointee.stateDeadline else { return connectAgain(index, session) }
+        wheel.arm(index, deadline: session.pointee.stateDeadline)
+    }
+
+    /// The system has no socket for a connect: the session waits for one as long as it would for the connect.
+    private mutating func waitForDescriptor(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ error: SystemError) {
+        let limit = state.backendRules[Int(session.pointee.backend)].pointee.connectTimeout
+        guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.code), now - session.pointee.acceptedAt < max(limit, Self.sameServerMilliseconds) else {
+            session.pointee.termination = Termination("R", "C")
+            return end(index, session)
+        }
+        pauseForResources(Int(session.pointee.listener), error)
+        session.pointee.state = .waiting
+        session.pointee.stateDeadline = noDescriptorsUntil
         wheel.arm(index, deadline: session.pointee.stateDeadline)
     }
 
     /// The moment is over: any server may be tried again; without redispatch it is the same one.
     private mutating func connectAgain(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         session.pointee.triedCount = 0
-        let rules = state.backendRules[Int(session.pointee.backend)]
         if session.pointee.holdsServer {
-            guard rules.pointee.redispatches else { return startConnect(index, session) }
-            let before = session.pointee.serverIndex
+            guard state.backendRules[Int(session.pointee.backend)].pointee.redispatches else {
+                session.pointee.assignedAt = session.pointee.assignedAt < 0 ? now : session.pointee.assignedAt
+                return startConnect(index, session)
+            }
             leaveServer(session)
-            connect(index, session)
-            if session.pointee.serverIndex != before { session.pointee.isRedispatched = true }
-            return
         }
         connect(index, session)
     }
@@ -149,8 +164,9 @@ extension Worker {
         session.pointee.state = .queued
         session.pointee.stateDeadline = limit < 0 ? .max : now + limit
         if limit >= 0 { wheel.arm(index, deadline: session.pointee.stateDeadline) }
-        session.pointee.queuePosition = UInt32(clamping: cell.pointee.waiting.value)
         _ = cell.pointee.waiting.enter(limit: 0)
+        cell.pointee.waiting.settle()
+        session.pointee.queuePosition = UInt32(clamping: cell.pointee.waiting.value)
         cell.pointee.queue.withLock { $0.append(Waiter(worker: self.index, session: token.raw, server: only)) }
         // A place may have become free before the queue was seen to be in use.
         handOn(backend: backend)
@@ -163,6 +179,13 @@ extension Worker {
             return handOn(backend: Int(table.servers[Int(server)].pointee.backend))
         }
         wheel.cancel(token.index)
+        session.pointee.state = .waiting
+        guard table.servers[Int(server)].pointee.turns else {
+            // It has gone down since.
+            state.serverCells[Int(server)].pointee.sessions.leave()
+            handOn(backend: Int(session.pointee.backend))
+            return connect(token.index, session)
+        }
         assign(server, to: session)
         startConnect(token.index, session)
     }
@@ -185,13 +208,18 @@ extension Worker {
         let cell = state.backendCells[backend]
         guard cell.pointee.waiting.value > 0 else { return }
         let routed = table.backends[backend]
+        let table = self.table
+        func hasTurns(_ server: UInt32) -> Bool { table.servers[Int(server)].pointee.turns }
         for server in routed.pointee.firstServer..<routed.pointee.firstServer + routed.pointee.serverCount {
             let route = table.servers[Int(server)]
             guard route.pointee.turns else { continue }
-            while state.serverCells[Int(server)].pointee.sessions.enter(limit: Int(route.pointee.connectionsMax)) {
-                guard let waiter = cell.pointee.queue.withLock({ $0.takeFirst(for: server) }) else {
+            // The place is given back before the queue is looked at for the last time: whoever came to it meanwhile found no place because of this one.
+            while cell.pointee.queue.withLock({ $0.hasWaiter(for: server, isUsable: hasTurns) }),
+                state.serverCells[Int(server)].pointee.sessions.enter(limit: Int(route.pointee.connectionsMax))
+            {
+                guard let waiter = cell.pointee.queue.withLock({ $0.takeFirst(for: server, isUsable: hasTurns) }) else {
                     state.serverCells[Int(server)].pointee.sessions.leave()
-                    break
+                    continue
                 }
                 cell.pointee.waiting.leave()
                 state.mailboxes[waiter.worker].pointee.post(.granted(session: waiter.session, server: server))
@@ -214,12 +242,39 @@ extension Worker {
             end(index, session)
         case .connecting where now >= session.pointee.stateDeadline:
             connectFailed(index, session, code: ETIMEDOUT)
-        case .connecting where hasOther(session):
-            connectFailed(index, session, code: ETIMEDOUT)
+        case .connecting where hasOther(session): leaveSilent(index, session)
         case .waiting where now >= session.pointee.stateDeadline:
+            session.pointee.assignedAt = -1
             connectAgain(index, session)
         default:
             if session.pointee.stateDeadline != .max { wheel.arm(index, deadline: session.pointee.stateDeadline) }
         }
+    }
+
+    /// A server has not answered for a moment and there are others: one of them that has a place is taken instead. The last candidate is waited for.
+    private mutating func leaveSilent(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+        session.pointee.remember(tried: session.pointee.serverIndex)
+        guard case .server(let other) = choose(session) else {
+            return wheel.arm(index, deadline: min(session.pointee.stateDeadline, now + Self.sameServerMilliseconds))
+        }
+        tellControl(of: session.pointee.serverIndex)
+        close(session.pointee.server.descriptor)
+        session.pointee.server = Side(descriptor: -1, flags: [])
+        session.pointee.retries += 1
+        redispatch(index, session, to: other)
+    }
+
+    /// Leaves the server whose connect came to nothing for `other`, at which a place is held.
+    private mutating func redispatch(_ index: Int, _ session: UnsafeMutablePointer<Session>, to other: UInt32) {
+        counters.servers[Int(session.pointee.serverIndex)].pointee.redispatches.add()
+        leaveServer(session)
+        assign(other, to: session)
+        startConnect(index, session)
+    }
+
+    /// Has the server checked at once.
+    private func tellControl(of server: UInt32) {
+        guard !state.serverCells[Int(server)].pointee.connectFailed.exchange(true, ordering: .relaxed) else { return }
+        state.controlWakeUp.signal()
     }
 }

@@ -93,11 +93,11 @@ extension Worker {
     }
 
     private mutating func appendTimes(_ session: UnsafeMutablePointer<Session>) {
-        let started = session.pointee.connectStartedAt >= 0
+        let assigned = session.pointee.assignedAt
         let wasQueued = session.pointee.termination == Termination("s", "Q") || session.pointee.termination == Termination("C", "Q")
-        line.append(started ? session.pointee.connectStartedAt - session.pointee.acceptedAt : wasQueued ? now - session.pointee.acceptedAt : -1)
+        line.append(assigned >= 0 ? assigned - session.pointee.acceptedAt : wasQueued ? now - session.pointee.acceptedAt : -1)
         line.append("/")
-        line.append(session.pointee.connectedAt >= 0 ? session.pointee.connectedAt - session.pointee.connectStartedAt : -1)
+        line.append(session.pointee.connectedAt >= 0 ? session.pointee.connectedAt - assigned : -1)
         line.append("/")
         line.append(now - session.pointee.acceptedAt)
     }

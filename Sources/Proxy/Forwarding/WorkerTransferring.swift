@@ -13,7 +13,10 @@ extension Worker {
     /// epoll has something to say of the client's side.
     mutating func clientReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
         note(events, on: &session.pointee.client)
-        guard session.pointee.state != .established else { return transfer(index, session) }
+        if session.pointee.state == .established {
+            if events & EPOLLERR.rawValue != 0, session.pointee.up.flags.contains(.ended) { broke("C", session, side: &session.pointee.client) }
+            return transfer(index, session)
+        }
         guard events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 else { return }
         session.pointee.termination = Termination("C", session.pointee.state == .queued ? "Q" : "C")
         end(index, session)
@@ -32,10 +35,10 @@ extension Worker {
     mutating func transfer(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         guard session.pointee.state == .established else { return }
         let before = (session.pointee.up.bytes, session.pointee.down.bytes)
-        let wasHalfClosed = session.pointee.up.flags.contains(.shut) || session.pointee.down.flags.contains(.shut)
+        let flushed = relay.flushedBytes
         var hasMore = false
-        // A side that dies in the first round is drained in the second one: what it had sent still counts.
-        for _ in 0..<2 {
+        // A side that dies in one round is drained in the next one: what it had sent still counts. Each side dies once.
+        for _ in 0..<3 {
             let dead = (session.pointee.client.flags.contains(.dead), session.pointee.server.flags.contains(.dead))
             let up = relay.pump(&session.pointee.up, from: &session.pointee.client, to: &session.pointee.server)
             hasMore = note(up, session, source: "C", sink: "S", from: &session.pointee.client, to: &session.pointee.server)
@@ -44,9 +47,22 @@ extension Worker {
             if dead == (session.pointee.client.flags.contains(.dead), session.pointee.server.flags.contains(.dead)) { break }
         }
         count(session, up: session.pointee.up.bytes &- before.0, down: session.pointee.down.bytes &- before.1)
+        if relay.flushedBytes != flushed { session.pointee.lastActivity = now }
         if isOver(session) { return end(index, session) }
         if hasMore { enqueue(index, session) }
-        if !wasHalfClosed, session.pointee.up.flags.contains(.shut) || session.pointee.down.flags.contains(.shut) { arm(index, session) }
+        rearm(index, session, before)
+    }
+
+    /// Sets the deadline anew where it may have come nearer; otherwise the timer itself does when it fires.
+    private mutating func rearm(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ before: (up: UInt64, down: UInt64)) {
+        let isHalfClosed = session.pointee.up.flags.contains(.shut) || session.pointee.down.flags.contains(.shut)
+        if isHalfClosed, session.pointee.halfClosedAt == 0 {
+            session.pointee.halfClosedAt = now
+            return arm(index, session)
+        }
+        let becameTunnel = (before.up == 0 || before.down == 0) && session.pointee.up.bytes > 0 && session.pointee.down.bytes > 0
+        let isPending = session.pointee.up.hasPending || session.pointee.down.hasPending
+        if becameTunnel || isPending && !wheel.isArmed(index) { arm(index, session) }
     }
 
     /// Takes note of how a direction stands. True when it has more to move.
@@ -64,6 +80,13 @@ extension Worker {
             to.flags.insert([.dead, .readable, .hungUp])
         }
         return false
+    }
+
+    /// The kernel has an error for a side that is not read any more: nobody else would notice.
+    func broke(_ cause: Character, _ session: UnsafeMutablePointer<Session>, side: inout Side) {
+        guard !side.flags.contains(.dead) else { return }
+        blame(cause, session)
+        side.flags.insert(.dead)
     }
 
     private func blame(_ cause: Character, _ session: UnsafeMutablePointer<Session>) {
@@ -129,8 +152,10 @@ extension Worker {
     /// A side is waited for while it may still send, or still has to take what is pending for it.
     private func deadline(_ session: UnsafeMutablePointer<Session>, reads: Direction, writes: Direction, idle: Int64, halfClosed: Int64) -> Int64 {
         guard !reads.flags.contains(.ended) || writes.hasPending else { return .max }
-        let limit = halfClosed >= 0 && (writes.flags.contains(.shut) || reads.flags.contains(.ended)) ? halfClosed : idle
-        return limit < 0 ? .max : session.pointee.lastActivity + limit
+        guard halfClosed >= 0, writes.flags.contains(.shut) || reads.flags.contains(.ended) else {
+            return idle < 0 ? .max : session.pointee.lastActivity + idle
+        }
+        return max(session.pointee.lastActivity, session.pointee.halfClosedAt) + halfClosed
     }
 
     private mutating func arm(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
@@ -144,8 +169,8 @@ extension Worker {
     private mutating func expire(_ index: Int, _ session: UnsafeMutablePointer<Session>, isClient: Bool) {
         if session.pointee.termination.isNormal { session.pointee.termination = Termination(isClient ? "c" : "s", "D") }
         let isStuck = isClient ? session.pointee.down.hasPending : session.pointee.up.hasPending
-        let bothOpen = isClient ? !session.pointee.up.flags.contains(.ended) : !session.pointee.down.flags.contains(.ended)
-        guard !isStuck, bothOpen else { return end(index, session) }
+        let mayStillSend = isClient ? !session.pointee.up.flags.contains(.ended) : !session.pointee.down.flags.contains(.ended)
+        guard !isStuck, mayStillSend else { return end(index, session) }
         if isClient {
             session.pointee.up.flags.insert(.ended)
             session.pointee.client.flags.remove(.readable)
@@ -153,7 +178,6 @@ extension Worker {
             session.pointee.down.flags.insert(.ended)
             session.pointee.server.flags.remove(.readable)
         }
-        session.pointee.lastActivity = now
         transfer(index, session)
         if session.pointee.state == .established { arm(index, session) }
     }
@@ -221,8 +245,8 @@ extension Worker {
         let server = counters.servers[Int(session.pointee.serverIndex)]
         server.pointee.lastSession.set(UInt64(wallNow().seconds))
         guard session.pointee.connectedAt >= 0 else { return }
-        let queue = UInt64(max(0, session.pointee.firstAttemptAt - session.pointee.acceptedAt))
-        let connect = UInt64(max(0, session.pointee.connectedAt - session.pointee.connectStartedAt))
+        let queue = UInt64(max(0, session.pointee.assignedAt - session.pointee.acceptedAt))
+        let connect = UInt64(max(0, session.pointee.connectedAt - session.pointee.assignedAt))
         let total = UInt64(max(0, now - session.pointee.acceptedAt))
         server.pointee.measured.add()
         server.pointee.queueTime.add(queue)

@@ -1,0 +1,269 @@
+import Glibc
+import LinuxIO
+import Synchronization
+import Testing
+import Wire
+
+@testable import Proxy
+
+@Suite("Forwarding", .timeLimit(.minutes(2)))
+struct ForwardingSessionTests {
+    @Test("carries bytes both ways, forwards half-closes and logs the session as HAProxy does")
+    func oneSession() throws {
+        let server = TestServer.echo("hello")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address])
+        let client = try harness.connect()
+        #expect(client.text(5) == "hello")
+        client.send("abc")
+        #expect(client.text(3) == "abc")
+        client.finishSending()
+        #expect(client.hasEnded())
+        let line = try harness.log.session()
+        #expect(line.client == "127.0.0.1" && line.clientPort == Int(client.localPort))
+        #expect(line.frontend == "front" && line.backend == "back" && line.server == "s1")
+        #expect(line.bytes == 8 && line.flags == "--" && line.counts == [1, 1, 0, 0] && line.retries == "0" && line.queue == [0, 0])
+        #expect(line.queueTime >= 0 && line.connectTime >= 0 && line.totalTime >= line.connectTime)
+        #expect(harness.isEmptyEventually())
+        #expect(harness.sum { $0.bytesIn.value } == 3)
+        #expect(harness.sum { $0.bytesOut.value } == 8)
+    }
+
+    @Test("delivers what a server says after the client has ended its stream")
+    func answerAfterHalfClose() throws {
+        let server = TestServer { socket in
+            let question = socket.textToEnd()
+            socket.send("answer to \(question)")
+        }
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address])
+        let client = try harness.connect()
+        client.send("question")
+        client.finishSending()
+        #expect(client.textToEnd() == "answer to question")
+        #expect(try harness.log.session().flags == "--")
+    }
+
+    @Test("delivers what a client says after the server has ended its stream")
+    func questionAfterHalfClose() throws {
+        let received = Mutex("")
+        let server = TestServer { socket in
+            socket.send("bye")
+            socket.finishSending()
+            let text = socket.textToEnd()
+            received.withLock { $0 = text }
+        }
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address])
+        let client = try harness.connect()
+        #expect(client.textToEnd() == "bye")
+        client.send("late words")
+        client.finishSending()
+        #expect(try harness.log.session().flags == "--")
+        #expect(eventually { received.withLock { $0 } == "late words" })
+    }
+
+    @Test("ends a session that either side resets, and says which one did")
+    func resets() throws {
+        let server = TestServer { socket in
+            if socket.text(1) == "R" { socket.reset() } else { _ = socket.receive() }
+        }
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address])
+        let first = try harness.connect()
+        first.send("x")
+        #expect(eventually { harness.held(0) == 1 && server.presentCount == 1 })
+        first.reset()
+        #expect(try harness.log.session().flags == "CD")
+        let second = try harness.connect()
+        second.send("R")
+        #expect(second.receive()?.isEmpty ?? true)
+        #expect(try harness.log.session().flags == "SD")
+        #expect(harness.isEmptyEventually())
+    }
+
+    @Test("delivers what a side had sent before it reset")
+    func dataThenReset() throws {
+        let server = TestServer { socket in
+            _ = socket.text(2)
+            socket.send(Array(repeating: 7, count: 100_000))
+            var pending: Int32 = 1
+            _ = eventually { ioctl(socket.raw, UInt(TIOCOUTQ), &pending) == 0 && pending == 0 }
+            socket.reset()
+        }
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address])
+        let client = try harness.connect()
+        client.send("go")
+        #expect(client.textToEnd().utf8.count == 100_000)
+        #expect(try harness.log.session().flags == "SD")
+    }
+
+    @Test("notices the reset of a client that had ended its stream before")
+    func resetAfterHalfClose() throws {
+        let server = TestServer.silentToTheEnd()
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address])
+        let client = try harness.connect()
+        client.send("x")
+        client.finishSending()
+        #expect(eventually { server.presentCount == 1 })
+        client.reset()
+        #expect(try harness.log.session().flags == "CD")
+        #expect(harness.isEmptyEventually())
+    }
+
+    @Test("reads nothing more from a source while its sink takes nothing")
+    func backpressure() throws {
+        let proceed = Atomic<Bool>(false)
+        let total = Mutex(0)
+        let server = TestServer(receiveBuffer: 16_384) { socket in
+            _ = eventually { proceed.load(ordering: .relaxed) }
+            while let bytes = socket.receive(), !bytes.isEmpty { total.withLock { $0 += bytes.count } }
+        }
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address])
+        let client = try harness.connect()
+        _ = fcntl(client.raw, F_SETFL, O_NONBLOCK)
+        var sent = 0
+        let block = [UInt8](repeating: 1, count: 65_536)
+        // Until nothing is taken for a while: the kernel's buffers, one of ours or a pipe, and no more.
+        var refusals = 0
+        while refusals < 200, sent < 256 << 20 {
+            let taken = block.withUnsafeBytes { Glibc.send(client.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            if taken > 0 { (sent, refusals) = (sent + taken, 0) } else { refusals += 1; usleep(1000) }
+        }
+        #expect(sent < 64 << 20, "a slow server did not slow its client down")
+        #expect(harness.inUse.buffers + harness.inUse.pipes <= 1)
+        proceed.store(true, ordering: .relaxed)
+        client.finishSending()
+        #expect(eventually { total.withLock { $0 } == sent })
+        #expect(client.hasEndedEventually())
+        #expect(harness.isEmptyEventually())
+    }
+
+    @Test("arrives intact with 48 MiB both ways at once, in eight sessions, through pipes")
+    func bulk() throws {
+        let received = Mutex<[Int]>([])
+        let server = TestServer { socket in
+            let sender = TestThread { Bulk.send(to: socket, seed: 2) }
+            let count = Bulk.receive(from: socket, seed: 1)
+            sender.join()
+            received.withLock { $0.append(count) }
+        }
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address])
+        let address = harness.address
+        let clients = (0..<8).map { _ in
+            TestThread {
+                guard let client = TestSocket(to: address) else { return }
+                let sender = TestThread { Bulk.send(to: client, seed: 1) }
+                let count = Bulk.receive(from: client, seed: 2)
+                sender.join()
+                received.withLock { $0.append(count) }
+            }
+        }
+        for client in clients { client.join() }
+        #expect(eventually { received.withLock { $0.count } == 16 })
+        #expect(received.withLock { $0 } == Array(repeating: Bulk.bytes, count: 16))
+        for _ in 0..<8 {
+            let line = try harness.log.session()
+            #expect(line.flags == "--" && line.bytes == Bulk.bytes)
+        }
+        #expect(harness.state.counters.contains { $0.splicedBytes.value > 0 })
+        #expect(harness.isEmptyEventually())
+    }
+
+    @Test("serves IPv6 and UNIX sockets on both sides", arguments: ["ip6", "unix"])
+    func families(family: String) throws {
+        let directory = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        mkdir(directory, 0o700)
+        defer { for name in ["/l", "/s", ""] { remove(directory + name) } }
+        let loopback = SocketAddress.ip(.v6(high: 0, low: 1), port: 0)
+        let server = TestServer.echo("hi", at: family == "unix" ? .unix(directory + "/s") : loopback)
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) { $0.listen = family == "unix" ? .unix(directory + "/l") : loopback }
+        for _ in 0..<4 {
+            let client = try harness.connect()
+            #expect(client.text(2) == "hi")
+            client.send(Array(repeating: 3, count: 1_000_000))
+            #expect(client.text(1_000_000).utf8.count == 1_000_000)
+            client.finishSending()
+            #expect(client.hasEnded())
+            let line = try harness.log.session()
+            #expect(line.client == (family == "unix" ? "unix" : "::1"))
+            #expect(line.clientPort == (family == "unix" ? 1 : Int(client.localPort)))
+            #expect(line.flags == "--" && line.bytes == 1_000_002)
+        }
+    }
+
+    @Test("delivers what a UNIX server said before it left at once")
+    func unixServerThatLeaves() throws {
+        let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        defer { remove(path) }
+        let server = TestServer(.unix(path)) { $0.send("gone") }
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address])
+        for _ in 0..<20 { #expect(try harness.connect().textToEnd() == "gone") }
+    }
+}
+
+extension TestServer {
+    /// Reads to the end and then stays, without a word, until the test ends.
+    static func silentToTheEnd() -> TestServer {
+        TestServer { socket in
+            while let bytes = socket.receive(), !bytes.isEmpty {}
+            var poll = pollfd(fd: socket.raw, events: 0, revents: 0)
+            _ = Glibc.poll(&poll, 1, Int32(TestSocket.waitSecondsMax * 1000))
+        }
+    }
+}
+
+extension TestSocket {
+    /// For a socket that does not block.
+    func hasEndedEventually() -> Bool { eventually { self.receive() == [] } }
+}
+
+/// A long stream of bytes that its reader can tell from any other: numbered blocks of noise.
+enum Bulk {
+    static let bytes = 48 << 20
+    private static let blockBytes = 1 << 16
+
+    private static func block(_ seed: UInt64) -> [UInt8] {
+        var random = SplitMix64(seed: seed)
+        return (0..<blockBytes).map { _ in UInt8(truncatingIfNeeded: random.next() >> 7) }
+    }
+
+    /// Sends the stream of `seed`, then ends it.
+    static func send(to socket: TestSocket, seed: UInt64) {
+        var block = block(seed)
+        for number in 0..<bytes / blockBytes {
+            block.withUnsafeMutableBytes { $0.storeBytes(of: UInt64(number), as: UInt64.self) }
+            guard socket.send(block) else { return }
+        }
+        socket.finishSending()
+    }
+
+    /// How many bytes come before the stream ends or differs from that of `seed`.
+    static func receive(from socket: TestSocket, seed: UInt64) -> Int {
+        var block = block(seed)
+        var count = 0
+        while let part = socket.receive(upTo: 1 << 18), !part.isEmpty {
+            var start = 0
+            while start < part.count {
+                let place = count % blockBytes
+                block.withUnsafeMutableBytes { $0.storeBytes(of: UInt64(count / blockBytes), as: UInt64.self) }
+                let length = min(blockBytes - place, part.count - start)
+                let isEqual = block.withUnsafeBytes { mine in
+                    part.withUnsafeBytes { theirs in
+                        guard let mine = mine.baseAddress, let theirs = theirs.baseAddress else { return false }
+                        return memcmp(mine + place, theirs + start, length) == 0
+                    }
+                }
+                guard isEqual else { return count }
+                (start, count) = (start + length, count + length)
+            }
+        }
+        return count
+    }
+}

@@ -1,0 +1,136 @@
+import CLinux
+import Glibc
+import LinuxIO
+import Testing
+import Wire
+
+@testable import Proxy
+
+/// A real `Forwarder` on a loopback port, in front of one backend, with a receiver for its log lines.
+final class ForwardingHarness {
+    /// What a test may change before the start.
+    struct Settings {
+        var workers = 2
+        var sessionsMax = 2000
+        var listen = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
+        var frontend = Frontend(name: "front", identifier: 2)
+        var backend = Backend(name: "back", identifier: 3)
+        var sessionLog = SessionLog.tcp
+        var hidesEmptySessions = false
+        var weights: [Int]?
+        /// Where lines go besides the receiver.
+        var otherDestination: LogDestination.Place?
+
+        init() {
+            frontend.backend = 0
+            backend.connectTimeout = .seconds(5)
+            backend.serverTimeout = .seconds(60)
+            frontend.clientTimeout = .seconds(60)
+        }
+    }
+
+    let forwarder: Forwarder
+    let address: SocketAddress
+    let log: LogReceiver
+    private(set) var routes: [ServerRoute]
+    var state: ForwardingState { forwarder.state }
+
+    /// Starts workers in front of servers at `servers`.
+    init(_ servers: [SocketAddress], _ edit: (inout Settings) -> Void = { _ in }) throws {
+        var settings = Settings()
+        let location = ConfigurationLocation(file: "test", line: 1)
+        for (index, address) in servers.enumerated() {
+            let server = Server(name: "s\(index + 1)", identifier: index + 1, endpoint: .unix(""), port: .fixed(address.port ?? 0), location: location)
+            settings.backend.servers.append(server)
+        }
+        edit(&settings)
+        log = LogReceiver()
+        let target = LogTarget(endpoint: .unix(""), facility: 16, location: location)
+        var destinations = [LogDestination(target, place: .datagram(log.address))]
+        if let other = settings.otherDestination { destinations.append(LogDestination(target, place: other)) }
+        let proxyLog = ProxyLog(
+            targets: Array(destinations.indices), tag: Array("haproxy".utf8), sessions: settings.sessionLog, hidesEmptySessions: settings.hidesEmptySessions)
+        routes = servers.enumerated().map { ServerRoute(address: $1, isUsable: true, weight: settings.weights?[$0] ?? 1) }
+        let state = try ForwardingState(
+            frontends: [settings.frontend], backends: [settings.backend], routes: [routes], sessionsMax: settings.sessionsMax, workers: settings.workers,
+            destinations: destinations, frontendLogs: [proxyLog])
+        var (listeners, address) = ([[WorkerListener]](), settings.listen)
+        for _ in 0..<settings.workers {
+            if case .unix = address, let shared = listeners.first {
+                listeners.append(shared)
+                continue
+            }
+            let isIP = address.port != nil
+            let socket = TestServer.listen(address, sharesPort: isIP)
+            let raw = dup(socket.raw)
+            _ = fcntl(raw, F_SETFL, O_NONBLOCK)
+            address = Sockets.localAddress(raw) ?? address
+            listeners.append([WorkerListener(file: OpenFile(FileDescriptor(owning: raw)), frontend: 0, address: address)])
+        }
+        self.address = address
+        forwarder = try Forwarder(state: state, listeners: listeners)
+    }
+
+    deinit { forwarder.stop() }
+
+    /// A new client.
+    func connect(receiveBuffer: Int32? = nil) throws -> TestSocket {
+        try #require(TestSocket(to: address, receiveBuffer: receiveBuffer), "connect: errno \(errno)")
+    }
+
+    /// Changes one server's route.
+    func route(_ server: Int, _ edit: (inout ServerRoute) -> Void) {
+        edit(&routes[server])
+        forwarder.publish([routes])
+    }
+
+    /// Sessions of the process and places held at each server.
+    var sessionCount: Int { state.process[0].pointee.sessions.value }
+    func held(_ server: Int) -> Int { state.serverCells[server].pointee.sessions.value }
+
+    /// What the workers have lent and hold, all together.
+    var inUse: (sessions: UInt64, buffers: UInt64, pipes: UInt64) {
+        state.counters.reduce(into: (0, 0, 0)) {
+            $0.sessions += $1.sessionsNow.value
+            $0.buffers += $1.buffersNow.value
+            $0.pipes += $1.pipesNow.value
+        }
+    }
+
+    /// True once no session is left anywhere and all that was lent has come back.
+    func isEmptyEventually() -> Bool {
+        eventually { sessionCount == 0 && inUse == (0, 0, 0) && state.backendCells[0].pointee.sessions.value == 0 }
+    }
+
+    /// The sum of a counter over workers and servers.
+    func sum(_ counter: (borrowing ServerCounters) -> UInt64) -> UInt64 {
+        state.counters.reduce(0) { sum, worker in (0..<worker.servers.count).reduce(sum) { $0 + counter(worker.servers[$1].pointee) } }
+    }
+}
+
+/// A UDP socket that log lines come to.
+final class LogReceiver {
+    let address: SocketAddress
+    private let socket: TestSocket
+
+    init() {
+        let any = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
+        guard let descriptor = try? Sockets.open(.datagram, for: any) else { fatalError("no socket") }
+        socket = TestSocket(owning: descriptor.release())
+        try? Sockets.bind(socket.raw, to: any)
+        try? Sockets.set(SO_RCVBUF, at: SOL_SOCKET, to: 1 << 22, on: socket.raw)
+        address = Sockets.localAddress(socket.raw) ?? any
+    }
+
+    /// The next line with its frame; empty when none comes in time.
+    func line() -> String { socket.receive(upTo: 4096).map { String(decoding: $0, as: UTF8.self) } ?? "" }
+
+    /// The next line of `option tcplog`, in its parts.
+    func session() throws -> LoggedSession { try LoggedSession(line()) }
+
+    /// True when no line waits.
+    func isSilent() -> Bool {
+        var poll = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
+        return Glibc.poll(&poll, 1, 0) == 0
+    }
+}
