@@ -22,6 +22,9 @@ let package = Package(
         .target(name: "Support", path: "Tests/Support", exclude: ["ClusterTool"]),
         .executableTarget(name: "ClusterTool", dependencies: ["Support"], path: "Tests/Support/ClusterTool"),
         .testTarget(name: "ClusterTests", dependencies: ["ClusterTool", "Support"], exclude: ["Fixtures"]),
+
+        .executableTarget(name: "Benchmarks", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Benchmarks"),
+        .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "LinuxIO", "Wire"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

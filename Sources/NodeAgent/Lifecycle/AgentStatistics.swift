@@ -1,0 +1,228 @@
+import Glibc
+import LinuxIO
+import Proxy
+import Synchronization
+import Wire
+
+/// Totals of the last two seconds, from which rates are made; sampled once a second.
+struct RateSamples {
+    /// One thing that is counted: its rate and the highest one.
+    struct Rate: Equatable {
+        private var last = 0
+        /// Over the last second.
+        private(set) var current = 0
+        /// The highest.
+        private(set) var peak = 0
+
+        /// Takes the next total in, a second after the last one.
+        mutating func sample(_ total: Int) {
+            current = max(0, total - last)
+            last = total
+            peak = max(peak, current)
+        }
+    }
+
+    var connections = Rate()
+    var bytes = Rate()
+    var frontends: [Rate] = []
+    var backends: [Rate] = []
+    /// By flat index.
+    var servers: [Rate] = []
+}
+
+extension Agent {
+    /// Everything as it is now.
+    func snapshot() -> StatisticsSnapshot {
+        var snapshot = StatisticsSnapshot()
+        snapshot.process = processStatistics()
+        for (index, frontend) in configuration.frontends.enumerated() {
+            var proxy = ProxyStatistics(name: frontend.name, identifier: frontend.identifier)
+            proxy.frontend = frontendStatistics(index)
+            snapshot.proxies.append(proxy)
+        }
+        for (index, backend) in configuration.backends.enumerated() {
+            let existing = snapshot.proxies.firstIndex { $0.identifier == backend.identifier }
+            var proxy = existing.map { snapshot.proxies[$0] } ?? ProxyStatistics(name: backend.name, identifier: backend.identifier)
+            proxy.servers = backend.servers.indices.map { serverStatistics(ServerReference(backend: index, server: $0)) }
+            proxy.backend = backendStatistics(index, servers: proxy.servers)
+            if let existing { snapshot.proxies[existing] = proxy } else { snapshot.proxies.append(proxy) }
+        }
+        snapshot.proxies.sort { $0.identifier < $1.identifier }
+        return snapshot
+    }
+
+    /// Takes the totals of this second in.
+    func sampleRates() {
+        let servers = state.serverCells.count
+        if rates.frontends.isEmpty {
+            rates.frontends = Array(repeating: .init(), count: configuration.frontends.count)
+            rates.backends = Array(repeating: .init(), count: configuration.backends.count)
+            rates.servers = Array(repeating: .init(), count: servers)
+        }
+        for index in rates.frontends.indices { rates.frontends[index].sample(sum { Int($0.frontends[index].pointee.connections.value) }) }
+        for index in 0..<servers { rates.servers[index].sample(sum { Int($0.servers[index].pointee.sessions.value) }) }
+        for index in rates.backends.indices { rates.backends[index].sample(backendSessions(index)) }
+        rates.connections.sample(connectionsTotal)
+        rates.bytes.sample(bytesOut)
+    }
+
+    /// One number of every worker, added up.
+    private func sum(_ number: (WorkerCounters) -> Int) -> Int { state.counters.reduce(0) { $0 + number($1) } }
+
+    private var connectionsTotal: Int { configuration.frontends.indices.reduce(0) { total, index in total + sum { Int($0.frontends[index].pointee.connections.value) } } }
+
+    private var bytesOut: Int { configuration.frontends.indices.reduce(0) { total, index in total + sum { Int($0.frontends[index].pointee.bytesOut.value) } } }
+
+    private func flatRange(_ backend: Int) -> Range<Int> {
+        let first = state.firstServers[backend]
+        return first..<first + configuration.backends[backend].servers.count
+    }
+
+    private func backendSessions(_ backend: Int) -> Int {
+        sum { counters in
+            flatRange(backend).reduce(Int(counters.backends[backend].pointee.sessions.value)) { $0 + Int(counters.servers[$1].pointee.sessions.value) }
+        }
+    }
+
+    private func processStatistics() -> ProcessStatistics {
+        var process = ProcessStatistics()
+        process.threads = state.counters.count
+        process.processIdentifier = Int(getpid())
+        process.uptime = startedAt.duration(to: MonotonicClock.now())
+        process.startSeconds = Int(startedWall.seconds)
+        process.descriptorsMax = descriptorsMax
+        process.connectionsMax = state.sessionsMax
+        process.connectionsCurrent = state.process[0].pointee.sessions.value
+        process.connectionsTotal = connectionsTotal
+        process.sessionsTotal = process.connectionsTotal
+        process.pipesMax = state.counters.count * ForwardingLimits.pipesPerWorker
+        process.connectionRate.current = rates.connections.current
+        process.connectionRate.peak = rates.connections.peak
+        process.sessionRate = process.connectionRate
+        process.node = node
+        process.description = configuration.global.description
+        process.isStopping = isStopping
+        process.listeners = isStopping ? 0 : listenerCount
+        process.jobs = process.listeners + process.connectionsCurrent
+        process.logLinesDropped = Int(state.process[0].pointee.droppedLogs.load(ordering: .relaxed))
+        process.resolutionsFailed = resolvers.reduce(0) { $0 + $1.counters.reduce(0) { $0 + Int($1.timeout + $1.nx + $1.refused + $1.other) } }
+        process.bytesTotal = bytesOut
+        process.bytesSpliced = sum { Int($0.splicedBytes.value) }
+        process.bytesRate = rates.bytes.current
+        process.connectionsMaxReached = Int(state.process[0].pointee.pauses.load(ordering: .relaxed))
+        return process
+    }
+
+    private func frontendStatistics(_ index: Int) -> FrontendStatistics {
+        var row = FrontendStatistics()
+        let cell = state.frontendCells[index]
+        row.status = isStopping ? .stopped : .open
+        row.connectionsTotal = sum { Int($0.frontends[index].pointee.connections.value) }
+        row.sessions.current = cell.pointee.sessions.value
+        row.sessions.peak = cell.pointee.sessions.max
+        row.sessions.limit = configuration.frontends[index].connectionsMax ?? state.sessionsMax
+        row.sessions.total = row.connectionsTotal
+        row.sessions.bytesIn = sum { Int($0.frontends[index].pointee.bytesIn.value) }
+        row.sessions.bytesOut = sum { Int($0.frontends[index].pointee.bytesOut.value) }
+        if rates.frontends.indices.contains(index) {
+            (row.sessions.rate, row.sessions.ratePeak) = (rates.frontends[index].current, rates.frontends[index].peak)
+            (row.connectionRate, row.connectionRatePeak) = (row.sessions.rate, row.sessions.ratePeak)
+        }
+        return row
+    }
+
+    private func serverStatistics(_ reference: ServerReference) -> ServerStatistics {
+        let server = configuration.backends[reference.backend].servers[reference.server]
+        let status = registry.status(of: reference)
+        let flat = state.flatIndex(reference)
+        let cell = state.serverCells[flat]
+        var row = ServerStatistics(name: server.name, identifier: server.identifier)
+        row.status = status
+        row.sessions.current = cell.pointee.sessions.value
+        row.sessions.peak = cell.pointee.sessions.max
+        row.sessions.limit = server.connectionsMax > 0 ? server.connectionsMax : nil
+        row.sessions.total = sum { Int($0.servers[flat].pointee.sessions.value) }
+        row.sessions.bytesIn = sum { Int($0.servers[flat].pointee.bytesIn.value) }
+        row.sessions.bytesOut = sum { Int($0.servers[flat].pointee.bytesOut.value) }
+        if rates.servers.indices.contains(flat) {
+            (row.sessions.rate, row.sessions.ratePeak) = (rates.servers[flat].current, rates.servers[flat].peak)
+        }
+        row.serving = serving { [$0.servers[flat]] }
+        row.serving.downs = status.health == nil ? nil : status.downTransitions
+        row.serving.sinceChange = status.lastChange.duration(to: MonotonicClock.now())
+        row.serving.downtime = status.health == nil ? nil : status.downtime(now: MonotonicClock.now())
+        row.isBackup = server.isBackup
+        row.hostName = if case .name(let name, _) = server.endpoint { name } else { nil }
+        row.port = if case .fixed(let port) = server.port { port } else { 0 }
+        row.connectionsCurrent = row.sessions.current
+        return row
+    }
+
+    private func backendStatistics(_ index: Int, servers: [ServerStatistics]) -> BackendStatistics {
+        let backend = configuration.backends[index]
+        let status = registry.status(ofBackend: index)
+        let cell = state.backendCells[index]
+        var row = BackendStatistics()
+        row.status = status.isUp ? .up : .down
+        row.sessions.current = cell.pointee.sessions.value
+        row.sessions.peak = cell.pointee.sessions.max
+        row.sessions.limit = backend.fullConnections ?? automaticFullConnections(index)
+        row.sessions.total = backendSessions(index)
+        row.sessions.bytesIn = servers.reduce(0) { $0 + $1.sessions.bytesIn }
+        row.sessions.bytesOut = servers.reduce(0) { $0 + $1.sessions.bytesOut }
+        if rates.backends.indices.contains(index) {
+            (row.sessions.rate, row.sessions.ratePeak) = (rates.backends[index].current, rates.backends[index].peak)
+        }
+        row.serving = serving { counters in flatRange(index).map { counters.servers[$0] } + [counters.backends[index]] }
+        row.serving.queued = cell.pointee.waiting.value
+        row.serving.queuedPeak = cell.pointee.waiting.max
+        row.serving.downs = status.downTransitions
+        row.serving.sinceChange = status.lastChange.duration(to: MonotonicClock.now())
+        row.serving.downtime = status.downtime(now: MonotonicClock.now())
+        row.activeServers = status.activeServers
+        row.backupServers = status.backupServers
+        row.userWeight = backend.servers.indices.reduce(0) { total, place in
+            let server = registry.status(of: ServerReference(backend: index, server: place))
+            return total + (server.isUsable ? server.weight : 0)
+        }
+        row.weight = row.userWeight
+        row.algorithm = backend.balance.keyword
+        return row
+    }
+
+    /// HAProxy's `fullconn` when none is written: a tenth of the `maxconn` of the frontends that lead here, at least 1.
+    private func automaticFullConnections(_ backend: Int) -> Int {
+        let total = configuration.frontends.reduce(0) { $0 + ($1.backend == backend ? $1.connectionsMax ?? state.sessionsMax : 0) }
+        return max(1, total / 10)
+    }
+
+    /// What the cells that `cells` picks of each worker have counted, added up.
+    private func serving(_ cells: (WorkerCounters) -> [UnsafePointer<ServerCounters>]) -> ServingStatistics {
+        var row = ServingStatistics()
+        var sums = (queue: 0, connect: 0, total: 0, measured: 0)
+        var last = 0
+        for cell in state.counters.flatMap(cells) {
+            row.connectErrors += Int(cell.pointee.connectErrors.value)
+            row.retries += Int(cell.pointee.retries.value)
+            row.redispatches += Int(cell.pointee.redispatches.value)
+            row.selections += Int(cell.pointee.chosen.value)
+            row.connects += Int(cell.pointee.connects.value)
+            row.clientAborts += Int(cell.pointee.clientAborts.value)
+            row.serverAborts += Int(cell.pointee.serverAborts.value)
+            sums.queue += Int(cell.pointee.queueTime.value)
+            sums.connect += Int(cell.pointee.connectTime.value)
+            sums.total += Int(cell.pointee.totalTime.value)
+            sums.measured += Int(cell.pointee.measured.value)
+            row.queueTime.peak = max(row.queueTime.peak, .milliseconds(Int(cell.pointee.queueTimeMax.value)))
+            row.connectTime.peak = max(row.connectTime.peak, .milliseconds(Int(cell.pointee.connectTimeMax.value)))
+            row.totalTime.peak = max(row.totalTime.peak, .milliseconds(Int(cell.pointee.totalTimeMax.value)))
+            last = max(last, Int(cell.pointee.lastSession.value))
+        }
+        let measured = max(1, sums.measured)
+        row.queueTime.mean = .milliseconds(sums.queue / measured)
+        row.connectTime.mean = .milliseconds(sums.connect / measured)
+        row.totalTime.mean = .milliseconds(sums.total / measured)
+        row.sinceLastSession = last == 0 ? nil : .seconds(max(0, Int(WallTime.now().seconds) - last))
+        return row
+    }
+}

@@ -1,0 +1,69 @@
+import LinuxIO
+import Proxy
+import Wire
+
+/// Where every proxy's lines go: the `log` lines of the configuration with their names resolved, each destination once.
+struct LogPlan: Sendable {
+    /// The destinations; everything else has indexes into them.
+    private(set) var destinations: [LogDestination] = []
+    /// By frontend and by backend of the configuration.
+    private(set) var frontends: [ProxyLog] = []
+    private(set) var backends: [ProxyLog] = []
+    /// For lines that belong to no proxy.
+    private(set) var process = ProxyLog(targets: [], tag: [], sessions: .connect, hidesEmptySessions: false)
+
+    /// The plan of a configuration. `resolve` finds the address of a target that names a host.
+    init<Failure: Error>(_ configuration: AgentConfiguration, resolve: (LogTarget) throws(Failure) -> LogDestination.Place) throws(Failure) {
+        let tag = configuration.global.logTag ?? "tsukada"
+        var process = LogSettings()
+        process.targets = configuration.global.logTargets
+        self.process = try plan(process, defaultTag: tag, resolve)
+        for frontend in configuration.frontends { frontends.append(try plan(frontend.log, defaultTag: tag, resolve)) }
+        for backend in configuration.backends { backends.append(try plan(backend.log, defaultTag: tag, resolve)) }
+    }
+
+    private mutating func plan<Failure: Error>(
+        _ settings: LogSettings, defaultTag: String, _ resolve: (LogTarget) throws(Failure) -> LogDestination.Place
+    ) throws(Failure) -> ProxyLog {
+        var targets: [Int] = []
+        for target in settings.targets {
+            let destination = LogDestination(target, place: try resolve(target))
+            targets.append(destinations.firstIndex(of: destination) ?? destinations.count)
+            if targets.last == destinations.count { destinations.append(destination) }
+        }
+        return ProxyLog(
+            targets: targets, tag: Array((settings.tag ?? defaultTag).utf8), sessions: settings.sessions,
+            hidesEmptySessions: settings.hidesEmptySessions)
+    }
+}
+
+/// The control thread's log.
+final class AgentLog {
+    private let plan: LogPlan
+    private var sender: LogSender
+    /// Lines about servers also go to stderr: nobody else tells who started the agent in a terminal.
+    private let tellsTerminal: Bool
+
+    /// A log of `plan`, whose lost lines are counted in `process`.
+    init(_ plan: LogPlan, process: SharedCells<ProcessCell>, tellsTerminal: Bool) throws(SystemError) {
+        self.plan = plan
+        self.tellsTerminal = tellsTerminal
+        sender = try LogSender(destinations: plan.destinations, process: process)
+    }
+
+    /// Writes a line about a backend.
+    func write(_ level: LogLevel, _ text: String, backend: Int) { write(level, text, to: plan.backends[backend]) }
+
+    /// Writes a line about a frontend.
+    func write(_ level: LogLevel, _ text: String, frontend: Int) { write(level, text, to: plan.frontends[frontend]) }
+
+    /// Writes a line about the process.
+    func write(_ level: LogLevel, _ text: String) { write(level, text, to: plan.process) }
+
+    private func write(_ level: LogLevel, _ text: String, to log: ProxyLog) {
+        let bytes = Array(text.utf8)
+        bytes.withUnsafeBytes { sender.add(level, tag: log.tag, text: $0, to: log.targets, now: .now()) }
+        sender.flush()
+        if tellsTerminal { Terminal.tell(level <= .critical ? .alert : level <= .warning ? .warning : .notice, text) }
+    }
+}

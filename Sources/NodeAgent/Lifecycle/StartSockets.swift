@@ -1,0 +1,108 @@
+import LinuxIO
+import Proxy
+import Wire
+
+/// Opens every listening socket that a configuration asks for.
+struct StartSockets {
+    private static let backlogDefault = 1024
+
+    private var names: NameResolution
+    private let threads: Int
+    private let accounts: AccountFiles
+
+    /// Sockets for `threads` workers.
+    init(names: NameResolution, threads: Int, accounts: AccountFiles) {
+        self.names = names
+        self.threads = threads
+        self.accounts = accounts
+    }
+
+    /// The frontends' listeners, by worker.
+    mutating func listeners(_ configuration: AgentConfiguration) throws(StartError) -> [[WorkerListener]] {
+        var workers: [[WorkerListener]] = Array(repeating: [], count: threads)
+        for (index, frontend) in configuration.frontends.enumerated() where !frontend.isDisabled {
+            let owner = "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)"
+            for bind in frontend.binds {
+                let backlog = bind.backlog ?? frontend.backlog ?? frontend.connectionsMax ?? StartSockets.backlogDefault
+                let files = try open(bind, owner: owner, backlog: backlog, isKeepAliveOn: frontend.isKeepAliveOn, count: threads)
+                for worker in workers.indices {
+                    let file = files[worker % files.count]
+                    let bound = Sockets.localAddress(file.raw)
+                    let isWildcard = bound?.address?.isUnspecified ?? false
+                    workers[worker].append(WorkerListener(file: file, frontend: index, address: isWildcard ? nil : bound))
+                }
+            }
+        }
+        return workers
+    }
+
+    /// The probe sections' sockets.
+    mutating func probes(_ configuration: AgentConfiguration) throws(StartError) -> [ProbePort] {
+        var ports: [ProbePort] = []
+        for probe in configuration.probes {
+            var files: [OpenFile] = []
+            for bind in probe.binds {
+                let backlog = bind.backlog ?? StartSockets.backlogDefault
+                files += try open(bind, owner: "probe \(probe.name)", backlog: backlog, isKeepAliveOn: false, count: 1)
+            }
+            ports.append(ProbePort(settings: probe, listeners: files))
+        }
+        return ports
+    }
+
+    /// The stats sockets with their levels.
+    mutating func statsSockets(_ configuration: AgentConfiguration) throws(StartError) -> [Agent.StatsSocket] {
+        var sockets: [Agent.StatsSocket] = []
+        for settings in configuration.global.statsSockets {
+            var bind = Bind(endpoint: settings.endpoint, location: settings.location)
+            bind.permissions = settings.permissions
+            let place = "\(settings.location): 'stats socket'"
+            let user: UInt32? = if let name = settings.user { try accounts.userIdentifier(name, for: place) } else { nil }
+            let group: UInt32? = if let name = settings.group { try accounts.groupIdentifier(name, for: place) } else { nil }
+            let backlog = max(StartSockets.backlogDefault, configuration.global.statsConnectionsMax)
+            let files = try open(bind, owner: "stats socket", backlog: backlog, isKeepAliveOn: false, count: 1, user: user, group: group)
+            sockets += files.map { Agent.StatsSocket(file: $0, level: settings.level) }
+        }
+        return sockets
+    }
+
+    private mutating func open(
+        _ bind: Bind, owner: String, backlog: Int, isKeepAliveOn: Bool, count: Int, user: UInt32? = nil, group: UInt32? = nil
+    ) throws(StartError) -> [OpenFile] {
+        let resolved = try names.address(of: bind, owner: owner)
+        var request = ListenRequest(
+            address: resolved ?? .unix(""), endpoint: StartSockets.text(of: bind.endpoint), owner: owner, location: bind.location)
+        request.backlog = Int32(clamping: backlog)
+        request.isKeepAliveOn = isKeepAliveOn
+        request.isV6Only = bind.isV6Only
+        request.permissions = bind.permissions
+        (request.userIdentifier, request.groupIdentifier) = (user, group)
+        return try StartError.wrapping { () throws(ListenError) in
+            if case .inherited(let number) = bind.endpoint { return [try ListeningSockets.inherit(number, for: request)] }
+            return try ListeningSockets.open(request, count: count)
+        }
+    }
+
+    private static func text(of endpoint: Endpoint) -> String {
+        switch endpoint {
+        case .ip(let address, let port): SocketAddress.ip(address, port: port).description
+        case .name(let name, let port): "\(name):\(port)"
+        case .unix(let path): path
+        case .inherited(let number): "fd@\(number)"
+        }
+    }
+}
+
+extension AccountFiles {
+    /// The number of a user, by name or as a number itself. `context` begins the message when there is none.
+    func userIdentifier(_ text: String, for context: String) throws(StartError) -> UInt32 {
+        if let number = UInt32(text) ?? user(text)?.identifier { return number }
+        throw StartError("\(context): no user '\(text)' in /etc/passwd; create it ('useradd -r \(text)') or write another one")
+    }
+
+    /// The number of a group, by name or as a number itself. `context` begins the message when there is none.
+    func groupIdentifier(_ text: String, for context: String) throws(StartError) -> UInt32 {
+        if let number = UInt32(text) ?? groupIdentifier(text) { return number }
+        throw StartError("\(context): no group '\(text)' in /etc/group; create it ('groupadd -r \(text)') or write another one")
+    }
+}

@@ -1,0 +1,175 @@
+import Glibc
+import LinuxIO
+import Proxy
+import Wire
+
+/// From the command line to a running agent, in HAProxy's order: read, resolve, bind, go to the background, give up privileges, serve.
+struct Startup {
+    /// HAProxy's exit codes.
+    enum ExitCode {
+        static let success: Int32 = 0
+        static let failure: Int32 = 1
+        /// `-c`: no error, but nothing to listen on.
+        static let noListener: Int32 = 2
+    }
+
+    private let options: CommandLineOptions
+    private let environment: [String: String]
+
+    /// Parses `arguments` (without the program's name) and does what they say. Returns the exit code.
+    static func run(arguments: [String], environment: [String: String]) -> Int32 {
+        let options: CommandLineOptions
+        do throws(CommandLineError) {
+            options = try CommandLineOptions.parse(arguments)
+        } catch {
+            Terminal.tell(.alert, "\(error)")
+            Terminal.warn(CommandLineText.usage)
+            return CommandLineError.exitCode
+        }
+        switch options.action {
+        case .version:
+            Terminal.print(CommandLineText.versionLine)
+            return ExitCode.success
+        case .build:
+            Terminal.print(CommandLineText.build)
+            return ExitCode.success
+        case .check, .run:
+            do throws(StartError) {
+                return try Startup(options: options, environment: environment).start()
+            } catch {
+                Terminal.tell(.alert, error.description)
+                return ExitCode.failure
+            }
+        }
+    }
+
+    private func start() throws(StartError) -> Int32 {
+        guard var configuration = try readConfiguration() else { return ExitCode.failure }
+        let listens = configuration.frontends.contains { !$0.isDisabled && !$0.binds.isEmpty }
+        if options.action == .check {
+            guard listens else {
+                Terminal.tell(.warning, "the configuration is valid, but no proxy has a 'bind': there is nothing to start")
+                return ExitCode.noListener
+            }
+            Terminal.print(options.validText)
+            return ExitCode.success
+        }
+        guard listens else { throw StartError("no proxy listens: add a 'bind' line to a 'listen' or 'frontend' section") }
+        if let node = options.localName { configuration.global.node = node }
+        return try serve(configuration)
+    }
+
+    /// Reads every file and says what is wrong. `nil` when the configuration must not be used.
+    private func readConfiguration() throws(StartError) -> AgentConfiguration? {
+        let files = try StartError.wrapping { () throws(ConfigurationFiles.Failure) in try ConfigurationFiles.load(options.configurations) }
+        let (configuration, diagnostics) = ConfigurationReader(environment: environment).read(files: files)
+        var alerts = 0
+        for diagnostic in diagnostics {
+            let isAlert = diagnostic.severity == .alert
+            if isAlert { alerts += 1 }
+            if isAlert || !options.isQuiet { Terminal.tell(diagnostic.severity, diagnostic.description) }
+        }
+        guard alerts > 0 else { return configuration }
+        Terminal.tell(.alert, "\(alerts) \(alerts == 1 ? "error" : "errors") in the configuration: nothing is started")
+        return nil
+    }
+
+    private func serve(_ configuration: AgentConfiguration) throws(StartError) -> Int32 {
+        SignalWatch.ignoreBrokenPipes()
+        let accounts = AccountFiles(passwd: (try? SystemFile.text("/etc/passwd")) ?? "", group: (try? SystemFile.text("/etc/group")) ?? "")
+        let privileges = try privileges(configuration.global, accounts)
+        var resources = try open(configuration, accounts)
+        let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
+        resources.tellsTerminal = !runsAsDaemon && !options.isQuiet
+        let pidFile = options.pidFile ?? configuration.global.pidFile
+        guard runsAsDaemon else {
+            try finish(pidFile, privileges, isDaemon: false)
+            return try runAgent(resources) {}
+        }
+        switch try StartError.wrapping("cannot go to the background: ", { () throws(SystemError) in try Daemon.fork() }) {
+        case .parent(let exitCode): return exitCode
+        case .child(let daemon):
+            try finish(pidFile, privileges, isDaemon: true)
+            var waiting: Daemon? = consume daemon
+            return try runAgent(resources) { waiting.take()?.started() }
+        }
+    }
+
+    /// Opens everything that needs the file system, names or privileges.
+    private func open(_ configuration: AgentConfiguration, _ accounts: AccountFiles) throws(StartError) -> Agent.Resources {
+        var names = NameResolution(lookup: NameLookup())
+        var addresses: [[SocketAddress?]] = []
+        for backend in configuration.backends {
+            var row: [SocketAddress?] = []
+            for server in backend.servers { row.append(try names.address(of: server, owner: backend.name)) }
+            addresses.append(row)
+        }
+        let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
+        let (descriptors, sessionsMax) = try limits(configuration.global)
+        let threads = configuration.global.threads ?? max(1, min(Startup.threadsMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        var sockets = Sockets(names: names, threads: threads, accounts: accounts)
+        let listeners = try sockets.listeners(configuration)
+        let probeSockets = try sockets.probes(configuration)
+        let statsSockets = try sockets.statsSockets(configuration)
+        return Agent.Resources(
+            configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: addresses,
+            logPlan: logPlan, sessionsMax: sessionsMax, descriptorsMax: descriptors, node: configuration.global.node ?? Startup.hostName())
+    }
+
+    /// As many workers as there are bits in the mask of paused ones.
+    static let threadsMax = 64
+
+    /// The descriptor limit, raised to what `maxconn` needs, and how many sessions it allows.
+    private func limits(_ global: GlobalSettings) throws(StartError) -> (descriptors: Int, sessionsMax: Int) {
+        try StartError.wrapping("descriptor limit: ") { () throws(SystemError) in
+            guard let wanted = global.connectionsMax else {
+                let soft = try Limits.descriptors().soft
+                return (soft, Limits.connectionsMax(descriptors: soft))
+            }
+            let needed = Limits.descriptorsNeeded(connectionsMax: wanted)
+            let reached = try Limits.raiseDescriptors(to: needed)
+            if reached < needed {
+                Terminal.tell(
+                    .warning, "maxconn \(wanted) needs \(needed) descriptors, the limit is \(reached): raise it ('ulimit -n', LimitNOFILE) or lower maxconn")
+            }
+            return (reached, wanted)
+        }
+    }
+
+    private func privileges(_ global: GlobalSettings, _ accounts: AccountFiles) throws(StartError) -> Privileges {
+        var privileges = Privileges()
+        privileges.directory = global.chroot
+        if let user = global.user { privileges.userIdentifier = try accounts.userIdentifier(user, for: "global: 'user'") }
+        if let group = global.group { privileges.groupIdentifier = try accounts.groupIdentifier(group, for: "global: 'group'") }
+        return privileges
+    }
+
+    /// The last steps before serving: what needs root comes first.
+    private func finish(_ pidFile: String?, _ privileges: Privileges, isDaemon: Bool) throws(StartError) {
+        tzset()
+        _ = WallTime.now().local  // reads the time zone's file, which the chroot hides
+        if let pidFile, isDaemon || options.pidFile != nil {
+            try StartError.wrapping { () throws(PIDFileError) in try PIDFile.write(getpid(), to: pidFile) }
+        }
+        try StartError.wrapping { () throws(PrivilegeError) in try privileges.apply() }
+    }
+
+    private func runAgent(_ resources: Agent.Resources, _ started: () -> Void) throws(StartError) -> Int32 {
+        try StartError.wrapping("cannot start: ") { () throws(SystemError) in
+            let reactor = try Reactor()
+            let agent = try Agent(resources, reactor: reactor)
+            try agent.serve()
+            started()
+            reactor.run()
+            agent.stop()
+            return ExitCode.success
+        }
+    }
+
+    private static func hostName() -> String {
+        withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer in
+            guard let base = buffer.baseAddress?.assumingMemoryBound(to: CChar.self), gethostname(base, 255) == 0 else { return "localhost" }
+            return String(decoding: buffer.prefix { $0 != 0 }, as: UTF8.self)
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import Glibc
+import Synchronization
+import Wire
+
+/// SIGINT, SIGTERM and SIGHUP, remembered, so that the coordinator unwinds and leaves nothing behind.
+enum Interruption {
+    private static let flag = Atomic<Bool>(false)
+
+    /// Thrown where a wait was cut short.
+    struct Interrupted: Error {}
+
+    /// True once a signal has come.
+    static var hasCome: Bool { flag.load(ordering: .relaxed) }
+
+    /// Catches the signals from now on. System calls that wait return EINTR.
+    static func install() {
+        flag.store(false, ordering: .relaxed)
+        var action = sigaction()
+        action.__sigaction_handler.sa_handler = { _ in Interruption.flag.store(true, ordering: .relaxed) }
+        for signal in [SIGINT, SIGTERM, SIGHUP] { sigaction(signal, &action, nil) }
+    }
+
+    /// Throws when a signal has come.
+    static func check() throws(Interrupted) { if hasCome { throw Interrupted() } }
+
+    /// Waits `duration`, or less when a signal comes.
+    static func pause(_ duration: Duration) throws(Interrupted) {
+        _ = poll(nil, 0, Int32(duration.wholeMilliseconds))
+        try check()
+    }
+}

@@ -1,0 +1,112 @@
+import Glibc
+
+/// Where a benchmark ran, and who else used it meanwhile.
+struct Machine: Codable, Sendable {
+    /// Kernel release.
+    let kernel: String
+    /// The processor's name.
+    let processor: String
+    /// Processors that the benchmark may use.
+    let processorCount: Int
+    /// TCP congestion control.
+    let congestionControl: String
+    /// Descriptors per process.
+    let descriptorLimit: Int
+    /// Load average when it began.
+    let loadAtStart: String
+    /// Processors used by others during the run, on average.
+    let othersBusy: Double
+    /// Processors that the hypervisor withheld, on average.
+    let stolen: Double
+
+    /// A description from now, with what has happened since `start`. To be made when all children have been reaped.
+    init(since start: Activity) {
+        var name = utsname()
+        uname(&name)
+        kernel = withUnsafeBytes(of: name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let model = ProcessAccounting.read("/proc/cpuinfo").split(separator: "\n").first { $0.hasPrefix("model name") }
+        processor = model.flatMap { $0.split(separator: ":").last }.map { String($0.drop { $0 == " " }) } ?? "unknown"
+        processorCount = Processors.allowed().count
+        congestionControl = Machine.word("/proc/sys/net/ipv4/tcp_congestion_control")
+        descriptorLimit = DescriptorLimit.current()
+        loadAtStart = start.load
+        (othersBusy, stolen) = Activity().difference(from: start)
+    }
+
+    /// For the report's head.
+    var lines: [String] {
+        [
+            "kernel \(kernel), \(processor), \(processorCount) processors",
+            "TCP congestion control \(congestionControl), \(descriptorLimit) descriptors a process",
+            "load average at the start \(loadAtStart); others used \(Report.fixed(othersBusy)) processors, the hypervisor withheld \(Report.fixed(stolen))",
+        ]
+    }
+
+    /// Why the numbers should not be believed, if so.
+    var warning: String? {
+        othersBusy + stolen > 0.1 ? "the machine was busy with other work; take these numbers as noise" : nil
+    }
+
+    private static func word(_ path: String) -> String { ProcessAccounting.read(path).split(separator: "\n").first.map(String.init) ?? "unknown" }
+}
+
+/// What the machine and our own processes have done so far.
+struct Activity {
+    /// The load averages.
+    let load: String
+    private let seconds: Double
+    private let busySeconds: Double
+    private let stolenSeconds: Double
+    private let ownSeconds: Double
+
+    /// Until now.
+    init() {
+        load = ProcessAccounting.read("/proc/loadavg").split(separator: " ").prefix(3).joined(separator: " ")
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        seconds = Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+        let fields = ProcessAccounting.read("/proc/stat").split(separator: "\n").first?.split(separator: " ").dropFirst().compactMap { Double($0) } ?? []
+        let ticks = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
+        // user, nice and system; hard and soft interrupts, which the kernel also counts as the interrupted process's.
+        busySeconds = (fields.prefix(3) + fields.dropFirst(5).prefix(2)).reduce(0, +) / ticks
+        stolenSeconds = fields.count > 7 ? fields[7] / ticks : 0
+        ownSeconds = [RUSAGE_SELF, RUSAGE_CHILDREN].reduce(0) { sum, whose in
+            var usage = rusage()
+            getrusage(whose.rawValue, &usage)
+            let microseconds = Double(usage.ru_utime.tv_usec) + Double(usage.ru_stime.tv_usec)
+            return sum + Double(usage.ru_utime.tv_sec) + Double(usage.ru_stime.tv_sec) + microseconds / 1e6
+        }
+    }
+
+    /// Processors used by others, and withheld, since `earlier`.
+    func difference(from earlier: Activity) -> (others: Double, stolen: Double) {
+        let elapsed = max(0.001, seconds - earlier.seconds)
+        let others = (busySeconds - earlier.busySeconds) - (ownSeconds - earlier.ownSeconds)
+        return (max(0, others / elapsed), max(0, (stolenSeconds - earlier.stolenSeconds) / elapsed))
+    }
+}
+
+/// Which processors the benchmark may use, and who gets which.
+enum Processors {
+    /// The numbers in this process's affinity mask.
+    static func allowed() -> [Int] {
+        let line = ProcessAccounting.read("/proc/self/status").split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }
+        return numbers(in: line?.split(whereSeparator: { $0 == "\t" || $0 == " " }).last.map(String.init) ?? "0")
+    }
+
+    /// The numbers of a list like "0-2,5".
+    static func numbers(in list: String) -> [Int] {
+        list.split(separator: ",").flatMap { part -> [Int] in
+            let ends = part.split(separator: "-").compactMap { Int($0) }
+            guard let first = ends.first, let last = ends.last, first <= last else { return [] }
+            return Array(first...last)
+        }
+    }
+
+    /// The proxies' processor is the last, all others are the load's and the servers'. A single one is shared.
+    static func split(_ allowed: [Int]) -> (proxies: String, load: String) {
+        guard let last = allowed.last else { return ("0", "0") }
+        let rest = allowed.count > 1 ? allowed.dropLast() : [last]
+        return (String(last), rest.map(String.init).joined(separator: ","))
+    }
+}

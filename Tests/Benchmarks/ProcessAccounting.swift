@@ -1,0 +1,104 @@
+import Glibc
+import LinuxIO
+import Wire
+
+/// Clock, count and CPU at one moment.
+struct Sample {
+    private let instant: Instant
+    private let count: Int64
+    private let processorNanoseconds: Int64
+
+    /// Now.
+    init(of processes: [pid_t], count: Int64) {
+        processorNanoseconds = ProcessAccounting.processorNanoseconds(of: processes)
+        instant = MonotonicClock.now()
+        self.count = count
+    }
+
+    /// What has been added between this sample and `later`.
+    func subtract(from later: Sample, into report: inout LoadReport) {
+        report.count = later.count - count
+        report.windowNanoseconds = instant.duration(to: later.instant).wholeNanoseconds
+        report.processorNanoseconds = later.processorNanoseconds - processorNanoseconds
+    }
+}
+
+/// What processes have used, from /proc.
+enum ProcessAccounting {
+    /// CPU time of all threads of `processes`: the first field of each thread's schedstat.
+    static func processorNanoseconds(of processes: [pid_t]) -> Int64 {
+        var sum: Int64 = 0
+        for process in processes {
+            for thread in entries(of: "/proc/\(process)/task") {
+                let text = read("/proc/\(process)/task/\(thread)/schedstat")
+                sum += text.split(separator: " ").first.flatMap { Int64($0) } ?? 0
+            }
+        }
+        return sum
+    }
+
+    /// Memory that belongs to `processes` alone: anonymous and shared memory, pages shared between them counted once.
+    static func privateMemoryBytes(of processes: [pid_t]) -> Int64 {
+        processes.reduce(0) { sum, process in
+            sum + kilobytes(["Pss_Anon:", "Pss_Shmem:"], in: read("/proc/\(process)/smaps_rollup")) * 1024
+        }
+    }
+
+    /// `process` and all that descend from it.
+    static func family(of process: pid_t) -> [pid_t] {
+        var parents: [pid_t: pid_t] = [:]
+        for name in entries(of: "/proc") {
+            guard let number = pid_t(name), let parent = parent(inStat: read("/proc/\(number)/stat")) else { continue }
+            parents[number] = parent
+        }
+        var family = [process]
+        var index = 0
+        while index < family.count {
+            family += parents.filter { $0.value == family[index] }.keys.sorted()
+            index += 1
+        }
+        return family
+    }
+
+    /// The sum of the lines of `text` that begin with one of `names`.
+    static func kilobytes(_ names: [String], in text: String) -> Int64 {
+        text.split(separator: "\n").reduce(0) { sum, line in
+            let words = line.split(separator: " ")
+            guard words.count >= 2, names.contains(String(words[0])) else { return sum }
+            return sum + (Int64(words[1]) ?? 0)
+        }
+    }
+
+    /// The parent in a line of /proc/PID/stat: the second field after the name, which stands in parentheses and may hold anything.
+    static func parent(inStat line: String) -> pid_t? {
+        guard let close = line.lastIndex(of: ")") else { return nil }
+        let fields = line[line.index(after: close)...].split(separator: " ")
+        return fields.count >= 2 ? pid_t(fields[1]) : nil
+    }
+
+    /// A small file's text, empty when it cannot be read.
+    static func read(_ path: String) -> String {
+        let raw = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard raw >= 0 else { return "" }
+        defer { _ = close(raw) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        var used = 0
+        while used < bytes.count {
+            let count = bytes.withUnsafeMutableBytes { Glibc.read(raw, $0.baseAddress.unsafelyUnwrapped + used, $0.count - used) }
+            guard count > 0 else { break }
+            used += count
+        }
+        return String(decoding: bytes[..<used], as: UTF8.self)
+    }
+
+    private static func entries(of directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names
+    }
+}

@@ -1,0 +1,95 @@
+/// A proxy under test: how it is called, configured and started.
+enum ProxyKind: String, CaseIterable, Codable, Sendable {
+    /// Ours.
+    case tsukada
+    /// The machine's HAProxy: the one that ratios refer to.
+    case haproxy
+    /// The machine's HAProxy, with splice forced in both directions.
+    case haproxySplice = "haproxy-splice"
+    /// The machine's nginx, its stream module.
+    case nginx
+
+    /// What ratios refer to.
+    static let reference = ProxyKind.haproxy
+    /// Those that run unless asked for others.
+    static let usual: [ProxyKind] = [.tsukada, .haproxy, .nginx]
+
+    /// The configuration's file name.
+    var configurationName: String { self == .nginx ? "nginx.conf" : "\(rawValue).cfg" }
+
+    /// The command that stays in the foreground.
+    func command(executable: String, directory: String) -> [String] {
+        let file = "\(directory)/\(configurationName)"
+        return switch self {
+        case .tsukada, .haproxy, .haproxySplice: [executable, "-db", "-f", file]
+        case .nginx: [executable, "-p", directory, "-e", "stderr", "-c", file]
+        }
+    }
+
+    /// The configuration that listens at `ports` and sends on to `servers`, one listener and two servers per service.
+    func configuration(for network: ProxyNetwork, connectionsMax: Int, directory: String) -> String {
+        switch self {
+        case .tsukada, .haproxy: haproxyConfiguration(network, connectionsMax: connectionsMax)
+        case .haproxySplice:
+            haproxyConfiguration(
+                network, connectionsMax: connectionsMax, limits: ["maxpipes 500"], options: ["option splice-request", "option splice-response"])
+        case .nginx: nginxConfiguration(network, connectionsMax: connectionsMax, directory: directory)
+        }
+    }
+
+    private func haproxyConfiguration(_ network: ProxyNetwork, connectionsMax: Int, limits: [String] = [], options: [String] = []) -> String {
+        let defaults = ["mode tcp", "balance roundrobin", "timeout connect 5s", "timeout client 5m", "timeout server 5m"]
+        var text = "global\n" + indented(["nbthread 1", "maxconn \(connectionsMax)"] + limits)
+        text += "\ndefaults\n" + indented(defaults + options)
+        for service in Service.allCases {
+            text += "\nlisten \(service.rawValue)\n    bind \(network.listener(service))\n    maxconn \(connectionsMax)\n"
+            for (index, server) in network.servers(service).enumerated() { text += "    server database\(index + 1) \(server)\n" }
+        }
+        return text
+    }
+
+    private func indented(_ lines: [String]) -> String { lines.map { "    \($0)\n" }.joined() }
+
+    private func nginxConfiguration(_ network: ProxyNetwork, connectionsMax: Int, directory: String) -> String {
+        var text = """
+            load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+            daemon off;
+            worker_processes 1;
+            pid \(directory)/nginx.pid;
+            error_log stderr warn;
+            events { worker_connections \(2 * connectionsMax + 64); }
+            stream {
+                proxy_connect_timeout 5s;
+                proxy_timeout 5m;
+
+            """
+        for service in Service.allCases {
+            let servers = network.servers(service).map { "server \($0); " }.joined()
+            text += "    upstream \(service.rawValue) { \(servers)}\n"
+            text += "    server { listen \(network.listener(service)) backlog=4096; proxy_pass \(service.rawValue); }\n"
+        }
+        return text + "}\n"
+    }
+}
+
+/// The loopback addresses of one proxy: each proxy has its own, so that they share no pair of addresses.
+struct ProxyNetwork: Sendable {
+    /// The proxy's place among those under test, from 0.
+    let number: Int
+    /// The ports of the proxy's listeners.
+    let ports: [Service: UInt16]
+    /// The servers' ports, two per service.
+    let serverPorts: [Service: [UInt16]]
+
+    /// The address that the proxy listens at.
+    static func listenerHost(_ number: Int) -> String { "127.0.20.\(number + 1)" }
+
+    /// Where `service` is offered.
+    func listener(_ service: Service) -> String { "\(Self.listenerHost(number)):\(ports[service] ?? 0)" }
+
+    /// The address that its servers listen at.
+    static func serverHost(_ number: Int) -> String { "127.0.30.\(number + 1)" }
+
+    /// The two servers of `service`.
+    func servers(_ service: Service) -> [String] { (serverPorts[service] ?? []).map { "\(Self.serverHost(number)):\($0)" } }
+}
