@@ -18,13 +18,12 @@ let package = Package(
         .testTarget(name: "NodeAgentTests", dependencies: ["LinuxIO", "NodeAgent", "Proxy", "Wire"], resources: [.copy("Fixtures")]),
         .testTarget(name: "TidyTests"),
 
+        .executableTarget(name: "Benchmarks", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Benchmarks"),
+        .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "LinuxIO", "Wire"]),
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
         .target(name: "Support", path: "Tests/Support", exclude: ["ClusterTool"]),
         .executableTarget(name: "ClusterTool", dependencies: ["Support"], path: "Tests/Support/ClusterTool"),
         .testTarget(name: "ClusterTests", dependencies: ["ClusterTool", "Support"], exclude: ["Fixtures"]),
-
-        .executableTarget(name: "Benchmarks", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Benchmarks"),
-        .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "LinuxIO", "Wire"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

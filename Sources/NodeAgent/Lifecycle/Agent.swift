@@ -62,12 +62,11 @@ final class Agent {
     private let fitness: ProbeFitness
     private var probe: ProbeResponder?
     private(set) var checks: CheckRunner?
-    private(set) var trials: AddressTrials?
     private var runtime: RuntimeServer?
     private var signals: Signals?
 
     /// Blocks the signals, then starts the workers and the probe: sessions are forwarded from here on.
-    init(_ resources: Resources, reactor: Reactor) throws(SystemError) {
+    init(_ resources: consuming Resources, reactor: Reactor) throws(SystemError) {
         let configuration = resources.configuration
         self.configuration = configuration
         self.reactor = reactor
@@ -100,7 +99,6 @@ final class Agent {
             checkFinished(server, result)
         }
         self.checks = checks
-        trials = AddressTrials(reactor: reactor, backends: configuration.backends)
         checks.start()
         startResolvers()
         let runtime = RuntimeServer(

@@ -51,7 +51,6 @@ extension Agent {
 
     /// Tries a new address as the server's checks would, while the present one still serves.
     private func tryAddress(_ server: ServerReference, _ address: IPAddress, _ answer: @escaping (Bool) -> Void) {
-        guard let trials else { return answer(true) }
-        trials.begin(server, at: .ip(address, port: port(of: server)), answer)
+        checks?.tryOnce(server, at: .ip(address, port: port(of: server)), answer)
     }
 }

@@ -84,14 +84,14 @@ struct Startup {
         let pidFile = options.pidFile ?? configuration.global.pidFile
         guard runsAsDaemon else {
             try finish(pidFile, privileges, isDaemon: false)
-            return try runAgent(resources) {}
+            return try runAgent(consume resources) {}
         }
         switch try StartError.wrapping("cannot go to the background: ", { () throws(SystemError) in try Daemon.fork() }) {
         case .parent(let exitCode): return exitCode
         case .child(let daemon):
             try finish(pidFile, privileges, isDaemon: true)
             var waiting: Daemon? = consume daemon
-            return try runAgent(resources) { waiting.take()?.started() }
+            return try runAgent(consume resources) { waiting.take()?.started() }
         }
     }
 
@@ -107,7 +107,7 @@ struct Startup {
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         let (descriptors, sessionsMax) = try limits(configuration.global)
         let threads = configuration.global.threads ?? max(1, min(Startup.threadsMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-        var sockets = Sockets(names: names, threads: threads, accounts: accounts)
+        var sockets = StartSockets(names: names, threads: threads, accounts: accounts)
         let listeners = try sockets.listeners(configuration)
         let probeSockets = try sockets.probes(configuration)
         let statsSockets = try sockets.statsSockets(configuration)
@@ -154,15 +154,18 @@ struct Startup {
         try StartError.wrapping { () throws(PrivilegeError) in try privileges.apply() }
     }
 
-    private func runAgent(_ resources: Agent.Resources, _ started: () -> Void) throws(StartError) -> Int32 {
-        try StartError.wrapping("cannot start: ") { () throws(SystemError) in
+    /// Serves until a signal ends it. The agent's workers own the listening sockets from here on: they close when the workers close them.
+    private func runAgent(_ resources: consuming Agent.Resources, _ started: () -> Void) throws(StartError) -> Int32 {
+        do throws(SystemError) {
             let reactor = try Reactor()
-            let agent = try Agent(resources, reactor: reactor)
+            let agent = try Agent(consume resources, reactor: reactor)
             try agent.serve()
             started()
             reactor.run()
             agent.stop()
             return ExitCode.success
+        } catch {
+            throw StartError("cannot start: \(error)")
         }
     }
 

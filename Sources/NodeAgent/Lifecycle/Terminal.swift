@@ -12,6 +12,9 @@ enum Terminal {
     /// Writes text to stdout.
     static func print(_ text: String) { write(text, to: 1) }
 
+    /// Writes text to stderr.
+    static func warn(_ text: String) { write(text, to: 2) }
+
     private static func write(_ text: String, to descriptor: Int32) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {

@@ -22,6 +22,8 @@ package final class CheckRunner {
         var attempt: Attempt?
         /// The timer of the next start, or of the attempt's deadline.
         var timer: TimerToken?
+        /// Set in a trial: takes the one verdict that there will be.
+        var answer: ((Bool) -> Void)?
 
         init(_ server: ServerReference, _ settings: CheckSettings, of backend: Backend, schedule: CheckSchedule, address: SocketAddress?) {
             self.server = server
@@ -30,6 +32,13 @@ package final class CheckRunner {
             self.settings = settings
             self.schedule = schedule
             self.address = address
+        }
+
+        /// A trial of `model`'s server at another address.
+        init(_ model: Slot, address: SocketAddress, _ answer: @escaping (Bool) -> Void) {
+            (server, kind, limits, settings, schedule) = (model.server, model.kind, model.limits, model.settings, model.schedule)
+            self.address = address
+            self.answer = answer
         }
 
         /// Where to check: the server's address, with `addr` and `port` of its line in its place; `nil` without an address or a port.
@@ -60,6 +69,10 @@ package final class CheckRunner {
     /// Slots of checked servers by backend and server; `nil` for servers without checks.
     private var slots: [[Slot?]] = []
     private var isStarted = false
+    /// Trials under way.
+    private var trials: [Slot] = []
+    /// Trials at once; what is asked for beyond them is answered with no.
+    private static let trialsMax = 256
 
     /// How a server is to be checked; `nil` without `check`, and in a backend that is `disabled`.
     private static func checkSettings(of server: Server, in backend: Backend) -> CheckSettings? { backend.isDisabled ? nil : server.check }
@@ -106,6 +119,8 @@ package final class CheckRunner {
             drop(slot)
             slot.schedule.pause()
         }
+        for trial in trials { drop(trial) }
+        trials = []
     }
 
     /// Moves a server: the next check goes there, at once; a check under way to the old address is dropped. `nil` ends its checks until there is one.
@@ -141,6 +156,15 @@ package final class CheckRunner {
 
     /// True while a check of this server is under way: `show stat` then puts "* " before its last status.
     package func isUnderWay(_ server: ServerReference) -> Bool { slot(server)?.attempt != nil }
+
+    /// Checks a server once at another address, beside its own checks. A server without checks is taken at its word.
+    package func tryOnce(_ server: ServerReference, at address: SocketAddress, _ answer: @escaping (Bool) -> Void) {
+        guard let model = slot(server) else { return answer(true) }
+        guard isStarted, trials.count < Self.trialsMax else { return answer(false) }
+        let trial = Slot(model, address: address, answer)
+        trials.append(trial)
+        begin(trial)
+    }
 
     // MARK: Attempts
 
@@ -295,6 +319,10 @@ package final class CheckRunner {
     /// Hands a verdict over and waits for the next check.
     private func conclude(_ slot: Slot, _ outputs: [CheckMachine.Output]) {
         guard case .finished(let result)? = outputs.last else { preconditionFailure("a check ends with a verdict") }
+        if let answer = slot.answer {
+            trials.removeAll { $0 === slot }
+            return answer(result.status.isPass)
+        }
         let pace = finished(slot.server, result)
         slot.schedule.finished(pace: pace, now: reactor.now)
         arm(slot)

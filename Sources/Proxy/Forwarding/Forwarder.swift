@@ -1,5 +1,6 @@
 import LinuxIO
 import Synchronization
+import Wire
 
 /// The data plane: a thread for every worker, started and stopped together.
 package final class Forwarder {
@@ -40,6 +41,9 @@ package final class Forwarder {
     package func stopListening() {
         for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.stopListening) }
     }
+
+    /// True once every worker has closed its listeners.
+    package var hasStoppedListening: Bool { state.process[0].pointee.stoppedWorkers.load(ordering: .acquiring) >= state.counters.count }
 
     /// Closes every session of a server.
     package func shutdownSessions(of server: ServerReference) {

@@ -74,8 +74,6 @@ package struct BackendCell: ~Copyable, Sendable {
 package struct FrontendCell: ~Copyable, Sendable {
     /// Sessions.
     package let sessions = Gauge()
-    /// Listeners are closed for good.
-    package let isStopped = Atomic<Bool>(false)
 }
 
 /// The process's own cell.
@@ -86,6 +84,8 @@ package struct ProcessCell: ~Copyable, Sendable {
     package let pausedWorkers = Atomic<UInt64>(0)
     /// How often accepting paused at a limit of sessions, of descriptors or of memory.
     package let pauses = Atomic<UInt64>(0)
+    /// Workers that have closed their listeners for good.
+    package let stoppedWorkers = Atomic<Int>(0)
     /// Log lines that no target took.
     package let droppedLogs = Atomic<UInt64>(0)
 }

@@ -54,11 +54,11 @@ struct Worker: ~Copyable {
 
     /// A listener and whether connections may wait on it: its edge is not repeated.
     struct Listener {
-        var file: OpenFile
+        /// `nil` once it has been closed.
+        var file: OpenFile?
         var frontend: Int
         var address: SocketAddress?
         var isPending = true
-        var isClosed = false
     }
 
     init(index: Int, state: ForwardingState, listeners: [WorkerListener]) throws(SystemError) {

@@ -21,13 +21,13 @@ extension Worker {
 
     /// Accepts what waits on a listener, as far as the limits allow.
     mutating func accept(_ number: Int) {
-        guard !listeners[number].isClosed else { return }
+        guard let listening = listeners[number].file?.raw else { return }
         let frontend = listeners[number].frontend
         for _ in 0..<Self.acceptsPerTurn {
             guard enter(frontend) else { return pauseAtLimit(number) }
             var address = RawSocketAddress()
             let descriptor = withUnsafeMutablePointer(to: &address.length) { length in
-                withUnsafeMutablePointer(to: &address.storage) { clinux_accept(listeners[number].file.raw, $0, length) }
+                withUnsafeMutablePointer(to: &address.storage) { clinux_accept(listening, $0, length) }
             }
             if descriptor >= 0 {
                 begin(descriptor, from: address, listener: number)
@@ -158,14 +158,14 @@ extension Worker {
 
     /// Accepts what still waits, then closes every listener: nobody who had connected is turned away.
     mutating func stopListening() {
-        for number in listeners.indices where !listeners[number].isClosed {
+        for number in listeners.indices {
             listeners[number].isPending = true
             repeat { accept(number) } while wheelHasTurn(number)
-            listeners[number].isClosed = true
-            poller.remove(listeners[number].file.raw)
             wheel.cancel(sessions.capacity + number)
+            if let file = listeners[number].file { poller.remove(file.raw) }
+            listeners[number].file = nil
         }
-        listeners.removeAll()
+        state.process[0].pointee.stoppedWorkers.wrappingAdd(1, ordering: .releasing)
     }
 
     /// True when `accept` has put the listener off for a turn and not for a limit.

@@ -82,6 +82,8 @@ package struct Backend: Equatable, Sendable {
     package var isKeepAliveOn = true
     /// `fullconn`, shown as `slim`; `nil` for a tenth of the frontends' `maxconn`.
     package var fullConnections: Int?
+    /// `description`, for the statistics.
+    package var description: String?
     /// `disabled`.
     package var isDisabled = false
     /// Where state and check lines go.

@@ -63,7 +63,7 @@ package struct Frontend: Equatable, Sendable {
     package var binds: [Bind] = []
     /// The backend that takes its sessions: an index into the configuration's backends; `nil` for none.
     package var backend: Int?
-    /// `maxconn`: sessions at once; `nil` for the process's.
+    /// `maxconn`: sessions at once; `nil` for the process's limit.
     package var connectionsMax: Int?
     /// `backlog`: the listening sockets' queue; `nil` for `connectionsMax`.
     package var backlog: Int?
@@ -73,6 +73,8 @@ package struct Frontend: Equatable, Sendable {
     package var clientFinTimeout: Duration?
     /// `option clitcpka` or `tcpka`: keepalive toward clients.
     package var isKeepAliveOn = true
+    /// `description`, for the statistics.
+    package var description: String?
     /// `disabled`: the section's listeners are not opened.
     package var isDisabled = false
     /// True for the half of a `listen` section.

@@ -20,6 +20,8 @@ package struct ResolverSettings: Equatable, Sendable {
     package var name: String
     /// All are asked at once; the first good answer counts.
     package var nameservers: [Nameserver] = []
+    /// `parse-resolv-conf`: the machine's own nameservers join `nameservers` at start.
+    package var usesSystemNameservers = false
     /// `resolve_retries`: questions after the first one.
     package var retriesMax = 3
     /// `timeout retry`: how long an answer is waited for.

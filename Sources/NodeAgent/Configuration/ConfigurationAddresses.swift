@@ -1,0 +1,178 @@
+import Proxy
+import Wire
+
+/// Reads HAProxy's address forms.
+///
+///     10.0.0.1:3306   db1.internal:3306   [2001:db8::1]:3306   2001:db8::1:3306   *:3306   :3306   :::3306
+///     ipv4@... ipv6@... unix@PATH /path fd@N
+///
+/// Without brackets the last colon parts the port. `${NAME}` is replaced by the environment's, even outside quotes.
+struct AddressReader {
+    static let pathBytesMax = 107
+
+    /// What stands before the `@`.
+    private enum Family: Equatable {
+        case any, v4, v6
+    }
+
+    let keyword: String
+    let environment: [String: String]
+
+    init(_ line: ConfigurationLine) {
+        keyword = line.keyword
+        environment = line.environment
+    }
+
+    /// The addresses of a `bind` or `probe` line: a list with port ranges.
+    func readBinds(_ word: String) throws(ConfigurationProblem) -> [Endpoint] {
+        var endpoints: [Endpoint] = []
+        for part in try expand(word).split(separator: ",", omittingEmptySubsequences: false) {
+            endpoints += try readBind(String(part))
+            guard endpoints.count <= ProxyDraft.bindsMax else { throw .tooMany(what: "addresses on a '\(keyword)' line", limit: ProxyDraft.bindsMax) }
+        }
+        return endpoints
+    }
+
+    /// A server's address and the port that sessions go to.
+    func readServer(_ word: String) throws(ConfigurationProblem) -> (endpoint: Endpoint, port: PortRule) {
+        let word = try expand(word)
+        let expected = "an address such as 10.0.0.1:3306 or db1.internal:3306"
+        if let local = try readLocal(word) {
+            guard case .unix = local else { throw .badValue(word, of: keyword, expected: expected) }
+            return (local, .client(offset: 0))
+        }
+        let (family, host, port) = split(word)
+        let rule = try readPort(port, of: word)
+        var number: UInt16 = 0
+        if case .fixed(let port) = rule { number = port }
+        if host.utf8.first == UInt8(ascii: "_") {
+            throw .unsupported(word, advice: "DNS service records come later: write the host's name and port")
+        }
+        guard let endpoint = try endpoint(host, family, port: number, of: word), !isUnspecified(endpoint) else {
+            throw .badValue(word, of: keyword, expected: expected)
+        }
+        return (endpoint, rule)
+    }
+
+    /// A log target: 514 without a port.
+    func readLogTarget(_ word: String) throws(ConfigurationProblem) -> Endpoint {
+        let word = try expand(word)
+        if word == "stdout" { return .inherited(1) }
+        if word == "stderr" { return .inherited(2) }
+        if let local = try readLocal(word) { return local }
+        let (family, host, port) = split(word.hasPrefix("udp@") ? String(word.dropFirst(4)) : word)
+        let number = try port.map { part throws(ConfigurationProblem) in try portNumber(part, of: word) } ?? 514
+        guard let endpoint = try endpoint(host, family, port: number, of: word), !isUnspecified(endpoint) else {
+            throw .badValue(word, of: keyword, expected: "a target such as 127.0.0.1:514, /dev/log or stdout")
+        }
+        return endpoint
+    }
+
+    /// A nameserver: a number, not a name, and a port.
+    func readNameserver(_ word: String) throws(ConfigurationProblem) -> SocketAddress {
+        let word = try expand(word)
+        let expected = "an address with a port, such as 10.0.0.2:53"
+        if word.hasPrefix("tcp@") {
+            throw .unsupported("tcp@", advice: "write the address alone: answers that UDP cuts off are asked for over TCP anyway")
+        }
+        let (family, host, port) = split(word.hasPrefix("udp@") ? String(word.dropFirst(4)) : word)
+        guard let port, case .ip(let address, let number)? = try endpoint(host, family, port: portNumber(port, of: word), of: word),
+            !address.isUnspecified
+        else { throw .badValue(word, of: keyword, expected: expected) }
+        return .ip(address, port: number)
+    }
+
+    private func readBind(_ word: String) throws(ConfigurationProblem) -> [Endpoint] {
+        let expected = "an address and a port such as 10.0.0.1:3306, *:3306 or [::]:3306"
+        if let local = try readLocal(word) { return [local] }
+        let (family, host, port) = split(word)
+        guard let port, !port.isEmpty else { throw .badValue(word, of: keyword, expected: expected) }
+        let ends = port.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let first = try portNumber(ends[0], of: word)
+        let last = ends.count > 1 ? try portNumber(ends[1], of: word) : first
+        guard first <= last else { throw .badValue(word, of: keyword, expected: "the lower port first") }
+        guard last - first < ProxyDraft.bindsMax else { throw .tooMany(what: "addresses on a '\(keyword)' line", limit: ProxyDraft.bindsMax) }
+        var endpoints: [Endpoint] = []
+        for number in first...last {
+            guard let endpoint = try endpoint(host, family, port: number, of: word) else { throw .badValue(word, of: keyword, expected: expected) }
+            endpoints.append(endpoint)
+        }
+        return endpoints
+    }
+
+    /// Paths and descriptors; `nil` for what has a port, an error for what tsukada cannot do.
+    private func readLocal(_ word: String) throws(ConfigurationProblem) -> Endpoint? {
+        if word.hasPrefix("/") || word.hasPrefix("unix@") {
+            let path = word.hasPrefix("/") ? word : String(word.dropFirst(5))
+            guard (1...Self.pathBytesMax).contains(path.utf8.count) else {
+                throw .badValue(word, of: keyword, expected: "a path of at most \(Self.pathBytesMax) bytes")
+            }
+            return .unix(path)
+        }
+        if word.hasPrefix("fd@") {
+            guard let number = ConfigurationValue.number(String(word.dropFirst(3))), number <= 65_535 else {
+                throw .badValue(word, of: keyword, expected: "fd@ and the number of an inherited descriptor, such as fd@3")
+            }
+            return .inherited(Int32(number))
+        }
+        let prefix = word.prefix { $0 != "@" }
+        guard prefix.endIndex < word.endIndex, !["ipv4", "ipv6", "udp"].contains(prefix) else { return nil }
+        throw .unsupported(prefix + "@", advice: "write an address with a port, or a path")
+    }
+
+    private func split(_ word: String) -> (family: Family, host: String, port: String?) {
+        var rest = word[...]
+        var family = Family.any
+        if rest.hasPrefix("ipv4@") { family = .v4 } else if rest.hasPrefix("ipv6@") { family = .v6 }
+        if family != .any { rest = rest.dropFirst(5) }
+        if rest.hasSuffix("]") { return (family, unbracket(rest), nil) }
+        guard let colon = rest.lastIndex(of: ":") else { return (family, String(rest), nil) }
+        return (family, unbracket(rest[..<colon]), String(rest[rest.index(after: colon)...]))
+    }
+
+    private func unbracket(_ host: Substring) -> String {
+        guard host.hasPrefix("["), host.hasSuffix("]"), host.count > 2 else { return String(host) }
+        return String(host.dropFirst().dropLast())
+    }
+
+    private func endpoint(_ host: String, _ family: Family, port: UInt16, of word: String) throws(ConfigurationProblem) -> Endpoint? {
+        if host.isEmpty || host == "*" { return .ip(family == .v6 ? .anyV6 : .anyV4, port: port) }
+        if let address = IPAddress(host) {
+            return family == .any || (family == .v6) == address.isV6 ? .ip(address, port: port) : nil
+        }
+        guard ConfigurationValue.isHostName(host) else { return nil }
+        guard family == .any else { throw .unsupported(word, advice: "write the name without 'ipv4@' or 'ipv6@', or an address") }
+        return .name(host, port: port)
+    }
+
+    private func readPort(_ port: String?, of word: String) throws(ConfigurationProblem) -> PortRule {
+        guard let port else { return .client(offset: 0) }
+        guard let sign = port.first, sign == "+" || sign == "-" else { return .fixed(try portNumber(port, of: word)) }
+        guard let offset = ConfigurationValue.number(String(port.dropFirst())), offset <= 65_535 else {
+            throw .badValue(word, of: keyword, expected: "an offset from the client's port, such as +100 or -100")
+        }
+        return .client(offset: sign == "-" ? -offset : offset)
+    }
+
+    private func portNumber(_ port: String, of word: String) throws(ConfigurationProblem) -> UInt16 {
+        guard let number = ConfigurationValue.number(port), (1...65_535).contains(number) else {
+            throw .badValue(word, of: keyword, expected: "a port from 1 to 65535 after the last colon")
+        }
+        return UInt16(number)
+    }
+
+    private func isUnspecified(_ endpoint: Endpoint) -> Bool {
+        if case .ip(let address, _) = endpoint { address.isUnspecified } else { false }
+    }
+
+    private func expand(_ word: String) throws(ConfigurationProblem) -> String {
+        guard word.contains("$") else { return word }
+        var quoted: [UInt8] = [UInt8(ascii: "\"")]
+        for byte in word.utf8 {
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { quoted.append(UInt8(ascii: "\\")) }
+            quoted.append(byte)
+        }
+        quoted.append(UInt8(ascii: "\""))
+        return try ConfigurationLexer(environment: environment).read(quoted[...]).words.joined(separator: " ")
+    }
+}

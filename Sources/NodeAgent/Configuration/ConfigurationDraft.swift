@@ -1,0 +1,116 @@
+import Proxy
+import Wire
+
+/// A `log` line: a target, or all targets of the `global` section.
+enum LogLine: Equatable, Sendable {
+    case global(ConfigurationLocation)
+    case target(LogTarget)
+}
+
+/// A name that a line refers to.
+struct NameReference: Equatable, Sendable {
+    let name: String
+    /// The line's keyword.
+    let keyword: String
+    let location: ConfigurationLocation
+}
+
+/// The `global` sections, as far as they are read.
+struct GlobalDraft: Sendable {
+    static let statsSocketsMax = 64
+
+    var settings = GlobalSettings()
+}
+
+/// A server line, or what `default-server` lines say of all of them.
+struct ServerDraft: Sendable {
+    var server: Server
+    /// What checks would do.
+    var check = CheckSettings()
+    /// Where `resolvers` stands, on this line or in its `default-server`.
+    var resolvers: NameReference?
+    /// `check` or `no-check`.
+    var isChecked = false
+
+    /// What a server is without `default-server`.
+    init(location: ConfigurationLocation) {
+        server = Server(name: "", identifier: 0, endpoint: .name("", port: 0), port: .client(offset: 0), location: location)
+    }
+
+    /// The server as the model has it.
+    var finished: Server {
+        var server = server
+        server.check = isChecked ? check : nil
+        return server
+    }
+}
+
+/// A `defaults`, `frontend`, `listen` or `backend` section, as far as it is read.
+///
+/// A `listen` section fills both halves; a `defaults` section fills both, too, and is copied.
+struct ProxyDraft: Sendable {
+    static let bindsMax = 1_024
+    static let serversMax = 4_096
+    static let logTargetsMax = 64
+
+    /// One of `KeywordPlaces.anyProxy`.
+    var place: KeywordPlaces
+    var location: ConfigurationLocation
+    var frontend = Frontend(name: "", identifier: 0)
+    var backend = Backend(name: "", identifier: 0)
+    var log: [LogLine] = []
+    var logTag: String?
+    var defaultServer: ServerDraft
+    /// The names of `backend.servers`.
+    var serverNames: Set<String> = []
+    /// The `resolvers` of all servers, each line's once.
+    var resolverReferences: [NameReference] = []
+    /// Where `mode http` stands, when it does.
+    var httpMode: ConfigurationLocation?
+    var defaultBackend: NameReference?
+    /// The first `use_backend`.
+    var usedBackend: NameReference?
+
+    /// A section without a line and without `defaults`.
+    init(place: KeywordPlaces, location: ConfigurationLocation) {
+        self.place = place
+        self.location = location
+        defaultServer = ServerDraft(location: location)
+    }
+
+    var name: String { frontend.name }
+    var hasFrontend: Bool { place != .backend }
+    var hasBackend: Bool { place != .frontend }
+
+    /// What this section hands down to `place` as its `defaults`.
+    func inherited(by place: KeywordPlaces, name: String, location: ConfigurationLocation) -> ProxyDraft {
+        var copy = self
+        copy.place = place
+        copy.location = location
+        copy.frontend.name = name
+        copy.backend.name = name
+        copy.frontend.isListen = place == .listen
+        copy.backend.isListen = place == .listen
+        return copy
+    }
+}
+
+/// A `probe` section, as far as it is read.
+struct ProbeDraft: Sendable {
+    static let requirementsMax = 64
+
+    /// `require`, before the proxy is looked up.
+    struct Requirement: Sendable {
+        let proxy: NameReference
+        let serversMin: Int
+    }
+
+    var settings: ProbeSettings
+    let location: ConfigurationLocation
+    var requirements: [Requirement] = []
+
+    init(name: String, location: ConfigurationLocation) {
+        settings = ProbeSettings(name: name)
+        self.location = location
+    }
+}

@@ -1,0 +1,152 @@
+import Proxy
+
+/// How bad a diagnostic is, HAProxy's words.
+enum DiagnosticSeverity: String, Sendable {
+    /// The agent cannot start.
+    case alert = "ALERT"
+    /// It starts, but probably not as meant.
+    case warning = "WARNING"
+    /// Worth knowing.
+    case notice = "NOTICE"
+}
+
+/// One thing that the reader has to say about a configuration.
+struct Diagnostic: Error, Equatable, Sendable, CustomStringConvertible {
+    let severity: DiagnosticSeverity
+    let location: ConfigurationLocation
+    /// The section as the file has it, "listen mysql"; `nil` outside of one.
+    let section: String?
+    let problem: ConfigurationProblem
+
+    /// `file:line: what in section 'listen mysql'; what to write instead`.
+    var description: String {
+        let place = section.map { " in section '\($0)'" } ?? ""
+        let advice = problem.advice
+        return "\(location): \(problem.what)\(place)\(advice.isEmpty ? "" : "; \(advice)")"
+    }
+}
+
+/// What is wrong with a line: the word, and what stands in its place when the user has corrected it.
+enum ConfigurationProblem: Error, Equatable, Sendable {
+    // The text.
+    case unclosedQuote(String)
+    case unclosedBrace(variable: String)
+    case badVariable(String)
+    case badEscape(String)
+    case notText(String)
+    case missingLineFeed
+    case tooMany(what: String, limit: Int)
+
+    // Directives.
+    case badCondition(String, advice: String)
+    case misplacedDirective(String, advice: String)
+    case unknownDirective(String, suggestion: String?)
+    case message(String)
+
+    // Keywords and their arguments.
+    case outsideSection(String, suggestion: String?)
+    case unknownKeyword(String, suggestion: String?)
+    case unknownWord(String, of: String, allowed: [String], suggestion: String?)
+    case missingArgument(of: String, shape: String)
+    case surplusArgument(String, of: String, shape: String)
+    case badValue(String, of: String, expected: String)
+    case notInvertible(String, prefix: String)
+    case misplaced(String, places: KeywordPlaces)
+    case noEffect(String, advice: String)
+    case overwritten(String, first: ConfigurationLocation)
+    case unsetVariable(String)
+
+    // What HAProxy has and tsukada has not.
+    case unsupported(String, advice: String)
+    case http(String, advice: String)
+    case httpMode(from: ConfigurationLocation)
+    case encryption(String)
+    case removed(String, replacement: String)
+    case reserved(String)
+
+    // Across lines and sections.
+    case duplicate(String, kind: String, first: ConfigurationLocation)
+    case ambiguous(String, kind: String)
+    case unknownName(String, kind: String, of: String, suggestion: String?)
+    case missingTimeouts([String])
+    case missingLine(of: String, example: String)
+
+    /// What is wrong, without its place.
+    var what: String {
+        switch self {
+        case .unclosedQuote(let quote): "unclosed quote \(quote)"
+        case .unclosedBrace(let variable): "unclosed brace after '${\(variable)'"
+        case .badVariable(let text): "'\(text)' names no environment variable"
+        case .badEscape(let text): "unknown escape '\(text)'"
+        case .notText(let text): "bytes that are no text, '\(text)',"
+        case .missingLineFeed: "no line feed at the end of the file"
+        case .tooMany(let what, let limit): "more than \(limit) \(what)"
+        case .badCondition(let condition, _): "unclear condition '\(condition)'"
+        case .misplacedDirective(let directive, _): "misplaced '\(directive)'"
+        case .unknownDirective(let word, _): "unknown directive '\(word)'"
+        case .message(let text): text
+        case .outsideSection(let word, _): "'\(word)' stands before any section"
+        case .unknownKeyword(let word, _): "unknown keyword '\(word)'"
+        case .unknownWord(let word, let keyword, _, _): "'\(keyword)' has no '\(word)'"
+        case .missingArgument(let keyword, _): "'\(keyword)' lacks an argument"
+        case .surplusArgument(let word, let keyword, _): "'\(word)' is one word too many for '\(keyword)'"
+        case .badValue(let word, let keyword, _): "'\(keyword)' cannot be '\(word)'"
+        case .notInvertible(let keyword, let prefix): "'\(prefix)' cannot stand before '\(keyword)'"
+        case .misplaced(let keyword, _): "misplaced keyword '\(keyword)'"
+        case .noEffect(let keyword, _): "'\(keyword)' has no effect"
+        case .overwritten(let keyword, _): "'\(keyword)' stands a second time"
+        case .unsetVariable(let name): "unset environment variable '\(name)'"
+        case .unsupported(let keyword, _): "unsupported '\(keyword)'"
+        case .http(let keyword, _): "HTTP keyword '\(keyword)'"
+        case .httpMode: "'mode http'"
+        case .encryption(let keyword): "TLS keyword '\(keyword)'"
+        case .removed(let keyword, _): "outdated '\(keyword)'"
+        case .reserved(let section): "reserved '\(section)'"
+        case .duplicate(let name, let kind, _): "second \(kind) '\(name)'"
+        case .ambiguous(let name, let kind): "more than one \(kind) '\(name)'"
+        case .unknownName(let name, let kind, let keyword, _): "'\(keyword)' names a missing \(kind), '\(name)',"
+        case .missingTimeouts(let names): "no \(names.map { "'timeout \($0)'" }.joined(separator: ", "))"
+        case .missingLine(let keyword, _): "no '\(keyword)'"
+        }
+    }
+
+    /// What to write instead; empty where `what` says it all.
+    var advice: String {
+        switch self {
+        case .unclosedQuote(let quote): "close it, or write \\\(quote) for the character itself"
+        case .unclosedBrace: "write \"${NAME}\" or \"${NAME-default}\""
+        case .badVariable: "a name is made of letters, digits and '_'; write \\$ for the character itself"
+        case .badEscape: "write \\x and two hexadecimal digits, or \\\\ for a backslash"
+        case .notText: "save the file as UTF-8"
+        case .missingLineFeed: "it may have been cut off: end it with a line feed"
+        case .tooMany: "split it"
+        case .badCondition(_, let advice), .misplacedDirective(_, let advice): advice
+        case .unknownDirective(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "remove it"
+        case .message: ""
+        case .overwritten(_, let first): "this one counts: remove the one of \(first)"
+        case .outsideSection(_, let suggestion):
+            suggestion.map { "did you mean '\($0)'?" } ?? "start with a section: global, defaults, listen, frontend, backend, resolvers or probe"
+        case .unknownKeyword(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "remove it, or see docs/CONFIGURATION.md for all keywords"
+        case .unknownWord(_, _, let allowed, let suggestion):
+            suggestion.map { "did you mean '\($0)'?" } ?? "write one of \(allowed.joined(separator: ", "))"
+        case .missingArgument(let keyword, let shape), .surplusArgument(_, let keyword, let shape):
+            shape.isEmpty ? "write '\(keyword)' alone" : "write '\(keyword) \(shape)'"
+        case .badValue(_, _, let expected): "write \(expected)"
+        case .notInvertible(_, let prefix): "remove '\(prefix)'"
+        case .misplaced(_, let places): "move it to \(places.description)"
+        case .noEffect(_, let advice): advice
+        case .unsetVariable(let name): "it reads as nothing: set it, or write \"${\(name)-default}\""
+        case .unsupported(_, let advice): "tsukada does not support it yet: \(advice)"
+        case .http(_, let advice): "TCP has no use for it: \(advice)"
+        case .httpMode(let mode): "it comes from \(mode), and tsukada forwards TCP only: write 'mode tcp' here, or leave the section to HAProxy"
+        case .encryption: "tsukada speaks no TLS: remove it to pass the client's own TLS on to the server, or keep HAProxy for this proxy"
+        case .removed(_, let replacement): "HAProxy itself has removed it: \(replacement)"
+        case .reserved: "a later tsukada will read it: remove the section"
+        case .duplicate(_, _, let first): "the first stands at \(first): give this one another name"
+        case .ambiguous: "give each its own name"
+        case .unknownName(_, let kind, _, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "add the \(kind), or correct the name"
+        case .missingTimeouts: "without it a dead peer holds its session for ever: write it here or in 'defaults'"
+        case .missingLine(_, let example): "write '\(example)'"
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import Glibc
+import LinuxIO
+
+/// Loads what `-f` names: a file, or all files of a folder whose names end in `.cfg`.
+enum ConfigurationFiles {
+    /// A file that cannot be read.
+    struct LoadError: Error, Equatable, Sendable, CustomStringConvertible {
+        let path: String
+        let reason: String
+
+        /// "haproxy.cfg: open: No such file or directory".
+        var description: String { "\(path): \(reason)" }
+    }
+
+    static let filesMax = 1_024
+
+    /// The files of all `paths`, in this order; those of a folder in the order of their names' bytes.
+    static func load(_ paths: [String]) throws(LoadError) -> [(name: String, bytes: [UInt8])] {
+        var files: [(name: String, bytes: [UInt8])] = []
+        for path in paths {
+            let names = try isFolder(path) ? names(inFolder: path) : [path]
+            guard files.count + names.count <= filesMax else { throw LoadError(path: path, reason: "more than \(filesMax) files") }
+            for name in names { files.append((name, try bytes(of: name))) }
+        }
+        return files
+    }
+
+    /// The process's environment; of a name that stands twice, the first.
+    static func environment() -> [String: String] {
+        var variables: [String: String] = [:]
+        var next = environ
+        while let entry = next.pointee {
+            let text = String(cString: entry)
+            next += 1
+            guard let equals = text.firstIndex(of: "="), variables[String(text[..<equals])] == nil else { continue }
+            variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
+        }
+        return variables
+    }
+
+    private static func isFolder(_ path: String) throws(LoadError) -> Bool {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw LoadError(path: path, reason: SystemError.last("stat").description) }
+        return status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    private static func names(inFolder path: String) throws(LoadError) -> [String] {
+        guard let folder = opendir(path) else { throw LoadError(path: path, reason: SystemError.last("opendir").description) }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            guard name.hasSuffix(".cfg"), !name.hasPrefix(".") else { continue }
+            guard names.count < filesMax else { throw LoadError(path: path, reason: "more than \(filesMax) files") }
+            names.append(name)
+        }
+        names.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let prefix = path.hasSuffix("/") ? path : path + "/"
+        var paths: [String] = []
+        for name in names where try !isFolder(prefix + name) { paths.append(prefix + name) }
+        return paths
+    }
+
+    /// One byte more than the reader takes is enough for it to refuse the file.
+    private static func bytes(of path: String) throws(LoadError) -> [UInt8] {
+        let raw = open(path, O_RDONLY | O_CLOEXEC)
+        guard raw >= 0 else { throw LoadError(path: path, reason: SystemError.last("open").description) }
+        let file = FileDescriptor(owning: raw)
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count <= ConfigurationReader.fileBytesMax {
+            let count = read(file.raw, &buffer, buffer.count)
+            if count == 0 { break }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw LoadError(path: path, reason: SystemError.last("read").description) }
+            bytes += buffer[..<count]
+        }
+        return bytes
+    }
+}

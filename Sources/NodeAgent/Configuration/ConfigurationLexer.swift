@@ -1,0 +1,170 @@
+/// Cuts lines into words, as HAProxy does.
+///
+///     outside quotes    blanks part words; `#` starts a comment; `\` escapes
+///     "..."             blanks and `#` are text; `\` escapes; `$NAME`, `${NAME}`, `${NAME-default}` are replaced
+///     '...'             everything is text
+///     escapes           `\ ` `\#` `\\` `\"` `\'` `\$`, `\n` `\r` `\t`, `\xNN`; before anything else a backslash is itself
+///
+/// `"${NAME[*]}"` becomes one word for each word of the variable.
+struct ConfigurationLexer: Sendable {
+    /// A line, cut.
+    struct Line: Equatable, Sendable {
+        var words: [String] = []
+        /// Variables without default that are not set: they read as nothing.
+        var unsetVariables: [String] = []
+    }
+
+    static let wordsMax = 64
+    static let wordBytesMax = 2_048
+    static let lineBytesMax = 65_536
+
+    let environment: [String: String]
+
+    /// The words of `line`, a line without its line feed.
+    func read(_ line: ArraySlice<UInt8>) throws(ConfigurationProblem) -> Line {
+        guard line.count <= Self.lineBytesMax else { throw .tooMany(what: "bytes on a line", limit: Self.lineBytesMax) }
+        var scanner = LineScanner(rest: line, environment: environment)
+        while let byte = scanner.rest.popFirst() {
+            switch (byte, scanner.quote) {
+            case (UInt8(ascii: "'"), nil), (UInt8(ascii: "\""), nil): scanner.open(byte)
+            case (_, byte): scanner.quote = nil
+            case (_, UInt8(ascii: "'")): try scanner.append(byte)
+            case (UInt8(ascii: "\\"), _): try scanner.readEscape()
+            case (UInt8(ascii: "$"), UInt8(ascii: "\"")): try scanner.readVariable()
+            case (_, UInt8(ascii: "\"")): try scanner.append(byte)
+            case (UInt8(ascii: "#"), _): scanner.rest = []
+            case (UInt8(ascii: " "), _), (0x09...0x0d, _): try scanner.endWord()
+            default: try scanner.append(byte)
+            }
+        }
+        if let quote = scanner.quote { throw .unclosedQuote(String(UnicodeScalar(quote))) }
+        try scanner.endWord()
+        return scanner.line
+    }
+
+    /// The first word of a line that is being skipped: directives only, so quotes and escapes do not matter.
+    static func firstWord(of line: ArraySlice<UInt8>) -> String {
+        let word = line.drop { isBlank($0) }.prefix { !isBlank($0) && $0 != UInt8(ascii: "#") }
+        return String(decoding: word.prefix(wordBytesMax), as: UTF8.self)
+    }
+
+    static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (0x09...0x0d).contains(byte) }
+}
+
+/// The state between two bytes of a line.
+private struct LineScanner {
+    var rest: ArraySlice<UInt8>
+    let environment: [String: String]
+    var line = ConfigurationLexer.Line()
+    var quote: UInt8?
+    private var word: [UInt8] = []
+    private var hasWord = false
+
+    init(rest: ArraySlice<UInt8>, environment: [String: String]) {
+        self.rest = rest
+        self.environment = environment
+    }
+
+    /// A quote makes a word even when nothing stands in it.
+    mutating func open(_ byte: UInt8) {
+        quote = byte
+        hasWord = true
+    }
+
+    mutating func append(_ byte: UInt8) throws(ConfigurationProblem) {
+        guard word.count < ConfigurationLexer.wordBytesMax else { throw .tooMany(what: "bytes in a word", limit: ConfigurationLexer.wordBytesMax) }
+        guard byte != 0 else { throw .notText("\\x00") }
+        word.append(byte)
+        hasWord = true
+    }
+
+    mutating func endWord() throws(ConfigurationProblem) {
+        guard hasWord else { return }
+        guard line.words.count < ConfigurationLexer.wordsMax else { throw .tooMany(what: "words on a line", limit: ConfigurationLexer.wordsMax) }
+        guard let text = String(validating: word, as: UTF8.self) else { throw .notText(String(decoding: word, as: UTF8.self)) }
+        line.words.append(text)
+        word = []
+        hasWord = false
+    }
+
+    /// After a backslash.
+    mutating func readEscape() throws(ConfigurationProblem) {
+        guard let byte = rest.first else { return try append(UInt8(ascii: "\\")) }
+        switch byte {
+        case UInt8(ascii: " "), UInt8(ascii: "\\"), UInt8(ascii: "#"), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "$"):
+            rest.removeFirst()
+            try append(byte)
+        case UInt8(ascii: "n"): try replaceEscape(by: 0x0a)
+        case UInt8(ascii: "r"): try replaceEscape(by: 0x0d)
+        case UInt8(ascii: "t"): try replaceEscape(by: 0x09)
+        case UInt8(ascii: "x"): try readHexadecimalEscape()
+        default: try append(UInt8(ascii: "\\"))
+        }
+    }
+
+    private mutating func replaceEscape(by byte: UInt8) throws(ConfigurationProblem) {
+        rest.removeFirst()
+        try append(byte)
+    }
+
+    private mutating func readHexadecimalEscape() throws(ConfigurationProblem) {
+        let text = String(decoding: rest.prefix(3), as: UTF8.self)
+        let digits = text.dropFirst()
+        guard digits.utf8.count == 2, digits.allSatisfy({ $0.isASCII && $0.isHexDigit }), let byte = UInt8(digits, radix: 16), byte != 0 else {
+            throw .badEscape("\\" + text)
+        }
+        rest = rest.dropFirst(3)
+        try append(byte)
+    }
+
+    /// After a dollar sign in double quotes.
+    mutating func readVariable() throws(ConfigurationProblem) {
+        let isBraced = rest.first == UInt8(ascii: "{")
+        if isBraced { rest.removeFirst() }
+        let nameBytes = rest.prefix { isNameByte($0) }
+        let name = String(decoding: nameBytes, as: UTF8.self)
+        guard let first = nameBytes.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+            throw .badVariable("$" + (isBraced ? "{" : "") + String(decoding: rest.prefix(16), as: UTF8.self))
+        }
+        rest = rest.dropFirst(nameBytes.count)
+        guard isBraced else { return try append(value(of: name)) }
+        let isList = rest.starts(with: "[*]".utf8)
+        if isList { rest = rest.dropFirst(3) }
+        guard let end = rest.firstIndex(of: UInt8(ascii: "}")) else { throw .unclosedBrace(variable: name) }
+        let fallback = rest[..<end]
+        rest = rest[rest.index(after: end)...]
+        let bytes: [UInt8]
+        switch fallback.first {
+        case nil: bytes = value(of: name)
+        case UInt8(ascii: "-"): bytes = environment[name].map { Array($0.utf8) } ?? Array(fallback.dropFirst())
+        default: throw .badVariable("${" + name + String(decoding: fallback, as: UTF8.self) + "}")
+        }
+        if isList { try appendList(bytes) } else { try append(bytes) }
+    }
+
+    private mutating func append(_ bytes: [UInt8]) throws(ConfigurationProblem) {
+        for byte in bytes { try append(byte) }
+    }
+
+    private mutating func appendList(_ bytes: [UInt8]) throws(ConfigurationProblem) {
+        let parts = bytes.split { ConfigurationLexer.isBlank($0) }
+        for (index, part) in parts.enumerated() {
+            if index > 0 { try endWord() }
+            try append(Array(part))
+        }
+        if parts.isEmpty, word.isEmpty { hasWord = false }
+    }
+
+    private mutating func value(of name: String) -> [UInt8] {
+        if let value = environment[name] { return Array(value.utf8) }
+        line.unsetVariables.append(name)
+        return []
+    }
+
+    private func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): true
+        default: false
+        }
+    }
+}

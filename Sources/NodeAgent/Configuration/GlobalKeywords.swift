@@ -1,0 +1,150 @@
+import Proxy
+import Wire
+
+/// The keywords of `global`.
+enum GlobalKeywords {
+    static let threadsMax = 64
+    static let connectionsMax = 10_000_000
+
+    static let keywords: [Keyword] = [
+        Keyword("chroot", .global, "<folder>", "Confines the process to this folder once its sockets are open.", .global(chroot)),
+        Keyword("daemon", .global, "", "Goes to the background.", .global(daemon)),
+        Keyword("description", .global, "<text> ...", "A text for `show info` and the statistics.", .global(description)),
+        Keyword("gid", .global, "<number>", "The group to run as, by number.", .global(groupNumber)),
+        Keyword("group", .global, "<name>", "The group to run as.", .global(group)),
+        Keyword(
+            "log", .global, LogLines.shape, repetition: .many, inversion: .no,
+            "Where log lines go: `address[:port]` (UDP, port 514), a path, `stdout`, `stderr` or `fd@N`; formats `rfc3164`, `local`, `raw`.",
+            .global(log)),
+        Keyword("log-tag", .global, "<tag>", "The program's name in log lines, `haproxy` without it.", .global(logTag)),
+        Keyword("maxconn", .global, "<number>", "Sessions at once, process-wide; without it what the descriptor limit allows.", .global(maxconn)),
+        Keyword("nbthread", .global, "<number>", "Worker threads; without it one for each core.", .global(nbthread)),
+        Keyword("node", .global, "<name>", "This node's name; without it the host's.", .global(node)),
+        Keyword("pidfile", .global, "<path>", "Where the process number is written.", .global(pidfile)),
+        Keyword("stats maxconn", .global, "<number>", "Runtime connections at once.", .global(statsMaxconn)),
+        Keyword(
+            "stats socket", .global, "<address> [<option> ...]", repetition: .many, "A runtime socket: a path, `address:port` or `fd@N`.",
+            .global(statsSocket)),
+        Keyword("stats timeout", .global, "<time>", "How long a runtime connection may be silent.", .global(statsTimeout)),
+        Keyword("uid", .global, "<number>", "The user to run as, by number.", .global(userNumber)),
+        Keyword("user", .global, "<name>", "The user to run as.", .global(user)),
+    ]
+
+    static let socketOptions: [Keyword] = [
+        Keyword("expose-fd", .statsSocket, "listeners", "Accepted: a restarted agent may fetch the listening sockets.", .statsSocket(exposeListeners)),
+        Keyword("gid", .statsSocket, "<number>", "The path's group, by number.", .statsSocket(socketGroupNumber)),
+        Keyword("group", .statsSocket, "<name>", "The path's group.", .statsSocket(socketGroup)),
+        Keyword("level", .statsSocket, "user|operator|admin", "What its connections may do; `operator` without it.", .statsSocket(socketLevel)),
+        Keyword("mode", .statsSocket, "<permissions>", "The path's permission bits, in octal.", .statsSocket(socketMode)),
+        Keyword("uid", .statsSocket, "<number>", "The path's owner, by number.", .statsSocket(socketUserNumber)),
+        Keyword("user", .statsSocket, "<name>", "The path's owner.", .statsSocket(socketUser)),
+    ]
+
+    @Sendable private static func daemon(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) { global.settings.isDaemon = true }
+
+    @Sendable private static func chroot(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.chroot = try line.needText("a folder")
+    }
+
+    @Sendable private static func pidfile(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.pidFile = try line.needText("a path")
+    }
+
+    @Sendable private static func description(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.description = line.takeAll()
+    }
+
+    @Sendable private static func node(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.node = try line.needName()
+    }
+
+    @Sendable private static func user(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.user = try line.needText("a user's name")
+    }
+
+    @Sendable private static func group(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.group = try line.needText("a group's name")
+    }
+
+    @Sendable private static func userNumber(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.user = try String(line.needNumber(in: 0...999_999_999))
+    }
+
+    @Sendable private static func groupNumber(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.group = try String(line.needNumber(in: 0...999_999_999))
+    }
+
+    @Sendable private static func maxconn(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.connectionsMax = try line.needNumber(in: 1...connectionsMax)
+    }
+
+    @Sendable private static func nbthread(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.threads = try line.needNumber(in: 1...threadsMax)
+    }
+
+    @Sendable private static func logTag(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.logTag = try line.needText("a tag")
+    }
+
+    @Sendable private static func log(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        guard line.prefix == .nothing else {
+            try line.end()
+            global.settings.logTargets = []
+            return
+        }
+        guard global.settings.logTargets.count < ProxyDraft.logTargetsMax else { throw .tooMany(what: "'log' lines", limit: ProxyDraft.logTargetsMax) }
+        if line.peek == "global" { throw .badValue("global", of: "log", expected: "a target here, and 'log global' in the proxies") }
+        global.settings.logTargets.append(try LogLines.readTarget(&line))
+    }
+
+    @Sendable private static func statsMaxconn(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.statsConnectionsMax = try line.needNumber(in: 1...10_000)
+    }
+
+    @Sendable private static func statsTimeout(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.settings.statsTimeout = try line.needPositiveTime()
+    }
+
+    @Sendable private static func statsSocket(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        guard global.settings.statsSockets.count < GlobalDraft.statsSocketsMax else {
+            throw .tooMany(what: "'stats socket' lines", limit: GlobalDraft.statsSocketsMax)
+        }
+        let endpoints = try AddressReader(line).readBinds(line.need())
+        guard let endpoint = endpoints.first, endpoints.count == 1 else {
+            throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "one address on each line")
+        }
+        var socket = StatsSocketSettings(endpoint: endpoint, location: line.location)
+        try line.readOptions(of: .statsSocket) { keyword, line throws(ConfigurationProblem) in
+            if case .statsSocket(let apply) = keyword.action { try apply(&socket, &line) }
+        }
+        global.settings.statsSockets.append(socket)
+    }
+
+    @Sendable private static func exposeListeners(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        _ = try line.needChoice(["listeners": true])
+    }
+
+    @Sendable private static func socketLevel(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.level = try line.needChoice(["user": .user, "operator": .operator, "admin": .admin])
+    }
+
+    @Sendable private static func socketMode(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.permissions = try line.needPermissions()
+    }
+
+    @Sendable private static func socketUser(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.user = try line.needText("a user's name")
+    }
+
+    @Sendable private static func socketGroup(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.group = try line.needText("a group's name")
+    }
+
+    @Sendable private static func socketUserNumber(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.user = try String(line.needNumber(in: 0...999_999_999))
+    }
+
+    @Sendable private static func socketGroupNumber(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.group = try String(line.needNumber(in: 0...999_999_999))
+    }
+}

@@ -1,0 +1,30 @@
+import Proxy
+import Wire
+
+/// The keywords of `probe`, a section of tsukada's own.
+enum ProbeKeywords {
+    static let keywords: [Keyword] = [
+        Keyword("bind", .probe, "<address:port>[,...]", repetition: .many, "Where the load balancer asks.", .probe(bind)),
+        Keyword("mode", .probe, "tcp|http", "`tcp` accepts or refuses, `http` answers 200 or 503; `tcp` without it.", .probe(mode)),
+        Keyword("require", .probe, "<proxy> <number>", repetition: .many, "So many servers of this backend or listen must be usable.", .probe(require)),
+    ]
+
+    @Sendable private static func bind(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let endpoints = try AddressReader(line).readBinds(line.need())
+        guard probe.settings.binds.count + endpoints.count <= ProxyDraft.bindsMax else {
+            throw .tooMany(what: "addresses in a section", limit: ProxyDraft.bindsMax)
+        }
+        probe.settings.binds += endpoints.map { Bind(endpoint: $0, location: line.location) }
+    }
+
+    @Sendable private static func mode(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        probe.settings.mode = try line.needChoice(["tcp": .tcp, "http": .http])
+    }
+
+    @Sendable private static func require(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let reference = NameReference(name: try line.needName(), keyword: line.keyword, location: line.location)
+        let count = try line.needNumber(in: 1...ProxyDraft.serversMax)
+        guard probe.requirements.count < ProbeDraft.requirementsMax else { throw .tooMany(what: "'require' lines", limit: ProbeDraft.requirementsMax) }
+        probe.requirements.append(ProbeDraft.Requirement(proxy: reference, serversMin: count))
+    }
+}

@@ -1,0 +1,145 @@
+/// What the command line asks for, with HAProxy's letters.
+struct CommandLineOptions: Equatable, Sendable {
+    /// What to do.
+    enum Action: Equatable, Sendable {
+        /// Run the proxy.
+        case run
+        /// `-c`: read the configuration, say what is wrong with it, exit 0 or 1.
+        case check
+        /// `-v`: print the version, exit 0.
+        case version
+        /// `-vv`: print the version and how it was built, exit 0.
+        case build
+    }
+
+    /// What to do.
+    var action = Action.run
+    /// `-f`, and everything after `--`: files and directories, in this order.
+    var configurations: [String] = []
+    /// `-V`: say more.
+    var isVerbose = false
+    /// `-q`: say less.
+    var isQuiet = false
+    /// `-D`: go to the background.
+    var isDaemon = false
+    /// `-db`, or `-d`: stay in the foreground whatever the file says.
+    var staysInForeground = false
+    /// `-d`: debug, in the foreground, everything said.
+    var isDebugging = false
+    /// `-p`: the pid file, which wins over `pidfile`.
+    var pidFile: String?
+    /// `-L`: this node's name.
+    var localName: String?
+
+    /// Runs nothing yet.
+    init() {}
+
+    /// Reads the arguments after the program's name. Single letters may be joined: `-cV`; what follows one that takes a value is the next argument.
+    static func parse(_ arguments: [String]) throws(CommandLineError) -> CommandLineOptions {
+        var options = CommandLineOptions()
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            switch argument {
+            case "--":
+                options.configurations += rest
+                rest = []
+            case "-v": options.action = .version
+            case "-vv": options.action = .build
+            case "-db": options.staysInForeground = true
+            case "-f": options.configurations.append(try value(after: argument, &rest))
+            case "-p": options.pidFile = try value(after: argument, &rest)
+            case "-L": options.localName = try value(after: argument, &rest)
+            default: try options.setFlags(argument)
+            }
+            if options.action == .version || options.action == .build { return options }
+        }
+        guard !options.configurations.isEmpty else { throw .noConfiguration }
+        return options
+    }
+
+    private static func value(after option: String, _ rest: inout ArraySlice<String>) throws(CommandLineError) -> String {
+        guard let value = rest.popFirst() else { throw .missingValue(option) }
+        return value
+    }
+
+    private mutating func setFlags(_ argument: String) throws(CommandLineError) {
+        guard argument.hasPrefix("-"), argument.utf8.count > 1 else { throw .unexpected(argument) }
+        for flag in argument.dropFirst() {
+            switch flag {
+            case "c": action = .check
+            case "V": isVerbose = true
+            case "q": isQuiet = true
+            case "D": isDaemon = true
+            case "d":
+                isDebugging = true
+                staysInForeground = true
+            default: throw .unknownOption(argument)
+            }
+        }
+    }
+
+    /// Whether to go to the background, given `daemon` in the file: `-d` and `-db` win.
+    func runsAsDaemon(configured: Bool) -> Bool { !staysInForeground && action == .run && (isDaemon || configured) }
+
+    /// What `-c` prints when the configuration is fine: nothing unless `-V` is given, as 3.5 does.
+    var validText: String { isVerbose && !isQuiet ? "Configuration file is valid\n" : "" }
+}
+
+/// A command line that cannot be followed. The usage goes to stderr with it, and the exit code is 1.
+enum CommandLineError: Error, Equatable, CustomStringConvertible {
+    /// An option that does not exist.
+    case unknownOption(String)
+    /// A word where an option should stand.
+    case unexpected(String)
+    /// An option at the end whose value is missing.
+    case missingValue(String)
+    /// No `-f`.
+    case noConfiguration
+
+    /// The sentence to print before the usage.
+    var description: String {
+        switch self {
+        case .unknownOption(let option): "unknown option '\(option)'"
+        case .unexpected(let word): "unexpected '\(word)': write '-f \(word)' to read it as a configuration"
+        case .missingValue(let option): "'\(option)' needs a value after it"
+        case .noConfiguration: "no configuration: name at least one file or directory with '-f'"
+        }
+    }
+
+    /// The exit code of a wrong command line.
+    static let exitCode: Int32 = 1
+}
+
+/// The texts of `-v`, `-vv` and the usage.
+enum CommandLineText {
+    /// What stands on the first line, everywhere. HAProxy's version comes first for the tools that read it.
+    static let versionLine = "tsukada version 0.1.0 (reads HAProxy 3.5's configuration)\n"
+
+    /// `-vv`.
+    static let build =
+        versionLine + """
+            Runtime socket reports: \(ProcessStatistics().version)
+            Built for: Linux, Swift 6
+            Polling: epoll
+            Balancing: roundrobin, leastconn, source
+            Protocols: TCP over IPv4, IPv6 and UNIX sockets; health checks: connect, mysql
+
+            """
+
+    /// The usage.
+    static let usage = """
+        Usage: tsukada -f <file|directory> [-f ...] [-cVDdq] [-db] [-p <file>] [-L <name>] [-- <file> ...]
+            -f   read this configuration file, or every .cfg file of this directory; may be repeated
+            -c   check the configuration and exit: 0 when it is valid
+            -V   say more
+            -q   say less
+            -D   run in the background
+            -d   debug: stay in the foreground and say everything
+            -db  stay in the foreground
+            -p   write the process's number to this file
+            -L   this node's name (default: the host's)
+            -v   print the version; -vv also tells how it was built
+            --   what follows are configuration files
+
+        """
+}

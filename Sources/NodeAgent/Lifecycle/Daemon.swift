@@ -1,0 +1,98 @@
+import CLinux
+import Glibc
+import LinuxIO
+import Wire
+
+/// Going to the background, so that the starting shell learns whether the start has succeeded.
+///
+///     parent: fork -> wait for the child's word -> exit 0 (started), 1 (it said why on stderr, or died)
+///     child:  setsid -> start up -> detached(): "started" -> /dev/null on 0, 1, 2
+struct Daemon: ~Copyable {
+    /// What a process is after the fork.
+    enum Role: ~Copyable {
+        /// The one that goes on; it calls `started` when it serves.
+        case child(Daemon)
+        /// The one that was started, with the exit code it is to end with now.
+        case parent(exitCode: Int32)
+    }
+
+    private let report: FileDescriptor
+    /// The word for a good start.
+    private static let startedWord: UInt8 = 0x2e
+
+    /// Forks. To be called before any thread exists; returns in the parent once the child has started or died.
+    static func fork() throws(SystemError) -> Role {
+        var ends: (Int32, Int32) = (-1, -1)
+        let code = withUnsafeMutablePointer(to: &ends) { pointer in
+            pointer.withMemoryRebound(to: Int32.self, capacity: 2) { clinux_pipe($0) }
+        }
+        guard code == 0 else { throw SystemError("pipe2", code: -code) }
+        let readEnd = FileDescriptor(owning: ends.0)
+        let writeEnd = FileDescriptor(owning: ends.1)
+        let child = clinux_fork()
+        guard child >= 0 else { throw SystemError("fork", code: -child) }
+        if child == 0 {
+            setsid()
+            _ = readEnd
+            return .child(Daemon(report: writeEnd))
+        }
+        // The child alone may hold the write end: its death must show as the end of the pipe.
+        close(writeEnd.release())
+        return .parent(exitCode: waitForWord(readEnd.raw) ? 0 : 1)
+    }
+
+    private init(report: consuming FileDescriptor) { self.report = report }
+
+    private static func waitForWord(_ raw: Int32) -> Bool {
+        var request = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+        while true {
+            guard poll(&request, 1, -1) >= 0 || errno == EINTR else { return false }
+            var word: UInt8 = 0
+            let count = read(raw, &word, 1)
+            if count == 1 { return word == startedWord }
+            if count == 0 || errno != EAGAIN && errno != EINTR { return false }
+        }
+    }
+
+    /// Tells the parent that the start has succeeded, and lets go of the terminal.
+    ///
+    /// A child that ends without this call makes the parent exit 1; until then its stderr is still the terminal's.
+    consuming func started() {
+        Daemon.detachStandardStreams()
+        var word = Daemon.startedWord
+        _ = write(report.raw, &word, 1)
+    }
+
+    /// /dev/null on descriptors 0, 1 and 2.
+    static func detachStandardStreams() {
+        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        guard null >= 0 else { return }
+        for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where number != null { dup2(null, number) }
+        if null > STDERR_FILENO { close(null) }
+    }
+}
+
+/// The file that tells the process's number. As in HAProxy it is written before the chroot and never removed.
+enum PIDFile {
+    /// Writes `identifier` and a newline to `path`, replacing what is there.
+    static func write(_ identifier: Int32, to path: String) throws(PIDFileError) {
+        let raw = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
+        guard raw >= 0 else { throw PIDFileError(path: path, cause: .last("open")) }
+        let file = FileDescriptor(owning: raw)
+        let text = Array("\(identifier)\n".utf8)
+        guard Glibc.write(file.raw, text, text.count) == text.count else { throw PIDFileError(path: path, cause: .last("write")) }
+    }
+}
+
+/// A pid file that could not be written.
+struct PIDFileError: Error, Equatable, CustomStringConvertible {
+    /// The file.
+    let path: String
+    /// Why not.
+    let cause: SystemError
+
+    /// "cannot write the pid file '/run/x.pid' (open: Permission denied); …".
+    var description: String {
+        "cannot write the pid file '\(path)' (\(cause)); create its directory and make it writable, or write another path at 'pidfile' or after '-p'"
+    }
+}

@@ -1,0 +1,208 @@
+import CLinux
+import Glibc
+import LinuxIO
+import Proxy
+import Wire
+
+/// A listening socket that could not be opened.
+struct ListenError: Error, Equatable, CustomStringConvertible {
+    /// What went wrong.
+    enum Problem: Equatable {
+        /// A system call failed.
+        case system(SystemError)
+        /// The path does not fit into a socket address.
+        case pathTooLong
+        /// `fd@N` is no listening stream socket.
+        case notListening(Int32)
+        /// A name that has not been resolved.
+        case unresolved
+    }
+
+    /// Where the line stands.
+    let location: ConfigurationLocation
+    /// What was to be opened: "tsukada01:3306".
+    let endpoint: String
+    /// For whom: "listen mysql", "stats socket".
+    let owner: String
+    /// What went wrong.
+    let problem: Problem
+
+    /// "haproxy.cfg:27: cannot bind 'tsukada01:3306' of 'listen mysql': Address already in use; …".
+    var description: String { "\(location): cannot bind '\(endpoint)' of '\(owner)': \(reason)" }
+
+    private var reason: String {
+        switch problem {
+        case .pathTooLong: "the path is empty or over \(RawSocketAddress.pathBytesMax - ListeningSockets.temporaryBytes) bytes; use a shorter one"
+        case .notListening(let number): "descriptor \(number) is not a listening stream socket; pass one, or write an address instead of 'fd@\(number)'"
+        case .unresolved: "the name has no address; add it to /etc/hosts or to DNS, or write the address"
+        case .system(let error): error.reason + Self.advice(error)
+        }
+    }
+
+    private static func advice(_ error: SystemError) -> String {
+        switch error.code {
+        case EADDRINUSE: "; another process listens there: stop it ('ss -ltnp' shows it) or choose another port"
+        case EADDRNOTAVAIL: "; no interface has this address: check it with 'ip address', or bind to '*'"
+        case EACCES, EPERM: "; ports below 1024 and protected directories need root, CAP_NET_BIND_SERVICE or other permissions"
+        case ENOENT: "; the directory does not exist: create it first"
+        case EMFILE, ENFILE: "; the descriptor limit is used up: raise 'ulimit -n' or lower 'maxconn'"
+        default: " (\(error.call))"
+        }
+    }
+}
+
+/// What a listening socket is opened for.
+struct ListenRequest {
+    /// The line's address, resolved.
+    var address: SocketAddress
+    /// The same as it is written, for messages.
+    var endpoint: String
+    /// For messages: "listen mysql".
+    var owner: String
+    /// Where the line stands.
+    var location: ConfigurationLocation
+    /// The kernel's queue.
+    var backlog: Int32 = 1024
+    /// Whether dead clients are noticed.
+    var isKeepAliveOn = false
+    /// `v6only` or `v4v6`; `nil` for the system's way.
+    var isV6Only: Bool?
+    /// `mode` of a UNIX path.
+    var permissions: UInt32?
+    /// Owner of a UNIX path; `nil` leaves it.
+    var userIdentifier: UInt32?
+    /// Group of a UNIX path; `nil` leaves it.
+    var groupIdentifier: UInt32?
+
+    /// A request for `address`, with nothing else said.
+    init(address: SocketAddress, endpoint: String, owner: String, location: ConfigurationLocation) {
+        self.address = address
+        self.endpoint = endpoint
+        self.owner = owner
+        self.location = location
+    }
+}
+
+/// Opens listening sockets: non-blocking, close-on-exec, with the options that accepted sockets inherit.
+enum ListeningSockets {
+    /// Client-side keepalive: the first probe comes well before a load balancer's 350 s of idleness have passed.
+    static let keepAliveIdleSeconds: Int32 = 120
+    /// Between probes that get no answer.
+    static let keepAliveIntervalSeconds: Int32 = 30
+    /// Unanswered probes that end a connection.
+    static let keepAliveProbes: Int32 = 3
+    /// What a temporary name adds to a UNIX path: a dot, the process's number in base 36, a tilde.
+    static let temporaryBytes = 8
+
+    /// Opens `count` listening sockets that share `request.address` by SO_REUSEPORT, one for each worker; one for a UNIX path.
+    static func open(_ request: ListenRequest, count: Int) throws(ListenError) -> [OpenFile] {
+        do throws(SystemError) {
+            guard case .unix(let path) = request.address else {
+                var request = request
+                var files: [OpenFile] = []
+                for _ in 0..<max(1, count) {
+                    let file = try openIP(request, isShared: count > 1)
+                    files.append(file)
+                    // Port 0 is chosen by the kernel once; the others of the group take the same.
+                    if request.address.port == 0, let bound = Sockets.localAddress(file.raw) { request.address = bound }
+                }
+                return files
+            }
+            guard (1...(RawSocketAddress.pathBytesMax - temporaryBytes)).contains(path.utf8.count) else { throw SystemError("bind", code: ENAMETOOLONG) }
+            return [try openPath(path, request)]
+        } catch {
+            throw request.failure(error.code == ENAMETOOLONG ? .pathTooLong : .system(error))
+        }
+    }
+
+    /// Takes over `fd@number`, a listening stream socket that this process was started with.
+    static func inherit(_ number: Int32, for request: ListenRequest) throws(ListenError) -> OpenFile {
+        guard number >= 0, option(SO_ACCEPTCONN, number) == 1, option(SO_TYPE, number) == Int32(SOCK_STREAM.rawValue) else {
+            throw request.failure(.notListening(number))
+        }
+        let flags = fcntl(number, F_GETFL)
+        guard flags >= 0, fcntl(number, F_SETFL, flags | O_NONBLOCK) == 0, fcntl(number, F_SETFD, FD_CLOEXEC) == 0 else {
+            throw request.failure(.system(.last("fcntl")))
+        }
+        do throws(SystemError) {
+            if case .ip? = Sockets.localAddress(number) { try setInherited(request, on: number) }
+        } catch {
+            throw request.failure(.system(error))
+        }
+        return OpenFile(FileDescriptor(owning: number))
+    }
+
+    private static func option(_ name: Int32, _ raw: Int32) -> Int32? {
+        var value: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(raw, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
+    }
+
+    private static func openIP(_ request: ListenRequest, isShared: Bool) throws(SystemError) -> OpenFile {
+        let file = OpenFile(try Sockets.open(.stream, for: request.address))
+        try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: file.raw)
+        if isShared { try Sockets.set(SO_REUSEPORT, at: SOL_SOCKET, to: 1, on: file.raw) }
+        if request.address.address?.isV6 == true, let isV6Only = request.isV6Only {
+            try Sockets.set(IPV6_V6ONLY, at: Int32(IPPROTO_IPV6), to: isV6Only ? 1 : 0, on: file.raw)
+        }
+        try setInherited(request, on: file.raw)
+        try Sockets.bind(file.raw, to: request.address)
+        try Sockets.listen(file.raw, backlog: request.backlog)
+        return file
+    }
+
+    /// The options that accepted sockets take over from the listener, so that nothing is to be set on each.
+    private static func setInherited(_ request: ListenRequest, on raw: Int32) throws(SystemError) {
+        let tcp = Int32(IPPROTO_TCP)
+        try Sockets.set(TCP_NODELAY, at: tcp, to: 1, on: raw)
+        guard request.isKeepAliveOn else { return }
+        try Sockets.set(SO_KEEPALIVE, at: SOL_SOCKET, to: 1, on: raw)
+        try Sockets.set(TCP_KEEPIDLE, at: tcp, to: keepAliveIdleSeconds, on: raw)
+        try Sockets.set(TCP_KEEPINTVL, at: tcp, to: keepAliveIntervalSeconds, on: raw)
+        try Sockets.set(TCP_KEEPCNT, at: tcp, to: keepAliveProbes, on: raw)
+    }
+
+    /// Binds under a temporary name, sets mode and owner, listens, and only then takes the path's name: nobody ever meets a socket
+    /// with the wrong mode or without a listener, and what a killed process left behind is replaced.
+    private static func openPath(_ path: String, _ request: ListenRequest) throws(SystemError) -> OpenFile {
+        try refuseForeignFile(at: path)
+        let file = OpenFile(try Sockets.open(.stream, for: request.address))
+        let temporary = try bindTemporary(file.raw, path: path)
+        do throws(SystemError) {
+            if let permissions = request.permissions, chmod(temporary, permissions) != 0 { throw .last("chmod") }
+            if request.userIdentifier != nil || request.groupIdentifier != nil {
+                // (uid_t)-1 leaves an owner as it is.
+                let result = chown(temporary, request.userIdentifier ?? uid_t.max, request.groupIdentifier ?? gid_t.max)
+                guard result == 0 else { throw .last("chown") }
+            }
+            try Sockets.listen(file.raw, backlog: request.backlog)
+            guard rename(temporary, path) == 0 else { throw .last("rename") }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+        return file
+    }
+
+    private static func bindTemporary(_ raw: Int32, path: String) throws(SystemError) -> String {
+        let temporary = path + "." + String(getpid(), radix: 36) + "~"
+        // Left by a dead process that had our number.
+        unlink(temporary)
+        try Sockets.bind(raw, to: .unix(temporary))
+        return temporary
+    }
+
+    /// A socket may be replaced; any other kind of file was not ours.
+    private static func refuseForeignFile(at path: String) throws(SystemError) {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFSOCK else { return }
+        throw SystemError("bind", code: EEXIST)
+    }
+}
+
+extension ListenRequest {
+    /// This request's failure.
+    func failure(_ problem: ListenError.Problem) -> ListenError {
+        ListenError(location: location, endpoint: endpoint, owner: owner, problem: problem)
+    }
+}

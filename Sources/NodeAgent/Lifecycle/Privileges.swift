@@ -1,0 +1,73 @@
+import CLinux
+import Glibc
+import LinuxIO
+
+/// What is given up once the listening sockets are open. Names have been turned into numbers by the caller, before the chroot.
+struct Privileges: Equatable, Sendable {
+    /// `chroot`.
+    var directory: String?
+    /// `uid`, or what `user` stands for.
+    var userIdentifier: UInt32?
+    /// `gid`, or what `group` stands for.
+    var groupIdentifier: UInt32?
+
+    /// Nothing to give up.
+    init() {}
+
+    /// Changes the root, then the groups, then the user: each needs what the next one gives away. Proves afterwards that root is gone.
+    func apply() throws(PrivilegeError) {
+        if let directory {
+            guard chroot(directory) == 0 else { throw PrivilegeError(.chroot(directory), .last("chroot")) }
+            guard chdir("/") == 0 else { throw PrivilegeError(.chroot(directory), .last("chdir")) }
+        }
+        if let groupIdentifier {
+            if geteuid() == 0 {
+                let code = clinux_setgroups(0, nil)
+                guard code == 0 else { throw PrivilegeError(.group(groupIdentifier), SystemError("setgroups", code: -code)) }
+            }
+            guard setgid(groupIdentifier) == 0 else { throw PrivilegeError(.group(groupIdentifier), .last("setgid")) }
+        }
+        guard let userIdentifier else { return }
+        if groupIdentifier == nil, userIdentifier != 0, geteuid() == 0 {
+            let code = clinux_setgroups(0, nil)
+            guard code == 0 else { throw PrivilegeError(.user(userIdentifier), SystemError("setgroups", code: -code)) }
+        }
+        guard setuid(userIdentifier) == 0 else { throw PrivilegeError(.user(userIdentifier), .last("setuid")) }
+        if userIdentifier != 0, setuid(0) == 0 { throw PrivilegeError(.user(userIdentifier), SystemError("setuid", code: EPERM)) }
+    }
+}
+
+/// A privilege that could not be given up: the process must not go on.
+struct PrivilegeError: Error, Equatable, CustomStringConvertible {
+    /// Which one.
+    enum Step: Equatable {
+        case chroot(String)
+        case group(UInt32)
+        case user(UInt32)
+    }
+
+    /// Which one.
+    let step: Step
+    /// Why not.
+    let cause: SystemError
+
+    /// `step` failed because of `cause`.
+    init(_ step: Step, _ cause: SystemError) {
+        self.step = step
+        self.cause = cause
+    }
+
+    /// "global: cannot change the root to '/var/lib/haproxy' (chroot: No such file or directory); create …".
+    var description: String {
+        switch step {
+        case .chroot(let directory):
+            "global: cannot change the root to '\(directory)' (\(cause)); "
+                + (cause.code == EPERM
+                    ? "start as root, or remove 'chroot'" : "create the directory ('mkdir -p \(directory)'), or write another one at 'chroot'")
+        case .group(let number):
+            "global: cannot become group \(number) (\(cause)); start as root, or remove 'group' and 'gid'"
+        case .user(let number):
+            "global: cannot become user \(number) (\(cause)); start as root, or remove 'user' and 'uid'"
+        }
+    }
+}

@@ -1,0 +1,169 @@
+import Glibc
+import LinuxIO
+import Synchronization
+import Wire
+
+/// One `probe` section with its listening sockets.
+struct ProbePort: Sendable {
+    /// The section.
+    let settings: ProbeSettings
+    /// Its sockets, bound and listening, each to a port by number: one that the kernel chose for port 0 is lost at `shutdown()`.
+    let listeners: [OpenFile]
+}
+
+/// The thread that answers load balancers. It reads atomics only, so that no work elsewhere can delay an answer.
+struct ProbeResponder: ~Copyable {
+    private let thread: LinuxIO.Thread
+    private let stop: Stop
+
+    private final class Stop: Sendable {
+        let isAsked = Atomic<Bool>(false)
+    }
+
+    private let fitness: ProbeFitness
+
+    /// Starts the thread, which owns `ports` from now on.
+    init(ports: [ProbePort], fitness: ProbeFitness, limits: ProbeLimits = ProbeLimits(), log: @escaping @Sendable (String) -> Void) throws(SystemError) {
+        let stop = Stop()
+        self.stop = stop
+        self.fitness = fitness
+        thread = try LinuxIO.Thread(named: "probe") {
+            do throws(SystemError) {
+                let loop = try ProbeLoop(ports: ports, fitness: fitness, limits: limits) { stop.isAsked.load(ordering: .acquiring) }
+                loop.run()
+            } catch {
+                log("the probe cannot answer: \(error)")
+            }
+        }
+    }
+
+    /// Ends the thread and closes the ports.
+    consuming func end() {
+        stop.isAsked.store(true, ordering: .releasing)
+        fitness.change.signal()
+        thread.join()
+    }
+}
+
+/// What runs on the probe's thread.
+private final class ProbeLoop {
+    private static let backlog: Int32 = 128
+    private static let exhaustionPause = Duration.milliseconds(100)
+
+    private final class Port {
+        let settings: ProbeSettings
+        let file: OpenFile
+        var isOpen = false
+
+        init(settings: ProbeSettings, file: OpenFile) {
+            self.settings = settings
+            self.file = file
+        }
+    }
+
+    private let reactor: Reactor
+    private let fitness: ProbeFitness
+    private let limits: ProbeLimits
+    private let isStopAsked: () -> Bool
+    private var ports: [Port] = []
+    private var connections: [Int32: (connection: ProbeConnection, timer: TimerToken)] = [:]
+
+    init(ports: [ProbePort], fitness: ProbeFitness, limits: ProbeLimits, isStopAsked: @escaping () -> Bool) throws(SystemError) {
+        reactor = try Reactor()
+        self.fitness = fitness
+        self.limits = limits
+        self.isStopAsked = isStopAsked
+        for port in ports { self.ports += port.listeners.map { Port(settings: port.settings, file: $0) } }
+        try reactor.watch(fitness.change.raw, for: .read) { [weak self] _ in self?.lookAgain() }
+    }
+
+    func run() {
+        lookAgain()
+        reactor.run()
+    }
+
+    private func lookAgain() {
+        fitness.change.clear()
+        guard !isStopAsked() else { return reactor.stop() }
+        for port in ports { toggle(port) }
+    }
+
+    /// Opens or closes a port. A TCP probe is closed by `shutdown()`: the socket stays bound, nobody else can take the address, and
+    /// `listen()` opens it again.
+    private func toggle(_ port: Port) {
+        let shouldBeOpen = port.settings.mode == .http || fitness.verdict(for: port.settings.requirements) == .fit
+        guard shouldBeOpen != port.isOpen else {
+            if !shouldBeOpen { shutdown(port.file.raw, Int32(SHUT_RD)) }
+            return
+        }
+        do throws(SystemError) {
+            if shouldBeOpen {
+                try Sockets.listen(port.file.raw, backlog: Self.backlog)
+                try reactor.watch(port.file.raw, for: .read) { [weak self, weak port] _ in
+                    if let port { self?.accept(from: port) }
+                }
+            } else {
+                reactor.unwatch(port.file.raw)
+                shutdown(port.file.raw, Int32(SHUT_RD))
+            }
+            port.isOpen = shouldBeOpen
+        } catch {
+            reactor.setTimer(at: reactor.now.advanced(by: Self.exhaustionPause)) { [weak self] in self?.lookAgain() }
+        }
+    }
+
+    private func accept(from port: Port) {
+        do throws(SystemError) {
+            while port.isOpen, let descriptor = try Sockets.accept(port.file.raw) {
+                if connections.count >= limits.connectionsMax { closeIdlest() }
+                try open(OpenFile(descriptor), port: port)
+            }
+        } catch {
+            guard error.code == EMFILE || error.code == ENFILE || error.code == ENOBUFS || error.code == ENOMEM else { return }
+            // The connection waits in the kernel's queue; without a pause epoll would tell of it for ever.
+            closeIdlest()
+            reactor.unwatch(port.file.raw)
+            port.isOpen = false
+            reactor.setTimer(at: reactor.now.advanced(by: Self.exhaustionPause)) { [weak self] in self?.lookAgain() }
+        }
+    }
+
+    private func open(_ file: OpenFile, port: Port) throws(SystemError) {
+        let connection =
+            switch port.settings.mode {
+            case .tcp: ProbeConnection(tcp: file, limits: limits, now: reactor.now)
+            case .http: ProbeConnection(http: file, limits: limits, now: reactor.now)
+            }
+        let raw = file.raw
+        let requirements = port.settings.requirements
+        try reactor.watch(raw, for: .read) { [weak self] _ in self?.advance(raw, requirements) }
+        connections[raw] = (connection, setTimer(raw, at: connection.deadline))
+    }
+
+    private func advance(_ raw: Int32, _ requirements: [ProbeSettings.Requirement]) {
+        guard var entry = connections[raw] else { return }
+        let before = entry.connection.deadline
+        let step = entry.connection.advance(now: reactor.now) { fitness.verdict(for: requirements) }
+        if entry.connection.deadline != before {
+            reactor.cancel(entry.timer)
+            entry.timer = setTimer(raw, at: entry.connection.deadline)
+        }
+        connections[raw] = entry
+        if step == .close { close(raw) }
+    }
+
+    private func setTimer(_ raw: Int32, at deadline: Instant) -> TimerToken {
+        reactor.setTimer(at: deadline) { [weak self] in self?.close(raw) }
+    }
+
+    private func close(_ raw: Int32) {
+        guard let entry = connections.removeValue(forKey: raw) else { return }
+        reactor.cancel(entry.timer)
+        reactor.unwatch(raw)
+    }
+
+    private func closeIdlest() {
+        guard let raw = connections.min(by: { ($0.value.connection.deadline, $0.key) < ($1.value.connection.deadline, $1.key) })?.key else { return }
+        close(raw)
+    }
+}

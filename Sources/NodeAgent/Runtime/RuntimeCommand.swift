@@ -1,0 +1,132 @@
+import Wire
+
+/// A command that is being run.
+struct RuntimeCall {
+    /// What it works on.
+    let target: any RuntimeTarget
+    /// The words after the command's own.
+    let arguments: [String]
+
+    /// The `index`th argument, empty where there is none.
+    func argument(_ index: Int) -> String { arguments.indices.contains(index) ? arguments[index] : "" }
+}
+
+/// One runtime command: an element of the one table that lookup, levels and help are made from.
+struct RuntimeCommand: Sendable {
+    /// The words it is called by.
+    let words: [String]
+    /// What follows them, for the help.
+    let usage: String
+    /// Who may.
+    let level: StatsSocketSettings.Level
+    /// What it does, for the help.
+    let help: String
+    /// Does it, and gives the answer: empty, or lines that end with LF.
+    let run: @Sendable (RuntimeCall, inout RuntimeSession) -> String
+
+    private init(
+        _ words: String, usage: String = "", level: StatsSocketSettings.Level, help: String,
+        _ run: @escaping @Sendable (RuntimeCall, inout RuntimeSession) -> String
+    ) {
+        self.words = words.split(separator: " ").map(String.init)
+        self.usage = usage
+        self.level = level
+        self.help = help
+        self.run = run
+    }
+
+    /// The commands in alphabetical order, then those that every list ends with.
+    static let all: [RuntimeCommand] = serverCommands + showCommands + sessionCommands
+
+    private static let serverCommands: [RuntimeCommand] = [
+        RuntimeCommand("disable server", usage: " <bk>/<srv>", level: .admin, help: "take a server out for maintenance (see also 'set server')") { call, _ in
+            onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.maintenance, of: server) }
+        },
+        RuntimeCommand("enable server", usage: " <bk>/<srv>", level: .admin, help: "end a server's maintenance or drain (see also 'set server')") { call, _ in
+            onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.ready, of: server) }
+        },
+        RuntimeCommand("get weight", usage: " <bk>/<srv>", level: .user, help: "tell a server's weight, now and in the configuration") { call, _ in
+            withServer(call) { server in
+                do throws(RuntimeTargetError) {
+                    let weight = try call.target.weight(of: server)
+                    return "\(weight.current) (initial \(weight.initial))\n"
+                } catch {
+                    return error.text + "\n"
+                }
+            }
+        },
+        RuntimeCommand("operator", level: .operator, help: "go on with the rights of level operator") { _, session in
+            session.level = .operator
+            return ""
+        },
+        RuntimeCommand("set server", usage: " <bk>/<srv> [opts]", level: .admin, help: "change a server: state ready|drain|maint, weight N|N%") { call, _ in
+            setServer(call)
+        },
+        RuntimeCommand("set timeout", usage: " cli <delay>", level: .operator, help: "change this connection's idle timeout, in seconds or with a unit") {
+            setTimeout($0, &$1)
+        },
+        RuntimeCommand("set weight", usage: " <bk>/<srv> <N|N%>", level: .admin, help: "change a server's weight (see also 'set server')") { call, _ in
+            setWeight(call, to: call.argument(1))
+        },
+    ]
+
+    private static let showCommands: [RuntimeCommand] = [
+        RuntimeCommand("show backend", level: .user, help: "list the backends") { call, _ in
+            "# name\n" + call.target.snapshot().proxies.filter { $0.backend != nil }.map { $0.name + "\n" }.joined()
+        },
+        RuntimeCommand("show cli level", level: .user, help: "tell what this connection may do") { _, session in "\(session.level)\n" },
+        RuntimeCommand("show info", level: .user, help: "tell about the running process") { call, _ in
+            unsupportedForm(call.arguments) ?? call.target.snapshot().process.text
+        },
+        RuntimeCommand("show servers state", usage: " [<backend>]", level: .user, help: "list the servers' states, as a state file has them") { call, _ in
+            call.target.snapshot().serversState(backend: call.arguments.first) ?? "Can't find backend.\n"
+        },
+        RuntimeCommand("show stat", usage: " [<iid|name> <type> <sid>] [up|no-maint]", level: .user, help: "list every proxy's and server's counters, as CSV") {
+            showStatistics($0, $1)
+        },
+        RuntimeCommand("show version", level: .user, help: "tell the version") { call, _ in call.target.snapshot().process.version + "\n" },
+        RuntimeCommand("user", level: .user, help: "go on with the rights of level user") { _, session in
+            session.level = .user
+            return ""
+        },
+    ]
+
+    private static let sessionCommands: [RuntimeCommand] = [
+        RuntimeCommand("help", usage: " [<command>]", level: .user, help: "list all commands, or those that begin like this") { call, session in
+            let likely = call.arguments.isEmpty ? [] : nearest(to: call.arguments, level: session.level)
+            return "The following commands are valid at this level:\n" + list(likely.isEmpty ? all : likely, level: session.level)
+        },
+        RuntimeCommand("prompt", level: .user, help: "turn the prompt on or off; with it the connection stays open") { _, session in
+            session.isInteractive.toggle()
+            return ""
+        },
+        RuntimeCommand("quit", level: .user, help: "end the connection") { _, session in
+            session.isClosing = true
+            return ""
+        },
+    ]
+}
+
+extension RuntimeCommand {
+    /// How many of its words `other` begins with.
+    func commonWords(with other: [String]) -> Int { zip(words, other).prefix { $0 == $1 }.count }
+
+    /// The commands that `words` may have meant: those that share the most first words, else those that a word of which begins alike.
+    static func nearest(to words: [String], level: StatsSocketSettings.Level) -> [RuntimeCommand] {
+        let own = all.dropLast(sessionCommands.count).filter { $0.level <= level }
+        let most = own.map { $0.commonWords(with: words) }.max() ?? 0
+        if most > 0 { return own.filter { $0.commonWords(with: words) == most } }
+        guard let first = words.first, first.utf8.count >= 2 else { return [] }
+        return own.filter { command in command.words.contains { $0.hasPrefix(first.prefix(3)) || first.hasPrefix($0) } }
+    }
+
+    /// The help lines of those of `commands` that `level` may run, and of help, prompt and quit.
+    static func list(_ commands: [RuntimeCommand], level: StatsSocketSettings.Level) -> String {
+        let last = Set(sessionCommands.map(\.words))
+        let shown = commands.filter { $0.level <= level && !last.contains($0.words) } + sessionCommands
+        return shown.map { command in
+            let call = command.words.joined(separator: " ") + command.usage
+            return "  " + call + String(repeating: " ", count: max(0, 40 - call.utf8.count)) + ": " + command.help + "\n"
+        }.joined()
+    }
+}

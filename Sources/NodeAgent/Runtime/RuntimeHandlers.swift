@@ -1,0 +1,135 @@
+import Wire
+
+/// What the longer commands do. Every sentence that scripts compare is HAProxy 3.5's.
+extension RuntimeCommand {
+    /// Reads `backend/server` and answers with what `body` makes of it.
+    static func withServer(_ call: RuntimeCall, _ body: (RuntimeServerName) -> String) -> String {
+        let text = call.argument(0)
+        guard let slash = text.firstIndex(of: "/"), slash > text.startIndex, text.index(after: slash) < text.endIndex else {
+            return "Require 'backend/server'.\n"
+        }
+        return body(RuntimeServerName(backend: String(text[..<slash]), server: String(text[text.index(after: slash)...])))
+    }
+
+    /// Reads `backend/server`, does `body`, and answers nothing or why it could not.
+    static func onServer(_ call: RuntimeCall, _ body: (RuntimeServerName) throws(RuntimeTargetError) -> Void) -> String {
+        withServer(call) { server in
+            do throws(RuntimeTargetError) {
+                try body(server)
+                return ""
+            } catch {
+                return error.text + "\n"
+            }
+        }
+    }
+
+    /// `set server b/s state S`, `set server b/s weight W`.
+    static func setServer(_ call: RuntimeCall) -> String {
+        withServer(call) { server in
+            if let missing = missing(server, call) { return missing }
+            switch call.argument(1) {
+            case "state":
+                guard let state = RuntimeServerState(rawValue: call.argument(2)) else {
+                    return "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n"
+                }
+                return onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(state, of: server) }
+            case "weight":
+                return setWeight(call, to: call.argument(2))
+            case let word where serverOptions.contains(word):
+                return "'set server <srv> \(word)' is not supported yet; 'state' and 'weight' are.\n"
+            default:
+                return "usage: set server <backend>/<server> " + serverOptions.joined(separator: " | ") + "\n"
+            }
+        }
+    }
+
+    private static let serverOptions = [
+        "addr", "agent", "agent-addr", "agent-port", "agent-send", "check-addr", "check-port", "fqdn", "health", "name", "ssl", "state", "weight",
+    ]
+
+    private static func missing(_ server: RuntimeServerName, _ call: RuntimeCall) -> String? {
+        do throws(RuntimeTargetError) {
+            _ = try call.target.weight(of: server)
+            return nil
+        } catch {
+            return error.text + "\n"
+        }
+    }
+
+    /// Sets a weight from `N` (0 to 256) or `N%` (of the configuration's weight).
+    static func setWeight(_ call: RuntimeCall, to text: String) -> String {
+        onServer(call) { server throws(RuntimeTargetError) in
+            let initial = try call.target.weight(of: server).initial
+            try call.target.setWeight(try weight(text, initial: initial), of: server)
+        }
+    }
+
+    /// What `text` asks for; the relative form ends at 256, as in HAProxy.
+    private static func weight(_ text: String, initial: Int) throws(RuntimeTargetError) -> Int {
+        guard !text.isEmpty else { throw .refused("Require <weight> or <weight%>.") }
+        let isNegative = text.hasPrefix("-")
+        let digits = text.dropFirst(isNegative || text.hasPrefix("+") ? 1 : 0).prefix { $0.isASCII && $0.isNumber }
+        guard !digits.isEmpty else { throw .refused("Empty weight string empty or preceded by garbage") }
+        let number = Int(digits) ?? Int.max
+        switch text[digits.endIndex...] {
+        case "%":
+            guard !isNegative || number == 0 else { throw .refused("Relative weight must be positive.") }
+            return min(256, initial * min(number, 25600) / 100)
+        case let rest:
+            guard number <= (isNegative ? 0 : 256) else { throw .refused("Absolute weight can only be between 0 and 256 inclusive.") }
+            guard rest.isEmpty else { throw .refused("Trailing garbage in weight string") }
+            return number
+        }
+    }
+
+    /// `set timeout cli N`.
+    static func setTimeout(_ call: RuntimeCall, _ session: inout RuntimeSession) -> String {
+        guard call.argument(0) == "cli" else { return "'set timeout' only supports 'cli'.\n" }
+        guard !call.argument(1).isEmpty else { return "Expects an integer value.\n" }
+        guard let timeout = duration(call.argument(1)), timeout > .zero else { return "Invalid timeout value.\n" }
+        session.timeout = timeout
+        return ""
+    }
+
+    /// Digits and a unit, seconds without one; at most 24 days, as in HAProxy.
+    private static func duration(_ text: String) -> Duration? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        guard let number = Int64(digits), number <= 2_147_483_647 else { return nil }
+        let units: [Substring: Int64] = ["": 1_000_000, "us": 1, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000]
+        guard let unit = units[text[digits.endIndex...]] else { return nil }
+        let microseconds = number.multipliedReportingOverflow(by: unit)
+        guard !microseconds.overflow, microseconds.partialValue <= 2_147_483_647_000 else { return nil }
+        return .microseconds(microseconds.partialValue)
+    }
+
+    /// `show stat`, with its filters.
+    static func showStatistics(_ call: RuntimeCall, _ session: RuntimeSession) -> String {
+        if let refusal = unsupportedForm(call.arguments) { return refusal }
+        let snapshot = call.target.snapshot()
+        var filter = StatisticsFilter()
+        if call.arguments.count >= 3 {
+            let name = call.argument(0)
+            if name == "-1" {
+                filter.proxies = .all
+            } else if snapshot.proxies.contains(where: { $0.name == name }) {
+                filter.proxies = .name(name)
+            } else if let identifier = Int(name), identifier > 0 {
+                filter.proxies = .identifier(identifier)
+            } else {
+                return "No such proxy.\n"
+            }
+            filter.kinds = Int(call.argument(1)) ?? 0
+            let server = Int(call.argument(2)) ?? 0
+            filter.server = server == -1 ? nil : server
+        }
+        filter.hidesDown = call.arguments.contains("up")
+        filter.hidesMaintenance = call.arguments.contains("no-maint")
+        return snapshot.csv(filter, showsAddresses: session.level >= .operator)
+    }
+
+    /// The answer to a form of output that does not exist yet.
+    static func unsupportedForm(_ arguments: [String]) -> String? {
+        guard let form = arguments.first(where: { ["typed", "json", "desc", "float"].contains($0) }) else { return nil }
+        return "The '\(form)' form is not supported yet; leave it out for the plain form.\n"
+    }
+}

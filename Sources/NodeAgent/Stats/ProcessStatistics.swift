@@ -1,0 +1,150 @@
+/// What `show info` says of the process.
+struct ProcessStatistics: Equatable, Sendable {
+    /// A rate, its limit and its highest value, all a second; a limit of 0 is none.
+    struct Rate: Equatable, Sendable {
+        /// Over the last second.
+        var current = 0
+        /// 0 for none.
+        var limit = 0
+        /// The highest.
+        var peak = 0
+
+        /// Nothing counted.
+        init() {}
+    }
+
+    /// The version, without a colon: old Datadog agents split each line at it and want two parts.
+    var version = "3.5-tsukada-0.1.0"
+    /// The version's date, `2026/08/21`.
+    var releaseDate = "2026/11/22"
+    /// Worker threads.
+    var threads = 1
+    /// The process's identifier.
+    var processIdentifier = 0
+    /// Since the start.
+    var uptime = Duration.zero
+    /// When the process started, in seconds since 1970.
+    var startSeconds = 0
+    /// From the process's start until it accepted.
+    var startDuration = Duration.zero
+    /// The descriptor limit.
+    var descriptorsMax = 0
+    /// `maxconn` of the process.
+    var connectionsMax = 0
+    /// Client connections now.
+    var connectionsCurrent = 0
+    /// Client connections since the start.
+    var connectionsTotal = 0
+    /// Sessions since the start.
+    var sessionsTotal = 0
+    /// Pipe pairs that splicing may use, uses, and keeps.
+    var pipesMax = 0
+    /// See `pipesMax`.
+    var pipesUsed = 0
+    /// See `pipesMax`.
+    var pipesFree = 0
+    /// Connections accepted.
+    var connectionRate = Rate()
+    /// Sessions begun.
+    var sessionRate = Rate()
+    /// Bytes in the pools, and used of them.
+    var poolBytes = 0
+    /// See `poolBytes`.
+    var poolBytesUsed = 0
+    /// Sessions, checks and other things that have a timer.
+    var tasks = 0
+    /// Sessions that are ready now.
+    var runQueue = 0
+    /// Percent of the time that the workers waited.
+    var idlePercent = 100
+    /// This node's name.
+    var node = ""
+    /// `description`; the line is left out without it.
+    var description: String?
+    /// True once a stop has been asked for.
+    var isStopping = false
+    /// Listeners, sessions and runtime connections.
+    var jobs = 0
+    /// Listening sockets.
+    var listeners = 0
+    /// Log lines that no target took.
+    var logLinesDropped = 0
+    /// Resolutions that failed.
+    var resolutionsFailed = 0
+    /// Bytes forwarded, both ways.
+    var bytesTotal = 0
+    /// Those of them that were spliced.
+    var bytesSpliced = 0
+    /// Bytes forwarded over the last second.
+    var bytesRate = 0
+    /// Warnings since the start.
+    var warnings = 0
+    /// How often a connection had to wait for `maxconn`.
+    var connectionsMaxReached = 0
+
+    /// Nothing counted.
+    init() {}
+
+    /// The lines in 3.5's order, each with a newline. What tsukada does not have (TLS, compression, peers) is 0.
+    var text: String {
+        (identityLines + limitLines + rateLines + stateLines + traceLines).map { "\($0.0): \($0.1)\n" }.joined()
+    }
+
+    private typealias Line = (String, String)
+
+    private static func zeros(_ names: String...) -> [Line] { names.map { ($0, "0") } }
+
+    private var identityLines: [Line] {
+        let seconds = uptime.wholeSeconds
+        return [
+            ("Name", "HAProxy"), ("Version", version), ("Release_date", releaseDate), ("Nbthread", "\(threads)"), ("Nbproc", "1"),
+            ("Process_num", "1"), ("Pid", "\(processIdentifier)"),
+            ("Uptime", "\(seconds / 86400)d \(seconds / 3600 % 24)h\(Self.twoDigits(seconds / 60 % 60))m\(Self.twoDigits(seconds % 60))s"),
+            ("Uptime_sec", "\(seconds)"),
+        ]
+    }
+
+    private var limitLines: [Line] {
+        [
+            ("Memmax_MB", "0"), ("PoolAlloc_MB", "\(poolBytes >> 20)"), ("PoolUsed_MB", "\(poolBytesUsed >> 20)"), ("PoolFailed", "0"),
+            ("Ulimit-n", "\(descriptorsMax)"), ("Maxsock", "\(descriptorsMax)"), ("Maxconn", "\(connectionsMax)"),
+            ("Hard_maxconn", "\(connectionsMax)"), ("CurrConns", "\(connectionsCurrent)"), ("CumConns", "\(connectionsTotal)"),
+            ("CumReq", "\(sessionsTotal)"),
+        ] + Self.zeros("MaxSslConns", "CurrSslConns", "CumSslConns")
+            + [("Maxpipes", "\(pipesMax)"), ("PipesUsed", "\(pipesUsed)"), ("PipesFree", "\(pipesFree)")]
+    }
+
+    private var rateLines: [Line] {
+        [
+            ("ConnRate", "\(connectionRate.current)"), ("ConnRateLimit", "\(connectionRate.limit)"), ("MaxConnRate", "\(connectionRate.peak)"),
+            ("SessRate", "\(sessionRate.current)"), ("SessRateLimit", "\(sessionRate.limit)"), ("MaxSessRate", "\(sessionRate.peak)"),
+        ]
+            + Self.zeros(
+                "SslRate", "SslRateLimit", "MaxSslRate", "SslFrontendKeyRate", "SslFrontendMaxKeyRate", "SslFrontendSessionReuse_pct",
+                "SslBackendKeyRate", "SslBackendMaxKeyRate", "SslCacheLookups", "SslCacheMisses", "CompressBpsIn", "CompressBpsOut",
+                "CompressBpsRateLim")
+    }
+
+    private var stateLines: [Line] {
+        [("Tasks", "\(tasks)"), ("Run_queue", "\(runQueue)"), ("Idle_pct", "\(idlePercent)"), ("node", node)]
+            + (description.map { [("description", $0)] } ?? [])
+            + [
+                ("Stopping", isStopping ? "1" : "0"), ("Jobs", "\(jobs)"), ("Unstoppable Jobs", "0"), ("Listeners", "\(listeners)"),
+                ("ActivePeers", "0"), ("ConnectedPeers", "0"), ("DroppedLogs", "\(logLinesDropped)"), ("BusyPolling", "0"),
+                ("FailedResolutions", "\(resolutionsFailed)"), ("TotalBytesOut", "\(bytesTotal)"), ("TotalSplicedBytesOut", "\(bytesSpliced)"),
+                ("BytesOutRate", "\(bytesRate)"),
+            ]
+    }
+
+    private var traceLines: [Line] {
+        Self.zeros("DebugCommandsIssued", "CumRecvLogs")
+            + [
+                ("Build info", version), ("Memmax_bytes", "0"), ("PoolAlloc_bytes", "\(poolBytes)"), ("PoolUsed_bytes", "\(poolBytesUsed)"),
+                ("Start_time_sec", "\(startSeconds)"), ("Tainted", "0"), ("TotalWarnings", "\(warnings)"),
+                ("MaxconnReached", "\(connectionsMaxReached)"), ("BootTime_ms", "\(startDuration.wholeMilliseconds)"), ("Niced_tasks", "0"),
+                ("CurrStreams", "\(connectionsCurrent)"), ("CumStreams", "\(sessionsTotal)"),
+            ] + Self.zeros("BlockedTrafficWarnings", "PatternsAdded", "PatternsFreed") + [("NbThreadGroups", "1")]
+    }
+
+    private static func twoDigits(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+}

@@ -1,0 +1,215 @@
+import Wire
+
+/// What frontends, servers and backends all count of their sessions.
+struct SessionStatistics: Equatable, Sendable {
+    /// `scur`: sessions open now.
+    var current = 0
+    /// `smax`: the most at once.
+    var peak = 0
+    /// `slim`: how many may be open at once (a frontend's or a server's `maxconn`, a backend's `fullconn`); `nil` for no limit.
+    var limit: Int?
+    /// `stot`: sessions since the start.
+    var total = 0
+    /// `bin`: bytes from clients.
+    var bytesIn = 0
+    /// `bout`: bytes to clients.
+    var bytesOut = 0
+    /// `rate`: new sessions over the last second.
+    var rate = 0
+    /// `rate_max`: the highest `rate`.
+    var ratePeak = 0
+    /// `dreq`: sessions refused by rules; a server has none.
+    var deniedRequests = 0
+    /// `dresp`: answers refused by rules.
+    var deniedResponses = 0
+
+    /// Nothing counted.
+    init() {}
+}
+
+/// What servers and backends count beyond their sessions.
+struct ServingStatistics: Equatable, Sendable {
+    /// `qcur`: clients that wait in the queue now.
+    var queued = 0
+    /// `qmax`: the longest queue.
+    var queuedPeak = 0
+    /// `econ`: sessions that found no connection to a server.
+    var connectErrors = 0
+    /// `eresp`: sessions that the server's side broke.
+    var responseErrors = 0
+    /// `wretr`: connects tried again.
+    var retries = 0
+    /// `wredis`: connects that went on to another server.
+    var redispatches = 0
+    /// `chkdown`: how often it went down; `nil` for a server without checks.
+    var downs: Int? = 0
+    /// `lastchg`: since it last went up or down.
+    var sinceChange = Duration.zero
+    /// `downtime`: how long it has been down altogether; `nil` for a server without checks.
+    var downtime: Duration? = .zero
+    /// `lbtot`: how often balancing chose it.
+    var selections = 0
+    /// `cli_abrt`: sessions that the client broke.
+    var clientAborts = 0
+    /// `srv_abrt`: sessions that the server broke.
+    var serverAborts = 0
+    /// `lastsess`: since the last session began; `nil` before the first.
+    var sinceLastSession: Duration?
+    /// `qtime`, `qtime_max`: in the queue; the mean of the last 1024 sessions and the longest.
+    var queueTime = TimeStatistics()
+    /// `ctime`, `ctime_max`: connecting.
+    var connectTime = TimeStatistics()
+    /// `ttime`, `ttime_max`: whole sessions.
+    var totalTime = TimeStatistics()
+    /// `connect`: connects begun.
+    var connects = 0
+
+    /// Nothing counted.
+    init() {}
+}
+
+/// A mean and a maximum.
+struct TimeStatistics: Equatable, Sendable {
+    /// The mean of the last 1024 sessions.
+    var mean = Duration.zero
+    /// The longest.
+    var peak = Duration.zero
+
+    /// Nothing measured.
+    init() {}
+}
+
+/// The `FRONTEND` row.
+struct FrontendStatistics: Equatable, Sendable {
+    /// What the row's `status` says.
+    enum Status: String, Sendable {
+        /// At least one listener accepts.
+        case open = "OPEN"
+        /// None does.
+        case stopped = "STOP"
+    }
+
+    /// `status`.
+    var status = Status.open
+    /// Sessions and bytes.
+    var sessions = SessionStatistics()
+    /// `ereq`: clients that left or timed out before their session could begin.
+    var requestErrors = 0
+    /// `rate_lim`: new sessions a second; 0 for no limit.
+    var rateLimit = 0
+    /// `conn_rate`: connections accepted over the last second.
+    var connectionRate = 0
+    /// `conn_rate_max`: the highest `connectionRate`.
+    var connectionRatePeak = 0
+    /// `conn_tot`: connections accepted since the start.
+    var connectionsTotal = 0
+    /// `dcon`: connections refused by rules.
+    var deniedConnections = 0
+    /// `dses`: sessions refused by rules.
+    var deniedSessions = 0
+
+    /// Nothing counted.
+    init() {}
+}
+
+/// The `BACKEND` row.
+struct BackendStatistics: Equatable, Sendable {
+    /// What the row's `status` says.
+    enum Status: String, Sendable {
+        /// A server is usable.
+        case up = "UP"
+        /// None is.
+        case down = "DOWN"
+    }
+
+    /// `status`.
+    var status = Status.up
+    /// Sessions and bytes.
+    var sessions = SessionStatistics()
+    /// Connects, queue and times.
+    var serving = ServingStatistics()
+    /// `weight`: the usable servers' effective weights.
+    var weight = 0
+    /// `uweight`: the usable servers' weights as they were set.
+    var userWeight = 0
+    /// `act`: usable servers that are no backups.
+    var activeServers = 0
+    /// `bck`: usable backups.
+    var backupServers = 0
+    /// `algo`: the keyword of `balance`.
+    var algorithm = "roundrobin"
+
+    /// Nothing counted, no server.
+    init() {}
+}
+
+/// One server's row.
+struct ServerStatistics: Equatable, Sendable {
+    /// `svname`.
+    var name: String
+    /// `sid`: from 1 within the backend.
+    var identifier: Int
+    /// Its checks' verdict with the operator's wish.
+    var state = ServerState()
+    /// Sessions and bytes.
+    var sessions = SessionStatistics()
+    /// Connects, queue and times.
+    var serving = ServingStatistics()
+    /// `weight`: the effective weight.
+    var weight = 1
+    /// `uweight`: the weight as it was set at run time.
+    var userWeight = 1
+    /// The weight in the configuration.
+    var initialWeight = 1
+    /// `act` and `bck`.
+    var isBackup = false
+    /// Its checks; `nil` without `check`.
+    var check: CheckStatistics?
+    /// Where sessions go; `nil` while its name has no address.
+    var address: SocketAddress?
+    /// The port in the configuration, shown while there is no address.
+    var port: UInt16 = 0
+    /// The name that its address comes from; `nil` for a numeric address.
+    var hostName: String?
+    /// `throttle`: percent of its weight while it warms up; `nil` when it is warm.
+    var throttlePercent: Int?
+    /// `used_conn_cur`: connections to it now.
+    var connectionsCurrent = 0
+
+    /// A server that nothing is known of.
+    init(name: String, identifier: Int) {
+        self.name = name
+        self.identifier = identifier
+    }
+}
+
+/// One proxy of the file: its `FRONTEND` row, its servers' rows, its `BACKEND` row, those that it has.
+struct ProxyStatistics: Equatable, Sendable {
+    /// `pxname`.
+    var name: String
+    /// `iid`.
+    var identifier: Int
+    /// The listening half.
+    var frontend: FrontendStatistics?
+    /// The serving half's servers, in the order of the file.
+    var servers: [ServerStatistics] = []
+    /// The serving half.
+    var backend: BackendStatistics?
+
+    /// A proxy without halves.
+    init(name: String, identifier: Int) {
+        self.name = name
+        self.identifier = identifier
+    }
+}
+
+/// Everything that the runtime socket, the page and the metrics show, as it was at one moment.
+struct StatisticsSnapshot: Equatable, Sendable {
+    /// The process.
+    var process = ProcessStatistics()
+    /// The proxies, in the order of the file.
+    var proxies: [ProxyStatistics] = []
+
+    /// A process without proxies.
+    init() {}
+}

@@ -1,0 +1,121 @@
+import Wire
+
+/// Which rows `show stat` shows.
+struct StatisticsFilter: Equatable, Sendable {
+    /// Which proxies.
+    enum Proxies: Equatable, Sendable {
+        case all
+        case identifier(Int)
+        case name(String)
+    }
+
+    /// `<iid|name>`.
+    var proxies = Proxies.all
+    /// `<type>`: bits by `StatisticsRowKind`; -1 for all.
+    var kinds = -1
+    /// `<sid>`: this server alone; `nil` for all rows.
+    var server: Int?
+    /// `up`: no servers that are down.
+    var hidesDown = false
+    /// `no-maint`: no servers in maintenance.
+    var hidesMaintenance = false
+
+    /// Everything.
+    init() {}
+
+    fileprivate func admits(_ proxy: ProxyStatistics) -> Bool {
+        switch proxies {
+        case .all: true
+        case .identifier(let identifier): proxy.identifier == identifier
+        case .name(let name): proxy.name == name
+        }
+    }
+
+    fileprivate func admits(_ row: StatisticsRow) -> Bool {
+        guard kinds & (1 << row.kind.rawValue) != 0 else { return false }
+        if let server, server != row.identifier { return false }
+        guard case .server(let server) = row.subject else { return true }
+        let isInMaintenance = !server.state.administration.isDisjoint(with: .anyMaintenance)
+        if isInMaintenance { return !hidesDown && !hidesMaintenance }
+        return !(hidesDown && server.state.operation == .stopped)
+    }
+}
+
+extension StatisticsSnapshot {
+    /// `show stat`: the header and a line for each row. Every line ends with a comma and a newline.
+    func csv(_ filter: StatisticsFilter = StatisticsFilter(), showsAddresses: Bool = true) -> String {
+        var text = StatisticsTable.header + "\n"
+        for proxy in proxies where filter.admits(proxy) {
+            for subject in proxy.subjects {
+                let row = StatisticsRow(proxy: proxy, subject: subject, showsAddresses: showsAddresses)
+                guard filter.admits(row) else { continue }
+                for column in StatisticsTable.columns {
+                    text += Self.quoted(column.read(row) ?? "")
+                    text += ","
+                }
+                text += "\n"
+            }
+        }
+        return text
+    }
+
+    /// `show servers state`: of one backend, or of all; `nil` when there is no such backend.
+    func serversState(backend: String?) -> String? {
+        let chosen = proxies.filter { $0.backend != nil && (backend == nil || $0.name == backend) }
+        guard backend == nil || !chosen.isEmpty else { return nil }
+        return "1\n" + Self.serversStateHeader + chosen.map { proxy in proxy.servers.map { proxy.stateLine($0) }.joined() }.joined()
+    }
+
+    /// A field as CSV wants it: quoted when it holds a comma, a quote or a line's end.
+    static func quoted(_ field: String) -> String {
+        guard field.utf8.contains(where: { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\"") || $0 == 10 || $0 == 13 }) else { return field }
+        var text = "\""
+        for character in field.unicodeScalars {
+            if character == "\"" { text += "\"" }
+            text.unicodeScalars.append(character == "\n" || character == "\r" ? " " : character)
+        }
+        return text + "\""
+    }
+
+    private static let serversStateHeader =
+        "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change"
+        + " srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port"
+        + " srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port\n"
+}
+
+extension ProxyStatistics {
+    /// The rows in HAProxy's order: the frontend, the servers, the backend.
+    fileprivate var subjects: [StatisticsRow.Subject] {
+        var all: [StatisticsRow.Subject] = []
+        if let frontend { all.append(.frontend(frontend)) }
+        all += servers.map { .server($0) }
+        if let backend { all.append(.backend(backend)) }
+        return all
+    }
+
+    /// One line of `show servers state`, version 1. A check's state is 6 (configured and enabled), and 8 more while it is paused.
+    fileprivate func stateLine(_ server: ServerStatistics) -> String {
+        let isPaused = !server.state.administration.isDisjoint(with: .anyMaintenance)
+        let check = server.check
+        let fields: [String] = [
+            String(identifier), name, String(server.identifier), server.name, server.addressText,
+            String(server.state.operation.rawValue), String(server.state.administration.rawValue),
+            String(server.userWeight), String(server.initialWeight), String(server.serving.sinceChange.wholeSeconds),
+            String((check?.status ?? .initial).rawValue), String((check?.status ?? .initial).result), String(check?.health ?? 0),
+            check == nil ? "0" : isPaused ? "14" : "6",
+            "0", "0", "0", server.hostName ?? "-", String(server.address?.port ?? server.port), "-", "0", String(check?.port ?? 0), "-", "-", "0",
+        ]
+        return fields.joined(separator: " ") + "\n"
+    }
+}
+
+extension ServerStatistics {
+    /// The address without its port; `-` without one.
+    fileprivate var addressText: String {
+        switch address {
+        case .ip(let address, _): address.description
+        case .unix(let path): path
+        case nil: "-"
+        }
+    }
+}

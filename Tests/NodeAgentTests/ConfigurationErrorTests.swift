@@ -1,0 +1,108 @@
+import Proxy
+import Testing
+
+@testable import NodeAgent
+
+@Suite("A file with one error")
+struct ConfigurationErrorTests {
+    @Test("gets its line, the wrong word and advice, and nothing else", arguments: PlantedError.all)
+    func reportsPlantedError(error: PlantedError) throws {
+        let bytes = try Configuration.bytes(of: "errors/\(error.fixture).cfg")
+        let (_, diagnostics) = ConfigurationReader(environment: [:]).read(files: [("haproxy.cfg", bytes)])
+        let alerts = Configuration.alerts(diagnostics)
+        #expect(alerts == ["haproxy.cfg:\(error.line): \(error.what); \(error.advice)"])
+    }
+
+    @Test("is free of errors without it")
+    func correctFileIsCorrect() throws {
+        #expect(try Configuration.read(fixtures: ["correct.cfg"]).diagnostics.isEmpty)
+    }
+
+    @Test("is in the table, every one")
+    func tableIsComplete() throws {
+        let folder = try ConfigurationFiles.load(["\(Configuration.folder)/Fixtures/Configuration/errors"])
+        let names = folder.map { $0.name.split(separator: "/").last.map(String.init) ?? "" }
+        #expect(names == PlantedError.all.map { $0.fixture + ".cfg" }.sorted())
+        #expect(names.count >= 50)
+    }
+
+    @Test("may have more of them: all are reported, in order")
+    func reportsAllErrors() {
+        let (_, diagnostics) = Configuration.read("global\n daemom\n maxconn x\nlisten a\n bind :1 foo\n server s 1.2.3.4 chek\n")
+        #expect(diagnostics.map(\.location.line) == [2, 3, 5, 6])
+    }
+
+    @Test("has a limit of problems that are shown")
+    func limitsDiagnostics() {
+        let (_, diagnostics) = Configuration.read("global\n" + String(repeating: " daemom\n", count: 1_000))
+        #expect(diagnostics.count == ConfigurationReader.diagnosticsMax)
+        #expect(diagnostics.last?.problem == .tooMany(what: "problems: the others are not shown", limit: ConfigurationReader.diagnosticsMax - 1))
+    }
+
+    @Test("names what comes later, in a file that uses much of HAProxy")
+    func namesWhatComesLater() throws {
+        let (_, diagnostics) = try Configuration.read(fixtures: ["log-lines.cfg"])
+        let expected: [(line: Int, word: String)] = [
+            (7, "server-state-file"), (62, "acl"), (63, "tcp-request"), (64, "tcp-request"), (84, "log-format"), (89, "option logasap"),
+            (94, "option log-separate-errors"), (95, "option dontlog-normal"), (104, "accept-proxy"),
+        ]
+        let unsupported = diagnostics.compactMap { diagnostic -> (Int, String)? in
+            if case .unsupported(let word, _) = diagnostic.problem { (diagnostic.location.line, word) } else { nil }
+        }
+        #expect(unsupported.map(\.0) == expected.map(\.line))
+        #expect(unsupported.map(\.1) == expected.map(\.word))
+        let others = diagnostics.filter { if case .unsupported = $0.problem { false } else { true } }
+        #expect(others.map(\.problem) == [.surplusArgument("clf", of: "option tcplog", shape: "")])
+    }
+
+    @Test("may be in HTTP: notices in defaults, an error where the proxy stays in HTTP")
+    func acceptsHTTPInDefaults() {
+        let text = """
+            defaults
+                log global
+                mode http
+                option httplog
+                option forwardfor
+                timeout http-request 5s
+                errorfile 503 /etc/haproxy/errors/503.http
+                timeout connect 5s
+                timeout client 5s
+                timeout server 5s
+            listen a
+                mode tcp
+                bind :1
+            listen b
+                bind :2
+
+            """
+        let (configuration, diagnostics) = Configuration.read(text)
+        #expect(diagnostics.filter { $0.severity == .notice }.map(\.location.line) == [3, 4, 5, 6, 7])
+        #expect(
+            Configuration.alerts(diagnostics) == [
+                "t.cfg:14: 'mode http' in section 'listen b'; it comes from t.cfg:3, and tsukada forwards TCP only: write 'mode tcp' here, or leave the section to HAProxy"
+            ])
+        #expect(configuration.frontends.map(\.log.sessions) == [.tcp, .tcp])
+    }
+
+    @Test("never opens a TLS port in clear text", arguments: ["ssl", "ssl crt x.pem", "crt x.pem", "alpn h2", "verify required", "ca-file x"])
+    func refusesTLS(option: String) {
+        for line in ["bind :1 \(option)", "server s 1.2.3.4:1 \(option)"] {
+            let (_, diagnostics) = Configuration.read("listen a\n timeout client 1s\n \(line)\n")
+            #expect(diagnostics.contains { if case .encryption = $0.problem { $0.severity == .alert } else { false } }, "\(line)")
+        }
+    }
+
+    @Test("may be in what HAProxy ignores, too: a warning", arguments: [("frontend", "retries 2"), ("backend", "bind :1"), ("backend", "maxconn 1")])
+    func warnsOfTheOtherSide(section: String, line: String) {
+        let (_, diagnostics) = Configuration.read("\(section) a\n \(line)\n")
+        #expect(diagnostics.first?.severity == .warning)
+        #expect(diagnostics.first?.location.line == 2)
+    }
+
+    @Test("may lack timeouts: a warning, as HAProxy has it")
+    func warnsOfMissingTimeouts() {
+        let (_, diagnostics) = Configuration.read("listen a\n bind :1\n server s 1.2.3.4:1\n")
+        #expect(diagnostics.map(\.problem) == [.missingTimeouts(["client", "connect", "server"])])
+        #expect(diagnostics.map(\.severity) == [.warning])
+    }
+}

@@ -1,0 +1,245 @@
+import Proxy
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+@Suite("The keyword table")
+struct ConfigurationKeywordTests {
+    static let sections: [String: KeywordPlaces] = [
+        "global": .global, "defaults": .defaults, "frontend": .frontend, "listen": .listen, "backend": .backend, "resolvers": .resolvers, "probe": .probe,
+    ]
+
+    /// Every keyword of the table with every place it may stand in.
+    static let uses: [(name: String, place: KeywordPlaces)] = KeywordTable.keywords.flatMap { keyword in
+        KeywordPlaces.all.filter { keyword.places.contains($0.place) }.map { (keyword.name, $0.place) }
+    }
+
+    /// What the fixture uses: the keywords of its sections, and the options of their lines.
+    static func usesOfFixture() throws -> Set<String> {
+        let lexer = ConfigurationLexer(environment: [:])
+        var found: Set<String> = []
+        var place = KeywordPlaces.global
+        for line in try Configuration.lines(ofPackageFile: "Tests/NodeAgentTests/Fixtures/Configuration/every-keyword.cfg") {
+            var words = try lexer.read(Array(line.utf8)[...]).words
+            if let first = words.first, let section = sections[first] {
+                place = section
+                continue
+            }
+            if let first = words.first, first == "no" || first == "default" { words.removeFirst() }
+            guard let first = words.first else { continue }
+            let two = words.prefix(2).joined(separator: " ")
+            found.insert("\(place.rawValue) \(KeywordTable.keyword(two, in: place) == nil ? first : two)")
+            let options: KeywordPlaces? =
+                switch first {
+                case "bind": .bind
+                case "server", "default-server", "server-template": .server
+                case "stats": .statsSocket
+                default: nil
+                }
+            for word in words.dropFirst() { if let options { found.insert("\(options.rawValue) \(word)") } }
+        }
+        return found
+    }
+
+    @Test("is used in full by one fixture, without an error")
+    func fixtureUsesEverything() throws {
+        let found = try Self.usesOfFixture()
+        let missing = Self.uses.filter { !found.contains("\($0.place.rawValue) \($0.name)") }
+        #expect(missing.isEmpty, "\(missing)")
+        let (_, diagnostics) = try Configuration.read(fixtures: ["every-keyword.cfg"])
+        let others = diagnostics.filter { diagnostic in
+            if case .overwritten = diagnostic.problem { return false }
+            return true
+        }
+        #expect(others.map(\.problem) == [.noEffect("no option splice-auto", advice: "streams are spliced where it pays: remove the line")])
+    }
+
+    @Test("has each keyword once for each place")
+    func hasNoDuplicates() {
+        let names = Self.uses.map { "\($0.place.rawValue) \($0.name)" }
+        #expect(Set(names).count == names.count)
+    }
+
+    @Test("shares no keyword with the list of what comes later")
+    func sharesNothingWithForeignKeywords() {
+        for use in Self.uses { #expect(ForeignKeywords.problem(with: use.name, in: use.place) == nil, "\(use.name)") }
+    }
+
+    @Test("finds the nearest keyword for each of its own with one letter changed")
+    func suggestsNeighbours() {
+        for use in Self.uses where !use.name.contains(" ") && use.name.utf8.count > 4 && KeywordTable.places(of: use.name) == use.place {
+            let wrong = String(use.name.dropLast(2)) + "_" + String(use.name.suffix(1))
+            let names = KeywordTable.firstWords(in: use.place)
+            #expect(Spelling.nearest(to: wrong, among: names) != nil, "\(wrong)")
+        }
+    }
+
+    @Test("reads the number of arguments from their shape")
+    func countsArguments() {
+        let shapes: [(String, ClosedRange<Int>)] = [
+            ("", 0...0), ("<a>", 1...1), ("<a> [b]", 1...2), ("<a> <b|c> [<option> ...]", 2...64), ("[user <name>] [x|y]", 0...3), ("<text> ...", 1...64),
+            ("<address>[,...]", 1...1), (LogLines.shape, 2...8),
+        ]
+        for (shape, counts) in shapes {
+            let keyword = Keyword("x", .global, shape, "", .global { _, _ in })
+            #expect(keyword.argumentCounts == counts, "\(shape)")
+        }
+    }
+
+    static let misses: [(section: String, word: String, suggestion: String?)] = [
+        ("global", "maxcon", "maxconn"), ("global", "deamon", "daemon"), ("listen a", "sever", "server"), ("listen a", "blance", "balance"),
+        ("listen a", "default_bakend", "default_backend"), ("listen a", "time", "mode"), ("probe a", "requires", "require"),
+        ("resolvers a", "namserver", "nameserver"), ("backend a", "zzzzzzzz", nil), ("backend a", "frontned", "frontend"),
+    ]
+
+    @Test("suggests what was probably meant", arguments: misses)
+    func suggests(section: String, word: String, suggestion: String?) {
+        let (_, diagnostics) = Configuration.read("\(section)\n \(word) x\n")
+        #expect(diagnostics.first?.problem == .unknownKeyword(word, suggestion: suggestion))
+    }
+}
+
+@Suite("Inheritance")
+struct ConfigurationInheritanceTests {
+    @Test("fills every field of the sections that follow")
+    func readsEveryField() throws {
+        let (configuration, _) = try Configuration.read(fixtures: ["every-keyword.cfg"])
+        let shop = try #require(configuration.frontends.first)
+        #expect(shop.connectionsMax == 1_000)
+        #expect(shop.backlog == 2_048)
+        #expect(shop.binds.count == 5)
+        #expect(shop.binds.map(\.name) == ["shop", "shop", nil, nil, nil])
+        #expect(shop.binds.map(\.isV6Only) == [true, true, nil, false, false])
+        #expect(shop.binds[0].connectionsMax == 100)
+        #expect(shop.binds[0].backlog == 64)
+        #expect(shop.binds[2].permissions == 0o666)
+        #expect(shop.clientTimeout == .seconds(61))
+        #expect(shop.clientFinTimeout == .seconds(3))
+        #expect(shop.isKeepAliveOn)
+        #expect(!shop.log.hidesEmptySessions)
+        #expect(shop.log.sessions == .tcp)
+        #expect(shop.log.tag == "shop")
+        #expect(shop.log.targets.map(\.facility) == [19])
+        #expect(shop.description == "shop front")
+        #expect(shop.backend == 0)
+        #expect(!shop.isListen)
+        #expect(configuration.frontends.map(\.identifier) == [2, 4])
+        #expect(configuration.backends.map(\.identifier) == [3, 4])
+
+        let replicas = try #require(configuration.backends.first)
+        #expect(replicas.balance == .source)
+        #expect(replicas.check == .mysql(MySQLCheckSettings()))
+        #expect(!replicas.logsHealthChecks)
+        #expect(replicas.retriesMax == 1)
+        #expect(replicas.redispatch == .off)
+        #expect(replicas.isKeepAliveOn)
+        #expect(replicas.fullConnections == 200)
+        #expect(replicas.tunnelTimeout == .seconds(7_200))
+        #expect(replicas.log.targets.map(\.facility) == [18, 16, 20])
+        #expect(replicas.servers.map(\.name) == ["read01", "read02", "read03", "pool2", "pool3", "pool4"])
+        #expect(replicas.servers.map(\.identifier) == Array(1...6))
+        #expect(replicas.servers.map(\.isTemplateSlot) == [false, false, false, true, true, true])
+        #expect(replicas.servers.map(\.isBackup) == [false, true, false, false, false, false])
+        #expect(replicas.servers.map(\.isDisabled) == [false, true, false, false, false, false])
+        #expect(replicas.servers.map { $0.check == nil } == [false, true, false, false, false, false])
+        let check = try #require(replicas.servers[0].check)
+        #expect(check.interval == .seconds(2) && check.fastInterval == .seconds(1) && check.downInterval == .seconds(5))
+        #expect(check.rise == 3 && check.fall == 4 && check.port == 3_307 && check.address == .v4(0x0a00_0009))
+        #expect(replicas.servers[0].initialAddresses == [.last, .libc, .none, .ip(.v4(0x0a00_0003))])
+        #expect(replicas.servers[0].onMarkedDown == .shutdownSessions)
+        #expect(replicas.servers[0].preferredFamily == .v6)
+        #expect(replicas.servers[0].weight == 100 && replicas.servers[0].connectionsMax == 50)
+        #expect(replicas.servers[2].port == .client(offset: 10))
+        #expect(configuration.probes.first?.requirements.map(\.serversMin) == [2, 1])
+        #expect(configuration.resolvers.first?.payloadBytesMax == 4_096)
+        #expect(configuration.resolvers.first?.holdTimeout == .seconds(33))
+        #expect(configuration.resolvers.first?.usesSystemNameservers == true)
+        #expect(configuration.global.user == "tsukada" && configuration.global.group == "tsukada")
+        #expect(configuration.global.statsSockets.map(\.level) == [.admin, .user, .operator])
+    }
+
+    @Test("comes from the last defaults section, named ones by their name")
+    func inheritsFromTheRightSection() {
+        let text = """
+            defaults first
+                timeout client 1s
+                retries 7
+            backend a
+            defaults
+                timeout client 2s
+            frontend b
+                default_backend a
+                bind :1
+            frontend c from first
+                default_backend a
+                bind :2
+            backend d
+            backend e from first
+
+            """
+        let (configuration, diagnostics) = Configuration.read(text)
+        #expect(diagnostics.isEmpty, "\(diagnostics)")
+        #expect(configuration.frontends.map(\.clientTimeout) == [.seconds(2), .seconds(1)])
+        #expect(configuration.backends.map(\.retriesMax) == [7, 3, 7])
+    }
+
+    @Test("adds log lines to those of defaults, and names the global ones once")
+    func mergesLogs() {
+        let text = """
+            global
+                log 10.0.0.1 local0
+            defaults
+                log global
+            backend a
+                log global
+                log 10.0.0.2 local1
+            backend b
+                no log
+            global
+                log 10.0.0.3 local2
+
+            """
+        let (configuration, diagnostics) = Configuration.read(text)
+        #expect(diagnostics.isEmpty, "\(diagnostics)")
+        #expect(configuration.backends.map { $0.log.targets.map(\.facility) } == [[16, 18, 17], []])
+    }
+
+    @Test("leaves what tsukada does better than HAProxy on, unless the file says no")
+    func hasOwnDefaults() {
+        let plain = Configuration.read("listen a\n").configuration
+        #expect(plain.backends.first?.redispatch == .on)
+        #expect(plain.backends.first?.balance == .roundRobin)
+        #expect(plain.backends.first?.isKeepAliveOn == true)
+        #expect(plain.frontends.first?.isKeepAliveOn == true)
+        #expect(plain.frontends.first?.connectionsMax == nil)
+        let other = Configuration.read("defaults\n no option tcpka\n no option redispatch\nlisten a\n").configuration
+        #expect(other.backends.first?.redispatch == .off)
+        #expect(other.backends.first?.isKeepAliveOn == false)
+        #expect(other.frontends.first?.isKeepAliveOn == false)
+    }
+
+    @Test("makes a resolvers section 'default' of the machine's, as HAProxy has it")
+    func makesDefaultResolvers() {
+        let (configuration, diagnostics) = Configuration.read("backend a\n timeout connect 1s\n timeout server 1s\n server s db:1 resolvers default\n")
+        #expect(diagnostics.isEmpty, "\(diagnostics)")
+        #expect(configuration.resolvers.map(\.name) == ["default"])
+        #expect(configuration.resolvers.first?.usesSystemNameservers == true)
+    }
+
+    static let limits: [(text: String, what: String)] = [
+        ("backend a\n server-template s 4097 db:1\n", "servers in a section"),
+        ("backend a\n server-template s 4096 db:1\n server t db:1\n", "servers in a section"),
+        ("frontend a\n bind :1-1025\n", "addresses on a 'bind' line"),
+        ("frontend a\n bind :1-1024\n bind :2000\n", "addresses in a section"),
+        ("global\n" + String(repeating: " log 1.2.3.4 local0\n", count: 65), "'log' lines"),
+        ((0...4_096).map { "backend b\($0)\n" }.joined(), "sections"),
+        ("resolvers a\n" + (0...16).map { " nameserver n\($0) 1.2.3.4:53\n" }.joined(), "nameservers in a section"),
+    ]
+
+    @Test("and everything else has a limit", arguments: limits)
+    func hasLimits(text: String, what: String) {
+        let problems = Configuration.read(text).diagnostics.map(\.problem)
+        #expect(problems.contains { if case .tooMany(what, _) = $0 { true } else { false } }, "\(problems)")
+    }
+}

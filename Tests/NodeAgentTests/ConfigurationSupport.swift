@@ -1,0 +1,49 @@
+import Proxy
+import Testing
+
+@testable import NodeAgent
+
+/// What the tests of the configuration share.
+enum Configuration {
+    /// Reads `text` as "t.cfg".
+    static func read(_ text: String, environment: [String: String] = [:]) -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
+        ConfigurationReader(environment: environment).read(files: [("t.cfg", Array(text.utf8))])
+    }
+
+    /// Reads fixtures, named as they are.
+    static func read(fixtures: [String]) throws -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
+        let files = try fixtures.map { name in (name: name, bytes: try bytes(of: name)) }
+        return ConfigurationReader(environment: [:]).read(files: files)
+    }
+
+    /// The bytes of a fixture.
+    static func bytes(of fixture: String) throws -> [UInt8] {
+        try #require(ConfigurationFiles.load(["\(folder)/Fixtures/Configuration/\(fixture)"]).first).bytes
+    }
+
+    /// The lines of a file of the package.
+    static func lines(ofPackageFile path: String) throws -> [String] {
+        let bytes = try #require(ConfigurationFiles.load(["\(folder)/../../\(path)"]).first).bytes
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    }
+
+    static var folder: String { String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)) }
+
+    /// The diagnostics that keep the agent from starting.
+    static func alerts(_ diagnostics: [Diagnostic]) -> [String] { diagnostics.filter { $0.severity == .alert }.map(\.description) }
+}
+
+/// Chance that a seed repeats.
+struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}

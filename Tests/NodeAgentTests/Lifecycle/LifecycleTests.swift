@@ -1,0 +1,159 @@
+import Glibc
+import LinuxIO
+import Proxy
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+@Suite("The command line")
+struct CommandLineTests {
+    @Test("takes HAProxy's options in any order")
+    func options() throws {
+        let options = try CommandLineOptions.parse(["-f", "a.cfg", "-cV", "-f", "dir", "-p", "/run/x.pid", "-L", "node1", "--", "b.cfg", "-c"])
+        #expect(options.configurations == ["a.cfg", "dir", "b.cfg", "-c"])
+        #expect(options.action == .check && options.isVerbose && options.pidFile == "/run/x.pid" && options.localName == "node1")
+        #expect(options.validText == "Configuration file is valid\n")
+        #expect(try CommandLineOptions.parse(["-c", "-f", "x"]).validText.isEmpty)
+        #expect(try CommandLineOptions.parse(["-v"]).action == .version)
+        #expect(try CommandLineOptions.parse(["-vv"]).action == .build)
+    }
+
+    @Test("stays in the foreground with -db or -d, whatever the file says")
+    func foreground() throws {
+        #expect(try CommandLineOptions.parse(["-D", "-f", "x"]).runsAsDaemon(configured: false))
+        #expect(try CommandLineOptions.parse(["-f", "x"]).runsAsDaemon(configured: true))
+        #expect(try !CommandLineOptions.parse(["-D", "-db", "-f", "x"]).runsAsDaemon(configured: true))
+        #expect(try !CommandLineOptions.parse(["-d", "-f", "x"]).runsAsDaemon(configured: true))
+    }
+
+    @Test("says what is wrong with it")
+    func errors() {
+        #expect(throws: CommandLineError.noConfiguration) { try CommandLineOptions.parse([]) }
+        #expect(throws: CommandLineError.unknownOption("-zz")) { try CommandLineOptions.parse(["-zz"]) }
+        #expect(throws: CommandLineError.missingValue("-f")) { try CommandLineOptions.parse(["-f"]) }
+        #expect(throws: CommandLineError.unexpected("x.cfg")) { try CommandLineOptions.parse(["-c", "x.cfg"]) }
+    }
+}
+
+@Suite("Listening sockets")
+struct ListeningSocketsTests {
+    private func request(_ address: SocketAddress, _ endpoint: String = "x:1") -> ListenRequest {
+        ListenRequest(address: address, endpoint: endpoint, owner: "listen mysql", location: ConfigurationLocation(file: "haproxy.cfg", line: 27))
+    }
+
+    private func option(_ level: Int32, _ name: Int32, _ raw: Int32) -> Int32 {
+        var value: Int32 = -1
+        var length = socklen_t(4)
+        getsockopt(raw, level, name, &value, &length)
+        return value
+    }
+
+    @Test("share one port between workers and hand their options to accepted sockets")
+    func sharedPort() throws {
+        var request = request(.ip(.v4(0x7f00_0001), port: 0))
+        request.isKeepAliveOn = true
+        let files = try ListeningSockets.open(request, count: 3)
+        #expect(Set(files.map { Sockets.localAddress($0.raw)?.port }).count == 1)
+        let first = try #require(try ListeningSockets.open(request, count: 1).first)
+        let client = try Client(to: try #require(Sockets.localAddress(first.raw)))
+        var descriptor = try Sockets.accept(first.raw)
+        if let accepted = descriptor.take() {
+            #expect(option(Int32(IPPROTO_TCP), TCP_NODELAY, accepted.raw) == 1)
+            #expect(option(SOL_SOCKET, SO_KEEPALIVE, accepted.raw) == 1)
+            #expect(option(Int32(IPPROTO_TCP), TCP_KEEPIDLE, accepted.raw) == ListeningSockets.keepAliveIdleSeconds)
+        } else {
+            Issue.record("nothing was accepted")
+        }
+        client.halfClose()
+    }
+
+    @Test("tell where, what and why when the address is taken")
+    func taken() throws {
+        let file = try listenOnLoopback()
+        let address = try #require(Sockets.localAddress(file.raw))
+        let error = #expect(throws: ListenError.self) { try ListeningSockets.open(request(address, "tsukada01:3306"), count: 1) }
+        #expect(error?.description.hasPrefix("haproxy.cfg:27: cannot bind 'tsukada01:3306' of 'listen mysql': Address already in use; ") == true)
+    }
+
+    @Test("replace a dead process's UNIX socket, with their own mode, but no other file")
+    func unixPath() throws {
+        let path = "/tmp/tsukada-test-\(getpid()).sock"
+        defer { unlink(path) }
+        var request = request(.unix(path), path)
+        request.permissions = 0o600
+        _ = try ListeningSockets.open(request, count: 1)
+        let files = try ListeningSockets.open(request, count: 1)
+        let client = try Client(to: .unix(path))
+        client.halfClose()
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600 && files.count == 1)
+        unlink(path)
+        close(creat(path, 0o600))
+        #expect(throws: ListenError.self) { try ListeningSockets.open(request, count: 1) }
+        request.address = .unix(String(repeating: "x", count: 105))
+        let error = #expect(throws: ListenError.self) { try ListeningSockets.open(request, count: 1) }
+        #expect(error?.problem == .pathTooLong)
+    }
+
+    @Test("take over an inherited descriptor only when it listens")
+    func inherited() throws {
+        let file = try listenOnLoopback()
+        let request = request(.ip(.anyV4, port: 0), "fd@9")
+        let taken = try ListeningSockets.inherit(dup(file.raw), for: request)
+        #expect(Sockets.localAddress(taken.raw) == Sockets.localAddress(file.raw))
+        for number in [try Sockets.open(.stream, for: request.address).release(), 0x7fff, -1] {
+            #expect(throws: ListenError.self) { try ListeningSockets.inherit(number, for: request) }
+            if number > 2, number != 0x7fff { close(number) }
+        }
+    }
+}
+
+@Suite("The process")
+struct ProcessTests {
+    @Test("computes maxconn from the descriptor limit, and back")
+    func limits() throws {
+        #expect(Limits.connectionsMax(descriptors: 20000) == 9950)
+        #expect(Limits.connectionsMax(descriptors: 10) == 1)
+        #expect(Limits.connectionsMax(descriptors: .max) == 1_000_000)
+        #expect(Limits.descriptorsNeeded(connectionsMax: 9950) == 20000)
+        #expect(Limits.descriptorsNeeded(connectionsMax: .max) == .max)
+        let now = try Limits.descriptors()
+        #expect(try Limits.raiseDescriptors(to: now.soft - 1) == now.soft)
+    }
+
+    @Test("writes its number to the pid file, or says why it cannot")
+    func pidFile() throws {
+        let path = "/tmp/tsukada-test-\(getpid()).pid"
+        defer { unlink(path) }
+        try PIDFile.write(4711, to: path)
+        try PIDFile.write(42, to: path)
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let raw = open(path, O_RDONLY)
+        let count = read(raw, &bytes, 16)
+        close(raw)
+        #expect(String(decoding: bytes.prefix(count), as: UTF8.self) == "42\n")
+        let error = #expect(throws: PIDFileError.self) { try PIDFile.write(1, to: "/nonexistent/x.pid") }
+        #expect(error?.description.hasPrefix("cannot write the pid file '/nonexistent/x.pid' (open: No such file or directory); ") == true)
+    }
+
+    @Test("says how to mend a chroot that fails")
+    func privileges() {
+        var privileges = Privileges()
+        privileges.directory = "/nonexistent"
+        let error = #expect(throws: PrivilegeError.self) { try privileges.apply() }
+        #expect(error?.description.hasPrefix("global: cannot change the root to '/nonexistent' (chroot: ") == true)
+    }
+
+    @Test("hands its signals to the reactor")
+    func signals() throws {
+        let reactor = try Reactor()
+        var requests: [SignalRequest] = []
+        let signals = try Signals(reactor: reactor) { requests.append($0) }
+        pthread_kill(pthread_self(), SIGUSR1)
+        pthread_kill(pthread_self(), SIGTERM)
+        reactor.runOnce(waitingAtMost: .seconds(1))
+        #expect(Set(requests.map { "\($0)" }) == ["softStop", "stop"])
+        withExtendedLifetime(signals) {}
+    }
+}

@@ -1,0 +1,153 @@
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+/// A target with `mysql/db1` and `mysql/db2`, and a backend `rr` whose weights are static.
+final class StubTarget: RuntimeTarget {
+    var states: [RuntimeServerName: RuntimeServerState] = [:]
+    var weights: [RuntimeServerName: RuntimeWeight] = [
+        RuntimeServerName(backend: "mysql", server: "db1"): RuntimeWeight(current: 10, initial: 10),
+        RuntimeServerName(backend: "mysql", server: "db2"): RuntimeWeight(current: 10, initial: 10),
+        RuntimeServerName(backend: "rr", server: "db1"): RuntimeWeight(current: 10, initial: 10),
+    ]
+    var current = sampleSnapshot()
+
+    func snapshot() -> StatisticsSnapshot { current }
+
+    func setState(_ state: RuntimeServerState, of server: RuntimeServerName) throws(RuntimeTargetError) {
+        _ = try weight(of: server)
+        states[server] = state
+    }
+
+    func setWeight(_ weight: Int, of server: RuntimeServerName) throws(RuntimeTargetError) {
+        var known = try self.weight(of: server)
+        guard server.backend != "rr" || weight == 0 || weight == known.initial else { throw .staticWeight }
+        known.current = weight
+        weights[server] = known
+    }
+
+    func weight(of server: RuntimeServerName) throws(RuntimeTargetError) -> RuntimeWeight {
+        guard weights.keys.contains(where: { $0.backend == server.backend }) else { throw .noSuchBackend }
+        guard let weight = weights[server] else { throw .noSuchServer }
+        return weight
+    }
+}
+
+@Suite("The runtime interpreter")
+struct RuntimeInterpreterTests {
+    private let target = StubTarget()
+
+    private func run(_ line: String, _ session: inout RuntimeSession) -> String {
+        String(decoding: RuntimeInterpreter(target: target).execute(line.utf8, session: &session), as: UTF8.self)
+    }
+
+    private func run(_ line: String, level: StatsSocketSettings.Level = .admin) -> String {
+        var session = RuntimeSession(level: level, timeout: .seconds(10))
+        return run(line, &session)
+    }
+
+    @Test(
+        "answers HAProxy 3.5's exact sentences",
+        arguments: [
+            ("get weight mysql/db1", "10 (initial 10)\n\n"), ("get weight mysql/zz", "No such server.\n\n"), ("get weight zz/d1", "No such backend.\n\n"),
+            ("get weight", "Require 'backend/server'.\n\n"), ("get weight mysql", "Require 'backend/server'.\n\n"),
+            ("get weight mysql/", "Require 'backend/server'.\n\n"), ("set weight mysql/db1 50", "\n"), ("set weight mysql/db1 50%", "\n"),
+            ("set weight mysql/db1 999", "Absolute weight can only be between 0 and 256 inclusive.\n\n"),
+            ("set weight mysql/db1 -5", "Absolute weight can only be between 0 and 256 inclusive.\n\n"),
+            ("set weight mysql/db1 99999999999999999999", "Absolute weight can only be between 0 and 256 inclusive.\n\n"),
+            ("set weight mysql/db1 abc", "Empty weight string empty or preceded by garbage\n\n"),
+            ("set weight mysql/db1 5x", "Trailing garbage in weight string\n\n"), ("set weight mysql/db1 -5%", "Relative weight must be positive.\n\n"),
+            ("set weight mysql/db1", "Require <weight> or <weight%>.\n\n"),
+            ("set weight rr/db1 5", "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.\n\n"), ("set weight rr/db1 0", "\n"),
+            ("set server mysql/db1 state drain", "\n"),
+            ("set server mysql/db1 state foo", "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n\n"),
+            (
+                "set server mysql/db1",
+                "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | check-port | fqdn | health | name | ssl | state | weight\n\n"
+            ), ("set server mysql/nope state ready", "No such server.\n\n"), ("disable server mysql/db2", "\n"), ("enable server zz/d", "No such backend.\n\n"),
+            ("set timeout cli 60s", "\n"), ("set timeout cli abc", "Invalid timeout value.\n\n"), ("set timeout cli", "Expects an integer value.\n\n"),
+            ("set timeout foo 3", "'set timeout' only supports 'cli'.\n\n"), ("show servers state nope", "Can't find backend.\n\n"),
+            ("show cli level", "admin\n\n"), ("show version", "3.5-tsukada-0.1.0\n\n"), ("show backend", "# name\nmysql\n\n"),
+            ("show stat nope 4 -1", "No such proxy.\n\n"), ("show stat 99 -1 -1", StatisticsTable.header + "\n\n"), ("", "\n"),
+            ("  show   cli\tlevel  \r", "admin\n\n"),
+        ])
+    func exactAnswers(line: String, answer: String) {
+        #expect(run(line) == answer)
+    }
+
+    @Test("changes what it is told to change")
+    func changes() {
+        _ = run("set server mysql/db1 state maint;set weight mysql/db2 50%;disable server mysql/db2")
+        #expect(target.states[RuntimeServerName(backend: "mysql", server: "db1")] == .maintenance)
+        #expect(target.states[RuntimeServerName(backend: "mysql", server: "db2")] == .maintenance)
+        #expect(target.weights[RuntimeServerName(backend: "mysql", server: "db2")]?.current == 5)
+    }
+
+    @Test("answers Datadog's two commands in two blocks, without an empty line in either")
+    func twoBlocks() {
+        let blocks = run("show info;show stat\r").split(separator: "\n\n", omittingEmptySubsequences: false)
+        #expect(blocks.count == 3 && blocks[2].isEmpty)
+        #expect(blocks[0].hasPrefix("Name: HAProxy") && blocks[1].hasPrefix("# pxname"))
+    }
+
+    @Test("splits at semicolons that no backslash escapes")
+    func splitting() {
+        #expect(RuntimeInterpreter.commands(in: "a b;c\\;d \\\\e;") == [["a", "b"], ["c;d", "\\e"]])
+        #expect(RuntimeInterpreter.commands(in: "a;;b") == [["a"], [], ["b"]])
+    }
+
+    @Test("refuses commands above the level, and lowers it for good")
+    func levels() {
+        #expect(run("disable server mysql/db1", level: .operator) == "Permission denied\n\n")
+        #expect(run("set timeout cli 3", level: .user) == "Permission denied\n\n")
+        #expect(run("operator;show cli level;user;show cli level;operator") == "\noperator\n\n\nuser\n\nPermission denied\n\n")
+        #expect(!run("show stat", level: .user).contains("127.0.0.1:13307"))
+        #expect(target.states.isEmpty)
+    }
+
+    @Test("ends each answer with a prompt once it is asked to")
+    func prompt() {
+        var session = RuntimeSession(level: .admin, timeout: .seconds(10))
+        #expect(run("prompt", &session) == "\n> ")
+        #expect(run("show cli level;show cli level", &session) == "admin\n\n> admin\n\n> ")
+        #expect(run("set timeout cli 60", &session) == "\n> ")
+        #expect(session.timeout == .seconds(60))
+        #expect(run("prompt", &session) == "\n")
+        #expect(run("quit;show info", &session).isEmpty)
+        #expect(session.isClosing)
+    }
+
+    @Test("reads a payload to its end and refuses it")
+    func payload() {
+        var session = RuntimeSession(level: .admin, timeout: .seconds(10))
+        #expect(run("set server mysql/db1 state <<END", &session).isEmpty)
+        #expect(run("disable server mysql/db1", &session).isEmpty)
+        #expect(run("END", &session).hasPrefix("Payloads ('<<') are not supported yet"))
+        #expect(session.payloadEnd == nil && target.states.isEmpty)
+    }
+
+    @Test("suggests what an unknown command may have meant")
+    func unknown() {
+        let answer = run("show foo")
+        #expect(answer.hasPrefix("Unknown command: 'show foo', but maybe one of the following ones is a better match:\n  show backend"))
+        #expect(answer.hasSuffix(": end the connection\n\n") && !answer.contains("  set weight"))
+        #expect(run("xyzzy").hasPrefix("Unknown command: 'xyzzy'. Please enter one of the following commands only:\n"))
+        #expect(run("help show stat").split(separator: "\n").count == 5)
+        #expect(!run("help", level: .user).contains("disable server"))
+    }
+
+    @Test("survives any bytes", arguments: 0..<64 as Range<UInt64>)
+    func anyBytes(seed: UInt64) {
+        var state = seed
+        var session = RuntimeSession(level: .admin, timeout: .seconds(10))
+        let words = ["show", "stat", "set", "server", "weight", "mysql/db1", "-1", "4", ";", "\\", "<<", "%", "\u{0}", "prompt", "99999999999999999999"]
+        var line: [UInt8] = []
+        for _ in 0..<40 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            line += Array(words[Int(state >> 33) % words.count].utf8)
+            line.append(state >> 40 & 3 == 0 ? UInt8(truncatingIfNeeded: state >> 50) : 32)
+        }
+        _ = RuntimeInterpreter(target: target).execute(line, session: &session)
+    }
+}

@@ -1,0 +1,167 @@
+import Proxy
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+/// A `listen mysql` with two servers, as the statistics see it.
+func sampleSnapshot() -> StatisticsSnapshot {
+    var frontend = FrontendStatistics()
+    frontend.sessions.limit = 2000
+    frontend.sessions.total = 3
+    frontend.sessions.peak = 1
+    frontend.sessions.bytesIn = 230
+    frontend.sessions.bytesOut = 388
+    frontend.sessions.ratePeak = 2
+    frontend.connectionRatePeak = 2
+    frontend.connectionsTotal = 3
+    var proxy = ProxyStatistics(name: "mysql", identifier: 2)
+    proxy.frontend = frontend
+    proxy.servers = [sampleServer("db1", 1, port: 13307), sampleServer("db2", 2, port: 13308)]
+    proxy.backend = BackendStatistics()
+    var snapshot = StatisticsSnapshot()
+    snapshot.proxies = [proxy]
+    snapshot.process.node = "tsukada01"
+    snapshot.process.uptime = .seconds(90061)
+    return snapshot
+}
+
+private func sampleServer(_ name: String, _ identifier: Int, port: UInt16) -> ServerStatistics {
+    var server = ServerStatistics(name: name, identifier: identifier)
+    var check = CheckStatistics()
+    check.status = .layer7Passed
+    check.code = 0
+    check.duration = .zero
+    check.health = 4
+    server.check = check
+    server.address = .ip(.v4(0x7f00_0001), port: port)
+    server.port = port
+    server.serving.sinceChange = .seconds(52)
+    return server
+}
+
+@Suite("Statistics")
+struct StatisticsTests {
+    @Test("have 3.5's header, and 2.6's 103 columns at its beginning")
+    func header() {
+        let expected =
+            "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight,act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,rate_lim,rate_max,check_status,check_code,check_duration,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,hanafail,req_rate,req_rate_max,req_tot,cli_abrt,srv_abrt,comp_in,comp_out,comp_byp,comp_rsp,lastsess,last_chk,last_agt,qtime,ctime,rtime,ttime,agent_status,agent_code,agent_duration,check_desc,agent_desc,check_rise,check_fall,check_health,agent_rise,agent_fall,agent_health,addr,cookie,mode,algo,conn_rate,conn_rate_max,conn_tot,intercepted,dcon,dses,wrew,connect,reuse,cache_lookups,cache_hits,srv_icur,src_ilim,qtime_max,ctime_max,rtime_max,ttime_max,eint,idle_conn_cur,safe_conn_cur,used_conn_cur,need_conn_est,uweight,agg_server_status,agg_server_check_status,agg_check_status,srid,sess_other,h1sess,h2sess,h3sess,req_other,h1req,h2req,h3req,proto,priv_idle_cur,reqbin,reqbout,resbin,resbout,cache_hint_hits,-,h2_headers_rcvd,h2_data_rcvd,h2_settings_rcvd,h2_rst_stream_rcvd,h2_goaway_rcvd,h2_detected_conn_protocol_errors,h2_detected_strm_protocol_errors,h2_rst_stream_resp,h2_goaway_resp,h2_open_connections,h2_backend_open_streams,h2_total_connections,h2_backend_total_streams,ssl_sess,ssl_reused_sess,ssl_failed_handshake,ssl_ocsp_staple,ssl_failed_ocsp_staple,h1_open_connections,h1_open_streams,h1_total_connections,h1_total_streams,h1_bytes_in,h1_bytes_out,h1_spliced_bytes_in,h1_spliced_bytes_out,"
+        #expect(StatisticsTable.header == expected)
+        #expect(StatisticsTable.columns.firstIndex { $0.name == "agg_check_status" } == 102)
+        #expect(StatisticsTable.columns.firstIndex { $0.name == "-" } == 119)
+    }
+
+    @Test("show a frontend byte for byte as HAProxy 3.5 does")
+    func frontendRow() {
+        var snapshot = sampleSnapshot()
+        snapshot.proxies[0].name = "mysql-in"
+        let line = snapshot.csv().split(separator: "\n")[1]
+        #expect(
+            line
+                == "mysql-in,FRONTEND,,,0,1,2000,3,230,388,0,0,0,,,,,OPEN,,,,,,,,,1,2,0,,,,0,0,0,2,,,,,,,,,,,0,0,0,,,0,0,0,0,,,,,,,,,,,,,,,,,,,,,tcp,,0,2,3,,0,0,0,,,,,,,,,,,0,,,,,,,,,,3,0,0,0,0,0,0,0,,,230,230,388,388,,-,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,"
+        )
+    }
+
+    @Test("show a checked server byte for byte as HAProxy 3.5 does")
+    func serverRow() {
+        var snapshot = sampleSnapshot()
+        snapshot.proxies[0].identifier = 3
+        snapshot.proxies[0].name = "my"
+        let line = snapshot.csv().split(separator: "\n")[3]
+        #expect(
+            line
+                == "my,db2,0,0,0,0,,0,0,0,,0,,0,0,0,0,UP,1,1,0,0,0,52,0,,1,3,2,,0,,2,0,,0,L7OK,0,0,,,,,,,,,,,0,0,,,,,-1,,,0,0,0,0,,,,Layer7 check passed,,2,3,4,,,,127.0.0.1:13308,,tcp,,,,,,,,0,0,0,,,0,,0,0,0,0,0,0,0,0,0,1,,,,0,,,,,,,,,,0,0,0,0,0,,-,,,,,,,,,,,,,,0,0,0,0,0,,,,,,,,,"
+        )
+    }
+
+    @Test("have as many fields in each row as in the header")
+    func equalLengths() {
+        let counts = Set(sampleSnapshot().csv().split(separator: "\n").map { $0.filter { $0 == "," }.count })
+        #expect(counts == [StatisticsTable.columns.count])
+    }
+
+    @Test("filter by proxy, kind, server and state")
+    func filters() {
+        var snapshot = sampleSnapshot()
+        snapshot.proxies[0].servers[0].state.operation = .stopped
+        snapshot.proxies[0].servers[1].state.administration = .maintenance
+        func names(_ filter: StatisticsFilter) -> [Substring] {
+            snapshot.csv(filter).split(separator: "\n").dropFirst().map { $0.split(separator: ",", omittingEmptySubsequences: false)[1] }
+        }
+        var filter = StatisticsFilter()
+        filter.kinds = 4
+        #expect(names(filter) == ["db1", "db2"])
+        filter.server = 2
+        #expect(names(filter) == ["db2"])
+        filter = StatisticsFilter()
+        filter.hidesDown = true
+        #expect(names(filter) == ["FRONTEND", "BACKEND"])
+        filter = StatisticsFilter()
+        filter.hidesMaintenance = true
+        #expect(names(filter) == ["FRONTEND", "db1", "BACKEND"])
+        filter.proxies = .identifier(99)
+        #expect(names(filter).isEmpty)
+    }
+
+    @Test("quote fields that would break a line")
+    func quoting() {
+        #expect(StatisticsSnapshot.quoted("a,b") == "\"a,b\"")
+        #expect(StatisticsSnapshot.quoted("say \"no\"\n") == "\"say \"\"no\"\" \"")
+        #expect(StatisticsSnapshot.quoted("plain") == "plain")
+    }
+
+    @Test(
+        "name a server's state with HAProxy's words",
+        arguments: [
+            (4, ServerState.Operation.running, 0, "UP"), (3, .running, 0, "UP 2/3"), (2, .running, 0, "UP 1/3"), (1, .stopped, 0, "DOWN 1/2"),
+            (0, .stopped, 0, "DOWN"), (4, .running, 1, "MAINT"), (0, .stopped, 0x20, "MAINT (resolution)"), (4, .running, 8, "DRAIN"),
+            (4, .stopping, 0, "NOLB"),
+        ])
+    func states(health: Int, operation: ServerState.Operation, administration: Int, text: String) {
+        var check = CheckStatistics()
+        check.health = health
+        var state = ServerState()
+        state.operation = operation
+        state.administration = ServerState.Administration(rawValue: administration)
+        #expect(state.text(check: check) == text)
+    }
+
+    @Test("list the servers' states as HAProxy does")
+    func serversState() throws {
+        var snapshot = sampleSnapshot()
+        snapshot.proxies[0].servers[1].address = nil
+        snapshot.proxies[0].servers[1].hostName = "db2.example"
+        snapshot.proxies[0].servers[1].state.administration = .unresolved
+        snapshot.proxies[0].servers[1].state.operation = .stopped
+        let lines = try #require(snapshot.serversState(backend: "mysql")).split(separator: "\n")
+        #expect(lines[0] == "1")
+        #expect(lines[2] == "2 mysql 1 db1 127.0.0.1 2 0 1 1 52 15 3 4 6 0 0 0 - 13307 - 0 0 - - 0")
+        #expect(lines[3] == "2 mysql 2 db2 - 0 32 1 1 52 15 3 4 14 0 0 0 db2.example 13308 - 0 0 - - 0")
+        #expect(snapshot.serversState(backend: "nope") == nil)
+    }
+
+    @Test("tell about the process in lines with one colon up to the uptime")
+    func processLines() {
+        var process = sampleSnapshot().process
+        process.description = "edge"
+        let lines = process.text.split(separator: "\n")
+        #expect(lines[0] == "Name: HAProxy")
+        #expect(lines[7] == "Uptime: 1d 1h01m01s")
+        #expect(lines[...8].allSatisfy { $0.filter { $0 == ":" }.count == 1 })
+        #expect(lines.contains("description: edge"))
+        let names = lines.filter { $0 != "description: edge" }.map { String($0.prefix { $0 != ":" }) }
+        #expect(names == Self.processNames.split(separator: ",").map(String.init))
+    }
+
+    /// The names of `show info` as 3.5 prints them.
+    private static let processNames =
+        "Name,Version,Release_date,Nbthread,Nbproc,Process_num,Pid,Uptime,Uptime_sec,Memmax_MB,PoolAlloc_MB,PoolUsed_MB,"
+        + "PoolFailed,Ulimit-n,Maxsock,Maxconn,Hard_maxconn,CurrConns,CumConns,CumReq,MaxSslConns,CurrSslConns,CumSslConns,"
+        + "Maxpipes,PipesUsed,PipesFree,ConnRate,ConnRateLimit,MaxConnRate,SessRate,SessRateLimit,MaxSessRate,SslRate,SslRateLimit,"
+        + "MaxSslRate,SslFrontendKeyRate,SslFrontendMaxKeyRate,SslFrontendSessionReuse_pct,SslBackendKeyRate,SslBackendMaxKeyRate,"
+        + "SslCacheLookups,SslCacheMisses,CompressBpsIn,CompressBpsOut,CompressBpsRateLim,Tasks,Run_queue,Idle_pct,node,Stopping,"
+        + "Jobs,Unstoppable Jobs,Listeners,ActivePeers,ConnectedPeers,DroppedLogs,BusyPolling,FailedResolutions,TotalBytesOut,"
+        + "TotalSplicedBytesOut,BytesOutRate,DebugCommandsIssued,CumRecvLogs,Build info,Memmax_bytes,PoolAlloc_bytes,"
+        + "PoolUsed_bytes,Start_time_sec,Tainted,TotalWarnings,MaxconnReached,BootTime_ms,Niced_tasks,CurrStreams,CumStreams,"
+        + "BlockedTrafficWarnings,PatternsAdded,PatternsFreed,NbThreadGroups"
+}
