@@ -59,20 +59,13 @@ struct Worker: ~Copyable {
 
     /// A listener and whether connections may wait on it: its edge is not repeated.
     struct Listener {
-<<<<<<< HEAD
-        /// `nil` once it has been closed.
-=======
         /// `nil` once it is closed.
->>>>>>> plane
         var file: OpenFile?
         var frontend: Int
         var address: SocketAddress?
         var isPending = true
-<<<<<<< HEAD
-=======
         /// To be closed once nothing waits on it.
         var isClosing = false
->>>>>>> plane
     }
 
     init(index: Int, state: ForwardingState, listeners: [WorkerListener]) throws(SystemError) {
