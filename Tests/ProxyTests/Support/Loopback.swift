@@ -45,6 +45,8 @@ final class TestSocket: Sendable {
         close()
     }
 
+    var isOpen: Bool { !isClosed.load(ordering: .relaxed) }
+
     func finishSending() { shutdown(raw, Int32(SHUT_WR)) }
 
     /// Sends all of `bytes`; false when the peer is gone.
