@@ -172,7 +172,7 @@ struct ForwardingSessionTests {
         #expect(received.withLock { $0 } == Array(repeating: Bulk.bytes, count: 16))
         for _ in 0..<8 {
             let line = try harness.log.session()
-            #expect(line.flags == "--" && line.bytes == Bulk.bytes)
+            #expect(line.flags == "--" && line.bytes == Bulk.bytes, "\(line)")
         }
         #expect(harness.state.counters.contains { $0.splicedBytes.value > 0 })
         #expect(harness.isEmptyEventually())
