@@ -60,4 +60,3 @@ struct ConfigurationFuzzTests {
         #expect(ConfigurationReader(environment: [:]).read(files: [("t.cfg", bytes)]).diagnostics.contains { $0.severity == .alert }, "seed \(seed)")
     }
 }
-
