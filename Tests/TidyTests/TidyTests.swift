@@ -3,10 +3,11 @@ import Testing
 
 @Suite("The sources")
 struct TidyTests {
-    /// Folder, and what its files may import besides the standard library's Synchronization. The longest folder that fits a file counts.
+    /// Folder or file, and what may be imported there besides the standard library's Synchronization. The longest one that fits counts.
     private static let imports: [(folder: String, modules: Set<String>)] = [
         ("Sources/Wire", []),
         ("Sources/LinuxIO", ["CLinux", "Glibc", "Wire"]),
+        ("Sources/LinuxIO/Seals.swift", ["COpenSSL", "Wire"]),
         ("Sources/Gossip", ["Wire"]),
         ("Sources/Proxy", ["Wire"]),
         ("Sources/Proxy/Forwarding", ["CLinux", "Glibc", "LinuxIO", "Wire"]),
@@ -19,7 +20,7 @@ struct TidyTests {
     @Test("import only what their folder may")
     func importsStayInTheirFolders() {
         for file in SourceTree.files(in: "Sources", ending: ".swift") {
-            let allowed = Self.imports.filter { file.path.hasPrefix($0.folder + "/") }.max { $0.folder.count < $1.folder.count }?.modules
+            let allowed = Self.imports.filter { (file.path + "/").hasPrefix($0.folder + "/") }.max { $0.folder.count < $1.folder.count }?.modules
             for (number, line) in file.lines.enumerated() where line.hasPrefix("import ") {
                 let module = String(line.dropFirst("import ".count))
                 #expect(module == "Synchronization" || allowed?.contains(module) == true, "\(file.path):\(number + 1): import of \(module)")

@@ -1,0 +1,29 @@
+import Wire
+
+extension [UInt8] {
+    /// Appends an integer in network byte order. Datagrams are written into one reused array, so `ByteWriter`, which owns its bytes, does not serve.
+    mutating func write(_ value: some FixedWidthInteger) {
+        var rest = value.bitWidth
+        while rest > 0 {
+            rest -= 8
+            append(UInt8(truncatingIfNeeded: value >> rest))
+        }
+    }
+
+    mutating func write(_ value: Bytes32) {
+        write(value.first)
+        write(value.second)
+        write(value.third)
+        write(value.fourth)
+    }
+
+    /// Replaces two bytes already written: a record's length.
+    mutating func overwrite(_ value: UInt16, at offset: Int) {
+        self[offset] = UInt8(value >> 8)
+        self[offset + 1] = UInt8(truncatingIfNeeded: value)
+    }
+}
+
+extension ByteReader {
+    mutating func readBytes32() -> Bytes32? { readBytes(32).flatMap { Bytes32($0) } }
+}

@@ -1,0 +1,55 @@
+/// What no configuration exceeds, and what every node enforces on what it receives.
+package enum GossipLimits {
+    /// Nodes of a cluster, this one included.
+    package static let nodesMax = 16
+    /// Servers that rows may speak of.
+    package static let serversMax = 4_096
+    /// Records of a datagram; further ones are not read.
+    package static let recordsMax = 30
+    /// Bytes of a datagram, header and tag included: fits a path MTU of 1500 over IPv6 and a tunnel.
+    package static let datagramBytesMax = 1_400
+    /// Keys of a ring.
+    package static let keysMax = 8
+    /// Leases by name.
+    package static let leasesMax = 16
+    /// HELLOs answered, a second and source.
+    package static let hellosPerSourceMax = 10
+    /// HELLOs opened, a second, all sources together.
+    package static let hellosPerSecondMax = 160
+    /// Sources whose HELLOs are counted apart; the oldest makes room.
+    package static let helloSourcesMax = 64
+    /// No session number reaches this: nobody can push a node to the end of the range.
+    package static let sessionMax: UInt64 = 1 << 62
+    /// No hybrid clock reaches this: milliseconds of the year 4199.
+    package static let clockMillisecondsMax: UInt64 = 1 << 46
+}
+
+/// Which of a node, and which run of it: the order of everything it says.
+package struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The first 8 bytes of SHA-256(node name).
+    package let number: UInt64
+
+    /// A node by its number.
+    package init(_ number: UInt64) { self.number = number }
+
+    /// Orders by number, so that every node decides alike.
+    package static func < (left: NodeID, right: NodeID) -> Bool { left.number < right.number }
+
+    /// Sixteen hexadecimal digits.
+    package var description: String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
+
+/// A server of a proxy as the configuration names it: the first 8 bytes of SHA-256(proxy, server name, configured name, port).
+package struct ServerID: Hashable, Comparable, Sendable {
+    /// The hash.
+    package let number: UInt64
+
+    /// A server by its hash.
+    package init(_ number: UInt64) { self.number = number }
+
+    /// Orders by hash.
+    package static func < (left: ServerID, right: ServerID) -> Bool { left.number < right.number }
+}

@@ -1,0 +1,132 @@
+import Wire
+
+/// What a datagram is for.
+package enum DatagramKind: UInt8, CaseIterable, Sendable {
+    /// A handshake's first datagram.
+    case hello = 1
+    /// Its answer.
+    case helloAnswer = 2
+    /// Sent to every peer each 200 ms.
+    case heartbeat = 3
+    /// Asks for an answer at once.
+    case ping = 4
+    /// Answers a ping or a delta.
+    case answer = 5
+    /// Rows that have changed.
+    case delta = 6
+    /// Hashes of parts of the tables.
+    case digest = 7
+    /// Asks for parts of the tables.
+    case pull = 8
+    /// The sender goes.
+    case leave = 9
+    /// Asks for a check.
+    case checkNow = 10
+    /// The keys the sender holds.
+    case keyStatus = 11
+
+    /// True for the two that are sealed under a key of the ring and carry a salt after the header.
+    var isHandshake: Bool { self == .hello || self == .helloAnswer }
+}
+
+/// A datagram's clear part. All of it is authenticated.
+///
+///     offset  bytes  field
+///     0       2      magic, "tg"
+///     2       1      version, 1
+///     3       1      kind
+///     4       4      key: of HELLO and HELLO_ACK the ring key's id, of the others the pairwise key's (which tells the handshake, so that
+///                    junk is dropped by a comparison, and no key is tried in vain)
+///     8       8      cluster
+///     16      8      sender
+///     24      8      sender's session
+///     32      8      sequence, from 1
+///     40      8      receiver
+///     48      8      receiver's session, 0 in HELLO only
+///     56      n      sealed records (HELLO and HELLO_ACK: 32 bytes of salt first), 16 bytes of tag
+package struct Header: Equatable, Sendable {
+    /// Bytes of a header.
+    package static let bytesCount = 56
+    /// Salt after the header of a handshake's datagrams: each has a key of its own, so that its sequence needs no memory.
+    package static let saltBytes = 32
+    /// The first two bytes.
+    package static let magic: UInt16 = 0x7467
+    /// The only version so far.
+    package static let version: UInt8 = 1
+
+    /// What the datagram is for.
+    package var kind: DatagramKind
+    /// Which key sealed it.
+    package var key: UInt32
+    /// The first 8 bytes of SHA-256(cluster name).
+    package var cluster: UInt64
+    /// Who sent it.
+    package var sender: NodeID
+    /// In which run.
+    package var senderSession: UInt64
+    /// The nonce, the replay window's index, the loss estimate's evidence.
+    package var sequence: UInt64
+    /// For whom it is.
+    package var receiver: NodeID
+    /// In which run; 0 in HELLO.
+    package var receiverSession: UInt64
+
+    /// A header from its fields.
+    package init(
+        kind: DatagramKind, key: UInt32, cluster: UInt64, sender: NodeID, senderSession: UInt64, sequence: UInt64, receiver: NodeID,
+        receiverSession: UInt64
+    ) {
+        (self.kind, self.key, self.cluster, self.sender, self.senderSession) = (kind, key, cluster, sender, senderSession)
+        (self.sequence, self.receiver, self.receiverSession) = (sequence, receiver, receiverSession)
+    }
+
+    /// What is wrong with bytes that are no header.
+    package enum Problem: Error, Equatable, Sendable {
+        /// Too short, too long, no magic, no such kind, a field that cannot be.
+        case malformed
+        /// Another version than 1.
+        case unknownVersion(UInt8)
+    }
+
+    /// Reads the front of a datagram.
+    ///
+    /// - Throws: what is wrong; never traps, whatever the bytes are.
+    package init(_ datagram: ArraySlice<UInt8>) throws(Problem) {
+        guard (Header.bytesCount + SealFormat.tagBytes...GossipLimits.datagramBytesMax).contains(datagram.count) else { throw .malformed }
+        let fields = datagram.withUnsafeBytes { bytes in
+            (
+                start: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)),
+                cluster: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+                sender: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)),
+                senderSession: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 24, as: UInt64.self)),
+                sequence: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 32, as: UInt64.self)),
+                receiver: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 40, as: UInt64.self)),
+                receiverSession: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 48, as: UInt64.self))
+            )
+        }
+        guard fields.start >> 48 == UInt64(Header.magic) else { throw .malformed }
+        let version = UInt8(truncatingIfNeeded: fields.start >> 40)
+        guard version == Header.version else { throw .unknownVersion(version) }
+        guard let kind = DatagramKind(rawValue: UInt8(truncatingIfNeeded: fields.start >> 32)), fields.sequence > 0,
+            (1..<GossipLimits.sessionMax).contains(fields.senderSession), (kind == .hello) == (fields.receiverSession == 0)
+        else { throw .malformed }
+        self.init(
+            kind: kind, key: UInt32(truncatingIfNeeded: fields.start), cluster: fields.cluster, sender: NodeID(fields.sender),
+            senderSession: fields.senderSession, sequence: fields.sequence, receiver: NodeID(fields.receiver),
+            receiverSession: fields.receiverSession)
+    }
+
+    /// Appends the 56 bytes.
+    package func write(to bytes: inout [UInt8]) {
+        bytes.write(Header.magic)
+        bytes.append(Header.version)
+        bytes.append(kind.rawValue)
+        bytes.write(key)
+        bytes.write(cluster)
+        bytes.write(sender.number)
+        bytes.write(senderSession)
+        bytes.write(sequence)
+        bytes.write(receiver.number)
+        bytes.write(receiverSession)
+    }
+}

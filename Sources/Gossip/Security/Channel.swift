@@ -1,0 +1,65 @@
+import Wire
+
+/// A pair of keys that one handshake gave two runs of two nodes, one per direction, and what has been sent and accepted under them.
+struct Channel: Sendable {
+    /// Sent at most: far below what AES-GCM bears with counted nonces; a channel is replaced long before.
+    static let datagramsMax: UInt64 = 1 << 48
+
+    let ownSession: UInt64
+    let peerSession: UInt64
+    /// The ring key it came from: removed with it.
+    let ringKey: UInt32
+    /// The peer's random bytes: tells a repeated HELLO.
+    let peerRandom: Bytes32
+    let ownRandom: Bytes32
+    /// True on the side that sent the HELLO.
+    let isInitiator: Bool
+    let sendKey: Bytes32
+    let receiveKey: Bytes32
+    /// What the header carries in the key's place.
+    let sendID: UInt32
+    let receiveID: UInt32
+    let born: Instant
+    /// Sequence numbers given out.
+    private(set) var sent: UInt64 = 0
+    var window = ReplayWindow()
+
+    /// Derives the keys: HKDF(ring key, salt = both randoms, info = both ids, both sessions), the initiator's first.
+    init(
+        key: KeyRing.Key, own: NodeID, peer: NodeID, sessions: (own: UInt64, peer: UInt64), randoms: (own: Bytes32, peer: Bytes32), isInitiator: Bool,
+        seal: any Seal, now: Instant
+    ) throws(SealError) {
+        (ownSession, peerSession, ringKey) = (sessions.own, sessions.peer, key.id)
+        (ownRandom, peerRandom, self.isInitiator, born) = (randoms.own, randoms.peer, isInitiator, now)
+        var info = Array("tsukada pair 1".utf8)
+        for word in isInitiator ? [own.number, peer.number, sessions.own, sessions.peer] : [peer.number, own.number, sessions.peer, sessions.own] {
+            info.write(word)
+        }
+        let salt = isInitiator ? randoms.own.bytes + randoms.peer.bytes : randoms.peer.bytes + randoms.own.bytes
+        var material = ByteReader(try seal.derive(secret: key.secret, salt: salt, info: info, count: 72))
+        guard let there = material.readBytes32(), let back = material.readBytes32(), let thereID: UInt32 = material.readBigEndian(),
+            let backID: UInt32 = material.readBigEndian()
+        else { throw .libraryFailed("derive") }
+        (sendKey, receiveKey) = isInitiator ? (there, back) : (back, there)
+        (sendID, receiveID) = isInitiator ? (thereID, backID) : (backID, thereID)
+    }
+
+    /// The next sequence number; `nil` when the channel is used up.
+    mutating func nextSequence() -> UInt64? {
+        guard sent < Channel.datagramsMax else { return nil }
+        sent += 1
+        return sent
+    }
+
+    func matches(_ header: Header) -> Bool {
+        header.key == receiveID && header.senderSession == peerSession && header.receiverSession == ownSession
+    }
+
+    /// The key of a handshake's datagram: the ring key's, made unique by the salt in clear.
+    static func handshakeKey(_ key: KeyRing.Key, salt: Bytes32, seal: any Seal) throws(SealError) -> Bytes32 {
+        guard let derived = Bytes32(try seal.derive(secret: key.secret, salt: salt.bytes, info: Array("tsukada hello 1".utf8), count: 32)) else {
+            throw .libraryFailed("derive")
+        }
+        return derived
+    }
+}

@@ -1,0 +1,210 @@
+import Wire
+
+/// What came of merging a row.
+package enum MergeOutcome: Equatable, Sendable {
+    /// The row is in the table now.
+    case taken
+    /// The table has it, or a newer one.
+    case known
+    /// It speaks of a node or run that does not count, or the table is full.
+    case refused
+}
+
+/// The four tables that all nodes come to hold alike: MEMBER, HEALTH, ADMIN, LEASE.
+///
+/// Each is a join semilattice: merging takes the higher row, in any order, any number of times. Every change gets a revision from one
+/// counter, so that a peer needs two numbers only to be told what it lacks.
+package struct SharedTables: Sendable {
+    /// Parts that digests compare.
+    package static let bucketsCount = 32
+
+    private let nodes: [NodeID]
+    private var configured: [ServerID] = []
+    private(set) var members = RowTable<NodeID, MemberRow>()
+    private(set) var health = RowTable<HealthKey, HealthRow>()
+    private(set) var administrative = RowTable<ServerID, AdministrativeRow>()
+    private(set) var leases = RowTable<UInt64, LeaseRow>()
+    private var serversCount = 0
+    private var changes = ChangeLog()
+    private var buckets = [UInt64](repeating: 0, count: SharedTables.bucketsCount)
+    /// The number of the last change.
+    package private(set) var revision: UInt64 = 0
+    /// A hash of all rows: equal tables have equal hashes, whatever their history.
+    package private(set) var hash: UInt64 = 0
+
+    /// Empty tables of the cluster's nodes, this one included.
+    package init(nodes: [NodeID]) { self.nodes = nodes.sorted() }
+
+    /// The rows of nodes, by node.
+    package var memberRows: [MemberRow] { members.entries.map(\.row) }
+    /// The rows of observers, by server and observer.
+    package var healthRows: [HealthRow] { health.entries.map(\.row) }
+    /// The operators' rows, by server.
+    package var administrativeRows: [AdministrativeRow] { administrative.entries.map(\.row) }
+    /// The leases, by name.
+    package var leaseRows: [LeaseRow] { leases.entries.map(\.row) }
+    /// Hashes of the rows by part.
+    package var digest: [UInt64] { buckets }
+    /// Changes remembered: bounded by the rows, for the tests of limits.
+    package var changesCount: Int { changes.count }
+
+    /// The servers that are configured here have their rows even when foreign ones fill the table.
+    package mutating func configure(_ servers: [ServerID]) { configured = servers.sorted() }
+
+    /// Takes a row if it is newer than what the table has.
+    package mutating func merge(_ row: MemberRow) -> MergeOutcome {
+        guard nodes.contains(row.node) else { return .refused }
+        let old = members[row.node]
+        if let old, !row.isNewer(than: old) { return .known }
+        if let old { forget(.member(row.node), old.fingerprint) }
+        if (old?.session ?? 0) < row.session { dropHealth(of: row.node, before: row.session) }
+        revision += 1
+        members.set(row, for: row.node, revision: revision)
+        remember(.member(row.node), row.fingerprint)
+        return .taken
+    }
+
+    /// Takes a row if it is newer than what the table has. Rows of runs that are over do not count.
+    package mutating func merge(_ row: HealthRow) -> MergeOutcome {
+        guard nodes.contains(row.observer), row.session >= members[row.observer]?.session ?? 0 else { return .refused }
+        let key = HealthKey(server: row.server, observer: row.observer)
+        if let old = health[key] {
+            guard row.isNewer(than: old) else { return .known }
+            forget(.health(key), old.fingerprint)
+        } else if !hasRows(of: row.server) {
+            guard serversCount < GossipLimits.serversMax || isConfigured(row.server) else { return .refused }
+            serversCount += 1
+        }
+        revision += 1
+        health.set(row, for: key, revision: revision)
+        remember(.health(key), row.fingerprint)
+        return .taken
+    }
+
+    /// Takes a row if it is newer than what the table has.
+    package mutating func merge(_ row: AdministrativeRow) -> MergeOutcome {
+        if let old = administrative[row.server] {
+            guard row.isNewer(than: old) else { return .known }
+            forget(.administrative(row.server), old.fingerprint)
+        } else if administrative.count >= GossipLimits.serversMax, !isConfigured(row.server) {
+            return .refused
+        }
+        revision += 1
+        administrative.set(row, for: row.server, revision: revision)
+        remember(.administrative(row.server), row.fingerprint)
+        return .taken
+    }
+
+    /// Takes a row if it is newer than what the table has.
+    package mutating func merge(_ row: LeaseRow) -> MergeOutcome {
+        guard nodes.contains(row.holder) else { return .refused }
+        if let old = leases[row.name] {
+            guard row.isNewer(than: old) else { return .known }
+            forget(.lease(row.name), old.fingerprint)
+        } else if leases.count >= GossipLimits.leasesMax {
+            return .refused
+        }
+        revision += 1
+        leases.set(row, for: row.name, revision: revision)
+        remember(.lease(row.name), row.fingerprint)
+        return .taken
+    }
+
+    /// The rows changed after `revision`, oldest first: `body` gets each with its revision, and says whether it wants more.
+    func forEachChange(after revision: UInt64, _ body: (Record, UInt64) -> Bool) {
+        var index = changes.position(after: revision)
+        while index < changes.count {
+            let change = changes[index]
+            index += 1
+            guard let record = record(change.key, at: change.revision) else { continue }
+            guard body(record, change.revision) else { return }
+        }
+    }
+
+    /// All rows of the parts in `wanted`, in the order of the tables.
+    func forEachRow(inBuckets wanted: UInt32, _ body: (Record) -> Void) {
+        func isWanted(_ key: RowKey) -> Bool { wanted & 1 << UInt32(bucket(key)) != 0 }
+        for entry in members.entries where isWanted(.member(entry.key)) { body(.member(entry.row)) }
+        for entry in administrative.entries where isWanted(.administrative(entry.key)) { body(.administrative(entry.row)) }
+        for entry in leases.entries where isWanted(.lease(entry.key)) { body(.lease(entry.row)) }
+        for entry in health.entries where isWanted(.health(entry.key)) { body(.health(entry.row)) }
+    }
+
+    /// Calls `body` with each observer's row of `server`, by observer.
+    func forEachView(of server: ServerID, _ body: (HealthRow) -> Void) {
+        var index = health.position(HealthKey(server: server, observer: NodeID(0)))
+        while index < health.count, health.entries[index].key.server == server {
+            body(health.entries[index].row)
+            index += 1
+        }
+    }
+}
+
+extension SharedTables {
+    private func isConfigured(_ server: ServerID) -> Bool {
+        var (low, high) = (0, configured.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if configured[middle] < server { low = middle + 1 } else { high = middle }
+        }
+        return low < configured.count && configured[low] == server
+    }
+
+    private func hasRows(of server: ServerID) -> Bool {
+        let index = health.position(HealthKey(server: server, observer: NodeID(0)))
+        return index < health.count && health.entries[index].key.server == server
+    }
+
+    private mutating func dropHealth(of observer: NodeID, before session: UInt64) {
+        var isAnyGone = false
+        for entry in health.entries where entry.key.observer == observer && entry.row.session < session {
+            forget(.health(entry.key), entry.row.fingerprint)
+            isAnyGone = true
+        }
+        guard isAnyGone else { return }
+        health.removeAll { $0.observer == observer && $0.session < session }
+        serversCount = 0
+        var last: ServerID?
+        for entry in health.entries where entry.key.server != last {
+            serversCount += 1
+            last = entry.key.server
+        }
+    }
+
+    /// The row that change `revision` brought, unless a later one has replaced it.
+    private func record(_ key: RowKey, at revision: UInt64) -> Record? {
+        switch key {
+        case .member(let node): members.entry(node).flatMap { $0.revision == revision ? .member($0.row) : nil }
+        case .health(let key): health.entry(key).flatMap { $0.revision == revision ? .health($0.row) : nil }
+        case .administrative(let server): administrative.entry(server).flatMap { $0.revision == revision ? .administrative($0.row) : nil }
+        case .lease(let name): leases.entry(name).flatMap { $0.revision == revision ? .lease($0.row) : nil }
+        }
+    }
+
+    private func bucket(_ key: RowKey) -> Int {
+        let mixed =
+            switch key {
+            case .member(let node): Fingerprint(1).adding(node.number)
+            case .health(let key): Fingerprint(2).adding(key.server.number).adding(key.observer.number)
+            case .administrative(let server): Fingerprint(3).adding(server.number)
+            case .lease(let name): Fingerprint(4).adding(name)
+            }
+        return Int(mixed.value % UInt64(SharedTables.bucketsCount))
+    }
+
+    private mutating func remember(_ key: RowKey, _ fingerprint: Fingerprint) {
+        hash &+= fingerprint.value
+        buckets[bucket(key)] &+= fingerprint.value
+        changes.append(key, revision: revision)
+        let rows = members.count + health.count + administrative.count + leases.count
+        guard changes.count > 2 * rows + 64 else { return }
+        var log = changes
+        log.compact { record($0, at: $1) != nil }
+        changes = log
+    }
+
+    private mutating func forget(_ key: RowKey, _ fingerprint: Fingerprint) {
+        hash &-= fingerprint.value
+        buckets[bucket(key)] &-= fingerprint.value
+    }
+}

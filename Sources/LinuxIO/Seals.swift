@@ -1,0 +1,153 @@
+import COpenSSL
+import Wire
+
+/// AES-256-GCM, HKDF-SHA256 and SHA-256 of OpenSSL (EVP). One thread at a time: it works on one reused cipher context.
+package final class OpenSSLSeal: Seal {
+    private static let nonceBytes = 12
+
+    private let cipher: OpaquePointer
+    private let context: OpaquePointer
+    private let derivation: OpaquePointer
+
+    /// - Throws: when the library has no such algorithm or no memory.
+    package init() throws(SealError) {
+        guard let cipher = EVP_CIPHER_fetch(nil, "AES-256-GCM", nil) else { throw .libraryFailed("EVP_CIPHER_fetch") }
+        guard let context = EVP_CIPHER_CTX_new() else {
+            EVP_CIPHER_free(cipher)
+            throw .libraryFailed("EVP_CIPHER_CTX_new")
+        }
+        guard let derivation = EVP_KDF_fetch(nil, "HKDF", nil) else {
+            EVP_CIPHER_free(cipher)
+            EVP_CIPHER_CTX_free(context)
+            throw .libraryFailed("EVP_KDF_fetch")
+        }
+        (self.cipher, self.context, self.derivation) = (cipher, context, derivation)
+    }
+
+    deinit {
+        EVP_CIPHER_CTX_free(context)
+        EVP_CIPHER_free(cipher)
+        EVP_KDF_free(derivation)
+    }
+
+    /// Encrypts `bytes[start + clear ..< bytes.count]` in place and appends the tag.
+    package func seal(_ bytes: inout [UInt8], from start: Int, clear: Int, key: Bytes32, sequence: UInt64) throws(SealError) {
+        var nonce: [12 of UInt8] = .init(repeating: 0)
+        for index in 0..<8 { nonce[4 + index] = UInt8(truncatingIfNeeded: sequence >> UInt64(56 - 8 * index)) }
+        let end = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: SealFormat.tagBytes))
+        try encrypt(&bytes, from: start, clear: clear, end: end, key: key, nonce: nonce.span)
+    }
+
+    /// Verifies the tag at the end of `bytes`, decrypts the body in place and takes the tag off.
+    package func open(_ bytes: inout [UInt8], clear: Int, key: Bytes32, sequence: UInt64) throws(SealError) {
+        guard bytes.count >= clear + SealFormat.tagBytes else { throw .notAuthentic }
+        var nonce: [12 of UInt8] = .init(repeating: 0)
+        for index in 0..<8 { nonce[4 + index] = UInt8(truncatingIfNeeded: sequence >> UInt64(56 - 8 * index)) }
+        try decrypt(&bytes, clear: clear, key: key, nonce: nonce.span)
+        bytes.removeLast(SealFormat.tagBytes)
+    }
+
+    /// The general form, for known answers: `nonce` has 12 bytes; room for the tag stands at `end`.
+    package func encrypt(_ bytes: inout [UInt8], from start: Int, clear: Int, end: Int, key: Bytes32, nonce: Span<UInt8>) throws(SealError) {
+        precondition(start + clear <= end && end + SealFormat.tagBytes == bytes.count && nonce.count == OpenSSLSeal.nonceBytes, "no room for the tag")
+        let failed = withKey(key) { key in
+            nonce.withUnsafeBufferPointer { nonce in
+                bytes.withUnsafeMutableBufferPointer { buffer -> String? in
+                    guard let base = buffer.baseAddress else { return "empty" }
+                    var count: Int32 = 0
+                    guard EVP_EncryptInit_ex2(context, cipher, key, nonce.baseAddress, nil) == 1 else { return "EVP_EncryptInit_ex2" }
+                    guard EVP_EncryptUpdate(context, nil, &count, base + start, Int32(clear)) == 1 else { return "EVP_EncryptUpdate" }
+                    let body = base + start + clear
+                    guard EVP_EncryptUpdate(context, body, &count, body, Int32(end - start - clear)) == 1 else { return "EVP_EncryptUpdate" }
+                    guard EVP_EncryptFinal_ex(context, body, &count) == 1 else { return "EVP_EncryptFinal_ex" }
+                    let tag = EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(SealFormat.tagBytes), base + end)
+                    return tag == 1 ? nil : "EVP_CIPHER_CTX_ctrl"
+                }
+            }
+        }
+        if let failed { throw .libraryFailed(failed) }
+    }
+
+    private func decrypt(_ bytes: inout [UInt8], clear: Int, key: Bytes32, nonce: Span<UInt8>) throws(SealError) {
+        let error = withKey(key) { key in
+            nonce.withUnsafeBufferPointer { nonce in
+                bytes.withUnsafeMutableBufferPointer { buffer -> SealError? in
+                    guard let base = buffer.baseAddress else { return .notAuthentic }
+                    let end = buffer.count - SealFormat.tagBytes
+                    var count: Int32 = 0
+                    guard EVP_DecryptInit_ex2(context, cipher, key, nonce.baseAddress, nil) == 1 else { return .libraryFailed("EVP_DecryptInit_ex2") }
+                    guard EVP_DecryptUpdate(context, nil, &count, base, Int32(clear)) == 1 else { return .libraryFailed("EVP_DecryptUpdate") }
+                    let body = base + clear
+                    guard EVP_DecryptUpdate(context, body, &count, body, Int32(end - clear)) == 1 else { return .notAuthentic }
+                    let tag = EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(SealFormat.tagBytes), base + end)
+                    guard tag == 1 else { return .libraryFailed("EVP_CIPHER_CTX_ctrl") }
+                    return EVP_DecryptFinal_ex(context, base + end, &count) == 1 ? nil : .notAuthentic
+                }
+            }
+        }
+        if let error { throw error }
+    }
+
+    private func withKey<Result>(_ key: Bytes32, _ body: (UnsafePointer<UInt8>?) -> Result) -> Result {
+        let words = (key.first.bigEndian, key.second.bigEndian, key.third.bigEndian, key.fourth.bigEndian)
+        return withUnsafeBytes(of: words) { body($0.bindMemory(to: UInt8.self).baseAddress) }
+    }
+
+    /// HKDF (RFC 5869) with SHA-256: `count` bytes of key material.
+    package func derive(secret: Bytes32, salt: [UInt8], info: [UInt8], count: Int) throws(SealError) -> [UInt8] {
+        try derive(secret: secret.bytes, salt: salt, info: info, count: count)
+    }
+
+    /// The same for a secret of any length, at least one byte.
+    package func derive(secret: [UInt8], salt: [UInt8], info: [UInt8], count: Int) throws(SealError) -> [UInt8] {
+        guard let context = EVP_KDF_CTX_new(derivation) else { throw .libraryFailed("EVP_KDF_CTX_new") }
+        defer { EVP_KDF_CTX_free(context) }
+        var (secret, salt, info) = (secret, salt, info)
+        var digest = Array("SHA256".utf8CString)
+        var output = [UInt8](repeating: 0, count: count)
+        let (secretBytes, saltBytes, infoBytes) = (secret.count, salt.count, info.count)
+        let isDerived = digest.withUnsafeMutableBufferPointer { digest in
+            secret.withUnsafeMutableBytes { secret in
+                salt.withUnsafeMutableBytes { salt in
+                    info.withUnsafeMutableBytes { info in
+                        let parameters = [
+                            OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest.baseAddress, 0),
+                            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, secret.baseAddress, secretBytes),
+                            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt.baseAddress, saltBytes),
+                            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.baseAddress, infoBytes),
+                            OSSL_PARAM_construct_end(),
+                        ]
+                        return EVP_KDF_derive(context, &output, count, parameters) == 1
+                    }
+                }
+            }
+        }
+        guard isDerived else { throw .libraryFailed("EVP_KDF_derive") }
+        return output
+    }
+
+    /// SHA-256.
+    package func digest(_ bytes: [UInt8]) throws(SealError) -> Bytes32 {
+        var output = [UInt8](repeating: 0, count: 32)
+        var count: UInt32 = 0
+        guard EVP_Digest(bytes, bytes.count, &output, &count, EVP_sha256(), nil) == 1, let digest = Bytes32(output) else {
+            throw .libraryFailed("EVP_Digest")
+        }
+        return digest
+    }
+}
+
+/// Random numbers nobody can guess, from OpenSSL's generator: keys, handshakes. A node without them must not run.
+package struct SecureRandomGenerator: RandomNumberGenerator, Sendable {
+    /// OpenSSL seeds itself from the kernel.
+    package init() {}
+
+    /// Eight random bytes. Traps when the kernel gives none: guessable keys would be worse.
+    package mutating func next() -> UInt64 {
+        var value: UInt64 = 0
+        let isFilled = withUnsafeMutableBytes(of: &value) { RAND_bytes($0.bindMemory(to: UInt8.self).baseAddress, Int32($0.count)) == 1 }
+        precondition(isFilled, "RAND_bytes failed")
+        return value
+    }
+}
