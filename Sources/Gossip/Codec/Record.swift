@@ -76,6 +76,17 @@ extension Record {
     /// Bytes of the longest row, its type and length included.
     package static let rowBytesMax = 72
 
+    /// Bytes on the wire of a row, type and length included.
+    var bytesCount: Int {
+        switch self {
+        case .member: 24
+        case .health: 68
+        case .administrative: 38
+        case .lease: 44
+        case .handshake, .beat, .range, .acknowledgement, .digest, .pull, .checkNow, .keys: Record.rowBytesMax
+        }
+    }
+
     var kind: Kind {
         switch self {
         case .handshake: .handshake

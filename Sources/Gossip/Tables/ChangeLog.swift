@@ -3,6 +3,8 @@ struct ChangeLog: Sendable {
     struct Change: Sendable {
         let key: RowKey
         let revision: UInt64
+        /// Who told it; `nil` for this node itself.
+        let source: NodeID?
     }
 
     private var changes: [Change] = []
@@ -11,7 +13,7 @@ struct ChangeLog: Sendable {
 
     subscript(index: Int) -> Change { changes[index] }
 
-    mutating func append(_ key: RowKey, revision: UInt64) { changes.append(Change(key: key, revision: revision)) }
+    mutating func append(_ change: Change) { changes.append(change) }
 
     /// The first change after `revision`.
     func position(after revision: UInt64) -> Int {

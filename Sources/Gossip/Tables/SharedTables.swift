@@ -52,7 +52,7 @@ package struct SharedTables: Sendable {
     package mutating func configure(_ servers: [ServerID]) { configured = servers.sorted() }
 
     /// Takes a row if it is newer than what the table has.
-    package mutating func merge(_ row: MemberRow) -> MergeOutcome {
+    package mutating func merge(_ row: MemberRow, from source: NodeID? = nil) -> MergeOutcome {
         guard nodes.contains(row.node) else { return .refused }
         let old = members[row.node]
         if let old, !row.isNewer(than: old) { return .known }
@@ -60,12 +60,12 @@ package struct SharedTables: Sendable {
         if (old?.session ?? 0) < row.session { dropHealth(of: row.node, before: row.session) }
         revision += 1
         members.set(row, for: row.node, revision: revision)
-        remember(.member(row.node), row.fingerprint)
+        remember(.member(row.node), row.fingerprint, source)
         return .taken
     }
 
     /// Takes a row if it is newer than what the table has. Rows of runs that are over do not count.
-    package mutating func merge(_ row: HealthRow) -> MergeOutcome {
+    package mutating func merge(_ row: HealthRow, from source: NodeID? = nil) -> MergeOutcome {
         guard nodes.contains(row.observer), row.session >= members[row.observer]?.session ?? 0 else { return .refused }
         let key = HealthKey(server: row.server, observer: row.observer)
         if let old = health[key] {
@@ -77,12 +77,12 @@ package struct SharedTables: Sendable {
         }
         revision += 1
         health.set(row, for: key, revision: revision)
-        remember(.health(key), row.fingerprint)
+        remember(.health(key), row.fingerprint, source)
         return .taken
     }
 
     /// Takes a row if it is newer than what the table has.
-    package mutating func merge(_ row: AdministrativeRow) -> MergeOutcome {
+    package mutating func merge(_ row: AdministrativeRow, from source: NodeID? = nil) -> MergeOutcome {
         if let old = administrative[row.server] {
             guard row.isNewer(than: old) else { return .known }
             forget(.administrative(row.server), old.fingerprint)
@@ -91,12 +91,12 @@ package struct SharedTables: Sendable {
         }
         revision += 1
         administrative.set(row, for: row.server, revision: revision)
-        remember(.administrative(row.server), row.fingerprint)
+        remember(.administrative(row.server), row.fingerprint, source)
         return .taken
     }
 
     /// Takes a row if it is newer than what the table has.
-    package mutating func merge(_ row: LeaseRow) -> MergeOutcome {
+    package mutating func merge(_ row: LeaseRow, from source: NodeID? = nil) -> MergeOutcome {
         guard nodes.contains(row.holder) else { return .refused }
         if let old = leases[row.name] {
             guard row.isNewer(than: old) else { return .known }
@@ -106,18 +106,18 @@ package struct SharedTables: Sendable {
         }
         revision += 1
         leases.set(row, for: row.name, revision: revision)
-        remember(.lease(row.name), row.fingerprint)
+        remember(.lease(row.name), row.fingerprint, source)
         return .taken
     }
 
-    /// The rows changed after `revision`, oldest first: `body` gets each with its revision, and says whether it wants more.
-    func forEachChange(after revision: UInt64, _ body: (Record, UInt64) -> Bool) {
+    /// The rows changed after `revision`, oldest first: `body` gets each with its revision and who told it, and says whether it wants more.
+    func forEachChange(after revision: UInt64, _ body: (Record, UInt64, NodeID?) -> Bool) {
         var index = changes.position(after: revision)
         while index < changes.count {
             let change = changes[index]
             index += 1
             guard let record = record(change.key, at: change.revision) else { continue }
-            guard body(record, change.revision) else { return }
+            guard body(record, change.revision, change.source) else { return }
         }
     }
 
@@ -192,10 +192,10 @@ extension SharedTables {
         return Int(mixed.value % UInt64(SharedTables.bucketsCount))
     }
 
-    private mutating func remember(_ key: RowKey, _ fingerprint: Fingerprint) {
+    private mutating func remember(_ key: RowKey, _ fingerprint: Fingerprint, _ source: NodeID?) {
         hash &+= fingerprint.value
         buckets[bucket(key)] &+= fingerprint.value
-        changes.append(key, revision: revision)
+        changes.append(ChangeLog.Change(key: key, revision: revision, source: source))
         let rows = members.count + health.count + administrative.count + leases.count
         guard changes.count > 2 * rows + 64 else { return }
         var log = changes

@@ -1,0 +1,239 @@
+import Wire
+
+/// The handshake:
+///
+///     A                                                  B
+///     HELLO(random A)            under the ring key  ->  remembers a candidate, changes nothing
+///         <-  HELLO_ACK(random B, echo of random A)      from whatever address the HELLO came
+///     candidate: pairwise keys from both randoms
+///     PING                   under the pairwise key  ->  proven: session and address of A adopted
+///         <-  ANSWER                                     proven: session and address of B adopted
+///
+/// A replayed HELLO ends at the candidate: who sent it cannot make the PING.
+extension GossipNode {
+    private static let clearBytes = Header.bytesCount + Header.saltBytes
+    /// Between HELLOs at first, and later.
+    static let helloIntervalFirst = Duration.milliseconds(120)
+    static let helloIntervalLater = Duration.milliseconds(500)
+    static let hellosFirst = 7
+    static let questionLifetime = Duration.seconds(5)
+    static let candidateLifetime = Duration.seconds(5)
+
+    func wantsHandshake(_ peer: Peer, now: Instant) -> Bool {
+        guard goodbyesLeft == nil, raise == nil else { return false }
+        guard let current = peer.current else { return true }
+        return peer.state == .dead || peer.state == .left || wantsRekey(current, now: now)
+    }
+
+    func wantsRekey(_ channel: Channel, now: Instant) -> Bool {
+        channel.ringKey != ring.current.id || channel.sent >= settings.rekeyDatagrams || channel.born.advanced(by: settings.rekeyInterval) <= now
+    }
+
+    /// Goes on with a handshake: pokes the candidate that this node began, or asks.
+    mutating func continueHandshake(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
+        let hellos = peers[index].hellos
+        peers[index].helloAt = now.advanced(by: hellos < GossipNode.hellosFirst ? GossipNode.helloIntervalFirst : GossipNode.helloIntervalLater)
+        peers[index].hellos = min(hellos + 1, 1 << 20)
+        peers[index].candidates.removeAll { $0.channel.born.advanced(by: GossipNode.candidateLifetime) <= now }
+        if let begun = peers[index].candidates.lastIndex(where: { $0.channel.isInitiator }), hellos % 8 != 7 {
+            sendPing(to: index, slot: .candidate(begun), now: now, into: &outputs)
+            return
+        }
+        if peers[index].question.map({ $0.key != ring.current.id || $0.since.advanced(by: GossipNode.questionLifetime) <= now }) ?? true {
+            peers[index].question = Peer.Question(random: random32(), key: ring.current.id, since: now)
+        }
+        guard let question = peers[index].question else { return }
+        let record = HandshakeRecord(random: question.random, echo: Bytes32(0, 0, 0, 0), highestSession: peers[index].session)
+        // Where it should be, and where it was: whichever is right answers.
+        let places = [peers[index].configured, peers[index].address]
+        for (place, address) in places.enumerated() {
+            guard let address, place == 0 || address != places[0] else { continue }
+            sendHandshake(.hello, record, key: ring.current, to: index, at: address, receiverSession: 0, now: now, into: &outputs)
+        }
+    }
+
+    mutating func receiveHello(
+        _ header: Header, _ datagram: ArraySlice<UInt8>, from index: Int, at source: SocketAddress, now: Instant, into outputs: inout GossipOutputs
+    ) {
+        guard let (record, key) = openHandshake(header, datagram, from: index, at: source, now: now, into: &outputs) else { return }
+        if !settings.rules.contains(.proofBeforeAddress) {
+            peers[index].address = source
+            peers[index].session = header.senderSession
+        }
+        var answer = HandshakeRecord(random: random32(), echo: record.random, highestSession: peers[index].session)
+        if header.senderSession >= peers[index].session {
+            guard peers[index].current?.peerRandom != record.random else {
+                counters.outdated += 1
+                return
+            }
+            let known = peers[index].candidates.first { $0.channel.peerRandom == record.random && $0.channel.peerSession == header.senderSession }
+            if let known, !known.channel.isInitiator {
+                answer.random = known.channel.ownRandom
+            } else {
+                remember(header.senderSession, (answer.random, record.random), key, isInitiator: false, of: index, at: source, now: now, into: &outputs)
+            }
+        }
+        sendHandshake(.helloAnswer, answer, key: key, to: index, at: source, receiverSession: header.senderSession, now: now, into: &outputs)
+    }
+
+    mutating func receiveHelloAnswer(
+        _ header: Header, _ datagram: ArraySlice<UInt8>, from index: Int, at source: SocketAddress, now: Instant, into outputs: inout GossipOutputs
+    ) {
+        guard let question = peers[index].question, question.key == header.key, header.receiverSession == session else {
+            counters.outdated += 1
+            return
+        }
+        guard let (record, key) = openHandshake(header, datagram, from: index, at: source, now: now, into: &outputs) else { return }
+        guard record.echo == question.random, header.senderSession >= peers[index].session else {
+            counters.outdated += 1
+            return
+        }
+        guard record.highestSession <= session else {
+            planRaise(above: record.highestSession, now: now, into: &outputs)
+            return
+        }
+        peers[index].question = nil
+        remember(header.senderSession, (question.random, record.random), key, isInitiator: true, of: index, at: source, now: now, into: &outputs)
+        guard let last = peers[index].candidates.indices.last else { return }
+        sendPing(to: index, slot: .candidate(last), now: now, into: &outputs)
+    }
+
+    /// The limits first, then the key, then the tag.
+    private mutating func openHandshake(
+        _ header: Header, _ datagram: ArraySlice<UInt8>, from index: Int, at source: SocketAddress, now: Instant, into outputs: inout GossipOutputs
+    ) -> (HandshakeRecord, KeyRing.Key)? {
+        guard let key = ring.key(header.key) else {
+            counters.unknownKey += 1
+            guard !toldUnknownKeys.contains(header.key), toldUnknownKeys.count < GossipLimits.keysMax else { return nil }
+            toldUnknownKeys.append(header.key)
+            outputs.append(.alert(.unknownKey(peer: peers[index].name)))
+            return nil
+        }
+        var reader = ByteReader(datagram)
+        guard reader.skip(Header.bytesCount) != nil, let salt = reader.readBytes32(), reader.count >= SealFormat.tagBytes else {
+            counters.malformed += 1
+            return nil
+        }
+        guard limiter.admits(source, now: now) else {
+            counters.limited += 1
+            return nil
+        }
+        scratch.removeAll(keepingCapacity: true)
+        scratch.append(contentsOf: datagram)
+        do {
+            let once = try Channel.handshakeKey(key, salt: salt, seal: seal)
+            try seal.open(&scratch, clear: GossipNode.clearBytes, key: once, sequence: header.sequence)
+        } catch {
+            counters.notAuthentic += 1
+            if error != .notAuthentic { outputs.append(.alert(.sealFailed(error))) }
+            return nil
+        }
+        var records = RecordReader(scratch[GossipNode.clearBytes...], now: now)
+        guard case .handshake(let record)? = records.next() else {
+            counters.malformedRecords += 1
+            return nil
+        }
+        return (record, key)
+    }
+
+    private mutating func remember(
+        _ peerSession: UInt64, _ randoms: (own: Bytes32, peer: Bytes32), _ key: KeyRing.Key, isInitiator: Bool, of index: Int, at source: SocketAddress,
+        now: Instant, into outputs: inout GossipOutputs
+    ) {
+        do {
+            let channel = try Channel(
+                key: key, own: settings.node, peer: peers[index].id, sessions: (session, peerSession), randoms: randoms, isInitiator: isInitiator,
+                seal: seal, now: now)
+            let alike = peers[index].candidates.indices.filter { peers[index].candidates[$0].channel.isInitiator == isInitiator }
+            let limit = isInitiator ? 1 : Peer.candidatesMax
+            if alike.count >= limit, let oldest = alike.first { peers[index].candidates.remove(at: oldest) }
+            peers[index].candidates.append(Peer.Candidate(channel: channel, remote: source))
+        } catch {
+            outputs.append(.alert(.sealFailed(error)))
+        }
+    }
+
+    private mutating func sendHandshake(
+        _ kind: DatagramKind, _ record: HandshakeRecord, key: KeyRing.Key, to index: Int, at address: SocketAddress, receiverSession: UInt64,
+        now: Instant, into outputs: inout GossipOutputs
+    ) {
+        let start = outputs.bytes.count
+        let salt = random32()
+        let header = Header(
+            kind: kind, key: key.id, cluster: settings.cluster, sender: settings.node, senderSession: session, sequence: 1, receiver: peers[index].id,
+            receiverSession: receiverSession)
+        header.write(to: &outputs.bytes)
+        outputs.bytes.write(salt)
+        Record.handshake(record).write(to: &outputs.bytes, now: now)
+        do {
+            let once = try Channel.handshakeKey(key, salt: salt, seal: seal)
+            try seal.seal(&outputs.bytes, from: start, clear: GossipNode.clearBytes, key: once, sequence: 1)
+            finish(start, to: address, into: &outputs)
+        } catch {
+            abandon(start, error, into: &outputs)
+        }
+    }
+}
+
+extension GossipNode {
+    /// A datagram has verified under candidate `number`: the peer's run and the channel are adopted. False when it is of an earlier run.
+    mutating func prove(_ number: Int, of index: Int, now: Instant) -> Bool {
+        let channel = peers[index].candidates.remove(at: number).channel
+        guard channel.peerSession >= peers[index].session else { return false }
+        peers[index].inheritedLoss = peers[index].lossFromPeer
+        if channel.peerSession > peers[index].session {
+            peers[index].previous = nil
+            peers[index].candidates.removeAll { $0.channel.peerSession < channel.peerSession }
+            peers[index].session = channel.peerSession
+            peers[index].beat = nil
+            peers[index].keys = []
+            peers[index].inheritedLoss = 0
+            peers[index].delivery.restart(revision: tables.revision)
+            if peers[index].detector.phase == .left { peers[index].detector.restart() }
+            _ = tables.merge(MemberRow(node: peers[index].id, session: channel.peerSession, refutations: 0, rank: .alive))
+        } else {
+            peers[index].previous = peers[index].current
+        }
+        peers[index].current = channel
+        peers[index].question = nil
+        peers[index].hellos = 0
+        peers[index].heartbeatAt = now
+        peers[index].keyStatusAt = now
+        return true
+    }
+
+    /// A peer has seen this node in a higher run: its store was lost, or somebody has its name. The first time this node goes above at
+    /// once; then ever later, so that two nodes of one name do not chase each other.
+    private mutating func planRaise(above seen: UInt64, now: Instant, into outputs: inout GossipOutputs) {
+        guard seen + 1 < GossipLimits.sessionMax else { return }
+        if let raise {
+            self.raise = (max(raise.to, seen + 1), raise.at)
+            return
+        }
+        let pause = raises == 0 ? Duration.zero : min(.seconds(1) * (1 << min(raises - 1, 6)), .seconds(60))
+        if raises >= 1 { outputs.append(.alert(.duplicateName)) }
+        raise = (seen + 1, now.advanced(by: pause))
+        raises += 1
+    }
+
+    /// Begins a new run within this process: everything said so far is said anew.
+    mutating func raiseSession(now: Instant, into outputs: inout GossipOutputs) {
+        guard let raise, raise.at <= now else { return }
+        let old = session
+        session = max(session + 1, raise.to)
+        self.raise = nil
+        outputs.append(.persist(.session(session)))
+        for index in peers.indices {
+            peers[index].dropChannels()
+            peers[index].delivery.restart(revision: tables.revision)
+            peers[index].helloAt = now
+        }
+        let rows = tables.healthRows.filter { $0.observer == settings.node && $0.session == old }
+        _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: 0, rank: .alive))
+        for var row in rows {
+            (row.session, row.version) = (session, 1)
+            _ = tables.merge(row)
+        }
+        for index in peers.indices { peers[index].delivery.restart(revision: tables.revision) }
+    }
+}

@@ -1,0 +1,122 @@
+import Wire
+
+/// Rows that come in: merged into the tables, and what follows from them for this node.
+extension GossipNode {
+    mutating func mergeMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
+        if row.node == settings.node {
+            mergeOwnMember(row, from: sender, now: now, into: &outputs)
+            return
+        }
+        guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
+        guard !settings.rules.contains(.ownEars), row.rank == .dead, let index = peerIndex(row.node), row.session == peers[index].session else { return }
+        peers[index].detector.convict()
+        tellState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
+    }
+
+    /// What others say of this node. A death is contradicted; a higher run of this name comes to light at the next handshake, where it
+    /// is proven.
+    private mutating func mergeOwnMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
+        guard row.session <= session else {
+            counters.refusedRows += 1
+            return
+        }
+        guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
+        guard settings.rules.contains(.refutation), goodbyesLeft == nil, row.rank != .alive else { return }
+        let (next, isFull) = row.refutations.addingReportingOverflow(1)
+        guard !isFull else { return }
+        _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: next, rank: .alive))
+    }
+
+    mutating func mergeHealth(_ row: HealthRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
+        guard row.observer != settings.node else {
+            mergeOwnHealth(row)
+            return
+        }
+        guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
+        reconsider(row.server, now: now, into: &outputs)
+    }
+
+    /// A row that claims to be this node's own and is newer: somebody has written in its name. What this node sees is said again, above it.
+    private mutating func mergeOwnHealth(_ row: HealthRow) {
+        guard row.session == session, row.version < .max, let own = tables.health[HealthKey(server: row.server, observer: settings.node)] else {
+            if row.session >= session { counters.refusedRows += 1 }
+            return
+        }
+        guard row.isNewer(than: own) else { return }
+        var again = own
+        again.version = row.version + 1
+        _ = tables.merge(again)
+    }
+
+    mutating func mergeAdministrative(_ row: AdministrativeRow, from sender: NodeID?, now: Instant, into outputs: inout GossipOutputs) {
+        clock.observe(row.stamp)
+        let before = tables.administrative[row.server]
+        let merged = sender.map { outcome(tables.merge(row, from: $0), from: $0, into: &outputs) } ?? tables.merge(row)
+        guard merged == .taken else { return }
+        let wall = wallMilliseconds(now)
+        if let sender, let index = peerIndex(sender), row.stamp.milliseconds > wall + 60_000, row.stamp.milliseconds > (before?.stamp.milliseconds ?? 0) {
+            outputs.append(.alert(.clockAhead(peer: peers[index].name, milliseconds: row.stamp.milliseconds - wall)))
+        }
+        outputs.append(.persist(.administrative(row)))
+        applyAdministrative(row, now: now, into: &outputs)
+    }
+
+    mutating func mergeLease(_ row: LeaseRow, from sender: NodeID?, now: Instant, into outputs: inout GossipOutputs) {
+        clock.observe(row.stamp)
+        let merged = sender.map { outcome(tables.merge(row, from: $0), from: $0, into: &outputs) } ?? tables.merge(row)
+        guard merged == .taken else { return }
+        if row.holder != settings.node { leases.removeAll { $0.name == row.name } }
+        tellLeases(now: now, into: &outputs)
+    }
+
+    private mutating func outcome(_ outcome: MergeOutcome, from sender: NodeID, into outputs: inout GossipOutputs) -> MergeOutcome {
+        guard outcome == .refused else { return outcome }
+        counters.refusedRows += 1
+        return outcome
+    }
+}
+
+extension GossipNode {
+    /// Tells of a peer's new state, and draws the consequences: what a dead peer has seen does not count any more, its leases fall.
+    mutating func tellState(_ index: Int, silence: Duration, now: Instant, into outputs: inout GossipOutputs) {
+        let state = peers[index].state
+        guard state != peers[index].told else { return }
+        peers[index].told = state
+        outputs.append(.peerChanged(peers[index].id, state, silence: silence))
+        guard state != .suspect else { return }
+        tellLeases(now: now, into: &outputs)
+        grantLeases(into: &outputs)
+        for view in judge.views { reconsider(view.server.id, now: now, into: &outputs) }
+    }
+
+    /// This node's ears say that a peer is dead: its claim goes to everybody, once, for the peer to contradict.
+    mutating func claimDead(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
+        let (node, session) = (peers[index].id, peers[index].session)
+        if var row = tables.members[node], row.session == session, row.rank < .dead {
+            row.rank = .dead
+            _ = tables.merge(row)
+        }
+        tellState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
+    }
+
+    /// Carries out an operator's word.
+    mutating func applyAdministrative(_ row: AdministrativeRow, now: Instant, into outputs: inout GossipOutputs) {
+        let state = row.effective(wall: wallMilliseconds(now))
+        judge.setAdministrative(row.server, state)
+        outputs.append(.administrativeChanged(row.server, state, weight: row.weight))
+        planExpiry(now: now)
+    }
+
+    /// Finds the next word to expire.
+    func nextExpiry(now: Instant) -> Instant? {
+        let wall = wallMilliseconds(now)
+        var earliest: UInt64?
+        for entry in tables.administrative.entries {
+            guard let expiry = entry.row.expiry, expiry > wall else { continue }
+            earliest = min(earliest ?? expiry, expiry)
+        }
+        return earliest.map { now.advanced(by: .milliseconds(Int64(clamping: $0 - wall))) }
+    }
+
+    mutating func planExpiry(now: Instant) { expiryAt = nextExpiry(now: now) }
+}

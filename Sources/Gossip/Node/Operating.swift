@@ -1,0 +1,176 @@
+import Wire
+
+/// Why an operator's command was refused.
+package enum AdministrationRefusal: Error, Equatable, Sendable {
+    /// Every usable server of the proxy would be gone: `force` takes it all the same.
+    case lastUsable
+    /// No such server.
+    case unknownServer
+}
+
+/// Whether an operator insists.
+package enum AdministrationForce: Sendable {
+    /// Refused when it would take the last usable server.
+    case careful
+    /// Never refused.
+    case forced
+}
+
+/// Keys, operators, leases, and what else this node is told.
+extension GossipNode {
+    /// An operator's word for the whole cluster.
+    ///
+    /// - Parameter duration: after which it counts as ready again; `nil` for never.
+    /// - Throws: `maint` never takes the last usable server of a proxy, as this node sees them, without `forced`.
+    package mutating func administer(
+        _ server: ServerID, _ state: AdministrativeState, weight: UInt16? = nil, for duration: Duration? = nil, force: AdministrationForce = .careful,
+        now: Instant, into outputs: inout GossipOutputs
+    ) throws(AdministrationRefusal) {
+        guard let index = judge.index(server) else { throw .unknownServer }
+        let view = judge.views[index]
+        if state == .maint, force == .careful, usableCount(ofProxy: view.server.proxy) <= (view.isUsable ? 1 : 0) { throw .lastUsable }
+        let wall = wallMilliseconds(now)
+        let expiry = duration.map { wall + UInt64(clamping: $0.wholeMilliseconds) }
+        let row = AdministrativeRow(
+            server: server, stamp: clock.next(wall: wall), origin: settings.node, state: state, weight: weight.map { min($0, 256) }, expiry: expiry)
+        mergeAdministrative(row, from: nil, now: now, into: &outputs)
+        local(.wallClock(milliseconds: wall), now: now, into: &outputs)
+    }
+
+    /// Adds a key: it is received with from now on.
+    package mutating func installKey(_ key: KeyRing.Key) throws(KeyRing.Refusal) { try ring.install(key) }
+
+    /// Sends with a key that is held. Channels follow by new handshakes; until a peer has it the old ones live on.
+    package mutating func useKey(_ id: UInt32) throws(KeyRing.Refusal) { try ring.use(id) }
+
+    /// Gives a key up, and every channel that came from it.
+    ///
+    /// - Throws: names the nodes that are not known to hold the key in use.
+    package mutating func removeKey(_ id: UInt32) throws(KeyRing.Refusal) {
+        try ring.remove(id, holders: peers.map { ($0.name, $0.keys) })
+        for index in peers.indices {
+            if peers[index].previous?.ringKey == id { peers[index].previous = nil }
+            peers[index].candidates.removeAll { $0.channel.ringKey == id }
+            if peers[index].current?.ringKey == id { peers[index].current = nil }
+        }
+    }
+
+    /// The keys that each peer says it holds, by name.
+    package var keyHolders: [(name: String, ids: [UInt32])] { peers.map { ($0.name, $0.keys) } }
+
+    mutating func handle(_ event: GossipEvent, now: Instant, into outputs: inout GossipOutputs) {
+        switch event {
+        case .configured(let servers, let hash):
+            configuration = hash
+            judge.configure(servers)
+            tables.configure(servers.map(\.id))
+            for row in tables.administrativeRows { judge.setAdministrative(row.server, row.effective(wall: wallMilliseconds(now))) }
+            judgeDeadline = judge.nextDeadline()
+        case .observed(let server, let observation):
+            observe(server, observation, now: now, into: &outputs)
+        case .addressChanged(let server, let address):
+            judge.setAddress(server, address)
+            reconsider(server, now: now, into: &outputs)
+        case .peerAddress(let node, let address):
+            guard let index = peerIndex(node) else { return }
+            peers[index].configured = address
+        case .askForChecks(let server):
+            let record = Record.checkNow(server)
+            for index in peers.indices { send(.checkNow, to: index, into: &outputs) { record.write(to: &$0, now: now) } }
+        case .wallClock(let milliseconds):
+            wall = (milliseconds, now)
+            planExpiry(now: now)
+        case .acquireLease(let name):
+            acquireLease(name, now: now, into: &outputs)
+        case .releaseLease(let name):
+            releaseLease(name, now: now, into: &outputs)
+        case .leave:
+            leave(now: now, into: &outputs)
+        }
+    }
+
+    private mutating func leave(now: Instant, into outputs: inout GossipOutputs) {
+        guard goodbyesLeft == nil else { return }
+        for lease in leases { releaseLease(lease.name, now: now, into: &outputs) }
+        goodbyesLeft = 3
+        goodbyeAt = now
+        guard var row = tables.members[settings.node] else { return }
+        row.rank = .left
+        _ = tables.merge(row)
+        fallDue(now: now, into: &outputs)
+    }
+}
+
+extension GossipNode {
+    /// Who holds a lease now: nobody when it was given back, fell by itself, or its holder is dead or gone.
+    package func holder(ofLease name: UInt64, now: Instant) -> NodeID? {
+        guard let row = tables.leases[name], row.isHeld, row.expiry > now else { return nil }
+        if row.holder == settings.node { return row.holder }
+        guard let state = state(of: row.holder), state != .dead, state != .left else { return nil }
+        return row.holder
+    }
+
+    private mutating func acquireLease(_ name: UInt64, now: Instant, into outputs: inout GossipOutputs) {
+        guard holder(ofLease: name, now: now) == nil else {
+            tellLease(name, now: now, into: &outputs)
+            return
+        }
+        let epoch = (tables.leases[name]?.epoch ?? 0) + 1
+        guard epoch < GossipLimits.sessionMax else { return }
+        let row = LeaseRow(
+            name: name, epoch: epoch, stamp: clock.next(wall: wallMilliseconds(now)), holder: settings.node, version: 1, isHeld: true,
+            expiry: now.advanced(by: settings.leaseDuration))
+        mergeLease(row, from: nil, now: now, into: &outputs)
+        guard tables.leases[name] == row else { return }
+        leases.append(OwnLease(name: name, renewAt: now.advanced(by: settings.leaseDuration / 3), revision: tables.revision))
+        grantLeases(into: &outputs)
+    }
+
+    private mutating func releaseLease(_ name: UInt64, now: Instant, into outputs: inout GossipOutputs) {
+        leases.removeAll { $0.name == name }
+        guard var row = tables.leases[name], row.holder == settings.node, row.isHeld, row.version < .max else { return }
+        row.version += 1
+        row.isHeld = false
+        mergeLease(row, from: nil, now: now, into: &outputs)
+    }
+
+    /// Holds on to the leases of this node: it is still draining.
+    mutating func renewLeases(now: Instant, into outputs: inout GossipOutputs) {
+        for index in leases.indices where leases[index].renewAt <= now {
+            leases[index].renewAt = now.advanced(by: settings.leaseDuration / 3)
+            guard var row = tables.leases[leases[index].name], row.version < .max else { continue }
+            row.version += 1
+            row.expiry = now.advanced(by: settings.leaseDuration)
+            _ = tables.merge(row)
+        }
+        tellLeases(now: now, into: &outputs)
+    }
+
+    /// A lease is granted once every live peer has it and none has an earlier claim.
+    mutating func grantLeases(into outputs: inout GossipOutputs) {
+        for index in leases.indices where !leases[index].isGranted {
+            guard peers.allSatisfy({ !$0.isWitness || $0.delivery.acknowledged >= leases[index].revision }) else { continue }
+            leases[index].isGranted = true
+            outputs.append(.leaseGranted(leases[index].name))
+        }
+    }
+
+    /// Tells who holds each lease, where that has changed.
+    mutating func tellLeases(now: Instant, into outputs: inout GossipOutputs) {
+        for entry in tables.leases.entries {
+            let holder = holder(ofLease: entry.key, now: now)
+            if let told = toldLeases.firstIndex(where: { $0.name == entry.key }) {
+                guard toldLeases[told].holder != holder else { continue }
+                toldLeases[told].holder = holder
+            } else {
+                guard holder != nil else { continue }
+                toldLeases.append((entry.key, holder))
+            }
+            outputs.append(.leaseChanged(entry.key, holder: holder))
+        }
+    }
+
+    private func tellLease(_ name: UInt64, now: Instant, into outputs: inout GossipOutputs) {
+        outputs.append(.leaseChanged(name, holder: holder(ofLease: name, now: now)))
+    }
+}

@@ -1,0 +1,105 @@
+import Wire
+
+/// One other node: what is proven of it, what is tried, what it has been told.
+struct Peer: Sendable {
+    /// Handshakes begun by the peer that have not been proven: the oldest makes room.
+    static let candidatesMax = 4
+
+    /// A handshake that nothing has been verified under yet, and where it came from.
+    struct Candidate: Sendable {
+        var channel: Channel
+        var remote: SocketAddress
+    }
+
+    /// The HELLO that is open: repeated with the same random bytes, so that a late answer still fits.
+    struct Question: Sendable {
+        var random: Bytes32
+        var key: UInt32
+        var since: Instant
+    }
+
+    let id: NodeID
+    let name: String
+    /// Where the configuration says it is.
+    var configured: SocketAddress?
+    /// Where it was last proven to be.
+    var address: SocketAddress?
+    /// Its run, once proven; 0 before.
+    var session: UInt64 = 0
+    var detector: FailureDetector
+    var current: Channel?
+    var previous: Channel?
+    var candidates: [Candidate] = []
+    var question: Question?
+    var hellos = 0
+    var helloAt: Instant
+    var heartbeatAt: Instant
+    var delivery = Delivery()
+    /// The ids of the keys it says it holds.
+    var keys: [UInt32] = []
+    var keyStatusAt: Instant
+    /// What its last beat said.
+    var beat: BeatRecord?
+    var told = PeerState.unknown
+    /// Digests: when the next may go, and how long between them.
+    var digestAt: Instant?
+    var digestPause = Peer.digestPauseMin
+    var pulledAt: Instant?
+    var differsSince: Instant?
+    var toldConfiguration: UInt64?
+    var isTablesTold = false
+    var isLossFromTold = false
+    var isLossToTold = false
+    var isNotHeardTold = false
+    /// Loss of an earlier channel: counts until the present one has told enough.
+    var inheritedLoss = 0
+
+    static let digestPauseMin = Duration.milliseconds(500)
+    static let digestPauseMax = Duration.seconds(30)
+
+    init(_ peer: GossipPeer, settings: DetectorSettings, phase: Duration, now: Instant) {
+        (id, name, configured) = (peer.id, peer.name, peer.address)
+        detector = FailureDetector(settings: settings, now: now)
+        helloAt = now
+        heartbeatAt = now.advanced(by: phase)
+        keyStatusAt = now
+    }
+
+    var state: PeerState {
+        switch detector.phase {
+        case .unheard: .unknown
+        case .alive: .alive
+        case .suspect, .dying: .suspect
+        case .dead: .dead
+        case .left: .left
+        }
+    }
+
+    /// True when its rows count.
+    var isWitness: Bool { state == .alive || state == .suspect }
+
+    /// Loss from the peer, per cent: the worse of a short and a long memory, so that it is believed at once and forgotten slowly.
+    var lossFromPeer: Int {
+        guard let window = current?.window else { return inheritedLoss }
+        let short = window.arrivals(ofLast: 64)
+        let long = window.arrivals(ofLast: 256)
+        let measured = max(Peer.percentLost(short), Peer.percentLost(long))
+        return long.sent < 64 ? max(measured, inheritedLoss) : measured
+    }
+
+    /// A few datagrams tell nothing.
+    private static func percentLost(_ count: (arrived: Int, sent: Int)) -> Int {
+        count.sent < 20 ? 0 : (count.sent - count.arrived) * 100 / count.sent
+    }
+
+    /// Loss to the peer, as it says.
+    var lossToPeer: Int { Int(beat?.loss ?? 0) }
+
+    mutating func dropChannels() {
+        current = nil
+        previous = nil
+        candidates.removeAll()
+        question = nil
+        hellos = 0
+    }
+}

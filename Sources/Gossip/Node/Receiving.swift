@@ -1,0 +1,176 @@
+import Wire
+
+extension GossipNode {
+    /// Which of a peer's channels a datagram belongs to.
+    enum ChannelSlot: Equatable {
+        case current
+        case previous
+        case candidate(Int)
+    }
+
+    /// A datagram under a pairwise key: cheapest test first, and nothing changes before the tag has verified.
+    mutating func receiveTraffic(
+        _ header: Header, _ datagram: ArraySlice<UInt8>, from index: Int, at source: SocketAddress, now: Instant, into outputs: inout GossipOutputs
+    ) {
+        guard let slot = slot(of: header, from: index), let channel = channel(slot, of: index) else {
+            counters.unknownKey += 1
+            return
+        }
+        guard channel.window.isFresh(header.sequence) else {
+            counters.replayed += 1
+            return
+        }
+        if !settings.rules.contains(.windowCommitOrder) { commit(header.sequence, slot, of: index) }
+        scratch.removeAll(keepingCapacity: true)
+        scratch.append(contentsOf: datagram)
+        do {
+            try seal.open(&scratch, clear: Header.bytesCount, key: channel.receiveKey, sequence: header.sequence)
+        } catch {
+            counters.notAuthentic += 1
+            if error != .notAuthentic { outputs.append(.alert(.sealFailed(error))) }
+            return
+        }
+        commit(header.sequence, slot, of: index)
+        let isNewest = header.sequence > channel.window.highest
+        if case .candidate(let number) = slot {
+            guard prove(number, of: index, now: now) else {
+                counters.outdated += 1
+                return
+            }
+        }
+        if isNewest, slot != .previous { peers[index].address = source }
+        hear(index, now: now, into: &outputs)
+        let records = scratch[Header.bytesCount...]
+        read(records, header, from: index, now: now, into: &outputs)
+        spread(now: now, into: &outputs)
+    }
+
+    private func slot(of header: Header, from index: Int) -> ChannelSlot? {
+        if peers[index].current?.matches(header) == true { return .current }
+        if peers[index].previous?.matches(header) == true { return .previous }
+        return peers[index].candidates.firstIndex { $0.channel.matches(header) }.map(ChannelSlot.candidate)
+    }
+
+    private func channel(_ slot: ChannelSlot, of index: Int) -> Channel? {
+        switch slot {
+        case .current: peers[index].current
+        case .previous: peers[index].previous
+        case .candidate(let number): peers[index].candidates[number].channel
+        }
+    }
+
+    private mutating func commit(_ sequence: UInt64, _ slot: ChannelSlot, of index: Int) {
+        switch slot {
+        case .current: peers[index].current?.window.commit(sequence)
+        case .previous: peers[index].previous?.window.commit(sequence)
+        case .candidate(let number): peers[index].candidates[number].channel.window.commit(sequence)
+        }
+    }
+
+    /// The peer is heard, by this node's own ears.
+    func silence(of index: Int, now: Instant) -> Duration { peers[index].detector.heard.duration(to: now) }
+
+    private mutating func hear(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
+        let silence = silence(of: index, now: now)
+        guard peers[index].detector.hear(now: now) else { return }
+        tellState(index, silence: silence, now: now, into: &outputs)
+    }
+
+    private mutating func read(_ records: ArraySlice<UInt8>, _ header: Header, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
+        var reader = RecordReader(records, now: now)
+        while let record = reader.next() { take(record, header, from: index, now: now, into: &outputs) }
+        counters.unknownRecords += reader.unknown
+        counters.malformedRecords += reader.malformed
+        switch header.kind {
+        case .ping, .delta:
+            sendAnswer(to: index, header.sequence, now: now, into: &outputs)
+        case .leave:
+            peers[index].detector.leave()
+            tellState(index, silence: .zero, now: now, into: &outputs)
+        case .hello, .helloAnswer, .heartbeat, .answer, .digest, .pull, .checkNow, .keyStatus:
+            break
+        }
+    }
+
+    private mutating func take(_ record: Record, _ header: Header, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
+        let sender = peers[index].id
+        switch record {
+        case .handshake:
+            break
+        case .beat(let beat):
+            take(beat, from: index, now: now, into: &outputs)
+        case .range(let from, let through):
+            if from <= peers[index].delivery.receivedThrough {
+                peers[index].delivery.receivedThrough = max(peers[index].delivery.receivedThrough, through)
+            }
+        case .acknowledgement(let through, let ping):
+            peers[index].delivery.answered(ping, now: now)
+            peers[index].delivery.acknowledge(through: through, now: now)
+            grantLeases(into: &outputs)
+        case .member(let row):
+            mergeMember(row, from: sender, now: now, into: &outputs)
+        case .health(let row):
+            mergeHealth(row, from: sender, now: now, into: &outputs)
+        case .administrative(let row):
+            mergeAdministrative(row, from: sender, now: now, into: &outputs)
+        case .lease(let row):
+            mergeLease(row, from: sender, now: now, into: &outputs)
+        case .digest(let hashes):
+            answerDigest(hashes, of: index, now: now, into: &outputs)
+        case .pull(let buckets):
+            answerPull(buckets, of: index, now: now, into: &outputs)
+        case .checkNow(let server):
+            judge.askForCheck(server, now: now)
+            judgeDeadline = judge.nextDeadline()
+        case .keys(let keys):
+            peers[index].keys = keys
+        }
+    }
+
+    /// The peer's state in short: what it has, what it is configured with, how well it hears this node.
+    private mutating func take(_ beat: BeatRecord, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
+        peers[index].beat = beat
+        if beat.tables == tables.hash {
+            peers[index].delivery.isEqual(at: tables.revision)
+            peers[index].differsSince = nil
+            peers[index].isTablesTold = false
+            peers[index].digestPause = Peer.digestPauseMin
+            grantLeases(into: &outputs)
+        } else {
+            peers[index].delivery.acknowledge(through: beat.receivedThrough, now: now)
+            peers[index].differsSince = peers[index].differsSince ?? now
+        }
+        if beat.configuration != configuration, peers[index].toldConfiguration != beat.configuration {
+            outputs.append(.alert(.configurationDiffers(peer: peers[index].name)))
+        }
+        peers[index].toldConfiguration = beat.configuration == configuration ? nil : beat.configuration
+        let silence = Duration.milliseconds(Int64(beat.silence))
+        if silence >= settings.detector.deadAfter, !peers[index].isNotHeardTold {
+            peers[index].isNotHeardTold = true
+            outputs.append(.alert(.notHeard(peer: peers[index].name, silence: silence)))
+        } else if silence < settings.detector.suspectAfter {
+            peers[index].isNotHeardTold = false
+        }
+        tellLoss(index, into: &outputs)
+    }
+
+    private mutating func tellLoss(_ index: Int, into outputs: inout GossipOutputs) {
+        let (name, from, to) = (peers[index].name, peers[index].lossFromPeer, peers[index].lossToPeer)
+        if let isTold = lossTold(peers[index].isLossFromTold, from) {
+            peers[index].isLossFromTold = isTold
+            outputs.append(.alert(isTold ? .loss(peer: name, direction: .fromPeer, percent: from) : .lossEnded(peer: name, direction: .fromPeer)))
+        }
+        if let isTold = lossTold(peers[index].isLossToTold, to) {
+            peers[index].isLossToTold = isTold
+            outputs.append(.alert(isTold ? .loss(peer: name, direction: .toPeer, percent: to) : .lossEnded(peer: name, direction: .toPeer)))
+        }
+        peers[index].detector.loss = max(from, to)
+    }
+
+    /// Told from 10 %, taken back below 3 %; `nil` for no news.
+    private func lossTold(_ isTold: Bool, _ percent: Int) -> Bool? {
+        if !isTold, percent >= 10 { return true }
+        if isTold, percent < 3 { return false }
+        return nil
+    }
+}

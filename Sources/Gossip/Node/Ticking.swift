@@ -1,0 +1,85 @@
+import Wire
+
+/// What falls due.
+extension GossipNode {
+    private static let goodbyeInterval = Duration.milliseconds(50)
+    /// Everything was delivered and the tables still differ: told after this time.
+    private static let tablesToldAfter = Duration.seconds(5)
+    /// Tables may differ for this long before parts are compared: deltas are on the way.
+    private static let digestAfter = Duration.milliseconds(500)
+
+    mutating func fallDue(now: Instant, into outputs: inout GossipOutputs) {
+        raiseSession(now: now, into: &outputs)
+        for index in peers.indices { fallDue(index, now: now, into: &outputs) }
+        tickJudge(now: now, into: &outputs)
+        expire(now: now, into: &outputs)
+        renewLeases(now: now, into: &outputs)
+        sayGoodbye(now: now, into: &outputs)
+    }
+
+    private mutating func fallDue(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
+        peers[index].detector.loss = max(peers[index].lossFromPeer, peers[index].lossToPeer)
+        detect(index, now: now, into: &outputs)
+        if peers[index].current != nil, goodbyesLeft == nil, peers[index].heartbeatAt <= now {
+            // From the plan, not from now: late timers do not slow the beat; after a gap it begins anew.
+            let planned = peers[index].heartbeatAt.advanced(by: settings.detector.heartbeatInterval)
+            peers[index].heartbeatAt = planned <= now ? now.advanced(by: settings.detector.heartbeatInterval) : planned
+            if peers[index].state != .left {
+                sendBeat(.heartbeat, to: index, now: now, into: &outputs)
+                compareTables(index, now: now, into: &outputs)
+                if ring.hash != peers[index].beat?.keysSeen, peers[index].keyStatusAt <= now { sendKeyStatus(to: index, now: now, into: &outputs) }
+            }
+        }
+        if wantsHandshake(peers[index], now: now), peers[index].helloAt <= now { continueHandshake(index, now: now, into: &outputs) }
+        if let due = peers[index].delivery.resendAt, due <= now { peers[index].delivery.goBack() }
+    }
+
+    private mutating func detect(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
+        // Two steps at most fall due at one instant: alive to suspect to dying after a gap that was not credited.
+        for _ in 0..<3 {
+            switch peers[index].detector.step(now: now) {
+            case .nothing:
+                return
+            case .ping:
+                tellState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
+                sendPing(to: index, now: now, into: &outputs)
+            case .died:
+                peers[index].helloAt = now
+                claimDead(index, now: now, into: &outputs)
+            }
+        }
+    }
+
+    private mutating func compareTables(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
+        guard let since = peers[index].differsSince, since.advanced(by: GossipNode.digestAfter) <= now, peers[index].state == .alive else { return }
+        guard peers[index].delivery.acknowledged == tables.revision else { return }
+        if peers[index].digestAt.map({ $0 <= now }) ?? true { sendDigest(to: index, now: now, into: &outputs) }
+        guard since.advanced(by: GossipNode.tablesToldAfter) <= now, !peers[index].isTablesTold else { return }
+        peers[index].isTablesTold = true
+        outputs.append(.alert(.tablesDiffer(peer: peers[index].name)))
+    }
+
+    private mutating func expire(now: Instant, into outputs: inout GossipOutputs) {
+        guard let due = expiryAt, due <= now else { return }
+        let wall = wallMilliseconds(now)
+        for row in tables.administrativeRows where row.expiry.map({ $0 <= wall }) == true {
+            guard let index = judge.index(row.server), judge.views[index].administrative != .ready else { continue }
+            applyAdministrative(row, now: now, into: &outputs)
+        }
+        planExpiry(now: now)
+    }
+
+    private mutating func sayGoodbye(now: Instant, into outputs: inout GossipOutputs) {
+        guard let left = goodbyesLeft, left > 0, goodbyeAt.map({ $0 <= now }) ?? true else { return }
+        goodbyesLeft = left - 1
+        goodbyeAt = left > 1 ? now.advanced(by: GossipNode.goodbyeInterval) : nil
+        for index in peers.indices {
+            let beat = beat(for: index, now: now)
+            let row = tables.members[settings.node].map(Record.member)
+            send(.leave, to: index, into: &outputs) { bytes in
+                beat.write(to: &bytes, now: now)
+                row?.write(to: &bytes, now: now)
+            }
+        }
+    }
+}
