@@ -1,0 +1,174 @@
+import Gossip
+import Support
+import Testing
+import Wire
+
+@Suite("Gossip's membership")
+struct MembershipTests {
+    @Test("finds all peers within a second", arguments: [2, 3, 5])
+    func findsPeers(nodes: Int) throws {
+        let world = try GossipWorld(nodes: nodes)
+        world.startAll()
+        world.run(.seconds(1))
+        #expect(world.allAlive && world.tablesAreEqual)
+        #expect(world.seal.reuses == 0)
+    }
+
+    @Test("knows within 1.1 s that a peer is dead, and not before a second", arguments: 0..<16 as Range<UInt64>)
+    func knowsTheDead(seed: UInt64) throws {
+        let world = try GossipWorld(nodes: 2, seed: seed)
+        world.startAll()
+        world.run(.seconds(3) + .milliseconds(13 * Int(seed)))
+        world.crash(1)
+        let crashed = world.now
+        world.run(.seconds(2))
+        let dead = try #require(world.peerChanges(0, of: 1).first { $0.state == .dead })
+        let waited = crashed.duration(to: dead.at)
+        #expect(waited <= .milliseconds(1_110) && waited >= .milliseconds(800), "seed \(seed): \(waited)")
+    }
+
+    @Test("finds a peer again after a partition of any length", arguments: [1, 10, 600])
+    func heals(seconds: Int) throws {
+        let world = try GossipWorld(nodes: 3)
+        world.startAll()
+        world.run(.seconds(2))
+        world.partition([0], [1, 2])
+        world.run(.seconds(seconds))
+        world.run(.milliseconds(1_500))
+        #expect(world.state(of: 0, at: 1) == .dead && world.state(of: 1, at: 0) == .dead && world.state(of: 1, at: 2) == .alive)
+        world.heal()
+        world.run(.seconds(2))
+        #expect(world.allAlive && world.tablesAreEqual)
+    }
+
+    @Test("convicts nobody after a pause of its own", arguments: [1, 3, 20])
+    func creditsItsOwnPause(seconds: Int) throws {
+        let world = try GossipWorld(nodes: 3)
+        world.startAll()
+        world.run(.seconds(3))
+        world.pause(0)
+        world.run(.seconds(seconds))
+        world.members.indices.forEach { if $0 > 0 { #expect(seconds < 2 || world.state(of: 0, at: $0) == .dead) } }
+        // Even when the kernel has thrown everything away.
+        world.dropInbox(0)
+        world.resume(0)
+        world.run(.seconds(2))
+        #expect(world.peerChanges(0, of: 1).allSatisfy { $0.state != .dead } && world.allAlive)
+    }
+
+    @Test("without the gap's credit it would convict them: the rule is needed")
+    func gapCreditIsNeeded() throws {
+        let world = try GossipWorld(nodes: 2) { $0.rules.remove(.gapCredit) }
+        world.startAll()
+        world.run(.seconds(3))
+        world.network.delayMin = .milliseconds(150)
+        world.network.delayMax = .milliseconds(250)
+        world.pause(0)
+        world.run(.seconds(3))
+        world.dropInbox(0)
+        world.resume(0)
+        world.run(.seconds(2))
+        #expect(world.peerChanges(0, of: 1).contains { $0.state == .dead })
+    }
+
+    @Test("believes its own ears, not a peer's death notice", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.ownEars)])
+    func trustsItsOwnEars(rules: SafetyRules) throws {
+        let world = try GossipWorld(nodes: 3) { $0.rules = rules }
+        world.startAll()
+        world.run(.seconds(2))
+        world.network.blocked = [(from: 1, to: 2)]
+        world.run(.seconds(3))
+        #expect(world.state(of: 1, at: 2) == .dead)
+        let isConvicted = world.peerChanges(0, of: 1).contains { $0.state == .dead }
+        #expect(isConvicted == !rules.contains(.ownEars))
+        #expect(world.alerts(1).contains { if case .notHeard(peer: "node2", _) = $0 { true } else { false } })
+    }
+
+    @Test("lets a node contradict its death everywhere", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.refutation)])
+    func refutes(rules: SafetyRules) throws {
+        let world = try GossipWorld(nodes: 3) { $0.rules = rules }
+        world.startAll()
+        world.run(.seconds(2))
+        world.network.blocked = [(from: 1, to: 2)]
+        world.run(.seconds(3))
+        let row = try #require(world.members[0].core?.tables.memberRows.first { $0.node == GossipWorld.id(1) })
+        #expect((row.rank == .alive) == rules.contains(.refutation))
+        #expect(!rules.contains(.refutation) || row.refutations == 1)
+    }
+
+    @Test("notices a restart with the store kept, lost or rolled back, at another address too", arguments: [0, 1, 2])
+    func noticesRestarts(kind: Int) throws {
+        let world = try GossipWorld(nodes: 2)
+        world.startAll()
+        world.run(.seconds(3))
+        let before = try #require(world.members[0].core?.proven(GossipWorld.id(1)))
+        world.crash(1)
+        if kind == 2 { world.walls[1] -= 86_400_000 }
+        world.move(1, to: GossipWorld.address(77))
+        world.start(1, isForgetful: kind > 0)
+        world.run(.seconds(1))
+        let after = try #require(world.members[0].core?.proven(GossipWorld.id(1)))
+        #expect(world.allAlive && world.tablesAreEqual)
+        #expect(after.session > before.session && after.address == GossipWorld.address(77))
+        #expect(world.seal.reuses == 0)
+    }
+
+    @Test("grows its patience with loss, names the direction, and convicts nobody", arguments: 0..<8 as Range<UInt64>)
+    func adaptsToLoss(seed: UInt64) throws {
+        let world = try GossipWorld(nodes: 2, seed: seed)
+        world.startAll()
+        world.run(.seconds(2))
+        world.network.loss = 20
+        world.run(.seconds(600))
+        #expect(world.peerChanges(0, of: 1).allSatisfy { $0.state != .dead }, "seed \(seed)")
+        let loss = try #require(world.members[0].core?.loss(of: GossipWorld.id(1)))
+        #expect((5...40).contains(loss.fromPeer) && (5...40).contains(loss.toPeer), "seed \(seed): \(loss)")
+        #expect(world.alerts(0).contains { if case .loss(_, .fromPeer, _) = $0 { true } else { false } })
+        #expect(world.alerts(0).contains { if case .loss(_, .toPeer, _) = $0 { true } else { false } })
+        world.crash(1)
+        let crashed = world.now
+        world.run(.seconds(4))
+        let dead = try #require(world.peerChanges(0, of: 1).last { $0.state == .dead })
+        #expect(crashed.duration(to: dead.at) <= .milliseconds(2_000), "seed \(seed): \(crashed.duration(to: dead.at))")
+    }
+
+    @Test("says goodbye, and comes back as a new run")
+    func leaves() throws {
+        let world = try GossipWorld(nodes: 2)
+        world.startAll()
+        world.run(.seconds(2))
+        world.local(1, .leave)
+        world.run(.milliseconds(200))
+        #expect(world.state(of: 1, at: 0) == .left)
+        world.run(.seconds(2))
+        #expect(world.state(of: 1, at: 0) == .left)
+        world.crash(1)
+        world.start(1)
+        world.run(.seconds(1))
+        #expect(world.allAlive)
+    }
+
+    @Test("does not let two nodes of one name chase each other")
+    func slowsDuplicatesDown() throws {
+        let world = try GossipWorld(nodes: 3)
+        // Node 2 is another machine that believes to be node 1.
+        world.impersonate(2, as: 1)
+        world.start(0)
+        world.start(1)
+        world.start(2)
+        world.run(.seconds(300))
+        let sessions = world.members[1...2].flatMap(\.log).filter { if case .persist(.session) = $0.output { true } else { false } }
+        #expect(sessions.count < 30, "\(sessions.count) sessions")
+        #expect(world.alerts(1).contains(.duplicateName) || world.alerts(2).contains(.duplicateName))
+    }
+
+    @Test("costs at most 800 bytes a second between two idle nodes")
+    func isQuietWhenIdle() throws {
+        let world = try GossipWorld(nodes: 2)
+        world.startAll()
+        world.run(.seconds(5))
+        let before = world.members[0].sentBytes
+        world.run(.seconds(100))
+        #expect(world.members[0].sentBytes - before <= 80_000, "\((world.members[0].sentBytes - before) / 100) bytes a second")
+    }
+}

@@ -1,0 +1,58 @@
+import Wire
+
+/// A seal that hides nothing and protects against nobody, but that still has keys, nonces and a tag over all bytes: a core runs its
+/// handshake and replay rules under it as under AES, at a hundredth of the price. It notices when a key and nonce seal twice (S5).
+package final class NullSeal: Seal {
+    private struct Use: Hashable {
+        let key: Bytes32
+        let sequence: UInt64
+    }
+
+    private var uses: Set<Use> = []
+    /// How often a key and nonce came twice.
+    package private(set) var reuses = 0
+    /// What it does next: `true` fails as the library would.
+    package var isBroken = false
+
+    /// Nothing sealed yet.
+    package init() {}
+
+    /// Appends a tag over everything.
+    package func seal(_ bytes: inout [UInt8], from start: Int, clear: Int, key: Bytes32, sequence: UInt64) throws(SealError) {
+        guard !isBroken else { throw .libraryFailed("seal") }
+        if !uses.insert(Use(key: key, sequence: sequence)).inserted { reuses += 1 }
+        let tag = NullSeal.tag(bytes[start...], key, sequence)
+        for word in [tag, ~tag] { for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) } }
+    }
+
+    /// Compares the tag and takes it off.
+    package func open(_ bytes: inout [UInt8], clear: Int, key: Bytes32, sequence: UInt64) throws(SealError) {
+        guard bytes.count >= clear + SealFormat.tagBytes else { throw .notAuthentic }
+        let end = bytes.count - SealFormat.tagBytes
+        let tag = NullSeal.tag(bytes[..<end], key, sequence)
+        var reader = ByteReader(bytes[end...])
+        guard let first: UInt64 = reader.readBigEndian(), let second: UInt64 = reader.readBigEndian(), first == tag, second == ~tag else {
+            throw .notAuthentic
+        }
+        bytes.removeLast(SealFormat.tagBytes)
+    }
+
+    /// Mixes everything into as many bytes as wanted.
+    package func derive(secret: Bytes32, salt: [UInt8], info: [UInt8], count: Int) throws(SealError) -> [UInt8] {
+        var generator = SplitMix64(seed: NullSeal.tag((salt + [0xff] + info)[...], secret, UInt64(salt.count)))
+        return (0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+    }
+
+    /// Mixes everything into 32 bytes.
+    package func digest(_ bytes: [UInt8]) throws(SealError) -> Bytes32 {
+        var generator = SplitMix64(seed: NullSeal.tag(bytes[...], Bytes32(0, 0, 0, 0), 0))
+        return Bytes32(generator.next(), generator.next(), generator.next(), generator.next())
+    }
+
+    private static func tag(_ bytes: ArraySlice<UInt8>, _ key: Bytes32, _ sequence: UInt64) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for word in [key.first, key.second, key.third, key.fourth, sequence, UInt64(bytes.count)] { hash = (hash ^ word) &* 0x9e37_79b9_7f4a_7c15 ^ hash >> 29 }
+        bytes.withUnsafeBufferPointer { for byte in $0 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 } }
+        return hash ^ hash >> 32
+    }
+}
