@@ -112,10 +112,10 @@ package final class OpenSSLSeal: Seal {
                 salt.withUnsafeMutableBytes { salt in
                     info.withUnsafeMutableBytes { info in
                         let parameters = [
-                            OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest.baseAddress, 0),
-                            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, secret.baseAddress, secretBytes),
-                            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt.baseAddress, saltBytes),
-                            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.baseAddress, infoBytes),
+                            OSSL_PARAM_construct_utf8_string(OpenSSLSeal.text("digest"), digest.baseAddress, 0),
+                            OSSL_PARAM_construct_octet_string(OpenSSLSeal.text("key"), secret.baseAddress, secretBytes),
+                            OSSL_PARAM_construct_octet_string(OpenSSLSeal.text("salt"), salt.baseAddress, saltBytes),
+                            OSSL_PARAM_construct_octet_string(OpenSSLSeal.text("info"), info.baseAddress, infoBytes),
                             OSSL_PARAM_construct_end(),
                         ]
                         return EVP_KDF_derive(context, &output, count, parameters) == 1
@@ -125,6 +125,11 @@ package final class OpenSSLSeal: Seal {
         }
         guard isDerived else { throw .libraryFailed("EVP_KDF_derive") }
         return output
+    }
+
+    /// A parameter's name that outlives the call: OSSL_PARAM keeps the pointer, and OpenSSL's macros would give a temporary copy.
+    private static func text(_ name: StaticString) -> UnsafePointer<CChar> {
+        UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
     }
 
     /// SHA-256.

@@ -125,6 +125,8 @@ final class GossipWorld {
     /// Makes a node believe to be another one.
     func impersonate(_ index: Int, as other: Int) { members[index].identity = other }
 
+    func setRing(_ index: Int, _ ring: KeyRing) { members[index].ring = ring }
+
     func move(_ index: Int, to address: SocketAddress) { members[index].address = address }
 
     /// Does something with a node and carries out what it says.

@@ -56,19 +56,20 @@ struct MembershipTests {
         #expect(world.peerChanges(0, of: 1).allSatisfy { $0.state != .dead } && world.allAlive)
     }
 
-    @Test("without the gap's credit it would convict them: the rule is needed")
-    func gapCreditIsNeeded() throws {
-        let world = try GossipWorld(nodes: 2) { $0.rules.remove(.gapCredit) }
+    @Test("convicts after a pause without the gap's credit only: the rule is needed", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.gapCredit)])
+    func gapCreditIsNeeded(rules: SafetyRules) throws {
+        let world = try GossipWorld(nodes: 2) { $0.rules = rules }
         world.startAll()
         world.run(.seconds(3))
-        world.network.delayMin = .milliseconds(150)
-        world.network.delayMax = .milliseconds(250)
         world.pause(0)
         world.run(.seconds(3))
         world.dropInbox(0)
         world.resume(0)
+        world.network.blocked = [(from: 1, to: 0)]
+        world.run(.milliseconds(150))
+        world.heal()
         world.run(.seconds(2))
-        #expect(world.peerChanges(0, of: 1).contains { $0.state == .dead })
+        #expect(world.peerChanges(0, of: 1).contains { $0.state == .dead } == !rules.contains(.gapCredit))
     }
 
     @Test("believes its own ears, not a peer's death notice", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.ownEars)])
@@ -155,6 +156,7 @@ struct MembershipTests {
         world.impersonate(2, as: 1)
         world.start(0)
         world.start(1)
+        world.run(.milliseconds(10))
         world.start(2)
         world.run(.seconds(300))
         let sessions = world.members[1...2].flatMap(\.log).filter { if case .persist(.session) = $0.output { true } else { false } }

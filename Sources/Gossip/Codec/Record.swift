@@ -8,6 +8,11 @@ package struct HandshakeRecord: Equatable, Sendable {
     package var echo: Bytes32
     /// The highest session of the receiver that has been proven to the sender; 0 for none.
     package var highestSession: UInt64
+
+    /// A record from its parts.
+    package init(random: Bytes32, echo: Bytes32, highestSession: UInt64) {
+        (self.random, self.echo, self.highestSession) = (random, echo, highestSession)
+    }
 }
 
 /// The content of HEARTBEAT, PING and LEAVE.
@@ -26,6 +31,12 @@ package struct BeatRecord: Equatable, Sendable {
     package var silence: UInt16
     /// Per cent of the receiver's last datagrams that did not come.
     package var loss: UInt8
+
+    /// A record from its parts.
+    package init(tables: UInt64, configuration: UInt64, keys: UInt32, keysSeen: UInt32, receivedThrough: UInt64, silence: UInt16, loss: UInt8) {
+        (self.tables, self.configuration, self.keys, self.keysSeen) = (tables, configuration, keys, keysSeen)
+        (self.receivedThrough, self.silence, self.loss) = (receivedThrough, silence, loss)
+    }
 }
 
 /// What a record says. `type u8, length u16, value`; a longer value than expected is a later version's, its end is ignored.

@@ -182,6 +182,7 @@ extension GossipNode {
         guard channel.peerSession >= peers[index].session else { return false }
         peers[index].inheritedLoss = peers[index].lossFromPeer
         if channel.peerSession > peers[index].session {
+            peers[index].current = nil
             peers[index].previous = nil
             peers[index].candidates.removeAll { $0.channel.peerSession < channel.peerSession }
             peers[index].session = channel.peerSession
@@ -191,15 +192,30 @@ extension GossipNode {
             peers[index].delivery.restart(revision: tables.revision)
             if peers[index].detector.phase == .left { peers[index].detector.restart() }
             _ = tables.merge(MemberRow(node: peers[index].id, session: channel.peerSession, refutations: 0, rank: .alive))
-        } else {
-            peers[index].previous = peers[index].current
         }
-        peers[index].current = channel
+        adopt(channel, of: index)
         peers[index].question = nil
         peers[index].hellos = 0
         peers[index].heartbeatAt = now
         peers[index].keyStatusAt = now
         return true
+    }
+
+    /// The newer channel is sent under, the older one still received under. When both sides began a handshake at once there are two of
+    /// one age: then both sides take the one that the lower node began, so that loss is measured, and the address followed, on one.
+    private mutating func adopt(_ channel: Channel, of index: Int) {
+        guard let current = peers[index].current else {
+            peers[index].current = channel
+            return
+        }
+        let apart = min(current.born, channel.born).duration(to: max(current.born, channel.born))
+        let isOurs = settings.node < peers[index].id
+        if apart < GossipNode.candidateLifetime, current.isInitiator != channel.isInitiator, current.isInitiator == isOurs {
+            peers[index].previous = channel
+        } else {
+            peers[index].previous = current
+            peers[index].current = channel
+        }
     }
 
     /// A peer has seen this node in a higher run: its store was lost, or somebody has its name. The first time this node goes above at
