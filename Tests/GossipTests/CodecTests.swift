@@ -25,7 +25,8 @@ struct CodecTests {
             .handshake(HandshakeRecord(random: Bytes32(1, 2, 3, 4), echo: Bytes32(5, 6, 7, 8), highestSession: 9)),
             .range(from: 1, through: 2), .acknowledgement(through: 3, ping: 4),
             .member(MemberRow(node: NodeID(1), session: 2, refutations: 3, rank: .dead)), .health(health), .health(bare), .health(v4),
-            .administrative(administrative), .administrative(AdministrativeRow(server: ServerID(1), stamp: HybridTime(bits: 1), origin: NodeID(1), state: .ready)),
+            .administrative(administrative),
+            .administrative(AdministrativeRow(server: ServerID(1), stamp: HybridTime(bits: 1), origin: NodeID(1), state: .ready)),
             .lease(LeaseRow(name: 1, epoch: 2, stamp: HybridTime(bits: 3), holder: NodeID(4), version: 5, isHeld: true, expiry: now.advanced(by: .seconds(9)))),
             .digest((0..<32).map { $0 }), .pull(3), .checkNow(ServerID(1)), .keys([1, 2]),
         ]

@@ -33,6 +33,8 @@ final class GossipWorld {
         var address: SocketAddress
         var memory = GossipMemory()
         var identity: Int
+        /// How often it was started.
+        var runs = 0
         var isPaused = false
         var inbox: [Datagram] = []
         var ring: KeyRing
@@ -96,6 +98,7 @@ final class GossipWorld {
         if isForgetful { members[index].memory = GossipMemory() }
         members[index].inbox = []
         members[index].isPaused = false
+        members[index].runs += 1
         var outputs = GossipOutputs()
         let passed = UInt64(GossipWorld.start.duration(to: now).wholeMilliseconds)
         var core = GossipNode(
