@@ -106,8 +106,8 @@ extension GossipNode {
                 range.write(to: &bytes, now: now)
                 for row in rows { row.write(to: &bytes, now: now) }
             }
-            guard let sequence else { return }
-            peers[index].delivery.sentDelta(through: through, sequence: sequence, now: now)
+            // What could not be sealed counts as lost: the resend's pause holds for it too.
+            peers[index].delivery.sentDelta(through: through, sequence: sequence ?? 0, now: now)
         }
     }
 
