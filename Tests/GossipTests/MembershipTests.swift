@@ -114,6 +114,23 @@ struct MembershipTests {
         #expect(world.seal.reuses == 0)
     }
 
+    @Test("goes above a higher run that only a third node's word tells of")
+    func raisesByHearsay() throws {
+        let world = try GossipWorld(nodes: 3)
+        world.start(0)
+        world.start(1)
+        world.run(.seconds(2))
+        world.crash(1)
+        world.start(2)
+        world.run(.seconds(2))
+        // Node 2 has never met node 1; node 0, which has, goes too. Node 1 comes back with an earlier clock and no store.
+        world.crash(0)
+        world.walls[1] -= 86_400_000
+        world.start(1, isForgetful: true)
+        world.run(.seconds(2))
+        #expect(world.state(of: 1, at: 2) == .alive && world.state(of: 2, at: 1) == .alive && world.tablesAreEqual)
+    }
+
     @Test("grows its patience with loss, names the direction, and convicts nobody", arguments: 0..<8 as Range<UInt64>)
     func adaptsToLoss(seed: UInt64) throws {
         let world = try GossipWorld(nodes: 2, seed: seed)

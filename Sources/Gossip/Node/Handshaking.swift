@@ -220,7 +220,7 @@ extension GossipNode {
 
     /// A peer has seen this node in a higher run: its store was lost, or somebody has its name. The first time this node goes above at
     /// once; then ever later, so that two nodes of one name do not chase each other.
-    private mutating func planRaise(above seen: UInt64, now: Instant, into outputs: inout GossipOutputs) {
+    mutating func planRaise(above seen: UInt64, now: Instant, into outputs: inout GossipOutputs) {
         guard seen + 1 < GossipLimits.sessionMax else { return }
         if let raise {
             self.raise = (max(raise.to, seen + 1), raise.at)

@@ -13,11 +13,12 @@ extension GossipNode {
         tellState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
     }
 
-    /// What others say of this node. A death is contradicted; a higher run of this name comes to light at the next handshake, where it
-    /// is proven.
+    /// What others say of this node. A death is contradicted; above a higher run this one is raised, as after a handshake that tells of it:
+    /// the peer that saw it may be gone, and only its word be left.
     private mutating func mergeOwnMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
         guard row.session <= session else {
             counters.refusedRows += 1
+            planRaise(above: row.session, now: now, into: &outputs)
             return
         }
         guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
@@ -72,6 +73,10 @@ extension GossipNode {
     private mutating func outcome(_ outcome: MergeOutcome, from sender: NodeID, into outputs: inout GossipOutputs) -> MergeOutcome {
         guard outcome == .refused else { return outcome }
         counters.refusedRows += 1
+        if let index = peerIndex(sender), !peers[index].isRefusalTold {
+            peers[index].isRefusalTold = true
+            outputs.append(.alert(.rowsRefused(peer: peers[index].name)))
+        }
         return outcome
     }
 }

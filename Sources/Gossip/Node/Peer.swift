@@ -48,6 +48,7 @@ struct Peer: Sendable {
     var differsSince: Instant?
     var toldConfiguration: UInt64?
     var isTablesTold = false
+    var isRefusalTold = false
     var isLossFromTold = false
     var isLossToTold = false
     var isNotHeardTold = false

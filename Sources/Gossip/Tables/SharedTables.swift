@@ -66,7 +66,8 @@ package struct SharedTables: Sendable {
 
     /// Takes a row if it is newer than what the table has. Rows of runs that are over do not count.
     package mutating func merge(_ row: HealthRow, from source: NodeID? = nil) -> MergeOutcome {
-        guard nodes.contains(row.observer), row.session >= members[row.observer]?.session ?? 0 else { return .refused }
+        guard nodes.contains(row.observer) else { return .refused }
+        guard row.session >= members[row.observer]?.session ?? 0 else { return .known }
         let key = HealthKey(server: row.server, observer: row.observer)
         if let old = health[key] {
             guard row.isNewer(than: old) else { return .known }
