@@ -12,16 +12,16 @@ let package = Package(
         .target(name: "Proxy", dependencies: ["CLinux", "LinuxIO", "Wire"]),
         .executableTarget(name: "NodeAgent", dependencies: ["CLinux", "LinuxIO", "Proxy", "Wire"]),
 
-        .testTarget(name: "WireTests", dependencies: ["Wire"]),
-        .testTarget(name: "LinuxIOTests", dependencies: ["CLinux", "LinuxIO", "Wire"]),
-        .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Wire"]),
-        .testTarget(name: "NodeAgentTests", dependencies: ["LinuxIO", "NodeAgent", "Proxy", "Wire"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "WireTests", dependencies: ["Support", "Wire"]),
+        .testTarget(name: "LinuxIOTests", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"]),
+        .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Support", "Wire"]),
+        .testTarget(name: "NodeAgentTests", dependencies: ["LinuxIO", "NodeAgent", "Proxy", "Support", "Wire"], resources: [.copy("Fixtures")]),
         .testTarget(name: "TidyTests"),
 
         .executableTarget(name: "Benchmarks", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Benchmarks"),
         .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "LinuxIO", "Wire"]),
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
-        .target(name: "Support", path: "Tests/Support", exclude: ["ClusterTool"]),
+        .target(name: "Support", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Support", exclude: ["ClusterTool"]),
         .executableTarget(name: "ClusterTool", dependencies: ["Support"], path: "Tests/Support/ClusterTool"),
         .testTarget(name: "ClusterTests", dependencies: ["ClusterTool", "Support"], exclude: ["Fixtures"]),
     ],

@@ -1,4 +1,5 @@
 import Proxy
+import Support
 import Testing
 
 @testable import NodeAgent
@@ -57,20 +58,5 @@ struct ConfigurationFuzzTests {
         var random = SplitMix64(seed: seed)
         let bytes = (0..<4_096).map { _ in UInt8.random(in: .min ... .max, using: &random) }
         #expect(ConfigurationReader(environment: [:]).read(files: [("t.cfg", bytes)]).diagnostics.contains { $0.severity == .alert }, "seed \(seed)")
-    }
-}
-
-/// Chance that a seed repeats.
-private struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,4 +1,5 @@
 import Proxy
+import Support
 import Testing
 import Wire
 

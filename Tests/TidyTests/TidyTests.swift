@@ -53,11 +53,13 @@ struct TidyTests {
         }
     }
 
-    @Test("take time and chance as values, own their state, and leave nothing open", arguments: [
-        ("nonisolated(unsafe)", "Sources/LinuxIO/"), ("@unchecked Sendable", "Sources/LinuxIO/"), ("static var ", nil), (".shuffled()", nil),
-        (".randomElement()", nil), ("SystemRandomNumberGenerator()", "Sources/NodeAgent/"), ("import Foundation", nil), ("try!", nil),
-        ("as!", nil), ("TODO", nil), ("FIXME", nil), ("XXX", nil),
-    ] as [(String, String?)])
+    @Test(
+        "take time and chance as values, own their state, and leave nothing open",
+        arguments: [
+            ("nonisolated(unsafe)", "Sources/LinuxIO/"), ("@unchecked Sendable", "Sources/LinuxIO/"), ("static var ", nil), (".shuffled()", nil),
+            (".randomElement()", nil), ("SystemRandomNumberGenerator()", "Sources/NodeAgent/"), ("import Foundation", nil), ("try!", nil),
+            ("as!", nil), ("TODO", nil), ("FIXME", nil), ("XXX", nil),
+        ] as [(String, String?)])
     func bannedWordsAreAbsent(word: String, allowedFolder: String?) {
         for file in SourceTree.files(in: "Sources", ending: ".swift") where allowedFolder.map({ !file.path.hasPrefix($0) }) ?? true {
             for (number, line) in file.lines.enumerated() where line.contains(word) && !line.unindented.hasPrefix("//") {

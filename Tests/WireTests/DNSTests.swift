@@ -1,3 +1,4 @@
+import Support
 import Testing
 import Wire
 
@@ -194,7 +195,7 @@ struct DNSAnswerTests {
 
     @Test("never traps on hostile bytes", arguments: 0..<64 as Range<UInt64>)
     func hostile(seed: UInt64) throws {
-        var random = DNSRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         let question = try question()
         for _ in 0..<200 {
             var message = DNSMessageBuilder(answering: question, records: UInt16.random(in: 0...6, using: &random))

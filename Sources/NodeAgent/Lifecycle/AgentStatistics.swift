@@ -69,9 +69,13 @@ extension Agent {
     /// One number of every worker, added up.
     private func sum(_ number: (WorkerCounters) -> Int) -> Int { state.counters.reduce(0) { $0 + number($1) } }
 
-    private var connectionsTotal: Int { configuration.frontends.indices.reduce(0) { total, index in total + sum { Int($0.frontends[index].pointee.connections.value) } } }
+    private var connectionsTotal: Int { sumOfFrontends { Int($0.pointee.connections.value) } }
 
-    private var bytesOut: Int { configuration.frontends.indices.reduce(0) { total, index in total + sum { Int($0.frontends[index].pointee.bytesOut.value) } } }
+    private var bytesOut: Int { sumOfFrontends { Int($0.pointee.bytesOut.value) } }
+
+    private func sumOfFrontends(_ number: (UnsafePointer<FrontendCounters>) -> Int) -> Int {
+        sum { counters in configuration.frontends.indices.reduce(0) { $0 + number(counters.frontends[$1]) } }
+    }
 
     private func flatRange(_ backend: Int) -> Range<Int> {
         let first = state.firstServers[backend]
@@ -114,7 +118,10 @@ extension Agent {
     }
 
     private func failures(_ resolver: ResolverRunner) -> Int {
-        resolver.counters.reduce(0) { (total: Int, counters: NameserverCounters) -> Int in total + counters.timeouts + counters.noSuchName + counters.refused + counters.other }
+        resolver.counters.reduce(0) { total, counters in
+            let refusals = counters.noSuchName + counters.refused
+            return total + counters.timeouts + counters.other + refusals
+        }
     }
 
     private func frontendStatistics(_ index: Int) -> FrontendStatistics {

@@ -90,12 +90,14 @@ struct Relay: ~Copyable {
             direction.fullReads = 0
             if !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
         } else if !direction.flags.contains(.unspliceable) {
-            direction.fullReads += 1
-            if direction.fullReads >= Self.streamAfter { startSplicing(&direction) }
+            direction.fullReads = min(direction.fullReads + 1, UInt8(Self.streamAfter))
         }
         guard !sink.flags.contains(.dead) else { return .bytes(count) }
         let sent = send(sink.descriptor, scratch, count, Int32(MSG_NOSIGNAL))
-        if sent == count { return .bytes(count) }
+        if sent == count {
+            if direction.fullReads >= Self.streamAfter { startSplicing(&direction) }
+            return .bytes(count)
+        }
         guard sent >= 0 || errno == EAGAIN || errno == EINTR else { return .sinkFailed(errno) }
         let taken = max(0, sent)
         let buffer = buffers.lend()

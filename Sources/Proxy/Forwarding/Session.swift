@@ -11,6 +11,8 @@ struct SideFlags: OptionSet, BitwiseCopyable {
     static let hungUp = SideFlags(rawValue: 4)
     /// Sends fail: what waits for this side is dropped.
     static let dead = SideFlags(rawValue: 8)
+    /// The kernel has reported an error. A read that finds a FIN before it never sees it.
+    static let failed = SideFlags(rawValue: 16)
 }
 
 /// One end of a session.

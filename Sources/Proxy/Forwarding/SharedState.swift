@@ -76,6 +76,8 @@ package struct BackendCell: ~Copyable, Sendable {
     package let sessions = Gauge()
     /// Whose turn it is: modulo the rotation's length.
     package let turn = Atomic<UInt64>(0)
+    /// The same for sessions that leave a server which does not answer.
+    package let redispatchTurn = Atomic<UInt64>(0)
     /// Sessions in the queue. Read without the lock to see whether there is anything to hand on.
     package let waiting = Gauge()
     /// Sessions that wait for a server, in order.

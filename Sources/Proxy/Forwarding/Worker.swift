@@ -201,6 +201,7 @@ struct Worker: ~Copyable {
     func note(_ events: UInt32, on side: inout Side) {
         if events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { side.flags.insert(.readable) }
         if events & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { side.flags.insert(.hungUp) }
+        if events & EPOLLERR.rawValue != 0 { side.flags.insert(.failed) }
         if events & (EPOLLOUT.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { side.flags.insert(.writable) }
     }
 
@@ -229,6 +230,11 @@ struct Worker: ~Copyable {
             guard session.pointee.state != .free, session.pointee.state != .ended else { continue }
             if session.pointee.termination.isNormal { session.pointee.termination = Termination("K", "C") }
             end(index, session)
+        }
+        while readyHead != .max {
+            let index = Int(readyHead)
+            readyHead = sessions[index].pointee.nextReady
+            if sessions[index].pointee.state == .ended { sessions.release(index) }
         }
         for number in listeners.indices { listeners[number].file = nil }
     }

@@ -25,8 +25,11 @@ extension Worker {
         guard routed.pointee.turnCount > 0 else { return .none }
         switch state.backendRules[backend].pointee.balance {
         case .roundRobin:
-            let turn = state.backendCells[backend].pointee.turn.wrappingAdd(1, ordering: .relaxed).oldValue
-            return take(session, routed, turn: turn)
+            guard session.pointee.triedCount > 0 else {
+                let turn = state.backendCells[backend].pointee.turn.wrappingAdd(1, ordering: .relaxed).oldValue
+                return take(session, routed, from: server(of: turn, routed))
+            }
+            return take(session, routed, from: other(than: session.pointee.serverIndex, routed, backend))
         case .leastConnections:
             return takeLeast(session, routed, start: state.backendCells[backend].pointee.turn.wrappingAdd(1, ordering: .relaxed).oldValue)
         case .source:
@@ -34,7 +37,7 @@ extension Worker {
             let preferred = server(of: hash, routed)
             guard session.pointee.hasTried(preferred) || enter(preferred) else { return .full(preferred) }
             guard session.pointee.hasTried(preferred) else { return .server(preferred) }
-            return take(session, routed, turn: hash &+ 1)
+            return take(session, routed, from: server(of: hash &+ 1, routed))
         }
     }
 
@@ -55,6 +58,15 @@ extension Worker {
         routed.pointee.firstServer + UInt32(table.turns[Int(routed.pointee.firstTurn) + Int(turn % UInt64(routed.pointee.turnCount))].pointee)
     }
 
+    /// Where the search begins for a session whose server does not answer: the others in turn. The turns of new sessions stay as they are: a failure that
+    /// took one would, of two servers, send every new session to the dead one first.
+    private func other(than failed: UInt32, _ routed: UnsafePointer<RoutedBackend>, _ backend: Int) -> UInt32 {
+        let count = routed.pointee.serverCount
+        let turn = state.backendCells[backend].pointee.redispatchTurn.wrappingAdd(1, ordering: .relaxed).oldValue
+        let step = 1 + UInt32(truncatingIfNeeded: turn % UInt64(max(1, count - 1)))
+        return routed.pointee.firstServer + (failed - routed.pointee.firstServer + step) % count
+    }
+
     /// Takes a place of `server`, if it has one. Where places are limited, those who wait already come first.
     private func enter(_ server: UInt32) -> Bool {
         let routed = table.servers[Int(server)]
@@ -63,9 +75,8 @@ extension Worker {
         return state.serverCells[Int(server)].pointee.sessions.enter(limit: limit)
     }
 
-    /// The server whose turn it is, or else the next one after it that has a place.
-    private func take(_ session: UnsafeMutablePointer<Session>, _ routed: UnsafePointer<RoutedBackend>, turn: UInt64) -> Choice {
-        let first = server(of: turn, routed)
+    /// The server `first`, or else the next one after it that has a place.
+    private func take(_ session: UnsafeMutablePointer<Session>, _ routed: UnsafePointer<RoutedBackend>, from first: UInt32) -> Choice {
         var sawFull = false
         for offset in 0..<routed.pointee.serverCount {
             let place = (first - routed.pointee.firstServer + offset) % routed.pointee.serverCount

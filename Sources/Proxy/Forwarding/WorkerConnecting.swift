@@ -88,9 +88,6 @@ extension Worker {
             established(index, session)
         case .established:
             note(events, on: &session.pointee.server)
-            if events & EPOLLERR.rawValue != 0, session.pointee.down.flags.contains(.ended) {
-                broke("S", session, side: &session.pointee.server)
-            }
             transfer(index, session)
         case .free, .queued, .waiting, .ended: return
         }

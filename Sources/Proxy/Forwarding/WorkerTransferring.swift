@@ -13,10 +13,7 @@ extension Worker {
     /// epoll has something to say of the client's side.
     mutating func clientReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
         note(events, on: &session.pointee.client)
-        if session.pointee.state == .established {
-            if events & EPOLLERR.rawValue != 0, session.pointee.up.flags.contains(.ended) { broke("C", session, side: &session.pointee.client) }
-            return transfer(index, session)
-        }
+        guard session.pointee.state != .established else { return transfer(index, session) }
         guard events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 else { return }
         session.pointee.termination = Termination("C", session.pointee.state == .queued ? "Q" : "C")
         end(index, session)
@@ -44,6 +41,7 @@ extension Worker {
             hasMore = note(up, session, source: "C", sink: "S", from: &session.pointee.client, to: &session.pointee.server)
             let down = relay.pump(&session.pointee.down, from: &session.pointee.server, to: &session.pointee.client)
             hasMore = note(down, session, source: "S", sink: "C", from: &session.pointee.server, to: &session.pointee.client) || hasMore
+            bury(session)
             if dead == (session.pointee.client.flags.contains(.dead), session.pointee.server.flags.contains(.dead)) { break }
         }
         count(session, up: session.pointee.up.bytes &- before.0, down: session.pointee.down.bytes &- before.1)
@@ -82,11 +80,16 @@ extension Worker {
         return false
     }
 
-    /// The kernel has an error for a side that is not read any more: nobody else would notice.
-    func broke(_ cause: Character, _ session: UnsafeMutablePointer<Session>, side: inout Side) {
-        guard !side.flags.contains(.dead) else { return }
-        blame(cause, session)
-        side.flags.insert(.dead)
+    /// A side that has an error and is not read any more is dead: nobody else would notice.
+    private func bury(_ session: UnsafeMutablePointer<Session>) {
+        if session.pointee.client.flags.isDisjoint(with: .dead), session.pointee.client.flags.contains(.failed), session.pointee.up.flags.contains(.ended) {
+            blame("C", session)
+            session.pointee.client.flags.insert(.dead)
+        }
+        if session.pointee.server.flags.isDisjoint(with: .dead), session.pointee.server.flags.contains(.failed), session.pointee.down.flags.contains(.ended) {
+            blame("S", session)
+            session.pointee.server.flags.insert(.dead)
+        }
     }
 
     private func blame(_ cause: Character, _ session: UnsafeMutablePointer<Session>) {

@@ -34,6 +34,7 @@ private func sampleServer(_ name: String, _ identifier: Int, port: UInt16) -> Se
     check.duration = .zero
     check.health = 4
     server.check = check
+    server.status = "UP"
     server.address = .ip(.v4(0x7f00_0001), port: port)
     server.port = port
     server.serving.sinceChange = .seconds(52)

@@ -1,5 +1,6 @@
 import LinuxIO
 import Proxy
+import Support
 import Testing
 import Wire
 
@@ -28,7 +29,7 @@ private final class RunnerProbe {
                 events.append("\(server.server) lost: \(loss.description)")
             }, check: { [unowned self] _, address, answer in proposals.append((address, answer)) },
             log: { [unowned self] sentence, isAlarm in if isAlarm { alarms.append(sentence) } })
-        runner = ResolverRunner(settings: settings, servers: servers, reactor: reactor, random: ResolverRandom(seed: 1), handlers: handlers)
+        runner = ResolverRunner(settings: settings, servers: servers, reactor: reactor, random: SplitMix64(seed: 1), handlers: handlers)
         runner?.start()
     }
 

@@ -1,4 +1,5 @@
 import Proxy
+import Support
 import Testing
 import Wire
 
@@ -322,7 +323,7 @@ struct ResolverPaceTests {
 struct ResolverPropertyTests {
     @Test("keeps its rules whatever its nameservers do", arguments: 0..<64 as Range<UInt64>)
     func rules(seed: UInt64) throws {
-        var random = ResolverRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         let pool = [one, two, three, six, .v4(0x0a00_0004)]
         let isTemplate = seed % 2 == 0
         let servers = isTemplate ? try slots(3) : [try plain(0), try plain(1), try plain(2, "other", preferring: .v6)]
@@ -359,7 +360,7 @@ struct ResolverPropertyTests {
         #expect(world.openQuestions.count <= 8, "seed \(seed)")
     }
 
-    private func behaviour(_ pool: [IPAddress], _ random: inout ResolverRandom) -> NameserverBehaviour {
+    private func behaviour(_ pool: [IPAddress], _ random: inout SplitMix64) -> NameserverBehaviour {
         let some = pool.shuffled(using: &random).prefix(Int.random(in: 0...3, using: &random))
         switch Int.random(in: 0..<9, using: &random) {
         case 0, 1: return .answers(Array(some), timeToLive: UInt32.random(in: 0...30, using: &random))

@@ -1,4 +1,5 @@
 import Proxy
+import Support
 import Wire
 
 /// How a nameserver of the world behaves.
@@ -58,7 +59,7 @@ struct ResolverWorld {
         self.behaviours = behaviours
         delays = behaviours.map { _ in .milliseconds(1) }
         for server in servers { addresses[server.reference] = server.address }
-        resolver = Resolver(settings: settings, servers: servers, random: ResolverRandom(seed: seed), now: now)
+        resolver = Resolver(settings: settings, servers: servers, random: SplitMix64(seed: seed), now: now)
     }
 
     /// Lets `duration` pass.

@@ -18,6 +18,8 @@ final class ForwardingHarness {
         var sessionLog = SessionLog.tcp
         var hidesEmptySessions = false
         var weights: [Int]?
+        /// Servers that are down at the start.
+        var down: Set<Int> = []
         /// Where lines go besides the receiver.
         var otherDestination: LogDestination.Place?
 
@@ -50,7 +52,7 @@ final class ForwardingHarness {
         if let other = settings.otherDestination { destinations.append(LogDestination(target, place: other)) }
         let proxyLog = ProxyLog(
             targets: Array(destinations.indices), tag: Array("haproxy".utf8), sessions: settings.sessionLog, hidesEmptySessions: settings.hidesEmptySessions)
-        routes = servers.enumerated().map { ServerRoute(address: $1, isUsable: true, weight: settings.weights?[$0] ?? 1) }
+        routes = servers.enumerated().map { ServerRoute(address: $1, isUsable: !settings.down.contains($0), weight: settings.weights?[$0] ?? 1) }
         let state = try ForwardingState(
             frontends: [settings.frontend], backends: [settings.backend], routes: [routes], sessionsMax: settings.sessionsMax, workers: settings.workers,
             destinations: destinations, frontendLogs: [proxyLog])
@@ -87,6 +89,10 @@ final class ForwardingHarness {
     /// Sessions of the process and places held at each server.
     var sessionCount: Int { state.process[0].pointee.sessions.value }
     func held(_ server: Int) -> Int { state.serverCells[server].pointee.sessions.value }
+
+    func hasConnectFailed(_ server: Int) -> Bool { state.serverCells[server].pointee.connectFailed.load(ordering: .relaxed) }
+    var pauses: UInt64 { state.process[0].pointee.pauses.load(ordering: .relaxed) }
+    var droppedLogs: UInt64 { state.process[0].pointee.droppedLogs.load(ordering: .relaxed) }
 
     /// What the workers have lent and hold, all together.
     var inUse: (sessions: UInt64, buffers: UInt64, pipes: UInt64) {
@@ -127,6 +133,9 @@ final class LogReceiver {
 
     /// The next line of `option tcplog`, in its parts.
     func session() throws -> LoggedSession { try LoggedSession(line()) }
+
+    /// How the next session ended: its two letters.
+    func flags() throws -> String { try session().flags }
 
     /// True when no line waits.
     func isSilent() -> Bool {

@@ -10,7 +10,7 @@ final class TestSocket: Sendable {
     static let waitSecondsMax = 20
 
     let raw: Int32
-    private let isClosed = Atomic<Bool>(false)
+    private let isClosed = Mutex(false)
 
     /// Takes over `raw` and makes it blocking, with timeouts.
     init(owning raw: Int32) {
@@ -34,9 +34,15 @@ final class TestSocket: Sendable {
     deinit { close() }
 
     func close() {
-        guard !isClosed.exchange(true, ordering: .relaxed) else { return }
-        Glibc.close(raw)
+        isClosed.withLock { isClosed in
+            guard !isClosed else { return }
+            isClosed = true
+            Glibc.close(raw)
+        }
     }
+
+    /// Ends both directions and every wait, from any thread.
+    func interrupt() { isClosed.withLock { if !$0 { shutdown(raw, Int32(SHUT_RDWR)) } } }
 
     /// Closes with a RST.
     func reset() {
@@ -44,6 +50,8 @@ final class TestSocket: Sendable {
         setsockopt(raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
         close()
     }
+
+    var isOpen: Bool { isClosed.withLock { !$0 } }
 
     func finishSending() { shutdown(raw, Int32(SHUT_WR)) }
 
@@ -171,7 +179,7 @@ final class TestServer: Sendable {
         shutdown(listener.raw, Int32(SHUT_RDWR))
         let first = threads.withLock { $0.first }
         first?.join()
-        connections.withLock { for socket in $0 { shutdown(socket.raw, Int32(SHUT_RDWR)) } }
+        connections.withLock { for socket in $0 { socket.interrupt() } }
         for thread in threads.withLock({ $0 }) { thread.join() }
         listener.close()
     }

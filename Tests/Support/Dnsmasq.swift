@@ -1,35 +1,35 @@
 import Glibc
 import LinuxIO
-import Testing
 import Wire
 
 /// A real nameserver, as a child of the test, on a loopback address and port of its own.
-final class Dnsmasq {
-    static let path = "/usr/sbin/dnsmasq"
+package final class Dnsmasq {
+    package static let path = "/usr/sbin/dnsmasq"
 
     /// False when it is missing, except in CI, where that is a failure.
-    static var isExpected: Bool { access(path, X_OK) == 0 || getenv("CI") != nil }
+    package static var isExpected: Bool { access(path, X_OK) == 0 || getenv("CI") != nil }
 
-    struct StartError: Error, CustomStringConvertible {
-        let description: String
+    package struct StartError: Error, CustomStringConvertible {
+        package let description: String
     }
 
-    let address: SocketAddress
+    package let address: SocketAddress
     private var child: pid_t?
 
     /// Chooses an address; nothing runs yet.
-    init() throws {
+    package init() throws {
         let number = UInt32(truncatingIfNeeded: getpid()) & 0xffff
         let loopback = IPAddress.v4(0x7f4d_0000 | max(number, 1))
         let socket = try Sockets.open(.stream, for: .ip(loopback, port: 0))
         try Sockets.bind(socket.raw, to: .ip(loopback, port: 0))
-        address = try #require(Sockets.localAddress(socket.raw))
+        guard let bound = Sockets.localAddress(socket.raw) else { throw StartError(description: "no address for dnsmasq") }
+        address = bound
     }
 
     deinit { stop() }
 
     /// Starts it with these records, "db,10.0.0.1", in place of the one that runs; it knows no other name.
-    func start(_ records: [String]) throws {
+    package func start(_ records: [String]) throws {
         stop()
         guard access(Dnsmasq.path, X_OK) == 0 else { throw StartError(description: "\(Dnsmasq.path) is missing: apt-get install dnsmasq-base") }
         var arguments = [
@@ -52,11 +52,11 @@ final class Dnsmasq {
     }
 
     /// It keeps its sockets and says nothing, until `resume`.
-    func pause() { if let child { kill(child, SIGSTOP) } }
+    package func pause() { if let child { kill(child, SIGSTOP) } }
 
-    func resume() { if let child { kill(child, SIGCONT) } }
+    package func resume() { if let child { kill(child, SIGCONT) } }
 
-    func stop() {
+    package func stop() {
         guard let ended = child else { return }
         child = nil
         kill(ended, SIGKILL)

@@ -1,1 +1,0 @@
-../../ProxyTests/Resolving/Dnsmasq.swift

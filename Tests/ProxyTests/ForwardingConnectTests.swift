@@ -1,0 +1,228 @@
+import Glibc
+import LinuxIO
+import Testing
+import Wire
+
+@testable import Proxy
+
+@Suite("Choosing and connecting", .timeLimit(.minutes(2)))
+struct ForwardingConnectTests {
+    /// The names that `count` clients in a row are greeted with; all of them stay when `stay` does.
+    private func greetings(_ harness: ForwardingHarness, _ count: Int, keep stay: inout [TestSocket]) throws -> [String] {
+        try (0..<count).map { _ in
+            let client = try harness.connect()
+            stay.append(client)
+            return client.text(1)
+        }
+    }
+
+    @Test("splits ten long connections on eight workers five to five")
+    func fiveToFive() throws {
+        let servers = [TestServer.echo("A"), TestServer.echo("B")]
+        defer { for server in servers { server.stop() } }
+        let harness = try ForwardingHarness(servers.map(\.address)) { $0.workers = 8 }
+        var stay: [TestSocket] = []
+        let names = try greetings(harness, 10, keep: &stay)
+        #expect(names.filter { $0 == "A" }.count == 5 && names.filter { $0 == "B" }.count == 5)
+        #expect(harness.held(0) == 5 && harness.held(1) == 5)
+    }
+
+    @Test("takes turns over the whole process, by weight")
+    func roundRobin() throws {
+        let servers = ["A", "B", "C"].map { TestServer.echo($0) }
+        defer { for server in servers { server.stop() } }
+        let harness = try ForwardingHarness(servers.map(\.address)) {
+            $0.workers = 4
+            $0.weights = [1, 2, 3]
+        }
+        var stay: [TestSocket] = []
+        let names = try greetings(harness, 60, keep: &stay)
+        #expect(["A", "B", "C"].map { name in names.filter { $0 == name }.count } == [10, 20, 30])
+    }
+
+    @Test("gives a session to the server that has the fewest for its weight")
+    func leastConnections() throws {
+        let servers = ["A", "B"].map { TestServer.echo($0) }
+        defer { for server in servers { server.stop() } }
+        let harness = try ForwardingHarness(servers.map(\.address)) {
+            $0.backend.balance = .leastConnections
+            $0.weights = [1, 3]
+        }
+        var stay: [TestSocket] = []
+        _ = try greetings(harness, 20, keep: &stay)
+        #expect(harness.held(0) == 5 && harness.held(1) == 15)
+        for client in stay where client.localPort % 1 == 0 { client.finishSending() }
+        #expect(eventually { harness.held(0) == 0 && harness.held(1) == 0 })
+    }
+
+    @Test("keeps a client's address with its server, and moves it only while that is gone")
+    func source() throws {
+        let servers = ["A", "B", "C"].map { TestServer.echo($0) }
+        defer { for server in servers { server.stop() } }
+        let harness = try ForwardingHarness(servers.map(\.address)) { $0.backend.balance = .source }
+        var stay: [TestSocket] = []
+        let names = try greetings(harness, 9, keep: &stay)
+        #expect(Set(names).count == 1)
+        let first = try #require(["A", "B", "C"].firstIndex(of: names[0]))
+        harness.route(first) { $0.isUsable = false }
+        let others = try greetings(harness, 6, keep: &stay)
+        #expect(Set(others).count == 1 && others[0] != names[0])
+        harness.route(first) { $0.isUsable = true }
+        #expect(try greetings(harness, 3, keep: &stay) == [names[0], names[0], names[0]])
+    }
+
+    @Test("serves every client by the other server when one refuses, and logs the redispatch")
+    func redispatch() throws {
+        let server = TestServer.echo("B")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([TestServer.refusing(), server.address])
+        for _ in 0..<20 {
+            let client = try harness.connect()
+            #expect(client.text(1) == "B")
+            client.finishSending()
+            #expect(client.hasEnded())
+        }
+        let lines = try (0..<20).map { _ in try harness.log.session() }
+        #expect(lines.allSatisfy { $0.server == "s2" && $0.flags == "--" && $0.totalTime < 900 })
+        #expect(lines.filter { $0.retries == "+1" }.count == 10 && lines.filter { $0.retries == "0" }.count == 10)
+        #expect(harness.hasConnectFailed(0))
+        #expect(!harness.hasConnectFailed(1))
+        #expect(harness.sum { $0.redispatches.value } == 10)
+    }
+
+    @Test("tries the same server again as often as it may, a moment apart, then says SC")
+    func allRefuse() throws {
+        let harness = try ForwardingHarness([TestServer.refusing()]) {
+            $0.backend.connectTimeout = .milliseconds(50)
+            $0.backend.retriesMax = 2
+        }
+        let client = try harness.connect()
+        #expect(client.hasEnded())
+        let line = try harness.log.session()
+        #expect(line.flags == "SC" && line.server == "s1" && line.retries == "2" && line.connectTime == -1 && line.bytes == 0)
+        #expect(line.queueTime >= 100 && line.totalTime >= 100)
+        #expect(harness.isEmptyEventually())
+    }
+
+    @Test("serves a client by a server that comes back between two tries")
+    func comesBack() throws {
+        let address = TestServer.refusing()
+        let harness = try ForwardingHarness([address]) { $0.backend.connectTimeout = .milliseconds(100) }
+        let client = try harness.connect()
+        #expect(eventually { harness.sum { $0.retries.value } > 0 })
+        let server = TestServer.echo("A", at: address)
+        defer { server.stop() }
+        #expect(client.text(1) == "A")
+        client.close()
+        #expect(try harness.log.session().retries.hasPrefix("+") == false)
+    }
+
+    @Test("does not go to another server where redispatch is off")
+    func redispatchOff() throws {
+        let server = TestServer.echo("B")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([TestServer.refusing(), server.address]) {
+            $0.backend.redispatch = .off
+            $0.backend.retriesMax = 1
+            $0.backend.connectTimeout = .milliseconds(20)
+        }
+        let client = try harness.connect()
+        #expect(client.hasEnded())
+        let line = try harness.log.session()
+        #expect(line.flags == "SC" && line.server == "s1" && line.retries == "1")
+    }
+
+    /// A listener whose queue is full: connects to it get no answer.
+    private func silentListener() throws -> (TestSocket, SocketAddress, [TestSocket]) {
+        let listener = TestServer.listen(.ip(.v4(0x7f00_0001), port: 0), backlog: 0)
+        let address = try #require(Sockets.localAddress(listener.raw))
+        var fillers: [TestSocket] = []
+        for _ in 0..<4 {
+            let raw = try Sockets.open(.stream, for: address).release()
+            _ = try? Sockets.connect(raw, to: address)
+            fillers.append(TestSocket(owning: raw))
+        }
+        return (listener, address, fillers)
+    }
+
+    @Test("gives up on a server that does not answer in time, with sC, without another pause")
+    func connectTimeout() throws {
+        let (listener, address, fillers) = try silentListener()
+        defer { for socket in fillers + [listener] { socket.close() } }
+        let harness = try ForwardingHarness([address]) {
+            $0.backend.connectTimeout = .milliseconds(60)
+            $0.backend.retriesMax = 1
+            $0.backend.redispatch = .off
+        }
+        let client = try harness.connect()
+        #expect(client.hasEnded())
+        let line = try harness.log.session()
+        #expect(line.flags == "sC" && line.server == "s1" && line.retries == "1" && line.connectTime == -1)
+        #expect(line.totalTime >= 120 && line.queueTime < 60)
+    }
+
+    @Test("leaves a server that does not answer for a second when there is another, and waits for the last one")
+    func silentServer() throws {
+        let (listener, address, fillers) = try silentListener()
+        defer { for socket in fillers + [listener] { socket.close() } }
+        let server = TestServer.echo("B")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([address, server.address]) { $0.backend.connectTimeout = .seconds(30) }
+        let clients = try (0..<2).map { _ in try harness.connect() }
+        for client in clients {
+            #expect(client.text(1) == "B")
+            client.finishSending()
+            #expect(client.hasEnded())
+        }
+        let lines = try (0..<2).map { _ in try harness.log.session() }
+        #expect(lines.map(\.retries).sorted() == ["+1", "0"])
+        #expect(lines.allSatisfy { $0.server == "s2" && $0.totalTime < 10_000 })
+    }
+
+    @Test("says SC at once when no server is usable, or none is defined")
+    func noServer() throws {
+        let harness = try ForwardingHarness([TestServer.refusing()]) { $0.down = [0] }
+        #expect(try harness.connect().hasEnded())
+        var line = try harness.log.session()
+        #expect(line.flags == "SC" && line.server == "<NOSRV>" && line.queueTime == -1 && line.connectTime == -1 && line.retries == "0")
+        let empty = try ForwardingHarness([]) { $0.frontend.backend = nil }
+        #expect(try empty.connect().hasEnded())
+        line = try empty.log.session()
+        #expect(line.backend == "front" && line.server == "<NOSRV>" && line.flags == "SC" && line.counts == [1, 1, 0, 0])
+    }
+
+    @Test("ends the sessions of a server that is taken down, and spares the others")
+    func shutdownSessions() throws {
+        let servers = ["A", "B"].map { TestServer.echo($0) }
+        defer { for server in servers { server.stop() } }
+        let harness = try ForwardingHarness(servers.map(\.address))
+        var stay: [TestSocket] = []
+        let names = try greetings(harness, 6, keep: &stay)
+        harness.forwarder.shutdownSessions(of: ServerReference(backend: 0, server: 0))
+        for (client, name) in zip(stay, names) where name == "A" { #expect(client.receive()?.isEmpty ?? true) }
+        for _ in 0..<3 {
+            let line = try harness.log.session()
+            #expect(line.flags == "DD" && line.server == "s1")
+        }
+        for (client, name) in zip(stay, names) where name == "B" {
+            client.send("x")
+            #expect(client.text(1) == "x")
+        }
+        #expect(harness.held(0) == 0 && harness.held(1) == 3)
+    }
+
+    @Test("connects to the port that the client used, with an offset")
+    func clientPort() throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let target = Int(try #require(server.address.port))
+        let harness = try ForwardingHarness([.ip(.v4(0x7f00_0001), port: 0)]) { settings in
+            let listener = TestServer.listen(.ip(.v4(0x7f00_0001), port: 0))
+            let port = Sockets.localAddress(listener.raw)?.port ?? 0
+            listener.close()
+            settings.listen = .ip(.v4(0x7f00_0001), port: port)
+            settings.backend.servers[0].port = .client(offset: target - Int(port))
+        }
+        #expect(try harness.connect().text(1) == "A")
+    }
+}

@@ -1,0 +1,165 @@
+import Glibc
+import LinuxIO
+import Synchronization
+import Testing
+import Wire
+
+@testable import Proxy
+
+@Suite("Limits and queues", .timeLimit(.minutes(2)))
+struct ForwardingLimitTests {
+    /// Runs `count` clients in threads: each connects, is greeted, exchanges a word and leaves. Returns how many were served.
+    private func serve(_ count: Int, by harness: ForwardingHarness) -> Int {
+        let served = Mutex(0)
+        let address = harness.address
+        let threads = (0..<count).map { _ in
+            TestThread {
+                guard let client = TestSocket(to: address), client.text(1) == "A" else { return }
+                client.send("word")
+                guard client.text(4) == "word" else { return }
+                client.finishSending()
+                if client.hasEnded() { served.withLock { $0 += 1 } }
+            }
+        }
+        for thread in threads { thread.join() }
+        return served.withLock { $0 }
+    }
+
+    @Test("holds a server's maxconn exactly under load over several workers, and serves everyone")
+    func serverLimit() throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) {
+            $0.workers = 4
+            $0.backend.servers[0].connectionsMax = 3
+            $0.backend.queueTimeout = .seconds(60)
+        }
+        var served = 0
+        for _ in 0..<5 { served += serve(60, by: harness) }
+        #expect(served == 300)
+        #expect(harness.state.serverCells[0].pointee.sessions.max == 3)
+        // A server sees the next connect before it sees the last close: one more at most for each worker's close in flight.
+        #expect(harness.isEmptyEventually())
+        #expect(harness.held(0) == 0 && harness.state.backendCells[0].pointee.waiting.value == 0)
+    }
+
+    @Test("serves a queue in the order in which it was joined, and logs each one's place", arguments: [1, 4])
+    func queueOrder(workers: Int) throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) {
+            $0.workers = workers
+            $0.backend.servers[0].connectionsMax = 1
+            $0.backend.queueTimeout = .seconds(60)
+        }
+        var clients = [try harness.connect()]
+        #expect(clients[0].text(1) == "A")
+        for waiting in 1...5 {
+            clients.append(try harness.connect())
+            #expect(eventually { harness.state.backendCells[0].pointee.waiting.value == waiting })
+        }
+        for (place, client) in clients.enumerated() {
+            if place > 0 { #expect(client.text(1) == "A") }
+            for later in clients[(place + 1)...] {
+                var byte: UInt8 = 0
+                #expect(recv(later.raw, &byte, 1, Int32(MSG_DONTWAIT)) == -1, "a later client was served before")
+            }
+            client.finishSending()
+            #expect(client.hasEnded())
+            let line = try harness.log.session()
+            #expect(line.flags == "--" && line.queue == [0, place] && line.clientPort == Int(client.localPort))
+        }
+    }
+
+    @Test("gives up on the queue in time with sQ, and on a client that leaves it with CQ")
+    func queueEnds() throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) {
+            $0.backend.servers[0].connectionsMax = 1
+            $0.backend.queueTimeout = .milliseconds(80)
+        }
+        let first = try harness.connect()
+        #expect(first.text(1) == "A")
+        let second = try harness.connect()
+        #expect(second.hasEnded())
+        var line = try harness.log.session()
+        #expect(line.flags == "sQ" && line.server == "<NOSRV>" && line.queueTime >= 80 && line.connectTime == -1 && line.queue == [0, 1])
+        #expect(line.counts == [2, 2, 1, 0])
+        let third = try harness.connect()
+        #expect(eventually { harness.state.backendCells[0].pointee.waiting.value == 1 })
+        third.reset()
+        line = try harness.log.session()
+        #expect(line.flags == "CQ" && line.server == "<NOSRV>")
+        first.send("x")
+        #expect(first.text(1) == "x")
+    }
+
+    @Test("gives waiting sessions to a server that comes back")
+    func comesBack() throws {
+        let servers = ["A", "B"].map { TestServer.echo($0) }
+        defer { for server in servers { server.stop() } }
+        let harness = try ForwardingHarness(servers.map(\.address)) {
+            $0.backend.servers[0].connectionsMax = 1
+            $0.backend.queueTimeout = .seconds(60)
+            $0.down = [1]
+        }
+        let first = try harness.connect()
+        #expect(first.text(1) == "A")
+        let others = try (0..<4).map { _ in try harness.connect() }
+        #expect(eventually { harness.state.backendCells[0].pointee.waiting.value == 4 })
+        harness.route(1) { $0.isUsable = true }
+        for client in others { #expect(client.text(1) == "B") }
+    }
+
+    @Test("moves a session that waits for its own server when that goes down")
+    func pinnedServerGoes() throws {
+        let servers = ["A", "B"].map { TestServer.echo($0) }
+        defer { for server in servers { server.stop() } }
+        let harness = try ForwardingHarness(servers.map(\.address)) {
+            $0.backend.balance = .source
+            for index in 0..<2 { $0.backend.servers[index].connectionsMax = 1 }
+            $0.backend.queueTimeout = .seconds(60)
+        }
+        let first = try harness.connect()
+        let name = first.text(1)
+        let second = try harness.connect()
+        #expect(eventually { harness.state.backendCells[0].pointee.waiting.value == 1 })
+        harness.route(name == "A" ? 0 : 1) { $0.isUsable = false }
+        #expect(second.text(1) == (name == "A" ? "B" : "A"))
+    }
+
+    @Test("lets connections beyond maxconn wait and serves them all later, with one line and a count", arguments: ["process", "frontend"])
+    func maxconn(kind: String) throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) {
+            $0.workers = 4
+            if kind == "process" { $0.sessionsMax = 5 } else { $0.frontend.connectionsMax = 5 }
+        }
+        #expect(serve(120, by: harness) == 120)
+        #expect(harness.state.process[0].pointee.sessions.max <= 5)
+        #expect(harness.state.frontendCells[0].pointee.sessions.max <= 5)
+        #expect(harness.isEmptyEventually())
+        #expect(harness.pauses > 0)
+        var lines: [String] = []
+        while !harness.log.isSilent() { lines.append(harness.log.line()) }
+        let pauses = lines.filter { $0.contains(" has reached ") }
+        #expect((1...4).contains(pauses.count), "each worker says so once in ten seconds: \(pauses)")
+        let text = kind == "process" ? "the process's maxconn 5" : "its maxconn 5"
+        #expect(pauses.allSatisfy { $0.hasPrefix("<132>") && $0.hasSuffix("Proxy front has reached \(text): new connections wait until a session ends.\n") })
+        #expect(lines.count - pauses.count == 120)
+    }
+
+    @Test("with a limit of one, serves clients one after the other on any number of workers")
+    func limitOfOne() throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) {
+            $0.workers = 8
+            $0.sessionsMax = 1
+        }
+        #expect(serve(60, by: harness) == 60)
+        #expect(server.acceptedCount == 60)
+    }
+}

@@ -1,0 +1,128 @@
+import Glibc
+import LinuxIO
+import Testing
+import Wire
+
+@testable import Proxy
+
+@Suite("Timeouts", .timeLimit(.minutes(2)))
+struct ForwardingTimeoutTests {
+    /// A server that answers the end of the client's stream with "late", however long that takes.
+    private func answering() -> TestServer {
+        TestServer { socket in
+            socket.send("hi")
+            _ = socket.textToEnd()
+            socket.send("late")
+        }
+    }
+
+    @Test("take a silent client for one that has ended its stream: the server's answer still reaches it, and the end is cD")
+    func client() throws {
+        let server = answering()
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) { $0.frontend.clientTimeout = .milliseconds(100) }
+        let client = try harness.connect()
+        #expect(client.textToEnd() == "hilate")
+        let line = try harness.log.session()
+        #expect(line.flags == "cD" && line.bytes == 6 && line.totalTime >= 100)
+    }
+
+    @Test("keep cD when the server's side runs out of time later")
+    func clientThenServer() throws {
+        let server = TestServer.staying()
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) {
+            $0.frontend.clientTimeout = .milliseconds(60)
+            $0.backend.serverTimeout = .milliseconds(120)
+        }
+        let client = try harness.connect()
+        #expect(client.hasEnded())
+        let line = try harness.log.session()
+        #expect(line.flags == "cD" && line.totalTime >= 120)
+        #expect(harness.isEmptyEventually())
+    }
+
+    @Test("take a silent server for one that has ended its stream, and the end is sD")
+    func server() throws {
+        let server = TestServer.staying()
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) { $0.backend.serverTimeout = .milliseconds(80) }
+        let client = try harness.connect()
+        #expect(client.hasEnded())
+        client.close()
+        #expect(try harness.log.flags() == "sD")
+    }
+
+    @Test("of the tunnel replace the idle ones once bytes have gone both ways")
+    func tunnel() throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) { $0.backend.tunnelTimeout = .milliseconds(80) }
+        let quiet = try harness.connect()
+        #expect(quiet.text(1) == "A")
+        let talking = try harness.connect()
+        #expect(talking.text(1) == "A")
+        talking.send("x")
+        #expect(talking.text(1) == "x")
+        #expect(talking.hasEnded())
+        #expect(try harness.log.flags() == "cD")
+        #expect(harness.sessionCount == 1)
+        quiet.send("y")
+        #expect(quiet.text(1) == "y")
+    }
+
+    @Test("of half-closed sides are the fin ones")
+    func fin() throws {
+        let server = TestServer.staying()
+        defer { server.stop() }
+        let byServer = try ForwardingHarness([server.address]) { $0.backend.serverFinTimeout = .milliseconds(80) }
+        let client = try byServer.connect()
+        client.finishSending()
+        #expect(client.hasEnded())
+        #expect(try byServer.log.flags() == "sD")
+        let leaving = TestServer { socket in
+            socket.finishSending()
+            _ = socket.receive()
+        }
+        defer { leaving.stop() }
+        let byClient = try ForwardingHarness([leaving.address]) { $0.frontend.clientFinTimeout = .milliseconds(80) }
+        let other = try byClient.connect()
+        #expect(other.hasEnded())
+        #expect(try byClient.log.flags() == "cD")
+        #expect(byClient.isEmptyEventually() && byServer.isEmptyEventually())
+    }
+
+    @Test("end a session whose client takes nothing of what is pending for it")
+    func stuckClient() throws {
+        let server = TestServer { socket in
+            let block = [UInt8](repeating: 5, count: 1 << 20)
+            while socket.send(block) {}
+        }
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) { $0.frontend.clientTimeout = .milliseconds(200) }
+        let client = try harness.connect(receiveBuffer: 8192)
+        #expect(try harness.log.flags() == "cD")
+        #expect(harness.isEmptyEventually())
+        client.close()
+    }
+
+    @Test("do not end a session whose client reads slowly but reads")
+    func slowClient() throws {
+        let server = TestServer { socket in socket.send([UInt8](repeating: 5, count: 1_500_000)) }
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) {
+            $0.frontend.clientTimeout = .milliseconds(400)
+            $0.backend.serverTimeout = .milliseconds(400)
+        }
+        let client = try harness.connect(receiveBuffer: 8192)
+        var count = 0
+        while let bytes = client.receive(upTo: 20_000), !bytes.isEmpty {
+            count += bytes.count
+            usleep(10_000)
+        }
+        #expect(count == 1_500_000)
+        client.close()
+        // The client's side may be called late when it never says anything itself; the bytes are what counts.
+        #expect(try harness.log.session().bytes == 1_500_000)
+    }
+}
