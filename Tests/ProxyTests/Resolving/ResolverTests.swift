@@ -81,7 +81,7 @@ struct ResolverServerTests {
         #expect(world.takeEvents().dropFirst() == ["0/0 ? 10.0.0.2", "0/0 ? 10.0.0.2"])
         world.verdict = { _ in true }
         world.run(.seconds(10))
-        #expect(world.events == ["0/0 ? 10.0.0.2", "0/0 = 10.0.0.2 by DNS cache"])
+        #expect(world.events == ["0/0 ? 10.0.0.2", "0/0 = 10.0.0.2 by r/n1"])
     }
 
     @Test("take an address that waits for its trial as soon as their checks fail")
@@ -94,7 +94,7 @@ struct ResolverServerTests {
         world.run(.seconds(30))
         #expect(world.takeEvents().last == "0/0 ? 10.0.0.2")
         world.with { $0.checksChanged(reference(0), isPassing: false, now: $1) }
-        #expect(world.takeEvents() == ["0/0 = 10.0.0.2 by DNS cache"])
+        #expect(world.takeEvents() == ["0/0 = 10.0.0.2 by r/n1"])
         world.with { resolver, _ in resolver.accept(reference(0), two) }
         #expect(world.takeEvents().isEmpty)
     }
