@@ -1,6 +1,7 @@
 import Glibc
 import LinuxIO
 import Synchronization
+import Support
 import Testing
 import Wire
 
