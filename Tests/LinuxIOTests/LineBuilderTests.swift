@@ -19,13 +19,15 @@ struct LineBuilderTests {
     @Test("cuts what does not fit and starts again after clear")
     func cuts() {
         #expect(text({ $0.append("abcdef") }, capacity: 4) == "abcd")
-        #expect(text({ line in
-            line.append("abcd")
-            line.append(byte: 65)
-            line.append(12)
-            line.clear()
-            line.append("xy")
-        }, capacity: 4) == "xy")
+        #expect(
+            text(
+                { line in
+                    line.append("abcd")
+                    line.append(byte: 65)
+                    line.append(12)
+                    line.clear()
+                    line.append("xy")
+                }, capacity: 4) == "xy")
     }
 
     @Test("writes IP addresses as inet_ntop does, and anything else as unix")
