@@ -38,7 +38,6 @@ struct ForwardingLimitTests {
         for _ in 0..<5 { served += serve(60, by: harness) }
         #expect(served == 300)
         #expect(harness.state.serverCells[0].pointee.sessions.max == 3)
-        // A server sees the next connect before it sees the last close: one more at most for each worker's close in flight.
         #expect(harness.isEmptyEventually())
         #expect(harness.held(0) == 0 && harness.state.backendCells[0].pointee.waiting.value == 0)
     }

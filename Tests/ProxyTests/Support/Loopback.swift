@@ -46,9 +46,13 @@ final class TestSocket: Sendable {
 
     /// Closes with a RST.
     func reset() {
-        var linger = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
-        close()
+        isClosed.withLock { isClosed in
+            guard !isClosed else { return }
+            isClosed = true
+            var linger = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+            Glibc.close(raw)
+        }
     }
 
     var isOpen: Bool { isClosed.withLock { !$0 } }
