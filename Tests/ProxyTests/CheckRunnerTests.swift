@@ -278,4 +278,24 @@ struct CheckRunnerTests {
         bench.run { stub.ends == ["FIN"] }
         #expect(bench.results.isEmpty)
     }
+
+    @Test("tries another address while the server's own check is under way, and leaves that alone")
+    func trials() throws {
+        let bench = try Bench()
+        let silent = try StubServer(.silent, on: bench.reactor)
+        let good = try StubServer(.greeting(greeting, reply: ok), on: bench.reactor)
+        defer {
+            silent.close()
+            good.close()
+        }
+        bench.start(mysql, at: silent.address) { $0.checkTimeout = .seconds(3) }
+        bench.run { silent.received.count == 1 }
+        var answers: [Bool] = []
+        let refusing = try refusingAddress()
+        bench.runner?.tryOnce(place, at: good.address) { answers.append($0) }
+        bench.run { answers == [true] }
+        bench.runner?.tryOnce(place, at: refusing) { answers.append($0) }
+        bench.run { answers == [true, false] }
+        #expect(bench.runner?.isUnderWay(place) == true && bench.results.isEmpty)
+    }
 }

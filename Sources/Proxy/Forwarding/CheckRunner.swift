@@ -35,8 +35,9 @@ package final class CheckRunner {
         }
 
         /// A trial of `model`'s server at another address.
-        init(_ model: Slot, address: SocketAddress, _ answer: @escaping (Bool) -> Void) {
-            (server, kind, limits, settings, schedule) = (model.server, model.kind, model.limits, model.settings, model.schedule)
+        init(_ model: Slot, address: SocketAddress, now: Instant, _ answer: @escaping (Bool) -> Void) {
+            (server, kind, limits, settings) = (model.server, model.kind, model.limits, model.settings)
+            schedule = CheckSchedule(model.settings, position: 0, of: 1, now: now)
             self.address = address
             self.answer = answer
         }
@@ -161,7 +162,7 @@ package final class CheckRunner {
     package func tryOnce(_ server: ServerReference, at address: SocketAddress, _ answer: @escaping (Bool) -> Void) {
         guard let model = slot(server) else { return answer(true) }
         guard isStarted, trials.count < Self.trialsMax else { return answer(false) }
-        let trial = Slot(model, address: address, answer)
+        let trial = Slot(model, address: address, now: reactor.now, answer)
         trials.append(trial)
         begin(trial)
     }
