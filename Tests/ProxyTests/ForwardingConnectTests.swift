@@ -104,6 +104,20 @@ struct ForwardingConnectTests {
         #expect(harness.isEmptyEventually())
     }
 
+    @Test("tries every other server before it gives up, however few retries there are")
+    func oneOfMany() throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let dead = (0..<5).map { _ in TestServer.refusing() }
+        let harness = try ForwardingHarness(dead + [server.address]) { $0.backend.retriesMax = 1 }
+        for _ in 0..<12 {
+            let client = try harness.connect()
+            #expect(client.text(1) == "A")
+            client.close()
+        }
+        for _ in 0..<12 { #expect(try harness.log.session().server == "s6") }
+    }
+
     @Test("serves a client by a server that comes back between two tries")
     func comesBack() throws {
         let address = TestServer.refusing()

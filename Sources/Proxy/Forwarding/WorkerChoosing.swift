@@ -43,8 +43,8 @@ extension Worker {
 
     /// True when there is a usable server that the session has not tried and is not trying now.
     func hasOther(_ session: UnsafeMutablePointer<Session>) -> Bool {
-        guard state.backendRules[Int(session.pointee.backend)].pointee.redispatches else { return false }
-        guard Int32(session.pointee.retries) < state.backendRules[Int(session.pointee.backend)].pointee.retriesMax else { return false }
+        let rules = state.backendRules[Int(session.pointee.backend)]
+        guard rules.pointee.redispatches, rules.pointee.retriesMax > 0 else { return false }
         let routed = table.backends[Int(session.pointee.backend)]
         for offset in 0..<routed.pointee.serverCount {
             let server = routed.pointee.firstServer + offset

@@ -102,18 +102,21 @@ extension Worker {
         session.pointee.server = Side(descriptor: -1, flags: [])
         session.pointee.remember(tried: server)
         if code != EADDRNOTAVAIL { tellControl(of: server) }
+        // `retries` bounds how often servers that have failed are tried again, not how many others there are to try. A session that has tried as
+        // many as it can remember gives them a moment, lest it go round in circles.
+        let mayRedispatch = rules.pointee.redispatches && rules.pointee.retriesMax > 0 && session.pointee.triedCount < Session.triedMax
+        if mayRedispatch, case .server(let other) = choose(session) {
+            session.pointee.retries += 1
+            return redispatch(index, session, to: other)
+        }
         guard Int32(session.pointee.retries) < rules.pointee.retriesMax else {
             counters.servers[Int(server)].pointee.connectErrors.add()
             session.pointee.termination = Termination(code == ETIMEDOUT ? "s" : "S", "C")
             return end(index, session)
         }
         session.pointee.retries += 1
-        // One that has tried as many as it can remember gives them a moment, lest it go round in circles.
-        guard rules.pointee.redispatches, session.pointee.triedCount < Session.triedMax, case .server(let other) = choose(session) else {
-            counters.servers[Int(server)].pointee.retries.add()
-            return wait(index, session)
-        }
-        redispatch(index, session, to: other)
+        counters.servers[Int(server)].pointee.retries.add()
+        wait(index, session)
     }
 
     /// Leaves the servers alone for a moment after the last connect began, then begins anew. After a connect that timed out the moment is over already.
