@@ -95,7 +95,6 @@ struct Worker: ~Copyable {
 
     /// Runs until it is told to stop.
     mutating func run() {
-        acceptPending()
         while !isStopped { runOnce() }
         closeAll()
         report()
