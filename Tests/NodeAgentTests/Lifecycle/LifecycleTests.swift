@@ -31,6 +31,7 @@ struct CommandLineTests {
     func errors() {
         #expect(throws: CommandLineError.noConfiguration) { try CommandLineOptions.parse([]) }
         #expect(throws: CommandLineError.unknownOption("-zz")) { try CommandLineOptions.parse(["-zz"]) }
+        #expect(throws: CommandLineError.unknownOption("-dD")) { try CommandLineOptions.parse(["-dD", "-f", "x"]) }
         #expect(throws: CommandLineError.missingValue("-f")) { try CommandLineOptions.parse(["-f"]) }
         #expect(throws: CommandLineError.unexpected("x.cfg")) { try CommandLineOptions.parse(["-c", "x.cfg"]) }
     }
