@@ -14,6 +14,8 @@ private final class StubServer {
         case silent
         /// Accepts and closes.
         case closing
+        /// Accepts and resets.
+        case resetting
     }
 
     let address: SocketAddress
@@ -49,6 +51,11 @@ private final class StubServer {
         let index = received.count
         received.append([])
         if case .closing = behaviour { return }
+        if case .resetting = behaviour {
+            var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
+            setsockopt(connection.raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+            return
+        }
         connections.append(connection)
         if case .greeting(let bytes, _) = behaviour { _ = try? Sockets.send(connection.raw, bytes[...]) }
         try? reactor.watch(connection.raw, for: .read) { [unowned self] _ in self.read(connection, index) }
@@ -212,6 +219,17 @@ struct CheckRunnerTests {
         bench.run { bench.results.count == 2 }
         #expect(bench.results.map(\.status) == [.layer7InvalidResponse, .socketError])
         #expect(bench.results.last?.info == "ECONNRESET returned by OS (Connection reset by peer)")
+    }
+
+    @Test("takes a server that accepts and resets for connected, not for unreachable")
+    func resetAtOnce() throws {
+        let bench = try Bench()
+        let stub = try StubServer(.resetting, on: bench.reactor)
+        defer { stub.close() }
+        bench.start(mysql, at: stub.address)
+        bench.run { bench.results.count == 1 }
+        #expect(bench.results.first?.status == .socketError)
+        #expect(bench.results.first?.info == "ECONNRESET returned by OS (Connection reset by peer)")
     }
 
     @Test("checks again after the interval of the pace it is told")

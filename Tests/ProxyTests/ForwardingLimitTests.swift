@@ -67,6 +67,8 @@ struct ForwardingLimitTests {
             #expect(client.hasEnded())
             let line = try harness.log.session()
             #expect(line.flags == "--" && line.queue == [0, place] && line.clientPort == Int(client.localPort))
+            // The place goes on after the line.
+            #expect(line.counts == [6 - place, 6 - place, 5 - place, 0])
         }
     }
 
@@ -92,6 +94,30 @@ struct ForwardingLimitTests {
         #expect(line.flags == "CQ" && line.server == "<NOSRV>")
         first.send("x")
         #expect(first.text(1) == "x")
+    }
+
+    @Test("lets a client that ends its stream without a word leave the queue, and serves one that has said something")
+    func halfClosedInQueue() throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) {
+            $0.backend.servers[0].connectionsMax = 1
+            $0.backend.queueTimeout = .seconds(60)
+        }
+        let first = try harness.connect()
+        #expect(first.text(1) == "A")
+        let mute = try harness.connect()
+        #expect(eventually { harness.state.backendCells[0].pointee.waiting.value == 1 })
+        mute.finishSending()
+        #expect(mute.hasEnded())
+        let line = try harness.log.session()
+        #expect(line.flags == "CQ" && line.server == "<NOSRV>")
+        let talking = try harness.connect()
+        talking.send("word")
+        talking.finishSending()
+        #expect(eventually { harness.state.backendCells[0].pointee.waiting.value == 1 })
+        first.finishSending()
+        #expect(talking.textToEnd() == "Aword")
     }
 
     @Test("gives waiting sessions to a server that comes back")

@@ -57,7 +57,7 @@ final class Agent {
     var resolverOf: [ServerReference: Int] = [:]
     var rates = RateSamples()
 
-    private let statsSockets: [StatsSocket]
+    let statsSockets: [StatsSocket]
     private let forwarder: Forwarder
     private let fitness: ProbeFitness
     private var probe: ProbeResponder?
@@ -74,7 +74,7 @@ final class Agent {
         descriptorsMax = resources.descriptorsMax
         node = resources.node
         startedAt = reactor.now
-        listenerCount = resources.listeners.reduce(0) { $0 + $1.count }
+        listenerCount = (resources.listeners.first?.count ?? 0) + resources.statsSockets.count
         let registry = ServerRegistry(backends: configuration.backends, now: reactor.now) { resources.addresses[$0.backend][$0.server] }
         self.registry = registry
         state = try ForwardingState(
@@ -191,7 +191,7 @@ final class Agent {
         isStopping = true
         fitness.setStopping()
         forwarder.stopListening()
-        for proxy in snapshot().proxies {
+        for proxy in snapshot().stoppingOrder {
             let counts = "FE: \(proxy.frontend?.connectionsTotal ?? 0), BE: \(proxy.backend?.sessions.total ?? 0)"
             let text = "Proxy \(proxy.name) stopped (cumulated conns: \(counts))."
             if let frontend = configuration.frontends.firstIndex(where: { $0.identifier == proxy.identifier }) {

@@ -38,6 +38,7 @@ extension Agent {
         for (index, frontend) in configuration.frontends.enumerated() {
             var proxy = ProxyStatistics(name: frontend.name, identifier: frontend.identifier)
             proxy.frontend = frontendStatistics(index)
+            proxy.isDisabled = frontend.isDisabled
             snapshot.proxies.append(proxy)
         }
         for (index, backend) in configuration.backends.enumerated() {
@@ -45,6 +46,7 @@ extension Agent {
             var proxy = existing.map { snapshot.proxies[$0] } ?? ProxyStatistics(name: backend.name, identifier: backend.identifier)
             proxy.servers = backend.servers.indices.map { serverStatistics(ServerReference(backend: index, server: $0)) }
             proxy.backend = backendStatistics(index, servers: proxy.servers)
+            proxy.isDisabled = backend.isDisabled
             if let existing { snapshot.proxies[existing] = proxy } else { snapshot.proxies.append(proxy) }
         }
         snapshot.proxies.sort { $0.identifier < $1.identifier }
@@ -82,11 +84,7 @@ extension Agent {
         return first..<first + configuration.backends[backend].servers.count
     }
 
-    private func backendSessions(_ backend: Int) -> Int {
-        sum { counters in
-            flatRange(backend).reduce(Int(counters.backends[backend].pointee.sessions.value)) { $0 + Int(counters.servers[$1].pointee.sessions.value) }
-        }
-    }
+    private func backendSessions(_ backend: Int) -> Int { sum { Int($0.backends[backend].pointee.sessions.value) } }
 
     private func processStatistics() -> ProcessStatistics {
         var process = ProcessStatistics()
@@ -106,7 +104,7 @@ extension Agent {
         process.node = node
         process.description = configuration.global.description
         process.isStopping = isStopping
-        process.listeners = isStopping ? 0 : listenerCount
+        process.listeners = isStopping ? statsSockets.count : listenerCount
         process.jobs = process.listeners + process.connectionsCurrent
         process.logLinesDropped = Int(state.process[0].pointee.droppedLogs.load(ordering: .relaxed))
         process.resolutionsFailed = resolvers.reduce(0) { $0 + failures($1) }
@@ -187,7 +185,7 @@ extension Agent {
         }
         row.failures = status.failedChecks
         (row.rise, row.fall, row.health) = (settings.rise, settings.fall, health.value)
-        row.port = settings.port ?? 0
+        (row.port, row.address) = (settings.port ?? 0, settings.address)
         return row
     }
 
@@ -214,9 +212,11 @@ extension Agent {
         row.serving.downtime = status.downtime(now: MonotonicClock.now())
         row.activeServers = status.activeServers
         row.backupServers = status.backupServers
+        // Backups count only while they serve.
         row.userWeight = backend.servers.indices.reduce(0) { total, place in
             let server = registry.status(of: ServerReference(backend: index, server: place))
-            return total + (server.isUsable ? server.weight : 0)
+            let serves = server.isUsable && backend.servers[place].isBackup == (status.activeServers == 0)
+            return total + (serves ? server.weight : 0)
         }
         row.weight = row.userWeight
         row.algorithm = backend.balance.keyword

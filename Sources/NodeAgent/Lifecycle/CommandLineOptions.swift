@@ -64,6 +64,8 @@ struct CommandLineOptions: Equatable, Sendable {
 
     private mutating func setFlags(_ argument: String) throws(CommandLineError) {
         guard argument.hasPrefix("-"), argument.utf8.count > 1 else { throw .unexpected(argument) }
+        // HAProxy's -dD, -dM and so on are options of their own, not joined letters.
+        guard !argument.hasPrefix("-d") || argument == "-d" else { throw .unknownOption(argument) }
         for flag in argument.dropFirst() {
             switch flag {
             case "c": action = .check

@@ -48,6 +48,7 @@ struct Startup {
         addSystemNameservers(to: &configuration)
         let listens = configuration.frontends.contains { !$0.isDisabled && !$0.binds.isEmpty }
         if options.action == .check {
+            _ = try privileges(configuration.global, Startup.accounts())
             guard listens else {
                 Terminal.tell(.warning, "the configuration is valid, but no proxy has a 'bind': there is nothing to start")
                 return ExitCode.noListener
@@ -86,7 +87,7 @@ struct Startup {
 
     private func serve(_ configuration: AgentConfiguration) throws(StartError) -> Int32 {
         SignalWatch.ignoreBrokenPipes()
-        let accounts = AccountFiles(passwd: (try? SystemFile.text("/etc/passwd")) ?? "", group: (try? SystemFile.text("/etc/group")) ?? "")
+        let accounts = Startup.accounts()
         let privileges = try privileges(configuration.global, accounts)
         var resources = try open(configuration, accounts)
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
@@ -144,6 +145,10 @@ struct Startup {
             }
             return (reached, wanted)
         }
+    }
+
+    private static func accounts() -> AccountFiles {
+        AccountFiles(passwd: (try? SystemFile.text("/etc/passwd")) ?? "", group: (try? SystemFile.text("/etc/group")) ?? "")
     }
 
     private func privileges(_ global: GlobalSettings, _ accounts: AccountFiles) throws(StartError) -> Privileges {

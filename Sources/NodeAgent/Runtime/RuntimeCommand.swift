@@ -62,7 +62,7 @@ struct RuntimeCommand: Sendable {
         RuntimeCommand("set server", usage: " <bk>/<srv> [opts]", level: .admin, help: "change a server: state ready|drain|maint, weight N|N%") { call, _ in
             setServer(call)
         },
-        RuntimeCommand("set timeout", usage: " cli <delay>", level: .operator, help: "change this connection's idle timeout, in seconds or with a unit") {
+        RuntimeCommand("set timeout", usage: " cli <delay>", level: .user, help: "change this connection's idle timeout, in seconds or with a unit") {
             setTimeout($0, &$1)
         },
         RuntimeCommand("set weight", usage: " <bk>/<srv> <N|N%>", level: .admin, help: "change a server's weight (see also 'set server')") { call, _ in

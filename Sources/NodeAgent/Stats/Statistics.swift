@@ -200,6 +200,8 @@ struct ProxyStatistics: Equatable, Sendable {
     var servers: [ServerStatistics] = []
     /// The serving half.
     var backend: BackendStatistics?
+    /// `disabled`: `show stat` and a soft stop leave it out.
+    var isDisabled = false
 
     /// A proxy without halves.
     init(name: String, identifier: Int) {
@@ -214,6 +216,12 @@ struct StatisticsSnapshot: Equatable, Sendable {
     var process = ProcessStatistics()
     /// The proxies, in the order of the file.
     var proxies: [ProxyStatistics] = []
+
+    /// The proxies as a soft stop names them: those that listen come first.
+    var stoppingOrder: [ProxyStatistics] {
+        let running = proxies.filter { !$0.isDisabled }
+        return running.filter { $0.frontend != nil } + running.filter { $0.frontend == nil }
+    }
 
     /// A process without proxies.
     init() {}

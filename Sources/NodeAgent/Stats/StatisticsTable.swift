@@ -38,7 +38,7 @@ enum StatisticsTable {
         .pair("weight", backend: { $0.weight }, server: { $0.weight }),
         .pair("act", backend: { $0.activeServers }, server: { $0.isBackup ? 0 : 1 }),
         .pair("bck", backend: { $0.backupServers }, server: { $0.isBackup ? 1 : 0 }),
-        .check("chkfail") { String($0.failures) },
+        .server("chkfail") { $0.check.map { String($0.failures) } },
         .serving("chkdown") { $0.downs },
         .serving("lastchg") { $0.sinceChange.wholeSeconds },
         .serving("downtime") { $0.downtime?.wholeSeconds },

@@ -239,11 +239,10 @@ package final class CheckRunner {
 
     private func ready(_ interest: Interest, _ slot: Slot, _ attempt: Attempt) {
         guard attempt.isConnected else {
-            if let error = Sockets.pendingError(attempt.file.raw) {
-                carryOut(attempt.machine.failed(Self.text(error), now: reactor.now), slot, attempt)
-            } else {
-                connected(slot, attempt)
-            }
+            let error = Sockets.pendingError(attempt.file.raw)
+            // A refusal is ECONNREFUSED; these two come from a server that has accepted, and then reset.
+            if error == nil || error?.code == ECONNRESET || error?.code == EPIPE { connected(slot, attempt) }
+            if let error, slot.attempt === attempt { carryOut(attempt.machine.failed(Self.text(error), now: reactor.now), slot, attempt) }
             return
         }
         if interest.contains(.write), !attempt.unsent.isEmpty { send(slot, attempt) }

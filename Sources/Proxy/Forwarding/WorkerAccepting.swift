@@ -155,6 +155,7 @@ extension Worker {
             let cell = state.backendCells[Int(rules.pointee.backend)]
             _ = cell.pointee.sessions.enter(limit: 0)
             cell.pointee.sessions.settle()
+            counters.backends[Int(rules.pointee.backend)].pointee.sessions.add()
         }
         guard register(descriptor, as: SessionToken(.client, index: index, generation: session.pointee.generation)) else {
             session.pointee.termination = Termination("R", "C")

@@ -31,8 +31,31 @@ struct CommandLineTests {
     func errors() {
         #expect(throws: CommandLineError.noConfiguration) { try CommandLineOptions.parse([]) }
         #expect(throws: CommandLineError.unknownOption("-zz")) { try CommandLineOptions.parse(["-zz"]) }
+        #expect(throws: CommandLineError.unknownOption("-dD")) { try CommandLineOptions.parse(["-dD", "-f", "x"]) }
         #expect(throws: CommandLineError.missingValue("-f")) { try CommandLineOptions.parse(["-f"]) }
         #expect(throws: CommandLineError.unexpected("x.cfg")) { try CommandLineOptions.parse(["-c", "x.cfg"]) }
+    }
+}
+
+@Suite("The check of a configuration")
+struct ConfigurationCheckTests {
+    private static let timeouts = " timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
+
+    @Test(
+        "ends with HAProxy's exit codes",
+        arguments: [
+            ("listen a\n bind 127.0.0.1:1\n" + timeouts, 0), ("listen a\n bnd 127.0.0.1:1\n" + timeouts, 1), ("backend a\n" + timeouts, 2),
+            ("global\n user no-such-user\nlisten a\n bind 127.0.0.1:1\n" + timeouts, 1),
+            ("global\n group no-such-group\nlisten a\n bind 127.0.0.1:1\n" + timeouts, 1),
+        ] as [(String, Int32)])
+    func exitCodes(text: String, code: Int32) throws {
+        let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).cfg"
+        let file = try #require(fopen(path, "w"))
+        fputs(text, file)
+        fclose(file)
+        defer { remove(path) }
+        #expect(Startup.run(arguments: ["-c", "-q", "-f", path], environment: [:]) == code)
+        #expect(Startup.run(arguments: ["-c", "-q", "-f", path + ".missing"], environment: [:]) == 1)
     }
 }
 

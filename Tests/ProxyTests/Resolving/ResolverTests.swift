@@ -162,6 +162,8 @@ struct IllNameserverTests {
         world.run(.seconds(900))
         #expect(world.addresses == before)
         #expect(world.alarms.count == 1)
+        // Who logs it says which section it is.
+        #expect(world.alarms.allSatisfy { !$0.hasPrefix("r:") })
         world.behaviours = [.answers([one, six])]
         world.run(.seconds(10))
         #expect(world.alarms.count == 2)
