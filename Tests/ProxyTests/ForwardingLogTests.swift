@@ -108,7 +108,7 @@ struct ForwardingLogTests {
         }
         log.flush()
         let line = receiver.line()
-        #expect(line.utf8.count == 80 && line.hasSuffix("x\n") && line.hasPrefix("<132>"))
+        #expect(line.utf8.count == 81 && line.hasSuffix("x\n") && line.hasPrefix("<132>"))
         #expect(receiver.isSilent())
     }
 

@@ -22,7 +22,7 @@ package struct LogDestination: Hashable, Sendable {
     package var leastSevere: LogLevel
     /// Lines more severe than this are sent as this.
     package var mostSevere: LogLevel
-    /// The longest line, in bytes with the newline.
+    /// The longest line, in bytes without the newline.
     package var lengthMax: Int
     /// The framing.
     package var format: LogFormat
@@ -118,7 +118,7 @@ package struct LogSender: ~Copyable {
                 line.append(tag)
                 line.append(processIdentifier)
             }
-            line.append(UnsafeRawBufferPointer(rebasing: text.prefix(max(0, destination.lengthMax - 1 - line.count))))
+            line.append(UnsafeRawBufferPointer(rebasing: text.prefix(max(0, destination.lengthMax - line.count))))
             line.append(byte: UInt8(ascii: "\n"))
             queue(for: target)
         }
