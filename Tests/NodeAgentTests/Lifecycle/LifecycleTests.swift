@@ -150,10 +150,9 @@ struct ProcessTests {
         let reactor = try Reactor()
         var requests: [SignalRequest] = []
         let signals = try Signals(reactor: reactor) { requests.append($0) }
-        pthread_kill(pthread_self(), SIGUSR1)
-        pthread_kill(pthread_self(), SIGTERM)
+        for number in [SIGUSR1, SIGTERM, SIGUSR2, SIGHUP, SIGTTOU, SIGTTIN] { pthread_kill(pthread_self(), number) }
         reactor.runOnce(waitingAtMost: .seconds(1))
-        #expect(Set(requests.map { "\($0)" }) == ["softStop", "stop"])
+        #expect(Set(requests.map { "\($0)" }) == ["softStop", "stop", "reload", "report"])
         withExtendedLifetime(signals) {}
     }
 }
