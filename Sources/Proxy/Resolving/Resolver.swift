@@ -218,7 +218,7 @@ extension Resolver {
         }
         names[index].lastValid = now
         assign(index, settled: nil, nameserver: first.nameserver)
-        if names[index].alarmed != nil { outputs.append(.notice("\(settings.name): '\(names[index].name)' resolves again")) }
+        if names[index].alarmed != nil { outputs.append(.notice("'\(names[index].name)' resolves again")) }
         names[index].alarmed = nil
         names[index].failedRounds = 0
         let kept = answers.map(\.timeToLive).min() ?? .zero
@@ -282,7 +282,7 @@ extension Resolver {
             case .timeout: "no answer for '\(name)' from any nameserver"
             }
         let consequence = hold(failure) == nil ? "its servers keep their addresses" : "its servers keep their addresses until 'hold' ends"
-        return "\(settings.name): \(what); \(consequence)"
+        return "\(what); \(consequence)"
     }
 }
 
