@@ -90,6 +90,20 @@ struct ForwardingLogTests {
         #expect(fcntl(ends.1, F_GETFL) & O_NONBLOCK == 0)
     }
 
+    @Test("share a file with its other writers, none writing over another")
+    func sharedFile() throws {
+        let file = try #require(tmpfile())
+        defer { fclose(file) }
+        let output = LogOutput(fileno(file))
+        for text in ["a\n", "b\n"] {
+            #expect(Array(text.utf8).withUnsafeBytes { output.write($0) })
+            #expect(write(fileno(file), "other\n", 6) == 6)
+        }
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = pread(fileno(file), &bytes, bytes.count, 0)
+        #expect(String(decoding: bytes.prefix(max(0, count)), as: UTF8.self) == "a\nother\nb\nother\n")
+    }
+
     @Test("are cut at their target's length, keep their newline, and leave out what is less severe")
     func lengthAndLevel() throws {
         let receiver = LogReceiver()

@@ -22,6 +22,8 @@ enum ConfigurationFiles {
             guard files.count + names.count <= filesMax else { throw LoadError(path: path, reason: "more than \(filesMax) files") }
             for name in names { files.append((name, try bytes(of: name))) }
         }
+        // A folder may be empty beside other files, as in HAProxy.
+        if files.isEmpty, let path = paths.first { throw LoadError(path: path, reason: "no file in this folder has a name that ends in '.cfg'") }
         return files
     }
 

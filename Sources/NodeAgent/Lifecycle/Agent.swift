@@ -85,7 +85,7 @@ final class Agent {
         signals = try Signals(reactor: reactor) { _ in }
         forwarder = try Forwarder(state: state, listeners: resources.listeners)
         if !resources.probePorts.isEmpty {
-            probe = try ProbeResponder(ports: resources.probePorts, fitness: fitness) { Terminal.tell(.alert, $0) }
+            probe = try ProbeResponder(ports: resources.probePorts, fitness: fitness) { Terminal.tell(.alert, $0, patience: .none) }
         }
     }
 
@@ -172,6 +172,7 @@ final class Agent {
         case .softStop: softStop()
         case .report:
             for backend in configuration.backends.indices { report(backend) }
+        case .reload: log.write(.warning, "SIGUSR2 changes nothing: the configuration is read at start only; restart the agent to have it read again.")
         }
     }
 

@@ -8,6 +8,9 @@ enum Limits {
     /// A session has two sockets; splicing borrows two pipe ends more, for a quarter of the sessions at most.
     static let descriptorsPerSession = 2
 
+    /// With fewer than these hardly anybody is served.
+    static let descriptorsAdvised = 2 * descriptorsReserved
+
     /// The soft and the hard limit.
     struct Descriptors: Equatable, Sendable {
         /// What holds.

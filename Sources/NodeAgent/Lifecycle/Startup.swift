@@ -48,11 +48,11 @@ struct Startup {
         addSystemNameservers(to: &configuration)
         let listens = configuration.frontends.contains { !$0.isDisabled && !$0.binds.isEmpty }
         if options.action == .check {
-            _ = try privileges(configuration.global, Startup.accounts())
             guard listens else {
                 Terminal.tell(.warning, "the configuration is valid, but no proxy has a 'bind': there is nothing to start")
                 return ExitCode.noListener
             }
+            try checkSurroundings(configuration)
             Terminal.print(options.validText)
             return ExitCode.success
         }
@@ -87,7 +87,7 @@ struct Startup {
 
     private func serve(_ configuration: AgentConfiguration) throws(StartError) -> Int32 {
         SignalWatch.ignoreBrokenPipes()
-        let accounts = Startup.accounts()
+        let accounts = accounts()
         let privileges = try privileges(configuration.global, accounts)
         var resources = try open(configuration, accounts)
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
@@ -109,12 +109,7 @@ struct Startup {
     /// Opens everything that needs the file system, names or privileges.
     private func open(_ configuration: AgentConfiguration, _ accounts: AccountFiles) throws(StartError) -> Agent.Resources {
         var names = NameResolution(lookup: NameLookup())
-        var addresses: [[SocketAddress?]] = []
-        for backend in configuration.backends {
-            var row: [SocketAddress?] = []
-            for server in backend.servers { row.append(try names.address(of: server, owner: backend.name)) }
-            addresses.append(row)
-        }
+        let addresses = try serverAddresses(configuration, &names)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         let (descriptors, sessionsMax) = try limits(configuration.global)
         let threads = configuration.global.threads ?? max(1, min(Startup.threadsMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
@@ -127,16 +122,23 @@ struct Startup {
             logPlan: logPlan, sessionsMax: sessionsMax, descriptorsMax: descriptors, node: configuration.global.node ?? Startup.hostName())
     }
 
+    private func serverAddresses(_ configuration: AgentConfiguration, _ names: inout NameResolution) throws(StartError) -> [[SocketAddress?]] {
+        var addresses: [[SocketAddress?]] = []
+        for backend in configuration.backends {
+            var row: [SocketAddress?] = []
+            for server in backend.servers { row.append(try names.address(of: server, owner: backend.name)) }
+            addresses.append(row)
+        }
+        return addresses
+    }
+
     /// As many workers as there are bits in the mask of paused ones.
     static let threadsMax = 64
 
     /// The descriptor limit, raised to what `maxconn` needs, and how many sessions it allows.
     private func limits(_ global: GlobalSettings) throws(StartError) -> (descriptors: Int, sessionsMax: Int) {
         try StartError.wrapping("descriptor limit: ") { () throws(SystemError) in
-            guard let wanted = global.connectionsMax else {
-                let soft = try Limits.descriptors().soft
-                return (soft, Limits.connectionsMax(descriptors: soft))
-            }
+            guard let wanted = global.connectionsMax else { return try limitsWithoutMaxconn() }
             let needed = Limits.descriptorsNeeded(connectionsMax: wanted)
             let reached = try Limits.raiseDescriptors(to: needed)
             if reached < needed {
@@ -147,8 +149,29 @@ struct Startup {
         }
     }
 
-    private static func accounts() -> AccountFiles {
+    /// Without `maxconn` the hard limit says how many, as in HAProxy: shells and systemd leave the soft one at 1,024.
+    private func limitsWithoutMaxconn() throws(SystemError) -> (descriptors: Int, sessionsMax: Int) {
+        let sessionsMax = Limits.connectionsMax(descriptors: try Limits.descriptors().hard)
+        let reached = try Limits.raiseDescriptors(to: Limits.descriptorsNeeded(connectionsMax: sessionsMax))
+        if reached < Limits.descriptorsAdvised {
+            Terminal.tell(.warning, "the descriptor limit of \(reached) leaves \(sessionsMax) for sessions: raise it ('ulimit -n', LimitNOFILE)")
+        }
+        return (reached, sessionsMax)
+    }
+
+    private func accounts() -> AccountFiles {
         AccountFiles(passwd: (try? SystemFile.text("/etc/passwd")) ?? "", group: (try? SystemFile.text("/etc/group")) ?? "")
+    }
+
+    /// `-c`: what the files name and others keep must be there too, as in HAProxy: users, groups and the addresses of names.
+    private func checkSurroundings(_ configuration: AgentConfiguration) throws(StartError) {
+        let accounts = accounts()
+        _ = try privileges(configuration.global, accounts)
+        var names = NameResolution(lookup: NameLookup())
+        _ = try serverAddresses(configuration, &names)
+        _ = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
+        var sockets = StartSockets(names: names, threads: 1, accounts: accounts)
+        try sockets.check(configuration)
     }
 
     private func privileges(_ global: GlobalSettings, _ accounts: AccountFiles) throws(StartError) -> Privileges {

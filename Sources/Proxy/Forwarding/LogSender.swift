@@ -186,8 +186,9 @@ package struct LogSender: ~Copyable {
 
 /// Writes to an inherited descriptor without ever waiting, whatever is behind it, and without changing how others write to it.
 ///
-/// O_NONBLOCK belongs to the open file, which our parent and siblings share. So a pipe, a terminal or a file is opened anew by its name in /proc; a socket
+/// O_NONBLOCK belongs to the open file, which our parent and siblings share. So a pipe or a terminal is opened anew by its name in /proc; a socket
 /// (the journal's) takes the flag with each call. Where /proc is out of reach poll(2) is asked first; two threads may then ask at once, and one may wait.
+/// A file makes nobody wait, and is written to as it is: opened anew it would have a position of its own, and its other writers would write over our lines.
 struct LogOutput: Sendable {
     private enum Way: Sendable {
         case opened(OpenFile), socket(Int32), polled(Int32)
@@ -198,8 +199,9 @@ struct LogOutput: Sendable {
     /// For descriptor `raw`, which stays open as long as this.
     init(_ raw: Int32) {
         var status = stat()
-        if fstat(raw, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK {
-            way = .socket(raw)
+        let kind = fstat(raw, &status) == 0 ? status.st_mode & S_IFMT : 0
+        guard kind != S_IFSOCK, kind != S_IFREG else {
+            way = kind == S_IFSOCK ? .socket(raw) : .polled(raw)
             return
         }
         let again = open("/proc/self/fd/\(raw)", O_WRONLY | O_NONBLOCK | O_APPEND | O_CLOEXEC)

@@ -90,7 +90,10 @@ package final class RoutingTable: Sendable {
         routed.isUsable = route.isUsable && route.address != nil
         routed.weight = Int32(clamping: route.weight)
         routed.connectionsMax = Int32(clamping: server.connectionsMax)
-        if case .client(let offset) = server.port { (routed.usesClientPort, routed.portOffset) = (true, Int32(clamping: offset)) }
+        // A path has no port to put the client's in.
+        if case .client(let offset) = server.port, route.address?.port != nil {
+            (routed.usesClientPort, routed.portOffset) = (true, Int32(clamping: offset))
+        }
         routed.backend = UInt16(backend)
         return routed
     }

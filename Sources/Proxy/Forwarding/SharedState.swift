@@ -88,6 +88,8 @@ package struct BackendCell: ~Copyable, Sendable {
 package struct FrontendCell: ~Copyable, Sendable {
     /// Sessions.
     package let sessions = Gauge()
+    /// When a line last told that accepting paused, in milliseconds; whichever worker moves it on writes the next one.
+    let pauseReportedAt = Atomic<Int64>(.min)
 }
 
 /// The process's own cell.

@@ -47,7 +47,6 @@ struct Worker: ~Copyable {
     /// The wall clock, once per wake-up that needs it.
     var wall: WallTime?
     var isStopped = false
-    var pauseReportedAt = Int64.min
     /// Until when nothing is accepted: the system has no descriptor to give, and sessions wait for one.
     var noDescriptorsUntil = Int64.min
     /// Listeners that have had their turn and may have more.

@@ -27,6 +27,21 @@ struct CommandLineTests {
         #expect(try !CommandLineOptions.parse(["-d", "-f", "x"]).runsAsDaemon(configured: true))
     }
 
+    @Test(
+        "fails with -c when a user, a group or a name is nowhere to be found",
+        arguments: [
+            "", "user nobody-of-that-name", "group nobody-of-that-name", "stats socket /nonexistent/s user nobody-of-that-name", "log a..b local2",
+        ])
+    func checksSurroundings(global: String) throws {
+        let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).cfg"
+        defer { unlink(path) }
+        let file = try #require(fopen(path, "w"))
+        fputs("global\n \(global)\ndefaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n", file)
+        fputs("listen a\n bind 127.0.0.1:9\n server s 127.0.0.1:9\n", file)
+        fclose(file)
+        #expect(Startup.run(arguments: ["-c", "-q", "-f", path], environment: [:]) == (global.isEmpty ? 0 : 1))
+    }
+
     @Test("says what is wrong with it")
     func errors() {
         #expect(throws: CommandLineError.noConfiguration) { try CommandLineOptions.parse([]) }
@@ -173,10 +188,9 @@ struct ProcessTests {
         let reactor = try Reactor()
         var requests: [SignalRequest] = []
         let signals = try Signals(reactor: reactor) { requests.append($0) }
-        pthread_kill(pthread_self(), SIGUSR1)
-        pthread_kill(pthread_self(), SIGTERM)
+        for number in [SIGUSR1, SIGTERM, SIGUSR2, SIGHUP, SIGTTOU, SIGTTIN] { pthread_kill(pthread_self(), number) }
         reactor.runOnce(waitingAtMost: .seconds(1))
-        #expect(Set(requests.map { "\($0)" }) == ["softStop", "stop"])
+        #expect(Set(requests.map { "\($0)" }) == ["softStop", "stop", "reload", "report"])
         withExtendedLifetime(signals) {}
     }
 }
