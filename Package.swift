@@ -19,7 +19,7 @@ let package = Package(
         .testTarget(name: "TidyTests"),
 
         .executableTarget(name: "Benchmarks", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Benchmarks"),
-        .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "LinuxIO", "Wire"]),
+        .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "LinuxIO", "Support", "Wire"]),
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
         .target(name: "Support", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Support", exclude: ["ClusterTool"]),
         .executableTarget(name: "ClusterTool", dependencies: ["Support"], path: "Tests/Support/ClusterTool"),
