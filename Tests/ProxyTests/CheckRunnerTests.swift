@@ -95,6 +95,9 @@ struct CheckRunnerTests {
         let reactor: Reactor
         var results: [CheckResult] = []
         var pace = CheckPace.steadyUp
+        /// What opening a socket ends with, and how often it was tried in vain.
+        var shortage: SystemError?
+        private(set) var shortages = 0
         private(set) var runner: CheckRunner?
 
         init() throws { reactor = try Reactor() }
@@ -111,7 +114,14 @@ struct CheckRunnerTests {
             server.check = settings
             backend.servers = [server]
             adjust(&backend)
-            let runner = CheckRunner(reactor: reactor, backends: [backend], initialAddress: { _ in address }) { [unowned self] _, result in
+            let runner = CheckRunner(
+                reactor: reactor, backends: [backend], initialAddress: { _ in address },
+                openSocket: { [unowned self] address throws(SystemError) in
+                    guard let shortage else { return try Sockets.open(.stream, for: address) }
+                    shortages += 1
+                    throw shortage
+                }
+            ) { [unowned self] _, result in
                 results.append(result)
                 return pace
             }
@@ -176,6 +186,20 @@ struct CheckRunnerTests {
         #expect(bench.results.first?.status == .layer7WrongStatus)
         #expect(bench.results.first?.code == 1045)
         #expect(bench.results.first?.info == "#28000Access denied")
+    }
+
+    @Test("says nothing of a server while this machine has no socket to give", arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM])
+    func shortage(code: Int32) throws {
+        let bench = try Bench()
+        let stub = try StubServer(.silent, on: bench.reactor)
+        defer { stub.close() }
+        bench.shortage = SystemError("socket", code: code)
+        bench.start(.connect, at: stub.address)
+        bench.run { bench.shortages >= 5 }
+        #expect(bench.results.isEmpty)
+        bench.shortage = nil
+        bench.run { bench.results.count == 1 }
+        #expect(bench.results.map(\.status) == [.layer4OK])
     }
 
     @Test("tells a refused connect by the kernel's words")

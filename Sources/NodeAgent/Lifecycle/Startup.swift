@@ -141,11 +141,12 @@ struct Startup {
             guard let wanted = global.connectionsMax else { return try limitsWithoutMaxconn() }
             let needed = Limits.descriptorsNeeded(connectionsMax: wanted)
             let reached = try Limits.raiseDescriptors(to: needed)
-            if reached < needed {
-                Terminal.tell(
-                    .warning, "maxconn \(wanted) needs \(needed) descriptors, the limit is \(reached): raise it ('ulimit -n', LimitNOFILE) or lower maxconn")
-            }
-            return (reached, wanted)
+            guard reached < needed else { return (reached, wanted) }
+            // More sessions would leave nothing for checks, the probe and the runtime socket.
+            let sessionsMax = Limits.connectionsMax(descriptors: reached)
+            let remedy = "raise it ('ulimit -n', LimitNOFILE) or lower maxconn"
+            Terminal.tell(.warning, "maxconn \(wanted) needs \(needed) descriptors, the limit of \(reached) leaves \(sessionsMax) for sessions: \(remedy)")
+            return (reached, sessionsMax)
         }
     }
 

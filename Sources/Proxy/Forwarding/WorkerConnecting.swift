@@ -136,7 +136,7 @@ extension Worker {
     /// The system has no socket for a connect: the session waits for one as long as it would for the connect.
     private mutating func waitForDescriptor(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ error: SystemError) {
         let limit = state.backendRules[Int(session.pointee.backend)].pointee.connectTimeout
-        guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.code), now - session.pointee.acceptedAt < max(limit, Self.sameServerMilliseconds) else {
+        guard error.isShortage, now - session.pointee.acceptedAt < max(limit, Self.sameServerMilliseconds) else {
             session.pointee.termination = Termination("R", "C")
             return end(index, session)
         }
