@@ -117,7 +117,7 @@ struct StartSockets {
 extension AccountFiles {
     /// The number of a user, by name or as a number itself. `context` begins the message when there is none.
     func userIdentifier(_ text: String, for context: String) throws(StartError) -> UInt32 {
-        if let number = UInt32(text) ?? user(text)?.identifier { return number }
+        if let number = UInt32(text) ?? userIdentifier(text) { return number }
         throw StartError("\(context): no user '\(text)' in /etc/passwd; create it ('useradd -r \(text)') or write another one")
     }
 

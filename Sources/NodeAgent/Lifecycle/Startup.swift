@@ -24,7 +24,7 @@ struct Startup {
         } catch {
             Terminal.tell(.alert, "\(error)")
             Terminal.warn(CommandLineText.usage)
-            return CommandLineError.exitCode
+            return ExitCode.failure
         }
         switch options.action {
         case .version:
