@@ -1,8 +1,4 @@
-import Glibc
-import LinuxIO
-import Support
 import Testing
-import Wire
 
 @testable import Benchmarks
 
@@ -124,19 +120,6 @@ struct SurroundingsTests {
     func memory() {
         let text = "Rss: 900 kB\nPss: 800 kB\nPss_Anon:            300 kB\nPss_File: 10 kB\nPss_Shmem:   20 kB\n"
         #expect(ProcessAccounting.kilobytes(["Pss_Anon:", "Pss_Shmem:"], in: text) == 320)
-    }
-
-    @Test("a process that works uses processor time, and nobody uses none")
-    func processorTime() throws {
-        let busy = try ChildProcess(["timeout", "20", "sh", "-c", "while :; do :; done"])
-        defer { busy.send(signal: SIGTERM) }
-        let deadline = MonotonicClock.now().advanced(by: .seconds(15))
-        var family: [pid_t] = []
-        while ProcessAccounting.processorNanoseconds(of: family) < 10_000_000, MonotonicClock.now() < deadline {
-            family = ProcessAccounting.family(of: busy.pid)
-        }
-        #expect(family.count == 2 && ProcessAccounting.processorNanoseconds(of: family) >= 10_000_000)
-        #expect(ProcessAccounting.processorNanoseconds(of: []) == 0)
     }
 
     @Test("options are read, and wrong ones named")
