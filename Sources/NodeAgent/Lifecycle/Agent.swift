@@ -30,10 +30,8 @@ final class Agent {
         var addresses: [[SocketAddress?]]
         /// Where lines go.
         var logPlan: LogPlan
-        /// `maxconn` of the process.
-        var sessionsMax: Int
-        /// The descriptor limit.
-        var descriptorsMax: Int
+        /// The descriptor limit, and how many sessions and pipes it allows.
+        var limits: Limits.Plan
         /// The node's name.
         var node: String
         /// Whether lines about servers also go to stderr.
@@ -71,15 +69,16 @@ final class Agent {
         self.configuration = configuration
         self.reactor = reactor
         statsSockets = resources.statsSockets
-        descriptorsMax = resources.descriptorsMax
+        descriptorsMax = resources.limits.descriptors
         node = resources.node
         startedAt = reactor.now
         listenerCount = (resources.listeners.first?.count ?? 0) + resources.statsSockets.count
         let registry = ServerRegistry(backends: configuration.backends, now: reactor.now) { resources.addresses[$0.backend][$0.server] }
         self.registry = registry
         state = try ForwardingState(
-            frontends: configuration.frontends, backends: configuration.backends, routes: Agent.routes(registry), sessionsMax: resources.sessionsMax,
-            workers: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends)
+            frontends: configuration.frontends, backends: configuration.backends, routes: Agent.routes(registry), sessionsMax: resources.limits.sessionsMax,
+            workers: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
+            pipesPerWorker: resources.limits.pipesMax / max(1, resources.listeners.count))
         log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal)
         fitness = try ProbeFitness(backendNames: configuration.backends.map(\.name))
         signals = try Signals(reactor: reactor) { _ in }

@@ -97,7 +97,7 @@ extension Agent {
         process.connectionsCurrent = state.process[0].pointee.sessions.value
         process.connectionsTotal = connectionsTotal
         process.sessionsTotal = process.connectionsTotal
-        process.pipesMax = state.counters.count * ForwardingState.pipesPerWorker
+        process.pipesMax = state.counters.count * state.pipesPerWorker
         process.connectionRate.current = rates.connections.current
         process.connectionRate.peak = rates.connections.peak
         process.sessionRate = process.connectionRate

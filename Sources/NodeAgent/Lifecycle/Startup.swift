@@ -111,15 +111,15 @@ struct Startup {
         var names = NameResolution(lookup: NameLookup())
         let addresses = try serverAddresses(configuration, &names)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
-        let (descriptors, sessionsMax) = try limits(configuration.global)
         let threads = configuration.global.threads ?? max(1, min(Startup.threadsMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let limits = try limits(configuration.global, threads: threads)
         var sockets = StartSockets(names: names, threads: threads, accounts: accounts)
         let listeners = try sockets.listeners(configuration)
         let probeSockets = try sockets.probes(configuration)
         let statsSockets = try sockets.statsSockets(configuration)
         return Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: addresses,
-            logPlan: logPlan, sessionsMax: sessionsMax, descriptorsMax: descriptors, node: configuration.global.node ?? Startup.hostName())
+            logPlan: logPlan, limits: limits, node: configuration.global.node ?? Startup.hostName())
     }
 
     private func serverAddresses(_ configuration: AgentConfiguration, _ names: inout NameResolution) throws(StartError) -> [[SocketAddress?]] {
@@ -135,29 +135,21 @@ struct Startup {
     /// As many workers as there are bits in the mask of paused ones.
     static let threadsMax = 64
 
-    /// The descriptor limit, raised to what `maxconn` needs, and how many sessions it allows.
-    private func limits(_ global: GlobalSettings) throws(StartError) -> (descriptors: Int, sessionsMax: Int) {
-        try StartError.wrapping("descriptor limit: ") { () throws(SystemError) in
-            guard let wanted = global.connectionsMax else { return try limitsWithoutMaxconn() }
-            let needed = Limits.descriptorsNeeded(connectionsMax: wanted)
-            let reached = try Limits.raiseDescriptors(to: needed)
-            guard reached < needed else { return (reached, wanted) }
-            // More sessions would leave nothing for checks, the probe and the runtime socket.
-            let sessionsMax = Limits.connectionsMax(descriptors: reached)
-            let remedy = "raise it ('ulimit -n', LimitNOFILE) or lower maxconn"
-            Terminal.tell(.warning, "maxconn \(wanted) needs \(needed) descriptors, the limit of \(reached) leaves \(sessionsMax) for sessions: \(remedy)")
-            return (reached, sessionsMax)
+    /// The descriptor limit, raised as far as it can be, and shared out between sessions, pipes and everything else.
+    private func limits(_ global: GlobalSettings, threads: Int) throws(StartError) -> Limits.Plan {
+        let pipes = threads * ForwardingState.pipesPerWorkerMax
+        let plan = try StartError.wrapping("descriptor limit: ") { () throws(SystemError) in
+            try Limits.plan(wanted: global.connectionsMax, pipesWanted: pipes)
         }
-    }
-
-    /// Without `maxconn` the hard limit says how many, as in HAProxy: shells and systemd leave the soft one at 1,024.
-    private func limitsWithoutMaxconn() throws(SystemError) -> (descriptors: Int, sessionsMax: Int) {
-        let sessionsMax = Limits.connectionsMax(descriptors: try Limits.descriptors().hard)
-        let reached = try Limits.raiseDescriptors(to: Limits.descriptorsNeeded(connectionsMax: sessionsMax))
-        if reached < Limits.descriptorsAdvised {
-            Terminal.tell(.warning, "the descriptor limit of \(reached) leaves \(sessionsMax) for sessions: raise it ('ulimit -n', LimitNOFILE)")
+        let remedy = "raise it ('ulimit -n', LimitNOFILE)"
+        if let wanted = global.connectionsMax, plan.sessionsMax < wanted {
+            let needed = Limits.descriptorsNeeded(sessions: wanted, pipes: pipes)
+            let rest = "the limit of \(plan.descriptors) leaves \(plan.sessionsMax) for sessions: \(remedy) or lower maxconn"
+            Terminal.tell(.warning, "maxconn \(wanted) needs \(needed) descriptors, \(rest)")
+        } else if plan.descriptors < Limits.descriptorsAdvised {
+            Terminal.tell(.warning, "the descriptor limit of \(plan.descriptors) leaves \(plan.sessionsMax) for sessions: \(remedy)")
         }
-        return (reached, sessionsMax)
+        return plan
     }
 
     private func accounts() -> AccountFiles {

@@ -71,8 +71,8 @@ package struct ProxyLog: Sendable {
 
 /// All that the workers share, with each other and with the control thread.
 package final class ForwardingState: Sendable {
-    /// The most pipes a worker holds for splicing.
-    package static let pipesPerWorker = PipePool.pipesMax
+    /// The most pipes that any worker can use for splicing.
+    package static let pipesPerWorkerMax = PipePool.pipesMax
     /// The most workers: `ProcessCell.pausedWorkers` has a bit for each.
     package static let workersMax = 64
 
@@ -81,6 +81,8 @@ package final class ForwardingState: Sendable {
     package let backends: [Backend]
     /// `maxconn` of the process: sessions at once.
     package let sessionsMax: Int
+    /// The most pipes each worker may hold for splicing.
+    package let pipesPerWorker: Int
     /// Who takes sessions.
     package let routing: Routing
     /// One cell.
@@ -107,13 +109,14 @@ package final class ForwardingState: Sendable {
     /// The state of `workers` threads, with no session.
     package init(
         frontends: [Frontend], backends: [Backend], routes: [[ServerRoute]], sessionsMax: Int, workers: Int, destinations: [LogDestination],
-        frontendLogs: [ProxyLog]
+        frontendLogs: [ProxyLog], pipesPerWorker: Int = pipesPerWorkerMax
     ) throws(SystemError) {
         precondition((1...Self.workersMax).contains(workers), "\(workers) workers, at most \(Self.workersMax)")
         self.frontends = frontends
         self.backends = backends
         self.sessionsMax = sessionsMax
         self.destinations = destinations
+        self.pipesPerWorker = pipesPerWorker
         self.frontendLogs = frontendLogs
         routing = Routing(RoutingTable(backends: backends, routes: routes))
         frontendCells = SharedCells(count: frontends.count) { _ in FrontendCell() }

@@ -36,7 +36,7 @@ struct Worker: ~Copyable {
     var listeners: [Listener]
     var sessions: SessionTable
     var wheel: TimerWheel
-    var relay = Relay()
+    var relay: Relay
     var log: LogSender
     var line = LineBuilder(capacity: 2048)
     var stamp = LogStamp()
@@ -77,6 +77,7 @@ struct Worker: ~Copyable {
         }
         self.index = index
         self.state = state
+        relay = Relay(pipesMax: state.pipesPerWorker)
         self.now = now
         self.poller = poller
         self.log = log

@@ -151,11 +151,17 @@ struct ListeningSocketsTests {
 struct ProcessTests {
     @Test("computes maxconn from the descriptor limit, and back")
     func limits() throws {
-        #expect(Limits.connectionsMax(descriptors: 20000) == 9950)
-        #expect(Limits.connectionsMax(descriptors: 10) == 1)
-        #expect(Limits.connectionsMax(descriptors: .max) == 1_000_000)
-        #expect(Limits.descriptorsNeeded(connectionsMax: 9950) == 20000)
-        #expect(Limits.descriptorsNeeded(connectionsMax: .max) == .max)
+        let roomy = Limits.Plan(descriptors: 20000, wanted: 1_000_000, pipesWanted: 512)
+        #expect(roomy.sessionsMax == 9438 && roomy.pipesMax == 512)
+        #expect(2 * roomy.sessionsMax + 2 * roomy.pipesMax + Limits.descriptorsReserved <= roomy.descriptors)
+        let tight = Limits.Plan(descriptors: 64, wanted: 4000, pipesWanted: 512)
+        #expect(tight.sessionsMax == 12 && tight.pipesMax == 4)
+        #expect(Limits.Plan(descriptors: 3, wanted: 10, pipesWanted: 512).sessionsMax == 1)
+        for sessions in [1, 50, 4096, 1_000_000] {
+            let needed = Limits.descriptorsNeeded(sessions: sessions, pipes: 512)
+            let plan = Limits.Plan(descriptors: needed, wanted: sessions, pipesWanted: 512)
+            #expect(plan.sessionsMax == sessions && plan.pipesMax == 512, "\(sessions)")
+        }
         let now = try Limits.descriptors()
         #expect(try Limits.raiseDescriptors(to: now.soft - 1) == now.soft)
     }
