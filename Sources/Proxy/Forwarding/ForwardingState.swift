@@ -8,14 +8,12 @@ struct FrontendRules: BitwiseCopyable, Sendable {
     var connectionsMax: Int32
     var clientTimeout: Int64
     var clientFinTimeout: Int64
-    var keepsAlive: Bool
 
     init(_ frontend: Frontend, processLimit: Int) {
         backend = Int32(frontend.backend ?? -1)
         connectionsMax = Int32(clamping: frontend.connectionsMax ?? processLimit)
         clientTimeout = frontend.clientTimeout?.wholeMilliseconds ?? -1
         clientFinTimeout = frontend.clientFinTimeout?.wholeMilliseconds ?? -1
-        keepsAlive = frontend.isKeepAliveOn
     }
 }
 

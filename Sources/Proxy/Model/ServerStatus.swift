@@ -106,15 +106,6 @@ package struct ServerStatus: Equatable, Sendable {
         return health.pace == .changing ? "\(word) \(health.fraction)" : word
     }
 
-    /// srv_op_state of `show servers state`: 0 stopped, 2 running.
-    package var operationalNumber: Int { isRunning ? 2 : 0 }
-
-    /// srv_admin_state of `show servers state`.
-    package var administrativeNumber: Int { flags.rawValue }
-
-    /// srv_check_state of `show servers state`: 2 configured, 4 enabled, 8 paused; a maintenance pauses unchecked servers too.
-    package var checkNumber: Int { (health == nil ? 0 : 6) | (flags.isMaintenance ? 8 : 0) }
-
     /// The last check's status, `initializing` before the first.
     package var checkStatus: CheckStatus { lastCheck?.status ?? .initializing }
 }

@@ -136,13 +136,6 @@ package struct Resolver {
         servers[index].candidate = .refused(address)
     }
 
-    /// Someone else has given the server an address: the runtime socket.
-    package mutating func addressSet(_ reference: ServerReference, to address: IPAddress?) {
-        guard let index = servers.firstIndex(where: { $0.reference == reference }) else { return }
-        servers[index].address = address
-        servers[index].candidate = nil
-    }
-
     /// Closes all questions. Nothing happens after it.
     package mutating func stop() {
         for index in names.indices { names[index].round?.cancel(&group) }

@@ -306,12 +306,6 @@ struct ResolverPaceTests {
         #expect(steps.count > 350)
     }
 
-    @Test("is shown under HAProxy's labels")
-    func labels() {
-        let labels = NameserverCounters().labelled.map(\.label).joined(separator: ",")
-        #expect(labels == "sent,snd_error,valid,update,cname,cname_error,any_err,nx,timeout,refused,other,invalid,too_big,truncated,outdated")
-    }
-
     @Test("ends with stop")
     func stop() throws {
         var world = ResolverWorld([.silent], servers: [try plain(0)])
