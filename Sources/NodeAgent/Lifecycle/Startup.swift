@@ -117,7 +117,7 @@ struct Startup {
         }
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         let (descriptors, sessionsMax) = try limits(configuration.global)
-        let threads = configuration.global.threads ?? max(1, min(Startup.threadsMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         var sockets = StartSockets(names: names, threads: threads, accounts: accounts)
         let listeners = try sockets.listeners(configuration)
         let probeSockets = try sockets.probes(configuration)
@@ -126,9 +126,6 @@ struct Startup {
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: addresses,
             logPlan: logPlan, sessionsMax: sessionsMax, descriptorsMax: descriptors, node: configuration.global.node ?? Startup.hostName())
     }
-
-    /// As many workers as there are bits in the mask of paused ones.
-    static let threadsMax = 64
 
     /// The descriptor limit, raised to what `maxconn` needs, and how many sessions it allows.
     private func limits(_ global: GlobalSettings) throws(StartError) -> (descriptors: Int, sessionsMax: Int) {
