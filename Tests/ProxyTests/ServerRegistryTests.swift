@@ -272,10 +272,10 @@ struct ServerRegistryNameTests {
 
     @Test("tell of a changed port, too")
     func portChanged() {
-        var bench = RegistryBench([Bench.backend("my", [Bench.server("d1", host: "db1")])])
+        var bench = RegistryBench([Bench.backend("my", [Bench.server("d1")])])
         #expect(
             bench.lines(.addressResolved(.ip(.v4(0x7f00_0002), port: 13308), by: "r/n"))
-                == ["<133>my/d1: IP changed from '127.0.0.9' to '127.0.0.2', port changed from '3306' to '13308' by 'r/n'."])
+                == ["<133>my/d1: IP changed from '127.0.0.1' to '127.0.0.2', port changed from '3306' to '13308' by 'r/n'."])
     }
 }
 

@@ -53,7 +53,7 @@ final class Agent {
     private(set) var isStopping = false
     var resolvers: [ResolverRunner] = []
     var resolverOf: [ServerReference: Int] = [:]
-    var rates = RateSamples()
+    var rates: RateSamples
 
     let statsSockets: [StatsSocket]
     private let forwarder: Forwarder
@@ -79,6 +79,7 @@ final class Agent {
             frontends: configuration.frontends, backends: configuration.backends, routes: Agent.routes(registry), sessionsMax: resources.limits.sessionsMax,
             workers: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
             pipesPerWorker: resources.limits.pipesMax / max(1, resources.listeners.count))
+        rates = RateSamples(frontends: configuration.frontends.count, backends: configuration.backends.count, servers: state.serverCells.count)
         log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal)
         fitness = try ProbeFitness(backendNames: configuration.backends.map(\.name))
         signals = try Signals(reactor: reactor) { _ in }
@@ -192,7 +193,7 @@ final class Agent {
         fitness.setStopping()
         forwarder.stopListening()
         for proxy in snapshot().stoppingOrder {
-            let counts = "FE: \(proxy.frontend?.connectionsTotal ?? 0), BE: \(proxy.backend?.sessions.total ?? 0)"
+            let counts = "FE: \(proxy.frontend?.sessions.total ?? 0), BE: \(proxy.backend?.sessions.total ?? 0)"
             let text = "Proxy \(proxy.name) stopped (cumulated conns: \(counts))."
             if let frontend = configuration.frontends.firstIndex(where: { $0.identifier == proxy.identifier }) {
                 log.write(.warning, text, frontend: frontend)

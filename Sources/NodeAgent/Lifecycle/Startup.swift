@@ -111,7 +111,7 @@ struct Startup {
         var names = NameResolution(lookup: NameLookup())
         let addresses = try serverAddresses(configuration, &names)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
-        let threads = configuration.global.threads ?? max(1, min(Startup.threadsMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let limits = try limits(configuration.global, threads: threads)
         var sockets = StartSockets(names: names, threads: threads, accounts: accounts)
         let listeners = try sockets.listeners(configuration)
@@ -131,9 +131,6 @@ struct Startup {
         }
         return addresses
     }
-
-    /// As many workers as there are bits in the mask of paused ones.
-    static let threadsMax = 64
 
     /// The descriptor limit, raised as far as it can be, and shared out between sessions, pipes and everything else.
     private func limits(_ global: GlobalSettings, threads: Int) throws(StartError) -> Limits.Plan {

@@ -40,7 +40,7 @@ struct RuntimeCommand: Sendable {
 
     private static let serverCommands: [RuntimeCommand] = [
         RuntimeCommand("disable server", usage: " <bk>/<srv>", level: .admin, help: "take a server out for maintenance (see also 'set server')") { call, _ in
-            onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.maintenance, of: server) }
+            onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.maint, of: server) }
         },
         RuntimeCommand("enable server", usage: " <bk>/<srv>", level: .admin, help: "end a server's maintenance or drain (see also 'set server')") { call, _ in
             onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.ready, of: server) }

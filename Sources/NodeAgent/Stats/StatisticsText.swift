@@ -108,7 +108,7 @@ extension ProxyStatistics {
         let fields: [String] = [
             String(identifier), name, String(server.identifier), server.name, server.addressText,
             server.isRunning ? "2" : "0", String(server.administration.rawValue),
-            String(server.userWeight), String(server.initialWeight), String(server.serving.sinceChange.wholeSeconds),
+            String(server.weight), String(server.initialWeight), String(server.serving.sinceChange.wholeSeconds),
             String((check?.status ?? .initializing).rawValue), String(result), String(check?.health ?? 0), String(checkState),
             "0", "0", "0", server.hostName ?? "-", String(server.address?.port ?? server.port), "-", "0", port, address, address, port,
         ]

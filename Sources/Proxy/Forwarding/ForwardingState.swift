@@ -19,9 +19,7 @@ struct FrontendRules: BitwiseCopyable, Sendable {
 
 /// A backend's settings in the form that the path of a session reads. Times in milliseconds, -1 for none.
 struct BackendRules: BitwiseCopyable, Sendable {
-    enum Balance: UInt8, BitwiseCopyable { case roundRobin, leastConnections, source }
-
-    var balance: Balance
+    var balance: BalanceAlgorithm
     var redispatches: Bool
     var keepsAlive: Bool
     var retriesMax: Int32
@@ -32,12 +30,7 @@ struct BackendRules: BitwiseCopyable, Sendable {
     var tunnelTimeout: Int64
 
     init(_ backend: Backend) {
-        balance =
-            switch backend.balance {
-            case .roundRobin: .roundRobin
-            case .leastConnections: .leastConnections
-            case .source: .source
-            }
+        balance = backend.balance
         redispatches = backend.redispatch == .on
         keepsAlive = backend.isKeepAliveOn
         retriesMax = Int32(clamping: backend.retriesMax)

@@ -50,6 +50,8 @@ package struct LogSender: ~Copyable {
 
     private static let batchBytes = 65_536
     private static let entriesMax = 256
+    /// Lines of one system call: what `clinux_send_datagrams` takes.
+    private static let linesPerCall = 64
 
     private let destinations: [LogDestination]
     private let addresses: [RawSocketAddress]
@@ -130,7 +132,7 @@ package struct LogSender: ~Copyable {
         while index < entryCount {
             let destination = entries[index].destination
             var end = index + 1
-            while end < entryCount, entries[end].destination == destination, end - index < 64 { end += 1 }
+            while end < entryCount, entries[end].destination == destination, end - index < Self.linesPerCall { end += 1 }
             let taken = socketOf[destination] < 0 ? write(index..<end) : send(index..<end)
             if taken < end - index { _ = process[0].pointee.droppedLogs.wrappingAdd(UInt64(end - index - taken), ordering: .relaxed) }
             index = end
@@ -151,15 +153,14 @@ package struct LogSender: ~Copyable {
         if now.seconds != stampSecond {
             stampSecond = now.seconds
             let time = now.local
-            func two(_ number: Int, _ pad: String = "0") -> String { number < 10 ? "\(pad)\(number)" : "\(number)" }
-            stamp = Array("\(time.monthName) \(two(time.day, " ")) \(two(time.hour)):\(two(time.minute)):\(two(time.second)) ".utf8)
+            stamp = Array("\(time.monthName) \(time.day < 10 ? " " : "")\(time.day) \(time.clock) ".utf8)
         }
         line.append(stamp)
     }
 
     private func send(_ range: Range<Int>) -> Int {
         let destination = entries[range.lowerBound].destination
-        return withUnsafeTemporaryAllocation(of: clinux_datagram.self, capacity: 64) { datagrams in
+        return withUnsafeTemporaryAllocation(of: clinux_datagram.self, capacity: Self.linesPerCall) { datagrams in
             for (place, index) in range.enumerated() {
                 datagrams[place] = clinux_datagram(bytes: UnsafeRawPointer(batch + entries[index].offset), count: UInt32(entries[index].count))
             }

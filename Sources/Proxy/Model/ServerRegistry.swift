@@ -2,7 +2,7 @@ import Wire
 
 /// Every server's present state, and the rules by which events change it: HAProxy's, as are the log lines.
 ///
-/// The control thread owns the one registry, feeds it what checks, resolvers and administrators say, and carries out the effects
+/// The control thread owns the one registry, feeds it what checks, resolvers and operators say, and carries out the effects
 /// in their order.
 package struct ServerRegistry: Sendable {
     /// What happened to a server.

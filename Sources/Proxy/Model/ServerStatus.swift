@@ -1,6 +1,6 @@
 import Wire
 
-/// What administrators and the resolver have decided about a server: HAProxy's srv_admin_state.
+/// What operators and the resolver have decided about a server: HAProxy's srv_admin_state.
 package struct AdministrativeFlags: OptionSet, Hashable, Sendable {
     /// HAProxy's bits.
     package let rawValue: Int
@@ -22,11 +22,11 @@ package struct AdministrativeFlags: OptionSet, Hashable, Sendable {
     package var isDrain: Bool { contains(.forcedDrain) }
 }
 
-/// The states that an administrator chooses between: `set server P/S state`.
-package enum AdministrativeState: Equatable, Sendable {
-    /// Neither drain nor maintenance; also `enable server`.
+/// The states that an operator chooses between, with HAProxy's keywords: `set server P/S state`.
+package enum AdministrativeState: String, Sendable {
+    /// Neither drain nor maintenance: it takes sessions when its checks pass; also `enable server`.
     case ready
-    /// No new sessions.
+    /// No new sessions; checks go on.
     case drain
     /// No sessions, no checks; also `disable server`.
     case maint
@@ -51,7 +51,7 @@ package struct ServerLoad: Equatable, Sendable {
 
 /// One server's present state.
 package struct ServerStatus: Equatable, Sendable {
-    /// What administrators and the resolver have decided.
+    /// What operators and the resolver have decided.
     package internal(set) var flags: AdministrativeFlags
     /// The verdict of its checks; `nil` without checks.
     package internal(set) var health: ServerHealth?

@@ -13,8 +13,6 @@ func sampleSnapshot() -> StatisticsSnapshot {
     frontend.sessions.bytesIn = 230
     frontend.sessions.bytesOut = 388
     frontend.sessions.ratePeak = 2
-    frontend.connectionRatePeak = 2
-    frontend.connectionsTotal = 3
     var proxy = ProxyStatistics(name: "mysql", identifier: 2)
     proxy.frontend = frontend
     proxy.servers = [sampleServer("db1", 1, port: 13307), sampleServer("db2", 2, port: 13308)]
