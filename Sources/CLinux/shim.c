@@ -6,7 +6,6 @@
 #include <grp.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 int clinux_accept(int listener, struct sockaddr_storage *address, socklen_t *length) {
@@ -57,8 +56,4 @@ int clinux_setgroups(size_t count, const gid_t *groups) {
 
 void clinux_name_thread(const char *name) {
     prctl(PR_SET_NAME, name, 0, 0, 0);
-}
-
-pid_t clinux_thread_identifier(void) {
-    return (pid_t)syscall(SYS_gettid);
 }

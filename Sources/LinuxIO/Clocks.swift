@@ -72,4 +72,9 @@ package struct LocalTime: Equatable, Sendable {
         let names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         return names.indices.contains(month - 1) ? names[month - 1] : "???"
     }
+
+    /// The time of day: "17:12:36".
+    package var clock: String {
+        [hour, minute, second].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
+    }
 }

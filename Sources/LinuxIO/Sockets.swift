@@ -81,13 +81,6 @@ package enum Sockets {
         return result == 0 ? address.address : nil
     }
 
-    /// The address of the peer.
-    package static func remoteAddress(_ raw: Int32) -> SocketAddress? {
-        var address = RawSocketAddress()
-        let result = address.withMutablePointer { getpeername(raw, $0, $1) }
-        return result == 0 ? address.address : nil
-    }
-
     /// Accepts one connection, `nil` when none waits.
     package static func accept(_ raw: Int32) throws(SystemError) -> FileDescriptor? {
         let descriptor = clinux_accept(raw, nil, nil)

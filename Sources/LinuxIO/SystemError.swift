@@ -22,6 +22,9 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     /// "bind: Address already in use".
     package var description: String { "\(call): \(reason)" }
 
+    /// This machine has no descriptor or memory to give: nothing is said of the peer, and a moment later there may be some.
+    package var isShortage: Bool { [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code) }
+
     /// errno's name for the codes that reach log lines: "ECONNREFUSED"; "errno 999" for any other.
     package var name: String {
         switch code {

@@ -6,9 +6,6 @@ package struct ByteWriter: Sendable {
     /// Nothing written.
     package init() {}
 
-    /// How many bytes have been written: the offset of the next one.
-    package var count: Int { bytes.count }
-
     /// One byte.
     package mutating func write(_ byte: UInt8) { bytes.append(byte) }
 
@@ -32,12 +29,5 @@ package struct ByteWriter: Sendable {
     package mutating func writeLittleEndian(_ value: UInt64, bytes width: Int) {
         precondition((1...8).contains(width), "an integer has 1 to 8 bytes, got \(width)")
         withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0.prefix(width)) }
-    }
-
-    /// Replaces the integer at `offset`, which has been written already, by one in network byte order: for lengths known late.
-    package mutating func overwriteBigEndian<Integer: FixedWidthInteger>(_ value: Integer, at offset: Int) {
-        let end = offset + Integer.bitWidth / 8
-        precondition(offset >= 0 && end <= bytes.count, "only what has been written can be replaced: \(offset)..<\(end) of \(bytes.count)")
-        withUnsafeBytes(of: value.bigEndian) { bytes.replaceSubrange(offset..<end, with: $0) }
     }
 }

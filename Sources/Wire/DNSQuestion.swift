@@ -49,28 +49,18 @@ package struct DNSQuestion: Equatable, Sendable {
     ///     12 + n  4      type, class
     ///     16 + n  11     OPT (RFC 6891 6.1.2): root, type 41, payload size as class, no flags, no options
     package func encoded() -> [UInt8] {
-        var message: [UInt8] = []
-        func append(_ word: UInt16) {
-            message.append(UInt8(word >> 8))
-            message.append(UInt8(truncatingIfNeeded: word))
-        }
-        append(identifier)
-        append(0x0100)
-        append(1)
-        append(0)
-        append(0)
-        append(extended == .none ? 0 : 1)
-        message.append(contentsOf: name.bytes)
-        append(type.rawValue)
-        append(DNSQuestion.classInternet)
+        var writer = ByteWriter()
+        writer.writeBigEndian(identifier)
+        for word: UInt16 in [0x0100, 1, 0, 0, extended == .none ? 0 : 1] { writer.writeBigEndian(word) }
+        writer.write(name.bytes)
+        writer.writeBigEndian(type.rawValue)
+        writer.writeBigEndian(DNSQuestion.classInternet)
         if case .payload(let bytesMax) = extended {
-            message.append(0)
-            append(DNSQuestion.typeOPT)
-            append(UInt16(clamping: max(bytesMax, DNSQuestion.plainPayloadBytes)))
-            append(0)
-            append(0)
-            append(0)
+            writer.write(0)
+            writer.writeBigEndian(DNSQuestion.typeOPT)
+            writer.writeBigEndian(UInt16(clamping: max(bytesMax, DNSQuestion.plainPayloadBytes)))
+            writer.write(repeating: 0, count: 6)
         }
-        return message
+        return writer.bytes
     }
 }

@@ -28,14 +28,6 @@ package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// True for 0.0.0.0 and `::`.
     package var isUnspecified: Bool { self == .anyV4 || self == .anyV6 }
 
-    /// True for 127.0.0.0/8 and `::1`.
-    package var isLoopback: Bool {
-        switch self {
-        case .v4(let bits): bits >> 24 == 127
-        case .v6(let high, let low): high == 0 && low == 1
-        }
-    }
-
     /// Dotted quad, or RFC 5952 text (lower case, the longest run of zeros shortened).
     package var description: String {
         switch self {

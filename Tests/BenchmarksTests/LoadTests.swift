@@ -36,11 +36,10 @@ struct LoadTests {
     func succeeds(shape: Shape) throws {
         try withServer(shape.service) { address in
             let settings = LoadSettings(
-                shape: shape, destination: address, connectionCount: 4, warmUp: .milliseconds(10), window: .milliseconds(200), measured: [getpid()])
+                shape: shape, destination: address, connectionCount: 4, warmUp: .milliseconds(10), window: .milliseconds(200), measured: [])
             let report = try Subcommands.run(settings)
             #expect(report.errorCount == 0, "\(report.firstError)")
             #expect(report.count > 0)
-            #expect(shape == .idle || report.processorNanoseconds > 0)
         }
     }
 

@@ -3,7 +3,7 @@
 
 import Foundation
 
-/// What we write otherwise than Debian's haproxy 2.6, on purpose: each entry turns its line into ours.
+/// What we write otherwise than Debian's haproxy 2.6, on purpose: each entry turns its line into ours; a line that becomes empty we do not write.
 struct IntendedDifference: Sendable {
     let why: String
     let pattern: String
@@ -22,6 +22,10 @@ struct IntendedDifference: Sendable {
             why: "HAProxy counts one mysql-check twice and writes a second line without the version; ours is a second check",
             pattern: #"succeeded, reason: Layer7 check passed, code: 0, check duration"#,
             replacement: #"succeeded, reason: Layer7 check passed, code: 0, info: "VERSION", check duration"#),
+        IntendedDifference(
+            why: "2.6 has a proxy of its own for its Lua HTTP client and logs it",
+            pattern: #"^Proxy <HTTPCLIENT> stopped .*$"#,
+            replacement: ""),
     ]
 }
 
@@ -34,8 +38,8 @@ enum LogComparison {
 
     /// What stands in one log and not in the other, in words; empty when they say the same.
     static func differences(ours: [LogLine], theirs: [LogLine]) -> [String] {
-        let ourLines = ours.map { normal($0, rewrite: ProxyProgram.isStandIn ? IntendedDifference.all : []) }
-        let theirLines = theirs.map { normal($0, rewrite: IntendedDifference.all) }
+        let ourLines = ours.compactMap { normal($0, rewrite: ProxyProgram.isStandIn ? IntendedDifference.all : []) }
+        let theirLines = theirs.compactMap { normal($0, rewrite: IntendedDifference.all) }
         let subjects = Set((ourLines + theirLines).map(\.subject)).sorted()
         return subjects.flatMap { subject in
             let left = ourLines.filter { $0.subject == subject }.map(\.text)
@@ -56,7 +60,8 @@ enum LogComparison {
     }
 
     /// Removes time, pid, tag, ports, durations and the node's name, then applies `rewrite`.
-    static func normal(_ line: LogLine, rewrite: [IntendedDifference]) -> Line {
+    /// - Returns: `nil` for a line that only one of the two writes, on purpose.
+    static func normal(_ line: LogLine, rewrite: [IntendedDifference]) -> Line? {
         var text = line.text
         for (pattern, replacement) in [
             (#"172\.20\.0\.30:\d+"#, "CLIENT"),
@@ -68,6 +73,7 @@ enum LogComparison {
         ] + rewrite.map({ ($0.pattern, $0.replacement) }) {
             text = text.replacingOccurrences(of: pattern, with: replacement, options: .regularExpression)
         }
+        if text.isEmpty { return nil }
         let subject = ["mysql/read01", "mysql/read02", "Connect from"].first { text.contains($0) } ?? "the rest"
         return Line(subject: subject, text: "<\(line.priority)>\(text)")
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import Testing
 
 /// A proxy that was started on a node as its operator would: `PROGRAM -f /etc/haproxy/haproxy.cfg`, a daemon with a pidfile.
 final class RunningProxy: Sendable {
@@ -139,9 +140,10 @@ struct SideBySide {
         }
     }
 
-    /// What the two logs say differently beyond the intended differences.
-    func logDifferences() throws -> [String] {
+    /// Fails for everything that the two logs say differently beyond the intended differences.
+    func expectTheSameLog(sourceLocation: SourceLocation = #_sourceLocation) throws {
         let lines = try proxiesAndMarks.map { proxy, mark in try cluster.log(of: proxy.node).lines(from: mark) }
-        return LogComparison.differences(ours: lines[0], theirs: lines[1])
+        let differences = LogComparison.differences(ours: lines[0], theirs: lines[1])
+        #expect(differences.isEmpty, "\(differences.joined(separator: "\n"))", sourceLocation: sourceLocation)
     }
 }

@@ -92,6 +92,12 @@ struct ConfigurationErrorTests {
         }
     }
 
+    @Test("is a limit that nobody would keep: a bind line's maxconn")
+    func bindLimit() {
+        let (_, diagnostics) = Configuration.read("listen a\n bind :1 maxconn 5\n server s 1.2.3.4\n")
+        #expect(diagnostics.contains { $0.description.hasPrefix("t.cfg:2: unsupported 'maxconn'") })
+    }
+
     @Test("may be in what HAProxy ignores, too: a warning", arguments: [("frontend", "retries 2"), ("backend", "bind :1"), ("backend", "maxconn 1")])
     func warnsOfTheOtherSide(section: String, line: String) {
         let (_, diagnostics) = Configuration.read("\(section) a\n \(line)\n")

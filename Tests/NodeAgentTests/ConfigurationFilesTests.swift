@@ -34,6 +34,14 @@ struct ConfigurationFilesTests {
         }
     }
 
+    @Test("are asked for in a folder that has none")
+    func namesEmptyFolder() throws {
+        #expect(throws: ConfigurationFiles.LoadError(path: "/proc/self/fd", reason: "no file in this folder has a name that ends in '.cfg'")) {
+            try ConfigurationFiles.load(["/proc/self/fd"])
+        }
+        #expect(try ConfigurationFiles.load(["/proc/self/fd", "/dev/null"]).map(\.name) == ["/dev/null"])
+    }
+
     @Test("see the process's environment")
     func readsEnvironment() {
         #expect(ConfigurationFiles.environment()["PATH"] == getenv("PATH").map { String(cString: $0) })

@@ -131,7 +131,6 @@ struct ConfigurationInheritanceTests {
         #expect(shop.binds.count == 5)
         #expect(shop.binds.map(\.name) == ["shop", "shop", nil, nil, nil])
         #expect(shop.binds.map(\.isV6Only) == [true, true, nil, false, false])
-        #expect(shop.binds[0].connectionsMax == 100)
         #expect(shop.binds[0].backlog == 64)
         #expect(shop.binds[2].permissions == 0o666)
         #expect(shop.clientTimeout == .seconds(61))

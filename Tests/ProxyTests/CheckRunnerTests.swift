@@ -14,6 +14,8 @@ private final class StubServer {
         case silent
         /// Accepts and closes.
         case closing
+        /// Accepts and resets.
+        case resetting
     }
 
     let address: SocketAddress
@@ -49,6 +51,11 @@ private final class StubServer {
         let index = received.count
         received.append([])
         if case .closing = behaviour { return }
+        if case .resetting = behaviour {
+            var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
+            setsockopt(connection.raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+            return
+        }
         connections.append(connection)
         if case .greeting(let bytes, _) = behaviour { _ = try? Sockets.send(connection.raw, bytes[...]) }
         try? reactor.watch(connection.raw, for: .read) { [unowned self] _ in self.read(connection, index) }
@@ -88,6 +95,9 @@ struct CheckRunnerTests {
         let reactor: Reactor
         var results: [CheckResult] = []
         var pace = CheckPace.steadyUp
+        /// What opening a socket ends with, and how often it was tried in vain.
+        var shortage: SystemError?
+        private(set) var shortages = 0
         private(set) var runner: CheckRunner?
 
         init() throws { reactor = try Reactor() }
@@ -104,7 +114,14 @@ struct CheckRunnerTests {
             server.check = settings
             backend.servers = [server]
             adjust(&backend)
-            let runner = CheckRunner(reactor: reactor, backends: [backend], initialAddress: { _ in address }) { [unowned self] _, result in
+            let runner = CheckRunner(
+                reactor: reactor, backends: [backend], initialAddress: { _ in address },
+                openSocket: { [unowned self] address throws(SystemError) in
+                    guard let shortage else { return try Sockets.open(.stream, for: address) }
+                    shortages += 1
+                    throw shortage
+                }
+            ) { [unowned self] _, result in
                 results.append(result)
                 return pace
             }
@@ -171,6 +188,20 @@ struct CheckRunnerTests {
         #expect(bench.results.first?.info == "#28000Access denied")
     }
 
+    @Test("says nothing of a server while this machine has no socket to give", arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM])
+    func shortage(code: Int32) throws {
+        let bench = try Bench()
+        let stub = try StubServer(.silent, on: bench.reactor)
+        defer { stub.close() }
+        bench.shortage = SystemError("socket", code: code)
+        bench.start(.connect, at: stub.address)
+        bench.run { bench.shortages >= 5 }
+        #expect(bench.results.isEmpty)
+        bench.shortage = nil
+        bench.run { bench.results.count == 1 }
+        #expect(bench.results.map(\.status) == [.layer4OK])
+    }
+
     @Test("tells a refused connect by the kernel's words")
     func refused() throws {
         let bench = try Bench()
@@ -212,6 +243,17 @@ struct CheckRunnerTests {
         bench.run { bench.results.count == 2 }
         #expect(bench.results.map(\.status) == [.layer7InvalidResponse, .socketError])
         #expect(bench.results.last?.info == "ECONNRESET returned by OS (Connection reset by peer)")
+    }
+
+    @Test("takes a server that accepts and resets for connected, not for unreachable")
+    func resetAtOnce() throws {
+        let bench = try Bench()
+        let stub = try StubServer(.resetting, on: bench.reactor)
+        defer { stub.close() }
+        bench.start(mysql, at: stub.address)
+        bench.run { bench.results.count == 1 }
+        #expect(bench.results.first?.status == .socketError)
+        #expect(bench.results.first?.info == "ECONNRESET returned by OS (Connection reset by peer)")
     }
 
     @Test("checks again after the interval of the pace it is told")
@@ -277,5 +319,25 @@ struct CheckRunnerTests {
         #expect(bench.runner?.isUnderWay(place) == false)
         bench.run { stub.ends == ["FIN"] }
         #expect(bench.results.isEmpty)
+    }
+
+    @Test("tries another address while the server's own check is under way, and leaves that alone")
+    func trials() throws {
+        let bench = try Bench()
+        let silent = try StubServer(.silent, on: bench.reactor)
+        let good = try StubServer(.greeting(greeting, reply: ok), on: bench.reactor)
+        defer {
+            silent.close()
+            good.close()
+        }
+        bench.start(mysql, at: silent.address) { $0.checkTimeout = .seconds(3) }
+        bench.run { silent.received.count == 1 }
+        var answers: [Bool] = []
+        let refusing = try refusingAddress()
+        bench.runner?.tryOnce(place, at: good.address) { answers.append($0) }
+        bench.run { answers == [true] }
+        bench.runner?.tryOnce(place, at: refusing) { answers.append($0) }
+        bench.run { answers == [true, false] }
+        #expect(bench.runner?.isUnderWay(place) == true && bench.results.isEmpty)
     }
 }

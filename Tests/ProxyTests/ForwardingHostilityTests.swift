@@ -58,7 +58,6 @@ struct ForwardingHostilityTests {
             #expect(harness.isEmptyEventually(), "round \(round): \(harness.inUse)")
             #expect(harness.held(0) == 0)
         }
-        // The table has grown to what was there at once, and no further.
         #expect(eventually { server.presentCount == 0 })
     }
 

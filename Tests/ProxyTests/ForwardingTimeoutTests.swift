@@ -25,6 +25,7 @@ struct ForwardingTimeoutTests {
         #expect(client.textToEnd() == "hilate")
         let line = try harness.log.session()
         #expect(line.flags == "cD" && line.bytes == 6 && line.totalTime >= 100)
+        #expect(harness.sum { $0.clientAborts.value } == 1)
     }
 
     @Test("keep cD when the server's side runs out of time later")
@@ -51,6 +52,7 @@ struct ForwardingTimeoutTests {
         #expect(client.hasEnded())
         client.close()
         #expect(try harness.log.flags() == "sD")
+        #expect(harness.sum { $0.serverAborts.value } == 1)
     }
 
     @Test("of the tunnel replace the idle ones once bytes have gone both ways")

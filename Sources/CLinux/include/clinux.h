@@ -45,7 +45,4 @@ int clinux_setgroups(size_t count, const gid_t *groups);
 // Names the calling thread, at most 15 bytes.
 void clinux_name_thread(const char *name);
 
-// The calling thread's kernel identifier.
-pid_t clinux_thread_identifier(void);
-
 #endif

@@ -5,7 +5,6 @@ import Wire
 enum BindKeywords {
     static let keywords: [Keyword] = [
         Keyword("backlog", .bind, "<number>", "This socket's queue; the frontend's `backlog` without it.", .bind(backlog)),
-        Keyword("maxconn", .bind, "<number>", "Sessions at once through this line.", .bind(maxconn)),
         Keyword("mode", .bind, "<permissions>", "A UNIX socket's permission bits, in octal.", .bind(mode)),
         Keyword("name", .bind, "<name>", "The listener's name in logs and statistics.", .bind(name)),
         Keyword("v4v6", .bind, "", "An IPv6 socket takes IPv4 clients, too.", .bind(v4v6)),
@@ -28,10 +27,6 @@ enum BindKeywords {
 
     @Sendable private static func backlog(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         bind.backlog = try line.needNumber(in: 1...GlobalKeywords.connectionsMax)
-    }
-
-    @Sendable private static func maxconn(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        bind.connectionsMax = try line.needNumber(in: 0...GlobalKeywords.connectionsMax)
     }
 
     @Sendable private static func mode(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -1,3 +1,4 @@
+import LinuxIO
 import Proxy
 import Wire
 
@@ -8,8 +9,6 @@ import Wire
 ///
 /// Without brackets the last colon parts the port. `${NAME}` is replaced by the environment's, even outside quotes.
 struct AddressReader {
-    static let pathBytesMax = 107
-
     /// What stands before the `@`.
     private enum Family: Equatable {
         case any, v4, v6
@@ -104,8 +103,8 @@ struct AddressReader {
     private func readLocal(_ word: String) throws(ConfigurationProblem) -> Endpoint? {
         if word.hasPrefix("/") || word.hasPrefix("unix@") {
             let path = word.hasPrefix("/") ? word : String(word.dropFirst(5))
-            guard (1...Self.pathBytesMax).contains(path.utf8.count) else {
-                throw .badValue(word, of: keyword, expected: "a path of at most \(Self.pathBytesMax) bytes")
+            guard (1...RawSocketAddress.pathBytesMax).contains(path.utf8.count) else {
+                throw .badValue(word, of: keyword, expected: "a path of at most \(RawSocketAddress.pathBytesMax) bytes")
             }
             return .unix(path)
         }

@@ -6,7 +6,7 @@ extension ConfigurationPass {
     mutating func finish() -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
         var configuration = AgentConfiguration()
         let isReadable = !hasAlert
-        configuration.global = global.settings
+        configuration.global = global
         var backendIndices: [String: Int] = [:]
         for (index, proxy) in proxies.enumerated() where proxy.hasBackend {
             backendIndices[proxy.name] = configuration.backends.count
@@ -47,7 +47,7 @@ extension ConfigurationPass {
         log.tag = proxy.logTag
         for line in proxy.log {
             switch line {
-            case .global: log.targets += global.settings.logTargets
+            case .global: log.targets += global.logTargets
             case .target(let target): log.targets.append(target)
             }
         }

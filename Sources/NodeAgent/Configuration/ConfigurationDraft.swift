@@ -3,7 +3,7 @@ import Wire
 
 /// A `log` line: a target, or all targets of the `global` section.
 enum LogLine: Equatable, Sendable {
-    case global(ConfigurationLocation)
+    case global
     case target(LogTarget)
 }
 
@@ -13,13 +13,6 @@ struct NameReference: Equatable, Sendable {
     /// The line's keyword.
     let keyword: String
     let location: ConfigurationLocation
-}
-
-/// The `global` sections, as far as they are read.
-struct GlobalDraft: Sendable {
-    static let statsSocketsMax = 64
-
-    var settings = GlobalSettings()
 }
 
 /// A server line, or what `default-server` lines say of all of them.

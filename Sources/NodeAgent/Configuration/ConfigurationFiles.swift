@@ -20,8 +20,17 @@ enum ConfigurationFiles {
         for path in paths {
             let names = try isFolder(path) ? names(inFolder: path) : [path]
             guard files.count + names.count <= filesMax else { throw LoadError(path: path, reason: "more than \(filesMax) files") }
-            for name in names { files.append((name, try bytes(of: name))) }
+            for name in names {
+                do throws(SystemError) {
+                    // The reader refuses a file that is too long.
+                    files.append((name, try Files.read(name, bytesMax: ConfigurationReader.fileBytesMax)))
+                } catch {
+                    throw LoadError(path: name, reason: error.description)
+                }
+            }
         }
+        // A folder may be empty beside other files, as in HAProxy.
+        if files.isEmpty, let path = paths.first { throw LoadError(path: path, reason: "no file in this folder has a name that ends in '.cfg'") }
         return files
     }
 
@@ -59,22 +68,5 @@ enum ConfigurationFiles {
         var paths: [String] = []
         for name in names where try !isFolder(prefix + name) { paths.append(prefix + name) }
         return paths
-    }
-
-    /// One byte more than the reader takes is enough for it to refuse the file.
-    private static func bytes(of path: String) throws(LoadError) -> [UInt8] {
-        let raw = open(path, O_RDONLY | O_CLOEXEC)
-        guard raw >= 0 else { throw LoadError(path: path, reason: SystemError.last("open").description) }
-        let file = FileDescriptor(owning: raw)
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while bytes.count <= ConfigurationReader.fileBytesMax {
-            let count = read(file.raw, &buffer, buffer.count)
-            if count == 0 { break }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw LoadError(path: path, reason: SystemError.last("read").description) }
-            bytes += buffer[..<count]
-        }
-        return bytes
     }
 }

@@ -1,4 +1,5 @@
 import Proxy
+import Wire
 
 /// One line that is being read: its words, and the next one to take.
 struct ConfigurationLine {
@@ -144,14 +145,15 @@ enum ConfigurationValue {
         return Int(word)
     }
 
-    /// Digits and a unit.
-    static func time(_ word: String) -> Duration? {
+    /// Digits and a unit, `standard` without one.
+    static func time(_ word: String, standard: String = "ms") -> Duration? {
         let digits = word.utf8.prefix(while: isDigit)
         guard (1...12).contains(digits.count), let count = Int64(String(digits) ?? "") else { return nil }
         let scales: KeyValuePairs<String, Int64> = [
-            "us": 1, "": 1_000, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000,
+            "us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000,
         ]
-        guard let unit = String(word.utf8.dropFirst(digits.count)), let scale = scales.first(where: { $0.key == unit })?.value else { return nil }
+        let unit = digits.count == word.utf8.count ? standard : String(word.utf8.dropFirst(digits.count))
+        guard let scale = scales.first(where: { $0.key == unit })?.value else { return nil }
         let (microseconds, overflow) = count.multipliedReportingOverflow(by: scale)
         let time = Duration.microseconds(microseconds)
         guard !overflow, time <= timeMax, time == .zero || time >= .milliseconds(1) else { return nil }
@@ -174,15 +176,12 @@ enum ConfigurationValue {
 
     /// Letters, digits and `-_.:`.
     static func isName(_ word: String) -> Bool {
-        (1...nameBytesMax).contains(word.utf8.count) && word.utf8.allSatisfy { isHostByte($0) || $0 == UInt8(ascii: ":") }
+        (1...nameBytesMax).contains(word.utf8.count) && word.utf8.allSatisfy(isNameByte)
     }
 
-    /// What a host name is made of; a name that ends in a number would be a mistyped address.
+    /// A name of the DNS; one that ends in a number would be a mistyped address.
     static func isHostName(_ word: String) -> Bool {
-        guard (1...253).contains(word.utf8.count), word.utf8.allSatisfy(isHostByte) else { return false }
-        let labels = word.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        let named = labels.last?.isEmpty == true ? labels.dropLast() : labels[...]
-        guard named.allSatisfy({ (1...63).contains($0.count) }), let last = named.last else { return false }
+        guard DNSName(word) != nil, let last = word.utf8.split(separator: UInt8(ascii: ".")).last else { return false }
         return !last.allSatisfy(isDigit)
     }
 
@@ -194,9 +193,10 @@ enum ConfigurationValue {
 
     static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
-    private static func isHostByte(_ byte: UInt8) -> Bool {
+    private static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."): true
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: ":"): true
         default: isDigit(byte)
         }
     }

@@ -47,7 +47,7 @@ struct ConfigurationPass {
     var globalUses: [String: ConfigurationLocation] = [:]
 
     // What is read.
-    var global = GlobalDraft()
+    var global = GlobalSettings()
     var defaults: ProxyDraft?
     var namedDefaults: [ProxyDraft] = []
     var proxies: [ProxyDraft] = []

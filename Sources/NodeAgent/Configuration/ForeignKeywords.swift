@@ -175,6 +175,7 @@ struct ForeignKeywords: Sendable {
         ForeignKeywords(
             .bind, .notYet(advice: "switch the load balancer's PROXY protocol off, or keep HAProxy for this listener"),
             "accept-proxy;accept-netscaler-cip"),
+        ForeignKeywords(.bind, .notYet(advice: "write 'maxconn' on a line of its own, for the whole section"), "maxconn"),
         ForeignKeywords(.bind, .notYet(advice: "write 'mode' for a path's permissions"), "user;group;uid;gid"),
         ForeignKeywords(
             .bind, .notYet(advice: "remove the option"),

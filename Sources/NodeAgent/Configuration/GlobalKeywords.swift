@@ -3,7 +3,7 @@ import Wire
 
 /// The keywords of `global`.
 enum GlobalKeywords {
-    static let threadsMax = 64
+    static let statsSocketsMax = 64
     static let connectionsMax = 10_000_000
 
     static let keywords: [Keyword] = [
@@ -40,74 +40,74 @@ enum GlobalKeywords {
         Keyword("user", .statsSocket, "<name>", "The path's owner.", .statsSocket(socketUser)),
     ]
 
-    @Sendable private static func daemon(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) { global.settings.isDaemon = true }
+    @Sendable private static func daemon(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.isDaemon = true }
 
-    @Sendable private static func chroot(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.chroot = try line.needText("a folder")
+    @Sendable private static func chroot(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.chroot = try line.needText("a folder")
     }
 
-    @Sendable private static func pidfile(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.pidFile = try line.needText("a path")
+    @Sendable private static func pidfile(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.pidFile = try line.needText("a path")
     }
 
-    @Sendable private static func description(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.description = line.takeAll()
+    @Sendable private static func description(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.description = line.takeAll()
     }
 
-    @Sendable private static func node(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.node = try line.needName()
+    @Sendable private static func node(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.node = try line.needName()
     }
 
-    @Sendable private static func user(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.user = try line.needText("a user's name")
+    @Sendable private static func user(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.user = try line.needText("a user's name")
     }
 
-    @Sendable private static func group(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.group = try line.needText("a group's name")
+    @Sendable private static func group(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.group = try line.needText("a group's name")
     }
 
-    @Sendable private static func userNumber(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.user = try String(line.needNumber(in: 0...999_999_999))
+    @Sendable private static func userNumber(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.user = try String(line.needNumber(in: 0...999_999_999))
     }
 
-    @Sendable private static func groupNumber(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.group = try String(line.needNumber(in: 0...999_999_999))
+    @Sendable private static func groupNumber(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.group = try String(line.needNumber(in: 0...999_999_999))
     }
 
-    @Sendable private static func maxconn(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.connectionsMax = try line.needNumber(in: 1...connectionsMax)
+    @Sendable private static func maxconn(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.connectionsMax = try line.needNumber(in: 1...connectionsMax)
     }
 
-    @Sendable private static func nbthread(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.threads = try line.needNumber(in: 1...threadsMax)
+    @Sendable private static func nbthread(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.threads = try line.needNumber(in: 1...ForwardingState.workersMax)
     }
 
-    @Sendable private static func logTag(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.logTag = try line.needText("a tag")
+    @Sendable private static func logTag(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.logTag = try line.needText("a tag")
     }
 
-    @Sendable private static func log(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+    @Sendable private static func log(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         guard line.prefix == .nothing else {
             try line.end()
-            global.settings.logTargets = []
+            global.logTargets = []
             return
         }
-        guard global.settings.logTargets.count < ProxyDraft.logTargetsMax else { throw .tooMany(what: "'log' lines", limit: ProxyDraft.logTargetsMax) }
+        guard global.logTargets.count < ProxyDraft.logTargetsMax else { throw .tooMany(what: "'log' lines", limit: ProxyDraft.logTargetsMax) }
         if line.peek == "global" { throw .badValue("global", of: "log", expected: "a target here, and 'log global' in the proxies") }
-        global.settings.logTargets.append(try LogLines.readTarget(&line))
+        global.logTargets.append(try LogLines.readTarget(&line))
     }
 
-    @Sendable private static func statsMaxconn(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.statsConnectionsMax = try line.needNumber(in: 1...10_000)
+    @Sendable private static func statsMaxconn(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.statsConnectionsMax = try line.needNumber(in: 1...10_000)
     }
 
-    @Sendable private static func statsTimeout(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.settings.statsTimeout = try line.needPositiveTime()
+    @Sendable private static func statsTimeout(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.statsTimeout = try line.needPositiveTime()
     }
 
-    @Sendable private static func statsSocket(_ global: inout GlobalDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        guard global.settings.statsSockets.count < GlobalDraft.statsSocketsMax else {
-            throw .tooMany(what: "'stats socket' lines", limit: GlobalDraft.statsSocketsMax)
+    @Sendable private static func statsSocket(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        guard global.statsSockets.count < statsSocketsMax else {
+            throw .tooMany(what: "'stats socket' lines", limit: statsSocketsMax)
         }
         let endpoints = try AddressReader(line).readBinds(line.need())
         guard let endpoint = endpoints.first, endpoints.count == 1 else {
@@ -117,7 +117,7 @@ enum GlobalKeywords {
         try line.readOptions(of: .statsSocket) { keyword, line throws(ConfigurationProblem) in
             if case .statsSocket(let apply) = keyword.action { try apply(&socket, &line) }
         }
-        global.settings.statsSockets.append(socket)
+        global.statsSockets.append(socket)
     }
 
     @Sendable private static func exposeListeners(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -47,7 +47,7 @@ struct KeywordPlaces: OptionSet, Hashable, Sendable {
 struct Keyword: Sendable {
     /// How a keyword changes what is being read.
     enum Action: Sendable {
-        case global(@Sendable (inout GlobalDraft, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
+        case global(@Sendable (inout GlobalSettings, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case proxy(@Sendable (inout ProxyDraft, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case resolvers(@Sendable (inout ResolverSettings, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case probe(@Sendable (inout ProbeDraft, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)

@@ -101,8 +101,7 @@ enum ProxyKeywords {
         guard line.peek == "global" else { return proxy.log.append(.target(try LogLines.readTarget(&line))) }
         line.next += 1
         try line.end()
-        let isThere = proxy.log.contains { if case .global = $0 { true } else { false } }
-        if !isThere { proxy.log.append(.global(line.location)) }
+        if !proxy.log.contains(.global) { proxy.log.append(.global) }
     }
 
     @Sendable private static func logTag(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

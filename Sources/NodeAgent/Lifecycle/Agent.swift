@@ -30,10 +30,8 @@ final class Agent {
         var addresses: [[SocketAddress?]]
         /// Where lines go.
         var logPlan: LogPlan
-        /// `maxconn` of the process.
-        var sessionsMax: Int
-        /// The descriptor limit.
-        var descriptorsMax: Int
+        /// The descriptor limit, and how many sessions and pipes it allows.
+        var limits: Limits.Plan
         /// The node's name.
         var node: String
         /// Whether lines about servers also go to stderr.
@@ -55,9 +53,9 @@ final class Agent {
     private(set) var isStopping = false
     var resolvers: [ResolverRunner] = []
     var resolverOf: [ServerReference: Int] = [:]
-    var rates = RateSamples()
+    var rates: RateSamples
 
-    private let statsSockets: [StatsSocket]
+    let statsSockets: [StatsSocket]
     private let forwarder: Forwarder
     private let fitness: ProbeFitness
     private var probe: ProbeResponder?
@@ -71,21 +69,23 @@ final class Agent {
         self.configuration = configuration
         self.reactor = reactor
         statsSockets = resources.statsSockets
-        descriptorsMax = resources.descriptorsMax
+        descriptorsMax = resources.limits.descriptors
         node = resources.node
         startedAt = reactor.now
-        listenerCount = resources.listeners.reduce(0) { $0 + $1.count }
+        listenerCount = (resources.listeners.first?.count ?? 0) + resources.statsSockets.count
         let registry = ServerRegistry(backends: configuration.backends, now: reactor.now) { resources.addresses[$0.backend][$0.server] }
         self.registry = registry
         state = try ForwardingState(
-            frontends: configuration.frontends, backends: configuration.backends, routes: Agent.routes(registry), sessionsMax: resources.sessionsMax,
-            workers: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends)
+            frontends: configuration.frontends, backends: configuration.backends, routes: Agent.routes(registry), sessionsMax: resources.limits.sessionsMax,
+            workers: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
+            pipesPerWorker: resources.limits.pipesMax / max(1, resources.listeners.count))
+        rates = RateSamples(frontends: configuration.frontends.count, backends: configuration.backends.count, servers: state.serverCells.count)
         log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal)
         fitness = try ProbeFitness(backendNames: configuration.backends.map(\.name))
         signals = try Signals(reactor: reactor) { _ in }
         forwarder = try Forwarder(state: state, listeners: resources.listeners)
         if !resources.probePorts.isEmpty {
-            probe = try ProbeResponder(ports: resources.probePorts, fitness: fitness) { Terminal.tell(.alert, $0) }
+            probe = try ProbeResponder(ports: resources.probePorts, fitness: fitness) { Terminal.tell(.alert, $0, patience: .none) }
         }
     }
 
@@ -172,6 +172,7 @@ final class Agent {
         case .softStop: softStop()
         case .report:
             for backend in configuration.backends.indices { report(backend) }
+        case .reload: log.write(.warning, "SIGUSR2 changes nothing: the configuration is read at start only; restart the agent to have it read again.")
         }
     }
 
@@ -191,8 +192,8 @@ final class Agent {
         isStopping = true
         fitness.setStopping()
         forwarder.stopListening()
-        for proxy in snapshot().proxies {
-            let counts = "FE: \(proxy.frontend?.connectionsTotal ?? 0), BE: \(proxy.backend?.sessions.total ?? 0)"
+        for proxy in snapshot().stoppingOrder {
+            let counts = "FE: \(proxy.frontend?.sessions.total ?? 0), BE: \(proxy.backend?.sessions.total ?? 0)"
             let text = "Proxy \(proxy.name) stopped (cumulated conns: \(counts))."
             if let frontend = configuration.frontends.firstIndex(where: { $0.identifier == proxy.identifier }) {
                 log.write(.warning, text, frontend: frontend)

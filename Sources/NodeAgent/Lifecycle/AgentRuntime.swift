@@ -3,13 +3,8 @@ import Wire
 
 /// What the runtime socket's commands change.
 extension Agent: RuntimeTarget {
-    func setState(_ state: RuntimeServerState, of server: RuntimeServerName) throws(RuntimeTargetError) {
-        let reference = try reference(server)
-        switch state {
-        case .ready: apply(.setAdministrative(.ready), to: reference)
-        case .drain: apply(.setAdministrative(.drain), to: reference)
-        case .maintenance: apply(.setAdministrative(.maint), to: reference)
-        }
+    func setState(_ state: AdministrativeState, of server: RuntimeServerName) throws(RuntimeTargetError) {
+        apply(.setAdministrative(state), to: try reference(server))
     }
 
     func setWeight(_ weight: Int, of server: RuntimeServerName) throws(RuntimeTargetError) {

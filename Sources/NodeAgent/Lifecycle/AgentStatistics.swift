@@ -24,10 +24,17 @@ struct RateSamples {
 
     var connections = Rate()
     var bytes = Rate()
-    var frontends: [Rate] = []
-    var backends: [Rate] = []
+    var frontends: [Rate]
+    var backends: [Rate]
     /// By flat index.
-    var servers: [Rate] = []
+    var servers: [Rate]
+
+    /// Nothing counted, for so many of each.
+    init(frontends: Int, backends: Int, servers: Int) {
+        self.frontends = Array(repeating: Rate(), count: frontends)
+        self.backends = Array(repeating: Rate(), count: backends)
+        self.servers = Array(repeating: Rate(), count: servers)
+    }
 }
 
 extension Agent {
@@ -38,6 +45,7 @@ extension Agent {
         for (index, frontend) in configuration.frontends.enumerated() {
             var proxy = ProxyStatistics(name: frontend.name, identifier: frontend.identifier)
             proxy.frontend = frontendStatistics(index)
+            proxy.isDisabled = frontend.isDisabled
             snapshot.proxies.append(proxy)
         }
         for (index, backend) in configuration.backends.enumerated() {
@@ -45,6 +53,7 @@ extension Agent {
             var proxy = existing.map { snapshot.proxies[$0] } ?? ProxyStatistics(name: backend.name, identifier: backend.identifier)
             proxy.servers = backend.servers.indices.map { serverStatistics(ServerReference(backend: index, server: $0)) }
             proxy.backend = backendStatistics(index, servers: proxy.servers)
+            proxy.isDisabled = backend.isDisabled
             if let existing { snapshot.proxies[existing] = proxy } else { snapshot.proxies.append(proxy) }
         }
         snapshot.proxies.sort { $0.identifier < $1.identifier }
@@ -53,14 +62,8 @@ extension Agent {
 
     /// Takes the totals of this second in.
     func sampleRates() {
-        let servers = state.serverCells.count
-        if rates.frontends.isEmpty {
-            rates.frontends = Array(repeating: .init(), count: configuration.frontends.count)
-            rates.backends = Array(repeating: .init(), count: configuration.backends.count)
-            rates.servers = Array(repeating: .init(), count: servers)
-        }
         for index in rates.frontends.indices { rates.frontends[index].sample(sum { Int($0.frontends[index].pointee.connections.value) }) }
-        for index in 0..<servers { rates.servers[index].sample(sum { Int($0.servers[index].pointee.sessions.value) }) }
+        for index in rates.servers.indices { rates.servers[index].sample(sum { Int($0.servers[index].pointee.sessions.value) }) }
         for index in rates.backends.indices { rates.backends[index].sample(backendSessions(index)) }
         rates.connections.sample(connectionsTotal)
         rates.bytes.sample(bytesOut)
@@ -82,11 +85,7 @@ extension Agent {
         return first..<first + configuration.backends[backend].servers.count
     }
 
-    private func backendSessions(_ backend: Int) -> Int {
-        sum { counters in
-            flatRange(backend).reduce(Int(counters.backends[backend].pointee.sessions.value)) { $0 + Int(counters.servers[$1].pointee.sessions.value) }
-        }
-    }
+    private func backendSessions(_ backend: Int) -> Int { sum { Int($0.backends[backend].pointee.sessions.value) } }
 
     private func processStatistics() -> ProcessStatistics {
         var process = ProcessStatistics()
@@ -98,15 +97,13 @@ extension Agent {
         process.connectionsMax = state.sessionsMax
         process.connectionsCurrent = state.process[0].pointee.sessions.value
         process.connectionsTotal = connectionsTotal
-        process.sessionsTotal = process.connectionsTotal
-        process.pipesMax = state.counters.count * ForwardingState.pipesPerWorker
+        process.pipesMax = state.counters.count * state.pipesPerWorker
         process.connectionRate.current = rates.connections.current
         process.connectionRate.peak = rates.connections.peak
-        process.sessionRate = process.connectionRate
         process.node = node
         process.description = configuration.global.description
         process.isStopping = isStopping
-        process.listeners = isStopping ? 0 : listenerCount
+        process.listeners = isStopping ? statsSockets.count : listenerCount
         process.jobs = process.listeners + process.connectionsCurrent
         process.logLinesDropped = Int(state.process[0].pointee.droppedLogs.load(ordering: .relaxed))
         process.resolutionsFailed = resolvers.reduce(0) { $0 + failures($1) }
@@ -128,17 +125,13 @@ extension Agent {
         var row = FrontendStatistics()
         let cell = state.frontendCells[index]
         row.status = isStopping ? .stopped : .open
-        row.connectionsTotal = sum { Int($0.frontends[index].pointee.connections.value) }
         row.sessions.current = cell.pointee.sessions.value
         row.sessions.peak = cell.pointee.sessions.max
         row.sessions.limit = configuration.frontends[index].connectionsMax ?? state.sessionsMax
-        row.sessions.total = row.connectionsTotal
+        row.sessions.total = sum { Int($0.frontends[index].pointee.connections.value) }
         row.sessions.bytesIn = sum { Int($0.frontends[index].pointee.bytesIn.value) }
         row.sessions.bytesOut = sum { Int($0.frontends[index].pointee.bytesOut.value) }
-        if rates.frontends.indices.contains(index) {
-            (row.sessions.rate, row.sessions.ratePeak) = (rates.frontends[index].current, rates.frontends[index].peak)
-            (row.connectionRate, row.connectionRatePeak) = (row.sessions.rate, row.sessions.ratePeak)
-        }
+        (row.sessions.rate, row.sessions.ratePeak) = (rates.frontends[index].current, rates.frontends[index].peak)
         return row
     }
 
@@ -152,7 +145,7 @@ extension Agent {
         row.isRunning = status.isRunning
         row.administration = status.flags
         row.check = checkStatistics(reference, status)
-        (row.weight, row.userWeight, row.initialWeight) = (status.weight, status.weight, status.initialWeight)
+        (row.weight, row.initialWeight) = (status.weight, status.initialWeight)
         row.address = status.address
         row.sessions.current = cell.pointee.sessions.value
         row.sessions.peak = cell.pointee.sessions.max
@@ -160,9 +153,7 @@ extension Agent {
         row.sessions.total = sum { Int($0.servers[flat].pointee.sessions.value) }
         row.sessions.bytesIn = sum { Int($0.servers[flat].pointee.bytesIn.value) }
         row.sessions.bytesOut = sum { Int($0.servers[flat].pointee.bytesOut.value) }
-        if rates.servers.indices.contains(flat) {
-            (row.sessions.rate, row.sessions.ratePeak) = (rates.servers[flat].current, rates.servers[flat].peak)
-        }
+        (row.sessions.rate, row.sessions.ratePeak) = (rates.servers[flat].current, rates.servers[flat].peak)
         row.serving = serving { [$0.servers[flat]] }
         row.serving.downs = status.health == nil ? nil : status.downTransitions
         row.serving.sinceChange = status.lastChange.duration(to: MonotonicClock.now())
@@ -170,7 +161,6 @@ extension Agent {
         row.isBackup = server.isBackup
         row.hostName = if case .name(let name, _) = server.endpoint { name } else { nil }
         row.port = if case .fixed(let port) = server.port { port } else { 0 }
-        row.connectionsCurrent = row.sessions.current
         return row
     }
 
@@ -187,7 +177,7 @@ extension Agent {
         }
         row.failures = status.failedChecks
         (row.rise, row.fall, row.health) = (settings.rise, settings.fall, health.value)
-        row.port = settings.port ?? 0
+        (row.port, row.address) = (settings.port ?? 0, settings.address)
         return row
     }
 
@@ -203,9 +193,7 @@ extension Agent {
         row.sessions.total = backendSessions(index)
         row.sessions.bytesIn = servers.reduce(0) { $0 + $1.sessions.bytesIn }
         row.sessions.bytesOut = servers.reduce(0) { $0 + $1.sessions.bytesOut }
-        if rates.backends.indices.contains(index) {
-            (row.sessions.rate, row.sessions.ratePeak) = (rates.backends[index].current, rates.backends[index].peak)
-        }
+        (row.sessions.rate, row.sessions.ratePeak) = (rates.backends[index].current, rates.backends[index].peak)
         row.serving = serving { counters in flatRange(index).map { counters.servers[$0] } + [counters.backends[index]] }
         row.serving.queued = cell.pointee.waiting.value
         row.serving.queuedPeak = cell.pointee.waiting.max
@@ -214,11 +202,12 @@ extension Agent {
         row.serving.downtime = status.downtime(now: MonotonicClock.now())
         row.activeServers = status.activeServers
         row.backupServers = status.backupServers
-        row.userWeight = backend.servers.indices.reduce(0) { total, place in
+        // Backups count only while they serve.
+        row.weight = backend.servers.indices.reduce(0) { total, place in
             let server = registry.status(of: ServerReference(backend: index, server: place))
-            return total + (server.isUsable ? server.weight : 0)
+            let serves = server.isUsable && backend.servers[place].isBackup == (status.activeServers == 0)
+            return total + (serves ? server.weight : 0)
         }
-        row.weight = row.userWeight
         row.algorithm = backend.balance.keyword
         return row
     }

@@ -24,8 +24,6 @@ struct CommandLineOptions: Equatable, Sendable {
     var isDaemon = false
     /// `-db`, or `-d`: stay in the foreground whatever the file says.
     var staysInForeground = false
-    /// `-d`: debug, in the foreground, everything said.
-    var isDebugging = false
     /// `-p`: the pid file, which wins over `pidfile`.
     var pidFile: String?
     /// `-L`: this node's name.
@@ -64,15 +62,15 @@ struct CommandLineOptions: Equatable, Sendable {
 
     private mutating func setFlags(_ argument: String) throws(CommandLineError) {
         guard argument.hasPrefix("-"), argument.utf8.count > 1 else { throw .unexpected(argument) }
+        // HAProxy's -dD, -dM and so on are options of their own, not joined letters.
+        guard !argument.hasPrefix("-d") || argument == "-d" else { throw .unknownOption(argument) }
         for flag in argument.dropFirst() {
             switch flag {
             case "c": action = .check
             case "V": isVerbose = true
             case "q": isQuiet = true
             case "D": isDaemon = true
-            case "d":
-                isDebugging = true
-                staysInForeground = true
+            case "d": staysInForeground = true
             default: throw .unknownOption(argument)
             }
         }
@@ -105,9 +103,6 @@ enum CommandLineError: Error, Equatable, CustomStringConvertible {
         case .noConfiguration: "no configuration: name at least one file or directory with '-f'"
         }
     }
-
-    /// The exit code of a wrong command line.
-    static let exitCode: Int32 = 1
 }
 
 /// The texts of `-v`, `-vv` and the usage.
@@ -134,7 +129,7 @@ enum CommandLineText {
             -V   say more
             -q   say less
             -D   run in the background
-            -d   debug: stay in the foreground and say everything
+            -d   stay in the foreground
             -db  stay in the foreground
             -p   write the process's number to this file
             -L   this node's name (default: the host's)

@@ -64,6 +64,6 @@ final class AgentLog {
         let bytes = Array(text.utf8)
         bytes.withUnsafeBytes { sender.add(level, tag: log.tag, text: $0, to: log.targets, now: .now()) }
         sender.flush()
-        if tellsTerminal { Terminal.tell(level <= .critical ? .alert : level <= .warning ? .warning : .notice, text) }
+        if tellsTerminal { Terminal.tell(level <= .critical ? .alert : level <= .warning ? .warning : .notice, text, patience: .none) }
     }
 }

@@ -62,11 +62,6 @@ struct NameLookup {
         nameservers = configuration.nameservers.map { .ip($0, port: port) }
     }
 
-    /// The longest that `addresses` can take for one name: each candidate of `search` is asked for `attempts` times.
-    func timeMax(for text: String) -> Duration {
-        configuration.timeout * (configuration.attempts * max(1, configuration.candidates(for: text).count))
-    }
-
     /// The addresses of `text`, at least one: those of `family` first, each family in the order of its source. A numeric address is its own.
     ///
     /// All nameservers are asked at once. Addresses of the other family are left out when those of `family` came first.

@@ -9,12 +9,15 @@ enum SignalRequest: Equatable, Sendable {
     case softStop
     /// SIGHUP: HAProxy lists its servers; here it is noted only.
     case report
+    /// SIGUSR2: HAProxy's master would read its files again.
+    case reload
 
     fileprivate init?(_ number: Int32) {
         switch number {
         case SIGTERM, SIGINT: self = .stop
         case SIGUSR1: self = .softStop
         case SIGHUP: self = .report
+        case SIGUSR2: self = .reload
         default: return nil
         }
     }
@@ -25,10 +28,13 @@ final class Signals {
     private let watch: SignalWatch
     private let reactor: Reactor
 
+    /// SIGTTOU and SIGTTIN, by which HAProxy's listeners pause and resume, are taken so that they do not freeze the process.
+    private static let taken = [SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGTTOU, SIGTTIN]
+
     /// Blocks the signals and ignores SIGPIPE. To be made before any thread is started; `handler` is called on the reactor's thread.
     init(reactor: Reactor, _ handler: @escaping (SignalRequest) -> Void) throws(SystemError) {
         SignalWatch.ignoreBrokenPipes()
-        watch = try SignalWatch([SIGTERM, SIGINT, SIGUSR1, SIGHUP])
+        watch = try SignalWatch(Signals.taken)
         self.reactor = reactor
         try reactor.watch(watch.raw, for: .read) { [weak self] _ in
             while let number = self?.watch.next() {

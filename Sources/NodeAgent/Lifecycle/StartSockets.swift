@@ -21,7 +21,7 @@ struct StartSockets {
     mutating func listeners(_ configuration: AgentConfiguration) throws(StartError) -> [[WorkerListener]] {
         var workers: [[WorkerListener]] = Array(repeating: [], count: threads)
         for (index, frontend) in configuration.frontends.enumerated() where !frontend.isDisabled {
-            let owner = "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)"
+            let owner = StartSockets.owner(frontend)
             for bind in frontend.binds {
                 let backlog = bind.backlog ?? frontend.backlog ?? frontend.connectionsMax ?? StartSockets.backlogDefault
                 let files = try open(bind, owner: owner, backlog: backlog, isKeepAliveOn: frontend.isKeepAliveOn, count: threads)
@@ -56,14 +56,35 @@ struct StartSockets {
         for settings in configuration.global.statsSockets {
             var bind = Bind(endpoint: settings.endpoint, location: settings.location)
             bind.permissions = settings.permissions
-            let place = "\(settings.location): 'stats socket'"
-            let user: UInt32? = if let name = settings.user { try accounts.userIdentifier(name, for: place) } else { nil }
-            let group: UInt32? = if let name = settings.group { try accounts.groupIdentifier(name, for: place) } else { nil }
+            let (user, group) = try owners(of: settings)
             let backlog = max(StartSockets.backlogDefault, configuration.global.statsConnectionsMax)
             let files = try open(bind, owner: "stats socket", backlog: backlog, isKeepAliveOn: false, count: 1, user: user, group: group)
             sockets += files.map { Agent.StatsSocket(file: $0, level: settings.level) }
         }
         return sockets
+    }
+
+    /// Looks up what opening the sockets would look up, and opens none.
+    mutating func check(_ configuration: AgentConfiguration) throws(StartError) {
+        for frontend in configuration.frontends where !frontend.isDisabled {
+            for bind in frontend.binds { _ = try names.address(of: bind, owner: StartSockets.owner(frontend)) }
+        }
+        for probe in configuration.probes {
+            for bind in probe.binds { _ = try names.address(of: bind, owner: "probe \(probe.name)") }
+        }
+        for settings in configuration.global.statsSockets {
+            _ = try names.address(of: Bind(endpoint: settings.endpoint, location: settings.location), owner: "stats socket")
+            _ = try owners(of: settings)
+        }
+    }
+
+    private static func owner(_ frontend: Frontend) -> String { "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)" }
+
+    private func owners(of settings: StatsSocketSettings) throws(StartError) -> (user: UInt32?, group: UInt32?) {
+        let place = "\(settings.location): 'stats socket'"
+        let user: UInt32? = if let name = settings.user { try accounts.userIdentifier(name, for: place) } else { nil }
+        let group: UInt32? = if let name = settings.group { try accounts.groupIdentifier(name, for: place) } else { nil }
+        return (user, group)
     }
 
     private mutating func open(
@@ -96,7 +117,7 @@ struct StartSockets {
 extension AccountFiles {
     /// The number of a user, by name or as a number itself. `context` begins the message when there is none.
     func userIdentifier(_ text: String, for context: String) throws(StartError) -> UInt32 {
-        if let number = UInt32(text) ?? user(text)?.identifier { return number }
+        if let number = UInt32(text) ?? userIdentifier(text) { return number }
         throw StartError("\(context): no user '\(text)' in /etc/passwd; create it ('useradd -r \(text)') or write another one")
     }
 

@@ -24,7 +24,7 @@ struct Startup {
         } catch {
             Terminal.tell(.alert, "\(error)")
             Terminal.warn(CommandLineText.usage)
-            return CommandLineError.exitCode
+            return ExitCode.failure
         }
         switch options.action {
         case .version:
@@ -52,6 +52,7 @@ struct Startup {
                 Terminal.tell(.warning, "the configuration is valid, but no proxy has a 'bind': there is nothing to start")
                 return ExitCode.noListener
             }
+            try checkSurroundings(configuration)
             Terminal.print(options.validText)
             return ExitCode.success
         }
@@ -86,7 +87,7 @@ struct Startup {
 
     private func serve(_ configuration: AgentConfiguration) throws(StartError) -> Int32 {
         SignalWatch.ignoreBrokenPipes()
-        let accounts = AccountFiles(passwd: (try? SystemFile.text("/etc/passwd")) ?? "", group: (try? SystemFile.text("/etc/group")) ?? "")
+        let accounts = accounts()
         let privileges = try privileges(configuration.global, accounts)
         var resources = try open(configuration, accounts)
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
@@ -108,42 +109,59 @@ struct Startup {
     /// Opens everything that needs the file system, names or privileges.
     private func open(_ configuration: AgentConfiguration, _ accounts: AccountFiles) throws(StartError) -> Agent.Resources {
         var names = NameResolution(lookup: NameLookup())
-        var addresses: [[SocketAddress?]] = []
-        for backend in configuration.backends {
-            var row: [SocketAddress?] = []
-            for server in backend.servers { row.append(try names.address(of: server, owner: backend.name)) }
-            addresses.append(row)
-        }
+        let addresses = try serverAddresses(configuration, &names)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
-        let (descriptors, sessionsMax) = try limits(configuration.global)
-        let threads = configuration.global.threads ?? max(1, min(Startup.threadsMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let limits = try limits(configuration.global, threads: threads)
         var sockets = StartSockets(names: names, threads: threads, accounts: accounts)
         let listeners = try sockets.listeners(configuration)
         let probeSockets = try sockets.probes(configuration)
         let statsSockets = try sockets.statsSockets(configuration)
         return Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: addresses,
-            logPlan: logPlan, sessionsMax: sessionsMax, descriptorsMax: descriptors, node: configuration.global.node ?? Startup.hostName())
+            logPlan: logPlan, limits: limits, node: configuration.global.node ?? Startup.hostName())
     }
 
-    /// As many workers as there are bits in the mask of paused ones.
-    static let threadsMax = 64
-
-    /// The descriptor limit, raised to what `maxconn` needs, and how many sessions it allows.
-    private func limits(_ global: GlobalSettings) throws(StartError) -> (descriptors: Int, sessionsMax: Int) {
-        try StartError.wrapping("descriptor limit: ") { () throws(SystemError) in
-            guard let wanted = global.connectionsMax else {
-                let soft = try Limits.descriptors().soft
-                return (soft, Limits.connectionsMax(descriptors: soft))
-            }
-            let needed = Limits.descriptorsNeeded(connectionsMax: wanted)
-            let reached = try Limits.raiseDescriptors(to: needed)
-            if reached < needed {
-                Terminal.tell(
-                    .warning, "maxconn \(wanted) needs \(needed) descriptors, the limit is \(reached): raise it ('ulimit -n', LimitNOFILE) or lower maxconn")
-            }
-            return (reached, wanted)
+    private func serverAddresses(_ configuration: AgentConfiguration, _ names: inout NameResolution) throws(StartError) -> [[SocketAddress?]] {
+        var addresses: [[SocketAddress?]] = []
+        for backend in configuration.backends {
+            var row: [SocketAddress?] = []
+            for server in backend.servers { row.append(try names.address(of: server, owner: backend.name)) }
+            addresses.append(row)
         }
+        return addresses
+    }
+
+    /// The descriptor limit, raised as far as it can be, and shared out between sessions, pipes and everything else.
+    private func limits(_ global: GlobalSettings, threads: Int) throws(StartError) -> Limits.Plan {
+        let pipes = threads * ForwardingState.pipesPerWorkerMax
+        let plan = try StartError.wrapping("descriptor limit: ") { () throws(SystemError) in
+            try Limits.plan(wanted: global.connectionsMax, pipesWanted: pipes)
+        }
+        let remedy = "raise it ('ulimit -n', LimitNOFILE)"
+        if let wanted = global.connectionsMax, plan.sessionsMax < wanted {
+            let needed = Limits.descriptorsNeeded(sessions: wanted, pipes: pipes)
+            let rest = "the limit of \(plan.descriptors) leaves \(plan.sessionsMax) for sessions: \(remedy) or lower maxconn"
+            Terminal.tell(.warning, "maxconn \(wanted) needs \(needed) descriptors, \(rest)")
+        } else if plan.descriptors < Limits.descriptorsAdvised {
+            Terminal.tell(.warning, "the descriptor limit of \(plan.descriptors) leaves \(plan.sessionsMax) for sessions: \(remedy)")
+        }
+        return plan
+    }
+
+    private func accounts() -> AccountFiles {
+        AccountFiles(passwd: (try? SystemFile.text("/etc/passwd")) ?? "", group: (try? SystemFile.text("/etc/group")) ?? "")
+    }
+
+    /// `-c`: what the files name and others keep must be there too, as in HAProxy: users, groups and the addresses of names.
+    private func checkSurroundings(_ configuration: AgentConfiguration) throws(StartError) {
+        let accounts = accounts()
+        _ = try privileges(configuration.global, accounts)
+        var names = NameResolution(lookup: NameLookup())
+        _ = try serverAddresses(configuration, &names)
+        _ = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
+        var sockets = StartSockets(names: names, threads: 1, accounts: accounts)
+        try sockets.check(configuration)
     }
 
     private func privileges(_ global: GlobalSettings, _ accounts: AccountFiles) throws(StartError) -> Privileges {

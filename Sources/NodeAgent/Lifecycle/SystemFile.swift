@@ -9,22 +9,9 @@ enum SystemFile {
     /// The text of the file at `path`. Bytes that are not UTF-8 become replacement characters.
     /// - Throws: the call that failed; EFBIG for a file over `bytesMax`.
     static func text(_ path: String) throws(SystemError) -> String {
-        let raw = open(path, O_RDONLY | O_CLOEXEC)
-        guard raw >= 0 else { throw .last("open") }
-        let file = FileDescriptor(owning: raw)
-        var bytes: [UInt8] = []
-        var failure: SystemError?
-        while bytes.count <= bytesMax {
-            let part = [UInt8](unsafeUninitializedCapacity: 65536) { buffer, used in
-                let count = read(file.raw, buffer.baseAddress, buffer.count)
-                used = max(0, count)
-                if count < 0 { failure = .last("read") }
-            }
-            if let failure { throw failure }
-            if part.isEmpty { return String(decoding: bytes, as: UTF8.self) }
-            bytes += part
-        }
-        throw SystemError("read", code: EFBIG)
+        let bytes = try Files.read(path, bytesMax: bytesMax)
+        guard bytes.count <= bytesMax else { throw SystemError("read", code: EFBIG) }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The lines of `text` without comments, each as its words; lines without words are left out.

@@ -2,24 +2,32 @@ import Glibc
 
 /// What the person who starts the agent is told: stdout and stderr.
 enum Terminal {
-    /// Writes a message to stderr, as HAProxy does: `[ALERT]    (123) : text`. A reader who sleeps holds nobody up: what stderr does not take is lost.
-    static func tell(_ severity: DiagnosticSeverity, _ text: String) {
+    /// How long a reader who sleeps is waited for, in milliseconds. What is not taken by then is lost.
+    enum Patience: Int32 {
+        /// While the agent serves, not at all: the thread that tells also checks servers.
+        case none = 0
+        /// At start somebody may be turning pages.
+        case some = 100
+    }
+
+    /// Writes a message to stderr, as HAProxy does: `[ALERT]    (123) : text`.
+    static func tell(_ severity: DiagnosticSeverity, _ text: String, patience: Patience = .some) {
         let label = "[\(severity.rawValue)]"
         let padding = String(repeating: " ", count: max(1, 11 - label.utf8.count))
-        write("\(label)\(padding)(\(getpid())) : \(text)\n", to: 2)
+        write("\(label)\(padding)(\(getpid())) : \(text)\n", to: 2, patience)
     }
 
     /// Writes text to stdout.
-    static func print(_ text: String) { write(text, to: 1) }
+    static func print(_ text: String) { write(text, to: 1, .some) }
 
     /// Writes text to stderr.
-    static func warn(_ text: String) { write(text, to: 2) }
+    static func warn(_ text: String) { write(text, to: 2, .some) }
 
-    private static func write(_ text: String, to descriptor: Int32) {
+    private static func write(_ text: String, to descriptor: Int32, _ patience: Patience) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            guard Glibc.poll(&poll, 1, 100) == 1 else { return }
+            guard Glibc.poll(&poll, 1, patience.rawValue) == 1 else { return }
             let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, min($0.count, 4096)) }
             guard written > 0 else { return }
             bytes = bytes.dropFirst(written)

@@ -119,7 +119,7 @@ private final class ProbeLoop {
                 try open(OpenFile(descriptor), port: port)
             }
         } catch {
-            guard error.code == EMFILE || error.code == ENFILE || error.code == ENOBUFS || error.code == ENOMEM else { return }
+            guard error.isShortage else { return }
             // The connection waits in the kernel's queue; without a pause epoll would tell of it for ever.
             closeIdlest()
             reactor.unwatch(port.file.raw)

@@ -40,7 +40,7 @@ struct RuntimeCommand: Sendable {
 
     private static let serverCommands: [RuntimeCommand] = [
         RuntimeCommand("disable server", usage: " <bk>/<srv>", level: .admin, help: "take a server out for maintenance (see also 'set server')") { call, _ in
-            onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.maintenance, of: server) }
+            onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.maint, of: server) }
         },
         RuntimeCommand("enable server", usage: " <bk>/<srv>", level: .admin, help: "end a server's maintenance or drain (see also 'set server')") { call, _ in
             onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.ready, of: server) }
@@ -62,7 +62,7 @@ struct RuntimeCommand: Sendable {
         RuntimeCommand("set server", usage: " <bk>/<srv> [opts]", level: .admin, help: "change a server: state ready|drain|maint, weight N|N%") { call, _ in
             setServer(call)
         },
-        RuntimeCommand("set timeout", usage: " cli <delay>", level: .operator, help: "change this connection's idle timeout, in seconds or with a unit") {
+        RuntimeCommand("set timeout", usage: " cli <delay>", level: .user, help: "change this connection's idle timeout, in seconds or with a unit") {
             setTimeout($0, &$1)
         },
         RuntimeCommand("set weight", usage: " <bk>/<srv> <N|N%>", level: .admin, help: "change a server's weight (see also 'set server')") { call, _ in

@@ -1,3 +1,4 @@
+import Proxy
 import Wire
 
 /// What the longer commands do. Every sentence that scripts compare is HAProxy 3.5's.
@@ -29,7 +30,7 @@ extension RuntimeCommand {
             if let missing = missing(server, call) { return missing }
             switch call.argument(1) {
             case "state":
-                guard let state = RuntimeServerState(rawValue: call.argument(2)) else {
+                guard let state = AdministrativeState(rawValue: call.argument(2)) else {
                     return "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n"
                 }
                 return onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(state, of: server) }
@@ -86,20 +87,9 @@ extension RuntimeCommand {
     static func setTimeout(_ call: RuntimeCall, _ session: inout RuntimeSession) -> String {
         guard call.argument(0) == "cli" else { return "'set timeout' only supports 'cli'.\n" }
         guard !call.argument(1).isEmpty else { return "Expects an integer value.\n" }
-        guard let timeout = duration(call.argument(1)), timeout > .zero else { return "Invalid timeout value.\n" }
+        guard let timeout = ConfigurationValue.time(call.argument(1), standard: "s"), timeout > .zero else { return "Invalid timeout value.\n" }
         session.timeout = timeout
         return ""
-    }
-
-    /// Digits and a unit, seconds without one; at most 24 days, as in HAProxy.
-    private static func duration(_ text: String) -> Duration? {
-        let digits = text.prefix { $0.isASCII && $0.isNumber }
-        guard let number = Int64(digits), number <= 2_147_483_647 else { return nil }
-        let units: [Substring: Int64] = ["": 1_000_000, "us": 1, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000]
-        guard let unit = units[text[digits.endIndex...]] else { return nil }
-        let microseconds = number.multipliedReportingOverflow(by: unit)
-        guard !microseconds.overflow, microseconds.partialValue <= 2_147_483_647_000 else { return nil }
-        return .microseconds(microseconds.partialValue)
     }
 
     /// `show stat`, with its filters.

@@ -1,9 +1,11 @@
+import Proxy
+
 /// What the runtime commands look at and change: the agent, or a test's stand-in.
 protocol RuntimeTarget: AnyObject {
     /// Everything as it is now.
     func snapshot() -> StatisticsSnapshot
     /// Puts a server into a state, as an operator's wish.
-    func setState(_ state: RuntimeServerState, of server: RuntimeServerName) throws(RuntimeTargetError)
+    func setState(_ state: AdministrativeState, of server: RuntimeServerName) throws(RuntimeTargetError)
     /// Sets a server's weight, 0 to 256.
     func setWeight(_ weight: Int, of server: RuntimeServerName) throws(RuntimeTargetError)
     /// A server's weight now and in the configuration.
@@ -16,16 +18,6 @@ struct RuntimeServerName: Hashable, Sendable {
     let backend: String
     /// The server's name.
     let server: String
-}
-
-/// What an operator may wish of a server.
-enum RuntimeServerState: String, Sendable {
-    /// It takes sessions when its checks pass.
-    case ready
-    /// It takes no new sessions; checks go on.
-    case drain
-    /// It takes no sessions, and is not checked.
-    case maintenance = "maint"
 }
 
 /// A server's weight.
@@ -42,8 +34,6 @@ enum RuntimeTargetError: Error, Equatable, Sendable {
     case noSuchBackend
     /// The backend has no such server.
     case noSuchServer
-    /// The backend's algorithm knows weights of 0 and the initial one only.
-    case staticWeight
     /// Anything else, in a sentence.
     case refused(String)
 
@@ -52,7 +42,6 @@ enum RuntimeTargetError: Error, Equatable, Sendable {
         switch self {
         case .noSuchBackend: "No such backend."
         case .noSuchServer: "No such server."
-        case .staticWeight: "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'."
         case .refused(let reason): reason
         }
     }

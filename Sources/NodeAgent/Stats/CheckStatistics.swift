@@ -1,4 +1,5 @@
 import Proxy
+import Wire
 
 /// A server's checks.
 struct CheckStatistics: Equatable, Sendable {
@@ -22,6 +23,8 @@ struct CheckStatistics: Equatable, Sendable {
     var health = 0
     /// The port that is checked when it is not the server's own, else 0.
     var port: UInt16 = 0
+    /// The address that is checked when it is not the server's own.
+    var address: IPAddress?
 
     /// Checks that have not begun.
     init() {}

@@ -1,11 +1,9 @@
 /// What `show info` says of the process.
 struct ProcessStatistics: Equatable, Sendable {
-    /// A rate, its limit and its highest value, all a second; a limit of 0 is none.
+    /// A rate and its highest value, both a second.
     struct Rate: Equatable, Sendable {
         /// Over the last second.
         var current = 0
-        /// 0 for none.
-        var limit = 0
         /// The highest.
         var peak = 0
 
@@ -25,38 +23,18 @@ struct ProcessStatistics: Equatable, Sendable {
     var uptime = Duration.zero
     /// When the process started, in seconds since 1970.
     var startSeconds = 0
-    /// From the process's start until it accepted.
-    var startDuration = Duration.zero
     /// The descriptor limit.
     var descriptorsMax = 0
     /// `maxconn` of the process.
     var connectionsMax = 0
-    /// Client connections now.
+    /// Client connections now: sessions.
     var connectionsCurrent = 0
     /// Client connections since the start.
     var connectionsTotal = 0
-    /// Sessions since the start.
-    var sessionsTotal = 0
-    /// Pipe pairs that splicing may use, uses, and keeps.
+    /// Pipe pairs that splicing may use.
     var pipesMax = 0
-    /// See `pipesMax`.
-    var pipesUsed = 0
-    /// See `pipesMax`.
-    var pipesFree = 0
     /// Connections accepted.
     var connectionRate = Rate()
-    /// Sessions begun.
-    var sessionRate = Rate()
-    /// Bytes in the pools, and used of them.
-    var poolBytes = 0
-    /// See `poolBytes`.
-    var poolBytesUsed = 0
-    /// Sessions, checks and other things that have a timer.
-    var tasks = 0
-    /// Sessions that are ready now.
-    var runQueue = 0
-    /// Percent of the time that the workers waited.
-    var idlePercent = 100
     /// This node's name.
     var node = ""
     /// `description`; the line is left out without it.
@@ -77,15 +55,13 @@ struct ProcessStatistics: Equatable, Sendable {
     var bytesSpliced = 0
     /// Bytes forwarded over the last second.
     var bytesRate = 0
-    /// Warnings since the start.
-    var warnings = 0
     /// How often a connection had to wait for `maxconn`.
     var connectionsMaxReached = 0
 
     /// Nothing counted.
     init() {}
 
-    /// The lines in 3.5's order, each with a newline. What tsukada does not have (TLS, compression, peers) is 0.
+    /// The lines in 3.5's order, each with a newline. What tsukada does not have (TLS, compression, peers) or does not measure is 0, and idle.
     var text: String {
         (identityLines + limitLines + rateLines + stateLines + traceLines).map { "\($0.0): \($0.1)\n" }.joined()
     }
@@ -106,18 +82,18 @@ struct ProcessStatistics: Equatable, Sendable {
 
     private var limitLines: [Line] {
         [
-            ("Memmax_MB", "0"), ("PoolAlloc_MB", "\(poolBytes >> 20)"), ("PoolUsed_MB", "\(poolBytesUsed >> 20)"), ("PoolFailed", "0"),
+            ("Memmax_MB", "0"), ("PoolAlloc_MB", "0"), ("PoolUsed_MB", "0"), ("PoolFailed", "0"),
             ("Ulimit-n", "\(descriptorsMax)"), ("Maxsock", "\(descriptorsMax)"), ("Maxconn", "\(connectionsMax)"),
             ("Hard_maxconn", "\(connectionsMax)"), ("CurrConns", "\(connectionsCurrent)"), ("CumConns", "\(connectionsTotal)"),
-            ("CumReq", "\(sessionsTotal)"),
+            ("CumReq", "\(connectionsTotal)"),
         ] + Self.zeros("MaxSslConns", "CurrSslConns", "CumSslConns")
-            + [("Maxpipes", "\(pipesMax)"), ("PipesUsed", "\(pipesUsed)"), ("PipesFree", "\(pipesFree)")]
+            + [("Maxpipes", "\(pipesMax)"), ("PipesUsed", "0"), ("PipesFree", "0")]
     }
 
     private var rateLines: [Line] {
         [
-            ("ConnRate", "\(connectionRate.current)"), ("ConnRateLimit", "\(connectionRate.limit)"), ("MaxConnRate", "\(connectionRate.peak)"),
-            ("SessRate", "\(sessionRate.current)"), ("SessRateLimit", "\(sessionRate.limit)"), ("MaxSessRate", "\(sessionRate.peak)"),
+            ("ConnRate", "\(connectionRate.current)"), ("ConnRateLimit", "0"), ("MaxConnRate", "\(connectionRate.peak)"),
+            ("SessRate", "\(connectionRate.current)"), ("SessRateLimit", "0"), ("MaxSessRate", "\(connectionRate.peak)"),
         ]
             + Self.zeros(
                 "SslRate", "SslRateLimit", "MaxSslRate", "SslFrontendKeyRate", "SslFrontendMaxKeyRate", "SslFrontendSessionReuse_pct",
@@ -126,7 +102,7 @@ struct ProcessStatistics: Equatable, Sendable {
     }
 
     private var stateLines: [Line] {
-        [("Tasks", "\(tasks)"), ("Run_queue", "\(runQueue)"), ("Idle_pct", "\(idlePercent)"), ("node", node)]
+        [("Tasks", "0"), ("Run_queue", "0"), ("Idle_pct", "100"), ("node", node)]
             + (description.map { [("description", $0)] } ?? [])
             + [
                 ("Stopping", isStopping ? "1" : "0"), ("Jobs", "\(jobs)"), ("Unstoppable Jobs", "0"), ("Listeners", "\(listeners)"),
@@ -139,10 +115,10 @@ struct ProcessStatistics: Equatable, Sendable {
     private var traceLines: [Line] {
         Self.zeros("DebugCommandsIssued", "CumRecvLogs")
             + [
-                ("Build info", version), ("Memmax_bytes", "0"), ("PoolAlloc_bytes", "\(poolBytes)"), ("PoolUsed_bytes", "\(poolBytesUsed)"),
-                ("Start_time_sec", "\(startSeconds)"), ("Tainted", "0"), ("TotalWarnings", "\(warnings)"),
-                ("MaxconnReached", "\(connectionsMaxReached)"), ("BootTime_ms", "\(startDuration.wholeMilliseconds)"), ("Niced_tasks", "0"),
-                ("CurrStreams", "\(connectionsCurrent)"), ("CumStreams", "\(sessionsTotal)"),
+                ("Build info", version), ("Memmax_bytes", "0"), ("PoolAlloc_bytes", "0"), ("PoolUsed_bytes", "0"),
+                ("Start_time_sec", "\(startSeconds)"), ("Tainted", "0"), ("TotalWarnings", "0"),
+                ("MaxconnReached", "\(connectionsMaxReached)"), ("BootTime_ms", "0"), ("Niced_tasks", "0"),
+                ("CurrStreams", "\(connectionsCurrent)"), ("CumStreams", "\(connectionsTotal)"),
             ] + Self.zeros("BlockedTrafficWarnings", "PatternsAdded", "PatternsFreed") + [("NbThreadGroups", "1")]
     }
 

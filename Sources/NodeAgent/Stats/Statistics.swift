@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// What frontends, servers and backends all count of their sessions.
+/// What frontends, servers and backends all count of their sessions. A session is a connection here: a frontend's are counted once.
 struct SessionStatistics: Equatable, Sendable {
     /// `scur`: sessions open now.
     var current = 0
@@ -19,10 +19,6 @@ struct SessionStatistics: Equatable, Sendable {
     var rate = 0
     /// `rate_max`: the highest `rate`.
     var ratePeak = 0
-    /// `dreq`: sessions refused by rules; a server has none.
-    var deniedRequests = 0
-    /// `dresp`: answers refused by rules.
-    var deniedResponses = 0
 
     /// Nothing counted.
     init() {}
@@ -36,8 +32,6 @@ struct ServingStatistics: Equatable, Sendable {
     var queuedPeak = 0
     /// `econ`: sessions that found no connection to a server.
     var connectErrors = 0
-    /// `eresp`: sessions that the server's side broke.
-    var responseErrors = 0
     /// `wretr`: connects tried again.
     var retries = 0
     /// `wredis`: connects that went on to another server.
@@ -56,7 +50,7 @@ struct ServingStatistics: Equatable, Sendable {
     var serverAborts = 0
     /// `lastsess`: since the last session began; `nil` before the first.
     var sinceLastSession: Duration?
-    /// `qtime`, `qtime_max`: in the queue; the mean of the last 1024 sessions and the longest.
+    /// `qtime`, `qtime_max`: in the queue.
     var queueTime = TimeStatistics()
     /// `ctime`, `ctime_max`: connecting.
     var connectTime = TimeStatistics()
@@ -71,7 +65,7 @@ struct ServingStatistics: Equatable, Sendable {
 
 /// A mean and a maximum.
 struct TimeStatistics: Equatable, Sendable {
-    /// The mean of the last 1024 sessions.
+    /// The mean of all sessions.
     var mean = Duration.zero
     /// The longest.
     var peak = Duration.zero
@@ -94,20 +88,6 @@ struct FrontendStatistics: Equatable, Sendable {
     var status = Status.open
     /// Sessions and bytes.
     var sessions = SessionStatistics()
-    /// `ereq`: clients that left or timed out before their session could begin.
-    var requestErrors = 0
-    /// `rate_lim`: new sessions a second; 0 for no limit.
-    var rateLimit = 0
-    /// `conn_rate`: connections accepted over the last second.
-    var connectionRate = 0
-    /// `conn_rate_max`: the highest `connectionRate`.
-    var connectionRatePeak = 0
-    /// `conn_tot`: connections accepted since the start.
-    var connectionsTotal = 0
-    /// `dcon`: connections refused by rules.
-    var deniedConnections = 0
-    /// `dses`: sessions refused by rules.
-    var deniedSessions = 0
 
     /// Nothing counted.
     init() {}
@@ -129,10 +109,8 @@ struct BackendStatistics: Equatable, Sendable {
     var sessions = SessionStatistics()
     /// Connects, queue and times.
     var serving = ServingStatistics()
-    /// `weight`: the usable servers' effective weights.
+    /// `weight` and `uweight`: the usable servers' weights.
     var weight = 0
-    /// `uweight`: the usable servers' weights as they were set.
-    var userWeight = 0
     /// `act`: usable servers that are no backups.
     var activeServers = 0
     /// `bck`: usable backups.
@@ -160,10 +138,8 @@ struct ServerStatistics: Equatable, Sendable {
     var sessions = SessionStatistics()
     /// Connects, queue and times.
     var serving = ServingStatistics()
-    /// `weight`: the effective weight.
+    /// `weight` and `uweight`: the weight as it was last set.
     var weight = 1
-    /// `uweight`: the weight as it was set at run time.
-    var userWeight = 1
     /// The weight in the configuration.
     var initialWeight = 1
     /// `act` and `bck`.
@@ -176,10 +152,6 @@ struct ServerStatistics: Equatable, Sendable {
     var port: UInt16 = 0
     /// The name that its address comes from; `nil` for a numeric address.
     var hostName: String?
-    /// `throttle`: percent of its weight while it warms up; `nil` when it is warm.
-    var throttlePercent: Int?
-    /// `used_conn_cur`: connections to it now.
-    var connectionsCurrent = 0
 
     /// A server that nothing is known of.
     init(name: String, identifier: Int) {
@@ -200,6 +172,8 @@ struct ProxyStatistics: Equatable, Sendable {
     var servers: [ServerStatistics] = []
     /// The serving half.
     var backend: BackendStatistics?
+    /// `disabled`: `show stat` and a soft stop leave it out.
+    var isDisabled = false
 
     /// A proxy without halves.
     init(name: String, identifier: Int) {
@@ -214,6 +188,12 @@ struct StatisticsSnapshot: Equatable, Sendable {
     var process = ProcessStatistics()
     /// The proxies, in the order of the file.
     var proxies: [ProxyStatistics] = []
+
+    /// The proxies as a soft stop names them: those that listen come first.
+    var stoppingOrder: [ProxyStatistics] {
+        let running = proxies.filter { !$0.isDisabled }
+        return running.filter { $0.frontend != nil } + running.filter { $0.frontend == nil }
+    }
 
     /// A process without proxies.
     init() {}

@@ -22,6 +22,8 @@ struct StatisticsRow {
     let subject: Subject
     /// False for a reader of level `user`, to whom addresses are not shown.
     let showsAddresses: Bool
+    /// True when servers may have been left out: a backend's status then says how many of how many run.
+    var countsServers = false
 
     /// The row's kind.
     var kind: StatisticsRowKind {
@@ -48,7 +50,7 @@ struct StatisticsRow {
     var status: String {
         switch subject {
         case .frontend(let frontend): frontend.status.rawValue
-        case .backend(let backend): backend.status.rawValue
+        case .backend(let backend): backend.status.rawValue + (countsServers ? " (\(proxy.servers.count { $0.isRunning })/\(proxy.servers.count))" : "")
         case .server(let server): server.status
         }
     }
@@ -96,9 +98,9 @@ struct StatisticsColumn: Sendable {
         .all(name) { row in if case .server(let server) = row.subject { read(server) } else { nil } }
     }
 
-    /// A column of servers that are checked.
+    /// A column of servers that are checked; empty during a maintenance, when they are not.
     static func check(_ name: String, _ read: @escaping @Sendable (CheckStatistics) -> String?) -> StatisticsColumn {
-        .server(name) { $0.check.flatMap(read) }
+        .server(name) { $0.administration.isMaintenance ? nil : $0.check.flatMap(read) }
     }
 
     /// A column of servers and backends.

@@ -25,7 +25,8 @@ struct StatisticsFilter: Equatable, Sendable {
     init() {}
 
     fileprivate func admits(_ proxy: ProxyStatistics) -> Bool {
-        switch proxies {
+        guard !proxy.isDisabled else { return false }
+        return switch proxies {
         case .all: true
         case .identifier(let identifier): proxy.identifier == identifier
         case .name(let name): proxy.name == name
@@ -48,7 +49,8 @@ extension StatisticsSnapshot {
         var text = StatisticsTable.header + "\n"
         for proxy in proxies where filter.admits(proxy) {
             for subject in proxy.subjects {
-                let row = StatisticsRow(proxy: proxy, subject: subject, showsAddresses: showsAddresses)
+                var row = StatisticsRow(proxy: proxy, subject: subject, showsAddresses: showsAddresses)
+                row.countsServers = filter.hidesDown || filter.hidesMaintenance
                 guard filter.admits(row) else { continue }
                 for column in StatisticsTable.columns {
                     text += Self.quoted(column.read(row) ?? "")
@@ -94,17 +96,21 @@ extension ProxyStatistics {
         return all
     }
 
-    /// One line of `show servers state`, version 1. A check's state is 6 (configured and enabled), and 8 more while it is paused.
+    /// One line of `show servers state`, version 1.
     fileprivate func stateLine(_ server: ServerStatistics) -> String {
-        let isPaused = server.administration.isMaintenance
         let check = server.check
+        let isRunning = check?.isRunning ?? false
+        // Configured and enabled, paused (without checks, too), under way. What is under way has no result yet.
+        let checkState = (check == nil ? 0 : 6) | (server.administration.isMaintenance ? 8 : 0) | (isRunning ? 1 : 0)
+        let result = isRunning ? 0 : (check?.status ?? .initializing).resultNumber
+        let port = String(check?.port ?? 0)
+        let address = check?.address?.description ?? "-"
         let fields: [String] = [
             String(identifier), name, String(server.identifier), server.name, server.addressText,
             server.isRunning ? "2" : "0", String(server.administration.rawValue),
-            String(server.userWeight), String(server.initialWeight), String(server.serving.sinceChange.wholeSeconds),
-            String((check?.status ?? .initializing).rawValue), String((check?.status ?? .initializing).resultNumber), String(check?.health ?? 0),
-            check == nil ? "0" : isPaused ? "14" : "6",
-            "0", "0", "0", server.hostName ?? "-", String(server.address?.port ?? server.port), "-", "0", String(check?.port ?? 0), "-", "-", "0",
+            String(server.weight), String(server.initialWeight), String(server.serving.sinceChange.wholeSeconds),
+            String((check?.status ?? .initializing).rawValue), String(result), String(check?.health ?? 0), String(checkState),
+            "0", "0", "0", server.hostName ?? "-", String(server.address?.port ?? server.port), "-", "0", port, address, address, port,
         ]
         return fields.joined(separator: " ") + "\n"
     }

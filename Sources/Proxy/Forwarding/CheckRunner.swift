@@ -35,8 +35,9 @@ package final class CheckRunner {
         }
 
         /// A trial of `model`'s server at another address.
-        init(_ model: Slot, address: SocketAddress, _ answer: @escaping (Bool) -> Void) {
-            (server, kind, limits, settings, schedule) = (model.server, model.kind, model.limits, model.settings, model.schedule)
+        init(_ model: Slot, address: SocketAddress, now: Instant, _ answer: @escaping (Bool) -> Void) {
+            (server, kind, limits, settings) = (model.server, model.kind, model.limits, model.settings)
+            schedule = CheckSchedule(model.settings, position: 0, of: 1, now: now)
             self.address = address
             self.answer = answer
         }
@@ -65,6 +66,7 @@ package final class CheckRunner {
     }
 
     private let reactor: Reactor
+    private let openSocket: (SocketAddress) throws(SystemError) -> FileDescriptor
     private let finished: (ServerReference, CheckResult) -> CheckPace
     /// Slots of checked servers by backend and server; `nil` for servers without checks.
     private var slots: [[Slot?]] = []
@@ -80,12 +82,17 @@ package final class CheckRunner {
     /// A runner for all servers of `backends` that have `check`.
     ///
     /// - Parameter initialAddress: where a server is at the start; `nil` checks it only after `setAddress`.
+    /// - Parameter openSocket: opens a check's socket.
     /// - Parameter finished: takes each result, and says how soon the server is to be checked again.
     package init(
         reactor: Reactor, backends: [Backend], initialAddress: (ServerReference) -> SocketAddress?,
+        openSocket: @escaping (SocketAddress) throws(SystemError) -> FileDescriptor = { address throws(SystemError) in
+            try Sockets.open(.stream, for: address)
+        },
         finished: @escaping (ServerReference, CheckResult) -> CheckPace
     ) {
         self.reactor = reactor
+        self.openSocket = openSocket
         self.finished = finished
         let count = backends.reduce(0) { sum, backend in sum + backend.servers.count { Self.checkSettings(of: $0, in: backend) != nil } }
         var position = 0
@@ -161,7 +168,7 @@ package final class CheckRunner {
     package func tryOnce(_ server: ServerReference, at address: SocketAddress, _ answer: @escaping (Bool) -> Void) {
         guard let model = slot(server) else { return answer(true) }
         guard isStarted, trials.count < Self.trialsMax else { return answer(false) }
-        let trial = Slot(model, address: address, answer)
+        let trial = Slot(model, address: address, now: reactor.now, answer)
         trials.append(trial)
         begin(trial)
     }
@@ -211,7 +218,7 @@ package final class CheckRunner {
             return
         }
         do throws(SystemError) {
-            let file = OpenFile(try Sockets.open(.stream, for: target))
+            let file = OpenFile(try openSocket(target))
             if case .ip = target { try Sockets.set(TCP_NODELAY, at: Int32(IPPROTO_TCP), to: 1, on: file.raw) }
             let progress = try Sockets.connect(file.raw, to: target)
             let attempt = Attempt(file: file, machine: machine)
@@ -223,14 +230,21 @@ package final class CheckRunner {
             arm(slot)
             if progress == .connected { connected(slot, attempt) }
         } catch {
+            guard !error.isShortage || slot.answer != nil else { return postpone(slot) }
             conclude(slot, Self.isLocal(error) ? machine.couldNotStart(Self.text(error), now: reactor.now) : machine.failed(Self.text(error), now: reactor.now))
         }
+    }
+
+    /// This machine has no socket to check with. Its servers stay what they are: clients that use up every descriptor must not take them all down.
+    private func postpone(_ slot: Slot) {
+        slot.schedule.finished(pace: .changing, now: reactor.now)
+        arm(slot)
     }
 
     /// True when the failure tells of this machine, not of the server.
     private static func isLocal(_ error: SystemError) -> Bool {
         guard error.call == "connect" else { return true }
-        return [EADDRNOTAVAIL, EADDRINUSE, EAGAIN, ENOBUFS, ENOMEM].contains(error.code)
+        return [EADDRNOTAVAIL, EADDRINUSE, EAGAIN].contains(error.code)
     }
 
     /// "ECONNREFUSED returned by OS (Connection refused)".
@@ -238,11 +252,10 @@ package final class CheckRunner {
 
     private func ready(_ interest: Interest, _ slot: Slot, _ attempt: Attempt) {
         guard attempt.isConnected else {
-            if let error = Sockets.pendingError(attempt.file.raw) {
-                carryOut(attempt.machine.failed(Self.text(error), now: reactor.now), slot, attempt)
-            } else {
-                connected(slot, attempt)
-            }
+            let error = Sockets.pendingError(attempt.file.raw)
+            // A refusal is ECONNREFUSED; these two come from a server that has accepted, and then reset.
+            if error == nil || error?.code == ECONNRESET || error?.code == EPIPE { connected(slot, attempt) }
+            if let error, slot.attempt === attempt { carryOut(attempt.machine.failed(Self.text(error), now: reactor.now), slot, attempt) }
             return
         }
         if interest.contains(.write), !attempt.unsent.isEmpty { send(slot, attempt) }

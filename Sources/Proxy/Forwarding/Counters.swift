@@ -14,7 +14,7 @@ package struct FrontendCounters: ~Copyable, Sendable {
 
 /// What one worker has counted for one server, or for a backend's sessions that found none.
 package struct ServerCounters: ~Copyable, Sendable {
-    /// Sessions that were given to it, and how often it was chosen.
+    /// Sessions that a connect to it was begun for, each attempt anew, and how often it was chosen; a backend's are those that came to it.
     package let sessions = Counter()
     package let chosen = Counter()
     /// Connects begun.
@@ -47,7 +47,7 @@ package final class WorkerCounters: Sendable {
     package let frontends: SharedCells<FrontendCounters>
     /// By server, flat over all backends.
     package let servers: SharedCells<ServerCounters>
-    /// By backend: sessions without a server, and what belongs to no server.
+    /// By backend: its sessions, and what belongs to no server.
     package let backends: SharedCells<ServerCounters>
     /// Bytes that went through pipes.
     package let splicedBytes = Counter()

@@ -8,22 +8,18 @@ struct FrontendRules: BitwiseCopyable, Sendable {
     var connectionsMax: Int32
     var clientTimeout: Int64
     var clientFinTimeout: Int64
-    var keepsAlive: Bool
 
     init(_ frontend: Frontend, processLimit: Int) {
         backend = Int32(frontend.backend ?? -1)
         connectionsMax = Int32(clamping: frontend.connectionsMax ?? processLimit)
         clientTimeout = frontend.clientTimeout?.wholeMilliseconds ?? -1
         clientFinTimeout = frontend.clientFinTimeout?.wholeMilliseconds ?? -1
-        keepsAlive = frontend.isKeepAliveOn
     }
 }
 
 /// A backend's settings in the form that the path of a session reads. Times in milliseconds, -1 for none.
 struct BackendRules: BitwiseCopyable, Sendable {
-    enum Balance: UInt8, BitwiseCopyable { case roundRobin, leastConnections, source }
-
-    var balance: Balance
+    var balance: BalanceAlgorithm
     var redispatches: Bool
     var keepsAlive: Bool
     var retriesMax: Int32
@@ -34,12 +30,7 @@ struct BackendRules: BitwiseCopyable, Sendable {
     var tunnelTimeout: Int64
 
     init(_ backend: Backend) {
-        balance =
-            switch backend.balance {
-            case .roundRobin: .roundRobin
-            case .leastConnections: .leastConnections
-            case .source: .source
-            }
+        balance = backend.balance
         redispatches = backend.redispatch == .on
         keepsAlive = backend.isKeepAliveOn
         retriesMax = Int32(clamping: backend.retriesMax)
@@ -73,8 +64,8 @@ package struct ProxyLog: Sendable {
 
 /// All that the workers share, with each other and with the control thread.
 package final class ForwardingState: Sendable {
-    /// The most pipes a worker holds for splicing.
-    package static let pipesPerWorker = PipePool.pipesMax
+    /// The most pipes that any worker can use for splicing.
+    package static let pipesPerWorkerMax = PipePool.pipesMax
     /// The most workers: `ProcessCell.pausedWorkers` has a bit for each.
     package static let workersMax = 64
 
@@ -83,6 +74,8 @@ package final class ForwardingState: Sendable {
     package let backends: [Backend]
     /// `maxconn` of the process: sessions at once.
     package let sessionsMax: Int
+    /// The most pipes each worker may hold for splicing.
+    package let pipesPerWorker: Int
     /// Who takes sessions.
     package let routing: Routing
     /// One cell.
@@ -109,13 +102,14 @@ package final class ForwardingState: Sendable {
     /// The state of `workers` threads, with no session.
     package init(
         frontends: [Frontend], backends: [Backend], routes: [[ServerRoute]], sessionsMax: Int, workers: Int, destinations: [LogDestination],
-        frontendLogs: [ProxyLog]
+        frontendLogs: [ProxyLog], pipesPerWorker: Int = pipesPerWorkerMax
     ) throws(SystemError) {
         precondition((1...Self.workersMax).contains(workers), "\(workers) workers, at most \(Self.workersMax)")
         self.frontends = frontends
         self.backends = backends
         self.sessionsMax = sessionsMax
         self.destinations = destinations
+        self.pipesPerWorker = pipesPerWorker
         self.frontendLogs = frontendLogs
         routing = Routing(RoutingTable(backends: backends, routes: routes))
         frontendCells = SharedCells(count: frontends.count) { _ in FrontendCell() }

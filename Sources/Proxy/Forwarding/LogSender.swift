@@ -22,7 +22,7 @@ package struct LogDestination: Hashable, Sendable {
     package var leastSevere: LogLevel
     /// Lines more severe than this are sent as this.
     package var mostSevere: LogLevel
-    /// The longest line, in bytes with the newline.
+    /// The longest line, in bytes without the newline.
     package var lengthMax: Int
     /// The framing.
     package var format: LogFormat
@@ -50,6 +50,8 @@ package struct LogSender: ~Copyable {
 
     private static let batchBytes = 65_536
     private static let entriesMax = 256
+    /// Lines of one system call: what `clinux_send_datagrams` takes.
+    private static let linesPerCall = 64
 
     private let destinations: [LogDestination]
     private let addresses: [RawSocketAddress]
@@ -118,7 +120,7 @@ package struct LogSender: ~Copyable {
                 line.append(tag)
                 line.append(processIdentifier)
             }
-            line.append(UnsafeRawBufferPointer(rebasing: text.prefix(max(0, destination.lengthMax - 1 - line.count))))
+            line.append(UnsafeRawBufferPointer(rebasing: text.prefix(max(0, destination.lengthMax - line.count))))
             line.append(byte: UInt8(ascii: "\n"))
             queue(for: target)
         }
@@ -130,7 +132,7 @@ package struct LogSender: ~Copyable {
         while index < entryCount {
             let destination = entries[index].destination
             var end = index + 1
-            while end < entryCount, entries[end].destination == destination, end - index < 64 { end += 1 }
+            while end < entryCount, entries[end].destination == destination, end - index < Self.linesPerCall { end += 1 }
             let taken = socketOf[destination] < 0 ? write(index..<end) : send(index..<end)
             if taken < end - index { _ = process[0].pointee.droppedLogs.wrappingAdd(UInt64(end - index - taken), ordering: .relaxed) }
             index = end
@@ -151,15 +153,14 @@ package struct LogSender: ~Copyable {
         if now.seconds != stampSecond {
             stampSecond = now.seconds
             let time = now.local
-            func two(_ number: Int, _ pad: String = "0") -> String { number < 10 ? "\(pad)\(number)" : "\(number)" }
-            stamp = Array("\(time.monthName) \(two(time.day, " ")) \(two(time.hour)):\(two(time.minute)):\(two(time.second)) ".utf8)
+            stamp = Array("\(time.monthName) \(time.day < 10 ? " " : "")\(time.day) \(time.clock) ".utf8)
         }
         line.append(stamp)
     }
 
     private func send(_ range: Range<Int>) -> Int {
         let destination = entries[range.lowerBound].destination
-        return withUnsafeTemporaryAllocation(of: clinux_datagram.self, capacity: 64) { datagrams in
+        return withUnsafeTemporaryAllocation(of: clinux_datagram.self, capacity: Self.linesPerCall) { datagrams in
             for (place, index) in range.enumerated() {
                 datagrams[place] = clinux_datagram(bytes: UnsafeRawPointer(batch + entries[index].offset), count: UInt32(entries[index].count))
             }
@@ -186,8 +187,9 @@ package struct LogSender: ~Copyable {
 
 /// Writes to an inherited descriptor without ever waiting, whatever is behind it, and without changing how others write to it.
 ///
-/// O_NONBLOCK belongs to the open file, which our parent and siblings share. So a pipe, a terminal or a file is opened anew by its name in /proc; a socket
+/// O_NONBLOCK belongs to the open file, which our parent and siblings share. So a pipe or a terminal is opened anew by its name in /proc; a socket
 /// (the journal's) takes the flag with each call. Where /proc is out of reach poll(2) is asked first; two threads may then ask at once, and one may wait.
+/// A file makes nobody wait, and is written to as it is: opened anew it would have a position of its own, and its other writers would write over our lines.
 struct LogOutput: Sendable {
     private enum Way: Sendable {
         case opened(OpenFile), socket(Int32), polled(Int32)
@@ -198,8 +200,9 @@ struct LogOutput: Sendable {
     /// For descriptor `raw`, which stays open as long as this.
     init(_ raw: Int32) {
         var status = stat()
-        if fstat(raw, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK {
-            way = .socket(raw)
+        let kind = fstat(raw, &status) == 0 ? status.st_mode & S_IFMT : 0
+        guard kind != S_IFSOCK, kind != S_IFREG else {
+            way = kind == S_IFSOCK ? .socket(raw) : .polled(raw)
             return
         }
         let again = open("/proc/self/fd/\(raw)", O_WRONLY | O_NONBLOCK | O_APPEND | O_CLOEXEC)

@@ -39,7 +39,7 @@ struct BufferPool: ~Copyable {
 
 /// Pipes for splice(2).
 struct PipePool: ~Copyable {
-    /// The most pipes a worker holds; beyond them bulk is copied.
+    /// The most pipes that any worker holds.
     static let pipesMax = 256
     /// The capacity asked for, in bytes. The kernel may give less.
     static let pipeBytes: Int32 = 524_288
@@ -51,10 +51,14 @@ struct PipePool: ~Copyable {
     }
 
     private let pipes = UnsafeMutablePointer<Pipe>.allocate(capacity: pipesMax)
+    private let limit: Int
     private var count = 0
     private var free: Int32 = -1
     /// How many are lent.
     private(set) var lentCount = 0
+
+    /// A pool of at most `limit` pipes; beyond them bulk is copied.
+    init(limit: Int = pipesMax) { self.limit = min(limit, Self.pipesMax) }
 
     deinit {
         for index in 0..<count where pipes[index].read >= 0 {
@@ -77,7 +81,7 @@ struct PipePool: ~Copyable {
             free = index
             return nil
         }
-        guard count < Self.pipesMax, open(count) else { return nil }
+        guard count < limit, open(count) else { return nil }
         count += 1
         lentCount += 1
         return Int32(count - 1)

@@ -55,13 +55,15 @@ package final class QuestionSockets {
         let kind = question.transport == .udp ? SocketKind.datagram : .stream
         let file = OpenFile(try Sockets.open(kind, for: address))
         _ = try Sockets.connect(file.raw, to: address)
-        var message = question.bytes
-        if question.transport == .tcp {
-            message.insert(contentsOf: [UInt8(message.count >> 8), UInt8(truncatingIfNeeded: message.count)], at: 0)
-        } else {
-            guard try Sockets.send(file.raw, message[...]) == message.count else { throw SystemError("send", code: EAGAIN) }
+        var unsent = ByteWriter()
+        switch question.transport {
+        case .udp:
+            guard try Sockets.send(file.raw, question.bytes[...]) == question.bytes.count else { throw SystemError("send", code: EAGAIN) }
+        case .tcp:
+            unsent.writeBigEndian(UInt16(question.bytes.count))
+            unsent.write(question.bytes)
         }
-        let connection = Connection(file, question.transport, question.transport == .tcp ? message : [])
+        let connection = Connection(file, question.transport, unsent.bytes)
         let number = question.number
         try reactor.watch(file.raw, for: question.transport == .tcp ? .write : .read) { [weak self] _ in self?.ready(number) }
         connections[number] = connection
@@ -107,11 +109,9 @@ package final class QuestionSockets {
         guard let bytes = try Sockets.receive(connection.file.raw, upTo: QuestionSockets.streamBytesMax - connection.received.count) else { return }
         guard !bytes.isEmpty else { return fail(number) }
         connection.received += bytes
-        guard connection.received.count >= 2 else { return }
-        let length = Int(connection.received[0]) << 8 | Int(connection.received[1])
-        guard connection.received.count >= 2 + length else { return }
-        let message = Array(connection.received[2..<(2 + length)])
-        handle(number, .message(message))
+        var reader = ByteReader(connection.received)
+        guard let length = reader.readBigEndian(UInt16.self), let message = reader.readBytes(Int(length)) else { return }
+        handle(number, .message(Array(message)))
         // One answer is all that a connection is for. The core has forgotten it, unless the message was not the answer.
         if connections[number] != nil { fail(number) }
     }

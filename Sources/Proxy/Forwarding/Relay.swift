@@ -30,7 +30,7 @@ struct Relay: ~Copyable {
 
     private let scratch = UnsafeMutableRawPointer.allocate(byteCount: BufferPool.bufferBytes, alignment: 4096)
     private var buffers = BufferPool()
-    private var pipes = PipePool()
+    private var pipes: PipePool
     /// Bytes that went through pipes.
     private(set) var splicedBytes: UInt64 = 0
     /// Bytes that were pending and have been sent: a slow sink moves, though nothing is read for it.
@@ -38,6 +38,9 @@ struct Relay: ~Copyable {
     /// What is lent at present.
     var lentBuffers: Int { buffers.lentCount }
     var lentPipes: Int { pipes.lentCount }
+
+    /// A relay with at most `pipesMax` pipes.
+    init(pipesMax: Int = PipePool.pipesMax) { pipes = PipePool(limit: pipesMax) }
 
     deinit { scratch.deallocate() }
 

@@ -42,9 +42,6 @@ package final class ResolverRunner {
         resolver = Resolver(settings: settings, servers: servers, random: random, now: reactor.now)
     }
 
-    /// The section, for `show resolvers`.
-    package var settings: ResolverSettings { resolver.settings }
-
     /// Per nameserver, in the order of the section.
     package var counters: [NameserverCounters] { resolver.counters }
 
@@ -71,11 +68,6 @@ package final class ResolverRunner {
     package func checksChanged(_ server: ServerReference, isPassing: Bool) {
         resolver.checksChanged(server, isPassing: isPassing, now: reactor.now)
         drain()
-    }
-
-    /// Someone else has given the server an address: the runtime socket.
-    package func addressSet(_ server: ServerReference, to address: IPAddress?) {
-        resolver.addressSet(server, to: address)
     }
 
     private func take(_ event: QuestionSockets.Event, of number: UInt64) {
@@ -107,7 +99,7 @@ package final class ResolverRunner {
         switch output {
         case .ask(let question):
             do throws(SystemError) {
-                try sockets?.ask(question, of: settings.nameservers[question.nameserver].address)
+                try sockets?.ask(question, of: resolver.settings.nameservers[question.nameserver].address)
             } catch {
                 resolver.questionFailed(question.number, now: reactor.now)
             }

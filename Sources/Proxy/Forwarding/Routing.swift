@@ -8,8 +8,6 @@ package struct RoutedServer: Sendable {
     var address = RawSocketAddress()
     /// The server has an address.
     var hasAddress = false
-    /// It takes new sessions.
-    var isUsable = false
     /// Its weight, 0 to 256.
     var weight: Int32 = 0
     /// It has turns: a weight above 0 and, for a backup, no active server left.
@@ -87,10 +85,12 @@ package final class RoutingTable: Sendable {
             routed.address = RawSocketAddress(address)
             routed.hasAddress = true
         }
-        routed.isUsable = route.isUsable && route.address != nil
         routed.weight = Int32(clamping: route.weight)
         routed.connectionsMax = Int32(clamping: server.connectionsMax)
-        if case .client(let offset) = server.port { (routed.usesClientPort, routed.portOffset) = (true, Int32(clamping: offset)) }
+        // A path has no port to put the client's in.
+        if case .client(let offset) = server.port, route.address?.port != nil {
+            (routed.usesClientPort, routed.portOffset) = (true, Int32(clamping: offset))
+        }
         routed.backend = UInt16(backend)
         return routed
     }

@@ -57,9 +57,8 @@ package struct Gauge: ~Copyable, Sendable {
         if value > highest.load(ordering: .relaxed) { highest.max(value, ordering: .relaxed) }
     }
 
-    /// Takes one away; returns what is left.
-    @discardableResult
-    package borrowing func leave() -> Int { present.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue }
+    /// Takes one away.
+    package borrowing func leave() { present.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
 }
 
 /// A server's process-wide cell.
@@ -88,6 +87,8 @@ package struct BackendCell: ~Copyable, Sendable {
 package struct FrontendCell: ~Copyable, Sendable {
     /// Sessions.
     package let sessions = Gauge()
+    /// When a line last told that accepting paused, in milliseconds; whichever worker moves it on writes the next one.
+    let pauseReportedAt = Atomic<Int64>(.min)
 }
 
 /// The process's own cell.

@@ -36,7 +36,7 @@ struct Worker: ~Copyable {
     var listeners: [Listener]
     var sessions: SessionTable
     var wheel: TimerWheel
-    var relay = Relay()
+    var relay: Relay
     var log: LogSender
     var line = LineBuilder(capacity: 2048)
     var stamp = LogStamp()
@@ -47,7 +47,6 @@ struct Worker: ~Copyable {
     /// The wall clock, once per wake-up that needs it.
     var wall: WallTime?
     var isStopped = false
-    var pauseReportedAt = Int64.min
     /// Until when nothing is accepted: the system has no descriptor to give, and sessions wait for one.
     var noDescriptorsUntil = Int64.min
     /// Listeners that have had their turn and may have more.
@@ -78,6 +77,7 @@ struct Worker: ~Copyable {
         }
         self.index = index
         self.state = state
+        relay = Relay(pipesMax: state.pipesPerWorker)
         self.now = now
         self.poller = poller
         self.log = log
@@ -95,7 +95,6 @@ struct Worker: ~Copyable {
 
     /// Runs until it is told to stop.
     mutating func run() {
-        acceptPending()
         while !isStopped { runOnce() }
         closeAll()
         report()

@@ -106,12 +106,14 @@ extension Worker {
         }
     }
 
-    /// Counts a pause and, at most every ten seconds, says so.
+    /// Counts a pause and says so, at most every ten seconds a frontend, whatever worker it is.
     private mutating func reportPause(_ number: Int, _ reason: (inout Worker) -> Void) {
         state.process[0].pointee.pauses.wrappingAdd(1, ordering: .relaxed)
-        guard pauseReportedAt == .min || now - pauseReportedAt >= Self.pauseReportMilliseconds else { return }
-        pauseReportedAt = now
         let frontend = listeners[number].frontend
+        let before = state.frontendCells[frontend].pointee.pauseReportedAt.load(ordering: .relaxed)
+        guard before == .min || now - before >= Self.pauseReportMilliseconds else { return }
+        let exchange = state.frontendCells[frontend].pointee.pauseReportedAt.compareExchange(expected: before, desired: now, ordering: .relaxed)
+        guard exchange.exchanged else { return }
         line.clear()
         line.append("Proxy ")
         line.append(Array(state.frontends[frontend].name.utf8))
@@ -155,6 +157,7 @@ extension Worker {
             let cell = state.backendCells[Int(rules.pointee.backend)]
             _ = cell.pointee.sessions.enter(limit: 0)
             cell.pointee.sessions.settle()
+            counters.backends[Int(rules.pointee.backend)].pointee.sessions.add()
         }
         guard register(descriptor, as: SessionToken(.client, index: index, generation: session.pointee.generation)) else {
             session.pointee.termination = Termination("R", "C")

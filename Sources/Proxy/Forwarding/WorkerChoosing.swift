@@ -43,8 +43,8 @@ extension Worker {
 
     /// True when there is a usable server that the session has not tried and is not trying now.
     func hasOther(_ session: UnsafeMutablePointer<Session>) -> Bool {
-        guard state.backendRules[Int(session.pointee.backend)].pointee.redispatches else { return false }
-        guard Int32(session.pointee.retries) < state.backendRules[Int(session.pointee.backend)].pointee.retriesMax else { return false }
+        let rules = state.backendRules[Int(session.pointee.backend)]
+        guard rules.pointee.redispatches, rules.pointee.retriesMax > 0 else { return false }
         let routed = table.backends[Int(session.pointee.backend)]
         for offset in 0..<routed.pointee.serverCount {
             let server = routed.pointee.firstServer + offset
@@ -88,7 +88,7 @@ extension Worker {
         return sawFull ? .full(nil) : .allTried
     }
 
-    /// The server with the fewest sessions for its weight; of equals the first one from `start` on.
+    /// The server with the fewest sessions for its weight; of equals the first one from `start` on. As in HAProxy idle servers are equal, whatever their weights.
     private func takeLeast(_ session: UnsafeMutablePointer<Session>, _ routed: UnsafePointer<RoutedBackend>, start: UInt64) -> Choice {
         var sawFull = false
         var passed: UInt64 = 0
@@ -101,9 +101,10 @@ extension Worker {
                 guard table.servers[Int(server)].pointee.turns, !session.pointee.hasTried(server), place > 63 || passed >> UInt64(place) & 1 == 0 else {
                     continue
                 }
-                let load = (sessions: state.serverCells[Int(server)].pointee.sessions.value + 1, weight: Int(table.servers[Int(server)].pointee.weight))
+                let current = state.serverCells[Int(server)].pointee.sessions.value
+                let load = (sessions: current == 0 ? 0 : current + 1, weight: Int(table.servers[Int(server)].pointee.weight))
                 let limit = Int(table.servers[Int(server)].pointee.connectionsMax)
-                if limit > 0, load.sessions > limit {
+                if limit > 0, current >= limit {
                     sawFull = true
                 } else if best == nil || load.sessions * bestLoad.weight < bestLoad.sessions * load.weight {
                     (best, bestLoad) = (server, load)

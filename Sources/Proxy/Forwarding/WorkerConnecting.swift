@@ -26,12 +26,14 @@ extension Worker {
 
     /// The session holds a place of `server` from here on.
     private func assign(_ server: UInt32, to session: UnsafeMutablePointer<Session>) {
-        if session.pointee.serverIndex != Session.noServer, session.pointee.serverIndex != server { session.pointee.isRedispatched = true }
+        if session.pointee.serverIndex != server {
+            if session.pointee.serverIndex != Session.noServer { session.pointee.isRedispatched = true }
+            counters.servers[Int(server)].pointee.chosen.add()
+        }
         session.pointee.serverIndex = server
         session.pointee.holdsServer = true
         if session.pointee.assignedAt < 0 { session.pointee.assignedAt = now }
         state.serverCells[Int(server)].pointee.sessions.settle()
-        counters.servers[Int(server)].pointee.chosen.add()
     }
 
     private mutating func startConnect(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
@@ -43,6 +45,7 @@ extension Worker {
         let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return waitForDescriptor(index, session, SystemError("socket", code: errno)) }
         counters.servers[server].pointee.connects.add()
+        counters.servers[server].pointee.sessions.add()
         session.pointee.server = Side(descriptor: descriptor, flags: [])
         session.pointee.state = .connecting
         var one: Int32 = 1
@@ -102,18 +105,21 @@ extension Worker {
         session.pointee.server = Side(descriptor: -1, flags: [])
         session.pointee.remember(tried: server)
         if code != EADDRNOTAVAIL { tellControl(of: server) }
+        // `retries` bounds how often servers that have failed are tried again, not how many others there are to try. A session that has tried as
+        // many as it can remember gives them a moment, lest it go round in circles.
+        let mayRedispatch = rules.pointee.redispatches && rules.pointee.retriesMax > 0 && session.pointee.triedCount < Session.triedMax
+        if mayRedispatch, case .server(let other) = choose(session) {
+            session.pointee.retries += 1
+            return redispatch(index, session, to: other)
+        }
         guard Int32(session.pointee.retries) < rules.pointee.retriesMax else {
             counters.servers[Int(server)].pointee.connectErrors.add()
             session.pointee.termination = Termination(code == ETIMEDOUT ? "s" : "S", "C")
             return end(index, session)
         }
         session.pointee.retries += 1
-        // One that has tried as many as it can remember gives them a moment, lest it go round in circles.
-        guard rules.pointee.redispatches, session.pointee.triedCount < Session.triedMax, case .server(let other) = choose(session) else {
-            counters.servers[Int(server)].pointee.retries.add()
-            return wait(index, session)
-        }
-        redispatch(index, session, to: other)
+        counters.servers[Int(server)].pointee.retries.add()
+        wait(index, session)
     }
 
     /// Leaves the servers alone for a moment after the last connect began, then begins anew. After a connect that timed out the moment is over already.
@@ -122,6 +128,7 @@ extension Worker {
         let moment = limit < 0 ? Self.sameServerMilliseconds : min(limit, Self.sameServerMilliseconds)
         session.pointee.state = .waiting
         session.pointee.stateDeadline = session.pointee.connectStartedAt + moment
+        guard !hasLeft(session) else { return abandon(index, session) }
         guard now < session.pointee.stateDeadline else { return connectAgain(index, session) }
         wheel.arm(index, deadline: session.pointee.stateDeadline)
     }
@@ -129,7 +136,7 @@ extension Worker {
     /// The system has no socket for a connect: the session waits for one as long as it would for the connect.
     private mutating func waitForDescriptor(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ error: SystemError) {
         let limit = state.backendRules[Int(session.pointee.backend)].pointee.connectTimeout
-        guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.code), now - session.pointee.acceptedAt < max(limit, Self.sameServerMilliseconds) else {
+        guard error.isShortage, now - session.pointee.acceptedAt < max(limit, Self.sameServerMilliseconds) else {
             session.pointee.termination = Termination("R", "C")
             return end(index, session)
         }
@@ -158,6 +165,7 @@ extension Worker {
         let cell = state.backendCells[backend]
         let limit = state.backendRules[backend].pointee.queueTimeout
         let token = SessionToken(.client, index: index, generation: session.pointee.generation)
+        guard !hasLeft(session) else { return abandon(index, session) }
         session.pointee.state = .queued
         session.pointee.stateDeadline = limit < 0 ? .max : now + limit
         if limit >= 0 { wheel.arm(index, deadline: session.pointee.stateDeadline) }
@@ -189,10 +197,15 @@ extension Worker {
 
     /// Gives the session's place at its server back; whoever waits for one gets it.
     func leaveServer(_ session: UnsafeMutablePointer<Session>) {
-        guard session.pointee.holdsServer else { return }
+        if releaseServer(session) { handOn(backend: Int(session.pointee.backend)) }
+    }
+
+    /// The same without handing it on: true when there was one, and the caller is to do that.
+    func releaseServer(_ session: UnsafeMutablePointer<Session>) -> Bool {
+        guard session.pointee.holdsServer else { return false }
         session.pointee.holdsServer = false
         state.serverCells[Int(session.pointee.serverIndex)].pointee.sessions.leave()
-        handOn(backend: Int(session.pointee.backend))
+        return true
     }
 
     /// After a change of routes: a server that came back takes waiting sessions.
@@ -241,7 +254,9 @@ extension Worker {
             connectFailed(index, session, code: ETIMEDOUT)
         case .connecting where hasOther(session): leaveSilent(index, session)
         case .waiting where now >= session.pointee.stateDeadline:
-            session.pointee.assignedAt = -1
+            // A server that is kept has been assigned once and for all.
+            let keepsServer = session.pointee.holdsServer && !state.backendRules[Int(session.pointee.backend)].pointee.redispatches
+            if !keepsServer { session.pointee.assignedAt = -1 }
             connectAgain(index, session)
         default:
             if session.pointee.stateDeadline != .max { wheel.arm(index, deadline: session.pointee.stateDeadline) }
@@ -250,6 +265,7 @@ extension Worker {
 
     /// A server has not answered for a moment and there are others: one of them that has a place is taken instead. The last candidate is waited for.
     private mutating func leaveSilent(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+        guard !hasLeft(session) else { return abandon(index, session) }
         session.pointee.remember(tried: session.pointee.serverIndex)
         guard case .server(let other) = choose(session) else {
             return wheel.arm(index, deadline: min(session.pointee.stateDeadline, now + Self.sameServerMilliseconds))

@@ -12,8 +12,7 @@ struct LogStamp {
         guard seconds != second else { return }
         second = seconds
         let time = WallTime(seconds: seconds, microseconds: 0).local
-        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        bytes = Array("\(two(time.day))/\(time.monthName)/\(time.year):\(two(time.hour)):\(two(time.minute)):\(two(time.second))".utf8)
+        bytes = Array("\(time.day < 10 ? "0" : "")\(time.day)/\(time.monthName)/\(time.year):\(time.clock)".utf8)
     }
 }
 

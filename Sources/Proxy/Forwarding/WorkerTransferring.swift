@@ -14,7 +14,20 @@ extension Worker {
     mutating func clientReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
         note(events, on: &session.pointee.client)
         guard session.pointee.state != .established else { return transfer(index, session) }
-        guard events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 else { return }
+        // A connect that is under way is waited for: it is likely to be there in a moment.
+        let isWaiting = session.pointee.state != .connecting
+        if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 || isWaiting && hasLeft(session) { abandon(index, session) }
+    }
+
+    /// True when the client has ended its stream without a word: as in HAProxy nobody is looked for to hear it.
+    func hasLeft(_ session: UnsafeMutablePointer<Session>) -> Bool {
+        guard session.pointee.client.flags.contains(.hungUp) else { return false }
+        var byte: UInt8 = 0
+        return recv(session.pointee.client.descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0
+    }
+
+    /// Ends a session without a connection whose client has gone.
+    mutating func abandon(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         session.pointee.termination = Termination("C", session.pointee.state == .queued ? "Q" : "C")
         end(index, session)
     }
@@ -23,7 +36,6 @@ extension Worker {
     mutating func established(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         session.pointee.state = .established
         (session.pointee.connectedAt, session.pointee.lastActivity) = (now, now)
-        counters.servers[Int(session.pointee.serverIndex)].pointee.sessions.add()
         transfer(index, session)
         if session.pointee.state == .established { arm(index, session) }
     }
@@ -96,7 +108,7 @@ extension Worker {
         guard session.pointee.termination.isNormal else { return }
         session.pointee.termination = Termination(cause, "D")
         let server = counters.servers[Int(session.pointee.serverIndex)]
-        if cause == "C" { server.pointee.clientAborts.add() } else { server.pointee.serverAborts.add() }
+        if cause == "C" || cause == "c" { server.pointee.clientAborts.add() } else { server.pointee.serverAborts.add() }
     }
 
     /// Counts bytes while the session lives, and remembers that something has moved.
@@ -170,7 +182,7 @@ extension Worker {
 
     /// A side has been silent for too long: as if it had ended its stream. One that does not take what is pending for it is gone.
     private mutating func expire(_ index: Int, _ session: UnsafeMutablePointer<Session>, isClient: Bool) {
-        if session.pointee.termination.isNormal { session.pointee.termination = Termination(isClient ? "c" : "s", "D") }
+        if isClient { blame("c", session) } else { blame("s", session) }
         let isStuck = isClient ? session.pointee.down.hasPending : session.pointee.up.hasPending
         let mayStillSend = isClient ? !session.pointee.up.flags.contains(.ended) : !session.pointee.down.flags.contains(.ended)
         guard !isStuck, mayStillSend else { return end(index, session) }
@@ -224,10 +236,12 @@ extension Worker {
         relay.discard(&session.pointee.down)
         close(session.pointee.client.descriptor)
         if session.pointee.server.descriptor >= 0 { close(session.pointee.server.descriptor) }
-        leaveServer(session)
+        let heldServer = releaseServer(session)
         if hadBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
         countEnd(session, hadBackend: hadBackend)
         if state.frontendLogs[Int(session.pointee.frontend)].sessions == .tcp { logEnd(session) }
+        // After the line: it counts the sessions that are left, not the one that takes the place.
+        if heldServer { handOn(backend: Int(session.pointee.backend)) }
         leave(Int(session.pointee.frontend))
         if session.pointee.isReady {
             session.pointee.state = .ended
@@ -242,8 +256,7 @@ extension Worker {
         let backend = counters.backends[Int(session.pointee.backend)]
         backend.pointee.lastSession.set(UInt64(wallNow().seconds))
         guard session.pointee.serverIndex != Session.noServer else {
-            backend.pointee.connectErrors.add()
-            return backend.pointee.sessions.add()
+            return backend.pointee.connectErrors.add()
         }
         let server = counters.servers[Int(session.pointee.serverIndex)]
         server.pointee.lastSession.set(UInt64(wallNow().seconds))

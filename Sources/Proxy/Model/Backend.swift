@@ -1,7 +1,7 @@
 import Wire
 
 /// How a backend chooses a server.
-package enum BalanceAlgorithm: Equatable, Sendable {
+package enum BalanceAlgorithm: BitwiseCopyable, Sendable {
     /// By turns, in proportion to the weights.
     case roundRobin
     /// The one with the fewest sessions for its weight.

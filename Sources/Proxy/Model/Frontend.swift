@@ -35,8 +35,6 @@ package struct Bind: Equatable, Sendable {
     package var endpoint: Endpoint
     /// `name`, shown in logs and statistics.
     package var name: String?
-    /// `maxconn` of this line; 0 for none.
-    package var connectionsMax = 0
     /// `backlog`; `nil` for the frontend's.
     package var backlog: Int?
     /// `v6only` (true) or `v4v6` (false); `nil` where neither stands.

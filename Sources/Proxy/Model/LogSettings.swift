@@ -38,7 +38,7 @@ package struct LogTarget: Equatable, Sendable {
     package var leastSevere = LogLevel.debug
     /// Lines more severe than this are sent as this.
     package var mostSevere = LogLevel.emergency
-    /// `len`: longer lines are cut, in bytes with the newline.
+    /// `len`: longer lines are cut, in bytes without the newline, as in HAProxy.
     package var lengthMax = 1024
     /// `format`.
     package var format = LogFormat.rfc3164

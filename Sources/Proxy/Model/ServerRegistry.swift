@@ -2,7 +2,7 @@ import Wire
 
 /// Every server's present state, and the rules by which events change it: HAProxy's, as are the log lines.
 ///
-/// The control thread owns the one registry, feeds it what checks, resolvers and administrators say, and carries out the effects
+/// The control thread owns the one registry, feeds it what checks, resolvers and operators say, and carries out the effects
 /// in their order.
 package struct ServerRegistry: Sendable {
     /// What happened to a server.
@@ -15,8 +15,6 @@ package struct ServerRegistry: Sendable {
         case setWeight(Int)
         /// A name's address is this; `by` is "section/nameserver" or "DNS cache".
         case addressResolved(SocketAddress, by: String)
-        /// `set server P/S addr`.
-        case addressSet(SocketAddress)
         /// The name has no address any more; the reason stands in the log: "DNS NX status", "No IP for server ".
         case addressLost(reason: String)
     }
@@ -72,9 +70,6 @@ package struct ServerRegistry: Sendable {
     /// How soon a server is to be checked again.
     package func checkPace(of server: ServerReference) -> CheckPace { status(of: server).health?.pace ?? .steadyUp }
 
-    /// The absolute weight that `percent` of a server's configured weight means, at most 256.
-    package func weight(of server: ServerReference, percent: Int) -> Int { min(256, status(of: server).initialWeight * max(0, percent) / 100) }
-
     /// Takes one event in.
     ///
     /// - Parameter load: asked for a server's load where a log line tells it.
@@ -106,9 +101,6 @@ package struct ServerRegistry: Sendable {
                 clear(.resolutionMaintenance, &change)
                 change.log(.notice, "Server \(name(of: server)) administratively READY thanks to valid DNS answer.")
             }
-        case .addressSet(let address):
-            moveAddress(to: address, by: "stats socket command", &change)
-            clear(.resolutionMaintenance, &change)
         case .addressLost(let reason):
             set(.resolutionMaintenance, reason: reason, &change)
         }

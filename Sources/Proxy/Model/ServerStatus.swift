@@ -1,6 +1,6 @@
 import Wire
 
-/// What administrators and the resolver have decided about a server: HAProxy's srv_admin_state.
+/// What operators and the resolver have decided about a server: HAProxy's srv_admin_state.
 package struct AdministrativeFlags: OptionSet, Hashable, Sendable {
     /// HAProxy's bits.
     package let rawValue: Int
@@ -22,11 +22,11 @@ package struct AdministrativeFlags: OptionSet, Hashable, Sendable {
     package var isDrain: Bool { contains(.forcedDrain) }
 }
 
-/// The states that an administrator chooses between: `set server P/S state`.
-package enum AdministrativeState: Equatable, Sendable {
-    /// Neither drain nor maintenance; also `enable server`.
+/// The states that an operator chooses between, with HAProxy's keywords: `set server P/S state`.
+package enum AdministrativeState: String, Sendable {
+    /// Neither drain nor maintenance: it takes sessions when its checks pass; also `enable server`.
     case ready
-    /// No new sessions.
+    /// No new sessions; checks go on.
     case drain
     /// No sessions, no checks; also `disable server`.
     case maint
@@ -51,7 +51,7 @@ package struct ServerLoad: Equatable, Sendable {
 
 /// One server's present state.
 package struct ServerStatus: Equatable, Sendable {
-    /// What administrators and the resolver have decided.
+    /// What operators and the resolver have decided.
     package internal(set) var flags: AdministrativeFlags
     /// The verdict of its checks; `nil` without checks.
     package internal(set) var health: ServerHealth?
@@ -105,15 +105,6 @@ package struct ServerStatus: Equatable, Sendable {
         let word = isRunning ? (flags.isDrain ? "DRAIN" : "UP") : "DOWN"
         return health.pace == .changing ? "\(word) \(health.fraction)" : word
     }
-
-    /// srv_op_state of `show servers state`: 0 stopped, 2 running.
-    package var operationalNumber: Int { isRunning ? 2 : 0 }
-
-    /// srv_admin_state of `show servers state`.
-    package var administrativeNumber: Int { flags.rawValue }
-
-    /// srv_check_state of `show servers state`: 2 configured, 4 enabled, 8 paused; a maintenance pauses unchecked servers too.
-    package var checkNumber: Int { (health == nil ? 0 : 6) | (flags.isMaintenance ? 8 : 0) }
 
     /// The last check's status, `initializing` before the first.
     package var checkStatus: CheckStatus { lastCheck?.status ?? .initializing }

@@ -22,6 +22,13 @@ package struct FamilyAnswer: Equatable, Sendable {
     package let timeToLive: Duration
     /// Index of the nameserver.
     package let nameserver: Int
+
+    /// What `answer` of `nameserver` has.
+    init(_ answer: DNSAnswer, from nameserver: Int) {
+        addresses = answer.addresses
+        timeToLive = .seconds(Int64(answer.timeToLive))
+        self.nameserver = nameserver
+    }
 }
 
 /// How the question for one family ended.
@@ -154,8 +161,7 @@ struct FamilyResolution {
         switch answer.code {
         case .noError where !answer.addresses.isEmpty:
             group.counters[nameserver].valid += 1
-            let seconds = Duration.seconds(Int64(answer.timeToLive))
-            outcome = .complete(FamilyAnswer(addresses: answer.addresses, timeToLive: seconds, nameserver: nameserver))
+            outcome = .complete(FamilyAnswer(answer, from: nameserver))
         case .noError where answer.isFinal:
             group.counters[nameserver].empty += 1
             said(.noAddress, nameserver)
@@ -190,8 +196,7 @@ struct FamilyResolution {
 
     private mutating func keepPartial(_ answer: DNSAnswer, _ nameserver: Int) {
         guard answer.code == .noError, !answer.addresses.isEmpty, answer.addresses.count > partial?.addresses.count ?? 0 else { return }
-        let seconds = Duration.seconds(Int64(answer.timeToLive))
-        partial = FamilyAnswer(addresses: answer.addresses, timeToLive: seconds, nameserver: nameserver)
+        partial = FamilyAnswer(answer, from: nameserver)
     }
 
     /// The kindest of what was said: a name that exists somewhere exists.

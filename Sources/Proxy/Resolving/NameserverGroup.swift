@@ -1,6 +1,6 @@
 import Wire
 
-/// What `show resolvers` tells of one nameserver, under HAProxy's names.
+/// What one nameserver was asked and said. HAProxy's name for each stands first.
 package struct NameserverCounters: Equatable, Sendable {
     /// `sent`: questions.
     package var sent = 0
@@ -35,15 +35,6 @@ package struct NameserverCounters: Equatable, Sendable {
 
     /// All zero.
     package init() {}
-
-    /// HAProxy's labels with the values, in the order of `show resolvers` and of the CSV form.
-    package var labelled: [(label: String, value: Int)] {
-        [
-            ("sent", sent), ("snd_error", sendErrors), ("valid", valid), ("update", updates), ("cname", aliases), ("cname_error", aliasErrors),
-            ("any_err", empty), ("nx", noSuchName), ("timeout", timeouts), ("refused", refused), ("other", other), ("invalid", invalid),
-            ("too_big", tooBig), ("truncated", truncated), ("outdated", outdated),
-        ]
-    }
 }
 
 /// How a question travels.

@@ -16,6 +16,8 @@ package struct ResolvedServer: Equatable, Sendable {
     package internal(set) var isPassing = false
     /// The address that would replace the present one.
     var candidate: Candidate?
+    /// Who said so of the candidate: its address is logged under that name when it comes to be used.
+    var candidateSource = ""
 
     /// A new address of a server whose present one still works.
     enum Candidate: Equatable, Sendable {

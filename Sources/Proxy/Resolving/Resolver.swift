@@ -118,7 +118,7 @@ package struct Resolver {
         servers[index].isPassing = isPassing
         guard !isPassing else { return }
         if let candidate = servers[index].candidate {
-            set(candidate.address, of: index, source: "DNS cache")
+            set(candidate.address, of: index, source: servers[index].candidateSource)
         } else {
             askSoon(reference, now: now)
         }
@@ -127,20 +127,13 @@ package struct Resolver {
     /// The proposed address works: it replaces the present one. An address that is no longer proposed is ignored.
     package mutating func accept(_ reference: ServerReference, _ address: IPAddress) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }), servers[index].candidate == .proposed(address) else { return }
-        set(address, of: index, source: "DNS cache")
+        set(address, of: index, source: servers[index].candidateSource)
     }
 
     /// The proposed address does not work: the server keeps its present one until the next answer, or until its checks fail.
     package mutating func refuse(_ reference: ServerReference, _ address: IPAddress) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }), servers[index].candidate == .proposed(address) else { return }
         servers[index].candidate = .refused(address)
-    }
-
-    /// Someone else has given the server an address: the runtime socket.
-    package mutating func addressSet(_ reference: ServerReference, to address: IPAddress?) {
-        guard let index = servers.firstIndex(where: { $0.reference == reference }) else { return }
-        servers[index].address = address
-        servers[index].candidate = nil
     }
 
     /// Closes all questions. Nothing happens after it.
@@ -218,7 +211,7 @@ extension Resolver {
         }
         names[index].lastValid = now
         assign(index, settled: nil, nameserver: first.nameserver)
-        if names[index].alarmed != nil { outputs.append(.notice("\(settings.name): '\(names[index].name)' resolves again")) }
+        if names[index].alarmed != nil { outputs.append(.notice("'\(names[index].name)' resolves again")) }
         names[index].alarmed = nil
         names[index].failedRounds = 0
         let kept = answers.map(\.timeToLive).min() ?? .zero
@@ -282,7 +275,7 @@ extension Resolver {
             case .timeout: "no answer for '\(name)' from any nameserver"
             }
         let consequence = hold(failure) == nil ? "its servers keep their addresses" : "its servers keep their addresses until 'hold' ends"
-        return "\(settings.name): \(what); \(consequence)"
+        return "\(what); \(consequence)"
     }
 }
 
@@ -312,6 +305,8 @@ extension Resolver {
         _ decisions: [AddressAssignment.Decision], to affected: [Int], of name: Int, _ source: String, _ nameserver: Int
     ) {
         for (server, decision) in zip(affected, decisions) {
+            // As HAProxy says it: the nameserver for the server that asked, the cache for the others of the name.
+            let origin = server == names[name].servers.first ? source : "DNS cache"
             switch decision {
             case .keep:
                 servers[server].candidate = nil
@@ -320,10 +315,11 @@ extension Resolver {
             case .move(let address) where servers[server].isPassing && servers[server].address != nil:
                 guard servers[server].candidate != .proposed(address), servers[server].candidate != .refused(address) else { continue }
                 servers[server].candidate = .proposed(address)
+                servers[server].candidateSource = origin
                 outputs.append(.propose(servers[server].reference, address))
             case .move(let address):
                 group.counters[nameserver].updates += 1
-                set(address, of: server, source: server == names[name].servers.first ? source : "DNS cache")
+                set(address, of: server, source: origin)
             }
         }
     }

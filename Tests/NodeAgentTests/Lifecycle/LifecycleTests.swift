@@ -27,12 +27,50 @@ struct CommandLineTests {
         #expect(try !CommandLineOptions.parse(["-d", "-f", "x"]).runsAsDaemon(configured: true))
     }
 
+    @Test(
+        "fails with -c when a user, a group or a name is nowhere to be found",
+        arguments: [
+            "", "user nobody-of-that-name", "group nobody-of-that-name", "stats socket /nonexistent/s user nobody-of-that-name", "log a..b local2",
+        ])
+    func checksSurroundings(global: String) throws {
+        let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).cfg"
+        defer { unlink(path) }
+        let file = try #require(fopen(path, "w"))
+        fputs("global\n \(global)\ndefaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n", file)
+        fputs("listen a\n bind 127.0.0.1:9\n server s 127.0.0.1:9\n", file)
+        fclose(file)
+        #expect(Startup.run(arguments: ["-c", "-q", "-f", path], environment: [:]) == (global.isEmpty ? 0 : 1))
+    }
+
     @Test("says what is wrong with it")
     func errors() {
         #expect(throws: CommandLineError.noConfiguration) { try CommandLineOptions.parse([]) }
         #expect(throws: CommandLineError.unknownOption("-zz")) { try CommandLineOptions.parse(["-zz"]) }
+        #expect(throws: CommandLineError.unknownOption("-dD")) { try CommandLineOptions.parse(["-dD", "-f", "x"]) }
         #expect(throws: CommandLineError.missingValue("-f")) { try CommandLineOptions.parse(["-f"]) }
         #expect(throws: CommandLineError.unexpected("x.cfg")) { try CommandLineOptions.parse(["-c", "x.cfg"]) }
+    }
+}
+
+@Suite("The check of a configuration")
+struct ConfigurationCheckTests {
+    private static let timeouts = " timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
+
+    @Test(
+        "ends with HAProxy's exit codes",
+        arguments: [
+            ("listen a\n bind 127.0.0.1:1\n" + timeouts, 0), ("listen a\n bnd 127.0.0.1:1\n" + timeouts, 1), ("backend a\n" + timeouts, 2),
+            ("global\n user no-such-user\nlisten a\n bind 127.0.0.1:1\n" + timeouts, 1),
+            ("global\n group no-such-group\nlisten a\n bind 127.0.0.1:1\n" + timeouts, 1),
+        ] as [(String, Int32)])
+    func exitCodes(text: String, code: Int32) throws {
+        let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).cfg"
+        let file = try #require(fopen(path, "w"))
+        fputs(text, file)
+        fclose(file)
+        defer { remove(path) }
+        #expect(Startup.run(arguments: ["-c", "-q", "-f", path], environment: [:]) == code)
+        #expect(Startup.run(arguments: ["-c", "-q", "-f", path + ".missing"], environment: [:]) == 1)
     }
 }
 
@@ -113,11 +151,17 @@ struct ListeningSocketsTests {
 struct ProcessTests {
     @Test("computes maxconn from the descriptor limit, and back")
     func limits() throws {
-        #expect(Limits.connectionsMax(descriptors: 20000) == 9950)
-        #expect(Limits.connectionsMax(descriptors: 10) == 1)
-        #expect(Limits.connectionsMax(descriptors: .max) == 1_000_000)
-        #expect(Limits.descriptorsNeeded(connectionsMax: 9950) == 20000)
-        #expect(Limits.descriptorsNeeded(connectionsMax: .max) == .max)
+        let roomy = Limits.Plan(descriptors: 20000, wanted: 1_000_000, pipesWanted: 512)
+        #expect(roomy.sessionsMax == 9438 && roomy.pipesMax == 512)
+        #expect(2 * roomy.sessionsMax + 2 * roomy.pipesMax + Limits.descriptorsReserved <= roomy.descriptors)
+        let tight = Limits.Plan(descriptors: 64, wanted: 4000, pipesWanted: 512)
+        #expect(tight.sessionsMax == 12 && tight.pipesMax == 4)
+        #expect(Limits.Plan(descriptors: 3, wanted: 10, pipesWanted: 512).sessionsMax == 1)
+        for sessions in [1, 50, 4096, 1_000_000] {
+            let needed = Limits.descriptorsNeeded(sessions: sessions, pipes: 512)
+            let plan = Limits.Plan(descriptors: needed, wanted: sessions, pipesWanted: 512)
+            #expect(plan.sessionsMax == sessions && plan.pipesMax == 512, "\(sessions)")
+        }
         let now = try Limits.descriptors()
         #expect(try Limits.raiseDescriptors(to: now.soft - 1) == now.soft)
     }
@@ -150,10 +194,9 @@ struct ProcessTests {
         let reactor = try Reactor()
         var requests: [SignalRequest] = []
         let signals = try Signals(reactor: reactor) { requests.append($0) }
-        pthread_kill(pthread_self(), SIGUSR1)
-        pthread_kill(pthread_self(), SIGTERM)
+        for number in [SIGUSR1, SIGTERM, SIGUSR2, SIGHUP, SIGTTOU, SIGTTIN] { pthread_kill(pthread_self(), number) }
         reactor.runOnce(waitingAtMost: .seconds(1))
-        #expect(Set(requests.map { "\($0)" }) == ["softStop", "stop"])
+        #expect(Set(requests.map { "\($0)" }) == ["softStop", "stop", "reload", "report"])
         withExtendedLifetime(signals) {}
     }
 }

@@ -13,8 +13,6 @@ func sampleSnapshot() -> StatisticsSnapshot {
     frontend.sessions.bytesIn = 230
     frontend.sessions.bytesOut = 388
     frontend.sessions.ratePeak = 2
-    frontend.connectionRatePeak = 2
-    frontend.connectionsTotal = 3
     var proxy = ProxyStatistics(name: "mysql", identifier: 2)
     proxy.frontend = frontend
     proxy.servers = [sampleServer("db1", 1, port: 13307), sampleServer("db2", 2, port: 13308)]
@@ -104,6 +102,46 @@ struct StatisticsTests {
         #expect(names(filter).isEmpty)
     }
 
+    @Test("tell in a backend's status how many servers run when rows are left out")
+    func runningServers() {
+        var snapshot = sampleSnapshot()
+        snapshot.proxies[0].servers[0].isRunning = false
+        var filter = StatisticsFilter()
+        filter.kinds = 2
+        #expect(snapshot.csv(filter).contains(",UP,"))
+        filter.hidesMaintenance = true
+        #expect(snapshot.csv(filter).contains(",UP (1/2),"))
+    }
+
+    @Test("say nothing of checks during a maintenance but how many have failed")
+    func maintenance() {
+        var snapshot = sampleSnapshot()
+        snapshot.proxies[0].servers[0].administration = .forcedMaintenance
+        snapshot.proxies[0].servers[0].status = "MAINT"
+        let fields = snapshot.csv().split(separator: "\n")[2].split(separator: ",", omittingEmptySubsequences: false)
+        let named = Dictionary(zip(StatisticsTable.columns.map(\.name), fields), uniquingKeysWith: { first, _ in first })
+        #expect(named["status"] == "MAINT" && named["chkfail"] == "0")
+        for name in ["check_status", "check_code", "check_duration", "check_desc", "check_rise", "check_fall", "check_health", "last_chk"] {
+            #expect(named[name]?.isEmpty == true, "\(name)")
+        }
+    }
+
+    @Test("name the proxies that listen first when they stop")
+    func stoppingOrder() {
+        var snapshot = sampleSnapshot()
+        snapshot.proxies.insert(ProxyStatistics(name: "pool", identifier: 1), at: 0)
+        #expect(snapshot.stoppingOrder.map(\.name) == ["mysql", "pool"])
+    }
+
+    @Test("leave a disabled proxy out, but for its servers' states")
+    func disabledProxy() {
+        var snapshot = sampleSnapshot()
+        snapshot.proxies[0].isDisabled = true
+        #expect(snapshot.csv() == StatisticsTable.header + "\n")
+        #expect(snapshot.stoppingOrder.isEmpty)
+        #expect(snapshot.serversState(backend: "mysql")?.contains("db1") == true)
+    }
+
     @Test("quote fields that would break a line")
     func quoting() {
         #expect(StatisticsSnapshot.quoted("a,b") == "\"a,b\"")
@@ -123,6 +161,13 @@ struct StatisticsTests {
         #expect(lines[2] == "2 mysql 1 db1 127.0.0.1 2 0 1 1 52 15 3 4 6 0 0 0 - 13307 - 0 0 - - 0")
         #expect(lines[3] == "2 mysql 2 db2 - 0 32 1 1 52 15 3 4 14 0 0 0 db2.example 13308 - 0 0 - - 0")
         #expect(snapshot.serversState(backend: "nope") == nil)
+        snapshot.proxies[0].servers[0].check?.isRunning = true
+        snapshot.proxies[0].servers[0].check?.port = 3307
+        snapshot.proxies[0].servers[0].check?.address = .v4(0x0a00_0001)
+        snapshot.proxies[0].servers[1].check = nil
+        let others = try #require(snapshot.serversState(backend: "mysql")).split(separator: "\n")
+        #expect(others[2] == "2 mysql 1 db1 127.0.0.1 2 0 1 1 52 15 0 4 7 0 0 0 - 13307 - 0 3307 10.0.0.1 10.0.0.1 3307")
+        #expect(others[3] == "2 mysql 2 db2 - 0 32 1 1 52 1 0 0 8 0 0 0 db2.example 13308 - 0 0 - - 0")
     }
 
     @Test("tell about the process in lines with one colon up to the uptime")

@@ -46,9 +46,13 @@ final class TestSocket: Sendable {
 
     /// Closes with a RST.
     func reset() {
-        var linger = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
-        close()
+        isClosed.withLock { isClosed in
+            guard !isClosed else { return }
+            isClosed = true
+            var linger = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+            Glibc.close(raw)
+        }
     }
 
     var isOpen: Bool { isClosed.withLock { !$0 } }
@@ -195,11 +199,15 @@ final class TestServer: Sendable {
     /// Says nothing and reads nothing until the peer or the test ends.
     static func silent() -> TestServer { TestServer { socket in _ = socket.receive(upTo: 1) } }
 
-    /// An address that refuses.
+    /// An address that refuses: bound for the rest of the process, so that no other test gets its port, but not listened on. A `TestServer` may take it.
     static func refusing() -> SocketAddress {
-        let socket = listen(.ip(.v4(0x7f00_0001), port: 0))
-        guard let address = Sockets.localAddress(socket.raw) else { fatalError("no address") }
-        return address
+        do throws(SystemError) {
+            let any = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
+            let descriptor = try Sockets.open(.stream, for: any)
+            try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: descriptor.raw)
+            try Sockets.bind(descriptor.raw, to: any)
+            return Sockets.localAddress(descriptor.release()) ?? any
+        } catch { fatalError("\(error)") }
     }
 }
 
