@@ -8,14 +8,16 @@ let package = Package(
     targets: [
         .target(name: "CLinux"),
         .target(name: "Wire"),
+        .target(name: "LinuxIO", dependencies: ["CLinux", "Wire"]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .target(name: "LinuxIO", dependencies: ["CLinux", "COpenSSL", "Wire"]),
+        .target(name: "Seals", dependencies: ["COpenSSL", "Wire"]),
         .target(name: "Gossip", dependencies: ["Wire"]),
         .target(name: "Proxy", dependencies: ["CLinux", "LinuxIO", "Wire"]),
         .executableTarget(name: "NodeAgent", dependencies: ["CLinux", "LinuxIO", "Proxy", "Wire"]),
 
         .testTarget(name: "WireTests", dependencies: ["Support", "Wire"]),
         .testTarget(name: "LinuxIOTests", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"]),
+        .testTarget(name: "SealsTests", dependencies: ["Seals", "Wire"]),
         .testTarget(name: "GossipTests", dependencies: ["Gossip", "Support", "Wire"]),
         .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Support", "Wire"]),
         .testTarget(name: "NodeAgentTests", dependencies: ["LinuxIO", "NodeAgent", "Proxy", "Support", "Wire"], resources: [.copy("Fixtures")]),

@@ -7,7 +7,7 @@ struct TidyTests {
     private static let imports: [(folder: String, modules: Set<String>)] = [
         ("Sources/Wire", []),
         ("Sources/LinuxIO", ["CLinux", "Glibc", "Wire"]),
-        ("Sources/LinuxIO/Seals.swift", ["COpenSSL", "Wire"]),
+        ("Sources/Seals", ["COpenSSL", "Wire"]),
         ("Sources/Gossip", ["Wire"]),
         ("Sources/Proxy", ["Wire"]),
         ("Sources/Proxy/Forwarding", ["CLinux", "Glibc", "LinuxIO", "Wire"]),

@@ -1,4 +1,4 @@
-import LinuxIO
+import Seals
 import Testing
 import Wire
 
