@@ -9,7 +9,7 @@ enum GlobalKeywords {
     static let keywords: [Keyword] = [
         Keyword("chroot", .global, "<folder>", "Confines the process to this folder once its sockets are open.", .global(chroot)),
         Keyword("daemon", .global, "", "Goes to the background.", .global(daemon)),
-        Keyword("description", .global, "<text> ...", "A text for `show info` and the statistics.", .global(description)),
+        Keyword("description", .global, "<text> ...", "A text for `show info`.", .global(description)),
         Keyword("gid", .global, "<number>", "The group to run as, by number.", .global(groupNumber)),
         Keyword("group", .global, "<name>", "The group to run as.", .global(group)),
         Keyword(
