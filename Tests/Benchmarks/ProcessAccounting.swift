@@ -77,19 +77,7 @@ enum ProcessAccounting {
     }
 
     /// A small file's text, empty when it cannot be read.
-    static func read(_ path: String) -> String {
-        let raw = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-        guard raw >= 0 else { return "" }
-        defer { _ = close(raw) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 16)
-        var used = 0
-        while used < bytes.count {
-            let count = bytes.withUnsafeMutableBytes { Glibc.read(raw, $0.baseAddress.unsafelyUnwrapped + used, $0.count - used) }
-            guard count > 0 else { break }
-            used += count
-        }
-        return String(decoding: bytes[..<used], as: UTF8.self)
-    }
+    static func read(_ path: String) -> String { (try? Files.read(path, bytesMax: 1 << 16)).map { String(decoding: $0, as: UTF8.self) } ?? "" }
 
     private static func entries(of directory: String) -> [String] {
         guard let stream = opendir(directory) else { return [] }

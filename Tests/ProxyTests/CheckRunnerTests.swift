@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import LinuxIO
 import Proxy
+import Support
 import Testing
 import Wire
 
@@ -129,11 +130,10 @@ struct CheckRunnerTests {
             self.runner = runner
         }
 
-        /// Runs the loop until `condition` holds, at most five seconds.
+        /// Runs the loop until `condition` holds.
         func run(until condition: () -> Bool) {
-            let limit = MonotonicClock.now().advanced(by: .seconds(5))
-            while !condition(), MonotonicClock.now() < limit { reactor.runOnce(waitingAtMost: .milliseconds(20)) }
-            #expect(condition(), "nothing came of it within five seconds")
+            let holds = reactor.run(until: condition)
+            #expect(holds, "nothing came of it")
         }
     }
 
@@ -141,14 +141,6 @@ struct CheckRunnerTests {
         var settings = MySQLCheckSettings()
         settings.user = "haproxy_check"
         return .mysql(settings)
-    }
-
-    /// An address that nobody listens on.
-    private func refusingAddress() throws -> SocketAddress {
-        let any = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
-        let file = OpenFile(try Sockets.open(.stream, for: any))
-        try Sockets.bind(file.raw, to: any)
-        return try #require(Sockets.localAddress(file.raw))
     }
 
     @Test("passes a server that accepts, and resets the connection")
@@ -205,7 +197,7 @@ struct CheckRunnerTests {
     @Test("tells a refused connect by the kernel's words")
     func refused() throws {
         let bench = try Bench()
-        bench.start(.connect, at: try refusingAddress())
+        bench.start(.connect, at: TestServer.refusing())
         bench.run { bench.results.count == 1 }
         #expect(bench.results.first?.status == .layer4ConnectionProblem)
         #expect(bench.results.first?.info == "ECONNREFUSED returned by OS (Connection refused)")
@@ -270,7 +262,7 @@ struct CheckRunnerTests {
     @Test("checks at once when a session has failed, once per interval")
     func soon() throws {
         let bench = try Bench()
-        bench.start(.connect, at: try refusingAddress())
+        bench.start(.connect, at: TestServer.refusing())
         bench.run { bench.results.count == 1 }
         bench.runner?.checkSoon(place)
         bench.run { bench.results.count == 2 }
@@ -285,7 +277,7 @@ struct CheckRunnerTests {
         bench.start(.connect, at: nil)
         bench.reactor.runOnce(waitingAtMost: .milliseconds(5))
         #expect(bench.results.isEmpty)
-        bench.runner?.setAddress(of: place, try refusingAddress())
+        bench.runner?.setAddress(of: place, TestServer.refusing())
         bench.run { bench.results.count == 1 }
         bench.runner?.pause(place)
         bench.runner?.checkSoon(place)
@@ -302,7 +294,7 @@ struct CheckRunnerTests {
     @Test("leaves the servers of a disabled backend alone")
     func disabledBackend() throws {
         let bench = try Bench()
-        bench.start(.connect, at: try refusingAddress()) { $0.isDisabled = true }
+        bench.start(.connect, at: TestServer.refusing()) { $0.isDisabled = true }
         bench.reactor.runOnce(waitingAtMost: .milliseconds(5))
         #expect(bench.results.isEmpty)
     }
@@ -333,7 +325,7 @@ struct CheckRunnerTests {
         bench.start(mysql, at: silent.address) { $0.checkTimeout = .seconds(3) }
         bench.run { silent.received.count == 1 }
         var answers: [Bool] = []
-        let refusing = try refusingAddress()
+        let refusing = TestServer.refusing()
         bench.runner?.tryOnce(place, at: good.address) { answers.append($0) }
         bench.run { answers == [true] }
         bench.runner?.tryOnce(place, at: refusing) { answers.append($0) }

@@ -2,6 +2,7 @@
 // known by pid, ended by pid. Their output goes to a file, never to a pipe that nobody reads.
 
 import Glibc
+import LinuxIO
 import Synchronization
 
 /// A program could not be started, or ended in an unexpected way.
@@ -164,15 +165,5 @@ package final class ChildProcess: Sendable {
 
 /// The text of a small file, or nil when it cannot be read; works for `/proc`, whose files have no size.
 package func readWholeFile(_ path: String) -> String? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    var text: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65536)
-    while true {
-        let count = read(descriptor, &chunk, chunk.count)
-        guard count > 0 else { break }
-        text += chunk.prefix(count)
-    }
-    return String(decoding: text, as: UTF8.self)
+    (try? Files.read(path, bytesMax: .max)).map { String(decoding: $0, as: UTF8.self) }
 }

@@ -14,7 +14,7 @@ package final class Dnsmasq {
     }
 
     package let address: SocketAddress
-    private var child: pid_t?
+    private var child: ChildProcess?
 
     /// Chooses an address; nothing runs yet.
     package init() throws {
@@ -38,29 +38,17 @@ package final class Dnsmasq {
         ]
         if getuid() == 0 { arguments.append("--user=root") }
         arguments += records.map { "--host-record=\($0)" }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for descriptor: Int32 in 0...2 { posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0) }
-        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
-        defer { for pointer in pointers { free(pointer) } }
-        pointers.append(nil)
-        var started = pid_t()
-        let code = posix_spawn(&started, Dnsmasq.path, &actions, nil, pointers, nil)
-        guard code == 0 else { throw StartError(description: "dnsmasq: \(String(cString: strerror(code)))") }
-        child = started
+        child = try ChildProcess(arguments)
     }
 
     /// It keeps its sockets and says nothing, until `resume`.
-    package func pause() { if let child { kill(child, SIGSTOP) } }
+    package func pause() { child?.send(signal: SIGSTOP) }
 
-    package func resume() { if let child { kill(child, SIGCONT) } }
+    package func resume() { child?.send(signal: SIGCONT) }
 
     package func stop() {
-        guard let ended = child else { return }
+        child?.send(signal: SIGKILL)
+        _ = try? child?.wait(within: 10)
         child = nil
-        kill(ended, SIGKILL)
-        var status: Int32 = 0
-        waitpid(ended, &status, 0)
     }
 }

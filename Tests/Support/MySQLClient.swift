@@ -2,6 +2,8 @@
 // It exists because a load of connects must cost microseconds and tell exactly how far each attempt came.
 
 import Glibc
+import LinuxIO
+import Wire
 
 /// How an attempt to use the database through a proxy ended.
 package enum AttemptOutcome: String, Codable, Sendable {
@@ -50,15 +52,8 @@ package struct MySQLClient: ~Copyable {
         var limit = timeval(tv_sec: patience, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var target = sockaddr_in()
-        target.sin_family = sa_family_t(AF_INET)
-        target.sin_port = port.bigEndian
-        inet_pton(AF_INET, address, &target.sin_addr)
-        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let outcome = withUnsafePointer(to: &target) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
-        }
-        if outcome != 0 {
+        let target = RawSocketAddress(.ip(IPAddress(address) ?? .anyV4, port: port))
+        if target.withPointer({ connect(descriptor, $0, $1) }) != 0 {
             let reason = errno
             throw MySQLClientError(outcome: reason == EINPROGRESS ? .timedOut : .connectFailed, detail: String(cString: strerror(reason)))
         }
@@ -85,15 +80,15 @@ package struct MySQLClient: ~Copyable {
         // LONG_PASSWORD, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH
         let capabilities: UInt32 = 0x0000_0001 | 0x0000_0200 | 0x0000_2000 | 0x0000_8000 | 0x0008_0000
         let packetBytesMax: UInt32 = 1 << 24
-        var payload: [UInt8] = []
-        for value in [capabilities, packetBytesMax] {
-            for shift in [0, 8, 16, 24] as [UInt32] { payload.append(UInt8(truncatingIfNeeded: value >> shift)) }
-        }
-        payload.append(33)
-        payload += [UInt8](repeating: 0, count: 23)
-        payload += Array(user.utf8) + [0, 0]
-        payload += Array("mysql_native_password".utf8) + [0]
-        try writePacket(payload, sequence: 1)
+        var login = ByteWriter()
+        for value in [capabilities, packetBytesMax] { login.writeLittleEndian(value) }
+        login.write(33)
+        login.write(repeating: 0, count: 23)
+        login.write(user.utf8)
+        login.write([0, 0])
+        login.write("mysql_native_password".utf8)
+        login.write(0)
+        try writePacket(login.bytes, sequence: 1)
         var answer = try readPacket()
         if answer.payload.first == 0xfe {
             try writePacket([], sequence: answer.sequence &+ 1)
@@ -150,9 +145,7 @@ package struct MySQLClient: ~Copyable {
     }
 
     private func writePacket(_ payload: [UInt8], sequence: UInt8) throws(MySQLClientError) {
-        let count = payload.count
-        let header = [UInt8(truncatingIfNeeded: count), UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count >> 16), sequence]
-        let bytes = header + payload
+        let bytes = MySQLPacket(sequence: sequence, payload: payload).bytes
         let sent = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
         guard sent == bytes.count else { throw ended("write: \(String(cString: strerror(errno)))") }
     }

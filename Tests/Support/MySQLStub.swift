@@ -2,6 +2,8 @@
 // For the demonstration without databases and for tests of faults a real server will not show on demand.
 
 import Foundation
+import LinuxIO
+import Wire
 
 /// A listening stub; its threads live as long as the process.
 package struct MySQLStub: Sendable {
@@ -54,12 +56,12 @@ package struct MySQLStub: Sendable {
     private static let endOfRows: [UInt8] = [0xfe, 0, 0, 2, 0]
 
     private func greeting(connection: UInt32) -> [UInt8] {
-        var bytes: [UInt8] = [10] + Array("8.0.0-\(name)".utf8) + [0]
-        for shift in [0, 8, 16, 24] as [UInt32] { bytes.append(UInt8(truncatingIfNeeded: connection >> shift)) }
-        bytes += Array("saltsalt".utf8) + [0]
-        bytes += [0x01, 0xa2, 33, 2, 0, 0x08, 0, 21] + [UInt8](repeating: 0, count: 10)
-        bytes += Array("saltsaltsalt".utf8) + [0] + Array("mysql_native_password".utf8) + [0]
-        return bytes
+        // And LONG_PASSWORD and TRANSACTIONS, which real servers have.
+        let capabilities: MySQLCapabilities = [.protocol41, .secureConnection, .pluginAuthentication, MySQLCapabilities(rawValue: 0x2001)]
+        return MySQLGreeting(
+            serverVersion: "8.0.0-\(name)", connectionIdentifier: connection, seed: Array("saltsaltsaltsaltsalt".utf8), capabilities: capabilities,
+            plugin: "mysql_native_password"
+        ).payload
     }
 
     private func answer(_ client: Int32) -> Bool {
@@ -67,15 +69,11 @@ package struct MySQLStub: Sendable {
         let column = text("def") + text("") + text("") + text("") + text("name") + text("") + [12, 33, 0, 0, 1, 0, 0, 0xfd, 0, 0, 0, 0, 0]
         let packets: [[UInt8]] = [[1], column, Self.endOfRows, text(name), Self.endOfRows]
         // In one write: five small ones would wait for delayed acknowledgements.
-        return sendBytes(client, packets.enumerated().flatMap { index, packet in Self.framed(packet, sequence: UInt8(index + 1)) })
-    }
-
-    private static func framed(_ payload: [UInt8], sequence: UInt8) -> [UInt8] {
-        [UInt8(truncatingIfNeeded: payload.count), UInt8(truncatingIfNeeded: payload.count >> 8), 0, sequence] + payload
+        return sendBytes(client, packets.enumerated().flatMap { index, packet in MySQLPacket(sequence: UInt8(index + 1), payload: packet).bytes })
     }
 
     private func sendPacket(_ client: Int32, _ payload: [UInt8], sequence: UInt8) -> Bool {
-        sendBytes(client, Self.framed(payload, sequence: sequence))
+        sendBytes(client, MySQLPacket(sequence: sequence, payload: payload).bytes)
     }
 
     private func sendBytes(_ client: Int32, _ bytes: [UInt8]) -> Bool {
@@ -95,12 +93,6 @@ package struct MySQLStub: Sendable {
 
 /// Binds a socket to an IPv4 address in digits.
 package func bindAddress(_ descriptor: Int32, address: String, port: UInt16) -> Bool {
-    var own = sockaddr_in()
-    own.sin_family = sa_family_t(AF_INET)
-    own.sin_port = port.bigEndian
-    inet_pton(AF_INET, address, &own.sin_addr)
-    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    return withUnsafePointer(to: &own) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, size) == 0 }
-    }
+    guard let own = IPAddress(address) else { return false }
+    return RawSocketAddress(.ip(own, port: port)).withPointer { bind(descriptor, $0, $1) == 0 }
 }

@@ -6,7 +6,7 @@ enum BindKeywords {
     static let keywords: [Keyword] = [
         Keyword("backlog", .bind, "<number>", "This socket's queue; the frontend's `backlog` without it.", .bind(backlog)),
         Keyword("mode", .bind, "<permissions>", "A UNIX socket's permission bits, in octal.", .bind(mode)),
-        Keyword("name", .bind, "<name>", "The listener's name in logs and statistics.", .bind(name)),
+        Keyword("name", .bind, "<name>", "The listener's name, which nothing shows yet.", .bind(name)),
         Keyword("v4v6", .bind, "", "An IPv6 socket takes IPv4 clients, too.", .bind(v4v6)),
         Keyword("v6only", .bind, "", "An IPv6 socket takes IPv6 clients only.", .bind(v6only)),
     ]

@@ -9,14 +9,14 @@ enum GlobalKeywords {
     static let keywords: [Keyword] = [
         Keyword("chroot", .global, "<folder>", "Confines the process to this folder once its sockets are open.", .global(chroot)),
         Keyword("daemon", .global, "", "Goes to the background.", .global(daemon)),
-        Keyword("description", .global, "<text> ...", "A text for `show info` and the statistics.", .global(description)),
+        Keyword("description", .global, "<text> ...", "A text for `show info`.", .global(description)),
         Keyword("gid", .global, "<number>", "The group to run as, by number.", .global(groupNumber)),
         Keyword("group", .global, "<name>", "The group to run as.", .global(group)),
         Keyword(
             "log", .global, LogLines.shape, repetition: .many, inversion: .no,
             "Where log lines go: `address[:port]` (UDP, port 514), a path, `stdout`, `stderr` or `fd@N`; formats `rfc3164`, `local`, `raw`.",
             .global(log)),
-        Keyword("log-tag", .global, "<tag>", "The program's name in log lines, `haproxy` without it.", .global(logTag)),
+        Keyword("log-tag", .global, "<tag>", "The program's name in log lines, `tsukada` without it.", .global(logTag)),
         Keyword("maxconn", .global, "<number>", "Sessions at once, process-wide; without it what the descriptor limit allows.", .global(maxconn)),
         Keyword("nbthread", .global, "<number>", "Worker threads; without it one for each core.", .global(nbthread)),
         Keyword("node", .global, "<name>", "This node's name; without it the host's.", .global(node)),
@@ -31,7 +31,7 @@ enum GlobalKeywords {
     ]
 
     static let socketOptions: [Keyword] = [
-        Keyword("expose-fd", .statsSocket, "listeners", "Accepted: a restarted agent may fetch the listening sockets.", .statsSocket(exposeListeners)),
+        Keyword("expose-fd", .statsSocket, "listeners", "Accepted, without effect: a restarted agent opens its sockets itself.", .statsSocket(exposeListeners)),
         Keyword("gid", .statsSocket, "<number>", "The path's group, by number.", .statsSocket(socketGroupNumber)),
         Keyword("group", .statsSocket, "<name>", "The path's group.", .statsSocket(socketGroup)),
         Keyword("level", .statsSocket, "user|operator|admin", "What its connections may do; `operator` without it.", .statsSocket(socketLevel)),

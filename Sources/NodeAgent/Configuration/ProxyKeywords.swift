@@ -15,7 +15,7 @@ enum ProxyKeywords {
         Keyword(
             "default-server", .serverSide, "<option> ...", repetition: .many, "Options of all servers that follow.", .proxy(defaultServer)),
         Keyword("default_backend", .clientSide, "<name>", "The backend that takes the sessions.", .proxy(defaultBackend)),
-        Keyword("description", .namedProxy, "<text> ...", "A text for the statistics.", .proxy(description)),
+        Keyword("description", .namedProxy, "<text> ...", "A note, which nothing shows yet.", .proxy(description)),
         Keyword("disabled", .anyProxy, "", "The section is read and does nothing.", .proxy(disabled)),
         Keyword("enabled", .anyProxy, "", "Undoes a `disabled` of `defaults`.", .proxy(enabled)),
         Keyword(

@@ -66,7 +66,7 @@ extension Agent {
         for index in rates.servers.indices { rates.servers[index].sample(sum { Int($0.servers[index].pointee.sessions.value) }) }
         for index in rates.backends.indices { rates.backends[index].sample(backendSessions(index)) }
         rates.connections.sample(connectionsTotal)
-        rates.bytes.sample(bytesOut)
+        rates.bytes.sample(bytesForwarded)
     }
 
     /// One number of every worker, added up.
@@ -74,7 +74,7 @@ extension Agent {
 
     private var connectionsTotal: Int { sumOfFrontends { Int($0.pointee.connections.value) } }
 
-    private var bytesOut: Int { sumOfFrontends { Int($0.pointee.bytesOut.value) } }
+    private var bytesForwarded: Int { sumOfFrontends { Int($0.pointee.bytesIn.value + $0.pointee.bytesOut.value) } }
 
     private func sumOfFrontends(_ number: (UnsafePointer<FrontendCounters>) -> Int) -> Int {
         sum { counters in configuration.frontends.indices.reduce(0) { $0 + number(counters.frontends[$1]) } }
@@ -98,6 +98,7 @@ extension Agent {
         process.connectionsCurrent = state.process[0].pointee.sessions.value
         process.connectionsTotal = connectionsTotal
         process.pipesMax = state.counters.count * state.pipesPerWorker
+        process.pipesUsed = sum { Int($0.pipesNow.value) }
         process.connectionRate.current = rates.connections.current
         process.connectionRate.peak = rates.connections.peak
         process.node = node
@@ -107,7 +108,7 @@ extension Agent {
         process.jobs = process.listeners + process.connectionsCurrent
         process.logLinesDropped = Int(state.process[0].pointee.droppedLogs.load(ordering: .relaxed))
         process.resolutionsFailed = resolvers.reduce(0) { $0 + failures($1) }
-        process.bytesTotal = bytesOut
+        process.bytesTotal = bytesForwarded
         process.bytesSpliced = sum { Int($0.splicedBytes.value) }
         process.bytesRate = rates.bytes.current
         process.connectionsMaxReached = Int(state.process[0].pointee.pauses.load(ordering: .relaxed))

@@ -107,7 +107,7 @@ enum CommandLineError: Error, Equatable, CustomStringConvertible {
 
 /// The texts of `-v`, `-vv` and the usage.
 enum CommandLineText {
-    /// What stands on the first line, everywhere. HAProxy's version comes first for the tools that read it.
+    /// The first line of `-v` and `-vv`.
     static let versionLine = "tsukada version 0.1.0 (reads HAProxy 3.5's configuration)\n"
 
     /// `-vv`.

@@ -7,7 +7,7 @@ enum SignalRequest: Equatable, Sendable {
     case stop
     /// SIGUSR1: stop accepting, let sessions end.
     case softStop
-    /// SIGHUP: HAProxy lists its servers; here it is noted only.
+    /// SIGHUP: one log line for every backend.
     case report
     /// SIGUSR2: HAProxy's master would read its files again.
     case reload

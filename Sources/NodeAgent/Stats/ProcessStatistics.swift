@@ -31,8 +31,10 @@ struct ProcessStatistics: Equatable, Sendable {
     var connectionsCurrent = 0
     /// Client connections since the start.
     var connectionsTotal = 0
-    /// Pipe pairs that splicing may use.
+    /// Pipes that streams may use, and use now.
     var pipesMax = 0
+    /// See `pipesMax`.
+    var pipesUsed = 0
     /// Connections accepted.
     var connectionRate = Rate()
     /// This node's name.
@@ -87,7 +89,7 @@ struct ProcessStatistics: Equatable, Sendable {
             ("Hard_maxconn", "\(connectionsMax)"), ("CurrConns", "\(connectionsCurrent)"), ("CumConns", "\(connectionsTotal)"),
             ("CumReq", "\(connectionsTotal)"),
         ] + Self.zeros("MaxSslConns", "CurrSslConns", "CumSslConns")
-            + [("Maxpipes", "\(pipesMax)"), ("PipesUsed", "0"), ("PipesFree", "0")]
+            + [("Maxpipes", "\(pipesMax)"), ("PipesUsed", "\(pipesUsed)"), ("PipesFree", "0")]
     }
 
     private var rateLines: [Line] {

@@ -85,14 +85,14 @@ struct Session: BitwiseCopyable {
     static let noServer = UInt32.max
     static let triedMax = 8
 
-    /// Even while the slot is free; moves on at every accept and close, so that a late event finds no session.
+    /// Moves on at every accept and close, so that a late event finds no session.
     var generation: UInt32
     var state: SessionState
     /// Whether it stands in the worker's ready list, and the one after it there.
     var isReady: Bool
     /// A connect to one server has been followed by one to another.
     var isRedispatched: Bool
-    /// Whether a slot of `server` is held.
+    /// Whether a place of the server is held.
     var holdsServer: Bool
     var nextReady: UInt32
     var client: Side
@@ -105,7 +105,7 @@ struct Session: BitwiseCopyable {
     /// Index into the flat table of all servers; `noServer` for none.
     var serverIndex: UInt32
     /// The listener's index in the worker.
-    var listener: UInt16
+    var listener: UInt32
     var retries: UInt16
     var keepAliveStep: UInt8
     var triedCount: UInt8

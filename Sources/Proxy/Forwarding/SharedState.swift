@@ -162,7 +162,7 @@ package struct WaitingQueue: Sendable {
 
 /// What other threads tell a worker.
 package enum WorkerMessage: Sendable {
-    /// A queued session may connect: a slot of this server is held for it.
+    /// A queued session may connect: a place of this server is held for it.
     case granted(session: UInt64, server: UInt32)
     /// Close every session of this server: it is down.
     case shutdownSessions(server: UInt32)

@@ -137,7 +137,7 @@ extension Worker {
         session.pointee.up.pipe = -1
         session.pointee.down.pipe = -1
         session.pointee.frontend = UInt16(frontend)
-        session.pointee.listener = UInt16(listener)
+        session.pointee.listener = UInt32(listener)
         session.pointee.serverIndex = Session.noServer
         session.pointee.termination = .normal
         session.pointee.state = .waiting

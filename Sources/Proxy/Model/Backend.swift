@@ -82,7 +82,7 @@ package struct Backend: Equatable, Sendable {
     package var isKeepAliveOn = true
     /// `fullconn`, shown as `slim`; `nil` for a tenth of the frontends' `maxconn`.
     package var fullConnections: Int?
-    /// `description`, for the statistics.
+    /// `description`; nothing shows it yet.
     package var description: String?
     /// `disabled`.
     package var isDisabled = false

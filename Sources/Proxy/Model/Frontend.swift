@@ -33,7 +33,7 @@ package struct ConfigurationLocation: Hashable, Sendable, CustomStringConvertibl
 package struct Bind: Equatable, Sendable {
     /// Where to listen.
     package var endpoint: Endpoint
-    /// `name`, shown in logs and statistics.
+    /// `name`; nothing shows it yet.
     package var name: String?
     /// `backlog`; `nil` for the frontend's.
     package var backlog: Int?
@@ -71,7 +71,7 @@ package struct Frontend: Equatable, Sendable {
     package var clientFinTimeout: Duration?
     /// `option clitcpka` or `tcpka`: keepalive toward clients.
     package var isKeepAliveOn = true
-    /// `description`, for the statistics.
+    /// `description`; nothing shows it yet.
     package var description: String?
     /// `disabled`: the section's listeners are not opened.
     package var isDisabled = false

@@ -35,12 +35,8 @@ private final class RunnerProbe {
 
     deinit { runner?.stop() }
 
-    /// Runs the reactor until `condition` holds, at most 10 s. Returns whether it does.
-    func run(until condition: () -> Bool) -> Bool {
-        let end = MonotonicClock.now().advanced(by: .seconds(10))
-        while !condition(), MonotonicClock.now() < end { reactor.runOnce(waitingAtMost: .milliseconds(20)) }
-        return condition()
-    }
+    /// Runs the reactor until `condition` holds. Returns whether it does.
+    func run(until condition: () -> Bool) -> Bool { reactor.run(until: condition) }
 }
 
 private func server(_ index: Int, isTemplateSlot: Bool = false) throws -> ResolvedServer {

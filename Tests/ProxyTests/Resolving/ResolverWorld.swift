@@ -153,27 +153,10 @@ struct ResolverWorld {
     }
 
     private func answer(_ question: NameserverQuestion, _ flags: UInt16, _ addresses: [IPAddress], timeToLive: UInt32 = 10) -> [UInt8] {
-        // The question ends with the root, type and class; without EDNS0 it is the message's end.
-        var end = 12
-        while question.bytes[end] != 0 { end += Int(question.bytes[end]) + 1 }
-        let asksV6 = question.bytes[end + 2] == 28
+        let asksV6 = question.bytes[DNSMessageBuilder.nameEnd(question.bytes) + 1] == 28
         let fitting = addresses.filter { $0.isV6 == asksV6 }
-        var message = Array(question.bytes[..<(end + 5)])
-        message.replaceSubrange(2..<12, with: [UInt8(flags >> 8), UInt8(flags & 255), 0, 1, 0, UInt8(fitting.count), 0, 0, 0, 0])
-        func append(_ value: UInt64, bytes: Int) {
-            for index in (0..<bytes).reversed() { message.append(UInt8(truncatingIfNeeded: value >> (UInt64(index) * 8))) }
-        }
-        for address in fitting {
-            message += [0xc0, 12, 0, asksV6 ? 28 : 1, 0, 1]
-            append(UInt64(timeToLive), bytes: 4)
-            append(asksV6 ? 16 : 4, bytes: 2)
-            switch address {
-            case .v4(let bits): append(UInt64(bits), bytes: 4)
-            case .v6(let high, let low):
-                append(high, bytes: 8)
-                append(low, bytes: 8)
-            }
-        }
-        return message
+        var message = DNSMessageBuilder(answering: question.bytes, flags: flags, records: UInt16(fitting.count))
+        for address in fitting { message.address([0xc0, 12], address, timeToLive: timeToLive) }
+        return message.bytes
     }
 }

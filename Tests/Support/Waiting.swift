@@ -1,13 +1,11 @@
 import Glibc
+import LinuxIO
+import Wire
 
 /// Moments of the machine's monotonic clock, in nanoseconds: the same in every process and namespace, so that what a client saw can be laid beside what a test did.
 package enum MonotonicMoment {
     /// Nanoseconds of `CLOCK_MONOTONIC` now.
-    package static var now: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    package static var now: Int64 { MonotonicClock.now().nanoseconds }
 }
 
 /// What a wait that ran out of time was waiting for.
@@ -32,5 +30,17 @@ package func eventually(
             throw DeadlinePassed(description: "waited \(seconds) s in vain: \(try what())")
         }
         usleep(interval * 1000)
+    }
+}
+
+extension Reactor {
+    /// Runs rounds until `condition` holds, at most `limit`. Returns whether it does.
+    package func run(within limit: Duration = .seconds(10), until condition: () throws -> Bool) rethrows -> Bool {
+        let deadline = MonotonicClock.now().advanced(by: limit)
+        while try !condition() {
+            guard MonotonicClock.now() < deadline else { return false }
+            runOnce(waitingAtMost: .milliseconds(5))
+        }
+        return true
     }
 }
