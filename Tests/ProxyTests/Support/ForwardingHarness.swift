@@ -26,8 +26,9 @@ final class ForwardingHarness {
         init() {
             frontend.backend = 0
             backend.connectTimeout = .seconds(5)
-            backend.serverTimeout = .seconds(60)
-            frontend.clientTimeout = .seconds(60)
+            // Longer than any test waits: a sanitizer can hold all threads up while it looks symbols up.
+            backend.serverTimeout = .seconds(600)
+            frontend.clientTimeout = .seconds(600)
         }
     }
 
