@@ -7,7 +7,7 @@ import Wire
 /// A blocking socket for tests: what a client or a small server does, with a deadline on every wait.
 final class TestSocket: Sendable {
     /// No test waits longer than this for one thing.
-    static let waitSecondsMax = 60
+    static let waitSecondsMax = 240
 
     let raw: Int32
     private let isClosed = Mutex(false)
