@@ -82,6 +82,7 @@ final class Agent {
         rates = RateSamples(frontends: configuration.frontends.count, backends: configuration.backends.count, servers: state.serverCells.count)
         log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal)
         fitness = try ProbeFitness(backendNames: configuration.backends.map(\.name))
+        // Blocked before the first thread starts, so that none of them gets one; who takes them is said in `serve`, when `self` is complete.
         signals = try Signals(reactor: reactor) { _ in }
         forwarder = try Forwarder(state: state, listeners: resources.listeners)
         if !resources.probePorts.isEmpty {

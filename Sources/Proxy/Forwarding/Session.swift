@@ -107,7 +107,8 @@ struct Session: BitwiseCopyable {
     /// The listener's index in the worker.
     var listener: UInt32
     var retries: UInt16
-    var keepAliveStep: UInt8
+    /// Whether keepalive toward the server has been seen to: once, when the session is old enough.
+    var isKeepAliveDone: Bool
     var triedCount: UInt8
     /// Servers whose connect failed, the latest `triedMax`.
     var tried: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32)

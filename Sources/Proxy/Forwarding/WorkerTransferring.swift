@@ -144,7 +144,7 @@ extension Worker {
             connectTimedOut(index, session)
             return
         }
-        if session.pointee.keepAliveStep == 0, now - session.pointee.connectedAt >= Self.keepAliveMilliseconds { keepAlive(session) }
+        if !session.pointee.isKeepAliveDone, now - session.pointee.connectedAt >= Self.keepAliveMilliseconds { keepAlive(session) }
         let (client, server) = deadlines(session)
         if now >= min(client, server) { expire(index, session, isClient: client <= server) } else { arm(index, session) }
     }
@@ -175,7 +175,7 @@ extension Worker {
 
     private mutating func arm(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let (client, server) = deadlines(session)
-        let keepAlive = session.pointee.keepAliveStep == 0 ? session.pointee.connectedAt + Self.keepAliveMilliseconds : .max
+        let keepAlive = !session.pointee.isKeepAliveDone ? session.pointee.connectedAt + Self.keepAliveMilliseconds : .max
         let deadline = min(client, server, keepAlive)
         if deadline != .max { wheel.arm(index, deadline: deadline) } else { wheel.cancel(index) }
     }
@@ -199,7 +199,7 @@ extension Worker {
 
     /// Keepalive toward the server: a dead one is noticed after 10 s + 3 x 3 s of silence.
     private func keepAlive(_ session: UnsafeMutablePointer<Session>) {
-        session.pointee.keepAliveStep = 1
+        session.pointee.isKeepAliveDone = true
         guard state.backendRules[Int(session.pointee.backend)].pointee.keepsAlive else { return }
         let descriptor = session.pointee.server.descriptor
         let options: [(level: Int32, option: Int32, value: Int32)] = [
