@@ -21,6 +21,7 @@ let package = Package(
         .testTarget(name: "GossipTests", dependencies: ["Gossip", "Support", "Wire"]),
         .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Support", "Wire"]),
         .testTarget(name: "NodeAgentTests", dependencies: ["LinuxIO", "NodeAgent", "Proxy", "Support", "Wire"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "SupportTests", dependencies: ["Support", "Wire"]),
         .testTarget(name: "TidyTests"),
 
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
