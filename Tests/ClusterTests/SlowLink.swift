@@ -19,12 +19,12 @@ final class SlowLink {
         let offloads = "tx off sg off tso off gso off gro off"
         for interface in ["slow-bridge", "slow-node", "to-\(node.name)"] { try world.demand("ethtool -K \(interface) \(offloads)") }
         try node.demand(["ethtool", "-K", "eth0"] + offloads.split(separator: " ").map(String.init))
+        try world.demand("ip link set slow-node up")
+        try world.demand("ip link set slow-bridge master bridge up")
         let ends = ["--between", "to-\(node.name),slow-node"]
         relay = try world.start([clusterTool, "relay"] + ends + settings + ["--seconds", "300"])
         let relay = relay
         try eventually(within: 10, "the relay: \(relay.outside.output)") { relay.outside.output.contains("relaying") }
-        try world.demand("ip link set slow-node up")
-        try world.demand("ip link set slow-bridge master bridge up")
         try world.demand("ip link set to-\(node.name) nomaster")
     }
 
@@ -32,10 +32,11 @@ final class SlowLink {
     /// - Returns: what it did, from the node first.
     @discardableResult
     func remove() throws -> [RelayReport] {
+        try relay.send(signal: SIGTERM)
+        let status = try relay.outside.wait(within: 5)
         try world.demand("ip link set to-\(node.name) master bridge")
         try world.demand("ip link delete slow-bridge")
-        try relay.send(signal: SIGTERM)
-        try relay.outside.wait(within: 5)
+        guard status == 0 else { throw ChildProcessError(description: "the relay ended with \(status): \(relay.outside.output)") }
         return relay.outside.output.split(separator: "\n").compactMap { try? JSONDecoder().decode(RelayReport.self, from: Data($0.utf8)) }
     }
 }

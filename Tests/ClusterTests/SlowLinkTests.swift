@@ -12,13 +12,9 @@ extension ClusterSuite {
             let length = 60_000
             let question = "select length('\(String(repeating: "x", count: length))')"
             let link = try SlowLink(to: node, in: cluster.world, ["--delay", "50ms", "--jitter", "30ms", "--seed", "7"])
-            var attempts: [Attempt] = []
-            var reports: [RelayReport] = []
-            do {
-                defer { reports = (try? link.remove()) ?? [] }
-                attempts = try node.query(cluster.replica01.node, count: 3, text: question)
-            }
-            for attempt in attempts {
+            let attempts = Result { try node.query(cluster.replica01.node, count: 3, text: question) }
+            let reports = try link.remove()
+            for attempt in try attempts.get() {
                 #expect(attempt.outcome == .answered && attempt.detail == "\(length)", "\(attempt)")
                 // Connecting is a way there and back, of 20 to 80 ms each; address resolution may add as much once.
                 let connecting = Double((attempt.connectedAt ?? 0) - attempt.startedAt) / 1e6

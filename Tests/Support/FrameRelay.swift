@@ -4,6 +4,7 @@
 import CLinux
 import Glibc
 import LinuxIO
+import Synchronization
 import Wire
 
 /// What became of one way's frames.
@@ -15,6 +16,9 @@ package struct RelayReport: Codable, Sendable {
     /// Frames that were too long, or that the interface did not take.
     package let refused: Int
 }
+
+/// Whether SIGTERM has come.
+private let isTerminated = Atomic<Bool>(false)
 
 /// A link between two interfaces. The process must be root in their network namespace.
 package struct FrameRelay {
@@ -84,15 +88,14 @@ package struct FrameRelay {
         return end
     }
 
-    /// Moves frames for `limit`, or until SIGTERM comes: it stays pending, for the caller to exit.
+    /// Moves frames for `limit`, or until SIGTERM comes.
     package mutating func run(atMost limit: Duration) throws(SystemError) {
-        var terminate = sigset_t()
-        sigemptyset(&terminate)
-        sigaddset(&terminate, SIGTERM)
-        pthread_sigmask(SIG_BLOCK, &terminate, nil)
+        isTerminated.store(false, ordering: .relaxed)
+        signal(SIGTERM) { _ in isTerminated.store(true, ordering: .relaxed) }
+        defer { signal(SIGTERM, SIG_DFL) }
         var now = MonotonicClock.now()
         let end = now.advanced(by: limit)
-        while now < end, !Self.isTerminated {
+        while now < end, !isTerminated.load(ordering: .relaxed) {
             try waitForFrames(until: end, now: now)
             now = MonotonicClock.now()
             for index in ways.indices {
@@ -102,13 +105,7 @@ package struct FrameRelay {
         }
     }
 
-    private static var isTerminated: Bool {
-        var pending = sigset_t()
-        sigpending(&pending)
-        return sigismember(&pending, SIGTERM) == 1
-    }
-
-    /// Waits for frames, for the next one due, or 50 ms: a blocked signal wakes nobody.
+    /// Waits for frames, for the next one due, or 50 ms: the signal may reach another thread.
     private func waitForFrames(until end: Instant, now: Instant) throws(SystemError) {
         let next = ways.compactMap(\.line.nextDeadline).min() ?? end
         let milliseconds = min(50, max(0, (now.duration(to: min(next, end)).wholeNanoseconds + 999_999) / 1_000_000))
