@@ -105,6 +105,8 @@ package enum GossipEvent: Sendable {
     case configured(servers: [GossipServer], configuration: UInt64)
     /// A check or a real connect has ended.
     case observed(ServerID, Observation)
+    /// An operator, or the resolver, wants this of a server on this node alone.
+    case administered(ServerID, AdministrativeState)
     /// A server has another resolved address.
     case addressChanged(ServerID, SocketAddress?)
     /// A peer's configured name resolves to another address.
