@@ -13,14 +13,14 @@ let package = Package(
         .target(name: "Seals", dependencies: ["COpenSSL", "Wire"]),
         .target(name: "Gossip", dependencies: ["Wire"]),
         .target(name: "Proxy", dependencies: ["CLinux", "LinuxIO", "Wire"]),
-        .executableTarget(name: "NodeAgent", dependencies: ["CLinux", "LinuxIO", "Proxy", "Wire"]),
+        .executableTarget(name: "NodeAgent", dependencies: ["CLinux", "Gossip", "LinuxIO", "Proxy", "Seals", "Wire"]),
 
         .testTarget(name: "WireTests", dependencies: ["Support", "Wire"]),
         .testTarget(name: "LinuxIOTests", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"]),
         .testTarget(name: "SealsTests", dependencies: ["Seals", "Wire"]),
         .testTarget(name: "GossipTests", dependencies: ["Gossip", "Support", "Wire"]),
         .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Support", "Wire"]),
-        .testTarget(name: "NodeAgentTests", dependencies: ["LinuxIO", "NodeAgent", "Proxy", "Support", "Wire"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "NodeAgentTests", dependencies: ["Gossip", "LinuxIO", "NodeAgent", "Proxy", "Seals", "Support", "Wire"], resources: [.copy("Fixtures")]),
         .testTarget(name: "TidyTests"),
 
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
