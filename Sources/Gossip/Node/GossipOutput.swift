@@ -34,8 +34,8 @@ package enum GossipAlert: Equatable, Sendable {
     case configurationDiffers(peer: String)
     /// The peer's tables have been different for long although everything was delivered.
     case tablesDiffer(peer: String)
-    /// Views on a server have differed for 30 s.
-    case viewsDiffer(server: String, peer: String)
+    /// Views on a server have differed for 30 s: one of the two sees it DOWN.
+    case viewsDiffer(server: String, peer: String, isDownHere: Bool)
     /// Datagrams get lost.
     case loss(peer: String, direction: LossDirection, percent: Int)
     /// They get lost no more.

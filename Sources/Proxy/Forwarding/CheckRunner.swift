@@ -237,7 +237,10 @@ package final class CheckRunner {
             if progress == .connected { connected(slot, attempt) }
         } catch {
             guard !error.isShortage || slot.answer != nil else { return postpone(slot) }
-            conclude(slot, Self.isLocal(error) ? machine.couldNotStart(Self.text(error), now: reactor.now) : machine.failed(Self.text(error), fault: Self.fault(error), now: reactor.now))
+            conclude(
+                slot,
+                Self.isLocal(error)
+                    ? machine.couldNotStart(Self.text(error), now: reactor.now) : machine.failed(Self.text(error), fault: Self.fault(error), now: reactor.now))
         }
     }
 

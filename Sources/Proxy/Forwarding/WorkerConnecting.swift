@@ -290,7 +290,7 @@ extension Worker {
 
     /// Has the server checked at once.
     private func tellControl(of server: UInt32, _ failure: ConnectFailure) {
-        guard !state.serverCells[Int(server)].pointee.connectFailed.exchange(failure, ordering: .relaxed) == .none else { return }
+        guard state.serverCells[Int(server)].pointee.connectFailed.exchange(failure, ordering: .relaxed) == .none else { return }
         state.controlWakeUp.signal()
     }
 }

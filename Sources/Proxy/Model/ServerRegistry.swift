@@ -273,7 +273,9 @@ extension ServerRegistry {
         next.health?.takeDown()
         next.isRunning = false
         store(next, &change)
-        if before.isRunning { change.log(before.flags.isDrain ? .notice : .alert, "\(title(of: change.server)) is DOWN\(reason(witness, before))\(counts(change))") }
+        if before.isRunning {
+            change.log(before.flags.isDrain ? .notice : .alert, "\(title(of: change.server)) is DOWN\(reason(witness, before))\(counts(change))")
+        }
         settle(&change)
     }
 
