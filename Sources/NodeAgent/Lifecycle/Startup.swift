@@ -33,6 +33,11 @@ struct Startup {
         case .build:
             Terminal.print(CommandLineText.build)
             return ExitCode.success
+        case .help:
+            Terminal.print(CommandLineText.usage)
+            return ExitCode.success
+        case .makeKey: return KeyProgram.makeKey()
+        case .keys(let command): return KeyProgram.run(command, configurations: options.configurations, environment: environment)
         case .check, .run:
             do throws(StartError) {
                 return try Startup(options: options, environment: environment).start()
