@@ -39,3 +39,16 @@ if Context.environment["TSUKADA_SANITIZED"] == nil {
         .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "LinuxIO", "Support", "Wire"]),
     ]
 }
+
+// The fuzz targets need compiler-rt's libFuzzer: `deploy/fuzz` names its file.
+if let runtime = Context.environment["TSUKADA_FUZZ"] {
+    let instrumented: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer,address", "-assert-config", "Debug"])]
+    let linked: [LinkerSetting] = [.unsafeFlags(["-sanitize=address", runtime, "-lstdc++"])]
+    for target in package.targets where ["Gossip", "Wire"].contains(target.name) { target.swiftSettings = instrumented }
+    package.targets.append(.target(name: "FuzzWorld", dependencies: ["Gossip", "Support", "Wire"], path: "Tests/Fuzz/World"))
+    for name in ["FuzzDatagram", "FuzzRecords"] {
+        package.targets.append(
+            .executableTarget(
+                name: name, dependencies: ["FuzzWorld", "Gossip", "Wire"], path: "Tests/Fuzz/\(name)", swiftSettings: instrumented, linkerSettings: linked))
+    }
+}

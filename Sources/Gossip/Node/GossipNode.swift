@@ -78,7 +78,7 @@ package struct GossipNode {
         self.random = random
         configuration = settings.configuration
         wall = (wallMilliseconds, now)
-        session = min(max(memory.session + 1, wallMilliseconds, 1), GossipLimits.sessionMax - 1)
+        session = max(min(memory.session, GossipLimits.sessionMax - 2) + 1, min(wallMilliseconds, GossipLimits.sessionMax - 1))
         tables = SharedTables(nodes: settings.peers.map(\.id) + [settings.node])
         judge = Judge(rules: settings.rules)
         let sorted = settings.peers.sorted { $0.id < $1.id }
