@@ -43,6 +43,9 @@ extension Agent {
 
     // MARK: Out
 
+    /// Between nodes that know of each other's views a full server is skipped, and not taken for a sick one.
+    func foundFull(_ result: CheckResult) -> Bool { gossip != nil && Finding(result) == .full }
+
     /// A check has ended: what it found goes to the core, and by it to the peers.
     func tellGossip(_ result: CheckResult, of server: ServerReference) {
         guard let gossip, let id = gossip.plan.identifiers[server] else { return }

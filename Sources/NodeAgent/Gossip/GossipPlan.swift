@@ -39,10 +39,10 @@ struct GossipPlan {
         self.node = node
         var peers: [GossipPeer] = []
         for (line, address) in zip(section.nodes, addresses) where line.name != node {
-            peers.append(GossipPeer(id: NodeID(try Self.number(of: [line.name], seal)), name: line.name, address: address))
+            peers.append(GossipPeer(id: try Self.identifier(of: line.name, seal), name: line.name, address: address))
         }
         settings = Gossip.GossipSettings(
-            cluster: try Self.number(of: [section.name], seal), node: NodeID(try Self.number(of: [node], seal)), peers: peers, configuration: 0)
+            cluster: try Self.number(of: [section.name], seal), node: try Self.identifier(of: node, seal), peers: peers, configuration: 0)
         settings.detector.heartbeatInterval = section.probeInterval
         settings.detector.suspectAfter = section.deadAfter / 2
         settings.detector.deadAfter = section.deadAfter
@@ -51,6 +51,9 @@ struct GossipPlan {
         }
         settings.configuration = try configurationHash(seal)
     }
+
+    /// A node's number, by its name.
+    static func identifier(of node: String, _ seal: any Seal) throws(SealError) -> NodeID { NodeID(try number(of: [node], seal)) }
 
     /// Where a server stands in the configuration; `nil` for one that only others have.
     func reference(of server: ServerID) -> ServerReference? { places[server].map { references[$0] } }

@@ -110,8 +110,7 @@ struct KeyFileText: Equatable, Sendable {
         let nibbles = word.compactMap(Hexadecimal.value)
         guard nibbles.count == word.count else { throw place.error(.notKey) }
         guard nibbles.count == digits else { throw place.error(.digits(nibbles.count)) }
-        let bytes = stride(from: 0, to: digits, by: 2).map { nibbles[$0] << 4 | nibbles[$0 + 1] }
-        guard let secret = Bytes32(bytes) else { throw place.error(.notKey) }
+        guard let secret = Hexadecimal.bytes(word).flatMap({ Bytes32($0) }) else { throw place.error(.notKey) }
         do throws(SealError) {
             return try KeyRing.key(secret, seal)
         } catch {
@@ -162,6 +161,13 @@ enum Hexadecimal {
         case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
         default: nil
         }
+    }
+
+    /// The bytes of digits, two each; `nil` for anything else.
+    static func bytes(_ digits: some Collection<UInt8>) -> [UInt8]? {
+        let nibbles = digits.compactMap(value)
+        guard nibbles.count == digits.count, nibbles.count % 2 == 0 else { return nil }
+        return stride(from: 0, to: nibbles.count, by: 2).map { nibbles[$0] << 4 | nibbles[$0 + 1] }
     }
 
     /// Two digits for each byte, in lower case.

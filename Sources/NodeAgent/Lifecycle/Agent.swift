@@ -155,9 +155,7 @@ final class Agent {
     }
 
     private func checkFinished(_ server: ServerReference, _ result: CheckResult) -> CheckPace {
-        // Between nodes that know of each other's views a full server is skipped, and not taken for a sick one.
-        let isFull = gossip != nil && Finding(result) == .full
-        apply(isFull ? .checkFoundFull(result) : .checkFinished(result), to: server)
+        apply(foundFull(result) ? .checkFoundFull(result) : .checkFinished(result), to: server)
         tellGossip(result, of: server)
         if let resolver = resolver(of: server) {
             resolver.checksChanged(server, isPassing: result.status.isPass)

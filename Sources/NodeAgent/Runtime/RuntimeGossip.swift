@@ -17,7 +17,7 @@ extension RuntimeCommand {
 
     /// `install gossip key HEX`.
     static func installKey(_ call: RuntimeCall) -> String {
-        guard let secret = Hexadecimal.bytes(call.argument(0)).flatMap({ Bytes32($0) }) else {
+        guard let secret = Hexadecimal.bytes(call.argument(0).utf8).flatMap({ Bytes32($0) }) else {
             return "Require a key of 64 hexadecimal digits; 'tsukada keygen' makes one.\n"
         }
         return change(.install(secret), call)
@@ -25,7 +25,9 @@ extension RuntimeCommand {
 
     /// `use gossip key ID`, `remove gossip key ID`.
     static func changeKey(_ call: RuntimeCall, _ make: (UInt32) -> KeyChange) -> String {
-        guard let id = Hexadecimal.number(call.argument(0), digits: 8) else { return "Require a key's id of 8 hexadecimal digits; 'show gossip keys' lists them.\n" }
+        guard let id = Hexadecimal.number(call.argument(0), digits: 8) else {
+            return "Require a key's id of 8 hexadecimal digits; 'show gossip keys' lists them.\n"
+        }
         return change(make(UInt32(truncatingIfNeeded: id)), call)
     }
 

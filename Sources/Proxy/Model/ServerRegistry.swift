@@ -267,11 +267,13 @@ extension ServerRegistry {
 
     private mutating func takeDown(_ witness: DownWitness, _ change: inout Change) {
         let before = status(of: change.server)
-        guard before.isChecked else { return }
+        guard before.health != nil else { return }
         var next = before
         if case .peers = witness { next.isHeldDown = true }
-        next.health?.takeDown()
-        next.isRunning = false
+        if !before.flags.isMaintenance {
+            next.health?.takeDown()
+            next.isRunning = false
+        }
         store(next, &change)
         if before.isRunning {
             change.log(before.flags.isDrain ? .notice : .alert, "\(title(of: change.server)) is DOWN\(reason(witness, before))\(counts(change))")
@@ -335,7 +337,7 @@ extension ServerRegistry {
             next.isRunning = false
         case (true, false):
             next.health?.leaveMaintenance()
-            next.isRunning = true
+            next.isRunning = !next.isHeldDown
         case (true, true), (false, false):
             break
         }
