@@ -20,7 +20,8 @@ let package = Package(
         .testTarget(name: "SealsTests", dependencies: ["Seals", "Wire"]),
         .testTarget(name: "GossipTests", dependencies: ["Gossip", "Support", "Wire"]),
         .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Support", "Wire"]),
-        .testTarget(name: "NodeAgentTests", dependencies: ["Gossip", "LinuxIO", "NodeAgent", "Proxy", "Seals", "Support", "Wire"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "NodeAgentTests", dependencies: ["Gossip", "LinuxIO", "NodeAgent", "Proxy", "Seals", "Support", "Wire"], resources: [.copy("Fixtures")]),
         .testTarget(name: "TidyTests"),
 
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
