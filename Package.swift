@@ -37,6 +37,8 @@ let package = Package(
 if Context.environment["TSUKADA_SANITIZED"] == nil {
     package.targets += [
         .executableTarget(name: "Benchmarks", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Benchmarks"),
+        .executableTarget(
+            name: "GossipBenchmark", dependencies: ["CLinux", "Gossip", "LinuxIO", "Seals", "Support", "Wire"], path: "Tests/GossipBenchmark"),
         .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "LinuxIO", "Support", "Wire"]),
     ]
 }

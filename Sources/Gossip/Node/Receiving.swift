@@ -30,6 +30,7 @@ extension GossipNode {
             if error != .notAuthentic { outputs.append(.alert(.sealFailed(error))) }
             return
         }
+        defer { arm(now: now) }
         commit(header.sequence, slot, of: index)
         let isNewest = header.sequence > channel.window.highest
         if case .candidate(let number) = slot {
