@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -77,6 +78,22 @@ int clinux_dropped_datagrams(int descriptor, uint32_t *dropped) {
     if (length < sizeof figures[0] * (SK_MEMINFO_DROPS + 1)) return -ENOPROTOOPT;
     *dropped = figures[SK_MEMINFO_DROPS];
     return 0;
+}
+
+int clinux_filter_datagrams(int descriptor, const struct clinux_expected *expected, unsigned count) {
+    enum { limit = 16, udp_header = 8 };
+    struct sock_filter program[2 * limit + 2];
+    if (count > limit) return -EINVAL;
+    unsigned used = 0;
+    for (unsigned i = 0; i < count; i++) {
+        // A load beyond the end drops the datagram; so does any other value: over the remaining tests and the acceptance.
+        program[used++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, udp_header + expected[i].offset);
+        program[used++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, expected[i].value, 0, 2 * (count - i - 1) + 1);
+    }
+    program[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+    program[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog filter = {.len = (unsigned short)used, .filter = program};
+    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ? 0 : -errno;
 }
 
 pid_t clinux_fork(void) {

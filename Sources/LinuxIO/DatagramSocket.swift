@@ -55,7 +55,27 @@ package final class DatagramSocket {
     /// Where it is bound, with the port that the kernel chose.
     package var localAddress: SocketAddress? { Sockets.localAddress(raw) }
 
-    /// Datagrams that the kernel threw away because its buffer was full, modulo 2^32; `nil` where the kernel does not tell.
+    /// Two bytes that a datagram must have.
+    package struct ExpectedBytes: Equatable, Sendable {
+        /// Where, from the datagram's first byte.
+        package var offset: UInt16
+        /// Which, in network byte order.
+        package var value: UInt16
+
+        /// `value` at `offset`.
+        package init(offset: UInt16, value: UInt16) { (self.offset, self.value) = (offset, value) }
+    }
+
+    /// Lets the kernel throw away every datagram that lacks any of `expected` (at most 16), or is too short for it: noise then costs the
+    /// receiving thread nothing. What came before stays; what is thrown away shows in `droppedCount` only.
+    package func accept(only expected: [ExpectedBytes]) throws(SystemError) {
+        let pairs = expected.map { clinux_expected(offset: $0.offset, value: $0.value) }
+        let result = clinux_filter_datagrams(raw, pairs, UInt32(clamping: pairs.count))
+        guard result == 0 else { throw SystemError("setsockopt", code: -result) }
+    }
+
+    /// Datagrams that the kernel threw away because its buffer was full or `accept(only:)` said so, modulo 2^32; `nil` where the kernel does
+    /// not tell.
     package var droppedCount: UInt32? {
         var dropped: UInt32 = 0
         return clinux_dropped_datagrams(raw, &dropped) == 0 ? dropped : nil

@@ -105,6 +105,28 @@ struct DatagramSocketTests {
         #expect(came + Int(dropped) == 100)
     }
 
+    @Test("lets the kernel throw away what lacks the expected bytes", arguments: [loopbackV4, loopbackV6])
+    func filter(address: SocketAddress) throws {
+        guard let (receiver, sender) = try pair(address), let to = receiver.localAddress else { return }
+        try receiver.accept(only: [.init(offset: 0, value: 0x7467), .init(offset: 8, value: 0x0102), .init(offset: 10, value: 0x0304)])
+        let right: [UInt8] = [0x74, 0x67, 1, 3, 0, 0, 0, 0, 1, 2, 3, 4, 5]
+        #expect(sender.send(right[...], to: to) == .sent)
+        for position in [0, 1, 8, 9, 10, 11] {
+            var wrong = right
+            wrong[position] ^= 0x80
+            #expect(sender.send(wrong[...], to: to) == .sent)
+        }
+        for length in 0..<12 { #expect(sender.send(right[..<length], to: to) == .sent) }
+        var other = right
+        for position in [2, 3, 4, 12] { other[position] ^= 0xff }
+        #expect(sender.send(other[...], to: to) == .sent)
+        #expect(try arrivals(receiver).map(\.bytes) == [right, other])
+        #expect(receiver.droppedCount == 18)
+        #expect(throws: SystemError("setsockopt", code: EINVAL)) {
+            try receiver.accept(only: Array(repeating: .init(offset: 0, value: 0), count: 17))
+        }
+    }
+
     @Test("does not block, is closed on exec, and needs an address of its own")
     func flags() throws {
         let socket = try DatagramSocket(bind: Self.loopbackV4, receiveBuffer: 4_096)

@@ -53,6 +53,16 @@ int clinux_receive_datagrams(int descriptor, void *bytes, uint32_t room, struct 
 // Datagrams that the kernel threw away because the socket's buffer was full, since it was opened; modulo 2^32. Returns 0 or -errno.
 int clinux_dropped_datagrams(int descriptor, uint32_t *dropped);
 
+// Two bytes that a datagram must have.
+struct clinux_expected {
+    uint16_t offset;
+    uint16_t value;
+};
+
+// Lets the kernel throw away what lacks any of `count` (at most 16) expected pairs of bytes: a classic BPF filter (socket(7), SO_ATTACH_FILTER).
+// Returns 0 or -errno.
+int clinux_filter_datagrams(int descriptor, const struct clinux_expected *expected, unsigned count);
+
 // fork(2), which Swift does not offer. For use before any thread exists. Returns as fork does, or -errno.
 pid_t clinux_fork(void);
 
