@@ -31,7 +31,7 @@ struct StartGossip {
         let own = try section.node(named: node)
         let ring = try ring()
         let plan = try plan(node: node, backends: backends)
-        let socket = try socket(own)
+        let socket = try socket(own, cluster: plan.settings.cluster)
         let store: GossipStore? = if let path = section.stateDirectory { try GossipStore(path: path, node: node, owner: owner) } else { nil }
         let (memory, warning) = store?.load() ?? (GossipMemory(), nil)
         if let warning { Terminal.tell(.warning, warning) }
@@ -84,12 +84,15 @@ struct StartGossip {
         }
     }
 
-    private func socket(_ own: GossipSection.Node) throws(StartError) -> DatagramSocket {
+    private func socket(_ own: GossipSection.Node, cluster: UInt64) throws(StartError) -> DatagramSocket {
         guard let address = section.bind ?? address(of: own) else {
             throw StartError("\(own.location): the address of this node, '\(own.name)', is not known: write it, or 'bind ADDRESS:PORT'")
         }
         do throws(SystemError) {
-            return try DatagramSocket(bind: address, receiveBuffer: Self.receiveBuffer)
+            let socket = try DatagramSocket(bind: address, receiveBuffer: Self.receiveBuffer)
+            // The kernel throws away what is not of this cluster: noise costs the control thread nothing, and takes nobody's place in the buffer.
+            try socket.accept(only: Header.expectedBytes(cluster: cluster).map { .init(offset: $0.offset, value: $0.value) })
+            return socket
         } catch {
             let advice = error.code == EADDRNOTAVAIL ? "; the address is not this machine's: write 'bind ADDRESS:PORT', or start with another '-L NAME'" : ""
             throw StartError("\(own.location): gossip \(section.name): cannot receive at \(address): \(error)\(advice)")
