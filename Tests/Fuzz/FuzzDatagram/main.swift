@@ -91,6 +91,8 @@ private func act(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
         seeds.append(("seen-\(bytes[3])", [0, UInt8(bytes.count >> 8), UInt8(bytes.count & 255)] + bytes))
     }
     for kind in UInt8(1)...11 { seeds.append(("forged-\(kind)", [1, 0, kind == 1 ? 34 : 0, kind, 0, 64] + Array(repeating: kind, count: 64))) }
+    seeds.append(("sequence", [1, 200, 16, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 54] + Array(repeating: 7, count: 54)))
+    for index in UInt8(0)..<8 { seeds.append(("again-\(index)", [3, index, 4, 10, 3, index])) }
     for bit in [0, 8, 32, 56, 70] as [UInt8] { seeds.append(("changed-\(bit)", [2, bit, bit / 8, bit % 8, 1, 4, 100, 3, bit])) }
     seeds.append(("starved", [5, 200, 3, 0, 4, 200, 5, 255, 4, 1]))
     return seeds
@@ -101,9 +103,14 @@ exit(
         var world = settled
         for seal in world.seals { seal.reset() }
         var input = FuzzInput(start, count)
+        let before = world.nodes[0].counters.notAuthentic
         while !input.isAtEnd, settled.now.duration(to: world.now) < timeMax {
             act(&world, &input)
             world.checkInvariants()
         }
+        // What a forger might have spoilt shows later: the peers are heard all the same.
+        guard world.nodes[0].counters.notAuthentic > before else { return 0 }
+        world.advance(.milliseconds(600))
+        for peer in [1, 2] { precondition(world.nodes[0].state(of: FuzzWorld.id(peer)) == .alive, "a forger has silenced a peer") }
         return 0
     })

@@ -30,6 +30,7 @@ private func act(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
         let (peer, kind) = (1 + input.choice(2), trafficKinds[input.choice(trafficKinds.count)])
         world.say(kind, input.chunk(limit: recordBytesMax), by: peer)
         world.checkFloor(before: before)
+        world.checkWord(of: peer)
     case 2: world.advance(input.duration())
     case 3: world.starve(input.duration())
     case 4: world.observe(input.choice(FuzzWorld.servers.count), findings[input.choice(findings.count)], at: 0)
@@ -95,6 +96,7 @@ private func occur(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
         known.append(shape)
         seeds.append(("said-\(bytes[3])-\(records.count)", [0, 0, UInt8(kind)] + shape[1...] + records + [2, 100]))
     }
+    seeds += lies()
     seeds.append(("dead-peer", [7, 0, 2, 175, 7, 0, 2, 50]))
     seeds.append(("new-run", [5, 0, 0, 0, 1, 150, 0, 0, 0, 0, 2, 30]))
     seeds.append(("own-looks", [4, 0, 1, 2, 60, 4, 1, 1, 2, 60, 4, 1, 2, 2, 60, 4, 3, 4]))
@@ -102,6 +104,24 @@ private func occur(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
     seeds.append(("lying-handshake", [9, 0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 5, 0, 0, 0, 1, 150, 0, 0, 0, 0, 2, 90]))
     seeds.append(("starved", [3, 200, 0, 0, 0, 0, 0, 2, 10]))
     return seeds
+}
+
+/// Rows that would do harm if a rule were missing: a third node's death, a server that is down.
+@MainActor private func lies() -> [(name: String, bytes: [UInt8])] {
+    var records: [(name: String, record: Record)] = []
+    for row in settled.nodes[0].tables.memberRows where row.node == FuzzWorld.id(2) {
+        records.append(("death", .member(MemberRow(node: row.node, session: row.session, refutations: row.refutations, rank: .dead))))
+    }
+    for row in settled.nodes[0].tables.healthRows where row.observer == FuzzWorld.id(1) {
+        var worse = row
+        (worse.verdict, worse.failures, worse.version, worse.observed) = (.down, 3, row.version + 9, settled.now)
+        records.append(("down-\(row.server.number)", .health(worse)))
+    }
+    return records.map { name, record in
+        var bytes: [UInt8] = []
+        record.write(to: &bytes, now: settled.now)
+        return ("lie-" + name, [0, 0, 3, 0, UInt8(bytes.count)] + bytes + [2, 60])
+    }
 }
 
 private func digestRecord(_ world: FuzzWorld) -> ArraySlice<UInt8> {

@@ -65,6 +65,20 @@ extension FuzzWorld {
     /// How many servers node 0 can use, by proxy.
     package var usableCounts: [Int] { [0, 1].map { nodes[0].usableCount(ofProxy: $0) } }
 
+    /// A peer has spoken: whatever it said, no server is UP by it, and no other node is dead.
+    package func checkWord(of speaker: Int) {
+        for output in said {
+            switch output {
+            case .verdictChanged(_, let verdict):
+                precondition(verdict != .up, "UP on a peer's word")
+            case .peerChanged(let node, let state, _):
+                precondition(node == Self.id(speaker) || state != .dead, "dead on a peer's word")
+            case .send, .requestCheck, .administrativeChanged, .leaseChanged, .leaseGranted, .persist, .alert:
+                break
+            }
+        }
+    }
+
     /// A datagram came: gossip has not taken more servers than `min-up` allows, unless an operator's word is among it.
     package func checkFloor(before: [Int]) {
         let isOperators = said.contains { if case .administrativeChanged = $0 { true } else { false } }
