@@ -83,6 +83,8 @@ struct MembershipTests {
         let isConvicted = world.peerChanges(0, of: 1).contains { $0.state == .dead }
         #expect(isConvicted == !rules.contains(.ownEars))
         #expect(world.alerts(1).contains { if case .notHeard(peer: "node2", _) = $0 { true } else { false } })
+        guard rules.contains(.ownEars) else { return }
+        #expect(world.alerts(2).filter { $0 == .heardElsewhere(peer: "node1", by: "node0") }.count == 1, "each side is told of its direction, once")
     }
 
     @Test("lets a node contradict its death everywhere", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.refutation)])

@@ -42,6 +42,8 @@ package enum GossipAlert: Equatable, Sendable {
     case lossEnded(peer: String, direction: LossDirection)
     /// The peer has not heard this node for so long, but this node hears it.
     case notHeard(peer: String, silence: Duration)
+    /// The peer is dead for this node, and has said through another one that it is not.
+    case heardElsewhere(peer: String, by: String)
     /// The peer's clock is ahead by so much: what is said there wins over what is said here.
     case clockAhead(peer: String, milliseconds: UInt64)
     /// Rows were refused because a table is full or they speak of unknown nodes.

@@ -36,6 +36,7 @@ enum GossipSentences {
         case .loss(let peer, let direction, let percent): (.warning, "\(percent)% loss \(word(direction)) \(peer)")
         case .lossEnded(let peer, let direction): (.notice, "no more loss \(word(direction)) \(peer)")
         case .notHeard(let peer, _): (.alert, "UDP to \(peer) is blocked: we hear it, it does not hear us")
+        case .heardElsewhere(let peer, let other): (.alert, "UDP from \(peer) is blocked: \(other) hears it, we do not hear it")
         case .clockAhead(let peer, let milliseconds):
             (.warning, "the clock of \(peer) is \(milliseconds / 1_000)s ahead of this one's: what operators say there wins over what they say here")
         case .rowsRefused(let peer): (.warning, "some of what \(peer) says is refused: it speaks of unknown nodes, or of more servers than there is room for")
