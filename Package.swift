@@ -22,6 +22,7 @@ let package = Package(
         .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Support", "Wire"]),
         .testTarget(
             name: "NodeAgentTests", dependencies: ["Gossip", "LinuxIO", "NodeAgent", "Proxy", "Seals", "Support", "Wire"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "SupportTests", dependencies: ["Support", "Wire"]),
         .testTarget(name: "TidyTests"),
 
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.

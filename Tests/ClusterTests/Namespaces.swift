@@ -34,9 +34,14 @@ final class World: Sendable {
         try demand("ip link set lo up")
     }
 
-    /// Runs shell words in the world's network.
-    private func demand(_ command: String) throws {
+    /// Runs words in the world's network, where the bridge and the nodes' links are.
+    func demand(_ command: String) throws {
         try ChildProcess.demand(["nsenter", "--target", "\(firstProcess)", "--net", "--"] + command.split(separator: " ").map(String.init))
+    }
+
+    /// Starts a program that stays there.
+    func start(_ command: [String]) throws -> NodeProcess {
+        try NodeProcess(ChildProcess(["nsenter", "--target", "\(firstProcess)", "--mount", "--net", "--pid", "--"] + command))
     }
 
     /// Directories of runs that could not even run their last process (a machine that was switched off).
@@ -59,7 +64,8 @@ final class World: Sendable {
 final class Node: Sendable {
     let name: String
     let address: String
-    /// The node's files, seen from outside: `etc-haproxy`, `run`, `lib-haproxy` are the node's /etc/haproxy, /run and /var/lib/haproxy.
+    /// The node's files, seen from outside: `etc-haproxy`, `run`, `lib-haproxy`, `lib-tsukada` are the node's /etc/haproxy, /run, /var/lib/haproxy,
+    /// /var/lib/tsukada.
     let directory: String
     private let keeper: ChildProcess
     private let keeperProcess: Int32
@@ -69,7 +75,7 @@ final class Node: Sendable {
         self.name = name
         self.address = address
         directory = "\(world.directory)/\(name)"
-        for part in ["etc-haproxy", "etc-tsukada", "run", "lib-haproxy"] {
+        for part in ["etc-haproxy", "etc-tsukada", "run", "lib-haproxy", "lib-tsukada"] {
             try FileManager.default.createDirectory(atPath: "\(directory)/\(part)", withIntermediateDirectories: true)
         }
         try "127.0.0.1 localhost\n\(address) \(name)\n".write(toFile: "\(directory)/hosts", atomically: false, encoding: .utf8)
@@ -80,11 +86,12 @@ final class Node: Sendable {
             hostname \(name)
             mount --bind \(directory)/hosts /etc/hosts
             mount --bind \(directory)/resolv.conf "$(readlink -f /etc/resolv.conf)"
-            mkdir -p /etc/haproxy /etc/tsukada /var/lib/haproxy
+            mkdir -p /etc/haproxy /etc/tsukada /var/lib/haproxy /var/lib/tsukada
             mount --bind \(directory)/etc-haproxy /etc/haproxy
             mount --bind \(directory)/etc-tsukada /etc/tsukada
             mount --bind \(directory)/run /run
             mount --bind \(directory)/lib-haproxy /var/lib/haproxy
+            mount --bind \(directory)/lib-tsukada /var/lib/tsukada
             ip link set lo up
             sysctl -qw net.ipv4.tcp_tw_reuse=1 net.ipv4.ip_local_port_range='1024 65535'
             echo ready

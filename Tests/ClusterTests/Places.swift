@@ -36,8 +36,9 @@ struct ProxyProgram: Sendable, Equatable {
 /// Why the cluster tests cannot run here, or nil.
 let hindrance: String? = {
     if geteuid() != 0 { return "the cluster tests need root: network namespaces" }
-    let tools = ["/usr/sbin/haproxy", "/usr/sbin/mariadbd", "/usr/sbin/dnsmasq", "/usr/bin/socat", "/usr/bin/tmux", "/usr/bin/hatop", "/usr/bin/curl"]
-    let needed = [ProxyProgram.tsukada.path] + tools
+    let administration = ["haproxy", "mariadbd", "dnsmasq", "nft", "ethtool"].map { "/usr/sbin/\($0)" }
+    let tools = ["socat", "tmux", "hatop", "curl"].map { "/usr/bin/\($0)" }
+    let needed = [ProxyProgram.tsukada.path] + administration + tools
     let missing = needed.filter { !FileManager.default.isExecutableFile(atPath: $0) }
     return missing.isEmpty ? nil : "the cluster tests need \(missing.joined(separator: ", ")); deploy/test installs and builds all"
 }()

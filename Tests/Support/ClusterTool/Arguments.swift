@@ -26,4 +26,12 @@ struct Arguments {
         guard parts.count == 2, let port = UInt16(parts[1]) else { fail("--\(name) is no ADDRESS:PORT") }
         return (String(parts[0]), port)
     }
+
+    /// The value of `--name` as a time: `50ms`, `2s`.
+    func duration(_ name: String, default fallback: String? = nil) -> Duration {
+        let text = text(name, default: fallback)
+        if text.hasSuffix("ms"), let count = Int(text.dropLast(2)), count >= 0 { return .milliseconds(count) }
+        if text.hasSuffix("s"), let count = Int(text.dropLast(1)), count >= 0 { return .seconds(count) }
+        fail("--\(name) is no time: write 50ms or 2s")
+    }
 }

@@ -1,4 +1,4 @@
-// What the cluster tests and the demonstration run inside namespaces: clients, load, a receiver of log lines, a stub, the namespaces' first process.
+// What the cluster tests and the demonstration run inside namespaces: clients, load, a receiver of log lines, a slow link, a stub, the namespaces' first process.
 
 import Foundation
 import Support
@@ -33,8 +33,9 @@ case "query": queryRepeatedly(arguments)
 case "load": runLoad(arguments)
 case "watch": watch(arguments)
 case "log-receiver": receiveLogs(arguments)
+case "relay": relay(arguments)
 case "stub":
     let (address, port) = arguments.endpoint("listen")
     do { try MySQLStub(name: arguments.text("name"), address: address, port: port).serve() } catch { fail("\(error)") }
-default: fail("usage: ClusterTool hold|query|load|watch|log-receiver|stub --name value ...")
+default: fail("usage: ClusterTool hold|query|load|watch|log-receiver|relay|stub --name value ...")
 }

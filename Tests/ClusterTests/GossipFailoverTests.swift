@@ -1,0 +1,71 @@
+// What gossip is for: a database that dies is out on both nodes at nearly the same time.
+
+import Foundation
+import Support
+import Testing
+
+extension ClusterSuite {
+    @Suite("With four lines of gossip beside the article's file", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy has no gossip"))
+    struct GossipFailoverTests {
+        private static let kills = 5
+
+        /// What one kill took.
+        private struct Times {
+            var fromKill = MeasuredTimes()
+            var fromFirstFailure = MeasuredTimes()
+            var apart = MeasuredTimes()
+            /// From the first failed check on one node to the other node's failed check: a row on its way, and a check.
+            var toOtherCheck = MeasuredTimes()
+
+            mutating func add(killed: Int64, pair: GossipPair, server: String) throws {
+                let failures = try pair.both.map { try $0.wait(for: "Health check for server mysql/\(server) failed", after: killed, within: 10) }
+                let down = try pair.both.map { try $0.wait(for: "Server mysql/\(server) is DOWN", after: killed, within: 15) }
+                fromKill.add(from: killed, to: max(down[0], down[1]))
+                fromFirstFailure.add(from: min(failures[0], failures[1]), to: max(down[0], down[1]))
+                apart.add(from: min(down[0], down[1]), to: max(down[0], down[1]))
+                toOtherCheck.add(from: min(failures[0], failures[1]), to: max(failures[0], failures[1]))
+            }
+
+            /// The design's targets; the limits leave room for a machine that does other things too.
+            func expect(_ scenario: String) {
+                fromKill.expect(scenario, "kill of a replica to DOWN on both", target: 2.6, median: 2.6, worst: 3.6)
+                fromFirstFailure.expect(scenario, "first failed check to DOWN on both", target: 0.15, median: 0.3, worst: 1.3)
+                apart.expect(scenario, "between the two DOWN", target: 0.3, median: 0.3, worst: 1)
+                toOtherCheck.expect(scenario, "first failed check to the other node's", target: 0.05, median: 0.15, worst: 1)
+            }
+        }
+
+        @Test("a replica killed without any traffic is DOWN on both nodes within 2.6 s, at most 0.3 s apart")
+        func killedReplica() throws {
+            let cluster = try freshCluster()
+            let pair = try GossipPair(cluster)
+            defer { pair.stop() }
+            var times = Times()
+            for round in 0..<Self.kills {
+                try pair.waitUntilSettled()
+                let (victim, server) = round.isMultiple(of: 2) ? (cluster.replica01, "read01") : (cluster.replica02, "read02")
+                let killed = MonotonicMoment.now
+                try victim.killAtOnce()
+                try times.add(killed: killed, pair: pair, server: server)
+                try victim.start()
+            }
+            times.expect("no loss")
+            pair.expectDeathsClaimed(first: 0, second: 0)
+        }
+
+        @Test("a node that is alone sees a dead replica with its own eyes")
+        func killedReplicaWithoutPeer() throws {
+            let cluster = try freshCluster()
+            let pair = try GossipPair(cluster)
+            defer { pair.stop() }
+            try pair.waitUntilSettled()
+            try pair.second.killAtOnce()
+            let killed = MonotonicMoment.now
+            try cluster.replica01.killAtOnce()
+            let down = try pair.first.wait(for: "Server mysql/read01 is DOWN", after: killed, within: 20)
+            print("| gossip | peer dead | kill of a replica to DOWN | \(Double(down - killed) / 1e9) s | none: fall 3, inter 2000 | 20 s |")
+            let attempts = try cluster.client.query(cluster.tsukada01, count: 4)
+            #expect(attempts.allSatisfy { $0.outcome == .answered && $0.detail == "dbserver02" }, "\(attempts)")
+        }
+    }
+}

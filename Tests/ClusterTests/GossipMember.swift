@@ -1,0 +1,118 @@
+import Foundation
+import Support
+
+/// The lines that make a node gossip, beside the article's file.
+struct GossipFile {
+    var cluster = "tsukada"
+    var key: String
+    /// Lines beyond the four: `bind ADDRESS:PORT`.
+    var more: [String] = []
+
+    /// With a key of its own.
+    init(key: String) { self.key = key }
+
+    /// A new key, as an operator gets one.
+    static func newKey(on node: Node) throws -> String {
+        try node.demand([ProxyProgram.tsukada.path, "keygen"]).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// The section.
+    var text: String {
+        let lines = ["node tsukada01 172.20.0.11:7946", "node tsukada02 172.20.0.12:7946", "key-file /etc/tsukada/gossip.key"] + more
+        return "gossip \(cluster)\n" + lines.map { "    \($0)\n" }.joined()
+    }
+
+    /// Writes the key file as the operator has to: nobody else may read it.
+    func writeKey(on node: Node) throws {
+        let path = "\(node.directory)/etc-tsukada/gossip.key"
+        try "\(key)\n".write(toFile: path, atomically: false, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+    }
+}
+
+/// One of the two nodes that gossip: a proxy that may be killed and started again, and everything it has logged since.
+final class GossipMember {
+    /// The runtime socket of the article's file, with the right to change things.
+    static let adminSocket = "stats socket /var/lib/haproxy/stats level admin"
+
+    let node: Node
+    var file: GossipFile
+    private let log: LogReceiver
+    private let mark: Int
+    private let cluster: Cluster
+    private let configuration: String?
+    private(set) var proxy: RunningProxy
+
+    /// Starts a proxy.
+    /// - Parameter configuration: the text of haproxy.cfg; the article's when nil.
+    init(_ node: Node, of cluster: Cluster, _ file: GossipFile, configuration: String?) throws {
+        (self.node, self.file, self.cluster, self.configuration) = (node, file, cluster, configuration)
+        log = try cluster.log(of: node)
+        mark = log.mark
+        proxy = try Self.start(on: node, of: cluster, file, configuration)
+    }
+
+    private static func start(on node: Node, of cluster: Cluster, _ file: GossipFile, _ configuration: String?) throws -> RunningProxy {
+        try file.writeKey(on: node)
+        return try RunningProxy(.tsukada, on: node, in: cluster.world, configuration: configuration, ownSections: file.text)
+    }
+
+    /// Ends the proxy as a crash would.
+    /// - Returns: the moment before.
+    @discardableResult
+    func killAtOnce() throws -> Int64 {
+        let moment = MonotonicMoment.now
+        proxy.send(signal: SIGKILL)
+        try proxy.waitForEnd(within: 5)
+        return moment
+    }
+
+    /// Starts the proxy again, after it has ended.
+    /// - Returns: the moment before.
+    @discardableResult
+    func start() throws -> Int64 {
+        let moment = MonotonicMoment.now
+        proxy = try Self.start(on: node, of: cluster, file, configuration)
+        return moment
+    }
+
+    /// Removes what the proxy has stored.
+    func loseStore() throws {
+        for folder in ["lib-haproxy", "lib-tsukada"] {
+            for name in try FileManager.default.contentsOfDirectory(atPath: "\(node.directory)/\(folder)") {
+                try FileManager.default.removeItem(atPath: "\(node.directory)/\(folder)/\(name)")
+            }
+        }
+    }
+
+    /// The lines logged since the start that contain `text`.
+    func lines(with text: String) -> [LogLine] { log.lines(from: mark).filter { $0.text.contains(text) } }
+
+    /// Waits for the first line that contains `text` and was received after `moment`.
+    /// - Returns: when it was received.
+    @discardableResult
+    func wait(for text: String, after moment: Int64, within seconds: Double) throws -> Int64 {
+        var found: Int64?
+        let seen = { [self] in log.lines(from: mark).suffix(40).map(\.datagram).joined(separator: "\n") }
+        try eventually(within: seconds, "'\(text)' on \(node.name); the last lines:\n\(seen())") {
+            found = lines(with: text).first { $0.receivedAt >= moment }?.receivedAt
+            return found != nil
+        }
+        return found ?? 0
+    }
+
+    /// The rows of `show gossip TABLE`, by the names of their columns.
+    func rows(_ table: String) throws -> [[String: String]] {
+        let lines = try proxy.command("show gossip \(table)").split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+        guard let header = lines.first, header.first == "#" else { return [] }
+        return lines.dropFirst().map { Dictionary(zip(header.dropFirst(), $0), uniquingKeysWith: { first, _ in first }) }
+    }
+
+    /// What this node has of another one: a row of `show gossip members`.
+    func row(of other: GossipMember) throws -> [String: String] {
+        try rows("members").first { $0["name"] == other.node.name } ?? [:]
+    }
+
+    /// How often this node has said that a peer is dead.
+    var deathsClaimed: Int { lines(with: "is DEAD").count }
+}

@@ -1,0 +1,137 @@
+// What an operator does to two nodes that gossip: keys, a wrong key, a wrong cluster, servers taken out on both.
+
+import Foundation
+import Support
+import Testing
+
+extension ClusterSuite {
+    @Suite("An operator of two nodes that gossip", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy has no gossip"))
+    struct GossipOperatorTests {
+        /// `tsukada keys -f haproxy.cfg ...` on a node.
+        private func keys(_ member: GossipMember, _ words: String, input: String = "") throws -> String {
+            let command = "printf '%s\\n' '\(input)' | \(ProxyProgram.tsukada.path) keys -f /etc/haproxy/haproxy.cfg \(words)"
+            return try member.node.demand(["bash", "-c", command])
+        }
+
+        /// Waits until a node's `show gossip keys` says what is expected.
+        private func waitForKey(_ member: GossipMember, _ what: String, _ condition: ([[String: String]]) -> Bool) throws {
+            try eventually(within: 5, "\(what) on \(member.node.name): \(try member.rows("keys"))", interval: 50) { condition(try member.rows("keys")) }
+        }
+
+        @Test("replaces the key under load without a moment of DEAD")
+        func rotatesKeys() throws {
+            let cluster = try freshCluster()
+            let pair = try GossipPair(cluster, asAdministrator: true)
+            defer { pair.stop() }
+            try pair.waitUntilSettled()
+            let load = try LoadClient(on: cluster.client, target: cluster.tsukada01, clients: 10, slowOverMilliseconds: 1000)
+            let before = try pair.first.rows("keys").compactMap { $0["key"] }
+            #expect(before.count == 1, "\(before)")
+            let old = before.first ?? ""
+            let key = try GossipFile.newKey(on: cluster.tsukada01)
+            for member in pair.both { _ = try keys(member, "install", input: key) }
+            for member in pair.both {
+                try waitForKey(member, "two keys that both hold") { $0.count == 2 && $0.allSatisfy { $0["nodes"] == "tsukada01,tsukada02" } }
+            }
+            let new = try pair.first.rows("keys").compactMap { $0["key"] }.first { $0 != old } ?? ""
+            for member in pair.both { _ = try keys(member, "use \(new)") }
+            for member in pair.both { try waitForKey(member, "the new key in use") { $0.contains { $0["key"] == new && $0["in_use"] == "yes" } } }
+            for member in pair.both { _ = try keys(member, "remove \(old)") }
+            for member in pair.both { try waitForKey(member, "one key") { $0.compactMap { $0["key"] } == [new] } }
+            pair.observe(seconds: 2)
+            try pair.waitUntilAlive()
+            let report = try load.stop()
+            #expect(report.attempts > 200 && report.failures.isEmpty, "\(report.attempts) attempts, failed: \(report.failures.prefix(3))")
+            pair.expectDeathsClaimed(first: 0, second: 0)
+            for member in pair.both { #expect(member.lines(with: "is SUSPECT").isEmpty) }
+            print("| gossip | key rotation | connects under load, failed | \(report.attempts), \(report.failures.count) | 0 | 0 |")
+        }
+
+        @Test("is told of a wrong key; such a node, and one of another cluster, is never ALIVE and serves alone; with the right key it joins")
+        func keepsStrangersOut() throws {
+            let cluster = try freshCluster()
+            let pair = try GossipPair(cluster)
+            defer { pair.stop() }
+            try pair.waitUntilSettled()
+            let right = pair.second.file
+
+            func restart(_ file: GossipFile) throws -> Int64 {
+                let gone = try pair.second.killAtOnce()
+                try pair.first.wait(for: "peer tsukada02 is DEAD", after: gone, within: 8)
+                pair.second.file = file
+                return try pair.second.start()
+            }
+            func expectStranger(since moment: Int64) throws {
+                pair.observe(seconds: 3)
+                for (one, other) in [(pair.first, pair.second), (pair.second, pair.first)] {
+                    #expect(try one.row(of: other)["state"] != "ALIVE")
+                    #expect(one.lines(with: "is ALIVE").allSatisfy { $0.receivedAt < moment })
+                }
+                try pair.second.proxy.waitUntilBothServersAreUp()
+                let attempts = try cluster.client.query(cluster.tsukada02, count: 4)
+                #expect(attempts.allSatisfy { $0.outcome == .answered }, "\(attempts)")
+            }
+
+            var wrong = right
+            wrong.key = try GossipFile.newKey(on: cluster.tsukada01)
+            let stranger = try restart(wrong)
+            try expectStranger(since: stranger)
+            try pair.first.wait(for: "key", after: stranger, within: 1)
+            var other = right
+            other.cluster = "other"
+            try expectStranger(since: restart(other))
+            let joined = try restart(right)
+            try pair.first.wait(for: "peer tsukada02 is ALIVE", after: joined, within: 3)
+            pair.expectDeathsClaimed(first: 2, second: 0)
+        }
+
+        @Test("takes a server out on both nodes by one command, and a restart of either does not bring it back")
+        func takesServerOutOnCluster() throws {
+            let cluster = try freshCluster()
+            let pair = try GossipPair(cluster, asAdministrator: true)
+            defer { pair.stop() }
+            try pair.waitUntilSettled()
+            /// Waits until both nodes show the server so.
+            func waitForState(_ state: String) throws -> Int64 {
+                for member in pair.both {
+                    try eventually(within: 15, "read01 to be \(state) on \(member.node.name): \(try member.rows("admin"))", interval: 20) {
+                        try member.proxy.statistics("status")["read01"]?.hasPrefix(state) == true
+                    }
+                }
+                return MonotonicMoment.now
+            }
+            var spread = MeasuredTimes()
+            let said = MonotonicMoment.now
+            _ = try pair.first.proxy.command("disable server mysql/read01 on cluster")
+            spread.add(from: said, to: try waitForState("MAINT"))
+            spread.expect("disable server on cluster", "command to MAINT on both", target: 0.2, median: 1, worst: 1)
+            let refused = try pair.second.proxy.command("disable server mysql/read02 on cluster")
+            #expect(try pair.second.proxy.statistics("status")["read02"] == "UP", "the last usable server: \(refused)")
+            for member in [pair.second, pair.first] {
+                try member.killAtOnce()
+                try member.start()
+                try pair.waitUntilAlive()
+                _ = try waitForState("MAINT")
+                #expect(try cluster.client.query(member.node, count: 4).allSatisfy { $0.detail != "dbserver01" })
+            }
+            _ = try pair.second.proxy.command("enable server mysql/read01 on cluster")
+            _ = try waitForState("UP")
+        }
+
+        @Test("finds state and user as the article's file wants them, also with gossip")
+        func staysInItsChroot() throws {
+            let cluster = try freshCluster()
+            let pair = try GossipPair(cluster)
+            defer { pair.stop() }
+            try pair.waitUntilAlive()
+            let user = try cluster.tsukada01.demand(["id", "-u", "haproxy"]).trimmingCharacters(in: .newlines)
+            for member in pair.both {
+                let status = readWholeFile("/proc/\(member.proxy.process)/status") ?? ""
+                #expect(status.contains("\nUid:\t\(user)\t\(user)\t\(user)\t\(user)\n"), "\(status)")
+                #expect(try member.node.demand(["readlink", "/proc/\(member.proxy.innerProcess)/root"]) == "/var/lib/haproxy\n")
+            }
+            let answer = try pair.first.proxy.command("show gossip")
+            #expect(answer.contains(": "), "\(answer)")
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import Support
+import Testing
+
+/// tsukada01 and tsukada02 with the article's files and a gossip section.
+final class GossipPair {
+    let cluster: Cluster
+    let first: GossipMember
+    let second: GossipMember
+
+    /// Starts both.
+    /// - Parameter asAdministrator: whether the runtime sockets allow changes.
+    init(_ cluster: Cluster, asAdministrator: Bool = false) throws {
+        self.cluster = cluster
+        let file = GossipFile(key: try GossipFile.newKey(on: cluster.tsukada01))
+        func member(_ node: Node) throws -> GossipMember {
+            let article = try seedConfiguration(of: node.name)
+            let changed = article.replacingOccurrences(of: "stats socket /var/lib/haproxy/stats", with: GossipMember.adminSocket)
+            return try GossipMember(node, of: cluster, file, configuration: asAdministrator ? changed : nil)
+        }
+        first = try member(cluster.tsukada01)
+        do {
+            second = try member(cluster.tsukada02)
+        } catch {
+            first.proxy.stop()
+            throw error
+        }
+    }
+
+    var both: [GossipMember] { [first, second] }
+
+    /// Ends both, and what the test did to their network.
+    func stop() {
+        for member in both {
+            member.proxy.stop()
+            try? member.node.drop(percent: 0)
+        }
+    }
+
+    /// Waits until both see each other.
+    func waitUntilAlive(within seconds: Double = 10) throws {
+        for (one, other) in [(first, second), (second, first)] {
+            try eventually(within: seconds, "\(one.node.name) to see \(other.node.name) ALIVE: \(try one.rows("members"))", interval: 20) {
+                try one.row(of: other)["state"] == "ALIVE"
+            }
+        }
+    }
+
+    /// Waits until both see each other and both databases.
+    func waitUntilSettled() throws {
+        try waitUntilAlive()
+        for member in both { try member.proxy.waitUntilBothServersAreUp() }
+    }
+
+    /// Lets time pass in which nothing must happen.
+    func observe(seconds: Double) { usleep(UInt32(seconds * 1e6)) }
+
+    /// Fails unless each node has claimed so many deaths since its start; every other one was false.
+    func expectDeathsClaimed(first: Int, second: Int, sourceLocation: SourceLocation = #_sourceLocation) {
+        for (member, expected) in [(self.first, first), (self.second, second)] {
+            let claims = member.lines(with: "is DEAD").map(\.datagram)
+            #expect(claims.count == expected, "\(member.node.name) claimed:\n\(claims.joined(separator: "\n"))", sourceLocation: sourceLocation)
+        }
+    }
+}
+
+extension Node {
+    /// Drops so many of a hundred gossip datagrams that come in here, from `source` only when it is given; none any more at 0.
+    func drop(percent: Int, from source: Node? = nil) throws {
+        let match = (source.map { "ip saddr \($0.address) " } ?? "") + "udp dport 7946"
+        let chain = "chain input { type filter hook input priority 0; \(match) numgen random mod 100 < \(percent) drop; };"
+        try demand(["nft", percent == 0 ? "flush ruleset" : "flush ruleset; table inet gossip { \(chain) }"])
+    }
+}
+
+/// Measured times of one kind, in seconds.
+struct MeasuredTimes {
+    private(set) var seconds: [Double] = []
+
+    /// Adds the time between two moments.
+    mutating func add(from start: Int64, to end: Int64) { seconds.append(Double(end - start) / 1e9) }
+
+    var median: Double { seconds.isEmpty ? .nan : seconds.sorted()[seconds.count / 2] }
+    var worst: Double { seconds.max() ?? .nan }
+
+    /// "0.98 s (worst 1.07 of 3)"
+    var text: String { String(format: "%.3f s (worst %.3f of %d)", median, worst, seconds.count) }
+
+    /// Prints a line of the tests' table, and fails when the median is above `median` or one value above `worst`.
+    /// - Parameter target: what the design promises; the limits leave room for a busy machine.
+    func expect(
+        _ scenario: String, _ what: String, target: Double, median medianMax: Double, worst worstMax: Double, at place: SourceLocation = #_sourceLocation
+    ) {
+        print("| gossip | \(scenario) | \(what) | \(text) | target \(target) s | allowed \(medianMax) s, worst \(worstMax) s |")
+        #expect(!seconds.isEmpty && median <= medianMax && worst <= worstMax, "\(scenario): \(what): \(seconds)", sourceLocation: place)
+    }
+}

@@ -1,0 +1,41 @@
+import Foundation
+import Support
+
+/// A long, uneven way to one node: all its frames pass `ClusterTool relay`.
+///
+///     node eth0 ---- to-NODE  [relay]  slow-node ---- slow-bridge  bridge
+final class SlowLink {
+    private let node: Node
+    private let world: World
+    private let relay: NodeProcess
+
+    /// Puts the relay between `node` and the bridge.
+    /// - Parameter settings: the relay's arguments, `--delay 50ms`.
+    init(to node: Node, in world: World, _ settings: [String]) throws {
+        self.node = node
+        self.world = world
+        try world.demand("ip link add slow-bridge type veth peer name slow-node")
+        // What the kernel leaves to a network card (checksums, cutting into segments) is missing in frames that a program reads.
+        let offloads = "tx off sg off tso off gso off gro off"
+        for interface in ["slow-bridge", "slow-node", "to-\(node.name)"] { try world.demand("ethtool -K \(interface) \(offloads)") }
+        try node.demand(["ethtool", "-K", "eth0"] + offloads.split(separator: " ").map(String.init))
+        let ends = ["--between", "to-\(node.name),slow-node"]
+        relay = try world.start([clusterTool, "relay"] + ends + settings + ["--seconds", "300"])
+        let relay = relay
+        try eventually(within: 10, "the relay: \(relay.outside.output)") { relay.outside.output.contains("relaying") }
+        try world.demand("ip link set slow-node up")
+        try world.demand("ip link set slow-bridge master bridge up")
+        try world.demand("ip link set to-\(node.name) nomaster")
+    }
+
+    /// Takes the relay out again.
+    /// - Returns: what it did, from the node first.
+    @discardableResult
+    func remove() throws -> [RelayReport] {
+        try world.demand("ip link set to-\(node.name) master bridge")
+        try world.demand("ip link delete slow-bridge")
+        try relay.send(signal: SIGTERM)
+        try relay.outside.wait(within: 5)
+        return relay.outside.output.split(separator: "\n").compactMap { try? JSONDecoder().decode(RelayReport.self, from: Data($0.utf8)) }
+    }
+}

@@ -1,0 +1,33 @@
+import Foundation
+import Support
+import Testing
+
+extension ClusterSuite {
+    @Suite("The slow link", .serialized)
+    struct SlowLinkTests {
+        @Test("delays both ways, loses nothing it is not told to, passes large segments whole, and is taken out without a trace")
+        func delays() throws {
+            let cluster = try freshCluster()
+            let node = cluster.tsukada02
+            let length = 60_000
+            let question = "select length('\(String(repeating: "x", count: length))')"
+            let link = try SlowLink(to: node, in: cluster.world, ["--delay", "50ms", "--jitter", "30ms", "--seed", "7"])
+            var attempts: [Attempt] = []
+            var reports: [RelayReport] = []
+            do {
+                defer { reports = (try? link.remove()) ?? [] }
+                attempts = try node.query(cluster.replica01.node, count: 3, text: question)
+            }
+            for attempt in attempts {
+                #expect(attempt.outcome == .answered && attempt.detail == "\(length)", "\(attempt)")
+                // Connecting is a way there and back, of 20 to 80 ms each; address resolution may add as much once.
+                let connecting = Double((attempt.connectedAt ?? 0) - attempt.startedAt) / 1e6
+                #expect(connecting >= 40 && connecting < 400, "\(connecting) ms")
+            }
+            #expect(reports.count == 2 && reports.allSatisfy { $0.counts.passed > 20 && $0.counts.lost == 0 && $0.refused == 0 }, "\(reports)")
+            #expect(reports.contains { $0.counts.overtook > 0 }, "\(reports)")
+            let direct = try node.query(cluster.replica01.node, count: 3)
+            #expect(direct.allSatisfy { $0.outcome == .answered && $0.milliseconds < 40 }, "\(direct)")
+        }
+    }
+}

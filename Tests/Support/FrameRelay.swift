@@ -1,0 +1,118 @@
+// Two interfaces as the ends of one link: what comes in at one leaves at the other, when its `DelayLine` lets it.
+// Segments and checksums must be whole when frames are read: `ethtool -K` takes the offloads off (see TESTING.md).
+
+import CLinux
+import Glibc
+import LinuxIO
+import Wire
+
+/// What became of one way's frames.
+package struct RelayReport: Codable, Sendable {
+    /// The way, "FROM > TO".
+    package let way: String
+    /// What the delay line did.
+    package let counts: LinkCounts
+    /// Frames that were too long, or that the interface did not take.
+    package let refused: Int
+}
+
+/// A link between two interfaces. The process must be root in their network namespace.
+package struct FrameRelay {
+    /// Frames read from one interface before the other gets its turn.
+    private static let framesPerTurn = 64
+    /// An interface's MTU of 1500 and its header fit; what is longer was not cut into segments, and is refused.
+    private static let frameBytesMax = 2048
+
+    private struct Way {
+        let name: String
+        let source: OpenFile
+        let target: OpenFile
+        var line: DelayLine
+        var refused = 0
+
+        mutating func takeIn(now: Instant) throws(SystemError) {
+            for _ in 0..<FrameRelay.framesPerTurn {
+                guard let frame = try Sockets.receive(source.raw, upTo: FrameRelay.frameBytesMax) else { return }
+                if frame.count < FrameRelay.frameBytesMax { line.enter(frame, now: now) } else { refused += 1 }
+            }
+        }
+
+        mutating func handOut(now: Instant) {
+            while let frame = line.nextDue(now: now) {
+                if send(target.raw, frame, frame.count, 0) != frame.count { refused += 1 }
+            }
+        }
+    }
+
+    private var ways: [Way]
+
+    /// - Parameters:
+    ///   - first: an interface, and what happens to frames that come in there.
+    ///   - second: the other one.
+    /// - Throws: `SystemError` when an interface does not exist or sockets are not allowed.
+    package init(between first: (String, LinkSettings), and second: (String, LinkSettings), seed: UInt64) throws(SystemError) {
+        let ends = (try Self.open(first.0), try Self.open(second.0))
+        ways = [
+            Way(name: "\(first.0) > \(second.0)", source: ends.0, target: ends.1, line: DelayLine(first.1, seed: seed)),
+            Way(name: "\(second.0) > \(first.0)", source: ends.1, target: ends.0, line: DelayLine(second.1, seed: ~seed)),
+        ]
+    }
+
+    /// What has happened so far, each way.
+    package var reports: [RelayReport] { ways.map { RelayReport(way: $0.name, counts: $0.line.counts, refused: $0.refused) } }
+
+    /// A socket that sees every frame which comes in at `interface`, and none that it sends itself.
+    private static func open(_ interface: String) throws(SystemError) -> OpenFile {
+        let index = if_nametoindex(interface)
+        guard index > 0 else { throw .last("if_nametoindex \(interface)") }
+        let protocols = UInt16(ETH_P_ALL).bigEndian
+        let raw = socket(AF_PACKET, Int32(SOCK_RAW.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard raw >= 0 else { throw .last("socket") }
+        let end = OpenFile(FileDescriptor(owning: raw))
+        var on: Int32 = 1
+        var bytes: Int32 = 4 << 20
+        guard setsockopt(raw, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, socklen_t(MemoryLayout<Int32>.size)) == 0 else { throw .last("setsockopt") }
+        setsockopt(raw, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_ll()
+        address.sll_family = UInt16(AF_PACKET)
+        address.sll_protocol = protocols
+        address.sll_ifindex = Int32(index)
+        let bound = withUnsafePointer(to: address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(raw, $0, socklen_t(MemoryLayout<sockaddr_ll>.size)) }
+        }
+        guard bound == 0 else { throw .last("bind \(interface)") }
+        return end
+    }
+
+    /// Moves frames for `limit`, or until SIGTERM comes: it stays pending, for the caller to exit.
+    package mutating func run(atMost limit: Duration) throws(SystemError) {
+        var terminate = sigset_t()
+        sigemptyset(&terminate)
+        sigaddset(&terminate, SIGTERM)
+        pthread_sigmask(SIG_BLOCK, &terminate, nil)
+        var now = MonotonicClock.now()
+        let end = now.advanced(by: limit)
+        while now < end, !Self.isTerminated {
+            try waitForFrames(until: end, now: now)
+            now = MonotonicClock.now()
+            for index in ways.indices {
+                try ways[index].takeIn(now: now)
+                ways[index].handOut(now: now)
+            }
+        }
+    }
+
+    private static var isTerminated: Bool {
+        var pending = sigset_t()
+        sigpending(&pending)
+        return sigismember(&pending, SIGTERM) == 1
+    }
+
+    /// Waits for frames, for the next one due, or 50 ms: a blocked signal wakes nobody.
+    private func waitForFrames(until end: Instant, now: Instant) throws(SystemError) {
+        let next = ways.compactMap(\.line.nextDeadline).min() ?? end
+        let milliseconds = min(50, max(0, (now.duration(to: min(next, end)).wholeNanoseconds + 999_999) / 1_000_000))
+        var descriptors = ways.map { pollfd(fd: $0.source.raw, events: Int16(POLLIN), revents: 0) }
+        guard poll(&descriptors, nfds_t(descriptors.count), Int32(milliseconds)) >= 0 || errno == EINTR else { throw .last("poll") }
+    }
+}
