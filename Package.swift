@@ -13,20 +13,21 @@ let package = Package(
         .target(name: "Seals", dependencies: ["COpenSSL", "Wire"]),
         .target(name: "Gossip", dependencies: ["Wire"]),
         .target(name: "Proxy", dependencies: ["CLinux", "LinuxIO", "Wire"]),
-        .executableTarget(name: "NodeAgent", dependencies: ["CLinux", "LinuxIO", "Proxy", "Wire"]),
+        .executableTarget(name: "NodeAgent", dependencies: ["CLinux", "Gossip", "LinuxIO", "Proxy", "Seals", "Wire"]),
 
         .testTarget(name: "WireTests", dependencies: ["Support", "Wire"]),
         .testTarget(name: "LinuxIOTests", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"]),
         .testTarget(name: "SealsTests", dependencies: ["Seals", "Wire"]),
         .testTarget(name: "GossipTests", dependencies: ["Gossip", "Support", "Wire"]),
         .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Support", "Wire"]),
-        .testTarget(name: "NodeAgentTests", dependencies: ["LinuxIO", "NodeAgent", "Proxy", "Support", "Wire"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "NodeAgentTests", dependencies: ["Gossip", "LinuxIO", "NodeAgent", "Proxy", "Seals", "Support", "Wire"], resources: [.copy("Fixtures")]),
         .testTarget(name: "SupportTests", dependencies: ["Support", "Wire"]),
         .testTarget(name: "TidyTests"),
 
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
         .target(name: "Support", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Support", exclude: ["ClusterTool"]),
-        .executableTarget(name: "ClusterTool", dependencies: ["Support"], path: "Tests/Support/ClusterTool"),
+        .executableTarget(name: "ClusterTool", dependencies: ["LinuxIO", "Support", "Wire"], path: "Tests/Support/ClusterTool"),
         .testTarget(name: "ClusterTests", dependencies: ["ClusterTool", "Support"], exclude: ["Fixtures"]),
     ],
     swiftLanguageModes: [.v6],
@@ -37,6 +38,21 @@ let package = Package(
 if Context.environment["TSUKADA_SANITIZED"] == nil {
     package.targets += [
         .executableTarget(name: "Benchmarks", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Benchmarks"),
+        .executableTarget(
+            name: "GossipBenchmark", dependencies: ["CLinux", "Gossip", "LinuxIO", "Seals", "Support", "Wire"], path: "Tests/GossipBenchmark"),
         .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "LinuxIO", "Support", "Wire"]),
     ]
+}
+
+// The fuzz targets need compiler-rt's libFuzzer: `deploy/fuzz` names its file.
+if let runtime = Context.environment["TSUKADA_FUZZ"] {
+    let instrumented: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer,address", "-assert-config", "Debug"])]
+    let linked: [LinkerSetting] = [.unsafeFlags(["-sanitize=address", runtime, "-lstdc++"])]
+    for target in package.targets where ["Gossip", "Wire"].contains(target.name) { target.swiftSettings = instrumented }
+    package.targets.append(.target(name: "FuzzWorld", dependencies: ["Gossip", "Support", "Wire"], path: "Tests/Fuzz/World"))
+    for name in ["FuzzDatagram", "FuzzRecords"] {
+        package.targets.append(
+            .executableTarget(
+                name: name, dependencies: ["FuzzWorld", "Gossip", "Wire"], path: "Tests/Fuzz/\(name)", swiftSettings: instrumented, linkerSettings: linked))
+    }
 }

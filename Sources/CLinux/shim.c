@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/sock_diag.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -43,6 +45,55 @@ int clinux_send_datagrams(int descriptor, const struct sockaddr *to, socklen_t l
     }
     int sent = sendmmsg(descriptor, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
     return sent >= 0 ? sent : -errno;
+}
+
+int clinux_receive_datagrams(int descriptor, void *bytes, uint32_t room, struct clinux_received *received, unsigned count) {
+    enum { batch = 32 };
+    struct mmsghdr messages[batch];
+    struct iovec vectors[batch];
+    if (count > batch) count = batch;
+    memset(messages, 0, sizeof messages[0] * count);
+    for (unsigned i = 0; i < count; i++) {
+        vectors[i].iov_base = (uint8_t *)bytes + (size_t)i * room;
+        vectors[i].iov_len = room;
+        messages[i].msg_hdr.msg_iov = &vectors[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+        messages[i].msg_hdr.msg_name = &received[i].from;
+        messages[i].msg_hdr.msg_namelen = sizeof received[i].from;
+    }
+    int came = recvmmsg(descriptor, messages, count, MSG_DONTWAIT, NULL);
+    if (came < 0) return -errno;
+    for (int i = 0; i < came; i++) {
+        received[i].from_length = messages[i].msg_hdr.msg_namelen;
+        received[i].count = messages[i].msg_len < room ? messages[i].msg_len : room;
+        received[i].is_truncated = (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+    }
+    return came;
+}
+
+int clinux_dropped_datagrams(int descriptor, uint32_t *dropped) {
+    uint32_t figures[SK_MEMINFO_VARS];
+    socklen_t length = sizeof figures;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, figures, &length) != 0) return -errno;
+    if (length < sizeof figures[0] * (SK_MEMINFO_DROPS + 1)) return -ENOPROTOOPT;
+    *dropped = figures[SK_MEMINFO_DROPS];
+    return 0;
+}
+
+int clinux_filter_datagrams(int descriptor, const struct clinux_expected *expected, unsigned count) {
+    enum { limit = 16, udp_header = 8 };
+    struct sock_filter program[2 * limit + 2];
+    if (count > limit) return -EINVAL;
+    unsigned used = 0;
+    for (unsigned i = 0; i < count; i++) {
+        // A load beyond the end drops the datagram; so does any other value: over the remaining tests and the acceptance.
+        program[used++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, udp_header + expected[i].offset);
+        program[used++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, expected[i].value, 0, 2 * (count - i - 1) + 1);
+    }
+    program[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+    program[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog filter = {.len = (unsigned short)used, .filter = program};
+    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ? 0 : -errno;
 }
 
 pid_t clinux_fork(void) {

@@ -31,6 +31,9 @@ package struct WallTime: Equatable, Sendable {
         return WallTime(seconds: Int64(time.tv_sec), microseconds: Int32(time.tv_nsec / 1000))
     }
 
+    /// Milliseconds since 1970-01-01 UTC; 0 before it.
+    package var unixMilliseconds: UInt64 { UInt64(max(0, seconds)) * 1_000 + UInt64(max(0, microseconds)) / 1_000 }
+
     /// Year, month 1...12, day, hour, minute, second in the process's time zone.
     package var local: LocalTime {
         var moment = time_t(seconds)

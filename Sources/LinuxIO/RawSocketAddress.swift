@@ -15,6 +15,9 @@ package struct RawSocketAddress: Sendable {
     /// Room for a call that fills it in.
     package init() {}
 
+    /// What a call has filled in.
+    package init(_ storage: sockaddr_storage, length: socklen_t) { (self.storage, self.length) = (storage, length) }
+
     /// `address` in the kernel's form. A path over `pathBytesMax` bytes is cut there: check it where it is read.
     package init(_ address: SocketAddress) {
         switch address {

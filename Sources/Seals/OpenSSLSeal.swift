@@ -1,31 +1,40 @@
 import COpenSSL
 import Wire
 
-/// AES-256-GCM, HKDF-SHA256 and SHA-256 of OpenSSL (EVP). One thread at a time: it works on one reused cipher context.
+/// AES-256-GCM, HKDF-SHA256 and SHA-256 of OpenSSL (EVP). One thread at a time: it works on two reused cipher contexts.
+///
+/// Each keeps the key it had last: with one peer, or under a flood, a datagram costs a nonce and no key schedule.
 package final class OpenSSLSeal: Seal {
     private static let nonceBytes = 12
 
     private let cipher: OpaquePointer
-    private let context: OpaquePointer
+    private let sealing: OpaquePointer
+    private let opening: OpaquePointer
     private let derivation: OpaquePointer
+    private var sealingKey: Bytes32?
+    private var openingKey: Bytes32?
 
     /// - Throws: when the library has no such algorithm or no memory.
     package init() throws(SealError) {
-        guard let cipher = EVP_CIPHER_fetch(nil, "AES-256-GCM", nil) else { throw .libraryFailed("EVP_CIPHER_fetch") }
-        guard let context = EVP_CIPHER_CTX_new() else {
+        // What was made before a later step fails is given back here: `deinit` runs for whole values only.
+        let (cipher, sealing, opening, derivation) = (
+            EVP_CIPHER_fetch(nil, "AES-256-GCM", nil), EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_new(), EVP_KDF_fetch(nil, "HKDF", nil)
+        )
+        guard let cipher, let sealing, let opening, let derivation, EVP_EncryptInit_ex2(sealing, cipher, nil, nil, nil) == 1,
+            EVP_DecryptInit_ex2(opening, cipher, nil, nil, nil) == 1
+        else {
+            EVP_CIPHER_CTX_free(sealing)
+            EVP_CIPHER_CTX_free(opening)
             EVP_CIPHER_free(cipher)
-            throw .libraryFailed("EVP_CIPHER_CTX_new")
+            EVP_KDF_free(derivation)
+            throw .libraryFailed("EVP_CIPHER_fetch")
         }
-        guard let derivation = EVP_KDF_fetch(nil, "HKDF", nil) else {
-            EVP_CIPHER_free(cipher)
-            EVP_CIPHER_CTX_free(context)
-            throw .libraryFailed("EVP_KDF_fetch")
-        }
-        (self.cipher, self.context, self.derivation) = (cipher, context, derivation)
+        (self.cipher, self.sealing, self.opening, self.derivation) = (cipher, sealing, opening, derivation)
     }
 
     deinit {
-        EVP_CIPHER_CTX_free(context)
+        EVP_CIPHER_CTX_free(sealing)
+        EVP_CIPHER_CTX_free(opening)
         EVP_CIPHER_free(cipher)
         EVP_KDF_free(derivation)
     }
@@ -51,41 +60,49 @@ package final class OpenSSLSeal: Seal {
     /// The general form, for known answers: `nonce` has 12 bytes; room for the tag stands at `end`.
     package func encrypt(_ bytes: inout [UInt8], from start: Int, clear: Int, end: Int, key: Bytes32, nonce: Span<UInt8>) throws(SealError) {
         precondition(start + clear <= end && end + SealFormat.tagBytes == bytes.count && nonce.count == OpenSSLSeal.nonceBytes, "no room for the tag")
+        let isKnown = sealingKey == key
+        sealingKey = nil
         let failed = withKey(key) { key in
             nonce.withUnsafeBufferPointer { nonce in
                 bytes.withUnsafeMutableBufferPointer { buffer -> String? in
                     guard let base = buffer.baseAddress else { return "empty" }
                     var count: Int32 = 0
-                    guard EVP_EncryptInit_ex2(context, cipher, key, nonce.baseAddress, nil) == 1 else { return "EVP_EncryptInit_ex2" }
-                    guard EVP_EncryptUpdate(context, nil, &count, base + start, Int32(clear)) == 1 else { return "EVP_EncryptUpdate" }
+                    guard EVP_EncryptInit_ex2(sealing, nil, isKnown ? nil : key, nonce.baseAddress, nil) == 1 else { return "EVP_EncryptInit_ex2" }
+                    guard EVP_EncryptUpdate(sealing, nil, &count, base + start, Int32(clear)) == 1 else { return "EVP_EncryptUpdate" }
                     let body = base + start + clear
-                    guard EVP_EncryptUpdate(context, body, &count, body, Int32(end - start - clear)) == 1 else { return "EVP_EncryptUpdate" }
-                    guard EVP_EncryptFinal_ex(context, body, &count) == 1 else { return "EVP_EncryptFinal_ex" }
-                    let tag = EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(SealFormat.tagBytes), base + end)
+                    guard EVP_EncryptUpdate(sealing, body, &count, body, Int32(end - start - clear)) == 1 else { return "EVP_EncryptUpdate" }
+                    guard EVP_EncryptFinal_ex(sealing, body, &count) == 1 else { return "EVP_EncryptFinal_ex" }
+                    let tag = EVP_CIPHER_CTX_ctrl(sealing, EVP_CTRL_AEAD_GET_TAG, Int32(SealFormat.tagBytes), base + end)
                     return tag == 1 ? nil : "EVP_CIPHER_CTX_ctrl"
                 }
             }
         }
         if let failed { throw .libraryFailed(failed) }
+        sealingKey = key
     }
 
     private func decrypt(_ bytes: inout [UInt8], clear: Int, key: Bytes32, nonce: Span<UInt8>) throws(SealError) {
+        let isKnown = openingKey == key
+        openingKey = nil
         let error = withKey(key) { key in
             nonce.withUnsafeBufferPointer { nonce in
                 bytes.withUnsafeMutableBufferPointer { buffer -> SealError? in
                     guard let base = buffer.baseAddress else { return .notAuthentic }
                     let end = buffer.count - SealFormat.tagBytes
                     var count: Int32 = 0
-                    guard EVP_DecryptInit_ex2(context, cipher, key, nonce.baseAddress, nil) == 1 else { return .libraryFailed("EVP_DecryptInit_ex2") }
-                    guard EVP_DecryptUpdate(context, nil, &count, base, Int32(clear)) == 1 else { return .libraryFailed("EVP_DecryptUpdate") }
+                    guard EVP_DecryptInit_ex2(opening, nil, isKnown ? nil : key, nonce.baseAddress, nil) == 1 else {
+                        return .libraryFailed("EVP_DecryptInit_ex2")
+                    }
+                    guard EVP_DecryptUpdate(opening, nil, &count, base, Int32(clear)) == 1 else { return .libraryFailed("EVP_DecryptUpdate") }
                     let body = base + clear
-                    guard EVP_DecryptUpdate(context, body, &count, body, Int32(end - clear)) == 1 else { return .notAuthentic }
-                    let tag = EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(SealFormat.tagBytes), base + end)
+                    guard EVP_DecryptUpdate(opening, body, &count, body, Int32(end - clear)) == 1 else { return .notAuthentic }
+                    let tag = EVP_CIPHER_CTX_ctrl(opening, EVP_CTRL_AEAD_SET_TAG, Int32(SealFormat.tagBytes), base + end)
                     guard tag == 1 else { return .libraryFailed("EVP_CIPHER_CTX_ctrl") }
-                    return EVP_DecryptFinal_ex(context, base + end, &count) == 1 ? nil : .notAuthentic
+                    return EVP_DecryptFinal_ex(opening, base + end, &count) == 1 ? nil : .notAuthentic
                 }
             }
         }
+        if error == nil || error == .notAuthentic { openingKey = key }
         if let error { throw error }
     }
 

@@ -52,7 +52,9 @@ package struct ByteReader: Sendable {
     /// An unsigned or two's complement integer in network byte order.
     package mutating func readBigEndian<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) -> Integer? {
         guard let bytes = readBytes(Integer.bitWidth / 8) else { return nil }
-        return bytes.reduce(0) { Integer(truncatingIfNeeded: UInt64(truncatingIfNeeded: $0) << 8 | UInt64($1)) }
+        var value: UInt64 = 0
+        for byte in bytes { value = value << 8 | UInt64(byte) }
+        return Integer(truncatingIfNeeded: value)
     }
 
     /// An unsigned or two's complement integer, least significant byte first.

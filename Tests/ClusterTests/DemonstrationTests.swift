@@ -16,6 +16,9 @@ extension ClusterSuite {
             #expect(demo.outside.output.contains("dbserver01 is killed"), "\(demo.outside.output)")
             let shown = demo.outside.output.split(separator: "\n").filter { $0.contains(" s  |  tsukada01: dbserver01 ") }
             #expect(shown.count == 8, "\(demo.outside.output)")
+            #expect(shown.contains { $0.hasSuffix("seen: read01 up|up, read02 up|up") }, "\(demo.outside.output)")
+            #expect(shown.contains { $0.hasSuffix("seen: read01 down|down, read02 up|up") }, "\(demo.outside.output)")
+            #expect(demo.outside.output.contains("out of service: tsukada01 after "), "\(demo.outside.output)")
             try expectNothingLeft(since: before, on: cluster.client)
         }
 

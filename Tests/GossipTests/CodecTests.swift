@@ -85,6 +85,25 @@ struct CodecTests {
         #expect(read.count == 30 && malformed == 1)
     }
 
+    @Test("names the bytes that tell its cluster's datagrams from all others", arguments: [UInt64(0x0123_4567_89ab_cdef), 0, .max])
+    func expectedBytes(cluster: UInt64) {
+        func passes(_ header: Header) -> Bool {
+            var bytes: [UInt8] = []
+            header.write(to: &bytes)
+            return Header.expectedBytes(cluster: cluster).allSatisfy { place in
+                UInt16(bytes[Int(place.offset)]) << 8 | UInt16(bytes[Int(place.offset) + 1]) == place.value
+            }
+        }
+        var own = header
+        own.cluster = cluster
+        #expect(passes(own))
+        for bit in 0..<64 {
+            var foreign = own
+            foreign.cluster ^= 1 << bit
+            #expect(!passes(foreign))
+        }
+    }
+
     @Test("reads a header as it was written, and nothing else for one")
     func headers() throws {
         var bytes: [UInt8] = []

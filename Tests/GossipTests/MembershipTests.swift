@@ -83,6 +83,8 @@ struct MembershipTests {
         let isConvicted = world.peerChanges(0, of: 1).contains { $0.state == .dead }
         #expect(isConvicted == !rules.contains(.ownEars))
         #expect(world.alerts(1).contains { if case .notHeard(peer: "node2", _) = $0 { true } else { false } })
+        guard rules.contains(.ownEars) else { return }
+        #expect(world.alerts(2).filter { $0 == .heardElsewhere(peer: "node1", by: "node0") }.count == 1, "each side is told of its direction, once")
     }
 
     @Test("lets a node contradict its death everywhere", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.refutation)])
@@ -112,6 +114,18 @@ struct MembershipTests {
         #expect(world.allAlive && world.tablesAreEqual)
         #expect(after.session > before.session && after.address == GossipWorld.address(77))
         #expect(world.seal.reuses == 0)
+    }
+
+    @Test("starts whatever the store says of its last session, and stays below the end of the range", arguments: [0, 5, UInt64.max - 1, .max])
+    func startsFromAnyStore(stored: UInt64) throws {
+        let world = try GossipWorld(nodes: 2)
+        var outputs = GossipOutputs()
+        for wall in [0, 9, UInt64.max] {
+            let node = GossipNode(
+                world.settings(0), ring: world.members[0].ring, memory: GossipMemory(session: stored), seal: world.seal, random: SplitMix64(seed: 1),
+                wallMilliseconds: wall, now: world.now, into: &outputs)
+            #expect((1..<GossipLimits.sessionMax).contains(node.session) && node.session >= min(max(stored, wall), GossipLimits.sessionMax - 1))
+        }
     }
 
     @Test("goes above a higher run that only a third node's word tells of")

@@ -206,7 +206,7 @@ struct VerdictTests {
         world.run(.seconds(29))
         #expect(!world.alerts(1).contains { if case .viewsDiffer = $0 { true } else { false } })
         world.run(.seconds(40))
-        #expect(world.alerts(1).filter { $0 == .viewsDiffer(server: "mysql/read01", peer: "node0") }.count == 1)
-        #expect(world.alerts(0).filter { $0 == .viewsDiffer(server: "mysql/read01", peer: "node1") }.count == 1)
+        #expect(world.alerts(1).filter { $0 == .viewsDiffer(server: "mysql/read01", peer: "node0", isDownHere: false) }.count == 1)
+        #expect(world.alerts(0).filter { $0 == .viewsDiffer(server: "mysql/read01", peer: "node1", isDownHere: true) }.count == 1)
     }
 }

@@ -8,6 +8,7 @@ import Wire
 struct ConfigurationKeywordTests {
     static let sections: [String: KeywordPlaces] = [
         "global": .global, "defaults": .defaults, "frontend": .frontend, "listen": .listen, "backend": .backend, "resolvers": .resolvers, "probe": .probe,
+        "gossip": .gossip,
     ]
 
     /// Every keyword of the table with every place it may stand in.
@@ -109,7 +110,7 @@ struct ConfigurationKeywordTests {
 
     static let misses: [(section: String, word: String, suggestion: String?)] = [
         ("global", "maxcon", "maxconn"), ("global", "deamon", "daemon"), ("listen a", "sever", "server"), ("listen a", "blance", "balance"),
-        ("listen a", "default_bakend", "default_backend"), ("probe a", "requires", "require"),
+        ("listen a", "default_bakend", "default_backend"), ("probe a", "requires", "require"), ("gossip a", "keyfile", "key-file"),
         ("resolvers a", "namserver", "nameserver"), ("backend a", "zzzzzzzz", nil), ("backend a", "frontned", "frontend"),
     ]
 

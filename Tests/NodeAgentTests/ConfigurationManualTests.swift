@@ -10,7 +10,7 @@ struct ConfigurationManualTests {
     /// The manual's tables: each stands between `<!-- keywords TITLE -->` and `<!-- end -->`.
     static let tables: [(title: String, places: KeywordPlaces)] = [
         ("global", .global), ("stats socket", .statsSocket), ("proxies", .anyProxy), ("bind", .bind), ("server", .server), ("resolvers", .resolvers),
-        ("probe", .probe),
+        ("probe", .probe), ("gossip", .gossip),
     ]
 
     /// What a table has to say.
@@ -49,15 +49,19 @@ struct ConfigurationManualTests {
         for line in shown { #expect(real.contains(line), "\(line)") }
     }
 
-    @Test("shows an example that can be read")
-    func showsReadableExample() throws {
+    @Test("shows examples that can be read")
+    func showsReadableExamples() throws {
         let lines = try Configuration.lines(ofPackageFile: Self.path)
-        let start = try #require(lines.firstIndex(of: "```haproxy"))
-        let end = try #require(lines[start...].firstIndex(of: "```"))
-        let text = lines[(start + 1)..<end].joined(separator: "\n") + "\n"
+        let starts = lines.indices.filter { lines[$0] == "```haproxy" }
+        var text = ""
+        for start in starts {
+            let end = try #require(lines[start...].firstIndex(of: "```"))
+            text += lines[(start + 1)..<end].joined(separator: "\n") + "\n"
+        }
         let seed = try Configuration.bytes(of: "tsukada01.cfg")
         let (configuration, diagnostics) = ConfigurationReader(environment: [:]).read(files: [("haproxy.cfg", seed), ("tsukada.cfg", Array(text.utf8))])
         #expect(diagnostics.isEmpty, "\(diagnostics)")
         #expect(configuration.probes.count == 1)
+        #expect(configuration.gossip?.nodes.count == 2)
     }
 }

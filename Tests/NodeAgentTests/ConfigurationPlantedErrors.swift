@@ -22,7 +22,10 @@ struct PlantedError: CustomTestStringConvertible, Sendable {
 
 extension PlantedError {
     /// Every file of `errors/`.
-    static let all: [PlantedError] = [
+    static let all = common + gossip
+
+    /// Those of the sections that proxy, and of the files' form.
+    static let common: [PlantedError] = [
         PlantedError(
             "unknown-keyword", line: 34,
             #"unknown keyword 'blance' in section 'backend replicas'"#,
@@ -189,7 +192,7 @@ extension PlantedError {
             #"tsukada does not support it yet: remove the section, or keep HAProxy for what needs it"#),
         PlantedError(
             "reserved-section", line: 45,
-            #"reserved 'gossip' in section 'gossip'"#,
+            #"reserved 'database' in section 'database'"#,
             #"a later tsukada will read it: remove the section"#),
         PlantedError(
             "removed-keyword", line: 20,
@@ -234,7 +237,7 @@ extension PlantedError {
         PlantedError(
             "keyword-before-section", line: 1,
             #"'maxconn' stands before any section"#,
-            #"start with a section: global, defaults, listen, frontend, backend, resolvers or probe"#),
+            #"start with a section: global, defaults, listen, frontend, backend, resolvers, probe or gossip"#),
         PlantedError(
             "missing-line-feed", line: 48,
             #"no line feed at the end of the file"#,

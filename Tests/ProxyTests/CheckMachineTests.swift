@@ -39,8 +39,10 @@ struct CheckMachineTests {
 
     private func after(_ milliseconds: Int) -> Instant { start.advanced(by: .milliseconds(milliseconds)) }
 
-    private func verdict(_ status: CheckStatus, code: Int = 0, _ info: String = "", milliseconds: Int) -> CheckMachine.Output {
-        .finished(CheckResult(status: status, code: code, info: info, duration: .milliseconds(milliseconds)))
+    private func verdict(
+        _ status: CheckStatus, code: Int = 0, _ info: String = "", milliseconds: Int, fault: CheckFault = .server
+    ) -> CheckMachine.Output {
+        .finished(CheckResult(status: status, code: code, info: info, duration: .milliseconds(milliseconds), fault: fault))
     }
 
     @Test("without a protocol passes once it is connected, and resets the connection")
@@ -121,10 +123,15 @@ struct CheckMachineTests {
         var refused = machine()
         #expect(refused.failed(reason, now: after(0)) == [verdict(.layer4ConnectionProblem, reason, milliseconds: 0)])
         #expect(refused.failed(reason, now: after(1)) == [])
+        var unreachable = machine()
+        #expect(
+            unreachable.failed("EHOSTUNREACH", fault: .silence, now: after(1)) == [
+                verdict(.layer4ConnectionProblem, "EHOSTUNREACH", milliseconds: 1, fault: .silence)
+            ])
         var broken = connectedMachine()
         #expect(broken.failed("ECONNRESET", now: after(1)) == [verdict(.socketError, "ECONNRESET", milliseconds: 1)])
         var local = machine()
-        #expect(local.couldNotStart("EMFILE", now: after(0)) == [verdict(.socketError, "EMFILE", milliseconds: 0)])
+        #expect(local.couldNotStart("EMFILE", now: after(0)) == [verdict(.socketError, "EMFILE", milliseconds: 0, fault: .node)])
     }
 
     @Test("may take timeout connect for the connect, and timeout check for the rest")
@@ -134,9 +141,9 @@ struct CheckMachineTests {
         _ = machine.connected(now: after(100))
         #expect(machine.deadline == after(800))
         _ = machine.receive([0x4a, 0, 0], now: after(700))
-        #expect(machine.timedOut(now: after(800)) == [verdict(.layer7Timeout, milliseconds: 800)])
+        #expect(machine.timedOut(now: after(800)) == [verdict(.layer7Timeout, milliseconds: 800, fault: .silence)])
         var unconnected = self.machine()
-        #expect(unconnected.timedOut(now: after(500)) == [verdict(.layer4Timeout, milliseconds: 500)])
+        #expect(unconnected.timedOut(now: after(500)) == [verdict(.layer4Timeout, milliseconds: 500, fault: .silence)])
     }
 
     @Test("may take inter for everything where there is no timeout check")

@@ -49,7 +49,7 @@ struct ServerHealthTests {
     func maintenance() {
         var health = ServerHealth(rise: 2, fall: 3)
         _ = health.pass()
-        health.enterMaintenance()
+        health.takeDown()
         #expect(health.value == 0)
         health.leaveMaintenance()
         #expect(health.value == 2 && health.isUp)

@@ -67,6 +67,49 @@ struct ServerRegistryLineTests {
 
     private func pair() -> RegistryBench { RegistryBench([Bench.backend("mysql-read", [Bench.server("db1"), Bench.server("db2")])]) }
 
+    @Test("tell who else has seen a server down")
+    func takenDown() {
+        var bench = pair()
+        _ = bench.lines(Bench.pass)
+        _ = bench.lines(Bench.refused)
+        #expect(
+            bench.lines(.takenDown(.alsoPeers(["tsukada02", "tsukada03"]))) == [
+                "<129>Server mysql-read/db1 is DOWN, reason: Layer4 connection problem, info: \"ECONNREFUSED returned by OS (Connection refused) "
+                    + "(seen by tsukada02, tsukada03 too)\", check duration: 0ms. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, "
+                    + "0 remaining in queue."
+            ])
+        #expect(bench.lines(.takenDown(.alsoPeers(["tsukada02"]))).isEmpty)
+        #expect(
+            bench.lines(.takenDown(.peers(["tsukada02"])), 1) == [
+                "<129>Server mysql-read/db2 is DOWN, reason: DOWN for tsukada02. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, "
+                    + "0 remaining in queue.", "<128>backend mysql-read has no server available!",
+            ])
+        _ = bench.lines(Bench.pass, 1)
+        _ = bench.lines(Bench.pass, 1)
+        #expect(!bench.status(1).isRunning, "the peers' word holds it down")
+        #expect(bench.lines(.released, 1).count == 1)
+        #expect(bench.status(1).isRunning)
+        _ = bench.lines(Bench.pass)
+        _ = bench.lines(Bench.pass)
+        #expect(bench.status().isRunning, "nothing holds it down but its checks")
+    }
+
+    @Test("tell that a server has no room, and count nothing")
+    func full() {
+        var bench = pair()
+        _ = bench.lines(Bench.pass)
+        let full = CheckResult(status: .layer7WrongStatus, code: 1040, info: "Too many connections", duration: .zero)
+        for _ in 0..<5 { #expect(bench.lines(.checkFoundFull(full)).isEmpty) }
+        #expect(bench.status().isUsable)
+        #expect(
+            bench.lines(.setFull(true)) == [
+                "<132>Server mysql-read/db1 is FULL, reason: Layer7 wrong status, code: 1040, info: \"Too many connections\", check duration: 0ms. "
+                    + "1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
+            ])
+        #expect(bench.status().isRunning && !bench.status().isUsable)
+        #expect(bench.effects(.setFull(false)) == [.routingChanged(backend: 0)])
+    }
+
     @Test("tell the first pass, and nothing of the next ones")
     func firstPass() {
         var bench = pair()
@@ -372,13 +415,17 @@ struct ServerRegistryStateTests {
     }
 
     private func randomEvent(_ index: Int, _ random: inout SplitMix64) -> ServerRegistry.Event {
-        switch Int.random(in: 0..<12, using: &random) {
+        switch Int.random(in: 0..<16, using: &random) {
         case 0...2: .checkFinished(Bench.pass)
         case 3...5: .checkFinished(Bench.refused)
         case 6: .setAdministrative(.maint)
         case 7: .setAdministrative(.drain)
         case 8: .setAdministrative(.ready)
         case 9: .setWeight(Int.random(in: 0...2, using: &random))
+        case 11: .takenDown(Bool.random(using: &random) ? .alsoPeers(["b"]) : .peers(["b"]))
+        case 12: .released
+        case 13: .setFull(Bool.random(using: &random))
+        case 14: .checkFoundFull(Bench.denied)
         case 10: index == 1 ? .addressLost(reason: "DNS NX status") : .checkFinished(Bench.pass)
         default: .addressResolved(.ip(.v4(UInt32.random(in: 1...3, using: &random)), port: 3306), by: "r/n")
         }
@@ -394,8 +441,11 @@ struct ServerRegistryStateTests {
         /// Results against the present verdict in a row; a fresh server falls with its first failure.
         var streak = 2
 
-        var isRunning: Bool { isUp && !isForced && isResolved }
-        var isUsable: Bool { isRunning && !isDrain && weight > 0 }
+        var isHeld = false
+        var isFull = false
+
+        var isRunning: Bool { isUp && !isHeld && !isForced && isResolved }
+        var isUsable: Bool { isRunning && !isFull && !isDrain && weight > 0 }
 
         mutating func take(_ event: ServerRegistry.Event, isChecked: Bool) {
             let wasMaintenance = isForced || !isResolved
@@ -404,6 +454,13 @@ struct ServerRegistryStateTests {
                 guard isChecked, !wasMaintenance else { return }
                 streak = result.status.isPass == isUp ? 0 : streak + 1
                 if streak == (isUp ? 3 : 2) { (isUp, streak) = (!isUp, 0) }
+            case .checkFoundFull: break
+            case .setFull(let value): isFull = value
+            case .takenDown(let witness):
+                guard isChecked else { return }
+                if case .peers = witness { isHeld = true }
+                if !wasMaintenance { (isUp, streak) = (false, 0) }
+            case .released: isHeld = false
             case .setAdministrative(let state):
                 isForced = state == .maint
                 isDrain = state == .drain

@@ -72,6 +72,24 @@ struct SealsTests {
         #expect(throws: SealError.notAuthentic) { try seal.open(&short, clear: header.count, key: key, sequence: 7) }
     }
 
+    @Test("keeps its keys apart: in any order, used again or not, it does what a new one does")
+    func keysAlternate() throws {
+        let seal = try OpenSSLSeal()
+        let keys = [key, Bytes32(1, 2, 3, 4)]
+        for (number, which) in [0, 0, 1, 0, 1, 1, 0].enumerated() {
+            let (used, other, sequence) = (keys[which], keys[1 - which], UInt64(number + 1))
+            var (message, expected) = (header + header, header + header)
+            try seal.seal(&message, from: 0, clear: header.count, key: used, sequence: sequence)
+            try OpenSSLSeal().seal(&expected, from: 0, clear: header.count, key: used, sequence: sequence)
+            #expect(message == expected)
+            var (wrongKey, wrongNumber, right) = (message, message, message)
+            #expect(throws: SealError.notAuthentic) { try seal.open(&wrongKey, clear: header.count, key: other, sequence: sequence) }
+            #expect(throws: SealError.notAuthentic) { try seal.open(&wrongNumber, clear: header.count, key: used, sequence: sequence + 1) }
+            try seal.open(&right, clear: header.count, key: used, sequence: sequence)
+            #expect(right == header + header)
+        }
+    }
+
     @Test("draws random numbers that differ")
     func randomNumbersDiffer() {
         var generator = SecureRandomGenerator()

@@ -11,7 +11,7 @@ struct TidyTests {
         ("Sources/Gossip", ["Wire"]),
         ("Sources/Proxy", ["Wire"]),
         ("Sources/Proxy/Forwarding", ["CLinux", "Glibc", "LinuxIO", "Wire"]),
-        ("Sources/NodeAgent", ["CLinux", "Glibc", "LinuxIO", "Proxy", "Wire"]),
+        ("Sources/NodeAgent", ["CLinux", "Gossip", "Glibc", "LinuxIO", "Proxy", "Seals", "Wire"]),
     ]
 
     private static let linesMax = 600

@@ -38,6 +38,33 @@ struct clinux_datagram {
 // Returns how many the kernel took, or -errno when it took none.
 int clinux_send_datagrams(int descriptor, const struct sockaddr *to, socklen_t length, const struct clinux_datagram *datagrams, unsigned count);
 
+// One datagram that was received.
+struct clinux_received {
+    struct sockaddr_storage from;
+    socklen_t from_length;
+    // Bytes in its buffer.
+    uint32_t count;
+    // It was longer than its buffer: its end is lost.
+    uint8_t is_truncated;
+};
+
+// Receives up to `count` (at most 32) datagrams, never blocking; the one of index i into `bytes + i * room`.
+// Returns how many came, or -errno: -EAGAIN when none waits.
+int clinux_receive_datagrams(int descriptor, void *bytes, uint32_t room, struct clinux_received *received, unsigned count);
+
+// Datagrams that the kernel threw away because the socket's buffer was full, since it was opened; modulo 2^32. Returns 0 or -errno.
+int clinux_dropped_datagrams(int descriptor, uint32_t *dropped);
+
+// Two bytes that a datagram must have.
+struct clinux_expected {
+    uint16_t offset;
+    uint16_t value;
+};
+
+// Lets the kernel throw away what lacks any of `count` (at most 16) expected pairs of bytes: a classic BPF filter (socket(7), SO_ATTACH_FILTER).
+// Returns 0 or -errno.
+int clinux_filter_datagrams(int descriptor, const struct clinux_expected *expected, unsigned count);
+
 // fork(2), which Swift does not offer. For use before any thread exists. Returns as fork does, or -errno.
 pid_t clinux_fork(void);
 

@@ -54,6 +54,11 @@ package struct Header: Equatable, Sendable {
     /// The only version so far.
     package static let version: UInt8 = 1
 
+    /// The pairs of bytes that every datagram of a cluster has, of whatever version: magic and cluster.
+    package static func expectedBytes(cluster: UInt64) -> [(offset: UInt16, value: UInt16)] {
+        [(0, magic)] + (0..<4).map { (8 + 2 * $0, UInt16(truncatingIfNeeded: cluster >> UInt64(48 - 16 * Int($0)))) }
+    }
+
     /// What the datagram is for.
     package var kind: DatagramKind
     /// Which key sealed it.

@@ -52,7 +52,7 @@ extension GossipNode {
                 publish(server, now: now)
             case .viewsDiffer(let server, let observer):
                 guard let view = judge.index(server).map({ judge.views[$0] }), let peer = peerIndex(observer) else { continue }
-                outputs.append(.alert(.viewsDiffer(server: view.server.name, peer: peers[peer].name)))
+                outputs.append(.alert(.viewsDiffer(server: view.server.name, peer: peers[peer].name, isDownHere: view.isOwnDown)))
             }
         }
         judgeDeadline = judge.nextDeadline()

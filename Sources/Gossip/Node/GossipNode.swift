@@ -78,7 +78,7 @@ package struct GossipNode {
         self.random = random
         configuration = settings.configuration
         wall = (wallMilliseconds, now)
-        session = min(max(memory.session + 1, wallMilliseconds, 1), GossipLimits.sessionMax - 1)
+        session = max(min(memory.session, GossipLimits.sessionMax - 2) + 1, min(wallMilliseconds, GossipLimits.sessionMax - 1))
         tables = SharedTables(nodes: settings.peers.map(\.id) + [settings.node])
         judge = Judge(rules: settings.rules)
         let sorted = settings.peers.sorted { $0.id < $1.id }
@@ -116,7 +116,6 @@ package struct GossipNode {
         case .heartbeat, .ping, .answer, .delta, .digest, .pull, .leave, .checkNow, .keyStatus:
             receiveTraffic(header, datagram, from: index, at: source, now: now, into: &outputs)
         }
-        arm(now: now)
     }
 
     /// Takes something that has happened on this node.
@@ -165,7 +164,11 @@ package struct GossipNode {
 }
 
 extension GossipNode {
-    func peerIndex(_ node: NodeID) -> Int? { peers.firstIndex { $0.id == node } }
+    /// Without a closure, which would be handed a copy of each peer: every stranger's datagram is looked up.
+    func peerIndex(_ node: NodeID) -> Int? {
+        for index in peers.indices where peers[index].id == node { return index }
+        return nil
+    }
 
     func wallMilliseconds(_ now: Instant) -> UInt64 {
         let passed = max(0, wall.at.duration(to: now).wholeMilliseconds)
@@ -176,7 +179,7 @@ extension GossipNode {
 
     /// The time this node did not live through is nobody's silence.
     private mutating func creditGap(now: Instant) {
-        guard nextDeadline.advanced(by: GossipNode.starvedAfter) < now else { return }
+        guard nextDeadline < now, nextDeadline.advanced(by: GossipNode.starvedAfter) < now else { return }
         let gap = nextDeadline.duration(to: now)
         nextDeadline = now
         counters.gaps += 1
@@ -197,8 +200,8 @@ extension GossipNode {
         }
     }
 
-    /// Sets `nextDeadline` from everything that waits.
-    private mutating func arm(now: Instant) {
+    /// Sets `nextDeadline` from everything that waits. What has not verified changes nothing of it, and is not worth the time.
+    mutating func arm(now: Instant) {
         var earliest = now.advanced(by: settings.detector.heartbeatInterval)
         func consider(_ candidate: Instant?) { if let candidate { earliest = min(earliest, candidate) } }
         for peer in peers {

@@ -34,14 +34,16 @@ package enum GossipAlert: Equatable, Sendable {
     case configurationDiffers(peer: String)
     /// The peer's tables have been different for long although everything was delivered.
     case tablesDiffer(peer: String)
-    /// Views on a server have differed for 30 s.
-    case viewsDiffer(server: String, peer: String)
+    /// Views on a server have differed for 30 s: one of the two sees it DOWN.
+    case viewsDiffer(server: String, peer: String, isDownHere: Bool)
     /// Datagrams get lost.
     case loss(peer: String, direction: LossDirection, percent: Int)
     /// They get lost no more.
     case lossEnded(peer: String, direction: LossDirection)
     /// The peer has not heard this node for so long, but this node hears it.
     case notHeard(peer: String, silence: Duration)
+    /// The peer is dead for this node, and has said through another one that it is not.
+    case heardElsewhere(peer: String, by: String)
     /// The peer's clock is ahead by so much: what is said there wins over what is said here.
     case clockAhead(peer: String, milliseconds: UInt64)
     /// Rows were refused because a table is full or they speak of unknown nodes.
@@ -105,6 +107,8 @@ package enum GossipEvent: Sendable {
     case configured(servers: [GossipServer], configuration: UInt64)
     /// A check or a real connect has ended.
     case observed(ServerID, Observation)
+    /// An operator, or the resolver, wants this of a server on this node alone.
+    case administered(ServerID, AdministrativeState)
     /// A server has another resolved address.
     case addressChanged(ServerID, SocketAddress?)
     /// A peer's configured name resolves to another address.

@@ -56,6 +56,7 @@ extension GossipNode {
         _ header: Header, _ datagram: ArraySlice<UInt8>, from index: Int, at source: SocketAddress, now: Instant, into outputs: inout GossipOutputs
     ) {
         guard let (record, key) = openHandshake(header, datagram, from: index, at: source, now: now, into: &outputs) else { return }
+        defer { arm(now: now) }
         if !settings.rules.contains(.proofBeforeAddress) {
             peers[index].address = source
             peers[index].session = header.senderSession
@@ -84,6 +85,7 @@ extension GossipNode {
             return
         }
         guard let (record, key) = openHandshake(header, datagram, from: index, at: source, now: now, into: &outputs) else { return }
+        defer { arm(now: now) }
         guard record.echo == question.random, header.senderSession >= peers[index].session else {
             counters.outdated += 1
             return
@@ -109,8 +111,7 @@ extension GossipNode {
             outputs.append(.alert(.unknownKey(peer: peers[index].name)))
             return nil
         }
-        var reader = ByteReader(datagram)
-        guard reader.skip(Header.bytesCount) != nil, let salt = reader.readBytes32(), reader.count >= SealFormat.tagBytes else {
+        guard datagram.count >= GossipNode.clearBytes + SealFormat.tagBytes else {
             counters.malformed += 1
             return nil
         }
@@ -118,6 +119,7 @@ extension GossipNode {
             counters.limited += 1
             return nil
         }
+        guard let salt = Bytes32(datagram.dropFirst(Header.bytesCount).prefix(Header.saltBytes)) else { return nil }
         scratch.removeAll(keepingCapacity: true)
         scratch.append(contentsOf: datagram)
         do {

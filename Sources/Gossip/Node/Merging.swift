@@ -8,7 +8,12 @@ extension GossipNode {
             return
         }
         guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
-        guard !settings.rules.contains(.ownEars), row.rank == .dead, let index = peerIndex(row.node), row.session == peers[index].session else { return }
+        guard let index = peerIndex(row.node), row.session == peers[index].session else { return }
+        if row.rank == .alive, peers[index].state == .dead, let witness = peerIndex(sender), witness != index, !peers[index].isContradictionTold {
+            peers[index].isContradictionTold = true
+            outputs.append(.alert(.heardElsewhere(peer: peers[index].name, by: peers[witness].name)))
+        }
+        guard !settings.rules.contains(.ownEars), row.rank == .dead else { return }
         peers[index].detector.convict()
         tellState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
     }

@@ -68,6 +68,8 @@ extension GossipNode {
             judgeDeadline = judge.nextDeadline()
         case .observed(let server, let observation):
             observe(server, observation, now: now, into: &outputs)
+        case .administered(let server, let state):
+            judge.setAdministrative(server, state)
         case .addressChanged(let server, let address):
             judge.setAddress(server, address)
             reconsider(server, now: now, into: &outputs)

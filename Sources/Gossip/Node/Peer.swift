@@ -52,6 +52,8 @@ struct Peer: Sendable {
     var isLossFromTold = false
     var isLossToTold = false
     var isNotHeardTold = false
+    /// Dead by this node's ears, and contradicted through others: told once a death.
+    var isContradictionTold = false
     /// Loss of an earlier channel: counts until the present one has told enough.
     var inheritedLoss = 0
 

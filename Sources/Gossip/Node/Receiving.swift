@@ -30,6 +30,7 @@ extension GossipNode {
             if error != .notAuthentic { outputs.append(.alert(.sealFailed(error))) }
             return
         }
+        defer { arm(now: now) }
         commit(header.sequence, slot, of: index)
         let isNewest = header.sequence > channel.window.highest
         if case .candidate(let number) = slot {
@@ -73,6 +74,7 @@ extension GossipNode {
     private mutating func hear(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
         let silence = silence(of: index, now: now)
         guard peers[index].detector.hear(now: now) else { return }
+        peers[index].isContradictionTold = false
         tellState(index, silence: silence, now: now, into: &outputs)
     }
 

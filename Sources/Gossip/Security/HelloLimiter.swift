@@ -23,17 +23,17 @@ struct HelloLimiter: Sendable {
             windowStart = now
             count = 0
         }
+        guard count < GossipLimits.hellosPerSecondMax else { return false }
         if let index = sources.firstIndex(where: { $0.address == address }) {
             if sources[index].windowStart.advanced(by: HelloLimiter.window) <= now {
                 sources.remove(at: index)
             } else {
-                guard sources[index].count < GossipLimits.hellosPerSourceMax, count < GossipLimits.hellosPerSecondMax else { return false }
+                guard sources[index].count < GossipLimits.hellosPerSourceMax else { return false }
                 sources[index].count += 1
                 count += 1
                 return true
             }
         }
-        guard count < GossipLimits.hellosPerSecondMax else { return false }
         if sources.count >= GossipLimits.helloSourcesMax { sources.removeFirst() }
         sources.append(Source(address: address, windowStart: now, count: 1))
         count += 1

@@ -21,8 +21,18 @@ package enum Finding: Equatable, Sendable {
     var isFailure: Bool { self == .failedLoudly || self == .failedSilently || self == .accessDenied }
 }
 
+/// Who looked.
+package enum ObservationSource: Equatable, Sendable {
+    /// A health check: counts toward `rise` and `fall`.
+    case check
+    /// A session's connect: evidence beside a peer's, no count.
+    case traffic
+}
+
 /// One look at a server.
 package struct Observation: Equatable, Sendable {
+    /// By whom.
+    package var source: ObservationSource
     /// How it ended.
     package var finding: Finding
     /// The resolved address looked at.
@@ -37,7 +47,11 @@ package struct Observation: Equatable, Sendable {
     package var weight: UInt16
 
     /// An observation from its parts.
-    package init(_ finding: Finding, address: SocketAddress?, code: UInt8 = 0, latency: Duration = .zero, lag: Duration? = nil, weight: UInt16 = 1) {
+    package init(
+        _ finding: Finding, by source: ObservationSource = .check, address: SocketAddress?, code: UInt8 = 0, latency: Duration = .zero,
+        lag: Duration? = nil, weight: UInt16 = 1
+    ) {
+        self.source = source
         (self.finding, self.address, self.code, self.latency, self.lag, self.weight) = (finding, address, code, latency, lag, weight)
     }
 }

@@ -78,6 +78,10 @@ struct ServerView: Sendable {
     /// Takes an own look in. `holdsDown`: a peer's DOWN forbids UP (`any-down`).
     mutating func observe(_ observation: Observation, holdsDown: Bool, isSpacing: Bool, now: Instant) {
         setAddress(observation.address)
+        guard observation.source == .check else {
+            if observation.finding.isFailure { addEvidence(isSilent: observation.finding == .failedSilently, isSpacing: isSpacing, now: now) }
+            return
+        }
         isAwaitingCheck = false
         last = observation
         lastAt = now
@@ -114,8 +118,7 @@ struct ServerView: Sendable {
         passesWhileDown = 0
     }
 
-    private mutating func fail(isSilent: Bool, isSpacing: Bool, now: Instant) {
-        passesWhileDown = 0
+    private mutating func addEvidence(isSilent: Bool, isSpacing: Bool, now: Instant) {
         if let previous = evidence.last, isSpacing {
             let needed = previous.isSilent || isSilent ? ServerView.silentSpacing : ServerView.loudSpacing
             if previous.at.advanced(by: needed) <= now { evidence.append(Evidence(at: now, isSilent: isSilent)) }
@@ -123,6 +126,11 @@ struct ServerView: Sendable {
             evidence.append(Evidence(at: now, isSilent: isSilent))
         }
         if evidence.count > 2 { evidence.removeFirst() }
+    }
+
+    private mutating func fail(isSilent: Bool, isSpacing: Bool, now: Instant) {
+        passesWhileDown = 0
+        addEvidence(isSilent: isSilent, isSpacing: isSpacing, now: now)
         switch own {
         case .up(let failures) where failures + 1 < server.fall: own = .up(failures: failures + 1)
         case .up:

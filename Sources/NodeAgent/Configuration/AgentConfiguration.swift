@@ -13,6 +13,8 @@ struct AgentConfiguration: Equatable, Sendable {
     var backends: [Backend] = []
     /// The `probe` sections.
     var probes: [ProbeSettings] = []
+    /// The `gossip` section; `nil` for a node that keeps to itself.
+    var gossip: GossipSection?
 }
 
 /// `stats socket`, one line.

@@ -81,6 +81,27 @@ struct AddressReader {
         return .ip(address, port: number)
     }
 
+    /// A node of a cluster: an address or a name, and a port.
+    func readGossipNode(_ word: String) throws(ConfigurationProblem) -> Endpoint {
+        let word = try expand(word)
+        let expected = "an address and a port, such as 10.0.1.10:7946 or tsukada01.internal:7946"
+        let (family, host, port) = split(word)
+        guard let port, !host.isEmpty, let endpoint = try endpoint(host, family, port: portNumber(port, of: word), of: word), !isUnspecified(endpoint) else {
+            throw .badValue(word, of: keyword, expected: expected)
+        }
+        return endpoint
+    }
+
+    /// Where a node receives gossip: a number, not a name, and a port; `*` for every address.
+    func readGossipBind(_ word: String) throws(ConfigurationProblem) -> SocketAddress {
+        let word = try expand(word)
+        let (family, host, port) = split(word)
+        guard let port, case .ip(let address, let number)? = try endpoint(host, family, port: portNumber(port, of: word), of: word) else {
+            throw .badValue(word, of: keyword, expected: "an address and a port, such as 10.0.1.10:7946 or *:7946")
+        }
+        return .ip(address, port: number)
+    }
+
     private func readBind(_ word: String) throws(ConfigurationProblem) -> [Endpoint] {
         let expected = "an address and a port such as 10.0.0.1:3306, *:3306 or [::]:3306"
         if let local = try readLocal(word) { return [local] }

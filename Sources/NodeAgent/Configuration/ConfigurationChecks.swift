@@ -20,6 +20,7 @@ extension ConfigurationPass {
         }
         checkResolvers(&configuration)
         configuration.probes = probes.map { finishedProbe($0, configuration.backends, backendIndices) }
+        configuration.gossip = finishedGossip(isReadable)
         return (configuration, diagnostics)
     }
 
@@ -128,6 +129,12 @@ extension ConfigurationPass {
             probe.requirements.append(ProbeSettings.Requirement(backend: index, serversMin: requirement.serversMin))
         }
         return probe
+    }
+
+    private mutating func finishedGossip(_ isReadable: Bool) -> GossipSection? {
+        guard let draft = gossips.first else { return nil }
+        if isReadable { for (location, problem) in draft.problems { say(.alert, problem, at: location, in: "gossip \(draft.section.name)") } }
+        return draft.section
     }
 
     private func sectionName(of proxy: ProxyDraft) -> String {

@@ -71,6 +71,11 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case missingTimeouts([String])
     case missingLine(of: String, example: String)
 
+    // Gossip.
+    case secondGossip(first: ConfigurationLocation)
+    case lonelyNode
+    case missingKeyFile(address: String)
+
     /// What is wrong, without its place.
     var what: String {
         switch self {
@@ -107,6 +112,9 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .unknownName(let name, let kind, let keyword, _): "'\(keyword)' names a missing \(kind), '\(name)',"
         case .missingTimeouts(let names): "no \(names.map { "'timeout \($0)'" }.joined(separator: ", "))"
         case .missingLine(let keyword, _): "no '\(keyword)'"
+        case .secondGossip: "second 'gossip'"
+        case .lonelyNode: "only one 'node'"
+        case .missingKeyFile: "no 'key-file'"
         }
     }
 
@@ -125,7 +133,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .message: ""
         case .overwritten(_, let first): "this one counts: remove the one of \(first)"
         case .outsideSection(_, let suggestion):
-            suggestion.map { "did you mean '\($0)'?" } ?? "start with a section: global, defaults, listen, frontend, backend, resolvers or probe"
+            suggestion.map { "did you mean '\($0)'?" } ?? "start with a section: global, defaults, listen, frontend, backend, resolvers, probe or gossip"
         case .unknownKeyword(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "remove it, or see docs/CONFIGURATION.md for all keywords"
         case .unknownWord(_, _, let allowed, let suggestion):
             suggestion.map { "did you mean '\($0)'?" } ?? "write one of \(allowed.joined(separator: ", "))"
@@ -147,6 +155,10 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .unknownName(_, let kind, _, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "add the \(kind), or correct the name"
         case .missingTimeouts: "without it a dead peer holds its session for ever: write it here or in 'defaults'"
         case .missingLine(_, let example): "write '\(example)'"
+        case .secondGossip(let first): "a node belongs to one cluster: the section of \(first) counts, remove this one"
+        case .lonelyNode: "it has nobody to talk to: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section"
+        case .missingKeyFile(let address):
+            "other hosts may reach \(address): run 'tsukada keygen > /etc/tsukada/gossip.key; chmod 600 /etc/tsukada/gossip.key', copy the file to all nodes, and add a line 'key-file /etc/tsukada/gossip.key'"
         }
     }
 }

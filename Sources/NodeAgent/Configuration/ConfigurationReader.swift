@@ -28,7 +28,7 @@ struct ConfigurationPass {
         case none
         /// A section that tsukada does not read: said once, at its start.
         case skipped
-        case global, proxy, resolvers, probe
+        case global, proxy, resolvers, probe, gossip
     }
 
     let lexer: ConfigurationLexer
@@ -56,6 +56,7 @@ struct ConfigurationPass {
     var resolvers: [ResolverSettings] = []
     var resolverLocations: [String: ConfigurationLocation] = [:]
     var probes: [ProbeDraft] = []
+    var gossips: [GossipDraft] = []
 
     init(environment: [String: String]) { lexer = ConfigurationLexer(environment: environment) }
 
@@ -153,7 +154,7 @@ struct ConfigurationPass {
         case .none:
             let word = line.peek ?? ""
             throw .outsideSection(word, suggestion: Spelling.nearest(to: word, among: SectionHeader.names))
-        case .global, .proxy, .resolvers, .probe: try readKeyword(&line)
+        case .global, .proxy, .resolvers, .probe, .gossip: try readKeyword(&line)
         }
     }
 
@@ -189,6 +190,7 @@ struct ConfigurationPass {
             try apply(&proxy, &line)
         case .resolvers(let apply): if !resolvers.isEmpty { try apply(&resolvers[resolvers.count - 1], &line) }
         case .probe(let apply): if !probes.isEmpty { try apply(&probes[probes.count - 1], &line) }
+        case .gossip(let apply): if !gossips.isEmpty { try apply(&gossips[gossips.count - 1], &line) }
         case .bind, .server, .statsSocket: preconditionFailure("'\(keyword.name)' is an option, not a line")
         }
     }

@@ -59,7 +59,7 @@ struct ForeignKeywords: Sendable {
         "traces", "userlist",
     ]
     /// Sections that a later tsukada reads.
-    static let reservedSections: Set<String> = ["gossip", "database"]
+    static let reservedSections: Set<String> = ["database"]
 
     private static let tuning = "remove it: tsukada sizes its buffers and queues itself"
     private static let remove = "remove the line, or keep HAProxy for what needs it"

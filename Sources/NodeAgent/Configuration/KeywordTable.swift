@@ -17,6 +17,7 @@ struct KeywordPlaces: OptionSet, Hashable, Sendable {
     static let server = KeywordPlaces(rawValue: 256)
     /// The options of a `stats socket` line.
     static let statsSocket = KeywordPlaces(rawValue: 512)
+    static let gossip = KeywordPlaces(rawValue: 1_024)
 
     static let anyProxy: KeywordPlaces = [.defaults, .frontend, .listen, .backend]
     /// Keywords of the client's side.
@@ -29,7 +30,7 @@ struct KeywordPlaces: OptionSet, Hashable, Sendable {
     /// Every single place with its name.
     static let all: [(place: KeywordPlaces, name: String)] = [
         (.global, "global"), (.defaults, "defaults"), (.frontend, "frontend"), (.listen, "listen"), (.backend, "backend"),
-        (.resolvers, "resolvers"), (.probe, "probe"), (.bind, "bind"), (.server, "server"), (.statsSocket, "stats socket"),
+        (.resolvers, "resolvers"), (.probe, "probe"), (.gossip, "gossip"), (.bind, "bind"), (.server, "server"), (.statsSocket, "stats socket"),
     ]
 
     /// Places that are lines with options, not sections.
@@ -51,6 +52,7 @@ struct Keyword: Sendable {
         case proxy(@Sendable (inout ProxyDraft, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case resolvers(@Sendable (inout ResolverSettings, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case probe(@Sendable (inout ProbeDraft, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
+        case gossip(@Sendable (inout GossipDraft, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case bind(@Sendable (inout Bind, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case server(@Sendable (inout ServerDraft, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case statsSocket(@Sendable (inout StatsSocketSettings, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
@@ -116,6 +118,7 @@ enum KeywordTable {
     static let keywords: [Keyword] =
         GlobalKeywords.keywords + GlobalKeywords.socketOptions + ProxyKeywords.keywords + ProxyKeywords.timeouts + ProxyKeywords.options
         + BindKeywords.keywords + ServerKeywords.keywords + ServerKeywords.checkKeywords + ResolversKeywords.keywords + ProbeKeywords.keywords
+        + GossipKeywords.keywords
 
     private static let byName = Dictionary(grouping: keywords.indices) { keywords[$0].name }
 

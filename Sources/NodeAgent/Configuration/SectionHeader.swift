@@ -3,7 +3,7 @@ import Proxy
 /// The lines that start sections.
 enum SectionHeader {
     /// The sections that tsukada reads.
-    static let names = ["global", "defaults", "listen", "frontend", "backend", "resolvers", "probe"]
+    static let names = ["global", "defaults", "listen", "frontend", "backend", "resolvers", "probe", "gossip"]
 
     /// True for every section of HAProxy's and of ours.
     static func isSection(_ word: String) -> Bool {
@@ -33,7 +33,7 @@ extension ConfigurationPass {
         line.next += 1
         line.keyword = name
         sectionName = ([name] + (line.peek.map { [$0] } ?? [])).joined(separator: " ")
-        guard proxies.count + resolvers.count + probes.count + namedDefaults.count < ConfigurationReader.sectionsMax else {
+        guard proxies.count + resolvers.count + probes.count + gossips.count + namedDefaults.count < ConfigurationReader.sectionsMax else {
             section = .skipped
             throw .tooMany(what: "sections", limit: ConfigurationReader.sectionsMax)
         }
@@ -48,6 +48,7 @@ extension ConfigurationPass {
         case "backend": try openProxy(.backend, &line)
         case "resolvers": try openResolvers(&line)
         case "probe": try openProbe(&line)
+        case "gossip": try openGossip(&line)
         default:
             section = .skipped
             throw ForeignKeywords.reservedSections.contains(name)
@@ -117,6 +118,17 @@ extension ConfigurationPass {
         if let first = known.first(where: { $0.settings.name == name }) {
             throw .duplicate(name, kind: "section 'probe'", first: first.location)
         }
+        try line.end()
+    }
+
+    /// A node belongs to one cluster: the lines of a second section are read for their own mistakes only.
+    private mutating func openGossip(_ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        (section, place) = (.gossip, .gossip)
+        line.shape = "<name>"
+        let first = gossips.first
+        gossips.append(GossipDraft(name: "", location: line.location))
+        gossips[gossips.count - 1].section.name = try line.needName()
+        if let first { throw .secondGossip(first: first.section.location) }
         try line.end()
     }
 }

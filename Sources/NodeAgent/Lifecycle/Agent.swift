@@ -34,6 +34,8 @@ final class Agent {
         var limits: Limits.Plan
         /// The node's name.
         var node: String
+        /// What the `gossip` section needs; `nil` without one.
+        var gossip: GossipRunner.Resources?
         /// Whether lines about servers also go to stderr.
         var tellsTerminal = false
     }
@@ -51,6 +53,8 @@ final class Agent {
     let log: AgentLog
     private(set) var registry: ServerRegistry
     private(set) var isStopping = false
+    var gossip: GossipRunner?
+    private var gossipResources: GossipRunner.Resources?
     var resolvers: [ResolverRunner] = []
     var resolverOf: [ServerReference: Int] = [:]
     var rates: RateSamples
@@ -71,6 +75,7 @@ final class Agent {
         statsSockets = resources.statsSockets
         descriptorsMax = resources.limits.descriptors
         node = resources.node
+        gossipResources = resources.gossip
         startedAt = reactor.now
         listenerCount = (resources.listeners.first?.count ?? 0) + resources.statsSockets.count
         let registry = ServerRegistry(backends: configuration.backends, now: reactor.now) { resources.addresses[$0.backend][$0.server] }
@@ -100,8 +105,9 @@ final class Agent {
             checkFinished(server, result)
         }
         self.checks = checks
-        checks.start()
         startResolvers()
+        if let resources = gossipResources.take() { try startGossip(resources) }
+        checks.start()
         let runtime = RuntimeServer(
             reactor: reactor, target: self, connectionsMax: configuration.global.statsConnectionsMax, timeout: configuration.global.statsTimeout)
         for socket in statsSockets { try runtime.serve(socket.file, level: socket.level) }
@@ -113,6 +119,7 @@ final class Agent {
     /// Ends everything; sessions that are left are closed.
     func stop() {
         fitness.setStopping()
+        gossip?.stop()
         runtime?.close()
         checks?.stop()
         for resolver in resolvers { resolver.stop() }
@@ -130,7 +137,9 @@ final class Agent {
                 sessions: state.serverCells[state.flatIndex(server)].pointee.sessions.value,
                 queued: state.backendCells[server.backend].pointee.waiting.value)
         }
+        let before = registry.status(of: server)
         for effect in registry.apply(event, to: server, now: reactor.now, load: load) { perform(effect) }
+        tellGossip(of: server, before: before)
     }
 
     private func perform(_ effect: ServerRegistry.Effect) {
@@ -146,7 +155,8 @@ final class Agent {
     }
 
     private func checkFinished(_ server: ServerReference, _ result: CheckResult) -> CheckPace {
-        apply(.checkFinished(result), to: server)
+        apply(foundFull(result) ? .checkFoundFull(result) : .checkFinished(result), to: server)
+        tellGossip(result, of: server)
         if let resolver = resolver(of: server) {
             resolver.checksChanged(server, isPassing: result.status.isPass)
             if !result.status.isPass { resolver.askSoon(server) }
@@ -160,7 +170,9 @@ final class Agent {
         for backend in configuration.backends.indices {
             for place in configuration.backends[backend].servers.indices {
                 let server = ServerReference(backend: backend, server: place)
-                guard state.serverCells[state.flatIndex(server)].pointee.connectFailed.exchange(false, ordering: .relaxed) else { continue }
+                let failure = state.serverCells[state.flatIndex(server)].pointee.connectFailed.exchange(.none, ordering: .relaxed)
+                guard failure != .none else { continue }
+                tellGossip(failure, of: server)
                 checks?.checkSoon(server)
                 resolver(of: server)?.askSoon(server)
             }

@@ -3,12 +3,31 @@ import Wire
 
 /// What the runtime socket's commands change.
 extension Agent: RuntimeTarget {
-    func setState(_ state: AdministrativeState, of server: RuntimeServerName) throws(RuntimeTargetError) {
-        apply(.setAdministrative(state), to: try reference(server))
+    func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) {
+        let server = try reference(server)
+        guard let spread = spread(reach) else { return apply(.setAdministrative(state), to: server) }
+        switch state {
+        case .ready: try administer(server, .ready, weight: nil, spread)
+        case .drain: try administer(server, .drain, weight: nil, spread)
+        case .maint: try administer(server, .maint, weight: nil, spread)
+        }
     }
 
-    func setWeight(_ weight: Int, of server: RuntimeServerName) throws(RuntimeTargetError) {
-        apply(.setWeight(weight), to: try reference(server))
+    func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) {
+        let server = try reference(server)
+        guard let spread = spread(reach) else { return apply(.setWeight(weight), to: server) }
+        try administer(server, nil, weight: weight, spread)
+    }
+
+    func gossipReport() -> GossipReport? { gossip.map { GossipReport($0, now: reactor.now) } }
+
+    /// `nil` for this node alone.
+    private func spread(_ reach: RuntimeReach) -> ClusterSpread? {
+        switch reach {
+        case .node: nil
+        case .cluster(let spread): spread
+        case .standard: gossip?.plan.section.adminScope == .cluster ? ClusterSpread() : nil
+        }
     }
 
     func weight(of server: RuntimeServerName) throws(RuntimeTargetError) -> RuntimeWeight {

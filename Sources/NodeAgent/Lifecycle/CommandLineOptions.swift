@@ -10,6 +10,12 @@ struct CommandLineOptions: Equatable, Sendable {
         case version
         /// `-vv`: print the version and how it was built, exit 0.
         case build
+        /// `-h`, `--help`: print the usage, exit 0.
+        case help
+        /// `keygen`: print a new ring key.
+        case makeKey
+        /// `keys`: show or change the ring keys of the node and its file.
+        case keys(KeyCommand)
     }
 
     /// What to do.
@@ -34,6 +40,11 @@ struct CommandLineOptions: Equatable, Sendable {
 
     /// Reads the arguments after the program's name. Single letters may be joined: `-cV`; what follows one that takes a value is the next argument.
     static func parse(_ arguments: [String]) throws(CommandLineError) -> CommandLineOptions {
+        switch arguments.first {
+        case "keygen": return try parseMakeKey(arguments.dropFirst())
+        case "keys": return try parseKeys(arguments.dropFirst())
+        default: break
+        }
         var options = CommandLineOptions()
         var rest = arguments[...]
         while let argument = rest.popFirst() {
@@ -43,16 +54,59 @@ struct CommandLineOptions: Equatable, Sendable {
                 rest = []
             case "-v": options.action = .version
             case "-vv": options.action = .build
+            case "-h", "--help": options.action = .help
             case "-db": options.staysInForeground = true
             case "-f": options.configurations.append(try value(after: argument, &rest))
             case "-p": options.pidFile = try value(after: argument, &rest)
             case "-L": options.localName = try value(after: argument, &rest)
             default: try options.setFlags(argument)
             }
-            if options.action == .version || options.action == .build { return options }
+            if options.action == .version || options.action == .build || options.action == .help { return options }
         }
         guard !options.configurations.isEmpty else { throw .noConfiguration }
         return options
+    }
+
+    private static func parseMakeKey(_ arguments: ArraySlice<String>) throws(CommandLineError) -> CommandLineOptions {
+        var options = CommandLineOptions()
+        options.action = .makeKey
+        guard let argument = arguments.first else { return options }
+        guard argument == "-h" || argument == "--help" else { throw .surplus(of: "keygen") }
+        options.action = .help
+        return options
+    }
+
+    /// `-f` in any place, a command, and its id. Words are never repeated in errors: one of them may be a key.
+    private static func parseKeys(_ arguments: ArraySlice<String>) throws(CommandLineError) -> CommandLineOptions {
+        var options = CommandLineOptions()
+        var words: [String] = []
+        var rest = arguments
+        while let argument = rest.popFirst() {
+            switch argument {
+            case "-f": options.configurations.append(try value(after: argument, &rest))
+            case "-h", "--help":
+                options.action = .help
+                return options
+            default: words.append(argument)
+            }
+        }
+        options.action = .keys(try keyCommand(words))
+        guard !options.configurations.isEmpty else { throw .noConfiguration }
+        return options
+    }
+
+    private static func keyCommand(_ words: [String]) throws(CommandLineError) -> KeyCommand {
+        guard let name = words.first else { throw .unknownKeyCommand }
+        switch name {
+        case "list", "install":
+            guard words.count == 1 else { throw name == "list" ? .surplus(of: "keys list") : .keyOnCommandLine }
+            return name == "list" ? .list : .install
+        case "use", "remove":
+            guard words.count <= 2 else { throw .surplus(of: "keys \(name) ID") }
+            guard words.count == 2, let id = Hexadecimal.number(words[1], digits: 8) else { throw .badKeyIdentifier(of: name) }
+            return name == "use" ? .use(UInt32(truncatingIfNeeded: id)) : .remove(UInt32(truncatingIfNeeded: id))
+        default: throw .unknownKeyCommand
+        }
     }
 
     private static func value(after option: String, _ rest: inout ArraySlice<String>) throws(CommandLineError) -> String {
@@ -93,6 +147,14 @@ enum CommandLineError: Error, Equatable, CustomStringConvertible {
     case missingValue(String)
     /// No `-f`.
     case noConfiguration
+    /// A word too many after a subcommand.
+    case surplus(of: String)
+    /// `keys` with another word than its four.
+    case unknownKeyCommand
+    /// `keys use` or `keys remove` without an id.
+    case badKeyIdentifier(of: String)
+    /// `keys install` with a word, which `ps` would show to everybody.
+    case keyOnCommandLine
 
     /// The sentence to print before the usage.
     var description: String {
@@ -101,6 +163,10 @@ enum CommandLineError: Error, Equatable, CustomStringConvertible {
         case .unexpected(let word): "unexpected '\(word)': write '-f \(word)' to read it as a configuration"
         case .missingValue(let option): "'\(option)' needs a value after it"
         case .noConfiguration: "no configuration: name at least one file or directory with '-f'"
+        case .surplus(let command): "nothing can follow '\(command)'"
+        case .unknownKeyCommand: "'keys' needs one of list, install, use ID, remove ID"
+        case .badKeyIdentifier(let command): "'keys \(command)' needs the 8 hexadecimal digits that 'tsukada keys list' shows"
+        case .keyOnCommandLine: "'keys install' reads the key from its input, where nobody else sees it: 'tsukada keys -f FILE install < KEYFILE'"
         }
     }
 }
@@ -134,7 +200,15 @@ enum CommandLineText {
             -p   write the process's number to this file
             -L   this node's name (default: the host's)
             -v   print the version; -vv also tells how it was built
+            -h   print this text
             --   what follows are configuration files
+
+        Keys of the section 'gossip':
+            tsukada keygen                       print a new key
+            tsukada keys -f <file> list          show the ids of the node's keys, and which nodes hold them
+            tsukada keys -f <file> install       receive with the key that stands on stdin, too
+            tsukada keys -f <file> use <id>      send with this key
+            tsukada keys -f <file> remove <id>   give this key up
 
         """
 }

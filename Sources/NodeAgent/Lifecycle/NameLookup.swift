@@ -98,6 +98,19 @@ struct NameLookup {
         throw NameLookupError(name: text, problem: denial ?? .notAName)
     }
 
+    /// The name whose address may move: what the nameservers are asked for; `nil` for an address, and for what the hosts file knows.
+    func nameToFollow(_ text: String) -> DNSName? {
+        guard IPAddress(text) == nil, let name = DNSName(text), hosts.addresses(of: name).isEmpty else { return nil }
+        return configuration.candidates(for: text).first
+    }
+
+    /// The machine's nameservers as a `resolvers` section.
+    func resolverSettings(name: String) -> ResolverSettings {
+        var settings = ResolverSettings(name: name)
+        settings.nameservers = nameservers.map { .init(name: describe($0), address: $0) }
+        return settings
+    }
+
     /// The outcomes of the families, the preferred one first, or of it alone when it has addresses.
     private func ask(for name: DNSName, preferring family: AddressFamily, _ group: inout NameserverGroup) throws(SystemError) -> [FamilyOutcome] {
         let reactor = try Reactor()

@@ -33,6 +33,11 @@ struct Startup {
         case .build:
             Terminal.print(CommandLineText.build)
             return ExitCode.success
+        case .help:
+            Terminal.print(CommandLineText.usage)
+            return ExitCode.success
+        case .makeKey: return KeyProgram.makeKey()
+        case .keys(let command): return KeyProgram.run(command, configurations: options.configurations, environment: environment)
         case .check, .run:
             do throws(StartError) {
                 return try Startup(options: options, environment: environment).start()
@@ -45,6 +50,7 @@ struct Startup {
 
     private func start() throws(StartError) -> Int32 {
         guard var configuration = try readConfiguration() else { return ExitCode.failure }
+        if let node = options.localName { configuration.global.node = node }
         addSystemNameservers(to: &configuration)
         let listens = configuration.frontends.contains { !$0.isDisabled && !$0.binds.isEmpty }
         if options.action == .check {
@@ -57,7 +63,6 @@ struct Startup {
             return ExitCode.success
         }
         guard listens else { throw StartError("no proxy listens: add a 'bind' line to a 'listen' or 'frontend' section") }
-        if let node = options.localName { configuration.global.node = node }
         return try serve(configuration)
     }
 
@@ -89,7 +94,7 @@ struct Startup {
         SignalWatch.ignoreBrokenPipes()
         let accounts = accounts()
         let privileges = try privileges(configuration.global, accounts)
-        var resources = try open(configuration, accounts)
+        var resources = try open(configuration, accounts, privileges)
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
         resources.tellsTerminal = !runsAsDaemon && !options.isQuiet
         let pidFile = options.pidFile ?? configuration.global.pidFile
@@ -107,8 +112,9 @@ struct Startup {
     }
 
     /// Opens everything that needs the file system, names or privileges.
-    private func open(_ configuration: AgentConfiguration, _ accounts: AccountFiles) throws(StartError) -> Agent.Resources {
-        var names = NameResolution(lookup: NameLookup())
+    private func open(_ configuration: AgentConfiguration, _ accounts: AccountFiles, _ privileges: Privileges) throws(StartError) -> Agent.Resources {
+        let lookup = NameLookup()
+        var names = NameResolution(lookup: lookup)
         let addresses = try serverAddresses(configuration, &names)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
@@ -117,9 +123,17 @@ struct Startup {
         let listeners = try sockets.listeners(configuration)
         let probeSockets = try sockets.probes(configuration)
         let statsSockets = try sockets.statsSockets(configuration)
+        let node = configuration.global.node ?? Startup.hostName()
+        let owner = FileOwner(user: privileges.userIdentifier ?? geteuid(), group: privileges.groupIdentifier ?? getegid())
+        let gossip: GossipRunner.Resources? =
+            if let section = configuration.gossip {
+                try StartGossip(section, lookup: lookup).open(node: node, backends: configuration.backends, owner: owner)
+            } else {
+                nil
+            }
         return Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: addresses,
-            logPlan: logPlan, limits: limits, node: configuration.global.node ?? Startup.hostName())
+            logPlan: logPlan, limits: limits, node: node, gossip: gossip)
     }
 
     private func serverAddresses(_ configuration: AgentConfiguration, _ names: inout NameResolution) throws(StartError) -> [[SocketAddress?]] {
@@ -157,7 +171,11 @@ struct Startup {
     private func checkSurroundings(_ configuration: AgentConfiguration) throws(StartError) {
         let accounts = accounts()
         _ = try privileges(configuration.global, accounts)
-        var names = NameResolution(lookup: NameLookup())
+        let lookup = NameLookup()
+        if let section = configuration.gossip {
+            try StartGossip(section, lookup: lookup).check(node: configuration.global.node ?? Startup.hostName())
+        }
+        var names = NameResolution(lookup: lookup)
         _ = try serverAddresses(configuration, &names)
         _ = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         var sockets = StartSockets(names: names, threads: 1, accounts: accounts)

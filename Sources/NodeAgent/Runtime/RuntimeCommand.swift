@@ -9,6 +9,9 @@ struct RuntimeCall {
 
     /// The `index`th argument, empty where there is none.
     func argument(_ index: Int) -> String { arguments.indices.contains(index) ? arguments[index] : "" }
+
+    /// Which nodes the words from the `index`th on mean.
+    func reach(from index: Int) throws(RuntimeTargetError) -> RuntimeReach { try RuntimeReach.parse(arguments.dropFirst(index)) }
 }
 
 /// One runtime command: an element of the one table that lookup, levels and help are made from.
@@ -39,11 +42,11 @@ struct RuntimeCommand: Sendable {
     static let all: [RuntimeCommand] = serverCommands + showCommands + sessionCommands
 
     private static let serverCommands: [RuntimeCommand] = [
-        RuntimeCommand("disable server", usage: " <bk>/<srv>", level: .admin, help: "take a server out for maintenance (see also 'set server')") { call, _ in
-            onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.maint, of: server) }
+        RuntimeCommand("disable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "take a server out for maintenance (see also 'set server')") {
+            call, _ in onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.maint, of: server, try call.reach(from: 1)) }
         },
-        RuntimeCommand("enable server", usage: " <bk>/<srv>", level: .admin, help: "end a server's maintenance or drain (see also 'set server')") { call, _ in
-            onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.ready, of: server) }
+        RuntimeCommand("enable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "end a server's maintenance or drain (see also 'set server')") {
+            call, _ in onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.ready, of: server, try call.reach(from: 1)) }
         },
         RuntimeCommand("get weight", usage: " <bk>/<srv>", level: .user, help: "tell a server's weight, now and in the configuration") { call, _ in
             withServer(call) { server in
@@ -55,9 +58,13 @@ struct RuntimeCommand: Sendable {
                 }
             }
         },
+        RuntimeCommand("install gossip key", usage: " <key>", level: .admin, help: "receive gossip under this key, too") { call, _ in installKey(call) },
         RuntimeCommand("operator", level: .operator, help: "go on with the rights of level operator") { _, session in
             session.level = .operator
             return ""
+        },
+        RuntimeCommand("remove gossip key", usage: " <id>", level: .admin, help: "give a key up that is not sent with") { call, _ in
+            changeKey(call) { .remove($0) }
         },
         RuntimeCommand("set server", usage: " <bk>/<srv> [opts]", level: .admin, help: "change a server: state ready|drain|maint, weight N|N%") { call, _ in
             setServer(call)
@@ -66,7 +73,10 @@ struct RuntimeCommand: Sendable {
             setTimeout($0, &$1)
         },
         RuntimeCommand("set weight", usage: " <bk>/<srv> <N|N%>", level: .admin, help: "change a server's weight (see also 'set server')") { call, _ in
-            setWeight(call, to: call.argument(1))
+            setWeight(call, to: call.argument(1), reachFrom: 2)
+        },
+        RuntimeCommand("use gossip key", usage: " <id>", level: .admin, help: "send gossip under this key, which all nodes should hold") { call, _ in
+            changeKey(call) { .use($0) }
         },
     ]
 
@@ -75,6 +85,9 @@ struct RuntimeCommand: Sendable {
             "# name\n" + call.target.snapshot().proxies.filter { $0.backend != nil }.map { $0.name + "\n" }.joined()
         },
         RuntimeCommand("show cli level", level: .user, help: "tell what this connection may do") { _, session in "\(session.level)\n" },
+        RuntimeCommand("show gossip", usage: " [members|health|admin|keys]", level: .user, help: "tell what the nodes tell each other") { call, _ in
+            showGossip(call)
+        },
         RuntimeCommand("show info", level: .user, help: "tell about the running process") { call, _ in
             unsupportedForm(call.arguments) ?? call.target.snapshot().process.text
         },

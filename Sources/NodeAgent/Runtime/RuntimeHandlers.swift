@@ -33,9 +33,9 @@ extension RuntimeCommand {
                 guard let state = AdministrativeState(rawValue: call.argument(2)) else {
                     return "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n"
                 }
-                return onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(state, of: server) }
+                return onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(state, of: server, try call.reach(from: 3)) }
             case "weight":
-                return setWeight(call, to: call.argument(2))
+                return setWeight(call, to: call.argument(2), reachFrom: 3)
             case let word where serverOptions.contains(word):
                 return "'set server <srv> \(word)' is not supported yet; 'state' and 'weight' are.\n"
             default:
@@ -58,10 +58,10 @@ extension RuntimeCommand {
     }
 
     /// Sets a weight from `N` (0 to 256) or `N%` (of the configuration's weight).
-    static func setWeight(_ call: RuntimeCall, to text: String) -> String {
+    static func setWeight(_ call: RuntimeCall, to text: String, reachFrom index: Int) -> String {
         onServer(call) { server throws(RuntimeTargetError) in
             let initial = try call.target.weight(of: server).initial
-            try call.target.setWeight(try weight(text, initial: initial), of: server)
+            try call.target.setWeight(try weight(text, initial: initial), of: server, try call.reach(from: index))
         }
     }
 

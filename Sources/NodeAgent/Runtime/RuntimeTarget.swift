@@ -4,12 +4,16 @@ import Proxy
 protocol RuntimeTarget: AnyObject {
     /// Everything as it is now.
     func snapshot() -> StatisticsSnapshot
-    /// Puts a server into a state, as an operator's wish.
-    func setState(_ state: AdministrativeState, of server: RuntimeServerName) throws(RuntimeTargetError)
-    /// Sets a server's weight, 0 to 256.
-    func setWeight(_ weight: Int, of server: RuntimeServerName) throws(RuntimeTargetError)
+    /// Puts a server into a state, as an operator's wish, here or everywhere.
+    func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError)
+    /// Sets a server's weight, 0 to 256, here or everywhere.
+    func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError)
     /// A server's weight now and in the configuration.
     func weight(of server: RuntimeServerName) throws(RuntimeTargetError) -> RuntimeWeight
+    /// What is to be told of the gossip; `nil` for a node without.
+    func gossipReport() -> GossipReport?
+    /// Changes the keys of the gossip.
+    func changeKeys(_ change: KeyChange) throws(RuntimeTargetError)
 }
 
 /// `backend/server`, as a command names it.

@@ -118,15 +118,17 @@ package struct CheckMachine: Sendable {
     }
 
     /// The connect, or the connection, has failed; `reason`: "ECONNREFUSED returned by OS (Connection refused)".
-    package mutating func failed(_ reason: String, now: Instant) -> [Output] {
-        finish(state == .connecting ? .layer4ConnectionProblem : .socketError, info: reason, now: now)
+    package mutating func failed(_ reason: String, fault: CheckFault = .server, now: Instant) -> [Output] {
+        finish(state == .connecting ? .layer4ConnectionProblem : .socketError, info: reason, fault: fault, now: now)
     }
 
     /// There is no socket, port or memory for the attempt: nothing is known of the server.
-    package mutating func couldNotStart(_ reason: String, now: Instant) -> [Output] { finish(.socketError, info: reason, now: now) }
+    package mutating func couldNotStart(_ reason: String, now: Instant) -> [Output] { finish(.socketError, info: reason, fault: .node, now: now) }
 
     /// `deadline` has passed.
-    package mutating func timedOut(now: Instant) -> [Output] { finish(state == .connecting ? .layer4Timeout : .layer7Timeout, now: now) }
+    package mutating func timedOut(now: Instant) -> [Output] {
+        finish(state == .connecting ? .layer4Timeout : .layer7Timeout, fault: .silence, now: now)
+    }
 
     private mutating func take(_ packet: MySQLPacket, now: Instant) -> [Output] {
         if let error = MySQLErrorPacket(payload: packet.payload) { return finish(.layer7WrongStatus, code: Int(error.code), info: error.text, now: now) }
@@ -145,9 +147,9 @@ package struct CheckMachine: Sendable {
         }
     }
 
-    private mutating func finish(_ status: CheckStatus, code: Int = 0, info: String = "", now: Instant) -> [Output] {
+    private mutating func finish(_ status: CheckStatus, code: Int = 0, info: String = "", fault: CheckFault = .server, now: Instant) -> [Output] {
         guard state != .finished else { return [] }
         state = .finished
-        return [.finished(CheckResult(status: status, code: code, info: info, duration: start.duration(to: now)))]
+        return [.finished(CheckResult(status: status, code: code, info: info, duration: start.duration(to: now), fault: fault))]
     }
 }

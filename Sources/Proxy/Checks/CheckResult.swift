@@ -61,6 +61,16 @@ package enum CheckStatus: Int, CaseIterable, Sendable {
     package var hasCode: Bool { self == .layer7OK || self == .layer7WrongStatus }
 }
 
+/// Whose fault a failed check shows.
+package enum CheckFault: Equatable, Sendable {
+    /// The server, or its host, spoke: it refused, reset or answered wrongly.
+    case server
+    /// Nobody answered.
+    case silence
+    /// This machine could not ask: no port, no memory.
+    case node
+}
+
 /// What one check found.
 package struct CheckResult: Equatable, Sendable {
     /// Longer texts are cut here, in bytes, as in HAProxy.
@@ -74,13 +84,16 @@ package struct CheckResult: Equatable, Sendable {
     package let info: String
     /// From the start of the connect to the verdict.
     package let duration: Duration
+    /// Whose fault it is; means nothing for a pass.
+    package let fault: CheckFault
 
     /// A result from its parts; `info` is cut at `infoBytesMax`.
-    package init(status: CheckStatus, code: Int = 0, info: String = "", duration: Duration) {
+    package init(status: CheckStatus, code: Int = 0, info: String = "", duration: Duration, fault: CheckFault = .server) {
         self.status = status
         self.code = code
         self.info = info.utf8.count <= Self.infoBytesMax ? info : String(decoding: info.utf8.prefix(Self.infoBytesMax), as: UTF8.self)
         self.duration = duration
+        self.fault = fault
     }
 
     /// What stands in log lines: `, reason: Layer7 wrong status, code: 1045, info: "...", check duration: 0ms`.

@@ -57,9 +57,15 @@ package struct CheckSchedule: Equatable, Sendable {
     /// Something hints that the server is in trouble: brings the next check forward, at most once per `inter`, so that
     /// a storm of failing sessions is no storm of checks. Returns whether `nextStart` moved.
     package mutating func checkSoon(now: Instant) -> Bool {
-        guard case .waiting(let instant) = state, instant > now else { return false }
         if let lastPull, lastPull.duration(to: now) < settings.interval { return false }
+        guard checkNow(now: now) else { return false }
         lastPull = now
+        return true
+    }
+
+    /// Brings the next check forward. Returns whether `nextStart` moved.
+    package mutating func checkNow(now: Instant) -> Bool {
+        guard case .waiting(let instant) = state, instant > now else { return false }
         state = .waiting(until: now)
         return true
     }

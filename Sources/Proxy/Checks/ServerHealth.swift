@@ -57,8 +57,8 @@ package struct ServerHealth: Equatable, Sendable {
         return true
     }
 
-    /// The server enters maintenance.
-    package mutating func enterMaintenance() { value = 0 }
+    /// The server enters maintenance, or others have found it down: it comes up by `rise` passes.
+    package mutating func takeDown() { value = 0 }
 
     /// The server leaves maintenance: up, but the first failure takes it down.
     package mutating func leaveMaintenance() { value = rise }

@@ -161,6 +161,12 @@ package final class CheckRunner {
         arm(slot)
     }
 
+    /// The peer has seen this server fail: checks it now, unless a check is under way. How often is the caller's to bound.
+    package func checkNow(_ server: ServerReference) {
+        guard let slot = slot(server), slot.schedule.checkNow(now: reactor.now) else { return }
+        arm(slot)
+    }
+
     /// True while a check of this server is under way: `show stat` then puts "* " before its last status.
     package func isUnderWay(_ server: ServerReference) -> Bool { slot(server)?.attempt != nil }
 
@@ -231,7 +237,10 @@ package final class CheckRunner {
             if progress == .connected { connected(slot, attempt) }
         } catch {
             guard !error.isShortage || slot.answer != nil else { return postpone(slot) }
-            conclude(slot, Self.isLocal(error) ? machine.couldNotStart(Self.text(error), now: reactor.now) : machine.failed(Self.text(error), now: reactor.now))
+            conclude(
+                slot,
+                Self.isLocal(error)
+                    ? machine.couldNotStart(Self.text(error), now: reactor.now) : machine.failed(Self.text(error), fault: Self.fault(error), now: reactor.now))
         }
     }
 
@@ -247,6 +256,11 @@ package final class CheckRunner {
         return [EADDRNOTAVAIL, EADDRINUSE, EAGAIN].contains(error.code)
     }
 
+    /// A host that cannot be reached has said nothing, whoever on the way says so.
+    private static func fault(_ error: SystemError) -> CheckFault {
+        [EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ETIMEDOUT].contains(error.code) ? .silence : .server
+    }
+
     /// "ECONNREFUSED returned by OS (Connection refused)".
     private static func text(_ error: SystemError) -> String { "\(error.name) returned by OS (\(error.reason))" }
 
@@ -255,7 +269,7 @@ package final class CheckRunner {
             let error = Sockets.pendingError(attempt.file.raw)
             // A refusal is ECONNREFUSED; these two come from a server that has accepted, and then reset.
             if error == nil || error?.code == ECONNRESET || error?.code == EPIPE { connected(slot, attempt) }
-            if let error, slot.attempt === attempt { carryOut(attempt.machine.failed(Self.text(error), now: reactor.now), slot, attempt) }
+            if let error, slot.attempt === attempt { fail(error, slot, attempt) }
             return
         }
         if interest.contains(.write), !attempt.unsent.isEmpty { send(slot, attempt) }
@@ -277,8 +291,12 @@ package final class CheckRunner {
             let now = reactor.now
             carryOut(bytes.isEmpty ? attempt.machine.endOfStream(now: now) : attempt.machine.receive(bytes, now: now), slot, attempt)
         } catch {
-            carryOut(attempt.machine.failed(Self.text(error), now: reactor.now), slot, attempt)
+            fail(error, slot, attempt)
         }
+    }
+
+    private func fail(_ error: SystemError, _ slot: Slot, _ attempt: Attempt) {
+        carryOut(attempt.machine.failed(Self.text(error), fault: Self.fault(error), now: reactor.now), slot, attempt)
     }
 
     private func carryOut(_ outputs: [CheckMachine.Output], _ slot: Slot, _ attempt: Attempt) {
@@ -304,7 +322,7 @@ package final class CheckRunner {
             rewatch(slot, attempt)
         } catch {
             // After the verdict a lost quit means nothing.
-            carryOut(attempt.machine.failed(Self.text(error), now: reactor.now), slot, attempt)
+            fail(error, slot, attempt)
         }
     }
 

@@ -61,12 +61,22 @@ package struct Gauge: ~Copyable, Sendable {
     package borrowing func leave() { present.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
 }
 
+/// How a session's connect to a server has failed.
+package enum ConnectFailure: UInt8, AtomicRepresentable, Sendable {
+    /// None has, since the control thread looked.
+    case none
+    /// Refused or reset: its host spoke.
+    case loud
+    /// Nobody answered.
+    case silent
+}
+
 /// A server's process-wide cell.
 package struct ServerCell: ~Copyable, Sendable {
     /// Sessions that hold a connection, or the promise of one.
     package let sessions = Gauge()
-    /// A worker's connect has failed: the control thread takes the flag and checks at once.
-    package let connectFailed = Atomic<Bool>(false)
+    /// A worker's connect has failed: the control thread takes it and checks at once.
+    package let connectFailed = Atomic<ConnectFailure>(.none)
 }
 
 /// A backend's process-wide cell.

@@ -104,7 +104,10 @@ extension Worker {
         if session.pointee.server.descriptor >= 0 { close(session.pointee.server.descriptor) }
         session.pointee.server = Side(descriptor: -1, flags: [])
         session.pointee.remember(tried: server)
-        if code != EADDRNOTAVAIL { tellControl(of: server) }
+        if code != EADDRNOTAVAIL {
+            let isSilent = code == ETIMEDOUT || code == EHOSTUNREACH || code == ENETUNREACH
+            tellControl(of: server, isSilent ? .silent : .loud)
+        }
         // `retries` bounds how often servers that have failed are tried again, not how many others there are to try. A session that has tried as
         // many as it can remember gives them a moment, lest it go round in circles.
         let mayRedispatch = rules.pointee.redispatches && rules.pointee.retriesMax > 0 && session.pointee.triedCount < Session.triedMax
@@ -270,7 +273,7 @@ extension Worker {
         guard case .server(let other) = choose(session) else {
             return wheel.arm(index, deadline: min(session.pointee.stateDeadline, now + Self.sameServerMilliseconds))
         }
-        tellControl(of: session.pointee.serverIndex)
+        tellControl(of: session.pointee.serverIndex, .silent)
         close(session.pointee.server.descriptor)
         session.pointee.server = Side(descriptor: -1, flags: [])
         session.pointee.retries += 1
@@ -286,8 +289,8 @@ extension Worker {
     }
 
     /// Has the server checked at once.
-    private func tellControl(of server: UInt32) {
-        guard !state.serverCells[Int(server)].pointee.connectFailed.exchange(true, ordering: .relaxed) else { return }
+    private func tellControl(of server: UInt32, _ failure: ConnectFailure) {
+        guard state.serverCells[Int(server)].pointee.connectFailed.exchange(failure, ordering: .relaxed) == .none else { return }
         state.controlWakeUp.signal()
     }
 }

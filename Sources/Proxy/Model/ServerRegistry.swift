@@ -9,6 +9,14 @@ package struct ServerRegistry: Sendable {
     package enum Event: Equatable, Sendable {
         /// A check has ended. Ignored in maintenance: it was under way when that began.
         case checkFinished(CheckResult)
+        /// A check has found it full: the check counts neither as a pass nor as a failure.
+        case checkFoundFull(CheckResult)
+        /// It is skipped for want of room, or no longer.
+        case setFull(Bool)
+        /// It is down although its own checks have not come to that. With `.peers` it stays so until `released`.
+        case takenDown(DownWitness)
+        /// The peers' word keeps it down no more.
+        case released
         /// `set server P/S state`, `disable server` (maint), `enable server` (ready).
         case setAdministrative(AdministrativeState)
         /// `set weight P/S N`, 0 to 256.
@@ -17,6 +25,16 @@ package struct ServerRegistry: Sendable {
         case addressResolved(SocketAddress, by: String)
         /// The name has no address any more; the reason stands in the log: "DNS NX status", "No IP for server ".
         case addressLost(reason: String)
+    }
+
+    /// Who has found a server down, beside its own checks.
+    package enum DownWitness: Equatable, Sendable {
+        /// Its own last checks and these peers' together.
+        case alsoPeers([String])
+        /// These peers, by themselves.
+        case peers([String])
+        /// The server itself: it refuses this host.
+        case server
     }
 
     /// What is to be done about it.
@@ -80,6 +98,14 @@ package struct ServerRegistry: Sendable {
         switch event {
         case .checkFinished(let result):
             takeCheck(result, &change)
+        case .checkFoundFull(let result):
+            takeFullCheck(result, &change)
+        case .setFull(let isFull):
+            setFull(isFull, &change)
+        case .takenDown(let witness):
+            takeDown(witness, &change)
+        case .released:
+            release(&change)
         case .setAdministrative(.ready):
             clear(.forcedDrain, &change)
             clear(.forcedMaintenance, &change)
@@ -205,7 +231,7 @@ extension ServerRegistry {
         var next = before
         next.health = health
         next.lastCheck = result
-        next.isRunning = health.isUp
+        next.isRunning = health.isUp && !before.isHeldDown
         if isMoved && !result.status.isPass { next.failedChecks += 1 }
         store(next, &change)
         if next.isRunning != before.isRunning {
@@ -214,6 +240,71 @@ extension ServerRegistry {
             let level = next.isRunning || next.flags.isDrain ? LogLevel.notice : .alert
             change.log(level, "\(title(of: server)) is \(next.isRunning ? "UP" : "DOWN")\(reason)\(counts(change))")
         }
+        settle(&change)
+    }
+}
+
+// MARK: - What is not the checks' count
+
+extension ServerRegistry {
+    /// A check that found no room tells that the server lives: nothing is counted.
+    private mutating func takeFullCheck(_ result: CheckResult, _ change: inout Change) {
+        var next = status(of: change.server)
+        guard next.isChecked else { return }
+        next.lastCheck = result
+        store(next, &change)
+        settle(&change)
+    }
+
+    private mutating func setFull(_ isFull: Bool, _ change: inout Change) {
+        var next = status(of: change.server)
+        guard next.isFull != isFull else { return }
+        next.isFull = isFull
+        store(next, &change)
+        if isFull { change.log(.warning, "\(title(of: change.server)) is FULL\(next.lastCheck?.explanation ?? "")\(counts(change))") }
+        settle(&change)
+    }
+
+    private mutating func takeDown(_ witness: DownWitness, _ change: inout Change) {
+        let before = status(of: change.server)
+        guard before.health != nil else { return }
+        var next = before
+        if case .peers = witness { next.isHeldDown = true }
+        if !before.flags.isMaintenance {
+            next.health?.takeDown()
+            next.isRunning = false
+        }
+        store(next, &change)
+        if before.isRunning {
+            change.log(before.flags.isDrain ? .notice : .alert, "\(title(of: change.server)) is DOWN\(reason(witness, before))\(counts(change))")
+        }
+        settle(&change)
+    }
+
+    /// Why a server is down by more than its own checks' count, in the form of a check's reason.
+    private func reason(_ witness: DownWitness, _ before: ServerStatus) -> String {
+        switch witness {
+        case .peers(let peers):
+            return ", reason: DOWN for \(peers.joined(separator: ", "))"
+        case .alsoPeers(let peers):
+            let seen = "(seen by \(peers.joined(separator: ", ")) too)"
+            guard let check = before.lastCheck else { return ", reason: \(seen)" }
+            let info = check.info.isEmpty ? seen : "\(check.info) \(seen)"
+            return CheckResult(status: check.status, code: check.code, info: info, duration: check.duration).explanation
+        case .server:
+            return before.lastCheck?.explanation ?? ""
+        }
+    }
+
+    /// Its own checks decide again; they may have passed all the while.
+    private mutating func release(_ change: inout Change) {
+        let before = status(of: change.server)
+        guard before.isHeldDown else { return }
+        var next = before
+        next.isHeldDown = false
+        next.isRunning = !before.flags.isMaintenance && before.health?.isUp ?? true
+        store(next, &change)
+        if next.isRunning != before.isRunning { change.log(.notice, "\(title(of: change.server)) is UP\(next.lastCheck?.explanation ?? "")\(counts(change))") }
         settle(&change)
     }
 }
@@ -242,11 +333,11 @@ extension ServerRegistry {
         if flags.contains(.resolutionMaintenance) { next.address = nil }
         switch (before.flags.isMaintenance, flags.isMaintenance) {
         case (false, true):
-            next.health?.enterMaintenance()
+            next.health?.takeDown()
             next.isRunning = false
         case (true, false):
             next.health?.leaveMaintenance()
-            next.isRunning = true
+            next.isRunning = !next.isHeldDown
         case (true, true), (false, false):
             break
         }

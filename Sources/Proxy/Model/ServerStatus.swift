@@ -72,6 +72,11 @@ package struct ServerStatus: Equatable, Sendable {
     /// What the last check found; `nil` before the first.
     package internal(set) var lastCheck: CheckResult?
 
+    /// True while it says that it has no room: it is up, and skipped.
+    package internal(set) var isFull = false
+    /// True while the peers' word keeps it down, whatever its own checks find.
+    var isHeldDown = false
+
     /// Time not running, without the present such time.
     var completedDowntime = Duration.zero
 
@@ -81,7 +86,7 @@ package struct ServerStatus: Equatable, Sendable {
         if address == nil { flags.insert(.resolutionMaintenance) }
         health = server.check.map { ServerHealth(rise: $0.rise, fall: $0.fall) }
         isRunning = !flags.isMaintenance
-        if flags.isMaintenance { health?.enterMaintenance() }
+        if flags.isMaintenance { health?.takeDown() }
         self.address = address
         weight = server.weight
         initialWeight = server.weight
@@ -89,7 +94,7 @@ package struct ServerStatus: Equatable, Sendable {
     }
 
     /// True when it takes new sessions.
-    package var isUsable: Bool { isRunning && !flags.isDrain && weight > 0 && address != nil }
+    package var isUsable: Bool { isRunning && !isFull && !flags.isDrain && weight > 0 && address != nil }
 
     /// True when it is to be checked.
     package var isChecked: Bool { health != nil && !flags.isMaintenance }

@@ -12,18 +12,29 @@ final class StubTarget: RuntimeTarget {
         RuntimeServerName(backend: "mysql", server: "db2"): RuntimeWeight(current: 10, initial: 10),
     ]
     var current = sampleSnapshot()
+    var reaches: [RuntimeReach] = []
+    var keyChanges: [KeyChange] = []
 
     func snapshot() -> StatisticsSnapshot { current }
 
-    func setState(_ state: AdministrativeState, of server: RuntimeServerName) throws(RuntimeTargetError) {
+    func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) {
         _ = try weight(of: server)
+        reaches.append(reach)
         states[server] = state
     }
 
-    func setWeight(_ weight: Int, of server: RuntimeServerName) throws(RuntimeTargetError) {
+    func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) {
         var known = try self.weight(of: server)
+        reaches.append(reach)
         known.current = weight
         weights[server] = known
+    }
+
+    func gossipReport() -> GossipReport? { nil }
+
+    func changeKeys(_ change: KeyChange) throws(RuntimeTargetError) {
+        guard change != .remove(1) else { throw .refused("in use") }
+        keyChanges.append(change)
     }
 
     func weight(of server: RuntimeServerName) throws(RuntimeTargetError) -> RuntimeWeight {
@@ -73,6 +84,51 @@ struct RuntimeInterpreterTests {
         ])
     func exactAnswers(line: String, answer: String) {
         #expect(run(line) == answer)
+    }
+
+    @Test(
+        "reads which nodes a command is for",
+        arguments: [
+            ("disable server mysql/db1", RuntimeReach.standard, "\n"), ("disable server mysql/db1 whatever", .standard, "\n"),
+            ("disable server mysql/db1 on node", .node, "\n"), ("enable server mysql/db1 on cluster", .cluster(ClusterSpread()), "\n"),
+            ("set server mysql/db1 state maint on cluster force", .cluster(ClusterSpread(isForced: true)), "\n"),
+            ("set server mysql/db1 state drain on cluster for 10m", .cluster(ClusterSpread(duration: .seconds(600))), "\n"),
+            ("set server mysql/db1 weight 5 on cluster", .cluster(ClusterSpread()), "\n"), ("set weight mysql/db1 5 on node", .node, "\n"),
+            ("set weight mysql/db1 50% on cluster force for 1h", .cluster(ClusterSpread(duration: .seconds(3_600), isForced: true)), "\n"),
+        ])
+    func reaches(line: String, reach: RuntimeReach, answer: String) {
+        #expect(run(line) == answer)
+        #expect(target.reaches == [reach])
+    }
+
+    @Test(
+        "refuses half a reach, and says what it wants",
+        arguments: [
+            ("disable server mysql/db1 on", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
+            ("disable server mysql/db1 on mars", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
+            ("disable server mysql/db1 on node force", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
+            ("disable server mysql/db1 on cluster now", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
+            ("set weight mysql/db1 5 on cluster for", "'for' expects a time, such as 10m.\n\n"),
+            ("set weight mysql/db1 5 on cluster for ever", "'for' expects a time, such as 10m.\n\n"),
+        ])
+    func halfReaches(line: String, answer: String) {
+        #expect(run(line) == answer)
+        #expect(target.reaches.isEmpty)
+    }
+
+    @Test("changes keys by their ids, and never says a key back")
+    func keys() {
+        let key = String(repeating: "0123456789abcdef", count: 4)
+        #expect(run("install gossip key \(key);use gossip key 0000beef;remove gossip key 00000002") == "\n\n\n")
+        #expect(target.keyChanges.count == 3)
+        #expect(target.keyChanges.last == .remove(2))
+        #expect(run("remove gossip key 00000001") == "in use\n\n")
+        for line in ["install gossip key \(key)0", "install gossip key", "use gossip key \(key)", "remove gossip key xyz", "use gossip key"] {
+            #expect(!run(line).contains("0123"))
+            #expect(target.keyChanges.count == 3, "\(line)")
+        }
+        #expect(run("use gossip key 0000beef", level: .operator) == "Permission denied\n\n")
+        #expect(run("show gossip members") == "There is no 'gossip' section in the configuration.\n\n")
     }
 
     @Test("changes what it is told to change")

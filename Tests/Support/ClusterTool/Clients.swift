@@ -48,6 +48,8 @@ func watch(_ arguments: Arguments) {
             line += "  |  \(names[index]): \(answers.joined(separator: ", ")), failed \(now.failures.count - before[index].failures.count)"
             before[index] = now
         }
+        let seen = arguments.text("views", default: "")
+        if !seen.isEmpty { line += "  |  seen: \(views(at: seen, names: names.map(String.init)))" }
         let text = isTerminal ? "\r\u{1b}[K" + line : line + "\n"
         FileHandle.standardOutput.write(Data(text.utf8))
         if second >= seconds { break }

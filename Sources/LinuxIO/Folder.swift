@@ -1,0 +1,91 @@
+import Glibc
+
+/// An open folder. Its files are reached by their names whatever becomes of its path: after chroot, and without the rights to look it up again.
+package struct Folder: ~Copyable, Sendable {
+    /// What a new version of a file is called until it takes the file's place.
+    private static let newSuffix = ".new"
+
+    private let descriptor: FileDescriptor
+
+    /// Opens the folder at `path`.
+    package init(_ path: String) throws(SystemError) {
+        let raw = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard raw >= 0 else { throw .last("open") }
+        descriptor = FileDescriptor(owning: raw)
+    }
+
+    /// Owner and permissions.
+    package borrowing func status() throws(SystemError) -> FileStatus { try FileStatus(of: descriptor.raw) }
+
+    /// Opens the file `name` for reading. Never waits: what is no regular file is opened too, and told by its status.
+    package borrowing func open(_ name: String) throws(SystemError) -> FileDescriptor {
+        let raw = openat(descriptor.raw, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        guard raw >= 0 else { throw .last("openat") }
+        return FileDescriptor(owning: raw)
+    }
+
+    /// Writes `bytes` beside the file `name` and to the disk, where they wait for `publish`. What an earlier attempt left there goes.
+    ///
+    /// - Parameter owner: of the new file; `nil` for the process's user.
+    /// - Throws: the call that failed; nothing is left behind then.
+    package borrowing func stage(_ name: String, _ bytes: [UInt8], permissions: UInt32, owner: FileOwner? = nil) throws(SystemError) {
+        let new = name + Self.newSuffix
+        guard unlinkat(descriptor.raw, new, 0) == 0 || errno == ENOENT else { throw .last("unlinkat") }
+        let raw = openat(descriptor.raw, new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard raw >= 0 else { throw .last("openat") }
+        let file = FileDescriptor(owning: raw)
+        do throws(SystemError) {
+            if let owner, try FileStatus(of: raw).owner != owner, fchown(raw, owner.user, owner.group) != 0 { throw .last("fchown") }
+            guard fchmod(raw, permissions) == 0 else { throw .last("fchmod") }
+            try Files.write(bytes[...], to: file.raw)
+            guard fsync(raw) == 0 else { throw .last("fsync") }
+        } catch {
+            discard(name)
+            throw error
+        }
+    }
+
+    /// Puts what was staged in the place of the file `name`: whoever opens it finds the old or the new one, whole.
+    package borrowing func publish(_ name: String) throws(SystemError) {
+        try rename(name + Self.newSuffix, to: name)
+        guard fsync(descriptor.raw) == 0 else { throw .last("fsync") }
+    }
+
+    /// Forgets what was staged.
+    package borrowing func discard(_ name: String) { _ = unlinkat(descriptor.raw, name + Self.newSuffix, 0) }
+
+    /// Gives a file another name; a file that has it goes.
+    package borrowing func rename(_ name: String, to other: String) throws(SystemError) {
+        guard renameat(descriptor.raw, name, descriptor.raw, other) == 0 else { throw .last("renameat") }
+    }
+}
+
+/// Whose file it is.
+package struct FileOwner: Equatable, Sendable {
+    /// The user's number.
+    package let user: UInt32
+    /// The group's number.
+    package let group: UInt32
+
+    /// An owner by its numbers.
+    package init(user: UInt32, group: UInt32) { (self.user, self.group) = (user, group) }
+}
+
+/// What the kernel says of an open file.
+package struct FileStatus: Equatable, Sendable {
+    /// No folder, pipe, socket or device.
+    package let isRegular: Bool
+    /// The nine permission bits.
+    package let permissions: UInt32
+    /// Whose it is.
+    package let owner: FileOwner
+
+    /// The status of an open descriptor.
+    package init(of raw: Int32) throws(SystemError) {
+        var status = stat()
+        guard fstat(raw, &status) == 0 else { throw .last("fstat") }
+        isRegular = status.st_mode & S_IFMT == S_IFREG
+        permissions = status.st_mode & 0o777
+        owner = FileOwner(user: status.st_uid, group: status.st_gid)
+    }
+}

@@ -1,0 +1,105 @@
+import Gossip
+import LinuxIO
+import Proxy
+import Seals
+import Wire
+
+/// The `gossip` section in the terms of the core: who this node is, who the others are, which number each server has.
+struct GossipPlan {
+    /// A peer that is named in the configuration by a host name, to be resolved again and again.
+    struct NamedPeer {
+        /// Which.
+        let peer: NodeID
+        /// Its host name.
+        let hostName: DNSName
+        /// The port of its line.
+        let port: UInt16
+    }
+
+    /// The section.
+    let section: GossipSection
+    /// This node's name.
+    let node: String
+    /// What the core is configured with.
+    private(set) var settings: Gossip.GossipSettings
+    /// Every server of a proxy that is not `disabled`, in the order of the configuration.
+    private(set) var servers: [GossipServer] = []
+    /// Where each of `servers` stands in the configuration.
+    private(set) var references: [ServerReference] = []
+    /// The other way round.
+    private(set) var identifiers: [ServerReference: ServerID] = [:]
+    private var places: [ServerID: Int] = [:]
+
+    /// The plan of a section.
+    ///
+    /// - Parameter addresses: of the nodes of the section, in its order; `nil` for one whose name does not resolve.
+    /// - Throws: what the library of the digests says.
+    init(_ section: GossipSection, node: String, backends: [Backend], addresses: [SocketAddress?], seal: any Seal) throws(SealError) {
+        self.section = section
+        self.node = node
+        var peers: [GossipPeer] = []
+        for (line, address) in zip(section.nodes, addresses) where line.name != node {
+            peers.append(GossipPeer(id: try Self.identifier(of: line.name, seal), name: line.name, address: address))
+        }
+        settings = Gossip.GossipSettings(
+            cluster: try Self.number(of: [section.name], seal), node: try Self.identifier(of: node, seal), peers: peers, configuration: 0)
+        settings.detector.heartbeatInterval = section.probeInterval
+        settings.detector.suspectAfter = section.deadAfter / 2
+        settings.detector.deadAfter = section.deadAfter
+        for (index, backend) in backends.enumerated() where !backend.isDisabled {
+            for place in backend.servers.indices { try add(ServerReference(backend: index, server: place), backend, seal) }
+        }
+        settings.configuration = try configurationHash(seal)
+    }
+
+    /// A node's number, by its name.
+    static func identifier(of node: String, _ seal: any Seal) throws(SealError) -> NodeID { NodeID(try number(of: [node], seal)) }
+
+    /// Where a server stands in the configuration; `nil` for one that only others have.
+    func reference(of server: ServerID) -> ServerReference? { places[server].map { references[$0] } }
+
+    /// A server's name for people, "mysql/read02"; its number for one that only others have.
+    func name(of server: ServerID) -> String { places[server].map { servers[$0].name } ?? String(server.number, radix: 16) }
+
+    /// A node's name for people; its number for a stranger.
+    func name(of node: NodeID) -> String { node == settings.node ? self.node : settings.peers.first { $0.id == node }?.name ?? node.description }
+
+    private mutating func add(_ reference: ServerReference, _ backend: Backend, _ seal: any Seal) throws(SealError) {
+        let server = backend.servers[reference.server]
+        let (host, port) = Self.parts(of: server.endpoint)
+        let id = ServerID(try Self.number(of: [backend.name, server.name, host, "\(port)"], seal))
+        guard places[id] == nil else { return }
+        places[id] = servers.count
+        identifiers[reference] = id
+        references.append(reference)
+        servers.append(
+            GossipServer(
+                id: id, name: "\(backend.name)/\(server.name)", proxy: reference.backend, rise: server.check?.rise ?? 1, fall: server.check?.fall ?? 1,
+                policy: server.check == nil ? .own : section.policy, minUp: section.minUp))
+    }
+
+    private static func parts(of endpoint: Endpoint) -> (host: String, port: UInt16) {
+        switch endpoint {
+        case .ip(let address, let port): (address.description, port)
+        case .name(let name, let port): (name, port)
+        case .unix(let path): (path, 0)
+        case .inherited(let number): ("fd@\(number)", 0)
+        }
+    }
+
+    /// The first 8 bytes of SHA-256 of the words, each ended by a zero byte.
+    private static func number(of words: [String], _ seal: any Seal) throws(SealError) -> UInt64 {
+        var bytes: [UInt8] = []
+        for word in words { bytes += Array(word.utf8) + [0] }
+        return try seal.digest(bytes).first
+    }
+
+    /// What should be alike on all nodes: the nodes, the servers, and how they are judged. The order of lines does not matter.
+    private func configurationHash(_ seal: any Seal) throws(SealError) -> UInt64 {
+        var words = section.nodes.map { "node \($0.name)" }
+        words += servers.map { "server \($0.id.number) \($0.rise) \($0.fall)" }
+        words.sort()
+        words.append("policy \(section.policy) \(section.minUp) \(section.deadAfter.wholeMilliseconds)")
+        return try Self.number(of: words, seal)
+    }
+}

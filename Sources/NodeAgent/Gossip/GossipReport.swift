@@ -1,0 +1,114 @@
+import Gossip
+import LinuxIO
+import Wire
+
+/// What `show gossip` and its forms tell: one moment of a node's gossip, as text.
+///
+/// `show gossip` is `name: value` a line; the others are a head line that begins with `# `, then a row a line, with a space between columns
+/// and `-` for what is not known.
+struct GossipReport {
+    private let plan: GossipPlan
+    private let core: GossipNode
+    private let now: Instant
+    private let sendFailures: Int
+    private let kernelDrops: UInt32?
+    private let address: SocketAddress?
+
+    /// A report of `runner` at `now`.
+    init(_ runner: GossipRunner, now: Instant) {
+        (plan, core, self.now) = (runner.plan, runner.core, now)
+        (sendFailures, kernelDrops, address) = (runner.sendFailures, runner.socket.droppedCount, runner.socket.localAddress)
+    }
+
+    /// `show gossip`.
+    var summary: String {
+        let counters = core.counters
+        let peers = core.peerReports(now: now)
+        let lines: [(String, String)] = [
+            ("Cluster", plan.section.name), ("Node", plan.node), ("Address", Self.text(address)), ("Session", "\(core.session)"),
+            ("Policy", "\(Self.text(plan.section.policy)), min-up \(plan.section.minUp)"), ("Peers", "\(peers.count)"),
+            ("Peers_alive", "\(peers.count { $0.state == .alive })"), ("Key", Self.hexadecimal(core.ring.current.id)),
+            ("Tables_hash", String(core.tables.hash, radix: 16)), ("Received", "\(counters.received)"), ("Sent", "\(counters.sent)"),
+            ("Send_failures", "\(sendFailures)"), ("Dropped_by_kernel", kernelDrops.map { "\($0)" } ?? "-"), ("Malformed", "\(counters.malformed)"),
+            ("Unknown_version", "\(counters.unknownVersion)"), ("Foreign", "\(counters.foreign)"), ("Unknown_key", "\(counters.unknownKey)"),
+            ("Replayed", "\(counters.replayed)"), ("Not_authentic", "\(counters.notAuthentic)"), ("Limited", "\(counters.limited)"),
+            ("Outdated", "\(counters.outdated)"), ("Unknown_records", "\(counters.unknownRecords)"),
+            ("Malformed_records", "\(counters.malformedRecords)"), ("Refused_rows", "\(counters.refusedRows)"), ("Starved", "\(counters.gaps)"),
+        ]
+        return lines.map { "\($0.0): \($0.1)\n" }.joined()
+    }
+
+    /// `show gossip members`: this node, then its peers.
+    var members: String {
+        var rows = [[plan.node, "alive", Self.text(address), "\(core.session)", "-", "-", "-"]]
+        for peer in core.peerReports(now: now) {
+            let silence = peer.silence.map { "\($0.wholeMilliseconds)" } ?? "-"
+            let session = peer.session == 0 ? "-" : "\(peer.session)"
+            rows.append([peer.name, "\(peer.state)", Self.text(peer.address), session, silence, "\(peer.lossFrom)", "\(peer.lossTo)"])
+        }
+        return Self.table("name state address session silence_ms loss_in loss_out", rows)
+    }
+
+    /// `show gossip health`: every server's views, in the order of the configuration; then those that only others have.
+    var health: String {
+        let rows = core.tables.healthRows.sorted { (order($0.server), $0.observer) < (order($1.server), $1.observer) }
+        return Self.table(
+            "server observer verdict failures code latency_us lag_ms weight age_ms address",
+            rows.map { row in
+                [
+                    plan.name(of: row.server), plan.name(of: row.observer), "\(row.verdict)", "\(row.failures)", "\(row.code)", "\(row.latency)",
+                    row.lag == .max ? "-" : "\(row.lag)", "\(row.weight)", "\(max(0, row.observed.duration(to: now).wholeMilliseconds))",
+                    Self.text(row.address),
+                ]
+            })
+    }
+
+    /// `show gossip admin`: what operators have said for the whole cluster.
+    var administrative: String {
+        let rows = core.tables.administrativeRows.sorted { order($0.server) < order($1.server) }
+        let wall = WallTime.now().unixMilliseconds
+        return Self.table(
+            "server state weight origin expires_s",
+            rows.map { row in
+                let state = core.administrativeState(of: row.server, now: now)
+                let expiry = row.expiry.map { $0 > wall ? "\(($0 - wall + 999) / 1_000)" : "0" } ?? "-"
+                return [plan.name(of: row.server), "\(state)", row.weight.map { "\($0)" } ?? "-", plan.name(of: row.origin), expiry]
+            })
+    }
+
+    /// `show gossip keys`: never a key, only ids.
+    var keys: String {
+        let peers = core.peerReports(now: now)
+        return Self.table(
+            "key in_use nodes",
+            core.ring.ids.map { id in
+                let holders = [plan.node] + peers.filter { $0.keys.contains(id) }.map(\.name)
+                return [Self.hexadecimal(id), id == core.ring.current.id ? "yes" : "no", holders.joined(separator: ",")]
+            })
+    }
+
+    /// A key's id as commands take it: eight hexadecimal digits.
+    static func hexadecimal(_ id: UInt32) -> String {
+        let digits = String(id, radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits
+    }
+
+    /// Servers of the configuration come in its order, all others after them.
+    private func order(_ server: ServerID) -> UInt64 {
+        plan.reference(of: server).map { UInt64($0.backend) << 32 | UInt64($0.server) } ?? 1 << 63 | server.number >> 1
+    }
+
+    private static func text(_ address: SocketAddress?) -> String { address?.description ?? "-" }
+
+    private static func text(_ policy: VerdictPolicy) -> String {
+        switch policy {
+        case .own: "own"
+        case .fastDown: "fast-down"
+        case .anyDown: "any-down"
+        }
+    }
+
+    private static func table(_ head: String, _ rows: [[String]]) -> String {
+        "# \(head)\n" + rows.map { $0.joined(separator: " ") + "\n" }.joined()
+    }
+}

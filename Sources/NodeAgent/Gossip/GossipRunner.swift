@@ -1,0 +1,205 @@
+import Gossip
+import LinuxIO
+import Proxy
+import Wire
+
+/// The I/O around a `GossipNode`, on the control thread's reactor: its socket, its one timer, its store.
+///
+/// The socket is drained before the timer's work, and what the core wants done is done in its order: what must outlive the process is on disk
+/// before anything is sent that rests on it.
+final class GossipRunner {
+    /// What a runner's owner does for it. All are called on the reactor's thread and may feed the runner.
+    struct Handlers {
+        /// This server is to be checked now.
+        var requestCheck: (ServerID) -> Void
+        /// What to do with a server has changed.
+        var verdictChanged: (ServerID, ServerVerdict) -> Void
+        /// What an operator wants of a server, cluster-wide.
+        var administered: (ServerID, Gossip.AdministrativeState, _ weight: Int?) -> Void
+        /// To be told to people: a sentence.
+        var log: (LogLevel, String) -> Void
+    }
+
+    /// What start-up has opened and read.
+    struct Resources {
+        /// The section in the core's terms.
+        var plan: GossipPlan
+        /// Its cryptography.
+        var seal: any Seal
+        /// Bound.
+        var socket: DatagramSocket
+        /// The keys of the file.
+        var ring: KeyRing
+        /// What was stored; empty for nothing.
+        var memory: GossipMemory
+        /// Where to store it; `nil` for nowhere.
+        var store: GossipStore?
+        /// The peers whose names are to be resolved again and again, and by whom.
+        var named: [GossipPlan.NamedPeer] = []
+        /// This machine's nameservers.
+        var resolver: ResolverSettings?
+    }
+
+    /// Datagrams taken in one round of the loop: `DatagramSocket.batchMax` times this. The rest waits for the next round, behind everybody else.
+    private static let batchesMax = 8
+    /// Wall time is read again this often: it may be stepped.
+    private static let wallInterval = Duration.seconds(10)
+
+    /// The section in the core's terms.
+    let plan: GossipPlan
+    /// Decides everything.
+    private(set) var core: GossipNode
+    /// Sends that the kernel refused.
+    private(set) var sendFailures = 0
+    /// The socket, for its counters.
+    let socket: DatagramSocket
+
+    private let reactor: Reactor
+    private let seal: any Seal
+    private let store: GossipStore?
+    private let handlers: Handlers
+    private var outputs = GossipOutputs()
+    private var isCarryingOut = false
+    private var timer: (token: TimerToken, at: Instant)?
+    private var memory: GossipMemory
+    private var isMemoryDirty = false
+    private var isStoreFailing = false
+
+    /// Starts the core; nothing is received or sent before `start`.
+    init(_ resources: Resources, random: any RandomNumberGenerator, reactor: Reactor, handlers: Handlers) {
+        (plan, socket, store, memory) = (resources.plan, resources.socket, resources.store, resources.memory)
+        seal = resources.seal
+        (self.reactor, self.handlers) = (reactor, handlers)
+        core = GossipNode(
+            plan.settings, ring: resources.ring, memory: memory, seal: seal, random: random, wallMilliseconds: WallTime.now().unixMilliseconds,
+            now: reactor.now, into: &outputs)
+        core.local(.configured(servers: plan.servers, configuration: plan.settings.configuration), now: reactor.now, into: &outputs)
+    }
+
+    /// Receives and sends from here on.
+    func start() throws(SystemError) {
+        try reactor.watch(socket.raw, for: .read) { [unowned self] _ in receive() }
+        carryOut()
+        readWallClock()
+    }
+
+    /// Says goodbye and is silent. The goodbye goes out three times, for what gets lost: a process that ends does not wait.
+    func stop() {
+        var now = reactor.now
+        core.local(.leave, now: now, into: &outputs)
+        for _ in 0..<2 {
+            now = now.advanced(by: .milliseconds(50))
+            core.tick(now: now, into: &outputs)
+        }
+        carryOut()
+        if let timer { reactor.cancel(timer.token) }
+        reactor.unwatch(socket.raw)
+    }
+
+    /// Something has happened on this node.
+    func feed(_ event: GossipEvent) {
+        core.local(event, now: reactor.now, into: &outputs)
+        carryOut()
+    }
+
+    /// An operator's command; `body` may refuse it.
+    func operate<Refusal: Error>(_ body: (inout GossipNode, Instant, inout GossipOutputs) throws(Refusal) -> Void) throws(Refusal) {
+        try body(&core, reactor.now, &outputs)
+        core.tick(now: reactor.now, into: &outputs)
+        carryOut()
+    }
+
+    /// A key with its id.
+    func key(_ secret: Bytes32) throws(SealError) -> KeyRing.Key { try KeyRing.key(secret, seal) }
+
+    private func receive() {
+        do throws(SystemError) {
+            for _ in 0..<Self.batchesMax {
+                let count = try socket.receive { datagram, source in core.receive(datagram, from: source, now: reactor.now, into: &outputs) }
+                guard count == DatagramSocket.batchMax else { break }
+            }
+        } catch {
+            handlers.log(.error, "cannot receive: \(error)")
+        }
+        carryOut()
+    }
+
+    private func timerFired() {
+        timer = nil
+        receive()
+        core.tick(now: reactor.now, into: &outputs)
+        carryOut()
+    }
+
+    private func readWallClock() {
+        feed(.wallClock(milliseconds: WallTime.now().unixMilliseconds))
+        reactor.setTimer(at: reactor.now.advanced(by: Self.wallInterval)) { [weak self] in self?.readWallClock() }
+    }
+
+    // MARK: What the core wants
+
+    /// Does what the core wants. A handler that feeds it only adds to what the outer call carries out.
+    private func carryOut() {
+        guard !isCarryingOut else { return }
+        isCarryingOut = true
+        var index = 0
+        while index < outputs.list.count {
+            perform(outputs.list[index])
+            index += 1
+        }
+        save()
+        outputs.removeAll()
+        isCarryingOut = false
+        arm()
+    }
+
+    private func perform(_ output: GossipOutput) {
+        switch output {
+        case .send(let range, let address):
+            save()
+            if case .failed = socket.send(outputs.bytes[range], to: address) { sendFailures += 1 }
+        case .requestCheck(let server): handlers.requestCheck(server)
+        case .verdictChanged(let server, let verdict): handlers.verdictChanged(server, verdict)
+        case .administrativeChanged(let server, let state, let weight): handlers.administered(server, state, weight.map(Int.init))
+        case .peerChanged(let peer, let state, let silence): tell(GossipSentences.of(plan.name(of: peer), state, silence: silence))
+        case .leaseChanged, .leaseGranted: break  // nothing on this node asks for a lease
+        case .persist(.session(let session)):
+            memory.session = session
+            isMemoryDirty = true
+        case .persist(.administrative(let row)):
+            memory.administrative.removeAll { $0.server == row.server }
+            memory.administrative.append(row)
+            isMemoryDirty = true
+        case .alert(let alert): tell(GossipSentences.of(alert))
+        }
+    }
+
+    private func tell(_ sentence: (level: LogLevel, text: String)?) {
+        if let sentence { handlers.log(sentence.level, sentence.text) }
+    }
+
+    /// Writes what has changed; told once when it cannot be written, and once when it can again.
+    private func save() {
+        guard isMemoryDirty else { return }
+        isMemoryDirty = false
+        guard let store else { return }
+        do throws(SystemError) {
+            try store.save(memory)
+            if isStoreFailing { handlers.log(.notice, "state-dir can be written again") }
+            isStoreFailing = false
+        } catch {
+            // The next change tries again.
+            if !isStoreFailing { handlers.log(.error, "cannot write to state-dir: \(error); after a restart only the peers know what operators said") }
+            isStoreFailing = true
+        }
+    }
+
+    private func arm() {
+        let deadline = core.nextDeadline
+        if let timer {
+            guard timer.at != deadline else { return }
+            reactor.cancel(timer.token)
+        }
+        timer = (reactor.setTimer(at: deadline) { [weak self] in self?.timerFired() }, deadline)
+    }
+}

@@ -1,0 +1,158 @@
+import Gossip
+import LinuxIO
+import Wire
+
+/// What `tsukada keys` is asked to do.
+enum KeyCommand: Equatable, Sendable {
+    /// Show the ids, and which nodes hold them.
+    case list
+    /// Receive with the key that stands on stdin.
+    case install
+    /// Send with this key.
+    case use(UInt32)
+    /// Give this key up.
+    case remove(UInt32)
+}
+
+/// What is printed, and what went wrong. Neither ever holds a key.
+struct KeyOutcome: Equatable {
+    /// For stdout; lines that end with a line feed.
+    var output = ""
+    /// For stderr, one sentence or more; `nil` when all went well. With it the exit code is 1.
+    var complaint: String?
+}
+
+/// Changes the keys of the running node and of its key file alike: the node first, so that what it refuses changes nothing.
+struct KeyManagement {
+    /// The section's `key-file`.
+    let file: KeyFile
+    /// The node's runtime socket.
+    let node: RuntimeClient
+    /// Digests for ids.
+    let seal: any Seal
+
+    /// What a change asks of the node and of the file.
+    private struct Change {
+        /// The command for the runtime socket.
+        var request: String
+        /// The file as it shall be; `nil` when it stays as it is.
+        var text: KeyFileText?
+        /// "key 0a1b2c3d is installed".
+        var done: String
+        /// What must not be shown, whatever the node answers.
+        var secret: String?
+        /// What comes next.
+        var advice: String
+        /// True when the file alone may be changed while the node does not run.
+        var worksAlone: Bool
+    }
+
+    /// - Parameter input: what stands on stdin, for `install`.
+    func run(_ command: KeyCommand, input: [UInt8]) -> KeyOutcome {
+        do throws(KeyFileError) {
+            let text = try file.read(seal)
+            switch command {
+            case .list: return list(text)
+            case .install:
+                let given = try KeyFileText(input, path: "the input of 'install'", seal: seal)
+                guard given.keys.count == 1, let key = given.keys.first else { return KeyOutcome(complaint: "'install' takes one key at a time") }
+                return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.install(key, &text) }
+            case .use(let id): return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.use(id, &text) }
+            case .remove(let id): return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.remove(id, &text) }
+            }
+        } catch {
+            return KeyOutcome(complaint: error.description)
+        }
+    }
+
+    private static func install(_ key: KeyRing.Key, _ text: inout KeyFileText) throws(KeyRing.Refusal) -> Change {
+        try text.install(key)
+        let (secret, id) = (Hexadecimal.text(key.secret.bytes), Hexadecimal.text(key.id, digits: 8))
+        return Change(
+            request: "install gossip key \(secret)", done: "key \(id) is installed", secret: secret,
+            advice: "once 'tsukada keys list' shows it on every node, 'tsukada keys use \(id)' makes this node send with it", worksAlone: true)
+    }
+
+    private static func use(_ id: UInt32, _ text: inout KeyFileText) throws(KeyRing.Refusal) -> Change {
+        try text.use(id)
+        let name = Hexadecimal.text(id, digits: 8)
+        return Change(
+            request: "use gossip key \(name)", done: "key \(name) is sent with",
+            advice: "once every node sends with it, 'tsukada keys remove' gives the old key up", worksAlone: true)
+    }
+
+    private static func remove(_ id: UInt32, _ text: inout KeyFileText) throws(KeyRing.Refusal) -> Change {
+        try text.remove(id)
+        let name = Hexadecimal.text(id, digits: 8)
+        return Change(request: "remove gossip key \(name)", done: "key \(name) is removed", advice: "do the same on the other nodes", worksAlone: false)
+    }
+
+    private func list(_ text: KeyFileText) -> KeyOutcome {
+        switch node.ask("show gossip keys") {
+        case .text(let answer): return KeyOutcome(output: answer + "\n")
+        case .notRunning(let error):
+            let ids = text.keys.map { Hexadecimal.text($0.id, digits: 8) + "\n" }.joined()
+            return KeyOutcome(output: "# key\n" + ids, complaint: "\(isDown(error)): these are the keys of \(file.path), the one to send with first")
+        case .failed(let error): return KeyOutcome(complaint: cannotAsk(error))
+        }
+    }
+
+    /// Prepares the file, asks the node, then puts the file in its place.
+    private func carryOut(_ old: KeyFileText, _ prepare: (inout KeyFileText) throws(KeyRing.Refusal) -> Change) -> KeyOutcome {
+        var text = old
+        let change: Change
+        do throws(KeyRing.Refusal) {
+            change = try prepare(&text)
+        } catch {
+            return KeyOutcome(complaint: "\(file.path): \(error); nothing is changed")
+        }
+        do throws(KeyFileError) {
+            guard text != old else { return ask(change) { () throws(KeyFileError) in } }
+            let staged = try file.stage(text)
+            return ask(change) { () throws(KeyFileError) in
+                do throws(SystemError) {
+                    try staged.publish()
+                } catch {
+                    throw KeyFileError(path: file.path, problem: .system(error))
+                }
+            }
+        } catch {
+            return KeyOutcome(complaint: "\(error); nothing is changed")
+        }
+    }
+
+    private func ask(_ change: Change, publish: () throws(KeyFileError) -> Void) -> KeyOutcome {
+        switch node.ask(change.request) {
+        case .text(""):
+            return finish(
+                publish, KeyOutcome(output: "\(change.done) on the node and in \(file.path); \(change.advice)\n"), failure: "\(change.done) on the node only")
+        case .text(let answer):
+            return KeyOutcome(complaint: "the node refuses: \(Self.hiding(change.secret, in: answer)); nothing is changed")
+        case .notRunning(let error) where change.worksAlone:
+            let complaint = "\(isDown(error)): \(change.done) in \(file.path) only, which counts from the node's next start"
+            return finish(publish, KeyOutcome(complaint: complaint), failure: isDown(error))
+        case .notRunning(let error):
+            return KeyOutcome(complaint: "\(isDown(error)), and only a node that runs knows what the others hold: start it first; nothing is changed")
+        case .failed(let error):
+            return KeyOutcome(complaint: "\(cannotAsk(error)); \(file.path) is as it was")
+        }
+    }
+
+    private func finish(_ publish: () throws(KeyFileError) -> Void, _ outcome: KeyOutcome, failure: String) -> KeyOutcome {
+        do throws(KeyFileError) {
+            try publish()
+            return outcome
+        } catch {
+            return KeyOutcome(complaint: "\(failure): \(error); mend this, then make the file like the node ('tsukada keys list')")
+        }
+    }
+
+    private func isDown(_ error: SystemError) -> String { "the node does not run (\(node.path): \(error.reason))" }
+
+    private func cannotAsk(_ error: SystemError) -> String { "cannot ask the node at \(node.path): \(error)" }
+
+    private static func hiding(_ secret: String?, in answer: String) -> String {
+        guard let secret else { return answer }
+        return answer.split(separator: secret, omittingEmptySubsequences: false).joined(separator: "...")
+    }
+}

@@ -1,0 +1,72 @@
+import Glibc
+import Gossip
+import LinuxIO
+import Wire
+
+/// The file that holds a node's ring keys: read with care for who else may read it, replaced as a whole.
+struct KeyFile {
+    /// The configuration's `key-file`.
+    let path: String
+
+    /// Reads and checks the file. Never waits, never reads more than a key file can have.
+    func read(_ seal: any Seal) throws(KeyFileError) -> KeyFileText {
+        let file = try wrapping { () throws(SystemError) in
+            let raw = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+            guard raw >= 0 else { throw .last("open") }
+            return FileDescriptor(owning: raw)
+        }
+        let status = try wrapping { () throws(SystemError) in try FileStatus(of: file.raw) }
+        if let problem = Self.problem(with: status, user: geteuid()) { throw KeyFileError(path: path, problem: problem) }
+        let bytes = try wrapping { () throws(SystemError) in try Files.read(from: file.raw, bytesMax: KeyFileText.bytesMax) }
+        return try KeyFileText(bytes, path: path, seal: seal)
+    }
+
+    /// What is wrong with who may use the file.
+    ///
+    /// - Parameter user: the present one.
+    static func problem(with status: FileStatus, user: UInt32) -> KeyFileError.Problem? {
+        guard status.isRegular else { return .notRegular }
+        guard status.owner.user == 0 || status.owner.user == user else { return .foreignOwner(status.owner.user) }
+        return status.permissions & 0o077 == 0 ? nil : .openToOthers(permissions: status.permissions)
+    }
+
+    /// Writes what shall take the file's place to the disk, with mode 0600 and the owner of the present file; the file itself stays as it is.
+    /// A symbolic link stays one: what it leads to is replaced.
+    func stage(_ text: KeyFileText) throws(KeyFileError) -> StagedKeyFile {
+        try wrapping { () throws(SystemError) in
+            guard let resolved = realpath(path, nil) else { throw .last("realpath") }
+            defer { free(resolved) }
+            let path = String(cString: resolved)
+            let slash = path.lastIndex(of: "/") ?? path.startIndex
+            let name = String(path[path.index(after: slash)...])
+            let folder = try Folder(slash == path.startIndex ? "/" : String(path[..<slash]))
+            let owner = try FileStatus(of: folder.open(name).raw).owner
+            try folder.stage(name, text.bytes, permissions: 0o600, owner: owner)
+            return StagedKeyFile(folder: folder, name: name)
+        }
+    }
+
+    private func wrapping<Result: ~Copyable>(_ body: () throws(SystemError) -> Result) throws(KeyFileError) -> Result {
+        do throws(SystemError) {
+            return try body()
+        } catch {
+            throw KeyFileError(path: path, problem: .system(error))
+        }
+    }
+}
+
+/// The next version of a key file, on the disk beside it. What is not published goes.
+struct StagedKeyFile: ~Copyable {
+    private let folder: Folder
+    private let name: String
+
+    fileprivate init(folder: consuming Folder, name: String) {
+        self.folder = folder
+        self.name = name
+    }
+
+    deinit { folder.discard(name) }
+
+    /// Takes the file's place.
+    borrowing func publish() throws(SystemError) { try folder.publish(name) }
+}

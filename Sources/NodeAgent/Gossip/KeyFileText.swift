@@ -1,0 +1,192 @@
+import Gossip
+import LinuxIO
+import Wire
+
+/// Why a key file cannot be used: where, what, and how to mend it. Never shows what a line holds.
+struct KeyFileError: Error, Equatable, CustomStringConvertible {
+    /// What went wrong.
+    enum Problem: Equatable {
+        /// A system call failed.
+        case system(SystemError)
+        /// A folder, a pipe, a device.
+        case notRegular
+        /// The file is this user's, who is neither root nor the present one.
+        case foreignOwner(UInt32)
+        /// Group or others may read or write it.
+        case openToOthers(permissions: UInt32)
+        /// Larger than any ring of keys.
+        case tooLong
+        /// Comments at most.
+        case noKey
+        /// Hexadecimal digits, but so many.
+        case digits(Int)
+        /// No key at all: a passphrase, or bytes.
+        case notKey
+        /// The same key as in an earlier line.
+        case duplicate(line: Int)
+        /// One key more than a ring holds.
+        case tooMany
+        /// OpenSSL failed.
+        case sealFailed(SealError)
+    }
+
+    /// The file as the configuration names it.
+    let path: String
+    /// The line, from 1; `nil` when it is the file.
+    var line: Int?
+    /// What went wrong.
+    let problem: Problem
+
+    /// "/etc/tsukada/gossip.key:3: this key stands in line 1 already; remove one of them".
+    var description: String { "\(path)\(line.map { ":\($0)" } ?? ""): \(reason)" }
+
+    private var reason: String {
+        let make = "run 'tsukada keygen > \(path); chmod 600 \(path)'"
+        return switch problem {
+        case .system(let error) where error.isMissing: "there is no such file; \(make) once, and copy the file to all nodes"
+        case .system(let error): "\(error)"
+        case .notRegular: "it is no regular file; write the path of the file that holds the keys"
+        case .foreignOwner(let user): "it belongs to user \(user), who could change the keys; run 'chown root \(path)'"
+        case .openToOthers(let permissions): "others than its owner may use it (mode \(String(permissions, radix: 8))); run 'chmod 600 \(path)'"
+        case .tooLong: "it has over \(KeyFileText.bytesMax) bytes and is no key file; \(make)"
+        case .noKey: "it has no key; \(make)"
+        case .digits(let count): "a key has 64 hexadecimal digits, this line has \(count); copy the whole line that 'tsukada keygen' has printed"
+        case .notKey: "this line is no key of 64 hexadecimal digits, and passphrases can be guessed; \(make)"
+        case .duplicate(let line): "this key stands in line \(line) already; remove one of them"
+        case .tooMany: "there are more than \(GossipLimits.keysMax) keys; remove those that no node uses any more"
+        case .sealFailed(let error): "OpenSSL failed: \(error)"
+        }
+    }
+}
+
+/// What a key file says: one key a line, 64 hexadecimal digits; `#` starts a comment. The first key is sent with, all are received with.
+///
+/// Changes keep the comments and the order of everything else.
+struct KeyFileText: Equatable, Sendable {
+    static let bytesMax = 65_536
+    private static let digits = 64
+
+    private struct Line: Equatable {
+        var bytes: [UInt8]
+        var key: KeyRing.Key?
+    }
+
+    private var lines: [Line] = []
+
+    /// Reads a file's bytes; at least one key, at most `GossipLimits.keysMax`.
+    ///
+    /// - Parameter path: for errors.
+    init(_ bytes: [UInt8], path: String, seal: any Seal) throws(KeyFileError) {
+        guard bytes.count <= Self.bytesMax else { throw KeyFileError(path: path, problem: .tooLong) }
+        var texts = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        if texts.last?.isEmpty == true { texts.removeLast() }
+        var numbers: [Int] = []
+        for (index, text) in texts.enumerated() {
+            let place = KeyFileText.Place(path: path, line: index + 1)
+            let key = try Self.key(text, at: place, seal)
+            if let key {
+                if let first = keys.firstIndex(of: key) { throw place.error(.duplicate(line: numbers[first])) }
+                guard numbers.count < GossipLimits.keysMax else { throw place.error(.tooMany) }
+                numbers.append(index + 1)
+            }
+            lines.append(Line(bytes: Array(text), key: key))
+        }
+        guard !numbers.isEmpty else { throw KeyFileError(path: path, problem: .noKey) }
+    }
+
+    private struct Place {
+        let path: String
+        let line: Int
+
+        func error(_ problem: KeyFileError.Problem) -> KeyFileError { KeyFileError(path: path, line: line, problem: problem) }
+    }
+
+    /// The key of a line; `nil` for a comment or nothing.
+    private static func key(_ line: ArraySlice<UInt8>, at place: Place, _ seal: any Seal) throws(KeyFileError) -> KeyRing.Key? {
+        let isBlank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
+        var word = line.prefix { $0 != UInt8(ascii: "#") }.drop(while: isBlank)
+        while let last = word.last, isBlank(last) { word.removeLast() }
+        guard !word.isEmpty else { return nil }
+        let nibbles = word.compactMap(Hexadecimal.value)
+        guard nibbles.count == word.count else { throw place.error(.notKey) }
+        guard nibbles.count == digits else { throw place.error(.digits(nibbles.count)) }
+        guard let secret = Hexadecimal.bytes(word).flatMap({ Bytes32($0) }) else { throw place.error(.notKey) }
+        do throws(SealError) {
+            return try KeyRing.key(secret, seal)
+        } catch {
+            throw place.error(.sealFailed(error))
+        }
+    }
+
+    /// The keys, the one sent with first.
+    var keys: [KeyRing.Key] { lines.compactMap(\.key) }
+
+    /// The file's bytes.
+    var bytes: [UInt8] { lines.flatMap { $0.bytes + [UInt8(ascii: "\n")] } }
+
+    /// Adds a key at the end; one that is there stays where it is.
+    ///
+    /// - Throws: when the ring is full.
+    mutating func install(_ key: KeyRing.Key) throws(KeyRing.Refusal) {
+        guard !keys.contains(key) else { return }
+        guard keys.count < GossipLimits.keysMax else { throw .full(limit: GossipLimits.keysMax) }
+        lines.append(Line(bytes: Array(Hexadecimal.text(key.secret.bytes).utf8), key: key))
+    }
+
+    /// Makes a key the first one.
+    ///
+    /// - Throws: when it is not there.
+    mutating func use(_ id: UInt32) throws(KeyRing.Refusal) {
+        guard let index = lines.firstIndex(where: { $0.key?.id == id }) else { throw .unknown }
+        let line = lines.remove(at: index)
+        lines.insert(line, at: lines.firstIndex { $0.key != nil } ?? lines.endIndex)
+    }
+
+    /// Takes a key out; one that is not there is no error.
+    ///
+    /// - Throws: when it is the first one.
+    mutating func remove(_ id: UInt32) throws(KeyRing.Refusal) {
+        guard keys.first?.id != id else { throw .inUse }
+        lines.removeAll { $0.key?.id == id }
+    }
+}
+
+/// Hexadecimal digits.
+enum Hexadecimal {
+    /// The value of a digit, of either case; `nil` for any other byte.
+    static func value(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    /// The bytes of digits, two each; `nil` for anything else.
+    static func bytes(_ digits: some Collection<UInt8>) -> [UInt8]? {
+        let nibbles = digits.compactMap(value)
+        guard nibbles.count == digits.count, nibbles.count % 2 == 0 else { return nil }
+        return stride(from: 0, to: nibbles.count, by: 2).map { nibbles[$0] << 4 | nibbles[$0 + 1] }
+    }
+
+    /// Two digits for each byte, in lower case.
+    static func text(_ bytes: [UInt8]) -> String { bytes.map { text($0, digits: 2) }.joined() }
+
+    /// `value` in so many digits or more, in lower case.
+    static func text(_ value: some FixedWidthInteger & UnsignedInteger, digits: Int) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
+    }
+
+    /// Exactly `digits` digits, of either case; `nil` for anything else.
+    static func number(_ word: some StringProtocol, digits: Int) -> UInt64? {
+        guard word.utf8.count == digits, word.utf8.allSatisfy({ value($0) != nil }) else { return nil }
+        return UInt64(word, radix: 16)
+    }
+}
+
+extension SystemError {
+    /// There is no such file.
+    var isMissing: Bool { name == "ENOENT" }
+}

@@ -1,0 +1,62 @@
+import Gossip
+import LinuxIO
+import Seals
+import Wire
+
+/// The subcommands `keygen` and `keys`: from their arguments to an exit code.
+enum KeyProgram {
+    private static let inputBytesMax = 4_096
+
+    /// `tsukada keygen`: one new key on stdout.
+    static func makeKey() -> Int32 {
+        var random = SecureRandomGenerator()
+        return finish(KeyOutcome(output: Hexadecimal.text(Bytes32(from: &random).bytes) + "\n"))
+    }
+
+    /// `tsukada keys`.
+    static func run(_ command: KeyCommand, configurations: [String], environment: [String: String]) -> Int32 {
+        do throws(StartError) {
+            let management = try management(configurations, environment)
+            let input =
+                command == .install ? try StartError.wrapping("stdin: ") { () throws(SystemError) in try Files.read(from: 0, bytesMax: inputBytesMax) } : []
+            return finish(management.run(command, input: input))
+        } catch {
+            return finish(KeyOutcome(complaint: error.description))
+        }
+    }
+
+    private static func management(_ paths: [String], _ environment: [String: String]) throws(StartError) -> KeyManagement {
+        let files = try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(paths) }
+        let (configuration, diagnostics) = ConfigurationReader(environment: environment).read(files: files)
+        let alerts = diagnostics.filter { $0.severity == .alert }
+        guard alerts.isEmpty else { throw StartError(alerts.map(\.description).joined(separator: "\n")) }
+        return try management(configuration)
+    }
+
+    /// The key file of the section `gossip` and the first `stats socket` that is a path and has level admin.
+    static func management(_ configuration: AgentConfiguration) throws(StartError) -> KeyManagement {
+        guard let section = configuration.gossip else { throw StartError("no section 'gossip': name the file that has it with '-f', too") }
+        guard let path = section.keyFile else {
+            throw StartError("\(section.location): section 'gossip \(section.name)' has no 'key-file': on loopback addresses nodes need no key of their own")
+        }
+        let sockets = configuration.global.statsSockets.filter { $0.level == .admin }
+        for socket in sockets {
+            guard case .unix(let place) = socket.endpoint else { continue }
+            let seal = try StartError.wrapping("OpenSSL: ") { () throws(SealError) in try OpenSSLSeal() }
+            return KeyManagement(file: KeyFile(path: path), node: RuntimeClient(path: place), seal: seal)
+        }
+        throw StartError("no way to ask the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart it")
+    }
+
+    private static func finish(_ outcome: KeyOutcome) -> Int32 {
+        var complaint = outcome.complaint
+        do throws(SystemError) {
+            try Files.write(Array(outcome.output.utf8)[...], to: 1)
+        } catch {
+            complaint = complaint ?? "stdout: \(error)"
+        }
+        guard let complaint else { return Startup.ExitCode.success }
+        Terminal.tell(.alert, complaint)
+        return Startup.ExitCode.failure
+    }
+}

@@ -1,0 +1,110 @@
+import Glibc
+import Gossip
+import LinuxIO
+import Proxy
+import Seals
+import Wire
+
+/// Opens and reads what the `gossip` section needs of the file system and of names, before there are threads and before privileges go.
+struct StartGossip {
+    /// Bytes that the kernel keeps for the socket: a burst of all peers, while this thread does something else.
+    private static let receiveBuffer = 1 << 20
+    /// The key where every address is a loopback address and no `key-file` is given: known to everybody.
+    private static let loopbackKey = Bytes32(0, 0, 0, 0)
+
+    private let section: GossipSection
+    private let lookup: NameLookup
+    private let seal: OpenSSLSeal
+
+    /// For `section`; the peers' names are looked up by `lookup`.
+    init(_ section: GossipSection, lookup: NameLookup) throws(StartError) {
+        (self.section, self.lookup) = (section, lookup)
+        seal = try StartError.wrapping("\(section.location): gossip: OpenSSL: ") { () throws(SealError) in try OpenSSLSeal() }
+    }
+
+    /// Everything, opened.
+    ///
+    /// - Parameters:
+    ///   - node: this node's name.
+    ///   - owner: whom the process runs as later on.
+    func open(node: String, backends: [Backend], owner: FileOwner) throws(StartError) -> GossipRunner.Resources {
+        let own = try section.node(named: node)
+        let ring = try ring()
+        let plan = try plan(node: node, backends: backends)
+        let socket = try socket(own, cluster: plan.settings.cluster)
+        let store: GossipStore? = if let path = section.stateDirectory { try GossipStore(path: path, node: node, owner: owner) } else { nil }
+        let (memory, warning) = store?.load() ?? (GossipMemory(), nil)
+        if let warning { Terminal.tell(.warning, warning) }
+        var resources = GossipRunner.Resources(plan: plan, seal: seal, socket: socket, ring: ring, memory: memory, store: store)
+        resources.named = named(except: node)
+        if !resources.named.isEmpty { resources.resolver = lookup.resolverSettings(name: section.name) }
+        return resources
+    }
+
+    /// `-c`: the keys must be good; who is meant need not be this machine.
+    func check(node: String) throws(StartError) {
+        _ = try ring()
+        do throws(StartError) { _ = try section.node(named: node) } catch { Terminal.tell(.warning, error.description) }
+    }
+
+    private func ring() throws(StartError) -> KeyRing {
+        try StartError.wrapping { () throws(KeyFileError) in
+            guard let path = section.keyFile else { return KeyRing([try key()]) }
+            return KeyRing(try KeyFile(path: path).read(seal).keys)
+        }
+    }
+
+    private func key() throws(KeyFileError) -> KeyRing.Key {
+        do throws(SealError) { return try KeyRing.key(Self.loopbackKey, seal) } catch { throw KeyFileError(path: "", problem: .sealFailed(error)) }
+    }
+
+    private func plan(node: String, backends: [Backend]) throws(StartError) -> GossipPlan {
+        let addresses = section.nodes.map { $0.name == node ? nil : address(of: $0) }
+        let plan = try StartError.wrapping("\(section.location): gossip: OpenSSL: ") { () throws(SealError) in
+            try GossipPlan(section, node: node, backends: backends, addresses: addresses, seal: seal)
+        }
+        guard plan.servers.count <= GossipLimits.serversMax else {
+            throw StartError("\(section.location): gossip speaks of at most \(GossipLimits.serversMax) servers, the proxies have \(plan.servers.count)")
+        }
+        return plan
+    }
+
+    /// A peer's address; `nil` with a warning for a name that does not resolve yet: a node starts without its peers.
+    private func address(of node: GossipSection.Node) -> SocketAddress? {
+        switch node.endpoint {
+        case .ip(let address, let port): return .ip(address, port: port)
+        case .name(let name, let port):
+            do throws(NameLookupError) {
+                return try lookup.addresses(of: name, preferring: .v4, random: SystemRandomNumberGenerator()).first.map { .ip($0, port: port) }
+            } catch {
+                Terminal.tell(.warning, "\(node.location): \(error); the peer is found when its name resolves, or when it finds this node")
+                return nil
+            }
+        case .unix, .inherited: return nil
+        }
+    }
+
+    private func socket(_ own: GossipSection.Node, cluster: UInt64) throws(StartError) -> DatagramSocket {
+        guard let address = section.bind ?? address(of: own) else {
+            throw StartError("\(own.location): the address of this node, '\(own.name)', is not known: write it, or 'bind ADDRESS:PORT'")
+        }
+        do throws(SystemError) {
+            let socket = try DatagramSocket(bind: address, receiveBuffer: Self.receiveBuffer)
+            // The kernel throws away what is not of this cluster: noise costs the control thread nothing, and takes nobody's place in the buffer.
+            try socket.accept(only: Header.expectedBytes(cluster: cluster).map { .init(offset: $0.offset, value: $0.value) })
+            return socket
+        } catch {
+            let advice = error.code == EADDRNOTAVAIL ? "; the address is not this machine's: write 'bind ADDRESS:PORT', or start with another '-L NAME'" : ""
+            throw StartError("\(own.location): gossip \(section.name): cannot receive at \(address): \(error)\(advice)")
+        }
+    }
+
+    private func named(except node: String) -> [GossipPlan.NamedPeer] {
+        section.nodes.compactMap { line in
+            guard line.name != node, case .name(let name, let port) = line.endpoint, let hostName = lookup.nameToFollow(name),
+                let peer = try? GossipPlan.identifier(of: line.name, seal)
+            else { return nil }
+            return GossipPlan.NamedPeer(peer: peer, hostName: hostName, port: port)
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import Wire
+
+/// The commands about gossip. HAProxy has none of them.
+extension RuntimeCommand {
+    /// `show gossip` and its forms.
+    static func showGossip(_ call: RuntimeCall) -> String {
+        guard let report = call.target.gossipReport() else { return "There is no 'gossip' section in the configuration.\n" }
+        return switch call.argument(0) {
+        case "": report.summary
+        case "members": report.members
+        case "health": report.health
+        case "admin": report.administrative
+        case "keys": report.keys
+        default: "'show gossip' shows 'members', 'health', 'admin' or 'keys'.\n"
+        }
+    }
+
+    /// `install gossip key HEX`.
+    static func installKey(_ call: RuntimeCall) -> String {
+        guard let secret = Hexadecimal.bytes(call.argument(0).utf8).flatMap({ Bytes32($0) }) else {
+            return "Require a key of 64 hexadecimal digits; 'tsukada keygen' makes one.\n"
+        }
+        return change(.install(secret), call)
+    }
+
+    /// `use gossip key ID`, `remove gossip key ID`.
+    static func changeKey(_ call: RuntimeCall, _ make: (UInt32) -> KeyChange) -> String {
+        guard let id = Hexadecimal.number(call.argument(0), digits: 8) else {
+            return "Require a key's id of 8 hexadecimal digits; 'show gossip keys' lists them.\n"
+        }
+        return change(make(UInt32(truncatingIfNeeded: id)), call)
+    }
+
+    private static func change(_ change: KeyChange, _ call: RuntimeCall) -> String {
+        do throws(RuntimeTargetError) {
+            try call.target.changeKeys(change)
+            return ""
+        } catch {
+            return error.text + "\n"
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import Wire
+
+/// Which nodes a command is for: the words after it, `on node`, `on cluster [for TIME] [force]`.
+enum RuntimeReach: Equatable, Sendable {
+    /// As the section's `admin-scope` has it.
+    case standard
+    /// This node.
+    case node
+    /// All of them.
+    case cluster(ClusterSpread)
+
+    /// Reads the words; none, or others, are HAProxy's form of the command, which ignores what follows.
+    ///
+    /// - Throws: a sentence, for words that begin like these and go on otherwise.
+    static func parse(_ words: some Collection<String>) throws(RuntimeTargetError) -> RuntimeReach {
+        var words = Array(words)[...]
+        guard words.popFirst() == "on" else { return .standard }
+        switch words.popFirst() {
+        case "node" where words.isEmpty: return .node
+        case "cluster": return .cluster(try ClusterSpread.parse(words))
+        default: throw .refused("Require 'on node' or 'on cluster [for <time>] [force]'.")
+        }
+    }
+}
+
+/// How an operator's word for the whole cluster is meant.
+struct ClusterSpread: Equatable, Sendable {
+    /// After which it counts as ready again; `nil` for never.
+    var duration: Duration?
+    /// Whether the last usable server may go.
+    var isForced = false
+
+    fileprivate static func parse(_ words: ArraySlice<String>) throws(RuntimeTargetError) -> ClusterSpread {
+        var (words, spread) = (words, ClusterSpread())
+        while let word = words.popFirst() {
+            switch word {
+            case "force":
+                spread.isForced = true
+            case "for":
+                guard let time = words.popFirst().flatMap({ ConfigurationValue.time($0, standard: "s") }), time > .zero else {
+                    throw .refused("'for' expects a time, such as 10m.")
+                }
+                spread.duration = time
+            default:
+                throw .refused("Require 'on node' or 'on cluster [for <time>] [force]'.")
+            }
+        }
+        return spread
+    }
+}
+
+/// What an operator does to the ring of this node.
+enum KeyChange: Equatable, Sendable, CustomStringConvertible {
+    /// Receive with this key from now on.
+    case install(Bytes32)
+    /// Send with the key of this id.
+    case use(UInt32)
+    /// Give the key of this id up.
+    case remove(UInt32)
+
+    /// What has been done, for the log; never the key.
+    var description: String {
+        switch self {
+        case .install: "a key was installed"
+        case .use(let id): "key \(Hexadecimal.text(id, digits: 8)) is sent with"
+        case .remove(let id): "key \(Hexadecimal.text(id, digits: 8)) was removed"
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import Gossip
+import Wire
+
+/// What must hold of node 0, whatever its peers or strangers send. Each breach ends the process, which is what the fuzzer looks for.
+extension FuzzWorld {
+    /// Datagrams of one input: an answer to PULL is the most.
+    private static let sendsMax = 64 + 64
+    /// Everything else: three outputs a record, and every verdict.
+    private static let outputsMax = sendsMax + 3 * GossipLimits.recordsMax + 64
+
+    func checkOutputs(_ outputs: GossipOutputs) {
+        var sends = 0
+        for output in outputs.list {
+            guard case .send(let range, _) = output else { continue }
+            sends += 1
+            precondition(range.lowerBound >= 0 && range.upperBound <= outputs.bytes.count, "a datagram outside of the outputs' bytes")
+            let sizes = Header.bytesCount + SealFormat.tagBytes...GossipLimits.datagramBytesMax
+            precondition(sizes.contains(range.count), "a datagram of \(range.count) bytes")
+        }
+        precondition(sends <= Self.sendsMax, "\(sends) datagrams of one input")
+        precondition(outputs.list.count <= Self.outputsMax, "\(outputs.list.count) outputs of one input")
+    }
+
+    /// Checks everything that can be seen between two inputs.
+    package func checkInvariants() {
+        let node = nodes[0]
+        checkTables(node.tables)
+        let handshakes = node.openHandshakes
+        precondition(handshakes.candidates <= 5 * 2, "\(handshakes.candidates) handshakes open")
+        precondition(handshakes.sources <= GossipLimits.helloSourcesMax, "\(handshakes.sources) sources of HELLO")
+        precondition(node.nextDeadline <= now.advanced(by: node.settings.detector.heartbeatInterval), "the next deadline is too far away")
+        precondition(node.session < GossipLimits.sessionMax, "the session has reached its end")
+        precondition(seals[0].reuses == 0, "a key and a nonce were used twice")
+        checkVerdicts(node)
+    }
+
+    private func checkTables(_ tables: SharedTables) {
+        let serversMax = GossipLimits.serversMax + Self.servers.count
+        let (members, health, administrative, leases) = (tables.memberRows, tables.healthRows, tables.administrativeRows, tables.leaseRows)
+        precondition(members.count <= nodes.count, "\(members.count) members")
+        precondition(health.count <= serversMax * nodes.count, "\(health.count) views")
+        precondition(administrative.count <= serversMax, "\(administrative.count) operators' words")
+        precondition(leases.count <= GossipLimits.leasesMax, "\(leases.count) leases")
+        let rows = members.count + health.count + administrative.count + leases.count
+        precondition(tables.changesCount <= 2 * rows + 256, "\(tables.changesCount) changes remembered of \(rows) rows")
+        let own = members.first { $0.node == Self.id(0) }
+        precondition(own.map { $0.session <= nodes[0].session } ?? false, "this node's own row is of a later run")
+    }
+
+    private func checkVerdicts(_ node: GossipNode) {
+        for (number, server) in Self.servers.enumerated() {
+            let verdict = node.verdict(of: server.id)
+            switch server.policy {
+            case .own:
+                precondition(verdict == hermit.verdict(of: server.id), "policy own: a peer's word has changed the verdict on \(server.name)")
+            case .fastDown:
+                if case .down = verdict { precondition(ownFailures[number] >= 2, "fast-down without two failures of its own: \(server.name)") }
+                precondition(verdict != .down(.peers), "fast-down on peers' words alone: \(server.name)")
+            case .anyDown:
+                break
+            }
+        }
+    }
+
+    /// How many servers node 0 can use, by proxy.
+    package var usableCounts: [Int] { [0, 1].map { nodes[0].usableCount(ofProxy: $0) } }
+
+    /// A peer has spoken: whatever it said, no server is UP by it, and no other node is dead.
+    package func checkWord(of speaker: Int) {
+        for output in said {
+            switch output {
+            case .verdictChanged(_, let verdict):
+                precondition(verdict != .up, "UP on a peer's word")
+            case .peerChanged(let node, let state, _):
+                precondition(node == Self.id(speaker) || state != .dead, "dead on a peer's word")
+            case .send, .requestCheck, .administrativeChanged, .leaseChanged, .leaseGranted, .persist, .alert:
+                break
+            }
+        }
+    }
+
+    /// A datagram came: gossip has not taken more servers than `min-up` allows, unless an operator's word is among it.
+    package func checkFloor(before: [Int]) {
+        let isOperators = said.contains { if case .administrativeChanged = $0 { true } else { false } }
+        guard !isOperators else { return }
+        for (proxy, count) in usableCounts.enumerated() {
+            let minUp = Self.servers.filter { $0.proxy == proxy }.map(\.minUp).max() ?? 0
+            precondition(count >= min(before[proxy], minUp), "gossip left \(count) of \(before[proxy]) servers of proxy \(proxy)")
+        }
+    }
+}

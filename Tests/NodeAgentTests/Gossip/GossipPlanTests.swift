@@ -1,0 +1,98 @@
+import Gossip
+import Proxy
+import Seals
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+@Suite("The plan of a gossip section")
+struct GossipPlanTests {
+    private static let nodes = ["node one 127.0.0.1:7941", "node two 127.0.0.1:7942"]
+    private static let servers = ["server a 10.0.0.1:3306 check", "server b 10.0.0.2:3306 check fall 5", "server c 10.0.0.3:3306"]
+
+    private func plan(
+        node: String = "one", nodes: [String] = nodes, servers: [String] = servers, more: [String] = [], proxy: String = "mysql"
+    ) throws -> GossipPlan {
+        let lines =
+            ["defaults", "timeout connect 1s", "timeout client 1s", "timeout server 1s", "listen \(proxy)", "bind 127.0.0.1:9"] + servers
+            + ["gossip tsukada"] + nodes + more
+        let (configuration, diagnostics) = Configuration.read(lines.joined(separator: "\n") + "\n")
+        try #require(Configuration.alerts(diagnostics).isEmpty, "\(diagnostics)")
+        let addresses = (0..<nodes.count).map { SocketAddress.ip(.v4(0x7f00_0001), port: UInt16(7_941 + $0)) }
+        return try GossipPlan(
+            try #require(configuration.gossip), node: node, backends: configuration.backends, addresses: addresses, seal: try OpenSSLSeal())
+    }
+
+    @Test("gives the same numbers on every node")
+    func sameEverywhere() throws {
+        let (one, two) = (try plan(), try plan(node: "two", nodes: Self.nodes.reversed(), servers: Self.servers.reversed()))
+        #expect(one.settings.cluster == two.settings.cluster)
+        #expect(one.settings.node == two.settings.peers.first?.id && two.settings.node == one.settings.peers.first?.id)
+        #expect(one.settings.configuration == two.settings.configuration, "the order of lines is nobody's business")
+        #expect(Set(one.servers.map(\.id)) == Set(two.servers.map(\.id)))
+        for server in one.servers { #expect(two.name(of: server.id) == server.name) }
+    }
+
+    @Test("tells configurations apart")
+    func differences() throws {
+        let usual = try plan().settings.configuration
+        let others = [
+            try plan(servers: Array(Self.servers.dropLast())), try plan(servers: ["server a 10.0.0.9:3306 check"] + Self.servers.dropFirst()),
+            try plan(servers: ["server a 10.0.0.1:3306 check rise 7"] + Self.servers.dropFirst()), try plan(more: ["policy own"]),
+            try plan(more: ["min-up 2"]), try plan(more: ["dead-after 3s"]), try plan(nodes: Self.nodes + ["node three 127.0.0.1:7943"]),
+            try plan(proxy: "other"),
+        ]
+        for other in others { #expect(other.settings.configuration != usual) }
+        #expect(Set(others.map(\.settings.configuration)).count == others.count)
+    }
+
+    @Test("judges a checked server by the policy, and one without checks by nothing")
+    func servers() throws {
+        let plan = try plan(more: ["policy any-down", "min-up 2", "probe-interval 100ms", "dead-after 4s"])
+        #expect(plan.servers.map(\.name) == ["mysql/a", "mysql/b", "mysql/c"])
+        #expect(plan.servers.map(\.policy) == [.anyDown, .anyDown, .own])
+        #expect(plan.servers.map(\.fall) == [3, 5, 1])
+        #expect(plan.servers.allSatisfy { $0.minUp == 2 })
+        #expect(plan.settings.detector.heartbeatInterval == .milliseconds(100))
+        #expect(plan.settings.detector.deadAfter == .seconds(4) && plan.settings.detector.suspectAfter == .seconds(2))
+        for (server, reference) in zip(plan.servers, plan.references) {
+            #expect(plan.reference(of: server.id) == reference && plan.identifiers[reference] == server.id)
+        }
+        #expect(plan.name(of: ServerID(0xabc)) == "abc" && plan.reference(of: ServerID(0xabc)) == nil)
+        #expect(plan.name(of: plan.settings.node) == "one" && plan.name(of: NodeID(5)) == "0000000000000005")
+    }
+
+    @Test(
+        "reads a check's result as what it says of the server",
+        arguments: [
+            (CheckResult(status: .layer7OK, duration: .zero), Finding.passed), (CheckResult(status: .layer4OK, duration: .zero), .passed),
+            (CheckResult(status: .layer7WrongStatus, code: 1040, duration: .zero), .full),
+            (CheckResult(status: .layer7WrongStatus, code: 1203, duration: .zero), .full),
+            (CheckResult(status: .layer7WrongStatus, code: 1129, duration: .zero), .blocked),
+            (CheckResult(status: .layer7WrongStatus, code: 1045, duration: .zero), .accessDenied),
+            (CheckResult(status: .layer7WrongStatus, code: 1105, duration: .zero), .failedLoudly),
+            (CheckResult(status: .layer4ConnectionProblem, code: 1040, duration: .zero), .failedLoudly),
+            (CheckResult(status: .layer4ConnectionProblem, duration: .zero, fault: .silence), .failedSilently),
+            (CheckResult(status: .layer4Timeout, duration: .zero, fault: .silence), .failedSilently),
+            (CheckResult(status: .socketError, duration: .zero, fault: .node), .ownFault),
+        ])
+    func findings(result: CheckResult, finding: Finding) { #expect(Finding(result) == finding) }
+
+    @Test(
+        "says things in the words of the manual",
+        arguments: [
+            (GossipSentences.of("tsukada02", .dead, silence: .milliseconds(1_034))?.text, "peer tsukada02 is DEAD after 1.03s of silence"),
+            (GossipSentences.of("tsukada02", .suspect, silence: .milliseconds(505))?.text, "peer tsukada02 is SUSPECT after 0.50s of silence"),
+            (GossipSentences.of("tsukada02", .alive, silence: .zero)?.text, "peer tsukada02 is ALIVE"),
+            (GossipSentences.of("tsukada02", .left, silence: .zero)?.text, "peer tsukada02 has LEFT"),
+            (GossipSentences.of("tsukada02", .unknown, silence: .zero)?.text, nil),
+            (GossipSentences.of(.loss(peer: "two", direction: .fromPeer, percent: 20)).text, "20% loss from two"),
+            (GossipSentences.of(.lossEnded(peer: "two", direction: .toPeer)).text, "no more loss to two"),
+            (
+                GossipSentences.of(.viewsDiffer(server: "mysql/read02", peer: "two", isDownHere: false)).text,
+                "views differ on mysql/read02 for 30s: UP here, DOWN at two"
+            ), (GossipSentences.of(.notHeard(peer: "two", silence: .seconds(1))).text, "UDP to two is blocked: we hear it, it does not hear us"),
+        ])
+    func sentences(text: String?, expected: String?) { #expect(text == expected) }
+}

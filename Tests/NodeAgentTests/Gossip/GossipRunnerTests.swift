@@ -1,0 +1,217 @@
+import Glibc
+import Gossip
+import LinuxIO
+import Proxy
+import Seals
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+/// Two runners on one loop, over UDP on loopback, with the real cryptography.
+private final class Pair {
+    static let text = """
+        defaults
+            timeout connect 1s
+            timeout client 1s
+            timeout server 1s
+        listen mysql
+            bind 127.0.0.1:9
+            server read01 127.0.0.1:3301 check fall 3
+            server read02 127.0.0.1:3302 check fall 3
+
+        """
+
+    let reactor: Reactor
+    private(set) var runners: [GossipRunner] = []
+    var requested: [[ServerID]] = [[], []]
+    var verdicts: [[(ServerID, ServerVerdict)]] = [[], []]
+    var administered: [[(ServerID, Gossip.AdministrativeState, Int?)]] = [[], []]
+    var lines: [[String]] = [[], []]
+
+    init(stores: [GossipStore?] = [nil, nil], secrets: [Bytes32] = [Bytes32(1, 2, 3, 4), Bytes32(1, 2, 3, 4)]) throws {
+        reactor = try Reactor()
+        let sockets = try (0..<2).map { _ in try DatagramSocket(bind: .ip(.v4(0x7f00_0001), port: 0), receiveBuffer: 1 << 16) }
+        let ports = try sockets.map { try #require($0.localAddress?.port) }
+        let section = "gossip tsukada\n node one 127.0.0.1:\(ports[0])\n node two 127.0.0.1:\(ports[1])\n"
+        let (configuration, diagnostics) = Configuration.read(Pair.text + section)
+        #expect(Configuration.alerts(diagnostics).isEmpty)
+        for (index, name) in ["one", "two"].enumerated() {
+            let seal = try OpenSSLSeal()
+            let addresses = ports.map { SocketAddress.ip(.v4(0x7f00_0001), port: $0) }
+            let plan = try GossipPlan(
+                try #require(configuration.gossip), node: name, backends: configuration.backends, addresses: addresses, seal: seal)
+            let memory = stores[index]?.load().memory ?? GossipMemory()
+            let ring = KeyRing([try KeyRing.key(secrets[index], seal)])
+            let resources = GossipRunner.Resources(plan: plan, seal: seal, socket: sockets[index], ring: ring, memory: memory, store: stores[index])
+            let handlers = GossipRunner.Handlers(
+                requestCheck: { [unowned self] in requested[index].append($0) }, verdictChanged: { [unowned self] in verdicts[index].append(($0, $1)) },
+                administered: { [unowned self] in administered[index].append(($0, $1, $2)) }, log: { [unowned self] in lines[index].append($1) })
+            let runner = GossipRunner(resources, random: SecureRandomGenerator(), reactor: reactor, handlers: handlers)
+            runners.append(runner)
+            try runner.start()
+        }
+    }
+
+    /// Runs the loop until `condition`; false when that takes 30 s.
+    func wait(_ condition: () -> Bool) -> Bool {
+        let end = MonotonicClock.now().advanced(by: .seconds(30))
+        while !condition(), MonotonicClock.now() < end { reactor.runOnce(waitingAtMost: .milliseconds(50)) }
+        return condition()
+    }
+
+    func report(_ index: Int) -> GossipReport { GossipReport(runners[index], now: reactor.now) }
+
+    func observe(_ index: Int, _ server: Int, _ finding: Finding) {
+        let address = SocketAddress.ip(.v4(0x7f00_0001), port: UInt16(3_301 + server))
+        runners[index].feed(.observed(runners[index].plan.servers[server].id, Observation(finding, address: address)))
+    }
+
+    func state(of peer: String, at index: Int) -> PeerState? { runners[index].core.peerReports(now: reactor.now).first { $0.name == peer }?.state }
+
+    var areAlive: Bool { state(of: "two", at: 0) == .alive && state(of: "one", at: 1) == .alive }
+}
+
+@Suite("A gossip runner")
+struct GossipRunnerTests {
+    @Test("meets its peer over UDP, tells what it sees, takes a word for the cluster, and says goodbye")
+    func conversation() throws {
+        let pair = try Pair()
+        #expect(pair.wait { pair.areAlive })
+        for index in 0..<2 { for server in 0..<2 { pair.observe(index, server, .passed) } }
+        #expect(pair.wait { pair.report(0).health.split(separator: "\n").count == 5 && pair.report(1).health.split(separator: "\n").count == 5 })
+        pair.observe(0, 1, .failedLoudly)
+        #expect(pair.wait { !pair.requested[1].isEmpty })
+        let second = pair.runners[0].plan.servers[1].id
+        #expect(pair.requested[1] == [second])
+        pair.observe(1, 1, .failedLoudly)
+        #expect(pair.wait { pair.requested[1].count == 2 }, "one failure of its own is no verdict")
+        pair.observe(1, 1, .failedLoudly)
+        #expect(pair.wait { pair.verdicts[1].contains { $0 == (second, .down(.ownAndPeers)) } })
+        #expect(pair.runners[1].core.failingPeers(of: second) == ["one"])
+        #expect(pair.report(1).health.contains("mysql/read02 one up 1 0 0 - 1 "))
+
+        try pair.runners[0].operate { (core, now, outputs) throws(AdministrationRefusal) in
+            try core.administer(second, .drain, weight: 7, now: now, into: &outputs)
+        }
+        #expect(pair.wait { pair.administered[1].count == 1 })
+        #expect(pair.administered.map { $0.map(\.1) } == [[.drain], [.drain]])
+        #expect(pair.administered[1].first?.2 == 7)
+        #expect(pair.report(1).administrative == "# server state weight origin expires_s\nmysql/read02 drain 7 one -\n")
+
+        pair.runners[0].stop()
+        #expect(pair.wait { pair.lines[1].contains("peer one has LEFT") })
+        #expect(pair.lines[1].first == "peer one is ALIVE")
+        let members = pair.report(1).members.split(separator: "\n").map { $0.split(separator: " ") }
+        #expect(members.map { $0.prefix(2).joined(separator: " ") } == ["# name", "two alive", "one left"])
+    }
+
+    @Test("hears nothing under another key, and says so")
+    func wrongKey() throws {
+        let pair = try Pair(secrets: [Bytes32(1, 2, 3, 4), Bytes32(9, 9, 9, 9)])
+        #expect(pair.wait { pair.runners.allSatisfy { $0.core.counters.unknownKey > 2 } })
+        #expect(pair.state(of: "two", at: 0) == .unknown && pair.state(of: "one", at: 1) == .unknown)
+        #expect(pair.lines[0].contains { $0.contains("two uses a key that is not in key-file") })
+        let known = pair.report(0).keys.split(separator: "\n")
+        #expect(known.count == 2 && known.last?.hasSuffix(" yes one") == true)
+    }
+
+    @Test("changes keys under way, without a moment of silence")
+    func rotation() throws {
+        let pair = try Pair()
+        #expect(pair.wait { pair.areAlive })
+        let key = try pair.runners[0].key(Bytes32(5, 6, 7, 8))
+        let old = pair.runners[0].core.ring.current.id
+        try pair.runners[0].operate { (core, _, _) throws(KeyRing.Refusal) in try core.installKey(key) }
+        try pair.runners[0].operate { (core, _, _) throws(KeyRing.Refusal) in try core.useKey(key.id) }
+        #expect(throws: KeyRing.Refusal.lacking(nodes: ["two"])) {
+            try pair.runners[0].operate { (core, _, _) throws(KeyRing.Refusal) in try core.removeKey(old) }
+        }
+        try pair.runners[1].operate { (core, _, _) throws(KeyRing.Refusal) in try core.installKey(key) }
+        try pair.runners[1].operate { (core, _, _) throws(KeyRing.Refusal) in try core.useKey(key.id) }
+        let row = "\(Hexadecimal.text(key.id, digits: 8)) yes "
+        #expect(pair.wait { pair.report(0).keys.contains(row + "one,two\n") && pair.report(1).keys.contains(row + "two,one\n") })
+        for runner in pair.runners { try runner.operate { (core, _, _) throws(KeyRing.Refusal) in try core.removeKey(old) } }
+        let sent = pair.runners.map { $0.core.counters.received }
+        #expect(pair.wait { zip(pair.runners, sent).allSatisfy { $0.core.counters.received > $1 + 5 } })
+        #expect(pair.areAlive)
+        #expect(pair.lines.allSatisfy { $0.allSatisfy { !$0.contains("DEAD") } })
+    }
+
+    @Test("remembers over a restart what operators said")
+    func memory() throws {
+        let folder = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        #expect(mkdir(folder, 0o700) == 0)
+        defer {
+            unlink("\(folder)/gossip-one.state")
+            rmdir(folder)
+        }
+        let store = try GossipStore(path: folder, node: "one", owner: FileOwner(user: geteuid(), group: getegid()))
+        let session: UInt64
+        do {
+            let pair = try Pair(stores: [store, nil])
+            let server = pair.runners[0].plan.servers[0].id
+            try pair.runners[0].operate { (core, now, outputs) throws(AdministrationRefusal) in
+                try core.administer(server, .maint, now: now, into: &outputs)
+            }
+            session = pair.runners[0].core.session
+        }
+        let again = try Pair(stores: [store, nil])
+        #expect(again.runners[0].core.session > session)
+        #expect(again.administered[0].map(\.1) == [.maint], "and says so to its owner at start")
+        #expect(again.wait { again.administered[1].count == 1 })
+    }
+}
+
+@Suite("The start of the gossip")
+struct StartGossipTests {
+    private static let key = String(repeating: "0123456789abcdef", count: 4)
+
+    /// What `-c` says of a file with this section, where `KEY` stands for the path of a key file.
+    private func check(_ section: String, key: String = key + "\n", permissions: mode_t = 0o600) throws -> Int32 {
+        let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        let files = [("\(path).cfg", Pair.text + section.replacingOccurrences("KEY", with: "\(path).key"), mode_t(0o600)), ("\(path).key", key, permissions)]
+        defer { for (name, _, _) in files { unlink(name) } }
+        for (name, text, permissions) in files {
+            let file = try #require(fopen(name, "w"))
+            fputs(text, file)
+            fclose(file)
+            chmod(name, permissions)
+        }
+        return Startup.run(arguments: ["-c", "-q", "-L", "one", "-f", "\(path).cfg"], environment: [:])
+    }
+
+    @Test("wants a key wherever a datagram could come from elsewhere, and keeps it from others")
+    func keys() throws {
+        let far = "gossip tsukada\n node one 10.0.0.1:7946\n node two 10.0.0.2:7946\n"
+        #expect(try check(far) == 1)
+        #expect(try check(far + " key-file KEY\n") == 0)
+        #expect(try check(far + " key-file KEY\n", permissions: 0o644) == 1)
+        #expect(try check(far + " key-file KEY\n", permissions: 0o640) == 1)
+        #expect(try check(far + " key-file KEY\n", key: "a passphrase\n") == 1)
+        #expect(try check(far + " key-file KEY\n", key: "") == 1)
+        #expect(try check(far + " key-file /nonexistent/key\n") == 1)
+        #expect(try check("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n") == 0)
+    }
+
+    @Test("says when this node, or its address, is not there")
+    func places() throws {
+        let section = { (text: String) in try #require(Configuration.read(Pair.text + text).configuration.gossip) }
+        let strangers = try section("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n")
+        let lookup = NameLookup(hosts: "", resolvConf: "")
+        let owner = FileOwner(user: geteuid(), group: getegid())
+        #expect(throws: StartError.self) { try StartGossip(strangers, lookup: lookup).open(node: "three", backends: [], owner: owner) }
+        let foreign = try section("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n bind 192.0.2.1:7946\n")
+        let error = #expect(throws: StartError.self) { try StartGossip(foreign, lookup: lookup).open(node: "one", backends: [], owner: owner) }
+        #expect(error?.description.contains("not this machine's") == true)
+        let everywhere = try section("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n bind 127.0.0.1:17999\n")
+        #expect(throws: Never.self) { try StartGossip(everywhere, lookup: lookup).open(node: "one", backends: [], owner: owner) }
+    }
+}
+
+extension String {
+    fileprivate func replacingOccurrences(_ word: String, with other: String) -> String {
+        split(separator: " ", omittingEmptySubsequences: false).map { $0.hasPrefix(word) ? other + $0.dropFirst(word.count) : String($0) }
+            .joined(separator: " ")
+    }
+}
