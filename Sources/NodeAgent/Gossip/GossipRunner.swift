@@ -174,12 +174,8 @@ final class GossipRunner {
         case .administrativeChanged(let server, let state, let weight): handlers.administered(server, state, weight.map(Int.init))
         case .peerChanged(let peer, let state, let silence): tell(GossipSentences.of(plan.name(of: peer), state, silence: silence))
         case .leaseChanged, .leaseGranted: break  // nothing on this node asks for a lease
-        case .persist(.session(let session)):
-            memory.session = session
-            isMemoryDirty = true
-        case .persist(.administrative(let row)):
-            memory.administrative.removeAll { $0.server == row.server }
-            memory.administrative.append(row)
+        case .persist(let change):
+            memory.record(change)
             isMemoryDirty = true
         case .alert(let alert): tell(GossipSentences.of(alert))
         }
