@@ -24,6 +24,9 @@ package final class GossipWorld {
         package var delayMax = Duration.microseconds(400)
         /// Pairs (from, to) of nodes that nothing passes between.
         package var blocked: [(from: Int, to: Int)] = []
+
+        /// Nothing goes wrong.
+        package init() {}
     }
 
     /// A datagram on its way.
@@ -108,7 +111,7 @@ package final class GossipWorld {
     /// Virtual time.
     package private(set) var now = GossipWorld.start
     /// All nodes, impostors included.
-    package internal(set) var members: [Member] = []
+    package var members: [Member] = []
     /// How the network behaves.
     package var network = Network()
     /// Wall time at the start, per node.

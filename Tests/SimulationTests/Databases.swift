@@ -42,7 +42,7 @@ struct Databases {
         let database = list[index]
         let quick = Duration.microseconds(300 + random(2_000))
         func end(_ finding: Finding, _ pause: Duration) -> (Observation, after: Duration) {
-            (Observation(finding, address: address, code: UInt8(random(3)), latency: pause, lag: .milliseconds(random(50)), weight: 1), pause)
+            (Observation(finding, address: address, code: finding == .passed ? 6 : 7, latency: pause, lag: .milliseconds(random(50)), weight: 1), pause)
         }
         if exhausted.contains(node) { return end(.ownFault, .microseconds(50)) }
         // Where it was, nobody answers.

@@ -32,12 +32,13 @@ extension Scenario {
         let running = world.members.indices.filter { world.members[$0].core != nil }.map { step(of: $0) }
         let slowest = running.min() ?? .before
         switch step(of: index) {
-        case .before: command(index) { try $0.installKey(rotation.new) }
-        case .installed where slowest >= .installed: command(index) { try $0.useKey(rotation.new.id) }
-        case .used where slowest >= .used: command(index) { try $0.removeKey(rotation.old.id) }
+        case .before: command(index) { core throws(KeyRing.Refusal) in try core.installKey(rotation.new) }
+        case .installed where slowest >= .installed: command(index) { core throws(KeyRing.Refusal) in try core.useKey(rotation.new.id) }
+        case .used where slowest >= .used: command(index) { core throws(KeyRing.Refusal) in try core.removeKey(rotation.old.id) }
         case .installed, .used, .removed: break
         }
-        self.rotation?.reached = max(rotation.reached, step(of: index))
+        let reached = max(rotation.reached, step(of: index))
+        self.rotation?.reached = reached
     }
 
     /// A refusal leaves everything as it was, and names a node; the operator tries again later.

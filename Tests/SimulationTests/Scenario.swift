@@ -46,6 +46,8 @@ final class Scenario: WorldProbe {
     /// Words whose issuer has lost its store since: they may be gone.
     var lostWords = 0
     private var checksUnderWay: Set<Int> = []
+    /// Stores as they were some time ago.
+    var memories: [Int: GossipMemory] = [:]
     /// What the key rotation is at; `nil` when this seed has none.
     var rotation: Rotation?
     /// How often parts of the tables were asked for.
@@ -179,7 +181,7 @@ extension Scenario {
         steps += 1
         record(input, index, outputs)
         if case .start = input {
-            shadows[index] = makeShadow(core)
+            shadows[index] = makeShadow(core, index)
             if let violation = shadows[index]?.begin(core, &issued) { fail(violation, index) }
             return
         }
@@ -191,17 +193,19 @@ extension Scenario {
 
     private func fail(_ violation: Violation, _ index: Int) { fail(Violation(violation.rule, "node \(index): \(violation.text)")) }
 
-    private func makeShadow(_ core: GossipNode) -> NodeShadow {
-        var alone = core.settings
-        alone.peers = []
-        var outputs = GossipOutputs()
+    private func makeShadow(_ core: GossipNode, _ index: Int) -> NodeShadow {
+        let servers = world.members[index].servers
         var twin: GossipNode?
-        let servers = world.members.indices.first { world.members[$0].core != nil }.map { _ in world.servers } ?? []
-        if settings.nodes < 16, servers.contains(where: { $0.policy == .own }) {
-            twin = GossipNode(
+        if settings.nodes < 16, world.servers.contains(where: { $0.policy == .own }) {
+            var alone = core.settings
+            alone.peers = []
+            var outputs = GossipOutputs()
+            var node = GossipNode(
                 alone, ring: core.ring, memory: GossipMemory(), seal: seal, random: SplitMix64(seed: 1), wallMilliseconds: 1, now: world.now, into: &outputs)
+            node.local(.configured(servers: servers, configuration: 1), now: world.now, into: &outputs)
+            twin = node
         }
-        return NodeShadow(id: core.settings.node, nodes: core.settings.peers.map(\.id) + [core.settings.node], servers: [], twin: twin)
+        return NodeShadow(id: core.settings.node, nodes: core.settings.peers.map(\.id) + [core.settings.node], servers: servers, twin: twin)
     }
 
     private func record(_ input: GossipWorld.Input, _ index: Int, _ outputs: GossipOutputs) {
