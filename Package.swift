@@ -18,12 +18,16 @@ let package = Package(
         .testTarget(name: "WireTests", dependencies: ["Support", "Wire"]),
         .testTarget(name: "LinuxIOTests", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"]),
         .testTarget(name: "SealsTests", dependencies: ["Seals", "Wire"]),
-        .testTarget(name: "GossipTests", dependencies: ["Gossip", "Support", "Wire"]),
+        .testTarget(name: "GossipTests", dependencies: ["Gossip", "Simulation", "Support", "Wire"]),
         .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Support", "Wire"]),
         .testTarget(
             name: "NodeAgentTests", dependencies: ["Gossip", "LinuxIO", "NodeAgent", "Proxy", "Seals", "Support", "Wire"], resources: [.copy("Fixtures")]),
         .testTarget(name: "SupportTests", dependencies: ["Support", "Wire"]),
         .testTarget(name: "TidyTests"),
+
+        // The gossip core in virtual time: a world of nodes for `GossipTests`, and the program that runs thousands of seeds.
+        .target(name: "Simulation", dependencies: ["Gossip", "Support", "Wire"], path: "Tests/Simulation"),
+        .executableTarget(name: "Simulator", dependencies: ["CLinux", "Gossip", "Simulation", "Support", "Wire"], path: "Tests/SimulationTests"),
 
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
         .target(name: "Support", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Support", exclude: ["ClusterTool"]),

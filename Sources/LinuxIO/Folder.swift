@@ -15,7 +15,7 @@ package struct Folder: ~Copyable, Sendable {
     }
 
     /// Owner and permissions.
-    package borrowing func status() throws(SystemError) -> FileStatus { try FileStatus(of: descriptor.raw) }
+    package borrowing func status() throws(SystemError) -> FileStatus { try FileStatus(of: descriptor) }
 
     /// Opens the file `name` for reading. Never waits: what is no regular file is opened too, and told by its status.
     package borrowing func open(_ name: String) throws(SystemError) -> FileDescriptor {
@@ -35,7 +35,7 @@ package struct Folder: ~Copyable, Sendable {
         guard raw >= 0 else { throw .last("openat") }
         let file = FileDescriptor(owning: raw)
         do throws(SystemError) {
-            if let owner, try FileStatus(of: raw).owner != owner, fchown(raw, owner.user, owner.group) != 0 { throw .last("fchown") }
+            if let owner, try FileStatus(of: file).owner != owner, fchown(raw, owner.user, owner.group) != 0 { throw .last("fchown") }
             guard fchmod(raw, permissions) == 0 else { throw .last("fchmod") }
             try Files.write(bytes[...], to: file.raw)
             guard fsync(raw) == 0 else { throw .last("fsync") }
@@ -80,10 +80,10 @@ package struct FileStatus: Equatable, Sendable {
     /// Whose it is.
     package let owner: FileOwner
 
-    /// The status of an open descriptor.
-    package init(of raw: Int32) throws(SystemError) {
+    /// The status of an open file, which stays open meanwhile.
+    package init(of file: borrowing FileDescriptor) throws(SystemError) {
         var status = stat()
-        guard fstat(raw, &status) == 0 else { throw .last("fstat") }
+        guard fstat(file.raw, &status) == 0 else { throw .last("fstat") }
         isRegular = status.st_mode & S_IFMT == S_IFREG
         permissions = status.st_mode & 0o777
         owner = FileOwner(user: status.st_uid, group: status.st_gid)

@@ -1,4 +1,5 @@
 import Gossip
+import Simulation
 import Support
 import Testing
 import Wire

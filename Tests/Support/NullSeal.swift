@@ -3,16 +3,16 @@ import Wire
 /// A seal that hides nothing and protects against nobody, but that still has keys, nonces and a tag over all bytes: a core runs its
 /// handshake and replay rules under it as under AES, at a hundredth of the price. It notices when a key and nonce seal twice (S5).
 package final class NullSeal: Seal {
-    private struct Use: Hashable {
-        let key: Bytes32
-        let sequence: UInt64
-    }
-
-    private var uses: Set<Use> = []
+    /// The last sequence of each key: a key's sequences only rise.
+    private var last: [Bytes32: UInt64] = [:]
     /// How often a key and nonce came twice.
     package private(set) var reuses = 0
     /// What it does next: `true` fails as the library would.
     package var isBroken = false
+    /// False saves the memory of what was sealed: `reuses` stays as it is.
+    package var isRemembering = true
+    /// Changes what was opened, after it has verified: a receiver that loses what it has acknowledged.
+    package var rewrite: ((inout [UInt8]) -> Void)?
 
     /// Nothing sealed yet.
     package init() {}
@@ -20,7 +20,10 @@ package final class NullSeal: Seal {
     /// Appends a tag over everything.
     package func seal(_ bytes: inout [UInt8], from start: Int, clear: Int, key: Bytes32, sequence: UInt64) throws(SealError) {
         guard !isBroken else { throw .libraryFailed("seal") }
-        if !uses.insert(Use(key: key, sequence: sequence)).inserted { reuses += 1 }
+        if isRemembering {
+            if last[key, default: 0] >= sequence { reuses += 1 }
+            last[key] = sequence
+        }
         let tag = NullSeal.tag(bytes[start...], key, sequence)
         for word in [tag, ~tag] { for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) } }
     }
@@ -30,11 +33,10 @@ package final class NullSeal: Seal {
         guard bytes.count >= clear + SealFormat.tagBytes else { throw .notAuthentic }
         let end = bytes.count - SealFormat.tagBytes
         let tag = NullSeal.tag(bytes[..<end], key, sequence)
-        var reader = ByteReader(bytes[end...])
-        guard let first: UInt64 = reader.readBigEndian(), let second: UInt64 = reader.readBigEndian(), first == tag, second == ~tag else {
-            throw .notAuthentic
-        }
+        let found = bytes.withUnsafeBytes { (UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: end, as: UInt64.self)), UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: end + 8, as: UInt64.self))) }
+        guard found == (tag, ~tag) else { throw .notAuthentic }
         bytes.removeLast(SealFormat.tagBytes)
+        rewrite?(&bytes)
     }
 
     /// Mixes everything into as many bytes as wanted.
@@ -49,10 +51,25 @@ package final class NullSeal: Seal {
         return Bytes32(generator.next(), generator.next(), generator.next(), generator.next())
     }
 
+    /// Eight bytes a step: the last ones are short, and the count is part of the start.
     private static func tag(_ bytes: ArraySlice<UInt8>, _ key: Bytes32, _ sequence: UInt64) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for word in [key.first, key.second, key.third, key.fourth, sequence, UInt64(bytes.count)] { hash = (hash ^ word) &* 0x9e37_79b9_7f4a_7c15 ^ hash >> 29 }
-        bytes.withUnsafeBufferPointer { for byte in $0 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 } }
+        func mix(_ word: UInt64) {
+            hash = (hash ^ word) &* 0x9e37_79b9_7f4a_7c15
+            hash ^= hash >> 29
+        }
+        for word in [key.first, key.second, key.third, key.fourth, sequence, UInt64(bytes.count)] { mix(word) }
+        bytes.withUnsafeBytes { raw in
+            var offset = 0
+            while offset + 8 <= raw.count {
+                mix(UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+                offset += 8
+            }
+            while offset < raw.count {
+                mix(UInt64(raw[offset]))
+                offset += 1
+            }
+        }
         return hash ^ hash >> 32
     }
 }

@@ -137,6 +137,9 @@ package struct GossipNode {
     /// What this node makes of a peer; `nil` for one that is not configured.
     package func state(of node: NodeID) -> PeerState? { peerIndex(node).map { peers[$0].state } }
 
+    /// What stands of this node in its own table: ALIVE until it leaves.
+    package var ownRank: MemberRank? { tables.members[settings.node]?.rank }
+
     /// Where a peer was proven to be, and in which run; `nil` before.
     package func proven(_ node: NodeID) -> (address: SocketAddress, session: UInt64)? {
         guard let index = peerIndex(node), let address = peers[index].address, peers[index].session > 0 else { return nil }

@@ -43,6 +43,8 @@ package struct SharedTables: Sendable {
     package var administrativeRows: [AdministrativeRow] { administrative.entries.map(\.row) }
     /// The leases, by name.
     package var leaseRows: [LeaseRow] { leases.entries.map(\.row) }
+    /// Rows of all tables.
+    package var rowsCount: Int { members.count + health.count + administrative.count + leases.count }
     /// Hashes of the rows by part.
     package var digest: [UInt64] { buckets }
     /// Changes remembered: bounded by the rows, for the tests of limits.
@@ -197,8 +199,7 @@ extension SharedTables {
         hash &+= fingerprint.value
         buckets[bucket(key)] &+= fingerprint.value
         changes.append(ChangeLog.Change(key: key, revision: revision, source: source))
-        let rows = members.count + health.count + administrative.count + leases.count
-        guard changes.count > 2 * rows + 64 else { return }
+        guard changes.count > 2 * rowsCount + 64 else { return }
         var log = changes
         log.compact { record($0, at: $1) != nil }
         changes = log

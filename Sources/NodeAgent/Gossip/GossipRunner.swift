@@ -42,6 +42,8 @@ final class GossipRunner {
 
     /// Datagrams taken in one round of the loop: `DatagramSocket.batchMax` times this. The rest waits for the next round, behind everybody else.
     private static let batchesMax = 8
+    /// After a failure to receive.
+    private static let failurePause = Duration.seconds(1)
     /// Wall time is read again this often: it may be stepped.
     private static let wallInterval = Duration.seconds(10)
 
@@ -78,7 +80,7 @@ final class GossipRunner {
 
     /// Receives and sends from here on.
     func start() throws(SystemError) {
-        try reactor.watch(socket.raw, for: .read) { [unowned self] _ in receive() }
+        try listen()
         carryOut()
         readWallClock()
     }
@@ -112,6 +114,14 @@ final class GossipRunner {
     /// A key with its id.
     func key(_ secret: Bytes32) throws(SealError) -> KeyRing.Key { try KeyRing.key(secret, seal) }
 
+    private func listen() throws(SystemError) {
+        try reactor.watch(socket.raw, for: .read) { [weak self] _ in
+            self?.receive()
+            self?.carryOut()
+        }
+    }
+
+    /// Takes what waits, up to a limit. A socket that fails is left alone for a while: it would be ready all the time.
     private func receive() {
         do throws(SystemError) {
             for _ in 0..<Self.batchesMax {
@@ -120,8 +130,9 @@ final class GossipRunner {
             }
         } catch {
             handlers.log(.error, "cannot receive: \(error)")
+            reactor.unwatch(socket.raw)
+            reactor.setTimer(at: reactor.now.advanced(by: Self.failurePause)) { [weak self] in try? self?.listen() }
         }
-        carryOut()
     }
 
     private func timerFired() {
@@ -163,12 +174,8 @@ final class GossipRunner {
         case .administrativeChanged(let server, let state, let weight): handlers.administered(server, state, weight.map(Int.init))
         case .peerChanged(let peer, let state, let silence): tell(GossipSentences.of(plan.name(of: peer), state, silence: silence))
         case .leaseChanged, .leaseGranted: break  // nothing on this node asks for a lease
-        case .persist(.session(let session)):
-            memory.session = session
-            isMemoryDirty = true
-        case .persist(.administrative(let row)):
-            memory.administrative.removeAll { $0.server == row.server }
-            memory.administrative.append(row)
+        case .persist(let change):
+            memory.record(change)
             isMemoryDirty = true
         case .alert(let alert): tell(GossipSentences.of(alert))
         }

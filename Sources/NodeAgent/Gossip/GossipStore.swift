@@ -49,7 +49,7 @@ final class GossipStore: Sendable {
     func load() -> (memory: GossipMemory, warning: String?) {
         do throws(SystemError) {
             let file = try folder.open(name)
-            if try FileStatus(of: file.raw).isRegular {
+            if try FileStatus(of: file).isRegular {
                 let bytes = try Files.read(from: file.raw, bytesMax: GossipStateText.bytesMax)
                 if let memory = GossipStateText.memory(from: bytes, node: node) { return (memory, nil) }
             }

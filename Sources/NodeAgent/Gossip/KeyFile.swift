@@ -15,7 +15,7 @@ struct KeyFile {
             guard raw >= 0 else { throw .last("open") }
             return FileDescriptor(owning: raw)
         }
-        let status = try wrapping { () throws(SystemError) in try FileStatus(of: file.raw) }
+        let status = try wrapping { () throws(SystemError) in try FileStatus(of: file) }
         if let problem = Self.problem(with: status, user: geteuid()) { throw KeyFileError(path: path, problem: problem) }
         let bytes = try wrapping { () throws(SystemError) in try Files.read(from: file.raw, bytesMax: KeyFileText.bytesMax) }
         return try KeyFileText(bytes, path: path, seal: seal)
@@ -40,7 +40,7 @@ struct KeyFile {
             let slash = path.lastIndex(of: "/") ?? path.startIndex
             let name = String(path[path.index(after: slash)...])
             let folder = try Folder(slash == path.startIndex ? "/" : String(path[..<slash]))
-            let owner = try FileStatus(of: folder.open(name).raw).owner
+            let owner = try FileStatus(of: folder.open(name)).owner
             try folder.stage(name, text.bytes, permissions: 0o600, owner: owner)
             return StagedKeyFile(folder: folder, name: name)
         }

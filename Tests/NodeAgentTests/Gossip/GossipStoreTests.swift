@@ -1,0 +1,235 @@
+import Glibc
+import Gossip
+import LinuxIO
+import Support
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+/// A memory with `count` rows of servers 1, 2, ..., later ones said later.
+private func memory(_ count: Int) -> GossipMemory {
+    var memory = GossipMemory(session: 1_790_000_000_123)
+    for number in 0..<count {
+        let stamp = HybridTime(bits: (1_790_000_000_000 + UInt64(number)) << 16)
+        var row = AdministrativeRow(server: ServerID(UInt64(number) + 1), stamp: stamp, origin: NodeID(.max - 3), state: .maint)
+        row.state = AdministrativeState.allCases[number % 3]
+        if number % 2 == 0 { row.weight = 256 }
+        if number % 5 == 0 { row.expiry = 1_800_000_000_000 }
+        memory.administrative.append(row)
+    }
+    return memory
+}
+
+@Suite("A gossip state file")
+struct GossipStateTextTests {
+    private let node = "tsukada01"
+
+    @Test("says what was put into it", arguments: [0, 1, 2, 17, GossipLimits.serversMax])
+    func roundTrip(count: Int) {
+        let bytes = GossipStateText.bytes(of: memory(count), node: node)
+        #expect(bytes.count <= GossipStateText.bytesMax)
+        #expect(GossipStateText.memory(from: bytes, node: node) == memory(count))
+    }
+
+    @Test("is not taken for another node's, or from another version")
+    func foreign() {
+        let bytes = GossipStateText.bytes(of: memory(3), node: node)
+        #expect(GossipStateText.memory(from: bytes, node: "tsukada02") == nil)
+        #expect(GossipStateText.memory(from: [], node: node) == nil)
+    }
+
+    @Test("is nothing when a byte is missing at its end")
+    func truncated() {
+        let bytes = GossipStateText.bytes(of: memory(4), node: node)
+        for length in bytes.indices { #expect(GossipStateText.memory(from: Array(bytes[..<length]), node: node) == nil, "\(length) bytes") }
+    }
+
+    @Test("is nothing when a bit of it has changed")
+    func flipped() {
+        let bytes = GossipStateText.bytes(of: memory(2), node: node)
+        for index in bytes.indices {
+            for bit in 0..<8 {
+                var damaged = bytes
+                damaged[index] ^= 1 << UInt8(bit)
+                #expect(GossipStateText.memory(from: damaged, node: node) == nil, "bit \(bit) of byte \(index)")
+            }
+        }
+    }
+
+    @Test("never traps on noise", arguments: 0..<32 as Range<UInt64>)
+    func noise(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let bytes = (0..<Int.random(in: 0...4_096, using: &random)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        #expect(GossipStateText.memory(from: bytes, node: node) == nil)
+    }
+
+    @Test(
+        "is checked even where its sum is right: it may come from another program",
+        arguments: [
+            "session 4611686018427387904", "session -1", "session +1", "session", "session 1 2", "server 1",
+            "session 1\nserver 0000000000000001 stamp ffffffffffffffff origin 0000000000000001 state maint weight - expiry -",
+            "session 1\nserver 0000000000000001 stamp 0000000000000001 origin 0000000000000001 state maintenance weight - expiry -",
+            "session 1\nserver 0000000000000001 stamp 0000000000000001 origin 0000000000000001 state maint weight 257 expiry -",
+            "session 1\nserver 0000000000000001 stamp 0000000000000001 origin 0000000000000001 state maint weight  expiry -",
+            "session 1\nserver 000000000000001 stamp 0000000000000001 origin 0000000000000001 state maint weight - expiry -",
+            "session 1\n"
+                + String(repeating: "server 0000000000000001 stamp 0000000000000001 origin 0000000000000001 state maint weight - expiry -\n", count: 2)
+                .dropLast(),
+        ])
+    func strict(lines: String) {
+        #expect(GossipStateText.memory(from: Self.sealed("tsukada-gossip 1\nnode tsukada01\nsession 1\n"), node: node) == GossipMemory(session: 1))
+        #expect(GossipStateText.memory(from: Self.sealed("tsukada-gossip 1\nnode tsukada01\n\(lines)\n"), node: node) == nil)
+        #expect(GossipStateText.memory(from: Self.sealed("tsukada-gossip 2\nnode tsukada01\nsession 1\n"), node: node) == nil)
+    }
+
+    /// FNV-1a, written once more: the format is a promise to files that exist.
+    private static func sealed(_ text: String) -> [UInt8] {
+        var sum: UInt64 = 14_695_981_039_346_656_037
+        for byte in text.utf8 { sum = (sum ^ UInt64(byte)) &* 1_099_511_628_211 }
+        return Array("\(text)end \(Hexadecimal.text(sum, digits: 16))\n".utf8)
+    }
+
+    @Test("keeps the latest word on each server, and of too many the latest ones")
+    func records() {
+        var kept = GossipMemory(session: 5)
+        kept.record(.session(4))
+        kept.record(.session(6))
+        #expect(kept.session == 6)
+        let rows = memory(GossipLimits.serversMax + 2).administrative
+        for row in rows.reversed() { kept.record(.administrative(row)) }
+        #expect(kept.administrative == Array(rows.dropFirst(2)))
+        var newer = rows[9]
+        newer.stamp = HybridTime(bits: newer.stamp.bits + 1)
+        newer.state = .drain
+        kept.record(.administrative(newer))
+        kept.record(.administrative(rows[9]))
+        #expect(kept.administrative[7] == newer && kept.administrative.count == GossipLimits.serversMax)
+    }
+}
+
+@Suite("The gossip store")
+struct GossipStoreTests {
+    private let folder: TemporaryFolder
+    private static let present = FileOwner(user: geteuid(), group: getegid())
+    private static let isRoot = geteuid() == 0
+
+    init() throws {
+        folder = try TemporaryFolder()
+        try #require(chmod(folder.path, 0o700) == 0)
+    }
+
+    private func store(_ path: String? = nil) throws -> GossipStore { try GossipStore(path: path ?? folder.path, node: "n1", owner: Self.present) }
+
+    @Test("has nothing at first, then what was saved last")
+    func saves() throws {
+        let first = try store().load()
+        #expect(first.memory == GossipMemory() && first.warning == nil)
+        for count in [3, 5, 1] { try store().save(memory(count)) }
+        let last = try store().load()
+        #expect(last.memory == memory(1) && last.warning == nil)
+        #expect(folder.names == ["gossip-n1.state"])
+        #expect(try FileStatus(of: Folder(folder.path).open("gossip-n1.state")).permissions == 0o600)
+    }
+
+    @Test("finds its folder under another name, as it must after chroot")
+    func movedFolder() throws {
+        let store = try store()
+        let other = folder.path + "-moved"
+        try #require(rename(folder.path, other) == 0)
+        defer { rename(other, folder.path) }
+        try store.save(memory(2))
+        #expect(store.load().memory == memory(2))
+    }
+
+    @Test("puts aside what it cannot read, whatever it is", arguments: 0..<6)
+    func damaged(kind: Int) throws {
+        let (store, name) = (try store(), "gossip-n1.state")
+        let bytes = GossipStateText.bytes(of: memory(4), node: "n1")
+        switch kind {
+        case 0: try folder.write(name, Array(bytes.dropLast(9)))
+        case 1: try folder.write(name, [])
+        case 2: try folder.write(name, GossipStateText.bytes(of: memory(4), node: "n2"))
+        case 3: try #require(mkfifo("\(folder.path)/\(name)", 0o600) == 0)
+        case 4:
+            let path = try folder.write(name, bytes)
+            try #require(truncate(path, 1 << 30) == 0)
+        default: try folder.write(name, [UInt8](repeating: 0xff, count: GossipStateText.bytesMax + 1))
+        }
+        let (found, warning) = store.load()
+        #expect(found == GossipMemory())
+        #expect(
+            warning
+                == "\(folder.path)/\(name) is damaged or of another node, and now called \(name).bad; operators' words for the cluster come from the peers alone"
+        )
+        #expect(folder.names == [name + ".bad"])
+        try store.save(memory(1))
+        #expect(store.load().memory == memory(1))
+    }
+
+    @Test("survives a crash while it writes: what an unfinished attempt left is not read")
+    func leftovers() throws {
+        try store().save(memory(3))
+        try folder.write("gossip-n1.state.new", "half a fi", mode: 0o444)
+        #expect(try store().load().memory == memory(3))
+        try store().save(memory(4))
+        #expect(try store().load().memory == memory(4))
+        #expect(folder.names == ["gossip-n1.state"])
+    }
+
+    /// A file system of a child's mount namespace: it goes with the child, whatever becomes of the tests.
+    private func mount(_ options: String) throws -> (child: ChildProcess, path: String) {
+        let script = "mount -t tmpfs -o \(options) tsk-test \(folder.path) && echo mounted && read line"
+        let child = try ChildProcess(["unshare", "--mount", "sh", "-c", script], input: .untilWeEnd)
+        try eventually(within: 10, "a mount; \(child.output)") { child.output.contains("mounted") || child.exitStatus != nil }
+        try #require(child.exitStatus == nil, "\(child.output)")
+        return (child, "/proc/\(child.pid)/root\(folder.path)")
+    }
+
+    @Test("says so when the disk is full, and keeps what it had", .enabled(if: isRoot))
+    func fullDisk() throws {
+        let (child, path) = try mount("size=16k,mode=700")
+        defer { child.closeInput() }
+        let store = try store(path)
+        try store.save(memory(20))
+        #expect(throws: SystemError("write", code: ENOSPC)) { try store.save(memory(1_000)) }
+        #expect(store.load().memory == memory(20))
+        try store.save(memory(21))
+        #expect(store.load().memory == memory(21))
+    }
+
+    @Test("says so when the disk may only be read", .enabled(if: isRoot))
+    func readOnlyDisk() throws {
+        let (child, path) = try mount("ro,mode=700")
+        defer { child.closeInput() }
+        #expect(throws: SystemError("unlinkat", code: EROFS)) { try store(path).save(memory(1)) }
+    }
+
+    @Test("wants a folder that the node may write to, and not everybody")
+    func permissions() throws {
+        let missing = folder.path + "/missing"
+        #expect(throws: StartError("'state-dir \(missing)': there is no such folder; run 'install -d -m 700 -o \(geteuid()) -g \(getegid()) \(missing)'")) {
+            _ = try store(missing)
+        }
+        let file = try folder.write("file", "")
+        #expect(throws: StartError("'state-dir \(file)': open: Not a directory")) { _ = try store(file) }
+        try #require(chmod(folder.path, 0o777) == 0)
+        #expect(
+            throws: StartError(
+                "'state-dir \(folder.path)': everybody may write to it, and so decide which servers are in maintenance; run 'chmod o-w \(folder.path)'")
+        ) { _ = try store() }
+    }
+
+    @Test(
+        "knows whom a folder's owner and permissions let write",
+        arguments: [
+            (0, 0, 0o700, 0, 0, true), (5, 5, 0o500, 0, 0, true), (5, 5, 0o700, 5, 9, true), (5, 5, 0o500, 5, 5, false), (0, 0, 0o700, 5, 5, false),
+            (0, 5, 0o770, 6, 5, true), (0, 5, 0o750, 6, 5, false), (0, 5, 0o770, 6, 6, false),
+        ] as [(UInt32, UInt32, UInt32, UInt32, UInt32, Bool)])
+    func writers(user: UInt32, group: UInt32, mode: UInt32, asUser: UInt32, asGroup: UInt32, isFine: Bool) throws {
+        guard Self.isRoot else { return }
+        try #require(chown(folder.path, user, group) == 0 && chmod(folder.path, mode) == 0)
+        let problem = GossipStore.problem(with: try Folder(folder.path).status(), owner: FileOwner(user: asUser, group: asGroup))
+        #expect((problem == nil) == isFine, "\(problem ?? "")")
+    }
+}

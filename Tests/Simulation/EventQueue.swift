@@ -1,0 +1,49 @@
+import Wire
+
+/// What is to happen, soonest first, and of one instant in the order in which it was asked for: a binary heap.
+struct EventQueue<Event> {
+    private struct Entry {
+        let at: Instant
+        let number: UInt64
+        let event: Event
+
+        func isBefore(_ other: Entry) -> Bool { (at.nanoseconds, number) < (other.at.nanoseconds, other.number) }
+    }
+
+    private var heap: [Entry] = []
+    private var pushed: UInt64 = 0
+
+    var count: Int { heap.count }
+
+    /// When the first one is due; `nil` when there is none.
+    var nextAt: Instant? { heap.first?.at }
+
+    mutating func push(_ event: Event, at: Instant) {
+        pushed += 1
+        heap.append(Entry(at: at, number: pushed, event: event))
+        var child = heap.count - 1
+        while child > 0 {
+            let parent = (child - 1) / 2
+            guard heap[child].isBefore(heap[parent]) else { return }
+            heap.swapAt(child, parent)
+            child = parent
+        }
+    }
+
+    mutating func pop() -> Event? {
+        guard let first = heap.first else { return nil }
+        let last = heap.removeLast()
+        guard !heap.isEmpty else { return first.event }
+        heap[0] = last
+        var parent = 0
+        while true {
+            var least = 2 * parent + 1
+            guard least < heap.count else { break }
+            if least + 1 < heap.count, heap[least + 1].isBefore(heap[least]) { least += 1 }
+            guard heap[least].isBefore(heap[parent]) else { break }
+            heap.swapAt(least, parent)
+            parent = least
+        }
+        return first.event
+    }
+}

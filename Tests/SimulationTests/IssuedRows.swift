@@ -1,0 +1,101 @@
+import Gossip
+import Wire
+
+/// What the owners have said, version by version: S4 compares every row that spreads with it.
+struct IssuedRows {
+    private struct HealthName: Hashable {
+        let observer: NodeID
+        let session: UInt64
+        let version: UInt32
+        let server: ServerID
+    }
+
+    private struct Run: Hashable {
+        let node: NodeID
+        let session: UInt64
+    }
+
+    private struct AdministrativeName: Hashable {
+        let server: ServerID
+        let stamp: HybridTime
+        let origin: NodeID
+    }
+
+    private struct LeaseName: Hashable {
+        let name: UInt64
+        let epoch: UInt64
+        let stamp: HybridTime
+        let holder: NodeID
+        let version: UInt32
+        let isHeld: Bool
+    }
+
+    private var health: [HealthName: [HealthRow]] = [:]
+    private var runs: [Run: (refutations: UInt32, hasLeft: Bool)] = [:]
+    private var administrative: [AdministrativeName: [AdministrativeRow]] = [:]
+    private var leases: Set<LeaseName> = []
+    /// Nodes that may say two things under one version: they have lost their store, or share their name.
+    var forgetful: Set<NodeID> = []
+    /// Each row that an operator has caused, with its origin.
+    private(set) var words: [AdministrativeRow] = []
+
+    mutating func issue(_ row: MemberRow) {
+        let old = runs[Run(node: row.node, session: row.session)]
+        runs[Run(node: row.node, session: row.session)] = (max(old?.refutations ?? 0, row.refutations), row.rank == .left || old?.hasLeft == true)
+    }
+
+    mutating func issue(_ row: HealthRow) -> Violation? {
+        let name = HealthName(observer: row.observer, session: row.session, version: row.version, server: row.server)
+        guard let known = health[name] else {
+            health[name] = [row]
+            return nil
+        }
+        guard !known.contains(where: { isAlike($0, row) }) else { return nil }
+        guard forgetful.contains(row.observer) else { return Violation("S4", "\(row.observer) says two things under version \(row.version)") }
+        health[name]?.append(row)
+        return nil
+    }
+
+    mutating func issue(_ row: AdministrativeRow) -> Violation? {
+        let name = AdministrativeName(server: row.server, stamp: row.stamp, origin: row.origin)
+        if administrative[name]?.contains(row) == true { return nil }
+        if administrative[name] != nil, !forgetful.contains(row.origin) { return Violation("S4", "\(row.origin) stamps two words alike") }
+        administrative[name, default: []].append(row)
+        words.append(row)
+        return nil
+    }
+
+    mutating func issue(_ row: LeaseRow) { leases.insert(name(row)) }
+
+    private func name(_ row: LeaseRow) -> LeaseName {
+        LeaseName(name: row.name, epoch: row.epoch, stamp: row.stamp, holder: row.holder, version: row.version, isHeld: row.isHeld)
+    }
+
+    func check(_ row: MemberRow) -> Violation? {
+        guard let run = runs[Run(node: row.node, session: row.session)], row.refutations <= run.refutations, row.rank != .left || run.hasLeft else {
+            return Violation("S4", "\(row) was never said")
+        }
+        return nil
+    }
+
+    func check(_ row: HealthRow) -> Violation? {
+        let name = HealthName(observer: row.observer, session: row.session, version: row.version, server: row.server)
+        guard let known = health[name]?.first(where: { isAlike($0, row) }) else { return Violation("S4", "\(row) was never said") }
+        // Each hop rounds the age down by less than a millisecond.
+        guard row.observed >= known.observed.advanced(by: .milliseconds(-20)) else { return Violation("S4", "\(row) has become older than it was") }
+        return nil
+    }
+
+    func check(_ row: AdministrativeRow) -> Violation? {
+        let name = AdministrativeName(server: row.server, stamp: row.stamp, origin: row.origin)
+        return administrative[name]?.contains(row) == true ? nil : Violation("S4", "\(row) was never said")
+    }
+
+    func check(_ row: LeaseRow) -> Violation? { leases.contains(name(row)) ? nil : Violation("S4", "\(row) was never said") }
+
+    private func isAlike(_ left: HealthRow, _ right: HealthRow) -> Bool {
+        var moved = right
+        moved.observed = left.observed
+        return moved == left
+    }
+}

@@ -1,0 +1,113 @@
+import Gossip
+import Simulation
+import Wire
+
+/// The faults stop: everything must be well again within the bounds.
+extension Scenario {
+    private static let bound = Duration.seconds(2)
+
+    func recover() {
+        guard failure == nil else { return }
+        endFaults()
+        let stopped = world.now
+        expectAllAlive(by: stopped.advanced(by: Scenario.bound), "L1", "after the last fault")
+        guard failure == nil, world.run(until: stopped.advanced(by: Scenario.bound), { $0.tablesAreEqual || self.failure != nil }) != nil || world.tablesAreEqual else {
+            return fail(Violation("L2", "tables differ 2 s after the last fault: \(world.members.compactMap { $0.core?.tables.rowsCount }) rows"))
+        }
+        expectServersUp()
+        endRotation()
+        expectQuiet()
+        expectWordsEverywhere()
+        expectDeathKnown()
+    }
+
+    private func endFaults() {
+        world.heal()
+        let delay = world.network.delayMin
+        world.network = GossipWorld.Network()
+        (world.network.delayMin, world.network.delayMax) = (delay, delay + .milliseconds(2))
+        seal.rewrite = nil
+        if let impostor { world.crash(impostor) }
+        for index in nodes {
+            if pausedSince[index] != nil, world.members[index].core != nil { resume(index, losesInbox: false) }
+            // Where two had one name, the operator ends one and starts the other anew.
+            if world.members[index].core == nil || index == 1 && impostor != nil || world.members[index].core?.ownRank != .alive { start(index) }
+        }
+        databases.recover()
+        for index in nodes {
+            configure(index, world.servers, configuration: 1)
+            for server in databases.list.indices { learn(server, by: index) }
+            resolvePeers(of: index)
+        }
+        if let reached = rotation?.reached, reached > .before { for index in nodes where step(of: index) == .before { rotate(index) } }
+        // Bursts that are under way end.
+        run(.milliseconds(900))
+        world.heal()
+    }
+
+    private func expectAllAlive(by end: Instant, _ rule: String, _ when: String) {
+        guard failure == nil, !allAlive else { return }
+        world.run(until: end) { _ in self.allAlive || self.failure != nil }
+        guard failure == nil, !allAlive else { return }
+        let pairs = nodes.flatMap { one in nodes.filter { $0 != one && world.state(of: $0, at: one) != .alive }.map { "\(one) sees \($0) \(world.state(of: $0, at: one).map { "\($0)" } ?? "not")" } }
+        fail(Violation(rule, "\(when): \(pairs.prefix(6).joined(separator: ", "))"))
+    }
+
+    private var allAlive: Bool { nodes.allSatisfy { one in nodes.allSatisfy { $0 == one || world.state(of: $0, at: one) == .alive } } }
+
+    /// All databases are well: own passes bring every server back, on every node.
+    private func expectServersUp() {
+        guard failure == nil else { return }
+        world.run(until: world.now.advanced(by: .seconds(20))) { _ in self.allUp || self.failure != nil }
+        guard failure == nil, !allUp else { return }
+        let down = nodes.flatMap { node in world.servers.filter { world.verdict($0.id, at: node) != .up }.map { "\($0.name) at \(node)" } }
+        fail(Violation("verdicts", "not UP although all is well: \(down.joined(separator: ", "))"))
+    }
+
+    private var allUp: Bool { nodes.allSatisfy { node in world.servers.allSatisfy { world.verdict($0.id, at: node) == .up } } }
+
+    /// L5, and L2 once nothing changes any more.
+    private func expectQuiet() {
+        run(.seconds(2))
+        guard failure == nil else { return }
+        guard world.tablesAreEqual else { return fail(Violation("L2", "tables differ although nothing happens")) }
+        let before = nodes.map { world.members[$0].sentDatagrams }
+        run(.seconds(2))
+        for index in nodes where failure == nil {
+            let sent = world.members[index].sentDatagrams - before[index]
+            guard sent <= 2 * 6 * (settings.nodes - 1) + 20 else { return fail(Violation("L5", "node \(index) sends \(sent / 2) datagrams a second when idle")) }
+        }
+    }
+
+    /// S12: each word is everywhere, or a later one is.
+    private func expectWordsEverywhere() {
+        guard failure == nil else { return }
+        for (number, word) in issued.words.enumerated() where number >= lostWords {
+            for index in nodes {
+                let row = world.members[index].core?.tables.administrativeRows.first { $0.server == word.server }
+                guard row == word || row?.isNewer(than: word) == true else {
+                    return fail(Violation("S12", "node \(index) holds \(row.map { "\($0)" } ?? "nothing"), \(word) was said later"))
+                }
+            }
+        }
+    }
+
+    /// L3 and L4: one node dies, and comes back elsewhere with nothing.
+    private func expectDeathKnown() {
+        guard failure == nil else { return }
+        let victim = draw(settings.nodes)
+        let loss = nodes.compactMap { world.members[$0].core?.loss(of: GossipWorld.id(victim)) }.map { max($0.fromPeer, $0.toPeer) }.max() ?? 0
+        world.crash(victim)
+        run(.milliseconds(1_000 + 20 * loss + 150))
+        for index in nodes where index != victim && failure == nil && world.state(of: victim, at: index) != .dead {
+            fail(Violation("L3", "node \(index) does not know that node \(victim) is dead, at \(loss) % loss"))
+        }
+        run(.milliseconds(draw(5_000)))
+        world.move(victim, to: GossipWorld.address(200 + draw(50)))
+        forgetStore(of: victim)
+        start(victim, isForgetful: true)
+        // It may come back to peers that have moved too.
+        resolvePeers(of: victim)
+        expectAllAlive(by: world.now.advanced(by: .seconds(1)), "L4", "a second after node \(victim) has come back elsewhere")
+    }
+}

@@ -1,0 +1,46 @@
+import Gossip
+
+/// Runs seeds one after the other.
+struct Sweep {
+    /// What a sweep saw.
+    struct Result {
+        var seeds = 0
+        var steps = 0
+        var pulls = 0
+        var failures = 0
+    }
+
+    static func run(_ settings: ScenarioSettings) throws -> Scenario {
+        let scenario = try Scenario(settings)
+        scenario.suffer()
+        scenario.recover()
+        return scenario
+    }
+
+    /// Every seed of `range`; each twentieth runs twice, and must say the same.
+    static func run(_ range: ClosedRange<UInt64>, nodes: Int) throws -> Result {
+        var result = Result()
+        for seed in range {
+            let scenario = try run(ScenarioSettings(seed: seed, nodes: nodes))
+            result.seeds += 1
+            result.steps += scenario.steps
+            result.pulls += scenario.pulls
+            if let failure = scenario.failure {
+                result.failures += 1
+                tell(failure, scenario.settings)
+            }
+            guard seed % 20 == 0 else { continue }
+            let again = try run(ScenarioSettings(seed: seed, nodes: nodes))
+            guard again.trace != scenario.trace || again.steps != scenario.steps else { continue }
+            result.failures += 1
+            print("seed \(seed), \(nodes) nodes: two runs differ, \(scenario.steps) and \(again.steps) steps")
+        }
+        return result
+    }
+
+    static func tell(_ failure: Scenario.Failure, _ settings: ScenarioSettings) {
+        print(
+            "seed \(settings.seed), \(settings.nodes) nodes: \(failure.violation.rule) broken at step \(failure.step), \(failure.at.seconds) s: \(failure.violation.text)")
+        print("    swift run -c release Simulator --replay \(settings.seed) --nodes \(settings.nodes) --trace")
+    }
+}
