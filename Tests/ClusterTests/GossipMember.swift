@@ -35,6 +35,9 @@ final class GossipMember {
     /// The runtime socket of the article's file, with the right to change things.
     static let adminSocket = "stats socket /var/lib/haproxy/stats level admin"
 
+    /// Where a node may remember; the user of the article's file has to own it.
+    static let stateDirectory = "/var/lib/tsukada"
+
     let node: Node
     var file: GossipFile
     private let log: LogReceiver
@@ -49,6 +52,7 @@ final class GossipMember {
         (self.node, self.file, self.cluster, self.configuration) = (node, file, cluster, configuration)
         log = try cluster.log(of: node)
         mark = log.mark
+        try node.demand(["install", "-d", "-m", "700", "-o", "haproxy", "-g", "haproxy", Self.stateDirectory])
         proxy = try Self.start(on: node, of: cluster, file, configuration)
     }
 
@@ -78,11 +82,9 @@ final class GossipMember {
 
     /// Removes what the proxy has stored.
     func loseStore() throws {
-        for folder in ["lib-haproxy", "lib-tsukada"] {
-            for name in try FileManager.default.contentsOfDirectory(atPath: "\(node.directory)/\(folder)") {
-                try FileManager.default.removeItem(atPath: "\(node.directory)/\(folder)/\(name)")
-            }
-        }
+        let stored = try FileManager.default.contentsOfDirectory(atPath: "\(node.directory)/lib-tsukada")
+        guard !stored.isEmpty else { throw ChildProcessError(description: "nothing is stored on \(node.name)") }
+        for name in stored { try FileManager.default.removeItem(atPath: "\(node.directory)/lib-tsukada/\(name)") }
     }
 
     /// The lines logged since the start that contain `text`.

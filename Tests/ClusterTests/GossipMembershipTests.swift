@@ -52,7 +52,7 @@ extension ClusterSuite {
             try pair.first.node.drop(percent: 100, from: pair.second.node)
             try pair.first.wait(for: "peer tsukada02 is DEAD", after: blocked, within: 5)
             try pair.second.wait(for: "UDP to tsukada01 is blocked: we hear it, it does not hear us", after: blocked, within: 10)
-            #expect(try pair.second.row(of: pair.first)["state"] == "ALIVE", "it is heard, so it lives")
+            #expect(try pair.second.row(of: pair.first)["state"] == "alive", "it is heard, so it lives")
             let opened = MonotonicMoment.now
             try pair.first.node.drop(percent: 0)
             var back = MeasuredTimes()
@@ -107,7 +107,7 @@ extension ClusterSuite {
         @Test("know a restarted one again without its store, and from another address, which it has to prove")
         func restarted() throws {
             let cluster = try freshCluster()
-            let pair = try GossipPair(cluster)
+            let pair = try GossipPair(cluster, hasStore: true)
             defer { pair.stop() }
             try pair.waitUntilAlive()
             let firstSession = UInt64(try pair.first.row(of: pair.second)["session"] ?? "") ?? 0
@@ -121,7 +121,7 @@ extension ClusterSuite {
                 let began = try pair.second.start()
                 try eventually(within: 8, "another session of tsukada02; its first was \(old ?? "none")", interval: 5) {
                     let row = try pair.first.row(of: pair.second)
-                    return row["session"] != old && row["state"] == "ALIVE"
+                    return row["session"] != old && row["state"] == "alive"
                 }
                 back.add(from: began, to: MonotonicMoment.now)
                 back.expect(scenario, "start to ALIVE", target: 1, median: 1 + Self.slack, worst: 1 + Self.slack)
@@ -132,10 +132,10 @@ extension ClusterSuite {
             for row in [kept, lost] { #expect(UInt64(row["session"] ?? "") ?? 0 > firstSession, "\(row)") }
             try cluster.tsukada02.demand(["ip", "address", "add", "172.20.0.13/24", "dev", "eth0"])
             defer { _ = try? cluster.tsukada02.run(["ip", "address", "delete", "172.20.0.13/24", "dev", "eth0"]) }
-            let moved = try restart("started on another address") { pair.second.file.more = ["bind 172.20.0.13:7946"] }
+            let moved = try restart("started on another address") { pair.second.file.more += ["bind 172.20.0.13:7946"] }
             #expect(moved["address"] == "172.20.0.13:7946", "\(moved)")
             let seen = try pair.second.row(of: pair.first)
-            #expect(seen["state"] == "ALIVE" && seen["address"] == "172.20.0.11:7946", "\(seen)")
+            #expect(seen["state"] == "alive" && seen["address"] == "172.20.0.11:7946", "\(seen)")
             pair.expectDeathsClaimed(first: 0, second: 0)
         }
     }

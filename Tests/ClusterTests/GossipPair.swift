@@ -9,10 +9,13 @@ final class GossipPair {
     let second: GossipMember
 
     /// Starts both.
-    /// - Parameter asAdministrator: whether the runtime sockets allow changes.
-    init(_ cluster: Cluster, asAdministrator: Bool = false) throws {
+    /// - Parameters:
+    ///   - asAdministrator: whether the runtime sockets allow changes.
+    ///   - hasStore: whether they remember over a restart, which takes a fifth line.
+    init(_ cluster: Cluster, asAdministrator: Bool = false, hasStore: Bool = false) throws {
         self.cluster = cluster
-        let file = GossipFile(key: try GossipFile.newKey(on: cluster.tsukada01))
+        var file = GossipFile(key: try GossipFile.newKey(on: cluster.tsukada01))
+        if hasStore { file.more = ["state-dir \(GossipMember.stateDirectory)"] }
         func member(_ node: Node) throws -> GossipMember {
             let article = try seedConfiguration(of: node.name)
             let changed = article.replacingOccurrences(of: "stats socket /var/lib/haproxy/stats", with: GossipMember.adminSocket)
@@ -41,7 +44,7 @@ final class GossipPair {
     func waitUntilAlive(within seconds: Double = 10) throws {
         for (one, other) in [(first, second), (second, first)] {
             try eventually(within: seconds, "\(one.node.name) to see \(other.node.name) ALIVE: \(try one.rows("members"))", interval: 20) {
-                try one.row(of: other)["state"] == "ALIVE"
+                try one.row(of: other)["state"] == "alive"
             }
         }
     }
