@@ -168,7 +168,8 @@ package final class GossipWorld {
     /// A number in 0..<limit.
     package func random(below limit: Int) -> Int { Int(generator.next() % UInt64(max(1, limit))) }
 
-    func settings(_ index: Int) -> GossipSettings {
+    /// What the node at `index` is configured with.
+    package func settings(_ index: Int) -> GossipSettings {
         let identity = members[index].identity
         let others = members.indices.filter { $0 != identity && members[$0].identity == $0 }
         let peers = others.map { GossipPeer(id: Self.id($0), name: "node\($0)", address: Self.address($0)) }
