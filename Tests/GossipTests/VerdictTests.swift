@@ -135,6 +135,23 @@ struct VerdictTests {
         #expect(!isDown(world, 1))
     }
 
+    @Test("that is only full is not taken away by gossip when it is the last one")
+    func fullIsNotTakenAway() throws {
+        let world = try world(.fastDown, fall: 5)
+        for _ in 0..<5 {
+            world.observe(0, Self.first, .failedLoudly)
+            world.observe(1, Self.second, .failedLoudly)
+        }
+        world.run(.milliseconds(50))
+        // Node 1 has one server left: two failures are enough for gossip but for min-up, and FULL does not make them enough.
+        world.observe(1, Self.first, .failedLoudly)
+        world.run(.milliseconds(60))
+        world.observe(1, Self.first, .failedLoudly)
+        #expect(isDown(world, 1, Self.second) && !isDown(world, 1))
+        world.observe(1, Self.first, .full)
+        #expect(!isDown(world, 1))
+    }
+
     @Test("does not count peers that are dead, that speak of another address, or of another failure than the server's")
     func whoCounts() throws {
         let world = try world(.anyDown, nodes: 3)

@@ -47,7 +47,7 @@ package final class GossipWorld {
     }
 
     /// A node and what it has said.
-    package struct Member {
+    package final class Member {
         /// The node while it runs.
         package internal(set) var core: GossipNode?
         /// Where it is.
@@ -73,6 +73,10 @@ package final class GossipWorld {
         /// What it is configured to check.
         package var servers: [GossipServer]
         var deadline: Instant?
+
+        init(address: SocketAddress, identity: Int, ring: KeyRing, servers: [GossipServer]) {
+            (self.address, self.identity, self.ring, self.servers) = (address, identity, ring, servers)
+        }
     }
 
     /// What a node was given.
@@ -111,7 +115,7 @@ package final class GossipWorld {
     /// Virtual time.
     package private(set) var now = GossipWorld.start
     /// All nodes, impostors included.
-    package var members: [Member] = []
+    package private(set) var members: [Member] = []
     /// How the network behaves.
     package var network = Network()
     /// Wall time at the start, per node.
@@ -199,7 +203,7 @@ extension GossipWorld {
             settings(index), ring: members[index].ring, memory: members[index].memory, seal: seal, random: SplitMix64(seed: generator.next()),
             wallMilliseconds: wall(index), now: now, into: &outputs)
         core.local(.configured(servers: members[index].servers, configuration: core.settings.configuration), now: now, into: &outputs)
-        members[index].core = core
+        (members[index].core, members[index].deadline) = (core, core.nextDeadline)
         finish(.start, index)
     }
 
@@ -314,14 +318,15 @@ extension GossipWorld {
 
     @discardableResult
     private func take<Result>(_ input: Input, _ index: Int, _ body: (inout GossipNode, Instant, inout GossipOutputs) throws -> Result) rethrows -> Result? {
-        guard members[index].core != nil else { return nil }
+        guard members[index].deadline != nil else { return nil }
         probe?.willTake(input, at: index, in: self)
         defer { finish(input, index) }
-        return try body(&members[index].core!, now, &outputs)
+        let member = members[index]
+        defer { member.deadline = member.core?.nextDeadline }
+        return try body(&member.core!, now, &outputs)
     }
 
     private func finish(_ input: Input, _ index: Int) {
-        members[index].deadline = members[index].core?.nextDeadline
         probe?.hasTaken(input, at: index, outputs: outputs, in: self)
         for output in outputs.list { carryOut(output, of: index) }
         outputs.removeAll()

@@ -1,11 +1,51 @@
-import Gossip
-let a = CommandLine.arguments
-if a[1] == "r" {
-    var s = ScenarioSettings(seed: UInt64(a[2])!, nodes: Int(a[3])!)
-    s.isTraced = a.count > 4
-    let x = try Sweep.run(s)
-    if let f = x.failure { Sweep.tell(f, s) }
-} else {
-let n = Int(a[1])!
-print(try Sweep.run(UInt64(a[2])!...UInt64(a[3])!, nodes: n))
+import Glibc
+
+/// Seeds of the default run, by nodes: what fits into some two minutes.
+let plan: [(nodes: Int, seeds: ClosedRange<UInt64>)] = [(2, 1...6_000), (3, 1...1_500), (5, 1...250), (16, 1...12)]
+
+guard let options = Options(Array(CommandLine.arguments.dropFirst())) else {
+    print(Options.usage)
+    exit(2)
 }
+
+func sweep(_ seeds: ClosedRange<UInt64>, nodes: Int) throws -> Int {
+    let result = try Sweep.run(seeds, nodes: nodes)
+    print("\(nodes) nodes: \(result.seeds) seeds, \(result.steps) events, tables compared \(result.pulls) times, \(result.failures) failures")
+    return result.failures
+}
+
+func explore(_ depth: Int) throws -> Int {
+    var explorer = try Explorer()
+    return explorer.run(depth: depth) ? 0 : 1
+}
+
+func measure() throws -> Int {
+    var targets = Targets()
+    try targets.run()
+    return targets.missed
+}
+
+var failures = 0
+switch options.action {
+case .all:
+    for part in plan { failures += try sweep(part.seeds, nodes: part.nodes) }
+    failures += try Mutations.run() + explore(Explorer.depth) + measure()
+case .sweep(let seeds):
+    failures = try sweep(seeds, nodes: options.nodes)
+case .replay(let seed):
+    var settings = ScenarioSettings(seed: seed, nodes: options.nodes)
+    settings.isTraced = options.isTraced
+    let scenario = try Sweep.run(settings)
+    if let failure = scenario.failure { Sweep.tell(failure, settings) }
+    print("seed \(seed), \(options.nodes) nodes: \(scenario.steps) events, trace \(scenario.trace)")
+    failures = scenario.failure == nil ? 0 : 1
+case .hours(let hours):
+    let state = try Hours(lossMax: options.loss).run(until: hours, file: options.state)
+    print("\(state.falseDeaths) false deaths in \(state.nodeHours) node-hours")
+    failures = state.falseDeaths
+case .mutations: failures = try Mutations.run()
+case .explore(let depth): failures = try explore(depth)
+case .targets: failures = try measure()
+}
+print(failures == 0 ? "all well" : "\(failures) failures")
+exit(failures == 0 ? 0 : 1)

@@ -41,9 +41,9 @@ struct Peer: Sendable {
     /// What its last beat said.
     var beat: BeatRecord?
     var told = PeerState.unknown
-    /// Digests: when the next may go, and how long between them.
+    /// Digests: when the next may go, and how many have gone since the tables were equal.
     var digestAt: Instant?
-    var digestPause = Peer.digestPauseMin
+    var digests = 0
     var pulledAt: Instant?
     var differsSince: Instant?
     var toldConfiguration: UInt64?
@@ -57,8 +57,12 @@ struct Peer: Sendable {
     /// Loss of an earlier channel: counts until the present one has told enough.
     var inheritedLoss = 0
 
-    static let digestPauseMin = Duration.milliseconds(500)
+    static let digestPauseMin = Duration.milliseconds(700)
     static let digestPauseMax = Duration.seconds(30)
+    /// Digests, pulls and rows get lost too: the first ones are quick; what they do not mend was refused, and is not asked for so often.
+    static let digestsQuick = 16
+
+    var digestPause: Duration { min(Peer.digestPauseMin * (1 << max(0, min(digests - Peer.digestsQuick, 8))), Peer.digestPauseMax) }
 
     init(_ peer: GossipPeer, settings: DetectorSettings, phase: Duration, now: Instant) {
         (id, name, configured) = (peer.id, peer.name, peer.address)

@@ -136,7 +136,7 @@ extension GossipNode {
             peers[index].delivery.isEqual(at: tables.revision)
             peers[index].differsSince = nil
             peers[index].isTablesTold = false
-            peers[index].digestPause = Peer.digestPauseMin
+            peers[index].digests = 0
             grantLeases(into: &outputs)
         } else {
             peers[index].delivery.acknowledge(through: beat.receivedThrough, now: now)

@@ -101,7 +101,8 @@ extension GossipNode {
                 peers[index].delivery.skip(through: through)
                 continue
             }
-            let range = Record.range(from: from, through: through)
+            // What is acknowledged the peer has, by equal tables too: then it has counted no changes, and any number would be beyond its own.
+            let range = Record.range(from: from <= peers[index].delivery.acknowledged ? 0 : from, through: through)
             let sequence = send(.delta, to: index, into: &outputs) { bytes in
                 range.write(to: &bytes, now: now)
                 for row in rows { row.write(to: &bytes, now: now) }
@@ -138,7 +139,7 @@ extension GossipNode {
     /// Compares parts: after everything was delivered the hashes should be equal; when they are not, something was refused or lost.
     mutating func sendDigest(to index: Int, now: Instant, into outputs: inout GossipOutputs) {
         peers[index].digestAt = now.advanced(by: peers[index].digestPause)
-        peers[index].digestPause = min(peers[index].digestPause * 2, Peer.digestPauseMax)
+        peers[index].digests = min(peers[index].digests + 1, 1 << 20)
         let record = Record.digest(tables.digest)
         send(.digest, to: index, into: &outputs) { record.write(to: &$0, now: now) }
     }

@@ -47,10 +47,14 @@ package struct ReplayWindow: Equatable, Sendable {
     package func arrivals(ofLast span: UInt64) -> (arrived: Int, sent: Int) {
         let sent = min(span, highest, ReplayWindow.bitsCount)
         var arrived = 0
-        var sequence = highest
-        for _ in 0..<sent {
-            if bits[word(sequence)] & bit(sequence) != 0 { arrived += 1 }
-            sequence -= 1
+        var left = sent
+        while left > 0 {
+            // The numbers of one word, up to the highest or the word's end.
+            let last = highest - (sent - left)
+            let count = min(left, last % 64 + 1)
+            let ones: UInt64 = count == 64 ? .max : (1 << count) - 1
+            arrived += (bits[word(last)] & ones << (last % 64 + 1 - count)).nonzeroBitCount
+            left -= count
         }
         return (arrived, Int(sent))
     }

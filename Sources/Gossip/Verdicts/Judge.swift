@@ -109,10 +109,10 @@ struct Judge: Sendable {
         }
     }
 
-    /// True when taking this server away would leave too few.
+    /// True when taking this server away would leave too few. One that is FULL comes back by itself, unless it is taken away.
     private func isAtFloor(_ view: ServerView) -> Bool {
-        guard view.isUsable else { return false }
-        return usableCount(ofProxy: view.server.proxy) - 1 < view.server.minUp
+        guard view.isUsable || view.isOnlyFull else { return false }
+        return usableCount(ofProxy: view.server.proxy) - (view.isUsable ? 1 : 0) < view.server.minUp
     }
 
     private func gossipDown(_ view: ServerView, _ witnesses: [HealthRow], now: Instant) -> DownReason? {

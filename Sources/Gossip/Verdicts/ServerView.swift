@@ -64,6 +64,9 @@ struct ServerView: Sendable {
     /// True when it can take traffic: what `min-up` counts.
     var isUsable: Bool { isDown == nil && !isBlocked && fullUntil == nil && administrative == .ready }
 
+    /// True when it will be usable once the time of FULL is over.
+    var isOnlyFull: Bool { isDown == nil && !isBlocked && fullUntil != nil && administrative == .ready }
+
     var isOwnDown: Bool { if case .down = own { true } else { false } }
 
     var ownFailures: Int { if case .up(let failures) = own { failures } else { server.fall } }

@@ -1,0 +1,60 @@
+/// The command line: what to run.
+struct Options {
+    enum Action: Equatable {
+        case all
+        case sweep(ClosedRange<UInt64>)
+        case replay(UInt64)
+        case hours(Int)
+        case mutations
+        case explore(depth: Int)
+        case targets
+    }
+
+    static let usage = """
+        usage: Simulator                                   all of it, within four minutes
+               Simulator --seeds A..B [--nodes N]          a range of seeds
+               Simulator --replay SEED [--nodes N] [--trace]
+               Simulator --hours H [--loss 30] [--state FILE]   node-hours in all; FILE is gone on from
+               Simulator --mutations | --explore [DEPTH] | --targets
+        """
+
+    var action = Action.all
+    var nodes = 2
+    var isTraced = false
+    var loss = 30
+    var state: String?
+
+    /// `nil` for what is not understood.
+    init?(_ arguments: [String]) {
+        var rest = arguments[...]
+        func number(_ limit: ClosedRange<Int>) -> Int? { rest.popFirst().flatMap { Int($0) }.flatMap { limit.contains($0) ? $0 : nil } }
+        while let word = rest.popFirst() {
+            switch word {
+            case "--seeds":
+                let bounds = rest.popFirst()?.split(separator: ".").compactMap { UInt64($0) } ?? []
+                guard bounds.count == 2, bounds[0] <= bounds[1] else { return nil }
+                action = .sweep(bounds[0]...bounds[1])
+            case "--replay":
+                guard let seed = rest.popFirst().flatMap({ UInt64($0) }) else { return nil }
+                action = .replay(seed)
+            case "--hours":
+                guard let hours = number(1...10_000_000) else { return nil }
+                action = .hours(hours)
+            case "--explore": action = .explore(depth: rest.first?.hasPrefix("--") == false ? number(1...20) ?? 0 : Explorer.depth)
+            case "--mutations": action = .mutations
+            case "--targets": action = .targets
+            case "--trace": isTraced = true
+            case "--nodes":
+                guard let count = number(2...16) else { return nil }
+                nodes = count
+            case "--loss":
+                guard let percent = number(5...90) else { return nil }
+                loss = percent
+            case "--state":
+                guard let path = rest.popFirst() else { return nil }
+                state = path
+            default: return nil
+            }
+        }
+    }
+}
