@@ -25,6 +25,9 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     /// This machine has no descriptor or memory to give: nothing is said of the peer, and a moment later there may be some.
     package var isShortage: Bool { [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code) }
 
+    /// There is no such file.
+    package var isMissing: Bool { code == ENOENT }
+
     /// errno's name for the codes that reach log lines: "ECONNREFUSED"; "errno 999" for any other.
     package var name: String {
         switch code {

@@ -17,9 +17,9 @@ extension Agent {
         let runner = GossipRunner(resources, random: SecureRandomGenerator(), reactor: reactor, handlers: handlers)
         gossip = runner
         for (id, server) in zip(runner.plan.servers.map(\.id), runner.plan.references) {
-            let status = registry.status(of: server)
-            runner.feed(.addressChanged(id, status.address))
-            if status.wish != .ready { runner.feed(.administered(id, status.wish)) }
+            // Asked for each time: the first thing fed also carries out what operators said before the restart.
+            runner.feed(.addressChanged(id, registry.status(of: server).address))
+            runner.feed(.administered(id, registry.status(of: server).wish))
         }
         try runner.start()
         if let settings = resources.resolver { follow(resources.named, settings, runner) }
@@ -90,20 +90,18 @@ extension Agent {
     }
 
     private func take(_ state: Gossip.AdministrativeState, weight: Int?, on id: ServerID) {
-        guard let server = gossip?.plan.reference(of: id) else { return }
-        switch state {
-        case .ready: apply(.setAdministrative(.ready), to: server)
-        case .drain: apply(.setAdministrative(.drain), to: server)
-        case .maint: apply(.setAdministrative(.maint), to: server)
-        }
+        guard let gossip, let server = gossip.plan.reference(of: id) else { return }
+        apply(.setAdministrative(Proxy.AdministrativeState(state)), to: server)
         if let weight { apply(.setWeight(weight), to: server) }
+        // The core has taken the word for what is: a weight of 0 or a lost address may say otherwise, and have not changed.
+        gossip.feed(.administered(id, registry.status(of: server).wish))
     }
 
     // MARK: Operators
 
     /// An operator's word for all nodes: spread first, and carried out here as everywhere.
     func administer(
-        _ server: ServerReference, _ state: Gossip.AdministrativeState?, weight: Int?, _ spread: ClusterSpread
+        _ server: ServerReference, _ state: Proxy.AdministrativeState?, weight: Int?, _ spread: ClusterSpread
     ) throws(RuntimeTargetError) {
         guard let gossip else { throw .refused("There is no cluster: add a 'gossip' section, or leave 'on cluster' out.") }
         guard let id = gossip.plan.identifiers[server] else { throw .refused("The proxy is disabled.") }
@@ -111,7 +109,7 @@ extension Agent {
         do throws(AdministrationRefusal) {
             try gossip.operate { (core, now, outputs) throws(AdministrationRefusal) in
                 try core.administer(
-                    id, state ?? core.administrativeState(of: id, now: now), weight: weight.map { UInt16(clamping: $0) } ?? known?.weight,
+                    id, state.map { .init($0) } ?? core.administrativeState(of: id, now: now), weight: weight.map { UInt16(clamping: $0) } ?? known?.weight,
                     for: spread.duration, force: spread.isForced ? .forced : .careful, now: now, into: &outputs)
             }
         } catch {
@@ -137,6 +135,28 @@ extension Agent {
             throw .refused("\(error)")
         }
         log.write(.notice, "Gossip \(gossip.plan.section.name): \(change.description).")
+    }
+}
+
+extension Gossip.AdministrativeState {
+    /// As the core has it.
+    fileprivate init(_ state: Proxy.AdministrativeState) {
+        switch state {
+        case .ready: self = .ready
+        case .drain: self = .drain
+        case .maint: self = .maint
+        }
+    }
+}
+
+extension Proxy.AdministrativeState {
+    /// As the registry has it.
+    fileprivate init(_ state: Gossip.AdministrativeState) {
+        switch state {
+        case .ready: self = .ready
+        case .drain: self = .drain
+        case .maint: self = .maint
+        }
     }
 }
 

@@ -59,7 +59,7 @@ struct GossipPlan {
     func reference(of server: ServerID) -> ServerReference? { places[server].map { references[$0] } }
 
     /// A server's name for people, "mysql/read02"; its number for one that only others have.
-    func name(of server: ServerID) -> String { places[server].map { servers[$0].name } ?? String(server.number, radix: 16) }
+    func name(of server: ServerID) -> String { places[server].map { servers[$0].name } ?? Hexadecimal.text(server.number, digits: 16) }
 
     /// A node's name for people; its number for a stranger.
     func name(of node: NodeID) -> String { node == settings.node ? self.node : settings.peers.first { $0.id == node }?.name ?? node.description }

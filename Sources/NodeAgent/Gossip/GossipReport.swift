@@ -27,8 +27,8 @@ struct GossipReport {
         let lines: [(String, String)] = [
             ("Cluster", plan.section.name), ("Node", plan.node), ("Address", Self.text(address)), ("Session", "\(core.session)"),
             ("Policy", "\(Self.text(plan.section.policy)), min-up \(plan.section.minUp)"), ("Peers", "\(peers.count)"),
-            ("Peers_alive", "\(peers.count { $0.state == .alive })"), ("Key", Self.hexadecimal(core.ring.current.id)),
-            ("Tables_hash", String(core.tables.hash, radix: 16)), ("Received", "\(counters.received)"), ("Sent", "\(counters.sent)"),
+            ("Peers_alive", "\(peers.count { $0.state == .alive })"), ("Key", Hexadecimal.text(core.ring.current.id, digits: 8)),
+            ("Tables_hash", Hexadecimal.text(core.tables.hash, digits: 16)), ("Received", "\(counters.received)"), ("Sent", "\(counters.sent)"),
             ("Send_failures", "\(sendFailures)"), ("Dropped_by_kernel", kernelDrops.map { "\($0)" } ?? "-"), ("Malformed", "\(counters.malformed)"),
             ("Unknown_version", "\(counters.unknownVersion)"), ("Foreign", "\(counters.foreign)"), ("Unknown_key", "\(counters.unknownKey)"),
             ("Replayed", "\(counters.replayed)"), ("Not_authentic", "\(counters.notAuthentic)"), ("Limited", "\(counters.limited)"),
@@ -83,14 +83,8 @@ struct GossipReport {
             "key in_use nodes",
             core.ring.ids.map { id in
                 let holders = [plan.node] + peers.filter { $0.keys.contains(id) }.map(\.name)
-                return [Self.hexadecimal(id), id == core.ring.current.id ? "yes" : "no", holders.joined(separator: ",")]
+                return [Hexadecimal.text(id, digits: 8), id == core.ring.current.id ? "yes" : "no", holders.joined(separator: ",")]
             })
-    }
-
-    /// A key's id as commands take it: eight hexadecimal digits.
-    static func hexadecimal(_ id: UInt32) -> String {
-        let digits = String(id, radix: 16)
-        return String(repeating: "0", count: 8 - digits.count) + digits
     }
 
     /// Servers of the configuration come in its order, all others after them.

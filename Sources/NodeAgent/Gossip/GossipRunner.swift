@@ -62,12 +62,15 @@ final class GossipRunner {
     private let handlers: Handlers
     private var outputs = GossipOutputs()
     private var isCarryingOut = false
+    /// False before `start`, after `stop`, and for a while after a failure to receive.
+    private var isListening = false
+    private var isStopped = false
     private var timer: (token: TimerToken, at: Instant)?
     private var memory: GossipMemory
     private var isMemoryDirty = false
     private var isStoreFailing = false
 
-    /// Starts the core; nothing is received or sent before `start`.
+    /// Starts the core. Nothing is received before `start`; the reactor's loop must not run before it either.
     init(_ resources: Resources, random: any RandomNumberGenerator, reactor: Reactor, handlers: Handlers) {
         (plan, socket, store, memory) = (resources.plan, resources.socket, resources.store, resources.memory)
         seal = resources.seal
@@ -94,12 +97,15 @@ final class GossipRunner {
             core.tick(now: now, into: &outputs)
         }
         carryOut()
+        isStopped = true
         if let timer { reactor.cancel(timer.token) }
-        reactor.unwatch(socket.raw)
+        timer = nil
+        ignore()
     }
 
-    /// Something has happened on this node.
+    /// Something has happened on this node. Means nothing after `stop`.
     func feed(_ event: GossipEvent) {
+        guard !isStopped else { return }
         core.local(event, now: reactor.now, into: &outputs)
         carryOut()
     }
@@ -119,20 +125,36 @@ final class GossipRunner {
             self?.receive()
             self?.carryOut()
         }
+        isListening = true
+    }
+
+    private func ignore() {
+        isListening = false
+        reactor.unwatch(socket.raw)
     }
 
     /// Takes what waits, up to a limit. A socket that fails is left alone for a while: it would be ready all the time.
     private func receive() {
+        guard isListening else { return }
         do throws(SystemError) {
             for _ in 0..<Self.batchesMax {
                 let count = try socket.receive { datagram, source in core.receive(datagram, from: source, now: reactor.now, into: &outputs) }
                 guard count == DatagramSocket.batchMax else { break }
             }
         } catch {
-            handlers.log(.error, "cannot receive: \(error)")
-            reactor.unwatch(socket.raw)
-            reactor.setTimer(at: reactor.now.advanced(by: Self.failurePause)) { [weak self] in try? self?.listen() }
+            pause(error)
         }
+    }
+
+    private func pause(_ error: SystemError) {
+        handlers.log(.error, "cannot receive: \(error)")
+        ignore()
+        reactor.setTimer(at: reactor.now.advanced(by: Self.failurePause)) { [weak self] in self?.listenAgain() }
+    }
+
+    private func listenAgain() {
+        guard !isStopped else { return }
+        do throws(SystemError) { try listen() } catch { pause(error) }
     }
 
     private func timerFired() {
@@ -143,6 +165,7 @@ final class GossipRunner {
     }
 
     private func readWallClock() {
+        guard !isStopped else { return }
         feed(.wallClock(milliseconds: WallTime.now().unixMilliseconds))
         reactor.setTimer(at: reactor.now.advanced(by: Self.wallInterval)) { [weak self] in self?.readWallClock() }
     }
@@ -157,8 +180,9 @@ final class GossipRunner {
         while index < outputs.list.count {
             perform(outputs.list[index])
             index += 1
+            // Before the list is given up: what is logged of it may feed the core, too.
+            if index == outputs.list.count { save() }
         }
-        save()
         outputs.removeAll()
         isCarryingOut = false
         arm()

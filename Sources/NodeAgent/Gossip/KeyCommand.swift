@@ -47,6 +47,8 @@ struct KeyManagement {
         var worksAlone: Bool
     }
 
+    /// Carries `command` out.
+    ///
     /// - Parameter input: what stands on stdin, for `install`.
     func run(_ command: KeyCommand, input: [UInt8]) -> KeyOutcome {
         do throws(KeyFileError) {

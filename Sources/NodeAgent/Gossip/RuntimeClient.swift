@@ -26,7 +26,7 @@ struct RuntimeClient {
         do throws(SystemError) {
             return .text(try converse(Array((command + "\n").utf8)))
         } catch {
-            let isAbsent = error.call == "connect" && (error.code == ECONNREFUSED || error.code == ENOENT)
+            let isAbsent = error.call == "connect" && (error.isMissing || error.code == ECONNREFUSED)
             return isAbsent ? .notRunning(error) : .failed(error)
         }
     }

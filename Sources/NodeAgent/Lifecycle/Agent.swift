@@ -107,6 +107,7 @@ final class Agent {
         self.checks = checks
         startResolvers()
         if let resources = gossipResources.take() { try startGossip(resources) }
+        pauseChecks(checks)
         checks.start()
         let runtime = RuntimeServer(
             reactor: reactor, target: self, connectionsMax: configuration.global.statsConnectionsMax, timeout: configuration.global.statsTimeout)
@@ -114,6 +115,16 @@ final class Agent {
         self.runtime = runtime
         try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in takeFailedConnects() }
         tick()
+    }
+
+    /// Servers that start in maintenance are not checked before they leave it.
+    private func pauseChecks(_ checks: CheckRunner) {
+        for backend in configuration.backends.indices {
+            for place in configuration.backends[backend].servers.indices {
+                let server = ServerReference(backend: backend, server: place)
+                if !registry.status(of: server).isChecked { checks.pause(server) }
+            }
+        }
     }
 
     /// Ends everything; sessions that are left are closed.

@@ -6,11 +6,7 @@ extension Agent: RuntimeTarget {
     func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) {
         let server = try reference(server)
         guard let spread = spread(reach) else { return apply(.setAdministrative(state), to: server) }
-        switch state {
-        case .ready: try administer(server, .ready, weight: nil, spread)
-        case .drain: try administer(server, .drain, weight: nil, spread)
-        case .maint: try administer(server, .maint, weight: nil, spread)
-        }
+        try administer(server, state, weight: nil, spread)
     }
 
     func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) {

@@ -36,7 +36,7 @@ struct StartGossip {
         let (memory, warning) = store?.load() ?? (GossipMemory(), nil)
         if let warning { Terminal.tell(.warning, warning) }
         var resources = GossipRunner.Resources(plan: plan, seal: seal, socket: socket, ring: ring, memory: memory, store: store)
-        resources.named = named(except: node)
+        resources.named = named(plan)
         if !resources.named.isEmpty { resources.resolver = lookup.resolverSettings(name: section.name) }
         return resources
     }
@@ -48,14 +48,12 @@ struct StartGossip {
     }
 
     private func ring() throws(StartError) -> KeyRing {
-        try StartError.wrapping { () throws(KeyFileError) in
-            guard let path = section.keyFile else { return KeyRing([try key()]) }
-            return KeyRing(try KeyFile(path: path).read(seal).keys)
+        guard let path = section.keyFile else {
+            return try StartError.wrapping("\(section.location): gossip: OpenSSL: ") { () throws(SealError) in
+                KeyRing([try KeyRing.key(Self.loopbackKey, seal)])
+            }
         }
-    }
-
-    private func key() throws(KeyFileError) -> KeyRing.Key {
-        do throws(SealError) { return try KeyRing.key(Self.loopbackKey, seal) } catch { throw KeyFileError(path: "", problem: .sealFailed(error)) }
+        return try StartError.wrapping { () throws(KeyFileError) in KeyRing(try KeyFile(path: path).read(seal).keys) }
     }
 
     private func plan(node: String, backends: [Backend]) throws(StartError) -> GossipPlan {
@@ -99,12 +97,13 @@ struct StartGossip {
         }
     }
 
-    private func named(except node: String) -> [GossipPlan.NamedPeer] {
+    /// The peers of `plan` whose names the nameservers are to be asked for again and again.
+    private func named(_ plan: GossipPlan) -> [GossipPlan.NamedPeer] {
         section.nodes.compactMap { line in
-            guard line.name != node, case .name(let name, let port) = line.endpoint, let hostName = lookup.nameToFollow(name),
-                let peer = try? GossipPlan.identifier(of: line.name, seal)
+            guard case .name(let name, let port) = line.endpoint, let hostName = lookup.nameToFollow(name),
+                let peer = plan.settings.peers.first(where: { $0.name == line.name })
             else { return nil }
-            return GossipPlan.NamedPeer(peer: peer, hostName: hostName, port: port)
+            return GossipPlan.NamedPeer(peer: peer.id, hostName: hostName, port: port)
         }
     }
 }

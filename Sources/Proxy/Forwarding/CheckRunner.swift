@@ -161,7 +161,7 @@ package final class CheckRunner {
         arm(slot)
     }
 
-    /// The peer has seen this server fail: checks it now, unless a check is under way. How often is the caller's to bound.
+    /// A peer has seen this server fail: checks it now, unless a check is under way. How often is the caller's to bound.
     package func checkNow(_ server: ServerReference) {
         guard let slot = slot(server), slot.schedule.checkNow(now: reactor.now) else { return }
         arm(slot)

@@ -59,7 +59,7 @@ struct GossipPlanTests {
         for (server, reference) in zip(plan.servers, plan.references) {
             #expect(plan.reference(of: server.id) == reference && plan.identifiers[reference] == server.id)
         }
-        #expect(plan.name(of: ServerID(0xabc)) == "abc" && plan.reference(of: ServerID(0xabc)) == nil)
+        #expect(plan.name(of: ServerID(0xabc)) == "0000000000000abc" && plan.reference(of: ServerID(0xabc)) == nil)
         #expect(plan.name(of: plan.settings.node) == "one" && plan.name(of: NodeID(5)) == "0000000000000005")
     }
 

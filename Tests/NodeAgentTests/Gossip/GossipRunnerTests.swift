@@ -116,6 +116,24 @@ struct GossipRunnerTests {
         #expect(known.count == 2 && known.last?.hasSuffix(" yes one") == true)
     }
 
+    @Test("leaves a socket that fails alone for a second, and then listens again")
+    func failingSocket() throws {
+        let pair = try Pair()
+        #expect(pair.wait { pair.areAlive })
+        let socket = pair.runners[0].socket
+        let address = try #require(socket.localAddress)
+        let complaints = { pair.lines[0].filter { $0.hasPrefix("cannot receive: ") } }
+        // No socket at all stands under the number meanwhile: every attempt to receive fails, those of the timer too.
+        let broken = try WakeUp()
+        #expect(dup2(broken.raw, socket.raw) == socket.raw)
+        #expect(pair.wait { complaints().count == 2 })
+        let mended = try DatagramSocket(bind: address, receiveBuffer: 1 << 16)
+        #expect(dup2(mended.raw, socket.raw) == socket.raw)
+        let received = pair.runners[0].core.counters.received
+        #expect(pair.wait { pair.areAlive && pair.runners[0].core.counters.received > received + 5 })
+        #expect(complaints().count == 2)
+    }
+
     @Test("changes keys under way, without a moment of silence")
     func rotation() throws {
         let pair = try Pair()
