@@ -91,7 +91,7 @@ package struct GossipNode {
         scratch.reserveCapacity(GossipLimits.datagramBytesMax)
         outputs.append(.persist(.session(session)))
         _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: 0, rank: .alive))
-        for row in memory.administrative { mergeAdministrative(row, from: nil, now: now, into: &outputs) }
+        for row in memory.administrative { mergeAdministrative(row, from: nil, isRemembered: true, now: now, into: &outputs) }
     }
 
     /// Takes one datagram. Whatever its bytes are, this returns.

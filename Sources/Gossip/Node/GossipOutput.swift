@@ -68,8 +68,8 @@ package enum GossipOutput: Equatable, Sendable {
     case requestCheck(ServerID)
     /// What to do with a server has changed.
     case verdictChanged(ServerID, ServerVerdict)
-    /// What an operator wants of a server, cluster-wide, has changed.
-    case administrativeChanged(ServerID, AdministrativeState, weight: UInt16?)
+    /// What an operator wants of a server, cluster-wide, has changed: its state, its weight, or both.
+    case administrativeChanged(ServerID, AdministrativeState?, weight: UInt16?)
     /// A peer's state has changed; `silence` is how long it has not been heard.
     case peerChanged(NodeID, PeerState, silence: Duration)
     /// Who holds a lease has changed; `nil` for nobody.

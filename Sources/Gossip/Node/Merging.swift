@@ -54,7 +54,10 @@ extension GossipNode {
         _ = tables.merge(again)
     }
 
-    mutating func mergeAdministrative(_ row: AdministrativeRow, from sender: NodeID?, now: Instant, into outputs: inout GossipOutputs) {
+    /// Takes an operator's word: from a peer, said here, or from this node's own memory, which a configuration may have overtaken.
+    mutating func mergeAdministrative(
+        _ row: AdministrativeRow, from sender: NodeID?, isRemembered: Bool = false, now: Instant, into outputs: inout GossipOutputs
+    ) {
         clock.observe(row.stamp)
         let before = tables.administrative[row.server]
         let merged = sender.map { outcome(tables.merge(row, from: $0), from: $0, into: &outputs) } ?? tables.merge(row)
@@ -64,7 +67,10 @@ extension GossipNode {
             outputs.append(.alert(.clockAhead(peer: peers[index].name, milliseconds: row.stamp.milliseconds - wall)))
         }
         outputs.append(.persist(.administrative(row)))
-        applyAdministrative(row, now: now, into: &outputs)
+        let state = row.effective(wall: wall)
+        // A word on the weight alone, and a remembered one that is over, leave the state to each node.
+        let isWeight = row.weight != before?.weight && row.state == before?.state ?? .ready
+        applyAdministrative(row, isWeight || (isRemembered && state == .ready) ? nil : state, now: now, into: &outputs)
     }
 
     mutating func mergeLease(_ row: LeaseRow, from sender: NodeID?, now: Instant, into outputs: inout GossipOutputs) {
@@ -109,11 +115,10 @@ extension GossipNode {
         tellState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
     }
 
-    /// Carries out an operator's word.
-    mutating func applyAdministrative(_ row: AdministrativeRow, now: Instant, into outputs: inout GossipOutputs) {
-        let state = row.effective(wall: wallMilliseconds(now))
-        judge.setAdministrative(row.server, state)
-        outputs.append(.administrativeChanged(row.server, state, weight: row.weight))
+    /// Carries out an operator's word; `state` is `nil` where it says nothing of it.
+    mutating func applyAdministrative(_ row: AdministrativeRow, _ state: AdministrativeState?, now: Instant, into outputs: inout GossipOutputs) {
+        if let state { judge.setAdministrative(row.server, state, isWord: true) }
+        if state != nil || row.weight != nil { outputs.append(.administrativeChanged(row.server, state, weight: row.weight)) }
         planExpiry(now: now)
     }
 

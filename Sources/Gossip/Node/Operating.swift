@@ -55,21 +55,20 @@ extension GossipNode {
         }
     }
 
-    /// The keys that each peer says it holds, by name.
-    package var keyHolders: [(name: String, ids: [UInt32])] { peers.map { ($0.name, $0.keys) } }
-
     mutating func handle(_ event: GossipEvent, now: Instant, into outputs: inout GossipOutputs) {
         switch event {
         case .configured(let servers, let hash):
             configuration = hash
             judge.configure(servers)
             tables.configure(servers.map(\.id))
-            for row in tables.administrativeRows { judge.setAdministrative(row.server, row.effective(wall: wallMilliseconds(now))) }
+            for row in tables.administrativeRows {
+                judge.setAdministrative(row.server, row.effective(wall: wallMilliseconds(now)), isWord: true)
+            }
             judgeDeadline = judge.nextDeadline()
         case .observed(let server, let observation):
             observe(server, observation, now: now, into: &outputs)
         case .administered(let server, let state):
-            judge.setAdministrative(server, state)
+            judge.setAdministrative(server, state, isWord: false)
         case .addressChanged(let server, let address):
             judge.setAddress(server, address)
             reconsider(server, now: now, into: &outputs)

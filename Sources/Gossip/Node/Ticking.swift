@@ -63,8 +63,9 @@ extension GossipNode {
         guard let due = expiryAt, due <= now else { return }
         let wall = wallMilliseconds(now)
         for row in tables.administrativeRows where row.expiry.map({ $0 <= wall }) == true {
-            guard let index = judge.index(row.server), judge.views[index].administrative != .ready else { continue }
-            applyAdministrative(row, now: now, into: &outputs)
+            // What this node's own operator has said since stays.
+            guard let view = judge.index(row.server).map({ judge.views[$0] }), view.isAdministeredByWord, view.administrative != .ready else { continue }
+            applyAdministrative(row, .ready, now: now, into: &outputs)
         }
         planExpiry(now: now)
     }

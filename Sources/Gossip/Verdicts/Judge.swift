@@ -80,8 +80,9 @@ struct Judge: Sendable {
 
     /// Everything unreachable at once, or the check's user refused everywhere: rather this node's fault than all the servers'.
     private func seesNothing() -> Bool {
-        guard views.count >= 2 else { return false }
-        return views.allSatisfy { $0.last?.finding == .failedSilently } || views.allSatisfy { $0.last?.finding == .accessDenied }
+        let findings = views.compactMap { $0.last?.finding }
+        guard findings.count >= 2 else { return false }
+        return findings.allSatisfy { $0 == .failedSilently } || findings.allSatisfy { $0 == .accessDenied }
     }
 
     /// Decides anew on a server: after an own look, a peer's row, a change of who is alive.
@@ -214,8 +215,10 @@ extension Judge {
         views[index].setAddress(address)
     }
 
-    mutating func setAdministrative(_ id: ServerID, _ state: AdministrativeState) {
-        guard let index = index(id) else { return }
+    /// `isWord`: an operator has said it for the whole cluster; else it is so on this node.
+    mutating func setAdministrative(_ id: ServerID, _ state: AdministrativeState, isWord: Bool) {
+        guard let index = index(id), isWord || views[index].administrative != state else { return }
         views[index].administrative = state
+        views[index].isAdministeredByWord = isWord
     }
 }

@@ -32,8 +32,8 @@ struct ServerView: Sendable {
 
     var server: GossipServer
     private(set) var address: SocketAddress?
-    /// By own looks alone: what the row tells.
-    private(set) var own = Health.up(failures: 0)
+    /// By own looks alone: what the row tells. A server that was never looked at falls with its first failure, as in HAProxy.
+    private(set) var own: Health
     /// What is done, peers included: passes while down.
     private(set) var isDown: DownReason?
     private(set) var passesWhileDown = 0
@@ -54,12 +54,17 @@ struct ServerView: Sendable {
     /// Since when a peer's verdict is the opposite one.
     var differsSince: Instant?
     var isDifferenceTold = false
-    /// What operators want, cluster-wide.
+    /// What operators want, here or cluster-wide, whoever spoke last.
     var administrative = AdministrativeState.ready
+    /// It was said for the whole cluster: such a word ends with its expiry.
+    var isAdministeredByWord = false
     /// A gossip-caused DOWN was held back by `min-up`.
     var isHeldUp = false
 
-    init(_ server: GossipServer) { self.server = server }
+    init(_ server: GossipServer) {
+        self.server = server
+        own = .up(failures: server.fall - 1)
+    }
 
     /// True when it can take traffic: what `min-up` counts.
     var isUsable: Bool { isDown == nil && !isBlocked && fullUntil == nil && administrative == .ready }

@@ -9,14 +9,14 @@ package struct ServerRegistry: Sendable {
     package enum Event: Equatable, Sendable {
         /// A check has ended. Ignored in maintenance: it was under way when that began.
         case checkFinished(CheckResult)
-        /// A check has found it full: the check counts neither as a pass nor as a failure.
-        case checkFoundFull(CheckResult)
+        /// A check has ended that says nothing of its health: it was full, or this node could not ask. It counts neither as a pass nor as a failure.
+        case checkInconclusive(CheckResult)
         /// It is skipped for want of room, or no longer.
         case setFull(Bool)
-        /// It is down although its own checks have not come to that. With `.peers` it stays so until `released`.
+        /// It is down although its own checks have not come to that; they bring it up again.
         case takenDown(DownWitness)
-        /// The peers' word keeps it down no more.
-        case released
+        /// While the peers' word holds it down its own checks do not bring it up.
+        case setHeldDown(Bool)
         /// `set server P/S state`, `disable server` (maint), `enable server` (ready).
         case setAdministrative(AdministrativeState)
         /// `set weight P/S N`, 0 to 256.
@@ -98,14 +98,14 @@ package struct ServerRegistry: Sendable {
         switch event {
         case .checkFinished(let result):
             takeCheck(result, &change)
-        case .checkFoundFull(let result):
-            takeFullCheck(result, &change)
+        case .checkInconclusive(let result):
+            takeInconclusive(result, &change)
         case .setFull(let isFull):
             setFull(isFull, &change)
         case .takenDown(let witness):
             takeDown(witness, &change)
-        case .released:
-            release(&change)
+        case .setHeldDown(let isHeld):
+            setHeldDown(isHeld, &change)
         case .setAdministrative(.ready):
             clear(.forcedDrain, &change)
             clear(.forcedMaintenance, &change)
@@ -247,8 +247,7 @@ extension ServerRegistry {
 // MARK: - What is not the checks' count
 
 extension ServerRegistry {
-    /// A check that found no room tells that the server lives: nothing is counted.
-    private mutating func takeFullCheck(_ result: CheckResult, _ change: inout Change) {
+    private mutating func takeInconclusive(_ result: CheckResult, _ change: inout Change) {
         var next = status(of: change.server)
         guard next.isChecked else { return }
         next.lastCheck = result
@@ -267,13 +266,10 @@ extension ServerRegistry {
 
     private mutating func takeDown(_ witness: DownWitness, _ change: inout Change) {
         let before = status(of: change.server)
-        guard before.health != nil else { return }
+        guard before.isChecked else { return }
         var next = before
-        if case .peers = witness { next.isHeldDown = true }
-        if !before.flags.isMaintenance {
-            next.health?.takeDown()
-            next.isRunning = false
-        }
+        next.health?.takeDown()
+        next.isRunning = false
         store(next, &change)
         if before.isRunning {
             change.log(before.flags.isDrain ? .notice : .alert, "\(title(of: change.server)) is DOWN\(reason(witness, before))\(counts(change))")
@@ -296,13 +292,13 @@ extension ServerRegistry {
         }
     }
 
-    /// Its own checks decide again; they may have passed all the while.
-    private mutating func release(_ change: inout Change) {
+    /// Its own checks may have passed all the while that it was held.
+    private mutating func setHeldDown(_ isHeld: Bool, _ change: inout Change) {
         let before = status(of: change.server)
-        guard before.isHeldDown else { return }
+        guard let health = before.health, before.isHeldDown != isHeld else { return }
         var next = before
-        next.isHeldDown = false
-        next.isRunning = !before.flags.isMaintenance && before.health?.isUp ?? true
+        next.isHeldDown = isHeld
+        next.isRunning = !isHeld && !before.flags.isMaintenance && health.isUp
         store(next, &change)
         if next.isRunning != before.isRunning { change.log(.notice, "\(title(of: change.server)) is UP\(next.lastCheck?.explanation ?? "")\(counts(change))") }
         settle(&change)
