@@ -83,7 +83,9 @@ package struct FileStatus: Equatable, Sendable {
     /// The status of an open file, which stays open meanwhile.
     package init(of file: borrowing FileDescriptor) throws(SystemError) {
         var status = stat()
-        guard fstat(file.raw, &status) == 0 else { throw .last("fstat") }
+        // Without this the optimizer closes a file that nothing else holds once its number is read, before the call.
+        let outcome = withExtendedLifetime(file) { fstat($0.raw, &status) }
+        guard outcome == 0 else { throw .last("fstat") }
         isRegular = status.st_mode & S_IFMT == S_IFREG
         permissions = status.st_mode & 0o777
         owner = FileOwner(user: status.st_uid, group: status.st_gid)

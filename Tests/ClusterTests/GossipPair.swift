@@ -71,7 +71,8 @@ extension Node {
     /// Drops so many of a hundred gossip datagrams that come in here, from `source` only when it is given; none any more at 0.
     func drop(percent: Int, from source: Node? = nil) throws {
         let match = (source.map { "ip saddr \($0.address) " } ?? "") + "udp dport 7946"
-        let chain = "chain input { type filter hook input priority 0; \(match) numgen random mod 100 < \(percent) drop; };"
+        let chance = percent == 100 ? "" : "numgen random mod 100 < \(percent) "
+        let chain = "chain input { type filter hook input priority 0; \(match) \(chance)drop; };"
         try demand(["nft", percent == 0 ? "flush ruleset" : "flush ruleset; table inet gossip { \(chain) }"])
     }
 }
@@ -94,7 +95,8 @@ struct MeasuredTimes {
     func expect(
         _ scenario: String, _ what: String, target: Double, median medianMax: Double, worst worstMax: Double, at place: SourceLocation = #_sourceLocation
     ) {
-        print("| gossip | \(scenario) | \(what) | \(text) | target \(target) s | allowed \(medianMax) s, worst \(worstMax) s |")
+        let limits = String(format: "target %.2f s | allowed: median %.2f s, worst %.2f s", target, medianMax, worstMax)
+        print("| gossip | \(scenario) | \(what) | \(text) | \(limits) |")
         #expect(!seconds.isEmpty && median <= medianMax && worst <= worstMax, "\(scenario): \(what): \(seconds)", sourceLocation: place)
     }
 }

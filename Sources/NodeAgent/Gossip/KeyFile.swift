@@ -40,7 +40,8 @@ struct KeyFile {
             let slash = path.lastIndex(of: "/") ?? path.startIndex
             let name = String(path[path.index(after: slash)...])
             let folder = try Folder(slash == path.startIndex ? "/" : String(path[..<slash]))
-            let owner = try FileStatus(of: folder.open(name)).owner
+            let present = try folder.open(name)
+            let owner = try FileStatus(of: present).owner
             try folder.stage(name, text.bytes, permissions: 0o600, owner: owner)
             return StagedKeyFile(folder: folder, name: name)
         }
