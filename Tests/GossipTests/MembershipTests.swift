@@ -165,6 +165,18 @@ struct MembershipTests {
         #expect(crashed.duration(to: dead.at) <= .milliseconds(2_000), "seed \(seed): \(crashed.duration(to: dead.at))")
     }
 
+    @Test("bears a burst of 0.9 s that comes out of the blue, at any point of the heartbeats", arguments: 0..<128 as Range<UInt64>)
+    func bearsBursts(seed: UInt64) throws {
+        let world = try GossipWorld(nodes: 2, seed: seed)
+        world.startAll()
+        world.run(.seconds(3) + .microseconds(Int64(world.random(below: 400_000))))
+        world.partition([0], [1])
+        world.run(.milliseconds(900))
+        world.heal()
+        world.run(.seconds(1))
+        for node in 0...1 { #expect(world.peerChanges(node, of: 1 - node).allSatisfy { $0.state != .dead }, "seed \(seed)") }
+    }
+
     @Test("says goodbye, and comes back as a new run")
     func leaves() throws {
         let world = try GossipWorld(nodes: 2)

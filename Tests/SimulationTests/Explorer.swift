@@ -72,7 +72,9 @@ struct Explorer {
         while !state.flights.isEmpty { deliver(0, &state, keeping: false) }
         state.looks = 0
         explore(state, depth)
-        print("explorer: depth \(depth), \(states) states, \(moves) moves, \(violation.map { "\($0.rule) broken: \($0.text) by \(path.reversed())" } ?? "every invariant holds")")
+        print(
+            "explorer: depth \(depth), \(states) states, \(moves) moves, \(violation.map { "\($0.rule) broken: \($0.text) by \(path.reversed())" } ?? "every invariant holds")"
+        )
         return violation == nil
     }
 

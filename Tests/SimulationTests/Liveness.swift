@@ -11,7 +11,9 @@ extension Scenario {
         endFaults()
         let stopped = world.now
         expectAllAlive(by: stopped.advanced(by: Scenario.bound), "L1", "after the last fault")
-        guard failure == nil, world.run(until: stopped.advanced(by: Scenario.bound), { $0.tablesAreEqual || self.failure != nil }) != nil || world.tablesAreEqual else {
+        guard failure == nil,
+            world.run(until: stopped.advanced(by: Scenario.bound), { $0.tablesAreEqual || self.failure != nil }) != nil || world.tablesAreEqual
+        else {
             return fail(Violation("L2", "tables differ 2 s after the last fault: \(world.members.compactMap { $0.core?.tables.rowsCount }) rows"))
         }
         expectServersUp()
@@ -49,7 +51,11 @@ extension Scenario {
         guard failure == nil, !allAlive else { return }
         world.run(until: end) { _ in self.allAlive || self.failure != nil }
         guard failure == nil, !allAlive else { return }
-        let pairs = nodes.flatMap { one in nodes.filter { $0 != one && world.state(of: $0, at: one) != .alive }.map { "\(one) sees \($0) \(world.state(of: $0, at: one).map { "\($0)" } ?? "not")" } }
+        let pairs = nodes.flatMap { one in
+            nodes.filter { $0 != one && world.state(of: $0, at: one) != .alive }.map {
+                "\(one) sees \($0) \(world.state(of: $0, at: one).map { "\($0)" } ?? "not")"
+            }
+        }
         fail(Violation(rule, "\(when): \(pairs.prefix(6).joined(separator: ", "))"))
     }
 
@@ -75,7 +81,9 @@ extension Scenario {
         run(.seconds(2))
         for index in nodes where failure == nil {
             let sent = world.members[index].sentDatagrams - before[index]
-            guard sent <= 2 * 6 * (settings.nodes - 1) + 20 else { return fail(Violation("L5", "node \(index) sends \(sent / 2) datagrams a second when idle")) }
+            guard sent <= 2 * 6 * (settings.nodes - 1) + 20 else {
+                return fail(Violation("L5", "node \(index) sends \(sent / 2) datagrams a second when idle"))
+            }
         }
     }
 
@@ -98,7 +106,7 @@ extension Scenario {
         let victim = draw(settings.nodes)
         let loss = nodes.compactMap { world.members[$0].core?.loss(of: GossipWorld.id(victim)) }.map { max($0.fromPeer, $0.toPeer) }.max() ?? 0
         world.crash(victim)
-        run(.milliseconds(1_000 + 20 * loss + 150))
+        run(.milliseconds(loss <= 5 ? 1_200 : loss <= 20 ? 1_600 : 2_200))
         for index in nodes where index != victim && failure == nil && world.state(of: victim, at: index) != .dead {
             fail(Violation("L3", "node \(index) does not know that node \(victim) is dead, at \(loss) % loss"))
         }

@@ -227,7 +227,9 @@ extension Scenario {
             hash ^= hash >> 29
         }
         trace = hash
-        if settings.isTraced { print("\(steps) \(world.now.seconds) node \(index): \(describe(input)) -> \(outputs.list.map(describe).joined(separator: ", "))") }
+        if settings.isTraced {
+            print("\(steps) \(world.now.seconds) node \(index): \(describe(input)) -> \(outputs.list.map(describe).joined(separator: ", "))")
+        }
     }
 
     private func describe(_ input: GossipWorld.Input) -> String {

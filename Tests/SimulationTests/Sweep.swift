@@ -10,6 +10,9 @@ struct Sweep {
         var failures = 0
     }
 
+    /// Failures printed of one sweep.
+    private static let failuresTold = 10
+
     static func run(_ settings: ScenarioSettings) throws -> Scenario {
         let scenario = try Scenario(settings)
         scenario.suffer()
@@ -27,7 +30,7 @@ struct Sweep {
             result.pulls += scenario.pulls
             if let failure = scenario.failure {
                 result.failures += 1
-                tell(failure, scenario.settings)
+                if result.failures <= failuresTold { tell(failure, scenario.settings) }
             }
             guard seed % 20 == 0 else { continue }
             let again = try run(ScenarioSettings(seed: seed, nodes: nodes))
@@ -40,7 +43,8 @@ struct Sweep {
 
     static func tell(_ failure: Scenario.Failure, _ settings: ScenarioSettings) {
         print(
-            "seed \(settings.seed), \(settings.nodes) nodes: \(failure.violation.rule) broken at step \(failure.step), \(failure.at.seconds) s: \(failure.violation.text)")
+            "seed \(settings.seed), \(settings.nodes) nodes: \(failure.violation.rule) broken at step \(failure.step), \(failure.at.seconds) s: \(failure.violation.text)"
+        )
         print("    swift run -c release Simulator --replay \(settings.seed) --nodes \(settings.nodes) --trace")
     }
 }

@@ -36,7 +36,7 @@ struct Targets {
         for (loss, target) in [(0, 150.0), (20, 300)] {
             tellTimes("first failed check to DOWN on both, \(loss) % loss", try downs(loss: loss), targetMilliseconds: target)
         }
-        let hours = try Hours().run(until: 60, file: nil)
+        let hours = try Hours().run(until: 40, file: nil)
         tell("false deaths at <= 30 % loss", "\(hours.falseDeaths) in \(hours.nodeHours) node-hours", target: "0", isMet: hours.falseDeaths == 0)
         for (nodes, target) in [(2, 800), (10, 7_000)] {
             let bytes = try idleBytes(nodes: nodes)

@@ -118,7 +118,8 @@ struct VerdictShadow {
         case .down(.peers):
             guard server.configured.policy == .anyDown else { return Violation("S7", "\(name) DOWN by peers under \(server.configured.policy)") }
         case .up, .full:
-            let wasOff: Bool = switch server.verdict {
+            let wasOff: Bool =
+                switch server.verdict {
                 case .down, .blocked: true
                 case .up, .full: false
                 }
@@ -146,7 +147,9 @@ struct VerdictShadow {
         guard let twin else { return nil }
         for server in servers.values where server.configured.policy == .own {
             let (mine, alone) = (core.verdict(of: server.configured.id), twin.verdict(of: server.configured.id))
-            guard mine == alone else { return Violation("S7", "\(server.configured.name) is \(mine.map { "\($0)" } ?? "unknown"), alone \(alone.map { "\($0)" } ?? "unknown")") }
+            guard mine == alone else {
+                return Violation("S7", "\(server.configured.name) is \(mine.map { "\($0)" } ?? "unknown"), alone \(alone.map { "\($0)" } ?? "unknown")")
+            }
         }
         return nil
     }

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Seeds of the default run, by nodes: what fits into some two minutes.
-let plan: [(nodes: Int, seeds: ClosedRange<UInt64>)] = [(2, 1...6_000), (3, 1...1_500), (5, 1...250), (16, 1...12)]
+let plan: [(nodes: Int, seeds: ClosedRange<UInt64>)] = [(2, 1...2_500), (3, 1...500), (5, 1...80), (16, 1...6)]
 
 guard let options = Options(Array(CommandLine.arguments.dropFirst())) else {
     print(Options.usage)

@@ -33,7 +33,12 @@ package final class NullSeal: Seal {
         guard bytes.count >= clear + SealFormat.tagBytes else { throw .notAuthentic }
         let end = bytes.count - SealFormat.tagBytes
         let tag = NullSeal.tag(bytes[..<end], key, sequence)
-        let found = bytes.withUnsafeBytes { (UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: end, as: UInt64.self)), UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: end + 8, as: UInt64.self))) }
+        let found = bytes.withUnsafeBytes {
+            (
+                UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: end, as: UInt64.self)),
+                UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: end + 8, as: UInt64.self))
+            )
+        }
         guard found == (tag, ~tag) else { throw .notAuthentic }
         bytes.removeLast(SealFormat.tagBytes)
         rewrite?(&bytes)

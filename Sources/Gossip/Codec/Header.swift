@@ -6,7 +6,7 @@ package enum DatagramKind: UInt8, CaseIterable, Sendable {
     case hello = 1
     /// Its answer.
     case helloAnswer = 2
-    /// Sent to every peer each 200 ms.
+    /// Sent to every peer each 180 ms.
     case heartbeat = 3
     /// Asks for an answer at once.
     case ping = 4

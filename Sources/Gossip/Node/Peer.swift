@@ -85,14 +85,17 @@ struct Peer: Sendable {
     /// True when its rows count.
     var isWitness: Bool { state == .alive || state == .suspect }
 
-    /// Loss from the peer, per cent: the worse of a short and a long memory, so that it is believed at once and forgotten slowly.
+    /// Loss from the peer, per cent: of a long memory, or of a short one that is worse by more than chance.
     var lossFromPeer: Int {
         guard let window = current?.window else { return inheritedLoss }
         let short = window.arrivals(ofLast: 64)
         let long = window.arrivals(ofLast: 256)
-        let measured = max(Peer.percentLost(short), Peer.percentLost(long))
+        let measured = max(Peer.percentLost(short) - Peer.chancePercent, Peer.percentLost(long))
         return long.sent < 64 ? max(measured, inheritedLoss) : measured
     }
+
+    /// What 64 datagrams may be off by.
+    private static let chancePercent = 8
 
     /// A few datagrams tell nothing.
     private static func percentLost(_ count: (arrived: Int, sent: Int)) -> Int {
