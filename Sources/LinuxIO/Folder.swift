@@ -45,6 +45,16 @@ package struct Folder: ~Copyable, Sendable {
         }
     }
 
+    /// Waits until nobody else has locked the folder, and locks it: until `unlock`, or the end of this value.
+    package borrowing func lock() throws(SystemError) {
+        while flock(descriptor.raw, LOCK_EX) != 0 {
+            guard errno == EINTR else { throw .last("flock") }
+        }
+    }
+
+    /// Gives the lock up.
+    package borrowing func unlock() { flock(descriptor.raw, LOCK_UN) }
+
     /// Puts what was staged in the place of the file `name`: whoever opens it finds the old or the new one, whole.
     package borrowing func publish(_ name: String) throws(SystemError) {
         try rename(name + Self.newSuffix, to: name)

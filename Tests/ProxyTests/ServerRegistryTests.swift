@@ -84,10 +84,11 @@ struct ServerRegistryLineTests {
                 "<129>Server mysql-read/db2 is DOWN, reason: DOWN for tsukada02. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, "
                     + "0 remaining in queue.", "<128>backend mysql-read has no server available!",
             ])
+        #expect(bench.lines(.setHeldDown(true), 1).isEmpty)
         _ = bench.lines(Bench.pass, 1)
         _ = bench.lines(Bench.pass, 1)
         #expect(!bench.status(1).isRunning, "the peers' word holds it down")
-        #expect(bench.lines(.released, 1).count == 1)
+        #expect(bench.lines(.setHeldDown(false), 1).count == 1)
         #expect(bench.status(1).isRunning)
         _ = bench.lines(Bench.pass)
         _ = bench.lines(Bench.pass)
@@ -99,7 +100,7 @@ struct ServerRegistryLineTests {
         var bench = pair()
         _ = bench.lines(Bench.pass)
         let full = CheckResult(status: .layer7WrongStatus, code: 1040, info: "Too many connections", duration: .zero)
-        for _ in 0..<5 { #expect(bench.lines(.checkFoundFull(full)).isEmpty) }
+        for _ in 0..<5 { #expect(bench.lines(.checkInconclusive(full)).isEmpty) }
         #expect(bench.status().isUsable)
         #expect(
             bench.lines(.setFull(true)) == [
@@ -423,9 +424,9 @@ struct ServerRegistryStateTests {
         case 8: .setAdministrative(.ready)
         case 9: .setWeight(Int.random(in: 0...2, using: &random))
         case 11: .takenDown(Bool.random(using: &random) ? .alsoPeers(["b"]) : .peers(["b"]))
-        case 12: .released
+        case 12: .setHeldDown(Bool.random(using: &random))
         case 13: .setFull(Bool.random(using: &random))
-        case 14: .checkFoundFull(Bench.denied)
+        case 14: .checkInconclusive(Bench.denied)
         case 10: index == 1 ? .addressLost(reason: "DNS NX status") : .checkFinished(Bench.pass)
         default: .addressResolved(.ip(.v4(UInt32.random(in: 1...3, using: &random)), port: 3306), by: "r/n")
         }
@@ -454,13 +455,10 @@ struct ServerRegistryStateTests {
                 guard isChecked, !wasMaintenance else { return }
                 streak = result.status.isPass == isUp ? 0 : streak + 1
                 if streak == (isUp ? 3 : 2) { (isUp, streak) = (!isUp, 0) }
-            case .checkFoundFull: break
+            case .checkInconclusive: break
             case .setFull(let value): isFull = value
-            case .takenDown(let witness):
-                guard isChecked else { return }
-                if case .peers = witness { isHeld = true }
-                if !wasMaintenance { (isUp, streak) = (false, 0) }
-            case .released: isHeld = false
+            case .takenDown: if isChecked, !wasMaintenance { (isUp, streak) = (false, 0) }
+            case .setHeldDown(let value): if isChecked { isHeld = value }
             case .setAdministrative(let state):
                 isForced = state == .maint
                 isDrain = state == .drain

@@ -41,7 +41,7 @@ struct VerdictShadow {
         let old = servers
         servers = [:]
         for server in configured {
-            servers[server.id] = old[server.id] ?? Server(configured: server)
+            servers[server.id] = old[server.id] ?? Server(configured: server, failuresInRow: server.fall - 1)
             servers[server.id]?.configured = server
         }
     }
@@ -113,7 +113,7 @@ struct VerdictShadow {
         case .down(.ownChecks):
             guard server.failuresInRow >= server.configured.fall else { return Violation("S8", "\(name) DOWN by \(server.failuresInRow) own failures") }
         case .down(.ownAndPeers):
-            guard server.configured.policy == .fastDown else { return Violation("S7", "\(name) DOWN by peers under \(server.configured.policy)") }
+            guard server.configured.policy != .own else { return Violation("S7", "\(name) DOWN by peers under \(server.configured.policy)") }
             guard Self.hasOwnEvidence(server.failures, now: now) else { return Violation("S8", "\(name) DOWN without own evidence") }
         case .down(.peers):
             guard server.configured.policy == .anyDown else { return Violation("S7", "\(name) DOWN by peers under \(server.configured.policy)") }

@@ -40,6 +40,8 @@ package struct GossipNode {
     /// Goodbyes still to be said; `nil` while the node stays.
     var goodbyesLeft: Int?
     var goodbyeAt: Instant?
+    /// Since when this node has not been starved.
+    var ranSince: Instant
     /// A higher session of this node has been seen: from then on this one is used.
     var raise: (to: UInt64, at: Instant)?
     var raises = 0
@@ -78,6 +80,7 @@ package struct GossipNode {
         self.random = random
         configuration = settings.configuration
         wall = (wallMilliseconds, now)
+        ranSince = now
         session = max(min(memory.session, GossipLimits.sessionMax - 2) + 1, min(wallMilliseconds, GossipLimits.sessionMax - 1))
         tables = SharedTables(nodes: settings.peers.map(\.id) + [settings.node])
         judge = Judge(rules: settings.rules)
@@ -186,6 +189,7 @@ extension GossipNode {
         let gap = nextDeadline.duration(to: now)
         nextDeadline = now
         counters.gaps += 1
+        ranSince = now
         guard settings.rules.contains(.gapCredit) else { return }
         for index in peers.indices { peers[index].detector.credit(gap) }
     }

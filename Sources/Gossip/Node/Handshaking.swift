@@ -196,6 +196,7 @@ extension GossipNode {
             _ = tables.merge(MemberRow(node: peers[index].id, session: channel.peerSession, refutations: 0, rank: .alive))
         }
         adopt(channel, of: index)
+        peers[index].provenAt = now
         peers[index].question = nil
         peers[index].hellos = 0
         peers[index].heartbeatAt = now

@@ -28,13 +28,23 @@ extension GossipNode {
     ) throws(AdministrationRefusal) {
         guard let index = judge.index(server) else { throw .unknownServer }
         let view = judge.views[index]
-        if state == .maint, force == .careful, usableCount(ofProxy: view.server.proxy) <= (view.isUsable ? 1 : 0) { throw .lastUsable }
+        if state == .maint, force == .careful, view.isUsable, usableCount(ofProxy: view.server.proxy) <= 1 { throw .lastUsable }
         let wall = wallMilliseconds(now)
         let expiry = duration.map { wall + UInt64(clamping: $0.wholeMilliseconds) }
         let row = AdministrativeRow(
             server: server, stamp: clock.next(wall: wall), origin: settings.node, state: state, weight: weight.map { min($0, 256) }, expiry: expiry)
         mergeAdministrative(row, from: nil, now: now, into: &outputs)
         local(.wallClock(milliseconds: wall), now: now, into: &outputs)
+    }
+
+    /// An operator's weight for the whole cluster, 0 to 256; the state and its expiry stay as they are.
+    package mutating func setWeight(_ server: ServerID, _ weight: UInt16, now: Instant, into outputs: inout GossipOutputs) throws(AdministrationRefusal) {
+        guard judge.index(server) != nil else { throw .unknownServer }
+        let known = tables.administrative[server]
+        let row = AdministrativeRow(
+            server: server, stamp: clock.next(wall: wallMilliseconds(now)), origin: settings.node, state: known?.state ?? .ready, weight: min(weight, 256),
+            expiry: known?.expiry)
+        mergeAdministrative(row, from: nil, now: now, into: &outputs)
     }
 
     /// Adds a key: it is received with from now on.
@@ -45,7 +55,7 @@ extension GossipNode {
 
     /// Gives a key up, and every channel that came from it.
     ///
-    /// - Throws: names the nodes that are not known to hold the key in use.
+    /// - Throws: names the nodes that are not known to hold the key in use, or that still send with this one.
     package mutating func removeKey(_ id: UInt32) throws(KeyRing.Refusal) {
         try ring.remove(id, holders: peers.map { ($0.name, $0.keys) })
         for index in peers.indices {

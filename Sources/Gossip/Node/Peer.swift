@@ -28,6 +28,8 @@ struct Peer: Sendable {
     var session: UInt64 = 0
     var detector: FailureDetector
     var current: Channel?
+    /// When the present channel was proven.
+    var provenAt: Instant?
     var previous: Channel?
     var candidates: [Candidate] = []
     var question: Question?

@@ -22,6 +22,8 @@ package struct KeyRing: Sendable {
         case inUse
         /// These nodes do not hold the key that is sent with, or have not said so.
         case lacking(nodes: [String])
+        /// These nodes still send with this key.
+        case sentWith(by: [String])
 
         /// A sentence for the operator.
         package var description: String {
@@ -29,6 +31,7 @@ package struct KeyRing: Sendable {
             case .unknown: "no such key; 'tsukada keys list' shows the ids"
             case .full(let limit): "the ring has \(limit) keys already; remove one first"
             case .inUse: "this key is sent with; 'tsukada keys use' another one first"
+            case .sentWith(let nodes): "\(nodes.joined(separator: ", ")) still sends with this key; 'tsukada keys use' the other one there first"
             case .lacking(let nodes): "the key in use is not known to be held by \(nodes.joined(separator: ", ")); install it there first"
             }
         }
@@ -83,6 +86,9 @@ package struct KeyRing: Sendable {
         guard id != current.id else { throw .inUse }
         let lacking = holders.filter { !$0.ids.contains(current.id) }.map(\.name)
         guard lacking.isEmpty else { throw .lacking(nodes: lacking) }
+        // A node names the key that it sends with first.
+        let senders = holders.filter { $0.ids.first == id }.map(\.name)
+        guard senders.isEmpty else { throw .sentWith(by: senders) }
         keys.remove(at: index)
     }
 }

@@ -121,13 +121,18 @@ struct Judge: Sendable {
         case .own:
             return nil
         case .anyDown:
-            return witnesses.contains { $0.verdict == .down } ? .peers : nil
+            return witnesses.contains { $0.verdict == .down } ? .peers : byOwnAndPeers(view, witnesses, now: now)
         case .fastDown:
-            let own = view.freshEvidence(now: now)
-            let peers = witnesses.reduce(0) { $0 + (isFailing($1, now: now) ? Int($1.failures) : 0) }
-            let needed = rules.contains(.ownEvidence) ? 2 : 0
-            return own >= needed && peers >= 1 && own + peers >= 3 ? .ownAndPeers : nil
+            return byOwnAndPeers(view, witnesses, now: now)
         }
+    }
+
+    /// Two failures of this node's own that are apart, and a peer's, fresh.
+    private func byOwnAndPeers(_ view: ServerView, _ witnesses: [HealthRow], now: Instant) -> DownReason? {
+        let own = view.freshEvidence(now: now)
+        let peers = witnesses.reduce(0) { $0 + (isFailing($1, now: now) ? Int($1.failures) : 0) }
+        let needed = rules.contains(.ownEvidence) ? 2 : 0
+        return own >= needed && peers >= 1 && own + peers >= 3 ? .ownAndPeers : nil
     }
 
     private func isFailing(_ row: HealthRow, now: Instant) -> Bool {

@@ -62,7 +62,7 @@ package enum VerdictPolicy: Equatable, Sendable {
     case own
     /// It makes this node look at once, and DOWN needs two looks of its own in place of `fall`.
     case fastDown
-    /// A peer's DOWN suffices.
+    /// As `fastDown`, and a peer's DOWN suffices.
     case anyDown
 }
 

@@ -47,7 +47,7 @@ struct AddressReader {
         if host.utf8.first == UInt8(ascii: "_") {
             throw .unsupported(word, advice: "DNS service records come later: write the host's name and port")
         }
-        guard let endpoint = try endpoint(host, family, port: number, of: word), !isUnspecified(endpoint) else {
+        guard let endpoint = try endpoint(host, family, port: number, of: word), !isUnspecified(endpoint), !isForMany(endpoint) else {
             throw .badValue(word, of: keyword, expected: expected)
         }
         return (endpoint, rule)
@@ -183,6 +183,15 @@ struct AddressReader {
 
     private func isUnspecified(_ endpoint: Endpoint) -> Bool {
         if case .ip(let address, _) = endpoint { address.isUnspecified } else { false }
+    }
+
+    /// Multicast and broadcast: nobody answers from there.
+    private func isForMany(_ endpoint: Endpoint) -> Bool {
+        switch endpoint {
+        case .ip(.v4(let bits), _): bits >> 28 == 0xe || bits == .max
+        case .ip(.v6(let high, _), _): high >> 56 == 0xff
+        case .name, .unix, .inherited: false
+        }
     }
 
     private func expand(_ word: String) throws(ConfigurationProblem) -> String {

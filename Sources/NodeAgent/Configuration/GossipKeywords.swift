@@ -107,6 +107,10 @@ struct GossipDraft: Sendable {
             problems.append((node.location, .lonelyNode))
         }
         if section.keyFile == nil, let (location, address) = firstOpenAddress { problems.append((location, .missingKeyFile(address: address))) }
+        if let (location, keyword, address) = firstOfOtherFamily {
+            let expected = "an address of the family of all others (IPv4 or IPv6): a node sends and receives with one socket"
+            problems.append((location, .badValue(address, of: keyword, expected: expected)))
+        }
         if section.policy == .anyDown, section.minUp == 0 {
             let expected = "a number from 1 to \(ProxyDraft.serversMax): with 'policy any-down' a peer's mistake must not take the last server"
             problems.append((minUpLocation ?? section.location, .badValue("0", of: "min-up", expected: expected)))
@@ -125,6 +129,18 @@ struct GossipDraft: Sendable {
         if let node = section.nodes.first(where: { !$0.endpoint.isLoopback }) { return (node.location, node.endpoint.text) }
         guard let bind = section.bind, bind.address?.isLoopback != true else { return nil }
         return (bindLocation ?? section.location, bind.description)
+    }
+
+    /// The first numeric address of another family than the one before it: what one socket cannot reach.
+    private var firstOfOtherFamily: (ConfigurationLocation, keyword: String, address: String)? {
+        var isV6: Bool?
+        if case .ip(let address, _)? = section.bind { isV6 = address.isV6 }
+        for node in section.nodes {
+            guard case .ip(let address, _) = node.endpoint else { continue }
+            if let isV6, isV6 != address.isV6 { return (node.location, "node", node.endpoint.text) }
+            isV6 = address.isV6
+        }
+        return nil
     }
 
     private static func text(_ time: Duration) -> String {

@@ -43,8 +43,8 @@ extension Agent {
 
     // MARK: Out
 
-    /// Between nodes that know of each other's views a full server is skipped, and not taken for a sick one.
-    func foundFull(_ result: CheckResult) -> Bool { gossip != nil && Finding(result) == .full }
+    /// Between nodes that know of each other's views a full server is skipped, and neither it nor a fault of this node is taken for a sick server.
+    func isInconclusive(_ result: CheckResult) -> Bool { gossip != nil && [.full, .ownFault].contains(Finding(result)) }
 
     /// A check has ended: what it found goes to the core, and by it to the peers.
     func tellGossip(_ result: CheckResult, of server: ServerReference) {
@@ -77,21 +77,26 @@ extension Agent {
 
     private func take(_ verdict: ServerVerdict, on id: ServerID) {
         guard let gossip, let server = gossip.plan.reference(of: id) else { return }
-        var isFull = false
+        var (isDown, isFull) = (false, false)
         switch verdict {
-        case .up: apply(.released, to: server)
-        case .down(.ownChecks): break  // the registry has counted the same checks
-        case .down(.ownAndPeers): apply(.takenDown(.alsoPeers(gossip.core.failingPeers(of: id))), to: server)
-        case .down(.peers): apply(.takenDown(.peers(gossip.core.failingPeers(of: id))), to: server)
-        case .blocked: apply(.takenDown(.server), to: server)
+        case .up: break
         case .full: isFull = true
+        case .blocked: apply(.takenDown(.server), to: server)
+        case .down(let reason):
+            isDown = true
+            switch reason {
+            case .ownChecks: break  // the registry has counted the same checks
+            case .ownAndPeers: apply(.takenDown(.alsoPeers(gossip.core.failingPeers(of: id))), to: server)
+            case .peers: apply(.takenDown(.peers(gossip.core.failingPeers(of: id))), to: server)
+            }
         }
+        apply(.setHeldDown(isDown && gossip.plan.section.policy == .anyDown), to: server)
         apply(.setFull(isFull), to: server)
     }
 
-    private func take(_ state: Gossip.AdministrativeState, weight: Int?, on id: ServerID) {
+    private func take(_ state: Gossip.AdministrativeState?, weight: Int?, on id: ServerID) {
         guard let gossip, let server = gossip.plan.reference(of: id) else { return }
-        apply(.setAdministrative(Proxy.AdministrativeState(state)), to: server)
+        if let state { apply(.setAdministrative(Proxy.AdministrativeState(state)), to: server) }
         if let weight { apply(.setWeight(weight), to: server) }
         // The core has taken the word for what is: a weight of 0 or a lost address may say otherwise, and have not changed.
         gossip.feed(.administered(id, registry.status(of: server).wish))
@@ -99,19 +104,28 @@ extension Agent {
 
     // MARK: Operators
 
-    /// An operator's word for all nodes: spread first, and carried out here as everywhere.
-    func administer(
-        _ server: ServerReference, _ state: Proxy.AdministrativeState?, weight: Int?, _ spread: ClusterSpread
+    /// An operator's state for all nodes: spread first, and carried out here as everywhere.
+    func administer(_ server: ServerReference, _ state: Proxy.AdministrativeState, _ spread: ClusterSpread) throws(RuntimeTargetError) {
+        try administer(server) { (core, id, now, outputs) throws(AdministrationRefusal) in
+            let weight = core.tables.administrativeRows.first { $0.server == id }?.weight
+            try core.administer(id, .init(state), weight: weight, for: spread.duration, force: spread.isForced ? .forced : .careful, now: now, into: &outputs)
+        }
+    }
+
+    /// An operator's weight for all nodes.
+    func administer(_ server: ServerReference, weight: Int) throws(RuntimeTargetError) {
+        try administer(server) { (core, id, now, outputs) throws(AdministrationRefusal) in
+            try core.setWeight(id, UInt16(clamping: weight), now: now, into: &outputs)
+        }
+    }
+
+    private func administer(
+        _ server: ServerReference, _ body: (inout GossipNode, ServerID, Instant, inout GossipOutputs) throws(AdministrationRefusal) -> Void
     ) throws(RuntimeTargetError) {
         guard let gossip else { throw .refused("There is no cluster: add a 'gossip' section, or leave 'on cluster' out.") }
         guard let id = gossip.plan.identifiers[server] else { throw .refused("The proxy is disabled.") }
-        let known = gossip.core.tables.administrativeRows.first { $0.server == id }
         do throws(AdministrationRefusal) {
-            try gossip.operate { (core, now, outputs) throws(AdministrationRefusal) in
-                try core.administer(
-                    id, state.map { .init($0) } ?? core.administrativeState(of: id, now: now), weight: weight.map { UInt16(clamping: $0) } ?? known?.weight,
-                    for: spread.duration, force: spread.isForced ? .forced : .careful, now: now, into: &outputs)
-            }
+            try gossip.operate { (core, now, outputs) throws(AdministrationRefusal) in try body(&core, id, now, &outputs) }
         } catch {
             switch error {
             case .lastUsable: throw .refused("This is the last usable server of its proxy: say 'force' to take it all the same.")

@@ -15,7 +15,7 @@ final class GossipRunner {
         /// What to do with a server has changed.
         var verdictChanged: (ServerID, ServerVerdict) -> Void
         /// What an operator wants of a server, cluster-wide.
-        var administered: (ServerID, Gossip.AdministrativeState, _ weight: Int?) -> Void
+        var administered: (ServerID, Gossip.AdministrativeState?, _ weight: Int?) -> Void
         /// To be told to people: a sentence.
         var log: (LogLevel, String) -> Void
     }
@@ -44,6 +44,10 @@ final class GossipRunner {
     private static let batchesMax = 8
     /// After a failure to receive.
     private static let failurePause = Duration.seconds(1)
+    /// What peers say is written this much later, all together: they have it, too. The same after a failure to write.
+    private static let saveDelay = Duration.seconds(1)
+    /// A peer that has not been heard at all for so long is told of.
+    private static let unheardAfter = Duration.seconds(10)
     /// Wall time is read again this often: it may be stepped.
     private static let wallInterval = Duration.seconds(10)
 
@@ -68,6 +72,9 @@ final class GossipRunner {
     private var timer: (token: TimerToken, at: Instant)?
     private var memory: GossipMemory
     private var isMemoryDirty = false
+    /// What has changed is this node's own: it is on disk before anything is sent.
+    private var isSaveUrgent = false
+    private var isSavePlanned = false
     private var isStoreFailing = false
 
     /// Starts the core. Nothing is received before `start`; the reactor's loop must not run before it either.
@@ -86,6 +93,7 @@ final class GossipRunner {
         try listen()
         carryOut()
         readWallClock()
+        reactor.setTimer(at: reactor.now.advanced(by: Self.unheardAfter)) { [weak self] in self?.tellUnheard() }
     }
 
     /// Says goodbye and is silent. The goodbye goes out three times, for what gets lost: a process that ends does not wait.
@@ -97,6 +105,7 @@ final class GossipRunner {
             core.tick(now: now, into: &outputs)
         }
         carryOut()
+        save()
         isStopped = true
         if let timer { reactor.cancel(timer.token) }
         timer = nil
@@ -164,6 +173,15 @@ final class GossipRunner {
         carryOut()
     }
 
+    /// A mistake of the first set-up must not be silent.
+    private func tellUnheard() {
+        guard !isStopped else { return }
+        for peer in core.peerReports(now: reactor.now) where peer.state == .unknown {
+            let place = peer.address?.description ?? "an address not known yet"
+            handlers.log(.warning, "peer \(peer.name) at \(place) has not been heard since the start: is it running, and is UDP open both ways?")
+        }
+    }
+
     private func readWallClock() {
         guard !isStopped else { return }
         feed(.wallClock(milliseconds: WallTime.now().unixMilliseconds))
@@ -181,7 +199,7 @@ final class GossipRunner {
             perform(outputs.list[index])
             index += 1
             // Before the list is given up: what is logged of it may feed the core, too.
-            if index == outputs.list.count { save() }
+            if index == outputs.list.count { saveInTime() }
         }
         outputs.removeAll()
         isCarryingOut = false
@@ -191,7 +209,7 @@ final class GossipRunner {
     private func perform(_ output: GossipOutput) {
         switch output {
         case .send(let range, let address):
-            save()
+            if isSaveUrgent { save() }
             if case .failed = socket.send(outputs.bytes[range], to: address) { sendFailures += 1 }
         case .requestCheck(let server): handlers.requestCheck(server)
         case .verdictChanged(let server, let verdict): handlers.verdictChanged(server, verdict)
@@ -201,6 +219,8 @@ final class GossipRunner {
         case .persist(let change):
             memory.record(change)
             isMemoryDirty = true
+            if case .administrative(let row) = change, row.origin != plan.settings.node { break }
+            isSaveUrgent = true
         case .alert(let alert): tell(GossipSentences.of(alert))
         }
     }
@@ -209,17 +229,29 @@ final class GossipRunner {
         if let sentence { handlers.log(sentence.level, sentence.text) }
     }
 
+    private func saveInTime() {
+        if isSaveUrgent { save() }
+        guard isMemoryDirty, store != nil, !isSavePlanned, !isStopped else { return }
+        isSavePlanned = true
+        reactor.setTimer(at: reactor.now.advanced(by: Self.saveDelay)) { [weak self] in
+            guard let self, !isStopped else { return }
+            isSavePlanned = false
+            save()
+            saveInTime()
+        }
+    }
+
     /// Writes what has changed; told once when it cannot be written, and once when it can again.
     private func save() {
         guard isMemoryDirty else { return }
-        isMemoryDirty = false
+        (isMemoryDirty, isSaveUrgent) = (false, false)
         guard let store else { return }
         do throws(SystemError) {
             try store.save(memory)
             if isStoreFailing { handlers.log(.notice, "state-dir can be written again") }
             isStoreFailing = false
         } catch {
-            // The next change tries again.
+            isMemoryDirty = true
             if !isStoreFailing { handlers.log(.error, "cannot write to state-dir: \(error); after a restart only the peers know what operators said") }
             isStoreFailing = true
         }

@@ -26,7 +26,7 @@ enum GossipSentences {
         case .unknownKey(let peer):
             (.alert, "\(peer) uses a key that is not in key-file: 'tsukada keys list' there and here shows which")
         case .duplicateName:
-            (.alert, "another process speaks as this node: give every node a name and a key-file of its own cluster")
+            (.alert, "another process speaks under this node's name: each node needs a name of its own, and each cluster keys of its own")
         case .configurationDiffers(let peer):
             (.warning, "configuration differs from \(peer)'s: servers, rise and fall, nodes, policy, min-up and dead-after should be alike")
         case .tablesDiffer(let peer):

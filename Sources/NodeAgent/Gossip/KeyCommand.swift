@@ -52,18 +52,27 @@ struct KeyManagement {
     /// - Parameter input: what stands on stdin, for `install`.
     func run(_ command: KeyCommand, input: [UInt8]) -> KeyOutcome {
         do throws(KeyFileError) {
-            let text = try file.read(seal)
-            switch command {
-            case .list: return list(text)
-            case .install:
-                let given = try KeyFileText(input, path: "the input of 'install'", seal: seal)
-                guard given.keys.count == 1, let key = given.keys.first else { return KeyOutcome(complaint: "'install' takes one key at a time") }
-                return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.install(key, &text) }
-            case .use(let id): return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.use(id, &text) }
-            case .remove(let id): return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.remove(id, &text) }
-            }
+            guard command != .list else { return list(try file.read(seal)) }
+            let folder = try file.lock()
+            let outcome = try change(command, input)
+            folder.unlock()
+            return outcome
         } catch {
             return KeyOutcome(complaint: error.description)
+        }
+    }
+
+    private func change(_ command: KeyCommand, _ input: [UInt8]) throws(KeyFileError) -> KeyOutcome {
+        let text = try file.read(seal)
+        switch command {
+        case .list: return list(text)
+        case .install:
+            guard let given = try? KeyFileText(input, path: "stdin", seal: seal), given.keys.count == 1, let key = given.keys.first else {
+                return KeyOutcome(complaint: "'install' reads one key from stdin, a line of 64 hexadecimal digits: make it with 'tsukada keygen > new.key'")
+            }
+            return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.install(key, &text) }
+        case .use(let id): return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.use(id, &text) }
+        case .remove(let id): return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.remove(id, &text) }
         }
     }
 

@@ -47,6 +47,16 @@ struct KeyFile {
         }
     }
 
+    /// Keeps others from changing the file between a look at it and its replacement: until the folder is unlocked.
+    func lock() throws(KeyFileError) -> Folder {
+        try wrapping { () throws(SystemError) in
+            let slash = path.lastIndex(of: "/") ?? path.startIndex
+            let folder = try Folder(slash == path.startIndex ? "/" : String(path[..<slash]))
+            try folder.lock()
+            return folder
+        }
+    }
+
     private func wrapping<Result: ~Copyable>(_ body: () throws(SystemError) -> Result) throws(KeyFileError) -> Result {
         do throws(SystemError) {
             return try body()

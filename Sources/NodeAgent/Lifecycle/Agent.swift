@@ -166,7 +166,7 @@ final class Agent {
     }
 
     private func checkFinished(_ server: ServerReference, _ result: CheckResult) -> CheckPace {
-        apply(foundFull(result) ? .checkFoundFull(result) : .checkFinished(result), to: server)
+        apply(isInconclusive(result) ? .checkInconclusive(result) : .checkFinished(result), to: server)
         tellGossip(result, of: server)
         if let resolver = resolver(of: server) {
             resolver.checksChanged(server, isPassing: result.status.isPass)

@@ -6,13 +6,15 @@ extension Agent: RuntimeTarget {
     func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) {
         let server = try reference(server)
         guard let spread = spread(reach) else { return apply(.setAdministrative(state), to: server) }
-        try administer(server, state, weight: nil, spread)
+        guard state != .ready || spread.duration == nil else { throw .refused("'for' is for 'drain' and 'maint': a server that is ready stays so.") }
+        try administer(server, state, spread)
     }
 
     func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) {
         let server = try reference(server)
         guard let spread = spread(reach) else { return apply(.setWeight(weight), to: server) }
-        try administer(server, nil, weight: weight, spread)
+        guard spread == ClusterSpread() else { throw .refused("A weight stays until another one is set: leave 'for' and 'force' out.") }
+        try administer(server, weight: weight)
     }
 
     func gossipReport() -> GossipReport? { gossip.map { GossipReport($0, now: reactor.now) } }

@@ -11,6 +11,9 @@ struct Privileges: Equatable, Sendable {
     /// `gid`, or what `group` stands for.
     var groupIdentifier: UInt32?
 
+    /// Whom the process runs as once they are given up.
+    var owner: FileOwner { FileOwner(user: userIdentifier ?? geteuid(), group: groupIdentifier ?? getegid()) }
+
     /// Nothing to give up.
     init() {}
 

@@ -41,9 +41,10 @@ struct StartGossip {
         return resources
     }
 
-    /// `-c`: the keys must be good; who is meant need not be this machine.
-    func check(node: String) throws(StartError) {
+    /// `-c`: the keys and the folder must be good; who is meant need not be this machine.
+    func check(node: String, owner: FileOwner) throws(StartError) {
         _ = try ring()
+        if let path = section.stateDirectory { _ = try GossipStore(path: path, node: node, owner: owner) }
         do throws(StartError) { _ = try section.node(named: node) } catch { Terminal.tell(.warning, error.description) }
     }
 
@@ -57,7 +58,7 @@ struct StartGossip {
     }
 
     private func plan(node: String, backends: [Backend]) throws(StartError) -> GossipPlan {
-        let addresses = section.nodes.map { $0.name == node ? nil : address(of: $0) }
+        let addresses = section.nodes.map { $0.name == node ? nil : address(ofPeer: $0) }
         let plan = try StartError.wrapping("\(section.location): gossip: OpenSSL: ") { () throws(SealError) in
             try GossipPlan(section, node: node, backends: backends, addresses: addresses, seal: seal)
         }
@@ -67,25 +68,31 @@ struct StartGossip {
         return plan
     }
 
-    /// A peer's address; `nil` with a warning for a name that does not resolve yet: a node starts without its peers.
-    private func address(of node: GossipSection.Node) -> SocketAddress? {
+    /// Where a peer is; `nil` for a name that the nameservers are to be asked for: they are, once the node runs, so that it starts without them.
+    private func address(ofPeer node: GossipSection.Node) -> SocketAddress? {
         switch node.endpoint {
-        case .ip(let address, let port): return .ip(address, port: port)
+        case .ip(let address, let port): .ip(address, port: port)
         case .name(let name, let port):
-            do throws(NameLookupError) {
-                return try lookup.addresses(of: name, preferring: .v4, random: SystemRandomNumberGenerator()).first.map { .ip($0, port: port) }
-            } catch {
-                Terminal.tell(.warning, "\(node.location): \(error); the peer is found when its name resolves, or when it finds this node")
-                return nil
-            }
-        case .unix, .inherited: return nil
+            lookup.nameToFollow(name) == nil
+                ? (try? lookup.addresses(of: name, preferring: .v4, random: SystemRandomNumberGenerator()))?.first.map { .ip($0, port: port) } : nil
+        case .unix, .inherited: nil
         }
     }
 
-    private func socket(_ own: GossipSection.Node, cluster: UInt64) throws(StartError) -> DatagramSocket {
-        guard let address = section.bind ?? address(of: own) else {
-            throw StartError("\(own.location): the address of this node, '\(own.name)', is not known: write it, or 'bind ADDRESS:PORT'")
+    /// Where this node receives.
+    private func address(of own: GossipSection.Node) throws(StartError) -> SocketAddress {
+        if let bind = section.bind { return bind }
+        if let address = address(ofPeer: own) { return address }
+        guard case .name(let name, let port) = own.endpoint else { throw StartError("\(own.location): this is no address to receive at") }
+        let addresses = try StartError.wrapping("\(own.location): where this node receives: ") { () throws(NameLookupError) in
+            try lookup.addresses(of: name, preferring: .v4, random: SystemRandomNumberGenerator())
         }
+        guard let address = addresses.first else { throw StartError("\(own.location): '\(name)' has no address: write one, or 'bind ADDRESS:PORT'") }
+        return .ip(address, port: port)
+    }
+
+    private func socket(_ own: GossipSection.Node, cluster: UInt64) throws(StartError) -> DatagramSocket {
+        let address = try address(of: own)
         do throws(SystemError) {
             let socket = try DatagramSocket(bind: address, receiveBuffer: Self.receiveBuffer)
             // The kernel throws away what is not of this cluster: noise costs the control thread nothing, and takes nobody's place in the buffer.

@@ -124,10 +124,9 @@ struct Startup {
         let probeSockets = try sockets.probes(configuration)
         let statsSockets = try sockets.statsSockets(configuration)
         let node = configuration.global.node ?? Startup.hostName()
-        let owner = FileOwner(user: privileges.userIdentifier ?? geteuid(), group: privileges.groupIdentifier ?? getegid())
         let gossip: GossipRunner.Resources? =
             if let section = configuration.gossip {
-                try StartGossip(section, lookup: lookup).open(node: node, backends: configuration.backends, owner: owner)
+                try StartGossip(section, lookup: lookup).open(node: node, backends: configuration.backends, owner: privileges.owner)
             } else {
                 nil
             }
@@ -170,10 +169,10 @@ struct Startup {
     /// `-c`: what the files name and others keep must be there too, as in HAProxy: users, groups and the addresses of names.
     private func checkSurroundings(_ configuration: AgentConfiguration) throws(StartError) {
         let accounts = accounts()
-        _ = try privileges(configuration.global, accounts)
+        let privileges = try privileges(configuration.global, accounts)
         let lookup = NameLookup()
         if let section = configuration.gossip {
-            try StartGossip(section, lookup: lookup).check(node: configuration.global.node ?? Startup.hostName())
+            try StartGossip(section, lookup: lookup).check(node: configuration.global.node ?? Startup.hostName(), owner: privileges.owner)
         }
         var names = NameResolution(lookup: lookup)
         _ = try serverAddresses(configuration, &names)

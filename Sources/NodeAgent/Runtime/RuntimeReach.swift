@@ -11,16 +11,22 @@ enum RuntimeReach: Equatable, Sendable {
 
     /// Reads the words; none, or others, are HAProxy's form of the command, which ignores what follows.
     ///
-    /// - Throws: a sentence, for words that begin like these and go on otherwise.
+    /// - Throws: a sentence, for half of them: what was meant for all nodes, or for a time, must not happen here and for ever.
     static func parse(_ words: some Collection<String>) throws(RuntimeTargetError) -> RuntimeReach {
         var words = Array(words)[...]
-        guard words.popFirst() == "on" else { return .standard }
+        switch words.popFirst() {
+        case "on": break
+        case "node", "cluster", "for", "force": throw .refused(usage)
+        default: return .standard
+        }
         switch words.popFirst() {
         case "node" where words.isEmpty: return .node
         case "cluster": return .cluster(try ClusterSpread.parse(words))
-        default: throw .refused("Require 'on node' or 'on cluster [for <time>] [force]'.")
+        default: throw .refused(usage)
         }
     }
+
+    fileprivate static let usage = "Require 'on node' or 'on cluster [for <time>] [force]'."
 }
 
 /// How an operator's word for the whole cluster is meant.
@@ -38,11 +44,11 @@ struct ClusterSpread: Equatable, Sendable {
                 spread.isForced = true
             case "for":
                 guard let time = words.popFirst().flatMap({ ConfigurationValue.time($0, standard: "s") }), time > .zero else {
-                    throw .refused("'for' expects a time, such as 10m.")
+                    throw .refused("'for' expects a time up to 24d, such as 10m.")
                 }
                 spread.duration = time
             default:
-                throw .refused("Require 'on node' or 'on cluster [for <time>] [force]'.")
+                throw .refused(RuntimeReach.usage)
             }
         }
         return spread

@@ -26,7 +26,7 @@ private final class Pair {
     private(set) var runners: [GossipRunner] = []
     var requested: [[ServerID]] = [[], []]
     var verdicts: [[(ServerID, ServerVerdict)]] = [[], []]
-    var administered: [[(ServerID, Gossip.AdministrativeState, Int?)]] = [[], []]
+    var administered: [[(ServerID, Gossip.AdministrativeState?, Int?)]] = [[], []]
     var lines: [[String]] = [[], []]
 
     init(stores: [GossipStore?] = [nil, nil], secrets: [Bytes32] = [Bytes32(1, 2, 3, 4), Bytes32(1, 2, 3, 4)]) throws {

@@ -105,11 +105,13 @@ struct RuntimeInterpreterTests {
         "refuses half a reach, and says what it wants",
         arguments: [
             ("disable server mysql/db1 on", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
+            ("disable server mysql/db1 cluster", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
+            ("disable server mysql/db1 for 10m", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
             ("disable server mysql/db1 on mars", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
             ("disable server mysql/db1 on node force", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
             ("disable server mysql/db1 on cluster now", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
-            ("set weight mysql/db1 5 on cluster for", "'for' expects a time, such as 10m.\n\n"),
-            ("set weight mysql/db1 5 on cluster for ever", "'for' expects a time, such as 10m.\n\n"),
+            ("set weight mysql/db1 5 on cluster for", "'for' expects a time up to 24d, such as 10m.\n\n"),
+            ("set weight mysql/db1 5 on cluster for ever", "'for' expects a time up to 24d, such as 10m.\n\n"),
         ])
     func halfReaches(line: String, answer: String) {
         #expect(run(line) == answer)
