@@ -142,7 +142,7 @@ struct DeliveryTests {
         #expect(states[0] == states[1] && states[1] == states[2] && world.seal.reuses == 0, "seed \(seed)")
         let before = world.members.map(\.sentDatagrams)
         world.run(.seconds(10))
-        for (node, count) in before.enumerated() { #expect(world.members[node].sentDatagrams - count <= 2 * 55, "seed \(seed): back to idle") }
+        for (node, count) in before.enumerated() { #expect(world.members[node].sentDatagrams - count <= 2 * 62, "seed \(seed): back to idle") }
     }
 
     @Test("keeps an operator's word over restarts, and lets it expire by itself")

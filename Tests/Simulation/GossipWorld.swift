@@ -321,9 +321,9 @@ extension GossipWorld {
         guard members[index].deadline != nil else { return nil }
         probe?.willTake(input, at: index, in: self)
         defer { finish(input, index) }
-        let member = members[index]
-        defer { member.deadline = member.core?.nextDeadline }
-        return try body(&member.core!, now, &outputs)
+        guard var core = members[index].core.take() else { return nil }
+        defer { (members[index].core, members[index].deadline) = (core, core.nextDeadline) }
+        return try body(&core, now, &outputs)
     }
 
     private func finish(_ input: Input, _ index: Int) {

@@ -52,7 +52,7 @@ struct AcceptanceShadow {
     private func provenMoved(
         _ ask: (NodeID) -> (address: SocketAddress, session: UInt64)?, _ isAccepted: Bool, _ header: Header?, _ source: SocketAddress
     ) -> Violation? {
-        guard let header, let after = ask(header.sender), proven == nil || proven! != after else { return nil }
+        guard let header, let after = ask(header.sender), proven.map({ $0 != after }) ?? true else { return nil }
         guard isAccepted, after.session == header.senderSession, after.session >= proven?.session ?? 0 else {
             return Violation("S13", "run \(after.session) adopted without proof")
         }
