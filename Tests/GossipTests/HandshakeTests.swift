@@ -167,6 +167,9 @@ struct KeyRotationTests {
         #expect(world.allAlive)
         try world.with(2) { core, _, _ in try core.installKey(new) }
         world.run(.seconds(2))
+        #expect(throws: KeyRing.Refusal.sentWith(by: ["node2"])) { try world.with(0) { core, _, _ in try core.removeKey(old.id) } }
+        try world.with(2) { core, _, _ in try core.useKey(new.id) }
+        world.run(.seconds(2))
         try world.with(0) { core, _, _ in try core.removeKey(old.id) }
         world.run(.seconds(3))
         #expect(world.state(of: 1, at: 0) == .alive)

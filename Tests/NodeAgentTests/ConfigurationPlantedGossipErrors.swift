@@ -54,6 +54,14 @@ extension PlantedError {
             #"'node' cannot be '10.0.1.256:7946' in section 'gossip shop'"#,
             #"write an address and a port, such as 10.0.1.10:7946 or tsukada01.internal:7946"#),
         PlantedError(
+            "gossip-multicast", line: 47,
+            #"'node' cannot be '224.0.0.1:7946' in section 'gossip shop'"#,
+            #"write an address and a port, such as 10.0.1.10:7946 or tsukada01.internal:7946"#),
+        PlantedError(
+            "gossip-two-families", line: 47,
+            #"'node' cannot be '[fd00::11]:7946' in section 'gossip shop'"#,
+            #"write an address of the family of all others (IPv4 or IPv6): a node sends and receives with one socket"#),
+        PlantedError(
             "gossip-any-address", line: 47,
             #"'node' cannot be '*:7946' in section 'gossip shop'"#,
             #"write an address and a port, such as 10.0.1.10:7946 or tsukada01.internal:7946"#),

@@ -48,6 +48,8 @@ extension Scenario {
                 try body(&core)
             } catch KeyRing.Refusal.lacking(let nodes) where !nodes.isEmpty {
                 return
+            } catch KeyRing.Refusal.sentWith(let nodes) where !nodes.isEmpty {
+                return
             } catch {
                 fail(Violation("L6", "node \(index): \(error)"))
             }

@@ -20,7 +20,7 @@ enum GossipKeywords {
         Keyword("node", .gossip, "<name> <address:port>", repetition: .many, "A node of the cluster, this one included; 2 to 16 lines.", .gossip(node)),
         Keyword(
             "policy", .gossip, "own|fast-down|any-down", "How a peer's word on a server counts, see below; `fast-down` without it.", .gossip(policy)),
-        Keyword("probe-interval", .gossip, "<time>", "The time between heartbeats, 50ms to 5s; 200ms without it.", .gossip(probeInterval)),
+        Keyword("probe-interval", .gossip, "<time>", "The time between heartbeats, 50ms to 5s; 180ms without it.", .gossip(probeInterval)),
         Keyword("state-dir", .gossip, "<folder>", "Where operators' words outlive a restart; without it peers alone remember them.", .gossip(stateDirectory)),
     ]
 

@@ -37,7 +37,7 @@ struct GossipSection: Equatable, Sendable {
     /// `min-up`: peers' words never leave fewer servers of a proxy usable; at least 1 with `any-down`.
     var minUp = 1
     /// `probe-interval`: between heartbeats.
-    var probeInterval = Duration.milliseconds(200)
+    var probeInterval = Duration.milliseconds(180)
     /// `dead-after`: the silence after which a peer is dead; at least three times `probeInterval`.
     var deadAfter = Duration.seconds(1)
     /// `admin-scope`.

@@ -66,13 +66,15 @@ struct RuntimeCommand: Sendable {
         RuntimeCommand("remove gossip key", usage: " <id>", level: .admin, help: "give a key up that is not sent with") { call, _ in
             changeKey(call) { .remove($0) }
         },
-        RuntimeCommand("set server", usage: " <bk>/<srv> [opts] [on cluster]", level: .admin, help: "change a server: state ready|drain|maint, weight N|N%") { call, _ in
+        RuntimeCommand("set server", usage: " <bk>/<srv> [opts] [on cluster]", level: .admin, help: "change a server: state ready|drain|maint, weight N|N%") {
+            call, _ in
             setServer(call)
         },
         RuntimeCommand("set timeout", usage: " cli <delay>", level: .user, help: "change this connection's idle timeout, in seconds or with a unit") {
             setTimeout($0, &$1)
         },
-        RuntimeCommand("set weight", usage: " <bk>/<srv> <N|N%> [on cluster]", level: .admin, help: "change a server's weight (see also 'set server')") { call, _ in
+        RuntimeCommand("set weight", usage: " <bk>/<srv> <N|N%> [on cluster]", level: .admin, help: "change a server's weight (see also 'set server')") {
+            call, _ in
             setWeight(call, to: call.argument(1), reachFrom: 2)
         },
         RuntimeCommand("use gossip key", usage: " <id>", level: .admin, help: "send gossip under this key, which all nodes should hold") { call, _ in
