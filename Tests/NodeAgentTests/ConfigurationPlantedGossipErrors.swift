@@ -93,7 +93,7 @@ extension PlantedError {
         PlantedError(
             "gossip-early-death", line: 49,
             #"'dead-after' cannot be '500ms' in section 'gossip shop'"#,
-            #"write 'dead-after 600ms' or more: three heartbeats, of which there is one each 200ms"#),
+            #"write 'dead-after 540ms' or more: three heartbeats, of which there is one each 180ms"#),
         PlantedError(
             "gossip-slow-probes", line: 49,
             #"'dead-after' cannot be '1s' in section 'gossip shop'"#,

@@ -47,7 +47,7 @@ struct AddressReader {
         if host.utf8.first == UInt8(ascii: "_") {
             throw .unsupported(word, advice: "DNS service records come later: write the host's name and port")
         }
-        guard let endpoint = try endpoint(host, family, port: number, of: word), !isUnspecified(endpoint), !isForMany(endpoint) else {
+        guard let endpoint = try endpoint(host, family, port: number, of: word), !isUnspecified(endpoint) else {
             throw .badValue(word, of: keyword, expected: expected)
         }
         return (endpoint, rule)
@@ -86,7 +86,9 @@ struct AddressReader {
         let word = try expand(word)
         let expected = "an address and a port, such as 10.0.1.10:7946 or tsukada01.internal:7946"
         let (family, host, port) = split(word)
-        guard let port, !host.isEmpty, let endpoint = try endpoint(host, family, port: portNumber(port, of: word), of: word), !isUnspecified(endpoint) else {
+        guard let port, !host.isEmpty, let endpoint = try endpoint(host, family, port: portNumber(port, of: word), of: word), !isUnspecified(endpoint),
+            !isForMany(endpoint)
+        else {
             throw .badValue(word, of: keyword, expected: expected)
         }
         return endpoint
