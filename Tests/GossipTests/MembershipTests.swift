@@ -88,6 +88,20 @@ struct MembershipTests {
         #expect(world.alerts(2).filter { $0 == .heardElsewhere(peer: "node1", by: "node0") }.count == 1, "each side is told of its direction, once")
     }
 
+    @Test("does not take its own pause for a way that is blocked")
+    func pausedIsNotBlocked() throws {
+        let world = try GossipWorld(nodes: 2)
+        world.startAll()
+        world.run(.seconds(2))
+        world.pause(0)
+        world.run(.seconds(3))
+        #expect(world.state(of: 0, at: 1) == .dead)
+        world.resume(0)
+        world.run(.seconds(3))
+        #expect(world.allAlive)
+        #expect(!world.alerts(0).contains { if case .notHeard = $0 { true } else { false } })
+    }
+
     @Test("lets a node contradict its death everywhere", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.refutation)])
     func refutes(rules: SafetyRules) throws {
         let world = try GossipWorld(nodes: 3) { $0.rules = rules }

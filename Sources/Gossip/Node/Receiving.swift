@@ -149,7 +149,7 @@ extension GossipNode {
         let silence = Duration.milliseconds(Int64(beat.silence))
         // While this node was starved, or had no channel, there was nothing to hear.
         let spoken = max(ranSince, peers[index].provenAt ?? now).duration(to: now)
-        if silence >= settings.detector.deadAfter, spoken >= silence + settings.detector.deadAfter, !peers[index].isNotHeardTold {
+        if silence >= settings.detector.deadAfter, spoken >= silence, !peers[index].isNotHeardTold {
             peers[index].isNotHeardTold = true
             outputs.append(.alert(.notHeard(peer: peers[index].name, silence: silence)))
         } else if silence < settings.detector.suspectAfter {
