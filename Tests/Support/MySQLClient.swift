@@ -1,6 +1,7 @@
 // A small blocking MySQL client for tests and load: one login without password, text queries, COM_QUIT.
 // It exists because a load of connects must cost microseconds and tell exactly how far each attempt came.
 
+import CLinux
 import Glibc
 import LinuxIO
 import Wire

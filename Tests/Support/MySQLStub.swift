@@ -1,6 +1,7 @@
 // A stand-in for a MySQL server: it greets, lets everybody in and answers every query with its own name.
 // For the demonstration without databases and for tests of faults a real server will not show on demand.
 
+import CLinux
 import Foundation
 import LinuxIO
 import Wire
