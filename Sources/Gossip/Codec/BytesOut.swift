@@ -3,11 +3,7 @@ import Wire
 extension [UInt8] {
     /// Appends an integer in network byte order. Datagrams are written into one reused array, so `ByteWriter`, which owns its bytes, does not serve.
     mutating func write(_ value: some FixedWidthInteger) {
-        var rest = value.bitWidth
-        while rest > 0 {
-            rest -= 8
-            append(UInt8(truncatingIfNeeded: value >> rest))
-        }
+        Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
     }
 
     mutating func write(_ value: Bytes32) {

@@ -211,15 +211,18 @@ extension GossipNode {
     mutating func arm(now: Instant) {
         var earliest = now.advanced(by: settings.detector.heartbeatInterval)
         func consider(_ candidate: Instant?) { if let candidate { earliest = min(earliest, candidate) } }
-        for peer in peers {
-            consider(peer.detector.nextDeadline)
-            if peer.current != nil, goodbyesLeft == nil { consider(peer.heartbeatAt) }
-            if wantsHandshake(peer, now: now) { consider(peer.helloAt) }
-            consider(peer.delivery.resendAt)
-            if peer.current != nil, peer.delivery.sent < tables.revision, peer.delivery.hasRoom { consider(flushDeadline(peer)) }
+        for index in peers.indices {
+            consider(peers[index].detector.nextDeadline)
+            if peers[index].current != nil, goodbyesLeft == nil { consider(peers[index].heartbeatAt) }
+            if wantsHandshake(index, now: now) { consider(peers[index].helloAt) }
+            consider(peers[index].delivery.resendAt)
+            if peers[index].current != nil, peers[index].delivery.sent < tables.revision, peers[index].delivery.hasRoom { consider(flushDeadline(index)) }
         }
-        for lease in leases { consider(lease.renewAt) }
-        for candidate in [judgeDeadline, raise?.at, goodbyeAt, expiryAt] { consider(candidate) }
+        for index in leases.indices { consider(leases[index].renewAt) }
+        consider(judgeDeadline)
+        consider(raise?.at)
+        consider(goodbyeAt)
+        consider(expiryAt)
         nextDeadline = max(earliest, now)
     }
 }

@@ -19,14 +19,16 @@ extension GossipNode {
     static let questionLifetime = Duration.seconds(5)
     static let candidateLifetime = Duration.seconds(5)
 
-    func wantsHandshake(_ peer: Peer, now: Instant) -> Bool {
+    func wantsHandshake(_ index: Int, now: Instant) -> Bool {
         guard goodbyesLeft == nil, raise == nil else { return false }
-        guard let current = peer.current else { return true }
-        return peer.state == .dead || peer.state == .left || wantsRekey(current, now: now)
+        let state = peers[index].state
+        return state == .dead || state == .left || wantsKey(index, now: now)
     }
 
-    func wantsRekey(_ channel: Channel, now: Instant) -> Bool {
-        channel.ringKey != ring.current.id || channel.sent >= settings.rekeyDatagrams || channel.born.advanced(by: settings.rekeyInterval) <= now
+    /// True when there is no channel, or only one that has had its time.
+    func wantsKey(_ index: Int, now: Instant) -> Bool {
+        guard let ringKey = peers[index].current?.ringKey, let sent = peers[index].current?.sent, let born = peers[index].current?.born else { return true }
+        return ringKey != ring.current.id || sent >= settings.rekeyDatagrams || born.duration(to: now) >= settings.rekeyInterval
     }
 
     /// Goes on with a handshake: pokes the candidate that this node began, or asks.

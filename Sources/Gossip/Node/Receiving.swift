@@ -12,11 +12,11 @@ extension GossipNode {
     mutating func receiveTraffic(
         _ header: Header, _ datagram: ArraySlice<UInt8>, from index: Int, at source: SocketAddress, now: Instant, into outputs: inout GossipOutputs
     ) {
-        guard let slot = slot(of: header, from: index), let channel = channel(slot, of: index) else {
+        guard let slot = slot(of: header, from: index), let known = look(at: header.sequence, slot, of: index) else {
             counters.unknownKey += 1
             return
         }
-        guard channel.window.isFresh(header.sequence) else {
+        guard known.isFresh else {
             counters.replayed += 1
             return
         }
@@ -24,7 +24,7 @@ extension GossipNode {
         scratch.removeAll(keepingCapacity: true)
         scratch.append(contentsOf: datagram)
         do {
-            try seal.open(&scratch, clear: Header.bytesCount, key: channel.receiveKey, sequence: header.sequence)
+            try seal.open(&scratch, clear: Header.bytesCount, key: known.key, sequence: header.sequence)
         } catch {
             counters.notAuthentic += 1
             if error != .notAuthentic { outputs.append(.alert(.sealFailed(error))) }
@@ -32,14 +32,13 @@ extension GossipNode {
         }
         defer { arm(now: now) }
         commit(header.sequence, slot, of: index)
-        let isNewest = header.sequence > channel.window.highest
         if case .candidate(let number) = slot {
             guard prove(number, of: index, now: now) else {
                 counters.outdated += 1
                 return
             }
         }
-        if isNewest, slot != .previous { peers[index].address = source }
+        if known.isNewest, slot != .previous { peers[index].address = source }
         hear(index, now: now, into: &outputs)
         let records = scratch[Header.bytesCount...]
         read(records, header, from: index, now: now, into: &outputs)
@@ -52,11 +51,11 @@ extension GossipNode {
         return peers[index].candidates.firstIndex { $0.channel.matches(header) }.map(ChannelSlot.candidate)
     }
 
-    private func channel(_ slot: ChannelSlot, of index: Int) -> Channel? {
+    private func look(at sequence: UInt64, _ slot: ChannelSlot, of index: Int) -> Channel.Look? {
         switch slot {
-        case .current: peers[index].current
-        case .previous: peers[index].previous
-        case .candidate(let number): peers[index].candidates[number].channel
+        case .current: peers[index].current?.look(at: sequence)
+        case .previous: peers[index].previous?.look(at: sequence)
+        case .candidate(let number): peers[index].candidates[number].channel.look(at: sequence)
         }
     }
 

@@ -51,6 +51,15 @@ struct Channel: Sendable {
         return sent
     }
 
+    /// What a datagram of the peer is to be opened with, and whether its number may still come.
+    struct Look {
+        let key: Bytes32
+        let isFresh: Bool
+        let isNewest: Bool
+    }
+
+    func look(at sequence: UInt64) -> Look { Look(key: receiveKey, isFresh: window.isFresh(sequence), isNewest: sequence > window.highest) }
+
     func matches(_ header: Header) -> Bool {
         header.key == receiveID && header.senderSession == peerSession && header.receiverSession == ownSession
     }
