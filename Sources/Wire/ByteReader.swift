@@ -50,10 +50,12 @@ package struct ByteReader: Sendable {
     }
 
     /// An unsigned or two's complement integer in network byte order.
-    @inlinable
     package mutating func readBigEndian<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) -> Integer? {
         readBigEndian(bytes: Integer.bitWidth / 8).map { Integer(truncatingIfNeeded: $0) }
     }
+
+    /// Eight bytes in network byte order: other modules get the generic read above unspecialized, and gossip reads little else.
+    package mutating func readBigEndian() -> UInt64? { readBigEndian(bytes: 8) }
 
     /// An unsigned integer of 1 to 8 bytes in network byte order.
     package mutating func readBigEndian(bytes width: Int) -> UInt64? {

@@ -209,12 +209,13 @@ extension GossipWorld {
         members[index].isPaused = false
         members[index].runs += 1
         probe?.willTake(.start, at: index, in: self)
+        var outputs = GossipOutputs()
         var core = GossipNode(
             settings(index), ring: members[index].ring, memory: members[index].memory, seal: seal, random: SplitMix64(seed: generator.next()),
             wallMilliseconds: wall(index), now: now, into: &outputs)
         core.local(.configured(servers: members[index].servers, configuration: core.settings.configuration), now: now, into: &outputs)
         (members[index].core, members[index].deadline) = (core, core.nextDeadline)
-        finish(.start, index)
+        finish(.start, index, members[index], outputs, probe)
     }
 
     /// What a node's wall clock shows.
@@ -330,19 +331,25 @@ extension GossipWorld {
     private func take<Result>(_ input: Input, _ index: Int, _ body: (inout GossipNode, Instant, inout GossipOutputs) throws -> Result) rethrows -> Result? {
         let member = members[index]
         guard member.deadline != nil else { return nil }
+        let probe = probe
         probe?.willTake(input, at: index, in: self)
-        defer { finish(input, index) }
+        // Out of the world while it is filled: what is done with the outputs may change anything in it.
+        var outputs = GossipOutputs()
+        swap(&outputs, &self.outputs)
+        defer {
+            finish(input, index, member, outputs, probe)
+            outputs.removeAll()
+            swap(&outputs, &self.outputs)
+        }
         return try member.feed { core in try body(&core, now, &outputs) }
     }
 
-    private func finish(_ input: Input, _ index: Int) {
+    private func finish(_ input: Input, _ index: Int, _ member: Member, _ outputs: GossipOutputs, _ probe: (any WorldProbe)?) {
         probe?.hasTaken(input, at: index, outputs: outputs, in: self)
-        let member = members[index]
-        for output in outputs.list { carryOut(output, of: member, index) }
-        outputs.removeAll()
+        for output in outputs.list { carryOut(output, of: member, index, outputs) }
     }
 
-    private func carryOut(_ output: GossipOutput, of member: Member, _ index: Int) {
+    private func carryOut(_ output: GossipOutput, of member: Member, _ index: Int, _ outputs: GossipOutputs) {
         switch output {
         case .send(let range, let target):
             let datagram = Datagram(bytes: Array(outputs.bytes[range]), source: member.address, target: target, sender: index)

@@ -13,6 +13,13 @@ extension [UInt8] {
         write(value.fourth)
     }
 
+    /// Appends integers in network byte order, all at once.
+    mutating func write<let count: Int>(words: [count of UInt64]) {
+        var swapped = words
+        for index in swapped.indices { swapped[index] = words[index].bigEndian }
+        Swift.withUnsafeBytes(of: swapped) { append(contentsOf: $0) }
+    }
+
     /// Replaces two bytes already written: a record's length.
     mutating func overwrite(_ value: UInt16, at offset: Int) {
         self[offset] = UInt8(value >> 8)

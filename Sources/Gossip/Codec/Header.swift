@@ -124,7 +124,6 @@ package struct Header: Equatable, Sendable {
     /// Appends the 56 bytes.
     package func write(to bytes: inout [UInt8]) {
         let start = UInt64(Header.magic) << 48 | UInt64(Header.version) << 40 | UInt64(kind.rawValue) << 32 | UInt64(key)
-        let words: [7 of UInt64] = [start, cluster, sender.number, senderSession, sequence, receiver.number, receiverSession]
-        for index in words.indices { bytes.write(words[index]) }
+        bytes.write(words: [start, cluster, sender.number, senderSession, sequence, receiver.number, receiverSession])
     }
 }

@@ -6,6 +6,8 @@ import Wire
 /// timer: what waits in it was said before the node noticed the time. When an input comes long after `nextDeadline` the node was
 /// starved, and the gap is credited to all peers.
 ///
+/// What is asked with every datagram is `mutating`, though it may change nothing: elsewhere the compiler makes a copy of the node to ask.
+///
 ///     Receiving   header, keys, replay, proof          Sending    everything that leaves
 ///     Handshaking HELLO, HELLO_ACK, sessions           Merging    rows that come in
 ///     Deciding    verdicts on servers                  Ticking    what falls due
@@ -171,6 +173,7 @@ package struct GossipNode {
 
 extension GossipNode {
     /// Without a closure, which would be handed a copy of each peer: every stranger's datagram is looked up.
+    @inline(__always)
     func peerIndex(_ node: NodeID) -> Int? {
         for index in peers.indices where peers[index].id == node { return index }
         return nil

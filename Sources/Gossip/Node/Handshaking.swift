@@ -19,16 +19,12 @@ extension GossipNode {
     static let questionLifetime = Duration.seconds(5)
     static let candidateLifetime = Duration.seconds(5)
 
-    func wantsHandshake(_ index: Int, now: Instant) -> Bool {
+    mutating func wantsHandshake(_ index: Int, now: Instant) -> Bool {
         guard goodbyesLeft == nil, raise == nil else { return false }
         let state = peers[index].state
-        return state == .dead || state == .left || wantsKey(index, now: now)
-    }
-
-    /// True when there is no channel, or only one that has had its time.
-    func wantsKey(_ index: Int, now: Instant) -> Bool {
-        guard let ringKey = peers[index].current?.ringKey, let sent = peers[index].current?.sent, let born = peers[index].current?.born else { return true }
-        return ringKey != ring.current.id || sent >= settings.rekeyDatagrams || born.duration(to: now) >= settings.rekeyInterval
+        if state == .dead || state == .left { return true }
+        let (key, datagramsMax, lifetime) = (ring.current.id, settings.rekeyDatagrams, settings.rekeyInterval)
+        return peers[index].current?.isOld(ringKey: key, datagramsMax: datagramsMax, lifetime: lifetime, now: now) ?? true
     }
 
     /// Goes on with a handshake: pokes the candidate that this node began, or asks.
@@ -198,6 +194,7 @@ extension GossipNode {
             _ = tables.merge(MemberRow(node: peers[index].id, session: channel.peerSession, refutations: 0, rank: .alive))
         }
         adopt(channel, of: index)
+        peers[index].measureLoss()
         peers[index].provenAt = now
         peers[index].question = nil
         peers[index].hellos = 0

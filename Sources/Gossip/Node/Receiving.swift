@@ -45,13 +45,14 @@ extension GossipNode {
         spread(now: now, into: &outputs)
     }
 
-    private func slot(of header: Header, from index: Int) -> ChannelSlot? {
+    private mutating func slot(of header: Header, from index: Int) -> ChannelSlot? {
         if peers[index].current?.matches(header) == true { return .current }
         if peers[index].previous?.matches(header) == true { return .previous }
-        return peers[index].candidates.firstIndex { $0.channel.matches(header) }.map(ChannelSlot.candidate)
+        for number in peers[index].candidates.indices where peers[index].candidates[number].channel.matches(header) { return .candidate(number) }
+        return nil
     }
 
-    private func look(at sequence: UInt64, _ slot: ChannelSlot, of index: Int) -> Channel.Look? {
+    private mutating func look(at sequence: UInt64, _ slot: ChannelSlot, of index: Int) -> Channel.Look? {
         switch slot {
         case .current: peers[index].current?.look(at: sequence)
         case .previous: peers[index].previous?.look(at: sequence)
@@ -61,13 +62,18 @@ extension GossipNode {
 
     private mutating func commit(_ sequence: UInt64, _ slot: ChannelSlot, of index: Int) {
         switch slot {
-        case .current: peers[index].current?.window.commit(sequence)
-        case .previous: peers[index].previous?.window.commit(sequence)
-        case .candidate(let number): peers[index].candidates[number].channel.window.commit(sequence)
+        case .current:
+            peers[index].current?.commit(sequence)
+            peers[index].measureLoss()
+        case .previous:
+            peers[index].previous?.commit(sequence)
+        case .candidate(let number):
+            peers[index].candidates[number].channel.commit(sequence)
         }
     }
 
     /// The peer is heard, by this node's own ears.
+    @inline(__always)
     func silence(of index: Int, now: Instant) -> Duration { peers[index].detector.heard.duration(to: now) }
 
     private mutating func hear(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {

@@ -8,22 +8,11 @@ extension GossipNode {
     mutating func send(
         _ kind: DatagramKind, to index: Int, slot: ChannelSlot = .current, into outputs: inout GossipOutputs, _ body: (inout [UInt8]) -> Void
     ) -> UInt64? {
-        let used: (key: Bytes32, id: UInt32, session: UInt64, address: SocketAddress, sequence: UInt64)
-        switch slot {
-        case .current, .previous:
-            guard let address = peers[index].address, let sequence = peers[index].current?.nextSequence(), let key = peers[index].current?.sendKey,
-                let id = peers[index].current?.sendID, let session = peers[index].current?.peerSession
-            else { return nil }
-            used = (key, id, session, address, sequence)
-        case .candidate(let number):
-            guard let sequence = peers[index].candidates[number].channel.nextSequence() else { return nil }
-            let candidate = peers[index].candidates[number]
-            used = (candidate.channel.sendKey, candidate.channel.sendID, candidate.channel.peerSession, candidate.remote, sequence)
-        }
+        guard let (used, address) = peers[index].nextSending(slot) else { return nil }
         let start = outputs.bytes.count
         let header = Header(
             kind: kind, key: used.id, cluster: settings.cluster, sender: settings.node, senderSession: session, sequence: used.sequence,
-            receiver: peers[index].id, receiverSession: used.session)
+            receiver: peers[index].id, receiverSession: used.peerSession)
         header.write(to: &outputs.bytes)
         body(&outputs.bytes)
         do {
@@ -32,7 +21,7 @@ extension GossipNode {
             abandon(start, error, into: &outputs)
             return nil
         }
-        finish(start, to: used.address, into: &outputs)
+        finish(start, to: address, into: &outputs)
         return used.sequence
     }
 
@@ -47,7 +36,7 @@ extension GossipNode {
         outputs.append(.alert(.sealFailed(error)))
     }
 
-    func beat(for index: Int, now: Instant) -> Record {
+    mutating func beat(for index: Int, now: Instant) -> Record {
         .beat(
             BeatRecord(
                 tables: tables.hash, configuration: configuration, keys: ring.hash, keysSeen: peers[index].keys.isEmpty ? 0 : KeyRing.hash(of: peers[index].keys),
@@ -83,7 +72,7 @@ extension GossipNode {
     private static let rowBytes = GossipLimits.datagramBytesMax - Header.bytesCount - SealFormat.tagBytes - 19
 
     /// When the peer may get the next DELTA: rows that change within 2 ms ride together.
-    func flushDeadline(_ index: Int) -> Instant { peers[index].delivery.flushedAt?.advanced(by: settings.flushInterval) ?? peers[index].helloAt }
+    mutating func flushDeadline(_ index: Int) -> Instant { peers[index].delivery.flushedAt?.advanced(by: settings.flushInterval) ?? peers[index].helloAt }
 
     /// Sends every peer what it lacks.
     mutating func spread(now: Instant, into outputs: inout GossipOutputs) {
