@@ -51,10 +51,23 @@ package struct ByteReader: Sendable {
 
     /// An unsigned or two's complement integer in network byte order.
     package mutating func readBigEndian<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) -> Integer? {
-        guard let bytes = readBytes(Integer.bitWidth / 8) else { return nil }
-        var value: UInt64 = 0
-        for byte in bytes { value = value << 8 | UInt64(byte) }
-        return Integer(truncatingIfNeeded: value)
+        readBigEndian(bytes: Integer.bitWidth / 8).map { Integer(truncatingIfNeeded: $0) }
+    }
+
+    /// Eight bytes in network byte order: other modules get the generic read above unspecialized, and gossip reads little else.
+    package mutating func readBigEndian() -> UInt64? { readBigEndian(bytes: 8) }
+
+    /// An unsigned integer of 1 to 8 bytes in network byte order.
+    package mutating func readBigEndian(bytes width: Int) -> UInt64? {
+        precondition((1...8).contains(width), "an integer has 1 to 8 bytes, got \(width)")
+        guard width <= rest.count else { return nil }
+        let value = rest.withUnsafeBytes { bytes in
+            var value: UInt64 = 0
+            for offset in 0..<width { value = value << 8 | UInt64(bytes[offset]) }
+            return value
+        }
+        rest.removeFirst(width)
+        return value
     }
 
     /// An unsigned or two's complement integer, least significant byte first.

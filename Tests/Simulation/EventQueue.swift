@@ -1,16 +1,20 @@
 import Wire
 
 /// What is to happen, soonest first, and of one instant in the order in which it was asked for: a binary heap.
+///
+/// The heap orders small entries; the events lie still in places of their own, which are used again.
 struct EventQueue<Event> {
     private struct Entry {
         let at: Instant
         let number: UInt64
-        let event: Event
+        let place: Int
 
         func isBefore(_ other: Entry) -> Bool { (at.nanoseconds, number) < (other.at.nanoseconds, other.number) }
     }
 
     private var heap: [Entry] = []
+    private var events: [Event?] = []
+    private var free: [Int] = []
     private var pushed: UInt64 = 0
 
     var count: Int { heap.count }
@@ -20,7 +24,7 @@ struct EventQueue<Event> {
 
     mutating func push(_ event: Event, at: Instant) {
         pushed += 1
-        heap.append(Entry(at: at, number: pushed, event: event))
+        heap.append(Entry(at: at, number: pushed, place: store(event)))
         var child = heap.count - 1
         while child > 0 {
             let parent = (child - 1) / 2
@@ -33,8 +37,24 @@ struct EventQueue<Event> {
     mutating func pop() -> Event? {
         guard let first = heap.first else { return nil }
         let last = heap.removeLast()
-        guard !heap.isEmpty else { return first.event }
-        heap[0] = last
+        if !heap.isEmpty {
+            heap[0] = last
+            sink()
+        }
+        free.append(first.place)
+        return events[first.place].take()
+    }
+
+    private mutating func store(_ event: Event) -> Int {
+        guard let place = free.popLast() else {
+            events.append(event)
+            return events.count - 1
+        }
+        events[place] = event
+        return place
+    }
+
+    private mutating func sink() {
         var parent = 0
         while true {
             var least = 2 * parent + 1
@@ -44,6 +64,5 @@ struct EventQueue<Event> {
             heap.swapAt(least, parent)
             parent = least
         }
-        return first.event
     }
 }

@@ -77,6 +77,9 @@ package final class GossipWorld {
         init(address: SocketAddress, identity: Int, ring: KeyRing, servers: [GossipServer]) {
             (self.address, self.identity, self.ring, self.servers) = (address, identity, ring, servers)
         }
+
+        /// Changes the node where it lies: a copy of it costs more than most inputs do.
+        func feed<Result>(_ body: (inout GossipNode) throws -> Result) rethrows -> Result? { try core?.fed(body, &deadline) }
     }
 
     /// What a node was given.
@@ -183,6 +186,13 @@ package final class GossipWorld {
     }
 }
 
+extension GossipNode {
+    fileprivate mutating func fed<Result>(_ body: (inout GossipNode) throws -> Result, _ deadline: inout Instant?) rethrows -> Result {
+        defer { deadline = nextDeadline }
+        return try body(&self)
+    }
+}
+
 /// Sees every input of every node.
 package protocol WorldProbe: AnyObject {
     /// A node is about to take `input`.
@@ -199,12 +209,13 @@ extension GossipWorld {
         members[index].isPaused = false
         members[index].runs += 1
         probe?.willTake(.start, at: index, in: self)
+        var outputs = GossipOutputs()
         var core = GossipNode(
             settings(index), ring: members[index].ring, memory: members[index].memory, seal: seal, random: SplitMix64(seed: generator.next()),
             wallMilliseconds: wall(index), now: now, into: &outputs)
         core.local(.configured(servers: members[index].servers, configuration: core.settings.configuration), now: now, into: &outputs)
         (members[index].core, members[index].deadline) = (core, core.nextDeadline)
-        finish(.start, index)
+        finish(.start, index, members[index], outputs, probe)
     }
 
     /// What a node's wall clock shows.
@@ -281,9 +292,9 @@ extension GossipWorld {
 
     /// The next event: datagrams before timers of one instant. False when there is none until `end`.
     private func step(until end: Instant) -> Bool {
-        var (first, soonest): (Int?, Instant) = (nil, queue.nextAt ?? end.advanced(by: .nanoseconds(1)))
-        for index in members.indices {
-            guard let deadline = members[index].deadline, deadline < soonest, !members[index].isPaused else { continue }
+        var (first, soonest): (Int?, Instant) = (nil, queue.nextAt ?? Instant(nanoseconds: end.nanoseconds + 1))
+        for (index, member) in members.enumerated() {
+            guard let deadline = member.deadline, deadline < soonest, !member.isPaused else { continue }
             (first, soonest) = (index, deadline)
         }
         guard soonest <= end else { return false }
@@ -302,12 +313,12 @@ extension GossipWorld {
     }
 
     private func arrive(_ datagram: Datagram) {
-        for index in members.indices where members[index].address == datagram.target {
+        for (index, member) in members.enumerated() where member.address == datagram.target {
             guard network.blocked.isEmpty || !network.blocked.contains(where: { $0.from == datagram.sender && $0.to == index }) else { continue }
-            if !members[index].isPaused {
+            if !member.isPaused {
                 deliver(datagram, to: index)
-            } else if members[index].inbox.count < GossipWorld.inboxMax {
-                members[index].inbox.append(datagram)
+            } else if member.inbox.count < GossipWorld.inboxMax {
+                member.inbox.append(datagram)
             }
         }
     }
@@ -318,40 +329,46 @@ extension GossipWorld {
 
     @discardableResult
     private func take<Result>(_ input: Input, _ index: Int, _ body: (inout GossipNode, Instant, inout GossipOutputs) throws -> Result) rethrows -> Result? {
-        guard members[index].deadline != nil else { return nil }
+        let member = members[index]
+        guard member.deadline != nil else { return nil }
+        let probe = probe
         probe?.willTake(input, at: index, in: self)
-        defer { finish(input, index) }
-        guard var core = members[index].core.take() else { return nil }
-        defer { (members[index].core, members[index].deadline) = (core, core.nextDeadline) }
-        return try body(&core, now, &outputs)
+        // Out of the world while it is filled: what is done with the outputs may change anything in it.
+        var outputs = GossipOutputs()
+        swap(&outputs, &self.outputs)
+        defer {
+            finish(input, index, member, outputs, probe)
+            outputs.removeAll()
+            swap(&outputs, &self.outputs)
+        }
+        return try member.feed { core in try body(&core, now, &outputs) }
     }
 
-    private func finish(_ input: Input, _ index: Int) {
+    private func finish(_ input: Input, _ index: Int, _ member: Member, _ outputs: GossipOutputs, _ probe: (any WorldProbe)?) {
         probe?.hasTaken(input, at: index, outputs: outputs, in: self)
-        for output in outputs.list { carryOut(output, of: index) }
-        outputs.removeAll()
+        for output in outputs.list { carryOut(output, of: member, index, outputs) }
     }
 
-    private func carryOut(_ output: GossipOutput, of index: Int) {
+    private func carryOut(_ output: GossipOutput, of member: Member, _ index: Int, _ outputs: GossipOutputs) {
         switch output {
         case .send(let range, let target):
-            let datagram = Datagram(bytes: Array(outputs.bytes[range]), source: members[index].address, target: target, sender: index)
-            members[index].sentBytes += datagram.bytes.count + 28
-            members[index].sentDatagrams += 1
+            let datagram = Datagram(bytes: Array(outputs.bytes[range]), source: member.address, target: target, sender: index)
+            member.sentBytes += datagram.bytes.count + 28
+            member.sentDatagrams += 1
             keep(datagram)
             post(datagram)
             return
         case .persist(.session(let session)):
-            members[index].memory.session = session
+            member.memory.session = session
         case .persist(.administrative(let row)):
-            members[index].memory.administrative.removeAll { $0.server == row.server }
-            members[index].memory.administrative.append(row)
+            member.memory.administrative.removeAll { $0.server == row.server }
+            member.memory.administrative.append(row)
         case .requestCheck(let server):
             if check != nil { queue.push(.check(node: index, server), at: now.advanced(by: .milliseconds(1))) }
         case .verdictChanged, .administrativeChanged, .peerChanged, .leaseChanged, .leaseGranted, .alert:
             break
         }
-        if case .everything = keeping { members[index].log.append((now, output)) }
+        if case .everything = keeping { member.log.append((now, output)) }
     }
 
     private func keep(_ datagram: Datagram) {

@@ -25,7 +25,7 @@ package final class NullSeal: Seal {
             last[key] = sequence
         }
         let tag = NullSeal.tag(bytes[start...], key, sequence)
-        for word in [tag, ~tag] { for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) } }
+        withUnsafeBytes(of: (tag.bigEndian, (~tag).bigEndian)) { bytes.append(contentsOf: $0) }
     }
 
     /// Compares the tag and takes it off.
@@ -63,7 +63,12 @@ package final class NullSeal: Seal {
             hash = (hash ^ word) &* 0x9e37_79b9_7f4a_7c15
             hash ^= hash >> 29
         }
-        for word in [key.first, key.second, key.third, key.fourth, sequence, UInt64(bytes.count)] { mix(word) }
+        mix(key.first)
+        mix(key.second)
+        mix(key.third)
+        mix(key.fourth)
+        mix(sequence)
+        mix(UInt64(bytes.count))
         bytes.withUnsafeBytes { raw in
             var offset = 0
             while offset + 8 <= raw.count {

@@ -3,11 +3,7 @@ import Wire
 extension [UInt8] {
     /// Appends an integer in network byte order. Datagrams are written into one reused array, so `ByteWriter`, which owns its bytes, does not serve.
     mutating func write(_ value: some FixedWidthInteger) {
-        var rest = value.bitWidth
-        while rest > 0 {
-            rest -= 8
-            append(UInt8(truncatingIfNeeded: value >> rest))
-        }
+        Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
     }
 
     mutating func write(_ value: Bytes32) {
@@ -15,6 +11,13 @@ extension [UInt8] {
         write(value.second)
         write(value.third)
         write(value.fourth)
+    }
+
+    /// Appends integers in network byte order, all at once.
+    mutating func write<let count: Int>(words: [count of UInt64]) {
+        var swapped = words
+        for index in swapped.indices { swapped[index] = words[index].bigEndian }
+        Swift.withUnsafeBytes(of: swapped) { append(contentsOf: $0) }
     }
 
     /// Replaces two bytes already written: a record's length.

@@ -123,15 +123,7 @@ package struct Header: Equatable, Sendable {
 
     /// Appends the 56 bytes.
     package func write(to bytes: inout [UInt8]) {
-        bytes.write(Header.magic)
-        bytes.append(Header.version)
-        bytes.append(kind.rawValue)
-        bytes.write(key)
-        bytes.write(cluster)
-        bytes.write(sender.number)
-        bytes.write(senderSession)
-        bytes.write(sequence)
-        bytes.write(receiver.number)
-        bytes.write(receiverSession)
+        let start = UInt64(Header.magic) << 48 | UInt64(Header.version) << 40 | UInt64(kind.rawValue) << 32 | UInt64(key)
+        bytes.write(words: [start, cluster, sender.number, senderSession, sequence, receiver.number, receiverSession])
     }
 }

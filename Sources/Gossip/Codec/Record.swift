@@ -200,7 +200,7 @@ package struct RecordReader {
     /// The next record that is understood; `nil` at the end.
     package mutating func next() -> Record? {
         while !reader.isAtEnd {
-            guard read < GossipLimits.recordsMax, let type = reader.readByte(), let length: UInt16 = reader.readBigEndian(),
+            guard read < GossipLimits.recordsMax, let type = reader.readByte(), let length = reader.readBigEndian(bytes: 2),
                 let value = reader.readBytes(Int(length))
             else {
                 malformed += 1

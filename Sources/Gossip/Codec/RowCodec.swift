@@ -17,23 +17,19 @@ extension HandshakeRecord {
 
 extension BeatRecord {
     func write(to bytes: inout [UInt8]) {
-        bytes.write(tables)
-        bytes.write(configuration)
-        bytes.write(keys)
-        bytes.write(keysSeen)
-        bytes.write(receivedThrough)
+        bytes.write(words: [tables, configuration, UInt64(keys) << 32 | UInt64(keysSeen), receivedThrough])
         bytes.write(silence)
         bytes.append(loss)
     }
 
     init?(_ reader: inout ByteReader) {
         guard let tables: UInt64 = reader.readBigEndian(), let configuration: UInt64 = reader.readBigEndian(),
-            let keys: UInt32 = reader.readBigEndian(), let keysSeen: UInt32 = reader.readBigEndian(),
-            let through: UInt64 = reader.readBigEndian(), let silence: UInt16 = reader.readBigEndian(), let loss = reader.readByte()
+            let keys: UInt64 = reader.readBigEndian(), let through: UInt64 = reader.readBigEndian(),
+            let silence = reader.readBigEndian(bytes: 2), let loss = reader.readByte()
         else { return nil }
         self.init(
-            tables: tables, configuration: configuration, keys: keys, keysSeen: keysSeen, receivedThrough: through, silence: silence,
-            loss: min(loss, 100))
+            tables: tables, configuration: configuration, keys: UInt32(truncatingIfNeeded: keys >> 32), keysSeen: UInt32(truncatingIfNeeded: keys),
+            receivedThrough: through, silence: UInt16(truncatingIfNeeded: silence), loss: min(loss, 100))
     }
 }
 

@@ -6,6 +6,8 @@ import Wire
 /// timer: what waits in it was said before the node noticed the time. When an input comes long after `nextDeadline` the node was
 /// starved, and the gap is credited to all peers.
 ///
+/// What is asked with every datagram is `mutating`, though it may change nothing: elsewhere the compiler makes a copy of the node to ask.
+///
 ///     Receiving   header, keys, replay, proof          Sending    everything that leaves
 ///     Handshaking HELLO, HELLO_ACK, sessions           Merging    rows that come in
 ///     Deciding    verdicts on servers                  Ticking    what falls due
@@ -171,6 +173,7 @@ package struct GossipNode {
 
 extension GossipNode {
     /// Without a closure, which would be handed a copy of each peer: every stranger's datagram is looked up.
+    @inline(__always)
     func peerIndex(_ node: NodeID) -> Int? {
         for index in peers.indices where peers[index].id == node { return index }
         return nil
@@ -211,15 +214,18 @@ extension GossipNode {
     mutating func arm(now: Instant) {
         var earliest = now.advanced(by: settings.detector.heartbeatInterval)
         func consider(_ candidate: Instant?) { if let candidate { earliest = min(earliest, candidate) } }
-        for peer in peers {
-            consider(peer.detector.nextDeadline)
-            if peer.current != nil, goodbyesLeft == nil { consider(peer.heartbeatAt) }
-            if wantsHandshake(peer, now: now) { consider(peer.helloAt) }
-            consider(peer.delivery.resendAt)
-            if peer.current != nil, peer.delivery.sent < tables.revision, peer.delivery.hasRoom { consider(flushDeadline(peer)) }
+        for index in peers.indices {
+            consider(peers[index].detector.nextDeadline)
+            if peers[index].current != nil, goodbyesLeft == nil { consider(peers[index].heartbeatAt) }
+            if wantsHandshake(index, now: now) { consider(peers[index].helloAt) }
+            consider(peers[index].delivery.resendAt)
+            if peers[index].current != nil, peers[index].delivery.sent < tables.revision, peers[index].delivery.hasRoom { consider(flushDeadline(index)) }
         }
-        for lease in leases { consider(lease.renewAt) }
-        for candidate in [judgeDeadline, raise?.at, goodbyeAt, expiryAt] { consider(candidate) }
+        for index in leases.indices { consider(leases[index].renewAt) }
+        consider(judgeDeadline)
+        consider(raise?.at)
+        consider(goodbyeAt)
+        consider(expiryAt)
         nextDeadline = max(earliest, now)
     }
 }

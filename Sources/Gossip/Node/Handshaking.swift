@@ -19,14 +19,12 @@ extension GossipNode {
     static let questionLifetime = Duration.seconds(5)
     static let candidateLifetime = Duration.seconds(5)
 
-    func wantsHandshake(_ peer: Peer, now: Instant) -> Bool {
+    mutating func wantsHandshake(_ index: Int, now: Instant) -> Bool {
         guard goodbyesLeft == nil, raise == nil else { return false }
-        guard let current = peer.current else { return true }
-        return peer.state == .dead || peer.state == .left || wantsRekey(current, now: now)
-    }
-
-    func wantsRekey(_ channel: Channel, now: Instant) -> Bool {
-        channel.ringKey != ring.current.id || channel.sent >= settings.rekeyDatagrams || channel.born.advanced(by: settings.rekeyInterval) <= now
+        let state = peers[index].state
+        if state == .dead || state == .left { return true }
+        let (key, datagramsMax, lifetime) = (ring.current.id, settings.rekeyDatagrams, settings.rekeyInterval)
+        return peers[index].current?.isOld(ringKey: key, datagramsMax: datagramsMax, lifetime: lifetime, now: now) ?? true
     }
 
     /// Goes on with a handshake: pokes the candidate that this node began, or asks.
@@ -196,6 +194,7 @@ extension GossipNode {
             _ = tables.merge(MemberRow(node: peers[index].id, session: channel.peerSession, refutations: 0, rank: .alive))
         }
         adopt(channel, of: index)
+        peers[index].measureLoss()
         peers[index].provenAt = now
         peers[index].question = nil
         peers[index].hellos = 0

@@ -61,7 +61,10 @@ extension GossipNode {
         for index in peers.indices {
             if peers[index].previous?.ringKey == id { peers[index].previous = nil }
             peers[index].candidates.removeAll { $0.channel.ringKey == id }
-            if peers[index].current?.ringKey == id { peers[index].current = nil }
+            if peers[index].current?.ringKey == id {
+                peers[index].current = nil
+                peers[index].measureLoss()
+            }
         }
     }
 

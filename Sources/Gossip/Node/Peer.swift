@@ -58,6 +58,8 @@ struct Peer: Sendable {
     var isContradictionTold = false
     /// Loss of an earlier channel: counts until the present one has told enough.
     var inheritedLoss = 0
+    /// Loss from the peer, per cent.
+    private(set) var lossFromPeer = 0
 
     static let digestPauseMin = Duration.milliseconds(700)
     static let digestPauseMax = Duration.seconds(30)
@@ -87,13 +89,27 @@ struct Peer: Sendable {
     /// True when its rows count.
     var isWitness: Bool { state == .alive || state == .suspect }
 
-    /// Loss from the peer, per cent: of a long memory, or of a short one that is worse by more than chance.
-    var lossFromPeer: Int {
-        guard let window = current?.window else { return inheritedLoss }
-        let short = window.arrivals(ofLast: 64)
-        let long = window.arrivals(ofLast: 256)
+    /// Loss from the peer anew, whenever the channel or what has come in it changes: of a long memory, or of a short one that is worse by
+    /// more than chance.
+    mutating func measureLoss() {
+        guard let short = current?.window.arrivals(ofLast: 64), let long = current?.window.arrivals(ofLast: 256) else {
+            lossFromPeer = inheritedLoss
+            return
+        }
         let measured = max(Peer.percentLost(short) - Peer.chancePercent, Peer.percentLost(long))
-        return long.sent < 64 ? max(measured, inheritedLoss) : measured
+        lossFromPeer = long.sent < 64 ? max(measured, inheritedLoss) : measured
+    }
+
+    /// What the next datagram is sealed with, and where it goes; `nil` when there is no channel, or no address.
+    mutating func nextSending(_ slot: GossipNode.ChannelSlot) -> (Channel.Sending, SocketAddress)? {
+        switch slot {
+        case .current, .previous:
+            guard let address, let sending = current?.nextSending() else { return nil }
+            return (sending, address)
+        case .candidate(let number):
+            guard let sending = candidates[number].channel.nextSending() else { return nil }
+            return (sending, candidates[number].remote)
+        }
     }
 
     /// What 64 datagrams may be off by.
@@ -113,5 +129,6 @@ struct Peer: Sendable {
         candidates.removeAll()
         question = nil
         hellos = 0
+        measureLoss()
     }
 }

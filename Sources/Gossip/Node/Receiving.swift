@@ -12,11 +12,11 @@ extension GossipNode {
     mutating func receiveTraffic(
         _ header: Header, _ datagram: ArraySlice<UInt8>, from index: Int, at source: SocketAddress, now: Instant, into outputs: inout GossipOutputs
     ) {
-        guard let slot = slot(of: header, from: index), let channel = channel(slot, of: index) else {
+        guard let slot = slot(of: header, from: index), let known = look(at: header.sequence, slot, of: index) else {
             counters.unknownKey += 1
             return
         }
-        guard channel.window.isFresh(header.sequence) else {
+        guard known.isFresh else {
             counters.replayed += 1
             return
         }
@@ -24,7 +24,7 @@ extension GossipNode {
         scratch.removeAll(keepingCapacity: true)
         scratch.append(contentsOf: datagram)
         do {
-            try seal.open(&scratch, clear: Header.bytesCount, key: channel.receiveKey, sequence: header.sequence)
+            try seal.open(&scratch, clear: Header.bytesCount, key: known.key, sequence: header.sequence)
         } catch {
             counters.notAuthentic += 1
             if error != .notAuthentic { outputs.append(.alert(.sealFailed(error))) }
@@ -32,43 +32,48 @@ extension GossipNode {
         }
         defer { arm(now: now) }
         commit(header.sequence, slot, of: index)
-        let isNewest = header.sequence > channel.window.highest
         if case .candidate(let number) = slot {
             guard prove(number, of: index, now: now) else {
                 counters.outdated += 1
                 return
             }
         }
-        if isNewest, slot != .previous { peers[index].address = source }
+        if known.isNewest, slot != .previous { peers[index].address = source }
         hear(index, now: now, into: &outputs)
         let records = scratch[Header.bytesCount...]
         read(records, header, from: index, now: now, into: &outputs)
         spread(now: now, into: &outputs)
     }
 
-    private func slot(of header: Header, from index: Int) -> ChannelSlot? {
+    private mutating func slot(of header: Header, from index: Int) -> ChannelSlot? {
         if peers[index].current?.matches(header) == true { return .current }
         if peers[index].previous?.matches(header) == true { return .previous }
-        return peers[index].candidates.firstIndex { $0.channel.matches(header) }.map(ChannelSlot.candidate)
+        for number in peers[index].candidates.indices where peers[index].candidates[number].channel.matches(header) { return .candidate(number) }
+        return nil
     }
 
-    private func channel(_ slot: ChannelSlot, of index: Int) -> Channel? {
+    private mutating func look(at sequence: UInt64, _ slot: ChannelSlot, of index: Int) -> Channel.Look? {
         switch slot {
-        case .current: peers[index].current
-        case .previous: peers[index].previous
-        case .candidate(let number): peers[index].candidates[number].channel
+        case .current: peers[index].current?.look(at: sequence)
+        case .previous: peers[index].previous?.look(at: sequence)
+        case .candidate(let number): peers[index].candidates[number].channel.look(at: sequence)
         }
     }
 
     private mutating func commit(_ sequence: UInt64, _ slot: ChannelSlot, of index: Int) {
         switch slot {
-        case .current: peers[index].current?.window.commit(sequence)
-        case .previous: peers[index].previous?.window.commit(sequence)
-        case .candidate(let number): peers[index].candidates[number].channel.window.commit(sequence)
+        case .current:
+            peers[index].current?.commit(sequence)
+            peers[index].measureLoss()
+        case .previous:
+            peers[index].previous?.commit(sequence)
+        case .candidate(let number):
+            peers[index].candidates[number].channel.commit(sequence)
         }
     }
 
     /// The peer is heard, by this node's own ears.
+    @inline(__always)
     func silence(of index: Int, now: Instant) -> Duration { peers[index].detector.heard.duration(to: now) }
 
     private mutating func hear(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {

@@ -8,30 +8,20 @@ extension GossipNode {
     mutating func send(
         _ kind: DatagramKind, to index: Int, slot: ChannelSlot = .current, into outputs: inout GossipOutputs, _ body: (inout [UInt8]) -> Void
     ) -> UInt64? {
-        let used: (channel: Channel, address: SocketAddress, sequence: UInt64)
-        switch slot {
-        case .current, .previous:
-            guard let address = peers[index].address, let sequence = peers[index].current?.nextSequence(), let channel = peers[index].current else {
-                return nil
-            }
-            used = (channel, address, sequence)
-        case .candidate(let number):
-            guard let sequence = peers[index].candidates[number].channel.nextSequence() else { return nil }
-            used = (peers[index].candidates[number].channel, peers[index].candidates[number].remote, sequence)
-        }
+        guard let (used, address) = peers[index].nextSending(slot) else { return nil }
         let start = outputs.bytes.count
         let header = Header(
-            kind: kind, key: used.channel.sendID, cluster: settings.cluster, sender: settings.node, senderSession: session, sequence: used.sequence,
-            receiver: peers[index].id, receiverSession: used.channel.peerSession)
+            kind: kind, key: used.id, cluster: settings.cluster, sender: settings.node, senderSession: session, sequence: used.sequence,
+            receiver: peers[index].id, receiverSession: used.peerSession)
         header.write(to: &outputs.bytes)
         body(&outputs.bytes)
         do {
-            try seal.seal(&outputs.bytes, from: start, clear: Header.bytesCount, key: used.channel.sendKey, sequence: used.sequence)
+            try seal.seal(&outputs.bytes, from: start, clear: Header.bytesCount, key: used.key, sequence: used.sequence)
         } catch {
             abandon(start, error, into: &outputs)
             return nil
         }
-        finish(start, to: used.address, into: &outputs)
+        finish(start, to: address, into: &outputs)
         return used.sequence
     }
 
@@ -46,13 +36,12 @@ extension GossipNode {
         outputs.append(.alert(.sealFailed(error)))
     }
 
-    func beat(for index: Int, now: Instant) -> Record {
-        let peer = peers[index]
-        return .beat(
+    mutating func beat(for index: Int, now: Instant) -> Record {
+        .beat(
             BeatRecord(
-                tables: tables.hash, configuration: configuration, keys: ring.hash, keysSeen: peer.keys.isEmpty ? 0 : KeyRing.hash(of: peer.keys),
-                receivedThrough: peer.delivery.receivedThrough, silence: UInt16(clamping: silence(of: index, now: now).wholeMilliseconds),
-                loss: UInt8(clamping: peer.lossFromPeer)))
+                tables: tables.hash, configuration: configuration, keys: ring.hash, keysSeen: peers[index].keys.isEmpty ? 0 : KeyRing.hash(of: peers[index].keys),
+                receivedThrough: peers[index].delivery.receivedThrough, silence: UInt16(clamping: silence(of: index, now: now).wholeMilliseconds),
+                loss: UInt8(clamping: peers[index].lossFromPeer)))
     }
 
     mutating func sendBeat(_ kind: DatagramKind, to index: Int, now: Instant, into outputs: inout GossipOutputs) {
@@ -83,7 +72,7 @@ extension GossipNode {
     private static let rowBytes = GossipLimits.datagramBytesMax - Header.bytesCount - SealFormat.tagBytes - 19
 
     /// When the peer may get the next DELTA: rows that change within 2 ms ride together.
-    func flushDeadline(_ peer: Peer) -> Instant? { peer.delivery.flushedAt.map { $0.advanced(by: settings.flushInterval) } ?? peer.helloAt }
+    mutating func flushDeadline(_ index: Int) -> Instant { peers[index].delivery.flushedAt?.advanced(by: settings.flushInterval) ?? peers[index].helloAt }
 
     /// Sends every peer what it lacks.
     mutating func spread(now: Instant, into outputs: inout GossipOutputs) {

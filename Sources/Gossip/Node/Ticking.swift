@@ -30,7 +30,7 @@ extension GossipNode {
                 if ring.hash != peers[index].beat?.keysSeen, peers[index].keyStatusAt <= now { sendKeyStatus(to: index, now: now, into: &outputs) }
             }
         }
-        if wantsHandshake(peers[index], now: now), peers[index].helloAt <= now { continueHandshake(index, now: now, into: &outputs) }
+        if wantsHandshake(index, now: now), peers[index].helloAt <= now { continueHandshake(index, now: now, into: &outputs) }
         if let due = peers[index].delivery.resendAt, due <= now { peers[index].delivery.goBack() }
     }
 

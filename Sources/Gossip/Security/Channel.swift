@@ -22,7 +22,7 @@ struct Channel: Sendable {
     let born: Instant
     /// Sequence numbers given out.
     private(set) var sent: UInt64 = 0
-    var window = ReplayWindow()
+    private(set) var window = ReplayWindow()
 
     /// Derives the keys: HKDF(ring key, salt = both randoms, info = both ids, both sessions), the initiator's first.
     init(
@@ -44,14 +44,41 @@ struct Channel: Sendable {
         (sendID, receiveID) = isInitiator ? (thereID, backID) : (backID, thereID)
     }
 
-    /// The next sequence number; `nil` when the channel is used up.
-    mutating func nextSequence() -> UInt64? {
-        guard sent < Channel.datagramsMax else { return nil }
-        sent += 1
-        return sent
+    /// What the next datagram is sealed with.
+    struct Sending {
+        let sequence: UInt64
+        let key: Bytes32
+        let id: UInt32
+        let peerSession: UInt64
     }
 
-    func matches(_ header: Header) -> Bool {
+    /// Gives out the next sequence number; `nil` when the channel is used up.
+    mutating func nextSending() -> Sending? {
+        guard sent < Channel.datagramsMax else { return nil }
+        sent += 1
+        return Sending(sequence: sent, key: sendKey, id: sendID, peerSession: peerSession)
+    }
+
+    /// True when another key is sent with, or when it has had its time. Like all questions of every datagram it is `mutating`: others get a copy.
+    mutating func isOld(ringKey current: UInt32, datagramsMax: UInt64, lifetime: Duration, now: Instant) -> Bool {
+        ringKey != current || sent >= datagramsMax || born.duration(to: now) >= lifetime
+    }
+
+    /// What a datagram of the peer is to be opened with, and whether its number may still come.
+    struct Look {
+        let key: Bytes32
+        let isFresh: Bool
+        let isNewest: Bool
+    }
+
+    mutating func look(at sequence: UInt64) -> Look {
+        Look(key: receiveKey, isFresh: window.isFresh(sequence), isNewest: sequence > window.highest)
+    }
+
+    /// Takes `sequence` as accepted.
+    mutating func commit(_ sequence: UInt64) { window.commit(sequence) }
+
+    mutating func matches(_ header: Header) -> Bool {
         header.key == receiveID && header.senderSession == peerSession && header.receiverSession == ownSession
     }
 

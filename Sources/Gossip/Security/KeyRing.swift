@@ -58,9 +58,9 @@ package struct KeyRing: Sendable {
     package var ids: [UInt32] { keys.map(\.id) }
 
     /// Tells one set of keys in use from another; never 0.
-    var hash: UInt32 { KeyRing.hash(of: ids) }
+    var hash: UInt32 { KeyRing.hash(of: keys.lazy.map(\.id)) }
 
-    static func hash(of ids: [UInt32]) -> UInt32 {
+    static func hash(of ids: some Sequence<UInt32>) -> UInt32 {
         var print = Fingerprint(20)
         for id in ids { print = print.adding(UInt64(id)) }
         return UInt32(truncatingIfNeeded: print.value >> 32) | 1
