@@ -76,6 +76,7 @@ struct Peer: Sendable {
         keyStatusAt = now
     }
 
+    @inline(__always)
     var state: PeerState {
         switch detector.phase {
         case .unheard: .unknown
@@ -121,6 +122,7 @@ struct Peer: Sendable {
     }
 
     /// Loss to the peer, as it says.
+    @inline(__always)
     var lossToPeer: Int { Int(beat?.loss ?? 0) }
 
     mutating func dropChannels() {
