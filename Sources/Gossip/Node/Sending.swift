@@ -39,7 +39,8 @@ extension GossipNode {
     mutating func beat(for index: Int, now: Instant) -> Record {
         .beat(
             BeatRecord(
-                tables: tables.hash, configuration: configuration, keys: ring.hash, keysSeen: peers[index].keys.isEmpty ? 0 : KeyRing.hash(of: peers[index].keys),
+                tables: tables.hash, configuration: configuration, keys: ring.hash,
+                keysSeen: peers[index].keys.isEmpty ? 0 : KeyRing.hash(of: peers[index].keys),
                 receivedThrough: peers[index].delivery.receivedThrough, silence: UInt16(clamping: silence(of: index, now: now).wholeMilliseconds),
                 loss: UInt8(clamping: peers[index].lossFromPeer)))
     }
