@@ -22,7 +22,7 @@ struct EventQueue<Event> {
     /// When the first one is due; `nil` when there is none.
     var nextAt: Instant? { heap.first?.at }
 
-    mutating func push(_ event: Event, at: Instant) {
+    mutating func push(_ event: consuming Event, at: Instant) {
         pushed += 1
         heap.append(Entry(at: at, number: pushed, place: store(event)))
         var child = heap.count - 1
@@ -45,7 +45,7 @@ struct EventQueue<Event> {
         return events[first.place].take()
     }
 
-    private mutating func store(_ event: Event) -> Int {
+    private mutating func store(_ event: consuming Event) -> Int {
         guard let place = free.popLast() else {
             events.append(event)
             return events.count - 1

@@ -46,42 +46,6 @@ package final class GossipWorld {
         }
     }
 
-    /// A node and what it has said.
-    package final class Member {
-        /// The node while it runs.
-        package internal(set) var core: GossipNode?
-        /// Where it is.
-        package internal(set) var address: SocketAddress
-        /// What it has stored.
-        package var memory = GossipMemory()
-        /// The member whose name it bears: itself, unless it is an impostor.
-        package internal(set) var identity: Int
-        /// How often it was started.
-        package internal(set) var runs = 0
-        /// Stopped: what comes waits in `inbox`.
-        package internal(set) var isPaused = false
-        /// The socket's buffer while it is paused.
-        package internal(set) var inbox: [Datagram] = []
-        /// Its key file.
-        package var ring: KeyRing
-        /// Every output but datagrams, with its time.
-        package internal(set) var log: [(at: Instant, output: GossipOutput)] = []
-        /// With 28 bytes of IP and UDP each.
-        package internal(set) var sentBytes = 0
-        /// Datagrams.
-        package internal(set) var sentDatagrams = 0
-        /// What it is configured to check.
-        package var servers: [GossipServer]
-        var deadline: Instant?
-
-        init(address: SocketAddress, identity: Int, ring: KeyRing, servers: [GossipServer]) {
-            (self.address, self.identity, self.ring, self.servers) = (address, identity, ring, servers)
-        }
-
-        /// Changes the node where it lies: a copy of it costs more than most inputs do.
-        func feed<Result>(_ body: (inout GossipNode) throws -> Result) rethrows -> Result? { try core?.fed(body, &deadline) }
-    }
-
     /// What a node was given.
     package enum Input {
         /// It was started.
@@ -128,6 +92,9 @@ package final class GossipWorld {
     /// Datagrams sent, as far as they are kept.
     package private(set) var history: [Datagram] = []
     private var historyNext = 0
+    /// When each member's node wants its next tick; the end of time for one that does not run.
+    private var deadlines: [Instant]
+    private static let never = Instant(nanoseconds: .max)
     private let keeping: Keeping
     private var generator: SplitMix64
     private var queue = EventQueue<Event>()
@@ -135,8 +102,8 @@ package final class GossipWorld {
     private var outputs = GossipOutputs()
     /// Called after every event.
     package var invariant: ((GossipWorld) -> Void)?
-    /// Sees every input of every node, before and after.
-    package weak var probe: (any WorldProbe)?
+    /// Sees every input of every node, before and after. It outlives the world's running: a weak reference would cost more than most inputs.
+    package unowned var probe: (any WorldProbe)?
     /// Checks asked for are answered like this after 1 ms; `nil` leaves them.
     package var check: ((Int, ServerID) -> Observation?)?
     /// What the nodes are configured to check at their start.
@@ -148,6 +115,7 @@ package final class GossipWorld {
         configure: @escaping (inout GossipSettings) -> Void = { _ in }
     ) throws {
         generator = SplitMix64(seed: seed)
+        deadlines = Array(repeating: GossipWorld.never, count: nodes)
         walls = Array(repeating: 1_700_000_000_000, count: nodes)
         self.configure = configure
         self.servers = servers
@@ -186,13 +154,6 @@ package final class GossipWorld {
     }
 }
 
-extension GossipNode {
-    fileprivate mutating func fed<Result>(_ body: (inout GossipNode) throws -> Result, _ deadline: inout Instant?) rethrows -> Result {
-        defer { deadline = nextDeadline }
-        return try body(&self)
-    }
-}
-
 /// Sees every input of every node.
 package protocol WorldProbe: AnyObject {
     /// A node is about to take `input`.
@@ -214,7 +175,7 @@ extension GossipWorld {
             settings(index), ring: members[index].ring, memory: members[index].memory, seal: seal, random: SplitMix64(seed: generator.next()),
             wallMilliseconds: wall(index), now: now, into: &outputs)
         core.local(.configured(servers: members[index].servers, configuration: core.settings.configuration), now: now, into: &outputs)
-        (members[index].core, members[index].deadline) = (core, core.nextDeadline)
+        (members[index].core, deadlines[index]) = (core, core.nextDeadline)
         finish(.start, index, members[index], outputs, probe)
     }
 
@@ -227,7 +188,7 @@ extension GossipWorld {
     /// Ends a node without a word.
     package func crash(_ index: Int) {
         members[index].core = nil
-        members[index].deadline = nil
+        deadlines[index] = GossipWorld.never
     }
 
     /// Stops a node.
@@ -293,9 +254,8 @@ extension GossipWorld {
     /// The next event: datagrams before timers of one instant. False when there is none until `end`.
     private func step(until end: Instant) -> Bool {
         var (first, soonest): (Int?, Instant) = (nil, queue.nextAt ?? Instant(nanoseconds: end.nanoseconds + 1))
-        for (index, member) in members.enumerated() {
-            guard let deadline = member.deadline, deadline < soonest, !member.isPaused else { continue }
-            (first, soonest) = (index, deadline)
+        for index in deadlines.indices where deadlines[index].nanoseconds < soonest.nanoseconds && !members[index].isPaused {
+            (first, soonest) = (index, deadlines[index])
         }
         guard soonest <= end else { return false }
         now = max(now, soonest)
@@ -330,7 +290,7 @@ extension GossipWorld {
     @discardableResult
     private func take<Result>(_ input: Input, _ index: Int, _ body: (inout GossipNode, Instant, inout GossipOutputs) throws -> Result) rethrows -> Result? {
         let member = members[index]
-        guard member.deadline != nil else { return nil }
+        guard deadlines[index] < GossipWorld.never else { return nil }
         let probe = probe
         probe?.willTake(input, at: index, in: self)
         // Out of the world while it is filled: what is done with the outputs may change anything in it.
@@ -341,7 +301,9 @@ extension GossipWorld {
             outputs.removeAll()
             swap(&outputs, &self.outputs)
         }
-        return try member.feed { core in try body(&core, now, &outputs) }
+        var deadline = GossipWorld.never
+        defer { deadlines[index] = deadline }
+        return try member.feed(&deadline) { core in try body(&core, now, &outputs) }
     }
 
     private func finish(_ input: Input, _ index: Int, _ member: Member, _ outputs: GossipOutputs, _ probe: (any WorldProbe)?) {

@@ -8,22 +8,29 @@ import Wire
 struct Hours: Sendable {
     /// What has been run so far: enough to go on from.
     struct State: Equatable {
-        var nextSeed: UInt64 = 1
+        var nextSeed: UInt64
         var nodeHours = 0
         var falseDeaths = 0
 
-        /// "next-seed N node-hours N false-deaths N"; `nil` for anything else.
+        /// "next-seed N node-hours N false-deaths N", a line for each part of a run: the sums of hours and deaths are the whole run's.
+        /// `nil` for anything else.
         init?(_ text: String) {
             let words = text.split(whereSeparator: \.isWhitespace)
             guard words.count == 6, let seed = UInt64(words[1]), let hours = Int(words[3]), let deaths = Int(words[5]) else { return nil }
             (nextSeed, nodeHours, falseDeaths) = (seed, hours, deaths)
         }
 
-        init() {}
+        init(nextSeed: UInt64) { self.nextSeed = nextSeed }
 
         var text: String { "next-seed \(nextSeed) node-hours \(nodeHours) false-deaths \(falseDeaths)\n" }
     }
 
+    /// The file is no state, or another part's.
+    struct ForeignState: Error {}
+
+    /// This process takes the seeds `part`, `part + parts`, `part + 2 * parts`...: several processes share a run, and no hour is counted twice.
+    var part: UInt64 = 1
+    var parts: UInt64 = 1
     /// Loss drawn for each hour and direction, at most this many per cent, bursts included.
     var lossMax = 30
 
@@ -64,13 +71,17 @@ struct Hours: Sendable {
         return watch.deaths
     }
 
-    /// Runs until `hours` are done in all, and writes the state after each.
+    /// Runs until `hours` are done in all, and writes the state every ten seeds; throws `ForeignState`.
     func run(until hours: Int, file: String?) throws -> State {
-        var state = file.flatMap { Self.read($0) }.flatMap { State($0) } ?? State()
+        var state = State(nextSeed: part)
+        if let file, let text = Self.read(file) {
+            guard let saved = State(text), saved.nextSeed % parts == part % parts else { throw ForeignState() }
+            state = saved
+        }
         while state.nodeHours < hours {
             let deaths = try run(seed: state.nextSeed)
             for death in deaths { print("seed \(state.nextSeed): a false death at \(death.seconds) s") }
-            state.nextSeed += 1
+            state.nextSeed += parts
             state.nodeHours += 2
             state.falseDeaths += deaths.count
             if let file, state.nodeHours % 20 == 0 || state.nodeHours >= hours { Self.write(state.text, to: file) }

@@ -14,7 +14,8 @@ struct Options {
         usage: Simulator                                   all of it, within four minutes
                Simulator --seeds A..B [--nodes N]          a range of seeds
                Simulator --replay SEED [--nodes N] [--trace]
-               Simulator --hours H [--loss 30] [--state FILE]   node-hours in all; FILE is gone on from
+               Simulator --hours H [--loss 30] [--state FILE] [--part K/N]
+                                                           node-hours in all; FILE is gone on from; the K-th of N processes
                Simulator --mutations | --explore [DEPTH] | --targets
         """
 
@@ -23,6 +24,8 @@ struct Options {
     var isTraced = false
     var loss = 30
     var state: String?
+    var part: UInt64 = 1
+    var parts: UInt64 = 1
 
     /// `nil` for what is not understood.
     init?(_ arguments: [String]) {
@@ -50,6 +53,10 @@ struct Options {
             case "--loss":
                 guard let percent = number(5...90) else { return nil }
                 loss = percent
+            case "--part":
+                let numbers = rest.popFirst()?.split(separator: "/").compactMap { UInt64($0) } ?? []
+                guard numbers.count == 2, (1...64).contains(numbers[1]), (1...numbers[1]).contains(numbers[0]) else { return nil }
+                (part, parts) = (numbers[0], numbers[1])
             case "--state":
                 guard let path = rest.popFirst() else { return nil }
                 state = path

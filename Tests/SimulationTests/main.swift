@@ -40,9 +40,14 @@ case .replay(let seed):
     print("seed \(seed), \(options.nodes) nodes: \(scenario.steps) events, trace \(scenario.trace)")
     failures = scenario.failure == nil ? 0 : 1
 case .hours(let hours):
-    let state = try Hours(lossMax: options.loss).run(until: hours, file: options.state)
-    print("\(state.falseDeaths) false deaths in \(state.nodeHours) node-hours")
-    failures = state.falseDeaths
+    do {
+        let state = try Hours(part: options.part, parts: options.parts, lossMax: options.loss).run(until: hours, file: options.state)
+        print("\(state.falseDeaths) false deaths in \(state.nodeHours) node-hours")
+        failures = state.falseDeaths
+    } catch is Hours.ForeignState {
+        print("\(options.state ?? ""): not the state of part \(options.part)/\(options.parts)")
+        exit(2)
+    }
 case .mutations: failures = try Mutations.run()
 case .explore(let depth): failures = try explore(depth)
 case .targets: failures = try measure()

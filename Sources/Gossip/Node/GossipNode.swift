@@ -213,7 +213,7 @@ extension GossipNode {
     /// Sets `nextDeadline` from everything that waits. What has not verified changes nothing of it, and is not worth the time.
     mutating func arm(now: Instant) {
         var earliest = now.advanced(by: settings.detector.heartbeatInterval)
-        func consider(_ candidate: Instant?) { if let candidate { earliest = min(earliest, candidate) } }
+        func consider(_ candidate: Instant?) { if let candidate, candidate.nanoseconds < earliest.nanoseconds { earliest = candidate } }
         for index in peers.indices {
             consider(peers[index].detector.nextDeadline)
             if peers[index].current != nil, goodbyesLeft == nil { consider(peers[index].heartbeatAt) }

@@ -96,8 +96,8 @@ package struct GossipOutputs: Sendable {
 
     /// Forgets everything, keeps the memory.
     package mutating func removeAll() {
-        list.removeAll(keepingCapacity: true)
-        bytes.removeAll(keepingCapacity: true)
+        if !list.isEmpty { list.removeAll(keepingCapacity: true) }
+        if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
     }
 }
 

@@ -76,6 +76,7 @@ struct Peer: Sendable {
         keyStatusAt = now
     }
 
+    @inline(__always)
     var state: PeerState {
         switch detector.phase {
         case .unheard: .unknown
@@ -92,7 +93,7 @@ struct Peer: Sendable {
     /// Loss from the peer anew, whenever the channel or what has come in it changes: of a long memory, or of a short one that is worse by
     /// more than chance.
     mutating func measureLoss() {
-        guard let short = current?.window.arrivals(ofLast: 64), let long = current?.window.arrivals(ofLast: 256) else {
+        guard let (short, long) = current?.arrivals(ofLast: (64, 256)) else {
             lossFromPeer = inheritedLoss
             return
         }
@@ -121,7 +122,11 @@ struct Peer: Sendable {
     }
 
     /// Loss to the peer, as it says.
+    @inline(__always)
     var lossToPeer: Int { Int(beat?.loss ?? 0) }
+
+    /// True when its last beat shows that it knows this node's keys.
+    mutating func hasSeen(keys hash: UInt32) -> Bool { beat?.keysSeen == hash }
 
     mutating func dropChannels() {
         current = nil

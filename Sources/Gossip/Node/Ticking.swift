@@ -27,7 +27,7 @@ extension GossipNode {
             if peers[index].state != .left {
                 sendBeat(.heartbeat, to: index, now: now, into: &outputs)
                 compareTables(index, now: now, into: &outputs)
-                if ring.hash != peers[index].beat?.keysSeen, peers[index].keyStatusAt <= now { sendKeyStatus(to: index, now: now, into: &outputs) }
+                if !peers[index].hasSeen(keys: ring.hash), peers[index].keyStatusAt <= now { sendKeyStatus(to: index, now: now, into: &outputs) }
             }
         }
         if wantsHandshake(index, now: now), peers[index].helloAt <= now { continueHandshake(index, now: now, into: &outputs) }

@@ -78,6 +78,11 @@ struct Channel: Sendable {
     /// Takes `sequence` as accepted.
     mutating func commit(_ sequence: UInt64) { window.commit(sequence) }
 
+    /// How many of the last datagrams have come, for two spans.
+    mutating func arrivals(ofLast spans: (short: UInt64, long: UInt64)) -> (short: ReplayWindow.Arrivals, long: ReplayWindow.Arrivals) {
+        (window.arrivals(ofLast: spans.short), window.arrivals(ofLast: spans.long))
+    }
+
     mutating func matches(_ header: Header) -> Bool {
         header.key == receiveID && header.senderSession == peerSession && header.receiverSession == ownSession
     }

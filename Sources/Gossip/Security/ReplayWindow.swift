@@ -43,8 +43,11 @@ package struct ReplayWindow: Equatable, Sendable {
         bits[word(sequence)] |= bit(sequence)
     }
 
+    /// Datagrams that have come, of those that were sent.
+    package typealias Arrivals = (arrived: Int, sent: Int)
+
     /// How many of the last `span` numbers (at most 1,024, and no more than were sent) have come.
-    package func arrivals(ofLast span: UInt64) -> (arrived: Int, sent: Int) {
+    package func arrivals(ofLast span: UInt64) -> Arrivals {
         let sent = min(span, highest, ReplayWindow.bitsCount)
         var arrived = 0
         var left = sent
