@@ -26,11 +26,7 @@ let package = Package(
         .testTarget(name: "TidyTests"),
 
         // The gossip core in virtual time: a world of nodes for `GossipTests`, and the program that runs thousands of seeds.
-        // The world is one object, touched many times an event: in the long runs a tenth of the time would go into checks of exclusive access, which
-        // the tests make.
-        .target(
-            name: "Simulation", dependencies: ["Gossip", "Support", "Wire"], path: "Tests/Simulation",
-            swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
+        .target(name: "Simulation", dependencies: ["Gossip", "Support", "Wire"], path: "Tests/Simulation"),
         .executableTarget(name: "Simulator", dependencies: ["CLinux", "Gossip", "Simulation", "Support", "Wire"], path: "Tests/SimulationTests"),
 
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
