@@ -14,6 +14,12 @@ package struct Folder: ~Copyable, Sendable {
         descriptor = FileDescriptor(owning: raw)
     }
 
+    /// Opens the folder that the file at `path`, an absolute path, lies in.
+    package init(holding path: String) throws(SystemError) {
+        let slash = path.lastIndex(of: "/") ?? path.startIndex
+        try self.init(slash == path.startIndex ? "/" : String(path[..<slash]))
+    }
+
     /// Owner and permissions.
     package borrowing func status() throws(SystemError) -> FileStatus { try FileStatus(of: descriptor) }
 

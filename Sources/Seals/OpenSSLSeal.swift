@@ -41,8 +41,7 @@ package final class OpenSSLSeal: Seal {
 
     /// Encrypts `bytes[start + clear ..< bytes.count]` in place and appends the tag.
     package func seal(_ bytes: inout [UInt8], from start: Int, clear: Int, key: Bytes32, sequence: UInt64) throws(SealError) {
-        var nonce: [12 of UInt8] = .init(repeating: 0)
-        for index in 0..<8 { nonce[4 + index] = UInt8(truncatingIfNeeded: sequence >> UInt64(56 - 8 * index)) }
+        let nonce = OpenSSLSeal.nonce(sequence)
         let end = bytes.count
         bytes.append(contentsOf: repeatElement(0, count: SealFormat.tagBytes))
         try encrypt(&bytes, from: start, clear: clear, end: end, key: key, nonce: nonce.span)
@@ -51,10 +50,16 @@ package final class OpenSSLSeal: Seal {
     /// Verifies the tag at the end of `bytes`, decrypts the body in place and takes the tag off.
     package func open(_ bytes: inout [UInt8], clear: Int, key: Bytes32, sequence: UInt64) throws(SealError) {
         guard bytes.count >= clear + SealFormat.tagBytes else { throw .notAuthentic }
-        var nonce: [12 of UInt8] = .init(repeating: 0)
-        for index in 0..<8 { nonce[4 + index] = UInt8(truncatingIfNeeded: sequence >> UInt64(56 - 8 * index)) }
+        let nonce = OpenSSLSeal.nonce(sequence)
         try decrypt(&bytes, clear: clear, key: key, nonce: nonce.span)
         bytes.removeLast(SealFormat.tagBytes)
+    }
+
+    /// Four zero bytes and the sequence, in network byte order.
+    private static func nonce(_ sequence: UInt64) -> [12 of UInt8] {
+        var nonce: [12 of UInt8] = .init(repeating: 0)
+        for index in 0..<8 { nonce[4 + index] = UInt8(truncatingIfNeeded: sequence >> UInt64(56 - 8 * index)) }
+        return nonce
     }
 
     /// The general form, for known answers: `nonce` has 12 bytes; room for the tag stands at `end`.

@@ -51,7 +51,7 @@ extension GossipNode {
             case .publish(let server):
                 publish(server, now: now)
             case .viewsDiffer(let server, let observer):
-                guard let view = judge.index(server).map({ judge.views[$0] }), let peer = peerIndex(observer) else { continue }
+                guard let view = judge.view(of: server), let peer = peerIndex(observer) else { continue }
                 outputs.append(.alert(.viewsDiffer(server: view.server.name, peer: peers[peer].name, isDownHere: view.isOwnDown)))
             }
         }
@@ -61,7 +61,7 @@ extension GossipNode {
     /// Tells what this node sees of a server, when that differs from what it told: by its own looks only, never by a peer's word, so
     /// that no rumour comes back as a second witness.
     private mutating func publish(_ server: ServerID, now: Instant) {
-        guard let view = judge.index(server).map({ judge.views[$0] }), let last = view.last else { return }
+        guard let view = judge.view(of: server), let last = view.last else { return }
         let verdict = published(view, last)
         let failures = verdict == .up || verdict == .down ? UInt16(clamping: view.ownFailures) : 0
         let key = HealthKey(server: server, observer: settings.node)

@@ -157,7 +157,7 @@ package struct GossipNode {
     }
 
     /// What this node does with a server.
-    package func verdict(of server: ServerID) -> ServerVerdict? { judge.index(server).map { judge.views[$0].verdict } }
+    package func verdict(of server: ServerID) -> ServerVerdict? { judge.view(of: server)?.verdict }
 
     /// How many of a proxy's servers are usable here.
     package func usableCount(ofProxy proxy: Int) -> Int { judge.usableCount(ofProxy: proxy) }

@@ -26,8 +26,7 @@ extension GossipNode {
         _ server: ServerID, _ state: AdministrativeState, weight: UInt16? = nil, for duration: Duration? = nil, force: AdministrationForce = .careful,
         now: Instant, into outputs: inout GossipOutputs
     ) throws(AdministrationRefusal) {
-        guard let index = judge.index(server) else { throw .unknownServer }
-        let view = judge.views[index]
+        guard let view = judge.view(of: server) else { throw .unknownServer }
         if state == .maint, force == .careful, view.isUsable, usableCount(ofProxy: view.server.proxy) <= 1 { throw .lastUsable }
         let wall = wallMilliseconds(now)
         let expiry = duration.map { wall + UInt64(clamping: $0.wholeMilliseconds) }

@@ -36,8 +36,8 @@ extension GossipNode {
 
     /// The names of the peers whose word says now that a server fails, in the order of the settings.
     package func failingPeers(of server: ServerID) -> [String] {
-        guard let index = judge.index(server) else { return [] }
-        let rows = witnesses(of: server).filter { $0.address == judge.views[index].address && ($0.verdict == .down || $0.failures > 0) }
+        guard let view = judge.view(of: server) else { return [] }
+        let rows = witnesses(of: server).filter { $0.address == view.address && ($0.verdict == .down || $0.failures > 0) }
         return settings.peers.filter { peer in rows.contains { $0.observer == peer.id } }.map(\.name)
     }
 }

@@ -64,7 +64,7 @@ extension GossipNode {
         let wall = wallMilliseconds(now)
         for row in tables.administrativeRows where row.expiry.map({ $0 <= wall }) == true {
             // What this node's own operator has said since stays.
-            guard let view = judge.index(row.server).map({ judge.views[$0] }), view.isAdministeredByWord, view.administrative != .ready else { continue }
+            guard let view = judge.view(of: row.server), view.isAdministeredByWord, view.administrative != .ready else { continue }
             applyAdministrative(row, .ready, now: now, into: &outputs)
         }
         planExpiry(now: now)

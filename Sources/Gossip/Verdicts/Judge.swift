@@ -43,6 +43,8 @@ struct Judge: Sendable {
         return low < views.count && views[low].server.id == id ? low : nil
     }
 
+    func view(of id: ServerID) -> ServerView? { index(id).map { views[$0] } }
+
     func usableCount(ofProxy proxy: Int) -> Int { views.reduce(0) { $0 + ($1.server.proxy == proxy && $1.isUsable ? 1 : 0) } }
 
     /// The earliest thing to do without an input.

@@ -29,7 +29,7 @@ enum GossipKeywords {
         let endpoint = try AddressReader(line).readGossipNode(line.need())
         if let first = draft.section.nodes.first(where: { $0.name == name }) { throw .duplicate(name, kind: "node", first: first.location) }
         if let first = draft.section.nodes.first(where: { $0.endpoint == endpoint }) {
-            throw .badValue(endpoint.text, of: line.keyword, expected: "an address that no other node has: it is the one of \(first.location)")
+            throw .badValue(endpoint.description, of: line.keyword, expected: "an address that no other node has: it is the one of \(first.location)")
         }
         guard draft.section.nodes.count < GossipLimits.nodesMax else { throw .tooMany(what: "nodes in a cluster", limit: GossipLimits.nodesMax) }
         draft.section.nodes.append(GossipSection.Node(name: name, endpoint: endpoint, location: line.location))
@@ -126,7 +126,7 @@ struct GossipDraft: Sendable {
 
     /// The first address that other hosts reach, or that may be one: names may mean anything.
     private var firstOpenAddress: (ConfigurationLocation, String)? {
-        if let node = section.nodes.first(where: { !$0.endpoint.isLoopback }) { return (node.location, node.endpoint.text) }
+        if let node = section.nodes.first(where: { !$0.endpoint.isLoopback }) { return (node.location, node.endpoint.description) }
         guard let bind = section.bind, bind.address?.isLoopback != true else { return nil }
         return (bindLocation ?? section.location, bind.description)
     }
@@ -137,7 +137,7 @@ struct GossipDraft: Sendable {
         if case .ip(let address, _)? = section.bind { isV6 = address.isV6 }
         for node in section.nodes {
             guard case .ip(let address, _) = node.endpoint else { continue }
-            if let isV6, isV6 != address.isV6 { return (node.location, "node", node.endpoint.text) }
+            if let isV6, isV6 != address.isV6 { return (node.location, "node", node.endpoint.description) }
             isV6 = address.isV6
         }
         return nil
@@ -161,14 +161,4 @@ extension IPAddress {
 
 extension Endpoint {
     fileprivate var isLoopback: Bool { if case .ip(let address, _) = self { address.isLoopback } else { false } }
-
-    /// As it is written: "10.0.1.10:7946".
-    fileprivate var text: String {
-        switch self {
-        case .ip(let address, let port): SocketAddress.ip(address, port: port).description
-        case .name(let name, let port): "\(name):\(port)"
-        case .unix(let path): path
-        case .inherited(let number): "fd@\(number)"
-        }
-    }
 }

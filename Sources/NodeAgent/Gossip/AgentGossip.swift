@@ -13,7 +13,7 @@ extension Agent {
             requestCheck: { [unowned self] in if let server = gossip?.plan.reference(of: $0) { checks?.checkNow(server) } },
             verdictChanged: { [unowned self] in take($1, on: $0) },
             administered: { [unowned self] in take($1, weight: $2, on: $0) },
-            log: { [log] level, sentence in log.write(level, "Gossip \(name): \(sentence).") })
+            log: { [log] level, sentence in log.write(level, gossip: name, sentence) })
         let runner = GossipRunner(resources, random: SecureRandomGenerator(), reactor: reactor, handlers: handlers)
         gossip = runner
         for (id, server) in zip(runner.plan.servers.map(\.id), runner.plan.references) {
@@ -35,7 +35,7 @@ extension Agent {
                 let peer = peers[server.server]
                 runner.feed(.peerAddress(peer.peer, .ip(address, port: peer.port)))
             }, lost: { _, _ in }, check: { _, _, answer in answer(true) },
-            log: { [log] sentence, isAlarm in log.write(isAlarm ? .warning : .notice, "Gossip \(settings.name): \(sentence).") })
+            log: { [log] sentence, isAlarm in log.write(isAlarm ? .warning : .notice, gossip: settings.name, sentence) })
         let resolver = ResolverRunner(settings: settings, servers: servers, reactor: reactor, random: SystemRandomNumberGenerator(), handlers: handlers)
         resolvers.append(resolver)
         resolver.start()
@@ -148,7 +148,7 @@ extension Agent {
         } catch {
             throw .refused("\(error)")
         }
-        log.write(.notice, "Gossip \(gossip.plan.section.name): \(change.description).")
+        log.write(.notice, gossip: gossip.plan.section.name, change.description)
     }
 }
 
@@ -172,6 +172,11 @@ extension Proxy.AdministrativeState {
         case .maint: self = .maint
         }
     }
+}
+
+extension AgentLog {
+    /// Writes a line about the cluster of this name.
+    fileprivate func write(_ level: LogLevel, gossip name: String, _ sentence: String) { write(level, "Gossip \(name): \(sentence).") }
 }
 
 extension ServerStatus {

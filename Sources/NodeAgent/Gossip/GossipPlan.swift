@@ -67,8 +67,7 @@ struct GossipPlan {
 
     private mutating func add(_ reference: ServerReference, _ backend: Backend, _ seal: any Seal) throws(SealError) {
         let server = backend.servers[reference.server]
-        let (host, port) = Self.parts(of: server.endpoint)
-        let id = ServerID(try Self.number(of: [backend.name, server.name, host, "\(port)"], seal))
+        let id = ServerID(try Self.number(of: [backend.name, server.name, server.endpoint.host, "\(server.endpoint.port)"], seal))
         guard places[id] == nil else { return }
         places[id] = servers.count
         identifiers[reference] = id
@@ -77,15 +76,6 @@ struct GossipPlan {
             GossipServer(
                 id: id, name: "\(backend.name)/\(server.name)", proxy: reference.backend, rise: server.check?.rise ?? 1, fall: server.check?.fall ?? 1,
                 policy: server.check == nil ? .own : section.policy, minUp: section.minUp))
-    }
-
-    private static func parts(of endpoint: Endpoint) -> (host: String, port: UInt16) {
-        switch endpoint {
-        case .ip(let address, let port): (address.description, port)
-        case .name(let name, let port): (name, port)
-        case .unix(let path): (path, 0)
-        case .inherited(let number): ("fd@\(number)", 0)
-        }
     }
 
     /// The first 8 bytes of SHA-256 of the words, each ended by a zero byte.

@@ -37,9 +37,8 @@ struct KeyFile {
             guard let resolved = realpath(path, nil) else { throw .last("realpath") }
             defer { free(resolved) }
             let path = String(cString: resolved)
-            let slash = path.lastIndex(of: "/") ?? path.startIndex
-            let name = String(path[path.index(after: slash)...])
-            let folder = try Folder(slash == path.startIndex ? "/" : String(path[..<slash]))
+            let folder = try Folder(holding: path)
+            let name = path.split(separator: "/").last.map(String.init) ?? ""
             let present = try folder.open(name)
             let owner = try FileStatus(of: present).owner
             try folder.stage(name, text.bytes, permissions: 0o600, owner: owner)
@@ -50,8 +49,7 @@ struct KeyFile {
     /// Keeps others from changing the file between a look at it and its replacement: until the folder is unlocked.
     func lock() throws(KeyFileError) -> Folder {
         try wrapping { () throws(SystemError) in
-            let slash = path.lastIndex(of: "/") ?? path.startIndex
-            let folder = try Folder(slash == path.startIndex ? "/" : String(path[..<slash]))
+            let folder = try Folder(holding: path)
             try folder.lock()
             return folder
         }

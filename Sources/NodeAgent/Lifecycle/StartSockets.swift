@@ -92,7 +92,7 @@ struct StartSockets {
     ) throws(StartError) -> [OpenFile] {
         let resolved = try names.address(of: bind, owner: owner)
         var request = ListenRequest(
-            address: resolved ?? .unix(""), endpoint: StartSockets.text(of: bind.endpoint), owner: owner, location: bind.location)
+            address: resolved ?? .unix(""), endpoint: bind.endpoint.description, owner: owner, location: bind.location)
         request.backlog = Int32(clamping: backlog)
         request.isKeepAliveOn = isKeepAliveOn
         request.isV6Only = bind.isV6Only
@@ -101,15 +101,6 @@ struct StartSockets {
         return try StartError.wrapping { () throws(ListenError) in
             if case .inherited(let number) = bind.endpoint { return [try ListeningSockets.inherit(number, for: request)] }
             return try ListeningSockets.open(request, count: count)
-        }
-    }
-
-    private static func text(of endpoint: Endpoint) -> String {
-        switch endpoint {
-        case .ip(let address, let port): SocketAddress.ip(address, port: port).description
-        case .name(let name, let port): "\(name):\(port)"
-        case .unix(let path): path
-        case .inherited(let number): "fd@\(number)"
         }
     }
 }

@@ -50,11 +50,9 @@ struct RuntimeCommand: Sendable {
         },
         RuntimeCommand("get weight", usage: " <bk>/<srv>", level: .user, help: "tell a server's weight, now and in the configuration") { call, _ in
             withServer(call) { server in
-                do throws(RuntimeTargetError) {
+                answer { () throws(RuntimeTargetError) in
                     let weight = try call.target.weight(of: server)
                     return "\(weight.current) (initial \(weight.initial))\n"
-                } catch {
-                    return error.text + "\n"
                 }
             }
         },

@@ -32,11 +32,9 @@ extension RuntimeCommand {
     }
 
     private static func change(_ change: KeyChange, _ call: RuntimeCall) -> String {
-        do throws(RuntimeTargetError) {
+        answer { () throws(RuntimeTargetError) in
             try call.target.changeKeys(change)
             return ""
-        } catch {
-            return error.text + "\n"
         }
     }
 }

@@ -15,13 +15,16 @@ extension RuntimeCommand {
     /// Reads `backend/server`, does `body`, and answers nothing or why it could not.
     static func onServer(_ call: RuntimeCall, _ body: (RuntimeServerName) throws(RuntimeTargetError) -> Void) -> String {
         withServer(call) { server in
-            do throws(RuntimeTargetError) {
+            answer { () throws(RuntimeTargetError) in
                 try body(server)
                 return ""
-            } catch {
-                return error.text + "\n"
             }
         }
+    }
+
+    /// What `body` answers, or why it could not.
+    static func answer(_ body: () throws(RuntimeTargetError) -> String) -> String {
+        do throws(RuntimeTargetError) { return try body() } catch { return error.text + "\n" }
     }
 
     /// `set server b/s state S`, `set server b/s weight W`.

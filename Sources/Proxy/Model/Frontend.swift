@@ -12,6 +12,35 @@ package enum Endpoint: Hashable, Sendable {
     case inherited(Int32)
 }
 
+extension Endpoint: CustomStringConvertible {
+    /// The address, name or path, without a port: "10.0.1.10", "dbserver01", "/run/s", "fd@3".
+    package var host: String {
+        switch self {
+        case .ip(let address, _): address.description
+        case .name(let name, _): name
+        case .unix(let path): path
+        case .inherited(let number): "fd@\(number)"
+        }
+    }
+
+    /// The port; 0 where there is none.
+    package var port: UInt16 {
+        switch self {
+        case .ip(_, let port), .name(_, let port): port
+        case .unix, .inherited: 0
+        }
+    }
+
+    /// As it is written: "10.0.1.10:7946", "[::1]:7946", "dbserver01:3306", "/run/s", "fd@3".
+    package var description: String {
+        switch self {
+        case .ip(let address, let port): SocketAddress.ip(address, port: port).description
+        case .name(let name, let port): "\(name):\(port)"
+        case .unix, .inherited: host
+        }
+    }
+}
+
 /// Where a line of a configuration stands.
 package struct ConfigurationLocation: Hashable, Sendable, CustomStringConvertible {
     /// The file's name, as it was given.

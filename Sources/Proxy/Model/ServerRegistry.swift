@@ -360,12 +360,12 @@ extension ServerRegistry {
             if gone.contains(.forcedMaintenance) {
                 change.log(.notice, "\(title) is \(state) (leaving forced maintenance).")
             } else {
-                change.log(.notice, "\(title) ('\(hostName(of: change.server))') is \(state) (resolves again).")
+                change.log(.notice, "\(title) ('\(configuration(of: change.server).endpoint.host)') is \(state) (resolves again).")
             }
         case (true, true) where gone.contains(.forcedMaintenance):
             change.log(.notice, "\(title) is leaving forced maintenance but remains in maintenance.")
         case (true, true) where gone.contains(.resolutionMaintenance):
-            change.log(.notice, "\(title) ('\(hostName(of: change.server))') resolves again but remains in maintenance.")
+            change.log(.notice, "\(title) ('\(configuration(of: change.server).endpoint.host)') resolves again but remains in maintenance.")
         case (true, true), (false, false):
             break
         }
@@ -379,15 +379,6 @@ extension ServerRegistry {
         case (true, false): change.log(.notice, "\(title) is \(now.isRunning ? "UP" : "DOWN") (leaving forced drain).")
         case (true, true): change.log(.notice, "\(title) remains in forced drain mode.")
         case (false, false): break
-        }
-    }
-
-    private func hostName(of server: ServerReference) -> String {
-        switch configuration(of: server).endpoint {
-        case .name(let name, _): name
-        case .ip(let address, _): address.description
-        case .unix(let path): path
-        case .inherited(let number): "fd@\(number)"
         }
     }
 

@@ -158,13 +158,8 @@ struct GossipRunnerTests {
 
     @Test("remembers over a restart what operators said")
     func memory() throws {
-        let folder = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        #expect(mkdir(folder, 0o700) == 0)
-        defer {
-            unlink("\(folder)/gossip-one.state")
-            rmdir(folder)
-        }
-        let store = try GossipStore(path: folder, node: "one", owner: FileOwner(user: geteuid(), group: getegid()))
+        let folder = try TemporaryFolder()
+        let store = try GossipStore(path: folder.path, node: "one", owner: FileOwner(user: geteuid(), group: getegid()))
         let session: UInt64
         do {
             let pair = try Pair(stores: [store, nil])
@@ -185,29 +180,23 @@ struct GossipRunnerTests {
 struct StartGossipTests {
     private static let key = String(repeating: "0123456789abcdef", count: 4)
 
-    /// What `-c` says of a file with this section, where `KEY` stands for the path of a key file.
-    private func check(_ section: String, key: String = key + "\n", permissions: mode_t = 0o600) throws -> Int32 {
-        let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        let files = [("\(path).cfg", Pair.text + section.replacingOccurrences("KEY", with: "\(path).key"), mode_t(0o600)), ("\(path).key", key, permissions)]
-        defer { for (name, _, _) in files { unlink(name) } }
-        for (name, text, permissions) in files {
-            let file = try #require(fopen(name, "w"))
-            fputs(text, file)
-            fclose(file)
-            chmod(name, permissions)
-        }
-        return Startup.run(arguments: ["-c", "-q", "-L", "one", "-f", "\(path).cfg"], environment: [:])
+    /// What `-c` says of a file with this section, with a `key-file` of these bytes and this mode.
+    private func check(_ section: String, key: String? = nil, mode: UInt32 = 0o600) throws -> Int32 {
+        let folder = try TemporaryFolder()
+        let line = try key.map { " key-file \(try folder.write("key", $0, mode: mode))\n" } ?? ""
+        let path = try folder.write("cfg", Pair.text + section + line)
+        return Startup.run(arguments: ["-c", "-q", "-L", "one", "-f", path], environment: [:])
     }
 
     @Test("wants a key wherever a datagram could come from elsewhere, and keeps it from others")
     func keys() throws {
         let far = "gossip tsukada\n node one 10.0.0.1:7946\n node two 10.0.0.2:7946\n"
         #expect(try check(far) == 1)
-        #expect(try check(far + " key-file KEY\n") == 0)
-        #expect(try check(far + " key-file KEY\n", permissions: 0o644) == 1)
-        #expect(try check(far + " key-file KEY\n", permissions: 0o640) == 1)
-        #expect(try check(far + " key-file KEY\n", key: "a passphrase\n") == 1)
-        #expect(try check(far + " key-file KEY\n", key: "") == 1)
+        #expect(try check(far, key: Self.key + "\n") == 0)
+        #expect(try check(far, key: Self.key + "\n", mode: 0o644) == 1)
+        #expect(try check(far, key: Self.key + "\n", mode: 0o640) == 1)
+        #expect(try check(far, key: "a passphrase\n") == 1)
+        #expect(try check(far, key: "") == 1)
         #expect(try check(far + " key-file /nonexistent/key\n") == 1)
         #expect(try check("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n") == 0)
     }
@@ -224,12 +213,5 @@ struct StartGossipTests {
         #expect(error?.description.contains("not this machine's") == true)
         let everywhere = try section("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n bind 127.0.0.1:17999\n")
         #expect(throws: Never.self) { try StartGossip(everywhere, lookup: lookup).open(node: "one", backends: [], owner: owner) }
-    }
-}
-
-extension String {
-    fileprivate func replacingOccurrences(_ word: String, with other: String) -> String {
-        split(separator: " ", omittingEmptySubsequences: false).map { $0.hasPrefix(word) ? other + $0.dropFirst(word.count) : String($0) }
-            .joined(separator: " ")
     }
 }
