@@ -139,8 +139,22 @@ struct MembershipTests {
             let node = GossipNode(
                 world.settings(0), ring: world.members[0].ring, memory: GossipMemory(session: stored), seal: world.seal, random: SplitMix64(seed: 1),
                 wallMilliseconds: wall, now: world.now, into: &outputs)
-            #expect((1..<GossipLimits.sessionMax).contains(node.session) && node.session >= min(max(stored, wall), GossipLimits.sessionMax - 1))
+            let last = GossipLimits.sessionMax - 1
+            #expect(node.session <= last && node.session > min(max(stored, min(wall, last >> 16) << 16), last - 65_537))
         }
+    }
+
+    @Test("is another run than any before, though it begins with the same store at the same time", arguments: [0, 1_700_000_000_000 << 16, 1 << 61])
+    func sessionsDiffer(stored: UInt64) throws {
+        let world = try GossipWorld(nodes: 2)
+        var outputs = GossipOutputs()
+        let sessions = (1...8 as ClosedRange<UInt64>).map { seed in
+            GossipNode(
+                world.settings(0), ring: world.members[0].ring, memory: GossipMemory(session: stored), seal: world.seal, random: SplitMix64(seed: seed),
+                wallMilliseconds: 1_700_000_000_000, now: world.now, into: &outputs
+            ).session
+        }
+        #expect(Set(sessions).count == sessions.count && sessions.allSatisfy { $0 > stored })
     }
 
     @Test("goes above a higher run that only a third node's word tells of")

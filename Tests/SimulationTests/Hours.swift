@@ -31,44 +31,73 @@ struct Hours: Sendable {
     /// This process takes the seeds `part`, `part + parts`, `part + 2 * parts`...: several processes share a run, and no hour is counted twice.
     var part: UInt64 = 1
     var parts: UInt64 = 1
-    /// Loss drawn for each hour and direction, at most this many per cent, bursts included.
-    var lossMax = 30
+    var weather = Weather.changing(lossMax: 30)
+
+    /// What the network does to an hour.
+    enum Weather {
+        /// Loss drawn for each hour and direction, at most this many per cent, and bursts of loss of up to 0.9 s, included in that.
+        case changing(lossMax: Int)
+        /// So many per cent are lost all the time, and once a minute comes a burst of 0.85 to 0.9 s: what is hardest to tell from a death,
+        /// and shows within minutes what changing weather shows once in a thousand hours.
+        case longBursts(loss: Int)
+    }
 
     /// One virtual hour of two nodes; the times of false deaths.
     func run(seed: UInt64) throws -> [Instant] {
         var random = SplitMix64(seed: seed)
-        func draw(_ limit: Int) -> Int { Int(random.next() % UInt64(limit)) }
         let seal = NullSeal()
         seal.isRemembering = false
         let world = try GossipWorld(nodes: 2, seed: random.next(), keeping: .datagrams(0), seal: seal)
         let watch = DeathWatch()
         world.probe = watch
-        (world.network.delayMin, world.network.delayMax) = (.microseconds(100), .microseconds(300 + draw(10) * 500))
+        (world.network.delayMin, world.network.delayMax) = (.microseconds(100), .microseconds(300 + random.draw(10) * 500))
+        switch weather {
+        case .changing(let lossMax): change(world, lossMax: lossMax, &random)
+        case .longBursts(let loss): burst(world, loss: loss, &random)
+        }
+        return watch.deaths
+    }
+
+    private func change(_ world: GossipWorld, lossMax: Int, _ random: inout SplitMix64) {
         // Half of the hours have one loss all the time; in the others it changes every few minutes.
-        let isSteady = draw(2) == 0
+        let isSteady = random.draw(2) == 0
         // Bursts and random loss together stay within the limit: one second in `pause` at most is silent.
-        let pause = [20, 60, 200, 600][draw(4)]
+        let pause = [20, 60, 200, 600][random.draw(4)]
         // A third of the hours has nothing but bursts: then the timeouts have not grown when one comes.
-        let randomMax = draw(3) == 0 ? 1 : lossMax - 4
-        world.network.lossOfSender = [draw(randomMax), draw(randomMax)]
+        let randomMax = random.draw(3) == 0 ? 1 : lossMax - 4
+        world.network.lossOfSender = [random.draw(randomMax), random.draw(randomMax)]
         world.startAll()
         let end = world.now.advanced(by: .seconds(3_600))
         var nextChange = world.now.advanced(by: .seconds(300))
         while world.now < end {
-            world.run(.milliseconds(pause * 500 + draw(pause * 1_000)))
+            world.run(.milliseconds(pause * 500 + random.draw(pause * 1_000)))
             if !isSteady, nextChange <= world.now {
-                world.network.lossOfSender = [draw(randomMax), draw(randomMax)]
-                nextChange = world.now.advanced(by: .seconds(60 + draw(300)))
+                world.network.lossOfSender = [random.draw(randomMax), random.draw(randomMax)]
+                nextChange = world.now.advanced(by: .seconds(60 + random.draw(300)))
             }
-            switch draw(3) {
-            case 0: world.network.blocked = [(0, 1)]
-            case 1: world.network.blocked = [(1, 0)]
-            default: world.partition([0], [1])
-            }
-            world.run(.milliseconds(draw(901)))
-            world.heal()
+            block(world, .milliseconds(random.draw(901)), &random)
         }
-        return watch.deaths
+    }
+
+    private func burst(_ world: GossipWorld, loss: Int, _ random: inout SplitMix64) {
+        world.network.lossOfSender = [loss, loss]
+        world.startAll()
+        let end = world.now.advanced(by: .seconds(3_600))
+        while world.now < end {
+            world.run(.milliseconds(60_000 + random.draw(5_000)))
+            block(world, .milliseconds(850 + random.draw(51)), &random)
+        }
+    }
+
+    /// Nothing passes for so long: one way, the other, or both.
+    private func block(_ world: GossipWorld, _ duration: Duration, _ random: inout SplitMix64) {
+        switch random.draw(3) {
+        case 0: world.network.blocked = [(0, 1)]
+        case 1: world.network.blocked = [(1, 0)]
+        default: world.partition([0], [1])
+        }
+        world.run(duration)
+        world.heal()
     }
 
     /// Runs until `hours` are done in all, and writes the state every ten seeds; throws `ForeignState`.
@@ -81,6 +110,8 @@ struct Hours: Sendable {
         while state.nodeHours < hours {
             let deaths = try run(seed: state.nextSeed)
             for death in deaths { print("seed \(state.nextSeed): a false death at \(death.seconds) s") }
+            // The run may be ended at any time.
+            fflush(nil)
             state.nextSeed += parts
             state.nodeHours += 2
             state.falseDeaths += deaths.count
@@ -115,4 +146,8 @@ final class DeathWatch: WorldProbe {
     func hasTaken(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld) {
         for case .peerChanged(_, .dead, _) in outputs.list { deaths.append(world.now) }
     }
+}
+
+extension SplitMix64 {
+    fileprivate mutating func draw(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
 }

@@ -14,15 +14,16 @@ struct Options {
         usage: Simulator                                   all of it, within four minutes
                Simulator --seeds A..B [--nodes N]          a range of seeds
                Simulator --replay SEED [--nodes N] [--trace]
-               Simulator --hours H [--loss 30] [--state FILE] [--part K/N]
-                                                           node-hours in all; FILE is gone on from; the K-th of N processes
+               Simulator --hours H [--loss 30] [--bursts PERCENT] [--state FILE] [--part K/N]
+                                                           node-hours in all, of changing loss, or of long bursts besides some
+                                                           loss; FILE is gone on from; the K-th of N processes
                Simulator --mutations | --explore [DEPTH] | --targets
         """
 
     var action = Action.all
     var nodes = 2
     var isTraced = false
-    var loss = 30
+    var weather = Hours.Weather.changing(lossMax: 30)
     var state: String?
     var part: UInt64 = 1
     var parts: UInt64 = 1
@@ -52,7 +53,10 @@ struct Options {
                 nodes = count
             case "--loss":
                 guard let percent = number(5...90) else { return nil }
-                loss = percent
+                weather = .changing(lossMax: percent)
+            case "--bursts":
+                guard let percent = number(0...50) else { return nil }
+                weather = .longBursts(loss: percent)
             case "--part":
                 let numbers = rest.popFirst()?.split(separator: "/").compactMap { UInt64($0) } ?? []
                 guard numbers.count == 2, (1...64).contains(numbers[1]), (1...numbers[1]).contains(numbers[0]) else { return nil }

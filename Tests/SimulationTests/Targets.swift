@@ -36,8 +36,12 @@ struct Targets {
         for (loss, target) in [(0, 150.0), (20, 300)] {
             tellTimes("first failed check to DOWN on both, \(loss) % loss", try downs(loss: loss), targetMilliseconds: target)
         }
-        let hours = try Hours().run(until: 40, file: nil)
-        tell("false deaths at <= 30 % loss", "\(hours.falseDeaths) in \(hours.nodeHours) node-hours", target: "0", isMet: hours.falseDeaths == 0)
+        for (what, weather, limit) in [
+            ("at <= 30 % loss", Hours.Weather.changing(lossMax: 30), 40), ("in long bursts besides 3 % loss", .longBursts(loss: 3), 200),
+        ] {
+            let hours = try Hours(weather: weather).run(until: limit, file: nil)
+            tell("false deaths \(what)", "\(hours.falseDeaths) in \(hours.nodeHours) node-hours", target: "0", isMet: hours.falseDeaths == 0)
+        }
         for (nodes, target) in [(2, 800), (10, 7_000)] {
             let bytes = try idleBytes(nodes: nodes)
             tell("idle bytes/s a node, \(nodes) nodes", "\(bytes)", target: "\(target)", isMet: bytes <= target)

@@ -41,7 +41,7 @@ case .replay(let seed):
     failures = scenario.failure == nil ? 0 : 1
 case .hours(let hours):
     do {
-        let state = try Hours(part: options.part, parts: options.parts, lossMax: options.loss).run(until: hours, file: options.state)
+        let state = try Hours(part: options.part, parts: options.parts, weather: options.weather).run(until: hours, file: options.state)
         print("\(state.falseDeaths) false deaths in \(state.nodeHours) node-hours")
         failures = state.falseDeaths
     } catch is Hours.ForeignState {

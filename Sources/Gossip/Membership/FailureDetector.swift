@@ -4,16 +4,12 @@ import Wire
 package struct DetectorSettings: Equatable, Sendable {
     /// Between heartbeats: with the longest burst of loss to be borne, 0.9 s, it leaves 20 ms of the 1.1 s after which the dead are known.
     package var heartbeatInterval = Duration.milliseconds(180)
-    /// Silence after which a heartbeat is missed: the peer is asked, and nobody is told.
-    package var lateAfter = Duration.milliseconds(225)
     /// Silence after which people are told.
     package var suspectAfter = Duration.milliseconds(500)
-    /// Between pings of a peer that is late.
-    package var pingInterval = Duration.milliseconds(50)
     /// Silence after which the last burst begins; grows with loss.
     package var deadAfter = Duration.seconds(1)
-    /// Between the pings of the last burst, and after the last one.
-    package var burstInterval = Duration.milliseconds(10)
+    /// Between pings of a peer whose heartbeat is late, and how late it is when the first one goes.
+    package var pingInterval = Duration.milliseconds(10)
     /// Pings of the last burst.
     package var burstPings = 10
 
@@ -60,14 +56,11 @@ struct FailureDetector: Sendable {
         nextPing = now
     }
 
-    /// Per cent of the timeout. It grows little while little is lost, so that the dead are known at 5 % in 1.2 s, and by two thirds at 30 %,
-    /// where a false death needs some eight heartbeats and all answers of thirty pings lost in a row; it doubles at most.
-    private var scale: Int {
-        let lost = min(loss, 40)
-        return 100 + (80 * lost + 9 * lost * lost / 2) / 100
-    }
+    /// Per cent of the timeout. Pings go so often that a living peer is heard before or after the longest burst, however much is lost
+    /// besides: at 30 % half of the pings fail, and some forty in a row do not. It grows by half at most.
+    private var scale: Int { 100 + min(loss, 40) * 5 / 4 }
     private var suspectAt: Instant { heard.advanced(by: settings.suspectAfter) }
-    private var latePingAt: Instant { max(heard.advanced(by: settings.lateAfter), nextPing) }
+    private var latePingAt: Instant { max(heard.advanced(by: settings.heartbeatInterval + settings.pingInterval), nextPing) }
     private var dyingAt: Instant { heard.advanced(by: settings.deadAfter * scale / 100) }
 
     /// When `step` has something to do; `nil` for never.
@@ -115,7 +108,7 @@ struct FailureDetector: Sendable {
         case .suspect:
             if dyingAt <= now {
                 phase = .dying(pingsLeft: settings.burstPings - 1)
-                nextPing = now.advanced(by: settings.burstInterval)
+                nextPing = now.advanced(by: settings.pingInterval)
                 return .ping
             }
             guard nextPing <= now else { return .nothing }
@@ -123,7 +116,7 @@ struct FailureDetector: Sendable {
             return .ping
         case .dying(let pingsLeft):
             guard nextPing <= now else { return .nothing }
-            nextPing = now.advanced(by: settings.burstInterval)
+            nextPing = now.advanced(by: settings.pingInterval)
             guard pingsLeft == 0 else {
                 phase = .dying(pingsLeft: pingsLeft - 1)
                 return .ping

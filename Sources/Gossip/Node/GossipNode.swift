@@ -83,7 +83,7 @@ package struct GossipNode {
         configuration = settings.configuration
         wall = (wallMilliseconds, now)
         ranSince = now
-        session = max(min(memory.session, GossipLimits.sessionMax - 2) + 1, min(wallMilliseconds, GossipLimits.sessionMax - 1))
+        session = Self.newSession(above: memory.session, wallMilliseconds: wallMilliseconds, random: self.random.next())
         tables = SharedTables(nodes: settings.peers.map(\.id) + [settings.node])
         judge = Judge(rules: settings.rules)
         let sorted = settings.peers.sorted { $0.id < $1.id }
@@ -97,6 +97,14 @@ package struct GossipNode {
         outputs.append(.persist(.session(session)))
         _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: 0, rank: .alive))
         for row in memory.administrative { mergeAdministrative(row, from: nil, isRemembered: true, now: now, into: &outputs) }
+    }
+
+    /// Above the stored one and the time; by chance another than that of an earlier run, or of another node of this name, that began
+    /// with the same store and time: peers tell runs apart by their sessions alone.
+    private static func newSession(above stored: UInt64, wallMilliseconds: UInt64, random: UInt64) -> UInt64 {
+        let chance = random % 65_536
+        let last = GossipLimits.sessionMax - 1
+        return min(max(stored, min(wallMilliseconds, last >> 16) << 16), last - 65_536) + 1 + chance
     }
 
     /// Takes one datagram. Whatever its bytes are, this returns.

@@ -203,16 +203,17 @@ extension GossipNode {
         return true
     }
 
-    /// The newer channel is sent under, the older one still received under. When both sides began a handshake at once there are two of
-    /// one age: then both sides take the one that the lower node began, so that loss is measured, and the address followed, on one.
+    /// The newer channel is sent under, the older one still received under. When both sides began a handshake at once, either channel was
+    /// begun before the other was proven: then both sides take the one that the lower node began, so that loss is measured, and the
+    /// address followed, on one. What was begun after that replaces it: the peer may have begun anew without a higher session.
     private mutating func adopt(_ channel: Channel, of index: Int) {
         guard let current = peers[index].current else {
             peers[index].current = channel
             return
         }
-        let apart = min(current.born, channel.born).duration(to: max(current.born, channel.born))
+        let areOfOneTime = peers[index].provenAt.map { channel.born <= $0 } ?? false
         let isOurs = settings.node < peers[index].id
-        if apart < GossipNode.candidateLifetime, current.isInitiator != channel.isInitiator, current.isInitiator == isOurs {
+        if areOfOneTime, current.isInitiator != channel.isInitiator, current.isInitiator == isOurs {
             peers[index].previous = channel
         } else {
             peers[index].previous = current

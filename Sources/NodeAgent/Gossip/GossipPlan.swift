@@ -44,7 +44,6 @@ struct GossipPlan {
         settings = Gossip.GossipSettings(
             cluster: try Self.number(of: [section.name], seal), node: try Self.identifier(of: node, seal), peers: peers, configuration: 0)
         settings.detector.heartbeatInterval = section.probeInterval
-        settings.detector.lateAfter = section.probeInterval * 5 / 4
         settings.detector.suspectAfter = section.deadAfter / 2
         settings.detector.deadAfter = section.deadAfter
         for (index, backend) in backends.enumerated() where !backend.isDisabled {
