@@ -16,7 +16,10 @@ func sweep(_ seeds: ClosedRange<UInt64>, nodes: Int) throws -> Int {
 
 func explore(_ depth: Int) throws -> Int {
     var explorer = try Explorer()
-    return explorer.run(depth: depth) ? 0 : 1
+    let violation = explorer.run(depth: depth)
+    let result = violation.map { "\($0.rule) broken: \($0.text) by \(explorer.path.reversed())" } ?? "every invariant holds"
+    print("explorer: depth \(depth), \(explorer.states) states, \(explorer.moves) moves, \(result)")
+    return violation == nil ? 0 : 1
 }
 
 func measure() throws -> Int {
