@@ -48,6 +48,49 @@ struct HandshakeTests {
         #expect(world.state(of: 1, at: 0) == .dead && world.seal.reuses == 0)
     }
 
+    @Test("lets nothing that was recorded revive a handshake which came to nothing")
+    func staleHandshake() throws {
+        let world = try GossipWorld(nodes: 2)
+        world.startAll()
+        world.run(.microseconds(450))
+        // Node 1 has node 0's HELLO, and gets no more of it for a while.
+        world.network.blocked = [(from: 0, to: 1)]
+        world.run(.seconds(1))
+        let recorded = world.history.filter { $0.sender == 0 && $0.bytes[3] == DatagramKind.ping.rawValue }
+        world.heal()
+        world.run(.seconds(20))
+        #expect(world.allAlive && !recorded.isEmpty)
+        let before = try #require(world.members[1].core?.proven(GossipWorld.id(0)))
+        for datagram in recorded { world.inject(datagram.bytes, from: thief, to: 1) }
+        #expect(try #require(world.members[1].core?.proven(GossipWorld.id(0))) == before)
+        world.crash(0)
+        world.run(.seconds(3))
+        #expect(world.state(of: 0, at: 1) == .dead)
+    }
+
+    @Test("brings a restarted node back while a stranger repeats its HELLO from everywhere")
+    func helloFlood() throws {
+        let world = try GossipWorld(nodes: 2)
+        world.startAll()
+        world.run(.seconds(2))
+        let hello = try #require(world.history.first { $0.sender == 1 && isHello($0.bytes) }).bytes
+        world.crash(1)
+        var source: UInt32 = 0
+        func flood(_ steps: Int) {
+            for _ in 0..<steps {
+                for _ in 0..<150 {
+                    source += 1
+                    world.inject(hello, from: .ip(.v4(source), port: 1), to: 0)
+                }
+                world.run(.milliseconds(10))
+            }
+        }
+        flood(50)
+        world.start(1)
+        flood(300)
+        #expect(world.allAlive)
+    }
+
     @Test("follows a peer to the address that a fresh datagram comes from, and back")
     func follows() throws {
         let world = try GossipWorld(nodes: 2)
@@ -142,6 +185,20 @@ struct KeyRotationTests {
         #expect(world.members.allSatisfy { $0.core?.ring.ids == [new.id] })
         #expect(world.allAlive && world.tablesAreEqual && world.seal.reuses == 0, "seed \(seed)")
         for index in 0..<3 { #expect(!world.members[index].log.contains { if case .peerChanged(_, .dead, _) = $0.output { true } else { false } }) }
+    }
+
+    @Test("is quiet between its steps: nodes that send with different keys do not replace each other's channels")
+    func isQuietBetweenSteps() throws {
+        let world = try GossipWorld(nodes: 2)
+        let keys = try [1, 2].map { try GossipWorld.key($0, world.seal) }
+        world.setRing(0, KeyRing(keys))
+        world.setRing(1, KeyRing(keys.reversed()))
+        world.startAll()
+        world.run(.seconds(3))
+        let before = world.members.map(\.sentDatagrams)
+        world.run(.seconds(10))
+        #expect(world.allAlive)
+        for (node, count) in before.enumerated() { #expect(world.members[node].sentDatagrams - count <= 62) }
     }
 
     @Test("refuses to remove a key while a node lacks the new one, and names the node")

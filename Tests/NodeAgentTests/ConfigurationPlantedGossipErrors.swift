@@ -72,7 +72,7 @@ extension PlantedError {
         PlantedError(
             "gossip-no-key", line: 46,
             #"no 'key-file' in section 'gossip shop'"#,
-            #"other hosts may reach 10.0.1.10:7946: run 'tsukada keygen > /etc/tsukada/gossip.key; chmod 600 /etc/tsukada/gossip.key', copy the file to all nodes, and add a line 'key-file /etc/tsukada/gossip.key'"#
+            #"other hosts may reach 10.0.1.10:7946: run '(umask 077; tsukada keygen > /etc/tsukada/gossip.key)', copy the file to all nodes, and add a line 'key-file /etc/tsukada/gossip.key'"#
         ),
         PlantedError(
             "gossip-relative-key", line: 48,

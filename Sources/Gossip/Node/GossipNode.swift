@@ -36,6 +36,8 @@ package struct GossipNode {
     let seal: any Seal
     var random: any RandomNumberGenerator
     var limiter = HelloLimiter()
+    /// For the answers to this node's own HELLOs.
+    var answerLimiter = HelloLimiter()
     var clock = HybridClock()
     /// Wall time at a point of the monotonic clock.
     var wall: (milliseconds: UInt64, at: Instant)
@@ -45,7 +47,7 @@ package struct GossipNode {
     /// Since when this node has not been starved.
     var ranSince: Instant
     /// A higher session of this node has been seen: from then on this one is used.
-    var raise: (to: UInt64, at: Instant)?
+    var raise: (above: UInt64, at: Instant)?
     var raises = 0
     /// Leases this node holds, by name: when to renew, and whether all peers know.
     var leases: [OwnLease] = []
@@ -101,7 +103,7 @@ package struct GossipNode {
 
     /// Above the stored one and the time; by chance another than that of an earlier run, or of another node of this name, that began
     /// with the same store and time: peers tell runs apart by their sessions alone.
-    private static func newSession(above stored: UInt64, wallMilliseconds: UInt64, random: UInt64) -> UInt64 {
+    static func newSession(above stored: UInt64, wallMilliseconds: UInt64, random: UInt64) -> UInt64 {
         let chance = random % 65_536
         let last = GossipLimits.sessionMax - 1
         return min(max(stored, min(wallMilliseconds, last >> 16) << 16), last - 65_536) + 1 + chance

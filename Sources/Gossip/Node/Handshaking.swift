@@ -32,7 +32,7 @@ extension GossipNode {
         let hellos = peers[index].hellos
         peers[index].helloAt = now.advanced(by: hellos < GossipNode.hellosFirst ? GossipNode.helloIntervalFirst : GossipNode.helloIntervalLater)
         peers[index].hellos = min(hellos + 1, 1 << 20)
-        peers[index].candidates.removeAll { $0.channel.born.advanced(by: GossipNode.candidateLifetime) <= now }
+        forgetCandidates(of: index, now: now)
         if let begun = peers[index].candidates.lastIndex(where: { $0.channel.isInitiator }), hellos % 8 != 7 {
             sendPing(to: index, slot: .candidate(begun), now: now, into: &outputs)
             return
@@ -48,6 +48,11 @@ extension GossipNode {
             guard let address, place == 0 || address != places[0] else { continue }
             sendHandshake(.hello, record, key: ring.current, to: index, at: address, receiverSession: 0, now: now, into: &outputs)
         }
+    }
+
+    /// Forgets the handshakes that have not been finished in time.
+    mutating func forgetCandidates(of index: Int, now: Instant) {
+        peers[index].candidates.removeAll { $0.channel.born.advanced(by: GossipNode.candidateLifetime) <= now }
     }
 
     mutating func receiveHello(
@@ -98,7 +103,7 @@ extension GossipNode {
         sendPing(to: index, slot: .candidate(last), now: now, into: &outputs)
     }
 
-    /// The limits first, then the key, then the tag.
+    /// The key first, then the limits, then the tag.
     private mutating func openHandshake(
         _ header: Header, _ datagram: ArraySlice<UInt8>, from index: Int, at source: SocketAddress, now: Instant, into outputs: inout GossipOutputs
     ) -> (HandshakeRecord, KeyRing.Key)? {
@@ -113,7 +118,9 @@ extension GossipNode {
             counters.malformed += 1
             return nil
         }
-        guard limiter.admits(source, now: now) else {
+        // Answers have limits of their own: a flood of HELLOs keeps nobody from the one that was asked for.
+        let isAdmitted = header.kind == .hello ? limiter.admits(source, now: now) : answerLimiter.admits(source, now: now)
+        guard isAdmitted else {
             counters.limited += 1
             return nil
         }
@@ -176,10 +183,16 @@ extension GossipNode {
 }
 
 extension GossipNode {
-    /// A datagram has verified under candidate `number`: the peer's run and the channel are adopted. False when it is of an earlier run.
-    mutating func prove(_ number: Int, of index: Int, now: Instant) -> Bool {
+    /// A datagram has verified under candidate `number`: the peer's run and the channel are adopted, and this tells as what. `nil` when it is of an
+    /// earlier run, or of an earlier handshake of the same side.
+    mutating func prove(_ number: Int, of index: Int, now: Instant) -> ChannelSlot? {
         let channel = peers[index].candidates.remove(at: number).channel
-        guard channel.peerSession >= peers[index].session else { return false }
+        guard channel.peerSession >= peers[index].session else { return nil }
+        if let current = peers[index].current, current.peerSession == channel.peerSession, current.isInitiator == channel.isInitiator,
+            channel.born < current.born
+        {
+            return nil
+        }
         peers[index].inheritedLoss = peers[index].lossFromPeer
         if channel.peerSession > peers[index].session {
             peers[index].current = nil
@@ -193,32 +206,33 @@ extension GossipNode {
             if peers[index].detector.phase == .left { peers[index].detector.restart() }
             _ = tables.merge(MemberRow(node: peers[index].id, session: channel.peerSession, refutations: 0, rank: .alive))
         }
-        adopt(channel, of: index)
+        let slot = adopt(channel, of: index)
         peers[index].measureLoss()
         peers[index].provenAt = now
         peers[index].question = nil
         peers[index].hellos = 0
         peers[index].heartbeatAt = now
         peers[index].keyStatusAt = now
-        return true
+        return slot
     }
 
     /// The newer channel is sent under, the older one still received under. When both sides began a handshake at once, either channel was
     /// begun before the other was proven: then both sides take the one that the lower node began, so that loss is measured, and the
     /// address followed, on one. What was begun after that replaces it: the peer may have begun anew without a higher session.
-    private mutating func adopt(_ channel: Channel, of index: Int) {
+    private mutating func adopt(_ channel: Channel, of index: Int) -> ChannelSlot {
         guard let current = peers[index].current else {
             peers[index].current = channel
-            return
+            return .current
         }
         let areOfOneTime = peers[index].provenAt.map { channel.born <= $0 } ?? false
         let isOurs = settings.node < peers[index].id
         if areOfOneTime, current.isInitiator != channel.isInitiator, current.isInitiator == isOurs {
             peers[index].previous = channel
-        } else {
-            peers[index].previous = current
-            peers[index].current = channel
+            return .previous
         }
+        peers[index].previous = current
+        peers[index].current = channel
+        return .current
     }
 
     /// A peer has seen this node in a higher run: its store was lost, or somebody has its name. The first time this node goes above at
@@ -226,12 +240,12 @@ extension GossipNode {
     mutating func planRaise(above seen: UInt64, now: Instant, into outputs: inout GossipOutputs) {
         guard seen + 1 < GossipLimits.sessionMax else { return }
         if let raise {
-            self.raise = (max(raise.to, seen + 1), raise.at)
+            self.raise = (max(raise.above, seen), raise.at)
             return
         }
         let pause = raises == 0 ? Duration.zero : min(.seconds(1) * (1 << min(raises - 1, 6)), .seconds(60))
         if raises >= 1 { outputs.append(.alert(.duplicateName)) }
-        raise = (seen + 1, now.advanced(by: pause))
+        raise = (seen, now.advanced(by: pause))
         raises += 1
     }
 
@@ -239,7 +253,7 @@ extension GossipNode {
     mutating func raiseSession(now: Instant, into outputs: inout GossipOutputs) {
         guard let raise, raise.at <= now else { return }
         let old = session
-        session = max(session + 1, raise.to)
+        session = Self.newSession(above: max(session, raise.above), wallMilliseconds: 0, random: random.next())
         self.raise = nil
         outputs.append(.persist(.session(session)))
         for index in peers.indices {

@@ -12,7 +12,7 @@ extension GossipNode {
     mutating func receiveTraffic(
         _ header: Header, _ datagram: ArraySlice<UInt8>, from index: Int, at source: SocketAddress, now: Instant, into outputs: inout GossipOutputs
     ) {
-        guard let slot = slot(of: header, from: index), let known = look(at: header.sequence, slot, of: index) else {
+        guard let slot = slot(of: header, from: index, now: now), let known = look(at: header.sequence, slot, of: index) else {
             counters.unknownKey += 1
             return
         }
@@ -32,22 +32,27 @@ extension GossipNode {
         }
         defer { arm(now: now) }
         commit(header.sequence, slot, of: index)
+        var isCurrent = slot == .current
         if case .candidate(let number) = slot {
-            guard prove(number, of: index, now: now) else {
+            guard let adopted = prove(number, of: index, now: now) else {
                 counters.outdated += 1
                 return
             }
+            isCurrent = adopted == .current
         }
-        if known.isNewest, slot != .previous { peers[index].address = source }
+        if known.isNewest, isCurrent { peers[index].address = source }
         hear(index, now: now, into: &outputs)
         let records = scratch[Header.bytesCount...]
         read(records, header, from: index, now: now, into: &outputs)
         spread(now: now, into: &outputs)
     }
 
-    private mutating func slot(of header: Header, from index: Int) -> ChannelSlot? {
+    private mutating func slot(of header: Header, from index: Int, now: Instant) -> ChannelSlot? {
         if peers[index].current?.matches(header) == true { return .current }
         if peers[index].previous?.matches(header) == true { return .previous }
+        guard !peers[index].candidates.isEmpty else { return nil }
+        // A handshake that nobody has finished in time is over: what was recorded of it revives nothing.
+        forgetCandidates(of: index, now: now)
         for number in peers[index].candidates.indices where peers[index].candidates[number].channel.matches(header) { return .candidate(number) }
         return nil
     }

@@ -59,9 +59,11 @@ struct Channel: Sendable {
         return Sending(sequence: sent, key: sendKey, id: sendID, peerSession: peerSession)
     }
 
-    /// True when another key is sent with, or when it has had its time. Like all questions of every datagram it is `mutating`: others get a copy.
+    /// True when it has had its time, or when another key is sent with: then the side that began it begins anew. The other side's key says nothing,
+    /// or two nodes between the steps of a rotation would replace each other's channels for ever. Like all questions of every datagram it is
+    /// `mutating`: others get a copy.
     mutating func isOld(ringKey current: UInt32, datagramsMax: UInt64, lifetime: Duration, now: Instant) -> Bool {
-        ringKey != current || sent >= datagramsMax || born.duration(to: now) >= lifetime
+        isInitiator && ringKey != current || sent >= datagramsMax || born.duration(to: now) >= lifetime
     }
 
     /// What a datagram of the peer is to be opened with, and whether its number may still come.

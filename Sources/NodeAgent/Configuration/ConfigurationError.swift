@@ -158,7 +158,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .secondGossip(let first): "a node belongs to one cluster: the section of \(first) counts, remove this one"
         case .lonelyNode: "it has nobody to talk to: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section"
         case .missingKeyFile(let address):
-            "other hosts may reach \(address): run 'tsukada keygen > /etc/tsukada/gossip.key; chmod 600 /etc/tsukada/gossip.key', copy the file to all nodes, and add a line 'key-file /etc/tsukada/gossip.key'"
+            "other hosts may reach \(address): run '(umask 077; tsukada keygen > /etc/tsukada/gossip.key)', copy the file to all nodes, and add a line 'key-file /etc/tsukada/gossip.key'"
         }
     }
 }

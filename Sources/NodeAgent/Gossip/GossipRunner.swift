@@ -178,7 +178,8 @@ final class GossipRunner {
         guard !isStopped else { return }
         for peer in core.peerReports(now: reactor.now) where peer.state == .unknown {
             let place = peer.address?.description ?? "an address not known yet"
-            handlers.log(.warning, "peer \(peer.name) at \(place) has not been heard since the start: is it running, and is UDP open both ways?")
+            let causes = "see that it runs, that its section names this node, that a key is held by both, and that UDP is open both ways"
+            handlers.log(.warning, "peer \(peer.name) at \(place) has not been heard since the start: \(causes)")
         }
     }
 

@@ -5,7 +5,7 @@ import Wire
 ///
 ///     tsukada-gossip 1                     the format's version
 ///     node tsukada01                       whose it is
-///     session 1790000000000
+///     session 117309440000012345
 ///     server 00112233445566aa stamp 1a origin 00000000000000bb state maint weight - expiry 1790000600000
 ///     end 5f3a...                          a checksum of all bytes above
 ///

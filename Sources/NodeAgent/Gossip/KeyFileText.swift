@@ -22,6 +22,8 @@ struct KeyFileError: Error, Equatable, CustomStringConvertible {
         case digits(Int)
         /// No key at all: a passphrase, or bytes.
         case notKey
+        /// Zeros: the key that every node without a file has.
+        case known
         /// The same key as in an earlier line.
         case duplicate(line: Int)
         /// One key more than a ring holds.
@@ -41,9 +43,10 @@ struct KeyFileError: Error, Equatable, CustomStringConvertible {
     var description: String { "\(path)\(line.map { ":\($0)" } ?? ""): \(reason)" }
 
     private var reason: String {
-        let make = "run 'tsukada keygen > \(path); chmod 600 \(path)'"
+        let make = "run '(umask 077; tsukada keygen > \(path))'"
         return switch problem {
-        case .system(let error) where error.isMissing: "there is no such file; \(make) once, and copy the file to all nodes"
+        case .system(let error) where error.isMissing:
+            "there is no such file; copy it from another node, or, for a new cluster, \(make) once, and copy the file to all nodes"
         case .system(let error): "\(error)"
         case .notRegular: "it is no regular file; write the path of the file that holds the keys"
         case .foreignOwner(let user): "it belongs to user \(user), who could change the keys; run 'chown root \(path)'"
@@ -52,11 +55,17 @@ struct KeyFileError: Error, Equatable, CustomStringConvertible {
         case .noKey: "it has no key; \(make)"
         case .digits(let count): "a key has 64 hexadecimal digits, this line has \(count); copy the whole line that 'tsukada keygen' has printed"
         case .notKey: "this line is no key of 64 hexadecimal digits, and passphrases can be guessed; \(make)"
+        case .known: "this key is known to everybody; \(make)"
         case .duplicate(let line): "this key stands in line \(line) already; remove one of them"
         case .tooMany: "there are more than \(GossipLimits.keysMax) keys; remove those that no node uses any more"
         case .sealFailed(let error): "OpenSSL failed: \(error)"
         }
     }
+}
+
+extension Bytes32 {
+    /// The ring key where every address is a loopback address and no `key-file` is given: known to everybody.
+    static let loopbackKey = Bytes32(0, 0, 0, 0)
 }
 
 /// What a key file says: one key a line, 64 hexadecimal digits; `#` starts a comment. The first key is sent with, all are received with.
@@ -111,6 +120,7 @@ struct KeyFileText: Equatable, Sendable {
         guard nibbles.count == word.count else { throw place.error(.notKey) }
         guard nibbles.count == digits else { throw place.error(.digits(nibbles.count)) }
         guard let secret = Hexadecimal.bytes(word).flatMap({ Bytes32($0) }) else { throw place.error(.notKey) }
+        guard secret != .loopbackKey else { throw place.error(.known) }
         do throws(SealError) {
             return try KeyRing.key(secret, seal)
         } catch {

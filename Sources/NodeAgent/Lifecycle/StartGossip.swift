@@ -9,8 +9,6 @@ import Wire
 struct StartGossip {
     /// Bytes that the kernel keeps for the socket: a burst of all peers, while this thread does something else.
     private static let receiveBuffer = 1 << 20
-    /// The key where every address is a loopback address and no `key-file` is given: known to everybody.
-    private static let loopbackKey = Bytes32(0, 0, 0, 0)
 
     private let section: GossipSection
     private let lookup: NameLookup
@@ -51,7 +49,7 @@ struct StartGossip {
     private func ring() throws(StartError) -> KeyRing {
         guard let path = section.keyFile else {
             return try StartError.wrapping("\(section.location): gossip: OpenSSL: ") { () throws(SealError) in
-                KeyRing([try KeyRing.key(Self.loopbackKey, seal)])
+                KeyRing([try KeyRing.key(.loopbackKey, seal)])
             }
         }
         return try StartError.wrapping { () throws(KeyFileError) in KeyRing(try KeyFile(path: path).read(seal).keys) }
@@ -99,7 +97,12 @@ struct StartGossip {
             try socket.accept(only: Header.expectedBytes(cluster: cluster).map { .init(offset: $0.offset, value: $0.value) })
             return socket
         } catch {
-            let advice = error.code == EADDRNOTAVAIL ? "; the address is not this machine's: write 'bind ADDRESS:PORT', or start with another '-L NAME'" : ""
+            let advice =
+                switch error.code {
+                case EADDRNOTAVAIL: "; the address is not this machine's: write 'bind ADDRESS:PORT', or start with another '-L NAME'"
+                case EADDRINUSE: "; another process receives there: stop it ('ss -lunp' shows it), or give this node another port in all nodes' files"
+                default: ""
+                }
             throw StartError("\(own.location): gossip \(section.name): cannot receive at \(address): \(error)\(advice)")
         }
     }

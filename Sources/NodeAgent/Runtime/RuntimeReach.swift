@@ -42,7 +42,7 @@ struct ClusterSpread: Equatable, Sendable {
             switch word {
             case "force":
                 spread.isForced = true
-            case "for":
+            case "for" where spread.duration == nil:
                 guard let time = words.popFirst().flatMap({ ConfigurationValue.time($0, standard: "s") }), time > .zero else {
                     throw .refused("'for' expects a time up to 24d, such as 10m.")
                 }

@@ -37,18 +37,19 @@ struct KeyFileTests {
     @Test("gives each key the first four bytes of its SHA-256 as id")
     func identifiers() throws {
         // printf '00%.0s' {1..32} | xxd -r -p | sha256sum
-        let text = try parse(String(repeating: "0", count: 64) + "\n")
-        #expect(text.keys.map { Hexadecimal.text($0.id, digits: 8) } == ["66687aad"])
+        let text = try parse(String(repeating: "f", count: 64) + "\n")
+        #expect(text.keys.map { Hexadecimal.text($0.id, digits: 8) } == ["af961376"])
     }
 
     @Test(
         "with a mistake gets its line and advice",
         arguments: [
-            ("", "k: it has no key; run 'tsukada keygen > k; chmod 600 k'"),
-            ("# nothing\n\n", "k: it has no key; run 'tsukada keygen > k; chmod 600 k'"),
+            (String(repeating: "0", count: 64) + "\n", "k:1: this key is known to everybody; run '(umask 077; tsukada keygen > k)'"),
+            ("", "k: it has no key; run '(umask 077; tsukada keygen > k)'"),
+            ("# nothing\n\n", "k: it has no key; run '(umask 077; tsukada keygen > k)'"),
             (
                 "correct horse battery staple\n",
-                "k:1: this line is no key of 64 hexadecimal digits, and passphrases can be guessed; run 'tsukada keygen > k; chmod 600 k'"
+                "k:1: this line is no key of 64 hexadecimal digits, and passphrases can be guessed; run '(umask 077; tsukada keygen > k)'"
             ),
             (
                 "\n" + String(first.dropLast(2)) + "\n",
@@ -58,7 +59,7 @@ struct KeyFileTests {
             (first + "\n# same\n" + first.uppercased() + "\n", "k:3: this key stands in line 1 already; remove one of them"),
             (
                 first + " " + second + "\n",
-                "k:1: this line is no key of 64 hexadecimal digits, and passphrases can be guessed; run 'tsukada keygen > k; chmod 600 k'"
+                "k:1: this line is no key of 64 hexadecimal digits, and passphrases can be guessed; run '(umask 077; tsukada keygen > k)'"
             ),
             ((1...9).map { TestKey.text($0) + "\n" }.joined(), "k:9: there are more than 8 keys; remove those that no node uses any more"),
         ])
@@ -179,7 +180,8 @@ struct KeyFileDiskTests {
         let missing = "\(folder.path)/missing"
         #expect(failure(missing) == .system(SystemError("open", code: ENOENT)))
         let text = KeyFileError(path: "/k", problem: .system(SystemError("open", code: ENOENT))).description
-        #expect(text == "/k: there is no such file; run 'tsukada keygen > /k; chmod 600 /k' once, and copy the file to all nodes")
+        let advice = "copy it from another node, or, for a new cluster, run '(umask 077; tsukada keygen > /k)' once, and copy the file to all nodes"
+        #expect(text == "/k: there is no such file; \(advice)")
     }
 
     @Test("is replaced as a whole, with its owner and nobody else's permissions; what is not published leaves it alone")
