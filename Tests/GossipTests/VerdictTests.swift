@@ -135,6 +135,24 @@ struct VerdictTests {
         #expect(!isDown(world, 1))
     }
 
+    @Test("counts anew when a maintenance ends: up until the first failure, unless a peer holds it down", arguments: [VerdictPolicy.fastDown, .anyDown])
+    func maintenanceEnds(policy: VerdictPolicy) throws {
+        let world = try world(policy)
+        for _ in 0..<3 { world.observe(0, Self.first, .failedLoudly) }
+        world.observe(1, Self.first, .blocked)
+        world.run(.milliseconds(50))
+        for node in 0...1 { world.local(node, .maintenanceEnded(Self.first)) }
+        #expect(world.verdict(Self.first, at: 0) == .up)
+        #expect(world.verdict(Self.first, at: 1) == (policy == .anyDown ? .down(.peers) : .up))
+        world.observe(0, Self.first, .failedLoudly)
+        #expect(world.verdict(Self.first, at: 0) == .down(.ownChecks))
+        // One pass makes it as sure as ever.
+        world.local(0, .maintenanceEnded(Self.first))
+        world.observe(0, Self.first, .passed)
+        for _ in 0..<2 { world.observe(0, Self.first, .failedLoudly) }
+        #expect(world.verdict(Self.first, at: 0) == .up)
+    }
+
     @Test("that is only full is not taken away by gossip when it is the last one")
     func fullIsNotTakenAway() throws {
         let world = try world(.fastDown, fall: 5)

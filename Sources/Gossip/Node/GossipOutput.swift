@@ -109,6 +109,8 @@ package enum GossipEvent: Sendable {
     case observed(ServerID, Observation)
     /// An operator, or the resolver, wants this of a server on this node alone.
     case administered(ServerID, AdministrativeState)
+    /// A server's maintenance is over, for whatever reason: it counts as up until its first failure.
+    case maintenanceEnded(ServerID)
     /// A server has another resolved address.
     case addressChanged(ServerID, SocketAddress?)
     /// A peer's configured name resolves to another address.

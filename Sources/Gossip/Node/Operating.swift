@@ -81,6 +81,9 @@ extension GossipNode {
             observe(server, observation, now: now, into: &outputs)
         case .administered(let server, let state):
             judge.setAdministrative(server, state, isWord: false)
+        case .maintenanceEnded(let server):
+            judge.forgetLooks(server)
+            reconsider(server, now: now, into: &outputs)
         case .addressChanged(let server, let address):
             judge.setAddress(server, address)
             reconsider(server, now: now, into: &outputs)

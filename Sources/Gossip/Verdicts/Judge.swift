@@ -228,4 +228,9 @@ extension Judge {
         views[index].administrative = state
         views[index].isAdministeredByWord = isWord
     }
+
+    mutating func forgetLooks(_ id: ServerID) {
+        guard let index = index(id) else { return }
+        views[index].forgetLooks()
+    }
 }

@@ -66,6 +66,14 @@ struct ServerView: Sendable {
         own = .up(failures: server.fall - 1)
     }
 
+    /// Its maintenance is over: it is as if never looked at, but for what it said of its room.
+    mutating func forgetLooks() {
+        own = .up(failures: server.fall - 1)
+        (isDown, isBlocked, passesWhileDown) = (nil, false, 0)
+        evidence.removeAll(keepingCapacity: true)
+        (last, lastAt, passedAt) = (nil, nil, nil)
+    }
+
     /// True when it can take traffic: what `min-up` counts.
     var isUsable: Bool { isDown == nil && !isBlocked && fullUntil == nil && administrative == .ready }
 

@@ -37,8 +37,10 @@ extension GossipBridge {
         change(event, of: server)
         guard let id = gossipPlan?.identifiers[server] else { return }
         let status = registry.status(of: server)
-        if status.address != before.address { feed(.addressChanged(id, status.address)) }
+        // Whether it counts as usable first: by the rest the core may decide on it.
         if status.wish != before.wish { feed(.administered(id, status.wish)) }
+        if status.address != before.address { feed(.addressChanged(id, status.address)) }
+        if before.flags.isMaintenance, !status.flags.isMaintenance { feed(.maintenanceEnded(id)) }
     }
 
     /// A check has ended: what it found goes to the core, and by it to the peers. Between nodes that know of each other's views a full server is
@@ -131,7 +133,7 @@ extension Proxy.AdministrativeState {
 
 extension ServerStatus {
     /// What an operator, the weight or the resolver make of a server, in the core's terms.
-    var wish: Gossip.AdministrativeState {
+    fileprivate var wish: Gossip.AdministrativeState {
         if flags.isMaintenance { return .maint }
         return flags.isDrain || weight == 0 ? .drain : .ready
     }
