@@ -27,7 +27,8 @@ extension GossipBridge {
         for (id, server) in zip(gossipPlan.servers.map(\.id), gossipPlan.references) {
             // Asked for each time: what is carried out changes it.
             feed(.addressChanged(id, registry.status(of: server).address))
-            feed(.administered(id, registry.status(of: server).wish))
+            feed(.administered(id, registry.status(of: server).administrative))
+            feed(.circumstances(id, registry.status(of: server).circumstances))
         }
     }
 
@@ -38,7 +39,8 @@ extension GossipBridge {
         guard let id = gossipPlan?.identifiers[server] else { return }
         let status = registry.status(of: server)
         // Whether it counts as usable first: by the rest the core may decide on it.
-        if status.wish != before.wish { feed(.administered(id, status.wish)) }
+        if status.administrative != before.administrative { feed(.administered(id, status.administrative)) }
+        if status.circumstances != before.circumstances { feed(.circumstances(id, status.circumstances)) }
         if status.address != before.address { feed(.addressChanged(id, status.address)) }
         if before.flags.isMaintenance, !status.flags.isMaintenance { feed(.maintenanceEnded(id)) }
     }
@@ -93,8 +95,6 @@ extension GossipBridge {
         guard let server = gossipPlan?.reference(of: id) else { return }
         if let state { apply(.setAdministrative(Proxy.AdministrativeState(state)), to: server) }
         if let weight { apply(.setWeight(weight), to: server) }
-        // The core has taken the word for what is: a weight of 0 or a lost address may say otherwise, and have not changed.
-        feed(.administered(id, registry.status(of: server).wish))
     }
 }
 
@@ -132,10 +132,14 @@ extension Proxy.AdministrativeState {
 }
 
 extension ServerStatus {
-    /// What an operator, the weight or the resolver make of a server, in the core's terms.
-    fileprivate var wish: Gossip.AdministrativeState {
-        if flags.isMaintenance { return .maint }
-        return flags.isDrain || weight == 0 ? .drain : .ready
+    /// What an operator wants of a server, in the core's terms.
+    fileprivate var administrative: Gossip.AdministrativeState {
+        flags.contains(.forcedMaintenance) ? .maint : flags.isDrain ? .drain : .ready
+    }
+
+    /// What the resolver and the weight make of it.
+    fileprivate var circumstances: Gossip.AdministrativeState {
+        flags.contains(.resolutionMaintenance) ? .maint : weight == 0 ? .drain : .ready
     }
 }
 
