@@ -73,20 +73,22 @@ extension GossipBridge {
     /// The core has come to another verdict.
     func take(_ verdict: ServerVerdict, on id: ServerID) {
         guard let gossipPlan, let server = gossipPlan.reference(of: id) else { return }
-        var (isDown, isFull) = (false, false)
+        var (isOff, isFull) = (false, false)
         switch verdict {
         case .up: break
         case .full: isFull = true
-        case .blocked: apply(.takenDown(.server), to: server)
+        case .blocked:
+            isOff = true
+            apply(.takenDown(.server), to: server)
         case .down(let reason):
-            isDown = true
+            isOff = true
             switch reason {
             case .ownChecks: break  // the registry has counted the same checks
             case .ownAndPeers: apply(.takenDown(.alsoPeers(failingPeers(of: id))), to: server)
             case .peers: apply(.takenDown(.peers(failingPeers(of: id))), to: server)
             }
         }
-        apply(.setHeldDown(isDown && gossipPlan.section.policy == .anyDown), to: server)
+        apply(.setHeldDown(isOff && gossipPlan.section.policy == .anyDown), to: server)
         apply(.setFull(isFull), to: server)
     }
 
