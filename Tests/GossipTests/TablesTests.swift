@@ -171,6 +171,26 @@ struct DeliveryTests {
         #expect(world.members[0].core?.administrativeState(of: ServerID(1), now: world.now) == .maint)
     }
 
+    @Test("lets a word expire although the server was without an address meanwhile, and although the word was said anew, with a weight, unheard")
+    func expiryIsKept() throws {
+        let world = try GossipWorld(nodes: 2, servers: Self.servers)
+        world.startAll()
+        world.run(.seconds(1))
+        try world.with(0) { core, now, outputs in try core.administer(ServerID(1), .drain, for: .seconds(2), now: now, into: &outputs) }
+        try world.with(0) { core, now, outputs in try core.administer(ServerID(2), .drain, now: now, into: &outputs) }
+        world.run(.milliseconds(100))
+        for state in [AdministrativeState.maint, .ready] { world.local(1, .circumstances(ServerID(1), state)) }
+        world.partition([0], [1])
+        try world.with(0) { core, now, outputs in try core.administer(ServerID(2), .drain, for: .seconds(1), now: now, into: &outputs) }
+        try world.with(0) { core, now, outputs in try core.setWeight(ServerID(2), 7, now: now, into: &outputs) }
+        world.run(.seconds(3))
+        world.heal()
+        world.run(.seconds(1))
+        let said = world.members[1].log.map(\.output)
+        #expect(said.contains(.administrativeChanged(ServerID(1), .ready, weight: nil)))
+        #expect(said.contains(.administrativeChanged(ServerID(2), .ready, weight: 7)))
+    }
+
     @Test("never puts the last usable server into maintenance unless forced")
     func lastUsable() throws {
         let world = try GossipWorld(nodes: 2, servers: Array(Self.servers.prefix(2)))

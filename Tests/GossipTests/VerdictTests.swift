@@ -135,6 +135,40 @@ struct VerdictTests {
         #expect(!isDown(world, 1))
     }
 
+    @Test("counts anew when a maintenance ends: up until the first failure, unless a peer holds it down", arguments: [VerdictPolicy.fastDown, .anyDown])
+    func maintenanceEnds(policy: VerdictPolicy) throws {
+        let world = try world(policy)
+        for _ in 0..<3 { world.observe(0, Self.first, .failedLoudly) }
+        world.observe(1, Self.first, .blocked)
+        world.run(.milliseconds(50))
+        for node in 0...1 { world.local(node, .maintenanceEnded(Self.first)) }
+        #expect(world.verdict(Self.first, at: 0) == .up)
+        #expect(world.verdict(Self.first, at: 1) == (policy == .anyDown ? .down(.peers) : .up))
+        world.observe(0, Self.first, .failedLoudly)
+        #expect(world.verdict(Self.first, at: 0) == .down(.ownChecks))
+        // One pass makes it as sure as ever.
+        world.local(0, .maintenanceEnded(Self.first))
+        world.observe(0, Self.first, .passed)
+        for _ in 0..<2 { world.observe(0, Self.first, .failedLoudly) }
+        #expect(world.verdict(Self.first, at: 0) == .up)
+    }
+
+    @Test("counts a server without an address or weight as gone, whatever operators say")
+    func circumstances() throws {
+        let world = try world(.anyDown)
+        let usable = { world.members[1].core?.usableCount(ofProxy: 0) }
+        world.local(1, .circumstances(Self.second, .maint))
+        try world.with(1) { core, now, outputs in try core.administer(Self.second, .ready, now: now, into: &outputs) }
+        #expect(usable() == 1)
+        for _ in 0..<3 { world.observe(0, Self.first, .failedLoudly) }
+        world.run(.milliseconds(50))
+        #expect(world.verdict(Self.first, at: 1) == .up, "min-up")
+        world.local(1, .circumstances(Self.second, .ready))
+        #expect(usable() == 2)
+        try world.with(1) { core, now, outputs in try core.setWeight(Self.second, 0, now: now, into: &outputs) }
+        #expect(usable() == 1, "at once, without being told by the registry")
+    }
+
     @Test("that is only full is not taken away by gossip when it is the last one")
     func fullIsNotTakenAway() throws {
         let world = try world(.fastDown, fall: 5)

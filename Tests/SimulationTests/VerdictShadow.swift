@@ -33,7 +33,9 @@ struct VerdictShadow {
         case .configured(let configured, _)?: configure(configured)
         case .observed(let server, let observation)?: observe(server, observation, now: now)
         case .addressChanged(let server, let address)?: move(server, to: address)
-        case .peerAddress?, .administered?, .askForChecks?, .wallClock?, .acquireLease?, .releaseLease?, .leave?, nil: break
+        case .peerAddress?, .administered?, .circumstances?, .maintenanceEnded?, .askForChecks?, .wallClock?, .acquireLease?, .releaseLease?, .leave?,
+            nil:
+            break
         }
     }
 

@@ -107,8 +107,12 @@ package enum GossipEvent: Sendable {
     case configured(servers: [GossipServer], configuration: UInt64)
     /// A check or a real connect has ended.
     case observed(ServerID, Observation)
-    /// An operator, or the resolver, wants this of a server on this node alone.
+    /// An operator wants this of a server on this node alone.
     case administered(ServerID, AdministrativeState)
+    /// What a server is on this node whatever operators want: in maintenance without an address, drained by a weight of 0, else ready.
+    case circumstances(ServerID, AdministrativeState)
+    /// A server's maintenance is over, for whatever reason: it counts as up until its first failure.
+    case maintenanceEnded(ServerID)
     /// A server has another resolved address.
     case addressChanged(ServerID, SocketAddress?)
     /// A peer's configured name resolves to another address.

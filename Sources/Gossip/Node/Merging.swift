@@ -68,8 +68,9 @@ extension GossipNode {
         }
         outputs.append(.persist(.administrative(row)))
         let state = row.effective(wall: wall)
-        // A word on the weight alone, and a remembered one that is over, leave the state to each node.
-        let isWeight = row.weight != before?.weight && row.state == before?.state ?? .ready
+        // A word on the weight alone, and a remembered one that is over, leave the state to each node. Another expiry came with a word on
+        // the state that this node has missed.
+        let isWeight = row.weight != before?.weight && row.state == before?.state ?? .ready && row.expiry == before?.expiry
         applyAdministrative(row, isWeight || (isRemembered && state == .ready) ? nil : state, now: now, into: &outputs)
     }
 
@@ -118,6 +119,8 @@ extension GossipNode {
     /// Carries out an operator's word; `state` is `nil` where it says nothing of it.
     mutating func applyAdministrative(_ row: AdministrativeRow, _ state: AdministrativeState?, now: Instant, into outputs: inout GossipOutputs) {
         if let state { judge.setAdministrative(row.server, state, isWord: true) }
+        // At once: what else came with it must not count on the server.
+        if row.weight == 0, judge.view(of: row.server)?.circumstances == .ready { judge.setCircumstances(row.server, .drain) }
         if state != nil || row.weight != nil { outputs.append(.administrativeChanged(row.server, state, weight: row.weight)) }
         planExpiry(now: now)
     }

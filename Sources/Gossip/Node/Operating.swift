@@ -81,6 +81,11 @@ extension GossipNode {
             observe(server, observation, now: now, into: &outputs)
         case .administered(let server, let state):
             judge.setAdministrative(server, state, isWord: false)
+        case .circumstances(let server, let state):
+            judge.setCircumstances(server, state)
+        case .maintenanceEnded(let server):
+            judge.forgetLooks(server)
+            reconsider(server, now: now, into: &outputs)
         case .addressChanged(let server, let address):
             judge.setAddress(server, address)
             reconsider(server, now: now, into: &outputs)

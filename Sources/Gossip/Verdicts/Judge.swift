@@ -145,7 +145,7 @@ struct Judge: Sendable {
     /// A peer sees failures that this node has not looked at yet: look.
     private mutating func planCheck(_ index: Int, _ witnesses: [HealthRow], now: Instant) {
         let view = views[index]
-        guard view.server.policy != .own, view.isDown == nil, view.administrative != .maint else {
+        guard view.server.policy != .own, view.isDown == nil, view.wish != .maint else {
             views[index].checkAt = nil
             return
         }
@@ -227,5 +227,15 @@ extension Judge {
         guard let index = index(id), isWord || views[index].administrative != state else { return }
         views[index].administrative = state
         views[index].isAdministeredByWord = isWord
+    }
+
+    mutating func setCircumstances(_ id: ServerID, _ state: AdministrativeState) {
+        guard let index = index(id) else { return }
+        views[index].circumstances = state
+    }
+
+    mutating func forgetLooks(_ id: ServerID) {
+        guard let index = index(id) else { return }
+        views[index].forgetLooks()
     }
 }

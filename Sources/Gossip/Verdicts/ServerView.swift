@@ -58,6 +58,8 @@ struct ServerView: Sendable {
     var administrative = AdministrativeState.ready
     /// It was said for the whole cluster: such a word ends with its expiry.
     var isAdministeredByWord = false
+    /// What it is on this node whatever they want.
+    var circumstances = AdministrativeState.ready
     /// A gossip-caused DOWN was held back by `min-up`.
     var isHeldUp = false
 
@@ -66,11 +68,22 @@ struct ServerView: Sendable {
         own = .up(failures: server.fall - 1)
     }
 
+    /// Its maintenance is over: it is as if never looked at, but for what it said of its room.
+    mutating func forgetLooks() {
+        own = .up(failures: server.fall - 1)
+        (isDown, isBlocked, passesWhileDown) = (nil, false, 0)
+        evidence.removeAll(keepingCapacity: true)
+        (last, lastAt, passedAt) = (nil, nil, nil)
+    }
+
+    /// The worse of what operators want and what it is.
+    var wish: AdministrativeState { administrative.rawValue > circumstances.rawValue ? administrative : circumstances }
+
     /// True when it can take traffic: what `min-up` counts.
-    var isUsable: Bool { isDown == nil && !isBlocked && fullUntil == nil && administrative == .ready }
+    var isUsable: Bool { isDown == nil && !isBlocked && fullUntil == nil && wish == .ready }
 
     /// True when it will be usable once the time of FULL is over.
-    var isOnlyFull: Bool { isDown == nil && !isBlocked && fullUntil != nil && administrative == .ready }
+    var isOnlyFull: Bool { isDown == nil && !isBlocked && fullUntil != nil && wish == .ready }
 
     var isOwnDown: Bool { if case .down = own { true } else { false } }
 

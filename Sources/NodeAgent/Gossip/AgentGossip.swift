@@ -4,8 +4,8 @@ import Proxy
 import Seals
 import Wire
 
-/// The bridge between this node's servers and its gossip: what checks, sessions and operators say goes out, what peers know comes in.
-extension Agent {
+/// The agent's gossip: its start, the bridge to the servers, and what operators say of it.
+extension Agent: GossipBridge {
     /// Starts the gossip of the section; its words count from here on.
     func startGossip(_ resources: GossipRunner.Resources) throws(SystemError) {
         let name = resources.plan.section.name
@@ -16,11 +16,7 @@ extension Agent {
             log: { [log] level, sentence in log.write(level, gossip: name, sentence) })
         let runner = GossipRunner(resources, random: SecureRandomGenerator(), reactor: reactor, handlers: handlers)
         gossip = runner
-        for (id, server) in zip(runner.plan.servers.map(\.id), runner.plan.references) {
-            // Asked for each time: the first thing fed also carries out what operators said before the restart.
-            runner.feed(.addressChanged(id, registry.status(of: server).address))
-            runner.feed(.administered(id, registry.status(of: server).wish))
-        }
+        openGossip()
         try runner.start()
         if let settings = resources.resolver { follow(resources.named, settings, runner) }
     }
@@ -41,74 +37,20 @@ extension Agent {
         resolver.start()
     }
 
-    // MARK: Out
+    // MARK: The bridge
 
-    /// Between nodes that know of each other's views a full server is skipped, and neither it nor a fault of this node is taken for a sick server.
-    func isInconclusive(_ result: CheckResult) -> Bool { gossip != nil && [.full, .ownFault].contains(Finding(result)) }
+    var gossipPlan: GossipPlan? { gossip?.plan }
 
-    /// A check has ended: what it found goes to the core, and by it to the peers.
-    func tellGossip(_ result: CheckResult, of server: ServerReference) {
-        guard let gossip, let id = gossip.plan.identifiers[server] else { return }
-        let status = registry.status(of: server)
-        gossip.feed(
-            .observed(
-                id,
-                Observation(
-                    Finding(result), address: status.address, code: UInt8(clamping: result.status.rawValue), latency: result.duration,
-                    weight: UInt16(clamping: status.weight))))
-    }
+    func feed(_ event: GossipEvent) { gossip?.feed(event) }
 
-    /// A session's connect has failed.
-    func tellGossip(_ failure: ConnectFailure, of server: ServerReference) {
-        guard let gossip, let id = gossip.plan.identifiers[server] else { return }
-        let finding: Finding = failure == .silent ? .failedSilently : .failedLoudly
-        gossip.feed(.observed(id, Observation(finding, by: .traffic, address: registry.status(of: server).address)))
-    }
-
-    /// A server has moved, or this node's operator or resolver wants something else of it.
-    func tellGossip(of server: ServerReference, before: ServerStatus) {
-        guard let gossip, let id = gossip.plan.identifiers[server] else { return }
-        let status = registry.status(of: server)
-        if status.address != before.address { gossip.feed(.addressChanged(id, status.address)) }
-        if status.wish != before.wish { gossip.feed(.administered(id, status.wish)) }
-    }
-
-    // MARK: In
-
-    private func take(_ verdict: ServerVerdict, on id: ServerID) {
-        guard let gossip, let server = gossip.plan.reference(of: id) else { return }
-        var (isDown, isFull) = (false, false)
-        switch verdict {
-        case .up: break
-        case .full: isFull = true
-        case .blocked: apply(.takenDown(.server), to: server)
-        case .down(let reason):
-            isDown = true
-            switch reason {
-            case .ownChecks: break  // the registry has counted the same checks
-            case .ownAndPeers: apply(.takenDown(.alsoPeers(gossip.core.failingPeers(of: id))), to: server)
-            case .peers: apply(.takenDown(.peers(gossip.core.failingPeers(of: id))), to: server)
-            }
-        }
-        apply(.setHeldDown(isDown && gossip.plan.section.policy == .anyDown), to: server)
-        apply(.setFull(isFull), to: server)
-    }
-
-    private func take(_ state: Gossip.AdministrativeState?, weight: Int?, on id: ServerID) {
-        guard let gossip, let server = gossip.plan.reference(of: id) else { return }
-        if let state { apply(.setAdministrative(Proxy.AdministrativeState(state)), to: server) }
-        if let weight { apply(.setWeight(weight), to: server) }
-        // The core has taken the word for what is: a weight of 0 or a lost address may say otherwise, and have not changed.
-        gossip.feed(.administered(id, registry.status(of: server).wish))
-    }
+    func failingPeers(of server: ServerID) -> [String] { gossip?.core.failingPeers(of: server) ?? [] }
 
     // MARK: Operators
 
     /// An operator's state for all nodes: spread first, and carried out here as everywhere.
     func administer(_ server: ServerReference, _ state: Proxy.AdministrativeState, _ spread: ClusterSpread) throws(RuntimeTargetError) {
         try administer(server) { (core, id, now, outputs) throws(AdministrationRefusal) in
-            let weight = core.tables.administrativeRows.first { $0.server == id }?.weight
-            try core.administer(id, .init(state), weight: weight, for: spread.duration, force: spread.isForced ? .forced : .careful, now: now, into: &outputs)
+            try core.administer(id, state, spread, now: now, into: &outputs)
         }
     }
 
@@ -152,65 +94,7 @@ extension Agent {
     }
 }
 
-extension Gossip.AdministrativeState {
-    /// As the core has it.
-    fileprivate init(_ state: Proxy.AdministrativeState) {
-        switch state {
-        case .ready: self = .ready
-        case .drain: self = .drain
-        case .maint: self = .maint
-        }
-    }
-}
-
-extension Proxy.AdministrativeState {
-    /// As the registry has it.
-    fileprivate init(_ state: Gossip.AdministrativeState) {
-        switch state {
-        case .ready: self = .ready
-        case .drain: self = .drain
-        case .maint: self = .maint
-        }
-    }
-}
-
 extension AgentLog {
     /// Writes a line about the cluster of this name.
     fileprivate func write(_ level: LogLevel, gossip name: String, _ sentence: String) { write(level, "Gossip \(name): \(sentence).") }
-}
-
-extension ServerStatus {
-    /// What an operator, the weight or the resolver make of a server, in the core's terms.
-    var wish: Gossip.AdministrativeState {
-        if flags.isMaintenance { return .maint }
-        return flags.isDrain || weight == 0 ? .drain : .ready
-    }
-}
-
-extension Finding {
-    /// MySQL's error numbers that tell of something else than a sick server.
-    private enum ErrorNumber {
-        static let noRoom = [1040, 1203]
-        static let hostRefused = [1129, 1130]
-        static let userRefused = [1044, 1045, 1698]
-    }
-
-    /// What a check's result says of the server.
-    init(_ result: CheckResult) {
-        if result.status.isPass {
-            self = .passed
-        } else if result.status.hasCode, ErrorNumber.noRoom.contains(result.code) {
-            self = .full
-        } else if result.status.hasCode, ErrorNumber.hostRefused.contains(result.code) {
-            self = .blocked
-        } else if result.status.hasCode, ErrorNumber.userRefused.contains(result.code) {
-            self = .accessDenied
-        } else {
-            switch result.fault {
-            case .server: self = .failedLoudly
-            case .silence: self = .failedSilently
-            case .node: self = .ownFault
-            }
-        }
-    }
 }

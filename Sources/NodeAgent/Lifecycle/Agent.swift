@@ -140,17 +140,14 @@ final class Agent {
 
     // MARK: Events
 
-    /// Feeds the registry and does what it says.
-    func apply(_ event: ServerRegistry.Event, to server: ServerReference) {
+    func change(_ event: ServerRegistry.Event, of server: ServerReference) {
         let state = state
         let load = { (server: ServerReference) in
             ServerLoad(
                 sessions: state.serverCells[state.flatIndex(server)].pointee.sessions.value,
                 queued: state.backendCells[server.backend].pointee.waiting.value)
         }
-        let before = registry.status(of: server)
         for effect in registry.apply(event, to: server, now: reactor.now, load: load) { perform(effect) }
-        tellGossip(of: server, before: before)
     }
 
     private func perform(_ effect: ServerRegistry.Effect) {
@@ -166,8 +163,7 @@ final class Agent {
     }
 
     private func checkFinished(_ server: ServerReference, _ result: CheckResult) -> CheckPace {
-        apply(isInconclusive(result) ? .checkInconclusive(result) : .checkFinished(result), to: server)
-        tellGossip(result, of: server)
+        take(result, of: server)
         if let resolver = resolver(of: server) {
             resolver.checksChanged(server, isPassing: result.status.isPass)
             if !result.status.isPass { resolver.askSoon(server) }
@@ -183,7 +179,7 @@ final class Agent {
                 let server = ServerReference(backend: backend, server: place)
                 let failure = state.serverCells[state.flatIndex(server)].pointee.connectFailed.exchange(.none, ordering: .relaxed)
                 guard failure != .none else { continue }
-                tellGossip(failure, of: server)
+                take(failure, of: server)
                 checks?.checkSoon(server)
                 resolver(of: server)?.askSoon(server)
             }

@@ -1,0 +1,198 @@
+import Simulation
+import Wire
+
+@testable import Gossip
+@testable import NodeAgent
+@testable import Proxy
+
+/// What an agent is without its sockets: a registry and, in a `GossipWorld`, a core, coupled by the code that couples them in the agent.
+final class BridgedNode: GossipBridge {
+    /// Whose word on a server's state counts on this node.
+    enum Speaker {
+        /// The configuration, or this node's own operator.
+        case node
+        /// An operator who spoke for the cluster.
+        case cluster
+    }
+
+    private(set) var registry: ServerRegistry
+    let gossipPlan: GossipPlan?
+    let plan: GossipPlan
+    /// What a check of a server finds that a peer asks for.
+    var answer: (ServerReference) -> CheckResult? = { _ in nil }
+    /// The first thing that must not be.
+    private(set) var problem: String?
+    private(set) var paused: Set<ServerReference> = []
+    private var speakers: [ServerID: Speaker] = [:]
+    private let index: Int
+    private unowned let world: GossipWorld
+    private var waiting: [(output: GossipOutput, isPeers: Bool)] = []
+    private var isHolding = true
+
+    /// A node whose core starts now, with what it has stored.
+    init(_ plan: GossipPlan, _ backends: [Backend], index: Int, world: GossipWorld) {
+        (self.plan, gossipPlan, self.index, self.world) = (plan, plan, index, world)
+        registry = ServerRegistry(backends: backends, now: world.now) { ServerRegistry.numericAddress(of: backends[$0.backend].servers[$0.server]) }
+        paused = Set(plan.references.filter { !registry.status(of: $0).isChecked })
+    }
+
+    /// The core is there: from now on what it says is carried out.
+    func open() {
+        isHolding = false
+        openGossip()
+    }
+
+    var core: GossipNode? { world.members[index].core }
+
+    func change(_ event: ServerRegistry.Event, of server: ServerReference) {
+        for effect in registry.apply(event, to: server, now: world.now, load: { _ in ServerLoad() }) {
+            switch effect {
+            case .pauseChecks(let server): paused.insert(server)
+            case .resumeChecks(let server): paused.remove(server)
+            case .log, .routingChanged, .shutdownSessions: break
+            }
+        }
+    }
+
+    func feed(_ event: GossipEvent) { world.local(index, event) }
+
+    func failingPeers(of server: ServerID) -> [String] { core?.failingPeers(of: server) ?? [] }
+
+    /// What this node's core has said: done in its order, what comes of it at the end, as `GossipRunner` does.
+    func take(_ outputs: [GossipOutput], of input: GossipWorld.Input) {
+        let isPeers = if case .datagram = input { true } else { false }
+        waiting += outputs.map { ($0, isPeers) }
+        guard !isHolding else { return }
+        isHolding = true
+        defer { isHolding = false }
+        while !waiting.isEmpty {
+            let (output, isPeers) = waiting.removeFirst()
+            perform(output, isPeers)
+        }
+    }
+
+    private func perform(_ output: GossipOutput, _ isPeers: Bool) {
+        switch output {
+        case .requestCheck(let id):
+            if plan.section.policy == .own { complain("a peer asks for a check of \(plan.name(of: id)) under 'own'") }
+            world.schedule(after: .milliseconds(1)) { [weak self] in self?.check(id) }
+        case .verdictChanged(let id, let verdict):
+            if isPeers, plan.section.policy == .own { complain("\(plan.name(of: id)) is \(verdict) by a peer's datagram under 'own'") }
+            follow(verdict, on: id)
+        case .administrativeChanged(let id, let state, let weight):
+            if state != nil { speakers[id] = .cluster }
+            take(state, weight: weight.map(Int.init), on: id)
+        case .send, .peerChanged, .leaseChanged, .leaseGranted, .persist, .alert: break
+        }
+    }
+
+    private func follow(_ verdict: ServerVerdict, on id: ServerID) {
+        guard let server = plan.reference(of: id), let configured = plan.servers.first(where: { $0.id == id }) else { return }
+        let before = usable(ofProxy: server.backend)
+        let isByPeers = verdict == .down(.peers) || verdict == .down(.ownAndPeers)
+        if isByPeers, failingPeers(of: id).isEmpty || plan.section.policy == .own { complain("\(configured.name) is \(verdict) without peers") }
+        take(verdict, on: id)
+        let after = usable(ofProxy: server.backend)
+        if isByPeers, after < before, after < configured.minUp { complain("\(configured.name): gossip leaves \(after), min-up is \(configured.minUp)") }
+    }
+
+    private func check(_ id: ServerID) {
+        guard let server = plan.reference(of: id) else { return }
+        if let result = answer(server) { check(server, result) }
+    }
+
+    /// A check ends, unless there are none.
+    func check(_ server: ServerReference, _ result: CheckResult) {
+        guard registry.status(of: server).isChecked else { return }
+        take(result, of: server)
+    }
+
+    /// This node's own operator.
+    func administer(_ server: ServerReference, _ state: Proxy.AdministrativeState) {
+        if let id = plan.identifiers[server] { speakers[id] = .node }
+        apply(.setAdministrative(state), to: server)
+    }
+
+    /// An operator who speaks for the cluster; a refusal is an answer, too.
+    func administer(_ server: ServerReference, _ state: Proxy.AdministrativeState, _ spread: ClusterSpread) {
+        guard let id = plan.identifiers[server] else { return }
+        world.with(index) { core, now, outputs in
+            try? core.administer(id, state, spread, now: now, into: &outputs)
+            core.tick(now: now, into: &outputs)
+        }
+    }
+
+    /// An operator who sets a weight for the cluster.
+    func administer(_ server: ServerReference, weight: UInt16) {
+        guard let id = plan.identifiers[server] else { return }
+        world.with(index) { core, now, outputs in
+            try? core.setWeight(id, weight, now: now, into: &outputs)
+            core.tick(now: now, into: &outputs)
+        }
+    }
+
+    func usable(ofProxy backend: Int) -> Int {
+        let status = registry.status(ofBackend: backend)
+        return status.activeServers + status.backupServers
+    }
+
+    private func complain(_ text: String) { if problem == nil { problem = text } }
+}
+
+// MARK: - What must hold after every event
+
+extension BridgedNode {
+    /// Where registry and core do not agree; `nil` while they do, and while the core does not run.
+    func disagreement(now: Instant) -> String? {
+        guard let core else { return nil }
+        if let problem { return problem }
+        for (id, server) in zip(plan.servers.map(\.id), plan.references) {
+            guard let view = core.judge.view(of: id) else { return "\(plan.name(of: id)) is not known to the core" }
+            let status = registry.status(of: server)
+            guard let broken = broken(status, view, server) ?? brokenWord(status, core, id, now: now) else { continue }
+            let registered = "\(status.text)\(status.isHeldDown ? " held" : "")\(status.isFull ? " full" : ""), \(wish(status)), weight \(status.weight)"
+            return "\(plan.name(of: id)): \(broken): \(registered) in the registry, \(view.verdict), \(view.own), \(view.wish) in the core"
+        }
+        for (proxy, backend) in registry.backends.enumerated() where usable(ofProxy: proxy) != core.usableCount(ofProxy: proxy) {
+            return "\(backend.name): \(usable(ofProxy: proxy)) usable in the registry, \(core.usableCount(ofProxy: proxy)) in the core"
+        }
+        return nil
+    }
+
+    /// What operators, the weight and the resolver make of a server, as HAProxy orders them.
+    private func wish(_ status: ServerStatus) -> Gossip.AdministrativeState {
+        if status.flags.isMaintenance { return .maint }
+        return status.flags.isDrain || status.weight == 0 ? .drain : .ready
+    }
+
+    /// Which rule is broken for a server.
+    private func broken(_ status: ServerStatus, _ view: ServerView, _ server: ServerReference) -> String? {
+        var (isOff, isFull) = (false, false)
+        switch view.verdict {
+        case .up: break
+        case .down, .blocked: isOff = true
+        case .full: isFull = true
+        }
+        if status.address != view.address { return "one address" }
+        if wish(status) != view.wish { return "one wish" }
+        if status.isFull != isFull { return "full while the verdict is so" }
+        if status.isHeldDown != (isOff && view.server.policy == .anyDown) { return "held down under any-down, while the core says down or blocked" }
+        if status.isUsable != view.isUsable { return "usable in both" }
+        if status.isChecked == paused.contains(server) { return "checked unless in maintenance" }
+        if status.flags.isMaintenance { return status.isRunning ? "running in maintenance" : nil }
+        if status.isRunning == isOff { return "running unless the core says down or blocked" }
+        guard let health = status.health else { return nil }
+        // A server that runs is as near to its fall in both.
+        if status.isRunning, view.own != .up(failures: health.max - health.value) { return "failures alike" }
+        return view.isOwnDown && health.isUp ? "down by own checks in both" : nil
+    }
+
+    /// The word for the cluster holds where nobody has spoken since, until it expires. It expires by the millisecond.
+    private func brokenWord(_ status: ServerStatus, _ core: GossipNode, _ id: ServerID, now: Instant) -> String? {
+        guard speakers[id] == .cluster else { return nil }
+        let state = core.administrativeState(of: id, now: now)
+        guard state == core.administrativeState(of: id, now: now.advanced(by: .milliseconds(-5))) else { return nil }
+        let forced: Gossip.AdministrativeState = status.flags.contains(.forcedMaintenance) ? .maint : status.flags.isDrain ? .drain : .ready
+        return forced == state ? nil : "the word is \(state), and it is \(forced)"
+    }
+}
