@@ -36,7 +36,7 @@ struct KeyFileTests {
 
     @Test("gives each key the first four bytes of its SHA-256 as id")
     func identifiers() throws {
-        // printf '00%.0s' {1..32} | xxd -r -p | sha256sum
+        // printf 'ff%.0s' {1..32} | xxd -r -p | sha256sum
         let text = try parse(String(repeating: "f", count: 64) + "\n")
         #expect(text.keys.map { Hexadecimal.text($0.id, digits: 8) } == ["af961376"])
     }
