@@ -115,15 +115,18 @@ package final class Routing: Sendable {
 
     /// Replaces the table.
     package func publish(_ next: RoutingTable) {
-        table.withLock { $0 = next }
-        generation.wrappingAdd(1, ordering: .releasing)
+        table.withLock {
+            $0 = next
+            generation.wrappingAdd(1, ordering: .releasing)
+        }
     }
 
-    /// The table when it is newer than `seen`, which this brings up to date.
+    /// The table when it is newer than `seen`, which this brings up to date: the number is read beside the table that it belongs to.
     func newer(than seen: inout UInt64) -> RoutingTable? {
-        let current = generation.load(ordering: .acquiring)
-        guard current != seen else { return nil }
-        seen = current
-        return table.withLock { $0 }
+        guard generation.load(ordering: .relaxed) != seen else { return nil }
+        return table.withLock {
+            seen = generation.load(ordering: .acquiring)
+            return $0
+        }
     }
 }
