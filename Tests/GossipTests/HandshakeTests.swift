@@ -51,11 +51,13 @@ struct HandshakeTests {
     @Test("lets nothing that was recorded revive a handshake which came to nothing")
     func staleHandshake() throws {
         let world = try GossipWorld(nodes: 2)
-        world.startAll()
+        world.start(1)
+        world.run(.milliseconds(60))
+        world.start(0)
         world.run(.microseconds(450))
-        // Node 1 has node 0's HELLO, and gets no more of it for a while.
+        // Node 1 has answered node 0's HELLO, and gets nothing more of that handshake; the next one, after seven pings, is whole.
         world.network.blocked = [(from: 0, to: 1)]
-        world.run(.seconds(1))
+        world.run(.milliseconds(760))
         let recorded = world.history.filter { $0.sender == 0 && $0.bytes[3] == DatagramKind.ping.rawValue }
         world.heal()
         world.run(.seconds(20))
