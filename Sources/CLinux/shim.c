@@ -6,7 +6,9 @@
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -99,6 +101,69 @@ int clinux_filter_datagrams(int descriptor, const struct clinux_expected *expect
 pid_t clinux_fork(void) {
     pid_t child = fork();
     return child >= 0 ? child : -errno;
+}
+
+enum { passed_max = 250 };
+
+int clinux_send_descriptors(int descriptor, uint8_t byte, const int *descriptors, unsigned count) {
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int) * passed_max)];
+    } control;
+    if (count > passed_max) return -EINVAL;
+    struct iovec vector = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    memset(&control, 0, sizeof control);
+    if (count > 0) {
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int) * count);
+        memcpy(CMSG_DATA(header), descriptors, sizeof(int) * count);
+    }
+    return sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+int clinux_receive_descriptors(int descriptor, uint8_t *byte, int *descriptors, unsigned room, unsigned *count) {
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int) * passed_max)];
+    } control;
+    struct iovec vector = {.iov_base = byte, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    *count = 0;
+    ssize_t received = recvmsg(descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (received <= 0) return received < 0 ? -errno : 0;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        unsigned came = (unsigned)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        for (unsigned i = 0; i < came; i++) {
+            int passed;
+            memcpy(&passed, CMSG_DATA(header) + i * sizeof(int), sizeof passed);
+            if (*count < room) descriptors[(*count)++] = passed; else close(passed);
+        }
+    }
+    return 1;
+}
+
+int clinux_memory_file(const char *name) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC);
+    return descriptor >= 0 ? descriptor : -errno;
+}
+
+pid_t clinux_spawn(const char *path, char *const arguments[], char *const environment[], int errors, const int *kept, unsigned count) {
+    pid_t child = fork();
+    if (child != 0) return child > 0 ? child : -errno;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (errors >= 0) dup2(errors, STDERR_FILENO);
+    for (unsigned i = 0; i < count; i++)
+        if (kept[i] >= 0) fcntl(kept[i], F_SETFD, 0);
+    execve(path, arguments, environment);
+    _exit(127);
 }
 
 int clinux_setgroups(size_t count, const gid_t *groups) {

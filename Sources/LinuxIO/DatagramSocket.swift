@@ -23,7 +23,8 @@ package final class DatagramSocket {
     /// Errors of earlier sends that one call of `receive` passes over.
     private static let reportsMax = 64
 
-    private let descriptor: FileDescriptor
+    /// The socket.
+    package let file: OpenFile
     private var bytes = [UInt8](repeating: 0, count: batchMax * datagramBytesMax)
     private let received: UnsafeMutableBufferPointer<clinux_received>
 
@@ -34,23 +35,30 @@ package final class DatagramSocket {
     ///
     /// - Parameter receiveBuffer: bytes the kernel may keep for it; above the system's limit only with CAP_NET_ADMIN.
     package init(bind address: SocketAddress, receiveBuffer: Int) throws(SystemError) {
-        descriptor = try Sockets.open(.datagram, for: address)
+        file = OpenFile(try Sockets.open(.datagram, for: address))
         received = .allocate(capacity: DatagramSocket.batchMax)
         received.initialize(repeating: clinux_received())
-        if case .ip(.v6, _) = address { try Sockets.set(IPV6_V6ONLY, at: Int32(IPPROTO_IPV6), to: 1, on: descriptor.raw) }
+        if case .ip(.v6, _) = address { try Sockets.set(IPV6_V6ONLY, at: Int32(IPPROTO_IPV6), to: 1, on: file.raw) }
         let wanted = Int32(clamping: receiveBuffer)
         do {
-            try Sockets.set(SO_RCVBUFFORCE, at: SOL_SOCKET, to: wanted, on: descriptor.raw)
+            try Sockets.set(SO_RCVBUFFORCE, at: SOL_SOCKET, to: wanted, on: file.raw)
         } catch {
-            try Sockets.set(SO_RCVBUF, at: SOL_SOCKET, to: wanted, on: descriptor.raw)
+            try Sockets.set(SO_RCVBUF, at: SOL_SOCKET, to: wanted, on: file.raw)
         }
-        try Sockets.bind(descriptor.raw, to: address)
+        try Sockets.bind(file.raw, to: address)
+    }
+
+    /// Takes over a bound socket of an earlier process, with what waits in it.
+    package init(adopting file: OpenFile) {
+        self.file = file
+        received = .allocate(capacity: DatagramSocket.batchMax)
+        received.initialize(repeating: clinux_received())
     }
 
     deinit { received.deallocate() }
 
     /// The kernel's number, to watch it by.
-    package var raw: Int32 { descriptor.raw }
+    package var raw: Int32 { file.raw }
 
     /// Where it is bound, with the port that the kernel chose.
     package var localAddress: SocketAddress? { Sockets.localAddress(raw) }
@@ -102,7 +110,7 @@ package final class DatagramSocket {
         while true {
             let count = bytes.withUnsafeMutableBytes {
                 clinux_receive_datagrams(
-                    descriptor.raw, $0.baseAddress, UInt32(DatagramSocket.datagramBytesMax), received.baseAddress, UInt32(DatagramSocket.batchMax))
+                    file.raw, $0.baseAddress, UInt32(DatagramSocket.datagramBytesMax), received.baseAddress, UInt32(DatagramSocket.batchMax))
             }
             switch -count {
             case ...0:

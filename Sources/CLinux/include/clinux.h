@@ -69,6 +69,20 @@ int clinux_filter_datagrams(int descriptor, const struct clinux_expected *expect
 // fork(2), which Swift does not offer. For use before any thread exists. Returns as fork does, or -errno.
 pid_t clinux_fork(void);
 
+// Sends one byte and `count` (at most 250) open descriptors over a UNIX socket, never blocking. Returns 0 or -errno.
+int clinux_send_descriptors(int descriptor, uint8_t byte, const int *descriptors, unsigned count);
+
+// Receives one byte and the descriptors that came with it, at most `room` (at most 250), close-on-exec; more are closed.
+// Returns 1 with `byte` and `count` set, 0 at the end of the stream, or -errno: -EAGAIN when nothing waits.
+int clinux_receive_descriptors(int descriptor, uint8_t *byte, int *descriptors, unsigned room, unsigned *count);
+
+// An unnamed file in memory, close-on-exec. Returns the descriptor or -errno.
+int clinux_memory_file(const char *name);
+
+// Starts `path` as a child, with no signal blocked, `errors` as its stderr and `kept` open (each -1 for none); everything else that is close-on-exec closes.
+// Returns the child's number or -errno. For use in a process with one thread.
+pid_t clinux_spawn(const char *path, char *const arguments[], char *const environment[], int errors, const int *kept, unsigned count);
+
 // Sets the list of supplementary groups. Returns 0 or -errno.
 int clinux_setgroups(size_t count, const gid_t *groups);
 

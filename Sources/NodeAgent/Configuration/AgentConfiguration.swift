@@ -19,7 +19,7 @@ struct AgentConfiguration: Equatable, Sendable {
 
 /// `stats socket`, one line.
 struct StatsSocketSettings: Equatable, Sendable {
-    /// What a connection may do.
+    /// Which commands a connection may run.
     enum Level: Int, Comparable, Sendable {
         case user, `operator`, admin
 
@@ -28,8 +28,8 @@ struct StatsSocketSettings: Equatable, Sendable {
 
     /// A path, an address or an inherited descriptor.
     var endpoint: Endpoint
-    /// `level`.
-    var level = Level.operator
+    /// `level`, `expose-fd listeners`.
+    var rights = RuntimeRights()
     /// `mode`: permission bits of a path.
     var permissions: UInt32?
     /// `user` or `uid`: the path's owner.
@@ -40,10 +40,23 @@ struct StatsSocketSettings: Equatable, Sendable {
     var location: ConfigurationLocation
 }
 
+/// What a connection of a runtime socket may do.
+struct RuntimeRights: Equatable, Sendable {
+    /// Which commands it may run.
+    var level = StatsSocketSettings.Level.operator
+    /// Whether it may take the listening sockets over.
+    var exposesListeners = false
+
+    /// Those of a socket without options.
+    init() {}
+}
+
 /// The `global` section.
 struct GlobalSettings: Equatable, Sendable {
     /// `daemon`.
     var isDaemon = false
+    /// `master-worker`.
+    var isMaster = false
     /// `pidfile`.
     var pidFile: String?
     /// `chroot`.

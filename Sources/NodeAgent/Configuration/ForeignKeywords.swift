@@ -78,7 +78,7 @@ struct ForeignKeywords: Sendable {
             """),
         ForeignKeywords(
             .global, .notYet(advice: "raise the limit of the service instead, LimitNOFILE= of systemd"), "ulimit-n;fd-hard-limit;maxsock;prealloc-fd"),
-        ForeignKeywords(.global, .notYet(advice: "let systemd start and restart the agent"), "master-worker;mworker-max-reloads;mworker-prealloc"),
+        ForeignKeywords(.global, .notYet(advice: "let systemd start and restart the agent"), "mworker-max-reloads;mworker-prealloc"),
         ForeignKeywords(
             .global, .notYet(advice: "set the variable in the service's unit, or write the value itself"),
             "setenv;presetenv;unsetenv;resetenv;set-var;set-var-fmt;default-path"),

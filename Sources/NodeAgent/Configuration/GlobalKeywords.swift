@@ -17,6 +17,7 @@ enum GlobalKeywords {
             "Where log lines go: `address[:port]` (UDP, port 514), a path, `stdout`, `stderr` or `fd@N`; formats `rfc3164`, `local`, `raw`.",
             .global(log)),
         Keyword("log-tag", .global, "<tag>", "The program's name in log lines, `tsukada` without it.", .global(logTag)),
+        Keyword("master-worker", .global, "", "Runs a master that starts the process that works, as `-W` does.", .global(masterWorker)),
         Keyword("maxconn", .global, "<number>", "Sessions at once, process-wide; without it what the descriptor limit allows.", .global(maxconn)),
         Keyword("nbthread", .global, "<number>", "Worker threads; without it one for each core.", .global(nbthread)),
         Keyword("node", .global, "<name>", "This node's name; without it the host's.", .global(node)),
@@ -31,7 +32,9 @@ enum GlobalKeywords {
     ]
 
     static let socketOptions: [Keyword] = [
-        Keyword("expose-fd", .statsSocket, "listeners", "Accepted, without effect: a restarted agent opens its sockets itself.", .statsSocket(exposeListeners)),
+        Keyword(
+            "expose-fd", .statsSocket, "listeners", "A process started with `-x` may take the listening sockets over; for `level admin`.",
+            .statsSocket(exposeListeners)),
         Keyword("gid", .statsSocket, "<number>", "The path's group, by number.", .statsSocket(socketGroupNumber)),
         Keyword("group", .statsSocket, "<name>", "The path's group.", .statsSocket(socketGroup)),
         Keyword("level", .statsSocket, "user|operator|admin", "What its connections may do; `operator` without it.", .statsSocket(socketLevel)),
@@ -41,6 +44,8 @@ enum GlobalKeywords {
     ]
 
     @Sendable private static func daemon(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.isDaemon = true }
+
+    @Sendable private static func masterWorker(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.isMaster = true }
 
     @Sendable private static func chroot(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         global.chroot = try line.needText("a folder")
@@ -121,11 +126,11 @@ enum GlobalKeywords {
     }
 
     @Sendable private static func exposeListeners(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        _ = try line.needChoice(["listeners": true])
+        socket.rights.exposesListeners = try line.needChoice(["listeners": true])
     }
 
     @Sendable private static func socketLevel(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.level = try line.needChoice(["user": .user, "operator": .operator, "admin": .admin])
+        socket.rights.level = try line.needChoice(["user": .user, "operator": .operator, "admin": .admin])
     }
 
     @Sendable private static func socketMode(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

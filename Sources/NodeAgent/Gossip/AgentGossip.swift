@@ -96,5 +96,5 @@ extension Agent: GossipBridge {
 
 extension AgentLog {
     /// Writes a line about the cluster of this name.
-    fileprivate func write(_ level: LogLevel, gossip name: String, _ sentence: String) { write(level, "Gossip \(name): \(sentence).") }
+    func write(_ level: LogLevel, gossip name: String, _ sentence: String) { write(level, "Gossip \(name): \(sentence).") }
 }

@@ -70,7 +70,8 @@ final class GossipRunner {
     private var isListening = false
     private var isStopped = false
     private var timer: (token: TimerToken, at: Instant)?
-    private var memory: GossipMemory
+    /// What outlives the process.
+    private(set) var memory: GossipMemory
     private var isMemoryDirty = false
     /// What has changed is this node's own: it is on disk before anything is sent.
     private var isSaveUrgent = false
@@ -104,6 +105,17 @@ final class GossipRunner {
             now = now.advanced(by: .milliseconds(50))
             core.tick(now: now, into: &outputs)
         }
+        fallSilent()
+    }
+
+    /// Is silent from here on, without a goodbye: a successor on the same socket says the next word, and remembers this.
+    func handOver() -> GossipMemory {
+        fallSilent()
+        return memory
+    }
+
+    private func fallSilent() {
+        guard !isStopped else { return }
         carryOut()
         save()
         isStopped = true

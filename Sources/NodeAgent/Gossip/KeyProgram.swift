@@ -39,7 +39,7 @@ enum KeyProgram {
         guard let path = section.keyFile else {
             throw StartError("\(section.location): section 'gossip \(section.name)' has no 'key-file': on loopback addresses nodes need no key of their own")
         }
-        let sockets = configuration.global.statsSockets.filter { $0.level == .admin }
+        let sockets = configuration.global.statsSockets.filter { $0.rights.level == .admin }
         for socket in sockets {
             guard case .unix(let place) = socket.endpoint else { continue }
             let seal = try StartError.wrapping("OpenSSL: ") { () throws(SealError) in try OpenSSLSeal() }

@@ -1,5 +1,10 @@
 /// The numbers that /etc/passwd and /etc/group give to names.
 struct AccountFiles: Equatable, Sendable {
+    /// This machine's files; one that cannot be read counts as empty.
+    static func ofMachine() -> AccountFiles {
+        AccountFiles(passwd: (try? SystemFile.text("/etc/passwd")) ?? "", group: (try? SystemFile.text("/etc/group")) ?? "")
+    }
+
     private let users: [String: UInt32]
     private let groups: [String: UInt32]
 

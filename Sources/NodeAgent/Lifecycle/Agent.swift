@@ -13,11 +13,11 @@ final class Agent {
         /// Bound and listening.
         var file: OpenFile
         /// What a connection may do.
-        var level: StatsSocketSettings.Level
+        var rights: RuntimeRights
     }
 
     /// What start-up has opened and found out.
-    struct Resources {
+    struct Resources: ~Copyable {
         /// Valid.
         var configuration: AgentConfiguration
         /// By worker.
@@ -36,8 +36,23 @@ final class Agent {
         var node: String
         /// What the `gossip` section needs; `nil` without one.
         var gossip: GossipRunner.Resources?
+        /// Names that were looked up.
+        var names: [NameQuestion: IPAddress] = [:]
+        /// What an earlier process knew of the servers.
+        var servers: [RuntimeServerName: ServerMemory] = [:]
+        /// The files that the configuration was read from.
+        var configurationFiles: [(name: String, bytes: [UInt8])] = []
         /// Whether lines about servers also go to stderr.
         var tellsTerminal = false
+
+        /// Every bound socket.
+        var boundSockets: [OpenFile] {
+            var files: [OpenFile] = []
+            for file in listeners.joined().map(\.file) where !files.contains(where: { $0 === file }) { files.append(file) }
+            files += probePorts.flatMap(\.listeners) + statsSockets.map(\.file)
+            if let socket = gossip?.socket { files.append(socket.file) }
+            return files
+        }
     }
 
     private static let drainLook = Duration.milliseconds(50)
@@ -54,7 +69,12 @@ final class Agent {
     private(set) var registry: ServerRegistry
     private(set) var isStopping = false
     var gossip: GossipRunner?
-    private var gossipResources: GossipRunner.Resources?
+    var gossipResources: GossipRunner.Resources?
+    /// Every bound socket, for processes that take over; none once this one stops.
+    private(set) var exposedSockets: [OpenFile]
+    let configurationFiles: [(name: String, bytes: [UInt8])]
+    let names: [NameQuestion: IPAddress]
+    var successions: [Succession] = []
     var resolvers: [ResolverRunner] = []
     var resolverOf: [ServerReference: Int] = [:]
     var rates: RateSamples
@@ -76,9 +96,16 @@ final class Agent {
         descriptorsMax = resources.limits.descriptors
         node = resources.node
         gossipResources = resources.gossip
+        exposedSockets = resources.boundSockets
+        (configurationFiles, names) = (resources.configurationFiles, resources.names)
         startedAt = reactor.now
         listenerCount = (resources.listeners.first?.count ?? 0) + resources.statsSockets.count
-        let registry = ServerRegistry(backends: configuration.backends, now: reactor.now) { resources.addresses[$0.backend][$0.server] }
+        let registry = ServerRegistry(backends: configuration.backends, now: reactor.now) {
+            resources.addresses[$0.backend][$0.server]
+        } memory: {
+            let backend = configuration.backends[$0.backend]
+            return resources.servers[RuntimeServerName(backend: backend.name, server: backend.servers[$0.server].name)]
+        }
         self.registry = registry
         state = try ForwardingState(
             frontends: configuration.frontends, backends: configuration.backends, routes: Agent.routes(registry), sessionsMax: resources.limits.sessionsMax,
@@ -106,12 +133,13 @@ final class Agent {
         }
         self.checks = checks
         startResolvers()
-        if let resources = gossipResources.take() { try startGossip(resources) }
         pauseChecks(checks)
         checks.start()
         let runtime = RuntimeServer(
-            reactor: reactor, target: self, connectionsMax: configuration.global.statsConnectionsMax, timeout: configuration.global.statsTimeout)
-        for socket in statsSockets { try runtime.serve(socket.file, level: socket.level) }
+            reactor: reactor, interpreter: RuntimeInterpreter(target: self), connectionsMax: configuration.global.statsConnectionsMax,
+            timeout: configuration.global.statsTimeout
+        ) { [unowned self] in handOver(to: $0) }
+        for socket in statsSockets { try runtime.serve(socket.file, rights: socket.rights) }
         self.runtime = runtime
         try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in takeFailedConnects() }
         tick()
@@ -125,6 +153,19 @@ final class Agent {
                 if !registry.status(of: server).isChecked { checks.pause(server) }
             }
         }
+    }
+
+    /// Nobody else speaks for this node: its gossip starts, if it has not.
+    func speakAlone() {
+        guard !isStopping, let resources = gossipResources.take() else { return }
+        do throws(SystemError) { try startGossip(resources) } catch { log.write(.error, gossip: resources.plan.section.name, "cannot start: \(error)") }
+    }
+
+    /// Serves one more connection of the runtime socket, with every right.
+    func serveRuntime(_ file: OpenFile) {
+        var rights = RuntimeRights()
+        rights.level = .admin
+        runtime?.serve(connection: file, rights: rights)
     }
 
     /// Ends everything; sessions that are left are closed.
@@ -192,7 +233,9 @@ final class Agent {
         case .softStop: softStop()
         case .report:
             for backend in configuration.backends.indices { report(backend) }
-        case .reload: log.write(.warning, "SIGUSR2 changes nothing: the configuration is read at start only; restart the agent to have it read again.")
+        case .reload:
+            log.write(.warning, "SIGUSR2 is for a master: start with '-W' to have the configuration read again, or start another process with '-x' and '-sf'.")
+        case .childEnded: break
         }
     }
 
@@ -207,10 +250,27 @@ final class Agent {
     // MARK: Stopping
 
     /// No new sessions; the process ends with the last one.
-    private func softStop() {
+    func softStop() {
         guard !isStopping else { return }
-        isStopping = true
         fitness.setStopping()
+        stopAccepting()
+    }
+
+    /// A successor serves on the same sockets: everything but the sessions is its affair now. The probe's ports and the gossip's stay as they are.
+    func supersede() {
+        guard !isStopping else { return }
+        probe.take()?.end()
+        checks?.stop()
+        for resolver in resolvers { resolver.stop() }
+        resolvers = []
+        if let gossip { gossipResources?.memory = gossip.handOver() }
+        runtime?.stopListening()
+        stopAccepting()
+    }
+
+    private func stopAccepting() {
+        isStopping = true
+        exposedSockets = []
         forwarder.stopListening()
         for proxy in snapshot().stoppingOrder {
             let counts = "FE: \(proxy.frontend?.sessions.total ?? 0), BE: \(proxy.backend?.sessions.total ?? 0)"
@@ -248,6 +308,7 @@ final class Agent {
 
     private func tick() {
         sampleRates()
+        for succession in successions { succession.push() }
         reactor.setTimer(at: reactor.now.advanced(by: .seconds(1))) { [unowned self] in tick() }
     }
 }

@@ -20,6 +20,9 @@ struct RateSamples {
             last = total
             peak = max(peak, current)
         }
+
+        /// What follows is counted on top of `total`.
+        mutating func start(from total: Int) { last = total }
     }
 
     var connections = Rate()
@@ -61,16 +64,16 @@ extension Agent {
     }
 
     /// Takes the totals of this second in.
-    func sampleRates() {
-        for index in rates.frontends.indices { rates.frontends[index].sample(sum { Int($0.frontends[index].pointee.connections.value) }) }
-        for index in rates.servers.indices { rates.servers[index].sample(sum { Int($0.servers[index].pointee.sessions.value) }) }
-        for index in rates.backends.indices { rates.backends[index].sample(backendSessions(index)) }
-        rates.connections.sample(connectionsTotal)
-        rates.bytes.sample(bytesForwarded)
+    func sampleRates(_ take: (inout RateSamples.Rate, Int) -> Void = { $0.sample($1) }) {
+        for index in rates.frontends.indices { take(&rates.frontends[index], sum { Int($0.frontends[index].pointee.connections.value) }) }
+        for index in rates.servers.indices { take(&rates.servers[index], sum { Int($0.servers[index].pointee.sessions.value) }) }
+        for index in rates.backends.indices { take(&rates.backends[index], backendSessions(index)) }
+        take(&rates.connections, connectionsTotal)
+        take(&rates.bytes, bytesForwarded)
     }
 
     /// One number of every worker, added up.
-    private func sum(_ number: (WorkerCounters) -> Int) -> Int { state.counters.reduce(0) { $0 + number($1) } }
+    private func sum(_ number: (WorkerCounters) -> Int) -> Int { state.allCounters.reduce(0) { $0 + number($1) } }
 
     private var connectionsTotal: Int { sumOfFrontends { Int($0.pointee.connections.value) } }
 
@@ -224,7 +227,7 @@ extension Agent {
         var row = ServingStatistics()
         var sums = (queue: 0, connect: 0, total: 0, measured: 0)
         var last = 0
-        for cell in state.counters.flatMap(cells) {
+        for cell in state.allCounters.flatMap(cells) {
             row.connectErrors += Int(cell.pointee.connectErrors.value)
             row.retries += Int(cell.pointee.retries.value)
             row.redispatches += Int(cell.pointee.redispatches.value)

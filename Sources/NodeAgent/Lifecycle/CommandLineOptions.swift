@@ -1,3 +1,5 @@
+import Glibc
+
 /// What the command line asks for, with HAProxy's letters.
 struct CommandLineOptions: Equatable, Sendable {
     /// What to do.
@@ -34,6 +36,16 @@ struct CommandLineOptions: Equatable, Sendable {
     var pidFile: String?
     /// `-L`: this node's name.
     var localName: String?
+    /// `-W`, `-Ws`: a master, which starts the process that works and starts it again.
+    var isMaster = false
+    /// `-S`: where the master is spoken to, as `stats socket` has it, with commas for blanks.
+    var masterSocket: String?
+    /// `-x`: the runtime socket of a running process whose sockets are taken over.
+    var predecessorSocket: String?
+    /// `-sf`: processes that are to end with their last session, once this one serves.
+    var finishing: [Int32] = []
+    /// `-st`: processes that are to end at once, once this one serves.
+    var terminating: [Int32] = []
 
     /// Runs nothing yet.
     init() {}
@@ -59,6 +71,12 @@ struct CommandLineOptions: Equatable, Sendable {
             case "-f": options.configurations.append(try value(after: argument, &rest))
             case "-p": options.pidFile = try value(after: argument, &rest)
             case "-L": options.localName = try value(after: argument, &rest)
+            case "-S": options.masterSocket = try value(after: argument, &rest)
+            case "-x": options.predecessorSocket = try value(after: argument, &rest)
+            case "-sf": options.finishing += processes(&rest)
+            case "-st": options.terminating += processes(&rest)
+            case "-W": options.isMaster = true
+            case "-Ws": (options.isMaster, options.staysInForeground) = (true, true)
             default: try options.setFlags(argument)
             }
             if options.action == .version || options.action == .build || options.action == .help { return options }
@@ -114,6 +132,16 @@ struct CommandLineOptions: Equatable, Sendable {
         return value
     }
 
+    /// The numbers that follow; none when a shell found no pid file.
+    private static func processes(_ rest: inout ArraySlice<String>) -> [Int32] {
+        var processes: [Int32] = []
+        while let process = rest.first.flatMap({ Int32($0) }), process > 0 {
+            processes.append(process)
+            rest.removeFirst()
+        }
+        return processes
+    }
+
     private mutating func setFlags(_ argument: String) throws(CommandLineError) {
         guard argument.hasPrefix("-"), argument.utf8.count > 1 else { throw .unexpected(argument) }
         // HAProxy's -dD, -dM and so on are options of their own, not joined letters.
@@ -125,6 +153,7 @@ struct CommandLineOptions: Equatable, Sendable {
             case "q": isQuiet = true
             case "D": isDaemon = true
             case "d": staysInForeground = true
+            case "W": isMaster = true
             default: throw .unknownOption(argument)
             }
         }
@@ -189,7 +218,8 @@ enum CommandLineText {
 
     /// The usage.
     static let usage = """
-        Usage: tsukada -f <file|directory> [-f ...] [-cVDdq] [-db] [-p <file>] [-L <name>] [-- <file> ...]
+        Usage: tsukada -f <file|directory> [-f ...] [-cVDdqW] [-db] [-Ws] [-S <address>] [-p <file>] [-L <name>]
+                       [-x <socket>] [-sf <pid> ...] [-st <pid> ...] [-- <file> ...]
             -f   read this configuration file, or every .cfg file of this directory; may be repeated
             -c   check the configuration and exit: 0 when it is valid
             -V   say more
@@ -199,6 +229,12 @@ enum CommandLineText {
             -db  stay in the foreground
             -p   write the process's number to this file
             -L   this node's name (default: the host's)
+            -W   run a master, which starts the process that works, and starts it again when it dies
+            -Ws  the same for systemd (Type=notify), in the foreground
+            -S   where the master listens for commands: a path or an address, options after commas
+            -x   take the sockets over from the process with this runtime socket ('expose-fd listeners')
+            -sf  let these processes end with their last session, once this one serves
+            -st  end these processes, once this one serves
             -v   print the version; -vv also tells how it was built
             -h   print this text
             --   what follows are configuration files
@@ -211,4 +247,15 @@ enum CommandLineText {
             tsukada keys -f <file> remove <id>   give this key up
 
         """
+}
+
+extension CommandLineOptions {
+    /// Where the process's number is written; `nil` for nowhere: `pidfile` is for daemons, as in HAProxy.
+    func pidFileToWrite(_ global: GlobalSettings, isDaemon: Bool) -> String? { pidFile ?? (isDaemon ? global.pidFile : nil) }
+
+    /// `-sf` and `-st`: this process serves, those need no longer.
+    func endOthers() {
+        for process in finishing { kill(process, SIGUSR1) }
+        for process in terminating { kill(process, SIGTERM) }
+    }
 }

@@ -74,6 +74,12 @@ struct Daemon: ~Copyable {
 
 /// The file that tells the process's number. As in HAProxy it is written before the chroot and never removed.
 enum PIDFile {
+    /// Writes this process's number to `path`, if there is one.
+    static func write(to path: String?) throws(StartError) {
+        guard let path else { return }
+        try StartError.wrapping { () throws(PIDFileError) in try write(getpid(), to: path) }
+    }
+
     /// Writes `identifier` and a newline to `path`, replacing what is there.
     static func write(_ identifier: Int32, to path: String) throws(PIDFileError) {
         let raw = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)

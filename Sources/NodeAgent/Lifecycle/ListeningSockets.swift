@@ -133,6 +133,16 @@ enum ListeningSockets {
         return OpenFile(FileDescriptor(owning: number))
     }
 
+    /// Makes a socket that listens already into what `request` asks for.
+    static func adopt(_ file: OpenFile, for request: ListenRequest) throws(ListenError) {
+        do throws(SystemError) {
+            if case .ip = request.address { try setInherited(request, on: file.raw) }
+            try Sockets.listen(file.raw, backlog: request.backlog)
+        } catch {
+            throw request.failure(.system(error))
+        }
+    }
+
     private static func option(_ name: Int32, _ raw: Int32) -> Int32? {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)

@@ -9,8 +9,10 @@ enum SignalRequest: Equatable, Sendable {
     case softStop
     /// SIGHUP: one log line for every backend.
     case report
-    /// SIGUSR2: HAProxy's master would read its files again.
+    /// SIGUSR2: a master reads its files again.
     case reload
+    /// SIGCHLD: a worker process has ended.
+    case childEnded
 
     fileprivate init?(_ number: Int32) {
         switch number {
@@ -18,6 +20,7 @@ enum SignalRequest: Equatable, Sendable {
         case SIGUSR1: self = .softStop
         case SIGHUP: self = .report
         case SIGUSR2: self = .reload
+        case SIGCHLD: self = .childEnded
         default: return nil
         }
     }
@@ -29,7 +32,7 @@ final class Signals {
     private let reactor: Reactor
 
     /// SIGTTOU and SIGTTIN, by which HAProxy's listeners pause and resume, are taken so that they do not freeze the process.
-    private static let taken = [SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGTTOU, SIGTTIN]
+    private static let taken = [SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD, SIGTTOU, SIGTTIN]
 
     /// Blocks the signals and ignores SIGPIPE. To be made before any thread is started; `handler` is called on the reactor's thread.
     init(reactor: Reactor, _ handler: @escaping (SignalRequest) -> Void) throws(SystemError) {

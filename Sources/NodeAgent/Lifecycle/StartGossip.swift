@@ -25,11 +25,12 @@ struct StartGossip {
     /// - Parameters:
     ///   - node: this node's name.
     ///   - owner: whom the process runs as later on.
-    func open(node: String, backends: [Backend], owner: FileOwner) throws(StartError) -> GossipRunner.Resources {
+    ///   - inherited: where an earlier process's socket may be.
+    func open(node: String, backends: [Backend], owner: FileOwner, inherited: InheritedSockets) throws(StartError) -> GossipRunner.Resources {
         let own = try section.node(named: node)
         let ring = try ring()
         let plan = try plan(node: node, backends: backends)
-        let socket = try socket(own, cluster: plan.settings.cluster)
+        let socket = try socket(own, cluster: plan.settings.cluster, inherited)
         let store: GossipStore? = if let path = section.stateDirectory { try GossipStore(path: path, node: node, owner: owner) } else { nil }
         let (memory, warning) = store?.load() ?? (GossipMemory(), nil)
         if let warning { Terminal.tell(.warning, warning) }
@@ -89,10 +90,13 @@ struct StartGossip {
         return .ip(address, port: port)
     }
 
-    private func socket(_ own: GossipSection.Node, cluster: UInt64) throws(StartError) -> DatagramSocket {
+    private func socket(_ own: GossipSection.Node, cluster: UInt64, _ inherited: InheritedSockets) throws(StartError) -> DatagramSocket {
         let address = try address(of: own)
         do throws(SystemError) {
-            let socket = try DatagramSocket(bind: address, receiveBuffer: Self.receiveBuffer)
+            let socket =
+                if let earlier = inherited.take(.datagram, at: address).first { DatagramSocket(adopting: earlier) } else {
+                    try DatagramSocket(bind: address, receiveBuffer: Self.receiveBuffer)
+                }
             // The kernel throws away what is not of this cluster: noise costs the control thread nothing, and takes nobody's place in the buffer.
             try socket.accept(only: Header.expectedBytes(cluster: cluster).map { .init(offset: $0.offset, value: $0.value) })
             return socket

@@ -2,19 +2,21 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// Opens every listening socket that a configuration asks for.
+/// Opens every listening socket that a configuration asks for, or takes it over from an earlier process.
 struct StartSockets {
     private static let backlogDefault = 1024
 
-    private var names: NameResolution
+    private(set) var names: NameResolution
     private let threads: Int
     private let accounts: AccountFiles
+    private let inherited: InheritedSockets
 
-    /// Sockets for `threads` workers.
-    init(names: NameResolution, threads: Int, accounts: AccountFiles) {
+    /// Sockets for `threads` workers, from `inherited` where it has them.
+    init(names: NameResolution, threads: Int, accounts: AccountFiles, inherited: InheritedSockets) {
         self.names = names
         self.threads = threads
         self.accounts = accounts
+        self.inherited = inherited
     }
 
     /// The frontends' listeners, by worker.
@@ -25,8 +27,9 @@ struct StartSockets {
             for bind in frontend.binds {
                 let backlog = bind.backlog ?? frontend.backlog ?? frontend.connectionsMax ?? StartSockets.backlogDefault
                 let files = try open(bind, owner: owner, backlog: backlog, isKeepAliveOn: frontend.isKeepAliveOn, count: threads)
-                for worker in workers.indices {
-                    let file = files[worker % files.count]
+                // Every socket has a worker and every worker a socket: of a group made for another number of threads some own several, or share one.
+                for turn in 0..<max(threads, files.count) {
+                    let (worker, file) = (turn % threads, files[turn % files.count])
                     let bound = Sockets.localAddress(file.raw)
                     let isWildcard = bound?.address?.isUnspecified ?? false
                     workers[worker].append(WorkerListener(file: file, frontend: index, address: isWildcard ? nil : bound))
@@ -59,7 +62,7 @@ struct StartSockets {
             let (user, group) = try owners(of: settings)
             let backlog = max(StartSockets.backlogDefault, configuration.global.statsConnectionsMax)
             let files = try open(bind, owner: "stats socket", backlog: backlog, isKeepAliveOn: false, count: 1, user: user, group: group)
-            sockets += files.map { Agent.StatsSocket(file: $0, level: settings.level) }
+            sockets += files.map { Agent.StatsSocket(file: $0, rights: settings.rights) }
         }
         return sockets
     }
@@ -100,6 +103,11 @@ struct StartSockets {
         (request.userIdentifier, request.groupIdentifier) = (user, group)
         return try StartError.wrapping { () throws(ListenError) in
             if case .inherited(let number) = bind.endpoint { return [try ListeningSockets.inherit(number, for: request)] }
+            if let address = resolved {
+                let files = inherited.take(.stream, at: address)
+                for file in files { try ListeningSockets.adopt(file, for: request) }
+                if !files.isEmpty { return files }
+            }
             return try ListeningSockets.open(request, count: count)
         }
     }

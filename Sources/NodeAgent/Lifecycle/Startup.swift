@@ -49,7 +49,11 @@ struct Startup {
     }
 
     private func start() throws(StartError) -> Int32 {
-        guard var configuration = try readConfiguration() else { return ExitCode.failure }
+        var environment = environment
+        let seat = WorkerSeat(environment: &environment)
+        let inherited = if let seat { try Inheritance(from: seat.channel) } else { Inheritance?.none }
+        let files = if let kept = inherited?.configuration { kept } else { try load() }
+        guard var configuration = read(files, environment) else { return ExitCode.failure }
         if let node = options.localName { configuration.global.node = node }
         addSystemNameservers(to: &configuration)
         let listens = configuration.frontends.contains { !$0.isDisabled && !$0.binds.isEmpty }
@@ -63,12 +67,25 @@ struct Startup {
             return ExitCode.success
         }
         guard listens else { throw StartError("no proxy listens: add a 'bind' line to a 'listen' or 'frontend' section") }
-        return try serve(configuration)
+        guard let seat else {
+            if options.isMaster || configuration.global.isMaster {
+                return try MasterStart(options: options, environment: environment).run(configuration.global)
+            }
+            let inheritance =
+                if let path = options.predecessorSocket { try Inheritance(fromRuntimeSocket: path, environment: environment) } else {
+                    Inheritance(environment: environment)
+                }
+            return try serve(configuration, files, inheritance, seat: nil)
+        }
+        return try serve(configuration, files, inherited ?? Inheritance(environment: environment), seat: seat)
+    }
+
+    private func load() throws(StartError) -> [(name: String, bytes: [UInt8])] {
+        try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(options.configurations) }
     }
 
     /// Reads every file and says what is wrong. `nil` when the configuration must not be used.
-    private func readConfiguration() throws(StartError) -> AgentConfiguration? {
-        let files = try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(options.configurations) }
+    private func read(_ files: [(name: String, bytes: [UInt8])], _ environment: [String: String]) -> AgentConfiguration? {
         let (configuration, diagnostics) = ConfigurationReader(environment: environment).read(files: files)
         var alerts = 0
         for diagnostic in diagnostics {
@@ -90,49 +107,63 @@ struct Startup {
         }
     }
 
-    private func serve(_ configuration: AgentConfiguration) throws(StartError) -> Int32 {
+    private func serve(
+        _ configuration: AgentConfiguration, _ files: [(name: String, bytes: [UInt8])], _ inheritance: Inheritance, seat: WorkerSeat?
+    ) throws(StartError) -> Int32 {
         SignalWatch.ignoreBrokenPipes()
-        let accounts = accounts()
+        let accounts = AccountFiles.ofMachine()
         let privileges = try privileges(configuration.global, accounts)
-        var resources = try open(configuration, accounts, privileges)
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
+        var resources = try open(configuration, accounts, privileges, inheritance, isRestart: seat?.causeOfDeath != nil)
+        resources.configurationFiles = files
         resources.tellsTerminal = !runsAsDaemon && !options.isQuiet
-        let pidFile = options.pidFile ?? configuration.global.pidFile
+        if let seat {
+            try settle(privileges)
+            let cause = seat.causeOfDeath
+            return try runAgent(consume resources, inheritance, causeOfDeath: cause, isWorker: true) { seat.startIsOver() }
+        }
+        let pidFile = options.pidFileToWrite(configuration.global, isDaemon: runsAsDaemon)
         guard runsAsDaemon else {
-            try finish(pidFile, privileges, isDaemon: false)
-            return try runAgent(consume resources) {}
+            try PIDFile.write(to: pidFile)
+            try settle(privileges)
+            return try runAgent(consume resources, inheritance) {}
         }
         switch try StartError.wrapping("cannot go to the background: ", { () throws(SystemError) in try Daemon.fork() }) {
         case .parent(let exitCode): return exitCode
         case .child(let daemon):
-            try finish(pidFile, privileges, isDaemon: true)
+            try PIDFile.write(to: pidFile)
+            try settle(privileges)
             var waiting: Daemon? = consume daemon
-            return try runAgent(consume resources) { waiting.take()?.started() }
+            return try runAgent(consume resources, inheritance) { waiting.take()?.started() }
         }
     }
 
     /// Opens everything that needs the file system, names or privileges.
-    private func open(_ configuration: AgentConfiguration, _ accounts: AccountFiles, _ privileges: Privileges) throws(StartError) -> Agent.Resources {
+    private func open(
+        _ configuration: AgentConfiguration, _ accounts: AccountFiles, _ privileges: Privileges, _ inheritance: Inheritance, isRestart: Bool
+    ) throws(StartError) -> Agent.Resources {
         let lookup = NameLookup()
-        var names = NameResolution(lookup: lookup)
+        let servers = inheritance.state.servers
+        var names = NameResolution(lookup: lookup, memory: .init(answers: inheritance.state.names, servers: servers, isTrusted: isRestart))
         let addresses = try serverAddresses(configuration, &names)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let limits = try limits(configuration.global, threads: threads)
-        var sockets = StartSockets(names: names, threads: threads, accounts: accounts)
+        var sockets = StartSockets(names: names, threads: threads, accounts: accounts, inherited: inheritance.sockets)
         let listeners = try sockets.listeners(configuration)
         let probeSockets = try sockets.probes(configuration)
         let statsSockets = try sockets.statsSockets(configuration)
         let node = configuration.global.node ?? Startup.hostName()
         let gossip: GossipRunner.Resources? =
             if let section = configuration.gossip {
-                try StartGossip(section, lookup: lookup).open(node: node, backends: configuration.backends, owner: privileges.owner)
+                try StartGossip(section, lookup: lookup).open(
+                    node: node, backends: configuration.backends, owner: privileges.owner, inherited: inheritance.sockets)
             } else {
                 nil
             }
         return Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: addresses,
-            logPlan: logPlan, limits: limits, node: node, gossip: gossip)
+            logPlan: logPlan, limits: limits, node: node, gossip: gossip, names: sockets.names.answers, servers: servers)
     }
 
     private func serverAddresses(_ configuration: AgentConfiguration, _ names: inout NameResolution) throws(StartError) -> [[SocketAddress?]] {
@@ -162,13 +193,9 @@ struct Startup {
         return plan
     }
 
-    private func accounts() -> AccountFiles {
-        AccountFiles(passwd: (try? SystemFile.text("/etc/passwd")) ?? "", group: (try? SystemFile.text("/etc/group")) ?? "")
-    }
-
     /// `-c`: what the files name and others keep must be there too, as in HAProxy: users, groups and the addresses of names.
     private func checkSurroundings(_ configuration: AgentConfiguration) throws(StartError) {
-        let accounts = accounts()
+        let accounts = AccountFiles.ofMachine()
         let privileges = try privileges(configuration.global, accounts)
         let lookup = NameLookup()
         if let section = configuration.gossip {
@@ -177,7 +204,7 @@ struct Startup {
         var names = NameResolution(lookup: lookup)
         _ = try serverAddresses(configuration, &names)
         _ = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
-        var sockets = StartSockets(names: names, threads: 1, accounts: accounts)
+        var sockets = StartSockets(names: names, threads: 1, accounts: accounts, inherited: InheritedSockets())
         try sockets.check(configuration)
     }
 
@@ -190,22 +217,24 @@ struct Startup {
     }
 
     /// The last steps before serving: what needs root comes first.
-    private func finish(_ pidFile: String?, _ privileges: Privileges, isDaemon: Bool) throws(StartError) {
+    private func settle(_ privileges: Privileges) throws(StartError) {
         tzset()
         _ = WallTime.now().local  // reads the time zone's file, which the chroot hides
-        if let pidFile, isDaemon || options.pidFile != nil {
-            try StartError.wrapping { () throws(PIDFileError) in try PIDFile.write(getpid(), to: pidFile) }
-        }
         try StartError.wrapping { () throws(PrivilegeError) in try privileges.apply() }
     }
 
     /// Serves until a signal ends it. The agent's workers own the listening sockets from here on: they close when the workers close them.
-    private func runAgent(_ resources: consuming Agent.Resources, _ started: () -> Void) throws(StartError) -> Int32 {
+    private func runAgent(
+        _ resources: consuming Agent.Resources, _ inheritance: Inheritance, causeOfDeath: String? = nil, isWorker: Bool = false, _ started: () -> Void
+    ) throws(StartError) -> Int32 {
         do throws(SystemError) {
             let reactor = try Reactor()
             let agent = try Agent(consume resources, reactor: reactor)
             try agent.serve()
+            try agent.startSuccession(inheritance, isWorker: isWorker)
+            if let causeOfDeath { agent.log.write(.alert, "worker \(causeOfDeath); its sessions are lost, this one has taken its place.") }
             started()
+            if !isWorker { options.endOthers() }
             reactor.run()
             agent.stop()
             return ExitCode.success

@@ -8,30 +8,40 @@ import Wire
 ///
 /// A half-close is no hang-up: lines that came before it are answered.
 final class RuntimeConnection {
+    /// What the owner is told.
+    struct Handlers {
+        /// The socket now belongs to a succession; `ended` follows.
+        var handOver: (OpenFile) -> Void
+        /// It has closed itself, or given its socket away: the descriptor's number.
+        var ended: (Int32) -> Void
+    }
+
     private static let readBytes = 4096
 
     private let file: OpenFile
     private let reactor: Reactor
-    private let interpreter: RuntimeInterpreter
-    private let ended: (Int32) -> Void
+    private let interpreter: any LineInterpreter
+    private let handlers: Handlers
     private var session: RuntimeSession
     private var input: [UInt8] = []
     private var output: [UInt8] = []
     private var outputSent = 0
     private var hasReadAll = false
     private var isEnding = false
+    /// True while an answer is being waited for: nothing is read until it has come.
+    private var isWaiting = false
     private var isOpen = true
     private var interest = Interest.read
     private var timer: TimerToken?
     private var lastActivity: Instant
 
-    /// A connection that `start` begins to serve; `ended` is called once, with the descriptor's number, when it has closed itself.
-    init(file: OpenFile, session: RuntimeSession, reactor: Reactor, interpreter: RuntimeInterpreter, ended: @escaping (Int32) -> Void) {
+    /// A connection that `start` begins to serve.
+    init(file: OpenFile, session: RuntimeSession, reactor: Reactor, interpreter: any LineInterpreter, handlers: Handlers) {
         self.file = file
         self.session = session
         self.reactor = reactor
         self.interpreter = interpreter
-        self.ended = ended
+        self.handlers = handlers
         lastActivity = reactor.now
     }
 
@@ -52,10 +62,12 @@ final class RuntimeConnection {
     private func end() {
         guard isOpen else { return }
         forget()
-        ended(file.raw)
+        handlers.ended(file.raw)
     }
 
     private func handle(_ ready: Interest) {
+        // Only a client that has gone is told of while an answer is waited for.
+        guard !isWaiting else { return end() }
         do throws(SystemError) {
             if !ready.isDisjoint(with: .write), outputSent < output.count { try flush() }
             if !ready.isDisjoint(with: .read), output.isEmpty, !hasReadAll { try read() }
@@ -74,31 +86,56 @@ final class RuntimeConnection {
 
     /// Runs lines while their answers are taken, then waits for whichever is due: bytes, or room to send.
     private func work() throws(SystemError) {
-        while isOpen, output.isEmpty, !isEnding, let newline = input.firstIndex(of: UInt8(ascii: "\n")) {
+        while isOpen, !isWaiting, output.isEmpty, !isEnding, let newline = input.firstIndex(of: UInt8(ascii: "\n")) {
             guard newline <= RuntimeServer.inputBytesMax else { return end() }
-            answer(input[..<newline])
+            let line = input[..<newline]
             input.removeFirst(newline + 1)
+            answer(line)
             try flush()
         }
         guard isOpen else { return }
-        if output.isEmpty, isEnding || hasReadAll || input.count > RuntimeServer.inputBytesMax {
+        if output.isEmpty, !isWaiting, isEnding || hasReadAll || input.count > RuntimeServer.inputBytesMax {
             // Unread bytes would turn the close into a reset, which can overtake the answer.
             _ = try Sockets.receive(file.raw, upTo: RuntimeServer.inputBytesMax)
             return end()
         }
-        let wanted = output.isEmpty ? Interest.read : .write
+        let wanted = isWaiting ? [] : output.isEmpty ? Interest.read : .write
         if wanted != interest { try reactor.rewatch(file.raw, for: wanted) }
         interest = wanted
     }
 
     private func answer(_ line: ArraySlice<UInt8>) {
-        let bytes = interpreter.execute(line, session: &session)
+        switch interpreter.answer(to: line, session: &session) {
+        case .bytes(let bytes): take(bytes)
+        case .later(let begin):
+            isWaiting = true
+            begin { [weak self] in self?.takeLater($0) }
+        case .handOver:
+            forget()
+            handlers.handOver(file)
+            handlers.ended(file.raw)
+        }
+    }
+
+    private func takeLater(_ bytes: [UInt8]) {
+        guard isOpen, isWaiting else { return }
+        isWaiting = false
+        take(bytes)
+        do throws(SystemError) {
+            try flush()
+            try work()
+        } catch {
+            end()
+        }
+    }
+
+    private func take(_ bytes: [UInt8]) {
         if bytes.count <= RuntimeServer.outputBytesMax {
             output = bytes
         } else {
             output = Array("The answer is over \(RuntimeServer.outputBytesMax) bytes; ask for less.\n\n".utf8)
         }
-        let hasAnotherLine = input[(line.endIndex + 1)...].contains(UInt8(ascii: "\n"))
+        let hasAnotherLine = input.contains(UInt8(ascii: "\n"))
         if session.isClosing || !session.isInteractive && session.payloadEnd == nil && !hasAnotherLine { isEnding = true }
         armTimer()
     }
@@ -120,6 +157,10 @@ final class RuntimeConnection {
         timer = reactor.setTimer(at: lastActivity.advanced(by: session.timeout)) { [weak self] in
             guard let self else { return }
             timer = nil
+            guard !isWaiting else {
+                lastActivity = reactor.now
+                return armTimer()
+            }
             if lastActivity.advanced(by: session.timeout) <= reactor.now { end() } else { armTimer() }
         }
     }

@@ -8,6 +8,8 @@ struct RuntimeSession: Equatable, Sendable {
     var timeout: Duration
     /// After `quit`.
     var isClosing = false
+    /// Whether it may take the listening sockets over.
+    var exposesListeners = false
     /// While a payload is being skipped: the line that ends it.
     var payloadEnd: String?
 
@@ -18,12 +20,30 @@ struct RuntimeSession: Equatable, Sendable {
     }
 }
 
+/// What a line leads to.
+enum LineAnswer {
+    /// These bytes are sent.
+    case bytes([UInt8])
+    /// The bytes come later, once, by the function that is given; until then nothing is read.
+    case later((@escaping ([UInt8]) -> Void) -> Void)
+    /// The connection speaks the language of `ProcessMessage` from now on.
+    case handOver
+}
+
+/// Makes answers of lines.
+protocol LineInterpreter {
+    /// Runs one line, without its LF.
+    func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer
+}
+
 /// Runs the lines of a runtime connection and makes their answers. Pure but for what `target` does.
 ///
 ///     line     = command *( ";" command )         \; and \\ and "\ " escape
 ///     answer   = text LF [ "> " ]                 text ends with LF or is empty; "> " after `prompt`
 ///     payload  = command "<<" [PATTERN] LF lines  up to an empty line or PATTERN; read, and refused
-struct RuntimeInterpreter {
+struct RuntimeInterpreter: LineInterpreter {
+    /// What a process that takes over says first. No command of people's: it is not in the list.
+    static let handOverCommand = "_handover"
     /// How many characters of an unknown word are said back.
     private static let echoMax = 64
 
@@ -31,6 +51,11 @@ struct RuntimeInterpreter {
 
     /// Commands work on `target`.
     init(target: any RuntimeTarget) { self.target = target }
+
+    func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer {
+        if session.exposesListeners, session.level == .admin, line.elementsEqual(Self.handOverCommand.utf8) { return .handOver }
+        return .bytes(execute(line, session: &session))
+    }
 
     /// Runs one line.
     ///

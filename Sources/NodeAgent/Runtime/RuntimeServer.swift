@@ -16,11 +16,12 @@ final class RuntimeServer {
 
     private struct Listener {
         let file: OpenFile
-        let level: StatsSocketSettings.Level
+        let rights: RuntimeRights
     }
 
     private let reactor: Reactor
-    private let interpreter: RuntimeInterpreter
+    private let interpreter: any LineInterpreter
+    private let handOver: (OpenFile) -> Void
     private let connectionsMax: Int
     private let timeout: Duration
     private var listeners: [Listener] = []
@@ -30,11 +31,16 @@ final class RuntimeServer {
 
     /// A server without listeners.
     ///
-    /// - Parameter connectionsMax: `stats maxconn`.
-    /// - Parameter timeout: `stats timeout`, until a connection sets its own.
-    init(reactor: Reactor, target: any RuntimeTarget, connectionsMax: Int, timeout: Duration) {
+    /// - Parameters:
+    ///   - interpreter: runs the lines.
+    ///   - connectionsMax: `stats maxconn`.
+    ///   - timeout: `stats timeout`, until a connection sets its own.
+    ///   - handOver: gets a connection whose other end takes over from this process.
+    init(
+        reactor: Reactor, interpreter: any LineInterpreter, connectionsMax: Int, timeout: Duration, handOver: @escaping (OpenFile) -> Void = { _ in }
+    ) {
         self.reactor = reactor
-        self.interpreter = RuntimeInterpreter(target: target)
+        (self.interpreter, self.handOver) = (interpreter, handOver)
         self.connectionsMax = max(1, connectionsMax)
         self.timeout = timeout
     }
@@ -43,18 +49,28 @@ final class RuntimeServer {
     var connectionsCurrent: Int { connections.count }
 
     /// Serves a listening, non-blocking socket.
-    func serve(_ file: OpenFile, level: StatsSocketSettings.Level) throws(SystemError) {
-        let listener = Listener(file: file, level: level)
+    func serve(_ file: OpenFile, rights: RuntimeRights) throws(SystemError) {
+        let listener = Listener(file: file, rights: rights)
         if isAccepting { try watch(listener) }
         listeners.append(listener)
     }
 
-    /// Closes every listener and connection.
-    func close() {
+    /// Serves a connected, non-blocking socket beyond `connectionsMax`; one that cannot be watched is closed.
+    func serve(connection file: OpenFile, rights: RuntimeRights) {
+        do throws(SystemError) { try open(file, rights: rights) } catch {}
+    }
+
+    /// Closes every listener; connections go on.
+    func stopListening() {
         if let pause { reactor.cancel(pause) }
         pause = nil
         if isAccepting { for listener in listeners { reactor.unwatch(listener.file.raw) } }
         listeners = []
+    }
+
+    /// Closes every listener and connection.
+    func close() {
+        stopListening()
         for connection in connections.values { connection.forget() }
         connections = [:]
     }
@@ -67,7 +83,7 @@ final class RuntimeServer {
         while isAccepting {
             do throws(SystemError) {
                 guard let descriptor = try Sockets.accept(listener.file.raw) else { return }
-                try open(OpenFile(descriptor), level: listener.level)
+                try open(OpenFile(descriptor), rights: listener.rights)
             } catch {
                 rest(until: Self.exhaustionPause)
                 return
@@ -76,11 +92,11 @@ final class RuntimeServer {
         }
     }
 
-    private func open(_ file: OpenFile, level: StatsSocketSettings.Level) throws(SystemError) {
-        let session = RuntimeSession(level: level, timeout: timeout)
-        let connection = RuntimeConnection(file: file, session: session, reactor: reactor, interpreter: interpreter) { [weak self] raw in
-            self?.ended(raw)
-        }
+    private func open(_ file: OpenFile, rights: RuntimeRights) throws(SystemError) {
+        var session = RuntimeSession(level: rights.level, timeout: timeout)
+        session.exposesListeners = rights.exposesListeners
+        let handlers = RuntimeConnection.Handlers(handOver: handOver) { [weak self] raw in self?.ended(raw) }
+        let connection = RuntimeConnection(file: file, session: session, reactor: reactor, interpreter: interpreter, handlers: handlers)
         try connection.start()
         connections[file.raw] = connection
     }

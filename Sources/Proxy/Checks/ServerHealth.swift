@@ -62,4 +62,9 @@ package struct ServerHealth: Equatable, Sendable {
 
     /// The server leaves maintenance: up, but the first failure takes it down.
     package mutating func leaveMaintenance() { value = rise }
+
+    /// Takes over an earlier count, of other thresholds perhaps: up stays up, down stays down.
+    package mutating func recall(_ earlier: Int, isUp: Bool) {
+        value = isUp ? Swift.min(Swift.max(earlier, rise), max) : Swift.min(Swift.max(earlier, 0), rise - 1)
+    }
 }

@@ -41,6 +41,61 @@ package struct ServerCounters: ~Copyable, Sendable {
     package let lastSession = Counter()
 }
 
+extension FrontendCounters {
+    /// All of them, in this order.
+    package var numbers: [UInt64] { [connections.value, bytesIn.value, bytesOut.value] }
+
+    /// Adds what was counted elsewhere; for the one thread that writes.
+    package borrowing func add(_ numbers: [UInt64]) {
+        guard numbers.count == 3 else { return }
+        connections.add(numbers[0])
+        bytesIn.add(numbers[1])
+        bytesOut.add(numbers[2])
+    }
+}
+
+extension ServerCounters {
+    private static let sumCount = 14
+    private static let count = 18
+
+    /// All of them: fourteen sums, then the longest times and the last moment.
+    package var numbers: [UInt64] {
+        [
+            sessions.value, chosen.value, connects.value, bytesIn.value, bytesOut.value, connectErrors.value, retries.value, redispatches.value,
+            clientAborts.value, serverAborts.value, queueTime.value, connectTime.value, totalTime.value, measured.value,
+            queueTimeMax.value, connectTimeMax.value, totalTimeMax.value, lastSession.value,
+        ]
+    }
+
+    /// `numbers` of two threads in one.
+    package static func total(_ one: [UInt64], _ other: [UInt64]) -> [UInt64] {
+        zip(one, other).enumerated().map { $0 < sumCount ? $1.0 &+ $1.1 : max($1.0, $1.1) }
+    }
+
+    /// Adds what was counted elsewhere; for the one thread that writes.
+    package borrowing func add(_ numbers: [UInt64]) {
+        guard numbers.count == Self.count else { return }
+        sessions.add(numbers[0])
+        chosen.add(numbers[1])
+        connects.add(numbers[2])
+        bytesIn.add(numbers[3])
+        bytesOut.add(numbers[4])
+        connectErrors.add(numbers[5])
+        retries.add(numbers[6])
+        redispatches.add(numbers[7])
+        clientAborts.add(numbers[8])
+        serverAborts.add(numbers[9])
+        queueTime.add(numbers[10])
+        connectTime.add(numbers[11])
+        totalTime.add(numbers[12])
+        measured.add(numbers[13])
+        queueTimeMax.raise(to: numbers[14])
+        connectTimeMax.raise(to: numbers[15])
+        totalTimeMax.raise(to: numbers[16])
+        lastSession.raise(to: numbers[17])
+    }
+}
+
 /// All that one worker has counted.
 package final class WorkerCounters: Sendable {
     /// By frontend.

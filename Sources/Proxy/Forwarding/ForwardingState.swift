@@ -90,6 +90,8 @@ package final class ForwardingState: Sendable {
     /// By worker.
     package let mailboxes: SharedCells<WorkerMailbox>
     package let counters: [WorkerCounters]
+    /// What earlier processes have counted; the control thread writes it.
+    package let inherited: WorkerCounters
     /// Where lines go.
     package let destinations: [LogDestination]
     package let frontendLogs: [ProxyLog]
@@ -122,11 +124,15 @@ package final class ForwardingState: Sendable {
         let servers = first
         serverCells = SharedCells(count: servers) { _ in ServerCell() }
         counters = (0..<workers).map { _ in WorkerCounters(frontends: frontends.count, servers: servers, backends: backends.count) }
+        inherited = WorkerCounters(frontends: frontends.count, servers: servers, backends: backends.count)
         frontendRules = FrozenTable(frontends.map { FrontendRules($0, processLimit: sessionsMax) })
         backendRules = FrozenTable(backends.map { BackendRules($0) })
         controlWakeUp = try WakeUp()
         mailboxes = try SharedCells(count: workers) { _ throws(SystemError) in try WorkerMailbox() }
     }
+
+    /// The counters of every worker, and those of earlier processes.
+    package var allCounters: [WorkerCounters] { counters + [inherited] }
 
     /// The flat index of a server.
     package func flatIndex(_ server: ServerReference) -> Int { firstServers[server.backend] + server.server }

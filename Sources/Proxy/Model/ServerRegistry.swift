@@ -58,12 +58,19 @@ package struct ServerRegistry: Sendable {
 
     /// The servers of `backends` as they are at the start: up unless `disabled` or without an address. Nothing is logged.
     ///
-    /// - Parameter initialAddress: where a server is; `nil` puts it in maintenance until an address is found.
-    package init(backends: [Backend], now: Instant, initialAddress: (ServerReference) -> SocketAddress?) {
+    /// - Parameters:
+    ///   - initialAddress: where a server is; `nil` puts it in maintenance until an address is found.
+    ///   - memory: what an earlier process knew of a server; `nil` for nothing.
+    package init(
+        backends: [Backend], now: Instant, initialAddress: (ServerReference) -> SocketAddress?, memory: (ServerReference) -> ServerMemory? = { _ in nil }
+    ) {
         self.backends = backends
         servers = backends.enumerated().map { index, backend in
             backend.servers.enumerated().map { place, server in
-                ServerStatus(server, address: initialAddress(ServerReference(backend: index, server: place)), now: now)
+                let reference = ServerReference(backend: index, server: place)
+                var status = ServerStatus(server, address: initialAddress(reference), now: now)
+                if let memory = memory(reference) { status.recall(memory, now: now) }
+                return status
             }
         }
         backendStatuses = backends.map { BackendStatus(isEmpty: $0.servers.isEmpty, now: now) }

@@ -19,7 +19,7 @@ struct RuntimeServerTests {
     }
 
     private func server(connectionsMax: Int = 10, timeout: Duration = .seconds(10)) throws -> RuntimeServer {
-        let server = RuntimeServer(reactor: reactor, target: target, connectionsMax: connectionsMax, timeout: timeout)
+        let server = RuntimeServer(reactor: reactor, interpreter: RuntimeInterpreter(target: target), connectionsMax: connectionsMax, timeout: timeout)
         try server.serve(listener, level: .admin)
         return server
     }

@@ -1,0 +1,114 @@
+import Proxy
+import Wire
+
+/// What a process knows and its successor should: verdicts, weights, operators' words, addresses, counters, the gossip's memory.
+struct AgentState: Equatable, Sendable {
+    /// Whose counters.
+    struct CounterKey: Hashable, Comparable, Sendable {
+        /// Which of the proxy's halves.
+        enum Kind: String, Sendable {
+            case frontend, backend, server
+        }
+
+        /// Which of the proxy's halves.
+        let kind: Kind
+        /// The proxy's name, or "backend/server".
+        let name: String
+
+        static func < (left: CounterKey, right: CounterKey) -> Bool { (left.kind.rawValue, left.name) < (right.kind.rawValue, right.name) }
+    }
+
+    /// By backend and server.
+    var servers: [RuntimeServerName: ServerMemory] = [:]
+    /// What was counted, in the order of `FrontendCounters.numbers` and `ServerCounters.numbers`.
+    var counters: [CounterKey: [UInt64]] = [:]
+    /// Names of the configuration that were looked up at start.
+    var names: [NameQuestion: IPAddress] = [:]
+    /// `GossipStateText`; empty without gossip.
+    var gossip: [UInt8] = []
+
+    /// Nothing known.
+    init() {}
+}
+
+/// The form in which a state goes from process to process.
+///
+///     tsukada-state 1
+///     row 2 mysql 1 read01 ...                    a line of `show servers state`
+///     check mysql read01 3 1 5210 17 1045 2 Access denied ...
+///                                                 failures, downs, milliseconds down, the last check's status, code, microseconds, text
+///     counters server mysql/read01 12 12 13 ...
+///     name v4 dbserver01 10.0.0.1
+///     gossip tsukada-gossip 1                     a line of `GossipStateText`
+///
+/// Lines that are not understood are passed over: the successor may be older or newer, and must start.
+enum AgentStateText {
+    /// Bytes of the longest text.
+    static let bytesMax = 32 << 20
+    private static let header = "tsukada-state 1"
+
+    /// - Parameter serversState: what `show servers state` says now; it stands for most of `state.servers`.
+    static func bytes(of state: AgentState, serversState: String) -> [UInt8] {
+        var text = header + "\n"
+        for line in serversState.split(separator: "\n").dropFirst() where !line.hasPrefix("#") { text += "row \(line)\n" }
+        for (name, memory) in state.servers.sorted(by: { ($0.key.backend, $0.key.server) < ($1.key.backend, $1.key.server) }) {
+            text += "check \(name.backend) \(name.server) \(checkFields(memory))\n"
+        }
+        for (key, numbers) in state.counters.sorted(by: { $0.key < $1.key }) {
+            text += "counters \(key.kind.rawValue) \(key.name) " + numbers.map(String.init).joined(separator: " ") + "\n"
+        }
+        for (question, address) in state.names.sorted(by: { $0.key < $1.key }) { text += "name \(question.family) \(question.name) \(address)\n" }
+        for line in String(decoding: state.gossip, as: UTF8.self).split(separator: "\n") { text += "gossip \(line)\n" }
+        return Array(text.utf8)
+    }
+
+    private static func checkFields(_ memory: ServerMemory) -> String {
+        let check = memory.lastCheck ?? CheckResult(status: .initializing, duration: .zero)
+        let info = check.info.split(whereSeparator: \.isNewline).joined(separator: " ")
+        let downtime = memory.completedDowntime.wholeMilliseconds
+        return "\(memory.failedChecks) \(memory.downTransitions) \(downtime) \(check.status.rawValue) \(check.code) "
+            + "\(check.duration.wholeNanoseconds / 1000) \(info)"
+    }
+
+    /// What `bytes` say; empty when they are no such text.
+    static func state(from bytes: [UInt8]) -> AgentState {
+        var state = AgentState()
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        guard bytes.count <= bytesMax, lines.first.map({ $0 == header }) ?? false else { return state }
+        for line in lines.dropFirst() {
+            guard let space = line.firstIndex(of: " ") else { continue }
+            let rest = line[line.index(after: space)...]
+            switch line[..<space] {
+            case "row": if let (name, memory) = ServerStateText.row(rest.split(separator: " ")) { state.servers[name] = memory }
+            case "check": takeCheck(rest, into: &state)
+            case "counters": takeCounters(rest.split(separator: " "), into: &state)
+            case "name": takeName(rest.split(separator: " "), into: &state)
+            case "gossip": state.gossip += Array(rest.utf8) + [UInt8(ascii: "\n")]
+            default: break
+            }
+        }
+        return state
+    }
+
+    private static func takeCheck(_ text: Substring, into state: inout AgentState) {
+        let fields = text.split(separator: " ", maxSplits: 8, omittingEmptySubsequences: false)
+        guard fields.count == 9, var memory = state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))] else { return }
+        guard let failed = Int(fields[2]), let downs = Int(fields[3]), let downtime = Int64(fields[4]), let status = Int(fields[5]) else { return }
+        guard let code = Int(fields[6]), let microseconds = Int64(fields[7]) else { return }
+        (memory.failedChecks, memory.downTransitions, memory.completedDowntime) = (failed, downs, .milliseconds(downtime))
+        if let status = CheckStatus(rawValue: status), status != .initializing {
+            memory.lastCheck = CheckResult(status: status, code: code, info: String(fields[8]), duration: .microseconds(microseconds))
+        }
+        state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))] = memory
+    }
+
+    private static func takeCounters(_ fields: [Substring], into state: inout AgentState) {
+        guard fields.count > 2, let kind = AgentState.CounterKey.Kind(rawValue: String(fields[0])) else { return }
+        state.counters[AgentState.CounterKey(kind: kind, name: String(fields[1]))] = fields.dropFirst(2).map { UInt64($0) ?? 0 }
+    }
+
+    private static func takeName(_ fields: [Substring], into state: inout AgentState) {
+        guard fields.count == 3, let address = IPAddress(fields[2]) else { return }
+        state.names[NameQuestion(family: fields[0] == "v6" ? .v6 : .v4, name: String(fields[1]))] = address
+    }
+}

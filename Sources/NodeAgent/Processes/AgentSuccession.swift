@@ -1,0 +1,93 @@
+import Gossip
+import LinuxIO
+import Proxy
+import Wire
+
+/// How an agent takes over from another process, and how another takes over from it.
+extension Agent {
+    /// How long the process before may take to say its last words; then this one speaks for itself.
+    private static let lastStatePatience = Duration.seconds(1)
+
+    /// Starts what the place of this process in a succession asks for. Sessions are served already.
+    func startSuccession(_ inheritance: Inheritance, isWorker: Bool) throws(SystemError) {
+        if let channel = inheritance.channel {
+            let succession = try Succession(channel, to: isWorker ? .master : .predecessor, of: self) { [unowned self] in
+                if isWorker { loseMaster() } else { speakAlone() }
+            }
+            successions.append(succession)
+            if isWorker {
+                try succession.report(sockets: exposedSockets, configuration: ConfigurationSnapshot.bytes(of: configurationFiles))
+            } else {
+                try succession.takeOver()
+            }
+        }
+        guard !inheritance.isAlone else { return speakAlone() }
+        reactor.setTimer(at: reactor.now.advanced(by: Agent.lastStatePatience)) { [unowned self] in speakAlone() }
+    }
+
+    /// The process before has said all it knows and is silent: what it counted counts here, and this one speaks from now on.
+    func inherit(_ last: AgentState) {
+        take(counters: last.counters)
+        if let memory = GossipStateText.memory(from: last.gossip, node: node) { gossipResources?.memory = memory }
+        speakAlone()
+    }
+
+    /// Gives another process everything that it needs to take over, and listens for its word.
+    func handOver(to file: OpenFile) {
+        do throws(SystemError) {
+            let succession = try Succession(ProcessChannel(file), to: .successor, of: self) { [unowned self] in
+                successions.removeAll { $0.isOver }
+            }
+            try succession.handOver(sockets: exposedSockets)
+            successions.append(succession)
+        } catch {
+            log.write(.warning, "the sockets cannot be handed over: \(error)")
+        }
+    }
+
+    /// The master has gone: nobody would start this process again, so it ends in order.
+    private func loseMaster() {
+        log.write(.alert, "the master process has gone: this one stops when its sessions have ended.")
+        softStop()
+    }
+
+    /// What a successor should know, in the form that goes from process to process.
+    func stateBytes() -> [UInt8] {
+        var known = AgentState()
+        for (index, backend) in configuration.backends.enumerated() {
+            for place in backend.servers.indices {
+                let reference = ServerReference(backend: index, server: place)
+                let name = RuntimeServerName(backend: backend.name, server: backend.servers[place].name)
+                known.servers[name] = registry.memory(of: reference, now: reactor.now)
+                known.counters[.init(kind: .server, name: "\(name.backend)/\(name.server)")] = total { $0.servers[state.flatIndex(reference)].pointee.numbers }
+            }
+            known.counters[.init(kind: .backend, name: backend.name)] = total { $0.backends[index].pointee.numbers }
+        }
+        for (index, frontend) in configuration.frontends.enumerated() {
+            known.counters[.init(kind: .frontend, name: frontend.name)] = total { $0.frontends[index].pointee.numbers }
+        }
+        known.names = names
+        let memory = gossip?.memory ?? gossipResources?.memory
+        known.gossip = memory.map { GossipStateText.bytes(of: $0, node: node) } ?? []
+        return AgentStateText.bytes(of: known, serversState: snapshot().serversState(backend: nil) ?? "")
+    }
+
+    /// One list of counters of every worker, added up.
+    private func total(_ numbers: (WorkerCounters) -> [UInt64]) -> [UInt64] {
+        state.allCounters.dropFirst().reduce(numbers(state.allCounters[0])) { ServerCounters.total($0, numbers($1)) }
+    }
+
+    private func take(counters: [AgentState.CounterKey: [UInt64]]) {
+        for (index, backend) in configuration.backends.enumerated() {
+            state.inherited.backends[index].pointee.add(counters[.init(kind: .backend, name: backend.name)] ?? [])
+            for (place, server) in backend.servers.enumerated() {
+                let flat = state.flatIndex(ServerReference(backend: index, server: place))
+                state.inherited.servers[flat].pointee.add(counters[.init(kind: .server, name: "\(backend.name)/\(server.name)")] ?? [])
+            }
+        }
+        for (index, frontend) in configuration.frontends.enumerated() {
+            state.inherited.frontends[index].pointee.add(counters[.init(kind: .frontend, name: frontend.name)] ?? [])
+        }
+        sampleRates { $0.start(from: $1) }
+    }
+}

@@ -1,0 +1,58 @@
+import CLinux
+import Glibc
+import LinuxIO
+import Wire
+
+/// Bound sockets that this process has got from an earlier one or from its supervisor, each to be taken once.
+///
+/// Sockets of one address are a group whose size never changes: closing one of a SO_REUSEPORT group resets the connections in its queue.
+final class InheritedSockets {
+    /// Sockets that are kept; more are closed.
+    static let socketsMax = 65_536
+
+    private struct Group {
+        let kind: Int32
+        let address: SocketAddress
+        var files: [OpenFile]
+    }
+
+    private var groups: [Group] = []
+    private var count = 0
+
+    /// None yet.
+    init() {}
+
+    /// Adds `files`. What is no bound socket is closed.
+    func add(_ files: [OpenFile]) {
+        for file in files where count < Self.socketsMax {
+            guard let address = Self.address(of: file.raw), let kind = Self.kind(of: file.raw) else { continue }
+            count += 1
+            if let index = groups.firstIndex(where: { $0.kind == kind && $0.address == address }) {
+                groups[index].files.append(file)
+            } else {
+                groups.append(Group(kind: kind, address: address, files: [file]))
+            }
+        }
+    }
+
+    /// All sockets of `kind` that are bound to `address`; none when nobody had it.
+    func take(_ kind: SocketKind, at address: SocketAddress) -> [OpenFile] {
+        let type = kind == .stream ? Int32(SOCK_STREAM.rawValue) : Int32(SOCK_DGRAM.rawValue)
+        guard let index = groups.firstIndex(where: { $0.kind == type && $0.address == address }) else { return [] }
+        return groups.remove(at: index).files
+    }
+
+    /// Where a socket is bound. A UNIX path is bound under a temporary name first (`ListeningSockets`): the name it was meant for.
+    private static func address(of raw: Int32) -> SocketAddress? {
+        guard let address = Sockets.localAddress(raw) else { return nil }
+        guard case .unix(let path) = address else { return address }
+        guard path.hasSuffix("~"), let dot = path.lastIndex(of: ".") else { return path.isEmpty ? nil : address }
+        return .unix(String(path[..<dot]))
+    }
+
+    private static func kind(of raw: Int32) -> Int32? {
+        var value: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(raw, SOL_SOCKET, SO_TYPE, &value, &length) == 0 ? value : nil
+    }
+}

@@ -1,0 +1,243 @@
+import CLinux
+import Glibc
+import LinuxIO
+import Proxy
+import Wire
+
+/// The master process: it holds the listening sockets, starts the worker process and starts it again, and is what a supervisor sees.
+///
+/// It knows nothing of proxies: the worker reads the configuration, opens what is missing, and tells the master what to remember.
+final class Master {
+    /// How long a worker may take to come to serve.
+    private static let startPatience = Duration.seconds(60)
+    /// How long the serving worker may take to say what it knows, before another starts.
+    private static let reportPatience = Duration.milliseconds(300)
+    /// Bytes of a worker's messages that are kept for whoever asked for its start.
+    private static let messagesMax = 64 * 1024
+
+    /// What a worker has told.
+    private final class Seat {
+        let channel: ProcessChannel
+        let errors: OpenFile
+        var memory = Memory()
+
+        init(channel: ProcessChannel, errors: OpenFile) { (self.channel, self.errors) = (channel, errors) }
+    }
+
+    /// What the next worker is given.
+    private struct Memory {
+        var sockets: [OpenFile] = []
+        var state: OpenFile?
+        var configuration: OpenFile?
+    }
+
+    /// What the person who starts the master has asked for.
+    struct Settings {
+        /// The words that workers are started with.
+        var arguments: [String]
+        /// The variables that workers are started with.
+        var environment: [String: String]
+        /// Where commands come from, with what they may do.
+        var sockets: [Agent.StatsSocket]
+        /// Called when the first worker serves.
+        var started: () -> Void
+    }
+
+    let reactor: Reactor
+    let startedAt: Instant
+    private(set) var roster = WorkerRoster()
+    private let settings: Settings
+    private let notifier: ServiceNotifier
+    private var memory = Memory()
+    private var seats: [Int32: Seat] = [:]
+    private var signals: Signals?
+    private var runtime: RuntimeServer?
+    private var exitCode: Int32 = 0
+    private var reloadWaiters: [(Bool, String) -> Void] = []
+    /// What the last worker that was started has said.
+    private(set) var startMessages = ""
+
+    /// A master whose workers start with the sockets that systemd has opened.
+    init(_ settings: Settings) throws(SystemError) {
+        self.settings = settings
+        reactor = try Reactor()
+        startedAt = reactor.now
+        notifier = ServiceNotifier(environment: settings.environment)
+        memory.sockets = SocketActivation.files(environment: settings.environment)
+    }
+
+    /// Serves until a signal ends it. Returns the exit code.
+    func run() throws(SystemError) -> Int32 {
+        signals = try Signals(reactor: reactor) { [unowned self] in receive($0) }
+        let runtime = RuntimeServer(reactor: reactor, interpreter: MasterInterpreter(master: self), connectionsMax: 16, timeout: .seconds(60))
+        for socket in settings.sockets { try runtime.serve(socket.file, rights: socket.rights) }
+        self.runtime = runtime
+        if let interval = notifier.watchdogInterval { watchdog(every: interval) }
+        carryOut([.start(.first)])
+        reactor.run()
+        return exitCode
+    }
+
+    // MARK: What others ask for
+
+    /// Reads the configuration again. `answer` gets whether a new worker serves, and what it said at its start.
+    func reload(isHard: Bool, _ answer: @escaping (Bool, String) -> Void = { _, _ in }) {
+        notifier.tell(.reloading, status: "reading the configuration again")
+        reloadWaiters.append(answer)
+        carryOut(roster.reload(isHard: isHard))
+    }
+
+    /// Lets `process` run a line of the runtime socket's language, and gives the answer.
+    func ask(_ process: Int32, _ line: String, _ answer: @escaping ([UInt8]) -> Void) {
+        guard let seat = seats[process], let question = try? WorkerQuestion(line, over: seat.channel, on: reactor, answer) else {
+            return answer(Array("The worker does not answer.\n\n".utf8))
+        }
+        question.start()
+    }
+
+    private func receive(_ request: SignalRequest) {
+        switch request {
+        case .stop: stop(by: SIGTERM)
+        case .softStop: stop(by: SIGUSR1)
+        case .reload, .report: reload(isHard: false)
+        case .childEnded:
+            while let exit = ChildExit.next() {
+                if let seat = seats.removeValue(forKey: exit.process) { forget(seat) }
+                carryOut(roster.ended(exit, now: MonotonicClock.now()))
+            }
+        }
+    }
+
+    private func stop(by signal: Int32) {
+        notifier.tell(.stopping, status: signal == SIGUSR1 ? "waiting for the last sessions to end" : nil)
+        carryOut(roster.stop(by: signal))
+    }
+
+    // MARK: Effects
+
+    private func carryOut(_ effects: [WorkerRoster.Effect]) {
+        for effect in effects {
+            switch effect {
+            case .start(let reason): start(reason)
+            case .retry(let time): reactor.setTimer(at: time) { [unowned self] in carryOut(roster.retryDue()) }
+            case .signal(let number, let process): kill(process, number)
+            case .takenOver(let process): try? seats[process]?.channel.send(.takenOver)
+            case .serving:
+                notifier.tell(.ready, status: "serving")
+                settings.started()
+            case .reloaded(let isGood): reloaded(isGood)
+            case .tell(let severity, let text): Terminal.tell(severity, text, patience: .none)
+            case .exit(let code):
+                exitCode = code
+                reactor.stop()
+            }
+        }
+    }
+
+    private func reloaded(_ isGood: Bool) {
+        notifier.tell(.ready, status: isGood ? "serving" : "serving with the configuration of before: the new one has errors")
+        let waiters = reloadWaiters
+        reloadWaiters = []
+        for waiter in waiters { waiter(isGood, startMessages) }
+    }
+
+    // MARK: Workers
+
+    private func start(_ reason: WorkerRoster.StartReason) {
+        if reason == .reload, let serving = roster.serving, let seat = seats[serving.process] { askForState(serving.process, seat) }
+        do throws(SystemError) {
+            let (process, seat) = try spawn(reason)
+            seats[process] = seat
+            startMessages = ""
+            roster.started(process, for: reason, now: reactor.now)
+            try seat.channel.watch(on: reactor) { [unowned self, unowned seat] in receive($0, from: process, seat) }
+            try reactor.watch(seat.errors.raw, for: .read) { [unowned self, unowned seat] _ in relayMessages(of: seat) }
+            try seat.channel.send(inheritance(for: reason), patience: .seconds(5))
+            reactor.setTimer(at: reactor.now.advanced(by: Self.startPatience)) { [unowned self] in
+                if roster.workers.contains(where: { $0.process == process && $0.stage == .starting(reason) }) { kill(process, SIGKILL) }
+            }
+        } catch {
+            Terminal.tell(.alert, "no worker can be started: \(error)", patience: .none)
+            carryOut(roster.startFailed(for: reason, now: reactor.now))
+        }
+    }
+
+    private func spawn(_ reason: WorkerRoster.StartReason) throws(SystemError) -> (Int32, Seat) {
+        let (own, other) = try DescriptorPassing.pair()
+        var ends: [Int32] = [-1, -1]
+        let code = clinux_pipe(&ends)
+        guard code == 0 else { throw SystemError("pipe2", code: -code) }
+        let (reading, writing) = (OpenFile(FileDescriptor(owning: ends[0])), OpenFile(FileDescriptor(owning: ends[1])))
+        let copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+        guard copy >= 0 else { throw .last("fcntl") }
+        let laterErrors = OpenFile(FileDescriptor(owning: copy))
+        var cause: String?
+        if case .restart(let exit) = reason { cause = "\(exit.process) died: \(exit.description)" }
+        let variables = WorkerSeat.variables(channel: other, laterErrors: laterErrors, causeOfDeath: cause)
+        let environment = settings.environment.merging(variables) { $1 }
+        let process = try ChildProcess.spawn(
+            arguments: settings.arguments, environment: environment, errors: writing, keeping: [other, laterErrors])
+        return (process, Seat(channel: ProcessChannel(own), errors: reading))
+    }
+
+    /// What a new worker is told of the one before. After a death nobody else serves, and the files may be half edited.
+    private func inheritance(for reason: WorkerRoster.StartReason) throws(SystemError) -> [ProcessMessage] {
+        let state = if let state = memory.state { state } else { try MemoryFile.holding([], name: "tsukada state") }
+        var messages: [ProcessMessage] = stride(from: 0, to: memory.sockets.count, by: DescriptorPassing.filesMax).map {
+            .sockets(Array(memory.sockets[$0..<min($0 + DescriptorPassing.filesMax, memory.sockets.count)]))
+        }
+        if case .restart = reason, let configuration = memory.configuration { messages.insert(.configuration(configuration), at: 0) }
+        return messages + [roster.serving == nil ? .lastState(state) : .state(state)]
+    }
+
+    private func askForState(_ process: Int32, _ seat: Seat) {
+        guard (try? seat.channel.send(.report)) != nil else { return }
+        let deadline = MonotonicClock.now().advanced(by: Self.reportPatience)
+        while let message = seat.channel.next(until: deadline) {
+            receive(message, from: process, seat)
+            if case .state = message { return }
+        }
+    }
+
+    private func receive(_ message: ProcessMessage?, from process: Int32, _ seat: Seat) {
+        let isServing = roster.serving?.process == process
+        switch message {
+        case .configuration(let file)?: seat.memory.configuration = file
+        case .sockets(let files)?: seat.memory.sockets += files
+        case .state(let file)?: if isServing { memory.state = file } else { seat.memory.state = file }
+        case .ready?:
+            memory = seat.memory
+            seat.memory = Memory()
+            carryOut(roster.ready(process))
+        case .lastState(let file)?:
+            if let serving = roster.serving, serving.process != process { try? seats[serving.process]?.channel.send(.lastState(file)) }
+        case .takenOver?, .report?, .runtime?, nil: break
+        }
+    }
+
+    /// What a worker says before it serves is for whoever asked for its start, and for the terminal.
+    private func relayMessages(of seat: Seat) {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = read(seat.errors.raw, &buffer, buffer.count)
+            guard count > 0 else {
+                if count == 0 || errno != EAGAIN { reactor.unwatch(seat.errors.raw) }
+                return
+            }
+            let text = String(decoding: buffer[..<count], as: UTF8.self)
+            if startMessages.utf8.count < Self.messagesMax { startMessages += text }
+            Terminal.warn(text)
+        }
+    }
+
+    private func forget(_ seat: Seat) {
+        relayMessages(of: seat)
+        seat.channel.stopWatching()
+        reactor.unwatch(seat.errors.raw)
+    }
+
+    private func watchdog(every interval: Duration) {
+        notifier.tell(.watchdog)
+        reactor.setTimer(at: reactor.now.advanced(by: interval)) { [unowned self] in watchdog(every: interval) }
+    }
+}

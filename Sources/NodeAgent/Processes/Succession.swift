@@ -1,0 +1,82 @@
+import Glibc
+import LinuxIO
+import Proxy
+import Wire
+
+/// The agent's end of a channel to its master, to the process before it, or to the one after it.
+final class Succession {
+    /// Who is at the other end.
+    enum Other: Equatable {
+        /// The master of this worker.
+        case master
+        /// The process that this one takes over from.
+        case predecessor
+        /// A process that takes over.
+        case successor
+    }
+
+    /// How long a successor may take to read what it is handed.
+    private static let patience = Duration.seconds(2)
+
+    private let channel: ProcessChannel
+    private let other: Other
+    private unowned let agent: Agent
+    private let ended: () -> Void
+    private var lastPushed: [UInt8] = []
+    /// True once the other is gone.
+    private(set) var isOver = false
+
+    /// Listens on `channel`. `ended` is called once, when the other is gone.
+    init(_ channel: ProcessChannel, to other: Other, of agent: Agent, ended: @escaping () -> Void) throws(SystemError) {
+        (self.channel, self.other, self.agent, self.ended) = (channel, other, agent, ended)
+        try channel.watch(on: agent.reactor) { [unowned self] in receive($0) }
+    }
+
+    private func receive(_ message: ProcessMessage?) {
+        switch message {
+        case .report?: push()
+        case .takenOver?:
+            agent.supersede()
+            if let file = stateFile() { try? channel.send([.lastState(file)], patience: Self.patience) }
+        case .lastState(let file)?: agent.inherit(Inheritance.state(in: file))
+        case .runtime(let file)?: agent.serveRuntime(file)
+        case .configuration?, .sockets?, .state?, .ready?: break
+        case nil:
+            isOver = true
+            ended()
+        }
+    }
+
+    /// Tells the master everything that it needs to start another worker, and that this one serves.
+    func report(sockets: [OpenFile], configuration: [UInt8]) throws(SystemError) {
+        var messages = [ProcessMessage.configuration(try MemoryFile.holding(configuration, name: "tsukada configuration"))]
+        messages += Self.messages(passing: sockets)
+        messages += [.state(try MemoryFile.holding(agent.stateBytes(), name: "tsukada state")), .ready]
+        try channel.send(messages, patience: Self.patience)
+    }
+
+    /// Gives a successor all sockets and what this process knows.
+    func handOver(sockets: [OpenFile]) throws(SystemError) {
+        let state = ProcessMessage.state(try MemoryFile.holding(agent.stateBytes(), name: "tsukada state"))
+        try channel.send(Self.messages(passing: sockets) + [state], patience: Self.patience)
+    }
+
+    /// Tells the process before this one that it serves no longer.
+    func takeOver() throws(SystemError) { try channel.send([.takenOver], patience: Self.patience) }
+
+    /// Tells the master what has changed, if it has: it is what a worker that is started after a crash will know.
+    func push() {
+        guard other == .master else { return }
+        let bytes = agent.stateBytes()
+        guard bytes != lastPushed, let file = try? MemoryFile.holding(bytes, name: "tsukada state") else { return }
+        if (try? channel.send(.state(file))) != nil { lastPushed = bytes }
+    }
+
+    private func stateFile() -> OpenFile? { try? MemoryFile.holding(agent.stateBytes(), name: "tsukada state") }
+
+    private static func messages(passing sockets: [OpenFile]) -> [ProcessMessage] {
+        stride(from: 0, to: sockets.count, by: DescriptorPassing.filesMax).map {
+            .sockets(Array(sockets[$0..<min($0 + DescriptorPassing.filesMax, sockets.count)]))
+        }
+    }
+}

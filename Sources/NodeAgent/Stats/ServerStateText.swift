@@ -1,0 +1,59 @@
+import Proxy
+import Wire
+
+/// Reads what `show servers state` says: HAProxy's `server-state-file`.
+///
+///     1
+///     # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change ...
+///     2 mysql 1 read01 10.0.0.1 2 0 1 1 52 15 3 4 6 0 0 0 read01.internal 3306 - 0 0 - - 0
+enum ServerStateText {
+    /// Bytes of the longest file.
+    static let bytesMax = 16 << 20
+    private static let version = "1"
+    private static let fieldsMin = 19
+
+    /// A text that is none.
+    struct FormatError: Error, Equatable, CustomStringConvertible {
+        /// The line, from 1.
+        let line: Int
+        /// What is wrong.
+        let problem: String
+
+        /// "line 3: ...".
+        var description: String { "line \(line): \(problem)" }
+    }
+
+    /// What `text` knows, by backend and server.
+    static func read(_ text: some StringProtocol) throws(FormatError) -> [RuntimeServerName: ServerMemory] {
+        var memories: [RuntimeServerName: ServerMemory] = [:]
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            if index == 0 {
+                guard line == version else {
+                    throw FormatError(line: 1, problem: "the first line is not '\(version)', the format's version; write the file anew: 'show servers state'")
+                }
+                continue
+            }
+            guard !line.isEmpty, !line.hasPrefix("#") else { continue }
+            guard let (name, memory) = row(line.split(separator: " ")) else {
+                throw FormatError(line: index + 1, problem: "this is no line of 'show servers state'")
+            }
+            memories[name] = memory
+        }
+        return memories
+    }
+
+    /// What the fields of one line tell; `nil` when it is none.
+    static func row(_ fields: [some StringProtocol]) -> (RuntimeServerName, ServerMemory)? {
+        guard fields.count >= fieldsMin else { return nil }
+        func number(_ index: Int) -> Int? { Int(fields[index]) }
+        guard let operation = number(5), let flags = number(6), let weight = number(7), let initialWeight = number(8), let seconds = number(9) else {
+            return nil
+        }
+        guard let status = number(10), let health = number(12), (0...Int(UInt32.max)).contains(seconds) else { return nil }
+        let lastCheck = CheckStatus(rawValue: status).flatMap { $0 == .initializing ? nil : CheckResult(status: $0, duration: .zero) }
+        let memory = ServerMemory(
+            hostName: fields[17] == "-" ? nil : String(fields[17]), address: IPAddress(String(fields[4])), flags: AdministrativeFlags(rawValue: flags),
+            weight: weight, initialWeight: initialWeight, isRunning: operation != 0, health: health, lastCheck: lastCheck, sinceChange: .seconds(seconds))
+        return (RuntimeServerName(backend: String(fields[1]), server: String(fields[3])), memory)
+    }
+}

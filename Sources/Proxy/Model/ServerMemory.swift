@@ -1,0 +1,86 @@
+import Wire
+
+/// What an earlier process knew of a server: a line of `show servers state`, and what a process that hands over says besides.
+package struct ServerMemory: Equatable, Sendable {
+    /// The name that its address came from; `nil` for a numeric address.
+    package var hostName: String?
+    /// Where it was; `nil` while its name had no address.
+    package var address: IPAddress?
+    /// Why it may not have taken sessions.
+    package var flags: AdministrativeFlags
+    /// The weight as it was last set.
+    package var weight: Int
+    /// The weight in the configuration of then.
+    package var initialWeight: Int
+    /// Whether it ran.
+    package var isRunning: Bool
+    /// `ServerHealth.value`.
+    package var health: Int
+    /// How its last check ended.
+    package var lastCheck: CheckResult?
+    /// Since `isRunning` last changed.
+    package var sinceChange: Duration
+    /// Failed checks while it was not steadily down.
+    package var failedChecks = 0
+    /// How often it stopped running.
+    package var downTransitions = 0
+    /// Time not running, before the present such time.
+    package var completedDowntime = Duration.zero
+
+    /// What a line of `show servers state` tells.
+    package init(
+        hostName: String?, address: IPAddress?, flags: AdministrativeFlags, weight: Int, initialWeight: Int, isRunning: Bool, health: Int,
+        lastCheck: CheckResult?, sinceChange: Duration
+    ) {
+        self.hostName = hostName
+        self.address = address
+        self.flags = flags
+        self.weight = weight
+        self.initialWeight = initialWeight
+        self.isRunning = isRunning
+        self.health = health
+        self.lastCheck = lastCheck
+        self.sinceChange = sinceChange
+    }
+
+    /// The address of `server` if it goes by the same name as then; the port is the configuration's.
+    package func address(of server: Server) -> SocketAddress? {
+        guard case .name(let name, let port) = server.endpoint, name == hostName, let address else { return nil }
+        return .ip(address, port: port)
+    }
+}
+
+extension ServerStatus {
+    /// Takes over what was known, as far as the configuration still says the same.
+    ///
+    /// An operator's maintenance and drain stay; one that was written down goes with its line. A weight stays while the written one is the same.
+    /// Up or down stays, with a place in the count of checks that `rise` and `fall` allow now.
+    mutating func recall(_ memory: ServerMemory, now: Instant) {
+        if memory.flags.contains(.forcedMaintenance), !memory.flags.contains(.configuredMaintenance) { flags.insert(.forcedMaintenance) }
+        if memory.flags.contains(.forcedDrain) { flags.insert(.forcedDrain) }
+        if memory.initialWeight == initialWeight, (0...256).contains(memory.weight) { weight = memory.weight }
+        if health != nil {
+            if flags.isMaintenance { health?.takeDown() } else { health?.recall(memory.health, isUp: memory.isRunning) }
+        }
+        isRunning = !flags.isMaintenance && (health?.isUp ?? true)
+        if isRunning == memory.isRunning { lastChange = now.advanced(by: .zero - max(.zero, memory.sinceChange)) }
+        lastCheck = memory.lastCheck
+        (failedChecks, downTransitions) = (max(0, memory.failedChecks), max(0, memory.downTransitions))
+        completedDowntime = max(.zero, memory.completedDowntime)
+    }
+}
+
+extension ServerRegistry {
+    /// What a later process should know of a server.
+    package func memory(of reference: ServerReference, now: Instant) -> ServerMemory {
+        let status = status(of: reference)
+        let server = backends[reference.backend].servers[reference.server]
+        var memory = ServerMemory(
+            hostName: server.endpoint.host, address: status.address?.address, flags: status.flags, weight: status.weight,
+            initialWeight: status.initialWeight, isRunning: status.isRunning, health: status.health?.value ?? 0, lastCheck: status.lastCheck,
+            sinceChange: status.lastChange.duration(to: now))
+        (memory.failedChecks, memory.downTransitions) = (status.failedChecks, status.downTransitions)
+        memory.completedDowntime = status.completedDowntime
+        return memory
+    }
+}
