@@ -43,7 +43,7 @@ struct ConfigurationErrorTests {
     func namesWhatComesLater() throws {
         let (_, diagnostics) = try Configuration.read(fixtures: ["log-lines.cfg"])
         let expected: [(line: Int, word: String)] = [
-            (7, "server-state-file"), (62, "acl"), (63, "tcp-request"), (64, "tcp-request"), (84, "log-format"), (89, "option logasap"),
+            (62, "acl"), (63, "tcp-request"), (64, "tcp-request"), (84, "log-format"), (89, "option logasap"),
             (94, "option log-separate-errors"), (95, "option dontlog-normal"), (104, "accept-proxy"),
         ]
         let unsupported = diagnostics.compactMap { diagnostic -> (Int, String)? in

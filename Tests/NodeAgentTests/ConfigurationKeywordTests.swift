@@ -176,7 +176,7 @@ struct ConfigurationInheritanceTests {
         #expect(configuration.resolvers.first?.holdTimeout == .seconds(33))
         #expect(configuration.resolvers.first?.usesSystemNameservers == true)
         #expect(configuration.global.user == "tsukada" && configuration.global.group == "tsukada")
-        #expect(configuration.global.statsSockets.map(\.level) == [.admin, .user, .operator])
+        #expect(configuration.global.statsSockets.map(\.rights.level) == [.admin, .user, .operator])
     }
 
     @Test("comes from the last defaults section, named ones by their name")

@@ -59,6 +59,10 @@ struct GlobalSettings: Equatable, Sendable {
     var isMaster = false
     /// `pidfile`.
     var pidFile: String?
+    /// `server-state-base`.
+    var stateFolder: String?
+    /// `server-state-file`.
+    var stateFile: String?
     /// `chroot`.
     var chroot: String?
     /// `user` or `uid`: a name, or a number as text.

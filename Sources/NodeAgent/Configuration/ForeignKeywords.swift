@@ -83,8 +83,8 @@ struct ForeignKeywords: Sendable {
             .global, .notYet(advice: "set the variable in the service's unit, or write the value itself"),
             "setenv;presetenv;unsetenv;resetenv;set-var;set-var-fmt;default-path"),
         ForeignKeywords(
-            .global, .notYet(advice: "remove the line: weights and maintenance are not kept over a restart"),
-            "server-state-base;server-state-file;stats-file;shm-stats-file;shm-stats-file-max-objects"),
+            .global, .notYet(advice: "remove the line: a reload keeps the counters, a restart does not"),
+            "stats-file;shm-stats-file;shm-stats-file-max-objects"),
         ForeignKeywords(
             .global, .notYet(advice: "remove the line, and write 'nbthread' when all cores are too many"),
             "cpu-map;cpu-policy;cpu-set;numa-cpu-mapping;thread-group;thread-groups;thread-hard-limit;max-threads-per-group"),
@@ -157,9 +157,9 @@ struct ForeignKeywords: Sendable {
         ForeignKeywords(
             .anyProxy, .notYet(advice: remove),
             """
-            be-unpublished;guid;id;load-server-state-from-file;max-session-srv-conns;nice;option abortonclose;option allbackups;option contstats
+            be-unpublished;guid;id;max-session-srv-conns;nice;option abortonclose;option allbackups;option contstats
             option dontlog-normal;option independent-streams;option log-separate-errors;option logasap;option nolinger;option socket-stats
-            option tcp-smart-accept;option tcp-smart-connect;option use-small-buffers;retry-on;server-state-file-name;source;timeout client-hs
+            option tcp-smart-accept;option tcp-smart-connect;option use-small-buffers;retry-on;source;timeout client-hs
             ssl-f-use
             """),
         // bind and stats socket

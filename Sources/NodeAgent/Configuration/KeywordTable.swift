@@ -116,7 +116,8 @@ struct Keyword: Sendable {
 enum KeywordTable {
     /// Every supported keyword, in the order of the manual.
     static let keywords: [Keyword] =
-        GlobalKeywords.keywords + GlobalKeywords.socketOptions + ProxyKeywords.keywords + ProxyKeywords.timeouts + ProxyKeywords.options
+        GlobalKeywords.keywords + ServerStateKeywords.keywords + GlobalKeywords.socketOptions + ProxyKeywords.keywords + ProxyKeywords.timeouts
+        + ProxyKeywords.options
         + BindKeywords.keywords + ServerKeywords.keywords + ServerKeywords.checkKeywords + ResolversKeywords.keywords + ProbeKeywords.keywords
         + GossipKeywords.keywords
 

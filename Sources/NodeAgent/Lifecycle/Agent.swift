@@ -83,6 +83,7 @@ final class Agent {
     private let forwarder: Forwarder
     private let fitness: ProbeFitness
     private var probe: ProbeResponder?
+    private var watchdog: Watchdog?
     private(set) var checks: CheckRunner?
     private var runtime: RuntimeServer?
     private var signals: Signals?
@@ -117,6 +118,10 @@ final class Agent {
         // Blocked before the first thread starts, so that none of them gets one; who takes them is said in `serve`, when `self` is complete.
         signals = try Signals(reactor: reactor) { _ in }
         forwarder = try Forwarder(state: state, listeners: resources.listeners)
+        watchdog = try Watchdog(state) { worker, place in
+            Terminal.tell(.alert, "worker thread \(worker + 1) has not come round for 10s (\(place)): this process ends", patience: .none)
+            abort()
+        }
         if !resources.probePorts.isEmpty {
             probe = try ProbeResponder(ports: resources.probePorts, fitness: fitness) { Terminal.tell(.alert, $0, patience: .none) }
         }
@@ -175,6 +180,7 @@ final class Agent {
         runtime?.close()
         checks?.stop()
         for resolver in resolvers { resolver.stop() }
+        watchdog?.end()
         forwarder.stop()
         probe.take()?.end()
     }
@@ -215,6 +221,7 @@ final class Agent {
     /// Workers have failed to connect: those servers are checked, and their names asked for, at once.
     private func takeFailedConnects() {
         state.controlWakeUp.clear()
+        tellSlowWorkers()
         for backend in configuration.backends.indices {
             for place in configuration.backends[backend].servers.indices {
                 let server = ServerReference(backend: backend, server: place)
@@ -224,6 +231,15 @@ final class Agent {
                 checks?.checkSoon(server)
                 resolver(of: server)?.askSoon(server)
             }
+        }
+    }
+
+    private func tellSlowWorkers() {
+        var slow = state.process[0].pointee.slowWorkers.exchange(0, ordering: .relaxed)
+        while slow != 0 {
+            let worker = slow.trailingZeroBitCount
+            slow &= slow - 1
+            log.write(.alert, "worker thread \(worker + 1) has not come round for 1s (\(state.place(ofWorker: worker))): its sessions wait.")
         }
     }
 

@@ -143,7 +143,9 @@ struct Startup {
         _ configuration: AgentConfiguration, _ accounts: AccountFiles, _ privileges: Privileges, _ inheritance: Inheritance, isRestart: Bool
     ) throws(StartError) -> Agent.Resources {
         let lookup = NameLookup()
-        let servers = inheritance.state.servers
+        // What a running process says is newer than any file.
+        let files = ServerStateFiles(configuration.global) { Terminal.tell($0, $1) }
+        let servers = inheritance.state.servers.merging(files.memories(configuration.backends)) { running, _ in running }
         var names = NameResolution(lookup: lookup, memory: .init(answers: inheritance.state.names, servers: servers, isTrusted: isRestart))
         let addresses = try serverAddresses(configuration, &names)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }

@@ -175,7 +175,7 @@ final class Master {
         if case .restart(let exit) = reason { cause = "\(exit.process) died: \(exit.description)" }
         let variables = WorkerSeat.variables(channel: other, laterErrors: laterErrors, causeOfDeath: cause)
         let environment = settings.environment.merging(variables) { $1 }
-        let process = try ChildProcess.spawn(
+        let process = try OwnProgram.start(
             arguments: settings.arguments, environment: environment, errors: writing, keeping: [other, laterErrors])
         return (process, Seat(channel: ProcessChannel(own), errors: reading))
     }

@@ -106,6 +106,9 @@ package final class WorkerCounters: Sendable {
     package let backends: SharedCells<ServerCounters>
     /// Bytes that went through pipes.
     package let splicedBytes = Counter()
+    /// How often it has come round, and where it is (`WorkerPlace`).
+    package let rounds = Counter()
+    package let place = Counter()
     /// Sessions, buffers and pipes that were in use after the last wake-up.
     package let sessionsNow = Counter()
     package let buffersNow = Counter()

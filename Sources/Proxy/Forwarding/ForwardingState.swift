@@ -134,6 +134,9 @@ package final class ForwardingState: Sendable {
     /// The counters of every worker, and those of earlier processes.
     package var allCounters: [WorkerCounters] { counters + [inherited] }
 
+    /// What a worker was doing last.
+    package func place(ofWorker worker: Int) -> WorkerPlace { WorkerPlace(rawValue: counters[worker].place.value) ?? .waiting }
+
     /// The flat index of a server.
     package func flatIndex(_ server: ServerReference) -> Int { firstServers[server.backend] + server.server }
 }

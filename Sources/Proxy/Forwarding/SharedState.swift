@@ -109,6 +109,8 @@ package struct ProcessCell: ~Copyable, Sendable {
     package let pausedWorkers = Atomic<UInt64>(0)
     /// How often accepting paused at a limit of sessions, of descriptors or of memory.
     package let pauses = Atomic<UInt64>(0)
+    /// Workers that have not come round for a second, since the control thread looked: bit by worker.
+    package let slowWorkers = Atomic<UInt64>(0)
     /// Workers that have closed their listeners for good.
     package let stoppedWorkers = Atomic<Int>(0)
     /// Log lines that no target took.

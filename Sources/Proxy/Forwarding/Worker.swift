@@ -102,7 +102,9 @@ struct Worker: ~Copyable {
     }
 
     private mutating func runOnce() {
+        enter(.logging)
         log.flush()
+        enter(.waiting)
         let count = poller.wait(events, milliseconds: waitTime())
         now = MonotonicClock.now().nanoseconds / 1_000_000
         wall = nil
@@ -110,18 +112,27 @@ struct Worker: ~Copyable {
             table = newer
             handOnAll()
         }
+        counters.rounds.add()
+        enter(.sessions)
         for place in 0..<count { handle(events[place]) }
+        enter(.mail)
         if hasMail { readMail() }
+        enter(.accepting)
         if hasMoreToAccept {
             hasMoreToAccept = false
             acceptPending()
         }
+        enter(.timeouts)
         while let entry = wheel.next(now: now) {
             if entry >= sessions.capacity { accept(entry - sessions.capacity) } else { timeOut(entry) }
         }
+        enter(.sessions)
         runReady()
         report()
     }
+
+    /// Lets the watchdog see what this worker is doing.
+    private func enter(_ place: WorkerPlace) { counters.place.set(place.rawValue) }
 
     /// Lets other threads see what is in use.
     private func report() {

@@ -46,6 +46,16 @@ package enum Redispatch: Equatable, Sendable {
     case off
 }
 
+/// Which state file tells of a backend's servers at start.
+package enum StateSource: Equatable, Sendable {
+    /// None.
+    case none
+    /// The one of all backends.
+    case global
+    /// Its own.
+    case local
+}
+
 /// A `backend`, or the serving half of a `listen` section.
 package struct Backend: Equatable, Sendable {
     /// The section's name.
@@ -82,6 +92,10 @@ package struct Backend: Equatable, Sendable {
     package var isKeepAliveOn = true
     /// `fullconn`, shown as `slim`; `nil` for a tenth of the frontends' `maxconn`.
     package var fullConnections: Int?
+    /// `load-server-state-from-file`.
+    package var stateSource = StateSource.none
+    /// `server-state-file-name`; `nil` for the section's name.
+    package var stateFileName: String?
     /// `description`; nothing shows it yet.
     package var description: String?
     /// `disabled`.

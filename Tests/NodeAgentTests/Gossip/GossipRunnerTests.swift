@@ -207,11 +207,15 @@ struct StartGossipTests {
         let strangers = try section("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n")
         let lookup = NameLookup(hosts: "", resolvConf: "")
         let owner = FileOwner(user: geteuid(), group: getegid())
-        #expect(throws: StartError.self) { try StartGossip(strangers, lookup: lookup).open(node: "three", backends: [], owner: owner) }
+        #expect(throws: StartError.self) {
+            try StartGossip(strangers, lookup: lookup).open(node: "three", backends: [], owner: owner, inherited: InheritedSockets())
+        }
         let foreign = try section("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n bind 192.0.2.1:7946\n")
-        let error = #expect(throws: StartError.self) { try StartGossip(foreign, lookup: lookup).open(node: "one", backends: [], owner: owner) }
+        let error = #expect(throws: StartError.self) {
+            try StartGossip(foreign, lookup: lookup).open(node: "one", backends: [], owner: owner, inherited: InheritedSockets())
+        }
         #expect(error?.description.contains("not this machine's") == true)
         let everywhere = try section("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n bind 127.0.0.1:17999\n")
-        #expect(throws: Never.self) { try StartGossip(everywhere, lookup: lookup).open(node: "one", backends: [], owner: owner) }
+        #expect(throws: Never.self) { try StartGossip(everywhere, lookup: lookup).open(node: "one", backends: [], owner: owner, inherited: InheritedSockets()) }
     }
 }

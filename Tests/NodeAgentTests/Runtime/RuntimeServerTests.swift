@@ -18,9 +18,16 @@ struct RuntimeServerTests {
         address = try #require(Sockets.localAddress(listener.raw))
     }
 
-    private func server(connectionsMax: Int = 10, timeout: Duration = .seconds(10)) throws -> RuntimeServer {
-        let server = RuntimeServer(reactor: reactor, interpreter: RuntimeInterpreter(target: target), connectionsMax: connectionsMax, timeout: timeout)
-        try server.serve(listener, level: .admin)
+    private func server(
+        connectionsMax: Int = 10, timeout: Duration = .seconds(10), exposesListeners: Bool = false, handOver: @escaping (OpenFile) -> Void = { _ in }
+    ) throws -> RuntimeServer {
+        let interpreter = RuntimeInterpreter(target: target)
+        let server = RuntimeServer(
+            reactor: reactor, interpreter: interpreter, connectionsMax: connectionsMax, timeout: timeout, handOver: handOver)
+        var rights = RuntimeRights()
+        rights.level = .admin
+        rights.exposesListeners = exposesListeners
+        try server.serve(listener, rights: rights)
         return server
     }
 
@@ -97,5 +104,16 @@ struct RuntimeServerTests {
         for _ in 0..<200 where server.connectionsCurrent > 0 { reactor.runOnce(waitingAtMost: .milliseconds(10)) }
         #expect(server.connectionsCurrent == 0)
         server.close()
+    }
+
+    @Test("gives a connection away to a process that takes over, if its line says expose-fd listeners", arguments: [false, true])
+    func handOver(isAllowed: Bool) throws {
+        var taken: [OpenFile] = []
+        let server = try server(exposesListeners: isAllowed) { taken.append($0) }
+        let client = try Client(to: address)
+        try client.send("_handover\n")
+        for _ in 0..<50 where taken.isEmpty { reactor.runOnce(waitingAtMost: .milliseconds(2)) }
+        #expect(taken.count == (isAllowed ? 1 : 0))
+        #expect(server.connectionsCurrent == 0)
     }
 }

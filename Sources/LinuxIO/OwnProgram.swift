@@ -10,6 +10,9 @@ package struct ChildExit: Equatable, Sendable {
     /// The signal that killed it.
     package let signal: Int32?
 
+    /// An end by its parts.
+    package init(process: Int32, code: Int32?, signal: Int32?) { (self.process, self.code, self.signal) = (process, code, signal) }
+
     /// Takes one ended child; `nil` when none has ended.
     package static func next() -> ChildExit? {
         var status: Int32 = 0
@@ -23,10 +26,10 @@ package struct ChildExit: Equatable, Sendable {
     package var description: String { code.map { "exit code \($0)" } ?? "signal \(signal ?? 0)" }
 }
 
-/// Starting this program again as a child.
-package enum ChildProcess {
+/// This program, started again as a child.
+package enum OwnProgram {
     /// The file that is running, whatever has been put in its place since.
-    package static let ownProgram = "/proc/self/exe"
+    private static let path = "/proc/self/exe"
 
     /// Starts this program with `arguments` (the name first) and `environment`.
     ///
@@ -34,14 +37,14 @@ package enum ChildProcess {
     ///   - errors: its stderr.
     ///   - kept: files that it gets under the same numbers as here.
     /// - Returns: the child's number.
-    package static func spawn(
+    package static func start(
         arguments: [String], environment: [String: String], errors: OpenFile?, keeping kept: [OpenFile]
     ) throws(SystemError) -> Int32 {
         let variables = environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         let numbers = kept.map(\.raw)
         let child = withCStrings(arguments) { arguments in
             withCStrings(variables) { variables in
-                clinux_spawn(ownProgram, arguments, variables, errors?.raw ?? -1, numbers, UInt32(numbers.count))
+                clinux_spawn(path, arguments, variables, errors?.raw ?? -1, numbers, UInt32(numbers.count))
             }
         }
         withExtendedLifetime(kept) {}

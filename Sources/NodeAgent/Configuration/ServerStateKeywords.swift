@@ -1,0 +1,34 @@
+import Proxy
+import Wire
+
+/// The keywords that name state files: what `show servers state` said before a restart.
+enum ServerStateKeywords {
+    static let keywords: [Keyword] = [
+        Keyword("server-state-base", .global, "<folder>", "Where state files are whose names do not begin with `/`.", .global(base)),
+        Keyword("server-state-file", .global, "<path>", "The state file of all proxies, for `load-server-state-from-file global`.", .global(file)),
+        Keyword(
+            "load-server-state-from-file", .serverSide, "global|local|none",
+            "What servers are taken for at start: what the state file of all proxies says, this proxy's own, or nothing; `none` without it.",
+            .proxy(load)),
+        Keyword(
+            "server-state-file-name", .serverSide, "[<file>|use-backend-name]", "The proxy's own state file; its name without an argument.",
+            .proxy(fileName)),
+    ]
+
+    @Sendable private static func base(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.stateFolder = try line.needText("a folder")
+    }
+
+    @Sendable private static func file(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.stateFile = try line.needText("a path")
+    }
+
+    @Sendable private static func load(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        proxy.backend.stateSource = try line.needChoice(["global": .global, "local": .local, "none": .none])
+    }
+
+    @Sendable private static func fileName(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let name = line.peek == nil ? "use-backend-name" : try line.needText("a file's name")
+        proxy.backend.stateFileName = name == "use-backend-name" ? nil : name
+    }
+}

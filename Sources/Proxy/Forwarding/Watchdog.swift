@@ -1,0 +1,111 @@
+import Glibc
+import LinuxIO
+import Synchronization
+import Wire
+
+/// What a worker does, for when it does not come round.
+package enum WorkerPlace: UInt64, Sendable {
+    /// It waits for something to happen.
+    case waiting
+    /// It moves bytes, connects and ends sessions.
+    case sessions
+    /// It reads what other threads have told it.
+    case mail
+    /// It accepts connections.
+    case accepting
+    /// It looks after timeouts.
+    case timeouts
+    /// It sends log lines.
+    case logging
+}
+
+/// Notices a worker that does not come round, by looking at how often it has. No I/O, no clock: a process that was stopped has not looked either.
+package struct StuckWorkers: Sendable {
+    /// What a look has found.
+    package enum Finding: Equatable, Sendable {
+        /// This worker has not come round since the look before: wake it up.
+        case idle(Int)
+        /// This worker has not come round for `slowAfter` looks.
+        case slow(Int)
+        /// This worker has not come round for `deadAfter` looks.
+        case dead(Int)
+    }
+
+    /// Between two looks.
+    package static let interval = Duration.milliseconds(250)
+    /// Looks until a worker is told of: one second after it was woken in vain.
+    package static let slowAfter = 5
+    /// Looks until a worker is given up: ten seconds.
+    package static let deadAfter = 41
+
+    private var rounds: [UInt64]
+    private var looks: [Int]
+
+    /// Workers that have not been looked at.
+    package init(workers: Int) {
+        rounds = Array(repeating: .max, count: workers)
+        looks = Array(repeating: 0, count: workers)
+    }
+
+    /// Takes in how often each worker has come round.
+    package mutating func look(_ present: [UInt64]) -> [Finding] {
+        var findings: [Finding] = []
+        for (worker, round) in present.enumerated() where rounds.indices.contains(worker) {
+            guard round == rounds[worker] else {
+                (rounds[worker], looks[worker]) = (round, 0)
+                continue
+            }
+            looks[worker] += 1
+            switch looks[worker] {
+            case 1: findings.append(.idle(worker))
+            case Self.slowAfter: findings.append(.slow(worker))
+            case Self.deadAfter: findings.append(.dead(worker))
+            default: break
+            }
+        }
+        return findings
+    }
+}
+
+/// The thread that looks after the workers. One that is stuck is told of after a second; after ten the process ends, so that another can take its place.
+package final class Watchdog {
+    private final class Stop: Sendable {
+        let isAsked = Atomic<Bool>(false)
+        let wakeUp: WakeUp
+        init() throws(SystemError) { wakeUp = try WakeUp() }
+    }
+
+    private let stop: Stop
+    private var thread: LinuxIO.Thread?
+
+    /// Starts to look.
+    ///
+    /// - Parameter giveUp: called on the watchdog's thread with the worker's number, from 0, and its last place; it should not return.
+    package init(_ state: ForwardingState, giveUp: @escaping @Sendable (Int, WorkerPlace) -> Void) throws(SystemError) {
+        let stop = try Stop()
+        self.stop = stop
+        thread = try LinuxIO.Thread(named: "watchdog") {
+            var stuck = StuckWorkers(workers: state.counters.count)
+            while !stop.isAsked.load(ordering: .acquiring) {
+                for finding in stuck.look(state.counters.map { $0.rounds.value }) {
+                    switch finding {
+                    case .idle(let worker): state.mailboxes[worker].pointee.wakeUp.signal()
+                    case .slow(let worker):
+                        state.process[0].pointee.slowWorkers.bitwiseOr(1 << UInt64(worker), ordering: .relaxed)
+                        state.controlWakeUp.signal()
+                    case .dead(let worker): giveUp(worker, state.place(ofWorker: worker))
+                    }
+                }
+                var request = pollfd(fd: stop.wakeUp.raw, events: Int16(POLLIN), revents: 0)
+                poll(&request, 1, Int32(StuckWorkers.interval.wholeMilliseconds))
+            }
+        }
+    }
+
+    /// Looks no more.
+    package func end() {
+        stop.isAsked.store(true, ordering: .releasing)
+        stop.wakeUp.signal()
+        thread.take()?.join()
+    }
+}

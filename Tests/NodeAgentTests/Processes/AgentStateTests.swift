@@ -1,0 +1,194 @@
+import Glibc
+import LinuxIO
+import Proxy
+import Support
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+@Suite("What a process leaves to its successor")
+struct AgentStateTests {
+    private static let row = "2 mysql 1 read01 10.0.0.1 2 0 7 1 52 15 3 4 6 0 0 0 read01.internal 3306 - 0 0 - - 0"
+    private static let header = "1\n# be_id be_name srv_id srv_name\n"
+
+    private static func state() throws -> AgentState {
+        var state = AgentState()
+        state.servers = try ServerStateText.read(header + row + "\n")
+        let name = RuntimeServerName(backend: "mysql", server: "read01")
+        state.servers[name]?.lastCheck = CheckResult(
+            status: .layer7WrongStatus, code: 1045, info: "Access denied for 'x'@'y' (using  password: NO)", duration: .microseconds(1234))
+        state.servers[name]?.failedChecks = 3
+        state.servers[name]?.downTransitions = 1
+        state.servers[name]?.completedDowntime = .milliseconds(5210)
+        state.counters[.init(kind: .server, name: "mysql/read01")] = (1...18).map { UInt64($0) }
+        state.counters[.init(kind: .frontend, name: "mysql")] = [1, .max, 3]
+        state.names[NameQuestion(family: .v6, name: "tsukada01")] = IPAddress("2001:db8::1")
+        state.gossip = Array("tsukada-gossip 1\nnode tsukada01\nsession 1\nend 00\n".utf8)
+        return state
+    }
+
+    private static func bytes(_ state: AgentState) -> [UInt8] { AgentStateText.bytes(of: state, serversState: header + row + "\n") }
+
+    @Test("is read as it was written")
+    func roundTrip() throws {
+        let state = try Self.state()
+        #expect(AgentStateText.state(from: Self.bytes(state)) == state)
+    }
+
+    @Test("is read as far as it is understood, whatever is missing or strange", arguments: 0..<64 as Range<UInt64>)
+    func damage(seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        var bytes = try Self.bytes(Self.state())
+        for _ in 0..<Int.random(in: 1...8, using: &random) {
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0: bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            case 1: bytes.removeLast(Int.random(in: 0..<bytes.count / 2, using: &random))
+            default: bytes.insert(contentsOf: "\ncheck mysql read01 9\nrow\nname x y\n ".utf8, at: Int.random(in: bytes.indices, using: &random))
+            }
+        }
+        let state = AgentStateText.state(from: bytes)
+        #expect(state.servers.count <= 2)
+    }
+
+    @Test("is nothing when it is no such text")
+    func foreign() {
+        #expect(AgentStateText.state(from: []) == AgentState())
+        #expect(AgentStateText.state(from: Array("tsukada-state 2\nrow \(Self.row)\n".utf8)) == AgentState())
+    }
+
+    @Test("has configuration files byte for byte")
+    func snapshot() throws {
+        let files = [(name: "/etc/my files/haproxy.cfg", bytes: Array("global\n".utf8)), (name: "b", bytes: []), (name: "c", bytes: [0, 10, 255])]
+        let bytes = ConfigurationSnapshot.bytes(of: files)
+        let read = try #require(ConfigurationSnapshot.files(from: bytes))
+        #expect(read.map(\.name) == files.map(\.name) && read.map(\.bytes) == files.map(\.bytes))
+        for count in 1..<bytes.count where ConfigurationSnapshot.files(from: Array(bytes.prefix(count))) != nil {
+            #expect(ConfigurationSnapshot.files(from: Array(bytes.prefix(count)))?.count ?? 0 < files.count, "cut at \(count)")
+        }
+    }
+
+    @Test("reads HAProxy's state files, and says where one is wrong")
+    func stateFile() throws {
+        let read = try ServerStateText.read(Self.header + Self.row + "\n\n")
+        let memory = try #require(read[RuntimeServerName(backend: "mysql", server: "read01")])
+        #expect(memory.hostName == "read01.internal" && memory.address == IPAddress("10.0.0.1") && memory.weight == 7 && memory.initialWeight == 1)
+        #expect(memory.isRunning && memory.health == 4 && memory.sinceChange == .seconds(52) && memory.lastCheck?.status == .layer7OK)
+        #expect(throws: ServerStateText.FormatError(line: 3, problem: "this is no line of 'show servers state'")) {
+            try ServerStateText.read(Self.header + "2 mysql 1\n")
+        }
+        let error = #expect(throws: ServerStateText.FormatError.self) { try ServerStateText.read("2\n") }
+        #expect(error?.line == 1)
+    }
+}
+
+@Suite("A server that a successor knows of")
+struct ServerMemoryTests {
+    private static let now = Instant(nanoseconds: 1_000_000_000_000)
+
+    private static func memory(isRunning: Bool = true, health: Int = 4, flags: AdministrativeFlags = [], weight: Int = 1) -> ServerMemory {
+        ServerMemory(
+            hostName: nil, address: IPAddress("127.0.0.1"), flags: flags, weight: weight, initialWeight: 1, isRunning: isRunning, health: health,
+            lastCheck: CheckResult(status: isRunning ? .layer4OK : .layer4Timeout, duration: .milliseconds(3)), sinceChange: .seconds(60))
+    }
+
+    private static func status(_ memory: ServerMemory, options: String = "") throws -> ServerStatus {
+        let text =
+            "listen a\n bind 127.0.0.1:1\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n server s 127.0.0.1:2 check rise 2 fall 3 \(options)\n"
+        let configuration = Configuration.read(text).configuration
+        let registry = ServerRegistry(backends: configuration.backends, now: now) { _ in
+            .ip(.v4(0x7f00_0001), port: 2)
+        } memory: { _ in
+            memory
+        }
+        return registry.status(of: ServerReference(backend: 0, server: 0))
+    }
+
+    @Test("is up or down as before, with its count of checks")
+    func verdicts() throws {
+        let up = try Self.status(Self.memory())
+        #expect(up.isUsable && up.text == "UP" && up.lastChange.duration(to: Self.now) == .seconds(60))
+        #expect(try Self.status(Self.memory(health: 3)).text == "UP 2/3")
+        let down = try Self.status(Self.memory(isRunning: false, health: 0))
+        #expect(!down.isUsable && down.text == "DOWN" && down.checkStatus == .layer4Timeout)
+        #expect(try Self.status(Self.memory(isRunning: false, health: 1)).text == "DOWN 1/2")
+        #expect(try Self.status(Self.memory(isRunning: false, health: 99)).text == "DOWN 1/2", "down stays down, whatever the count says")
+        #expect(try Self.status(Self.memory(health: -5)).text == "UP 1/3")
+    }
+
+    @Test("keeps an operator's maintenance, drain and weight")
+    func administration() throws {
+        #expect(try Self.status(Self.memory(isRunning: false, health: 0, flags: .forcedMaintenance)).text == "MAINT")
+        #expect(try Self.status(Self.memory(flags: .forcedDrain)).text == "DRAIN")
+        #expect(try Self.status(Self.memory(weight: 50)).weight == 50)
+        #expect(try Self.status(Self.memory(weight: 50), options: "weight 9").weight == 9, "another weight has been written since")
+        #expect(try Self.status(Self.memory(weight: 5000)).weight == 1)
+    }
+
+    @Test("leaves a maintenance that was written down with its line, and enters one that is written now")
+    func configuredMaintenance() throws {
+        let flags: AdministrativeFlags = [.forcedMaintenance, .configuredMaintenance]
+        #expect(try Self.status(Self.memory(isRunning: false, health: 0, flags: flags)).flags == [])
+        #expect(try Self.status(Self.memory(), options: "disabled").text == "MAINT")
+    }
+}
+
+@Suite("Inherited sockets")
+struct InheritedSocketsTests {
+    private static func listener(at port: UInt16 = 0, isShared: Bool = true) throws -> OpenFile {
+        let address = SocketAddress.ip(.v4(0x7f00_0001), port: port)
+        let file = OpenFile(try Sockets.open(.stream, for: address))
+        if isShared { try Sockets.set(SO_REUSEPORT, at: SOL_SOCKET, to: 1, on: file.raw) }
+        try Sockets.bind(file.raw, to: address)
+        try Sockets.listen(file.raw, backlog: 16)
+        return file
+    }
+
+    @Test("are taken by address and kind, a group as a whole, once")
+    func groups() throws {
+        let first = try Self.listener()
+        let address = try #require(Sockets.localAddress(first.raw))
+        let second = try Self.listener(at: try #require(address.port))
+        let other = try Self.listener()
+        let datagram = try DatagramSocket(bind: address, receiveBuffer: 4096)
+        let sockets = InheritedSockets()
+        sockets.add([first, other, datagram.file, second])
+        #expect(sockets.take(.stream, at: address).map(\.raw) == [first.raw, second.raw])
+        #expect(sockets.take(.stream, at: address).isEmpty)
+        #expect(sockets.take(.datagram, at: address).map(\.raw) == [datagram.raw])
+    }
+
+    @Test("of a path go by the path's name, not by the one they were bound under")
+    func paths() throws {
+        let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
+        defer { unlink(path) }
+        let request = ListenRequest(
+            address: .unix(path), endpoint: path, owner: "stats socket", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
+        let files = try ListeningSockets.open(request, count: 1)
+        let sockets = InheritedSockets()
+        sockets.add(files)
+        #expect(sockets.take(.stream, at: .unix(path)).map(\.raw) == files.map(\.raw))
+    }
+
+    @Test("pass through a channel in any number, and keep their order")
+    func passing() throws {
+        let (one, other) = try DescriptorPassing.pair()
+        let (sender, receiver) = (ProcessChannel(one), ProcessChannel(other))
+        let files = try (0..<DescriptorPassing.filesMax).map { try MemoryFile.holding([UInt8($0)], name: "test") }
+        try sender.send([.sockets(files), .state(try MemoryFile.holding([1, 2, 3], name: "test")), .ready], patience: .seconds(2))
+        let deadline = MonotonicClock.now().advanced(by: .seconds(2))
+        guard case .sockets(let came)? = receiver.next(until: deadline) else { return #expect(Bool(false), "no sockets") }
+        #expect(try came.map { try MemoryFile.bytes(of: $0, bytesMax: 9) } == files.indices.map { [UInt8($0)] })
+        guard case .state(let file)? = receiver.next(until: deadline) else { return #expect(Bool(false), "no state") }
+        #expect(try MemoryFile.bytes(of: file, bytesMax: 9) == [1, 2, 3])
+        guard case .ready? = receiver.next(until: deadline) else { return #expect(Bool(false), "not ready") }
+        #expect(receiver.next(until: MonotonicClock.now().advanced(by: .milliseconds(5))) == nil)
+    }
+
+    @Test("do not come with what does not speak like this")
+    func garbage() throws {
+        let (one, other) = try DescriptorPassing.pair()
+        _ = try Sockets.send(one.raw, Array("Unknown command\n".utf8)[...])
+        #expect(ProcessChannel(other).next(until: MonotonicClock.now().advanced(by: .milliseconds(50))) == nil)
+    }
+}

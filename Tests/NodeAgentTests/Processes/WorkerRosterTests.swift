@@ -1,0 +1,187 @@
+import Glibc
+import LinuxIO
+import Support
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+@Suite("The master's roster")
+struct WorkerRosterTests {
+    private var now = Instant(nanoseconds: 1_000_000_000_000)
+
+    private static func died(_ process: Int32, _ signal: Int32 = SIGKILL) -> ChildExit { ChildExit(process: process, code: nil, signal: signal) }
+    private static func exited(_ process: Int32, _ code: Int32) -> ChildExit { ChildExit(process: process, code: code, signal: nil) }
+
+    /// Process 100 serves.
+    private func served() -> WorkerRoster {
+        var roster = WorkerRoster()
+        roster.started(100, for: .first, now: now)
+        #expect(roster.ready(100) == [.serving])
+        return roster
+    }
+
+    /// Without what is only told.
+    private static func deeds(_ effects: [WorkerRoster.Effect]) -> [WorkerRoster.Effect] {
+        effects.filter { if case .tell = $0 { false } else { true } }
+    }
+
+    @Test("ends with the code of a first worker that does not come to serve")
+    func firstFails() {
+        var roster = WorkerRoster()
+        roster.started(100, for: .first, now: now)
+        #expect(Self.deeds(roster.ended(Self.exited(100, 1), now: now)) == [.exit(1)])
+        var other = WorkerRoster()
+        other.started(100, for: .first, now: now)
+        #expect(Self.deeds(other.ended(Self.exited(100, 0), now: now)) == [.exit(1)], "a worker that ends well without having served has not started")
+        #expect(other.startFailed(for: .first, now: now) == [.exit(1)])
+    }
+
+    @Test("tells the worker before that it has a successor, once the new one serves")
+    func reload() {
+        var roster = served()
+        #expect(roster.reload(isHard: false) == [.start(.reload)])
+        roster.started(101, for: .reload, now: now)
+        #expect(roster.serving?.process == 100)
+        #expect(roster.ready(101) == [.takenOver(100), .reloaded(true)])
+        #expect(roster.serving?.process == 101)
+        #expect(roster.workers.map(\.reloads) == [1, 0] && roster.reloads == 1 && roster.reloadsFailed == 0)
+        #expect(roster.ended(Self.exited(100, 0), now: now).isEmpty)
+        #expect(roster.workers.map(\.process) == [101])
+    }
+
+    @Test("ends the worker before at once in a hard reload")
+    func hardReload() {
+        var roster = served()
+        _ = roster.reload(isHard: true)
+        roster.started(101, for: .reload, now: now)
+        #expect(roster.ready(101) == [.signal(SIGTERM, to: 100), .reloaded(true)])
+    }
+
+    @Test("changes nothing when a new worker does not come to serve")
+    func failedReload() {
+        var roster = served()
+        _ = roster.reload(isHard: false)
+        roster.started(101, for: .reload, now: now)
+        #expect(Self.deeds(roster.ended(Self.exited(101, 1), now: now)) == [.reloaded(false)])
+        #expect(roster.serving?.process == 100 && roster.reloadsFailed == 1)
+    }
+
+    @Test("lets a reload that comes during another wait for it, and many of them be one")
+    func reloadDuringReload() {
+        var roster = served()
+        _ = roster.reload(isHard: false)
+        roster.started(101, for: .reload, now: now)
+        #expect(roster.reload(isHard: false).isEmpty)
+        #expect(roster.reload(isHard: false).isEmpty)
+        #expect(roster.ready(101) == [.takenOver(100), .reloaded(true), .start(.reload)])
+        roster.started(102, for: .reload, now: now)
+        #expect(roster.ready(102) == [.takenOver(101), .reloaded(true)])
+    }
+
+    @Test("starts another at once for one that is killed, and later and later when they keep dying")
+    mutating func restarts() throws {
+        var roster = served()
+        var process: Int32 = 100
+        var delays: [Duration] = []
+        for _ in 0..<10 {
+            let death = Self.died(process)
+            let effects = Self.deeds(roster.ended(death, now: now))
+            if case .retry(let time) = try #require(effects.first) {
+                delays.append(now.duration(to: time))
+                now = time
+                #expect(roster.retryDue() == [.start(.restart(of: death))])
+            } else {
+                #expect(effects == [.start(.restart(of: death))])
+                delays.append(.zero)
+            }
+            process += 1
+            roster.started(process, for: .restart(of: death), now: now)
+            #expect(roster.ready(process).isEmpty)
+        }
+        #expect(delays == [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000].map { .milliseconds($0) })
+        now = now.advanced(by: WorkerRoster.goodService)
+        #expect(Self.deeds(roster.ended(Self.died(process), now: now)) == [.start(.restart(of: Self.died(process)))], "it has served well for long")
+    }
+
+    @Test("goes on trying when a worker that is started again does not come to serve")
+    func restartFails() {
+        var roster = served()
+        let death = Self.died(100)
+        _ = roster.ended(death, now: now)
+        roster.started(101, for: .restart(of: death), now: now)
+        #expect(Self.deeds(roster.ended(Self.exited(101, 1), now: now)) == [.retry(at: now.advanced(by: .milliseconds(100)))])
+        #expect(roster.retryDue() == [.start(.restart(of: death))])
+    }
+
+    @Test("starts none for a worker that dies while its successor starts, unless that fails, too")
+    func deathDuringReload() {
+        var roster = served()
+        _ = roster.reload(isHard: false)
+        roster.started(101, for: .reload, now: now)
+        #expect(Self.deeds(roster.ended(Self.died(100), now: now)).isEmpty)
+        var other = roster
+        #expect(roster.ready(101) == [.reloaded(true)])
+        #expect(Self.deeds(other.ended(Self.exited(101, 1), now: now)) == [.reloaded(false), .start(.restart(of: Self.died(100)))])
+    }
+
+    @Test("stops with its workers, and starts none from then on", arguments: [SIGTERM, SIGUSR1])
+    func stops(signal: Int32) {
+        var roster = served()
+        #expect(roster.stop(by: signal) == [.signal(signal, to: 100)])
+        #expect(roster.reload(isHard: false) == [.reloaded(false)])
+        #expect(roster.ended(Self.died(100), now: now) == [.exit(0)])
+        var empty = WorkerRoster()
+        #expect(empty.stop(by: signal) == [.exit(0)])
+    }
+
+    @Test("ends when its worker has been told to stop by somebody else, once those before it have ended")
+    func workerStops() {
+        var roster = served()
+        _ = roster.reload(isHard: false)
+        roster.started(101, for: .reload, now: now)
+        _ = roster.ready(101)
+        #expect(roster.ended(Self.exited(101, 0), now: now).isEmpty)
+        #expect(roster.ended(Self.exited(100, 0), now: now) == [.exit(0)])
+    }
+
+    @Test("never has two that serve, and always one on its way while it is to serve", arguments: 0..<32 as Range<UInt64>)
+    func random(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        var roster = WorkerRoster()
+        var next: Int32 = 100
+        var time = now
+        var retry: Instant?
+        func carryOut(_ effects: [WorkerRoster.Effect]) {
+            for effect in effects {
+                switch effect {
+                case .start(let reason):
+                    roster.started(next, for: reason, now: time)
+                    next += 1
+                case .retry(let at): retry = at
+                default: break
+                }
+            }
+        }
+        carryOut([.start(.first)])
+        carryOut(roster.ready(100))
+        for step in 0..<300 {
+            time = time.advanced(by: .milliseconds(Int.random(in: 0...3000, using: &random)))
+            if let due = retry, due <= time {
+                retry = nil
+                carryOut(roster.retryDue())
+            }
+            let worker = roster.workers.randomElement(using: &random)
+            switch Int.random(in: 0..<5, using: &random) {
+            case 0: carryOut(roster.reload(isHard: Bool.random(using: &random)))
+            case 1: if let worker { carryOut(roster.ready(worker.process)) }
+            case 2: if let worker { carryOut(roster.ended(Self.died(worker.process), now: time)) }
+            case 3: if let worker, worker.stage != .serving { carryOut(roster.ended(Self.exited(worker.process, 0), now: time)) }
+            default: break
+            }
+            #expect(roster.workers.count { $0.stage == .serving } <= 1, "seed \(seed), step \(step)")
+            let isStarting = roster.workers.contains { if case .starting = $0.stage { true } else { false } }
+            #expect(roster.serving != nil || isStarting || retry != nil, "seed \(seed), step \(step): nobody serves and nobody will")
+        }
+    }
+}
