@@ -13,13 +13,14 @@ final class RunningProxy: Sendable {
     /// - Parameters:
     ///   - configuration: the text of haproxy.cfg; the seed's when nil.
     ///   - ownSections: the text of tsukada.cfg, a second `-f`.
-    init(_ program: ProxyProgram, on node: Node, in world: World, configuration: String? = nil, ownSections: String? = nil) throws {
+    ///   - options: more words of the command line.
+    init(_ program: ProxyProgram, on node: Node, in world: World, configuration: String? = nil, ownSections: String? = nil, options: [String] = []) throws {
         self.program = program
         self.node = node
         let pidfile = "\(node.directory)/run/haproxy.pid"
         try? FileManager.default.removeItem(atPath: pidfile)
         let arguments = try Self.writeFiles(on: node, configuration: configuration, ownSections: ownSections)
-        let (status, output) = try node.run([program.path] + arguments)
+        let (status, output) = try node.run([program.path] + options + arguments)
         guard status == 0 else { throw ChildProcessError(description: "\(program.path) \(arguments) ended with \(status): \(output)") }
         try eventually(within: 5, "the pidfile") { Int32(Self.firstLine(of: pidfile)) != nil }
         innerProcess = Int32(Self.firstLine(of: pidfile)) ?? -1

@@ -56,6 +56,7 @@ final class Agent {
     }
 
     private static let drainLook = Duration.milliseconds(50)
+    private static let acceptLook = Duration.milliseconds(1)
 
     let configuration: AgentConfiguration
     let state: ForwardingState
@@ -273,8 +274,10 @@ final class Agent {
     }
 
     /// A successor serves on the same sockets: everything but the sessions is its affair now. The probe's ports and the gossip's stay as they are.
-    func supersede() {
-        guard !isStopping else { return }
+    ///
+    /// - Parameter accepted: called once nothing more is accepted.
+    func supersede(accepted: @escaping () -> Void) {
+        guard !isStopping else { return accepted() }
         probe.take()?.end()
         checks?.stop()
         for resolver in resolvers { resolver.stop() }
@@ -282,6 +285,12 @@ final class Agent {
         if let gossip { gossipResources?.memory = gossip.handOver() }
         runtime?.stopListening()
         stopAccepting()
+        awaitLastAccept(accepted)
+    }
+
+    private func awaitLastAccept(_ accepted: @escaping () -> Void) {
+        guard !forwarder.hasStoppedListening else { return accepted() }
+        reactor.setTimer(at: reactor.now.advanced(by: Agent.acceptLook)) { [unowned self] in awaitLastAccept(accepted) }
     }
 
     private func stopAccepting() {

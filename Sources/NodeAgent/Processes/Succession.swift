@@ -36,8 +36,7 @@ final class Succession {
         switch message {
         case .report?: push()
         case .takenOver?:
-            agent.supersede()
-            if let file = stateFile() { try? channel.send([.lastState(file)], patience: Self.patience) }
+            agent.supersede { [weak self] in self?.sayLastWords() }
         case .lastState(let file)?: agent.inherit(Inheritance.state(in: file))
         case .runtime(let file)?: agent.serveRuntime(file)
         case .configuration?, .sockets?, .state?, .ready?: break
@@ -72,7 +71,10 @@ final class Succession {
         if (try? channel.send(.state(file))) != nil { lastPushed = bytes }
     }
 
-    private func stateFile() -> OpenFile? { try? MemoryFile.holding(agent.stateBytes(), name: "tsukada state") }
+    private func sayLastWords() {
+        guard !isOver, let file = try? MemoryFile.holding(agent.stateBytes(), name: "tsukada state") else { return }
+        try? channel.send([.lastState(file)], patience: Self.patience)
+    }
 
     private static func messages(passing sockets: [OpenFile]) -> [ProcessMessage] {
         stride(from: 0, to: sockets.count, by: DescriptorPassing.filesMax).map {

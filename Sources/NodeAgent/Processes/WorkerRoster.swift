@@ -60,7 +60,7 @@ struct WorkerRoster {
     }
 
     /// A worker that has served this long was no failure.
-    static let goodService = Duration.seconds(10)
+    static let goodService = Duration.seconds(1)
     private static let retryFirst = Duration.milliseconds(100)
     private static let retryLongest = Duration.seconds(5)
 

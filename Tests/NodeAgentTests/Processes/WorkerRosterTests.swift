@@ -166,7 +166,7 @@ struct WorkerRosterTests {
         carryOut([.start(.first)])
         carryOut(roster.ready(100))
         for step in 0..<300 {
-            time = time.advanced(by: .milliseconds(Int.random(in: 0...3000, using: &random)))
+            time = time.advanced(by: .milliseconds(Int.random(in: 0...900, using: &random)))
             if let due = retry, due <= time {
                 retry = nil
                 carryOut(roster.retryDue())

@@ -1,0 +1,115 @@
+// What a master process is for: reloads and dead workers that no client feels.
+
+import Foundation
+import Support
+import Testing
+
+extension ClusterSuite {
+    @Suite("A master", .serialized, .disabled(if: ProxyProgram.isStandIn, "these are promises of tsukada's own"))
+    struct MasterTests {
+        @Test("reads the configuration 100 times under load, 10 times a broken one, with other numbers of threads: no client fails, nothing is left over")
+        func reloads() throws {
+            let cluster = try freshCluster()
+            let master = try RunningMaster(on: cluster.tsukada01, in: cluster.world, more: "nbthread 2")
+            defer { master.stop() }
+            try master.waitUntilBothServersAreUp()
+            let load = try LoadClient(on: cluster.client, target: cluster.tsukada01, clients: 20, slowOverMilliseconds: 500)
+            try eventually(within: 10, "load") { try master.sessionsTotal() > 200 }
+            _ = try master.reload()
+            let before = try master.measure()
+
+            for round in 1...100 {
+                let isBroken = round % 10 == 5
+                try master.write(isBroken ? "nbthread 0" : round % 10 == 0 ? "nbthread \(round % 20 == 0 ? 1 : 4)" : "nbthread 2")
+                let answer = try master.reload()
+                #expect(answer.hasPrefix(isBroken ? "Success=0\n--\n" : "Success=1\n--\n"), "reload \(round): \(answer)")
+                if isBroken { #expect(answer.contains("haproxy.cfg:") && answer.contains("nbthread"), "\(answer)") }
+            }
+            let report = try load.stop()
+            #expect(report.attempts > 1000)
+            #expect(report.failures.isEmpty, "\(report.failures.count) of \(report.attempts): \(report.failures.prefix(3))")
+            print("100 reloads: \(report.attempts) connects, slowest \(Int(report.slowestMilliseconds)) ms")
+
+            try master.write("nbthread 2")
+            _ = try master.reload()
+            try eventually(within: 20, "the former workers to end: \(try master.processes())") { try master.workers().count == 1 }
+            let after = try master.measure()
+            #expect(after.masterDescriptors == before.masterDescriptors, "\(before) \(after)")
+            #expect(after.workerDescriptors <= before.workerDescriptors + 2, "\(before) \(after)")
+            #expect(after.masterKilobytes <= before.masterKilobytes + 2048, "\(before) \(after)")
+            #expect(try master.sessionsTotal() >= report.attempts, "counters go on over reloads")
+        }
+
+        @Test("puts another worker in the place of one that is killed: only its own sessions feel it")
+        func killedWorker() throws {
+            let cluster = try freshCluster()
+            let master = try RunningMaster(on: cluster.tsukada01, in: cluster.world)
+            defer { master.stop() }
+            try master.waitUntilBothServersAreUp()
+            let load = try LoadClient(on: cluster.client, target: cluster.tsukada01, clients: 20, slowOverMilliseconds: 100)
+            try eventually(within: 10, "load") { try master.sessionsTotal() > 200 }
+            // The file is half edited by then: the worker starts with what was good before.
+            try master.write("nbthread 0")
+            var deaths: [ClosedRange<Int64>] = []
+            for _ in 1...3 {
+                let worker = try #require(try master.workers().first)
+                let before = MonotonicMoment.now
+                try cluster.tsukada01.demand(["kill", "-9", worker])
+                deaths.append(before...MonotonicMoment.now)
+                usleep(1_500_000)
+                #expect(try master.workers().count == 1)
+            }
+            let report = try load.stop()
+            let notConnected = report.failures.filter { $0.connectedAt == nil }
+            #expect(notConnected.isEmpty, "\(notConnected.count) connects failed: \(notConnected.prefix(3))")
+            let late = report.failures.filter { failure in !deaths.contains { (failure.startedAt...failure.endedAt).overlaps($0) } }
+            #expect(late.isEmpty, "\(late.count) of those that failed were not in the hands of the worker that died: \(late.prefix(3))")
+            #expect(report.failures.count <= 60, "each client can lose one in each death")
+            #expect(report.slowestMilliseconds < 200, "a connect waited \(report.slowestMilliseconds) ms in the queue")
+            print("3 workers killed: \(report.attempts) attempts, \(report.failures.count) failed, slowest \(Int(report.slowestMilliseconds)) ms")
+        }
+
+        @Test("passes verdicts, weights and operators' words on, so that no second of a new worker takes a dead server for a live one")
+        func passesVerdictsOn() throws {
+            let cluster = try freshCluster()
+            let master = try RunningMaster(on: cluster.tsukada01, in: cluster.world)
+            defer { master.stop() }
+            try master.waitUntilBothServersAreUp()
+            try cluster.replica01.killAtOnce()
+            try eventually(within: 20, "read01 to be DOWN") { try master.status("read01").hasPrefix("DOWN") }
+            _ = try master.command("@1 set weight mysql/read02 7")
+            for _ in 1...3 {
+                #expect(try master.reload().hasPrefix("Success=1"))
+                #expect(try master.status("read01").hasPrefix("DOWN"))
+                #expect(try cluster.client.query(cluster.tsukada01, count: 4).allSatisfy { $0.detail == "dbserver02" })
+            }
+            let worker = try #require(try master.workers().first)
+            try cluster.tsukada01.demand(["kill", "-9", worker])
+            try eventually(within: 2, "another worker") { try master.workers().first != worker }
+            #expect(try master.status("read01").hasPrefix("DOWN"))
+            #expect(try master.command("@1 get weight mysql/read02").hasPrefix("7 (initial 1)"))
+            try cluster.replica01.start()
+        }
+
+        @Test("lets a process without a master hand its sockets over: -x and -sf under load, no client fails")
+        func handOver() throws {
+            let cluster = try freshCluster()
+            let configuration = try RunningMaster.configuration(of: cluster.tsukada01, more: "nbthread 2")
+            var proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world, configuration: configuration)
+            defer { proxy.stop() }
+            try proxy.waitUntilBothServersAreUp()
+            let load = try LoadClient(on: cluster.client, target: cluster.tsukada01, clients: 20, slowOverMilliseconds: 500)
+            for _ in 1...5 {
+                let former = proxy
+                let options = ["-x", "/var/lib/haproxy/stats", "-sf", "\(former.innerProcess)"]
+                proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world, configuration: configuration, options: options)
+                try former.waitForEnd(within: 10)
+                usleep(300_000)
+            }
+            let report = try load.stop()
+            #expect(report.attempts > 300)
+            #expect(report.failures.isEmpty, "\(report.failures.count) of \(report.attempts): \(report.failures.prefix(3))")
+            #expect(Int(try proxy.statistics("stot")["FRONTEND"] ?? "0") ?? 0 >= report.attempts)
+        }
+    }
+}
