@@ -44,21 +44,26 @@ final class GossipMember {
     private let mark: Int
     private let cluster: Cluster
     private let configuration: String?
+    private let options: [String]
     private(set) var proxy: RunningProxy
 
     /// Starts a proxy.
-    /// - Parameter configuration: the text of haproxy.cfg; the article's when nil.
-    init(_ node: Node, of cluster: Cluster, _ file: GossipFile, configuration: String?) throws {
-        (self.node, self.file, self.cluster, self.configuration) = (node, file, cluster, configuration)
+    /// - Parameters:
+    ///   - configuration: the text of haproxy.cfg; the article's when nil.
+    ///   - options: more words of the command line.
+    init(_ node: Node, of cluster: Cluster, _ file: GossipFile, configuration: String?, options: [String] = []) throws {
+        (self.node, self.file, self.cluster, self.configuration, self.options) = (node, file, cluster, configuration, options)
         log = try cluster.log(of: node)
         mark = log.mark
         try node.demand(["install", "-d", "-m", "700", "-o", "haproxy", "-g", "haproxy", Self.stateDirectory])
-        proxy = try Self.start(on: node, of: cluster, file, configuration)
+        proxy = try Self.start(on: node, of: cluster, file, configuration, options)
     }
 
-    private static func start(on node: Node, of cluster: Cluster, _ file: GossipFile, _ configuration: String?) throws -> RunningProxy {
+    private static func start(
+        on node: Node, of cluster: Cluster, _ file: GossipFile, _ configuration: String?, _ options: [String]
+    ) throws -> RunningProxy {
         try file.writeKey(on: node)
-        return try RunningProxy(.tsukada, on: node, in: cluster.world, configuration: configuration, ownSections: file.text)
+        return try RunningProxy(.tsukada, on: node, in: cluster.world, configuration: configuration, ownSections: file.text, options: options)
     }
 
     /// Ends the proxy as a crash would.
@@ -76,7 +81,7 @@ final class GossipMember {
     @discardableResult
     func start() throws -> Int64 {
         let moment = MonotonicMoment.now
-        proxy = try Self.start(on: node, of: cluster, file, configuration)
+        proxy = try Self.start(on: node, of: cluster, file, configuration, options)
         return moment
     }
 

@@ -11,15 +11,16 @@ final class GossipPair {
     /// Starts both.
     /// - Parameters:
     ///   - asAdministrator: whether the runtime sockets allow changes.
+    ///   - options: more words of the command line.
     ///   - hasStore: whether they remember over a restart, which takes a fifth line.
-    init(_ cluster: Cluster, asAdministrator: Bool = false, hasStore: Bool = false) throws {
+    init(_ cluster: Cluster, asAdministrator: Bool = false, hasStore: Bool = false, options: [String] = []) throws {
         self.cluster = cluster
         var file = GossipFile(key: try GossipFile.newKey(on: cluster.tsukada01))
         if hasStore { file.more = ["state-dir \(GossipMember.stateDirectory)"] }
         func member(_ node: Node) throws -> GossipMember {
             let article = try seedConfiguration(of: node.name)
             let changed = article.replacingOccurrences(of: "stats socket /var/lib/haproxy/stats", with: GossipMember.adminSocket)
-            return try GossipMember(node, of: cluster, file, configuration: asAdministrator ? changed : nil)
+            return try GossipMember(node, of: cluster, file, configuration: asAdministrator ? changed : nil, options: options)
         }
         first = try member(cluster.tsukada01)
         do {

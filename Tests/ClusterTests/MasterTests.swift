@@ -111,5 +111,34 @@ extension ClusterSuite {
             #expect(report.failures.isEmpty, "\(report.failures.count) of \(report.attempts): \(report.failures.prefix(3))")
             #expect(Int(try proxy.statistics("stot")["FRONTEND"] ?? "0") ?? 0 >= report.attempts)
         }
+
+        @Test("keeps the peer's trust over reloads and dead workers: nobody is SUSPECT, no view differs, no server moves")
+        func gossipGoesOn() throws {
+            let cluster = try freshCluster()
+            let pair = try GossipPair(cluster, asAdministrator: true, options: ["-W", "-S", "/run/master"])
+            defer { pair.stop() }
+            try pair.waitUntilSettled()
+            _ = try pair.first.proxy.command("set server mysql/read02 state drain on cluster")
+            try eventually(within: 5, "the drain on both") { try pair.second.proxy.statistics("status")["read02"] == "DRAIN" }
+            let quiet = MonotonicMoment.now
+            for round in 1...10 {
+                let node = round % 2 == 0 ? cluster.tsukada01 : cluster.tsukada02
+                if round % 5 == 0 {
+                    let workers = try node.demand(["bash", "-c", "echo show proc | socat -t 20 - UNIX-CONNECT:/run/master | awk '$2 == \"worker\" {print $1}'"])
+                    try node.demand(["kill", "-9"] + workers.split(separator: "\n").map(String.init))
+                } else {
+                    _ = try node.demand(["bash", "-c", "echo reload | socat -t 20 - UNIX-CONNECT:/run/master"])
+                }
+                usleep(700_000)
+                for member in pair.both { #expect(try member.proxy.statistics("status") == pair.first.proxy.statistics("status")) }
+                #expect(try pair.first.proxy.statistics("status")["read02"] == "DRAIN")
+            }
+            try pair.waitUntilAlive()
+            for member in pair.both {
+                let lines = member.lines(with: "").filter { $0.receivedAt > quiet }.map(\.datagram)
+                let told = lines.filter { $0.contains("Gossip") || $0.contains("Server mysql/") }
+                #expect(told.isEmpty, "\(told.joined(separator: "\n"))")
+            }
+        }
     }
 }
