@@ -13,6 +13,7 @@ extension Agent: GossipBridge {
             requestCheck: { [unowned self] in if let server = gossip?.plan.reference(of: $0) { checks?.checkNow(server) } },
             verdictChanged: { [unowned self] in take($1, on: $0) },
             administered: { [unowned self] in take($1, weight: $2, on: $0) },
+            leaseChanged: { [unowned self] in drainLeaseChanged($0, holder: $1) }, leaseGranted: { [unowned self] in drainLeaseGranted($0) },
             log: { [log] level, sentence in log.write(level, gossip: name, sentence) })
         let runner = GossipRunner(resources, random: SecureRandomGenerator(), reactor: reactor, handlers: handlers)
         gossip = runner
@@ -96,5 +97,5 @@ extension Agent: GossipBridge {
 
 extension AgentLog {
     /// Writes a line about the cluster of this name.
-    fileprivate func write(_ level: LogLevel, gossip name: String, _ sentence: String) { write(level, "Gossip \(name): \(sentence).") }
+    func write(_ level: LogLevel, gossip name: String, _ sentence: String) { write(level, "Gossip \(name): \(sentence).") }
 }

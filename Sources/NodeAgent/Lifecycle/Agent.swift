@@ -40,8 +40,6 @@ final class Agent {
         var tellsTerminal = false
     }
 
-    private static let drainLook = Duration.milliseconds(50)
-
     let configuration: AgentConfiguration
     let state: ForwardingState
     let descriptorsMax: Int
@@ -53,6 +51,7 @@ final class Agent {
     let log: AgentLog
     private(set) var registry: ServerRegistry
     private(set) var isStopping = false
+    var draining = DrainState()
     var gossip: GossipRunner?
     private var gossipResources: GossipRunner.Resources?
     var resolvers: [ResolverRunner] = []
@@ -60,9 +59,10 @@ final class Agent {
     var rates: RateSamples
 
     let statsSockets: [StatsSocket]
-    private let forwarder: Forwarder
+    let forwarder: Forwarder
     private let fitness: ProbeFitness
     private var probe: ProbeResponder?
+    private(set) var probing: ProbeControl?
     private(set) var checks: CheckRunner?
     private var runtime: RuntimeServer?
     private var signals: Signals?
@@ -86,7 +86,7 @@ final class Agent {
             pipesPerWorker: resources.limits.pipesMax / max(1, resources.listeners.count))
         rates = RateSamples(frontends: configuration.frontends.count, backends: configuration.backends.count, servers: state.serverCells.count)
         log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal)
-        fitness = try ProbeFitness(backendNames: configuration.backends.map(\.name))
+        fitness = try Agent.fitness(configuration, now: reactor.now)
         // Blocked before the first thread starts, so that none of them gets one; who takes them is said in `serve`, when `self` is complete.
         signals = try Signals(reactor: reactor) { _ in }
         forwarder = try Forwarder(state: state, listeners: resources.listeners)
@@ -99,7 +99,7 @@ final class Agent {
     func serve() throws(SystemError) {
         signals = nil
         signals = try Signals(reactor: reactor) { [unowned self] in receive($0) }
-        for backend in configuration.backends.indices { tellProbe(backend) }
+        probing = probeControl(fitness)
         let addresses = { [registry] (server: ServerReference) in registry.status(of: server).address }
         let checks = CheckRunner(reactor: reactor, backends: configuration.backends, initialAddress: addresses) { [unowned self] server, result in
             checkFinished(server, result)
@@ -114,6 +114,7 @@ final class Agent {
         for socket in statsSockets { try runtime.serve(socket.file, level: socket.level) }
         self.runtime = runtime
         try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in takeFailedConnects() }
+        probing?.look()
         tick()
     }
 
@@ -153,9 +154,9 @@ final class Agent {
     private func perform(_ effect: ServerRegistry.Effect) {
         switch effect {
         case .log(let level, let text, let backend): log.write(level, text, backend: backend)
-        case .routingChanged(let backend):
+        case .routingChanged:
             forwarder.publish(Agent.routes(registry))
-            tellProbe(backend)
+            probing?.look()
         case .shutdownSessions(let server): forwarder.shutdownSessions(of: server)
         case .pauseChecks(let server): checks?.pause(server)
         case .resumeChecks(let server): checks?.resume(server)
@@ -189,6 +190,8 @@ final class Agent {
     private func receive(_ request: SignalRequest) {
         switch request {
         case .stop: reactor.stop()
+        case .terminate:
+            if configuration.global.drainsOnTerm, draining.underWay == nil { softStop() } else { reactor.stop() }
         case .softStop: softStop()
         case .report:
             for backend in configuration.backends.indices { report(backend) }
@@ -206,11 +209,9 @@ final class Agent {
 
     // MARK: Stopping
 
-    /// No new sessions; the process ends with the last one.
-    private func softStop() {
-        guard !isStopping else { return }
+    /// No new sessions from here on.
+    func stopListening() {
         isStopping = true
-        fitness.setStopping()
         forwarder.stopListening()
         for proxy in snapshot().stoppingOrder {
             let counts = "FE: \(proxy.frontend?.sessions.total ?? 0), BE: \(proxy.backend?.sessions.total ?? 0)"
@@ -221,12 +222,6 @@ final class Agent {
                 log.write(.warning, text, backend: backend)
             }
         }
-        endWhenEmpty()
-    }
-
-    private func endWhenEmpty() {
-        guard state.process[0].pointee.sessions.value > 0 || !forwarder.hasStoppedListening else { return reactor.stop() }
-        reactor.setTimer(at: reactor.now.advanced(by: Agent.drainLook)) { [unowned self] in endWhenEmpty() }
     }
 
     // MARK: What others are told
@@ -241,13 +236,9 @@ final class Agent {
         }
     }
 
-    private func tellProbe(_ backend: Int) {
-        let status = registry.status(ofBackend: backend)
-        fitness.setUsable(status.activeServers + status.backupServers, backend: backend)
-    }
-
     private func tick() {
         sampleRates()
+        probing?.comeRound()
         reactor.setTimer(at: reactor.now.advanced(by: .seconds(1))) { [unowned self] in tick() }
     }
 }

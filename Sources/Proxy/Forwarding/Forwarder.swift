@@ -56,6 +56,22 @@ package final class Forwarder {
         for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.shutdownSessions(server: UInt32(state.flatIndex(server)))) }
     }
 
+    /// Closes one of `parts` sessions of each worker, rounded up.
+    package func closeShare(of parts: Int) {
+        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.closeShare(of: parts)) }
+    }
+
+    /// Lets the workers find their oldest session; a moment later `oldestSession` tells.
+    package func findOldest() {
+        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.findOldest) }
+    }
+
+    /// When the oldest session was accepted, as of the last `findOldest`; `nil` when there was none.
+    package var oldestSession: Instant? {
+        let milliseconds = state.counters.map { $0.oldestSession.value }.filter { $0 > 0 }.min()
+        return milliseconds.map { Instant(nanoseconds: Int64(clamping: $0) * 1_000_000) }
+    }
+
     /// Replaces the routes and wakes the workers, so that waiting sessions see the change.
     package func publish(_ routes: [[ServerRoute]]) {
         state.routing.publish(RoutingTable(backends: state.backends, routes: routes))

@@ -178,6 +178,10 @@ package enum WorkerMessage: Sendable {
     case shutdownSessions(server: UInt32)
     /// Accept what still waits, then close the listeners.
     case stopListening
+    /// Close one of so many sessions, rounded up: the node drains, and its time is nearly over.
+    case closeShare(of: Int)
+    /// Find out since when the oldest session has been here.
+    case findOldest
     /// Close every session, then end.
     case stop
 }
