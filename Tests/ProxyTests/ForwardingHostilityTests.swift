@@ -142,6 +142,29 @@ struct ForwardingHostilityTests {
         #expect(harness.isEmptyEventually())
     }
 
+    @Test("closes sessions by shares, rounded up on each worker, and knows the oldest one")
+    func shares() throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address])
+        harness.forwarder.findOldest()
+        #expect(harness.forwarder.oldestSession == nil)
+        let before = MonotonicClock.now()
+        let clients = try (0..<10).map { _ in try harness.connect() }
+        for client in clients { #expect(client.text(1) == "A") }
+        harness.forwarder.findOldest()
+        #expect(eventually { harness.forwarder.oldestSession != nil })
+        let oldest = try #require(harness.forwarder.oldestSession)
+        #expect(before.advanced(by: .milliseconds(-1)) <= oldest && oldest <= MonotonicClock.now())
+        harness.forwarder.closeShare(of: 3)
+        #expect(eventually { harness.sessionCount == 6 }, "\(harness.sessionCount)")
+        harness.forwarder.closeShare(of: 1)
+        #expect(harness.isEmptyEventually())
+        for client in clients { #expect(client.hasEnded()) }
+        harness.forwarder.findOldest()
+        #expect(eventually { harness.forwarder.oldestSession == nil })
+    }
+
     @Test("stop ends every session at once, says KC, and gives everything back")
     func stop() throws {
         let server = server()

@@ -10,7 +10,7 @@ enum GlobalKeywords {
         Keyword("chroot", .global, "<folder>", "Confines the process to this folder once its sockets are open.", .global(chroot)),
         Keyword(
             "close-spread-time", .global, "<time>|infinite",
-            "How long before the hard stop the sessions left begin to be closed, a few at a time; `infinite`, or without it: all at the hard stop.",
+            "How long before the hard stop sessions begin to be closed, a few at a time; `infinite`, or without it: all at once.",
             .global(closeSpreadTime)),
         Keyword("daemon", .global, "", "Goes to the background.", .global(daemon)),
         Keyword("description", .global, "<text> ...", "A text for `show info`.", .global(description)),

@@ -134,6 +134,9 @@ enum DrainText {
     /// The answer while the peers have not answered.
     static let asking = "Asking the other nodes: ask again for the outcome.\n"
 
+    /// What every text about a drain under way begins with.
+    static let progressBegins = "Draining: "
+
     /// The refusal.
     static func refusal(_ other: String) -> String { "\(other) is draining: wait until it is back, or say 'drain force'." }
 
@@ -144,11 +147,11 @@ enum DrainText {
         let noun = sessions == 1 ? "session" : "sessions"
         let age = oldest.map { ", the oldest \(seconds($0, now)) old" } ?? ""
         switch drain.state {
-        case .announced(let until): return "Draining: the probe fails, the ports close in \(seconds(now, until)), \(sessions) \(noun)\(age)."
+        case .announced(let until): return progressBegins + "the probe fails, the ports close in \(seconds(now, until)), \(sessions) \(noun)\(age)."
         case .waiting(let hardStop):
             let rest = hardStop.map { ", which close in \(seconds(now, $0))" } ?? ""
-            return "Draining: the ports are closed, \(sessions) \(noun) left\(sessions > 0 ? age + rest : "")."
-        case .over: return "Draining: over, \(sessions) \(noun) left."
+            return progressBegins + "the ports are closed, \(sessions) \(noun) left\(sessions > 0 ? age + rest : "")."
+        case .over: return progressBegins + "over, \(sessions) \(noun) left."
         }
     }
 

@@ -38,6 +38,7 @@ struct Startup {
             return ExitCode.success
         case .makeKey: return KeyProgram.makeKey()
         case .keys(let command): return KeyProgram.run(command, configurations: options.configurations, environment: environment)
+        case .drain(let force): return DrainProgram.run(force, configurations: options.configurations, environment: environment)
         case .check, .run:
             do throws(StartError) {
                 return try Startup(options: options, environment: environment).start()

@@ -126,7 +126,7 @@ struct ProbeReport {
         let answer: ProbeAnswer
         let requirements: [ProbeRequirementName]
         let since: Instant
-        let questions: ProbeQuestions
+        var questions: ProbeQuestions
         let isDraining: Bool
     }
 
