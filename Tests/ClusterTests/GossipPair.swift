@@ -12,10 +12,12 @@ final class GossipPair {
     /// - Parameters:
     ///   - asAdministrator: whether the runtime sockets allow changes.
     ///   - hasStore: whether they remember over a restart, which takes a fifth line.
-    init(_ cluster: Cluster, asAdministrator: Bool = false, hasStore: Bool = false) throws {
+    ///   - sections: lines of sections that follow, the same on both.
+    init(_ cluster: Cluster, asAdministrator: Bool = false, hasStore: Bool = false, sections: [String] = []) throws {
         self.cluster = cluster
         var file = GossipFile(key: try GossipFile.newKey(on: cluster.tsukada01))
         if hasStore { file.more = ["state-dir \(GossipMember.stateDirectory)"] }
+        file.more += sections
         func member(_ node: Node) throws -> GossipMember {
             let article = try seedConfiguration(of: node.name)
             let changed = article.replacingOccurrences(of: "stats socket /var/lib/haproxy/stats", with: GossipMember.adminSocket)
