@@ -103,7 +103,7 @@ extension Agent {
     private func carryOut(_ output: Draining.Output) {
         switch output {
         case .closeListeners: stopListening()
-        case .closeShare(let parts): forwarder.closeShare(of: parts)
+        case .close(let count): forwarder.close(sessions: count)
         case .report:
             // The workers look first.
             forwarder.findOldest()

@@ -24,8 +24,8 @@ struct Draining {
         case closeListeners
         /// Tell people how far it has come.
         case report
-        /// Close one of so many sessions of each worker, rounded up; all of them for 1.
-        case closeShare(of: Int)
+        /// Close so many sessions.
+        case close(sessions: Int)
         /// The time is over: tell it; the sessions left close with the process.
         case hardStop
         /// End the process.
@@ -41,7 +41,7 @@ struct Draining {
 
     /// How often the sessions are counted.
     static let look = Duration.milliseconds(50)
-    /// The time between two shares of the spread.
+    /// The shortest time between two shares of the spread.
     static let spreadStep = Duration.milliseconds(100)
     /// The time between two lines about how far it has come.
     static let reportInterval = Duration.seconds(10)
@@ -96,9 +96,11 @@ struct Draining {
             return [.hardStop, .end]
         }
         guard let share = nextShareAt, share <= now else { return [] }
-        nextShareAt = now.advanced(by: Self.spreadStep)
-        let left = now.duration(to: hardStop) / Self.spreadStep
-        return [.closeShare(of: max(1, Int(left)))]
+        guard sessions > 0 else { return [] }
+        let rest = now.duration(to: hardStop)
+        let step = max(Self.spreadStep, rest / sessions)
+        nextShareAt = now.advanced(by: step)
+        return [.close(sessions: min(sessions, max(1, Int((Double(sessions) * (step / rest)).rounded()))))]
     }
 
     private mutating func report(_ now: Instant) -> [Output] {

@@ -56,9 +56,17 @@ package final class Forwarder {
         for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.shutdownSessions(server: UInt32(state.flatIndex(server)))) }
     }
 
-    /// Closes one of `parts` sessions of each worker, rounded up.
-    package func closeShare(of parts: Int) {
-        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.closeShare(of: parts)) }
+    /// Closes so many sessions, of each worker as its part of all is; no more than there were at its last wake-up.
+    package func close(sessions count: Int) {
+        let held = state.counters.map { Int($0.sessionsNow.value) }
+        let total = held.reduce(0, +)
+        var left = min(count, total)
+        // The fullest first, so that what is rounded up does not end the only session of another.
+        for worker in held.indices.sorted(by: { (held[$1], $0) < (held[$0], $1) }) where left > 0 && held[worker] > 0 {
+            let part = min(left, (held[worker] * count + total - 1) / total)
+            state.mailboxes[worker].pointee.post(.close(sessions: part))
+            left -= part
+        }
     }
 
     /// Lets the workers find their oldest session; a moment later `oldestSession` tells.

@@ -178,8 +178,8 @@ package enum WorkerMessage: Sendable {
     case shutdownSessions(server: UInt32)
     /// Accept what still waits, then close the listeners.
     case stopListening
-    /// Close one of so many sessions, rounded up: the node drains, and its time is nearly over.
-    case closeShare(of: Int)
+    /// Close so many sessions: the node drains, and its time is nearly over.
+    case close(sessions: Int)
     /// Find out since when the oldest session has been here.
     case findOldest
     /// Close every session, then end.

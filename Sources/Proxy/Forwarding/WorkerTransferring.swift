@@ -226,9 +226,9 @@ extension Worker {
         }
     }
 
-    /// Closes one of `parts` sessions, rounded up, in the order of the table.
-    mutating func closeShare(of parts: Int) {
-        var left = (sessions.count + parts - 1) / max(1, parts)
+    /// Ends so many sessions, in the order of the table.
+    mutating func endSome(_ count: Int) {
+        var left = count
         for index in 0..<sessions.used where left > 0 {
             let session = sessions[index]
             guard session.pointee.state != .free, session.pointee.state != .ended else { continue }

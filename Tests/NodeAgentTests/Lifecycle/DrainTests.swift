@@ -29,7 +29,7 @@ struct DrainTests {
                     events.append((DrainTests.start.duration(to: now), output))
                     switch output {
                     case .closeListeners: isClosed = true
-                    case .closeShare(let parts): sessions -= (sessions + parts - 1) / parts
+                    case .close(let count): sessions -= count
                     case .report, .hardStop, .end: break
                     }
                 }
@@ -79,6 +79,14 @@ struct DrainTests {
         #expect((190...210).contains(world.sessions), "\(world.sessions) half-way")
         world.run(until: .seconds(20))
         #expect(world.sessions == 0 && world.times(.hardStop).isEmpty && world.times(.end).count == 1)
+    }
+
+    @Test("spreads a few sessions, too, one at a time")
+    func fewSessions() {
+        var world = World(DrainPlan(hardStopAfter: .seconds(10), closeSpread: .seconds(4)), sessions: 4)
+        world.run(until: .seconds(20))
+        let closes = world.times(.close(sessions: 1))
+        #expect(closes.map { Int(($0 / .milliseconds(500)).rounded()) } == [12, 14, 16, 18], "\(closes)")
     }
 
     @Test("begins to spread at once when the spread is longer than the time left")
