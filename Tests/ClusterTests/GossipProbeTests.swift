@@ -89,6 +89,18 @@ extension ClusterSuite {
             #expect(pair.second.lines(with: "Probe web:").count == 3, "passing, failing, passing, and nothing else")
         }
 
+        @Test("answer nothing while the process is stopped, and what they answered before once it goes on")
+        func stoppedProcess() throws {
+            let cluster = try freshCluster()
+            let pair = try pair(cluster, whenNone: "pass")
+            defer { pair.stop() }
+            pair.second.proxy.send(signal: SIGSTOP)
+            #expect(try answers(of: pair, seconds: 8) == [["200"], ["000"]])
+            pair.second.proxy.send(signal: SIGCONT)
+            #expect(try answers(of: pair, seconds: 4) == [["200"], ["200"]])
+            #expect(pair.second.lines(with: "Probe").map(\.text).filter { $0.contains("fail") }.isEmpty)
+        }
+
         @Test("do not care whether the gossip is cut or the peer is dead")
         func withoutPeer() throws {
             let cluster = try freshCluster()

@@ -44,6 +44,8 @@ extension Agent {
     private func ask(_ force: DrainForce) throws(RuntimeTargetError) {
         guard force == .careful, let gossip else { return softStop() }
         if let other = otherDrainingNode { throw .refused(DrainText.refusal(other)) }
+        // Left by an earlier run that did not say goodbye: nobody else has it, and nobody would be asked.
+        guard drainLeaseHolder == nil else { return begin() }
         guard !draining.isAsking else { return }
         draining.isAsking = true
         gossip.feed(.acquireLease(gossip.plan.drainLease))
@@ -67,14 +69,18 @@ extension Agent {
         }
         let name = gossip.plan.name(of: holder)
         log.write(.notice, gossip: gossip.plan.section.name, "\(name) is draining")
+        if draining.underWay != nil { log.write(.warning, "\(name) is draining, too: no node may be left for new sessions.") }
         if draining.isAsking { log.write(.warning, "Not draining: \(name) has asked first.") }
         draining.isAsking = false
     }
 
+    private var drainLeaseHolder: NodeID? {
+        guard let gossip else { return nil }
+        return gossip.core.holder(ofLease: gossip.plan.drainLease, now: reactor.now)
+    }
+
     private var otherDrainingNode: String? {
-        guard let gossip, let holder = gossip.core.holder(ofLease: gossip.plan.drainLease, now: reactor.now), holder != gossip.plan.settings.node else {
-            return nil
-        }
+        guard let gossip, let holder = drainLeaseHolder, holder != gossip.plan.settings.node else { return nil }
         return gossip.plan.name(of: holder)
     }
 

@@ -60,10 +60,11 @@ package final class Forwarder {
     package func close(sessions count: Int) {
         let held = state.counters.map { Int($0.sessionsNow.value) }
         let total = held.reduce(0, +)
-        var left = min(count, total)
+        let wanted = min(count, total)
+        var left = wanted
         // The fullest first, so that what is rounded up does not end the only session of another.
         for worker in held.indices.sorted(by: { (held[$1], $0) < (held[$0], $1) }) where left > 0 && held[worker] > 0 {
-            let part = min(left, (held[worker] * count + total - 1) / total)
+            let part = min(left, (held[worker] * wanted + total - 1) / total)
             state.mailboxes[worker].pointee.post(.close(sessions: part))
             left -= part
         }
