@@ -44,9 +44,9 @@ extension Agent {
     private func ask(_ force: DrainForce) throws(RuntimeTargetError) {
         guard force == .careful, let gossip else { return softStop() }
         if let other = otherDrainingNode { throw .refused(DrainText.refusal(other)) }
+        guard !draining.isAsking else { return }
         // Left by an earlier run that did not say goodbye: nobody else has it, and nobody would be asked.
         guard drainLeaseHolder == nil else { return begin() }
-        guard !draining.isAsking else { return }
         draining.isAsking = true
         gossip.feed(.acquireLease(gossip.plan.drainLease))
     }
