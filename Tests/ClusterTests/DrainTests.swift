@@ -77,6 +77,32 @@ extension ClusterSuite {
             try eventually(within: 3, "the lease to go over") { try pair.second.proxy.command("show gossip").contains("Draining: tsukada02\n") }
         }
 
+        @Test("and crashes may drain again: the lease it had left is its own, and the other node's once it is gone")
+        func leftLease() throws {
+            let cluster = try freshCluster()
+            let pair = try GossipPair(cluster, asAdministrator: true, sections: Self.probe + ["drain 30s"])
+            defer { pair.stop() }
+            try pair.waitUntilSettled()
+            func ask(_ member: GossipMember) throws -> String {
+                var answer = ""
+                try eventually(within: 5, "an answer to 'drain' on \(member.node.name)") {
+                    answer = try member.proxy.command("drain")
+                    return !answer.hasPrefix("Asking")
+                }
+                return answer
+            }
+            #expect(try ask(pair.first).hasPrefix("Draining: the probe fails"))
+            #expect(try ask(pair.second).hasPrefix("tsukada01 is draining: "))
+            try pair.first.killAtOnce()
+            try pair.first.start()
+            try pair.waitUntilSettled()
+            #expect(try ask(pair.first).hasPrefix("Draining: the probe fails"))
+            #expect(try ask(pair.second).hasPrefix("tsukada01 is draining: "))
+            let killed = try pair.first.killAtOnce()
+            try pair.second.wait(for: "peer tsukada01 is DEAD", after: killed, within: 5)
+            #expect(try ask(pair.second).hasPrefix("Draining: the probe fails"))
+        }
+
         @Test("ends with 0, on SIGTERM too with 'drain-on-term', and the sessions left are closed over the spread")
         func exitCode() throws {
             let cluster = try freshCluster()
