@@ -81,6 +81,13 @@ package enum Sockets {
         return result == 0 ? address.address : nil
     }
 
+    /// The address that the socket is connected to; `nil` once that connection is broken.
+    package static func peerAddress(_ raw: Int32) -> SocketAddress? {
+        var address = RawSocketAddress()
+        let result = address.withMutablePointer { getpeername(raw, $0, $1) }
+        return result == 0 ? address.address : nil
+    }
+
     /// Accepts one connection, `nil` when none waits.
     package static func accept(_ raw: Int32) throws(SystemError) -> FileDescriptor? {
         let descriptor = clinux_accept(raw, nil, nil)

@@ -13,10 +13,14 @@ final class GossipPair {
     ///   - asAdministrator: whether the runtime sockets allow changes.
     ///   - options: more words of the command line.
     ///   - hasStore: whether they remember over a restart, which takes a fifth line.
-    init(_ cluster: Cluster, asAdministrator: Bool = false, hasStore: Bool = false, options: [String] = []) throws {
+    ///   - sections: lines of sections that follow, the same on both.
+    init(
+        _ cluster: Cluster, asAdministrator: Bool = false, hasStore: Bool = false, options: [String] = [], sections: [String] = []
+    ) throws {
         self.cluster = cluster
         var file = GossipFile(key: try GossipFile.newKey(on: cluster.tsukada01))
         if hasStore { file.more = ["state-dir \(GossipMember.stateDirectory)"] }
+        file.more += sections
         func member(_ node: Node) throws -> GossipMember {
             let article = try seedConfiguration(of: node.name)
             let changed = article.replacingOccurrences(of: "stats socket /var/lib/haproxy/stats", with: GossipMember.adminSocket)

@@ -135,6 +135,18 @@ extension PlantedError {
             #"'require' cannot be '4' in section 'probe ready'"#,
             #"write a number from 1 to 3, the servers of 'replicas'"#),
         PlantedError(
+            "unknown-when-none", line: 49,
+            #"'when-none' has no 'pas' in section 'probe ready'"#,
+            #"did you mean 'pass'?"#),
+        PlantedError(
+            "bad-drain-time", line: 49,
+            #"'s' is one word too many for 'drain' in section 'probe ready'"#,
+            #"write 'drain <time>'"#),
+        PlantedError(
+            "bad-hard-stop", line: 10,
+            #"'hard-stop-after' cannot be 'never' in section 'global'"#,
+            #"write a time from 1ms to 24d such as 500ms, 10s or 5m (units us, ms, s, m, h, d; ms without one)"#),
+        PlantedError(
             "duplicate-server", line: 38,
             #"second server 'read01' in section 'backend replicas'"#,
             #"the first stands at haproxy.cfg:37: give this one another name"#),

@@ -142,6 +142,31 @@ struct ForwardingHostilityTests {
         #expect(harness.isEmptyEventually())
     }
 
+    @Test("closes as many sessions as it is told, over all workers, and knows the oldest one", arguments: [1, 3])
+    func closesSome(workers: Int) throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) { $0.workers = workers }
+        harness.forwarder.findOldest()
+        #expect(harness.forwarder.oldestSession == nil)
+        let before = MonotonicClock.now()
+        let clients = try (0..<10).map { _ in try harness.connect() }
+        for client in clients { #expect(client.text(1) == "A") }
+        harness.forwarder.findOldest()
+        #expect(eventually { harness.forwarder.oldestSession != nil })
+        let oldest = try #require(harness.forwarder.oldestSession)
+        #expect(before.advanced(by: .milliseconds(-1)) <= oldest && oldest <= MonotonicClock.now())
+        harness.forwarder.close(sessions: 4)
+        #expect(eventually { harness.sessionCount == 6 }, "\(harness.sessionCount)")
+        // What the workers hold is told when they have gone round.
+        #expect(eventually { harness.state.counters.reduce(0) { $0 + Int($1.sessionsNow.value) } == 6 })
+        harness.forwarder.close(sessions: 100)
+        #expect(harness.isEmptyEventually())
+        for client in clients { #expect(client.hasEnded()) }
+        harness.forwarder.findOldest()
+        #expect(eventually { harness.forwarder.oldestSession == nil })
+    }
+
     @Test("stop ends every session at once, says KC, and gives everything back")
     func stop() throws {
         let server = server()

@@ -87,6 +87,12 @@ struct GlobalSettings: Equatable, Sendable {
     var description: String?
     /// `node`, or `-L`: this node's name; `nil` for the host's.
     var node: String?
+    /// `hard-stop-after`: how long after a soft stop has closed the listeners the sessions left are closed; `nil` for never.
+    var hardStopAfter: Duration?
+    /// `close-spread-time`: how long before that the sessions left begin to be closed, a few at a time; zero for all at the end.
+    var closeSpreadTime = Duration.zero
+    /// `drain-on-term`: SIGTERM drains, and stops only a node that drains already.
+    var drainsOnTerm = false
 }
 
 /// A `probe` section: what tells the load balancer whether this node should get traffic.
@@ -97,6 +103,14 @@ struct ProbeSettings: Equatable, Sendable {
         case tcp
         /// GET and HEAD are answered 200 or 503.
         case http
+    }
+
+    /// What is answered when no node sees enough servers.
+    enum WhenNone: Equatable, Sendable {
+        /// 200: the load balancer can do nothing better than what it does.
+        case pass
+        /// 503.
+        case fail
     }
 
     /// `require PROXY N`.
@@ -115,4 +129,8 @@ struct ProbeSettings: Equatable, Sendable {
     var mode = Mode.tcp
     /// What must hold, all of it.
     var requirements: [Requirement] = []
+    /// `when-none`.
+    var whenNone = WhenNone.pass
+    /// `drain`: how long the ports keep forwarding after the answer has turned to fail because the node drains.
+    var drain = Duration.zero
 }

@@ -93,10 +93,10 @@ struct ForeignKeywords: Sendable {
             .global, .notYet(advice: remove),
             """
             51degrees-allow-unmatched;51degrees-cache-size;51degrees-data-file;51degrees-difference;51degrees-drift;51degrees-property-name-list
-            51degrees-property-separator;51degrees-use-performance-graph;51degrees-use-predictive-graph;acme.scheduler;anonkey;busy-polling;close-spread-time
+            51degrees-property-separator;51degrees-use-performance-graph;51degrees-use-predictive-graph;acme.scheduler;anonkey;busy-polling
             cluster-secret;debug;deviceatlas-cookie-name;deviceatlas-json-file;deviceatlas-log-level;deviceatlas-properties-cookie;deviceatlas-separator
             dns-accept-family;expose-deprecated-directives;expose-experimental-directives;external-check;force-cfg-parser-pause;grace;h1-accept-payload-with-any-method
-            h1-case-adjust;h1-case-adjust-file;h1-do-not-close-on-insecure-transfer-encoding;h2-workaround-bogus-websocket-clients;hard-stop-after
+            h1-case-adjust;h1-case-adjust-file;h1-do-not-close-on-insecure-transfer-encoding;h2-workaround-bogus-websocket-clients
             harden.reject-privileged-ports.quic;harden.reject-privileged-ports.tcp;http-err-codes;http-fail-codes;httpclient.resolvers.disabled
             httpclient.resolvers.id;httpclient.resolvers.prefer;httpclient.retries;httpclient.ssl.ca-file;httpclient.ssl.verify;httpclient.timeout.connect
             insecure-fork-wanted;insecure-setuid-wanted;limited-quic;localpeer;log-send-hostname;lua-load;lua-load-per-thread;lua-prepend-path

@@ -8,10 +8,20 @@ enum GlobalKeywords {
 
     static let keywords: [Keyword] = [
         Keyword("chroot", .global, "<folder>", "Confines the process to this folder once its sockets are open.", .global(chroot)),
+        Keyword(
+            "close-spread-time", .global, "<time>|infinite",
+            "How long before the hard stop sessions begin to be closed, a few at a time; `infinite`, or without it: all at once.",
+            .global(closeSpreadTime)),
         Keyword("daemon", .global, "", "Goes to the background.", .global(daemon)),
         Keyword("description", .global, "<text> ...", "A text for `show info`.", .global(description)),
+        Keyword(
+            "drain-on-term", .global, "", "SIGTERM drains as SIGUSR1 does; it stops at once only what drains already. tsukada's own.",
+            .global(drainOnTerm)),
         Keyword("gid", .global, "<number>", "The group to run as, by number.", .global(groupNumber)),
         Keyword("group", .global, "<name>", "The group to run as.", .global(group)),
+        Keyword(
+            "hard-stop-after", .global, "<time>", "How long after a soft stop has closed the listeners the sessions left are closed; never without it.",
+            .global(hardStopAfter)),
         Keyword(
             "log", .global, LogLines.shape, repetition: .many, inversion: .no,
             "Where log lines go: `address[:port]` (UDP, port 514), a path, `stdout`, `stderr` or `fd@N`; formats `rfc3164`, `local`, `raw`.",
@@ -42,6 +52,21 @@ enum GlobalKeywords {
         Keyword("uid", .statsSocket, "<number>", "The path's owner, by number.", .statsSocket(socketUserNumber)),
         Keyword("user", .statsSocket, "<name>", "The path's owner.", .statsSocket(socketUser)),
     ]
+
+    @Sendable private static func closeSpreadTime(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        guard line.peek != "infinite" else {
+            line.next += 1
+            global.closeSpreadTime = .zero
+            return
+        }
+        global.closeSpreadTime = try line.needPositiveTime()
+    }
+
+    @Sendable private static func hardStopAfter(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.hardStopAfter = try line.needPositiveTime()
+    }
+
+    @Sendable private static func drainOnTerm(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.drainsOnTerm = true }
 
     @Sendable private static func daemon(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.isDaemon = true }
 

@@ -5,8 +5,11 @@ import Wire
 enum ProbeKeywords {
     static let keywords: [Keyword] = [
         Keyword("bind", .probe, "<address:port>[,...]", repetition: .many, "Where the load balancer asks.", .probe(bind)),
+        Keyword("drain", .probe, "<time>", "How long the ports keep forwarding after a drain has made the answer fail; 0 without it.", .probe(drain)),
         Keyword("mode", .probe, "tcp|http", "`tcp` accepts or refuses, `http` answers 200 or 503; `tcp` without it.", .probe(mode)),
         Keyword("require", .probe, "<proxy> <number>", repetition: .many, "So many servers of this backend or listen must be usable.", .probe(require)),
+        Keyword(
+            "when-none", .probe, "pass|fail", "The answer when no peer sees enough servers either; `pass` without it.", .probe(whenNone)),
     ]
 
     @Sendable private static func bind(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -15,6 +18,14 @@ enum ProbeKeywords {
             throw .tooMany(what: "addresses in a section", limit: ProxyDraft.bindsMax)
         }
         probe.settings.binds += endpoints.map { Bind(endpoint: $0, location: line.location) }
+    }
+
+    @Sendable private static func drain(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        probe.settings.drain = try line.needTime()
+    }
+
+    @Sendable private static func whenNone(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        probe.settings.whenNone = try line.needChoice(["pass": .pass, "fail": .fail])
     }
 
     @Sendable private static func mode(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -13,6 +13,7 @@ extension Agent: GossipBridge {
             requestCheck: { [unowned self] in if let server = gossip?.plan.reference(of: $0) { checks?.checkNow(server) } },
             verdictChanged: { [unowned self] in take($1, on: $0) },
             administered: { [unowned self] in take($1, weight: $2, on: $0) },
+            leaseChanged: { [unowned self] in drainLeaseChanged($0, holder: $1) }, leaseGranted: { [unowned self] in drainLeaseGranted($0) },
             log: { [log] level, sentence in log.write(level, gossip: name, sentence) })
         let runner = GossipRunner(resources, random: SecureRandomGenerator(), reactor: reactor, handlers: handlers)
         gossip = runner

@@ -29,6 +29,8 @@ struct GossipPlan {
     /// The other way round.
     private(set) var identifiers: [ServerReference: ServerID] = [:]
     private var places: [ServerID: Int] = [:]
+    /// The name of the lease that a node holds while it drains.
+    let drainLease: UInt64
 
     /// The plan of a section.
     ///
@@ -37,6 +39,7 @@ struct GossipPlan {
     init(_ section: GossipSection, node: String, backends: [Backend], addresses: [SocketAddress?], seal: any Seal) throws(SealError) {
         self.section = section
         self.node = node
+        drainLease = try seal.digest(Array("drain".utf8)).first
         var peers: [GossipPeer] = []
         for (line, address) in zip(section.nodes, addresses) where line.name != node {
             peers.append(GossipPeer(id: try Self.identifier(of: line.name, seal), name: line.name, address: address))

@@ -27,7 +27,9 @@ struct GossipReport {
         let lines: [(String, String)] = [
             ("Cluster", plan.section.name), ("Node", plan.node), ("Address", Self.text(address)), ("Session", "\(core.session)"),
             ("Policy", "\(Self.text(plan.section.policy)), min-up \(plan.section.minUp)"), ("Peers", "\(peers.count)"),
-            ("Peers_alive", "\(peers.count { $0.state == .alive })"), ("Key", Hexadecimal.text(core.ring.current.id, digits: 8)),
+            ("Peers_alive", "\(peers.count { $0.state == .alive })"),
+            ("Draining", core.holder(ofLease: plan.drainLease, now: now).map { plan.name(of: $0) } ?? "-"),
+            ("Key", Hexadecimal.text(core.ring.current.id, digits: 8)),
             ("Tables_hash", Hexadecimal.text(core.tables.hash, digits: 16)), ("Received", "\(counters.received)"), ("Sent", "\(counters.sent)"),
             ("Send_failures", "\(sendFailures)"), ("Dropped_by_kernel", kernelDrops.map { "\($0)" } ?? "-"), ("Malformed", "\(counters.malformed)"),
             ("Unknown_version", "\(counters.unknownVersion)"), ("Foreign", "\(counters.foreign)"), ("Unknown_key", "\(counters.unknownKey)"),

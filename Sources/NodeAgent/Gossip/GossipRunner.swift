@@ -16,6 +16,10 @@ final class GossipRunner {
         var verdictChanged: (ServerID, ServerVerdict) -> Void
         /// What an operator wants of a server, cluster-wide.
         var administered: (ServerID, Gossip.AdministrativeState?, _ weight: Int?) -> Void
+        /// Who holds a lease has changed; `nil` for nobody.
+        var leaseChanged: (UInt64, NodeID?) -> Void = { _, _ in }
+        /// Every live peer knows that this node holds the lease.
+        var leaseGranted: (UInt64) -> Void = { _ in }
         /// To be told to people: a sentence.
         var log: (LogLevel, String) -> Void
     }
@@ -228,7 +232,8 @@ final class GossipRunner {
         case .verdictChanged(let server, let verdict): handlers.verdictChanged(server, verdict)
         case .administrativeChanged(let server, let state, let weight): handlers.administered(server, state, weight.map(Int.init))
         case .peerChanged(let peer, let state, let silence): tell(GossipSentences.of(plan.name(of: peer), state, silence: silence))
-        case .leaseChanged, .leaseGranted: break  // nothing on this node asks for a lease
+        case .leaseChanged(let name, let holder): handlers.leaseChanged(name, holder)
+        case .leaseGranted(let name): handlers.leaseGranted(name)
         case .persist(let change):
             memory.record(change)
             isMemoryDirty = true

@@ -16,7 +16,7 @@ enum KeyProgram {
     /// `tsukada keys`.
     static func run(_ command: KeyCommand, configurations: [String], environment: [String: String]) -> Int32 {
         do throws(StartError) {
-            let management = try management(configurations, environment)
+            let management = try management(AgentConfiguration.read(configurations, environment: environment))
             let input =
                 command == .install ? try StartError.wrapping("stdin: ") { () throws(SystemError) in try Files.read(from: 0, bytesMax: inputBytesMax) } : []
             return finish(management.run(command, input: input))
@@ -25,27 +25,15 @@ enum KeyProgram {
         }
     }
 
-    private static func management(_ paths: [String], _ environment: [String: String]) throws(StartError) -> KeyManagement {
-        let files = try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(paths) }
-        let (configuration, diagnostics) = ConfigurationReader(environment: environment).read(files: files)
-        let alerts = diagnostics.filter { $0.severity == .alert }
-        guard alerts.isEmpty else { throw StartError(alerts.map(\.description).joined(separator: "\n")) }
-        return try management(configuration)
-    }
-
-    /// The key file of the section `gossip` and the first `stats socket` that is a path and has level admin.
+    /// The key file of the section `gossip`, and the way to the node.
     static func management(_ configuration: AgentConfiguration) throws(StartError) -> KeyManagement {
         guard let section = configuration.gossip else { throw StartError("no section 'gossip': name the file that has it with '-f', too") }
         guard let path = section.keyFile else {
             throw StartError("\(section.location): section 'gossip \(section.name)' has no 'key-file': on loopback addresses nodes need no key of their own")
         }
-        let sockets = configuration.global.statsSockets.filter { $0.rights.level == .admin }
-        for socket in sockets {
-            guard case .unix(let place) = socket.endpoint else { continue }
-            let seal = try StartError.wrapping("OpenSSL: ") { () throws(SealError) in try OpenSSLSeal() }
-            return KeyManagement(file: KeyFile(path: path), node: RuntimeClient(path: place), seal: seal)
-        }
-        throw StartError("no way to ask the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart it")
+        let client = try RuntimeClient.administrator(of: configuration)
+        let seal = try StartError.wrapping("OpenSSL: ") { () throws(SealError) in try OpenSSLSeal() }
+        return KeyManagement(file: KeyFile(path: path), node: client, seal: seal)
     }
 
     private static func finish(_ outcome: KeyOutcome) -> Int32 {

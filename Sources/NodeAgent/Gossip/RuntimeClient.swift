@@ -21,6 +21,14 @@ struct RuntimeClient {
     /// For the whole conversation.
     var timeout = Duration.seconds(10)
 
+    /// The way to the node of a configuration: the first `stats socket` that is a path and has level admin.
+    static func administrator(of configuration: AgentConfiguration) throws(StartError) -> RuntimeClient {
+        for socket in configuration.global.statsSockets where socket.rights.level == .admin {
+            if case .unix(let path) = socket.endpoint { return RuntimeClient(path: path) }
+        }
+        throw StartError("no way to ask the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart it")
+    }
+
     /// Sends `command`, without its line feed, and waits for the answer.
     func ask(_ command: String) -> RuntimeAnswer {
         do throws(SystemError) {
@@ -65,5 +73,16 @@ struct RuntimeClient {
         var rest = bytes.drop(while: isBlank)
         while let last = rest.last, isBlank(last) { rest.removeLast() }
         return String(decoding: rest, as: UTF8.self)
+    }
+}
+
+extension AgentConfiguration {
+    /// The configuration that subcommands need to find a running node by: what is wrong with it is told, warnings are not.
+    static func read(_ paths: [String], environment: [String: String]) throws(StartError) -> AgentConfiguration {
+        let files = try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(paths) }
+        let (configuration, diagnostics) = ConfigurationReader(environment: environment).read(files: files)
+        let alerts = diagnostics.filter { $0.severity == .alert }
+        guard alerts.isEmpty else { throw StartError(alerts.map(\.description).joined(separator: "\n")) }
+        return configuration
     }
 }

@@ -38,6 +38,8 @@ final class Agent {
         var gossip: GossipRunner.Resources?
         /// Names that were looked up.
         var names: [NameQuestion: IPAddress] = [:]
+        /// What an earlier process answered to load balancers.
+        var probes: [String: ProbeMemory] = [:]
         /// What an earlier process knew of the servers.
         var servers: [RuntimeServerName: ServerMemory] = [:]
         /// The files that the configuration was read from.
@@ -55,7 +57,6 @@ final class Agent {
         }
     }
 
-    private static let drainLook = Duration.milliseconds(50)
     private static let acceptLook = Duration.milliseconds(1)
 
     let configuration: AgentConfiguration
@@ -69,6 +70,7 @@ final class Agent {
     let log: AgentLog
     private(set) var registry: ServerRegistry
     private(set) var isStopping = false
+    var draining = DrainState()
     var gossip: GossipRunner?
     var gossipResources: GossipRunner.Resources?
     /// Every bound socket, for processes that take over; none once this one stops.
@@ -81,10 +83,13 @@ final class Agent {
     var rates: RateSamples
 
     let statsSockets: [StatsSocket]
-    private let forwarder: Forwarder
+    let forwarder: Forwarder
     private let fitness: ProbeFitness
     private var probe: ProbeResponder?
+    private var probePorts: [ProbePort]
+    private let probeMemories: [String: ProbeMemory]
     private var watchdog: Watchdog?
+    private(set) var probing: ProbeControl?
     private(set) var checks: CheckRunner?
     private var runtime: RuntimeServer?
     private var signals: Signals?
@@ -115,24 +120,24 @@ final class Agent {
             pipesPerWorker: resources.limits.pipesMax / max(1, resources.listeners.count))
         rates = RateSamples(frontends: configuration.frontends.count, backends: configuration.backends.count, servers: state.serverCells.count)
         log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal)
-        fitness = try ProbeFitness(backendNames: configuration.backends.map(\.name))
+        fitness = try Agent.fitness(configuration, now: reactor.now)
         // Blocked before the first thread starts, so that none of them gets one; who takes them is said in `serve`, when `self` is complete.
         signals = try Signals(reactor: reactor) { _ in }
         forwarder = try Forwarder(state: state, listeners: resources.listeners)
-        watchdog = try Watchdog(state) { worker, place in
-            Terminal.tell(.alert, "worker thread \(worker + 1) has not come round for 10s (\(place)): this process ends", patience: .none)
-            abort()
-        }
-        if !resources.probePorts.isEmpty {
-            probe = try ProbeResponder(ports: resources.probePorts, fitness: fitness) { Terminal.tell(.alert, $0, patience: .none) }
-        }
+        (probePorts, probeMemories) = (resources.probePorts, resources.probes)
     }
 
     /// Starts everything that the control thread itself runs; the reactor's loop then serves it.
     func serve() throws(SystemError) {
         signals = nil
         signals = try Signals(reactor: reactor) { [unowned self] in receive($0) }
-        for backend in configuration.backends.indices { tellProbe(backend) }
+        try startProbe()
+        watchdog = try Watchdog(state) { [fitness] in
+            fitness.setStuck(workers: $0)
+        } giveUp: { worker, place in
+            Terminal.tell(.alert, "worker thread \(worker + 1) has not come round for 10s (\(place)): this process ends", patience: .none)
+            abort()
+        }
         let addresses = { [registry] (server: ServerReference) in registry.status(of: server).address }
         let checks = CheckRunner(reactor: reactor, backends: configuration.backends, initialAddress: addresses) { [unowned self] server, result in
             checkFinished(server, result)
@@ -149,6 +154,15 @@ final class Agent {
         self.runtime = runtime
         try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in takeFailedConnects() }
         tick()
+    }
+
+    /// The answers are there before the ports: a port that is shared with the process before must not close for a moment.
+    private func startProbe() throws(SystemError) {
+        probing = probeControl(fitness, memories: probeMemories)
+        probing?.look()
+        guard !probePorts.isEmpty else { return }
+        probe = try ProbeResponder(ports: probePorts, fitness: fitness) { Terminal.tell(.alert, $0, patience: .none) }
+        probePorts = []
     }
 
     /// Servers that start in maintenance are not checked before they leave it.
@@ -201,9 +215,9 @@ final class Agent {
     private func perform(_ effect: ServerRegistry.Effect) {
         switch effect {
         case .log(let level, let text, let backend): log.write(level, text, backend: backend)
-        case .routingChanged(let backend):
+        case .routingChanged:
             forwarder.publish(Agent.routes(registry))
-            tellProbe(backend)
+            probing?.look()
         case .shutdownSessions(let server): forwarder.shutdownSessions(of: server)
         case .pauseChecks(let server): checks?.pause(server)
         case .resumeChecks(let server): checks?.resume(server)
@@ -247,6 +261,8 @@ final class Agent {
     private func receive(_ request: SignalRequest) {
         switch request {
         case .stop: reactor.stop()
+        case .terminate:
+            if configuration.global.drainsOnTerm, !draining.isWanted { softStop() } else { reactor.stop() }
         case .softStop: softStop()
         case .report:
             for backend in configuration.backends.indices { report(backend) }
@@ -266,25 +282,20 @@ final class Agent {
 
     // MARK: Stopping
 
-    /// No new sessions; the process ends with the last one.
-    func softStop() {
-        guard !isStopping else { return }
-        fitness.setStopping()
-        stopAccepting()
-    }
-
     /// A successor serves on the same sockets: everything but the sessions is its affair now. The probe's ports and the gossip's stay as they are.
     ///
     /// - Parameter accepted: called once nothing more is accepted.
     func supersede(accepted: @escaping () -> Void) {
-        guard !isStopping else { return accepted() }
+        guard draining.underWay == nil else { return accepted() }
+        probing = nil
         probe.take()?.end()
         checks?.stop()
         for resolver in resolvers { resolver.stop() }
         resolvers = []
         if let gossip { gossipResources?.memory = gossip.handOver() }
+        gossip = nil
         runtime?.stopListening()
-        stopAccepting()
+        beginToEnd(announcing: .zero)
         awaitLastAccept(accepted)
     }
 
@@ -293,7 +304,8 @@ final class Agent {
         reactor.setTimer(at: reactor.now.advanced(by: Agent.acceptLook)) { [unowned self] in awaitLastAccept(accepted) }
     }
 
-    private func stopAccepting() {
+    /// No new sessions from here on.
+    func stopListening() {
         isStopping = true
         exposedSockets = []
         forwarder.stopListening()
@@ -306,12 +318,6 @@ final class Agent {
                 log.write(.warning, text, backend: backend)
             }
         }
-        endWhenEmpty()
-    }
-
-    private func endWhenEmpty() {
-        guard state.process[0].pointee.sessions.value > 0 || !forwarder.hasStoppedListening else { return reactor.stop() }
-        reactor.setTimer(at: reactor.now.advanced(by: Agent.drainLook)) { [unowned self] in endWhenEmpty() }
     }
 
     // MARK: What others are told
@@ -326,14 +332,10 @@ final class Agent {
         }
     }
 
-    private func tellProbe(_ backend: Int) {
-        let status = registry.status(ofBackend: backend)
-        fitness.setUsable(status.activeServers + status.backupServers, backend: backend)
-    }
-
     private func tick() {
         sampleRates()
         for succession in successions { succession.push() }
+        probing?.comeRound()
         reactor.setTimer(at: reactor.now.advanced(by: .seconds(1))) { [unowned self] in tick() }
     }
 }

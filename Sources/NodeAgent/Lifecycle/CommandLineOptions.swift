@@ -18,6 +18,8 @@ struct CommandLineOptions: Equatable, Sendable {
         case makeKey
         /// `keys`: show or change the ring keys of the node and its file.
         case keys(KeyCommand)
+        /// `drain`: stop the running node without a failed connect.
+        case drain(DrainForce)
     }
 
     /// What to do.
@@ -55,6 +57,7 @@ struct CommandLineOptions: Equatable, Sendable {
         switch arguments.first {
         case "keygen": return try parseMakeKey(arguments.dropFirst())
         case "keys": return try parseKeys(arguments.dropFirst())
+        case "drain": return try parseDrain(arguments.dropFirst())
         default: break
         }
         var options = CommandLineOptions()
@@ -109,6 +112,25 @@ struct CommandLineOptions: Equatable, Sendable {
             }
         }
         options.action = .keys(try keyCommand(words))
+        guard !options.configurations.isEmpty else { throw .noConfiguration }
+        return options
+    }
+
+    /// `-f` in any place, and `--force`.
+    private static func parseDrain(_ arguments: ArraySlice<String>) throws(CommandLineError) -> CommandLineOptions {
+        var options = CommandLineOptions()
+        options.action = .drain(.careful)
+        var rest = arguments
+        while let argument = rest.popFirst() {
+            switch argument {
+            case "-f": options.configurations.append(try value(after: argument, &rest))
+            case "--force": options.action = .drain(.forced)
+            case "-h", "--help":
+                options.action = .help
+                return options
+            default: throw argument.hasPrefix("-") ? .unknownOption(argument) : .unexpected(argument)
+            }
+        }
         guard !options.configurations.isEmpty else { throw .noConfiguration }
         return options
     }
@@ -245,6 +267,9 @@ enum CommandLineText {
             tsukada keys -f <file> install       receive with the key that stands on stdin, too
             tsukada keys -f <file> use <id>      send with this key
             tsukada keys -f <file> remove <id>   give this key up
+
+        Stop the running node without a failed connect:
+            tsukada drain -f <file> [--force]    unless another node drains; --force: although it does
 
         """
 }

@@ -3,9 +3,11 @@ import LinuxIO
 
 /// What an operator asks for by a signal.
 enum SignalRequest: Equatable, Sendable {
-    /// SIGTERM or SIGINT: stop now.
+    /// SIGINT: stop now.
     case stop
-    /// SIGUSR1: stop accepting, let sessions end.
+    /// SIGTERM: stop now, or as `drain-on-term` says.
+    case terminate
+    /// SIGUSR1: drain.
     case softStop
     /// SIGHUP: one log line for every backend.
     case report
@@ -16,7 +18,8 @@ enum SignalRequest: Equatable, Sendable {
 
     fileprivate init?(_ number: Int32) {
         switch number {
-        case SIGTERM, SIGINT: self = .stop
+        case SIGINT: self = .stop
+        case SIGTERM: self = .terminate
         case SIGUSR1: self = .softStop
         case SIGHUP: self = .report
         case SIGUSR2: self = .reload

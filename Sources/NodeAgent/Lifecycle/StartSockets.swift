@@ -42,13 +42,13 @@ struct StartSockets {
     /// The probe sections' sockets.
     mutating func probes(_ configuration: AgentConfiguration) throws(StartError) -> [ProbePort] {
         var ports: [ProbePort] = []
-        for probe in configuration.probes {
+        for (index, probe) in configuration.probes.enumerated() {
             var files: [OpenFile] = []
             for bind in probe.binds {
                 let backlog = bind.backlog ?? StartSockets.backlogDefault
                 files += try open(bind, owner: "probe \(probe.name)", backlog: backlog, isKeepAliveOn: false, count: 1)
             }
-            ports.append(ProbePort(settings: probe, listeners: files))
+            ports.append(ProbePort(index: index, settings: probe, listeners: files))
         }
         return ports
     }

@@ -38,6 +38,7 @@ struct Startup {
             return ExitCode.success
         case .makeKey: return KeyProgram.makeKey()
         case .keys(let command): return KeyProgram.run(command, configurations: options.configurations, environment: environment)
+        case .drain(let force): return DrainProgram.run(force, configurations: options.configurations, environment: environment)
         case .check, .run:
             do throws(StartError) {
                 return try Startup(options: options, environment: environment).start()
@@ -165,7 +166,8 @@ struct Startup {
             }
         return Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: addresses,
-            logPlan: logPlan, limits: limits, node: node, gossip: gossip, names: sockets.names.answers, servers: servers)
+            logPlan: logPlan, limits: limits, node: node, gossip: gossip, names: sockets.names.answers, probes: inheritance.state.probes,
+            servers: servers)
     }
 
     private func serverAddresses(_ configuration: AgentConfiguration, _ names: inout NameResolution) throws(StartError) -> [[SocketAddress?]] {

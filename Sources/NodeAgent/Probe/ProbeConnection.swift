@@ -12,9 +12,19 @@ struct ProbeLimits: Equatable, Sendable {
     var headTimeout = Duration.seconds(5)
     /// How long a connection that has got its answer may take to close.
     var drainTimeout = Duration.seconds(1)
+    /// How long the control thread may not come round.
+    var starvedAfter = ProbeFitness.starvedAfter
 
     /// The limits in production.
     init() {}
+}
+
+/// What a GET is answered; a HEAD without the body.
+struct ProbeReply: Equatable, Sendable {
+    /// 200, or 503.
+    let isPassing: Bool
+    /// JSON and a newline.
+    let body: String
 }
 
 /// One connection of a load balancer.
@@ -59,9 +69,9 @@ struct ProbeConnection {
     }
 
     /// Reads what has come and answers it.
-    mutating func advance(now: Instant, verdict: () -> ProbeVerdict) -> Step {
+    mutating func advance(now: Instant, reply: () -> ProbeReply) -> Step {
         do throws(SystemError) {
-            guard let bytes = try Sockets.receive(file.raw, upTo: ProbeRequest.headBytesMax) else { return .wait }
+            guard let bytes = try Sockets.receive(file.raw, upTo: HTTPRequestHead.headBytesMax) else { return .wait }
             if bytes.isEmpty, drained != nil || input.isEmpty { return .close }
             if let count = drained {
                 drained = count + bytes.count
@@ -71,13 +81,13 @@ struct ProbeConnection {
             guard !bytes.isEmpty else { return .close }
             if input.isEmpty { deadline = now.advanced(by: limits.headTimeout) }
             input += bytes
-            return try answerAll(now: now, verdict: verdict)
+            return try answerAll(now: now, reply: reply)
         } catch {
             return .close
         }
     }
 
-    private mutating func answerAll(now: Instant, verdict: () -> ProbeVerdict) throws(SystemError) -> Step {
+    private mutating func answerAll(now: Instant, reply: () -> ProbeReply) throws(SystemError) -> Step {
         if isBeforeFirstRequest {
             switch ProbePreamble.find(in: input[...]) {
             case .none: break
@@ -88,13 +98,13 @@ struct ProbeConnection {
             isBeforeFirstRequest = false
         }
         while drained == nil, !input.isEmpty {
-            switch ProbeRequest.parse(input[...]) {
+            switch HTTPRequestHead.parse(input[...]) {
             case .incomplete: return .wait
             case .malformed: return try refuse(now: now)
             case .request(let request, let bytes):
                 input.removeFirst(bytes)
                 deadline = now.advanced(by: input.isEmpty ? limits.idleTimeout : limits.headTimeout)
-                try answer(request, verdict())
+                try answer(request, reply())
                 if !request.keepsAlive { startDraining(now: now) }
             }
         }
@@ -107,14 +117,14 @@ struct ProbeConnection {
         return .wait
     }
 
-    private func answer(_ request: ProbeRequest, _ verdict: ProbeVerdict) throws(SystemError) {
+    private func answer(_ request: HTTPRequestHead, _ reply: ProbeReply) throws(SystemError) {
         switch request.method {
         case .other:
             let body = "{\"error\":\"only GET and HEAD are answered\"}\n"
             try send("405 Method Not Allowed", headers: "Allow: GET, HEAD\r\n", body: body, keepsAlive: request.keepsAlive)
         case .get, .head:
-            let status = verdict == .fit ? "200 OK" : "503 Service Unavailable"
-            try send(status, body: verdict.json, keepsAlive: request.keepsAlive, isHead: request.method == .head)
+            let status = reply.isPassing ? "200 OK" : "503 Service Unavailable"
+            try send(status, body: reply.body, keepsAlive: request.keepsAlive, isHead: request.method == .head)
         }
     }
 

@@ -5,6 +5,8 @@ import Wire
 
 /// One `probe` section with its listening sockets.
 struct ProbePort: Sendable {
+    /// The section's place in the configuration.
+    var index = 0
     /// The section.
     let settings: ProbeSettings
     /// Its sockets, bound and listening, each to a port by number: one that the kernel chose for port 0 is lost at `shutdown()`.
@@ -51,12 +53,13 @@ private final class ProbeLoop {
     private static let exhaustionPause = Duration.milliseconds(100)
 
     private final class Port {
-        let settings: ProbeSettings
+        let index: Int
+        let mode: ProbeSettings.Mode
         let file: OpenFile
         var isOpen = false
 
-        init(settings: ProbeSettings, file: OpenFile) {
-            self.settings = settings
+        init(_ port: ProbePort, file: OpenFile) {
+            (index, mode) = (port.index, port.settings.mode)
             self.file = file
         }
     }
@@ -67,19 +70,32 @@ private final class ProbeLoop {
     private let isStopAsked: () -> Bool
     private var ports: [Port] = []
     private var connections: [Int32: (connection: ProbeConnection, timer: TimerToken)] = [:]
+    private var running: RunningSince
 
     init(ports: [ProbePort], fitness: ProbeFitness, limits: ProbeLimits, isStopAsked: @escaping () -> Bool) throws(SystemError) {
         reactor = try Reactor()
         self.fitness = fitness
         self.limits = limits
         self.isStopAsked = isStopAsked
-        for port in ports { self.ports += port.listeners.map { Port(settings: port.settings, file: $0) } }
+        running = RunningSince(now: reactor.now)
+        for port in ports { self.ports += port.listeners.map { Port(port, file: $0) } }
         try reactor.watch(fitness.change.raw, for: .read) { [weak self] _ in self?.lookAgain() }
     }
 
     func run() {
-        lookAgain()
+        comeRound()
         reactor.run()
+    }
+
+    /// Again and again, though nobody signals: a control thread that hangs does not.
+    private func comeRound() {
+        lookAgain()
+        reactor.setTimer(at: reactor.now.advanced(by: min(RunningSince.interval, limits.starvedAfter))) { [weak self] in self?.comeRound() }
+    }
+
+    private func answer(of index: Int) -> ProbeAnswer {
+        running.come(now: reactor.now)
+        return fitness.answer(of: index, ranSince: running.start, starvedAfter: limits.starvedAfter, now: reactor.now)
     }
 
     private func lookAgain() {
@@ -91,7 +107,7 @@ private final class ProbeLoop {
     /// Opens or closes a port. A TCP probe is closed by `shutdown()`: the socket stays bound, nobody else can take the address, and
     /// `listen()` opens it again.
     private func toggle(_ port: Port) {
-        let shouldBeOpen = port.settings.mode == .http || fitness.verdict(for: port.settings.requirements) == .fit
+        let shouldBeOpen = port.mode == .http || answer(of: port.index).isPassing
         guard shouldBeOpen != port.isOpen else {
             if !shouldBeOpen { shutdown(port.file.raw, Int32(SHUT_RD)) }
             return
@@ -130,20 +146,25 @@ private final class ProbeLoop {
 
     private func open(_ file: OpenFile, port: Port) throws(SystemError) {
         let connection =
-            switch port.settings.mode {
+            switch port.mode {
             case .tcp: ProbeConnection(tcp: file, limits: limits, now: reactor.now)
             case .http: ProbeConnection(http: file, limits: limits, now: reactor.now)
             }
-        let raw = file.raw
-        let requirements = port.settings.requirements
-        try reactor.watch(raw, for: .read) { [weak self] _ in self?.advance(raw, requirements) }
+        let (raw, index) = (file.raw, port.index)
+        let source = Sockets.peerAddress(raw)?.address
+        if port.mode == .tcp { fitness.asked(index, from: source, now: reactor.now) }
+        try reactor.watch(raw, for: .read) { [weak self] _ in self?.advance(raw, index, source) }
         connections[raw] = (connection, setTimer(raw, at: connection.deadline))
     }
 
-    private func advance(_ raw: Int32, _ requirements: [ProbeSettings.Requirement]) {
+    private func advance(_ raw: Int32, _ index: Int, _ source: IPAddress?) {
         guard var entry = connections[raw] else { return }
         let before = entry.connection.deadline
-        let step = entry.connection.advance(now: reactor.now) { fitness.verdict(for: requirements) }
+        let step = entry.connection.advance(now: reactor.now) {
+            fitness.asked(index, from: source, now: reactor.now)
+            let answer = answer(of: index)
+            return ProbeReply(isPassing: answer.isPassing, body: answer.json(fitness.requirements(of: index)))
+        }
         if entry.connection.deadline != before {
             reactor.cancel(entry.timer)
             entry.timer = setTimer(raw, at: entry.connection.deadline)

@@ -24,6 +24,8 @@ struct AgentState: Equatable, Sendable {
     var counters: [CounterKey: [UInt64]] = [:]
     /// Names of the configuration that were looked up at start.
     var names: [NameQuestion: IPAddress] = [:]
+    /// What the `probe` sections answer.
+    var probes: [String: ProbeMemory] = [:]
     /// `GossipStateText`; empty without gossip.
     var gossip: [UInt8] = []
 
@@ -39,6 +41,7 @@ struct AgentState: Equatable, Sendable {
 ///                                                 failures, downs, milliseconds down, the last check's status, code, microseconds, text
 ///     counters server mysql/read01 12 12 13 ...
 ///     name v4 dbserver01 10.0.0.1
+///     probe nlb pass 123456789000                 since when, in nanoseconds of the monotonic clock
 ///     gossip tsukada-gossip 1                     a line of `GossipStateText`
 ///
 /// Lines that are not understood are passed over: the successor may be older or newer, and must start.
@@ -58,6 +61,9 @@ enum AgentStateText {
             text += "counters \(key.kind.rawValue) \(key.name) " + numbers.map(String.init).joined(separator: " ") + "\n"
         }
         for (question, address) in state.names.sorted(by: { $0.key < $1.key }) { text += "name \(question.family) \(question.name) \(address)\n" }
+        for (name, probe) in state.probes.sorted(by: { $0.key < $1.key }) {
+            text += "probe \(name) \(probe.isPassing ? "pass" : "fail") \(probe.since.nanoseconds)\n"
+        }
         for line in String(decoding: state.gossip, as: UTF8.self).split(separator: "\n") { text += "gossip \(line)\n" }
         return Array(text.utf8)
     }
@@ -83,6 +89,7 @@ enum AgentStateText {
             case "check": takeCheck(rest, into: &state)
             case "counters": takeCounters(rest.split(separator: " "), into: &state)
             case "name": takeName(rest.split(separator: " "), into: &state)
+            case "probe": takeProbe(rest.split(separator: " "), into: &state)
             case "gossip": state.gossip += Array(rest.utf8) + [UInt8(ascii: "\n")]
             default: break
             }
@@ -105,6 +112,11 @@ enum AgentStateText {
     private static func takeCounters(_ fields: [Substring], into state: inout AgentState) {
         guard fields.count > 2, let kind = AgentState.CounterKey.Kind(rawValue: String(fields[0])) else { return }
         state.counters[AgentState.CounterKey(kind: kind, name: String(fields[1]))] = fields.dropFirst(2).map { UInt64($0) ?? 0 }
+    }
+
+    private static func takeProbe(_ fields: [Substring], into state: inout AgentState) {
+        guard fields.count == 3, let since = Int64(fields[2]), since >= 0 else { return }
+        state.probes[String(fields[0])] = ProbeMemory(isPassing: fields[1] == "pass", since: Instant(nanoseconds: since))
     }
 
     private static func takeName(_ fields: [Substring], into state: inout AgentState) {

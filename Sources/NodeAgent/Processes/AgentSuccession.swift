@@ -67,6 +67,7 @@ extension Agent {
             known.counters[.init(kind: .frontend, name: frontend.name)] = total { $0.frontends[index].pointee.numbers }
         }
         known.names = names
+        known.probes = probing?.memories ?? [:]
         let memory = gossip?.memory ?? gossipResources?.memory
         known.gossip = memory.map { GossipStateText.bytes(of: $0, node: node) } ?? []
         return AgentStateText.bytes(of: known, serversState: snapshot().serversState(backend: nil) ?? "")

@@ -97,7 +97,8 @@ final class Master {
 
     private func receive(_ request: SignalRequest) {
         switch request {
-        case .stop: stop(by: SIGTERM)
+        case .stop: stop(by: SIGINT)
+        case .terminate: stop(by: SIGTERM)
         case .softStop: stop(by: SIGUSR1)
         case .reload, .report: reload(isHard: false)
         case .childEnded:

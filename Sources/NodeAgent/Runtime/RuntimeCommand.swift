@@ -45,6 +45,9 @@ struct RuntimeCommand: Sendable {
         RuntimeCommand("disable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "take a server out for maintenance (see also 'set server')") {
             call, _ in onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.maint, of: server, try call.reach(from: 1)) }
         },
+        RuntimeCommand("drain", usage: " [force]", level: .admin, help: "stop this node without a failed connect, and tell how far it is") { call, _ in
+            drain(call)
+        },
         RuntimeCommand("enable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "end a server's maintenance or drain (see also 'set server')") {
             call, _ in onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.ready, of: server, try call.reach(from: 1)) }
         },
@@ -90,6 +93,9 @@ struct RuntimeCommand: Sendable {
         },
         RuntimeCommand("show info", level: .user, help: "tell about the running process") { call, _ in
             unsupportedForm(call.arguments) ?? call.target.snapshot().process.text
+        },
+        RuntimeCommand("show probe", level: .user, help: "tell what the load balancer is answered, and why") { call, _ in
+            call.target.probeReport()?.text ?? "There is no 'probe' section in the configuration.\n"
         },
         RuntimeCommand("show servers state", usage: " [<backend>]", level: .user, help: "list the servers' states, as a state file has them") { call, _ in
             call.target.snapshot().serversState(backend: call.arguments.first) ?? "Can't find backend.\n"

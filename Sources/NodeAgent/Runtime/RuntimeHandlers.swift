@@ -95,6 +95,17 @@ extension RuntimeCommand {
         return ""
     }
 
+    /// `drain`, `drain force`.
+    static func drain(_ call: RuntimeCall) -> String {
+        answer { () throws(RuntimeTargetError) in
+            switch call.arguments {
+            case []: try call.target.drain(.careful)
+            case ["force"]: try call.target.drain(.forced)
+            default: throw .refused("'drain' takes nothing but 'force'.")
+            }
+        }
+    }
+
     /// `show stat`, with its filters.
     static func showStatistics(_ call: RuntimeCall, _ session: RuntimeSession) -> String {
         if let refusal = unsupportedForm(call.arguments) { return refusal }

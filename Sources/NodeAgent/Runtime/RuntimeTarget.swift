@@ -12,6 +12,10 @@ protocol RuntimeTarget: AnyObject {
     func weight(of server: RuntimeServerName) throws(RuntimeTargetError) -> RuntimeWeight
     /// What is to be told of the gossip; `nil` for a node without.
     func gossipReport() -> GossipReport?
+    /// What is to be told of the probe sections; `nil` for a node without.
+    func probeReport() -> ProbeReport?
+    /// Begins to drain, or tells how far it is: a line.
+    func drain(_ force: DrainForce) throws(RuntimeTargetError) -> String
     /// Changes the keys of the gossip.
     func changeKeys(_ change: KeyChange) throws(RuntimeTargetError)
 }

@@ -113,6 +113,8 @@ package final class WorkerCounters: Sendable {
     package let sessionsNow = Counter()
     package let buffersNow = Counter()
     package let pipesNow = Counter()
+    /// When the oldest session was accepted, in milliseconds of the monotonic clock, as of the last `findOldest`; 0 for none.
+    package let oldestSession = Counter()
 
     /// Zeros for so many frontends, servers and backends.
     package init(frontends: Int, servers: Int, backends: Int) {

@@ -56,6 +56,31 @@ package final class Forwarder {
         for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.shutdownSessions(server: UInt32(state.flatIndex(server)))) }
     }
 
+    /// Closes so many sessions, of each worker as its part of all is; no more than there were at its last wake-up.
+    package func close(sessions count: Int) {
+        let held = state.counters.map { Int($0.sessionsNow.value) }
+        let total = held.reduce(0, +)
+        let wanted = min(count, total)
+        var left = wanted
+        // The fullest first, so that what is rounded up does not end the only session of another.
+        for worker in held.indices.sorted(by: { (held[$1], $0) < (held[$0], $1) }) where left > 0 && held[worker] > 0 {
+            let part = min(left, (held[worker] * wanted + total - 1) / total)
+            state.mailboxes[worker].pointee.post(.close(sessions: part))
+            left -= part
+        }
+    }
+
+    /// Lets the workers find their oldest session; a moment later `oldestSession` tells.
+    package func findOldest() {
+        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.findOldest) }
+    }
+
+    /// When the oldest session was accepted, as of the last `findOldest`; `nil` when there was none.
+    package var oldestSession: Instant? {
+        let milliseconds = state.counters.map { $0.oldestSession.value }.filter { $0 > 0 }.min()
+        return milliseconds.map { Instant(nanoseconds: Int64(clamping: $0) * 1_000_000) }
+    }
+
     /// Replaces the routes and wakes the workers, so that waiting sessions see the change.
     package func publish(_ routes: [[ServerRoute]]) {
         state.routing.publish(RoutingTable(backends: state.backends, routes: routes))

@@ -180,6 +180,10 @@ package enum WorkerMessage: Sendable {
     case shutdownSessions(server: UInt32)
     /// Accept what still waits, then close the listeners.
     case stopListening
+    /// Close so many sessions: the node drains, and its time is nearly over.
+    case close(sessions: Int)
+    /// Find out since when the oldest session has been here.
+    case findOldest
     /// Close every session, then end.
     case stop
 }

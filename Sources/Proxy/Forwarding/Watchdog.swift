@@ -41,6 +41,9 @@ package struct StuckWorkers: Sendable {
     private var rounds: [UInt64]
     private var looks: [Int]
 
+    /// How many workers have not come round for `slowAfter` looks.
+    package var slowCount: Int { looks.count { $0 >= Self.slowAfter } }
+
     /// Workers that have not been looked at.
     package init(workers: Int) {
         rounds = Array(repeating: .max, count: workers)
@@ -80,8 +83,12 @@ package final class Watchdog {
 
     /// Starts to look.
     ///
-    /// - Parameter giveUp: called on the watchdog's thread with the worker's number, from 0, and its last place; it should not return.
-    package init(_ state: ForwardingState, giveUp: @escaping @Sendable (Int, WorkerPlace) -> Void) throws(SystemError) {
+    /// - Parameters:
+    ///   - tell: called on the watchdog's thread, at every look, with how many workers have not come round for a second.
+    ///   - giveUp: called on the watchdog's thread with the worker's number, from 0, and its last place; it should not return.
+    package init(
+        _ state: ForwardingState, tell: @escaping @Sendable (Int) -> Void, giveUp: @escaping @Sendable (Int, WorkerPlace) -> Void
+    ) throws(SystemError) {
         let stop = try Stop()
         self.stop = stop
         thread = try LinuxIO.Thread(named: "watchdog") {
@@ -96,6 +103,7 @@ package final class Watchdog {
                     case .dead(let worker): giveUp(worker, state.place(ofWorker: worker))
                     }
                 }
+                tell(stuck.slowCount)
                 var request = pollfd(fd: stop.wakeUp.raw, events: Int16(POLLIN), revents: 0)
                 poll(&request, 1, Int32(StuckWorkers.interval.wholeMilliseconds))
             }

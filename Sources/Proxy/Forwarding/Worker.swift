@@ -175,6 +175,8 @@ struct Worker: ~Copyable {
         case .granted(let raw, let server): granted(SessionToken(raw: raw), server: server)
         case .shutdownSessions(let server): shutdownSessions(of: server)
         case .stopListening: stopListening()
+        case .close(let count): endSome(count)
+        case .findOldest: findOldest()
         case .stop: isStopped = true
         }
     }

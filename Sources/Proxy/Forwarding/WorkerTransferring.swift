@@ -226,6 +226,27 @@ extension Worker {
         }
     }
 
+    /// Ends so many sessions, in the order of the table.
+    mutating func endSome(_ count: Int) {
+        var left = count
+        for index in 0..<sessions.used where left > 0 {
+            let session = sessions[index]
+            guard session.pointee.state != .free, session.pointee.state != .ended else { continue }
+            if session.pointee.termination.isNormal { session.pointee.termination = Termination("K", "C") }
+            end(index, session)
+            left -= 1
+        }
+    }
+
+    /// Tells since when the oldest session has been here.
+    mutating func findOldest() {
+        var oldest = Int64.max
+        for index in 0..<sessions.used where sessions[index].pointee.state != .free && sessions[index].pointee.state != .ended {
+            oldest = min(oldest, sessions[index].pointee.acceptedAt)
+        }
+        counters.oldestSession.set(oldest == .max ? 0 : UInt64(max(0, oldest)))
+    }
+
     /// Ends a session: closes what is open, counts, logs, and gives everything back.
     mutating func end(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let wasQueued = session.pointee.state == .queued

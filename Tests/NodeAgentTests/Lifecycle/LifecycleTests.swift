@@ -196,7 +196,7 @@ struct ProcessTests {
         let signals = try Signals(reactor: reactor) { requests.append($0) }
         for number in [SIGUSR1, SIGTERM, SIGUSR2, SIGHUP, SIGTTOU, SIGTTIN] { pthread_kill(pthread_self(), number) }
         reactor.runOnce(waitingAtMost: .seconds(1))
-        #expect(Set(requests.map { "\($0)" }) == ["softStop", "stop", "reload", "report"])
+        #expect(Set(requests.map { "\($0)" }) == ["softStop", "terminate", "reload", "report"])
         withExtendedLifetime(signals) {}
     }
 }

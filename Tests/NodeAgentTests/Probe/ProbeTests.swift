@@ -1,44 +1,15 @@
+import Glibc
 import LinuxIO
 import Proxy
+import Support
 import Testing
 import Wire
 
 @testable import NodeAgent
 
-@Suite("A probe's request")
-struct ProbeRequestTests {
-    private func parse(_ text: String) -> ProbeRequest.Parse { ProbeRequest.parse(Array(text.utf8)[...]) }
-
-    @Test("is read with any path, and tells whether the connection stays")
-    func reads() {
-        let text = "GET /health?x=1 HTTP/1.1\r\nHost: a\r\n\r\n"
-        #expect(parse(text + "GET") == .request(ProbeRequest(method: .get, keepsAlive: true), bytes: text.utf8.count))
-        #expect(parse("HEAD / HTTP/1.0\n\n") == .request(ProbeRequest(method: .head, keepsAlive: false), bytes: 17))
-        #expect(parse("HEAD / HTTP/1.0\nConnection: Keep-Alive\n\n") == .request(ProbeRequest(method: .head, keepsAlive: true), bytes: 40))
-        #expect(parse("GET / HTTP/1.1\r\nconnection:close\r\n\r\n") == .request(ProbeRequest(method: .get, keepsAlive: false), bytes: 36))
-        #expect(parse("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n") == .request(ProbeRequest(method: .other, keepsAlive: false), bytes: 38))
-    }
-
-    @Test("is awaited at every length short of whole")
-    func truncation() {
-        let bytes = Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
-        for count in 0..<bytes.count { #expect(ProbeRequest.parse(bytes[..<count]) == .incomplete, "length \(count)") }
-    }
-
-    @Test(
-        "is refused when it is none",
-        arguments: ["\u{16}\u{3}\u{1}", "get / HTTP/1.1\r\n", "GET /\r\n", "GET / HTTP/2.0\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET  HTTP/1.1\r\n"])
-    func garbage(text: String) {
-        #expect(parse(text) == .malformed)
-    }
-
-    @Test("is refused when its head is over 8 KiB")
-    func tooLong() {
-        #expect(parse("GET / HTTP/1.1\r\nX: " + String(repeating: "x", count: 9000)) == .malformed)
-        #expect(parse(String(repeating: "\r\n", count: 5000)) == .malformed)
-    }
-
-    @Test("may follow a PROXY header of either version")
+@Suite("A probe's preamble")
+struct ProbePreambleTests {
+    @Test("is a PROXY header of either version, or nothing")
     func preamble() {
         let v1 = Array("PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n".utf8)
         #expect(ProbePreamble.find(in: (v1 + [71])[...]) == .header(bytes: v1.count))
@@ -58,15 +29,19 @@ struct ProbeResponderTests {
     private let address: SocketAddress
 
     init() throws {
-        fitness = try ProbeFitness(backendNames: ["mysql"])
+        fitness = try ProbeFitness(requirements: [[ProbeRequirementName(proxy: "mysql", serversMin: 1)]], now: MonotonicClock.now())
         listener = try listenOnLoopback()
         address = try #require(Sockets.localAddress(listener.raw))
+    }
+
+    /// The control thread's word: so many servers of one that is required.
+    private func setUsable(_ count: Int) {
+        fitness.set(count > 0 ? ProbeAnswer(isPassing: true, .fit) : ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .nothing)), of: 0)
     }
 
     private func start(_ mode: ProbeSettings.Mode, limits: ProbeLimits = ProbeLimits()) throws -> ProbeResponder {
         var settings = ProbeSettings(name: "nlb")
         settings.mode = mode
-        settings.requirements = [ProbeSettings.Requirement(backend: 0, serversMin: 1)]
         return try ProbeResponder(ports: [ProbePort(settings: settings, listeners: [listener])], fitness: fitness, limits: limits) { _ in }
     }
 
@@ -78,13 +53,14 @@ struct ProbeResponderTests {
 
     @Test("answers 503 with the reason, then 200, on one connection")
     func keepAlive() throws {
+        setUsable(0)
         let responder = try start(.http)
         let client = try Client(to: address)
         try client.send("GET / HTTP/1.1\r\n\r\n")
         let down = client.read(until: "}\n")
         #expect(down.hasPrefix("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"))
         #expect(down.hasSuffix("\r\n\r\n{\"status\":\"down\",\"reason\":\"mysql has 0 of 1 required server\"}\n"))
-        fitness.setUsable(1, backend: 0)
+        setUsable(1)
         try client.send("GET /any HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\n")
         let up = client.read(until: "keep-alive\r\n\r\n")
         #expect(up.hasPrefix("HTTP/1.1 200 OK\r\n"))
@@ -97,7 +73,7 @@ struct ProbeResponderTests {
 
     @Test("answers 405, 400, and what follows a PROXY header")
     func otherRequests() throws {
-        fitness.setUsable(2, backend: 0)
+        setUsable(2)
         let responder = try start(.http)
         func ask(_ text: String) throws -> String {
             let client = try Client(to: address)
@@ -118,12 +94,12 @@ struct ProbeResponderTests {
         let responder = try start(.tcp)
         #expect(eventually(isOpen: false))
         for _ in 0..<3 {
-            fitness.setUsable(1, backend: 0)
+            setUsable(1)
             #expect(eventually(isOpen: true))
-            fitness.setUsable(0, backend: 0)
+            setUsable(0)
             #expect(eventually(isOpen: false))
         }
-        fitness.setUsable(1, backend: 0)
+        setUsable(1)
         #expect(eventually(isOpen: true))
         fitness.setStopping()
         #expect(eventually(isOpen: false))
@@ -132,7 +108,7 @@ struct ProbeResponderTests {
 
     @Test("accepts and closes in TCP mode without a reset, even when the client has spoken")
     func tcpCloses() throws {
-        fitness.setUsable(1, backend: 0)
+        setUsable(1)
         let responder = try start(.tcp)
         let client = try Client(to: address)
         try client.send("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n")
@@ -142,7 +118,7 @@ struct ProbeResponderTests {
 
     @Test("serves on while idle, half-open and slow clients fill it")
     func crowd() throws {
-        fitness.setUsable(1, backend: 0)
+        setUsable(1)
         var limits = ProbeLimits()
         limits.connectionsMax = 8
         let responder = try start(.http, limits: limits)
@@ -168,5 +144,131 @@ struct ProbeResponderTests {
         try client.send("GET / HTTP/1.1\r\nHost")
         #expect(client.read(until: "<end>") == "<end>")
         responder.end()
+    }
+
+    @Test("tells who asked last, and how often")
+    func questions() throws {
+        setUsable(1)
+        let responder = try start(.http)
+        #expect(fitness.questions(of: 0) == ProbeQuestions())
+        let before = MonotonicClock.now()
+        let client = try Client(to: address)
+        for _ in 0..<3 {
+            try client.send("GET / HTTP/1.1\r\n\r\n")
+            #expect(client.read(until: "}\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
+        }
+        let questions = fitness.questions(of: 0)
+        #expect(questions.count == 3 && questions.source == .v4(0x7f00_0001))
+        #expect(questions.last.map { $0 >= before && $0 <= MonotonicClock.now() } == true)
+        responder.end()
+    }
+
+    @Test("fails while the control thread does not come round, and passes when it does", arguments: [ProbeSettings.Mode.http, .tcp])
+    func starved(mode: ProbeSettings.Mode) throws {
+        setUsable(1)
+        fitness.setCameRound(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
+        var limits = ProbeLimits()
+        limits.starvedAfter = .milliseconds(50)
+        let responder = try start(mode, limits: limits)
+        func passes() -> Bool {
+            guard let client = try? Client(to: address) else { return false }
+            guard mode == .http else { return true }
+            try? client.send("GET / HTTP/1.0\r\n\r\n")
+            return client.read(until: "<end>").hasPrefix("HTTP/1.1 200 OK\r\n")
+        }
+        func eventually(_ isPassing: Bool) -> Bool { (0..<500).contains { _ in passes() == isPassing || usleep(2_000) != 0 } }
+        #expect(eventually(true))
+        fitness.setCameRound(at: MonotonicClock.now())
+        #expect(eventually(false))
+        #expect(fitness.takeStarved())
+        fitness.setCameRound(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
+        #expect(eventually(true))
+        fitness.setStuck(workers: 1)
+        #expect(eventually(false))
+        fitness.setStuck(workers: 0)
+        #expect(eventually(true))
+        responder.end()
+    }
+
+    @Test("is not harmed by aborted, half-sent and senseless requests", arguments: [ProbeSettings.Mode.http, .tcp])
+    func abuse(mode: ProbeSettings.Mode) throws {
+        setUsable(1)
+        let responder = try start(mode)
+        var random = SplitMix64(seed: 3)
+        var held: [Client] = []
+        let open = openDescriptors()
+        for number in 0..<1_000 {
+            let client = try Client(to: address)
+            switch number % 5 {
+            case 0: try client.send("GET / HTTP/1.1\r\n\r\n")
+            case 1: try? client.send((0..<200).map { _ in UInt8.random(in: 0 ... .max, using: &random) })
+            case 2: try client.send("GET / HT")
+            case 3: try client.send([13, 10, 13, 10, 0, 13, 10, 0x51, 0x55, 0x49, 0x54, 10, 0x21, 0x11, 0xff, 0xff])
+            default: break
+            }
+            if number % 2 == 0 { client.reset() }
+            if number % 10 == 7 { held.append(client) }
+        }
+        let client = try Client(to: address)
+        try client.send("GET / HTTP/1.0\r\n\r\n")
+        let answer = client.read(until: "<end>")
+        #expect(mode == .tcp ? answer == "<end>" : answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
+        // The test's own, and what the limit allows.
+        #expect(openDescriptors() - open <= 2 * held.count + ProbeLimits().connectionsMax)
+        responder.end()
+    }
+
+    private func openDescriptors() -> Int { (0..<4_096).count { fcntl($0, F_GETFD) >= 0 } }
+}
+
+@Suite("What the probe's threads tell each other")
+struct ProbeFitnessTests {
+    private let start = Instant(nanoseconds: 1_000_000_000_000)
+
+    private func fitness() throws -> ProbeFitness {
+        let fitness = try ProbeFitness(requirements: [[]], now: start)
+        fitness.set(ProbeAnswer(isPassing: true, .fit), of: 0)
+        return fitness
+    }
+
+    @Test("is that the control thread hangs only while the other one runs")
+    func starvation() throws {
+        let fitness = try fitness()
+        let later = start.advanced(by: .seconds(20))
+        #expect(fitness.answer(of: 0, ranSince: start, now: start.advanced(by: .seconds(5))).isPassing)
+        #expect(fitness.answer(of: 0, ranSince: later, now: later.advanced(by: .seconds(1))).isPassing, "the whole process was stopped")
+        #expect(!fitness.takeStarved())
+        #expect(fitness.answer(of: 0, ranSince: start, now: later) == ProbeAnswer(isPassing: false, .starved))
+        #expect(fitness.takeStarved() && !fitness.takeStarved())
+        fitness.setCameRound(at: later)
+        #expect(fitness.answer(of: 0, ranSince: start, now: later).isPassing)
+        fitness.setStopping()
+        #expect(fitness.answer(of: 0, ranSince: start, now: later) == ProbeAnswer(isPassing: false, .stopping))
+    }
+
+    @Test("is who asked, of either family, or nobody")
+    func sources() throws {
+        let fitness = try fitness()
+        for source in [.v4(0x0a00_0001), .v6(high: 1, low: 2), nil, .v4(0)] as [IPAddress?] {
+            fitness.asked(0, from: source, now: start)
+            #expect(fitness.questions(of: 0).source == source)
+        }
+        #expect(fitness.questions(of: 0).count == 4)
+    }
+
+    @Test("is a table of one line a section, the reason last")
+    func report() throws {
+        let fitness = try fitness()
+        fitness.asked(0, from: .v4(0x0a00_0001), now: start)
+        var row = ProbeReport.Row(
+            name: "nlb", answer: ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .enough)),
+            requirements: [ProbeRequirementName(proxy: "mysql", serversMin: 1)], since: start, questions: fitness.questions(of: 0), isDraining: false)
+        let now = start.advanced(by: .milliseconds(12_500))
+        #expect(
+            ProbeReport(rows: [row], now: now).text
+                == "# name state since_s asked last_by last_ms draining reason\n"
+                + "nlb fail 12 1 10.0.0.1 12500 no mysql has 0 of 1 required server, and a peer sees enough\n")
+        row.questions = ProbeQuestions()
+        #expect(ProbeReport(rows: [row], now: now).text.contains("\nnlb fail 12 0 - - no mysql"))
     }
 }

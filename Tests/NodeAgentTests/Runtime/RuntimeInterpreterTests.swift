@@ -32,6 +32,17 @@ final class StubTarget: RuntimeTarget {
 
     func gossipReport() -> GossipReport? { nil }
 
+    var probes: ProbeReport?
+    var drains: [DrainForce] = []
+
+    func probeReport() -> ProbeReport? { probes }
+
+    func drain(_ force: DrainForce) throws(RuntimeTargetError) -> String {
+        drains.append(force)
+        guard force == .forced else { throw .refused(DrainText.refusal("tsukada02")) }
+        return "Draining: 1\n"
+    }
+
     func changeKeys(_ change: KeyChange) throws(RuntimeTargetError) {
         guard change != .remove(1) else { throw .refused("in use") }
         keyChanges.append(change)
@@ -131,6 +142,23 @@ struct RuntimeInterpreterTests {
         }
         #expect(run("use gossip key 0000beef", level: .operator) == "Permission denied\n\n")
         #expect(run("show gossip members") == "There is no 'gossip' section in the configuration.\n\n")
+    }
+
+    @Test("drains for administrators only, careful unless it is forced")
+    func drain() {
+        #expect(run("drain", level: .operator) == "Permission denied\n\n")
+        #expect(run("drain now") == "'drain' takes nothing but 'force'.\n\n")
+        #expect(target.drains.isEmpty)
+        #expect(run("drain") == "tsukada02 is draining: wait until it is back, or say 'drain force'.\n\n")
+        #expect(run("drain force") == "Draining: 1\n\n")
+        #expect(target.drains == [.careful, .forced])
+    }
+
+    @Test("shows the probe sections to everybody")
+    func probes() {
+        #expect(run("show probe", level: .user) == "There is no 'probe' section in the configuration.\n\n")
+        target.probes = ProbeReport(rows: [], now: Instant(nanoseconds: 0))
+        #expect(run("show probe", level: .user) == "# name state since_s asked last_by last_ms draining reason\n\n")
     }
 
     @Test("changes what it is told to change")

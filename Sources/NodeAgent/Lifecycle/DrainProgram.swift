@@ -1,0 +1,54 @@
+import Glibc
+import LinuxIO
+import Wire
+
+/// The subcommand `drain`: from its arguments to an exit code.
+enum DrainProgram {
+    /// The peers answer within milliseconds, or are found dead within seconds.
+    private static let patience = Duration.seconds(10)
+    private static let pause = Duration.milliseconds(100)
+
+    /// `tsukada drain`: 0 once the node drains.
+    static func run(_ force: DrainForce, configurations: [String], environment: [String: String]) -> Int32 {
+        do throws(StartError) {
+            let configuration = try AgentConfiguration.read(configurations, environment: environment)
+            let client = try RuntimeClient.administrator(of: configuration)
+            let outcome = run(force, ask: { client.ask($0) }, isOver: MonotonicClock.now().advanced(by: patience)) { deadline in
+                usleep(UInt32(clamping: pause.wholeNanoseconds / 1_000))
+                return deadline < MonotonicClock.now()
+            }
+            switch outcome {
+            case .draining(let progress):
+                Terminal.print(progress + "\n")
+                return Startup.ExitCode.success
+            case .failed(let complaint): throw StartError(complaint)
+            }
+        } catch {
+            Terminal.tell(.alert, error.description)
+            return Startup.ExitCode.failure
+        }
+    }
+
+    /// How it ends.
+    enum Outcome: Equatable {
+        /// The node drains, and says how far it is.
+        case draining(String)
+        /// It does not.
+        case failed(String)
+    }
+
+    /// Asks until the node drains or refuses; `wait` rests between two questions and tells whether `deadline` has passed.
+    static func run(_ force: DrainForce, ask: (String) -> RuntimeAnswer, isOver deadline: Instant, wait: (Instant) -> Bool) -> Outcome {
+        let command = force == .forced ? "drain force" : "drain"
+        while true {
+            switch ask(command) {
+            case .text(let text) where text.hasPrefix(DrainText.progressBegins): return .draining(text)
+            case .text(let text) where text + "\n" == DrainText.asking:
+                if wait(deadline) { return .failed("the other nodes have not answered; 'tsukada drain --force' does not ask them") }
+            case .text(let text): return .failed(text.isEmpty ? "the node does not answer" : text)
+            case .notRunning(let error): return .failed("no node listens on the runtime socket: \(error)")
+            case .failed(let error): return .failed("the node could not be asked: \(error)")
+            }
+        }
+    }
+}

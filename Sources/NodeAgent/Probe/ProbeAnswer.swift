@@ -1,0 +1,136 @@
+/// What a `probe` section answers, and why: fits one word, since the probe's thread reads atomics only.
+///
+///     bit     0          pass
+///     bits    1 to 7     kind of the cause
+///     bits    8 to 23    requirement, or workers
+///     bits   24 to 31    what the peers see
+///     bits   32 to 63    usable servers
+struct ProbeAnswer: Equatable, Sendable {
+    /// What the peers see of a required proxy's servers.
+    enum PeersSight: UInt64, CaseIterable, Sendable {
+        /// There is no peer that is alive and has looked, or no gossip.
+        case nothing = 0
+        /// One of them sees as many servers as are required.
+        case enough = 1
+        /// None does, but with the servers that are failing there one would.
+        case doubt = 2
+        /// They see fewer, too.
+        case fewer = 3
+    }
+
+    /// Why the answer is what it is.
+    enum Cause: Equatable, Sendable {
+        /// Every required proxy has its servers.
+        case fit
+        /// They are back, for a short time so far.
+        case recovering
+        /// Nothing is known yet.
+        case starting
+        /// The node drains: it forwards, but wants no new traffic.
+        case draining
+        /// The process ends.
+        case stopping
+        /// The control thread does not come round.
+        case starved
+        /// So many workers do not.
+        case stuck(workers: Int)
+        /// The required proxy of this index has only so many usable servers, as this node sees them.
+        case lacking(requirement: Int, usable: Int, PeersSight)
+    }
+
+    /// True for 200, or an open port.
+    var isPassing: Bool
+    /// Why.
+    var cause: Cause
+
+    /// An answer from its parts.
+    init(isPassing: Bool, _ cause: Cause) { (self.isPassing, self.cause) = (isPassing, cause) }
+
+    /// The answer in one word; numbers beyond their bits saturate.
+    var word: UInt64 {
+        let pass: UInt64 = isPassing ? 1 : 0
+        return switch cause {
+        case .fit: pass
+        case .recovering: pass | 1 << 1
+        case .starting: pass | 2 << 1
+        case .draining: pass | 3 << 1
+        case .stopping: pass | 4 << 1
+        case .starved: pass | 5 << 1
+        case .stuck(let workers): pass | 6 << 1 | UInt64(UInt16(clamping: workers)) << 8
+        case .lacking(let requirement, let usable, let peers):
+            pass | 7 << 1 | UInt64(UInt16(clamping: requirement)) << 8 | peers.rawValue << 24 | UInt64(UInt32(clamping: usable)) << 32
+        }
+    }
+
+    /// The answer of a word; `starting` and fail for one that is none.
+    init(word: UInt64) {
+        isPassing = word & 1 == 1
+        switch word >> 1 & 127 {
+        case 0: cause = .fit
+        case 1: cause = .recovering
+        case 3: cause = .draining
+        case 4: cause = .stopping
+        case 5: cause = .starved
+        case 6: cause = .stuck(workers: Int(word >> 8 & 0xffff))
+        case 7:
+            let peers = PeersSight(rawValue: word >> 24 & 0xff) ?? .nothing
+            cause = .lacking(requirement: Int(word >> 8 & 0xffff), usable: Int(word >> 32), peers)
+        default: (isPassing, cause) = (isPassing && word >> 1 & 127 == 2, .starting)
+        }
+    }
+}
+
+/// One required proxy, for people.
+struct ProbeRequirementName: Equatable, Sendable {
+    /// The proxy.
+    let proxy: String
+    /// How many servers it must have.
+    let serversMin: Int
+}
+
+extension ProbeAnswer {
+    /// Why, for people: a sentence without its dot. `requirements` are the section's.
+    func reason(_ requirements: [ProbeRequirementName]) -> String {
+        switch cause {
+        case .fit: "every required proxy has its servers"
+        case .recovering: "the required servers are back, for less than \(ProbeDecision.recovery.wholeMilliseconds / 1_000)s"
+        case .starting: "this node is starting"
+        case .draining: "this node is draining"
+        case .stopping: "this node is stopping"
+        case .starved: "the control thread does not come round"
+        case .stuck(let workers): "\(workers) \(workers == 1 ? "worker does" : "workers do") not come round"
+        case .lacking(let index, let usable, let peers): lack(requirements.indices.contains(index) ? requirements[index] : nil, usable) + Self.text(peers)
+        }
+    }
+
+    private func lack(_ requirement: ProbeRequirementName?, _ usable: Int) -> String {
+        guard let requirement else { return "a required proxy has \(usable) servers" }
+        let noun = requirement.serversMin == 1 ? "server" : "servers"
+        return "\(requirement.proxy) has \(usable) of \(requirement.serversMin) required \(noun)"
+    }
+
+    private static func text(_ peers: PeersSight) -> String {
+        switch peers {
+        case .nothing: ""
+        case .enough: ", and a peer sees enough"
+        case .doubt: ", and what peers see is changing"
+        case .fewer: ", and no peer sees enough"
+        }
+    }
+
+    /// `{"status":"up"}`, `{"status":"down","reason":"…"}`, with a newline; what passes in spite of something says so, too.
+    func json(_ requirements: [ProbeRequirementName]) -> String {
+        let status = isPassing ? "up" : "down"
+        guard !isPassing || cause != .fit else { return "{\"status\":\"\(status)\"}\n" }
+        return "{\"status\":\"\(status)\",\"reason\":\"\(Self.escaped(reason(requirements)))\"}\n"
+    }
+
+    private static func escaped(_ text: String) -> String {
+        var escaped = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars where scalar.value >= 32 {
+            if scalar == "\"" || scalar == "\\" { escaped.append("\\") }
+            escaped.append(scalar)
+        }
+        return String(escaped)
+    }
+}

@@ -1,0 +1,160 @@
+import LinuxIO
+import Proxy
+import Wire
+
+/// The control thread's side of the `probe` sections: feeds each one's decision with what is seen, tells the probe's thread, logs what turns.
+final class ProbeControl {
+    /// Where what is seen comes from. All are called on the reactor's thread.
+    struct Sources {
+        /// How many servers of a backend are usable as this node sees them.
+        var usable: (_ backend: Int) -> Int
+        /// What the live peers that have looked at a backend's servers see of them; empty without gossip.
+        var peers: (_ backend: Int) -> [(usable: Int, failing: Int)]
+        /// A line for the log.
+        var log: (LogLevel, String) -> Void
+    }
+
+    /// Peers' views are asked again this often while a proxy lacks servers.
+    private static let peersInterval = Duration.milliseconds(100)
+
+    private struct Section {
+        let settings: ProbeSettings
+        var decision: ProbeDecision
+    }
+
+    private let reactor: Reactor
+    private let fitness: ProbeFitness
+    private let sources: Sources
+    private var sections: [Section]
+    private var leaving: ProbeAnswer.Cause?
+    private var timer: TimerToken?
+    private var cameRoundAt: Instant
+
+    /// Sections that all fail before the first look, but for those that `memories` know by name.
+    init(
+        _ probes: [ProbeSettings], backends: [Backend], memories: [String: ProbeMemory] = [:], fitness: ProbeFitness, reactor: Reactor, sources: Sources
+    ) {
+        (self.reactor, self.fitness, self.sources) = (reactor, fitness, sources)
+        cameRoundAt = reactor.now
+        sections = probes.map { probe in
+            let requirements = probe.requirements.map {
+                ProbeDecision.Requirement(serversMin: $0.serversMin, checkInterval: Self.checkInterval(of: backends[$0.backend]))
+            }
+            return Section(settings: probe, decision: ProbeDecision(requirements, whenNone: probe.whenNone, memory: memories[probe.name], now: reactor.now))
+        }
+    }
+
+    /// The slowest `inter` of a backend's checks; HAProxy's default where there are none.
+    private static func checkInterval(of backend: Backend) -> Duration {
+        backend.servers.compactMap { $0.check?.interval }.max() ?? CheckSettings().interval
+    }
+
+    /// How long the ports keep forwarding once the answers fail: the longest `drain`.
+    var drainTime: Duration { sections.map(\.settings.drain).max() ?? .zero }
+
+    /// What a successor should know, by section.
+    var memories: [String: ProbeMemory] {
+        let pairs = sections.map { ($0.settings.name, ProbeMemory(isPassing: $0.decision.answer.isPassing, since: $0.decision.since)) }
+        return Dictionary(pairs) { first, _ in first }
+    }
+
+    /// Looks at everything anew. To be called when a server's usability has changed; looks by itself when time decides.
+    func look() {
+        if let timer { reactor.cancel(timer) }
+        timer = nil
+        for index in sections.indices { look(index) }
+        arm()
+    }
+
+    /// The node drains: from here on every section fails.
+    func drain() {
+        leaving = .draining
+        look()
+    }
+
+    /// The control thread has come round; to be called each second. What the probe's thread has answered meanwhile is told now.
+    func comeRound() {
+        let pause = cameRoundAt.duration(to: reactor.now).wholeMilliseconds / 1_000
+        cameRoundAt = reactor.now
+        fitness.setCameRound(at: reactor.now)
+        guard fitness.takeStarved() else { return }
+        sources.log(.warning, "Probe: has failed for a while, the control thread had not come round for \(pause)s.")
+    }
+
+    private func look(_ index: Int) {
+        let settings = sections[index].settings
+        let sights = settings.requirements.map { requirement in
+            let usable = sources.usable(requirement.backend)
+            let isLacking = usable < requirement.serversMin
+            let peers = isLacking ? ProbeAnswer.PeersSight(sources.peers(requirement.backend), serversMin: requirement.serversMin) : .nothing
+            return ProbeDecision.Sight(usable: usable, peers: peers)
+        }
+        let hasTurned = sections[index].decision.look(sights, leaving: leaving, now: reactor.now)
+        let answer = sections[index].decision.answer
+        fitness.set(answer, of: index)
+        guard hasTurned else { return }
+        let reason = answer.reason(fitness.requirements(of: index))
+        let verb = answer.isPassing ? "passing" : "failing"
+        sources.log(answer.isPassing || leaving != nil ? .notice : .warning, "Probe \(settings.name): begins \(verb): \(reason).")
+    }
+
+    private func arm() {
+        var deadline = sections.compactMap(\.decision.nextDeadline).min()
+        if leaving == nil, sections.contains(where: \.decision.isLacking) {
+            let again = reactor.now.advanced(by: Self.peersInterval)
+            deadline = deadline.map { min($0, again) } ?? again
+        }
+        guard let deadline else { return }
+        timer = reactor.setTimer(at: deadline) { [weak self] in
+            self?.timer = nil
+            self?.look()
+        }
+    }
+
+    /// What `show probe` tells.
+    var report: ProbeReport {
+        let rows = sections.indices.map { index in
+            let decision = sections[index].decision
+            // The control thread has come round, or it could not be asked.
+            let answer = fitness.answer(of: index, ranSince: reactor.now, now: reactor.now)
+            return ProbeReport.Row(
+                name: sections[index].settings.name, answer: answer, requirements: fitness.requirements(of: index), since: decision.since,
+                questions: fitness.questions(of: index), isDraining: leaving != nil)
+        }
+        return ProbeReport(rows: rows, now: reactor.now)
+    }
+}
+
+/// What `show probe` tells: a head line that begins with `# `, then a row a line, a space between columns, `-` for what is not known; the reason
+/// comes last and has spaces in it.
+struct ProbeReport {
+    /// One section.
+    struct Row {
+        let name: String
+        let answer: ProbeAnswer
+        let requirements: [ProbeRequirementName]
+        let since: Instant
+        var questions: ProbeQuestions
+        let isDraining: Bool
+    }
+
+    /// In the order of the configuration.
+    let rows: [Row]
+    /// When.
+    let now: Instant
+
+    /// The table.
+    var text: String {
+        "# name state since_s asked last_by last_ms draining reason\n" + rows.map { line($0) + "\n" }.joined()
+    }
+
+    private func line(_ row: Row) -> String {
+        let source = row.questions.source.map { "\($0)" } ?? "-"
+        let ago = row.questions.last.map { "\(max(0, $0.duration(to: now).wholeMilliseconds))" } ?? "-"
+        let since = max(0, row.since.duration(to: now).wholeMilliseconds / 1_000)
+        return [
+            row.name, row.answer.isPassing ? "pass" : "fail", "\(since)", "\(row.questions.count)", source, ago, row.isDraining ? "yes" : "no",
+            row.answer.reason(row.requirements),
+        ].joined(separator: " ")
+    }
+}

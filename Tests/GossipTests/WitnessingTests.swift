@@ -1,0 +1,74 @@
+import Gossip
+import Simulation
+import Testing
+import Wire
+
+@Suite("What peers see of a proxy's servers")
+struct WitnessingTests {
+    private static let servers = [ServerID(1), ServerID(2)]
+
+    private func world(nodes: Int = 2) throws -> GossipWorld {
+        let configured = Self.servers.map { GossipServer(id: $0, name: "mysql/\($0.number)", proxy: 0, rise: 2, fall: 3, policy: .own, minUp: 0) }
+        let world = try GossipWorld(nodes: nodes, servers: configured)
+        world.startAll()
+        world.run(.seconds(1))
+        return world
+    }
+
+    private func sights(_ world: GossipWorld) -> [PeerSight] { world.members[0].core?.sights(of: Self.servers, now: world.now) ?? [] }
+
+    private func observe(_ world: GossipWorld, _ node: Int, _ finding: Finding, servers: [ServerID] = servers, times: Int = 1) {
+        for _ in 0..<times { for server in servers { world.observe(node, server, finding) } }
+        world.run(.milliseconds(300))
+    }
+
+    @Test("is nothing before they have looked, whatever this node has seen")
+    func nothing() throws {
+        let world = try world()
+        observe(world, 0, .passed)
+        #expect(sights(world).isEmpty)
+    }
+
+    @Test("is usable, then failing, then neither")
+    func counts() throws {
+        let world = try world(nodes: 3)
+        observe(world, 1, .passed)
+        observe(world, 2, .passed, servers: [Self.servers[1]])
+        #expect(sights(world).map(\.usable) == [2, 1] && sights(world).map(\.seen) == [2, 1])
+        observe(world, 1, .failedLoudly, servers: [Self.servers[0]])
+        #expect(sights(world).map(\.usable) == [1, 1] && sights(world).map(\.failing) == [1, 0])
+        observe(world, 1, .failedLoudly, times: 3)
+        #expect(sights(world).map(\.usable) == [0, 1] && sights(world).map(\.failing) == [0, 0] && sights(world).map(\.seen) == [2, 1])
+    }
+
+    @Test("is no usable server when a peer reaches nobody, though it does not blame the servers")
+    func isolated() throws {
+        let world = try world()
+        observe(world, 1, .passed)
+        observe(world, 1, .failedSilently, times: 3)
+        #expect(sights(world).map(\.usable) == [0] && sights(world).map(\.failing) == [0] && sights(world).map(\.seen) == [2])
+    }
+
+    @Test("leaves out what operators have taken out of the cluster")
+    func administrative() throws {
+        let world = try world()
+        observe(world, 1, .passed)
+        try world.with(1) { core, now, outputs in try core.administer(Self.servers[0], .maint, force: .forced, now: now, into: &outputs) }
+        world.run(.milliseconds(300))
+        #expect(sights(world).map(\.usable) == [1])
+    }
+
+    @Test("is nothing once they are dead, and after a restart until they have looked anew")
+    func deadPeers() throws {
+        let world = try world()
+        observe(world, 1, .passed)
+        world.crash(1)
+        world.run(.seconds(3))
+        #expect(sights(world).isEmpty)
+        world.start(1)
+        world.run(.seconds(2))
+        #expect(sights(world).isEmpty)
+        observe(world, 1, .passed)
+        #expect(sights(world).map(\.usable) == [2])
+    }
+}

@@ -1,0 +1,215 @@
+import Support
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+@Suite("What a probe section answers")
+struct ProbeDecisionTests {
+    private static let inter = Duration.seconds(2)
+    private static let start = Instant(nanoseconds: 1_000_000_000_000)
+
+    /// One required proxy, of which `serversMin` servers must be usable.
+    private struct Node {
+        var decision: ProbeDecision
+        var turns: [(at: Duration, isPassing: Bool)] = []
+
+        init(_ whenNone: ProbeSettings.WhenNone = .pass, serversMin: Int = 1) {
+            let requirement = ProbeDecision.Requirement(serversMin: serversMin, checkInterval: ProbeDecisionTests.inter)
+            decision = ProbeDecision([requirement], whenNone: whenNone, now: ProbeDecisionTests.start)
+        }
+
+        mutating func look(_ usable: Int, _ peers: ProbeAnswer.PeersSight = .nothing, leaving: ProbeAnswer.Cause? = nil, at time: Duration) {
+            let now = ProbeDecisionTests.start.advanced(by: time)
+            guard decision.look([ProbeDecision.Sight(usable: usable, peers: peers)], leaving: leaving, now: now) else { return }
+            turns.append((time, decision.answer.isPassing))
+        }
+
+        /// Looks each 100 ms, as the control thread does while servers lack, and at every deadline.
+        mutating func look(_ usable: Int, _ peers: ProbeAnswer.PeersSight, from first: Duration, to last: Duration) {
+            var time = first
+            while time <= last {
+                look(usable, peers, at: time)
+                let next = decision.nextDeadline.map { ProbeDecisionTests.start.duration(to: $0) } ?? .seconds(1_000_000)
+                time = min(time + .milliseconds(100), next > time ? next : time + .milliseconds(100))
+            }
+        }
+    }
+
+    /// A row of the table: what the peers see while this node sees none from second 10 on, and when it fails, if ever.
+    struct Row: Sendable, CustomTestStringConvertible {
+        let peers: ProbeAnswer.PeersSight
+        let whenNone: ProbeSettings.WhenNone
+        let failsAfter: Duration?
+        var testDescription: String { "\(peers), when-none \(whenNone)" }
+    }
+
+    static let table = [
+        Row(peers: .nothing, whenNone: .pass, failsAfter: .zero), Row(peers: .nothing, whenNone: .fail, failsAfter: .zero),
+        Row(peers: .enough, whenNone: .pass, failsAfter: .milliseconds(500)), Row(peers: .enough, whenNone: .fail, failsAfter: .milliseconds(500)),
+        Row(peers: .doubt, whenNone: .pass, failsAfter: .seconds(6)), Row(peers: .doubt, whenNone: .fail, failsAfter: .seconds(6)),
+        Row(peers: .fewer, whenNone: .pass, failsAfter: nil), Row(peers: .fewer, whenNone: .fail, failsAfter: .seconds(6)),
+    ]
+
+    @Test("follows the table", arguments: table)
+    func followsTable(row: Row) {
+        var node = Node(row.whenNone)
+        node.look(2, at: .zero)
+        #expect(node.decision.answer == ProbeAnswer(isPassing: true, .fit), "passes at once after the start")
+        node.look(0, row.peers, from: .seconds(10), to: .seconds(60))
+        let fall = node.turns.dropFirst()
+        #expect(fall.map(\.isPassing) == (row.failsAfter == nil ? [] : [false]))
+        #expect(fall.first?.at == row.failsAfter.map { $0 + .seconds(10) })
+        #expect(node.decision.answer.cause == .lacking(requirement: 0, usable: 0, row.peers))
+    }
+
+    @Test("asks for as many servers as are required, here and at the peers")
+    func serversMin() {
+        var node = Node(serversMin: 2)
+        node.look(2, at: .zero)
+        node.look(1, .nothing, at: .seconds(1))
+        #expect(!node.decision.answer.isPassing)
+        let sights: [([(usable: Int, failing: Int)], ProbeAnswer.PeersSight)] = [
+            ([], .nothing), ([(1, 0)], .fewer), ([(2, 0)], .enough), ([(1, 1)], .doubt), ([(0, 0), (3, 0)], .enough), ([(1, 0), (1, 1)], .doubt),
+        ]
+        for (peers, expected) in sights { #expect(ProbeAnswer.PeersSight(peers, serversMin: 2) == expected, "\(peers)") }
+    }
+
+    @Test("is pass again only when nothing has been wrong for a second")
+    func recovery() {
+        var node = Node()
+        node.look(1, at: .zero)
+        node.look(0, at: .seconds(1))
+        node.look(1, at: .seconds(2))
+        #expect(node.decision.answer == ProbeAnswer(isPassing: false, .recovering))
+        #expect(node.decision.nextDeadline == Self.start.advanced(by: .seconds(3)))
+        node.look(0, at: .milliseconds(2_500))
+        node.look(1, at: .milliseconds(2_600))
+        node.look(1, at: .milliseconds(3_500))
+        #expect(!node.decision.answer.isPassing)
+        node.look(1, at: .milliseconds(3_600))
+        #expect(node.turns.map(\.at) == [.zero, .seconds(1), .milliseconds(3_600)])
+    }
+
+    @Test("does not blink when all databases die: the peer's view is a moment, or some checks, behind")
+    func databasesDie() {
+        var node = Node()
+        node.look(2, at: .zero)
+        node.look(0, .enough, from: .seconds(10), to: .milliseconds(10_300))
+        node.look(0, .doubt, from: .milliseconds(10_400), to: .seconds(14))
+        node.look(0, .fewer, from: .seconds(14), to: .seconds(30))
+        node.look(2, .nothing, from: .seconds(30), to: .seconds(40))
+        #expect(node.turns.map(\.at) == [.zero])
+    }
+
+    @Test("that fails when fate turns out to be shared fails until the hold is over")
+    func lateFate() {
+        var node = Node()
+        node.look(2, at: .zero)
+        node.look(0, .enough, from: .seconds(10), to: .seconds(12))
+        node.look(0, .fewer, from: .milliseconds(12_100), to: .seconds(30))
+        #expect(node.turns.map(\.at) == [.zero, .milliseconds(10_500), .seconds(17)], "6 s of hold, 1 s of recovery")
+    }
+
+    @Test("fails for good once the node leaves, at once")
+    func leaving() {
+        var node = Node()
+        node.look(2, at: .zero)
+        node.look(2, leaving: .draining, at: .seconds(1))
+        node.look(2, leaving: .draining, at: .seconds(100))
+        #expect(node.decision.answer == ProbeAnswer(isPassing: false, .draining))
+        #expect(node.turns.map(\.at) == [.zero, .seconds(1)])
+    }
+
+    @Test("passes where nothing is required, and fails before the first look")
+    func nothingRequired() {
+        var decision = ProbeDecision([], whenNone: .pass, now: Self.start)
+        #expect(decision.answer == ProbeAnswer(isPassing: false, .starting))
+        let hasTurned = decision.look([], now: Self.start)
+        #expect(hasTurned && decision.answer == ProbeAnswer(isPassing: true, .fit))
+    }
+
+    @Test("keeps its rules in any order of events", arguments: 0..<300 as Range<UInt64>)
+    func anyOrder(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let whenNone: ProbeSettings.WhenNone = seed % 2 == 0 ? .pass : .fail
+        let requirement = ProbeDecision.Requirement(serversMin: 1, checkInterval: Self.inter)
+        var decision = ProbeDecision([requirement, requirement], whenNone: whenNone, now: Self.start)
+        var now = Self.start
+        var sights = Array(repeating: ProbeDecision.Sight(usable: 1, peers: .nothing), count: 2)
+        var lacking: [Instant?] = [nil, nil]
+        var rightSince: Instant?
+        for step in 0..<200 {
+            let place = Int.random(in: 0...1, using: &random)
+            sights[place].usable = Int.random(in: 0...1, using: &random)
+            sights[place].peers = ProbeAnswer.PeersSight.allCases.randomElement(using: &random) ?? .nothing
+            for index in 0...1 { lacking[index] = sights[index].usable > 0 ? nil : lacking[index] ?? now }
+            let before = decision.answer.isPassing
+            let hasTurned = decision.look(sights, now: now)
+            let answer = decision.answer
+            #expect(hasTurned == (before != answer.isPassing))
+            #expect(decision.nextDeadline.map { $0 > now } ?? true, "seed \(seed), step \(step)")
+            let ages = lacking.map { $0.map { $0.duration(to: now) } }
+            let isUnknown = zip(sights, ages).contains { $1 != nil && $0.peers == .nothing }
+            let isOld = zip(sights, ages).contains { sight, age in age.map { $0 >= .seconds(6) && (sight.peers != .fewer || whenNone == .fail) } ?? false }
+            if isUnknown || isOld { #expect(!answer.isPassing, "seed \(seed), step \(step): \(sights)") }
+            if lacking == [nil, nil] {
+                rightSince = rightSince ?? now
+                if let rightSince, rightSince.advanced(by: ProbeDecision.recovery) <= now { #expect(answer.isPassing, "seed \(seed), step \(step)") }
+            } else {
+                rightSince = nil
+            }
+            if step > 0, hasTurned, answer.isPassing { #expect(!isUnknown && !isOld) }
+            #expect(ProbeAnswer(word: answer.word) == answer)
+            now = now.advanced(by: .milliseconds(Int.random(in: 1...4_000, using: &random)))
+        }
+    }
+}
+
+@Suite("A probe's answer")
+struct ProbeAnswerTests {
+    private let requirements = [ProbeRequirementName(proxy: "mysql", serversMin: 1), ProbeRequirementName(proxy: "re\"ports", serversMin: 2)]
+
+    @Test("fits a word, and any word is one")
+    func words() {
+        let causes: [ProbeAnswer.Cause] = [
+            .fit, .recovering, .starting, .draining, .stopping, .starved, .stuck(workers: 64), .lacking(requirement: 63, usable: 4_096, .fewer),
+            .lacking(requirement: 0, usable: 0, .nothing),
+        ]
+        for cause in causes {
+            for isPassing in [true, false] {
+                let answer = ProbeAnswer(isPassing: isPassing, cause)
+                #expect(ProbeAnswer(word: answer.word) == answer)
+            }
+        }
+        var random = SplitMix64(seed: 1)
+        for _ in 0..<10_000 { #expect(!ProbeAnswer(word: random.next()).reason(requirements).isEmpty) }
+        #expect(ProbeAnswer(word: .max).isPassing == false || ProbeAnswer(word: .max).cause == .starting)
+    }
+
+    @Test("says why, in JSON")
+    func text() {
+        #expect(ProbeAnswer(isPassing: true, .fit).json(requirements) == "{\"status\":\"up\"}\n")
+        #expect(
+            ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .nothing)).json(requirements)
+                == "{\"status\":\"down\",\"reason\":\"mysql has 0 of 1 required server\"}\n")
+        #expect(
+            ProbeAnswer(isPassing: true, .lacking(requirement: 1, usable: 1, .fewer)).json(requirements)
+                == "{\"status\":\"up\",\"reason\":\"re\\\"ports has 1 of 2 required servers, and no peer sees enough\"}\n")
+    }
+}
+
+@Suite("A thread that is asked whether it ran")
+struct RunningSinceTests {
+    @Test("has run since its last long pause")
+    func pauses() {
+        let start = Instant(nanoseconds: 0)
+        var running = RunningSince(now: start)
+        for step in 1...20 { running.come(now: start.advanced(by: .milliseconds(500 * step))) }
+        #expect(running.start == start)
+        let woken = start.advanced(by: .seconds(30))
+        running.come(now: woken)
+        running.come(now: woken.advanced(by: .seconds(1)))
+        #expect(running.start == woken)
+    }
+}
