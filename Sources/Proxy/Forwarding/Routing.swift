@@ -20,6 +20,8 @@ package struct RoutedServer: Sendable {
     var portOffset: Int32 = 0
     /// The backend it belongs to.
     var backend: UInt16 = 0
+    /// The header that it expects first.
+    var proxyHeader: ProxyHeaderForm?
 }
 
 /// What the workers are told of one backend: ranges of the table's flat arrays.
@@ -92,6 +94,7 @@ package final class RoutingTable: Sendable {
             (routed.usesClientPort, routed.portOffset) = (true, Int32(clamping: offset))
         }
         routed.backend = UInt16(backend)
+        routed.proxyHeader = server.proxyHeader
         return routed
     }
 

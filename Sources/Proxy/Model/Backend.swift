@@ -145,6 +145,8 @@ package struct CheckSettings: Equatable, Sendable {
     package var port: UInt16?
     /// `addr`: where to check; `nil` for the server's own.
     package var address: IPAddress?
+    /// The PROXY header that checks begin with; `nil` for none.
+    package var proxyHeader: ProxyHeaderForm?
 
     /// HAProxy's defaults.
     package init() {}
@@ -176,6 +178,8 @@ package struct Server: Equatable, Sendable {
     package var preferredFamily = AddressFamily.v4
     /// `init-addr`, tried in this order.
     package var initialAddresses: [InitialAddress] = [.last, .libc]
+    /// `send-proxy`, `send-proxy-v2`: the header that tells it the client's address; `nil` for none.
+    package var proxyHeader: ProxyHeaderForm?
     /// `on-marked-down`.
     package var onMarkedDown = OnMarkedDown.none
     /// True for a slot of a `server-template`: slots of one name share its addresses, each a different one.
