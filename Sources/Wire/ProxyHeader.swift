@@ -16,11 +16,13 @@
 package struct ProxyHeader: Equatable, Sendable {
     /// Who connected, and to where.
     package struct Addresses: Equatable, Sendable {
-        /// The client, and its port.
+        /// The client.
         package var source: IPAddress
+        /// Its port.
         package var sourcePort: UInt16
-        /// What the client connected to, and its port.
+        /// What the client connected to.
         package var destination: IPAddress
+        /// Its port.
         package var destinationPort: UInt16
 
         /// Of one family both.
