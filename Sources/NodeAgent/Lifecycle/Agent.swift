@@ -64,6 +64,7 @@ final class Agent {
     private let fitness: ProbeFitness
     private var probe: ProbeResponder?
     private(set) var checks: CheckRunner?
+    private var handshakes: HandshakeFinisher?
     private var runtime: RuntimeServer?
     private var signals: Signals?
 
@@ -113,7 +114,12 @@ final class Agent {
             reactor: reactor, target: self, connectionsMax: configuration.global.statsConnectionsMax, timeout: configuration.global.statsTimeout)
         for socket in statsSockets { try runtime.serve(socket.file, level: socket.level) }
         self.runtime = runtime
-        try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in takeFailedConnects() }
+        let handshakes = HandshakeFinisher(reactor: reactor, state: state)
+        self.handshakes = handshakes
+        try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in
+            takeFailedConnects()
+            handshakes.takeAll()
+        }
         tick()
     }
 
@@ -133,6 +139,7 @@ final class Agent {
         gossip?.stop()
         runtime?.close()
         checks?.stop()
+        handshakes?.stop()
         for resolver in resolvers { resolver.stop() }
         forwarder.stop()
         probe.take()?.end()
@@ -225,7 +232,8 @@ final class Agent {
     }
 
     private func endWhenEmpty() {
-        guard state.process[0].pointee.sessions.value > 0 || !forwarder.hasStoppedListening else { return reactor.stop() }
+        let isEmpty = state.process[0].pointee.sessions.value == 0 && handshakes?.isIdle != false
+        guard !isEmpty || !forwarder.hasStoppedListening else { return reactor.stop() }
         reactor.setTimer(at: reactor.now.advanced(by: Agent.drainLook)) { [unowned self] in endWhenEmpty() }
     }
 

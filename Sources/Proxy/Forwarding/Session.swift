@@ -31,12 +31,14 @@ struct DirectionFlags: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
     /// The source will send no more.
     static let ended = DirectionFlags(rawValue: 1)
-    /// The sink has been told so.
+    /// The sink has been told so, or is not to be told.
     static let shut = DirectionFlags(rawValue: 2)
     /// The direction moves bulk: bytes go through a pipe.
     static let spliced = DirectionFlags(rawValue: 4)
     /// splice(2) does not work between these two: never try again.
     static let unspliceable = DirectionFlags(rawValue: 8)
+    /// The sink does not hear of an end that comes before the first byte: its handshake is finished by the control thread.
+    static let finishesHandshake = DirectionFlags(rawValue: 16)
 }
 
 /// The bytes on their way from one side to the other.

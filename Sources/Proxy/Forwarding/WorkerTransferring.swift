@@ -38,6 +38,7 @@ extension Worker {
         if let form = table.servers[Int(session.pointee.serverIndex)].pointee.proxyHeader, !sendHeader(form, session) {
             return connectFailed(index, session, code: ECONNRESET)
         }
+        if table.servers[Int(session.pointee.serverIndex)].pointee.finishesHandshakes { session.pointee.up.flags.insert(.finishesHandshake) }
         session.pointee.state = .established
         (session.pointee.connectedAt, session.pointee.lastActivity) = (now, now)
         transfer(index, session)
@@ -136,7 +137,7 @@ extension Worker {
         let upIsDone = session.pointee.up.flags.contains(.ended) && !session.pointee.up.hasPending
         let downIsDone = session.pointee.down.flags.contains(.ended) && !session.pointee.down.hasPending
         return upIsDone && downIsDone || upIsDone && session.pointee.client.flags.contains(.dead)
-            || downIsDone && session.pointee.server.flags.contains(.dead)
+            || downIsDone && session.pointee.server.flags.contains(.dead) || upIsDone && hasLeftGreeted(session)
     }
 
     // MARK: Timeouts
@@ -240,7 +241,7 @@ extension Worker {
         relay.discard(&session.pointee.up)
         relay.discard(&session.pointee.down)
         close(session.pointee.client.descriptor)
-        if session.pointee.server.descriptor >= 0 { close(session.pointee.server.descriptor) }
+        if session.pointee.server.descriptor >= 0, session.pointee.up.bytes > 0 || !handOverHandshake(session) { close(session.pointee.server.descriptor) }
         let heldServer = releaseServer(session)
         if hadBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
         countEnd(session, hadBackend: hadBackend)

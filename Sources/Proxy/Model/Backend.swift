@@ -89,6 +89,14 @@ package struct Backend: Equatable, Sendable {
     /// Where state and check lines go.
     package var log = LogSettings()
 
+    /// True when clients of `server` speak MySQL and its checks log in where they do: who leaves before the login is logged in for.
+    package func finishesHandshakes(of server: Server) -> Bool {
+        guard case .mysql(let settings) = check, settings.user != nil, let check = server.check else { return false }
+        if case .unix = server.endpoint { return true }
+        guard check.address == nil else { return false }
+        return check.port == nil || server.port == check.port.map { .fixed($0) }
+    }
+
     /// A backend without servers.
     package init(name: String, identifier: Int) {
         self.name = name
