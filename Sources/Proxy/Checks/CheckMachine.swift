@@ -91,6 +91,9 @@ package struct CheckMachine: Sendable {
         state = .awaitingGreeting
     }
 
+    /// True while the server has not spoken.
+    package var isAwaitingGreeting: Bool { state == .awaitingGreeting }
+
     /// True once the verdict is out.
     package var isFinished: Bool { state == .finished }
 

@@ -10,6 +10,10 @@ import Wire
 package final class HandshakeFinisher {
     /// For the greeting and the login together.
     static let patience = Duration.seconds(10)
+    /// For the greeting, when there are more than `silentMax` handshakes that wait for it.
+    static let briefPatience = Duration.milliseconds(250)
+    /// Handshakes of one server at once that wait longer than that for its greeting: a server that hangs must not collect them.
+    static let silentMax = 8
     /// Bytes taken from a socket at once; more than any answer.
     private static let receiveBytesMax = 4096
 
@@ -67,12 +71,23 @@ package final class HandshakeFinisher {
         } catch {
             return end(attempt)
         }
-        attempt.timer = reactor.setTimer(at: attempt.machine.deadline) { [weak self, weak attempt] in
+        arm(attempt, at: reactor.now.advanced(by: min(Self.briefPatience, patience)))
+        if handshake.isGreeted { carryOut(attempt.machine.greeted(now: reactor.now), attempt) }
+    }
+
+    private func arm(_ attempt: Attempt, at time: Instant) {
+        attempt.timer = reactor.setTimer(at: time) { [weak self, weak attempt] in
             guard let self, let attempt else { return }
             attempt.timer = nil
-            self.leave(attempt)
+            self.timedOut(attempt)
         }
-        if handshake.isGreeted { carryOut(attempt.machine.greeted(now: reactor.now), attempt) }
+    }
+
+    private func timedOut(_ attempt: Attempt) {
+        let server = attempt.handshake.server
+        let isCrowd = attempts.count { $0.handshake.server == server && $0.machine.isAwaitingGreeting } > Self.silentMax
+        guard reactor.now < attempt.machine.deadline, !attempt.machine.isAwaitingGreeting || !isCrowd else { return leave(attempt) }
+        arm(attempt, at: attempt.machine.deadline)
     }
 
     private func receive(_ attempt: Attempt) {

@@ -19,10 +19,8 @@ struct AbandonedHandshake: Sendable {
 }
 
 extension AbandonedHandshake {
-    /// Handshakes of one server at once that wait for its greeting. Beyond them connections are reset: a server that hangs must not collect them.
-    static let silentMax = 8
-    /// The same with those that only wait for the login's answer.
-    static let greetedMax = 128
+    /// Handshakes of one server at once. Beyond them connections are closed.
+    static let outstandingMax = 128
 }
 
 extension Worker {
@@ -41,8 +39,7 @@ extension Worker {
         }
         guard session.pointee.state == .established || becomesConnected(session) else { return false }
         let isGreeted = session.pointee.down.bytes > 0
-        let limit = isGreeted ? AbandonedHandshake.greetedMax : AbandonedHandshake.silentMax
-        guard state.serverCells[server].pointee.handshakes.enter(limit: limit) else {
+        guard state.serverCells[server].pointee.handshakes.enter(limit: AbandonedHandshake.outstandingMax) else {
             // A connection that is reset before the server has looked at it is not counted; one that ends is.
             var linger = linger(l_onoff: 1, l_linger: 0)
             if !isGreeted { setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size)) }
