@@ -19,8 +19,8 @@ struct AbandonedHandshake: Sendable {
 }
 
 extension AbandonedHandshake {
-    /// Handshakes of one server at once. Beyond them connections are closed.
-    static let outstandingMax = 128
+    /// Handshakes of one server at once. Beyond them connections are closed. Each takes a round trip, but they come in bursts.
+    static let outstandingMax = 1024
 }
 
 extension Worker {
