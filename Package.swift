@@ -55,7 +55,7 @@ if let runtime = Context.environment["TSUKADA_FUZZ"] {
     let linked: [LinkerSetting] = [.unsafeFlags(["-sanitize=address", runtime, "-lstdc++"])]
     for target in package.targets where ["Gossip", "Wire"].contains(target.name) { target.swiftSettings = instrumented }
     package.targets.append(.target(name: "FuzzWorld", dependencies: ["Gossip", "Support", "Wire"], path: "Tests/Fuzz/World"))
-    for name in ["FuzzDatagram", "FuzzRecords", "FuzzRequest"] {
+    for name in ["FuzzDatagram", "FuzzHeader", "FuzzRecords", "FuzzRequest"] {
         package.targets.append(
             .executableTarget(
                 name: name, dependencies: ["FuzzWorld", "Gossip", "Wire"], path: "Tests/Fuzz/\(name)", swiftSettings: instrumented, linkerSettings: linked))

@@ -44,7 +44,7 @@ struct ConfigurationErrorTests {
         let (_, diagnostics) = try Configuration.read(fixtures: ["log-lines.cfg"])
         let expected: [(line: Int, word: String)] = [
             (62, "acl"), (63, "tcp-request"), (64, "tcp-request"), (84, "log-format"), (89, "option logasap"),
-            (94, "option log-separate-errors"), (95, "option dontlog-normal"), (104, "accept-proxy"),
+            (94, "option log-separate-errors"), (95, "option dontlog-normal"),
         ]
         let unsupported = diagnostics.compactMap { diagnostic -> (Int, String)? in
             if case .unsupported(let word, _) = diagnostic.problem { (diagnostic.location.line, word) } else { nil }

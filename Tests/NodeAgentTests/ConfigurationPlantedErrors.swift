@@ -184,8 +184,8 @@ extension PlantedError {
             #"tsukada speaks no TLS: remove it to pass the client's own TLS on to the server, or keep HAProxy for this proxy"#),
         PlantedError(
             "proxy-protocol", line: 30,
-            #"unsupported 'accept-proxy' in section 'frontend shop'"#,
-            #"tsukada does not support it yet: switch the load balancer's PROXY protocol off, or keep HAProxy for this listener"#),
+            #"'accept-proxy' cannot be '10.0.1.0/24,10.0.2.5/24' in section 'frontend shop'"#,
+            #"write the load balancer's networks, such as 10.0.1.0/24,10.0.2.0/24, each with its first address"#),
         PlantedError(
             "unsupported-acl", line: 31,
             #"unsupported 'acl' in section 'frontend shop'"#,

@@ -167,6 +167,21 @@ struct CheckRunnerTests {
         #expect(stub.ends == ["FIN"])
     }
 
+    @Test("begins with a header that names nobody where the server expects one", arguments: [ProxyHeaderForm.text, .binary(withChecksum: true)])
+    func proxyHeader(form: ProxyHeaderForm) throws {
+        let bench = try Bench()
+        let header = form.bytes(ProxyHeader(nil))
+        for kind in [mysql, .connect] {
+            let stub = try StubServer(kind == .connect ? .silent : .greeting(greeting, reply: ok), on: bench.reactor)
+            defer { stub.close() }
+            bench.start(kind, at: stub.address) { $0.servers[0].check?.proxyHeader = form }
+            bench.run { stub.ends.count == 1 && !bench.results.isEmpty }
+            #expect(bench.results.map(\.status.isPass) == [true])
+            #expect(stub.received == [kind == .connect ? header : header + MySQLLogin.since41(user: "haproxy_check").bytes + MySQLPacket.quit.bytes])
+            bench.results = []
+        }
+    }
+
     @Test("tells what a server refuses a login with")
     func denied() throws {
         let bench = try Bench()

@@ -24,6 +24,7 @@ struct ServerDraft: Sendable {
     var resolvers: NameReference?
     /// `check` or `no-check`.
     var isChecked = false
+    var proxyHeader = ProxyHeaderDraft()
 
     /// What a server is without `default-server`.
     init(location: ConfigurationLocation) {
@@ -33,9 +34,28 @@ struct ServerDraft: Sendable {
     /// The server as the model has it.
     var finished: Server {
         var server = server
+        server.proxyHeader = proxyHeader.form
         server.check = isChecked ? check : nil
+        server.check?.proxyHeader = proxyHeader.checkForm(isElsewhere: check.port != nil || check.address != nil)
         return server
     }
+}
+
+/// What `send-proxy` and its kin say of a server.
+struct ProxyHeaderDraft: Equatable, Sendable {
+    /// `send-proxy`.
+    var isText = false
+    /// `send-proxy-v2`, which wins.
+    var isBinary = false
+    /// `proxy-v2-options crc32c`.
+    var hasChecksum = false
+    /// `check-send-proxy`.
+    var isForAllChecks = false
+
+    var form: ProxyHeaderForm? { isBinary ? .binary(withChecksum: hasChecksum) : isText ? .text : nil }
+
+    /// As in HAProxy, checks of the server itself do as sessions do; others only when they are told to.
+    func checkForm(isElsewhere: Bool) -> ProxyHeaderForm? { isForAllChecks ? form ?? .text : isElsewhere ? nil : form }
 }
 
 /// A `defaults`, `frontend`, `listen` or `backend` section, as far as it is read.

@@ -173,8 +173,7 @@ struct ForeignKeywords: Sendable {
             strict-sni;tls-ticket-keys;tls-tickets;verify;verifyhost;ktls
             """),
         ForeignKeywords(
-            .bind, .notYet(advice: "switch the load balancer's PROXY protocol off, or keep HAProxy for this listener"),
-            "accept-proxy;accept-netscaler-cip"),
+            .bind, .notYet(advice: "let the load balancer send PROXY headers, and write 'accept-proxy'"), "accept-netscaler-cip"),
         ForeignKeywords(.bind, .notYet(advice: "write 'maxconn' on a line of its own, for the whole section"), "maxconn"),
         ForeignKeywords(.bind, .notYet(advice: "write 'mode' for a path's permissions"), "user;group;uid;gid"),
         ForeignKeywords(
@@ -188,11 +187,8 @@ struct ForeignKeywords: Sendable {
             "accept-proxy;backlog;id;interface;maxconn;name;nice;process;severity-output;shards;thread;ssl;crt;v4v6;v6only"),
         // server
         ForeignKeywords(
-            .server, .notYet(advice: "switch PROXY protocol off on the server, or keep HAProxy for this proxy"),
-            """
-            send-proxy;send-proxy-v2;send-proxy-v2-ssl;send-proxy-v2-ssl-cn;check-send-proxy;no-check-send-proxy;no-send-proxy;no-send-proxy-v2
-            no-send-proxy-v2-ssl;no-send-proxy-v2-ssl-cn;proxy-v2-options;set-proxy-v2-tlv-fmt
-            """),
+            .server, .notYet(advice: "write 'send-proxy-v2': there is no TLS here to tell of"),
+            "send-proxy-v2-ssl;send-proxy-v2-ssl-cn;no-send-proxy-v2-ssl;no-send-proxy-v2-ssl-cn;set-proxy-v2-tlv-fmt"),
         ForeignKeywords(
             .server, .notYet(advice: "let 'check' decide alone"),
             "agent-addr;agent-check;agent-inter;agent-port;agent-send;no-agent-check;observe;on-error;error-limit;track;healthcheck;init-state"),

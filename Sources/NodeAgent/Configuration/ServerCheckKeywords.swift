@@ -8,11 +8,13 @@ extension ServerKeywords {
     static let checkKeywords: [Keyword] = [
         Keyword("addr", .server, "<address>", "Where to check, when not at the server's address.", .server(address)),
         Keyword("check", .server, "", "Checks the server.", .server(check)),
+        Keyword("check-send-proxy", .server, "", "Checks begin with a PROXY header also where they go to another address or port.", .server(checkSendProxy)),
         Keyword("downinter", .server, "<time>", "The time between checks while it is down; `inter` without it.", .server(downInterval)),
         Keyword("fall", .server, "<number>", "Failures in a row that take it down; 3 without it.", .server(fall)),
         Keyword("fastinter", .server, "<time>", "The time between checks while its state changes; `inter` without it.", .server(fastInterval)),
         Keyword("inter", .server, "<time>", "The time between checks; 2s without it.", .server(interval)),
         Keyword("no-check", .server, "", "Undoes a `check` of `default-server`.", .server(noCheck)),
+        Keyword("no-check-send-proxy", .server, "", "Undoes a `check-send-proxy` of `default-server`.", .server(noCheckSendProxy)),
         Keyword("port", .server, "<port>", "Where to check, when not at the server's port.", .server(port)),
         Keyword("rise", .server, "<number>", "Passes in a row that bring it up; 2 without it.", .server(rise)),
     ]
@@ -20,6 +22,10 @@ extension ServerKeywords {
     @Sendable private static func check(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.isChecked = true }
 
     @Sendable private static func noCheck(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.isChecked = false }
+
+    @Sendable private static func checkSendProxy(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isForAllChecks = true }
+
+    @Sendable private static func noCheckSendProxy(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isForAllChecks = false }
 
     @Sendable private static func interval(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         draft.check.interval = try line.needPositiveTime()

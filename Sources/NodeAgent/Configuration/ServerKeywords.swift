@@ -13,6 +13,11 @@ enum ServerKeywords {
         Keyword("on-marked-down", .server, "none|shutdown-sessions", "What happens to its sessions when it goes down.", .server(onMarkedDown)),
         Keyword("resolve-prefer", .server, "ipv4|ipv6", "Which of its addresses come first; `ipv4` without it.", .server(resolvePrefer)),
         Keyword("resolvers", .server, "<name>", "The section that keeps its address current.", .server(resolvers)),
+        Keyword("no-send-proxy", .server, "", "Undoes a `send-proxy` of `default-server`.", .server(noSendProxy)),
+        Keyword("no-send-proxy-v2", .server, "", "Undoes a `send-proxy-v2` of `default-server`.", .server(noSendProxyV2)),
+        Keyword("proxy-v2-options", .server, "crc32c", "A checksum in the header of `send-proxy-v2`.", .server(proxyOptions)),
+        Keyword("send-proxy", .server, "", "Tells it the client's address by a PROXY header, version 1.", .server(sendProxy)),
+        Keyword("send-proxy-v2", .server, "", "Tells it the client's address by a PROXY header, version 2.", .server(sendProxyV2)),
         Keyword("weight", .server, "<number>", "Its share of the sessions, 0 to 256.", .server(weight)),
     ]
 
@@ -117,6 +122,18 @@ enum ServerKeywords {
 
     @Sendable private static func resolvePrefer(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         draft.server.preferredFamily = try line.needChoice(["ipv4": .v4, "ipv6": .v6])
+    }
+
+    @Sendable private static func sendProxy(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isText = true }
+
+    @Sendable private static func noSendProxy(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isText = false }
+
+    @Sendable private static func sendProxyV2(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isBinary = true }
+
+    @Sendable private static func noSendProxyV2(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isBinary = false }
+
+    @Sendable private static func proxyOptions(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.proxyHeader.hasChecksum = try line.needChoice(["crc32c": true])
     }
 
     @Sendable private static func weight(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

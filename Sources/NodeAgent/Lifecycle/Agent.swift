@@ -91,6 +91,7 @@ final class Agent {
     private var watchdog: Watchdog?
     private(set) var probing: ProbeControl?
     private(set) var checks: CheckRunner?
+    private(set) var handshakes: HandshakeFinisher?
     private var runtime: RuntimeServer?
     private var signals: Signals?
 
@@ -152,7 +153,12 @@ final class Agent {
         ) { [unowned self] in handOver(to: $0) }
         for socket in statsSockets { try runtime.serve(socket.file, rights: socket.rights) }
         self.runtime = runtime
-        try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in takeFailedConnects() }
+        let handshakes = HandshakeFinisher(reactor: reactor, state: state)
+        self.handshakes = handshakes
+        try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in
+            takeFailedConnects()
+            handshakes.takeAll()
+        }
         tick()
     }
 
@@ -194,6 +200,7 @@ final class Agent {
         gossip?.stop()
         runtime?.close()
         checks?.stop()
+        handshakes?.stop()
         for resolver in resolvers { resolver.stop() }
         watchdog?.end()
         forwarder.stop()

@@ -110,7 +110,8 @@ extension Agent {
 
     private func lookAtDrain() {
         guard var underWay = draining.underWay else { return }
-        let outputs = underWay.look(sessions: sessions, listenersAreClosed: isStopping && forwarder.hasStoppedListening, now: reactor.now)
+        let isQuiet = isStopping && forwarder.hasStoppedListening && handshakes?.isIdle != false
+        let outputs = underWay.look(sessions: sessions, listenersAreClosed: isQuiet, now: reactor.now)
         draining.underWay = underWay
         for output in outputs { carryOut(output) }
         guard underWay.state != .over else { return }

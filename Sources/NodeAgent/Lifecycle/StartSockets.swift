@@ -24,7 +24,7 @@ struct StartSockets {
         var workers: [[WorkerListener]] = Array(repeating: [], count: threads)
         for (index, frontend) in configuration.frontends.enumerated() where !frontend.isDisabled {
             let owner = StartSockets.owner(frontend)
-            for bind in frontend.binds {
+            for (number, bind) in frontend.binds.enumerated() {
                 let backlog = bind.backlog ?? frontend.backlog ?? frontend.connectionsMax ?? StartSockets.backlogDefault
                 let files = try open(bind, owner: owner, backlog: backlog, isKeepAliveOn: frontend.isKeepAliveOn, count: threads)
                 // Every socket has a worker and every worker a socket: of a group made for another number of threads some own several, or share one.
@@ -32,7 +32,10 @@ struct StartSockets {
                     let (worker, file) = (turn % threads, files[turn % files.count])
                     let bound = Sockets.localAddress(file.raw)
                     let isWildcard = bound?.address?.isUnspecified ?? false
-                    workers[worker].append(WorkerListener(file: file, frontend: index, address: isWildcard ? nil : bound))
+                    workers[worker].append(
+                        WorkerListener(
+                            file: file, frontend: index, address: isWildcard ? nil : bound, name: bind.name ?? "\(number + 1)",
+                            proxyHeader: bind.proxyHeader))
                 }
             }
         }

@@ -89,10 +89,11 @@ struct ProbeConnection {
 
     private mutating func answerAll(now: Instant, reply: () -> ProbeReply) throws(SystemError) -> Step {
         if isBeforeFirstRequest {
-            switch ProbePreamble.find(in: input[...]) {
-            case .none: break
+            // Nobody is judged by the header that a load balancer may send first.
+            switch ProxyHeader.read(input[...]) {
+            case .absent: break
             case .incomplete: return .wait
-            case .header(let bytes): input.removeFirst(bytes)
+            case .whole(_, let bytes): input.removeFirst(bytes)
             case .malformed: return try refuse(now: now)
             }
             isBeforeFirstRequest = false

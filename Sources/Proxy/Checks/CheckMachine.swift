@@ -9,6 +9,9 @@ package struct CheckLimits: Equatable, Sendable {
     /// For all of it, where `answer` is `nil`.
     package var whole: Duration
 
+    /// Everything together may take `whole`.
+    package init(whole: Duration) { (self.connect, self.whole) = (whole, whole) }
+
     /// HAProxy's rule: with `timeout check` the connect may take min(`timeout connect`, `inter`) and the answer
     /// `timeout check` more; without it everything together may take `inter`.
     package init(_ settings: CheckSettings, of backend: Backend) {
@@ -76,6 +79,21 @@ package struct CheckMachine: Sendable {
         closing = kind == .connect ? .reset : .orderly
     }
 
+    /// The rest of a handshake that has begun: an attempt on a connection that is there.
+    ///
+    /// - Parameter limit: for the greeting and the login together.
+    package init(finishing settings: MySQLCheckSettings, within limit: Duration, now: Instant) {
+        kind = .mysql(settings)
+        limits = CheckLimits(whole: limit)
+        start = now
+        deadline = now.advanced(by: limit)
+        closing = .orderly
+        state = .awaitingGreeting
+    }
+
+    /// True while the server has not spoken.
+    package var isAwaitingGreeting: Bool { state == .awaitingGreeting }
+
     /// True once the verdict is out.
     package var isFinished: Bool { state == .finished }
 
@@ -137,14 +155,24 @@ package struct CheckMachine: Sendable {
             guard case .mysql(let settings) = kind, let greeting = try? MySQLGreeting(payload: packet.payload) else {
                 return finish(.layer7InvalidResponse, now: now)
             }
-            guard let user = settings.user else { return finish(.layer7OK, info: greeting.serverVersion, now: now) }
-            state = .awaitingLogin(serverVersion: greeting.serverVersion)
-            return [.send((settings.isPre41 ? MySQLLogin.before41(user: user) : MySQLLogin.since41(user: user)).bytes)]
+            return logIn(settings, serverVersion: greeting.serverVersion, now: now)
         case .awaitingLogin(let serverVersion):
             return [.send(MySQLPacket.quit.bytes)] + finish(.layer7OK, info: serverVersion, now: now)
         case .connecting, .finished:
             return []
         }
+    }
+
+    /// The greeting has come, and somebody else has read it.
+    package mutating func greeted(now: Instant) -> [Output] {
+        guard state == .awaitingGreeting, case .mysql(let settings) = kind else { return [] }
+        return logIn(settings, serverVersion: "", now: now)
+    }
+
+    private mutating func logIn(_ settings: MySQLCheckSettings, serverVersion: String, now: Instant) -> [Output] {
+        guard let user = settings.user else { return finish(.layer7OK, info: serverVersion, now: now) }
+        state = .awaitingLogin(serverVersion: serverVersion)
+        return [.send((settings.isPre41 ? MySQLLogin.before41(user: user) : MySQLLogin.since41(user: user)).bytes)]
     }
 
     private mutating func finish(_ status: CheckStatus, code: Int = 0, info: String = "", fault: CheckFault = .server, now: Instant) -> [Output] {

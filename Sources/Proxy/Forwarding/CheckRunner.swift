@@ -279,6 +279,10 @@ package final class CheckRunner {
 
     private func connected(_ slot: Slot, _ attempt: Attempt) {
         attempt.isConnected = true
+        // The check speaks for itself: no client's address is told.
+        if let form = slot.settings.proxyHeader { attempt.unsent += form.bytes(ProxyHeader(nil)) }
+        if !attempt.unsent.isEmpty { send(slot, attempt) }
+        guard slot.attempt === attempt else { return }
         carryOut(attempt.machine.connected(now: reactor.now), slot, attempt)
         guard slot.attempt === attempt else { return }
         arm(slot)

@@ -95,7 +95,9 @@ package final class ForwardingState: Sendable {
     /// Where lines go.
     package let destinations: [LogDestination]
     package let frontendLogs: [ProxyLog]
-    /// Wakes the control thread: a connect has failed.
+    /// Connections whose clients have left before they logged in.
+    let abandonedHandshakes = Mutex<[AbandonedHandshake]>([])
+    /// Wakes the control thread: a connect has failed, or a handshake was abandoned.
     package let controlWakeUp: WakeUp
 
     let frontendRules: FrozenTable<FrontendRules>

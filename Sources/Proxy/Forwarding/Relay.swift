@@ -187,7 +187,8 @@ struct Relay: ~Copyable {
         returnPipe(&direction)
         if !direction.flags.contains(.shut) {
             direction.flags.insert(.shut)
-            if !sink.flags.contains(.dead) { shutdown(sink.descriptor, Int32(SHUT_WR)) }
+            let isHandshake = direction.bytes == 0 && direction.flags.contains(.finishesHandshake)
+            if !isHandshake, !sink.flags.contains(.dead) { shutdown(sink.descriptor, Int32(SHUT_WR)) }
         }
         return .finished
     }

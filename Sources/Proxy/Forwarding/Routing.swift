@@ -20,6 +20,10 @@ package struct RoutedServer: Sendable {
     var portOffset: Int32 = 0
     /// The backend it belongs to.
     var backend: UInt16 = 0
+    /// The header that it expects first.
+    var proxyHeader: ProxyHeaderForm?
+    /// It counts clients that leave before they log in against this host: such handshakes are finished.
+    var finishesHandshakes = false
 }
 
 /// What the workers are told of one backend: ranges of the table's flat arrays.
@@ -69,7 +73,7 @@ package final class RoutingTable: Sendable {
                     turnCount: UInt32(order.count)))
             turns.append(contentsOf: order)
             for (place, server) in backend.servers.enumerated() {
-                var one = RoutingTable.routed(server, routes[index][place], backend: index)
+                var one = RoutingTable.routed(server, routes[index][place], backend: index, finishesHandshakes: backend.finishesHandshakes(of: server))
                 one.turns = weights[place] > 0
                 servers.append(one)
             }
@@ -79,7 +83,7 @@ package final class RoutingTable: Sendable {
         self.turns = FrozenTable(turns)
     }
 
-    private static func routed(_ server: Server, _ route: ServerRoute, backend: Int) -> RoutedServer {
+    private static func routed(_ server: Server, _ route: ServerRoute, backend: Int, finishesHandshakes: Bool) -> RoutedServer {
         var routed = RoutedServer()
         if let address = route.address {
             routed.address = RawSocketAddress(address)
@@ -92,6 +96,8 @@ package final class RoutingTable: Sendable {
             (routed.usesClientPort, routed.portOffset) = (true, Int32(clamping: offset))
         }
         routed.backend = UInt16(backend)
+        routed.proxyHeader = server.proxyHeader
+        routed.finishesHandshakes = finishesHandshakes
         return routed
     }
 

@@ -1,5 +1,9 @@
 // The hot path: plain values in preallocated memory, nothing here allocates, retains or releases.
 
+import Glibc
+import LinuxIO
+import Wire
+
 /// What is known of one descriptor's readiness.
 struct SideFlags: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
@@ -27,12 +31,14 @@ struct DirectionFlags: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
     /// The source will send no more.
     static let ended = DirectionFlags(rawValue: 1)
-    /// The sink has been told so.
+    /// The sink has been told so, or is not to be told.
     static let shut = DirectionFlags(rawValue: 2)
     /// The direction moves bulk: bytes go through a pipe.
     static let spliced = DirectionFlags(rawValue: 4)
     /// splice(2) does not work between these two: never try again.
     static let unspliceable = DirectionFlags(rawValue: 8)
+    /// The sink does not hear of an end that comes before the first byte: its handshake is finished by the control thread.
+    static let finishesHandshake = DirectionFlags(rawValue: 16)
 }
 
 /// The bytes on their way from one side to the other.
@@ -57,11 +63,13 @@ struct Direction: BitwiseCopyable {
 /// Where a session stands.
 ///
 ///     accepted -> connecting -> established -> closed
-///        |          |  ^
-///        v          v  |
-///      queued    waiting (1 s before the same server is tried again)
+///      |    |       |  ^
+///      |    v       v  |
+///      |  queued  waiting (1 s before the same server is tried again)
+///      v
+///     awaiting the load balancer's header: becomes a session when it has come
 enum SessionState: UInt8, BitwiseCopyable {
-    case free, queued, connecting, waiting, established
+    case free, awaitingHeader, queued, connecting, waiting, established
     /// Closed, but still linked in the ready list: its turn there frees the slot.
     case ended
 }
@@ -128,14 +136,57 @@ struct Session: BitwiseCopyable {
     var acceptedWall: Int64
     /// Its place in the backend's queue when it came there, from 1; 0 when it never did.
     var queuePosition: UInt32
-    /// The client's address: family, port and bytes as in the kernel's structure, 28 bytes used.
-    var clientAddress: (UInt64, UInt64, UInt64, UInt32)
+    /// Who connected: the peer of the connection, or whom the load balancer names.
+    var clientAddress: KernelAddress
+    /// What the load balancer says the client connected to; none where it says nothing.
+    var clientTarget: KernelAddress
+}
+
+/// An IP address and a port as the kernel has them, in as many bytes as they need. A path is no more than its family.
+struct KernelAddress: BitwiseCopyable {
+    /// Family, port and bytes: the beginning of a `sockaddr_in` or `sockaddr_in6`.
+    private var words: (UInt64, UInt64, UInt64, UInt32) = (0, 0, 0, 0)
+
+    /// None.
+    init() {}
+
+    init(_ address: RawSocketAddress) {
+        withUnsafeBytes(of: address.storage) { source in
+            withUnsafeMutableBytes(of: &words) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<$0.count])) }
+        }
+    }
+
+    init(_ address: IPAddress, port: UInt16) { self.init(RawSocketAddress(.ip(address, port: port))) }
+
+    /// The port; 0 where there is none.
+    var port: UInt16 { address == nil ? 0 : withUnsafeBytes(of: words) { UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self)) } }
+
+    /// The IP address; `nil` for a UNIX socket, and for none.
+    var address: IPAddress? {
+        withUnsafeBytes(of: words) { raw in
+            switch Int32(raw.loadUnaligned(as: UInt16.self)) {
+            case AF_INET: return .v4(UInt32(bigEndian: raw.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+            case AF_INET6:
+                let high = UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+                return .v6(high: high, low: UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt64.self)))
+            default: return nil
+            }
+        }
+    }
+
+    /// Both, `nil` as `address`.
+    var socketAddress: SocketAddress? { address.map { .ip($0, port: port) } }
+
+    /// Calls `body` with the kernel's family and the address's bytes: four, or sixteen.
+    func withAddress<Result>(_ body: (UInt16, UnsafeRawBufferPointer) -> Result) -> Result {
+        withUnsafeBytes(of: words) { raw in
+            let family = raw.loadUnaligned(as: UInt16.self)
+            return body(family, UnsafeRawBufferPointer(rebasing: Int32(family) == AF_INET6 ? raw[8..<24] : raw[4..<8]))
+        }
+    }
 }
 
 extension Session {
-    /// Where `clientAddress` stands in memory.
-    static var clientAddressOffset: Int { MemoryLayout<Session>.offset(of: \.clientAddress) ?? 0 }
-
     /// True when a connect to `server` has failed in this session.
     func hasTried(_ server: UInt32) -> Bool {
         withUnsafeBytes(of: tried) { bytes in

@@ -77,6 +77,8 @@ package struct ServerCell: ~Copyable, Sendable {
     package let sessions = Gauge()
     /// A worker's connect has failed: the control thread takes it and checks at once.
     package let connectFailed = Atomic<ConnectFailure>(.none)
+    /// Handshakes that the control thread finishes for clients who have left.
+    package let handshakes = Gauge()
 }
 
 /// A backend's process-wide cell.

@@ -14,12 +14,18 @@ package struct WorkerListener: Sendable {
     package var frontend: Int
     /// What it is bound to, as `Connect from ... to` lines show it; `nil` when it must be asked of each connection (a wildcard address).
     package var address: SocketAddress?
+    /// What lines about connections that become no session call it: the `name` of its `bind`, or its number in the frontend, from 1.
+    package var name: String
+    /// Whether a PROXY header comes first.
+    package var proxyHeader: ProxyHeaderRule
 
     /// A listener of `frontend`.
-    package init(file: OpenFile, frontend: Int, address: SocketAddress?) {
+    package init(file: OpenFile, frontend: Int, address: SocketAddress?, name: String = "1", proxyHeader: ProxyHeaderRule = .none) {
         self.file = file
         self.frontend = frontend
         self.address = address
+        self.name = name
+        self.proxyHeader = proxyHeader
     }
 }
 
@@ -62,6 +68,10 @@ struct Worker: ~Copyable {
         var file: OpenFile?
         var frontend: Int
         var address: SocketAddress?
+        var name: [UInt8]
+        var proxyHeader: ProxyHeaderRule
+        /// `proxyHeader` is not `.none`: asked at every accept.
+        var mayHaveHeader: Bool
         var isPending = true
         /// To be closed once nothing waits on it.
         var isClosing = false
@@ -81,7 +91,11 @@ struct Worker: ~Copyable {
         self.now = now
         self.poller = poller
         self.log = log
-        self.listeners = listeners.map { Listener(file: $0.file, frontend: $0.frontend, address: $0.address) }
+        self.listeners = listeners.map {
+            Listener(
+                file: $0.file, frontend: $0.frontend, address: $0.address, name: Array($0.name.utf8), proxyHeader: $0.proxyHeader,
+                mayHaveHeader: $0.proxyHeader != .none)
+        }
         counters = state.counters[index]
         // A slot whose session has ended may stand in the ready list for the rest of a wake-up: there is room for a new session nevertheless.
         sessions = SessionTable(capacity: state.sessionsMax * 2)

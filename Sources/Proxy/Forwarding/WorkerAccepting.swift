@@ -122,7 +122,7 @@ extension Worker {
         send(.warning, frontend)
     }
 
-    /// Makes a session of an accepted connection and looks for its server.
+    /// Makes a session of an accepted connection, once its header has come where there is to be one.
     private mutating func begin(_ descriptor: Int32, from address: RawSocketAddress, listener: Int) {
         let frontend = listeners[listener].frontend
         guard let (index, isNew) = sessions.take() else {
@@ -131,7 +131,6 @@ extension Worker {
         }
         if isNew { wheel.prepare(index) }
         let session = sessions[index]
-        let rules = state.frontendRules[frontend]
         session.pointee.client = Side(descriptor: descriptor, flags: .writable)
         session.pointee.server = Side(descriptor: -1, flags: [])
         session.pointee.up.pipe = -1
@@ -145,13 +144,21 @@ extension Worker {
         (session.pointee.assignedAt, session.pointee.connectStartedAt, session.pointee.connectedAt) = (-1, -1, -1)
         let wall = wallNow()
         session.pointee.acceptedWall = wall.seconds * 1000 + Int64(wall.microseconds / 1000)
-        withUnsafeBytes(of: address.storage) { source in
-            withUnsafeMutableBytes(of: &session.pointee.clientAddress) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<28])) }
-        }
+        session.pointee.clientAddress = KernelAddress(address)
+        session.pointee.clientTarget = KernelAddress()
         counters.frontends[frontend].pointee.connections.add()
-        if state.frontendLogs[frontend].sessions == .connect { logConnect(session) }
         state.process[0].pointee.sessions.settle()
         state.frontendCells[frontend].pointee.sessions.settle()
+        let isRegistered = register(descriptor, as: SessionToken(.client, index: index, generation: session.pointee.generation))
+        if isRegistered, awaitsHeader(index, session) { return }
+        startSession(index, session, isRegistered: isRegistered)
+    }
+
+    /// The client is known: looks for its server.
+    mutating func startSession(_ index: Int, _ session: UnsafeMutablePointer<Session>, isRegistered: Bool = true) {
+        let frontend = Int(session.pointee.frontend)
+        let rules = state.frontendRules[frontend]
+        if state.frontendLogs[frontend].sessions == .connect { logConnect(session) }
         if rules.pointee.backend >= 0 {
             session.pointee.backend = UInt16(rules.pointee.backend)
             let cell = state.backendCells[Int(rules.pointee.backend)]
@@ -159,7 +166,7 @@ extension Worker {
             cell.pointee.sessions.settle()
             counters.backends[Int(rules.pointee.backend)].pointee.sessions.add()
         }
-        guard register(descriptor, as: SessionToken(.client, index: index, generation: session.pointee.generation)) else {
+        guard isRegistered else {
             session.pointee.termination = Termination("R", "C")
             return end(index, session)
         }

@@ -33,7 +33,7 @@ extension Worker {
         case .leastConnections:
             return takeLeast(session, routed, start: state.backendCells[backend].pointee.turn.wrappingAdd(1, ordering: .relaxed).oldValue)
         case .source:
-            let hash = SourceHash.value(of: clientAddress(session) ?? .anyV4)
+            let hash = SourceHash.value(of: session.pointee.clientAddress.address ?? .anyV4)
             let preferred = server(of: hash, routed)
             guard session.pointee.hasTried(preferred) || enter(preferred) else { return .full(preferred) }
             guard session.pointee.hasTried(preferred) else { return .server(preferred) }

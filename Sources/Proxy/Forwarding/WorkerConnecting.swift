@@ -63,7 +63,7 @@ extension Worker {
 
     private func connectCall(_ descriptor: Int32, _ routed: UnsafePointer<RoutedServer>, _ session: UnsafeMutablePointer<Session>) -> Int32 {
         guard routed.pointee.usesClientPort else { return routed.pointee.address.withPointer { Glibc.connect(descriptor, $0, $1) } }
-        let port = Int(clientPort(session)) + Int(routed.pointee.portOffset)
+        let port = Int(clientTarget(session)?.port ?? 0) + Int(routed.pointee.portOffset)
         guard var address = routed.pointee.address.address, let ip = address.address, let number = UInt16(exactly: port) else {
             errno = EADDRNOTAVAIL
             return -1
@@ -72,9 +72,10 @@ extension Worker {
         return RawSocketAddress(address).withPointer { Glibc.connect(descriptor, $0, $1) }
     }
 
-    /// The port that the client connected to.
-    private func clientPort(_ session: UnsafeMutablePointer<Session>) -> UInt16 {
-        listeners[Int(session.pointee.listener)].address?.port ?? Sockets.localAddress(session.pointee.client.descriptor)?.port ?? 0
+    /// What the client connected to.
+    func clientTarget(_ session: UnsafeMutablePointer<Session>) -> SocketAddress? {
+        session.pointee.clientTarget.socketAddress ?? listeners[Int(session.pointee.listener)].address
+            ?? Sockets.localAddress(session.pointee.client.descriptor)
     }
 
     /// epoll has something to say of the server's side.
@@ -92,7 +93,7 @@ extension Worker {
         case .established:
             note(events, on: &session.pointee.server)
             transfer(index, session)
-        case .free, .queued, .waiting, .ended: return
+        case .free, .awaitingHeader, .queued, .waiting, .ended: return
         }
     }
 
@@ -250,6 +251,7 @@ extension Worker {
     /// The deadline of a session without a connection has come.
     mutating func connectTimedOut(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         switch session.pointee.state {
+        case .awaitingHeader where now >= session.pointee.stateDeadline: readHeader(index, session, isLate: true)
         case .queued where now >= session.pointee.stateDeadline:
             session.pointee.termination = Termination("s", "Q")
             end(index, session)

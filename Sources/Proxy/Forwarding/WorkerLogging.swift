@@ -17,18 +17,6 @@ struct LogStamp {
 }
 
 extension Worker {
-    /// The client's IP address; `nil` for a UNIX socket.
-    func clientAddress(_ session: UnsafeMutablePointer<Session>) -> IPAddress? {
-        let raw = UnsafeRawBufferPointer(start: UnsafeMutableRawPointer(session) + Session.clientAddressOffset, count: 28)
-        switch Int32(raw.loadUnaligned(as: UInt16.self)) {
-        case AF_INET: return .v4(UInt32(bigEndian: raw.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
-        case AF_INET6:
-            let high = UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-            return .v6(high: high, low: UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt64.self)))
-        default: return nil
-        }
-    }
-
     /// `Connect from 1.2.3.4:5 to 6.7.8.9:10 (mysql/TCP)`: HAProxy's line for proxies without a log format.
     mutating func logConnect(_ session: UnsafeMutablePointer<Session>) {
         let frontend = Int(session.pointee.frontend)
@@ -37,8 +25,7 @@ extension Worker {
         line.append("Connect from ")
         appendClient(session)
         line.append(" to ")
-        let local = listeners[Int(session.pointee.listener)].address ?? Sockets.localAddress(session.pointee.client.descriptor)
-        switch local {
+        switch clientTarget(session) {
         case .ip(let address, let port)?: line.append(Array("\(address):\(port)".utf8))
         default: line.append("unix:1")
         }
@@ -55,15 +42,7 @@ extension Worker {
         let cause = session.pointee.termination.cause
         let isQuiet = session.pointee.up.bytes == 0 && (cause == UInt8(ascii: "-") || cause == UInt8(ascii: "C"))
         guard !settings.targets.isEmpty, !(settings.hidesEmptySessions && isQuiet) else { return }
-        line.clear()
-        appendClient(session)
-        line.append(" [")
-        stamp.move(to: session.pointee.acceptedWall / 1000)
-        line.append(stamp.bytes)
-        line.append(".")
-        line.append(session.pointee.acceptedWall % 1000, width: 3)
-        line.append("] ")
-        line.append(Array(state.frontends[frontend].name.utf8))
+        startLine(session)
         line.append(" ")
         appendServer(session)
         line.append(" ")
@@ -76,6 +55,32 @@ extension Worker {
         line.append(" ")
         appendCounts(session)
         send(.info, frontend)
+    }
+
+    /// `127.0.0.1:38674 [22/Nov/2026:17:34:14.105] mysql/1: Received something ...`: a connection that became no session.
+    mutating func logRefusal(_ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) {
+        let frontend = Int(session.pointee.frontend)
+        let settings = state.frontendLogs[frontend]
+        guard !settings.targets.isEmpty, !(settings.hidesEmptySessions && reason.isEmpty) else { return }
+        startLine(session)
+        line.append("/")
+        line.append(listeners[Int(session.pointee.listener)].name)
+        line.append(": ")
+        line.append(Array(reason.rawValue.utf8))
+        send(.info, frontend)
+    }
+
+    /// `%ci:%cp [%t] %ft`.
+    private mutating func startLine(_ session: UnsafeMutablePointer<Session>) {
+        line.clear()
+        appendClient(session)
+        line.append(" [")
+        stamp.move(to: session.pointee.acceptedWall / 1000)
+        line.append(stamp.bytes)
+        line.append(".")
+        line.append(session.pointee.acceptedWall % 1000, width: 3)
+        line.append("] ")
+        line.append(Array(state.frontends[Int(session.pointee.frontend)].name.utf8))
     }
 
     private mutating func appendServer(_ session: UnsafeMutablePointer<Session>) {
@@ -119,12 +124,10 @@ extension Worker {
     }
 
     private mutating func appendClient(_ session: UnsafeMutablePointer<Session>) {
-        let raw = UnsafeRawBufferPointer(start: UnsafeMutableRawPointer(session) + Session.clientAddressOffset, count: 28)
-        let family = raw.loadUnaligned(as: UInt16.self)
-        let isV6 = Int32(family) == AF_INET6
-        line.append(addressOf: family, UnsafeRawBufferPointer(rebasing: isV6 ? raw[8..<24] : raw[4..<8]))
+        let client = session.pointee.clientAddress
+        client.withAddress { line.append(addressOf: $0, $1) }
         line.append(":")
-        line.append(isV6 || Int32(family) == AF_INET ? Int64(UInt16(bigEndian: raw.loadUnaligned(fromByteOffset: 2, as: UInt16.self))) : 1)
+        line.append(client.address == nil ? 1 : Int64(client.port))
     }
 
     /// Sends the line that has been built to the frontend's targets.

@@ -14,6 +14,7 @@ extension Worker {
     mutating func clientReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
         note(events, on: &session.pointee.client)
         guard session.pointee.state != .established else { return transfer(index, session) }
+        guard session.pointee.state != .awaitingHeader else { return readHeader(index, session) }
         // A connect that is under way is waited for: it is likely to be there in a moment.
         let isWaiting = session.pointee.state != .connecting
         if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 || isWaiting && hasLeft(session) { abandon(index, session) }
@@ -34,6 +35,10 @@ extension Worker {
 
     /// The server has accepted.
     mutating func established(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+        if let form = table.servers[Int(session.pointee.serverIndex)].pointee.proxyHeader, !sendHeader(form, session) {
+            return connectFailed(index, session, code: ECONNRESET)
+        }
+        if table.servers[Int(session.pointee.serverIndex)].pointee.finishesHandshakes { session.pointee.up.flags.insert(.finishesHandshake) }
         session.pointee.state = .established
         (session.pointee.connectedAt, session.pointee.lastActivity) = (now, now)
         transfer(index, session)
@@ -132,7 +137,7 @@ extension Worker {
         let upIsDone = session.pointee.up.flags.contains(.ended) && !session.pointee.up.hasPending
         let downIsDone = session.pointee.down.flags.contains(.ended) && !session.pointee.down.hasPending
         return upIsDone && downIsDone || upIsDone && session.pointee.client.flags.contains(.dead)
-            || downIsDone && session.pointee.server.flags.contains(.dead)
+            || downIsDone && session.pointee.server.flags.contains(.dead) || upIsDone && hasLeftGreeted(session)
     }
 
     // MARK: Timeouts
@@ -221,7 +226,7 @@ extension Worker {
                 if session.pointee.termination.isNormal { session.pointee.termination = Termination("D", "D") }
                 end(index, session)
             case .connecting: connectFailed(index, session, code: ECONNABORTED)
-            case .free, .queued, .waiting, .ended: continue
+            case .free, .awaitingHeader, .queued, .waiting, .ended: continue
             }
         }
     }
@@ -250,17 +255,18 @@ extension Worker {
     /// Ends a session: closes what is open, counts, logs, and gives everything back.
     mutating func end(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let wasQueued = session.pointee.state == .queued
-        let hadBackend = state.frontendRules[Int(session.pointee.frontend)].pointee.backend >= 0
+        let wasSession = session.pointee.state != .awaitingHeader
+        let hadBackend = wasSession && state.frontendRules[Int(session.pointee.frontend)].pointee.backend >= 0
         if wasQueued { leaveQueue(index, session) }
         wheel.cancel(index)
         relay.discard(&session.pointee.up)
         relay.discard(&session.pointee.down)
         close(session.pointee.client.descriptor)
-        if session.pointee.server.descriptor >= 0 { close(session.pointee.server.descriptor) }
+        if session.pointee.server.descriptor >= 0, session.pointee.up.bytes > 0 || !handOverHandshake(session) { close(session.pointee.server.descriptor) }
         let heldServer = releaseServer(session)
         if hadBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
         countEnd(session, hadBackend: hadBackend)
-        if state.frontendLogs[Int(session.pointee.frontend)].sessions == .tcp { logEnd(session) }
+        if wasSession, state.frontendLogs[Int(session.pointee.frontend)].sessions == .tcp { logEnd(session) }
         // After the line: it counts the sessions that are left, not the one that takes the place.
         if heldServer { handOn(backend: Int(session.pointee.backend)) }
         leave(Int(session.pointee.frontend))

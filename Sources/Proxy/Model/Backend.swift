@@ -103,6 +103,14 @@ package struct Backend: Equatable, Sendable {
     /// Where state and check lines go.
     package var log = LogSettings()
 
+    /// True when clients of `server` speak MySQL and its checks log in where they do: who leaves before the login is logged in for.
+    package func finishesHandshakes(of server: Server) -> Bool {
+        guard case .mysql(let settings) = check, settings.user != nil, let check = server.check else { return false }
+        if case .unix = server.endpoint { return true }
+        guard check.address == nil else { return false }
+        return check.port == nil || server.port == check.port.map { .fixed($0) }
+    }
+
     /// A backend without servers.
     package init(name: String, identifier: Int) {
         self.name = name
@@ -159,6 +167,8 @@ package struct CheckSettings: Equatable, Sendable {
     package var port: UInt16?
     /// `addr`: where to check; `nil` for the server's own.
     package var address: IPAddress?
+    /// The PROXY header that checks begin with; `nil` for none.
+    package var proxyHeader: ProxyHeaderForm?
 
     /// HAProxy's defaults.
     package init() {}
@@ -190,6 +200,8 @@ package struct Server: Equatable, Sendable {
     package var preferredFamily = AddressFamily.v4
     /// `init-addr`, tried in this order.
     package var initialAddresses: [InitialAddress] = [.last, .libc]
+    /// `send-proxy`, `send-proxy-v2`: the header that tells it the client's address; `nil` for none.
+    package var proxyHeader: ProxyHeaderForm?
     /// `on-marked-down`.
     package var onMarkedDown = OnMarkedDown.none
     /// True for a slot of a `server-template`: slots of one name share its addresses, each a different one.

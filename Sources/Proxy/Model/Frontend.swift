@@ -58,11 +58,21 @@ package struct ConfigurationLocation: Hashable, Sendable, CustomStringConvertibl
     package var description: String { "\(file):\(line)" }
 }
 
+/// Whether a listener's clients send a PROXY header: `accept-proxy`.
+package enum ProxyHeaderRule: Equatable, Sendable {
+    /// They do not; what looks like one is theirs.
+    case none
+    /// All do; others are refused.
+    case required
+    /// Those of these networks may: for the time in which a load balancer's target group is switched.
+    case optional(from: [IPNetwork])
+}
+
 /// One address that a frontend listens on: an element of a `bind` line.
 package struct Bind: Equatable, Sendable {
     /// Where to listen.
     package var endpoint: Endpoint
-    /// `name`; nothing shows it yet.
+    /// `name`: log lines of connections that become no session show it.
     package var name: String?
     /// `backlog`; `nil` for the frontend's.
     package var backlog: Int?
@@ -70,6 +80,8 @@ package struct Bind: Equatable, Sendable {
     package var isV6Only: Bool?
     /// `mode`, the permission bits of a UNIX socket.
     package var permissions: UInt32?
+    /// `accept-proxy`.
+    package var proxyHeader = ProxyHeaderRule.none
     /// Where the line stands.
     package var location: ConfigurationLocation
 

@@ -7,21 +7,6 @@ import Wire
 
 @testable import NodeAgent
 
-@Suite("A probe's preamble")
-struct ProbePreambleTests {
-    @Test("is a PROXY header of either version, or nothing")
-    func preamble() {
-        let v1 = Array("PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n".utf8)
-        #expect(ProbePreamble.find(in: (v1 + [71])[...]) == .header(bytes: v1.count))
-        let v2: [UInt8] = [13, 10, 13, 10, 0, 13, 10, 0x51, 0x55, 0x49, 0x54, 10, 0x20, 0, 0, 3, 1, 2, 3]
-        #expect(ProbePreamble.find(in: (v2 + [71])[...]) == .header(bytes: v2.count))
-        for count in 1..<v2.count { #expect(ProbePreamble.find(in: v2[..<count]) == .incomplete) }
-        for count in 1..<v1.count { #expect(ProbePreamble.find(in: v1[..<count]) == .incomplete) }
-        #expect(ProbePreamble.find(in: Array("GET".utf8)[...]) == .none)
-        #expect(ProbePreamble.find(in: Array(("PROXY " + String(repeating: "x", count: 200)).utf8)[...]) == .malformed)
-    }
-}
-
 @Suite("The probe responder")
 struct ProbeResponderTests {
     private let fitness: ProbeFitness
@@ -83,6 +68,10 @@ struct ProbeResponderTests {
         #expect(try ask("DELETE / HTTP/1.1\r\nConnection: close\r\n\r\n").hasPrefix("HTTP/1.1 405 Method Not Allowed\r\n"))
         #expect(try ask("hello\r\n").hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
         #expect(try ask("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET / HTTP/1.0\r\n\r\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
+        #expect(try ask("PROXY TCP4 1.2.3.4\r\nGET / HTTP/1.0\r\n\r\n").hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
+        let balancer = try Client(to: address)
+        for byte in ProxyHeader(nil).binary(withChecksum: true) + Array("GET / HTTP/1.0\r\n\r\n".utf8) { try balancer.send([byte]) }
+        #expect(balancer.read(until: "<end>").hasPrefix("HTTP/1.1 200 OK\r\n"))
         let slow = try Client(to: address)
         for byte in Array("HEAD / HTTP/1.0\r\n\r\n".utf8) { try slow.send([byte]) }
         #expect(slow.read(until: "<end>").hasPrefix("HTTP/1.1 200 OK\r\n"))

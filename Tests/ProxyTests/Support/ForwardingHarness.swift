@@ -18,6 +18,7 @@ final class ForwardingHarness {
         var sessionLog = SessionLog.tcp
         var hidesEmptySessions = false
         var weights: [Int]?
+        var proxyHeader = ProxyHeaderRule.none
         /// Servers that are down at the start.
         var down: Set<Int> = []
         /// Where lines go besides the receiver.
@@ -68,7 +69,9 @@ final class ForwardingHarness {
             let raw = dup(socket.raw)
             _ = fcntl(raw, F_SETFL, O_NONBLOCK)
             address = Sockets.localAddress(raw) ?? address
-            listeners.append([WorkerListener(file: OpenFile(FileDescriptor(owning: raw)), frontend: 0, address: address)])
+            listeners.append([
+                WorkerListener(file: OpenFile(FileDescriptor(owning: raw)), frontend: 0, address: address, proxyHeader: settings.proxyHeader)
+            ])
         }
         self.address = address
         forwarder = try Forwarder(state: state, listeners: listeners)

@@ -1,5 +1,7 @@
 import Foundation
+import LinuxIO
 import Support
+import Wire
 
 /// `query --to A:P --count N [--text SQL]`: N attempts one after the other, one JSON line each.
 func queryRepeatedly(_ arguments: Arguments) {
@@ -19,6 +21,22 @@ func runLoad(_ arguments: Arguments) {
         slowOverMilliseconds: Double(arguments.number("slow", default: 200)), pause: UInt32(arguments.number("pause", default: 20)))
     waitForEndOfInput()
     do { printLine(try generator.stop()) } catch { fail("\(error)") }
+}
+
+/// `abandon --to A:P --count N [--greeting yes]`: N connections one after the other that end before a login, every second one by a RST; with `--greeting` once
+/// the server has greeted.
+func abandon(_ arguments: Arguments) {
+    let (address, port) = arguments.endpoint("to")
+    let target = RawSocketAddress(.ip(IPAddress(address) ?? .anyV4, port: port))
+    for number in 0..<arguments.number("count", default: 1) {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard target.withPointer({ connect(descriptor, $0, $1) }) == 0 else { fail("connect: \(String(cString: strerror(errno)))") }
+        var greeting = [UInt8](repeating: 0, count: 512)
+        if arguments.text("greeting", default: "no") == "yes", recv(descriptor, &greeting, greeting.count, 0) <= 0 { fail("no greeting") }
+        var linger = linger(l_onoff: number % 2 == 0 ? 0 : 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+        close(descriptor)
+    }
 }
 
 /// `watch --to A:P,A:P --names N,N [--text SQL] [--seconds S]`: two clients for each address; one line a second that tells who answered how often.

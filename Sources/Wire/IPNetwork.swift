@@ -1,0 +1,37 @@
+/// The addresses that begin with the same bits: "10.0.0.0/16".
+package struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
+    /// Its first address.
+    package let first: IPAddress
+    /// Bits that are the same, at most 32 or 128.
+    package let bits: Int
+
+    /// Reads "10.0.0.0/16", "fd00::/8" or a single address; `nil` for anything else, and for an address that is not the network's first one.
+    package init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), let address = IPAddress(parts[0]) else { return nil }
+        let width = address.isV6 ? 128 : 32
+        guard let bits = parts.count == 1 ? width : Int(parts[1]), (0...width).contains(bits), parts.count == 1 || parts[1].first != "+" else { return nil }
+        guard IPNetwork.start(of: address, bits) == address else { return nil }
+        (first, self.bits) = (address, bits)
+    }
+
+    /// True for its addresses, also for an IPv4 one that an IPv6 socket shows ("::ffff:10.0.0.1").
+    package func contains(_ address: IPAddress) -> Bool {
+        var address = address
+        if !first.isV6, case .v6(0, let low) = address, low >> 32 == 0xffff { address = .v4(UInt32(truncatingIfNeeded: low)) }
+        return address.isV6 == first.isV6 && IPNetwork.start(of: address, bits) == first
+    }
+
+    /// "10.0.0.0/16".
+    package var description: String { "\(first)/\(bits)" }
+
+    private static func start(of address: IPAddress, _ bits: Int) -> IPAddress {
+        switch address {
+        case .v4(let value): .v4(value & ~(bits >= 32 ? 0 : UInt32.max >> UInt32(bits)))
+        case .v6(let high, let low):
+            .v6(
+                high: high & ~(bits >= 64 ? 0 : UInt64.max >> UInt64(bits)), low: low & ~(bits >= 128 ? 0 : bits <= 64 ? .max : UInt64.max >> UInt64(bits - 64))
+            )
+        }
+    }
+}

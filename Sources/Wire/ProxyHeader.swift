@@ -1,0 +1,242 @@
+/// What a load balancer says of a connection before its first byte: the PROXY protocol, versions 1 and 2.
+///
+///     version 1, text of at most 107 bytes
+///         PROXY TCP4 192.0.2.1 10.0.1.10 40000 3306\r\n      or TCP6; after UNKNOWN anything may stand
+///
+///     version 2
+///     offset  bytes  field
+///     0       12     signature
+///     12      1      version 2 in the high half; 0 LOCAL or 1 PROXY in the low one
+///     13      1      0x11 TCP over IPv4, 0x21 TCP over IPv6; with others the connection's own addresses stand
+///     14      2      bytes after this field, big-endian
+///     16      12/36  source and destination address, source and destination port
+///     28/52   n      extensions: type u8, length u16, value
+///
+/// - SeeAlso: "The PROXY protocol", Willy Tarreau, HAProxy; AWS's extension is described with its network load balancers.
+package struct ProxyHeader: Equatable, Sendable {
+    /// Who connected, and to where.
+    package struct Addresses: Equatable, Sendable {
+        /// The client.
+        package var source: IPAddress
+        /// Its port.
+        package var sourcePort: UInt16
+        /// What the client connected to.
+        package var destination: IPAddress
+        /// Its port.
+        package var destinationPort: UInt16
+
+        /// Of one family both.
+        package init(source: IPAddress, sourcePort: UInt16, destination: IPAddress, destinationPort: UInt16) {
+            (self.source, self.sourcePort, self.destination, self.destinationPort) = (source, sourcePort, destination, destinationPort)
+        }
+    }
+
+    /// `nil` when the sender speaks for itself (LOCAL: a load balancer's probe), or does not tell (UNKNOWN): then the connection's own addresses stand.
+    package var addresses: Addresses?
+    /// AWS's name of the endpoint that a client in another network came through, "vpce-0123456789abcdef0".
+    package var endpoint: String?
+
+    /// A header of a client.
+    package init(_ addresses: Addresses?, endpoint: String? = nil) { (self.addresses, self.endpoint) = (addresses, endpoint) }
+
+    /// The longest version 1 header, with its end.
+    package static let textBytesMax = 107
+    /// The longest version 2 header taken; load balancers send less than 200.
+    package static let bytesMax = 2_048
+
+    private static let signature: [UInt8] = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
+    private static let prefix = Array("PROXY ".utf8)
+    private static let fixedBytes = 16
+
+    private enum Extension {
+        static let checksum: UInt8 = 0x03
+        static let aws: UInt8 = 0xea
+        /// AWS's first byte of a value that names an endpoint.
+        static let awsEndpoint: UInt8 = 0x01
+    }
+}
+
+/// What the first bytes of a connection are.
+package enum ProxyHeaderReading: Equatable, Sendable {
+    /// A header of so many bytes.
+    case whole(ProxyHeader, bytes: Int)
+    /// The beginning of one.
+    case incomplete
+    /// Something else.
+    case absent
+    /// A header that says what cannot be.
+    case malformed(ProxyHeaderError)
+}
+
+/// What is wrong with a header.
+package enum ProxyHeaderError: Error, Equatable, Sendable {
+    /// A version 1 line that is too long, or has other words than it should.
+    case text
+    /// A version 1 line of another protocol than TCP4, TCP6 and UNKNOWN.
+    case unknownProtocol
+    /// Not version 2, or neither LOCAL nor PROXY.
+    case versionOrCommand(UInt8)
+    /// More bytes than `bytesMax`.
+    case tooLong(Int)
+    /// Fewer bytes than its addresses need, or an extension that ends beyond the header.
+    case truncated
+    /// The checksum is another one.
+    case checksum
+}
+
+extension ProxyHeader {
+    /// Reads the header at the front of `bytes`.
+    package static func read(_ bytes: ArraySlice<UInt8>) -> ProxyHeaderReading {
+        if begins(bytes, prefix) { return readText(bytes) }
+        if begins(bytes, signature) { return readBinary(bytes) }
+        return .absent
+    }
+
+    /// True when the one is the beginning of the other.
+    private static func begins(_ bytes: ArraySlice<UInt8>, _ mark: [UInt8]) -> Bool { bytes.prefix(mark.count).elementsEqual(mark.prefix(bytes.count)) }
+
+    private static func readText(_ bytes: ArraySlice<UInt8>) -> ProxyHeaderReading {
+        var reader = ByteReader(bytes)
+        guard let line = reader.readBytes(until: UInt8(ascii: "\n"), limit: textBytesMax - 1) else {
+            return bytes.count < textBytesMax ? .incomplete : .malformed(.text)
+        }
+        guard line.last == UInt8(ascii: "\r") else { return .malformed(.text) }
+        let words = line.dropLast().split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+        let count = line.count + 1
+        if words.count >= 2, words[1] == "UNKNOWN" { return .whole(ProxyHeader(nil), bytes: count) }
+        guard words.count >= 2, words[1] == "TCP4" || words[1] == "TCP6" else { return .malformed(.unknownProtocol) }
+        guard words.count == 6, let source = IPAddress(words[2]), let destination = IPAddress(words[3]), let sourcePort = port(words[4]),
+            let destinationPort = port(words[5]), [source, destination].allSatisfy({ words[1] == ($0.isV6 ? "TCP6" : "TCP4") })
+        else { return .malformed(.text) }
+        let addresses = Addresses(source: source, sourcePort: sourcePort, destination: destination, destinationPort: destinationPort)
+        return .whole(ProxyHeader(addresses), bytes: count)
+    }
+
+    private static func port(_ word: String) -> UInt16? {
+        let digits = word.utf8
+        guard (1...5).contains(digits.count), digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+        return digits.count == 1 || digits.first != UInt8(ascii: "0") ? UInt16(word) : nil
+    }
+
+    private static func readBinary(_ bytes: ArraySlice<UInt8>) -> ProxyHeaderReading {
+        var reader = ByteReader(bytes)
+        guard reader.skip(signature.count) != nil, let versionAndCommand = reader.readByte() else { return .incomplete }
+        guard versionAndCommand == 0x20 || versionAndCommand == 0x21 else { return .malformed(.versionOrCommand(versionAndCommand)) }
+        guard let family = reader.readByte(), let rest = reader.readBigEndian(UInt16.self) else { return .incomplete }
+        let count = fixedBytes + Int(rest)
+        guard count <= bytesMax else { return .malformed(.tooLong(count)) }
+        guard let body = reader.readBytes(Int(rest)) else { return .incomplete }
+        guard versionAndCommand == 0x21 else { return .whole(ProxyHeader(nil), bytes: count) }
+        var fields = ByteReader(body)
+        let addresses: Addresses?
+        switch family {
+        case 0x11:
+            guard let source: UInt32 = fields.readBigEndian(), let destination: UInt32 = fields.readBigEndian(), let ports: UInt32 = fields.readBigEndian()
+            else { return .malformed(.truncated) }
+            addresses = Addresses(
+                source: .v4(source), sourcePort: UInt16(ports >> 16), destination: .v4(destination), destinationPort: UInt16(truncatingIfNeeded: ports))
+        case 0x21:
+            guard let high = fields.readBigEndian(), let low = fields.readBigEndian(), let otherHigh = fields.readBigEndian(),
+                let otherLow = fields.readBigEndian(), let ports: UInt32 = fields.readBigEndian()
+            else { return .malformed(.truncated) }
+            addresses = Addresses(
+                source: .v6(high: high, low: low), sourcePort: UInt16(ports >> 16), destination: .v6(high: otherHigh, low: otherLow),
+                destinationPort: UInt16(truncatingIfNeeded: ports))
+        default:
+            // No address family that a TCP connection has: nothing is known of what follows either.
+            return .whole(ProxyHeader(nil), bytes: count)
+        }
+        var header = ProxyHeader(addresses)
+        do {
+            try header.takeExtensions(&fields, of: bytes.prefix(count))
+            return .whole(header, bytes: count)
+        } catch {
+            return .malformed(error)
+        }
+    }
+
+    private mutating func takeExtensions(_ fields: inout ByteReader, of header: ArraySlice<UInt8>) throws(ProxyHeaderError) {
+        while let type = fields.readByte() {
+            guard let length = fields.readBigEndian(UInt16.self), let value = fields.readBytes(Int(length)) else { throw .truncated }
+            switch type {
+            case Extension.checksum:
+                var sum = ByteReader(value)
+                guard length == 4, let told: UInt32 = sum.readBigEndian() else { throw .checksum }
+                var plain = Array(header)
+                let place = value.startIndex - header.startIndex
+                plain.replaceSubrange(place..<place + 4, with: repeatElement(0, count: 4))
+                guard CRC32C.checksum(of: plain) == told else { throw .checksum }
+            case Extension.aws where value.first == Extension.awsEndpoint:
+                endpoint = String(decoding: value.dropFirst().prefix(255).filter { (0x21...0x7e).contains($0) }, as: UTF8.self)
+            default:
+                continue
+            }
+        }
+    }
+}
+
+extension ProxyHeader {
+    /// Version 1: a line of text.
+    package var text: [UInt8] {
+        guard let addresses else { return Array("PROXY UNKNOWN\r\n".utf8) }
+        let family = addresses.source.isV6 ? "TCP6" : "TCP4"
+        return Array(
+            "PROXY \(family) \(addresses.source) \(addresses.destination) \(addresses.sourcePort) \(addresses.destinationPort)\r\n".utf8)
+    }
+
+    /// Version 2; `withChecksum`: a CRC32C of the header is in it.
+    package func binary(withChecksum: Bool) -> [UInt8] {
+        var body = ByteWriter()
+        switch (addresses?.source, addresses?.destination) {
+        case (.v4(let source)?, .v4(let destination)?):
+            body.writeBigEndian(source)
+            body.writeBigEndian(destination)
+        case (.v6(let high, let low)?, .v6(let otherHigh, let otherLow)?):
+            for word in [high, low, otherHigh, otherLow] { body.writeBigEndian(word) }
+        default: break
+        }
+        let family: UInt8 = body.bytes.isEmpty ? 0x00 : body.bytes.count == 8 ? 0x11 : 0x21
+        if let addresses, family != 0 {
+            body.writeBigEndian(addresses.sourcePort)
+            body.writeBigEndian(addresses.destinationPort)
+        }
+        if let endpoint, family != 0 {
+            body.write(Extension.aws)
+            body.writeBigEndian(UInt16(truncatingIfNeeded: endpoint.utf8.prefix(255).count + 1))
+            body.write(Extension.awsEndpoint)
+            body.write(endpoint.utf8.prefix(255))
+        }
+        if withChecksum {
+            body.write(Extension.checksum)
+            body.writeBigEndian(UInt16(4))
+            body.writeBigEndian(UInt32(0))
+        }
+        var header = ByteWriter()
+        header.write(ProxyHeader.signature)
+        header.write(family == 0 ? 0x20 : 0x21)
+        header.write(family)
+        header.writeBigEndian(UInt16(truncatingIfNeeded: body.bytes.count))
+        header.write(body.bytes)
+        guard withChecksum else { return header.bytes }
+        var bytes = header.bytes
+        let sum = CRC32C.checksum(of: bytes)
+        withUnsafeBytes(of: sum.bigEndian) { bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: $0) }
+        return bytes
+    }
+}
+
+/// The forms in which a header can be sent.
+package enum ProxyHeaderForm: BitwiseCopyable, Equatable, Sendable {
+    /// Version 1.
+    case text
+    /// Version 2, with or without a checksum.
+    case binary(withChecksum: Bool)
+
+    /// `header` in this form.
+    package func bytes(_ header: ProxyHeader) -> [UInt8] {
+        switch self {
+        case .text: header.text
+        case .binary(let withChecksum): header.binary(withChecksum: withChecksum)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import FuzzWorld
+import Glibc
+import Wire
+
+// PROXY headers: whatever the bytes, the reader gives an answer that stands, and what it has read it can write.
+
+/// Checks what must hold of any bytes.
+private func read(_ bytes: [UInt8]) {
+    let reading = ProxyHeader.read(bytes[...])
+    // Nothing depends on where the bytes lie.
+    precondition(ProxyHeader.read(([0xff] + bytes).dropFirst()) == reading, "another answer at another place")
+    switch reading {
+    case .whole(let header, let count):
+        precondition(count > 0 && count <= min(bytes.count, ProxyHeader.bytesMax), "a header of bytes that are not there")
+        precondition(header.addresses.map { $0.source.isV6 == $0.destination.isV6 } ?? (header.endpoint == nil), "a header that cannot be")
+        precondition(ProxyHeader.read(bytes.prefix(count)) == reading, "what follows a header changes it")
+        precondition(ProxyHeader.read(bytes.prefix(count - 1)) == .incomplete, "a header without its last byte is one")
+        for form in [ProxyHeaderForm.binary(withChecksum: false), .binary(withChecksum: true)] {
+            let written = form.bytes(header)
+            precondition(ProxyHeader.read(written[...]) == .whole(header, bytes: written.count), "a header reads otherwise than it was written")
+        }
+        let text = header.text
+        precondition(text.count <= ProxyHeader.textBytesMax, "a line that is too long")
+        precondition(ProxyHeader.read(text[...]) == .whole(ProxyHeader(header.addresses), bytes: text.count), "a line reads otherwise than it was written")
+    case .incomplete: precondition(bytes.count < ProxyHeader.bytesMax, "more is wanted than a header can have")
+    case .absent, .malformed:
+        // Bytes that are refused stay so, whatever follows.
+        precondition(ProxyHeader.read((bytes + [0x0d, 0x0a])[...]) == reading, "what follows changes a refusal")
+    }
+}
+
+@MainActor private func seeds() -> [(name: String, bytes: [UInt8])] {
+    let v4 = ProxyHeader.Addresses(source: .v4(0xc000_0201), sourcePort: 40_000, destination: .v4(0x0a00_010a), destinationPort: 3_306)
+    let v6 = ProxyHeader.Addresses(
+        source: .v6(high: 0x2001_0db8_0000_0000, low: 1), sourcePort: 1, destination: .v6(high: 0xfe80_0000_0000_0000, low: 2), destinationPort: 65_535)
+    let headers = [
+        ("v4", ProxyHeader(v4)), ("v6", ProxyHeader(v6)), ("nobody", ProxyHeader(nil)), ("aws", ProxyHeader(v4, endpoint: "vpce-0123456789abcdef0")),
+    ]
+    return headers.flatMap { name, header in
+        [
+            ("\(name)-text", header.text), ("\(name)-binary", header.binary(withChecksum: false)),
+            ("\(name)-sum", header.binary(withChecksum: true) + [0x4a, 0, 0, 0]),
+        ]
+    }
+}
+
+exit(
+    FuzzDriver.run(seeds: seeds) { start, count in
+        read(Array(UnsafeBufferPointer(start: start, count: count)))
+        return 0
+    })

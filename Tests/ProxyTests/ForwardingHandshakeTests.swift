@@ -1,0 +1,224 @@
+import Glibc
+import LinuxIO
+import Support
+import Synchronization
+import Testing
+import Wire
+
+@testable import Proxy
+
+/// A database that greets when it is told to, and writes down what each connection does.
+private final class StubDatabase: Sendable {
+    private static let greeting = MySQLPacket(
+        sequence: 0,
+        payload: MySQLGreeting(
+            serverVersion: "10.11.19-MariaDB", connectionIdentifier: 8, seed: Array(65..<85), capabilities: [.protocol41, .secureConnection]
+        ).payload
+    ).bytes
+    static let greetingBytes = greeting.count
+    static let login = MySQLLogin.since41(user: "check").bytes
+
+    private let mayGreet: Mutex<Bool>
+    private let received = Mutex<[[UInt8]]>([])
+    private let server: Mutex<TestServer?> = Mutex(nil)
+
+    /// What ended connections have sent.
+    var ended: [[UInt8]] { received.withLock { $0 } }
+    var present: Int { server.withLock { $0?.presentCount ?? 0 } }
+    var address: SocketAddress { server.withLock { $0?.address } ?? .ip(.anyV4, port: 0) }
+
+    init(greets: Bool = true, greeting: [UInt8] = greeting, reply: [UInt8] = MySQLPacket(sequence: 2, payload: [0, 0, 0, 2, 0, 0, 0]).bytes) {
+        mayGreet = Mutex(greets)
+        let started = TestServer { [unowned self] socket in
+            while !mayGreet.withLock({ $0 }) { usleep(1000) }
+            socket.send(greeting)
+            var bytes: [UInt8] = []
+            while let more = socket.receive(), !more.isEmpty {
+                if bytes.isEmpty { socket.send(reply) }
+                bytes += more
+            }
+            received.withLock { $0.append(bytes) }
+        }
+        server.withLock { $0 = started }
+    }
+
+    func greet() { mayGreet.withLock { $0 = true } }
+
+    func stop() {
+        greet()
+        server.withLock { $0.take() }?.stop()
+    }
+}
+
+@Suite("Clients that leave before they log in to MySQL", .timeLimit(.minutes(3)))
+struct ForwardingHandshakeTests {
+    private static let finished = StubDatabase.login + MySQLPacket.quit.bytes
+
+    /// A forwarder in front of a database, and a control thread's loop that finishes handshakes.
+    private final class Bench {
+        let database: StubDatabase
+        let harness: ForwardingHarness
+        let reactor: Reactor
+        let finisher: HandshakeFinisher
+
+        init(_ database: StubDatabase, patience: Duration = .seconds(60), _ edit: (inout ForwardingHarness.Settings) -> Void = { _ in }) throws {
+            self.database = database
+            reactor = try Reactor()
+            harness = try ForwardingHarness([database.address]) {
+                var check = MySQLCheckSettings()
+                check.user = "check"
+                $0.backend.check = .mysql(check)
+                $0.backend.servers[0].check = CheckSettings()
+                edit(&$0)
+            }
+            let finisher = HandshakeFinisher(reactor: reactor, state: harness.state, patience: patience)
+            self.finisher = finisher
+            try reactor.watch(harness.state.controlWakeUp.raw, for: .read) { [harness] _ in
+                harness.state.controlWakeUp.clear()
+                finisher.takeAll()
+            }
+        }
+
+        var outstanding: Int { harness.state.serverCells[0].pointee.handshakes.value }
+
+        /// Runs the loop until `condition` holds.
+        func run(until condition: () -> Bool) {
+            let holds = reactor.run(until: condition)
+            #expect(holds, "nothing came of it: \(outstanding) outstanding, \(database.ended.count) ended")
+        }
+
+        deinit {
+            finisher.stop()
+            database.stop()
+        }
+    }
+
+    @Test("are logged in for and quit, after a FIN and after a RST; their session ends at once, with the line it always had", arguments: [false, true])
+    func afterGreeting(resets: Bool) throws {
+        let bench = try Bench(StubDatabase())
+        for number in 1...40 {
+            let client = try bench.harness.connect()
+            #expect(client.text(StubDatabase.greetingBytes).utf8.count > 0)
+            if resets { client.reset() } else { client.close() }
+            let session = try bench.harness.log.session()
+            #expect((session.flags, session.bytes) == (resets ? "CD" : "--", StubDatabase.greetingBytes))
+            #expect(session.counts == [1, 1, 0, 0])
+            #expect(bench.harness.isEmptyEventually() && bench.harness.held(0) == 0)
+            bench.run { bench.database.ended.count == number && bench.finisher.isIdle }
+        }
+        #expect(bench.database.ended.allSatisfy { $0 == Self.finished })
+        #expect(bench.outstanding == 0)
+    }
+
+    @Test("before the greeting: who has ended its stream still gets it, who has reset is gone; both are logged in for")
+    func beforeGreeting() throws {
+        let bench = try Bench(StubDatabase(greets: false))
+        let half = try bench.harness.connect()
+        half.finishSending()
+        let reset = try bench.harness.connect()
+        #expect(eventually { bench.database.present == 2 })
+        reset.reset()
+        let line = try bench.harness.log.session()
+        #expect(line.flags == "CD" || line.flags == "CC")
+        #expect(line.bytes == 0)
+        bench.run { bench.outstanding == 1 && !bench.finisher.isIdle }
+        bench.database.greet()
+        #expect(half.textToEnd().utf8.count > 0)
+        let other = try bench.harness.log.session()
+        #expect((other.flags, other.bytes) == ("--", StubDatabase.greetingBytes))
+        bench.run { bench.database.ended.count == 2 && bench.finisher.isIdle }
+        #expect(bench.database.ended == [Self.finished, Self.finished])
+        #expect(bench.harness.isEmptyEventually())
+    }
+
+    @Test("by saying nothing for too long are logged in for, too")
+    func timedOut() throws {
+        let bench = try Bench(StubDatabase()) { $0.frontend.clientTimeout = .milliseconds(50) }
+        let client = try bench.harness.connect()
+        #expect(client.textToEnd().utf8.count > 0)
+        #expect(try bench.harness.log.flags() == "cD")
+        bench.run { bench.database.ended == [Self.finished] && bench.finisher.isIdle }
+    }
+
+    @Test("are none once they have sent a byte: the server hears of their end")
+    func afterFirstByte() throws {
+        let bench = try Bench(StubDatabase())
+        let client = try bench.harness.connect()
+        #expect(client.text(StubDatabase.greetingBytes).utf8.count > 0)
+        client.send("x")
+        client.finishSending()
+        _ = client.textToEnd()
+        #expect(eventually { bench.database.ended == [Array("x".utf8)] })
+        #expect(bench.finisher.isIdle)
+    }
+
+    @Test("of a server that never greets are few, and are left after a while")
+    func silent() throws {
+        let bench = try Bench(StubDatabase(greets: false), patience: .milliseconds(1500))
+        for number in 1...20 {
+            let client = try bench.harness.connect()
+            #expect(eventually { bench.database.present >= number })
+            #expect(eventually { bench.harness.held(0) == 1 })
+            client.reset()
+            _ = bench.harness.log.line()
+            #expect(bench.outstanding == number)
+        }
+        bench.run { bench.outstanding == HandshakeFinisher.silentMax }
+        #expect(bench.harness.isEmptyEventually())
+        bench.run { bench.outstanding == 0 && bench.finisher.isIdle }
+        bench.database.greet()
+        #expect(eventually { bench.database.ended.count == 20 })
+        #expect(bench.database.ended.allSatisfy { $0.isEmpty })
+    }
+
+    @Test("of a server that answers otherwise are left", arguments: ["denied", "no MySQL", "refusing"])
+    func otherAnswers(kind: String) throws {
+        let denied = MySQLPacket(sequence: 2, payload: MySQLErrorPacket(code: 1045, sqlState: "28000", message: "Access denied").payload).bytes
+        let database =
+            switch kind {
+            case "denied": StubDatabase(reply: denied)
+            case "refusing": StubDatabase(greets: false, greeting: [UInt8](denied[..<3]) + [0] + denied[4...])
+            default: StubDatabase(greets: false, greeting: Array("SSH-2.0-OpenSSH_9.2p1\r\n".utf8))
+            }
+        let bench = try Bench(database)
+        let client = try bench.harness.connect()
+        #expect(eventually { database.present == 1 && bench.harness.held(0) == 1 })
+        if kind == "denied" { #expect(client.text(StubDatabase.greetingBytes).utf8.count > 0) }
+        client.reset()
+        _ = bench.harness.log.line()
+        database.greet()
+        bench.run { database.ended.count == 1 && bench.finisher.isIdle }
+        #expect(database.ended == [kind == "denied" ? StubDatabase.login : []])
+    }
+
+    @Test("are no matter of ours where checks do not log in on the same port", arguments: ["connect", "no user", "no check", "port", "addr"])
+    func otherBackends(kind: String) throws {
+        let bench = try Bench(StubDatabase()) {
+            $0.backend.servers[0].endpoint = .ip(.v4(0x7f00_0001), port: 1)
+            switch kind {
+            case "connect": $0.backend.check = .connect
+            case "no user": $0.backend.check = .mysql(MySQLCheckSettings())
+            case "no check": $0.backend.servers[0].check = nil
+            case "port": $0.backend.servers[0].check?.port = 1
+            default: $0.backend.servers[0].check?.address = .v4(1)
+            }
+        }
+        let client = try bench.harness.connect()
+        #expect(client.text(StubDatabase.greetingBytes).utf8.count > 0)
+        client.close()
+        #expect(eventually { bench.database.ended == [[]] })
+        #expect(bench.finisher.isIdle && bench.outstanding == 0)
+    }
+
+    @Test("are closed when the agent stops")
+    func stopped() throws {
+        let bench = try Bench(StubDatabase(greets: false))
+        let client = try bench.harness.connect()
+        #expect(eventually { bench.database.present == 1 && bench.harness.held(0) == 1 })
+        client.reset()
+        bench.run { bench.outstanding == 1 }
+        #expect(!bench.finisher.isIdle)
+        bench.finisher.stop()
+        #expect(bench.finisher.isIdle && bench.outstanding == 0)
+    }
+}
