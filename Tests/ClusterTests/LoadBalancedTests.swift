@@ -1,0 +1,60 @@
+// The rows of `deploy/failover-test` with short times, and their promises. One cluster for all of them; 0.5 s x 2 where AWS has 5 s x 2 at least.
+
+import ClusterWorld
+import Foundation
+import Support
+import Testing
+
+extension ClusterSuite {
+    @Suite("Two nodes behind a load balancer", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy does not promise this"), .timeLimit(.minutes(8)))
+    struct LoadBalancedTests {
+        @Test("keep their promises to 40 clients in every row")
+        func rows() throws {
+            let cluster = try freshCluster()
+            let times = BalancerTimes(interval: 0.5)
+            let balancerNode = try BalancedCluster.makeBalancerNode(in: cluster)
+            let balanced = try BalancedCluster(cluster, program: .tsukada, balancerNode: balancerNode, times: times)
+            defer { balanced.stop() }
+            var results: [FailoverResult] = []
+            for row in FailoverRow.all {
+                let result = try balanced.run(row)
+                results.append(result)
+                #expect(result.attempts > 100 && result.queries > 20, "\(row.name): the clients did not run: \(result)")
+                #expect(result.broken.isEmpty, "\(row.name): \(row.event): \(result.broken); \(result.examples)")
+            }
+            print(FailoverTable.text(results))
+        }
+    }
+}
+
+@Suite("The failover test's table")
+struct FailoverTableTests {
+    private var result: FailoverResult {
+        var result = FailoverResult(name: "kill-node", event: "kill -9")
+        (result.attempts, result.failedConnects, result.ejectedAfter) = (12, 3, 0.96)
+        result.notes = ["a remark"]
+        return result
+    }
+
+    @Test("has one aligned line for each row, and marks what was not measured")
+    func form() {
+        let lines = FailoverTable.text([result, FailoverResult(name: "hang", event: "SIGSTOP")]).split(separator: "\n")
+        #expect(lines.count == 4 && Set(lines.map(\.count)).count == 1, "\(lines)")
+        #expect(lines[2].contains("| kill-node | kill -9") && lines[2].contains("| 1.0 s     | -          | 12 attempts, 0 queries; a remark"), "\(lines[2])")
+    }
+
+    @Test("shouts when a promise was broken")
+    func promises() {
+        var promise = FailoverPromise()
+        (promise.failedConnects, promise.ejectedWithin, promise.backWithin, promise.neverEjected) = (2, 1, 3, ["tsukada02"])
+        var broken = result
+        broken.judge(by: promise, ejectedNodes: ["tsukada01", "tsukada02"])
+        #expect(broken.broken == ["failed connects: 3, promised at most 2", "back after: inf, promised at most 3.0", "tsukada02 was ejected"])
+        #expect(FailoverTable.text([broken]).contains("PROMISE BROKEN: failed connects: 3"))
+        var kept = result
+        promise = FailoverPromise()
+        (promise.failedConnects, promise.ejectedWithin) = (3, 1)
+        kept.judge(by: promise, ejectedNodes: ["tsukada01"])
+        #expect(kept.broken.isEmpty)
+    }
+}
