@@ -20,10 +20,18 @@ private final class StubTarget {
 
     init(_ name: String, on reactor: Reactor) throws {
         (self.name, self.reactor) = (name, reactor)
-        let file = OpenFile(try Sockets.open(.stream, for: .ip(.v4(0x7f00_0001), port: 0)))
-        try Sockets.bind(file.raw, to: .ip(.v4(0x7f00_0001), port: 0))
-        address = try #require(Sockets.localAddress(file.raw))
-        try listen(on: file)
+        // A port that the kernel chose is lost by `shutdown`, one that was asked for is kept.
+        let chosen = try Self.bound(to: .ip(.v4(0x7f00_0001), port: 0))
+        address = try #require(Sockets.localAddress(chosen.raw))
+        shutdown(chosen.raw, Int32(SHUT_RDWR))
+        try listen(on: Self.bound(to: address))
+    }
+
+    private static func bound(to address: SocketAddress) throws -> OpenFile {
+        let file = OpenFile(try Sockets.open(.stream, for: address))
+        try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: file.raw)
+        try Sockets.bind(file.raw, to: address)
+        return file
     }
 
     private func listen(on file: OpenFile) throws {

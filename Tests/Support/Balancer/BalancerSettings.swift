@@ -106,8 +106,12 @@ struct BalancerSettings: Equatable {
     }
 
     private static func endpoint(_ value: String) throws(ArgumentError) -> SocketAddress {
-        guard let colon = value.lastIndex(of: ":"), let address = IPAddress(String(value[..<colon])), let port = UInt16(value[value.index(after: colon)...])
-        else { throw ArgumentError(description: "\(value) is no ADDRESS:PORT") }
+        let colon = value.lastIndex(of: ":") ?? value.startIndex
+        var host = value[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        guard let address = IPAddress(host), let port = UInt16(value[colon...].dropFirst()) else {
+            throw ArgumentError(description: "\(value) is no ADDRESS:PORT")
+        }
         return .ip(address, port: port)
     }
 }
