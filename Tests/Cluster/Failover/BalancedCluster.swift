@@ -29,7 +29,8 @@ package final class BalancedCluster {
         let more = probe + ["--termination", "off", "--draining-interval", drainingInterval, "--idle-timeout", "350s"]
         balancer = try BalancerNode(on: balancerNode, targets: [cluster.tsukada01, cluster.tsukada02], times: times, more: more)
         for node in nodes where abilities.isOurs {
-            try node.demand(["bash", "-c", "mountpoint -q /var/lib/tsukada || mount -t tmpfs -o size=\(Self.stateBytes),mode=700 tmpfs /var/lib/tsukada"])
+            let options = "size=\(Self.stateBytes),mode=700"
+            try node.demand(["mount", "-t", "tmpfs", "-o", options, "tmpfs", "/var/lib/tsukada"])
             try node.demand(["chown", "haproxy:haproxy", "/var/lib/tsukada"])
         }
     }
@@ -50,7 +51,8 @@ package final class BalancedCluster {
         var probe = ["bind 0.0.0.0:3307", "mode http", "require mysql 1"]
         if abilities.knowsWhenNone { probe.append("when-none pass") }
         if abilities.canDrain { probe.append("drain \(Int(drainSeconds * 1000))ms") }
-        return "probe nlb\n" + probe.map { "    \($0)\n" }.joined() + gossip.text
+        // The article's runtime socket may only show; draining wants one that may change.
+        return "global\n    stats socket /var/lib/haproxy/admin level admin\nprobe nlb\n" + probe.map { "    \($0)\n" }.joined() + gossip.text
     }
 
     /// How long a draining node goes on forwarding: the load balancer's verdict, and as long again. Flows outlive it by the same at the load balancer.
@@ -98,7 +100,7 @@ package final class BalancedCluster {
         for node in nodes {
             try? repair(node)
             proxies[node.name]?.stop()
-            _ = try? node.run(["umount", "/var/lib/tsukada"])
+            if abilities.isOurs { _ = try? node.run(["umount", "/var/lib/tsukada"]) }
         }
         balancer.stop()
     }

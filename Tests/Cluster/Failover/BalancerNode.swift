@@ -57,12 +57,12 @@ package final class BalancerNode: Sendable {
         try node.demand(["bash", "-c", "echo '\(text)' | socat - UNIX-CONNECT:\(control)"])
     }
 
-    /// Waits for a verdict on `target` after a moment.
+    /// Waits for a verdict on `target` after a moment; `unhealthy` is also `unhealthy.draining`.
     /// - Returns: when it was given; nil when it was not.
     package func wait(for state: String, of target: Node, after moment: Int64, within seconds: Double) -> Int64? {
         var found: Int64?
         try? eventually(within: seconds, "\(state)", interval: 20) {
-            found = events.first { $0.at >= moment && $0.target == target.name && $0.state == state }?.at
+            found = events.first { $0.at >= moment && $0.target == target.name && ($0.state == state || $0.state.hasPrefix("\(state).")) }?.at
             return found != nil
         }
         return found

@@ -8,7 +8,9 @@ package final class FailoverScene {
     package var victim: Node { cluster.nodes[0] }
     /// The other one.
     package var other: Node { cluster.nodes[1] }
+    /// The first event, from which clients' failures count, and the last one.
     private(set) var happenedAt: Int64?
+    private(set) var lastEventAt: Int64 = 0
     private(set) var ejectedAfter: Double?
     private(set) var backAfter: Double?
     private(set) var notes: [String] = []
@@ -22,7 +24,8 @@ package final class FailoverScene {
 
     /// Marks the moment, then does it.
     package func event(_ body: () throws -> Void) throws {
-        happenedAt = MonotonicMoment.now
+        lastEventAt = MonotonicMoment.now
+        happenedAt = happenedAt ?? lastEventAt
         try body()
     }
 
@@ -40,7 +43,7 @@ package final class FailoverScene {
 
     /// Waits until the load balancer has taken `node` (the victim when nil) out, or long enough to know that it does not.
     package func waitForEjection(of node: Node? = nil, within seconds: Double? = nil) {
-        let moment = happenedAt ?? 0
+        let moment = lastEventAt
         let limit = seconds ?? cluster.times.ejectionMax + cluster.times.interval + 1
         let at = cluster.balancer.wait(for: "unhealthy", of: node ?? victim, after: moment, within: limit)
         ejectedAfter = at.map { Double($0 - moment) / 1e9 }
@@ -85,6 +88,8 @@ extension BalancedCluster {
             String(format: "%+.2f s: %@: %@", Double(attempt.startedAt - moment) / 1e9, attempt.outcome.rawValue, attempt.detail)
         }
         let ejected = balancer.events.filter { $0.at >= began && $0.state.hasPrefix("unhealthy") }.map(\.target)
+        // What is promised, is promised of ours; haproxy is there to be compared with.
+        guard abilities.isOurs else { return result }
         result.judge(by: row.promises(abilities, times), ejectedNodes: nodes.map(\.name).filter(ejected.contains))
         return result
     }

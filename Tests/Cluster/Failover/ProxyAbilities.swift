@@ -9,28 +9,23 @@ package struct ProxyAbilities: Sendable, Equatable {
     package var canDrain = false
     /// `when-none pass` in a probe section.
     package var knowsWhenNone = false
-    /// `-W`: a master process that holds the listening sockets.
-    package var hasMaster = false
-    /// A client that leaves before login costs its name nothing at the databases. No keyword tells; it comes with `when-none`.
-    package var finishesHandshakes: Bool { knowsWhenNone }
 
     /// None: HAProxy's.
     package init() {}
 
     /// Asks `program` on a node.
     package init(of program: ProxyProgram, on node: Node) throws {
-        func accepts(_ text: String, _ more: [String] = []) throws -> Bool {
+        func accepts(_ text: String) throws -> Bool {
             let path = "\(node.directory)/etc-tsukada/ability.cfg"
             try text.write(toFile: path, atomically: false, encoding: .utf8)
             let article = "\(node.directory)/etc-tsukada/article.cfg"
             try seedConfiguration(of: node.name).write(toFile: article, atomically: false, encoding: .utf8)
-            return try node.run([program.path] + more + ["-c", "-f", "/etc/tsukada/article.cfg", "-f", "/etc/tsukada/ability.cfg"]).status == 0
+            return try node.run([program.path, "-c", "-f", "/etc/tsukada/article.cfg", "-f", "/etc/tsukada/ability.cfg"]).status == 0
         }
         let probe = "probe nlb\n    bind 0.0.0.0:3307\n    mode http\n    require mysql 1\n"
         isOurs = try accepts(probe)
         guard isOurs else { return }
         canDrain = try accepts(probe + "    drain 1s\n")
         knowsWhenNone = try accepts(probe + "    when-none pass\n")
-        hasMaster = try accepts(probe, ["-W"])
     }
 }
