@@ -1,4 +1,4 @@
-// The article's network: a nameserver, two proxy nodes, two read replicas and their primary, a client.
+// The article's network: a nameserver, two proxy nodes, two read replicas and their primary, a client, a load balancer's node.
 
 import Foundation
 import Support
@@ -10,6 +10,8 @@ package final class Cluster: Sendable {
     package let tsukada01: Node
     package let tsukada02: Node
     package let client: Node
+    /// Where the load balancer runs, in the tests that have one.
+    package let balancer: Node
     package let replica01: Database
     package let replica02: Database
     package let primary: Database
@@ -25,6 +27,7 @@ package final class Cluster: Sendable {
         tsukada01 = try node("tsukada01", 11)
         tsukada02 = try node("tsukada02", 12)
         client = try node("client", 30)
+        balancer = try node("balancer", 40)
         receivers = [
             "tsukada01": try LogReceiver(on: tsukada01),
             "tsukada02": try LogReceiver(on: tsukada02),

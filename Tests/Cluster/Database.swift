@@ -33,7 +33,7 @@ package final class Database: Sendable {
     package func start() throws {
         let command = [
             "mariadbd", "--no-defaults", "--user=root", "--datadir=\(dataDirectory)", "--socket=\(socket)", "--pid-file=\(node.directory)/mysqld.pid",
-            "--server-id=\(identifier)", "--log-bin=binlog", "--gtid-strict-mode=1", "--skip-name-resolve", "--max-connections=500",
+            "--server-id=\(identifier)", "--log-bin=binlog", "--gtid-strict-mode=1", "--max-connections=500",
             "--innodb-log-file-size=4M", "--innodb-flush-log-at-trx-commit=0", "--innodb-use-native-aio=0", "--innodb-buffer-pool-size=32M",
             "--performance-schema=0", "--back-log=500", "--read-only=\(identifier == 3 ? 0 : 1)", "--slave-net-timeout=5",
         ]

@@ -50,8 +50,8 @@ func say(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").ut
 
 /// Runs the rows against one program, and prints each as it ends, then the table.
 /// - Returns: how many promises were broken.
-func run(_ rows: [FailoverRow], _ program: ProxyProgram, in cluster: Cluster, on balancerNode: Node, _ times: BalancerTimes) throws -> Int {
-    let balanced = try BalancedCluster(cluster, program: program, balancerNode: balancerNode, times: times)
+func run(_ rows: [FailoverRow], _ program: ProxyProgram, in cluster: Cluster, _ times: BalancerTimes) throws -> Int {
+    let balanced = try BalancedCluster(cluster, program: program, times: times)
     defer { balanced.stop() }
     var results: [FailoverResult] = []
     for row in rows {
@@ -77,10 +77,9 @@ do {
     say("a nameserver, a MariaDB primary, two replicas, two nodes, a load balancer and 40 clients, each in a network namespace: starting")
     let cluster = try Cluster()
     defer { try? cluster.world.end() }
-    let balancerNode = try BalancedCluster.makeBalancerNode(in: cluster)
     var broken = 0
     for program in arguments.programs {
-        broken += try run(arguments.rows, program, in: cluster, on: balancerNode, BalancerTimes(interval: arguments.interval))
+        broken += try run(arguments.rows, program, in: cluster, BalancerTimes(interval: arguments.interval))
     }
     say(FailoverTable.legend)
     say(broken == 0 ? "every promise was kept" : "\(broken) promises were broken")

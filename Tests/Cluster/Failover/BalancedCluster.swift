@@ -3,8 +3,6 @@ import Support
 
 /// The article's cluster behind a load balancer: both nodes run one program, ours with a probe and gossip beside the article's file, haproxy with the article's file alone.
 package final class BalancedCluster {
-    /// The address of the load balancer's node.
-    static let balancerAddress = "172.20.0.40"
     /// Room on a node's disk for what it remembers, small enough to be filled.
     static let stateBytes = 256 << 10
 
@@ -17,8 +15,7 @@ package final class BalancedCluster {
     private var proxies: [String: RunningProxy] = [:]
 
     /// Starts load balancer and nodes.
-    /// - Parameter balancerNode: the node of the load balancer, made by `makeBalancerNode`.
-    package init(_ cluster: Cluster, program: ProxyProgram, balancerNode: Node, times: BalancerTimes) throws {
+    package init(_ cluster: Cluster, program: ProxyProgram, times: BalancerTimes) throws {
         (self.cluster, self.program, self.times) = (cluster, program, times)
         abilities = try ProxyAbilities(of: program, on: cluster.tsukada01)
         key = abilities.isOurs ? try cluster.tsukada01.demand([program.path, "keygen"]).trimmingCharacters(in: .whitespacesAndNewlines) : ""
@@ -27,17 +24,12 @@ package final class BalancedCluster {
         // Termination off is what docs/AWS.md advises, and what draining needs.
         let drainingInterval = "\(Int(times.ejectionMax * 4000))ms"
         let more = probe + ["--termination", "off", "--draining-interval", drainingInterval, "--idle-timeout", "350s"]
-        balancer = try BalancerNode(on: balancerNode, targets: [cluster.tsukada01, cluster.tsukada02], times: times, more: more)
+        balancer = try BalancerNode(on: cluster.balancer, targets: [cluster.tsukada01, cluster.tsukada02], times: times, more: more)
         for node in nodes where abilities.isOurs {
             let options = "size=\(Self.stateBytes),mode=700"
             try node.demand(["mount", "-t", "tmpfs", "-o", options, "tmpfs", "/var/lib/tsukada"])
             try node.demand(["chown", "haproxy:haproxy", "/var/lib/tsukada"])
         }
-    }
-
-    /// A node for the load balancer, once in a cluster.
-    package static func makeBalancerNode(in cluster: Cluster) throws -> Node {
-        try Node("balancer", address: balancerAddress, nameserver: "172.20.0.2", in: cluster.world)
     }
 
     package var nodes: [Node] { [cluster.tsukada01, cluster.tsukada02] }

@@ -68,6 +68,21 @@ package final class BalancerNode: Sendable {
         return found
     }
 
+    /// Leads what `targets` answer to `client` back through here, as kept client addresses need it (IP_TRANSPARENT); ends that when nil.
+    package func routeBack(to client: Node?, from targets: [Node]) throws {
+        for target in targets { _ = try target.run(["ip", "route", "flush", "via", node.address]) }
+        _ = try node.run(["ip", "rule", "delete", "fwmark", "1"])
+        try node.demand(["nft", "flush ruleset"])
+        guard let client else { return }
+        for target in targets { try target.demand(["ip", "route", "add", "\(client.address)/32", "via", node.address]) }
+        try node.demand(["sysctl", "-qw", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.eth0.rp_filter=0"])
+        // Packets to an address that is not ours, for a socket that is: into the socket.
+        try node.demand(["ip", "rule", "add", "fwmark", "1", "lookup", "100"])
+        try node.demand(["ip", "route", "replace", "local", "default", "dev", "lo", "table", "100"])
+        let rule = "type filter hook prerouting priority mangle; meta l4proto tcp socket transparent 1 meta mark set 1 accept;"
+        try node.demand(["nft", "table inet transparent { chain prerouting { \(rule) }; }"])
+    }
+
     /// Ends it.
     package func stop() {
         process.outside.closeInput()
