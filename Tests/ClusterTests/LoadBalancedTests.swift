@@ -69,15 +69,17 @@ struct FailoverTableTests {
     @Test("shouts when a promise was broken")
     func promises() {
         var promise = FailoverPromise()
-        (promise.failedConnects, promise.ejectedWithin, promise.backWithin, promise.neverEjected) = (2, 1, 3, ["tsukada02"])
+        (promise.failedConnects, promise.ejectedWithin, promise.backWithin, promise.untouched) = (2, 1, 3, ["tsukada02"])
         var broken = result
-        broken.judge(by: promise, ejectedNodes: ["tsukada01", "tsukada02"])
-        #expect(broken.broken == ["failed connects: 3, promised at most 2", "back after: inf, promised at most 3.0", "tsukada02 was ejected"])
+        broken.judge(by: promise, ejected: ["tsukada01", "tsukada02"], flowsLost: ["tsukada01": 9, "tsukada02": 1])
+        let sentences = ["failed connects: 3, promised at most 2", "back after: inf, promised at most 3.0", "tsukada02 was ejected"]
+        #expect(broken.broken == sentences + ["flows lost on tsukada02: 1, promised at most 0"])
         #expect(FailoverTable.text([broken]).contains("PROMISE BROKEN: failed connects: 3"))
         var kept = result
         promise = FailoverPromise()
         (promise.failedConnects, promise.ejectedWithin) = (3, 1)
-        kept.judge(by: promise, ejectedNodes: ["tsukada01"])
+        promise.untouched = ["tsukada02"]
+        kept.judge(by: promise, ejected: ["tsukada01"], flowsLost: ["tsukada01": 9])
         #expect(kept.broken.isEmpty)
     }
 }

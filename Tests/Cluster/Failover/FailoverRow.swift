@@ -10,8 +10,10 @@ package struct FailoverPromise: Sendable {
     package var ejectedWithin: Double?
     /// Seconds from the repair to the verdict.
     package var backWithin: Double?
-    /// Nodes that must not be ejected: `tsukada02`.
-    package var neverEjected: [String] = []
+    /// Nodes that must not be ejected, and whose flows all go on: `tsukada02`.
+    package var untouched: [String] = []
+    /// No node is ejected, whatever becomes of flows.
+    package var neverEjects = false
     /// Seconds of the longest answered attempt.
     package var slowestSeconds: Double?
 
@@ -62,7 +64,10 @@ package struct FailoverResult: Sendable {
     package init(name: String, event: String) { (self.name, self.event) = (name, event) }
 
     /// Compares with what was promised.
-    package mutating func judge(by promise: FailoverPromise, ejectedNodes: [String]) {
+    /// - Parameters:
+    ///   - ejected: nodes that the load balancer took out.
+    ///   - flowsLost: by node, flows that were reset and connects that failed.
+    package mutating func judge(by promise: FailoverPromise, ejected: [String], flowsLost: [String: Int]) {
         func over<Value: Comparable>(_ what: String, _ value: Value, _ limit: Value?) {
             if let limit, value > limit { broken.append("\(what): \(value), promised at most \(limit)") }
         }
@@ -71,6 +76,10 @@ package struct FailoverResult: Sendable {
         over("slowest connect", slowestSeconds, promise.slowestSeconds)
         if promise.ejectedWithin != nil { over("ejected after", ejectedAfter ?? .infinity, promise.ejectedWithin) }
         if promise.backWithin != nil { over("back after", backAfter ?? .infinity, promise.backWithin) }
-        for node in ejectedNodes where promise.neverEjected.contains(node) { broken.append("\(node) was ejected") }
+        if promise.neverEjects, !ejected.isEmpty { broken.append("ejected: \(ejected.joined(separator: ", "))") }
+        for node in promise.untouched {
+            if ejected.contains(node) { broken.append("\(node) was ejected") }
+            over("flows lost on \(node)", flowsLost[node] ?? 0, 0)
+        }
     }
 }

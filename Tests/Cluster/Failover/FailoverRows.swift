@@ -17,7 +17,7 @@ extension FailoverRow {
     /// The promise when nothing must be felt at all.
     private static func unfelt(_ times: BalancerTimes) -> FailoverPromise {
         var promise = FailoverPromise()
-        (promise.failedConnects, promise.sessionsEnded, promise.neverEjected) = (0, 0, ["tsukada01", "tsukada02"])
+        (promise.failedConnects, promise.sessionsEnded, promise.untouched) = (0, 0, ["tsukada01", "tsukada02"])
         promise.slowestSeconds = 1.5
         return promise
     }
@@ -25,7 +25,7 @@ extension FailoverRow {
     /// The promise when one node is lost: the load balancer notices in time, the other one is not touched.
     private static func oneLost(_ times: BalancerTimes) -> FailoverPromise {
         var promise = FailoverPromise()
-        (promise.ejectedWithin, promise.backWithin, promise.neverEjected) = (ejection(times), comeBack(times), ["tsukada02"])
+        (promise.ejectedWithin, promise.backWithin, promise.untouched) = (ejection(times), comeBack(times), ["tsukada02"])
         return promise
     }
 
@@ -96,10 +96,12 @@ extension FailoverRow {
         oneLost(times)
     }
 
-    private static let hostGone = FailoverRow(name: "host-gone", event: "its link is down for a while") { scene in
+    private static let hostGone = FailoverRow(name: "host-gone", event: "its link is down until it is out (and 7 s more, if probes take 1 s)") { scene in
         let world = scene.cluster.cluster.world
         try scene.event { try world.demand("ip link set to-\(scene.victim.name) down") }
         scene.waitForEjection()
+        // Long enough that clients which wait for it give up.
+        if scene.cluster.times.interval >= 1 { scene.observe(Double(FailoverLoad.patience) + 1) }
         try scene.recover { try world.demand("ip link set to-\(scene.victim.name) up") }
     } promises: { _, times in
         oneLost(times)
@@ -163,7 +165,7 @@ extension FailoverRow {
     } promises: { abilities, _ in
         var promise = FailoverPromise()
         // Connects fail: there is no database. The nodes are not at fault, and say so.
-        if abilities.knowsWhenNone { promise.neverEjected = ["tsukada01", "tsukada02"] }
+        if abilities.knowsWhenNone { promise.neverEjects = true }
         return promise
     }
 

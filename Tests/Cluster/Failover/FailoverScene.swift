@@ -63,6 +63,7 @@ extension BalancedCluster {
     /// Lets a row happen under load.
     package func run(_ row: FailoverRow) throws -> FailoverResult {
         try settle()
+        let lostBefore = try flowsLost()
         let began = MonotonicMoment.now
         let load = try FailoverLoad(on: cluster.client, target: balancer.node)
         let scene = FailoverScene(self)
@@ -71,6 +72,7 @@ extension BalancedCluster {
             try row.happens(scene)
             scene.observe(0.7)
         }
+        let lostAfter = try flowsLost()
         let report = try load.stop()
         try happened.get()
 
@@ -87,10 +89,17 @@ extension BalancedCluster {
         result.examples = failed.prefix(3).map { attempt in
             String(format: "%+.2f s: %@: %@", Double(attempt.startedAt - moment) / 1e9, attempt.outcome.rawValue, attempt.detail)
         }
-        let ejected = balancer.events.filter { $0.at >= began && $0.state.hasPrefix("unhealthy") }.map(\.target)
         // What is promised, is promised of ours; haproxy is there to be compared with.
         guard abilities.isOurs else { return result }
-        result.judge(by: row.promises(abilities, times), ejectedNodes: nodes.map(\.name).filter(ejected.contains))
+        let ejected = balancer.events.filter { $0.at >= began && $0.state.hasPrefix("unhealthy") }.map(\.target)
+        let flowsLost = Dictionary(uniqueKeysWithValues: nodes.map { ($0.name, (lostAfter[$0.name] ?? 0) - (lostBefore[$0.name] ?? 0)) })
+        result.judge(by: row.promises(abilities, times), ejected: ejected, flowsLost: flowsLost)
         return result
+    }
+
+    /// By node, flows that were reset from any side, and connects that failed, since the load balancer's start.
+    private func flowsLost() throws -> [String: Int] {
+        let pairs = try balancer.status().map { ($0.target, $0.flowsBroken + $0.flowsReset + $0.connectsFailed) }
+        return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
     }
 }
