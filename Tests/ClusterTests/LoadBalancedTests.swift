@@ -28,6 +28,42 @@ extension ClusterSuite {
             print(FailoverTable.text(results))
         }
 
+        @Test("are switched to PROXY v2 and back under load without an error, and log the client's address meanwhile")
+        func proxyProtocol() throws {
+            let cluster = try freshCluster()
+            guard try ProxyAbilities(of: .tsukada, on: cluster.tsukada01).takesProxyHeaders else {
+                return print("not tested: this program has no 'accept-proxy optional from'")
+            }
+            let nodes = [cluster.tsukada01, cluster.tsukada02]
+            let probe = "probe nlb\n    bind 0.0.0.0:3307\n    mode http\n    require mysql 1\n"
+            let proxies = try nodes.map { node in
+                let bind = "bind \(node.name):3306"
+                let configuration = try seedConfiguration(of: node.name)
+                    .replacingOccurrences(of: bind, with: "\(bind) accept-proxy optional from \(cluster.balancer.address)")
+                return try RunningProxy(.tsukada, on: node, in: cluster.world, configuration: configuration, ownSections: probe)
+            }
+            defer { for proxy in proxies { proxy.stop() } }
+            for proxy in proxies { try proxy.waitUntilBothServersAreUp() }
+            let more = ["--probe", "http:/", "--probe-port", "3307"]
+            let balancer = try BalancerNode(on: cluster.balancer, targets: nodes, times: BalancerTimes(interval: 0.5), more: more)
+            defer { balancer.stop() }
+            for node in nodes { #expect(balancer.wait(for: "healthy", of: node, after: 0, within: 10) != nil) }
+
+            let log = try cluster.log(of: cluster.tsukada01)
+            let load = try FailoverLoad(on: cluster.client, target: balancer.node)
+            for value in ["on", "off", "on"] {
+                usleep(1_500_000)
+                let mark = log.mark
+                #expect(try balancer.command("proxy-v2 \(value)") == "done\n")
+                let expected = value == "on" ? cluster.client.address : cluster.balancer.address
+                try log.wait(for: "Connect from \(expected):", from: mark, times: 5)
+            }
+            let report = try load.stop()
+            #expect(report.short.attempts > 500 && report.short.failures.isEmpty, "\(report.short.failures.prefix(3))")
+            #expect(report.long.opened == FailoverLoad.clients && report.long.ends.isEmpty && report.long.failures.isEmpty, "\(report.long)")
+            #expect(!balancer.events.contains { $0.state == "failing" || $0.state.hasPrefix("unhealthy") }, "\(balancer.events)")
+        }
+
         @Test("see the client's own address and port when the load balancer keeps them")
         func clientAddress() throws {
             let cluster = try freshCluster()

@@ -9,6 +9,8 @@ package struct ProxyAbilities: Sendable, Equatable {
     package var canDrain = false
     /// `when-none pass` in a probe section.
     package var knowsWhenNone = false
+    /// `accept-proxy optional from NETWORK` after `bind`.
+    package var takesProxyHeaders = false
 
     /// None: HAProxy's.
     package init() {}
@@ -27,5 +29,6 @@ package struct ProxyAbilities: Sendable, Equatable {
         guard isOurs else { return }
         canDrain = try accepts(probe + "    drain 1s\n")
         knowsWhenNone = try accepts(probe + "    when-none pass\n")
+        takesProxyHeaders = try accepts("listen other\n    bind 127.0.0.1:3309 accept-proxy optional from 10.0.0.0/8\n    server one 127.0.0.1:3310\n")
     }
 }

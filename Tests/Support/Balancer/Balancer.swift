@@ -113,7 +113,7 @@ final class Balancer {
         case .connectFailed: counts[target].connectsFailed += 1
         case .resetByBalancer: counts[target].reset += 1
         case .resetByPeer: counts[target].broken += 1
-        case .finished: break
+        case .finished, .clientHasGone: break
         }
     }
 

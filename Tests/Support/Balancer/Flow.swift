@@ -10,7 +10,9 @@ enum FlowEnd: Equatable {
     /// Both sides have ended their streams.
     case finished
     /// The target refused the connect, or it failed in another way.
-    case connectFailed(String)
+    case connectFailed
+    /// The client was reset before the target had accepted: nobody's fault here.
+    case clientHasGone
     /// One side was reset, so the other one was too.
     case resetByPeer
     /// The load balancer's own decision.
@@ -62,7 +64,7 @@ final class Flow {
 
     private func serverIsReady() {
         if !isConnected {
-            if let failure = Sockets.pendingError(server.raw) { return end(.connectFailed(failure.reason)) }
+            if Sockets.pendingError(server.raw) != nil { return end(.connectFailed) }
             isConnected = true
         }
         pump()
@@ -73,9 +75,8 @@ final class Flow {
 
     /// Moves what can be moved, passes ends on, and asks for the readiness that is needed next.
     private func pump() {
-        if Sockets.pendingError(client.raw) != nil || Sockets.pendingError(server.raw) != nil {
-            return end(isConnected ? .resetByPeer : .connectFailed("the client has gone"))
-        }
+        if Sockets.pendingError(client.raw) != nil { return end(isConnected ? .resetByPeer : .clientHasGone) }
+        if Sockets.pendingError(server.raw) != nil { return end(isConnected ? .resetByPeer : .connectFailed) }
         guard isConnected else { return }
         do throws(SystemError) {
             try move(from: client, to: server, &toServer)
