@@ -35,8 +35,8 @@ package final class FailoverScene {
         try proxy.stop()
     }
 
-    /// Tells something in the table.
-    package func note(_ text: String) { notes.append(text) }
+    /// Tells something in the table, once.
+    package func note(_ text: String) { if !notes.contains(text) { notes.append(text) } }
 
     /// Lets time pass.
     package func observe(_ seconds: Double) { usleep(UInt32(seconds * 1e6)) }

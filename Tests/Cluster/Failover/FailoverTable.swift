@@ -18,8 +18,9 @@ package enum FailoverTable {
         let rows = [columns, columns.map { _ in "--" }] + results.map(cells)
         let widths = columns.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
-            let cells = row.indices.map { row[$0].padding(toLength: widths[$0], withPad: row[$0] == "--" ? "-" : " ", startingAt: 0) }
-            return "| " + cells.joined(separator: " | ") + " |\n"
+            // Remarks are as long as they are: a terminal may break them.
+            let cells = row.indices.dropLast().map { row[$0].padding(toLength: widths[$0], withPad: row[$0] == "--" ? "-" : " ", startingAt: 0) }
+            return "| " + (cells + row.suffix(1)).joined(separator: " | ") + " |\n"
         }.joined()
     }
 
