@@ -23,7 +23,7 @@ let package = Package(
         .testTarget(
             name: "NodeAgentTests", dependencies: ["Gossip", "LinuxIO", "NodeAgent", "Proxy", "Seals", "Simulation", "Support", "Wire"],
             resources: [.copy("Fixtures")]),
-        .testTarget(name: "SupportTests", dependencies: ["Support", "Wire"]),
+        .testTarget(name: "SupportTests", dependencies: ["LinuxIO", "LoadBalancer", "Support", "Wire"]),
         .testTarget(name: "TidyTests"),
 
         // The gossip core in virtual time: a world of nodes for `GossipTests`, and the program that runs thousands of seeds.
@@ -31,9 +31,13 @@ let package = Package(
         .executableTarget(name: "Simulator", dependencies: ["CLinux", "Gossip", "Simulation", "Support", "Wire"], path: "Tests/SimulationTests"),
 
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
-        .target(name: "Support", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Support", exclude: ["ClusterTool"]),
+        .target(name: "Support", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Support", exclude: ["Balancer", "ClusterTool"]),
         .executableTarget(name: "ClusterTool", dependencies: ["LinuxIO", "Support", "Wire"], path: "Tests/Support/ClusterTool"),
-        .testTarget(name: "ClusterTests", dependencies: ["ClusterTool", "Support"], exclude: ["Fixtures"]),
+        .executableTarget(name: "LoadBalancer", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"], path: "Tests/Support/Balancer"),
+        // The article's network in namespaces, for the cluster's tests and for `deploy/failover-test`.
+        .target(name: "ClusterWorld", dependencies: ["Support"], path: "Tests/Cluster"),
+        .executableTarget(name: "FailoverTest", dependencies: ["ClusterTool", "ClusterWorld", "LoadBalancer", "Support"], path: "Tests/FailoverTest"),
+        .testTarget(name: "ClusterTests", dependencies: ["ClusterTool", "ClusterWorld", "LoadBalancer", "Support"], exclude: ["Fixtures"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

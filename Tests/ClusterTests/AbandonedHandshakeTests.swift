@@ -1,5 +1,6 @@
 // Clients that leave before they log in, as a load balancer's probes of the traffic port do, against a database that counts them.
 
+import ClusterWorld
 import Foundation
 import Support
 import Testing

@@ -1,5 +1,6 @@
 // deploy/demo inside a node: its loopback addresses and ports are the node's own there.
 
+import ClusterWorld
 import Foundation
 import Support
 import Testing

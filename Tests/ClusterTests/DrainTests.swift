@@ -1,5 +1,6 @@
 // A node that goes: first the load balancer learns of it, then the ports close, sessions end last.
 
+import ClusterWorld
 import Foundation
 import Support
 import Testing

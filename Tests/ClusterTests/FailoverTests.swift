@@ -1,5 +1,6 @@
 // What clients feel. These are promises of tsukada's own: haproxy does not keep them all.
 
+import ClusterWorld
 import Foundation
 import Support
 import Testing

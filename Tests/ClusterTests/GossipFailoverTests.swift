@@ -1,5 +1,6 @@
 // What gossip is for: a database that dies is out on both nodes at nearly the same time.
 
+import ClusterWorld
 import Foundation
 import Support
 import Testing

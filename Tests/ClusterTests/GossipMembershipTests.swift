@@ -1,5 +1,6 @@
 // What the nodes know of each other on a bad network, on real sockets. What a hostile or foreign datagram does is tested in virtual time (GossipTests).
 
+import ClusterWorld
 import Foundation
 import Support
 import Testing

@@ -1,5 +1,6 @@
 // What an operator does to two nodes that gossip: keys, a wrong key, a wrong cluster, servers taken out on both.
 
+import ClusterWorld
 import Foundation
 import Support
 import Testing

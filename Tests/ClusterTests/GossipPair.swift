@@ -1,3 +1,4 @@
+import ClusterWorld
 import Foundation
 import Support
 import Testing

@@ -1,5 +1,6 @@
 // What the load balancer is told: the table of docs/CONFIGURATION.md, row by row, on two nodes that gossip.
 
+import ClusterWorld
 import Foundation
 import Support
 import Testing

@@ -1,6 +1,7 @@
 // Two logs of the same events, compared line by line for each subject (a server, the sessions, the rest): checks of different servers
 // interleave by chance, lines about one server do not.
 
+import ClusterWorld
 import Foundation
 
 /// What we write otherwise than Debian's haproxy 2.6, on purpose: each entry turns its line into ours; a line that becomes empty we do not write.

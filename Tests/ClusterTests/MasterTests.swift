@@ -1,5 +1,6 @@
 // What a master process is for: reloads and dead workers that no client feels.
 
+import ClusterWorld
 import Foundation
 import Support
 import Testing

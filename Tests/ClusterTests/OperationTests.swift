@@ -1,5 +1,6 @@
 // What an operator relies on: the command line, the daemon, the runtime socket, hatop, the probe.
 
+import ClusterWorld
 import Foundation
 import Support
 import Testing

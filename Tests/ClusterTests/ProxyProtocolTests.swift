@@ -1,5 +1,6 @@
 // PROXY headers between tsukada, Debian's haproxy and MariaDB: what one sends, the other takes.
 
+import ClusterWorld
 import Foundation
 import Support
 import Testing

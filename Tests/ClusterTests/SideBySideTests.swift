@@ -1,5 +1,6 @@
 // Each of these scenarios happens to tsukada and to Debian's haproxy 2.6 at the same time; the two logs must then tell the same.
 
+import ClusterWorld
 import Foundation
 import Support
 import Testing

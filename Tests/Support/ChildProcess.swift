@@ -112,9 +112,20 @@ package final class ChildProcess: Sendable {
     }
 
     /// The processes this one has started and not yet waited for.
-    package var children: [Int32] {
+    package var children: [Int32] { Self.children(of: pid) }
+
+    /// The same of any process.
+    package static func children(of pid: Int32) -> [Int32] {
         guard let text = readWholeFile("/proc/\(pid)/task/\(pid)/children") else { return [] }
         return text.split(separator: " ").compactMap { Int32($0) }
+    }
+
+    /// How many descriptors a process may have.
+    package static func openFilesLimits(of pid: Int32) throws -> (soft: Int, hard: Int) {
+        let line = (readWholeFile("/proc/\(pid)/limits") ?? "").split(separator: "\n").first { $0.hasPrefix("Max open files") }
+        let numbers = (line ?? "").split(separator: " ").compactMap { Int($0) }
+        guard numbers.count == 2 else { throw ChildProcessError(description: "process \(pid) has no limit of open files: \(line ?? "gone")") }
+        return (numbers[0], numbers[1])
     }
 
     /// Sends a signal, unless the child has been waited for.

@@ -79,15 +79,17 @@ package final class LoadGenerator: Sendable {
     package init() {}
 
     /// Starts `clients` loops.
-    /// - Parameter pause: milliseconds between a client's attempts; it bounds the ports held in TIME_WAIT.
+    /// - Parameters:
+    ///   - pause: milliseconds between a client's attempts; it bounds the ports held in TIME_WAIT.
+    ///   - patience: seconds for connect and each read.
     package func start(
-        address: String, port: UInt16, text: String = "select @@hostname", clients: Int, slowOverMilliseconds: Double, pause: UInt32
+        address: String, port: UInt16, text: String = "select @@hostname", clients: Int, slowOverMilliseconds: Double, pause: UInt32, patience: Int = 15
     ) {
         for _ in 0..<clients {
             running.add(1, ordering: .relaxed)
             Thread.detachNewThread { [self] in
                 while !stopped.load(ordering: .relaxed) {
-                    let attempt = attemptQuery(address: address, port: port, text: text)
+                    let attempt = attemptQuery(address: address, port: port, text: text, patience: patience)
                     report.withLock { $0.add(attempt, slowOverMilliseconds: slowOverMilliseconds) }
                     usleep(pause * 1000)
                 }

@@ -12,13 +12,14 @@ func queryRepeatedly(_ arguments: Arguments) {
     }
 }
 
-/// `load --to A:P --clients N [--slow MS] [--pause MS]`: until the end of standard input, then one JSON report.
+/// `load --to A:P --clients N [--slow MS] [--pause MS] [--patience S]`: until the end of standard input, then one JSON report.
 func runLoad(_ arguments: Arguments) {
     let (address, port) = arguments.endpoint("to")
     let generator = LoadGenerator()
     generator.start(
         address: address, port: port, clients: arguments.number("clients", default: 20),
-        slowOverMilliseconds: Double(arguments.number("slow", default: 200)), pause: UInt32(arguments.number("pause", default: 20)))
+        slowOverMilliseconds: Double(arguments.number("slow", default: 200)), pause: UInt32(arguments.number("pause", default: 20)),
+        patience: arguments.number("patience", default: 15))
     waitForEndOfInput()
     do { printLine(try generator.stop()) } catch { fail("\(error)") }
 }
@@ -37,6 +38,25 @@ func abandon(_ arguments: Arguments) {
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
         close(descriptor)
     }
+}
+
+/// `sessions --to A:P --clients N [--every MS] [--patience S]`: clients that stay and ask now and then, until the end of standard input; then one JSON report.
+func runSessions(_ arguments: Arguments) {
+    let (address, port) = arguments.endpoint("to")
+    let patience = arguments.number("patience", default: 15)
+    let generator = SessionGenerator()
+    generator.start(
+        address: address, port: port, clients: arguments.number("clients", default: 20), every: arguments.number("every", default: 500), patience: patience)
+    waitForEndOfInput()
+    do { printLine(try generator.stop(within: Double(patience) + 10)) } catch { fail("\(error)") }
+}
+
+/// `storm --to A:P --rate N --seconds S --send probes|garbage|nothing [--seed N]`: connections one after the other, every second one aborted; then one JSON report.
+func storm(_ arguments: Arguments) {
+    let (address, port) = arguments.endpoint("to")
+    guard let load = ConnectionStorm.Load(rawValue: arguments.text("send")) else { fail("--send is probes, garbage or nothing") }
+    var storm = ConnectionStorm(address: address, port: port, load: load, seed: UInt64(truncatingIfNeeded: arguments.number("seed", default: 1)))
+    printLine(storm.run(perSecond: arguments.number("rate", default: 100), seconds: arguments.number("seconds", default: 3)))
 }
 
 /// `watch --to A:P,A:P --names N,N [--text SQL] [--seconds S]`: two clients for each address; one line a second that tells who answered how often.

@@ -32,11 +32,13 @@ case "hold": holdNamespaces(removing: arguments.text("remove"))
 case "query": queryRepeatedly(arguments)
 case "load": runLoad(arguments)
 case "abandon": abandon(arguments)
+case "sessions": runSessions(arguments)
+case "storm": storm(arguments)
 case "watch": watch(arguments)
 case "log-receiver": receiveLogs(arguments)
 case "relay": relay(arguments)
 case "stub":
     let (address, port) = arguments.endpoint("listen")
     do { try MySQLStub(name: arguments.text("name"), address: address, port: port).serve() } catch { fail("\(error)") }
-default: fail("usage: ClusterTool hold|query|load|abandon|watch|log-receiver|relay|stub --name value ...")
+default: fail("usage: ClusterTool hold|query|load|abandon|sessions|storm|watch|log-receiver|relay|stub --name value ...")
 }

@@ -12,14 +12,14 @@ import Support
 import Synchronization
 
 /// The namespace that all nodes share.
-final class World: Sendable {
+package final class World: Sendable {
     /// Files of this run: configurations, databases, logs.
-    let directory: String
+    package let directory: String
     /// The first process of the namespace, as seen from outside.
-    let firstProcess: Int32
+    package let firstProcess: Int32
     private let holder: ChildProcess
 
-    init() throws {
+    package init() throws {
         try Self.removeLeftovers()
         directory = "/tmp/tsk-cluster-\(getpid())"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -35,12 +35,12 @@ final class World: Sendable {
     }
 
     /// Runs words in the world's network, where the bridge and the nodes' links are.
-    func demand(_ command: String) throws {
+    package func demand(_ command: String) throws {
         try ChildProcess.demand(["nsenter", "--target", "\(firstProcess)", "--net", "--"] + command.split(separator: " ").map(String.init))
     }
 
     /// Starts a program that stays there.
-    func start(_ command: [String]) throws -> NodeProcess {
+    package func start(_ command: [String]) throws -> NodeProcess {
         try NodeProcess(ChildProcess(["nsenter", "--target", "\(firstProcess)", "--mount", "--net", "--pid", "--"] + command))
     }
 
@@ -54,24 +54,24 @@ final class World: Sendable {
     }
 
     /// Ends every process in the namespace and removes the directory.
-    func end() throws {
+    package func end() throws {
         holder.closeInput()
         try holder.wait(within: 20)
     }
 }
 
 /// One host of the cluster.
-final class Node: Sendable {
-    let name: String
-    let address: String
+package final class Node: Sendable {
+    package let name: String
+    package let address: String
     /// The node's files, seen from outside: `etc-haproxy`, `run`, `lib-haproxy`, `lib-tsukada` are the node's /etc/haproxy, /run, /var/lib/haproxy,
     /// /var/lib/tsukada.
-    let directory: String
+    package let directory: String
     private let keeper: ChildProcess
     private let keeperProcess: Int32
 
     /// - Parameter nameserver: what the node's resolv.conf says.
-    init(_ name: String, address: String, nameserver: String, in world: World) throws {
+    package init(_ name: String, address: String, nameserver: String, in world: World) throws {
         self.name = name
         self.address = address
         directory = "\(world.directory)/\(name)"
@@ -118,37 +118,37 @@ final class Node: Sendable {
     }
 
     /// Starts a program that stays.
-    func start(_ command: [String], input: ChildProcess.Input = .nothing) throws -> NodeProcess {
+    package func start(_ command: [String], input: ChildProcess.Input = .nothing) throws -> NodeProcess {
         try NodeProcess(ChildProcess(entering(command), input: input))
     }
 
     /// Runs a program to its end.
-    func run(_ command: [String], within seconds: Double = 20) throws -> (status: Int32, output: String) {
+    package func run(_ command: [String], within seconds: Double = 20) throws -> (status: Int32, output: String) {
         try ChildProcess.run(entering(command), within: seconds)
     }
 
     /// Runs a program that must succeed.
     @discardableResult
-    func demand(_ command: [String], within seconds: Double = 20) throws -> String {
+    package func demand(_ command: [String], within seconds: Double = 20) throws -> String {
         try ChildProcess.demand(entering(command), within: seconds)
     }
 
     /// Queries through a proxy at `target`, one connection each, one after the other.
-    func query(_ target: Node, port: Int = 3306, count: Int = 1, text: String = "select @@hostname") throws -> [Attempt] {
+    package func query(_ target: Node, port: Int = 3306, count: Int = 1, text: String = "select @@hostname") throws -> [Attempt] {
         let command = [clusterTool, "query", "--to", "\(target.address):\(port)", "--count", "\(count)", "--text", text]
         return try demand(command, within: 60).split(separator: "\n").map { try JSONDecoder().decode(Attempt.self, from: Data($0.utf8)) }
     }
 }
 
 /// A program that runs on a node: `nsenter` waits for it outside, the program itself is its child.
-final class NodeProcess: Sendable {
+package final class NodeProcess: Sendable {
     /// What waits outside; it ends with the program's status as soon as the program has.
-    let outside: ChildProcess
+    package let outside: ChildProcess
 
-    init(_ outside: ChildProcess) { self.outside = outside }
+    package init(_ outside: ChildProcess) { self.outside = outside }
 
     /// Sends a signal to the program.
-    func send(signal: Int32) throws {
+    package func send(signal: Int32) throws {
         try eventually(within: 5, "nsenter to start its program: \(outside.output)", interval: 1) {
             outside.exitStatus != nil || !outside.children.isEmpty
         }
@@ -159,7 +159,7 @@ final class NodeProcess: Sendable {
     /// Kills the program and waits until it is gone with all its sockets.
     /// - Returns: the moment after which nothing of it can answer.
     @discardableResult
-    func killAtOnce() throws -> Int64 {
+    package func killAtOnce() throws -> Int64 {
         try send(signal: SIGKILL)
         try outside.wait(within: 20)
         return MonotonicMoment.now

@@ -2,23 +2,23 @@ import Foundation
 import Support
 
 /// One received datagram.
-struct LogLine: Sendable {
+package struct LogLine: Sendable {
     /// When it was received.
-    let receivedAt: Int64
+    package let receivedAt: Int64
     /// `<133>Nov 22 17:12:36 haproxy[18812]: text`
-    let datagram: String
+    package let datagram: String
     /// What follows the tag.
-    var text: String { datagram.range(of: "]: ").map { String(datagram[$0.upperBound...]) } ?? datagram }
+    package var text: String { datagram.range(of: "]: ").map { String(datagram[$0.upperBound...]) } ?? datagram }
     /// The number between `<` and `>`.
-    var priority: String { String(datagram.dropFirst().prefix { $0 != ">" }) }
+    package var priority: String { String(datagram.dropFirst().prefix { $0 != ">" }) }
 }
 
 /// A syslog receiver on a node's port 514.
-final class LogReceiver: Sendable {
+package final class LogReceiver: Sendable {
     private let process: NodeProcess
     private let file: String
 
-    init(on node: Node) throws {
+    package init(on node: Node) throws {
         let file = "\(node.directory)/log"
         self.file = file
         process = try node.start([clusterTool, "log-receiver", "--bind", "0.0.0.0:514", "--output", file])
@@ -26,7 +26,7 @@ final class LogReceiver: Sendable {
     }
 
     /// All lines so far, from number `first` on.
-    func lines(from first: Int = 0) -> [LogLine] {
+    package func lines(from first: Int = 0) -> [LogLine] {
         (readWholeFile(file) ?? "").split(separator: "\n").dropFirst(first).map { line in
             let parts = line.split(separator: " ", maxSplits: 1)
             return LogLine(receivedAt: Int64(parts[0]) ?? 0, datagram: String(parts.last ?? ""))
@@ -34,10 +34,10 @@ final class LogReceiver: Sendable {
     }
 
     /// How many lines there are: a place to read from later.
-    var mark: Int { lines().count }
+    package var mark: Int { lines().count }
 
     /// Waits for a line, from number `first` on, that contains `text` (or `other`, for what 2.6 words differently).
-    func wait(for text: String, orFor other: String? = nil, from first: Int, within seconds: Double = 20, times: Int = 1) throws {
+    package func wait(for text: String, orFor other: String? = nil, from first: Int, within seconds: Double = 20, times: Int = 1) throws {
         try eventually(within: seconds, "\(times) log line(s) with '\(text)'; there are: \(lines(from: first).map(\.datagram))", interval: 20) {
             lines(from: first).count { $0.text.contains(text) || $0.text.contains(other ?? text) } >= times
         }

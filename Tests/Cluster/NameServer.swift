@@ -2,18 +2,18 @@ import Foundation
 import Support
 
 /// dnsmasq on a node; its records can be changed while it runs.
-final class NameServer: Sendable {
+package final class NameServer: Sendable {
     /// The article's names.
-    static let records = [
+    package static let records = [
         "tsukada01": "172.20.0.11", "tsukada02": "172.20.0.12",
         "dbserver01": "172.20.0.21", "dbserver02": "172.20.0.22", "dbserver03": "172.20.0.23",
     ]
 
-    let node: Node
+    package let node: Node
     private let process: NodeProcess
     private var file: String { "\(node.directory)/records" }
 
-    init(on node: Node) throws {
+    package init(on node: Node) throws {
         self.node = node
         try Self.write(Self.records, to: "\(node.directory)/records")
         process = try node.start([
@@ -30,7 +30,7 @@ final class NameServer: Sendable {
     }
 
     /// Serves other records from now on.
-    func serve(_ records: [String: String]) throws {
+    package func serve(_ records: [String: String]) throws {
         func timesRead() -> Int { process.outside.output.components(separatedBy: "read \(file)").count }
         let before = timesRead()
         try Self.write(records, to: file)

@@ -1,40 +1,48 @@
 import Foundation
 
 /// The repository that these tests were built from.
-let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+package let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
-/// The helper that was built together with these tests.
-let clusterTool: String = {
+/// A program that was built together with the one that runs.
+private func besideUs(_ name: String) -> String {
     let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-    return URL(fileURLWithPath: own).deletingLastPathComponent().path + "/ClusterTool"
-}()
+    return URL(fileURLWithPath: own).deletingLastPathComponent().path + "/" + name
+}
+
+/// The helper for use inside namespaces.
+package let clusterTool = besideUs("ClusterTool")
+
+/// The tests' load balancer.
+package let loadBalancer = besideUs("LoadBalancer")
 
 /// The seed's configuration of a node, byte for byte.
-func seedConfiguration(of node: String) throws -> String {
+package func seedConfiguration(of node: String) throws -> String {
     try String(contentsOfFile: "\(packageRoot)/Tests/ClusterTests/Fixtures/\(node).cfg", encoding: .utf8)
 }
 
 /// A program that reads haproxy.cfg.
-struct ProxyProgram: Sendable, Equatable {
+package struct ProxyProgram: Sendable, Equatable {
     /// The name in its log lines.
-    let tag: String
-    let path: String
+    package let tag: String
+    /// Where it is.
+    package let path: String
+
+    /// A program at a path; its file's name stands in its log lines.
+    package init(path: String) { (tag, self.path) = (URL(fileURLWithPath: path).lastPathComponent, path) }
 
     /// Debian's haproxy 2.6, the measure.
-    static let haproxy = ProxyProgram(tag: "haproxy", path: "/usr/sbin/haproxy")
+    package static let haproxy = ProxyProgram(path: "/usr/sbin/haproxy")
 
     /// What is tested: `TSUKADA_BINARY`, or the release build. With haproxy in its place the harness tests itself.
-    static let tsukada: ProxyProgram = {
-        let path = ProcessInfo.processInfo.environment["TSUKADA_BINARY"] ?? "\(packageRoot)/.build/release/tsukada"
-        return ProxyProgram(tag: URL(fileURLWithPath: path).lastPathComponent, path: path)
-    }()
+    package static let tsukada =
+        ProxyProgram(path: ProcessInfo.processInfo.environment["TSUKADA_BINARY"] ?? "\(packageRoot)/.build/release/tsukada")
 
     /// Whether the measure itself stands in for the product.
-    static var isStandIn: Bool { tsukada.tag == "haproxy" }
+    package static var isStandIn: Bool { tsukada.tag == "haproxy" }
 }
 
 /// Why the cluster tests cannot run here, or nil.
-let hindrance: String? = {
+package let hindrance: String? = {
     if geteuid() != 0 { return "the cluster tests need root: network namespaces" }
     let administration = ["haproxy", "mariadbd", "dnsmasq", "nft", "ethtool"].map { "/usr/sbin/\($0)" }
     let tools = ["socat", "tmux", "hatop", "curl"].map { "/usr/bin/\($0)" }
@@ -44,4 +52,4 @@ let hindrance: String? = {
 }()
 
 /// Whether a hindrance is a failure: on the machine that decides what lands, it is.
-let mustRun = ProcessInfo.processInfo.environment["CI"] != nil
+package let mustRun = ProcessInfo.processInfo.environment["CI"] != nil

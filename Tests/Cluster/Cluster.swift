@@ -1,25 +1,23 @@
-// The article's network: a nameserver, two proxy nodes, two read replicas and their primary, a client.
+// The article's network: a nameserver, two proxy nodes, two read replicas and their primary, a client, a load balancer's node.
 
 import Foundation
 import Support
 import Synchronization
-import Testing
 
-final class Cluster: Sendable {
-    /// The cluster of the suite that is running.
-    @TaskLocal static var current: Cluster?
-
-    let world: World
-    let nameserver: NameServer
-    let tsukada01: Node
-    let tsukada02: Node
-    let client: Node
-    let replica01: Database
-    let replica02: Database
-    let primary: Database
+package final class Cluster: Sendable {
+    package let world: World
+    package let nameserver: NameServer
+    package let tsukada01: Node
+    package let tsukada02: Node
+    package let client: Node
+    /// Where the load balancer runs, in the tests that have one.
+    package let balancer: Node
+    package let replica01: Database
+    package let replica02: Database
+    package let primary: Database
     private let receivers: [String: LogReceiver]
 
-    init() throws {
+    package init() throws {
         let world = try World()
         self.world = world
         func node(_ name: String, _ last: Int) throws -> Node {
@@ -29,6 +27,7 @@ final class Cluster: Sendable {
         tsukada01 = try node("tsukada01", 11)
         tsukada02 = try node("tsukada02", 12)
         client = try node("client", 30)
+        balancer = try node("balancer", 40)
         receivers = [
             "tsukada01": try LogReceiver(on: tsukada01),
             "tsukada02": try LogReceiver(on: tsukada02),
@@ -53,40 +52,17 @@ final class Cluster: Sendable {
     }
 
     /// The log lines that `node` has received.
-    func log(of node: Node) throws -> LogReceiver {
+    package func log(of node: Node) throws -> LogReceiver {
         guard let receiver = receivers[node.name] else { throw ChildProcessError(description: "\(node.name) has no log receiver") }
         return receiver
     }
 
     /// Brings databases and names back to where every test begins.
-    func restore() throws {
+    package func restore() throws {
         try nameserver.serve(NameServer.records)
         for database in [primary, replica01, replica02] where !database.isRunning {
             try database.start()
         }
         for database in [primary, replica01, replica02] { try database.waitUntilReady() }
     }
-}
-
-/// Gives a suite one cluster for all its tests, and takes it away at the end, however they end.
-struct ClusterTrait: SuiteTrait, TestScoping {
-    func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
-        guard hindrance == nil, test.isSuite else { return try await function() }
-        let cluster = try Cluster()
-        defer { try? cluster.world.end() }
-        try await Cluster.$current.withValue(cluster) { try await function() }
-    }
-}
-
-extension Trait where Self == ClusterTrait {
-    /// The article's network, shared by the suite's tests.
-    static var articlesCluster: ClusterTrait { ClusterTrait() }
-}
-
-/// The cluster of the running suite, in its first state.
-func freshCluster() throws -> Cluster {
-    if let hindrance { throw ChildProcessError(description: hindrance) }
-    let cluster = try #require(Cluster.current)
-    try cluster.restore()
-    return cluster
 }

@@ -1,0 +1,99 @@
+import Foundation
+import Support
+
+/// The article's cluster behind a load balancer: both nodes run one program, ours with a probe and gossip beside the article's file, haproxy with the article's file alone.
+package final class BalancedCluster {
+    /// Room on a node's disk for what it remembers, small enough to be filled.
+    static let stateBytes = 256 << 10
+
+    package let cluster: Cluster
+    package let program: ProxyProgram
+    package let abilities: ProxyAbilities
+    package let times: BalancerTimes
+    package let balancer: BalancerNode
+    private let key: String
+    private var proxies: [String: RunningProxy] = [:]
+
+    /// Starts load balancer and nodes.
+    package init(_ cluster: Cluster, program: ProxyProgram, times: BalancerTimes) throws {
+        (self.cluster, self.program, self.times) = (cluster, program, times)
+        abilities = try ProxyAbilities(of: program, on: cluster.tsukada01)
+        key = abilities.isOurs ? try cluster.tsukada01.demand([program.path, "keygen"]).trimmingCharacters(in: .whitespacesAndNewlines) : ""
+        // haproxy has no probe section: its traffic port is probed, as in the article.
+        let probe = abilities.isOurs ? ["--probe", "http:/", "--probe-port", "3307"] : ["--probe", "tcp"]
+        // Termination off is what docs/AWS.md advises, and what draining needs.
+        let drainingInterval = "\(Int(times.ejectionMax * 4000))ms"
+        let more = probe + ["--termination", "off", "--draining-interval", drainingInterval, "--idle-timeout", "350s"]
+        balancer = try BalancerNode(on: cluster.balancer, targets: [cluster.tsukada01, cluster.tsukada02], times: times, more: more)
+        for node in nodes where abilities.isOurs {
+            let options = "size=\(Self.stateBytes),mode=700"
+            try node.demand(["mount", "-t", "tmpfs", "-o", options, "tmpfs", "/var/lib/tsukada"])
+            try node.demand(["chown", "haproxy:haproxy", "/var/lib/tsukada"])
+        }
+    }
+
+    package var nodes: [Node] { [cluster.tsukada01, cluster.tsukada02] }
+
+    /// What stands beside the article's file.
+    private func ownSections(drainSeconds: Double) throws -> String? {
+        guard abilities.isOurs else { return nil }
+        var gossip = GossipFile(key: key)
+        gossip.more = ["state-dir /var/lib/tsukada"]
+        for node in nodes { try gossip.writeKey(on: node) }
+        var probe = ["bind 0.0.0.0:3307", "mode http", "require mysql 1"]
+        if abilities.knowsWhenNone { probe.append("when-none pass") }
+        if abilities.canDrain { probe.append("drain \(Int(drainSeconds * 1000))ms") }
+        // The article's runtime socket may only show; draining wants one that may change.
+        return "global\n    stats socket /var/lib/haproxy/admin level admin\nprobe nlb\n" + probe.map { "    \($0)\n" }.joined() + gossip.text
+    }
+
+    /// How long a draining node goes on forwarding: the load balancer's verdict, and as long again. Flows outlive it by the same at the load balancer.
+    package var drainSeconds: Double { times.ejectionMax * 2 }
+
+    /// Starts the proxy on a node, unless it runs.
+    package func start(_ node: Node) throws {
+        if proxies[node.name]?.isAlive == true { return }
+        let own = try ownSections(drainSeconds: drainSeconds)
+        proxies[node.name] = try RunningProxy(program, on: node, in: cluster.world, ownSections: own)
+    }
+
+    /// The proxy that was started last on a node.
+    package func proxy(on node: Node) throws -> RunningProxy {
+        guard let proxy = proxies[node.name] else { throw ChildProcessError(description: "no proxy was started on \(node.name)") }
+        return proxy
+    }
+
+    /// Brings everything back to where a row begins: databases, both nodes, both healthy.
+    package func settle() throws {
+        for node in nodes { try repair(node) }
+        try cluster.restore()
+        for node in nodes { try start(node) }
+        for node in nodes { try proxy(on: node).waitUntilBothServersAreUp(within: 40) }
+        try waitUntilHealthy()
+    }
+
+    /// Waits until the load balancer sends to both.
+    func waitUntilHealthy() throws {
+        try eventually(within: 10 + 3 * times.returnMax, "both nodes to be healthy: \(try balancer.status())", interval: 50) {
+            try balancer.status().allSatisfy { $0.state == "healthy" }
+        }
+    }
+
+    /// Takes back what rows do to a node.
+    private func repair(_ node: Node) throws {
+        try node.demand(["nft", "flush ruleset"])
+        try cluster.world.demand("ip link set to-\(node.name) up")
+        if abilities.isOurs { try node.demand(["rm", "-f", "/var/lib/tsukada/filled"]) }
+        proxies[node.name]?.send(signal: SIGCONT)
+    }
+
+    /// Ends nodes and load balancer; the cluster stays.
+    package func stop() {
+        for node in nodes {
+            try? repair(node)
+            proxies[node.name]?.stop()
+            if abilities.isOurs { _ = try? node.run(["umount", "/var/lib/tsukada"]) }
+        }
+        balancer.stop()
+    }
+}

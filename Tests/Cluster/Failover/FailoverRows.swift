@@ -1,0 +1,252 @@
+// The rows: what happens to the first of two nodes, or to what both stand on. A row to come is one more entry here.
+
+import Foundation
+import Support
+
+extension FailoverRow {
+    /// All rows, in the order in which they run.
+    package static let all = [
+        soft, drained, rolling, stopped, killedNode, hostGone, hung, fullDisk, noDescriptors, noDatabase, cutOff, gossipCut, probeStorm, garbage,
+        trafficStorm,
+    ]
+
+    /// A bound on the verdict: what the load balancer needs, and what two busy cores add.
+    private static func ejection(_ times: BalancerTimes) -> Double { times.ejectionMax + 0.5 }
+    private static func comeBack(_ times: BalancerTimes) -> Double { times.returnMax + 4 }
+
+    /// The promise when nothing must be felt at all.
+    private static func unfelt(_ times: BalancerTimes) -> FailoverPromise {
+        var promise = FailoverPromise()
+        (promise.failedConnects, promise.sessionsEnded, promise.untouched) = (0, 0, ["tsukada01", "tsukada02"])
+        promise.slowestSeconds = 1.5
+        return promise
+    }
+
+    /// The promise when one node is lost: the load balancer notices in time, the other one is not touched.
+    private static func oneLost(_ times: BalancerTimes) -> FailoverPromise {
+        var promise = FailoverPromise()
+        (promise.ejectedWithin, promise.backWithin, promise.untouched) = (ejection(times), comeBack(times), ["tsukada02"])
+        return promise
+    }
+
+    // MARK: Taking a node away on purpose
+
+    private static let soft = FailoverRow(name: "soft-stop", event: "SIGUSR1, started again when it is out") { scene in
+        let proxy = try scene.proxy
+        try scene.event { proxy.send(signal: SIGUSR1) }
+        scene.waitForEjection()
+        scene.observe(scene.cluster.abilities.canDrain ? scene.cluster.drainSeconds : 0)
+        try scene.hardStop()
+        try scene.recover { try scene.cluster.start(scene.victim) }
+    } promises: { abilities, times in
+        var promise = oneLost(times)
+        if abilities.canDrain { (promise.failedConnects, promise.sessionsEnded) = (0, 0) }
+        return promise
+    }
+
+    private static let drained = FailoverRow(name: "drain", event: "tsukada drain, started again when it is out") { scene in
+        guard scene.cluster.abilities.canDrain else { return scene.note("this program has no 'drain'") }
+        let proxy = try scene.proxy
+        let files = ["-f", "/etc/haproxy/haproxy.cfg", "-f", "/etc/tsukada/tsukada.cfg"]
+        try scene.event { try scene.victim.demand([proxy.program.path, "drain"] + files) }
+        scene.waitForEjection()
+        scene.observe(scene.cluster.drainSeconds)
+        try scene.hardStop()
+        try scene.recover { try scene.cluster.start(scene.victim) }
+    } promises: { abilities, times in
+        guard abilities.canDrain else { return unfelt(times) }
+        var promise = oneLost(times)
+        (promise.failedConnects, promise.sessionsEnded) = (0, 0)
+        return promise
+    }
+
+    private static let rolling = FailoverRow(name: "rolling-upgrade", event: "SIGUSR1 and start: one node, then the other") { scene in
+        for node in scene.cluster.nodes {
+            let proxy = try scene.cluster.proxy(on: node)
+            try scene.event { proxy.send(signal: SIGUSR1) }
+            scene.waitForEjection(of: node)
+            scene.observe(scene.cluster.abilities.canDrain ? scene.cluster.drainSeconds : 0)
+            proxy.stop()
+            try scene.cluster.start(node)
+            try scene.cluster.waitUntilHealthy()
+        }
+    } promises: { abilities, times in
+        var promise = FailoverPromise()
+        if abilities.canDrain { promise.failedConnects = 0 }
+        return promise
+    }
+
+    private static let stopped = FailoverRow(name: "stop", event: "SIGTERM, started again when it is out") { scene in
+        let proxy = try scene.proxy
+        try scene.event { proxy.send(signal: SIGTERM) }
+        scene.waitForEjection()
+        try scene.recover { try scene.cluster.start(scene.victim) }
+    } promises: { _, times in
+        oneLost(times)
+    }
+
+    // MARK: Losing one
+
+    private static let killedNode = FailoverRow(name: "kill-node", event: "kill -9 of a whole node, started again") { scene in
+        let proxy = try scene.proxy
+        try scene.event { proxy.send(signal: SIGKILL) }
+        scene.waitForEjection()
+        try scene.recover { try scene.cluster.start(scene.victim) }
+    } promises: { _, times in
+        oneLost(times)
+    }
+
+    private static let hostGone = FailoverRow(name: "host-gone", event: "its link is down until it is out (and 7 s more, if probes take 1 s)") { scene in
+        let world = scene.cluster.cluster.world
+        try scene.event { try world.demand("ip link set to-\(scene.victim.name) down") }
+        scene.waitForEjection()
+        // Long enough that clients which wait for it give up.
+        if scene.cluster.times.interval >= 1 { scene.observe(Double(FailoverLoad.patience) + 1) }
+        try scene.recover { try world.demand("ip link set to-\(scene.victim.name) up") }
+    } promises: { _, times in
+        oneLost(times)
+    }
+
+    private static let hung = FailoverRow(name: "hang", event: "SIGSTOP for 20 s, or for 5 s with short intervals") { scene in
+        let proxy = try scene.proxy
+        try scene.event { proxy.send(signal: SIGSTOP) }
+        scene.waitForEjection()
+        let end = scene.lastEventAt + (scene.cluster.times.interval < 1 ? 5 : 20) * 1_000_000_000
+        scene.observe(Double(max(0, end - MonotonicMoment.now)) / 1e9)
+        try scene.recover { proxy.send(signal: SIGCONT) }
+    } promises: { abilities, times in
+        oneLost(times)
+    }
+
+    // MARK: What a node stands on
+
+    private static let fullDisk = FailoverRow(name: "full-disk", event: "its disk is full and its log refused, for 3 s") { scene in
+        try scene.event {
+            try scene.victim.refuse("udp dport 514")
+            if scene.cluster.abilities.isOurs {
+                let blocks = BalancedCluster.stateBytes / 4096 + 1
+                let filled = try scene.victim.run(["dd", "if=/dev/zero", "of=/var/lib/tsukada/filled", "bs=4k", "count=\(blocks)"])
+                if filled.status == 0 { throw ChildProcessError(description: "the disk took all that it has no room for") }
+            }
+        }
+        scene.observe(3)
+        try scene.victim.refuse(nil)
+    } promises: { _, times in
+        unfelt(times)
+    }
+
+    private static let noDescriptors = FailoverRow(name: "no-descriptors", event: "no descriptor is free for 4 s") { scene in
+        let process = try scene.proxy.process
+        let limits = try ChildProcess.openFilesLimits(of: process)
+        // As its user: root may only where it has CAP_SYS_RESOURCE.
+        func allow(_ number: Int) throws {
+            let user = ["setpriv", "--reuid", "haproxy", "--regid", "haproxy", "--clear-groups"]
+            try ChildProcess.demand(user + ["prlimit", "--pid", "\(process)", "--nofile=\(number):\(limits.hard)"])
+        }
+        try scene.event { try allow(1) }
+        scene.waitForEjection(within: 4)
+        try scene.recover { try allow(limits.soft) }
+    } promises: { abilities, times in
+        oneLost(times)
+    }
+
+    private static let noDatabase = FailoverRow(name: "no-database", event: "both replicas are killed, started again") { scene in
+        let replicas = [scene.cluster.cluster.replica01, scene.cluster.cluster.replica02]
+        try scene.event { for replica in replicas { try replica.killAtOnce() } }
+        // 'inter 2000 fall 3': until the nodes know, and then the load balancer.
+        scene.waitForEjection(within: 7 + scene.cluster.times.ejectionMax)
+        try scene.recover(within: 20) {
+            for replica in replicas { try replica.start() }
+            for replica in replicas { try replica.waitUntilReady() }
+        }
+        if scene.cluster.balancer.events.contains(where: { $0.state == "fail-open" && $0.at > (scene.happenedAt ?? 0) }) {
+            scene.note("the load balancer failed open")
+        }
+    } promises: { abilities, _ in
+        var promise = FailoverPromise()
+        // Connects fail: there is no database. The nodes are not at fault, and say so.
+        if abilities.knowsWhenNone { promise.neverEjects = true }
+        return promise
+    }
+
+    private static let cutOff = FailoverRow(name: "cut-off", event: "one node is cut off from the databases") { scene in
+        try scene.event { try scene.victim.refuse("tcp dport 3306") }
+        scene.waitForEjection(within: 8 + scene.cluster.times.ejectionMax)
+        try scene.recover(within: 15) { try scene.victim.refuse(nil) }
+    } promises: { abilities, times in
+        var promise = oneLost(times)
+        // 'inter 2000 fall 3', and back after 'rise 2'.
+        promise.ejectedWithin = 6.5 + ejection(times)
+        promise.backWithin = 8 + comeBack(times)
+        return promise
+    }
+
+    private static let gossipCut = FailoverRow(name: "gossip-cut", event: "the nodes do not hear each other, for 3 s") { scene in
+        try scene.event { for node in scene.cluster.nodes { try node.drop("udp dport 7946") } }
+        scene.observe(3)
+        for node in scene.cluster.nodes { try node.refuse(nil) }
+    } promises: { _, times in
+        unfelt(times)
+    }
+
+    // MARK: Strangers
+
+    /// Sends `load` to a port of the victim from the load balancer's node, 100 connections a second for 3 s.
+    private static func storm(_ load: ConnectionStorm.Load, port: Int, _ scene: FailoverScene) throws {
+        let words = ["storm", "--to", "\(scene.victim.address):\(port)", "--send", load.rawValue, "--rate", "100", "--seconds", "3"]
+        var output = ""
+        try scene.event { output = try scene.cluster.balancer.node.demand([clusterTool] + words, within: 40) }
+        let report = try JSONDecoder().decode(StormReport.self, from: Data(output.utf8))
+        scene.note("\(report.tried) connections, half aborted: \(report.refused) refused, \(report.passed) passed")
+    }
+
+    private static let probeStorm = FailoverRow(name: "probe-storm", event: "100 probes/s of the probe port, half aborted") { scene in
+        guard scene.cluster.abilities.isOurs else { return scene.note("this program has no probe port") }
+        try storm(.probes, port: 3307, scene)
+    } promises: { _, times in
+        unfelt(times)
+    }
+
+    private static let garbage = FailoverRow(name: "garbage", event: "100/s of garbage on the probe port, half aborted") { scene in
+        guard scene.cluster.abilities.isOurs else { return scene.note("this program has no probe port") }
+        try storm(.garbage, port: 3307, scene)
+    } promises: { _, times in
+        unfelt(times)
+    }
+
+    /// The storm comes while no client of ours logs in through the node: a login would reset the databases' count.
+    private static let trafficStorm = FailoverRow(name: "traffic-storm", event: "100 TCP probes/s of the traffic port, max_connect_errors=20") { scene in
+        let replicas = [scene.cluster.cluster.replica01, scene.cluster.cluster.replica02]
+        for replica in replicas { try replica.execute("set global max_connect_errors=20; flush hosts") }
+        defer { for replica in replicas { _ = try? replica.execute("set global max_connect_errors=100; flush hosts") } }
+        _ = try scene.cluster.balancer.command("deregister \(scene.victim.name)")
+        scene.observe(0.5)
+        try storm(.nothing, port: 3306, scene)
+        let back = MonotonicMoment.now
+        _ = try scene.cluster.balancer.command("register \(scene.victim.name)")
+        if scene.cluster.balancer.wait(for: "healthy", of: scene.victim, after: back, within: 3) == nil { scene.note("the node stayed out") }
+        scene.observe(1)
+        let answers = try scene.cluster.cluster.client.query(scene.victim, count: 4)
+        for answer in answers where answer.outcome != .answered { scene.note("then: \(answer.detail)") }
+    } promises: { _, times in
+        unfelt(times)
+    }
+}
+
+extension Node {
+    /// Refuses packets that leave here and match, with a reset or an ICMP message; no packet any more when nil.
+    func refuse(_ match: String?) throws {
+        guard let match else { return try flushFilters() }
+        let verdict = match.hasPrefix("tcp") ? "reject with tcp reset" : "reject"
+        try filter("output", "\(match) \(verdict)")
+    }
+
+    /// Drops packets that come in here and match, without a word.
+    func drop(_ match: String) throws { try filter("input", "\(match) drop") }
+
+    private func filter(_ hook: String, _ rule: String) throws {
+        try demand(["nft", "flush ruleset; table inet failover { chain \(hook) { type filter hook \(hook) priority 0; \(rule); }; }"])
+    }
+
+    private func flushFilters() throws { try demand(["nft", "flush ruleset"]) }
+}

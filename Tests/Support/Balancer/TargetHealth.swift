@@ -1,0 +1,76 @@
+// The verdict on one target, from its probes alone. No I/O, no clock.
+
+/// What one probe found.
+enum ProbeOutcome: Equatable {
+    /// The target accepted, or answered 200.
+    case passed
+    /// It did not, for this reason.
+    case failed(reason: String)
+}
+
+/// How many probes in a row change a verdict.
+struct HealthThresholds: Equatable {
+    /// Passes that make an unhealthy target healthy.
+    var healthy = 2
+    /// Failures that make a target unhealthy.
+    var unhealthy = 2
+}
+
+/// A target's health, as a Network Load Balancer counts it: a new target needs one pass, one that was unhealthy `thresholds.healthy` in a row.
+///
+///               one pass                  unhealthy failures in a row
+///     initial ------------> healthy ------------------------------------> unhealthy
+///        |                         <------------------------------------     ^
+///        |                              healthy passes in a row              |
+///        +-------------------------------------------------------------------+
+///                          unhealthy failures in a row
+struct TargetHealth: Equatable {
+    enum State: Equatable {
+        case initial(failures: Int)
+        case healthy(failures: Int)
+        case unhealthy(passes: Int)
+    }
+
+    let thresholds: HealthThresholds
+    private(set) var state: State = .initial(failures: 0)
+
+    init(_ thresholds: HealthThresholds) { self.thresholds = thresholds }
+
+    /// Whether it gets new flows.
+    var isHealthy: Bool {
+        switch state {
+        case .healthy: true
+        case .initial, .unhealthy: false
+        }
+    }
+
+    /// Takes one probe's outcome into account.
+    /// - Returns: whether the verdict is another one now.
+    mutating func record(_ outcome: ProbeOutcome) -> Bool {
+        switch (state, outcome) {
+        case (.initial, .passed):
+            state = .healthy(failures: 0)
+            return true
+        case (.initial(let failures), .failed):
+            return fail(after: failures, else: { .initial(failures: $0) })
+        case (.healthy, .passed):
+            state = .healthy(failures: 0)
+            return false
+        case (.healthy(let failures), .failed):
+            return fail(after: failures, else: { .healthy(failures: $0) })
+        case (.unhealthy(let passes), .passed):
+            let enough = passes + 1 >= thresholds.healthy
+            state = enough ? .healthy(failures: 0) : .unhealthy(passes: passes + 1)
+            return enough
+        case (.unhealthy, .failed):
+            state = .unhealthy(passes: 0)
+            return false
+        }
+    }
+
+    private mutating func fail(after failures: Int, else next: (Int) -> State) -> Bool {
+        let enough = failures + 1 >= thresholds.unhealthy
+        state = enough ? .unhealthy(passes: 0) : next(failures + 1)
+        return enough
+    }
+}
