@@ -64,6 +64,16 @@ package final class RunningProxy: Sendable {
     /// Sends the daemon a signal.
     package func send(signal: Int32) { if isAlive { kill(process, signal) } }
 
+    /// The worker processes of a master, the one that serves last; none for a program without a master.
+    package var workers: [Int32] { ChildProcess.children(of: process) }
+
+    /// Sends the daemon and the workers that it has started a signal, as when a whole node is lost.
+    package func sendAll(signal: Int32) {
+        let workers = workers
+        send(signal: signal)
+        for worker in workers { kill(worker, signal) }
+    }
+
     /// Waits for the daemon's end.
     package func waitForEnd(within seconds: Double) throws {
         try eventually(within: seconds, "\(program.tag) on \(node.name) to end") { !isAlive }

@@ -54,7 +54,16 @@ package final class BalancedCluster {
     package func start(_ node: Node) throws {
         if proxies[node.name]?.isAlive == true { return }
         let own = try ownSections(drainSeconds: drainSeconds)
-        proxies[node.name] = try RunningProxy(program, on: node, in: cluster.world, ownSections: own)
+        let options = abilities.hasMaster ? ["-W", "-S", "/run/master"] : []
+        proxies[node.name] = try RunningProxy(program, on: node, in: cluster.world, ownSections: own, options: options)
+    }
+
+    /// Lets a node's master read its configuration again, with one more line in `global`.
+    /// - Returns: the master's answer.
+    func reload(_ node: Node, global line: String) throws -> String {
+        let own = try ownSections(drainSeconds: drainSeconds) ?? ""
+        _ = try RunningProxy.writeFiles(on: node, configuration: nil, ownSections: own + "global\n    \(line)\n")
+        return try node.demand(["bash", "-c", "echo reload | socat -t 20 - UNIX-CONNECT:/run/master"])
     }
 
     /// The proxy that was started last on a node.
@@ -84,7 +93,7 @@ package final class BalancedCluster {
         try node.demand(["nft", "flush ruleset"])
         try cluster.world.demand("ip link set to-\(node.name) up")
         if abilities.isOurs { try node.demand(["rm", "-f", "/var/lib/tsukada/filled"]) }
-        proxies[node.name]?.send(signal: SIGCONT)
+        proxies[node.name]?.sendAll(signal: SIGCONT)
     }
 
     /// Ends nodes and load balancer; the cluster stays.

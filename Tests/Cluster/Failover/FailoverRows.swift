@@ -6,7 +6,8 @@ import Support
 extension FailoverRow {
     /// All rows, in the order in which they run.
     package static let all = [
-        soft, drained, rolling, stopped, killedNode, hostGone, hung, fullDisk, noDescriptors, noDatabase, cutOff, gossipCut, probeStorm, garbage,
+        soft, drained, rolling, stopped, reloads, killedWorker, killedNode, hostGone, hung, fullDisk, noDescriptors, noDatabase, cutOff, gossipCut, probeStorm,
+        garbage,
         trafficStorm,
     ]
 
@@ -85,11 +86,38 @@ extension FailoverRow {
         oneLost(times)
     }
 
+    private static let reloads = FailoverRow(name: "reloads", event: "100 reloads, each tenth of a broken file, each tenth with other threads") { scene in
+        guard scene.cluster.abilities.hasMaster else { return scene.note("not tried: this program has no master") }
+        var refused = 0
+        try scene.event {
+            for round in 1...100 {
+                let line = round % 10 == 5 ? "nbthread 0" : round % 10 == 0 ? "nbthread \(round % 20 == 0 ? 1 : 4)" : "nbthread 2"
+                if try scene.cluster.reload(scene.victim, global: line).hasPrefix("Success=0") { refused += 1 }
+            }
+        }
+        if refused != 10 { throw ChildProcessError(description: "\(refused) of 100 reloads were refused; 10 had a broken file") }
+        _ = try scene.cluster.reload(scene.victim, global: "nbthread 2")
+        scene.note("\(try scene.proxy.workers.count) workers are left with the long sessions")
+    } promises: { abilities, times in
+        unfelt(times)
+    }
+
     // MARK: Losing one
+
+    private static let killedWorker = FailoverRow(name: "kill-worker", event: "kill -9 of the worker process") { scene in
+        guard scene.cluster.abilities.hasMaster else { return scene.note("not tried: this program has no master") }
+        guard let worker = try scene.proxy.workers.last else { throw ChildProcessError(description: "there is no worker") }
+        try scene.event { kill(worker, SIGKILL) }
+        scene.observe(2 * scene.cluster.times.ejectionMax)
+    } promises: { abilities, times in
+        var promise = FailoverPromise()
+        (promise.failedConnects, promise.neverEjects, promise.slowestSeconds) = (0, true, 1.5)
+        return promise
+    }
 
     private static let killedNode = FailoverRow(name: "kill-node", event: "kill -9 of a whole node, started again") { scene in
         let proxy = try scene.proxy
-        try scene.event { proxy.send(signal: SIGKILL) }
+        try scene.event { proxy.sendAll(signal: SIGKILL) }
         scene.waitForEjection()
         try scene.recover { try scene.cluster.start(scene.victim) }
     } promises: { _, times in
@@ -109,11 +137,11 @@ extension FailoverRow {
 
     private static let hung = FailoverRow(name: "hang", event: "SIGSTOP for 20 s, or for 5 s with short intervals") { scene in
         let proxy = try scene.proxy
-        try scene.event { proxy.send(signal: SIGSTOP) }
+        try scene.event { proxy.sendAll(signal: SIGSTOP) }
         scene.waitForEjection()
         let end = scene.lastEventAt + (scene.cluster.times.interval < 1 ? 5 : 20) * 1_000_000_000
         scene.observe(Double(max(0, end - MonotonicMoment.now)) / 1e9)
-        try scene.recover { proxy.send(signal: SIGCONT) }
+        try scene.recover { proxy.sendAll(signal: SIGCONT) }
     } promises: { abilities, times in
         oneLost(times)
     }
@@ -136,7 +164,7 @@ extension FailoverRow {
     }
 
     private static let noDescriptors = FailoverRow(name: "no-descriptors", event: "no descriptor is free for 4 s") { scene in
-        let process = try scene.proxy.process
+        let process = try scene.proxy.workers.last ?? scene.proxy.process
         let limits = try ChildProcess.openFilesLimits(of: process)
         // As its user: root may only where it has CAP_SYS_RESOURCE.
         func allow(_ number: Int) throws {

@@ -9,6 +9,8 @@ package struct ProxyAbilities: Sendable, Equatable {
     package var canDrain = false
     /// `when-none pass` in a probe section.
     package var knowsWhenNone = false
+    /// It has a master process that starts another worker for one that dies.
+    package var hasMaster = false
     /// `accept-proxy optional from NETWORK` after `bind`.
     package var takesProxyHeaders = false
 
@@ -29,6 +31,7 @@ package struct ProxyAbilities: Sendable, Equatable {
         guard isOurs else { return }
         canDrain = try accepts(probe + "    drain 1s\n")
         knowsWhenNone = try accepts(probe + "    when-none pass\n")
+        hasMaster = try accepts("global\n    master-worker\n")
         takesProxyHeaders = try accepts("listen other\n    bind 127.0.0.1:3309 accept-proxy optional from 10.0.0.0/8\n    server one 127.0.0.1:3310\n")
     }
 }
