@@ -17,6 +17,7 @@ extension ClusterSuite {
             let load = try LoadClient(on: cluster.client, target: cluster.tsukada01, clients: 20, slowOverMilliseconds: 500)
             try eventually(within: 10, "load") { try master.sessionsTotal() > 200 }
             _ = try master.reload()
+            try eventually(within: 5, "the first worker to end") { try master.workers().count == 1 }
             let before = try master.measure()
 
             for round in 1...100 {
@@ -140,6 +141,30 @@ extension ClusterSuite {
                 let told = lines.filter { $0.contains("Gossip") || $0.contains("Server mysql/") }
                 #expect(told.isEmpty, "\(told.joined(separator: "\n"))")
             }
+        }
+
+        @Test("closes the sessions of the worker before in a hard reload, and lets a drain be the end of both")
+        func hardReloadAndDrain() throws {
+            let cluster = try freshCluster()
+            let sections = "probe plain\n    bind 0.0.0.0:3308\n    require mysql 1\n    drain 2s\n"
+            let master = try RunningMaster(on: cluster.tsukada01, in: cluster.world, ownSections: sections)
+            defer { master.stop() }
+            try master.waitUntilBothServersAreUp()
+            let probe = ["bash", "-c", "exec 3<>/dev/tcp/172.20.0.11/3308"]
+            let session = try cluster.client.start([clusterTool, "query", "--to", "172.20.0.11:3306", "--text", "select sleep(20)"])
+            try eventually(within: 5, "a session") { try master.sessionsTotal() > 0 }
+            #expect(try master.command("hard-reload").hasPrefix("Success=1"))
+            try session.outside.wait(within: 3)
+            try eventually(within: 3, "the worker before to end") { try master.workers().count == 1 }
+            #expect(try cluster.client.run(probe).status == 0, "the port is the new worker's")
+
+            let worker = try #require(try master.workers().first)
+            #expect(try cluster.tsukada01.demand(["bash", "-c", "echo drain | socat - /var/lib/haproxy/stats"]).contains("Draining"))
+            #expect(try master.reload().hasPrefix("Success=0\n--\nthis node is stopping"))
+            #expect(try cluster.client.query(cluster.tsukada01).allSatisfy { $0.outcome == .answered }, "the ports go on for 2 s")
+            #expect(try cluster.client.run(probe).status != 0)
+            #expect(try master.workers() == [worker])
+            try master.waitForEnd(within: 8)
         }
     }
 }

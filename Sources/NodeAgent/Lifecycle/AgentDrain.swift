@@ -95,6 +95,7 @@ extension Agent {
         draining.isWanted = true
         let announcement = probing?.drainTime ?? .zero
         probing?.drain()
+        for succession in successions { succession.tellLeaving() }
         beginToEnd(announcing: announcement)
         if announcement > .zero { tellProgress() }
     }

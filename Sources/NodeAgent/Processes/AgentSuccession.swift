@@ -34,6 +34,7 @@ extension Agent {
 
     /// Gives another process everything that it needs to take over, and listens for its word.
     func handOver(to file: OpenFile) {
+        guard draining.underWay == nil else { return log.write(.warning, "the sockets are not handed over: this process drains.") }
         do throws(SystemError) {
             let succession = try Succession(ProcessChannel(file), to: .successor, of: self) { [unowned self] in
                 successions.removeAll { $0.isOver }

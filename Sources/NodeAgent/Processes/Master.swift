@@ -82,6 +82,7 @@ final class Master {
 
     /// Reads the configuration again. `answer` gets whether a new worker serves, and what it said at its start.
     func reload(isHard: Bool, _ answer: @escaping (Bool, String) -> Void = { _, _ in }) {
+        guard !roster.isStopping else { return answer(false, "this node is stopping: nothing is read again\n") }
         notifier.tell(.reloading, status: "reading the configuration again")
         reloadWaiters.append(answer)
         carryOut(roster.reload(isHard: isHard))
@@ -104,6 +105,7 @@ final class Master {
         case .childEnded:
             while let exit = ChildExit.next() {
                 if let seat = seats.removeValue(forKey: exit.process) { forget(seat) }
+                if roster.serving?.process == exit.process { tellLastState() }
                 carryOut(roster.ended(exit, now: MonotonicClock.now()))
             }
         }
@@ -123,6 +125,7 @@ final class Master {
             case .retry(let time): reactor.setTimer(at: time) { [unowned self] in carryOut(roster.retryDue()) }
             case .signal(let number, let process): kill(process, number)
             case .takenOver(let process): try? seats[process]?.channel.send(.takenOver)
+            case .replaced(let process): try? seats[process]?.channel.send(.replaced)
             case .serving:
                 notifier.tell(.ready, status: "serving")
                 settings.started()
@@ -145,7 +148,7 @@ final class Master {
     // MARK: Workers
 
     private func start(_ reason: WorkerRoster.StartReason) {
-        if reason == .reload, let serving = roster.serving, let seat = seats[serving.process] { askForState(serving.process, seat) }
+        if case .reload = reason, let serving = roster.serving, let seat = seats[serving.process] { askForState(serving.process, seat) }
         do throws(SystemError) {
             let (process, seat) = try spawn(reason)
             seats[process] = seat
@@ -212,7 +215,18 @@ final class Master {
             carryOut(roster.ready(process))
         case .lastState(let file)?:
             if let serving = roster.serving, serving.process != process { try? seats[serving.process]?.channel.send(.lastState(file)) }
-        case .takenOver?, .report?, .runtime?, nil: break
+        case .leaving?:
+            notifier.tell(.stopping, status: "draining")
+            roster.leave()
+        case .takenOver?, .replaced?, .report?, .runtime?, nil: break
+        }
+    }
+
+    /// The worker that serves has died: one that is starting in its place will not hear its last words.
+    private func tellLastState() {
+        guard let state = memory.state else { return }
+        for worker in roster.workers where worker.stage != .serving && worker.stage != .leaving {
+            try? seats[worker.process]?.channel.send(.lastState(state))
         }
     }
 

@@ -21,6 +21,10 @@ enum ProcessMessage: Sendable {
     case ready
     /// A successor serves: stop accepting, end with the last session.
     case takenOver
+    /// The same, but end at once.
+    case replaced
+    /// It drains, and with it the node.
+    case leaving
     /// Say what you know now.
     case report
     /// Serve this as a connection of the runtime socket.
@@ -36,6 +40,8 @@ enum ProcessMessage: Sendable {
         case .takenOver: (6, [])
         case .report: (7, [])
         case .runtime(let file): (8, [file])
+        case .replaced: (9, [])
+        case .leaving: (10, [])
         }
     }
 
@@ -49,6 +55,8 @@ enum ProcessMessage: Sendable {
         case (6, _): self = .takenOver
         case (7, _): self = .report
         case (8, let file?): self = .runtime(file)
+        case (9, _): self = .replaced
+        case (10, _): self = .leaving
         default: return nil
         }
     }

@@ -35,11 +35,15 @@ final class Succession {
     private func receive(_ message: ProcessMessage?) {
         switch message {
         case .report?: push()
-        case .takenOver?:
-            agent.supersede { [weak self] in self?.sayLastWords() }
+        case .takenOver?: agent.supersede { [weak self] in self?.sayLastWords() }
+        case .replaced?:
+            agent.supersede { [weak self, agent] in
+                self?.sayLastWords()
+                agent.reactor.stop()
+            }
         case .lastState(let file)?: agent.inherit(Inheritance.state(in: file))
         case .runtime(let file)?: agent.serveRuntime(file)
-        case .configuration?, .sockets?, .state?, .ready?: break
+        case .configuration?, .sockets?, .state?, .ready?, .leaving?: break
         case nil:
             isOver = true
             ended()
@@ -69,6 +73,12 @@ final class Succession {
         let bytes = agent.stateBytes()
         guard bytes != lastPushed, let file = try? MemoryFile.holding(bytes, name: "tsukada state") else { return }
         if (try? channel.send(.state(file))) != nil { lastPushed = bytes }
+    }
+
+    /// Tells the master that the node drains: nobody is to take this worker's place.
+    func tellLeaving() {
+        guard other == .master else { return }
+        try? channel.send([.leaving], patience: Self.patience)
     }
 
     private func sayLastWords() {

@@ -21,8 +21,8 @@ struct WorkerRoster {
     enum StartReason: Equatable, Sendable {
         /// With the master.
         case first
-        /// To read the configuration again.
-        case reload
+        /// To read the configuration again; a hard one closes the sessions of the worker before.
+        case reload(isHard: Bool)
         /// In the place of one that has died: with the configuration that it had.
         case restart(of: ChildExit)
     }
@@ -49,6 +49,8 @@ struct WorkerRoster {
         case signal(Int32, to: Int32)
         /// Tell this worker that it has a successor.
         case takenOver(Int32)
+        /// Tell this worker that it has one, and is to end with its sessions at once.
+        case replaced(Int32)
         /// The first worker serves.
         case serving
         /// A reload has ended: whether a new worker serves.
@@ -71,8 +73,8 @@ struct WorkerRoster {
     private(set) var reloadsFailed = 0
     private(set) var isStopping = false
     private var deathsInARow = 0
-    private var isReloadHard = false
-    private var isReloadWaiting = false
+    /// The reload that waits for a worker to start.
+    private var waitingReload: StartReason?
     private var lastDeath: ChildExit?
 
     /// No worker yet.
@@ -97,7 +99,7 @@ struct WorkerRoster {
         var effects: [Effect] = []
         for other in workers.indices where workers[other].stage == .serving {
             workers[other].stage = .leaving
-            effects.append(isReloadHard ? .signal(SIGTERM, to: workers[other].process) : .takenOver(workers[other].process))
+            effects.append(reason == .reload(isHard: true) ? .replaced(workers[other].process) : .takenOver(workers[other].process))
         }
         workers[index].stage = .serving
         switch reason {
@@ -145,12 +147,11 @@ struct WorkerRoster {
     mutating func reload(isHard: Bool) -> [Effect] {
         guard !isStopping else { return [.reloaded(false)] }
         reloads += 1
-        isReloadHard = isHard
         guard !isStarting else {
-            isReloadWaiting = true
+            waitingReload = .reload(isHard: isHard || waitingReload == .reload(isHard: true))
             return []
         }
-        return [.start(.reload)]
+        return [.start(.reload(isHard: isHard))]
     }
 
     /// Somebody wants this node to stop: the workers get the same signal.
@@ -158,6 +159,9 @@ struct WorkerRoster {
         isStopping = true
         return workers.isEmpty ? [.exit(0)] : workers.map { .signal(signal, to: $0.process) }
     }
+
+    /// The worker that serves drains: no other one takes its place.
+    mutating func leave() { isStopping = true }
 
     private mutating func failed(_ reason: StartReason, code: Int32, now: Instant) -> [Effect] {
         switch reason {
@@ -181,8 +185,8 @@ struct WorkerRoster {
     }
 
     private mutating func nextReload() -> [Effect] {
-        guard isReloadWaiting, !isStopping else { return [] }
-        isReloadWaiting = false
-        return [.start(.reload)]
+        guard let reload = waitingReload, !isStopping else { return [] }
+        waitingReload = nil
+        return [.start(reload)]
     }
 }

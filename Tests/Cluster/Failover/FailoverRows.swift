@@ -97,6 +97,8 @@ extension FailoverRow {
         }
         if refused != 10 { throw ChildProcessError(description: "\(refused) of 100 reloads were refused; 10 had a broken file") }
         _ = try scene.cluster.reload(scene.victim, global: "nbthread 2")
+        let blinks = scene.cluster.balancer.events.filter { $0.state == "failing" && $0.at > scene.lastEventAt }
+        if !blinks.isEmpty { throw ChildProcessError(description: "probes failed during reloads: \(blinks)") }
         scene.note("\(try scene.proxy.workers.count) workers are left with the long sessions")
     } promises: { abilities, times in
         unfelt(times)

@@ -40,8 +40,8 @@ struct WorkerRosterTests {
     @Test("tells the worker before that it has a successor, once the new one serves")
     func reload() {
         var roster = served()
-        #expect(roster.reload(isHard: false) == [.start(.reload)])
-        roster.started(101, for: .reload, now: now)
+        #expect(roster.reload(isHard: false) == [.start(.reload(isHard: false))])
+        roster.started(101, for: .reload(isHard: false), now: now)
         #expect(roster.serving?.process == 100)
         #expect(roster.ready(101) == [.takenOver(100), .reloaded(true)])
         #expect(roster.serving?.process == 101)
@@ -53,16 +53,16 @@ struct WorkerRosterTests {
     @Test("ends the worker before at once in a hard reload")
     func hardReload() {
         var roster = served()
-        _ = roster.reload(isHard: true)
-        roster.started(101, for: .reload, now: now)
-        #expect(roster.ready(101) == [.signal(SIGTERM, to: 100), .reloaded(true)])
+        #expect(roster.reload(isHard: true) == [.start(.reload(isHard: true))])
+        roster.started(101, for: .reload(isHard: true), now: now)
+        #expect(roster.ready(101) == [.replaced(100), .reloaded(true)])
     }
 
     @Test("changes nothing when a new worker does not come to serve")
     func failedReload() {
         var roster = served()
         _ = roster.reload(isHard: false)
-        roster.started(101, for: .reload, now: now)
+        roster.started(101, for: .reload(isHard: false), now: now)
         #expect(Self.deeds(roster.ended(Self.exited(101, 1), now: now)) == [.reloaded(false)])
         #expect(roster.serving?.process == 100 && roster.reloadsFailed == 1)
     }
@@ -71,11 +71,11 @@ struct WorkerRosterTests {
     func reloadDuringReload() {
         var roster = served()
         _ = roster.reload(isHard: false)
-        roster.started(101, for: .reload, now: now)
+        roster.started(101, for: .reload(isHard: false), now: now)
         #expect(roster.reload(isHard: false).isEmpty)
         #expect(roster.reload(isHard: false).isEmpty)
-        #expect(roster.ready(101) == [.takenOver(100), .reloaded(true), .start(.reload)])
-        roster.started(102, for: .reload, now: now)
+        #expect(roster.ready(101) == [.takenOver(100), .reloaded(true), .start(.reload(isHard: false))])
+        roster.started(102, for: .reload(isHard: false), now: now)
         #expect(roster.ready(102) == [.takenOver(101), .reloaded(true)])
     }
 
@@ -118,7 +118,7 @@ struct WorkerRosterTests {
     func deathDuringReload() {
         var roster = served()
         _ = roster.reload(isHard: false)
-        roster.started(101, for: .reload, now: now)
+        roster.started(101, for: .reload(isHard: false), now: now)
         #expect(Self.deeds(roster.ended(Self.died(100), now: now)).isEmpty)
         var other = roster
         #expect(roster.ready(101) == [.reloaded(true)])
@@ -139,7 +139,7 @@ struct WorkerRosterTests {
     func workerStops() {
         var roster = served()
         _ = roster.reload(isHard: false)
-        roster.started(101, for: .reload, now: now)
+        roster.started(101, for: .reload(isHard: false), now: now)
         _ = roster.ready(101)
         #expect(roster.ended(Self.exited(101, 0), now: now).isEmpty)
         #expect(roster.ended(Self.exited(100, 0), now: now) == [.exit(0)])
