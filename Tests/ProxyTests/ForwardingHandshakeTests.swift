@@ -73,9 +73,9 @@ struct ForwardingHandshakeTests {
             }
             let finisher = HandshakeFinisher(reactor: reactor, state: harness.state, patience: patience)
             self.finisher = finisher
-            try reactor.watch(harness.state.controlWakeUp.raw, for: .read) { [harness] _ in
+            try reactor.watch(harness.state.controlWakeUp.raw, for: .read) { [harness, weak finisher] _ in
                 harness.state.controlWakeUp.clear()
-                finisher.takeAll()
+                finisher?.takeAll()
             }
         }
 
