@@ -145,6 +145,11 @@ int clinux_receive_descriptors(int descriptor, uint8_t *byte, int *descriptors, 
             if (*count < room) descriptors[(*count)++] = passed; else close(passed);
         }
     }
+    // Some were lost for want of room: the rest would pass for all.
+    if (message.msg_flags & MSG_CTRUNC) {
+        while (*count > 0) close(descriptors[--*count]);
+        return -EMFILE;
+    }
     return 1;
 }
 

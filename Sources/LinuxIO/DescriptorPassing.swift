@@ -70,7 +70,15 @@ package enum MemoryFile {
 
     /// What `file` holds, from its beginning; of more than `bytesMax` some more than that, enough to tell.
     package static func bytes(of file: OpenFile, bytesMax: Int) throws(SystemError) -> [UInt8] {
-        guard lseek(file.raw, 0, SEEK_SET) == 0 else { throw .last("lseek") }
-        return try Files.read(from: file.raw, bytesMax: bytesMax)
+        // The offset is shared with whoever else has the file: it is not touched.
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count <= bytesMax {
+            let count = pread(file.raw, &buffer, buffer.count, bytes.count)
+            guard count >= 0 else { throw .last("pread") }
+            guard count > 0 else { break }
+            bytes += buffer[..<count]
+        }
+        return bytes
     }
 }

@@ -61,7 +61,10 @@ extension ClusterSuite {
                 usleep(1_500_000)
                 #expect(try master.workers().count == 1)
             }
+            let counted = try master.sessionsTotal()
             let report = try load.stop()
+            // A dead worker has told its master what it had counted a second before at the latest.
+            #expect(counted > report.attempts / 2, "\(counted) sessions were counted over all workers, of \(report.attempts)")
             let notConnected = report.failures.filter { $0.connectedAt == nil }
             #expect(notConnected.isEmpty, "\(notConnected.count) connects failed: \(notConnected.prefix(3))")
             let late = report.failures.filter { failure in !deaths.contains { (failure.startedAt...failure.endedAt).overlaps($0) } }
@@ -91,6 +94,28 @@ extension ClusterSuite {
             #expect(try master.status("read01").hasPrefix("DOWN"))
             #expect(try master.command("@1 get weight mysql/read02").hasPrefix("7 (initial 1)"))
             try cluster.replica01.start()
+        }
+
+        @Test("takes ports away and adds some: the old ones refuse, and a session of the old worker goes on")
+        func changedPorts() throws {
+            let cluster = try freshCluster()
+            let port = { (number: Int) in "nbthread 2\nlisten other\n    bind 172.20.0.11:\(number)\n    server one 172.20.0.21:3306\nglobal" }
+            let master = try RunningMaster(on: cluster.tsukada01, in: cluster.world, more: port(3401))
+            defer { master.stop() }
+            try master.waitUntilBothServersAreUp()
+            #expect(try cluster.client.query(cluster.tsukada01, port: 3401).allSatisfy { $0.outcome == .answered })
+            let session = try cluster.client.start([clusterTool, "query", "--to", "172.20.0.11:3306", "--text", "select sleep(4)"])
+            try eventually(within: 5, "a session") { try master.sessionsTotal() > 0 }
+            let old = try #require(try master.workers().first)
+            try master.write(port(3402))
+            #expect(try master.reload().hasPrefix("Success=1"))
+            #expect(try cluster.client.query(cluster.tsukada01, port: 3402).allSatisfy { $0.outcome == .answered })
+            let refused = try cluster.client.query(cluster.tsukada01, port: 3401)
+            #expect(refused.allSatisfy { $0.outcome == .connectFailed && $0.milliseconds < 1000 }, "\(refused)")
+            #expect(try master.workers().last == old, "the old worker keeps its session")
+            try session.outside.wait(within: 10)
+            try eventually(within: 3, "the old worker to end") { try master.workers().count == 1 }
+            #expect(session.outside.output.contains("answered"), "\(session.outside.output)")
         }
 
         @Test("lets a process without a master hand its sockets over: -x and -sf under load, no client fails")
@@ -140,6 +165,14 @@ extension ClusterSuite {
                 let lines = member.lines(with: "").filter { $0.receivedAt > quiet }.map(\.datagram)
                 let told = lines.filter { $0.contains("Gossip") || $0.contains("Server mysql/") }
                 #expect(told.isEmpty, "\(told.joined(separator: "\n"))")
+            }
+            // Nobody else remembers what was said for the cluster: it passes from worker to worker.
+            pair.second.proxy.stop()
+            for command in ["echo reload | socat -t 20 - UNIX-CONNECT:/run/master", "kill -9 $(pgrep -P $(cat /run/haproxy.pid))"] {
+                try cluster.tsukada01.demand(["bash", "-c", command])
+                usleep(700_000)
+                #expect(try pair.first.proxy.statistics("status")["read02"] == "DRAIN", "\(command)")
+                #expect(try pair.first.rows("admin").contains { $0["state"] == "drain" }, "\(command)")
             }
         }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Gossip
 import LinuxIO
 import Proxy
 import Synchronization
@@ -57,7 +58,8 @@ final class Agent {
         }
     }
 
-    private static let acceptLook = Duration.milliseconds(1)
+    private static let acceptLook = Duration.milliseconds(2)
+    private static let acceptPatience = Duration.milliseconds(300)
 
     let configuration: AgentConfiguration
     let state: ForwardingState
@@ -73,16 +75,21 @@ final class Agent {
     var draining = DrainState()
     var gossip: GossipRunner?
     var gossipResources: GossipRunner.Resources?
+    /// What the gossip remembers, before it starts and after it has been handed over.
+    var gossipMemory: GossipMemory?
     /// Every bound socket, for processes that take over; none once this one stops.
     private(set) var exposedSockets: [OpenFile]
     let configurationFiles: [(name: String, bytes: [UInt8])]
     let names: [NameQuestion: IPAddress]
     var successions: [Succession] = []
+    /// What the process before this one knew, until it is silent.
+    var inherited: AgentState?
     var resolvers: [ResolverRunner] = []
-    var resolverOf: [ServerReference: Int] = [:]
+    var resolverOf: [ServerReference: ResolverRunner] = [:]
     var rates: RateSamples
 
-    let statsSockets: [StatsSocket]
+    let statsSocketCount: Int
+    private var statsSockets: [StatsSocket]
     let forwarder: Forwarder
     private let fitness: ProbeFitness
     private var probe: ProbeResponder?
@@ -100,10 +107,11 @@ final class Agent {
         let configuration = resources.configuration
         self.configuration = configuration
         self.reactor = reactor
-        statsSockets = resources.statsSockets
+        (statsSockets, statsSocketCount) = (resources.statsSockets, resources.statsSockets.count)
         descriptorsMax = resources.limits.descriptors
         node = resources.node
         gossipResources = resources.gossip
+        gossipMemory = resources.gossip?.memory
         exposedSockets = resources.boundSockets
         (configurationFiles, names) = (resources.configurationFiles, resources.names)
         startedAt = reactor.now
@@ -152,6 +160,7 @@ final class Agent {
             timeout: configuration.global.statsTimeout
         ) { [unowned self] in handOver(to: $0) }
         for socket in statsSockets { try runtime.serve(socket.file, rights: socket.rights) }
+        statsSockets = []
         self.runtime = runtime
         let handshakes = HandshakeFinisher(reactor: reactor, state: state)
         self.handshakes = handshakes
@@ -183,7 +192,8 @@ final class Agent {
 
     /// Nobody else speaks for this node: its gossip starts, if it has not.
     func speakAlone() {
-        guard !isStopping, let resources = gossipResources.take() else { return }
+        guard draining.underWay == nil, var resources = gossipResources.take() else { return }
+        if let gossipMemory { resources.memory = gossipMemory }
         do throws(SystemError) { try startGossip(resources) } catch { log.write(.error, gossip: resources.plan.section.name, "cannot start: \(error)") }
     }
 
@@ -202,8 +212,8 @@ final class Agent {
         checks?.stop()
         handshakes?.stop()
         for resolver in resolvers { resolver.stop() }
-        watchdog?.end()
         forwarder.stop()
+        watchdog?.end()
         probe.take()?.end()
     }
 
@@ -298,17 +308,21 @@ final class Agent {
         probe.take()?.end()
         checks?.stop()
         for resolver in resolvers { resolver.stop() }
-        resolvers = []
-        if let gossip { gossipResources?.memory = gossip.handOver() }
+        (resolvers, resolverOf) = ([], [:])
+        if let gossip {
+            let memory = gossip.handOver()
+            gossipMemory = memory
+        }
         gossip = nil
         runtime?.stopListening()
         beginToEnd(announcing: .zero)
-        awaitLastAccept(accepted)
+        awaitLastAccept(until: reactor.now.advanced(by: Agent.acceptPatience), accepted)
     }
 
-    private func awaitLastAccept(_ accepted: @escaping () -> Void) {
-        guard !forwarder.hasStoppedListening else { return accepted() }
-        reactor.setTimer(at: reactor.now.advanced(by: Agent.acceptLook)) { [unowned self] in awaitLastAccept(accepted) }
+    /// At a full `maxconn` what waits is accepted when a session ends: a successor does not wait for that.
+    private func awaitLastAccept(until deadline: Instant, _ accepted: @escaping () -> Void) {
+        guard !forwarder.hasStoppedListening, reactor.now < deadline else { return accepted() }
+        reactor.setTimer(at: reactor.now.advanced(by: Agent.acceptLook)) { [unowned self] in awaitLastAccept(until: deadline, accepted) }
     }
 
     /// No new sessions from here on.

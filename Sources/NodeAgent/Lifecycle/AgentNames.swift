@@ -5,20 +5,21 @@ import Wire
 
 extension Agent {
     /// The runner that keeps a server's address current; `nil` for a server with a fixed one.
-    func resolver(of server: ServerReference) -> ResolverRunner? { resolverOf[server].map { resolvers[$0] } }
+    func resolver(of server: ServerReference) -> ResolverRunner? { resolverOf[server] }
 
     /// Starts a runner for every `resolvers` section that has servers.
     func startResolvers() {
         for settings in configuration.resolvers {
             let servers = resolvedServers(settings.name)
             guard !servers.isEmpty else { continue }
-            for server in servers { resolverOf[server.reference] = resolvers.count }
             let handlers = ResolverRunner.Handlers(
                 address: { [unowned self] in addressFound($0, $1, source: $2) }, lost: { [unowned self] in addressLost($0, $1) },
                 check: { [unowned self] in tryAddress($0, $1, $2) },
                 log: { [log] sentence, isAlarm in log.write(isAlarm ? .warning : .notice, "Resolvers \(settings.name): \(sentence).") })
-            resolvers.append(
-                ResolverRunner(settings: settings, servers: servers, reactor: reactor, random: SystemRandomNumberGenerator(), handlers: handlers))
+            let runner = ResolverRunner(
+                settings: settings, servers: servers, reactor: reactor, random: SystemRandomNumberGenerator(), handlers: handlers)
+            for server in servers { resolverOf[server.reference] = runner }
+            resolvers.append(runner)
         }
         for resolver in resolvers { resolver.start() }
     }

@@ -107,7 +107,7 @@ extension Agent {
         process.node = node
         process.description = configuration.global.description
         process.isStopping = isStopping
-        process.listeners = isStopping ? statsSockets.count : listenerCount
+        process.listeners = isStopping ? statsSocketCount : listenerCount
         process.jobs = process.listeners + process.connectionsCurrent
         process.logLinesDropped = Int(state.process[0].pointee.droppedLogs.load(ordering: .relaxed))
         process.resolutionsFailed = resolvers.reduce(0) { $0 + failures($1) }

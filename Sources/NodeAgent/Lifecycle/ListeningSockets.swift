@@ -62,8 +62,8 @@ struct ListenRequest {
     var owner: String
     /// Where the line stands.
     var location: ConfigurationLocation
-    /// The kernel's queue.
-    var backlog: Int32 = 1024
+    /// The kernel's queue; `nil` for a socket that whoever gets it lets listen.
+    var backlog: Int32? = 1024
     /// Whether dead clients are noticed.
     var isKeepAliveOn = false
     /// `v6only` or `v4v6`; `nil` for the system's way.
@@ -136,8 +136,11 @@ enum ListeningSockets {
     /// Makes a socket that listens already into what `request` asks for.
     static func adopt(_ file: OpenFile, for request: ListenRequest) throws(ListenError) {
         do throws(SystemError) {
-            if case .ip = request.address { try setInherited(request, on: file.raw) }
-            try Sockets.listen(file.raw, backlog: request.backlog)
+            switch request.address {
+            case .ip: try setInherited(request, on: file.raw)
+            case .unix(let path): try setOwner(of: path, request)
+            }
+            if let backlog = request.backlog { try Sockets.listen(file.raw, backlog: backlog) }
         } catch {
             throw request.failure(.system(error))
         }
@@ -158,7 +161,7 @@ enum ListeningSockets {
         }
         try setInherited(request, on: file.raw)
         try Sockets.bind(file.raw, to: request.address)
-        try Sockets.listen(file.raw, backlog: request.backlog)
+        if let backlog = request.backlog { try Sockets.listen(file.raw, backlog: backlog) }
         return file
     }
 
@@ -180,19 +183,22 @@ enum ListeningSockets {
         let file = OpenFile(try Sockets.open(.stream, for: request.address))
         let temporary = try bindTemporary(file.raw, path: path)
         do throws(SystemError) {
-            if let permissions = request.permissions, chmod(temporary, permissions) != 0 { throw .last("chmod") }
-            if request.userIdentifier != nil || request.groupIdentifier != nil {
-                // (uid_t)-1 leaves an owner as it is.
-                let result = chown(temporary, request.userIdentifier ?? uid_t.max, request.groupIdentifier ?? gid_t.max)
-                guard result == 0 else { throw .last("chown") }
-            }
-            try Sockets.listen(file.raw, backlog: request.backlog)
+            try setOwner(of: temporary, request)
+            if let backlog = request.backlog { try Sockets.listen(file.raw, backlog: backlog) }
             guard rename(temporary, path) == 0 else { throw .last("rename") }
         } catch {
             unlink(temporary)
             throw error
         }
         return file
+    }
+
+    private static func setOwner(of path: String, _ request: ListenRequest) throws(SystemError) {
+        if let permissions = request.permissions, chmod(path, permissions) != 0 { throw .last("chmod") }
+        guard request.userIdentifier != nil || request.groupIdentifier != nil else { return }
+        // (uid_t)-1 leaves an owner as it is.
+        let result = chown(path, request.userIdentifier ?? uid_t.max, request.groupIdentifier ?? gid_t.max)
+        guard result == 0 else { throw .last("chown") }
     }
 
     private static func bindTemporary(_ raw: Int32, path: String) throws(SystemError) -> String {

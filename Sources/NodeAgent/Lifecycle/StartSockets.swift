@@ -48,8 +48,8 @@ struct StartSockets {
         for (index, probe) in configuration.probes.enumerated() {
             var files: [OpenFile] = []
             for bind in probe.binds {
-                let backlog = bind.backlog ?? StartSockets.backlogDefault
-                files += try open(bind, owner: "probe \(probe.name)", backlog: backlog, isKeepAliveOn: false, count: 1)
+                // The probe's thread lets it listen, when the answer is pass.
+                files += try open(bind, owner: "probe \(probe.name)", backlog: nil, isKeepAliveOn: false, count: 1)
             }
             ports.append(ProbePort(index: index, settings: probe, listeners: files))
         }
@@ -94,12 +94,12 @@ struct StartSockets {
     }
 
     private mutating func open(
-        _ bind: Bind, owner: String, backlog: Int, isKeepAliveOn: Bool, count: Int, user: UInt32? = nil, group: UInt32? = nil
+        _ bind: Bind, owner: String, backlog: Int?, isKeepAliveOn: Bool, count: Int, user: UInt32? = nil, group: UInt32? = nil
     ) throws(StartError) -> [OpenFile] {
         let resolved = try names.address(of: bind, owner: owner)
         var request = ListenRequest(
             address: resolved ?? .unix(""), endpoint: bind.endpoint.description, owner: owner, location: bind.location)
-        request.backlog = Int32(clamping: backlog)
+        request.backlog = backlog.map { Int32(clamping: $0) }
         request.isKeepAliveOn = isKeepAliveOn
         request.isV6Only = bind.isV6Only
         request.permissions = bind.permissions

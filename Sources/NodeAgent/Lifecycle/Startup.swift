@@ -121,7 +121,9 @@ struct Startup {
         if let seat {
             try settle(privileges)
             let cause = seat.causeOfDeath
-            return try runAgent(consume resources, inheritance, causeOfDeath: cause, isWorker: true) { seat.startIsOver() }
+            return try runAgent(consume resources, inheritance, causeOfDeath: cause, isWorker: true) {
+                seat.startIsOver(isDaemon: runsAsDaemon)
+            }
         }
         let pidFile = options.pidFileToWrite(configuration.global, isDaemon: runsAsDaemon)
         guard runsAsDaemon else {
@@ -164,6 +166,7 @@ struct Startup {
             } else {
                 nil
             }
+        inheritance.sockets.closeRest()
         return Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: addresses,
             logPlan: logPlan, limits: limits, node: node, gossip: gossip, names: sockets.names.answers, probes: inheritance.state.probes,

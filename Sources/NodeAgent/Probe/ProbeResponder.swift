@@ -108,19 +108,16 @@ private final class ProbeLoop {
     /// `listen()` opens it again.
     private func toggle(_ port: Port) {
         let shouldBeOpen = port.mode == .http || answer(of: port.index).isPassing
-        guard shouldBeOpen != port.isOpen else {
-            if !shouldBeOpen { shutdown(port.file.raw, Int32(SHUT_RD)) }
-            return
-        }
         do throws(SystemError) {
+            // The socket may be shared with a process that this one takes over from, or that takes over: what it is to be is said again.
+            if shouldBeOpen { try Sockets.listen(port.file.raw, backlog: Self.backlog) } else { shutdown(port.file.raw, Int32(SHUT_RD)) }
+            guard shouldBeOpen != port.isOpen else { return }
             if shouldBeOpen {
-                try Sockets.listen(port.file.raw, backlog: Self.backlog)
                 try reactor.watch(port.file.raw, for: .read) { [weak self, weak port] _ in
                     if let port { self?.accept(from: port) }
                 }
             } else {
                 reactor.unwatch(port.file.raw)
-                shutdown(port.file.raw, Int32(SHUT_RD))
             }
             port.isOpen = shouldBeOpen
         } catch {
@@ -135,9 +132,8 @@ private final class ProbeLoop {
                 try open(OpenFile(descriptor), port: port)
             }
         } catch {
-            guard error.isShortage else { return }
-            // The connection waits in the kernel's queue; without a pause epoll would tell of it for ever.
-            closeIdlest()
+            // The connection waits in the kernel's queue, or another process has shut the socket: without a pause epoll would tell of it for ever.
+            if error.isShortage { closeIdlest() }
             reactor.unwatch(port.file.raw)
             port.isOpen = false
             reactor.setTimer(at: reactor.now.advanced(by: Self.exhaustionPause)) { [weak self] in self?.lookAgain() }

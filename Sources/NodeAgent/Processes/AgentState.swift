@@ -48,6 +48,8 @@ struct AgentState: Equatable, Sendable {
 enum AgentStateText {
     /// Bytes of the longest text.
     static let bytesMax = 32 << 20
+    /// The highest counter that is believed: sums of many stay far from the end of `Int`.
+    private static let counterMax: UInt64 = 1 << 53
     private static let header = "tsukada-state 1"
 
     /// - Parameter serversState: what `show servers state` says now; it stands for most of `state.servers`.
@@ -79,8 +81,9 @@ enum AgentStateText {
     /// What `bytes` say; empty when they are no such text.
     static func state(from bytes: [UInt8]) -> AgentState {
         var state = AgentState()
+        guard bytes.count <= bytesMax else { return state }
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-        guard bytes.count <= bytesMax, lines.first.map({ $0 == header }) ?? false else { return state }
+        guard lines.first.map({ $0 == header }) ?? false else { return state }
         for line in lines.dropFirst() {
             guard let space = line.firstIndex(of: " ") else { continue }
             let rest = line[line.index(after: space)...]
@@ -111,7 +114,7 @@ enum AgentStateText {
 
     private static func takeCounters(_ fields: [Substring], into state: inout AgentState) {
         guard fields.count > 2, let kind = AgentState.CounterKey.Kind(rawValue: String(fields[0])) else { return }
-        state.counters[AgentState.CounterKey(kind: kind, name: String(fields[1]))] = fields.dropFirst(2).map { UInt64($0) ?? 0 }
+        state.counters[AgentState.CounterKey(kind: kind, name: String(fields[1]))] = fields.dropFirst(2).map { min(UInt64($0) ?? 0, counterMax) }
     }
 
     private static func takeProbe(_ fields: [Substring], into state: inout AgentState) {

@@ -11,8 +11,9 @@ extension Agent {
     /// Starts what the place of this process in a succession asks for. Sessions are served already.
     func startSuccession(_ inheritance: Inheritance, isWorker: Bool) throws(SystemError) {
         if let channel = inheritance.channel {
+            inherited = inheritance.state
             let succession = try Succession(channel, to: isWorker ? .master : .predecessor, of: self) { [unowned self] in
-                if isWorker { loseMaster() } else { speakAlone() }
+                if isWorker { loseMaster() } else { inherit(nil) }
             }
             successions.append(succession)
             if isWorker {
@@ -21,14 +22,19 @@ extension Agent {
                 try succession.takeOver()
             }
         }
-        guard !inheritance.isAlone else { return speakAlone() }
-        reactor.setTimer(at: reactor.now.advanced(by: Agent.lastStatePatience)) { [unowned self] in speakAlone() }
+        guard !inheritance.isAlone else { return inherit(nil) }
+        reactor.setTimer(at: reactor.now.advanced(by: Agent.lastStatePatience)) { [unowned self] in inherit(nil) }
     }
 
-    /// The process before has said all it knows and is silent: what it counted counts here, and this one speaks from now on.
-    func inherit(_ last: AgentState) {
-        take(counters: last.counters)
-        if let memory = GossipStateText.memory(from: last.gossip, node: node) { gossipResources?.memory = memory }
+    /// The process before is silent: what it counted counts here, and this one speaks from now on. Only the first call means anything.
+    ///
+    /// - Parameter last: its last words; `nil` for what it said first.
+    func inherit(_ last: AgentState?) {
+        if let state = last ?? inherited, inherited != nil {
+            inherited = nil
+            take(counters: state.counters)
+            if let memory = GossipStateText.memory(from: state.gossip, node: node) { gossipMemory = memory }
+        }
         speakAlone()
     }
 
@@ -69,8 +75,7 @@ extension Agent {
         }
         known.names = names
         known.probes = probing?.memories ?? [:]
-        let memory = gossip?.memory ?? gossipResources?.memory
-        known.gossip = memory.map { GossipStateText.bytes(of: $0, node: node) } ?? []
+        known.gossip = (gossip?.memory ?? gossipMemory).map { GossipStateText.bytes(of: $0, node: node) } ?? []
         return AgentStateText.bytes(of: known, serversState: snapshot().serversState(backend: nil) ?? "")
     }
 

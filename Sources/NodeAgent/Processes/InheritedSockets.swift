@@ -42,6 +42,9 @@ final class InheritedSockets {
         return groups.remove(at: index).files
     }
 
+    /// Closes what nobody has taken: nobody would accept what connects there.
+    func closeRest() { groups = [] }
+
     /// Where a socket is bound. A UNIX path is bound under a temporary name first (`ListeningSockets`): the name it was meant for.
     private static func address(of raw: Int32) -> SocketAddress? {
         guard let address = Sockets.localAddress(raw) else { return nil }

@@ -53,7 +53,9 @@ final class Master {
     private var signals: Signals?
     private var runtime: RuntimeServer?
     private var exitCode: Int32 = 0
+    /// Who waits for the reload that is under way, and who for the next one.
     private var reloadWaiters: [(Bool, String) -> Void] = []
+    private var nextReloadWaiters: [(Bool, String) -> Void] = []
     /// What the last worker that was started has said.
     private(set) var startMessages = ""
 
@@ -68,6 +70,8 @@ final class Master {
 
     /// Serves until a signal ends it. Returns the exit code.
     func run() throws(SystemError) -> Int32 {
+        // Its workers have the same limit, and both hold many sockets in a reload.
+        _ = try Limits.raiseDescriptors(to: min(InheritedSockets.socketsMax, try Limits.descriptors().hard))
         signals = try Signals(reactor: reactor) { [unowned self] in receive($0) }
         let runtime = RuntimeServer(reactor: reactor, interpreter: MasterInterpreter(master: self), connectionsMax: 16, timeout: .seconds(60))
         for socket in settings.sockets { try runtime.serve(socket.file, rights: socket.rights) }
@@ -84,7 +88,7 @@ final class Master {
     func reload(isHard: Bool, _ answer: @escaping (Bool, String) -> Void = { _, _ in }) {
         guard !roster.isStopping else { return answer(false, "this node is stopping: nothing is read again\n") }
         notifier.tell(.reloading, status: "reading the configuration again")
-        reloadWaiters.append(answer)
+        nextReloadWaiters.append(answer)
         carryOut(roster.reload(isHard: isHard))
     }
 
@@ -148,9 +152,16 @@ final class Master {
     // MARK: Workers
 
     private func start(_ reason: WorkerRoster.StartReason) {
-        if case .reload = reason, let serving = roster.serving, let seat = seats[serving.process] { askForState(serving.process, seat) }
+        if case .reload = reason {
+            (reloadWaiters, nextReloadWaiters) = (reloadWaiters + nextReloadWaiters, [])
+            if let serving = roster.serving, let seat = seats[serving.process] { askForState(serving.process, seat) }
+        }
+        let (process, seat): (Int32, Seat)
+        do throws(SystemError) { (process, seat) = try spawn(reason) } catch {
+            Terminal.tell(.alert, "no worker can be started: \(error)", patience: .none)
+            return carryOut(roster.startFailed(for: reason, now: reactor.now))
+        }
         do throws(SystemError) {
-            let (process, seat) = try spawn(reason)
             seats[process] = seat
             startMessages = ""
             roster.started(process, for: reason, now: reactor.now)
@@ -161,8 +172,9 @@ final class Master {
                 if roster.workers.contains(where: { $0.process == process && $0.stage == .starting(reason) }) { kill(process, SIGKILL) }
             }
         } catch {
-            Terminal.tell(.alert, "no worker can be started: \(error)", patience: .none)
-            carryOut(roster.startFailed(for: reason, now: reactor.now))
+            // Its end is told by SIGCHLD.
+            Terminal.tell(.alert, "a worker cannot be told what it needs: \(error)", patience: .none)
+            kill(process, SIGKILL)
         }
     }
 
@@ -187,9 +199,7 @@ final class Master {
     /// What a new worker is told of the one before. After a death nobody else serves, and the files may be half edited.
     private func inheritance(for reason: WorkerRoster.StartReason) throws(SystemError) -> [ProcessMessage] {
         let state = if let state = memory.state { state } else { try MemoryFile.holding([], name: "tsukada state") }
-        var messages: [ProcessMessage] = stride(from: 0, to: memory.sockets.count, by: DescriptorPassing.filesMax).map {
-            .sockets(Array(memory.sockets[$0..<min($0 + DescriptorPassing.filesMax, memory.sockets.count)]))
-        }
+        var messages = ProcessMessage.passing(memory.sockets)
         if case .restart = reason, let configuration = memory.configuration { messages.insert(.configuration(configuration), at: 0) }
         return messages + [roster.serving == nil ? .lastState(state) : .state(state)]
     }
@@ -212,6 +222,7 @@ final class Master {
         case .ready?:
             memory = seat.memory
             seat.memory = Memory()
+            relayMessages(of: seat)
             carryOut(roster.ready(process))
         case .lastState(let file)?:
             if let serving = roster.serving, serving.process != process { try? seats[serving.process]?.channel.send(.lastState(file)) }

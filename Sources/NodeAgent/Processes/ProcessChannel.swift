@@ -62,6 +62,15 @@ enum ProcessMessage: Sendable {
     }
 }
 
+extension ProcessMessage {
+    /// The messages that pass `sockets`, however many.
+    static func passing(_ sockets: [OpenFile]) -> [ProcessMessage] {
+        stride(from: 0, to: sockets.count, by: DescriptorPassing.filesMax).map {
+            .sockets(Array(sockets[$0..<min($0 + DescriptorPassing.filesMax, sockets.count)]))
+        }
+    }
+}
+
 /// One end of a socket between two processes of a node.
 final class ProcessChannel {
     /// The socket.
@@ -133,6 +142,7 @@ final class ProcessChannel {
         let rest = MonotonicClock.now().duration(to: deadline)
         guard rest > .zero else { return false }
         var request = pollfd(fd: file.raw, events: events, revents: 0)
-        return poll(&request, 1, Int32(clamping: rest.wholeMilliseconds + 1)) > 0 || errno == EINTR
+        let ready = poll(&request, 1, Int32(clamping: rest.wholeMilliseconds + 1))
+        return ready > 0 || ready < 0 && errno == EINTR
     }
 }

@@ -22,7 +22,6 @@ final class Succession {
     private let other: Other
     private unowned let agent: Agent
     private let ended: () -> Void
-    private var lastPushed: [UInt8] = []
     /// True once the other is gone.
     private(set) var isOver = false
 
@@ -53,7 +52,7 @@ final class Succession {
     /// Tells the master everything that it needs to start another worker, and that this one serves.
     func report(sockets: [OpenFile], configuration: [UInt8]) throws(SystemError) {
         var messages = [ProcessMessage.configuration(try MemoryFile.holding(configuration, name: "tsukada configuration"))]
-        messages += Self.messages(passing: sockets)
+        messages += ProcessMessage.passing(sockets)
         messages += [.state(try MemoryFile.holding(agent.stateBytes(), name: "tsukada state")), .ready]
         try channel.send(messages, patience: Self.patience)
     }
@@ -61,18 +60,16 @@ final class Succession {
     /// Gives a successor all sockets and what this process knows.
     func handOver(sockets: [OpenFile]) throws(SystemError) {
         let state = ProcessMessage.state(try MemoryFile.holding(agent.stateBytes(), name: "tsukada state"))
-        try channel.send(Self.messages(passing: sockets) + [state], patience: Self.patience)
+        try channel.send(ProcessMessage.passing(sockets) + [state], patience: Self.patience)
     }
 
     /// Tells the process before this one that it serves no longer.
     func takeOver() throws(SystemError) { try channel.send([.takenOver], patience: Self.patience) }
 
-    /// Tells the master what has changed, if it has: it is what a worker that is started after a crash will know.
+    /// Tells the master what this process knows: it is what a worker that is started after a crash will know. A master that reads too slowly gets the next one.
     func push() {
-        guard other == .master else { return }
-        let bytes = agent.stateBytes()
-        guard bytes != lastPushed, let file = try? MemoryFile.holding(bytes, name: "tsukada state") else { return }
-        if (try? channel.send(.state(file))) != nil { lastPushed = bytes }
+        guard other == .master, let file = try? MemoryFile.holding(agent.stateBytes(), name: "tsukada state") else { return }
+        try? channel.send(.state(file))
     }
 
     /// Tells the master that the node drains: nobody is to take this worker's place.
@@ -84,11 +81,5 @@ final class Succession {
     private func sayLastWords() {
         guard !isOver, let file = try? MemoryFile.holding(agent.stateBytes(), name: "tsukada state") else { return }
         try? channel.send([.lastState(file)], patience: Self.patience)
-    }
-
-    private static func messages(passing sockets: [OpenFile]) -> [ProcessMessage] {
-        stride(from: 0, to: sockets.count, by: DescriptorPassing.filesMax).map {
-            .sockets(Array(sockets[$0..<min($0 + DescriptorPassing.filesMax, sockets.count)]))
-        }
     }
 }

@@ -93,8 +93,9 @@ struct WorkerRoster {
     /// A worker could not even be started.
     mutating func startFailed(for reason: StartReason, now: Instant) -> [Effect] { failed(reason, code: 1, now: now) }
 
-    /// A worker serves: the one that did so far has a successor.
+    /// A worker serves: the one that did so far has a successor. One that comes to serve while the node stops is ended at once.
     mutating func ready(_ process: Int32) -> [Effect] {
+        guard !isStopping else { return [.signal(SIGINT, to: process)] }
         guard let index = workers.firstIndex(where: { $0.process == process }), case .starting(let reason) = workers[index].stage else { return [] }
         var effects: [Effect] = []
         for other in workers.indices where workers[other].stage == .serving {

@@ -10,7 +10,7 @@ struct WorkerSeat {
     /// The way to the master.
     let channel: ProcessChannel
     /// Where messages go once the worker serves; until then they are the master's affair, who tells whoever asked for the start.
-    let laterErrors: OpenFile
+    private let laterErrors: Int32
     /// How the worker before died; `nil` when it did not.
     let causeOfDeath: String?
 
@@ -20,7 +20,7 @@ struct WorkerSeat {
         unsetenv(Self.variable)
         guard let channel = Int32(fields[0]), let errors = Int32(fields[1]), Self.takeOver(channel), Self.takeOver(errors) else { return nil }
         self.channel = ProcessChannel(OpenFile(FileDescriptor(owning: channel)))
-        laterErrors = OpenFile(FileDescriptor(owning: errors))
+        laterErrors = errors
         causeOfDeath = fields.count > 2 ? String(fields[2]) : nil
     }
 
@@ -29,8 +29,11 @@ struct WorkerSeat {
         [variable: "\(channel.raw),\(laterErrors.raw)" + (causeOfDeath.map { ",\($0)" } ?? "")]
     }
 
-    /// From here on messages go where the master's go.
-    func startIsOver() { dup2(laterErrors.raw, STDERR_FILENO) }
+    /// From here on messages go where the master's go; a daemon's go nowhere. To be called once.
+    func startIsOver(isDaemon: Bool) {
+        if isDaemon { Daemon.detachStandardStreams() } else { dup2(laterErrors, STDERR_FILENO) }
+        close(laterErrors)
+    }
 
     private static func takeOver(_ number: Int32) -> Bool { number > STDERR_FILENO && fcntl(number, F_SETFD, FD_CLOEXEC) == 0 }
 }

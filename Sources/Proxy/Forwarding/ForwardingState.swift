@@ -92,6 +92,8 @@ package final class ForwardingState: Sendable {
     package let counters: [WorkerCounters]
     /// What earlier processes have counted; the control thread writes it.
     package let inherited: WorkerCounters
+    /// The counters of every worker, and those of earlier processes.
+    package let allCounters: [WorkerCounters]
     /// Where lines go.
     package let destinations: [LogDestination]
     package let frontendLogs: [ProxyLog]
@@ -127,14 +129,12 @@ package final class ForwardingState: Sendable {
         serverCells = SharedCells(count: servers) { _ in ServerCell() }
         counters = (0..<workers).map { _ in WorkerCounters(frontends: frontends.count, servers: servers, backends: backends.count) }
         inherited = WorkerCounters(frontends: frontends.count, servers: servers, backends: backends.count)
+        allCounters = counters + [inherited]
         frontendRules = FrozenTable(frontends.map { FrontendRules($0, processLimit: sessionsMax) })
         backendRules = FrozenTable(backends.map { BackendRules($0) })
         controlWakeUp = try WakeUp()
         mailboxes = try SharedCells(count: workers) { _ throws(SystemError) in try WorkerMailbox() }
     }
-
-    /// The counters of every worker, and those of earlier processes.
-    package var allCounters: [WorkerCounters] { counters + [inherited] }
 
     /// What a worker was doing last.
     package func place(ofWorker worker: Int) -> WorkerPlace { WorkerPlace(rawValue: counters[worker].place.value) ?? .waiting }

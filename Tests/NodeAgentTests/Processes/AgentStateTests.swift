@@ -22,7 +22,7 @@ struct AgentStateTests {
         state.servers[name]?.downTransitions = 1
         state.servers[name]?.completedDowntime = .milliseconds(5210)
         state.counters[.init(kind: .server, name: "mysql/read01")] = (1...18).map { UInt64($0) }
-        state.counters[.init(kind: .frontend, name: "mysql")] = [1, .max, 3]
+        state.counters[.init(kind: .frontend, name: "mysql")] = [1, 1 << 53, 3]
         state.names[NameQuestion(family: .v6, name: "tsukada01")] = IPAddress("2001:db8::1")
         state.probes["nlb"] = ProbeMemory(isPassing: true, since: Instant(nanoseconds: 123_456_789))
         state.gossip = Array("tsukada-gossip 1\nnode tsukada01\nsession 1\nend 00\n".utf8)

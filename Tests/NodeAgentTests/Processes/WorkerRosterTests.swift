@@ -145,6 +145,21 @@ struct WorkerRosterTests {
         #expect(roster.ended(Self.exited(100, 0), now: now) == [.exit(0)])
     }
 
+    @Test("ends at once a worker that comes to serve while the node stops", arguments: [0, 1, 2])
+    func readyWhileStopping(kind: Int) {
+        var roster = served()
+        _ = roster.reload(isHard: false)
+        roster.started(101, for: .reload(isHard: false), now: now)
+        switch kind {
+        case 0: _ = roster.stop(by: SIGUSR1)
+        case 1: roster.leave()
+        default: #expect(roster.ended(Self.exited(100, 0), now: now).isEmpty)
+        }
+        #expect(roster.ready(101) == [.signal(SIGINT, to: 101)])
+        #expect(roster.ended(Self.exited(101, 0), now: now) == (kind == 2 ? [.exit(0)] : []))
+        if kind < 2 { #expect(roster.ended(Self.exited(100, 0), now: now) == [.exit(0)]) }
+    }
+
     @Test("never has two that serve, and always one on its way while it is to serve", arguments: 0..<32 as Range<UInt64>)
     func random(seed: UInt64) {
         var random = SplitMix64(seed: seed)
