@@ -39,6 +39,7 @@ struct Startup {
         case .makeKey: return KeyProgram.makeKey()
         case .keys(let command): return KeyProgram.run(command, configurations: options.configurations, environment: environment)
         case .check, .run:
+            Privileges.closeFilesToOthers()
             do throws(StartError) {
                 return try Startup(options: options, environment: environment).start()
             } catch {
@@ -237,11 +238,21 @@ struct Startup {
             if let causeOfDeath { agent.log.write(.alert, "worker \(causeOfDeath); its sessions are lost, this one has taken its place.") }
             started()
             if !isWorker { options.endOthers() }
+            confine(agent)
             reactor.run()
             agent.stop()
             return ExitCode.success
         } catch {
             throw StartError("cannot start: \(error)")
+        }
+    }
+
+    /// From here on the process makes the system calls of serving only: all its threads run, and all its files are open.
+    private func confine(_ agent: Agent) {
+        let mode = agent.configuration.global.systemCalls
+        guard mode != .any, let filter = ServingCalls.filter(isTrial: mode == .trial) else { return }
+        do throws(SystemError) { try filter.install() } catch {
+            agent.log.write(.warning, "system calls are not filtered (\(error)): 'seccomp off' says that this is meant.")
         }
     }
 
