@@ -33,7 +33,7 @@ let package = Package(
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
         .target(name: "Support", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Support", exclude: ["ClusterTool"]),
         .executableTarget(name: "ClusterTool", dependencies: ["LinuxIO", "Support", "Wire"], path: "Tests/Support/ClusterTool"),
-        .testTarget(name: "ClusterTests", dependencies: ["ClusterTool", "Support"], exclude: ["Fixtures"]),
+        .testTarget(name: "ClusterTests", dependencies: ["CLinux", "ClusterTool", "LinuxIO", "Support"], exclude: ["Fixtures"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

@@ -177,6 +177,10 @@ void clinux_name_thread(const char *name) {
     prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 
+void clinux_thread_name(char name[16]) {
+    prctl(PR_GET_NAME, name, 0, 0, 0);
+}
+
 int clinux_capabilities(struct clinux_capabilities *sets) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
     struct __user_cap_data_struct words[_LINUX_CAPABILITY_U32S_3];

@@ -122,4 +122,7 @@ int clinux_filter_system_calls(const struct sock_filter *program, unsigned short
 // Names the calling thread, at most 15 bytes.
 void clinux_name_thread(const char *name);
 
+// The calling thread's name with its NUL.
+void clinux_thread_name(char name[16]);
+
 #endif

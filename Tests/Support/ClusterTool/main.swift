@@ -34,8 +34,10 @@ case "load": runLoad(arguments)
 case "watch": watch(arguments)
 case "log-receiver": receiveLogs(arguments)
 case "relay": relay(arguments)
+case "inject": inject(arguments)
+case "activate": activate(arguments)
 case "stub":
     let (address, port) = arguments.endpoint("listen")
     do { try MySQLStub(name: arguments.text("name"), address: address, port: port).serve() } catch { fail("\(error)") }
-default: fail("usage: ClusterTool hold|query|load|watch|log-receiver|relay|stub --name value ...")
+default: fail("usage: ClusterTool hold|query|load|watch|log-receiver|relay|stub|inject|activate --name value ...")
 }
