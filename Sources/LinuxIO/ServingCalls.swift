@@ -7,26 +7,34 @@ package enum ServingCalls {
     /// Made in every hour of service: the tests see each of them.
     package static let usual: [Int32] = [
         // Sessions, checks, questions to nameservers, log lines, gossip, runtime connections.
-        __NR_accept4, __NR_bind, __NR_close, __NR_connect, __NR_getsockname, __NR_getsockopt, __NR_pipe2, __NR_recvfrom, __NR_recvmmsg, __NR_recvmsg,
+        __NR_accept4, __NR_close, __NR_connect, __NR_getsockname, __NR_getsockopt, __NR_pipe2, __NR_recvfrom, __NR_recvmmsg, __NR_recvmsg,
         __NR_sendmmsg, __NR_sendmsg, __NR_sendto, __NR_setsockopt, __NR_shutdown, __NR_socket, __NR_splice, __NR_fcntl, __NR_read, __NR_write,
         // Waiting.
         __NR_epoll_ctl, __NR_futex,
         // Memory.
-        __NR_brk, __NR_madvise, __NR_mmap, __NR_munmap,
+        __NR_madvise, __NR_mmap, __NR_munmap,
         // What successors and the next start are to know: files in memory, and in the folder of 'state-dir'.
-        __NR_memfd_create, __NR_openat, __NR_fchmod, __NR_fsync, __NR_fstat, __NR_lseek, __NR_renameat, __NR_unlinkat,
+        __NR_memfd_create, __NR_openat, __NR_fchmod, __NR_fsync, __NR_renameat, __NR_unlinkat,
         // The end.
         __NR_exit, __NR_exit_group, __NR_rt_sigprocmask,
     ] + usualHere
 
     /// Right, but rare: other C libraries and kernels, crashes, memory that runs short, clocks that the kernel must be asked for.
     package static let rare: [Int32] = [
-        __NR_clock_gettime, __NR_clock_nanosleep, __NR_dup, __NR_dup3, __NR_epoll_create1, __NR_epoll_pwait, __NR_eventfd2, __NR_fchown, __NR_flock,
-        __NR_ftruncate, __NR_getegid, __NR_geteuid, __NR_getgid, __NR_getpeername, __NR_getpid, __NR_getrandom, __NR_getrusage, __NR_gettid, __NR_gettimeofday,
-        __NR_getuid, __NR_ioctl, __NR_listen, __NR_membarrier, __NR_mprotect, __NR_mremap, __NR_nanosleep, __NR_newfstatat, __NR_ppoll, __NR_pread64,
-        __NR_prlimit64, __NR_readv, __NR_renameat2, __NR_restart_syscall, __NR_rseq, __NR_rt_sigaction, __NR_rt_sigreturn, __NR_sched_getaffinity,
-        __NR_sched_yield, __NR_set_robust_list, __NR_sigaltstack, __NR_signalfd4, __NR_socketpair, __NR_statx, __NR_sysinfo, __NR_tgkill, __NR_uname,
-        __NR_writev,
+        // A probe that passes again listens again.
+        __NR_listen,
+        // Threads begin and end.
+        __NR_epoll_create1, __NR_eventfd2, __NR_rseq, __NR_set_robust_list, __NR_sigaltstack, __NR_sched_getaffinity, __NR_sched_yield, __NR_prlimit64,
+        // Memory.
+        __NR_brk, __NR_mprotect, __NR_mremap,
+        // Waiting and clocks.
+        __NR_clock_gettime, __NR_clock_nanosleep, __NR_epoll_pwait, __NR_gettimeofday, __NR_nanosleep, __NR_ppoll, __NR_restart_syscall,
+        // Who and what one is.
+        __NR_getegid, __NR_geteuid, __NR_getgid, __NR_getpid, __NR_getrandom, __NR_getrusage, __NR_gettid, __NR_getuid,
+        // Files.
+        __NR_fstat, __NR_lseek, __NR_newfstatat, __NR_renameat2, __NR_writev,
+        // A crash says what it is, and is one.
+        __NR_rt_sigaction, __NR_rt_sigreturn, __NR_tgkill,
     ]
 
     #if arch(x86_64)

@@ -106,7 +106,8 @@ extension ClusterSuite {
             try eventually(within: 5, "strace to begin: \(tracer.output)") { tracer.output.contains("attached") }
 
             _ = try cluster.client.query(cluster.tsukada01, count: 20)
-            _ = try cluster.client.query(cluster.tsukada01, count: 2, text: "select repeat('x', 16000000)")
+            let stream = "mariadb --no-defaults --host=172.20.0.11 --port=3306 --user=app --skip-column-names --execute=\"select repeat('x', 8000000)\" | wc -c"
+            #expect(try cluster.client.demand(["bash", "-c", stream], within: 30).hasPrefix("8000001"))
             for command in ["show info", "show gossip", "show servers state", "set server mysql/read02 state drain on cluster", "enable server mysql/read02 on cluster"] {
                 _ = try proxy.command(command)
             }

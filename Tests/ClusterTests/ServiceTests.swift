@@ -15,8 +15,9 @@ extension ClusterSuite {
         private func machine() throws -> SystemdMachine {
             let machine = try SystemdMachine()
             do {
-                try machine.demand("cp \(ProxyProgram.tsukada.path) /usr/sbin/tsukada && cp \(packageRoot)/deploy/tsukada.{service,socket} /etc/systemd/system/")
-                try machine.demand("sed -i 's/172.20.0.11/127.0.0.1/' /etc/systemd/system/tsukada.socket; mkdir -p /var/lib/haproxy")
+                try machine.copy(ProxyProgram.tsukada.path, to: "/usr/sbin/tsukada")
+                for unit in ["tsukada.service", "tsukada.socket"] { try machine.copy("\(packageRoot)/deploy/\(unit)", to: "/etc/systemd/system/\(unit)") }
+                try machine.demand("sed -i 's/172.20.0.11/127.0.0.1/' /etc/systemd/system/tsukada.socket; mkdir -p /var/lib/haproxy /etc/haproxy /etc/tsukada")
                 try machine.write(configuration(), to: "/etc/haproxy/haproxy.cfg")
                 try machine.write("probe web\n    bind 127.0.0.1:3307\n    mode http", to: "/etc/tsukada/tsukada.cfg")
                 try machine.demand("systemd-run --unit=server --quiet socat TCP-LISTEN:3399,bind=127.0.0.1,fork,reuseaddr EXEC:cat && systemctl daemon-reload")
@@ -105,6 +106,7 @@ extension ClusterSuite {
         func watchdog() throws {
             let machine = try machine()
             defer { machine.end() }
+            try machine.demand("mkdir /etc/systemd/system/tsukada.service.d")
             try machine.write("[Service]\nWatchdogSec=2\nTimeoutAbortSec=1", to: "/etc/systemd/system/tsukada.service.d/quick.conf")
             try machine.demand("systemctl daemon-reload && systemctl start tsukada", within: 30)
             let master = try machine.property("MainPID")

@@ -67,10 +67,16 @@ final class SystemdMachine {
         try ChildProcess(["nsenter", "--target", "\(firstProcess)", "--all", "--", "bash", "-c", line], input: .untilWeEnd)
     }
 
-    /// Writes a file of the machine.
+    /// Writes a file of the machine, whose folder there must be.
     func write(_ text: String, to path: String) throws {
-        try demand("mkdir -p \"$(dirname \(path))\" && cat > \(path) <<'END'\n\(text)\nEND")
+        try "\(text)\n".write(toFile: outside(path), atomically: false, encoding: .utf8)
     }
+
+    /// Copies a file into the machine.
+    func copy(_ source: String, to path: String) throws { try FileManager.default.copyItem(atPath: source, toPath: outside(path)) }
+
+    /// The name by which a file of the machine is reached from here.
+    private func outside(_ path: String) -> String { "/proc/\(firstProcess)/root\(path)" }
 
     /// The last lines of the machine's journal.
     func journal() throws -> String { try run("journalctl --no-pager -n 40").output }
