@@ -5,19 +5,20 @@ import CLinux
 /// Names are the kernel's; where two stand for one purpose, C libraries and architectures differ in which they make.
 package enum ServingCalls {
     /// Made in every hour of service: the tests see each of them.
-    package static let usual: [Int32] = [
-        // Sessions, checks, questions to nameservers, log lines, gossip, runtime connections.
-        __NR_accept4, __NR_close, __NR_connect, __NR_getsockname, __NR_getsockopt, __NR_pipe2, __NR_recvfrom, __NR_recvmmsg, __NR_recvmsg,
-        __NR_sendmmsg, __NR_sendmsg, __NR_sendto, __NR_setsockopt, __NR_shutdown, __NR_socket, __NR_splice, __NR_fcntl, __NR_read, __NR_write,
-        // Waiting.
-        __NR_epoll_ctl, __NR_futex,
-        // Memory.
-        __NR_madvise, __NR_mmap, __NR_munmap,
-        // What successors and the next start are to know: files in memory, and in the folder of 'state-dir'.
-        __NR_memfd_create, __NR_openat, __NR_fchmod, __NR_fsync, __NR_renameat, __NR_unlinkat,
-        // The end.
-        __NR_exit, __NR_exit_group, __NR_rt_sigprocmask,
-    ] + usualHere
+    package static let usual: [Int32] =
+        [
+            // Sessions, checks, questions to nameservers, log lines, gossip, runtime connections.
+            __NR_accept4, __NR_close, __NR_connect, __NR_getsockname, __NR_getsockopt, __NR_pipe2, __NR_recvfrom, __NR_recvmmsg, __NR_recvmsg,
+            __NR_sendmmsg, __NR_sendmsg, __NR_sendto, __NR_setsockopt, __NR_shutdown, __NR_socket, __NR_splice, __NR_fcntl, __NR_read, __NR_write,
+            // Waiting.
+            __NR_epoll_ctl, __NR_futex,
+            // Memory.
+            __NR_madvise, __NR_mmap, __NR_munmap,
+            // What successors and the next start are to know: files in memory, and in the folder of 'state-dir'.
+            __NR_memfd_create, __NR_openat, __NR_fchmod, __NR_fsync, __NR_renameat, __NR_unlinkat,
+            // The end.
+            __NR_exit, __NR_exit_group, __NR_rt_sigprocmask,
+        ] + usualHere
 
     /// Right, but rare: other C libraries and kernels, crashes, memory that runs short, clocks that the kernel must be asked for.
     package static let rare: [Int32] = [

@@ -91,7 +91,9 @@ extension ClusterSuite {
         /// A process's number in its own namespace.
         private func inner(_ process: Int32) -> String { status("/proc/\(process)/status")["NSpid"]?.split(separator: "\t").last.map(String.init) ?? "" }
 
-        @Test("are what it needs: all calls of a busy node with a master, gossip and a store are allowed, and no usual one is without use", .timeLimit(.minutes(2)))
+        @Test(
+            "are what it needs: all calls of a busy node with a master, gossip and a store are allowed, and no usual one is without use",
+            .timeLimit(.minutes(2)))
         func callsAreThoseOfService() throws {
             let cluster = try freshCluster()
             for node in [cluster.tsukada01, cluster.tsukada02] { try node.demand(["chown", "haproxy:haproxy", GossipMember.stateDirectory]) }
@@ -106,9 +108,11 @@ extension ClusterSuite {
             try eventually(within: 5, "strace to begin: \(tracer.output)") { tracer.output.contains("attached") }
 
             _ = try cluster.client.query(cluster.tsukada01, count: 20)
-            let stream = "mariadb --no-defaults --host=172.20.0.11 --port=3306 --user=app --skip-column-names --execute=\"select repeat('x', 8000000)\" | wc -c"
+            let client = "mariadb --no-defaults --host=172.20.0.11 --port=3306 --user=app --skip-column-names"
+            let stream = client + " --execute=\"select repeat('x', 8000000)\" | wc -c"
             #expect(try cluster.client.demand(["bash", "-c", stream], within: 30).hasPrefix("8000001"))
-            for command in ["show info", "show gossip", "show servers state", "set server mysql/read02 state drain on cluster", "enable server mysql/read02 on cluster"] {
+            let words = ["set server mysql/read02 state drain on cluster", "enable server mysql/read02 on cluster"]
+            for command in ["show info", "show gossip", "show servers state"] + words {
                 _ = try proxy.command(command)
             }
             try cluster.replica01.killAtOnce()

@@ -40,7 +40,9 @@ struct SystemCallFilterTests {
 
     @Test(
         "gives every number its verdict, and every other one the same",
-        arguments: [([], []), ([0], []), ([5], [5]), ([0, 1, 2, 7], [3, 8]), ([9, 3, 3, 4], [2, 400]), (Array(20...90), [95, 93]), ([450], [0])] as [([Int32], [Int32])])
+        arguments: [
+            ([], []), ([0], []), ([5], [5]), ([0, 1, 2, 7], [3, 8]), ([9, 3, 3, 4], [2, 400]), (Array(20...90), [95, 93]), ([450], [0]),
+        ] as [([Int32], [Int32])])
     func verdicts(allowed: [Int32], fatal: [Int32]) throws {
         let machine = machine(allowed, fatal: fatal)
         for call in Array(0...500) + [0x4000_0000, 0x4000_003B, UInt32.max] {

@@ -44,9 +44,6 @@ struct Privileges: Equatable, Sendable {
         do throws(SystemError) {
             try Capabilities().keep()
             guard try Capabilities.present().isEmpty else { throw SystemError("capset", code: EPERM) }
-            // The keys and the sessions are in its memory.
-            let code = clinux_hide_memory()
-            guard code == 0 else { throw SystemError("prctl", code: -code) }
         } catch {
             throw PrivilegeError(.capabilities, error)
         }

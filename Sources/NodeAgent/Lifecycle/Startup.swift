@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LinuxIO
 import Proxy
@@ -247,8 +248,10 @@ struct Startup {
         }
     }
 
-    /// From here on the process makes the system calls of serving only: all its threads run, and all its files are open.
+    /// From here on nobody reads the process's memory, and it makes the system calls of serving only: all its threads run, and all its files are open.
     private func confine(_ agent: Agent) {
+        // The keys and the sessions are in it. Not before the log's files are open: their names in /proc are root's from here on.
+        if clinux_hide_memory() != 0 { agent.log.write(.warning, "this process's memory stays readable to its user's other processes.") }
         let mode = agent.configuration.global.systemCalls
         guard mode != .any, let filter = ServingCalls.filter(isTrial: mode == .trial) else { return }
         do throws(SystemError) { try filter.install() } catch {
