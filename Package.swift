@@ -37,7 +37,8 @@ let package = Package(
         // The article's network in namespaces, for the cluster's tests and for `deploy/failover-test`.
         .target(name: "ClusterWorld", dependencies: ["Support"], path: "Tests/Cluster"),
         .executableTarget(name: "FailoverTest", dependencies: ["ClusterTool", "ClusterWorld", "LoadBalancer", "Support"], path: "Tests/FailoverTest"),
-        .testTarget(name: "ClusterTests", dependencies: ["ClusterTool", "ClusterWorld", "LoadBalancer", "Support"], exclude: ["Fixtures"]),
+        .testTarget(
+            name: "ClusterTests", dependencies: ["CLinux", "ClusterTool", "ClusterWorld", "LinuxIO", "LoadBalancer", "Support"], exclude: ["Fixtures"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/sock_diag.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int clinux_accept(int listener, struct sockaddr_storage *address, socklen_t *length) {
@@ -177,4 +180,60 @@ int clinux_setgroups(size_t count, const gid_t *groups) {
 
 void clinux_name_thread(const char *name) {
     prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+void clinux_thread_name(char name[16]) {
+    prctl(PR_GET_NAME, name, 0, 0, 0);
+}
+
+int clinux_capabilities(struct clinux_capabilities *sets) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    struct __user_cap_data_struct words[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &header, words) != 0) return -errno;
+    sets->effective = words[0].effective | (uint64_t)words[1].effective << 32;
+    sets->permitted = words[0].permitted | (uint64_t)words[1].permitted << 32;
+    sets->inheritable = words[0].inheritable | (uint64_t)words[1].inheritable << 32;
+    return 0;
+}
+
+int clinux_set_capabilities(const struct clinux_capabilities *sets) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    struct __user_cap_data_struct words[_LINUX_CAPABILITY_U32S_3];
+    for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+        words[i] = (struct __user_cap_data_struct){
+            .effective = (uint32_t)(sets->effective >> 32 * i),
+            .permitted = (uint32_t)(sets->permitted >> 32 * i),
+            .inheritable = (uint32_t)(sets->inheritable >> 32 * i),
+        };
+    return syscall(SYS_capset, &header, words) == 0 ? 0 : -errno;
+}
+
+int clinux_bound_capabilities(uint64_t kept) {
+    // The kernel may know more capabilities than its headers did here: it says when there are no more.
+    for (unsigned number = 0; number < 64; number++) {
+        if (kept >> number & 1) continue;
+        int is_there = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
+        if (is_there < 0) break;
+        if (is_there && prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0) return -errno;
+    }
+    return 0;
+}
+
+int clinux_clear_ambient_capabilities(void) {
+    return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 ? 0 : -errno;
+}
+
+int clinux_gain_no_privileges(void) {
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : -errno;
+}
+
+int clinux_hide_memory(void) {
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : -errno;
+}
+
+int clinux_filter_system_calls(const struct sock_filter *program, unsigned short count) {
+    struct sock_fprog filter = {.len = count, .filter = (struct sock_filter *)program};
+    long outcome = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG, &filter);
+    // A positive number is the thread that could not be filtered.
+    return outcome == 0 ? 0 : outcome > 0 ? -EBUSY : -errno;
 }

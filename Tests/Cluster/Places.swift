@@ -45,7 +45,7 @@ package struct ProxyProgram: Sendable, Equatable {
 package let hindrance: String? = {
     if geteuid() != 0 { return "the cluster tests need root: network namespaces" }
     let administration = ["haproxy", "mariadbd", "dnsmasq", "nft", "ethtool"].map { "/usr/sbin/\($0)" }
-    let tools = ["socat", "tmux", "hatop", "curl"].map { "/usr/bin/\($0)" }
+    let tools = ["socat", "strace", "tmux", "hatop", "curl"].map { "/usr/bin/\($0)" }
     let needed = [ProxyProgram.tsukada.path] + administration + tools
     let missing = needed.filter { !FileManager.default.isExecutableFile(atPath: $0) }
     return missing.isEmpty ? nil : "the cluster tests need \(missing.joined(separator: ", ")); deploy/test installs and builds all"

@@ -6,12 +6,17 @@
 #include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/seccomp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <netinet/in.h>
@@ -86,7 +91,38 @@ pid_t clinux_spawn(const char *path, char *const arguments[], char *const enviro
 // Sets the list of supplementary groups. Returns 0 or -errno.
 int clinux_setgroups(size_t count, const gid_t *groups);
 
+// The calling thread's capabilities, a bit for each by its number.
+struct clinux_capabilities {
+    uint64_t effective;
+    uint64_t permitted;
+    uint64_t inheritable;
+};
+
+// Reads the calling thread's capabilities. Returns 0 or -errno.
+int clinux_capabilities(struct clinux_capabilities *sets);
+
+// Sets the calling thread's capabilities. Returns 0 or -errno.
+int clinux_set_capabilities(const struct clinux_capabilities *sets);
+
+// Takes everything but `kept` out of the calling thread's bounding set. Returns 0 or -errno: -EPERM without CAP_SETPCAP.
+int clinux_bound_capabilities(uint64_t kept);
+
+// Empties the calling thread's ambient set. Returns 0 or -errno.
+int clinux_clear_ambient_capabilities(void);
+
+// Sets the calling thread's no_new_privs. Returns 0 or -errno.
+int clinux_gain_no_privileges(void);
+
+// No core files of this process, and nobody but root reads its memory. Returns 0 or -errno.
+int clinux_hide_memory(void);
+
+// Filters the system calls of all threads by a program of seccomp(2), for good; what is not allowed goes to the kernel's log. Returns 0 or -errno.
+int clinux_filter_system_calls(const struct sock_filter *program, unsigned short count);
+
 // Names the calling thread, at most 15 bytes.
 void clinux_name_thread(const char *name);
+
+// The calling thread's name with its NUL.
+void clinux_thread_name(char name[16]);
 
 #endif

@@ -53,6 +53,16 @@ struct RuntimeRights: Equatable, Sendable {
 
 /// The `global` section.
 struct GlobalSettings: Equatable, Sendable {
+    /// Which system calls a process that serves may make.
+    enum SystemCalls: Equatable, Sendable {
+        /// Those of serving.
+        case serving
+        /// All; the kernel's log tells which are not of serving.
+        case trial
+        /// All.
+        case any
+    }
+
     /// `daemon`.
     var isDaemon = false
     /// `master-worker`.
@@ -69,6 +79,8 @@ struct GlobalSettings: Equatable, Sendable {
     var user: String?
     /// `group` or `gid`: a name, or a number as text.
     var group: String?
+    /// `seccomp`.
+    var systemCalls = SystemCalls.serving
     /// `maxconn`; `nil` for what the descriptor limit allows.
     var connectionsMax: Int?
     /// `nbthread`; `nil` for the machine's cores.

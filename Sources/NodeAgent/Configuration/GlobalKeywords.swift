@@ -32,6 +32,9 @@ enum GlobalKeywords {
         Keyword("nbthread", .global, "<number>", "Worker threads; without it one for each core.", .global(nbthread)),
         Keyword("node", .global, "<name>", "This node's name; without it the host's.", .global(node)),
         Keyword("pidfile", .global, "<path>", "Where the process number is written.", .global(pidfile)),
+        Keyword(
+            "seccomp", .global, "on|log|off",
+            "System calls that serving does not need fail, or only show in the kernel's log, or are made; `on` without it.", .global(seccomp)),
         Keyword("stats maxconn", .global, "<number>", "Runtime connections at once.", .global(statsMaxconn)),
         Keyword(
             "stats socket", .global, "<address> [<option> ...]", repetition: .many, "A runtime socket: a path, `address:port` or `fd@N`.",
@@ -78,6 +81,10 @@ enum GlobalKeywords {
 
     @Sendable private static func pidfile(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         global.pidFile = try line.needText("a path")
+    }
+
+    @Sendable private static func seccomp(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.systemCalls = try line.needChoice(["on": .serving, "log": .trial, "off": .any])
     }
 
     @Sendable private static func description(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -34,8 +34,9 @@ final class GossipStore: Sendable {
     /// What is wrong with a folder for one who wants to write to it, without the path at its end.
     static func problem(with status: FileStatus, owner: FileOwner) -> String? {
         if status.permissions & 0o002 != 0 { return "everybody may write to it, and so decide which servers are in maintenance; run 'chmod o-w" }
+        // Root too: it has given up the right to write to everybody's files.
         let isWritable =
-            if owner.user == 0 { true } else if status.owner.user == owner.user { status.permissions & 0o300 == 0o300 } else {
+            if status.owner.user == owner.user { status.permissions & 0o300 == 0o300 } else {
                 status.owner.group == owner.group && status.permissions & 0o030 == 0o030
             }
         return isWritable ? nil : "user \(owner.user), whom the node runs as, cannot write to it; run 'chown \(owner.user)"

@@ -17,8 +17,39 @@ struct Privileges: Equatable, Sendable {
     /// Nothing to give up.
     init() {}
 
-    /// Changes the root, then the groups, then the user: each needs what the next one gives away. Proves afterwards that root is gone.
+    /// What a master needs to start workers that read files, bind ports, own sockets, raise limits and give all of it away; and to signal them.
+    private static let ofMaster: Capabilities = [
+        .chown, .overrideFilePermissions, .ownAllFiles, .signalOthers, .setGroup, .setUser, .setCapabilities, .bindLowPorts, .administerNetwork, .changeRoot,
+        .raiseLimits,
+    ]
+
+    /// Gives a master's own away: it stays who it is, with what it needs for its workers.
+    static func applyToMaster() throws(PrivilegeError) {
+        do throws(SystemError) {
+            try ofMaster.bound()
+            try ofMaster.keep()
+        } catch {
+            throw PrivilegeError(.capabilities, error)
+        }
+    }
+
+    /// What the process creates is nobody else's to write to, whoever started it and however.
+    static func closeFilesToOthers() { umask(umask(0o777) | 0o022) }
+
+    /// Changes the root, then the groups, then the user, then gives every capability away, root's too: each needs what the next one gives away.
+    /// Proves afterwards that they are gone. To be called while there is one thread: what it gives away the others would keep.
     func apply() throws(PrivilegeError) {
+        do throws(SystemError) { try Capabilities().bound() } catch { throw PrivilegeError(.capabilities, error) }
+        try changeOwner()
+        do throws(SystemError) {
+            try Capabilities().keep()
+            guard try Capabilities.present().isEmpty else { throw SystemError("capset", code: EPERM) }
+        } catch {
+            throw PrivilegeError(.capabilities, error)
+        }
+    }
+
+    private func changeOwner() throws(PrivilegeError) {
         if let directory {
             guard chroot(directory) == 0 else { throw PrivilegeError(.chroot(directory), .last("chroot")) }
             guard chdir("/") == 0 else { throw PrivilegeError(.chroot(directory), .last("chdir")) }
@@ -47,6 +78,7 @@ struct PrivilegeError: Error, Equatable, CustomStringConvertible {
         case chroot(String)
         case group(UInt32)
         case user(UInt32)
+        case capabilities
     }
 
     /// Which one.
@@ -71,6 +103,8 @@ struct PrivilegeError: Error, Equatable, CustomStringConvertible {
             "global: cannot become group \(number) (\(cause)); start as root, or remove 'group' and 'gid'"
         case .user(let number):
             "global: cannot become user \(number) (\(cause)); start as root, or remove 'user' and 'uid'"
+        case .capabilities:
+            "cannot give up the capabilities (\(cause)); let whoever starts this process allow capset and prctl"
         }
     }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LinuxIO
 import Proxy
@@ -40,6 +41,7 @@ struct Startup {
         case .keys(let command): return KeyProgram.run(command, configurations: options.configurations, environment: environment)
         case .drain(let force): return DrainProgram.run(force, configurations: options.configurations, environment: environment)
         case .check, .run:
+            Privileges.closeFilesToOthers()
             do throws(StartError) {
                 return try Startup(options: options, environment: environment).start()
             } catch {
@@ -242,11 +244,23 @@ struct Startup {
             if let causeOfDeath { agent.log.write(.alert, "worker \(causeOfDeath); its sessions are lost, this one has taken its place.") }
             started()
             if !isWorker { options.endOthers() }
+            confine(agent)
             reactor.run()
             agent.stop()
             return ExitCode.success
         } catch {
             throw StartError("cannot start: \(error)")
+        }
+    }
+
+    /// From here on nobody reads the process's memory, and it makes the system calls of serving only: all its threads run, and all its files are open.
+    private func confine(_ agent: Agent) {
+        // The keys and the sessions are in it. Not before the log's files are open: their names in /proc are root's from here on.
+        if clinux_hide_memory() != 0 { agent.log.write(.warning, "this process's memory stays readable to its user's other processes.") }
+        let mode = agent.configuration.global.systemCalls
+        guard mode != .any, let filter = ServingCalls.filter(isTrial: mode == .trial) else { return }
+        do throws(SystemError) { try filter.install() } catch {
+            agent.log.write(.warning, "system calls are not filtered (\(error)): 'seccomp off' says that this is meant.")
         }
     }
 

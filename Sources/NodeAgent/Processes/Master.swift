@@ -117,6 +117,9 @@ final class Master {
 
     private func stop(by signal: Int32) {
         notifier.tell(.stopping, status: signal == SIGUSR1 ? "waiting for the last sessions to end" : nil)
+        // A listening socket that is open here takes connections as long as it is, which nobody will serve.
+        memory.sockets = []
+        for seat in seats.values { seat.memory.sockets = [] }
         carryOut(roster.stop(by: signal))
     }
 
@@ -217,7 +220,7 @@ final class Master {
         let isServing = roster.serving?.process == process
         switch message {
         case .configuration(let file)?: seat.memory.configuration = file
-        case .sockets(let files)?: seat.memory.sockets += files
+        case .sockets(let files)?: if !roster.isStopping { seat.memory.sockets += files }
         case .state(let file)?: if isServing { memory.state = file } else { seat.memory.state = file }
         case .ready?:
             memory = seat.memory

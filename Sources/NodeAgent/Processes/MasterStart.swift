@@ -33,6 +33,7 @@ struct MasterStart {
             started()
             options.endOthers()
         }
+        try StartError.wrapping { () throws(PrivilegeError) in try Privileges.applyToMaster() }
         return try StartError.wrapping("cannot start: ") { () throws(SystemError) in try Master(settings).run() }
     }
 

@@ -223,7 +223,8 @@ struct GossipStoreTests {
     @Test(
         "knows whom a folder's owner and permissions let write",
         arguments: [
-            (0, 0, 0o700, 0, 0, true), (5, 5, 0o500, 0, 0, true), (5, 5, 0o700, 5, 9, true), (5, 5, 0o500, 5, 5, false), (0, 0, 0o700, 5, 5, false),
+            (0, 0, 0o700, 0, 0, true), (5, 5, 0o700, 0, 0, false), (5, 0, 0o770, 0, 0, true),
+            (5, 5, 0o700, 5, 9, true), (5, 5, 0o500, 5, 5, false), (0, 0, 0o700, 5, 5, false),
             (0, 5, 0o770, 6, 5, true), (0, 5, 0o750, 6, 5, false), (0, 5, 0o770, 6, 6, false),
         ] as [(UInt32, UInt32, UInt32, UInt32, UInt32, Bool)])
     func writers(user: UInt32, group: UInt32, mode: UInt32, asUser: UInt32, asGroup: UInt32, isFine: Bool) throws {

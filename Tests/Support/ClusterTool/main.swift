@@ -37,8 +37,10 @@ case "storm": storm(arguments)
 case "watch": watch(arguments)
 case "log-receiver": receiveLogs(arguments)
 case "relay": relay(arguments)
+case "inject": inject(arguments)
+case "activate": activate(arguments)
 case "stub":
     let (address, port) = arguments.endpoint("listen")
     do { try MySQLStub(name: arguments.text("name"), address: address, port: port).serve() } catch { fail("\(error)") }
-default: fail("usage: ClusterTool hold|query|load|abandon|sessions|storm|watch|log-receiver|relay|stub --name value ...")
+default: fail("usage: ClusterTool hold|query|load|abandon|sessions|storm|watch|log-receiver|relay|stub|inject|activate --name value ...")
 }

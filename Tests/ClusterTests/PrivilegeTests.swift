@@ -1,0 +1,182 @@
+// What a process that serves can still do when somebody has taken it over: next to nothing.
+
+import ClusterWorld
+import CLinux
+import Foundation
+import LinuxIO
+import Support
+import Testing
+
+extension ClusterSuite {
+    @Suite("The rights of a process that serves", .serialized, .disabled(if: ProxyProgram.isStandIn, "these are promises of tsukada's own"))
+    struct PrivilegeTests {
+        /// The children of a process, as seen from outside.
+        private func children(of process: Int32) -> [Int32] {
+            (readWholeFile("/proc/\(process)/task/\(process)/children") ?? "").split(separator: " ").compactMap { Int32($0) }
+        }
+
+        /// The fields of a status file.
+        private func status(_ path: String) -> [String: String] {
+            var fields: [String: String] = [:]
+            for line in (readWholeFile(path) ?? "").split(separator: "\n") {
+                let parts = line.split(separator: ":", maxSplits: 1)
+                if parts.count == 2 { fields[String(parts[0])] = parts[1].trimmingCharacters(in: .whitespaces) }
+            }
+            return fields
+        }
+
+        private func statusOfThreads(_ process: Int32) throws -> [[String: String]] {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task").map { status("/proc/\(process)/task/\($0)/status") }
+        }
+
+        private static let capabilitySets = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]
+
+        @Test(
+            "are gone, all of them, in every thread: with a master and without, as a user and as root",
+            arguments: [(true, true), (true, false), (false, true), (false, false)])
+        func nothingLeft(hasMaster: Bool, hasUser: Bool) throws {
+            let cluster = try freshCluster()
+            var configuration = try seedConfiguration(of: "tsukada01")
+            if !hasUser { configuration = configuration.replacing(/\n *(user|group) .*/, with: "") }
+            let proxy = try RunningProxy(
+                .tsukada, on: cluster.tsukada01, in: cluster.world, configuration: configuration, options: hasMaster ? ["-W", "-S", "/run/master"] : [])
+            defer { proxy.stop() }
+            let process = hasMaster ? try #require(children(of: proxy.process).first) : proxy.process
+            try eventually(within: 5, "the filter") { status("/proc/\(process)/status")["Seccomp"] == "2" }
+            let threads = try statusOfThreads(process)
+            #expect(threads.count > 2)
+            for thread in threads {
+                #expect(Self.capabilitySets.allSatisfy { thread[$0] == "0000000000000000" }, "\(thread)")
+                #expect(thread["NoNewPrivs"] == "1" && thread["Seccomp"] == "2", "\(thread)")
+                #expect((thread["Uid"] ?? "").hasPrefix("0\t") == !hasUser)
+                #expect(["worker 1", "worker 2", "watchdog"].contains(thread["Name"]) || thread["Pid"] == "\(process)", "\(thread)")
+            }
+            try proxy.waitUntilBothServersAreUp()
+            #expect(try cluster.client.query(cluster.tsukada01, count: 4).count == 4)
+            guard hasMaster else { return }
+            let master = status("/proc/\(proxy.process)/status")
+            #expect(master["NoNewPrivs"] == "1")
+            let kept = UInt64(master["CapEff"] ?? "", radix: 16) ?? 0
+            #expect(kept != 0 && kept & ~0x10415eb == 0, "what starting workers needs, and no more: \(master)")
+            #expect(master["CapBnd"] == master["CapPrm"] && master["CapAmb"] == "0000000000000000")
+        }
+
+        @Test("end the process with what only an intruder does, and the master starts another; what is merely not needed fails", .enabled(if: isX86))
+        func forbiddenCalls() throws {
+            let cluster = try freshCluster()
+            let master = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world, options: ["-W", "-S", "/run/master"])
+            defer { master.stop() }
+            try master.waitUntilBothServersAreUp()
+            let worker = try #require(children(of: master.process).first)
+            func make(_ call: Int32, _ words: String, path: String = "/", in process: Int32) throws -> String {
+                let command = ["inject", "--process", "\(process)", "--call", "\(call)", "--arguments", words, "--path", path]
+                return try ChildProcess.demand([clusterTool] + command).trimmingCharacters(in: .newlines)
+            }
+            #expect(try make(__NR_getpid, "", in: worker) == "{\"result\":\(try #require(children(of: master.process).first.map(inner)))}")
+            #expect(try make(__NR_kill, "1 0", in: worker) == "{\"result\":-\(EPERM)}", "not needed")
+            #expect(try make(__NR_mkdirat, "-100 path 511", path: "/x", in: worker) == "{\"result\":-\(EPERM)}", "not needed")
+            #expect(try make(__NR_openat, "-100 path 0 0", path: "/etc/shadow", in: worker) == "{\"result\":-\(ENOENT)}", "out of its root")
+            #expect(try make(__NR_openat, "-100 path 65 420", path: "/new", in: worker) == "{\"result\":-\(EACCES)}", "not its folder")
+            #expect(try make(__NR_clone, "17 0 0 0 0", in: worker) == "{\"result\":-\(EPERM)}", "no process, no thread")
+            #expect(try cluster.client.query(cluster.tsukada01, count: 2).count == 2, "and it serves on")
+
+            for (call, words) in [(__NR_execve, "path 0 0"), (__NR_ptrace, "0 0 0 0"), (__NR_setuid, "0"), (__NR_mount, "path path 0 0 0")] {
+                let worker = try #require(children(of: master.process).first)
+                #expect(try make(call, words, path: "/bin/sh", in: worker) == "{\"signal\":\(SIGSYS)}", "call \(call)")
+                try eventually(within: 10, "another worker") { children(of: master.process).first.map { $0 != worker } ?? false }
+                try eventually(within: 10, "it to serve") { try cluster.client.query(cluster.tsukada01, count: 1).first?.detail.isEmpty == false }
+                usleep(1_200_000)
+            }
+        }
+
+        /// A process's number in its own namespace.
+        private func inner(_ process: Int32) -> String { status("/proc/\(process)/status")["NSpid"]?.split(separator: "\t").last.map(String.init) ?? "" }
+
+        @Test(
+            "are what it needs: all calls of a busy node with a master, gossip and a store are allowed, and no usual one is without use",
+            .timeLimit(.minutes(2)))
+        func callsAreThoseOfService() throws {
+            let cluster = try freshCluster()
+            for node in [cluster.tsukada01, cluster.tsukada02] { try node.demand(["chown", "haproxy:haproxy", GossipMember.stateDirectory]) }
+            let pair = try GossipPair(cluster, asAdministrator: true, hasStore: true, options: ["-W", "-S", "/run/master"])
+            defer { pair.stop() }
+            try pair.waitUntilSettled()
+            let proxy = pair.first.proxy
+            let worker = try #require(children(of: proxy.process).first)
+            let trace = "\(cluster.world.directory)/trace"
+            let tracer = try ChildProcess(["strace", "-f", "-n", "-s", "0", "-o", trace, "-p", "\(worker)"])
+            defer { tracer.send(signal: SIGKILL) }
+            try eventually(within: 5, "strace to begin: \(tracer.output)") { tracer.output.contains("attached") }
+
+            _ = try cluster.client.query(cluster.tsukada01, count: 20)
+            let client = "mariadb --no-defaults --host=172.20.0.11 --port=3306 --user=app --skip-column-names"
+            let stream = client + " --execute=\"select repeat('x', 8000000)\" | wc -c"
+            #expect(try cluster.client.demand(["bash", "-c", stream], within: 30).hasPrefix("8000001"))
+            let words = ["set server mysql/read02 state drain on cluster", "enable server mysql/read02 on cluster"]
+            for command in ["show info", "show gossip", "show servers state"] + words {
+                _ = try proxy.command(command)
+            }
+            try cluster.replica01.killAtOnce()
+            try eventually(within: 20, "read01 to be DOWN") { try proxy.statistics("status")["read01"]?.hasPrefix("DOWN") == true }
+            _ = try cluster.client.query(cluster.tsukada01, count: 4)
+            try cluster.replica01.start()
+            try proxy.waitUntilBothServersAreUp()
+            proxy.send(signal: SIGUSR2)
+            try tracer.wait(within: 20)
+
+            var seen: Set<Int32> = []
+            for line in (readWholeFile(trace) ?? "").split(separator: "\n") {
+                guard let match = line.firstMatch(of: /^\d+ +\[ *(\d+)\] (.*)/), let call = Int32(match.1) else { continue }
+                seen.insert(call)
+                #expect(!line.contains("EPERM"), "\(line)")
+            }
+            let known = Set(ServingCalls.usual + ServingCalls.rare)
+            #expect(seen.count > 20)
+            #expect(seen.isSubset(of: known), "forgotten: \(seen.subtracting(known).sorted())")
+            print("system calls seen: \(seen.sorted())")
+            let unused = Set(ServingCalls.usual).subtracting(seen)
+            #expect(unused.isEmpty, "usual, and never made: \(unused.sorted())")
+        }
+
+        @Test("to its files are nobody else's, whatever the umask of whoever starts it")
+        func modes() throws {
+            let cluster = try freshCluster()
+            let node = cluster.tsukada01
+            try node.demand(["chown", "haproxy:haproxy", GossipMember.stateDirectory])
+            try node.demand(["chmod", "700", GossipMember.stateDirectory])
+            let configuration = try seedConfiguration(of: node.name).replacingOccurrences(
+                of: "    stats socket /var/lib/haproxy/stats",
+                with: "    stats socket /run/plain level admin\n    stats socket /run/own mode 666 user haproxy level admin")
+            let file = GossipFile(key: try GossipFile.newKey(on: node))
+            try file.writeKey(on: node)
+            let gossip = file.text + "    state-dir \(GossipMember.stateDirectory)\n"
+            let arguments = try RunningProxy.writeFiles(on: node, configuration: configuration, ownSections: gossip)
+            let start = "umask 0; exec \(ProxyProgram.tsukada.path) -W -S /run/master \(arguments.joined(separator: " "))"
+            try node.demand(["bash", "-c", start])
+            defer { _ = try? node.run(["bash", "-c", "kill $(cat /run/haproxy.pid)"]) }
+            let change = "echo 'disable server mysql/read01 on cluster' | socat - UNIX-CONNECT:/run/plain"
+            try node.demand(["bash", "-c", change])
+            let state = "\(GossipMember.stateDirectory)/gossip-\(node.name).state"
+            try eventually(within: 10, "the state file") { try node.run(["test", "-e", state]).status == 0 }
+            let listed = try node.demand(["stat", "-c", "%a %U %n", "/run/haproxy.pid", "/run/plain", "/run/own", "/run/master", state])
+            #expect(
+                listed == """
+                    644 root /run/haproxy.pid
+                    755 root /run/plain
+                    666 haproxy /run/own
+                    755 root /run/master
+                    600 haproxy \(state)
+
+                    """)
+        }
+    }
+}
+
+/// Where calls can be injected.
+private var isX86: Bool {
+    #if arch(x86_64)
+        true
+    #else
+        false
+    #endif
+}

@@ -1,0 +1,67 @@
+// What a supervisor is told and hands over, without systemd: the words on NOTIFY_SOCKET, the sockets of LISTEN_FDS.
+
+import ClusterWorld
+import Foundation
+import Support
+import Testing
+
+extension ClusterSuite {
+    @Suite("A supervisor", .serialized, .disabled(if: ProxyProgram.isStandIn, "-Ws needs a build with systemd's words"))
+    struct SupervisorTests {
+        @Test("is told READY, RELOADING with the time, STOPPING, and that the master lives; its watchdog's time is obeyed")
+        func notifications() throws {
+            let cluster = try freshCluster()
+            let node = cluster.tsukada01
+            let words = try node.start(["socat", "-u", "UNIX-RECV:/run/notify", "STDOUT"], input: .untilWeEnd)
+            defer { _ = try? words.killAtOnce() }
+            try eventually(within: 5, "the socket") { try node.run(["test", "-S", "/run/notify"]).status == 0 }
+            let arguments = try RunningProxy.writeFiles(on: node, configuration: nil, ownSections: nil)
+            let environment = ["env", "NOTIFY_SOCKET=/run/notify", "WATCHDOG_USEC=600000"]
+            let master = try node.start(environment + [ProxyProgram.tsukada.path, "-Ws", "-db", "-S", "/run/master"] + arguments)
+            defer { _ = try? master.killAtOnce() }
+            func heard() -> [String] { words.outside.output.split(separator: "\n").map(String.init) }
+
+            try eventually(within: 10, "READY: \(master.outside.output)") { heard().contains("READY=1") }
+            #expect(heard().contains("STATUS=serving"))
+            #expect(try cluster.client.query(cluster.tsukada01, count: 1).count == 1, "READY means that it serves")
+            let lives = heard().count { $0 == "WATCHDOG=1" }
+            usleep(1_000_000)
+            #expect((3...6).contains(heard().count { $0 == "WATCHDOG=1" } - lives), "each third of the time")
+
+            try master.send(signal: SIGUSR2)
+            try eventually(within: 10, "READY again") { heard().count { $0 == "READY=1" } == 2 }
+            let reloading = try #require(heard().firstIndex(of: "RELOADING=1"))
+            let microseconds = try #require(heard()[reloading + 1].split(separator: "=").last.flatMap { Int64($0) })
+            #expect(heard()[reloading + 1].hasPrefix("MONOTONIC_USEC="))
+            #expect((0...20_000_000).contains(MonotonicMoment.now / 1000 - microseconds))
+            try master.send(signal: SIGUSR1)
+            try master.outside.wait(within: 10)
+            #expect(heard().contains("STOPPING=1"))
+            #expect(master.outside.exitStatus == 0)
+        }
+
+        @Test("hands a socket over that was open before: with a master and without, over a reload and a dead worker", arguments: ["-Ws", ""])
+        func activation(option: String) throws {
+            let cluster = try freshCluster()
+            let node = cluster.tsukada01
+            let arguments = try RunningProxy.writeFiles(on: node, configuration: nil, ownSections: nil)
+            let master = option.isEmpty ? "" : " \(option) -S /run/master"
+            let run = "\(ProxyProgram.tsukada.path) -db\(master) \(arguments.joined(separator: " "))"
+            let service = try node.start([clusterTool, "activate", "--listen", "172.20.0.11:3306", "--run", run])
+            defer { _ = try? service.killAtOnce() }
+            func ports() throws -> Int { try node.demand(["ss", "-Hltn", "sport = :3306"]).split(separator: "\n").count }
+            func expectServed() throws {
+                try eventually(within: 10, "a session: \(service.outside.output)", interval: 50) {
+                    try cluster.client.query(cluster.tsukada01, count: 1).first?.detail.hasPrefix("dbserver") == true
+                }
+                #expect(try ports() == 1, "the one that was open before; of its own it would have one for each thread")
+            }
+            try expectServed()
+            guard !option.isEmpty else { return }
+            #expect(try node.demand(["bash", "-c", "echo reload | socat -t 20 - UNIX-CONNECT:/run/master"]).hasPrefix("Success=1"))
+            try expectServed()
+            try node.demand(["bash", "-c", "echo show proc | socat -t 5 - UNIX-CONNECT:/run/master | awk '$2 == \"worker\" {print $1; exit}' | xargs kill -9"])
+            try expectServed()
+        }
+    }
+}

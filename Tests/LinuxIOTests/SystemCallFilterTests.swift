@@ -1,0 +1,114 @@
+import CLinux
+import LinuxIO
+import Testing
+
+/// What the kernel does with a seccomp program: only the instructions that a filter may be made of, and jumps forward.
+private struct FilterMachine {
+    let program: [sock_filter]
+
+    /// What becomes of a call: the program's word, and after how many instructions.
+    func verdict(architecture: UInt32, call: UInt32) throws -> (word: UInt32, steps: Int) {
+        var (accumulator, place, steps): (UInt32, Int, Int) = (0, 0, 0)
+        while true {
+            try #require(program.indices.contains(place), "the program has run beyond its end")
+            let instruction = program[place]
+            (place, steps) = (place + 1, steps + 1)
+            switch Int32(instruction.code) {
+            case BPF_LD | BPF_W | BPF_ABS:
+                try #require(instruction.k == 0 || instruction.k == 4)
+                accumulator = instruction.k == 0 ? call : architecture
+            case BPF_JMP | BPF_JEQ | BPF_K: place += Int(accumulator == instruction.k ? instruction.jt : instruction.jf)
+            case BPF_JMP | BPF_JGE | BPF_K: place += Int(accumulator >= instruction.k ? instruction.jt : instruction.jf)
+            case BPF_RET | BPF_K: return (instruction.k, steps)
+            default: Issue.record("instruction \(instruction.code) is none of a filter's")
+            }
+        }
+    }
+}
+
+@Suite("A filter of system calls")
+struct SystemCallFilterTests {
+    private static let architecture: UInt32 = 0xC000_003E
+    private static let allow = UInt32(SECCOMP_RET_ALLOW)
+    private static let kill = UInt32(SECCOMP_RET_KILL_PROCESS)
+    private static let refuse = UInt32(SECCOMP_RET_ERRNO) | 1
+
+    private func machine(_ allowed: [Int32], fatal: [Int32] = []) -> FilterMachine {
+        let filter = SystemCallFilter(architecture: Self.architecture, verdicts: [(allowed, .allowed), (fatal, .fatal)], others: .refused)
+        return FilterMachine(program: filter.program)
+    }
+
+    @Test(
+        "gives every number its verdict, and every other one the same",
+        arguments: [
+            ([], []), ([0], []), ([5], [5]), ([0, 1, 2, 7], [3, 8]), ([9, 3, 3, 4], [2, 400]), (Array(20...90), [95, 93]), ([450], [0]),
+        ] as [([Int32], [Int32])])
+    func verdicts(allowed: [Int32], fatal: [Int32]) throws {
+        let machine = machine(allowed, fatal: fatal)
+        for call in Array(0...500) + [0x4000_0000, 0x4000_003B, UInt32.max] {
+            let expected = fatal.contains(Int32(bitPattern: call)) ? Self.kill : allowed.contains(Int32(bitPattern: call)) ? Self.allow : Self.refuse
+            #expect(try machine.verdict(architecture: Self.architecture, call: call).word == expected, "call \(call)")
+        }
+    }
+
+    @Test("gives random lists their verdicts")
+    func randomLists() throws {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<100 {
+            let allowed = (0..<Int.random(in: 0...120, using: &random)).map { _ in Int32.random(in: 0...460, using: &random) }
+            let machine = machine(allowed)
+            for call in UInt32(0)...470 {
+                let expected = allowed.contains(Int32(call)) ? Self.allow : Self.refuse
+                #expect(try machine.verdict(architecture: Self.architecture, call: call).word == expected, "call \(call) of \(allowed)")
+            }
+        }
+    }
+
+    @Test("ends a process that uses another architecture's numbers, whatever they are", arguments: [0x4000_0003, 0, UInt32.max])
+    func otherArchitecture(architecture: UInt32) throws {
+        for call in UInt32(0)...10 { #expect(try machine([0, 1, 2]).verdict(architecture: architecture, call: call).word == Self.kill) }
+    }
+
+    @Test("of a process that serves lets it serve, ends it for what only an intruder does, refuses the rest, and is short")
+    func serving() throws {
+        let architecture = try #require(SystemCallFilter.ownArchitecture)
+        let machine = FilterMachine(program: try #require(ServingCalls.filter(isTrial: false)).program)
+        var stepsMax = 0
+        for call in Int32(0)...500 {
+            let (word, steps) = try machine.verdict(architecture: architecture, call: UInt32(call))
+            let isServing = (ServingCalls.usual + ServingCalls.rare).contains(call)
+            #expect(word == (isServing ? Self.allow : ServingCalls.fatal.contains(call) ? Self.kill : Self.refuse), "call \(call)")
+            stepsMax = max(stepsMax, steps)
+        }
+        #expect(stepsMax <= 12)
+        let all = ServingCalls.usual + ServingCalls.rare + ServingCalls.fatal
+        #expect(Set(all).count == all.count, "no call stands twice")
+    }
+
+    @Test("on trial forbids nothing")
+    func trial() throws {
+        let architecture = try #require(SystemCallFilter.ownArchitecture)
+        let machine = FilterMachine(program: try #require(ServingCalls.filter(isTrial: true)).program)
+        for call in Int32(0)...500 {
+            let isServing = (ServingCalls.usual + ServingCalls.rare).contains(call)
+            let word = try machine.verdict(architecture: architecture, call: UInt32(call)).word
+            #expect(word == (isServing ? Self.allow : UInt32(SECCOMP_RET_LOG)), "call \(call)")
+        }
+    }
+}
+
+@Suite("Threads")
+struct ThreadNameTests {
+    @Test("have their names from their first moment, and leave their creator its own")
+    func names() throws {
+        @Sendable func ownName() -> String {
+            var name = [CChar](repeating: 0, count: 16)
+            clinux_thread_name(&name)
+            return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+        let before = ownName()
+        let thread = try Thread(named: "a name that is too long") { #expect(ownName() == "a name that is ") }
+        #expect(ownName() == before)
+        thread.join()
+    }
+}
