@@ -39,6 +39,7 @@ struct Privileges: Equatable, Sendable {
     /// Changes the root, then the groups, then the user, then gives every capability away, root's too: each needs what the next one gives away.
     /// Proves afterwards that they are gone. To be called while there is one thread: what it gives away the others would keep.
     func apply() throws(PrivilegeError) {
+        try changeRoot()
         do throws(SystemError) { try Capabilities().bound() } catch { throw PrivilegeError(.capabilities, error) }
         try changeOwner()
         do throws(SystemError) {
@@ -49,11 +50,13 @@ struct Privileges: Equatable, Sendable {
         }
     }
 
+    private func changeRoot() throws(PrivilegeError) {
+        guard let directory else { return }
+        guard chroot(directory) == 0 else { throw PrivilegeError(.chroot(directory), .last("chroot")) }
+        guard chdir("/") == 0 else { throw PrivilegeError(.chroot(directory), .last("chdir")) }
+    }
+
     private func changeOwner() throws(PrivilegeError) {
-        if let directory {
-            guard chroot(directory) == 0 else { throw PrivilegeError(.chroot(directory), .last("chroot")) }
-            guard chdir("/") == 0 else { throw PrivilegeError(.chroot(directory), .last("chdir")) }
-        }
         if let groupIdentifier {
             if geteuid() == 0 {
                 let code = clinux_setgroups(0, nil)
