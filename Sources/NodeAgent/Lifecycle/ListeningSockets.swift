@@ -146,6 +146,13 @@ enum ListeningSockets {
         }
     }
 
+    /// False for a UNIX socket whose path is gone.
+    static func isReachable(_ address: SocketAddress) -> Bool {
+        guard case .unix(let path) = address else { return true }
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+    }
+
     private static func option(_ name: Int32, _ raw: Int32) -> Int32? {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)

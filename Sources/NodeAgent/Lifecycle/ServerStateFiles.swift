@@ -1,3 +1,4 @@
+import Glibc
 import LinuxIO
 import Proxy
 
@@ -29,6 +30,11 @@ struct ServerStateFiles {
 
     private func read(_ name: String) -> [RuntimeServerName: ServerMemory] {
         let path = name.hasPrefix("/") ? name : global.stateFolder.map { "\($0)/\(name)" } ?? name
+        var status = stat()
+        guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
+            tell(.warning, "server state file '\(path)': it is no regular file; the servers start as if nothing were known of them")
+            return [:]
+        }
         let bytes: [UInt8]
         do throws(SystemError) {
             bytes = try Files.read(path, bytesMax: ServerStateText.bytesMax)

@@ -107,7 +107,8 @@ struct StartSockets {
         return try StartError.wrapping { () throws(ListenError) in
             if case .inherited(let number) = bind.endpoint { return [try ListeningSockets.inherit(number, for: request)] }
             if let address = resolved {
-                let files = inherited.take(.stream, at: address)
+                // A path that somebody has removed leads nowhere: it is made anew.
+                let files = ListeningSockets.isReachable(address) ? inherited.take(.stream, at: address) : []
                 for file in files { try ListeningSockets.adopt(file, for: request) }
                 if !files.isEmpty { return files }
             }

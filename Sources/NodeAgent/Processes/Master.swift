@@ -10,6 +10,8 @@ import Wire
 final class Master {
     /// How long a worker may take to come to serve.
     private static let startPatience = Duration.seconds(60)
+    /// How long workers may take to end at once.
+    private static let stopPatience = Duration.seconds(5)
     /// How long the serving worker may take to say what it knows, before another starts.
     private static let reportPatience = Duration.milliseconds(300)
     /// Bytes of a worker's messages that are kept for whoever asked for its start.
@@ -20,6 +22,8 @@ final class Master {
         let channel: ProcessChannel
         let errors: OpenFile
         var memory = Memory()
+        /// What it says belongs to its start, until it serves.
+        var isStarting = true
 
         init(channel: ProcessChannel, errors: OpenFile) { (self.channel, self.errors) = (channel, errors) }
     }
@@ -39,6 +43,8 @@ final class Master {
         var environment: [String: String]
         /// Where commands come from, with what they may do.
         var sockets: [Agent.StatsSocket]
+        /// `drain-on-term`: SIGTERM ends nothing at once.
+        var drainsOnTerm: Bool
         /// Called when the first worker serves.
         var started: () -> Void
     }
@@ -73,7 +79,7 @@ final class Master {
         // Its workers have the same limit, and both hold many sockets in a reload.
         _ = try Limits.raiseDescriptors(to: min(InheritedSockets.socketsMax, try Limits.descriptors().hard))
         signals = try Signals(reactor: reactor) { [unowned self] in receive($0) }
-        let runtime = RuntimeServer(reactor: reactor, interpreter: MasterInterpreter(master: self), connectionsMax: 16, timeout: .seconds(60))
+        let runtime = RuntimeServer(reactor: reactor, interpreter: MasterInterpreter(master: self), connectionsMax: 64, timeout: .seconds(10))
         for socket in settings.sockets { try runtime.serve(socket.file, rights: socket.rights) }
         self.runtime = runtime
         if let interval = notifier.watchdogInterval { watchdog(every: interval) }
@@ -117,10 +123,19 @@ final class Master {
 
     private func stop(by signal: Int32) {
         notifier.tell(.stopping, status: signal == SIGUSR1 ? "waiting for the last sessions to end" : nil)
-        // A listening socket that is open here takes connections as long as it is, which nobody will serve.
+        letSocketsGo()
+        carryOut(roster.stop(by: signal))
+        guard signal == SIGINT || signal == SIGTERM && !settings.drainsOnTerm else { return }
+        // One that is frozen does not take its signal.
+        reactor.setTimer(at: reactor.now.advanced(by: Self.stopPatience)) { [unowned self] in
+            for worker in roster.workers { kill(worker.process, SIGKILL) }
+        }
+    }
+
+    /// A listening socket that is open here takes connections as long as it is, which nobody will serve.
+    private func letSocketsGo() {
         memory.sockets = []
         for seat in seats.values { seat.memory.sockets = [] }
-        carryOut(roster.stop(by: signal))
     }
 
     // MARK: Effects
@@ -137,7 +152,9 @@ final class Master {
                 notifier.tell(.ready, status: "serving")
                 settings.started()
             case .reloaded(let isGood): reloaded(isGood)
-            case .tell(let severity, let text): Terminal.tell(severity, text, patience: .none)
+            case .tell(let severity, let text):
+                Terminal.tell(severity, text, patience: .none)
+                remember("\(text)\n")
             case .exit(let code):
                 exitCode = code
                 reactor.stop()
@@ -172,7 +189,9 @@ final class Master {
             try reactor.watch(seat.errors.raw, for: .read) { [unowned self, unowned seat] _ in relayMessages(of: seat) }
             try seat.channel.send(inheritance(for: reason), patience: .seconds(5))
             reactor.setTimer(at: reactor.now.advanced(by: Self.startPatience)) { [unowned self] in
-                if roster.workers.contains(where: { $0.process == process && $0.stage == .starting(reason) }) { kill(process, SIGKILL) }
+                guard roster.workers.contains(where: { $0.process == process && $0.stage == .starting(reason) }) else { return }
+                carryOut([.tell(.warning, "worker (\(process)) does not come to serve within 60s: it is killed")])
+                kill(process, SIGKILL)
             }
         } catch {
             // Its end is told by SIGCHLD.
@@ -226,11 +245,13 @@ final class Master {
             memory = seat.memory
             seat.memory = Memory()
             relayMessages(of: seat)
+            seat.isStarting = false
             carryOut(roster.ready(process))
         case .lastState(let file)?:
             if let serving = roster.serving, serving.process != process { try? seats[serving.process]?.channel.send(.lastState(file)) }
         case .leaving?:
             notifier.tell(.stopping, status: "draining")
+            letSocketsGo()
             roster.leave()
         case .takenOver?, .replaced?, .report?, .runtime?, nil: break
         }
@@ -254,9 +275,13 @@ final class Master {
                 return
             }
             let text = String(decoding: buffer[..<count], as: UTF8.self)
-            if startMessages.utf8.count < Self.messagesMax { startMessages += text }
+            if seat.isStarting { remember(text) }
             Terminal.warn(text)
         }
+    }
+
+    private func remember(_ text: String) {
+        if startMessages.utf8.count < Self.messagesMax { startMessages += text }
     }
 
     private func forget(_ seat: Seat) {

@@ -14,22 +14,24 @@ struct MasterStart {
         SignalWatch.ignoreBrokenPipes()
         let sockets = try sockets()
         let runsAsDaemon = options.runsAsDaemon(configured: global.isDaemon)
-        let pidFile = options.pidFileToWrite(global, isDaemon: runsAsDaemon)
+        let pidFile = options.pidFile ?? global.pidFile
         guard runsAsDaemon else {
             try PIDFile.write(to: pidFile)
-            return try serve(sockets) {}
+            return try serve(sockets, global) {}
         }
         switch try StartError.wrapping("cannot go to the background: ", { () throws(SystemError) in try Daemon.fork() }) {
         case .parent(let exitCode): return exitCode
         case .child(let daemon):
             try PIDFile.write(to: pidFile)
             var waiting: Daemon? = consume daemon
-            return try serve(sockets) { waiting.take()?.started() }
+            return try serve(sockets, global) { waiting.take()?.started() }
         }
     }
 
-    private func serve(_ sockets: [Agent.StatsSocket], _ started: @escaping () -> Void) throws(StartError) -> Int32 {
-        let settings = Master.Settings(arguments: CommandLine.arguments, environment: environment, sockets: sockets) { [options] in
+    private func serve(_ sockets: [Agent.StatsSocket], _ global: GlobalSettings, _ started: @escaping () -> Void) throws(StartError) -> Int32 {
+        let settings = Master.Settings(
+            arguments: CommandLine.arguments, environment: environment, sockets: sockets, drainsOnTerm: global.drainsOnTerm
+        ) { [options] in
             started()
             options.endOthers()
         }

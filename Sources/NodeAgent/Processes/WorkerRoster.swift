@@ -107,7 +107,7 @@ struct WorkerRoster {
         case .first: effects.append(.serving)
         case .reload:
             for other in workers.indices where other != index { workers[other].reloads += 1 }
-            effects.append(.reloaded(true))
+            effects += [.tell(.notice, "the configuration has been read again: worker (\(process)) serves"), .reloaded(true)]
         case .restart: break
         }
         return effects + nextReload()
@@ -122,7 +122,9 @@ struct WorkerRoster {
         case .leaving:
             return exit.code == 0 ? [] : [.tell(.warning, "former worker (\(worker.process)) died: \(exit.description)")]
         case .starting(let reason):
-            return [.tell(.warning, "worker (\(worker.process)) did not come to serve: \(exit.description)")] + failed(reason, code: exit.code ?? 1, now: now)
+            let rest = serving == nil ? "" : "; the one before goes on"
+            return [.tell(.warning, "worker (\(worker.process)) did not come to serve: \(exit.description)\(rest)")]
+                + failed(reason, code: exit.code ?? 1, now: now)
         case .serving where exit.code == 0:
             // Somebody has told it to stop, and so this node.
             isStopping = true

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LinuxIO
 
@@ -21,6 +22,8 @@ struct WorkerSeat {
         guard let channel = Int32(fields[0]), let errors = Int32(fields[1]), Self.takeOver(channel), Self.takeOver(errors) else { return nil }
         self.channel = ProcessChannel(OpenFile(FileDescriptor(owning: channel)))
         laterErrors = errors
+        // It was started as /proc/self/exe, which the kernel would call it by.
+        clinux_name_thread("tsukada")
         causeOfDeath = fields.count > 2 ? String(fields[2]) : nil
     }
 

@@ -43,7 +43,7 @@ struct WorkerRosterTests {
         #expect(roster.reload(isHard: false) == [.start(.reload(isHard: false))])
         roster.started(101, for: .reload(isHard: false), now: now)
         #expect(roster.serving?.process == 100)
-        #expect(roster.ready(101) == [.takenOver(100), .reloaded(true)])
+        #expect(Self.deeds(roster.ready(101)) == [.takenOver(100), .reloaded(true)])
         #expect(roster.serving?.process == 101)
         #expect(roster.workers.map(\.reloads) == [1, 0] && roster.reloads == 1 && roster.reloadsFailed == 0)
         #expect(roster.ended(Self.exited(100, 0), now: now).isEmpty)
@@ -55,7 +55,7 @@ struct WorkerRosterTests {
         var roster = served()
         #expect(roster.reload(isHard: true) == [.start(.reload(isHard: true))])
         roster.started(101, for: .reload(isHard: true), now: now)
-        #expect(roster.ready(101) == [.replaced(100), .reloaded(true)])
+        #expect(Self.deeds(roster.ready(101)) == [.replaced(100), .reloaded(true)])
     }
 
     @Test("changes nothing when a new worker does not come to serve")
@@ -74,9 +74,9 @@ struct WorkerRosterTests {
         roster.started(101, for: .reload(isHard: false), now: now)
         #expect(roster.reload(isHard: false).isEmpty)
         #expect(roster.reload(isHard: false).isEmpty)
-        #expect(roster.ready(101) == [.takenOver(100), .reloaded(true), .start(.reload(isHard: false))])
+        #expect(Self.deeds(roster.ready(101)) == [.takenOver(100), .reloaded(true), .start(.reload(isHard: false))])
         roster.started(102, for: .reload(isHard: false), now: now)
-        #expect(roster.ready(102) == [.takenOver(101), .reloaded(true)])
+        #expect(Self.deeds(roster.ready(102)) == [.takenOver(101), .reloaded(true)])
     }
 
     @Test("starts another at once for one that is killed, and later and later when they keep dying")
@@ -121,7 +121,7 @@ struct WorkerRosterTests {
         roster.started(101, for: .reload(isHard: false), now: now)
         #expect(Self.deeds(roster.ended(Self.died(100), now: now)).isEmpty)
         var other = roster
-        #expect(roster.ready(101) == [.reloaded(true)])
+        #expect(Self.deeds(roster.ready(101)) == [.reloaded(true)])
         #expect(Self.deeds(other.ended(Self.exited(101, 1), now: now)) == [.reloaded(false), .start(.restart(of: Self.died(100)))])
     }
 
