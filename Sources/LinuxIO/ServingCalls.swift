@@ -21,30 +21,33 @@ package enum ServingCalls {
         ] + usualHere
 
     /// Right, but rare: other C libraries and kernels, crashes, memory that runs short, clocks that the kernel must be asked for.
-    package static let rare: [Int32] = [
-        // A probe that passes again listens again.
-        __NR_listen,
-        // Threads begin and end.
-        __NR_epoll_create1, __NR_eventfd2, __NR_rseq, __NR_set_robust_list, __NR_sigaltstack, __NR_sched_getaffinity, __NR_sched_yield, __NR_prlimit64,
-        // Memory.
-        __NR_brk, __NR_mprotect, __NR_mremap,
-        // Waiting and clocks.
-        __NR_clock_gettime, __NR_clock_nanosleep, __NR_epoll_pwait, __NR_gettimeofday, __NR_nanosleep, __NR_ppoll, __NR_restart_syscall,
-        // Who and what one is.
-        __NR_getegid, __NR_geteuid, __NR_getgid, __NR_getpid, __NR_getrandom, __NR_getrusage, __NR_gettid, __NR_getuid,
-        // Files.
-        __NR_fstat, __NR_lseek, __NR_newfstatat, __NR_renameat2, __NR_writev,
-        // A crash says what it is, and is one.
-        __NR_rt_sigaction, __NR_rt_sigreturn, __NR_tgkill,
-    ]
+    package static let rare: [Int32] =
+        [
+            // A probe that passes again listens again.
+            __NR_listen,
+            // Threads begin and end.
+            __NR_epoll_create1, __NR_eventfd2, __NR_rseq, __NR_set_robust_list, __NR_sigaltstack, __NR_sched_getaffinity, __NR_sched_yield, __NR_prlimit64,
+            // Memory.
+            __NR_brk, __NR_mprotect, __NR_mremap,
+            // Waiting and clocks.
+            __NR_clock_gettime, __NR_clock_nanosleep, __NR_epoll_pwait, __NR_gettimeofday, __NR_nanosleep, __NR_restart_syscall,
+            // Who and what one is.
+            __NR_getegid, __NR_geteuid, __NR_getgid, __NR_getpid, __NR_getrandom, __NR_getrusage, __NR_gettid, __NR_getuid,
+            // Files.
+            __NR_fstat, __NR_newfstatat, __NR_pread64, __NR_renameat2, __NR_writev,
+            // A crash says what it is, and is one.
+            __NR_rt_sigaction, __NR_rt_sigreturn, __NR_tgkill,
+        ] + rareHere
 
     #if arch(x86_64)
         private static let usualHere: [Int32] = [__NR_epoll_wait, __NR_poll]
+        private static let rareHere: [Int32] = [__NR_ppoll]
         private static let fatalHere: [Int32] = [
             __NR_create_module, __NR_ioperm, __NR_iopl, __NR_mknod, __NR_modify_ldt, __NR_uselib, __NR_vfork, __NR_fork,
         ]
     #else
         private static let usualHere: [Int32] = [__NR_ppoll]
+        private static let rareHere: [Int32] = []
         private static let fatalHere: [Int32] = []
     #endif
 

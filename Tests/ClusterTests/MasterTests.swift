@@ -1,5 +1,6 @@
 // What a master process is for: reloads and dead workers that no client feels.
 
+import CLinux
 import ClusterWorld
 import Foundation
 import Support
@@ -94,6 +95,29 @@ extension ClusterSuite {
             #expect(try master.status("read01").hasPrefix("DOWN"))
             #expect(try master.command("@1 get weight mysql/read02").hasPrefix("7 (initial 1)"))
             try cluster.replica01.start()
+        }
+
+        @Test(
+            "tells of a worker thread that hangs after a second, and puts another process in its place after ten",
+            .disabled(if: !isX86, "calls are injected on x86_64 only"))
+        func hangingThread() throws {
+            let cluster = try freshCluster()
+            let master = try RunningMaster(on: cluster.tsukada01, in: cluster.world, more: "nbthread 2")
+            defer { master.stop() }
+            try master.waitUntilBothServersAreUp()
+            let log = try cluster.log(of: cluster.tsukada01)
+            let mark = log.mark
+            let worker = try #require(try master.workers().first)
+            // The thread waits in a poll(2) of nothing, as if it hung.
+            let words = ["inject", "--process", "\(try master.thread("worker 1"))", "--call", "\(__NR_poll)", "--arguments", "0 0 30000"]
+            let began = MonotonicMoment.now
+            let injection = try ChildProcess([clusterTool] + words)
+            try log.wait(for: "worker thread 1 has not come round for 1s", from: mark, within: 5)
+            #expect(MonotonicMoment.now - began < 4_000_000_000)
+            try log.wait(for: "worker \(worker) died: signal 6", from: mark, within: 15)
+            #expect(MonotonicMoment.now - began > 9_000_000_000)
+            try injection.wait(within: 5)
+            #expect(try cluster.client.query(cluster.tsukada01, count: 4).allSatisfy { $0.outcome == .answered })
         }
 
         @Test("takes ports away and adds some: the old ones refuse, and a session of the old worker goes on")

@@ -173,7 +173,7 @@ extension ClusterSuite {
 }
 
 /// Where calls can be injected.
-private var isX86: Bool {
+var isX86: Bool {
     #if arch(x86_64)
         true
     #else

@@ -58,6 +58,14 @@ final class RunningMaster {
         try processes().split(separator: "\n").map { $0.split(separator: " ").map(String.init) }.filter { $0.count > 1 && $0[1] == "worker" }.map { $0[0] }
     }
 
+    /// The number, outside, of a thread of the worker that serves, by its name.
+    func thread(_ name: String) throws -> Int32 {
+        let worker = try #require(proxy.workers.last)
+        let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(worker)/task")
+        let found = threads.first { readWholeFile("/proc/\(worker)/task/\($0)/comm") == name + "\n" }
+        return try #require(found.flatMap { Int32($0) }, "no thread '\(name)' in \(threads)")
+    }
+
     /// Connections since the start.
     func sessionsTotal() throws -> Int { Int(try proxy.statistics("stot")["FRONTEND"] ?? "0") ?? 0 }
 

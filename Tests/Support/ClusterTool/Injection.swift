@@ -1,4 +1,4 @@
-// Makes another process make a system call, as an intruder in it would: ptrace(2) on its main thread, which has to wait in a call of its own.
+// Makes another process make a system call, as an intruder in it would: ptrace(2) on its main thread, or on another one by its number, which has to wait in a call of its own.
 
 #if arch(x86_64)
     import Foundation
@@ -60,6 +60,9 @@
             static let detach = 17
         }
 
+        /// __WALL: a thread that is no process's first is waited for by itself.
+        private static let anyThread: Int32 = 0x4000_0000
+
         private let process: Int32
         private let call: Call
         private(set) var endSignal: Int?
@@ -77,7 +80,7 @@
 
         private func wait() -> Bool {
             var status: Int32 = 0
-            guard waitpid(process, &status, 0) == process else { fail("waitpid: errno \(errno)") }
+            guard waitpid(process, &status, Self.anyThread) == process else { fail("waitpid: errno \(errno)") }
             if status & 0x7f != 0x7f { endSignal = Int(status & 0x7f) }
             return endSignal == nil
         }
