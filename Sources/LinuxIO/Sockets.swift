@@ -81,17 +81,22 @@ package enum Sockets {
         return result == 0 ? address.address : nil
     }
 
-    /// The address that the socket is connected to; `nil` once that connection is broken.
-    package static func peerAddress(_ raw: Int32) -> SocketAddress? {
-        var address = RawSocketAddress()
-        let result = address.withMutablePointer { getpeername(raw, $0, $1) }
-        return result == 0 ? address.address : nil
-    }
-
     /// Accepts one connection, `nil` when none waits.
     package static func accept(_ raw: Int32) throws(SystemError) -> FileDescriptor? {
-        let descriptor = clinux_accept(raw, nil, nil)
-        if descriptor >= 0 { return FileDescriptor(owning: descriptor) }
+        var source: SocketAddress?
+        return try accept(raw, from: &source)
+    }
+
+    /// The same, and tells who has connected.
+    package static func accept(_ raw: Int32, from source: inout SocketAddress?) throws(SystemError) -> FileDescriptor? {
+        var address = RawSocketAddress()
+        let descriptor = withUnsafeMutablePointer(to: &address.length) { length in
+            withUnsafeMutablePointer(to: &address.storage) { clinux_accept(raw, $0, length) }
+        }
+        if descriptor >= 0 {
+            source = address.address
+            return FileDescriptor(owning: descriptor)
+        }
         guard descriptor == -EAGAIN || descriptor == -ECONNABORTED || descriptor == -EINTR else { throw SystemError("accept", code: -descriptor) }
         return nil
     }

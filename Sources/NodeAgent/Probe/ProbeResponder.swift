@@ -127,9 +127,10 @@ private final class ProbeLoop {
 
     private func accept(from port: Port) {
         do throws(SystemError) {
-            while port.isOpen, let descriptor = try Sockets.accept(port.file.raw) {
+            var source: SocketAddress?
+            while port.isOpen, let descriptor = try Sockets.accept(port.file.raw, from: &source) {
                 if connections.count >= limits.connectionsMax { closeIdlest() }
-                try open(OpenFile(descriptor), port: port)
+                try open(OpenFile(descriptor), from: source?.address, port: port)
             }
         } catch {
             // The connection waits in the kernel's queue, or another process has shut the socket: without a pause epoll would tell of it for ever.
@@ -140,14 +141,13 @@ private final class ProbeLoop {
         }
     }
 
-    private func open(_ file: OpenFile, port: Port) throws(SystemError) {
+    private func open(_ file: OpenFile, from source: IPAddress?, port: Port) throws(SystemError) {
         let connection =
             switch port.mode {
             case .tcp: ProbeConnection(tcp: file, limits: limits, now: reactor.now)
             case .http: ProbeConnection(http: file, limits: limits, now: reactor.now)
             }
         let (raw, index) = (file.raw, port.index)
-        let source = Sockets.peerAddress(raw)?.address
         if port.mode == .tcp { fitness.asked(index, from: source, now: reactor.now) }
         try reactor.watch(raw, for: .read) { [weak self] _ in self?.advance(raw, index, source) }
         connections[raw] = (connection, setTimer(raw, at: connection.deadline))
