@@ -25,6 +25,8 @@ package enum ServingCalls {
         [
             // A probe that passes again listens again.
             __NR_listen,
+            // A client leaves while its server is being connected to.
+            __NR_getpeername,
             // Threads begin and end.
             __NR_epoll_create1, __NR_eventfd2, __NR_rseq, __NR_set_robust_list, __NR_sigaltstack, __NR_sched_getaffinity, __NR_sched_yield, __NR_prlimit64,
             // Memory.
