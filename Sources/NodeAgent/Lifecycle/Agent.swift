@@ -59,6 +59,8 @@ final class Agent {
     }
 
     private static let acceptLook = Duration.milliseconds(2)
+    /// How long a process that has been taken over from waits for questions that it has accepted already.
+    private static let lingerMax = Duration.seconds(1)
     private static let acceptPatience = Duration.milliseconds(300)
 
     let configuration: AgentConfiguration
@@ -88,6 +90,7 @@ final class Agent {
     var resolverOf: [ServerReference: ResolverRunner] = [:]
     var rates: RateSamples
 
+    private var lingersUntil: Instant?
     let statsSocketCount: Int
     private var statsSockets: [StatsSocket]
     let forwarder: Forwarder
@@ -305,7 +308,8 @@ final class Agent {
     func supersede(accepted: @escaping () -> Void) {
         guard draining.underWay == nil else { return accepted() }
         probing = nil
-        probe.take()?.end()
+        probe?.handOver()
+        lingersUntil = reactor.now.advanced(by: Agent.lingerMax)
         checks?.stop()
         for resolver in resolvers { resolver.stop() }
         (resolvers, resolverOf) = ([], [:])
@@ -317,6 +321,12 @@ final class Agent {
         runtime?.stopListening()
         beginToEnd(announcing: .zero)
         awaitLastAccept(until: reactor.now.advanced(by: Agent.acceptPatience), accepted)
+    }
+
+    /// False while somebody who has asked this process, and no other, waits for its answer.
+    var isAnswered: Bool {
+        guard let lingersUntil, reactor.now < lingersUntil else { return true }
+        return fitness.connectionsOpen == 0 && runtime?.connectionsCurrent == 0
     }
 
     /// At a full `maxconn` what waits is accepted when a session ends: a successor does not wait for that.

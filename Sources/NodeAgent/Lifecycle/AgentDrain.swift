@@ -111,7 +111,7 @@ extension Agent {
 
     private func lookAtDrain() {
         guard var underWay = draining.underWay else { return }
-        let isQuiet = isStopping && forwarder.hasStoppedListening && handshakes?.isIdle != false
+        let isQuiet = isStopping && forwarder.hasStoppedListening && handshakes?.isIdle != false && isAnswered
         let outputs = underWay.look(sessions: sessions, listenersAreClosed: isQuiet, now: reactor.now)
         draining.underWay = underWay
         for output in outputs { carryOut(output) }

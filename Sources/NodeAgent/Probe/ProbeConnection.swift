@@ -25,6 +25,8 @@ struct ProbeReply: Equatable, Sendable {
     let isPassing: Bool
     /// JSON and a newline.
     let body: String
+    /// True when the connection is to end with it: the next request is another process's.
+    var isLast = false
 }
 
 /// One connection of a load balancer.
@@ -105,8 +107,10 @@ struct ProbeConnection {
             case .request(let request, let bytes):
                 input.removeFirst(bytes)
                 deadline = now.advanced(by: input.isEmpty ? limits.idleTimeout : limits.headTimeout)
-                try answer(request, reply())
-                if !request.keepsAlive { startDraining(now: now) }
+                let reply = reply()
+                let keepsAlive = request.keepsAlive && !reply.isLast
+                try answer(request, reply, keepsAlive: keepsAlive)
+                if !keepsAlive { startDraining(now: now) }
             }
         }
         return .wait
@@ -118,14 +122,14 @@ struct ProbeConnection {
         return .wait
     }
 
-    private func answer(_ request: HTTPRequestHead, _ reply: ProbeReply) throws(SystemError) {
+    private func answer(_ request: HTTPRequestHead, _ reply: ProbeReply, keepsAlive: Bool) throws(SystemError) {
         switch request.method {
         case .other:
             let body = "{\"error\":\"only GET and HEAD are answered\"}\n"
-            try send("405 Method Not Allowed", headers: "Allow: GET, HEAD\r\n", body: body, keepsAlive: request.keepsAlive)
+            try send("405 Method Not Allowed", headers: "Allow: GET, HEAD\r\n", body: body, keepsAlive: keepsAlive)
         case .get, .head:
             let status = reply.isPassing ? "200 OK" : "503 Service Unavailable"
-            try send(status, body: reply.body, keepsAlive: request.keepsAlive, isHead: request.method == .head)
+            try send(status, body: reply.body, keepsAlive: keepsAlive, isHead: request.method == .head)
         }
     }
 

@@ -37,6 +37,7 @@ final class ProbeFitness: Sendable {
     private let stuckWorkers = Atomic<Int>(0)
     private let isLeaving = Atomic<Bool>(false)
     private let hasStarved = Atomic<Bool>(false)
+    private let connections = Atomic<Int>(0)
     /// Wakes the probe's thread, which then looks again.
     let change: WakeUp
 
@@ -88,7 +89,13 @@ final class ProbeFitness: Sendable {
         section.version.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
 
+    /// So many connections are open. Only the probe's thread says so.
+    func setOpen(connections count: Int) { connections.store(count, ordering: .relaxed) }
+
     // MARK: What is read
+
+    /// How many connections of load balancers are open.
+    var connectionsOpen: Int { connections.load(ordering: .relaxed) }
 
     /// What section `index` answers: the control thread's word, unless it does not come round, or workers do not.
     ///

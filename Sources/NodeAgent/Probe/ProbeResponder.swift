@@ -18,8 +18,9 @@ struct ProbeResponder: ~Copyable {
     private let thread: LinuxIO.Thread
     private let stop: Stop
 
-    private final class Stop: Sendable {
+    fileprivate final class Stop: Sendable {
         let isAsked = Atomic<Bool>(false)
+        let isHandedOver = Atomic<Bool>(false)
     }
 
     private let fitness: ProbeFitness
@@ -31,12 +32,19 @@ struct ProbeResponder: ~Copyable {
         self.fitness = fitness
         thread = try LinuxIO.Thread(named: "probe") {
             do throws(SystemError) {
-                let loop = try ProbeLoop(ports: ports, fitness: fitness, limits: limits) { stop.isAsked.load(ordering: .acquiring) }
+                let loop = try ProbeLoop(ports: ports, fitness: fitness, limits: limits, stop: stop)
                 loop.run()
             } catch {
                 log("the probe cannot answer: \(error)")
             }
         }
+    }
+
+    /// Another process has the ports now: nothing more is accepted, and each connection that is open gets one more answer. The ports stay as they are.
+    borrowing func handOver() {
+        stop.isHandedOver.store(true, ordering: .releasing)
+        fitness.setCameRound(at: Instant(nanoseconds: .max))
+        fitness.change.signal()
     }
 
     /// Ends the thread and closes the ports.
@@ -67,16 +75,17 @@ private final class ProbeLoop {
     private let reactor: Reactor
     private let fitness: ProbeFitness
     private let limits: ProbeLimits
-    private let isStopAsked: () -> Bool
+    private let stop: ProbeResponder.Stop
+    private var isHandedOver = false
     private var ports: [Port] = []
     private var connections: [Int32: (connection: ProbeConnection, timer: TimerToken)] = [:]
     private var running: RunningSince
 
-    init(ports: [ProbePort], fitness: ProbeFitness, limits: ProbeLimits, isStopAsked: @escaping () -> Bool) throws(SystemError) {
+    init(ports: [ProbePort], fitness: ProbeFitness, limits: ProbeLimits, stop: ProbeResponder.Stop) throws(SystemError) {
         reactor = try Reactor()
         self.fitness = fitness
         self.limits = limits
-        self.isStopAsked = isStopAsked
+        self.stop = stop
         running = RunningSince(now: reactor.now)
         for port in ports { self.ports += port.listeners.map { Port(port, file: $0) } }
         try reactor.watch(fitness.change.raw, for: .read) { [weak self] _ in self?.lookAgain() }
@@ -100,7 +109,8 @@ private final class ProbeLoop {
 
     private func lookAgain() {
         fitness.change.clear()
-        guard !isStopAsked() else { return reactor.stop() }
+        guard !stop.isAsked.load(ordering: .acquiring) else { return reactor.stop() }
+        if stop.isHandedOver.load(ordering: .acquiring), !isHandedOver { letPortsGo() }
         for port in ports { toggle(port) }
     }
 
@@ -123,6 +133,13 @@ private final class ProbeLoop {
         } catch {
             reactor.setTimer(at: reactor.now.advanced(by: Self.exhaustionPause)) { [weak self] in self?.lookAgain() }
         }
+    }
+
+    private func letPortsGo() {
+        isHandedOver = true
+        for port in ports where port.isOpen { reactor.unwatch(port.file.raw) }
+        ports = []
+        fitness.setOpen(connections: connections.count)
     }
 
     private func accept(from port: Port) {
@@ -151,6 +168,7 @@ private final class ProbeLoop {
         if port.mode == .tcp { fitness.asked(index, from: source, now: reactor.now) }
         try reactor.watch(raw, for: .read) { [weak self] _ in self?.advance(raw, index, source) }
         connections[raw] = (connection, setTimer(raw, at: connection.deadline))
+        fitness.setOpen(connections: connections.count)
     }
 
     private func advance(_ raw: Int32, _ index: Int, _ source: IPAddress?) {
@@ -159,7 +177,7 @@ private final class ProbeLoop {
         let step = entry.connection.advance(now: reactor.now) {
             fitness.asked(index, from: source, now: reactor.now)
             let answer = answer(of: index)
-            return ProbeReply(isPassing: answer.isPassing, body: answer.json(fitness.requirements(of: index)))
+            return ProbeReply(isPassing: answer.isPassing, body: answer.json(fitness.requirements(of: index)), isLast: isHandedOver)
         }
         if entry.connection.deadline != before {
             reactor.cancel(entry.timer)
@@ -177,6 +195,7 @@ private final class ProbeLoop {
         guard let entry = connections.removeValue(forKey: raw) else { return }
         reactor.cancel(entry.timer)
         reactor.unwatch(raw)
+        fitness.setOpen(connections: connections.count)
     }
 
     private func closeIdlest() {

@@ -12,6 +12,7 @@ extension Agent {
     func startSuccession(_ inheritance: Inheritance, isWorker: Bool) throws(SystemError) {
         if let channel = inheritance.channel {
             inherited = inheritance.state
+            remember(gossip: inheritance.state)
             let succession = try Succession(channel, to: isWorker ? .master : .predecessor, of: self) { [unowned self] in
                 if isWorker { loseMaster() } else { inherit(nil) }
             }
@@ -33,9 +34,14 @@ extension Agent {
         if let state = last ?? inherited, inherited != nil {
             inherited = nil
             take(counters: state.counters)
-            if let memory = GossipStateText.memory(from: state.gossip, node: node) { gossipMemory = memory }
+            remember(gossip: state)
         }
         speakAlone()
+        for succession in successions { succession.push() }
+    }
+
+    private func remember(gossip state: AgentState) {
+        if let memory = GossipStateText.memory(from: state.gossip, node: node) { gossipMemory = memory }
     }
 
     /// Gives another process everything that it needs to take over, and listens for its word.
