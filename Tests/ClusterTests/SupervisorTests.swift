@@ -47,6 +47,9 @@ extension ClusterSuite {
             let arguments = try RunningProxy.writeFiles(on: node, configuration: nil, ownSections: nil)
             let master = option.isEmpty ? "" : " \(option) -S /run/master"
             let run = "\(ProxyProgram.tsukada.path) -db\(master) \(arguments.joined(separator: " "))"
+            try eventually(within: 10, "the port to be free: \(try node.demand(["ss", "-Hltnp"]))") {
+                try node.demand(["ss", "-Hltn", "sport = :3306"]).isEmpty
+            }
             let service = try node.start([clusterTool, "activate", "--listen", "172.20.0.11:3306", "--run", run])
             defer { _ = try? service.killAtOnce() }
             func ports() throws -> Int { try node.demand(["ss", "-Hltn", "sport = :3306"]).split(separator: "\n").count }

@@ -15,8 +15,8 @@ func activate(_ arguments: Arguments) {
         try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: socket.raw)
         try Sockets.bind(socket.raw, to: endpoint)
         try Sockets.listen(socket.raw, backlog: 128)
-        // Not at 3 already, where dup2 would leave it close-on-exec.
-        let copy = fcntl(socket.raw, F_DUPFD, 10)
+        // It may be 3 already, where dup2 would leave it close-on-exec, and its owner would close it.
+        let copy = fcntl(socket.release(), F_DUPFD, 10)
         guard copy >= 0, dup2(copy, 3) == 3, fcntl(copy, F_SETFD, FD_CLOEXEC) == 0 else { fail("dup2: errno \(errno)") }
     } catch {
         fail("\(error)")
