@@ -153,7 +153,8 @@ enum ListeningSockets {
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
     }
 
-    private static func option(_ name: Int32, _ raw: Int32) -> Int32? {
+    /// A socket's option of level SOL_SOCKET; `nil` for what is no socket.
+    static func option(_ name: Int32, _ raw: Int32) -> Int32? {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         return getsockopt(raw, SOL_SOCKET, name, &value, &length) == 0 ? value : nil

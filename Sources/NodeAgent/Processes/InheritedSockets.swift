@@ -25,7 +25,7 @@ final class InheritedSockets {
     /// Adds `files`. What is no bound socket is closed.
     func add(_ files: [OpenFile]) {
         for file in files where count < Self.socketsMax {
-            guard let address = Self.address(of: file.raw), let kind = Self.kind(of: file.raw) else { continue }
+            guard let address = Self.address(of: file.raw), let kind = ListeningSockets.option(SO_TYPE, file.raw) else { continue }
             count += 1
             if let index = groups.firstIndex(where: { $0.kind == kind && $0.address == address }) {
                 groups[index].files.append(file)
@@ -51,11 +51,5 @@ final class InheritedSockets {
         guard case .unix(let path) = address else { return address }
         guard path.hasSuffix("~"), let dot = path.lastIndex(of: ".") else { return path.isEmpty ? nil : address }
         return .unix(String(path[..<dot]))
-    }
-
-    private static func kind(of raw: Int32) -> Int32? {
-        var value: Int32 = 0
-        var length = socklen_t(MemoryLayout<Int32>.size)
-        return getsockopt(raw, SOL_SOCKET, SO_TYPE, &value, &length) == 0 ? value : nil
     }
 }

@@ -32,7 +32,7 @@ struct MasterInterpreter: LineInterpreter {
     func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer {
         var words = String(decoding: line, as: UTF8.self).split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\r" }).map(String.init)
         if words.first == "@master" { words.removeFirst() }
-        let end = session.isInteractive ? "\nmaster> " : "\n"
+        let end = Self.end(session)
         guard let first = words.first else { return .bytes(Array(end.utf8)) }
         if first.hasPrefix("@") { return ask(first, words.dropFirst().joined(separator: " "), session) }
         switch words.joined(separator: " ") {
@@ -49,11 +49,14 @@ struct MasterInterpreter: LineInterpreter {
             return .bytes([])
         case "prompt":
             session.isInteractive.toggle()
-            return .bytes(Array((session.isInteractive ? "\nmaster> " : "\n").utf8))
+            return .bytes(Array(Self.end(session).utf8))
         case let command:
             return .bytes(Array((text(for: command, level: session.level) + end).utf8))
         }
     }
+
+    /// What every answer ends with.
+    private static func end(_ session: RuntimeSession) -> String { session.isInteractive ? "\nmaster> " : "\n" }
 
     private func text(for command: String, level: StatsSocketSettings.Level) -> String {
         switch command {
@@ -79,7 +82,7 @@ struct MasterInterpreter: LineInterpreter {
                 name == "1" ? master.roster.serving?.process : nil
             }
         guard let process else {
-            return .bytes(Array("Can't find the target PID matching the prefix '\(target.prefix(64))'\n\(session.isInteractive ? "\nmaster> " : "\n")".utf8))
+            return .bytes(Array("Can't find the target PID matching the prefix '\(target.prefix(64))'\n\(Self.end(session))".utf8))
         }
         let master = master
         // The worker's own level word first: the connection is made with every right.
