@@ -196,6 +196,8 @@ struct ProbeResponderTests {
             if number % 2 == 0 { client.reset() }
             if number % 10 == 7 { held.append(client) }
         }
+        // A busy machine may have taken more than the five seconds after which the control thread, which is not there, counts as starved.
+        fitness.setCameRound(at: MonotonicClock.now())
         let client = try Client(to: address)
         try client.send("GET / HTTP/1.0\r\n\r\n")
         let answer = client.read(until: "<end>")
