@@ -64,6 +64,7 @@ extension BalancedCluster {
     package func run(_ row: FailoverRow) throws -> FailoverResult {
         try settle()
         let lostBefore = try flowsLost()
+        let marks = try nodes.map { try cluster.log(of: $0).mark }
         let began = MonotonicMoment.now
         let load = try FailoverLoad(on: cluster.client, target: balancer.node)
         let scene = FailoverScene(self)
@@ -94,7 +95,19 @@ extension BalancedCluster {
         let ejected = balancer.events.filter { $0.at >= began && $0.state.hasPrefix("unhealthy") }.map(\.target)
         let flowsLost = Dictionary(uniqueKeysWithValues: nodes.map { ($0.name, (lostAfter[$0.name] ?? 0) - (lostBefore[$0.name] ?? 0)) })
         result.judge(by: row.promises(abilities, times), ejected: ejected, flowsLost: flowsLost)
+        if !result.broken.isEmpty { result.examples += try verdicts(since: began, marks: marks, moment: moment) }
         return result
+    }
+
+    /// What the load balancer, and each node from its mark on, has said of a node's or a server's state: the evidence of a broken promise, in the order of
+    /// time from `moment` on.
+    private func verdicts(since began: Int64, marks: [Int], moment: Int64) throws -> [String] {
+        var said = balancer.events.filter { $0.at >= began }.map { ($0.at, "load balancer", "\($0.target) \($0.state): \($0.reason)") }
+        for (node, mark) in zip(nodes, marks) {
+            let lines = try cluster.log(of: node).lines(from: mark).filter { $0.text.hasPrefix("Probe") || $0.text.hasPrefix("Server") }
+            said += lines.map { ($0.receivedAt, node.name, $0.text) }
+        }
+        return said.sorted { $0.0 < $1.0 }.prefix(60).map { at, who, text in String(format: "%+.2f s: %@: %@", Double(at - moment) / 1e9, who, text) }
     }
 
     /// By node, flows that were reset from any side, and connects that failed, since the load balancer's start.
