@@ -19,11 +19,7 @@ extension ClusterSuite {
                 let result = try balanced.run(row)
                 results.append(result)
                 #expect(result.attempts > 100 && result.queries > 20, "\(row.name): the clients did not run: \(result)")
-                withKnownIssue("once in three runs the other node was ejected for a moment, too", isIntermittent: true) {
-                    #expect(result.broken.isEmpty, "\(row.name): \(row.event): \(result.broken); \(result.examples)")
-                } when: {
-                    row.name == "cut-off"
-                }
+                #expect(result.broken.isEmpty, "\(row.name): \(row.event): \(result.broken); \(result.examples)")
             }
             print(FailoverTable.text(results))
         }
