@@ -9,9 +9,13 @@ package struct ChildExit: Equatable, Sendable {
     package let code: Int32?
     /// The signal that killed it.
     package let signal: Int32?
+    /// Why it was killed, where its parent has done it: "it has not been heard of for 10s".
+    package var cause: String?
 
     /// An end by its parts.
-    package init(process: Int32, code: Int32?, signal: Int32?) { (self.process, self.code, self.signal) = (process, code, signal) }
+    package init(process: Int32, code: Int32?, signal: Int32?, cause: String? = nil) {
+        (self.process, self.code, self.signal, self.cause) = (process, code, signal, cause)
+    }
 
     /// Takes one ended child; `nil` when none has ended.
     package static func next() -> ChildExit? {
@@ -22,8 +26,8 @@ package struct ChildExit: Equatable, Sendable {
         return ChildExit(process: process, code: signal == 0 ? (status >> 8) & 0xff : nil, signal: signal == 0 ? nil : signal)
     }
 
-    /// "exit code 1", "signal 9".
-    package var description: String { code.map { "exit code \($0)" } ?? "signal \(signal ?? 0)" }
+    /// "exit code 1", "signal 9", "signal 9 (it has not been heard of for 10s)".
+    package var description: String { (code.map { "exit code \($0)" } ?? "signal \(signal ?? 0)") + (cause.map { " (\($0))" } ?? "") }
 }
 
 /// This program, started again as a child.

@@ -120,6 +120,57 @@ extension ClusterSuite {
             #expect(try cluster.client.query(cluster.tsukada01, count: 4).allSatisfy { $0.outcome == .answered })
         }
 
+        @Test("kills a worker that says nothing for ten seconds, also in a drain, but nobody when all have stood still")
+        func frozenWorker() throws {
+            let cluster = try freshCluster()
+            let master = try RunningMaster(on: cluster.tsukada01, in: cluster.world)
+            defer { master.stop() }
+            try master.waitUntilBothServersAreUp()
+            let log = try cluster.log(of: cluster.tsukada01)
+            let mark = log.mark
+            let worker = try #require(try master.workers().first)
+            master.sendAll(signal: SIGSTOP)
+            usleep(12_000_000)
+            master.sendAll(signal: SIGCONT)
+            usleep(3_000_000)
+            #expect(try master.workers() == [worker])
+
+            try cluster.tsukada01.demand(["kill", "-STOP", worker])
+            let began = MonotonicMoment.now
+            try log.wait(for: "worker \(worker) died: signal 9 (it has not been heard of for 10s)", from: mark, within: 15)
+            #expect(MonotonicMoment.now - began > 8_000_000_000)
+            #expect(try cluster.client.query(cluster.tsukada01, count: 4).allSatisfy { $0.outcome == .answered })
+
+            let next = try #require(try master.workers().first)
+            try cluster.tsukada01.demand(["kill", "-STOP", next])
+            master.send(signal: SIGUSR1)
+            try master.waitForEnd(within: 15)
+        }
+
+        @Test("leaves socket, pid file and sessions to the one that runs, when a second one is started by mistake; a failed reload is in the log")
+        func secondMaster() throws {
+            let cluster = try freshCluster()
+            let node = cluster.tsukada01
+            let master = try RunningMaster(on: node, in: cluster.world)
+            defer { master.stop() }
+            try master.waitUntilBothServersAreUp()
+            for (path, complaint) in [("/run/master", "-S /run/master: a master runs already"), ("/run/other", "cannot bind")] {
+                let second = try node.run([ProxyProgram.tsukada.path, "-W", "-S", path, "-f", "/etc/haproxy/haproxy.cfg"])
+                #expect(second.status == 1 && second.output.contains(complaint), "\(second)")
+            }
+            #expect(try node.demand(["cat", "/run/haproxy.pid"]) == "\(master.process)\n")
+            #expect(try master.status("read01").hasPrefix("UP"))
+            #expect(try cluster.client.query(node, count: 4).allSatisfy { $0.outcome == .answered })
+
+            let log = try cluster.log(of: node)
+            let mark = log.mark
+            try master.write("nbthread 0")
+            #expect(try master.reload().hasPrefix("Success=0"))
+            try log.wait(for: "Reload failed: /etc/haproxy/haproxy.cfg:", from: mark, within: 2)
+            try master.write("")
+            #expect(try master.reload().hasPrefix("Success=1"))
+        }
+
         @Test("takes ports away and adds some: the old ones refuse, and a session of the old worker goes on")
         func changedPorts() throws {
             let cluster = try freshCluster()

@@ -38,6 +38,9 @@ final class RunningMaster {
 
     func send(signal: Int32) { proxy.send(signal: signal) }
 
+    /// To master and workers.
+    func sendAll(signal: Int32) { proxy.sendAll(signal: signal) }
+
     func waitUntilBothServersAreUp() throws { try proxy.waitUntilBothServersAreUp() }
 
     func waitForEnd(within seconds: Double) throws { try proxy.waitForEnd(within: seconds) }

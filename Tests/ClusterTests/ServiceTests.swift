@@ -54,7 +54,7 @@ extension ClusterSuite {
         }
 
         private func worker(_ machine: SystemdMachine) throws -> String {
-            try machine.demand("echo show proc | socat -t 5 - UNIX:/run/tsukada/master.sock | awk '$2 == \"worker\" {print $1; exit}'")
+            try machine.demand("echo show proc | socat -t 5 - UNIX:/run/tsukada.master | awk '$2 == \"worker\" {print $1; exit}'")
                 .trimmingCharacters(in: .newlines)
         }
 

@@ -34,6 +34,13 @@ struct ConfigurationFilesTests {
         }
     }
 
+    @Test("have a name")
+    func namesNothing() {
+        #expect(throws: ConfigurationFiles.LoadError(path: "-f", reason: "the name after it is empty: write a file or a folder")) {
+            try ConfigurationFiles.load([""])
+        }
+    }
+
     @Test("are asked for in a folder that has none")
     func namesEmptyFolder() throws {
         #expect(throws: ConfigurationFiles.LoadError(path: "/proc/self/fd", reason: "no file in this folder has a name that ends in '.cfg'")) {

@@ -21,6 +21,7 @@ extension ConfigurationPass {
         checkResolvers(&configuration)
         configuration.probes = probes.map { finishedProbe($0, configuration.backends, backendIndices) }
         configuration.gossip = finishedGossip(isReadable)
+        checkListeners(configuration)
         return (configuration, diagnostics)
     }
 
@@ -114,6 +115,9 @@ extension ConfigurationPass {
         var probe = draft.settings
         let name = "probe \(probe.name)"
         if probe.binds.isEmpty, !hasAlert { say(.alert, .missingLine(of: "bind", example: "bind *:3307"), at: draft.location, in: name) }
+        if draft.requirements.isEmpty, !hasAlert {
+            say(.warning, .nothingRequired(example: "require \(backends.first?.name ?? "PROXY") 1"), at: draft.location, in: name)
+        }
         for requirement in draft.requirements {
             let reference = requirement.proxy
             guard let index = indices[reference.name] else {
@@ -131,6 +135,27 @@ extension ConfigurationPass {
         return probe
     }
 
+    /// One address twice. Proxies with several threads can share one, as HAProxy's do: a mistake all the same. With anything else the start would fail.
+    private mutating func checkListeners(_ configuration: AgentConfiguration) {
+        typealias Listener = (endpoint: Endpoint, location: ConfigurationLocation, section: String, isShareable: Bool)
+        var listeners = global.statsSockets.map { Listener($0.endpoint, $0.location, "global", false) }
+        for proxy in proxies where proxy.hasFrontend && !proxy.frontend.isDisabled {
+            let isShareable = global.threads != 1
+            listeners += proxy.frontend.binds.map { Listener($0.endpoint, $0.location, sectionName(of: proxy), isShareable && $0.endpoint.port > 0) }
+        }
+        for probe in configuration.probes { listeners += probe.binds.map { Listener($0.endpoint, $0.location, "probe \(probe.name)", false) } }
+        var seen: [Endpoint: Listener] = [:]
+        for listener in listeners where !listener.endpoint.isChosenByKernel {
+            guard let first = seen[listener.endpoint] else {
+                seen[listener.endpoint] = listener
+                continue
+            }
+            let isShared = first.isShareable && listener.isShareable
+            let problem = ConfigurationProblem.boundTwice(listener.endpoint.description, isShared: isShared, first: first.location)
+            say(isShared ? .warning : .alert, problem, at: listener.location, in: listener.section)
+        }
+    }
+
     private mutating func finishedGossip(_ isReadable: Bool) -> GossipSection? {
         guard let draft = gossips.first else { return nil }
         if isReadable { for (location, problem) in draft.problems { say(.alert, problem, at: location, in: "gossip \(draft.section.name)") } }
@@ -140,5 +165,15 @@ extension ConfigurationPass {
     private func sectionName(of proxy: ProxyDraft) -> String {
         let kind = KeywordPlaces.all.first { $0.place == proxy.place }?.name ?? ""
         return "\(kind) \(proxy.name)"
+    }
+}
+
+extension Endpoint {
+    /// Whether two of it are two ports: port 0.
+    fileprivate var isChosenByKernel: Bool {
+        switch self {
+        case .ip(_, let port), .name(_, let port): port == 0
+        case .unix, .inherited: false
+        }
     }
 }

@@ -70,6 +70,9 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case unknownName(String, kind: String, of: String, suggestion: String?)
     case missingTimeouts([String])
     case missingLine(of: String, example: String)
+    case boundTwice(String, isShared: Bool, first: ConfigurationLocation)
+    case nothingRequired(example: String)
+    case shortTime(String, of: String)
 
     // Gossip.
     case secondGossip(first: ConfigurationLocation)
@@ -112,6 +115,9 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .unknownName(let name, let kind, let keyword, _): "'\(keyword)' names a missing \(kind), '\(name)',"
         case .missingTimeouts(let names): "no \(names.map { "'timeout \($0)'" }.joined(separator: ", "))"
         case .missingLine(let keyword, _): "no '\(keyword)'"
+        case .boundTwice(let endpoint, _, _): "second listener on '\(endpoint)'"
+        case .nothingRequired: "no 'require'"
+        case .shortTime(let word, let keyword): "'\(keyword) \(word)' is less than a second"
         case .secondGossip: "second 'gossip'"
         case .lonelyNode: "only one 'node'"
         case .missingKeyFile: "no 'key-file'"
@@ -155,6 +161,13 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .unknownName(_, let kind, _, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "add the \(kind), or correct the name"
         case .missingTimeouts: "without it a dead peer holds its session for ever: write it here or in 'defaults'"
         case .missingLine(_, let example): "write '\(example)'"
+        case .boundTwice(_, let isShared, let first):
+            isShared
+                ? "it and the one of \(first) get connections as it happens: remove one of them" : "the first stands at \(first): write another address"
+        case .nothingRequired(let example): "it passes as long as this process is well, whatever its servers do: write '\(example)'"
+        case .shortTime(let word, _):
+            word.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+                ? "a number alone is in milliseconds: write '\(word)s'" : "write a time such as '30s'"
         case .secondGossip(let first): "a node belongs to one cluster: the section of \(first) counts, remove this one"
         case .lonelyNode: "it has nobody to talk to: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section"
         case .missingKeyFile(let address):

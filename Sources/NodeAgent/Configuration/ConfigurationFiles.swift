@@ -18,6 +18,7 @@ enum ConfigurationFiles {
     static func load(_ paths: [String]) throws(LoadError) -> [(name: String, bytes: [UInt8])] {
         var files: [(name: String, bytes: [UInt8])] = []
         for path in paths {
+            guard !path.isEmpty else { throw LoadError(path: "-f", reason: "the name after it is empty: write a file or a folder") }
             let names = try isFolder(path) ? names(inFolder: path) : [path]
             guard files.count + names.count <= filesMax else { throw LoadError(path: path, reason: "more than \(filesMax) files") }
             for name in names {

@@ -20,7 +20,8 @@ enum GlobalKeywords {
         Keyword("gid", .global, "<number>", "The group to run as, by number.", .global(groupNumber)),
         Keyword("group", .global, "<name>", "The group to run as.", .global(group)),
         Keyword(
-            "hard-stop-after", .global, "<time>", "How long after a soft stop has closed the listeners the sessions left are closed; never without it.",
+            "hard-stop-after", .global, "<time>",
+            "How long after a soft stop or a reload has closed the listeners the sessions left are closed; never without it.",
             .global(hardStopAfter)),
         Keyword(
             "log", .global, LogLines.shape, repetition: .many, inversion: .no,

@@ -21,7 +21,9 @@ enum ProbeKeywords {
     }
 
     @Sendable private static func drain(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let word = line.peek ?? ""
         probe.settings.drain = try line.needTime()
+        if probe.settings.drain > .zero, probe.settings.drain < .seconds(1) { line.warn(.shortTime(word, of: line.keyword)) }
     }
 
     @Sendable private static func whenNone(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

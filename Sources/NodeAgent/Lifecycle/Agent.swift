@@ -207,6 +207,9 @@ final class Agent {
         runtime?.serve(connection: file, rights: rights)
     }
 
+    /// Nobody connects to the runtime socket from here on; who has, stays.
+    func stopListeningAtRuntime() { runtime?.stopListening() }
+
     /// Ends everything; sessions that are left are closed.
     func stop() {
         fitness.setStopping()
@@ -318,7 +321,7 @@ final class Agent {
             gossipMemory = memory
         }
         gossip = nil
-        runtime?.stopListening()
+        stopListeningAtRuntime()
         beginToEnd(announcing: .zero)
         awaitLastAccept(until: reactor.now.advanced(by: Agent.acceptPatience), accepted)
     }
@@ -365,7 +368,7 @@ final class Agent {
 
     private func tick() {
         sampleRates()
-        for succession in successions { succession.push() }
+        for succession in successions { succession.comeRound() }
         probing?.comeRound()
         reactor.setTimer(at: reactor.now.advanced(by: .seconds(1))) { [unowned self] in tick() }
     }

@@ -238,8 +238,16 @@ enum CommandLineText {
 
             """
 
-    /// The usage.
-    static let usage = """
+    /// The usage, or that of a subcommand alone.
+    static func usage(of subcommand: String?) -> String {
+        switch subcommand {
+        case "keygen", "keys": keys
+        case "drain": drain
+        default: run + "\n" + keys + "\n" + drain
+        }
+    }
+
+    private static let run = """
         Usage: tsukada -f <file|directory> [-f ...] [-cVDdqW] [-db] [-Ws] [-S <address>] [-p <file>] [-L <name>]
                        [-x <socket>] [-sf <pid> ...] [-st <pid> ...] [-- <file> ...]
             -f   read this configuration file, or every .cfg file of this directory; may be repeated
@@ -261,6 +269,9 @@ enum CommandLineText {
             -h   print this text
             --   what follows are configuration files
 
+        """
+
+    private static let keys = """
         Keys of the section 'gossip':
             tsukada keygen                       print a new key
             tsukada keys -f <file> list          show the ids of the node's keys, and which nodes hold them
@@ -268,6 +279,9 @@ enum CommandLineText {
             tsukada keys -f <file> use <id>      send with this key
             tsukada keys -f <file> remove <id>   give this key up
 
+        """
+
+    private static let drain = """
         Stop the running node without a failed connect:
             tsukada drain -f <file> [--force]    unless another node drains; --force: although it does
 
@@ -277,6 +291,9 @@ enum CommandLineText {
 extension CommandLineOptions {
     /// Where the process's number is written; `nil` for nowhere: `pidfile` is for daemons, as in HAProxy.
     func pidFileToWrite(_ global: GlobalSettings, isDaemon: Bool) -> String? { pidFile ?? (isDaemon ? global.pidFile : nil) }
+
+    /// Whether this process takes the place of others, and so their UNIX paths.
+    var replacesOthers: Bool { !finishing.isEmpty || !terminating.isEmpty }
 
     /// `-sf` and `-st`: this process serves, those need no longer.
     func endOthers() {

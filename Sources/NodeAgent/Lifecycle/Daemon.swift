@@ -72,21 +72,31 @@ struct Daemon: ~Copyable {
     }
 }
 
-/// The file that tells the process's number. As in HAProxy it is written before the chroot and never removed.
-enum PIDFile {
-    /// Writes this process's number to `path`, if there is one.
-    static func write(to path: String?) throws(StartError) {
-        guard let path else { return }
-        try StartError.wrapping { () throws(PIDFileError) in try write(getpid(), to: path) }
+/// The file that tells the process's number. As in HAProxy it is opened before the chroot and never removed.
+struct PIDFile {
+    private let path: String
+    private let file: OpenFile
+
+    /// Opens the file at `path`, if there is one to be written. What stands in it stays until `write`.
+    static func open(_ path: String?) throws(StartError) -> PIDFile? {
+        guard let path else { return nil }
+        return try StartError.wrapping { () throws(PIDFileError) in try PIDFile(path) }
     }
 
-    /// Writes `identifier` and a newline to `path`, replacing what is there.
-    static func write(_ identifier: Int32, to path: String) throws(PIDFileError) {
-        let raw = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
+    /// Opens the file at `path`, or makes an empty one.
+    init(_ path: String) throws(PIDFileError) {
+        let raw = Glibc.open(path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0o644)
         guard raw >= 0 else { throw PIDFileError(path: path, cause: .last("open")) }
-        let file = FileDescriptor(owning: raw)
+        (self.path, file) = (path, OpenFile(FileDescriptor(owning: raw)))
+    }
+
+    /// Writes this process's number and a newline in place of what is there.
+    func write() throws(StartError) { try StartError.wrapping { () throws(PIDFileError) in try write(getpid()) } }
+
+    /// Writes `identifier` and a newline in place of what is there.
+    func write(_ identifier: Int32) throws(PIDFileError) {
         let text = Array("\(identifier)\n".utf8)
-        guard Glibc.write(file.raw, text, text.count) == text.count else { throw PIDFileError(path: path, cause: .last("write")) }
+        guard ftruncate(file.raw, 0) == 0, pwrite(file.raw, text, text.count, 0) == text.count else { throw PIDFileError(path: path, cause: .last("write")) }
     }
 }
 

@@ -14,6 +14,8 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
         case pathTooLong
         /// `fd@N` is no listening stream socket.
         case notListening(Int32)
+        /// A process answers at the path.
+        case answered
         /// A name that has not been resolved.
         case unresolved
     }
@@ -34,6 +36,7 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
         switch problem {
         case .pathTooLong: "the path is empty or over \(RawSocketAddress.pathBytesMax - ListeningSockets.temporaryBytes) bytes; use a shorter one"
         case .notListening(let number): "descriptor \(number) is not a listening stream socket; pass one, or write an address instead of 'fd@\(number)'"
+        case .answered: "a process answers there: stop it first, or let this one take its place ('-x', '-sf')"
         case .unresolved: "the name has no address; add it to /etc/hosts or to DNS, or write the address"
         case .system(let error): error.reason + Self.advice(error)
         }
@@ -74,6 +77,8 @@ struct ListenRequest {
     var userIdentifier: UInt32?
     /// Group of a UNIX path; `nil` leaves it.
     var groupIdentifier: UInt32?
+    /// Whether a UNIX path is taken from a process that still answers there.
+    var replacesOthers = false
 
     /// A request for `address`, with nothing else said.
     init(address: SocketAddress, endpoint: String, owner: String, location: ConfigurationLocation) {
@@ -110,9 +115,12 @@ enum ListeningSockets {
                 return files
             }
             guard (1...(RawSocketAddress.pathBytesMax - temporaryBytes)).contains(path.utf8.count) else { throw SystemError("bind", code: ENAMETOOLONG) }
+            guard request.replacesOthers || !isAnswered(path) else { throw SystemError("bind", code: EADDRINUSE) }
             return [try openPath(path, request)]
         } catch {
-            throw request.failure(error.code == ENAMETOOLONG ? .pathTooLong : .system(error))
+            if error.code == ENAMETOOLONG { throw request.failure(.pathTooLong) }
+            if error.code == EADDRINUSE, case .unix = request.address { throw request.failure(.answered) }
+            throw request.failure(.system(error))
         }
     }
 
@@ -151,6 +159,17 @@ enum ListeningSockets {
         guard case .unix(let path) = address else { return true }
         var status = stat()
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+    }
+
+    /// True for a UNIX path at which a process listens, even one that has no time to accept.
+    static func isAnswered(_ path: String) -> Bool {
+        guard path.utf8.count <= RawSocketAddress.pathBytesMax, let socket = try? Sockets.open(.stream, for: .unix(path)) else { return false }
+        do throws(SystemError) {
+            _ = try Sockets.connect(socket.raw, to: .unix(path))
+            return true
+        } catch {
+            return error.code == EAGAIN
+        }
     }
 
     /// A socket's option of level SOL_SOCKET; `nil` for what is no socket.

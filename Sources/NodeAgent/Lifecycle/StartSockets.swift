@@ -10,13 +10,15 @@ struct StartSockets {
     private let threads: Int
     private let accounts: AccountFiles
     private let inherited: InheritedSockets
+    private let replacesOthers: Bool
 
-    /// Sockets for `threads` workers, from `inherited` where it has them.
-    init(names: NameResolution, threads: Int, accounts: AccountFiles, inherited: InheritedSockets) {
+    /// Sockets for `threads` workers, from `inherited` where it has them. The UNIX paths of a process that lives are taken only where `replacesOthers` says so.
+    init(names: NameResolution, threads: Int, accounts: AccountFiles, inherited: InheritedSockets, replacesOthers: Bool = false) {
         self.names = names
         self.threads = threads
         self.accounts = accounts
         self.inherited = inherited
+        self.replacesOthers = replacesOthers
     }
 
     /// The frontends' listeners, by worker.
@@ -104,6 +106,7 @@ struct StartSockets {
         request.isV6Only = bind.isV6Only
         request.permissions = bind.permissions
         (request.userIdentifier, request.groupIdentifier) = (user, group)
+        request.replacesOthers = replacesOthers
         return try StartError.wrapping { () throws(ListenError) in
             if case .inherited(let number) = bind.endpoint { return [try ListeningSockets.inherit(number, for: request)] }
             if let address = resolved {

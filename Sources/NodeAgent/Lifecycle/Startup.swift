@@ -24,7 +24,7 @@ struct Startup {
             options = try CommandLineOptions.parse(arguments)
         } catch {
             Terminal.tell(.alert, "\(error)")
-            Terminal.warn(CommandLineText.usage)
+            Terminal.warn(CommandLineText.usage(of: arguments.first))
             return ExitCode.failure
         }
         switch options.action {
@@ -35,7 +35,7 @@ struct Startup {
             Terminal.print(CommandLineText.build)
             return ExitCode.success
         case .help:
-            Terminal.print(CommandLineText.usage)
+            Terminal.print(CommandLineText.usage(of: arguments.first))
             return ExitCode.success
         case .makeKey: return KeyProgram.makeKey()
         case .keys(let command): return KeyProgram.run(command, configurations: options.configurations, environment: environment)
@@ -59,6 +59,13 @@ struct Startup {
         guard var configuration = read(files, environment) else { return ExitCode.failure }
         if let node = options.localName { configuration.global.node = node }
         addSystemNameservers(to: &configuration)
+        let isMaster = options.isMaster || configuration.global.isMaster
+        if seat == nil, let socket = options.masterSocket {
+            try MasterSocket(socket).check(beside: configuration.global)
+            if !isMaster, !options.isQuiet {
+                Terminal.tell(.warning, "-S \(socket): nothing listens there without a master: write '-W' or '-Ws', too, or 'master-worker' in 'global'")
+            }
+        }
         let listens = configuration.frontends.contains { !$0.isDisabled && !$0.binds.isEmpty }
         if options.action == .check {
             guard listens else {
@@ -71,7 +78,7 @@ struct Startup {
         }
         guard listens else { throw StartError("no proxy listens: add a 'bind' line to a 'listen' or 'frontend' section") }
         guard let seat else {
-            if options.isMaster || configuration.global.isMaster {
+            if isMaster {
                 return try MasterStart(options: options, environment: environment).run(configuration.global)
             }
             let inheritance =
@@ -129,14 +136,14 @@ struct Startup {
         }
         let pidFile = options.pidFileToWrite(configuration.global, isDaemon: runsAsDaemon)
         guard runsAsDaemon else {
-            try PIDFile.write(to: pidFile)
+            try PIDFile.open(pidFile)?.write()
             try settle(privileges)
             return try runAgent(consume resources, inheritance) {}
         }
         switch try StartError.wrapping("cannot go to the background: ", { () throws(SystemError) in try Daemon.fork() }) {
         case .parent(let exitCode): return exitCode
         case .child(let daemon):
-            try PIDFile.write(to: pidFile)
+            try PIDFile.open(pidFile)?.write()
             try settle(privileges)
             var waiting: Daemon? = consume daemon
             return try runAgent(consume resources, inheritance) { waiting.take()?.started() }
@@ -156,7 +163,8 @@ struct Startup {
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let limits = try limits(configuration.global, threads: threads)
-        var sockets = StartSockets(names: names, threads: threads, accounts: accounts, inherited: inheritance.sockets)
+        var sockets = StartSockets(
+            names: names, threads: threads, accounts: accounts, inherited: inheritance.sockets, replacesOthers: options.replacesOthers)
         let listeners = try sockets.listeners(configuration)
         let probeSockets = try sockets.probes(configuration)
         let statsSockets = try sockets.statsSockets(configuration)

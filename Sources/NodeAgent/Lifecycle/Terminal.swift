@@ -17,6 +17,15 @@ enum Terminal {
         write("\(label)\(padding)(\(getpid())) : \(text)\n", to: 2, patience)
     }
 
+    /// The text of the first alert among lines that `tell` has written; without one, the first line.
+    static func firstAlert(in text: String) -> String {
+        let lines = text.split(separator: "\n").map(String.init)
+        guard let alert = lines.first(where: { $0.hasPrefix("[\(DiagnosticSeverity.alert.rawValue)]") }) else { return lines.first ?? "" }
+        var rest = alert[...]
+        while !rest.isEmpty, !rest.hasPrefix(" : ") { rest.removeFirst() }
+        return String(rest.dropFirst(3))
+    }
+
     /// Writes text to stdout.
     static func print(_ text: String) { write(text, to: 1, .some) }
 

@@ -62,6 +62,8 @@ extension Agent {
     private func loseMaster() {
         log.write(.alert, "the master process has gone: this one stops when its sessions have ended.")
         softStop()
+        // Whoever starts another master gets the path.
+        stopListeningAtRuntime()
     }
 
     /// What a successor should know, in the form that goes from process to process.

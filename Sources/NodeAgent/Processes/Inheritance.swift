@@ -51,7 +51,7 @@ struct Inheritance {
                 state = Self.state(in: file)
                 self.channel = channel
                 return
-            case .ready, .takenOver, .replaced, .leaving, .report, .runtime: break
+            case .ready, .takenOver, .replaced, .leaving, .report, .runtime, .alive, .reloadFailed: break
             }
         }
         throw StartError("\(name) does not hand its sockets over")

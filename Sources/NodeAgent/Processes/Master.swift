@@ -84,6 +84,7 @@ final class Master {
         self.runtime = runtime
         if let interval = notifier.watchdogInterval { watchdog(every: interval) }
         carryOut([.start(.first)])
+        look()
         reactor.run()
         return exitCode
     }
@@ -149,8 +150,8 @@ final class Master {
             case .takenOver(let process): try? seats[process]?.channel.send(.takenOver)
             case .replaced(let process): try? seats[process]?.channel.send(.replaced)
             case .serving:
-                notifier.tell(.ready, status: "serving")
                 settings.started()
+                notifier.tell(.ready, status: "serving")
             case .reloaded(let isGood): reloaded(isGood)
             case .tell(let severity, let text):
                 Terminal.tell(severity, text, patience: .none)
@@ -164,9 +165,17 @@ final class Master {
 
     private func reloaded(_ isGood: Bool) {
         notifier.tell(.ready, status: isGood ? "serving" : "serving with the configuration of before: the new one has errors")
+        if !isGood { tellFailedReload() }
         let waiters = reloadWaiters
         reloadWaiters = []
         for waiter in waiters { waiter(isGood, startMessages) }
+    }
+
+    /// The worker that serves has the log: a daemon's stderr is nowhere.
+    private func tellFailedReload() {
+        guard let serving = roster.serving, let seat = seats[serving.process] else { return }
+        let reason = Array(Terminal.firstAlert(in: startMessages).utf8.prefix(Succession.reasonBytesMax))
+        if let file = try? MemoryFile.holding(reason, name: "tsukada reason") { try? seat.channel.send(.reloadFailed(file)) }
     }
 
     // MARK: Workers
@@ -176,14 +185,14 @@ final class Master {
             (reloadWaiters, nextReloadWaiters) = (reloadWaiters + nextReloadWaiters, [])
             if let serving = roster.serving, let seat = seats[serving.process] { askForState(serving.process, seat) }
         }
+        startMessages = ""
         let (process, seat): (Int32, Seat)
         do throws(SystemError) { (process, seat) = try spawn(reason) } catch {
-            Terminal.tell(.alert, "no worker can be started: \(error)", patience: .none)
+            carryOut([.tell(.alert, "no worker can be started: \(error)")])
             return carryOut(roster.startFailed(for: reason, now: reactor.now))
         }
         do throws(SystemError) {
             seats[process] = seat
-            startMessages = ""
             roster.started(process, for: reason, now: reactor.now)
             try seat.channel.watch(on: reactor) { [unowned self, unowned seat] in receive($0, from: process, seat) }
             try reactor.watch(seat.errors.raw, for: .read) { [unowned self, unowned seat] _ in relayMessages(of: seat) }
@@ -237,6 +246,7 @@ final class Master {
 
     private func receive(_ message: ProcessMessage?, from process: Int32, _ seat: Seat) {
         let isServing = roster.serving?.process == process
+        if message != nil { roster.heard(process) }
         switch message {
         case .configuration(let file)?: seat.memory.configuration = file
         case .sockets(let files)?: if !roster.isStopping { seat.memory.sockets += files }
@@ -253,7 +263,7 @@ final class Master {
             notifier.tell(.stopping, status: "draining")
             letSocketsGo()
             roster.leave()
-        case .takenOver?, .replaced?, .report?, .runtime?, nil: break
+        case .takenOver?, .replaced?, .report?, .runtime?, .alive?, .reloadFailed?, nil: break
         }
     }
 
@@ -288,6 +298,12 @@ final class Master {
         relayMessages(of: seat)
         seat.channel.stopWatching()
         reactor.unwatch(seat.errors.raw)
+    }
+
+    /// Counts looks: one that comes late is still one.
+    private func look() {
+        carryOut(roster.look())
+        reactor.setTimer(at: reactor.now.advanced(by: WorkerRoster.lookInterval)) { [unowned self] in look() }
     }
 
     private func watchdog(every interval: Duration) {

@@ -12,45 +12,71 @@ struct MasterStart {
             throw StartError("-x is for a process without a master: leave it out, and tell the running master to reload (SIGUSR2), or stop it first")
         }
         SignalWatch.ignoreBrokenPipes()
-        let sockets = try sockets()
+        // A mistaken second start leaves everything of the first as it is: the socket, and the number until this one serves.
+        var sockets: [Agent.StatsSocket] = []
+        if let socket = options.masterSocket { sockets = try MasterSocket(socket).open(replacesOthers: options.replacesOthers) }
         let runsAsDaemon = options.runsAsDaemon(configured: global.isDaemon)
-        let pidFile = options.pidFile ?? global.pidFile
-        guard runsAsDaemon else {
-            try PIDFile.write(to: pidFile)
-            return try serve(sockets, global) {}
-        }
+        let pidFile = try PIDFile.open(options.pidFile ?? global.pidFile)
+        guard runsAsDaemon else { return try serve(sockets, global, pidFile) {} }
         switch try StartError.wrapping("cannot go to the background: ", { () throws(SystemError) in try Daemon.fork() }) {
         case .parent(let exitCode): return exitCode
         case .child(let daemon):
-            try PIDFile.write(to: pidFile)
             var waiting: Daemon? = consume daemon
-            return try serve(sockets, global) { waiting.take()?.started() }
+            return try serve(sockets, global, pidFile) { waiting.take()?.started() }
         }
     }
 
-    private func serve(_ sockets: [Agent.StatsSocket], _ global: GlobalSettings, _ started: @escaping () -> Void) throws(StartError) -> Int32 {
+    private func serve(
+        _ sockets: [Agent.StatsSocket], _ global: GlobalSettings, _ pidFile: PIDFile?, _ started: @escaping () -> Void
+    ) throws(StartError) -> Int32 {
         let settings = Master.Settings(
             arguments: CommandLine.arguments, environment: environment, sockets: sockets, drainsOnTerm: global.drainsOnTerm
         ) { [options] in
+            do throws(StartError) { try pidFile?.write() } catch { Terminal.tell(.warning, error.description, patience: .none) }
             started()
             options.endOthers()
         }
         try StartError.wrapping { () throws(PrivilegeError) in try Privileges.applyToMaster() }
         return try StartError.wrapping("cannot start: ") { () throws(SystemError) in try Master(settings).run() }
     }
+}
 
-    /// `-S`: the same words as after `stats socket`, with commas for blanks.
-    private func sockets() throws(StartError) -> [Agent.StatsSocket] {
-        guard let text = options.masterSocket else { return [] }
+/// `-S`, where the master is spoken to: the words of `stats socket`, with commas for blanks.
+struct MasterSocket {
+    private let text: String
+    private let configuration: AgentConfiguration
+
+    /// Reads what stands after `-S`.
+    init(_ text: String) throws(StartError) {
+        self.text = text
         let line = text.split(separator: ",").joined(separator: " ")
         let file = (name: "-S", bytes: Array("global\nstats socket \(line)\n".utf8))
-        let (configuration, diagnostics) = ConfigurationReader(environment: [:]).read(files: [file])
+        var (configuration, diagnostics) = ConfigurationReader(environment: [:]).read(files: [file])
         if let alert = diagnostics.first(where: { $0.severity == .alert }) { throw StartError("-S \(text): \(alert)") }
-        let accounts = AccountFiles.ofMachine()
-        var opening = StartSockets(names: NameResolution(lookup: NameLookup()), threads: 1, accounts: accounts, inherited: InheritedSockets())
-        var sockets = try opening.statsSockets(configuration)
         // As in HAProxy, whoever may connect to the master may do everything, unless a level is written.
-        if !line.contains(" level ") { for index in sockets.indices { sockets[index].rights.level = .admin } }
-        return sockets
+        if !line.contains(" level ") {
+            for index in configuration.global.statsSockets.indices { configuration.global.statsSockets[index].rights.level = .admin }
+        }
+        self.configuration = configuration
+    }
+
+    /// Complains when a worker would listen in the same place.
+    func check(beside global: GlobalSettings) throws(StartError) {
+        for settings in configuration.global.statsSockets {
+            guard let same = global.statsSockets.first(where: { $0.endpoint == settings.endpoint }) else { continue }
+            throw StartError("-S \(text): \(same.location) has the same 'stats socket', which is the worker's: write another path after '-S'")
+        }
+    }
+
+    /// Opens it. The path of a master that lives is taken only where `replacesOthers` says so.
+    func open(replacesOthers: Bool) throws(StartError) -> [Agent.StatsSocket] {
+        for case .unix(let path) in configuration.global.statsSockets.map(\.endpoint) where !replacesOthers && ListeningSockets.isAnswered(path) {
+            let reload = "echo reload | socat -t 60 - UNIX-CONNECT:\(path)"
+            throw StartError("-S \(path): a master runs already and answers there: tell it to reload ('\(reload)'), or stop it first")
+        }
+        var opening = StartSockets(
+            names: NameResolution(lookup: NameLookup()), threads: 1, accounts: AccountFiles.ofMachine(), inherited: InheritedSockets(),
+            replacesOthers: replacesOthers)
+        return try opening.statsSockets(configuration)
     }
 }

@@ -8,6 +8,7 @@ import Wire
 ///     the other, when it serves:      [configuration]  sockets*  state  ready         to a master, which remembers them
 ///                                     takenOver                                       to the process that it replaces
 ///     then the one that handed over:  lastState
+///     a worker to its master:         alive, each second; state, now and then
 enum ProcessMessage: Sendable {
     /// The files that the configuration was read from, as `ConfigurationSnapshot` has them.
     case configuration(OpenFile)
@@ -29,6 +30,10 @@ enum ProcessMessage: Sendable {
     case report
     /// Serve this as a connection of the runtime socket.
     case runtime(OpenFile)
+    /// It runs: a worker that does not say so is not left as it is.
+    case alive
+    /// A reload has failed, for the reason in this file: log it.
+    case reloadFailed(OpenFile)
 
     fileprivate var parts: (byte: UInt8, files: [OpenFile]) {
         switch self {
@@ -42,6 +47,8 @@ enum ProcessMessage: Sendable {
         case .runtime(let file): (8, [file])
         case .replaced: (9, [])
         case .leaving: (10, [])
+        case .alive: (11, [])
+        case .reloadFailed(let file): (12, [file])
         }
     }
 
@@ -57,6 +64,8 @@ enum ProcessMessage: Sendable {
         case (8, let file?): self = .runtime(file)
         case (9, _): self = .replaced
         case (10, _): self = .leaving
+        case (11, _): self = .alive
+        case (12, let file?): self = .reloadFailed(file)
         default: return nil
         }
     }

@@ -17,17 +17,24 @@ final class Succession {
 
     /// How long a successor may take to read what it is handed.
     private static let patience = Duration.seconds(2)
+    /// Bytes of the longest reason for a failed reload.
+    static let reasonBytesMax = 512
+    /// Between two states that a master is told: at least, and at most.
+    private static let statePauses = Duration.seconds(1)...Duration.seconds(5)
 
     private let channel: ProcessChannel
     private let other: Other
     private unowned let agent: Agent
     private let ended: () -> Void
+    /// When the master is to be told the next state.
+    private var stateDue: Instant
     /// True once the other is gone.
     private(set) var isOver = false
 
     /// Listens on `channel`. `ended` is called once, when the other is gone.
     init(_ channel: ProcessChannel, to other: Other, of agent: Agent, ended: @escaping () -> Void) throws(SystemError) {
         (self.channel, self.other, self.agent, self.ended) = (channel, other, agent, ended)
+        stateDue = agent.reactor.now
         try channel.watch(on: agent.reactor) { [unowned self] in receive($0) }
     }
 
@@ -42,7 +49,10 @@ final class Succession {
             }
         case .lastState(let file)?: agent.inherit(Inheritance.state(in: file))
         case .runtime(let file)?: agent.serveRuntime(file)
-        case .configuration?, .sockets?, .state?, .ready?, .leaving?: break
+        case .reloadFailed(let file)?:
+            let reason = (try? MemoryFile.bytes(of: file, bytesMax: Self.reasonBytesMax)) ?? []
+            agent.log.write(.error, "Reload failed: \(String(decoding: reason, as: UTF8.self))")
+        case .configuration?, .sockets?, .state?, .ready?, .leaving?, .alive?: break
         case nil:
             isOver = true
             ended()
@@ -71,6 +81,19 @@ final class Succession {
         guard other == .master, let file = try? MemoryFile.holding(agent.stateBytes(), name: "tsukada state") else { return }
         try? channel.send(.state(file))
     }
+
+    /// Tells the master that this worker runs, and from time to time what it knows. To be called each second.
+    func comeRound() {
+        guard other == .master else { return }
+        try? channel.send(.alive)
+        let began = MonotonicClock.now()
+        guard stateDue <= began else { return }
+        push()
+        stateDue = began.advanced(by: Self.statePause(after: began.duration(to: MonotonicClock.now())))
+    }
+
+    /// How long after a state that took so long the next one is due: with many servers it must not cost more than a hundredth of a core.
+    static func statePause(after taken: Duration) -> Duration { min(max(statePauses.lowerBound, taken * 100), statePauses.upperBound) }
 
     /// Tells the master that the node drains: nobody is to take this worker's place.
     func tellLeaving() {

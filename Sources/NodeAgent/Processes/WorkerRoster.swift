@@ -9,6 +9,8 @@ import Wire
 ///        |                   |
 ///        ends: a reload has failed; the first start: so has the master
 ///                            dies: another is started at once, later when it keeps dying
+///
+/// One that is not heard of for ten looks, serving or leaving, is killed: it is stopped, or its control thread hangs.
 struct WorkerRoster {
     /// Where a worker stands.
     enum Stage: Equatable, Sendable {
@@ -37,6 +39,10 @@ struct WorkerRoster {
         let startedAt: Instant
         /// Reloads since.
         var reloads = 0
+        /// The master's looks since its last word.
+        var silentLooks = 0
+        /// Why the master has killed it.
+        var causeOfDeath: String?
     }
 
     /// What is to be done.
@@ -63,6 +69,10 @@ struct WorkerRoster {
 
     /// A worker that has served this long was no failure.
     static let goodService = Duration.seconds(1)
+    /// Between two looks at the workers, each of which says more often that it runs.
+    static let lookInterval = Duration.seconds(1)
+    /// Looks without a word until a worker is killed: ten seconds. Looks, not time: when everything has stood still, the master has not looked either.
+    static let silentLooksMax = 10
     private static let retryFirst = Duration.milliseconds(100)
     private static let retryLongest = Duration.seconds(5)
 
@@ -113,10 +123,31 @@ struct WorkerRoster {
         return effects + nextReload()
     }
 
+    /// A worker has said something.
+    mutating func heard(_ process: Int32) {
+        if let index = workers.firstIndex(where: { $0.process == process }) { workers[index].silentLooks = 0 }
+    }
+
+    /// The master looks whether all workers have been heard of. One that is starting has a time of its own.
+    mutating func look() -> [Effect] {
+        var effects: [Effect] = []
+        for index in workers.indices where workers[index].stage == .serving || workers[index].stage == .leaving {
+            workers[index].silentLooks += 1
+            guard workers[index].silentLooks == Self.silentLooksMax else { continue }
+            let cause = "it has not been heard of for 10s"
+            workers[index].causeOfDeath = cause
+            effects.append(.tell(.alert, "worker (\(workers[index].process)) is killed: \(cause); it hangs, or somebody has stopped it"))
+            effects.append(.signal(SIGKILL, to: workers[index].process))
+        }
+        return effects
+    }
+
     /// A worker has ended.
     mutating func ended(_ exit: ChildExit, now: Instant) -> [Effect] {
         guard let index = workers.firstIndex(where: { $0.process == exit.process }) else { return [] }
         let worker = workers.remove(at: index)
+        var exit = exit
+        exit.cause = worker.causeOfDeath
         if isStopping { return workers.isEmpty ? [.exit(0)] : [] }
         switch worker.stage {
         case .leaving:

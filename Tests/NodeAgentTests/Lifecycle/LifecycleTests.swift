@@ -126,6 +126,10 @@ struct ListeningSocketsTests {
         client.halfClose()
         var status = stat()
         #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600 && files.count == 1)
+        let taken = #expect(throws: ListenError.self, "it is a living process's") { try ListeningSockets.open(request, count: 1) }
+        #expect(taken?.problem == .answered)
+        request.replacesOthers = true
+        _ = try ListeningSockets.open(request, count: 1)
         unlink(path)
         close(creat(path, 0o600))
         #expect(throws: ListenError.self) { try ListeningSockets.open(request, count: 1) }
@@ -170,14 +174,13 @@ struct ProcessTests {
     func pidFile() throws {
         let path = "/tmp/tsukada-test-\(getpid()).pid"
         defer { unlink(path) }
-        try PIDFile.write(4711, to: path)
-        try PIDFile.write(42, to: path)
-        var bytes = [UInt8](repeating: 0, count: 16)
-        let raw = open(path, O_RDONLY)
-        let count = read(raw, &bytes, 16)
-        close(raw)
-        #expect(String(decoding: bytes.prefix(count), as: UTF8.self) == "42\n")
-        let error = #expect(throws: PIDFileError.self) { try PIDFile.write(1, to: "/nonexistent/x.pid") }
+        func text() throws -> String { String(decoding: try Files.read(path, bytesMax: 16), as: UTF8.self) }
+        try PIDFile(path).write(4711)
+        let other = try PIDFile(path)
+        #expect(try text() == "4711\n", "a process that does not serve yet leaves the number of the one that does")
+        try other.write(42)
+        #expect(try text() == "42\n")
+        let error = #expect(throws: PIDFileError.self) { try PIDFile("/nonexistent/x.pid") }
         #expect(error?.description.hasPrefix("cannot write the pid file '/nonexistent/x.pid' (open: No such file or directory); ") == true)
     }
 

@@ -160,6 +160,56 @@ struct WorkerRosterTests {
         if kind < 2 { #expect(roster.ended(Self.exited(100, 0), now: now) == [.exit(0)]) }
     }
 
+    @Test("kills a worker that is not heard of for ten looks, once, and starts another that is told why")
+    func silentWorker() {
+        var roster = served()
+        for _ in 1..<WorkerRoster.silentLooksMax { #expect(roster.look().isEmpty) }
+        roster.heard(100)
+        for _ in 1..<WorkerRoster.silentLooksMax { #expect(roster.look().isEmpty) }
+        #expect(Self.deeds(roster.look()) == [.signal(SIGKILL, to: 100)])
+        #expect(roster.look().isEmpty)
+        let cause = "it has not been heard of for 10s"
+        let death = ChildExit(process: 100, code: nil, signal: SIGKILL, cause: cause)
+        #expect(roster.ended(Self.died(100), now: now).last == .start(.restart(of: death)))
+        #expect(death.description == "signal 9 (\(cause))")
+    }
+
+    @Test("kills a silent worker of before, and one while the node stops, but none that starts")
+    func silentOthers() {
+        var roster = served()
+        _ = roster.reload(isHard: false)
+        roster.started(101, for: .reload(isHard: false), now: now)
+        for _ in 1...WorkerRoster.silentLooksMax {
+            roster.heard(100)
+            #expect(roster.look().isEmpty, "the one that starts has nothing to say yet")
+        }
+        _ = roster.ready(101)
+        var killed: [WorkerRoster.Effect] = []
+        for _ in 1...WorkerRoster.silentLooksMax {
+            roster.heard(101)
+            killed += Self.deeds(roster.look())
+        }
+        #expect(killed == [.signal(SIGKILL, to: 100)])
+        _ = roster.ended(Self.died(100), now: now)
+        _ = roster.stop(by: SIGUSR1)
+        for _ in 1..<WorkerRoster.silentLooksMax { #expect(roster.look().isEmpty) }
+        #expect(Self.deeds(roster.look()) == [.signal(SIGKILL, to: 101)])
+        #expect(roster.ended(Self.died(101), now: now) == [.exit(0)])
+    }
+
+    @Test("says a failed reload in one line: the first error, without its label")
+    func firstAlert() {
+        let text = "[WARNING]  (7) : haproxy.cfg:3: one\n[ALERT]    (7) : haproxy.cfg:9: unknown : two\n[ALERT]    (7) : three\n"
+        #expect(Terminal.firstAlert(in: text) == "haproxy.cfg:9: unknown : two")
+        #expect(Terminal.firstAlert(in: "worker (7) did not come to serve: signal 9\n") == "worker (7) did not come to serve: signal 9")
+        #expect(Terminal.firstAlert(in: "") == "")
+    }
+
+    @Test("hears what a worker knows less often, the longer it takes to say", arguments: [(0, 1000), (8, 1000), (30, 3000), (80, 5000), (2000, 5000)])
+    func statePause(taken: Int, pause: Int) {
+        #expect(Succession.statePause(after: .milliseconds(taken)) == .milliseconds(pause))
+    }
+
     @Test("never has two that serve, and always one on its way while it is to serve", arguments: 0..<32 as Range<UInt64>)
     func random(seed: UInt64) {
         var random = SplitMix64(seed: seed)

@@ -1,0 +1,72 @@
+import Testing
+
+@testable import NodeAgent
+
+@Suite("Listeners of a configuration")
+struct ConfigurationListenerTests {
+    private static let listen = """
+            timeout connect 1s
+            timeout client 1s
+            timeout server 1s
+            server one 10.0.0.1:3306
+
+        """
+
+    private static func said(_ text: String) -> [String] { Configuration.read(text).diagnostics.map { "\($0.severity.rawValue) \($0.description)" } }
+
+    @Test("share an address of two proxies, as HAProxy's do, with a warning; a single thread cannot")
+    func sharedAddress() {
+        let proxies = "listen a\n bind 127.0.0.1:3306\n\(Self.listen)listen b\n bind 127.0.0.1:3306\n\(Self.listen)"
+        #expect(
+            Self.said(proxies) == [
+                "WARNING t.cfg:8: second listener on '127.0.0.1:3306' in section 'listen b'; it and the one of t.cfg:2 get connections as it happens: remove one of them"
+            ])
+        #expect(
+            Self.said("global\n nbthread 1\n" + proxies) == [
+                "ALERT t.cfg:10: second listener on '127.0.0.1:3306' in section 'listen b'; the first stands at t.cfg:4: write another address"
+            ])
+    }
+
+    @Test("cannot have an address of a probe, of a path or of a runtime socket again")
+    func lonelyAddresses() {
+        let proxy = "listen a\n bind :3306\n bind unix@/run/a\n\(Self.listen)"
+        let advice = "write another address"
+        #expect(
+            Self.said(proxy + "probe p\n bind :3306\n require a 1\n") == [
+                "ALERT t.cfg:9: second listener on '0.0.0.0:3306' in section 'probe p'; the first stands at t.cfg:2: \(advice)"
+            ])
+        #expect(
+            Self.said(proxy + "global\n stats socket /run/a\n") == [
+                "ALERT t.cfg:3: second listener on '/run/a' in section 'listen a'; the first stands at t.cfg:9: \(advice)"
+            ])
+    }
+
+    @Test("may have one address in a disabled proxy, and port 0 as often as they like")
+    func noneTwice() {
+        #expect(Self.said("listen a\n bind :3306\n\(Self.listen)listen b\n disabled\n bind :3306\n\(Self.listen)").isEmpty)
+        #expect(Self.said("listen a\n bind 127.0.0.1:0\n bind 127.0.0.1:0\n\(Self.listen)").isEmpty)
+    }
+
+    @Test("of a probe that requires nothing, or whose drain has lost its unit, are told of")
+    func carelessProbe() {
+        let proxy = "listen a\n bind :3306\n\(Self.listen)"
+        #expect(
+            Self.said(proxy + "probe p\n bind :3307\n drain 30\n") == [
+                "WARNING t.cfg:9: 'drain 30' is less than a second in section 'probe p'; a number alone is in milliseconds: write '30s'",
+                "WARNING t.cfg:7: no 'require' in section 'probe p'; it passes as long as this process is well, whatever its servers do: write 'require a 1'",
+            ])
+        for drain in ["0", "1s", "1000"] { #expect(Self.said(proxy + "probe p\n bind :3307\n require a 1\n drain \(drain)\n").isEmpty, "\(drain)") }
+    }
+
+    @Test("of a master have a place of their own")
+    func masterSocket() throws {
+        let global = Configuration.read("global\n stats socket /run/a level admin\n").configuration.global
+        try MasterSocket("/run/b,level,operator").check(beside: global)
+        #expect(
+            throws: StartError("-S /run/a,mode,600: t.cfg:2 has the same 'stats socket', which is the worker's: write another path after '-S'")
+        ) {
+            try MasterSocket("/run/a,mode,600").check(beside: global)
+        }
+        #expect(throws: StartError.self) { try MasterSocket("/run/a,made,600") }
+    }
+}
