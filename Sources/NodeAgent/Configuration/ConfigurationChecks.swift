@@ -145,7 +145,7 @@ extension ConfigurationPass {
         }
         for probe in configuration.probes { listeners += probe.binds.map { Listener($0.endpoint, $0.location, "probe \(probe.name)", false) } }
         var seen: [Endpoint: Listener] = [:]
-        for listener in listeners where !listener.endpoint.isChosenByKernel {
+        for listener in listeners {
             guard let first = seen[listener.endpoint] else {
                 seen[listener.endpoint] = listener
                 continue
@@ -165,15 +165,5 @@ extension ConfigurationPass {
     private func sectionName(of proxy: ProxyDraft) -> String {
         let kind = KeywordPlaces.all.first { $0.place == proxy.place }?.name ?? ""
         return "\(kind) \(proxy.name)"
-    }
-}
-
-extension Endpoint {
-    /// Whether two of it are two ports: port 0.
-    fileprivate var isChosenByKernel: Bool {
-        switch self {
-        case .ip(_, let port), .name(_, let port): port == 0
-        case .unix, .inherited: false
-        }
     }
 }

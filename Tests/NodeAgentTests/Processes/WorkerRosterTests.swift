@@ -192,6 +192,7 @@ struct WorkerRosterTests {
         #expect(killed == [.signal(SIGKILL, to: 100)])
         _ = roster.ended(Self.died(100), now: now)
         _ = roster.stop(by: SIGUSR1)
+        roster.heard(101)
         for _ in 1..<WorkerRoster.silentLooksMax { #expect(roster.look().isEmpty) }
         #expect(Self.deeds(roster.look()) == [.signal(SIGKILL, to: 101)])
         #expect(roster.ended(Self.died(101), now: now) == [.exit(0)])
