@@ -78,7 +78,15 @@ package final class BalancedCluster {
         try cluster.restore()
         for node in nodes { try start(node) }
         for node in nodes { try proxy(on: node).waitUntilBothServersAreUp(within: 40) }
+        for node in nodes where abilities.isOurs { try waitUntilProbePasses(on: node) }
         try waitUntilHealthy()
+    }
+
+    /// Waits until a node would let itself be given flows: after its servers came back that is a second later, and the load balancer may not have asked meanwhile.
+    private func waitUntilProbePasses(on node: Node) throws {
+        try eventually(within: 10, "the probe of \(node.name) to pass", interval: 50) {
+            try node.demand(["bash", "-c", "echo show probe | socat -t 5 - UNIX-CONNECT:/var/lib/haproxy/admin"]).contains("\nnlb pass ")
+        }
     }
 
     /// Waits until the load balancer sends to both.
