@@ -9,7 +9,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "Wire"),
         .target(name: "LinuxIO", dependencies: ["CLinux", "Wire"]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "Seals", dependencies: ["COpenSSL", "Wire"]),
         .target(name: "Gossip", dependencies: ["Wire"]),
         .target(name: "Proxy", dependencies: ["CLinux", "LinuxIO", "Wire"]),
@@ -17,9 +17,9 @@ let package = Package(
 
         .testTarget(name: "WireTests", dependencies: ["Support", "Wire"]),
         .testTarget(name: "LinuxIOTests", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"]),
-        .testTarget(name: "SealsTests", dependencies: ["Seals", "Wire"]),
+        .testTarget(name: "SealsTests", dependencies: ["COpenSSL", "Seals", "Support", "Wire"]),
         .testTarget(name: "GossipTests", dependencies: ["Gossip", "Simulation", "Support", "Wire"]),
-        .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Support", "Wire"]),
+        .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Seals", "Support", "Wire"]),
         .testTarget(
             name: "NodeAgentTests", dependencies: ["Gossip", "LinuxIO", "NodeAgent", "Proxy", "Seals", "Simulation", "Support", "Wire"],
             resources: [.copy("Fixtures")]),
@@ -31,8 +31,8 @@ let package = Package(
         .executableTarget(name: "Simulator", dependencies: ["CLinux", "Gossip", "Simulation", "Support", "Wire"], path: "Tests/SimulationTests"),
 
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
-        .target(name: "Support", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Support", exclude: ["Balancer", "ClusterTool"]),
-        .executableTarget(name: "ClusterTool", dependencies: ["LinuxIO", "Support", "Wire"], path: "Tests/Support/ClusterTool"),
+        .target(name: "Support", dependencies: ["CLinux", "COpenSSL", "LinuxIO", "Wire"], path: "Tests/Support", exclude: ["Balancer", "ClusterTool"]),
+        .executableTarget(name: "ClusterTool", dependencies: ["LinuxIO", "Proxy", "Seals", "Support", "Wire"], path: "Tests/Support/ClusterTool"),
         .executableTarget(name: "LoadBalancer", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"], path: "Tests/Support/Balancer"),
         // The article's network in namespaces, for the cluster's tests and for `deploy/failover-test`.
         .target(name: "ClusterWorld", dependencies: ["Support"], path: "Tests/Cluster"),
@@ -65,11 +65,12 @@ case nil:
 if let runtime = Context.environment["TSUKADA_FUZZ"] {
     let instrumented: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer,address", "-assert-config", "Debug"])]
     let linked: [LinkerSetting] = [.unsafeFlags(["-sanitize=address", runtime, "-lstdc++"])]
-    for target in package.targets where ["Gossip", "Wire"].contains(target.name) { target.swiftSettings = instrumented }
+    for target in package.targets where ["Gossip", "Proxy", "Wire"].contains(target.name) { target.swiftSettings = instrumented }
     package.targets.append(.target(name: "FuzzWorld", dependencies: ["Gossip", "Support", "Wire"], path: "Tests/Fuzz/World"))
-    for name in ["FuzzDatagram", "FuzzHeader", "FuzzRecords", "FuzzRequest"] {
+    for name in ["FuzzAnswer", "FuzzDatabase", "FuzzDatagram", "FuzzGreeting", "FuzzHeader", "FuzzRecords", "FuzzRequest"] {
         package.targets.append(
             .executableTarget(
-                name: name, dependencies: ["FuzzWorld", "Gossip", "Wire"], path: "Tests/Fuzz/\(name)", swiftSettings: instrumented, linkerSettings: linked))
+                name: name, dependencies: ["FuzzWorld", "Gossip", "Proxy", "Support", "Wire"], path: "Tests/Fuzz/\(name)", swiftSettings: instrumented,
+                linkerSettings: linked))
     }
 }

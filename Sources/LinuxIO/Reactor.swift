@@ -24,7 +24,8 @@ package struct TimerToken: Hashable, Sendable {
 ///
 /// One thread makes, feeds and runs it. It is not for the path of a client's bytes: a worker has a loop of its own.
 package final class Reactor {
-    private static let eventsMax = 64
+    /// So many that all that has come is seen before timers find that it has not.
+    private static let eventsMax = 1024
 
     private let poller: Poller
     private let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: eventsMax)

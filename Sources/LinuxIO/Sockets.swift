@@ -53,6 +53,12 @@ package enum Sockets {
         guard result == 0 else { throw .last("bind") }
     }
 
+    /// When the socket is closed its peer gets a RST, and what has not been sent is dropped.
+    package static func resetAtClose(_ raw: Int32) {
+        var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
+        setsockopt(raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+    }
+
     /// Starts listening.
     package static func listen(_ raw: Int32, backlog: Int32) throws(SystemError) {
         guard Glibc.listen(raw, backlog) == 0 else { throw .last("listen") }

@@ -70,6 +70,31 @@ package struct ByteReader: Sendable {
         return value
     }
 
+    /// A number of MySQL's: one byte up to 250, or 252, 253 or 254 and two, three or eight bytes. `nil` also for 251 and 255, which are no numbers.
+    package mutating func readLengthEncoded() -> UInt64? {
+        let start = rest
+        let number: UInt64? =
+            switch readByte() {
+            case .some(252): readLittleEndian(bytes: 2)
+            case .some(253): readLittleEndian(bytes: 3)
+            case .some(254): readLittleEndian(bytes: 8)
+            case .some(let byte) where byte < 251: UInt64(byte)
+            default: nil
+            }
+        if number == nil { rest = start }
+        return number
+    }
+
+    /// As many bytes as a number of MySQL's before them says.
+    package mutating func readLengthEncodedBytes() -> ArraySlice<UInt8>? {
+        let start = rest
+        guard let length = readLengthEncoded(), length <= UInt64(rest.count), let bytes = readBytes(Int(length)) else {
+            rest = start
+            return nil
+        }
+        return bytes
+    }
+
     /// An unsigned or two's complement integer, least significant byte first.
     package mutating func readLittleEndian<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) -> Integer? {
         readLittleEndian(bytes: Integer.bitWidth / 8).map { Integer(truncatingIfNeeded: $0) }

@@ -8,7 +8,7 @@ package enum DNSAnswerError: Error, Equatable, Sendable {
     case otherQuestion
     /// A name breaks its limits, or a compression pointer does not point backwards.
     case badName
-    /// An address record of the wrong length.
+    /// An address or service record of the wrong length.
     case badRecord
     /// More records than `DNSAnswer.recordsMax`.
     case tooManyRecords
@@ -52,6 +52,8 @@ package struct DNSAnswer: Equatable, Sendable {
     package static let recordsMax = 4096
     /// Addresses kept of one message; further ones are left out.
     package static let addressesMax = 256
+    /// Service records kept of one message; further ones are left out.
+    package static let servicesMax = 256
     /// Aliases followed within one message.
     package static let aliasesMax = 16
 
@@ -65,7 +67,11 @@ package struct DNSAnswer: Equatable, Sendable {
     package let aliases: Int
     /// The addresses in the order of the message, without repetitions.
     package let addresses: [IPAddress]
-    /// Seconds that the addresses may be kept: the least TTL of the records used; 0 without addresses.
+    /// The service records in the order of the message, without repetitions; none for a service that says it is not offered here.
+    package let services: [DNSService]
+    /// What the message says beside the answer: addresses of the services' targets. Not all of them may have some.
+    package let additional: [DNSAddress]
+    /// Seconds that the addresses or services may be kept: the least TTL of the records used; 0 without any.
     package let timeToLive: UInt32
 
     /// Reads the answer to `question` from a whole message (without TCP's length).
@@ -76,7 +82,8 @@ package struct DNSAnswer: Equatable, Sendable {
     package init(_ message: [UInt8], to question: DNSQuestion) throws(DNSAnswerError) {
         var reader = DNSMessageReader(message)
         guard let identifier = reader.integer(UInt16.self), let flags = reader.integer(UInt16.self),
-            let questions = reader.integer(UInt16.self), let answers = reader.integer(UInt16.self), reader.skip(4) != nil
+            let questions = reader.integer(UInt16.self), let answers = reader.integer(UInt16.self),
+            let authorities = reader.integer(UInt16.self), let additional = reader.integer(UInt16.self)
         else { throw .tooShort }
         guard flags & 0xf800 == 0x8000 else { throw .notAnAnswer }
         guard identifier == question.identifier else { throw .otherQuestion }
@@ -90,17 +97,33 @@ package struct DNSAnswer: Equatable, Sendable {
             guard name == question.name, type == question.type.rawValue, itsClass == DNSQuestion.classInternet else { throw .otherQuestion }
         }
         guard code == .noError else {
-            (aliases, addresses, timeToLive) = (0, [], 0)
+            (aliases, addresses, services, self.additional, timeToLive) = (0, [], [], [], 0)
             return
         }
         guard Int(answers) <= DNSAnswer.recordsMax else { throw .tooManyRecords }
         let records = try DNSAnswer.records(&reader, count: Int(answers), of: question.type, isTruncated: isTruncated)
-        (aliases, addresses, timeToLive) = try DNSAnswer.follow(records, from: question.name)
+        let found = try DNSAnswer.follow(records, from: question.name)
+        (aliases, addresses, services, timeToLive) = (found.aliases, found.addresses, found.services, found.timeToLive)
+        self.additional =
+            services.isEmpty || isTruncated
+            ? [] : DNSAnswer.addresses(&reader, after: Int(authorities), count: Int(additional), of: Set(services.map(\.target)))
     }
+
+    /// True when it has what was asked for.
+    package var isEmpty: Bool { addresses.isEmpty && services.isEmpty }
 
     private enum Content {
         case alias(DNSName)
         case address(IPAddress)
+        case service(DNSService)
+    }
+
+    /// What the records of one name come to.
+    private struct Finding {
+        var aliases = 0
+        var addresses: [IPAddress] = []
+        var services: [DNSService] = []
+        var timeToLive: UInt32 = 0
     }
 
     private struct Record {
@@ -109,7 +132,7 @@ package struct DNSAnswer: Equatable, Sendable {
         let content: Content
     }
 
-    /// The aliases and the addresses of `type` among the next `count` records; a truncated message may end within one.
+    /// The aliases and the records of `type` among the next `count` records; a truncated message may end within one.
     private static func records(
         _ reader: inout DNSMessageReader, count: Int, of type: DNSRecordType, isTruncated: Bool
     ) throws(DNSAnswerError) -> [Record] {
@@ -141,40 +164,80 @@ package struct DNSAnswer: Equatable, Sendable {
             return Record(owner: owner, timeToLive: seconds, content: .alias(target))
         }
         guard itsType == type.rawValue else { return nil }
+        return try content(&reader, of: type, length: Int(length), end: end).map { Record(owner: owner, timeToLive: seconds, content: $0) }
+    }
+
+    /// The content of a record of `type`; `nil` for one that says its service is not offered (RFC 2782: the target is the root), that has no port, or whose
+    /// target is a service again: services that lead to services might have no end.
+    private static func content(
+        _ reader: inout DNSMessageReader, of type: DNSRecordType, length: Int, end: Int
+    ) throws(DNSAnswerError) -> Content? {
         switch type {
         case .a:
             guard length == 4, let bits = reader.integer(UInt32.self) else { throw .badRecord }
-            return Record(owner: owner, timeToLive: seconds, content: .address(.v4(bits)))
+            return .address(.v4(bits))
         case .aaaa:
             guard length == 16, let high = reader.integer(UInt64.self), let low = reader.integer(UInt64.self) else { throw .badRecord }
-            return Record(owner: owner, timeToLive: seconds, content: .address(.v6(high: high, low: low)))
+            return .address(.v6(high: high, low: low))
+        case .srv:
+            guard length >= 7, let priority = reader.integer(UInt16.self), let weight = reader.integer(UInt16.self),
+                let port = reader.integer(UInt16.self)
+            else { throw .badRecord }
+            let target = try reader.name()
+            guard reader.position == end else { throw .badRecord }
+            guard port > 0, !target.isRoot, !target.isOfService else { return nil }
+            return .service(DNSService(priority: priority, weight: weight, port: port, target: target))
         }
     }
 
-    /// Follows the aliases from `name` and collects the addresses at their end. Records of other names are ignored.
-    private static func follow(
-        _ records: [Record], from name: DNSName
-    ) throws(DNSAnswerError) -> (aliases: Int, addresses: [IPAddress], timeToLive: UInt32) {
+    /// The address records of `names` in the section that follows `authorities` records. What cannot be read ends the list: it is only a gift.
+    private static func addresses(_ reader: inout DNSMessageReader, after authorities: Int, count: Int, of names: Set<DNSName>) -> [DNSAddress] {
+        var found: [DNSAddress] = []
+        guard authorities + count <= recordsMax else { return found }
+        do throws(DNSAnswerError) {
+            for index in 0..<(authorities + count) {
+                var again = reader
+                // Of another type than it is asked for, a record is passed over.
+                var next = try record(&reader, of: .a)
+                if next == nil { next = try record(&again, of: .aaaa) }
+                guard index >= authorities, found.count < addressesMax, let next, names.contains(next.owner) else { continue }
+                if case .address(let address) = next.content { found.append(DNSAddress(owner: next.owner, address: address, timeToLive: next.timeToLive)) }
+            }
+        } catch {
+            return found
+        }
+        return found
+    }
+
+    /// Follows the aliases from `name` and collects the addresses or services at their end. Records of other names are ignored.
+    private static func follow(_ records: [Record], from name: DNSName) throws(DNSAnswerError) -> Finding {
         var name = name
-        var aliases = 0
+        var found = Finding()
         var leastTimeToLive = UInt32.max
         following: while true {
             for record in records where record.owner == name {
                 guard case .alias(let target) = record.content else { continue }
-                guard aliases < aliasesMax else { throw .aliasLoop }
-                aliases += 1
+                guard found.aliases < aliasesMax else { throw .aliasLoop }
+                found.aliases += 1
                 leastTimeToLive = min(leastTimeToLive, record.timeToLive)
                 name = target
                 continue following
             }
             break
         }
-        var addresses: [IPAddress] = []
-        for record in records where record.owner == name && addresses.count < addressesMax {
-            guard case .address(let address) = record.content, !addresses.contains(address) else { continue }
+        for record in records where record.owner == name {
+            switch record.content {
+            case .alias: continue
+            case .address(let address):
+                guard found.addresses.count < addressesMax, !found.addresses.contains(address) else { continue }
+                found.addresses.append(address)
+            case .service(let service):
+                guard found.services.count < servicesMax, !found.services.contains(service) else { continue }
+                found.services.append(service)
+            }
             leastTimeToLive = min(leastTimeToLive, record.timeToLive)
-            addresses.append(address)
         }
-        return (aliases, addresses, addresses.isEmpty ? 0 : leastTimeToLive)
+        found.timeToLive = found.addresses.isEmpty && found.services.isEmpty ? 0 : leastTimeToLive
+        return found
     }
 }

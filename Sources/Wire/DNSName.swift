@@ -30,6 +30,12 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
         self.bytes = bytes
     }
 
+    /// True for the root, which no host is called.
+    package var isRoot: Bool { bytes.count == 1 }
+
+    /// True for the name of a service, `_mysql._tcp.db.internal`: its first label begins with `_`.
+    package var isOfService: Bool { bytes.count > 2 && bytes[1] == UInt8(ascii: "_") }
+
     /// The labels with dots between them, no final dot; a byte outside a host name's alphabet shows as `\DDD`.
     package var description: String {
         var labels: [String] = []

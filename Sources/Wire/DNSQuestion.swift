@@ -4,6 +4,8 @@ package enum DNSRecordType: UInt16, Sendable {
     case a = 1
     /// An IPv6 address.
     case aaaa = 28
+    /// RFC 2782: where a service is.
+    case srv = 33
 }
 
 /// Whether a question carries an EDNS0 record.

@@ -1,20 +1,3 @@
-/// The bits by which client and server tell what they can do.
-package struct MySQLCapabilities: OptionSet, Hashable, Sendable {
-    /// The protocol's bits.
-    package let rawValue: UInt32
-    /// From the protocol's bits.
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
-
-    /// CLIENT_PROTOCOL_41: the protocol since MySQL 4.1.
-    package static let protocol41 = MySQLCapabilities(rawValue: 0x0000_0200)
-    /// CLIENT_SSL: the stream can turn to TLS.
-    package static let tls = MySQLCapabilities(rawValue: 0x0000_0800)
-    /// CLIENT_SECURE_CONNECTION: passwords are hashed with a seed of 20 bytes.
-    package static let secureConnection = MySQLCapabilities(rawValue: 0x0000_8000)
-    /// CLIENT_PLUGIN_AUTH: authentication methods have names.
-    package static let pluginAuthentication = MySQLCapabilities(rawValue: 0x0008_0000)
-}
-
 /// What makes a payload no greeting.
 package enum MySQLGreetingError: Error, Equatable, Sendable {
     /// The payload ends too early, or its version is longer than `MySQLGreeting.serverVersionBytesMax`.

@@ -33,6 +33,9 @@ package struct MySQLPacket: Equatable, Sendable {
 
     /// COM_QUIT: a client's orderly end.
     package static let quit = MySQLPacket(sequence: 0, payload: [1])
+
+    /// COM_QUERY: one statement, in UTF-8.
+    package static func query(_ statement: String) -> MySQLPacket { MySQLPacket(sequence: 0, payload: [3] + Array(statement.utf8)) }
 }
 
 /// Why a stream is not taken for MySQL's.
@@ -44,29 +47,35 @@ package enum MySQLFramingError: Error, Equatable, Sendable {
 /// Cuts a byte stream into packets.
 package struct MySQLPacketReader: Sendable {
     /// Longer payloads are refused as soon as their header is there.
-    package let payloadBytesMax: Int
+    package var payloadBytesMax: Int
 
     private var buffer: [UInt8] = []
+    /// Where the bytes begin that belong to no packet given out. Those before are dropped all at once: a flood of small packets costs no more than its bytes.
+    private var start = 0
 
     /// A reader at the start of a stream.
     package init(payloadBytesMax: Int) { self.payloadBytesMax = payloadBytesMax }
 
     /// Takes bytes as they come. To be followed by `next` until that is `nil`, so that little is kept.
-    package mutating func append(_ bytes: some Sequence<UInt8>) { buffer.append(contentsOf: bytes) }
+    package mutating func append(_ bytes: some Sequence<UInt8>) {
+        buffer.removeFirst(start)
+        start = 0
+        buffer.append(contentsOf: bytes)
+    }
 
     /// True when nothing has come since the last whole packet.
-    package var isEmpty: Bool { buffer.isEmpty }
+    package var isEmpty: Bool { start == buffer.count }
 
     /// The first payload byte of the packet that is still incomplete: often enough to tell garbage early.
-    package var firstPayloadByte: UInt8? { buffer.count > 4 ? buffer[4] : nil }
+    package var firstPayloadByte: UInt8? { buffer.count - start > 4 ? buffer[start + 4] : nil }
 
     /// The next whole packet, `nil` while it is incomplete.
     package mutating func next() throws(MySQLFramingError) -> MySQLPacket? {
-        var reader = ByteReader(buffer)
+        var reader = ByteReader(buffer[start...])
         guard let length = reader.readLittleEndian(bytes: 3), let sequence = reader.readByte() else { return nil }
         guard length <= UInt64(payloadBytesMax) else { throw .tooLong(bytes: Int(length), limit: payloadBytesMax) }
         guard let payload = reader.readBytes(Int(length)) else { return nil }
-        buffer = Array(reader.rest)
+        start = buffer.count - reader.count
         return MySQLPacket(sequence: sequence, payload: Array(payload))
     }
 }

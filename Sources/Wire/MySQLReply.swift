@@ -48,27 +48,69 @@ package struct MySQLErrorPacket: Equatable, Sendable {
     }
 }
 
+/// A server's "done": `OK_Packet`.
+///
+///     offset  bytes  field
+///     0       1      0
+///     1       1-9    rows changed, length-encoded
+///     then    1-9    last generated number, length-encoded
+///     then    2      status
+///     then    2      warnings
+///
+/// What follows (words for people, changes of the session) is not read.
+package struct MySQLOKPacket: Equatable, Sendable {
+    /// Rows changed.
+    package var affectedRows: UInt64
+    /// SERVER_STATUS_ bits.
+    package var status: UInt16
+    /// How many warnings there are.
+    package var warnings: UInt16
+
+    /// An answer from its parts.
+    package init(affectedRows: UInt64 = 0, status: UInt16 = 2, warnings: UInt16 = 0) {
+        self.affectedRows = affectedRows
+        self.status = status
+        self.warnings = warnings
+    }
+
+    /// Reads one answer; `nil` when `payload` is none.
+    package init?(payload: [UInt8]) {
+        var reader = ByteReader(payload)
+        guard reader.readByte() == 0, let affectedRows = reader.readLengthEncoded(), reader.readLengthEncoded() != nil,
+            let status = reader.readLittleEndian(UInt16.self), let warnings = reader.readLittleEndian(UInt16.self)
+        else { return nil }
+        self.init(affectedRows: affectedRows, status: status, warnings: warnings)
+    }
+}
+
 /// What a server says to a login.
 package enum MySQLReply: Equatable, Sendable {
     /// Logged in.
-    case ok
-    /// `AuthSwitchRequest`: the server asks for another method, by this name.
-    case authenticationSwitch(plugin: String)
-    /// The method goes on: `AuthMoreData`.
-    case authenticationGoesOn
+    case ok(MySQLOKPacket)
+    /// `AuthSwitchRequest`: the server asks for another method, by its name, and gives the seed for it.
+    case authenticationSwitch(plugin: String, seed: [UInt8])
+    /// The method goes on: `AuthMoreData`, with the method's own bytes.
+    case authenticationGoesOn([UInt8])
     /// Refused.
     case error(MySQLErrorPacket)
 
+    /// The method that a request without a name means: that of servers before 4.1.
+    package static let nameless = "mysql_old_password"
+
     /// Reads one reply; `nil` when `payload` is none of these.
     package init?(payload: [UInt8]) {
-        switch payload.first {
+        var reader = ByteReader(payload)
+        switch reader.readByte() {
         case 0x00:
-            self = .ok
+            guard let ok = MySQLOKPacket(payload: payload) else { return nil }
+            self = .ok(ok)
         case 0x01:
-            self = .authenticationGoesOn
+            self = .authenticationGoesOn(Array(reader.rest))
+        case 0xfe where reader.isAtEnd:
+            self = .authenticationSwitch(plugin: Self.nameless, seed: [])
         case 0xfe:
-            let name = payload.dropFirst().prefix(MySQLGreeting.pluginBytesMax).prefix { $0 != 0 }
-            self = .authenticationSwitch(plugin: String(decoding: name, as: UTF8.self))
+            guard let name = reader.readBytes(until: 0, limit: MySQLGreeting.pluginBytesMax) else { return nil }
+            self = .authenticationSwitch(plugin: String(decoding: name, as: UTF8.self), seed: Array(reader.rest))
         case 0xff:
             guard let error = MySQLErrorPacket(payload: payload) else { return nil }
             self = .error(error)

@@ -31,14 +31,15 @@ package final class Database: Sendable {
 
     /// Starts the server, without waiting for it; `options` win over the usual ones.
     package func start(options: [String] = []) throws {
+        // Without an fsync for each transaction, but what it has said it has done outlives its process: 2.
         let command =
             [
                 "mariadbd", "--no-defaults", "--user=root", "--datadir=\(dataDirectory)", "--socket=\(socket)", "--pid-file=\(node.directory)/mysqld.pid",
-                "--server-id=\(identifier)", "--log-bin=binlog", "--gtid-strict-mode=1", "--max-connections=500",
-                "--innodb-log-file-size=4M", "--innodb-flush-log-at-trx-commit=0", "--innodb-use-native-aio=0", "--innodb-buffer-pool-size=32M",
+                "--server-id=\(identifier)", "--log-bin=binlog", "--log-slave-updates=1", "--gtid-strict-mode=1", "--max-connections=500",
+                "--innodb-log-file-size=4M", "--innodb-flush-log-at-trx-commit=2", "--innodb-use-native-aio=0", "--innodb-buffer-pool-size=32M",
                 "--performance-schema=0", "--back-log=500", "--read-only=\(identifier == 3 ? 0 : 1)", "--slave-net-timeout=5",
             ] + options
-        let started = try node.start(command)
+        let started = try node.startStoppable(command)
         process.withLock { $0 = started }
     }
 
@@ -68,13 +69,47 @@ package final class Database: Sendable {
             """)
     }
 
-    /// Makes this server a replica of `primary`, from the primary's first event on.
+    /// Makes this server a replica of `primary`, from where it stands: an empty one from the primary's first event on.
     package func replicate(from primary: Database) throws {
         try execute(
             """
-            change master to master_host='\(primary.node.address)', master_user='repl', master_password='repl', master_use_gtid=slave_pos,
+            stop slave; change master to master_host='\(primary.node.address)', master_user='repl', master_password='repl', master_use_gtid=current_pos,
             master_connect_retry=1; start slave;
             """)
+    }
+
+    /// Makes this server the one that takes writes, as an orderly failover does: the old one, whose writes have all come here, becomes its replica with the others.
+    package func promote(from old: Database, others: [Database]) throws {
+        try old.execute("set global read_only=1")
+        let position = try old.ask("select @@gtid_binlog_pos")
+        try execute("select master_gtid_wait('\(position)', 5); stop slave; reset slave all; set global read_only=0")
+        for replica in [old] + others { try replica.replicate(from: self) }
+    }
+
+    /// A row of one statement's answer, its fields apart by tabs.
+    package func ask(_ statement: String) throws -> String { try execute(statement).trimmingCharacters(in: .whitespacesAndNewlines) }
+
+    /// Lets replication wait for a table that everybody may go on reading, until `unlock`.
+    package func lock(_ table: String) throws {
+        let words = ["mariadb", "--no-defaults", "--socket=\(socket)", "--user=root", "--execute=lock tables \(table) read; \(Self.lockWait)"]
+        _ = try node.start(words)
+        try eventually(within: 5, "the lock of \(table)", interval: 20) { try lockHolder() != nil }
+    }
+
+    /// Ends that lock.
+    package func unlock() throws { if let holder = try lockHolder() { try execute("kill \(holder)") } }
+
+    /// Lets nobody in but those who are in, for so long: on one connection, since root would not be let in either.
+    package func limitConnections(to count: Int, for seconds: Double) throws -> NodeProcess {
+        let statements = "set global max_connections=\(count); select sleep(\(seconds)); set global max_connections=500"
+        return try node.start(["mariadb", "--no-defaults", "--socket=\(socket)", "--user=root", "--execute=\(statements)"])
+    }
+
+    private static let lockWait = "select sleep(3600)"
+
+    private func lockHolder() throws -> String? {
+        let holder = try ask("select id from information_schema.processlist where info='\(Self.lockWait)' limit 1")
+        return holder.isEmpty ? nil : holder
     }
 
     /// Ends the server as a crash would.
@@ -84,6 +119,9 @@ package final class Database: Sendable {
         guard let running = process.withLock({ $0.take() }) else { return MonotonicMoment.now }
         return try running.killAtOnce()
     }
+
+    /// Sends the server a signal, if it runs.
+    package func send(signal: Int32) throws { try process.withLock { $0 }?.send(signal: signal) }
 
     /// Whether it was started and not killed.
     package var isRunning: Bool { process.withLock { $0 != nil } }

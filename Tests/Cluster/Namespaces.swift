@@ -122,6 +122,12 @@ package final class Node: Sendable {
         try NodeProcess(ChildProcess(entering(command), input: input))
     }
 
+    /// Starts a program that stays, and may be stopped by a signal. nsenter stops itself together with the program that it has started, and would then outlive
+    /// everything, a killed test too; a shell between them does not.
+    package func startStoppable(_ command: [String]) throws -> NodeProcess {
+        try NodeProcess(ChildProcess(entering(["bash", "-c", "\"$@\" & wait", "bash"] + command)), isBehindShell: true)
+    }
+
     /// Runs a program to its end.
     package func run(_ command: [String], within seconds: Double = 20) throws -> (status: Int32, output: String) {
         try ChildProcess.run(entering(command), within: seconds)
@@ -145,14 +151,23 @@ package final class NodeProcess: Sendable {
     /// What waits outside; it ends with the program's status as soon as the program has.
     package let outside: ChildProcess
 
-    package init(_ outside: ChildProcess) { self.outside = outside }
+    private let isBehindShell: Bool
+
+    /// - Parameter isBehindShell: a shell is nsenter's child, and the program is the shell's.
+    package init(_ outside: ChildProcess, isBehindShell: Bool = false) { (self.outside, self.isBehindShell) = (outside, isBehindShell) }
+
+    /// The program, once nsenter has started it.
+    private var inside: Int32? {
+        guard isBehindShell else { return outside.children.first }
+        return outside.children.first.flatMap { ChildProcess.children(of: $0).first }
+    }
 
     /// Sends a signal to the program.
     package func send(signal: Int32) throws {
         try eventually(within: 5, "nsenter to start its program: \(outside.output)", interval: 1) {
-            outside.exitStatus != nil || !outside.children.isEmpty
+            outside.exitStatus != nil || inside != nil
         }
-        guard outside.exitStatus == nil, let inside = outside.children.first else { return }
+        guard outside.exitStatus == nil, let inside else { return }
         kill(inside, signal)
     }
 

@@ -17,7 +17,12 @@ package let loadBalancer = besideUs("LoadBalancer")
 
 /// The seed's configuration of a node, byte for byte.
 package func seedConfiguration(of node: String) throws -> String {
-    try String(contentsOfFile: "\(packageRoot)/Tests/ClusterTests/Fixtures/\(node).cfg", encoding: .utf8)
+    try fixture("\(node).cfg")
+}
+
+/// A file of the cluster tests.
+package func fixture(_ name: String) throws -> String {
+    try String(contentsOfFile: "\(packageRoot)/Tests/ClusterTests/Fixtures/\(name)", encoding: .utf8)
 }
 
 /// A program that reads haproxy.cfg.
@@ -32,6 +37,9 @@ package struct ProxyProgram: Sendable, Equatable {
 
     /// Debian's haproxy 2.6, the measure.
     package static let haproxy = ProxyProgram(path: "/usr/sbin/haproxy")
+
+    /// Debian's nginx, whose `stream` module forwards TCP.
+    package static let nginx = ProxyProgram(path: "/usr/sbin/nginx")
 
     /// What is tested: `TSUKADA_BINARY`, or the release build. With haproxy in its place the harness tests itself.
     package static let tsukada =

@@ -20,7 +20,9 @@ package final class RunningProxy: Sendable {
         self.node = node
         let pidfile = "\(node.directory)/run/haproxy.pid"
         try? FileManager.default.removeItem(atPath: pidfile)
-        let arguments = try Self.writeFiles(on: node, configuration: configuration, ownSections: ownSections)
+        let files = try Self.writeFiles(on: node, configuration: configuration, ownSections: ownSections)
+        // nginx has one file, and an error log that it opens before it has read it.
+        let arguments = program == .nginx ? ["-c", "/etc/haproxy/haproxy.cfg", "-e", "/run/error.log"] : files
         let (status, output) = try node.run([program.path] + options + arguments)
         guard status == 0 else { throw ChildProcessError(description: "\(program.path) \(arguments) ended with \(status): \(output)") }
         try eventually(within: 5, "the pidfile") { Int32(Self.firstLine(of: pidfile)) != nil }
@@ -113,6 +115,14 @@ package final class RunningProxy: Sendable {
             let status = try statistics("status")
             let checks = try statistics("check_status")
             return ["read01", "read02"].allSatisfy { status[$0] == "UP" && checks[$0] == "L7OK" }
+        }
+    }
+
+    /// Waits until checks have found so many servers of the article's proxy healthy.
+    package func waitUntilServersAreUp(_ count: Int, within seconds: Double = 20) throws {
+        try eventually(within: seconds, "\(count) servers to be UP on \(node.name)", interval: 50) {
+            let status = try statistics("status")
+            return try statistics("check_status").count { name, check in check == "L7OK" && status[name] == "UP" } >= count
         }
     }
 }

@@ -23,7 +23,7 @@ extension ClusterSuite {
             var killed = 0
             for percent in [0, 5, 20, 40] {
                 for member in pair.both { try member.node.drop(percent: percent) }
-                pair.observe(seconds: 4)
+                pair.observe(seconds: 2)
                 pair.expectDeathsClaimed(first: killed, second: 0)
                 var known = MeasuredTimes()
                 var back = MeasuredTimes()

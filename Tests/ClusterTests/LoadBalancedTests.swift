@@ -15,13 +15,13 @@ extension ClusterSuite {
             let balanced = try BalancedCluster(cluster, program: .tsukada, times: times)
             defer { balanced.stop() }
             var results: [FailoverResult] = []
-            for row in FailoverRow.all {
+            for row in BalancedRows.all {
                 let result = try balanced.run(row)
                 results.append(result)
                 #expect(result.attempts > 100 && result.queries > 20, "\(row.name): the clients did not run: \(result)")
                 #expect(result.broken.isEmpty, "\(row.name): \(row.event): \(result.broken); \(result.examples)")
             }
-            print(FailoverTable.text(results))
+            print(FailoverTable.balanced.text(results))
         }
 
         @Test("are switched to PROXY v2 and back under load without an error, and log the client's address meanwhile")
@@ -46,7 +46,7 @@ extension ClusterSuite {
             for node in nodes { #expect(balancer.wait(for: "healthy", of: node, after: 0, within: 10) != nil) }
 
             let log = try cluster.log(of: cluster.tsukada01)
-            let load = try FailoverLoad(on: cluster.client, target: balancer.node)
+            let load = try FailoverLoad(on: cluster.client, targets: [balancer.node])
             for value in ["on", "off", "on"] {
                 usleep(1_500_000)
                 let mark = log.mark
@@ -93,7 +93,7 @@ struct FailoverTableTests {
 
     @Test("has one aligned line for each row, and marks what was not measured")
     func form() {
-        let lines = FailoverTable.text([result, FailoverResult(name: "hang", event: "SIGSTOP")]).split(separator: "\n")
+        let lines = FailoverTable.balanced.text([result, FailoverResult(name: "hang", event: "SIGSTOP")]).split(separator: "\n")
         let bars = lines.map { line in line.indices.filter { line[$0] == "|" }.dropLast().map { line.distance(from: line.startIndex, to: $0) } }
         #expect(lines.count == 4 && bars.allSatisfy { $0 == bars[0] && $0.count == 9 }, "\(lines)")
         #expect(lines[2].contains("| kill-node | kill -9") && lines[2].contains("| 1.0 s     | -          | 12 attempts, 0 queries; a remark"), "\(lines[2])")
@@ -107,7 +107,7 @@ struct FailoverTableTests {
         broken.judge(by: promise, ejected: ["tsukada01", "tsukada02"], flowsLost: ["tsukada01": 9, "tsukada02": 1])
         let sentences = ["failed connects: 3, promised at most 2", "back after: inf, promised at most 3.0", "tsukada02 was ejected"]
         #expect(broken.broken == sentences + ["flows lost on tsukada02: 1, promised at most 0"])
-        #expect(FailoverTable.text([broken]).contains("PROMISE BROKEN: failed connects: 3"))
+        #expect(FailoverTable.balanced.text([broken]).contains("PROMISE BROKEN: failed connects: 3"))
         var kept = result
         promise = FailoverPromise()
         (promise.failedConnects, promise.ejectedWithin) = (3, 1)

@@ -1,43 +1,11 @@
-// What clients feel when one of two nodes behind a load balancer is stopped, lost, hung or cut off: `deploy/failover-test` runs this program.
+// What clients feel when one of two nodes behind a load balancer, or a database, is stopped, lost, hung or cut off: `deploy/failover-test` runs this program.
 //
 //   FailoverTest [--proxy tsukada|haproxy|both] [--rows NAME,...] [--interval SECONDS]
+//   FailoverTest --databases [--proxy ours|haproxy|haproxy-tuned|nginx|all] [--rows NAME,...] [--pace thorough|brief] [--document FILE]
 
 import ClusterWorld
 import Foundation
 import Support
-
-struct FailoverArguments {
-    var programs = [ProxyProgram.tsukada]
-    var rows = FailoverRow.all
-    /// Seconds between two probes.
-    var interval = 1.0
-
-    init(_ words: [String]) throws {
-        var rest = words[...]
-        while let name = rest.popFirst() {
-            guard let value = rest.popFirst() else { throw ChildProcessError(description: "\(name) has no value") }
-            switch (name, value) {
-            case ("--proxy", "tsukada"): programs = [.tsukada]
-            case ("--proxy", "haproxy"): programs = [.haproxy]
-            case ("--proxy", "both"): programs = [.tsukada, .haproxy]
-            case ("--rows", _):
-                rows = try value.split(separator: ",").map { name in
-                    guard let row = FailoverRow.all.first(where: { $0.name == name }) else {
-                        let names = FailoverRow.all.map(\.name).joined(separator: ", ")
-                        throw ChildProcessError(description: "no row '\(name)'; there are \(names)")
-                    }
-                    return row
-                }
-            case ("--interval", _):
-                guard let seconds = Double(value), (0.2...30).contains(seconds) else {
-                    throw ChildProcessError(description: "--interval is no number of seconds from 0.2 to 30")
-                }
-                interval = seconds
-            default: throw ChildProcessError(description: "no such argument: \(name) \(value)")
-            }
-        }
-    }
-}
 
 /// Why nothing can be run here, or nil.
 func hindrance(of programs: [ProxyProgram]) -> String? {
@@ -48,40 +16,78 @@ func hindrance(of programs: [ProxyProgram]) -> String? {
 
 func say(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
 
-/// Runs the rows against one program, and prints each as it ends, then the table.
+/// Runs rows one after the other, and prints each as it ends.
+func runAll<Scene>(_ rows: [FailoverRow<Scene>], _ name: String, _ run: (FailoverRow<Scene>) throws -> FailoverResult) -> [FailoverResult] {
+    rows.map { row in
+        say("\(name): \(row.name): \(row.event)")
+        let result: FailoverResult
+        do { result = try run(row) } catch {
+            say("    \(error)")
+            result = FailoverResult(name: row.name, event: row.event, hindrance: error)
+        }
+        for line in result.examples + result.broken.map({ "promise broken: \($0)" }) { say("    \(line)") }
+        return result
+    }
+}
+
+/// Runs the rows of two nodes behind a load balancer, then prints the table.
 /// - Returns: how many promises were broken.
-func run(_ rows: [FailoverRow], _ program: ProxyProgram, in cluster: Cluster, _ times: BalancerTimes) throws -> Int {
+func run(_ rows: [BalancedRows.Row], _ program: ProxyProgram, in cluster: Cluster, _ times: BalancerTimes) throws -> Int {
     let balanced = try BalancedCluster(cluster, program: program, times: times)
     defer { balanced.stop() }
-    var results: [FailoverResult] = []
-    for row in rows {
-        say("\(program.tag): \(row.name): \(row.event)")
-        do {
-            let result = try balanced.run(row)
-            results.append(result)
-            for line in result.examples + result.broken.map({ "promise broken: \($0)" }) { say("    \(line)") }
-        } catch {
-            var result = FailoverResult(name: row.name, event: row.event)
-            result.broken = ["the row could not be run: \(error)"]
-            say("    \(result.broken[0])")
-            results.append(result)
-        }
-    }
-    say("\n\(program.path), probes each \(times.interval) s x \(times.threshold)\n\n\(FailoverTable.text(results))")
+    let results = runAll(rows, program.tag, balanced.run)
+    say("\n\(program.path), probes each \(times.interval) s x \(times.threshold)\n\n\(FailoverTable.balanced.text(results))")
     return results.reduce(0) { $0 + $1.broken.count }
+}
+
+/// Runs the rows of databases, prints a table for each program and one for all, and writes that into the document.
+/// - Returns: how many of our promises were broken.
+func run(_ rows: [DatabaseRows.Row], _ programs: [DatabaseProgram], in cluster: Cluster, _ pace: DatabasePace, document: String?) throws -> Int {
+    let databases = try DatabaseCluster(cluster, pace: pace)
+    defer { databases.stop() }
+    var broken = 0
+    var comparison = try document.map { try ComparisonTable(of: String(contentsOfFile: $0, encoding: .utf8)) } ?? ComparisonTable()
+    for program in programs {
+        let results = runAll(rows, program.name) { row in
+            let result = try databases.run(row, program)
+            comparison.set(result, of: program)
+            // Row by row: what was measured stays when the rest is not waited for.
+            if let document {
+                try comparison.document(String(contentsOfFile: document, encoding: .utf8)).write(toFile: document, atomically: true, encoding: .utf8)
+            }
+            return result
+        }
+        say("\n\(program.title)\n\n\(FailoverTable.databases.text(results))")
+        for result in results where result.hindrance != nil { comparison.set(result, of: program) }
+        if program.isOurs { broken += results.reduce(0) { $0 + $1.broken.count } }
+    }
+    if let document {
+        try comparison.document(String(contentsOfFile: document, encoding: .utf8)).write(toFile: document, atomically: true, encoding: .utf8)
+    }
+    if programs.count > 1 { say(comparison.text(rows, programs)) }
+    return broken
 }
 
 do {
     let arguments = try FailoverArguments(Array(CommandLine.arguments.dropFirst()))
-    if let hindrance = hindrance(of: arguments.programs) { throw ChildProcessError(description: hindrance) }
-    say("a nameserver, a MariaDB primary, two replicas, two nodes, a load balancer and 40 clients, each in a network namespace: starting")
+    let programs =
+        switch arguments.run {
+        case .balanced(let programs, _, _): programs
+        case .databases(let programs, _, _, _): programs.map(\.program)
+        }
+    if let hindrance = hindrance(of: programs) { throw ChildProcessError(description: hindrance) }
+    say("a nameserver, databases, two nodes and 40 clients, each in a network namespace: starting")
     let cluster = try Cluster()
     defer { try? cluster.world.end() }
     var broken = 0
-    for program in arguments.programs {
-        broken += try run(arguments.rows, program, in: cluster, BalancerTimes(interval: arguments.interval))
+    switch arguments.run {
+    case .balanced(let programs, let rows, let interval):
+        for program in programs { broken += try run(rows, program, in: cluster, BalancerTimes(interval: interval)) }
+        say(FailoverTable.balanced.legend)
+    case .databases(let programs, let rows, let pace, let document):
+        broken = try run(rows, programs, in: cluster, pace, document: document)
+        say(FailoverTable.databases.legend)
     }
-    say(FailoverTable.legend)
     say(broken == 0 ? "every promise was kept" : "\(broken) promises were broken")
     try cluster.world.end()
     exit(broken == 0 ? 0 : 1)

@@ -29,6 +29,7 @@ struct CodecTests {
             .administrative(administrative),
             .administrative(AdministrativeRow(server: ServerID(1), stamp: HybridTime(bits: 1), origin: NodeID(1), state: .ready)),
             .lease(LeaseRow(name: 1, epoch: 2, stamp: HybridTime(bits: 3), holder: NodeID(4), version: 5, isHeld: true, expiry: now.advanced(by: .seconds(9)))),
+            .ballot(BallotRow(node: NodeID(1), session: 2, version: 3, subject: 4, epoch: 5, choice: 6, isConfirmed: true)),
             .digest((0..<32).map { $0 }), .pull(3), .checkNow(ServerID(1)), .keys([1, 2]),
         ]
     }

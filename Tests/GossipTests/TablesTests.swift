@@ -12,7 +12,11 @@ struct TablesTests {
     private func randomRows(_ random: inout SplitMix64, count: Int) -> [Record] {
         (0..<count).map { _ in
             let (node, small) = (nodes[Int(random.next() % 3)], random.next() % 4 + 1)
-            switch random.next() % 4 {
+            switch random.next() % 5 {
+            case 4:
+                return .ballot(
+                    BallotRow(
+                        node: node, session: small, version: UInt32(random.next() % 5 + 1), subject: random.next() % 2, epoch: 1, choice: 1, isConfirmed: true))
             case 0:
                 return .member(
                     MemberRow(
@@ -42,6 +46,7 @@ struct TablesTests {
         case .health(let row): _ = tables.merge(row)
         case .administrative(let row): _ = tables.merge(row)
         case .lease(let row): _ = tables.merge(row)
+        case .ballot(let row): _ = tables.merge(row)
         default: break
         }
     }
@@ -56,6 +61,7 @@ struct TablesTests {
         for row in (rows + rows).shuffled(using: &random) { merge(row, into: &second) }
         #expect(first.memberRows == second.memberRows && first.administrativeRows == second.administrativeRows, "seed \(seed)")
         #expect(first.leaseRows == second.leaseRows && first.healthRows == second.healthRows, "seed \(seed)")
+        #expect(first.ballotRows == second.ballotRows, "seed \(seed)")
         #expect(first.hash == second.hash && first.digest == second.digest, "seed \(seed)")
         #expect(first.changesCount <= 2 * 80 + 64)
     }

@@ -8,7 +8,7 @@ import Wire
 struct ConfigurationKeywordTests {
     static let sections: [String: KeywordPlaces] = [
         "global": .global, "defaults": .defaults, "frontend": .frontend, "listen": .listen, "backend": .backend, "resolvers": .resolvers, "probe": .probe,
-        "gossip": .gossip,
+        "gossip": .gossip, "database": .database,
     ]
 
     /// Every keyword of the table with every place it may stand in.
@@ -145,7 +145,7 @@ struct ConfigurationInheritanceTests {
         #expect(shop.backend == 0)
         #expect(!shop.isListen)
         #expect(configuration.frontends.map(\.identifier) == [2, 4])
-        #expect(configuration.backends.map(\.identifier) == [3, 4])
+        #expect(configuration.backends.map(\.identifier) == [3, 4, 5, 6, 7])
 
         let replicas = try #require(configuration.backends.first)
         #expect(replicas.balance == .source)
@@ -153,16 +153,20 @@ struct ConfigurationInheritanceTests {
         #expect(!replicas.logsHealthChecks)
         #expect(replicas.retriesMax == 1)
         #expect(replicas.redispatch == .off)
+        #expect(replicas.greetingTimeout == .milliseconds(700) && replicas.retryBudgetPercent == 0)
+        #expect(replicas.isServerFirst == false && !replicas.hedgesGreetings)
+        let reports = configuration.backends.first { $0.name == "reports" }
+        #expect(reports?.isServerFirst == true && reports?.hedgesGreetings == true && reports?.retryBudgetPercent == 100)
         #expect(replicas.isKeepAliveOn)
         #expect(replicas.fullConnections == 200)
         #expect(replicas.tunnelTimeout == .seconds(7_200))
         #expect(replicas.log.targets.map(\.facility) == [18, 16, 20])
-        #expect(replicas.servers.map(\.name) == ["read01", "read02", "read03", "pool2", "pool3", "pool4"])
-        #expect(replicas.servers.map(\.identifier) == Array(1...6))
-        #expect(replicas.servers.map(\.isTemplateSlot) == [false, false, false, true, true, true])
-        #expect(replicas.servers.map(\.isBackup) == [false, true, false, false, false, false])
-        #expect(replicas.servers.map(\.isDisabled) == [false, true, false, false, false, false])
-        #expect(replicas.servers.map { $0.check == nil } == [false, true, false, false, false, false])
+        #expect(replicas.servers.map(\.name) == ["read01", "read02", "read03", "pool2", "pool3", "pool4", "read04"])
+        #expect(replicas.servers.map(\.identifier) == Array(1...7))
+        #expect(replicas.servers.map(\.isTemplateSlot) == [false, false, false, true, true, true, false])
+        #expect(replicas.servers.map(\.isBackup) == [false, true, false, false, false, false, false])
+        #expect(replicas.servers.map(\.isDisabled) == [false, true, false, false, false, false, false])
+        #expect(replicas.servers.map { $0.check == nil } == [false, true, false, false, false, false, false])
         let check = try #require(replicas.servers[0].check)
         #expect(check.interval == .seconds(2) && check.fastInterval == .seconds(1) && check.downInterval == .seconds(5))
         #expect(check.rise == 3 && check.fall == 4 && check.port == 3_307 && check.address == .v4(0x0a00_0009))

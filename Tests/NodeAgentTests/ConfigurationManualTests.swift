@@ -10,7 +10,7 @@ struct ConfigurationManualTests {
     /// The manual's tables: each stands between `<!-- keywords TITLE -->` and `<!-- end -->`.
     static let tables: [(title: String, places: KeywordPlaces)] = [
         ("global", .global), ("stats socket", .statsSocket), ("proxies", .anyProxy), ("bind", .bind), ("server", .server), ("resolvers", .resolvers),
-        ("probe", .probe), ("gossip", .gossip),
+        ("probe", .probe), ("gossip", .gossip), ("database", .database),
     ]
 
     /// What a table has to say.

@@ -22,7 +22,7 @@ struct PlantedError: CustomTestStringConvertible, Sendable {
 
 extension PlantedError {
     /// Every file of `errors/`.
-    static let all = common + gossip
+    static let all = common + gossip + database
 
     /// Those of the sections that proxy, and of the files' form.
     static let common: [PlantedError] = [
@@ -203,10 +203,6 @@ extension PlantedError {
             #"unsupported 'peers' in section 'peers shop'"#,
             #"tsukada does not support it yet: remove the section, or keep HAProxy for what needs it"#),
         PlantedError(
-            "reserved-section", line: 45,
-            #"reserved 'database' in section 'database'"#,
-            #"a later tsukada will read it: remove the section"#),
-        PlantedError(
             "removed-keyword", line: 20,
             #"outdated 'clitimeout' in section 'defaults'"#,
             #"HAProxy itself has removed it: write 'timeout client'"#),
@@ -249,7 +245,7 @@ extension PlantedError {
         PlantedError(
             "keyword-before-section", line: 1,
             #"'maxconn' stands before any section"#,
-            #"start with a section: global, defaults, listen, frontend, backend, resolvers, probe or gossip"#),
+            #"start with a section: global, defaults, listen, frontend, backend, resolvers, probe, gossip or database"#),
         PlantedError(
             "missing-line-feed", line: 48,
             #"no line feed at the end of the file"#,

@@ -65,7 +65,8 @@ struct ConfigurationValueTests {
         ("/run/mysqld.sock", .unix("/run/mysqld.sock"), .client(offset: 0)),
         ("unix@/run/mysqld.sock", .unix("/run/mysqld.sock"), .client(offset: 0)),
         ("*:1", nil, .fixed(1)), ("0.0.0.0:1", nil, .fixed(1)), (":1", nil, .fixed(1)), ("db:0", nil, .fixed(1)), ("db:x", nil, .fixed(1)),
-        ("db:+x", nil, .fixed(1)), ("_mysql._tcp.internal", nil, .fixed(1)), ("fd@3", nil, .fixed(1)), ("db..x:1", nil, .fixed(1)), ("1.2.3:1", nil, .fixed(1)),
+        ("db:+x", nil, .fixed(1)), ("_mysql..internal", nil, .fixed(1)), ("_mysql._tcp.internal:+1", nil, .fixed(1)),
+        ("_mysql._tcp.internal", nil, .fixed(1)), ("fd@3", nil, .fixed(1)), ("db..x:1", nil, .fixed(1)), ("1.2.3:1", nil, .fixed(1)),
     ]
 
     @Test("of a server line is a name or an address, with a port or the client's", arguments: servers)
@@ -74,6 +75,20 @@ struct ConfigurationValueTests {
         #expect(diagnostics.contains { $0.severity == .alert } == (endpoint == nil))
         #expect(configuration.backends.first?.servers.first?.endpoint == endpoint)
         if endpoint != nil { #expect(configuration.backends.first?.servers.first?.port == port) }
+    }
+
+    @Test("of a service needs a resolvers section, and each of its servers takes another record")
+    func readsService() throws {
+        let resolvers = "resolvers r\n nameserver n 10.0.0.2:53\n"
+        for line in ["server s _mysql._tcp.db check", "server-template s 2 _mysql._tcp.db check"] {
+            let lonely = Configuration.alerts(Configuration.read("backend a\n \(line)\n").diagnostics)
+            #expect(lonely.count == 1 && lonely.allSatisfy { $0.contains("no 'resolvers'") }, "\(lonely)")
+            let (configuration, diagnostics) = Configuration.read("\(resolvers)backend a\n \(line) resolvers r\n")
+            #expect(Configuration.alerts(diagnostics).isEmpty)
+            let server = try #require(configuration.backends.first?.servers.first)
+            #expect(server.isOfService && server.isTemplateSlot && server.endpoint == .name("_mysql._tcp.db", port: 0) && server.port == .fixed(0))
+        }
+        #expect(Configuration.alerts(Configuration.read("\(resolvers)backend a\n server s _mysql._tcp.db:x resolvers r\n").diagnostics).count == 1)
     }
 
     static let logs: [(text: String, target: (endpoint: Endpoint, facility: Int)?)] = [

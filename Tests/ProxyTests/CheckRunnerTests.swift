@@ -263,6 +263,20 @@ struct CheckRunnerTests {
         #expect(bench.results.first?.info == "ECONNRESET returned by OS (Connection reset by peer)")
     }
 
+    @Test("spreads the first checks over an interval, but those of a proxy that has no writer until it has looked", arguments: DatabaseRole.allCases)
+    func spread(role: DatabaseRole) throws {
+        let bench = try Bench()
+        bench.start(.connect, at: TestServer.refusing()) { backend in
+            backend.database = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "t", line: 1))
+            backend.database?.role = role
+            backend.servers[0].check?.fastInterval = .seconds(60)
+            backend.servers += [backend.servers[0], backend.servers[0]]
+        }
+        bench.run { !bench.results.isEmpty }
+        bench.reactor.runOnce(waitingAtMost: .milliseconds(5))
+        #expect(bench.results.count == (role == .primary ? 3 : 1))
+    }
+
     @Test("checks again after the interval of the pace it is told")
     func again() throws {
         let bench = try Bench()

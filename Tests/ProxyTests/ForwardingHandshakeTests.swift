@@ -60,19 +60,29 @@ struct ForwardingHandshakeTests {
         let harness: ForwardingHarness
         let reactor: Reactor
         let finisher: HandshakeFinisher
+        /// How many handshakes have not become a login.
+        let failures: FailureCount
 
-        init(_ database: StubDatabase, patience: Duration = .seconds(60), _ edit: (inout ForwardingHarness.Settings) -> Void = { _ in }) throws {
+        final class FailureCount {
+            var value = 0
+        }
+
+        init(
+            _ database: StubDatabase, others: [SocketAddress] = [], patience: Duration = .seconds(60),
+            _ edit: (inout ForwardingHarness.Settings) -> Void = { _ in }
+        ) throws {
             self.database = database
             reactor = try Reactor()
-            harness = try ForwardingHarness([database.address]) {
+            harness = try ForwardingHarness([database.address] + others) {
                 var check = MySQLCheckSettings()
                 check.user = "check"
                 $0.backend.check = .mysql(check)
-                $0.backend.servers[0].check = CheckSettings()
+                for place in $0.backend.servers.indices { $0.backend.servers[place].check = CheckSettings() }
                 edit(&$0)
             }
-            let finisher = HandshakeFinisher(reactor: reactor, state: harness.state, patience: patience)
-            self.finisher = finisher
+            let failures = FailureCount()
+            let finisher = HandshakeFinisher(reactor: reactor, state: harness.state, patience: patience) { _ in failures.value += 1 }
+            (self.finisher, self.failures) = (finisher, failures)
             try reactor.watch(harness.state.controlWakeUp.raw, for: .read) { [harness, weak finisher] _ in
                 harness.state.controlWakeUp.clear()
                 finisher?.takeAll()
@@ -107,7 +117,7 @@ struct ForwardingHandshakeTests {
             bench.run { bench.database.ended.count == number && bench.finisher.isIdle }
         }
         #expect(bench.database.ended.allSatisfy { $0 == Self.finished })
-        #expect(bench.outstanding == 0)
+        #expect(bench.outstanding == 0 && bench.failures.value == 0)
     }
 
     @Test("before the greeting: who has ended its stream still gets it, who has reset is gone; both are logged in for")
@@ -129,6 +139,20 @@ struct ForwardingHandshakeTests {
         bench.run { bench.database.ended.count == 2 && bench.finisher.isIdle }
         #expect(bench.database.ended == [Self.finished, Self.finished])
         #expect(bench.harness.isEmptyEventually())
+    }
+
+    @Test("are as good as those who got another server's greeting instead: theirs is logged in on when it comes at last")
+    func left() throws {
+        let other = StubDatabase()
+        defer { other.stop() }
+        let bench = try Bench(StubDatabase(greets: false), others: [other.address]) { $0.backend.greetingTimeout = .milliseconds(100) }
+        let clients = try (0..<2).map { _ in try bench.harness.connect() }
+        for client in clients { #expect(client.text(StubDatabase.greetingBytes).utf8.count > 0) }
+        bench.run { bench.outstanding == 1 && !bench.finisher.isIdle }
+        bench.database.greet()
+        bench.run { bench.database.ended.count == 1 && bench.finisher.isIdle }
+        #expect(bench.database.ended == [Self.finished] && bench.failures.value == 0)
+        #expect(bench.harness.held(0) == 0 && bench.harness.held(1) == 2)
     }
 
     @Test("by saying nothing for too long are logged in for, too")
@@ -166,6 +190,7 @@ struct ForwardingHandshakeTests {
         bench.run { bench.outstanding == HandshakeFinisher.silentMax }
         #expect(bench.harness.isEmptyEventually())
         bench.run { bench.outstanding == 0 && bench.finisher.isIdle }
+        #expect(bench.failures.value == 0)
         bench.database.greet()
         #expect(eventually { bench.database.ended.count == 20 })
         #expect(bench.database.ended.allSatisfy { $0.isEmpty })
@@ -189,6 +214,7 @@ struct ForwardingHandshakeTests {
         database.greet()
         bench.run { database.ended.count == 1 && bench.finisher.isIdle }
         #expect(database.ended == [kind == "denied" ? StubDatabase.login : []])
+        #expect(bench.failures.value == 1)
     }
 
     @Test("are no matter of ours where checks do not log in on the same port", arguments: ["connect", "no user", "no check", "port", "addr"])

@@ -236,7 +236,7 @@ extension TestSocket {
 /// A long stream of bytes that its reader can tell from any other: numbered blocks of noise.
 enum Bulk {
     /// 48 MiB; a sixteenth of that under a sanitizer, which makes every byte many times as dear.
-    static let bytes = getenv("TSUKADA_SANITIZED") == nil ? 48 << 20 : 3 << 20
+    static let bytes = isSanitized ? 3 << 20 : 48 << 20
     private static let blockBytes = 1 << 16
 
     private static func block(_ seed: UInt64) -> [UInt8] {
@@ -258,7 +258,7 @@ enum Bulk {
     static func receive(from socket: TestSocket, seed: UInt64) -> Int {
         var block = block(seed)
         var count = 0
-        while let part = socket.receive(upTo: 1 << 18), !part.isEmpty {
+        while let part = socket.receive(upTo: 1 << 14), !part.isEmpty {
             var start = 0
             while start < part.count {
                 let place = count % blockBytes

@@ -23,7 +23,7 @@ struct RotationTests {
         #expect(Rotation.order(weights: []).isEmpty)
     }
 
-    @Test("are in proportion to the weights and spread", arguments: 0..<50 as Range<UInt64>)
+    @Test("are in proportion to the weights and spread", arguments: seeds(50))
     func proportionalAndSmooth(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let weights = (0..<Int.random(in: 1...6, using: &random)).map { _ in Int.random(in: 0...40, using: &random) }
@@ -56,7 +56,9 @@ struct RotationTests {
 struct RoutingTableTests {
     private static let address = SocketAddress.ip(.v4(1), port: 2)
 
-    private func table(_ servers: [(weight: Int, isUsable: Bool, isBackup: Bool)], hasAddress: Bool = true) -> RoutingTable {
+    private func table(
+        _ servers: [(weight: Int, isUsable: Bool, isBackup: Bool)], hasAddress: Bool = true, priorities: [Int] = []
+    ) -> RoutingTable {
         var backend = Backend(name: "b", identifier: 1)
         let location = ConfigurationLocation(file: "f", line: 1)
         for index in servers.indices {
@@ -64,7 +66,11 @@ struct RoutingTableTests {
             server.isBackup = servers[index].isBackup
             backend.servers.append(server)
         }
-        let routes = servers.map { ServerRoute(address: hasAddress ? Self.address : nil, isUsable: $0.isUsable, weight: $0.weight) }
+        let routes = servers.enumerated().map { index, server in
+            ServerRoute(
+                address: hasAddress ? Self.address : nil, isUsable: server.isUsable, weight: server.weight,
+                priority: index < priorities.count ? priorities[index] : 0)
+        }
         return RoutingTable(backends: [backend], routes: [routes])
     }
 
@@ -83,6 +89,14 @@ struct RoutingTableTests {
         let table = table([(0, true, false), (1, true, true)])
         #expect(turns(table) == [1])
         #expect(table.servers[1].pointee.turns && !table.servers[0].pointee.turns)
+    }
+
+    @Test("gives turns to the usable servers of the lowest priority")
+    func priorities() {
+        let all = [(1, true, false), (1, true, false), (1, true, false)]
+        #expect(turns(table(all, priorities: [20, 10, 10])) == [1, 2])
+        #expect(turns(table([(1, true, false), (1, false, false), (0, true, false)], priorities: [20, 10, 10])) == [0])
+        #expect(turns(table([(1, false, false), (1, true, true), (1, true, true)], priorities: [10, 30, 20])) == [1], "backups are taken in their order")
     }
 
     @Test("gives turns by weight")
@@ -109,7 +123,7 @@ struct WaitingQueueTests {
         #expect(queue.takeFirst(for: 3) { $0 != 7 }?.session == 1)
     }
 
-    @Test("equals a plain list, whoever leaves", arguments: 0..<30 as Range<UInt64>)
+    @Test("equals a plain list, whoever leaves", arguments: seeds(30))
     func equalsModel(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var queue = WaitingQueue()

@@ -27,7 +27,7 @@ struct ServerHealthTests {
         #expect(seen == ["3/3", "3/3 same", "2/3", "1/3", "3/3", "2/3", "1/3", "0/2", "0/2 same", "1/2", "0/2", "1/2", "3/3"])
     }
 
-    @Test("agrees with counting in a row", arguments: 0..<64 as Range<UInt64>)
+    @Test("agrees with counting in a row", arguments: seeds(64))
     func model(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var health = ServerHealth(rise: .random(in: 1...5, using: &random), fall: .random(in: 1...5, using: &random))

@@ -48,9 +48,9 @@ struct RegistryBench {
         return registry.apply(event, to: ServerReference(backend: backend, server: server), now: now) { _ in load }
     }
 
-    /// The lines that an event logs, with their syslog numbers for local0.
+    /// The lines that an event by itself logs, with their syslog numbers for local0.
     mutating func lines(_ event: ServerRegistry.Event, _ server: Int = 0, backend: Int = 0) -> [String] {
-        effects(event, server, backend: backend).compactMap { effect in
+        (effects(event, server, backend: backend) + registry.settle(backend, now: now)).compactMap { effect in
             guard case .log(let level, let text, _) = effect else { return nil }
             return "<\(128 + level.rawValue)>\(text)"
         }
@@ -109,6 +109,42 @@ struct ServerRegistryLineTests {
             ])
         #expect(bench.status().isRunning && !bench.status().isUsable)
         #expect(bench.effects(.setFull(false)) == [.routingChanged(backend: 0)])
+    }
+
+    @Test("tell that a server is not what its role wants, once, whatever the reason becomes")
+    func unfit() {
+        var bench = pair()
+        _ = bench.lines(Bench.pass)
+        _ = bench.lines(Bench.pass, 1)
+        bench.load = ServerLoad(sessions: 3)
+        #expect(
+            bench.lines(.setFitness(.unfit(reason: "replication lag 37s > 10s"))) == [
+                "<132>Server mysql-read/db1 is OUT, reason: replication lag 37s > 10s. 1 active and 0 backup servers left. "
+                    + "3 sessions active, 0 requeued, 0 remaining in queue."
+            ])
+        #expect(bench.status().isRunning && bench.status().isAvailable && !bench.status().isUsable && bench.status().text == "NOLB")
+        #expect(bench.effects(.setFitness(.unfit(reason: "replication lag 38s > 10s"))).isEmpty)
+        #expect(bench.effects(.setFitness(.unfit(reason: "x")), 1).last == .routingChanged(backend: 0))
+        #expect(bench.registry.status(ofBackend: 0).activeServers == 0)
+        #expect(
+            bench.lines(.setFitness(.whole)) == [
+                "<133>Server mysql-read/db1 is IN. 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
+            ])
+        #expect(bench.effects(.setFitness(.fit(quarters: 2))) == [.routingChanged(backend: 0)])
+        #expect(bench.status().fitWeight == 2 && bench.status().weight == 1)
+    }
+
+    @Test("call it no news that a replica is not the primary, and let nobody write before the first look")
+    func primary() {
+        var backend = Bench.backend("mysql-write", [Bench.server("db1"), Bench.server("db2")])
+        backend.database = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
+        backend.database?.role = .primary
+        var bench = RegistryBench([backend])
+        #expect(!bench.status().isUsable && bench.registry.status(ofBackend: 0).activeServers == 0)
+        #expect(bench.lines(.setFitness(.whole)).first?.hasPrefix("<133>Server mysql-write/db1 is IN.") == true)
+        #expect(
+            bench.lines(.setFitness(.unfit(reason: "read_only is ON"))).first?.hasPrefix("<133>Server mysql-write/db1 is OUT, reason: read_only is ON.") == true
+        )
     }
 
     @Test("tell the first pass, and nothing of the next ones")
@@ -174,6 +210,29 @@ struct ServerRegistryLineTests {
                 "<129>Server faulty/f1 is DOWN. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue.",
                 "<128>\(isListen ? "proxy" : "backend") faulty has no server available!",
             ])
+    }
+
+    @Test("tell of nobody left when all is applied, not while two servers change places")
+    func settled() {
+        var bench = pair()
+        let apply = { (bench: inout RegistryBench, place: Int, fitness: ServerFitness) in
+            _ = bench.registry.apply(.setFitness(fitness), to: ServerReference(backend: 0, server: place), now: bench.now) { _ in ServerLoad() }
+        }
+        let lagging = ServerFitness.unfit(reason: "replication lag 37s > 10s")
+        for (leaving, coming) in [(0, 1), (1, 0)] {
+            apply(&bench, leaving, lagging)
+            apply(&bench, coming, .whole)
+            #expect(bench.registry.settle(0, now: bench.now).isEmpty)
+        }
+        apply(&bench, 1, lagging)
+        apply(&bench, 0, lagging)
+        #expect(bench.registry.settle(0, now: bench.now) == [.log(.emergency, "backend mysql-read has no server available!", backend: 0)])
+        #expect(bench.registry.settle(0, now: bench.now).isEmpty)
+        bench.now = bench.now.advanced(by: .seconds(3))
+        apply(&bench, 0, .whole)
+        #expect(bench.registry.settle(0, now: bench.now).isEmpty)
+        let status = bench.registry.status(ofBackend: 0)
+        #expect(status.downTransitions == 1 && status.downtime(now: bench.now) == .seconds(3))
     }
 
     @Test("carry the reason in the state's line where checks are not logged")
@@ -380,13 +439,13 @@ struct ServerRegistryStateTests {
         server.onMarkedDown = .shutdownSessions
         var bench = RegistryBench([Bench.backend("t", [server, Bench.server("other")])])
         let place = ServerReference(backend: 0, server: 0)
-        #expect(bench.effects(.checkFinished(Bench.refused)).contains(.shutdownSessions(place)))
+        #expect(bench.effects(.checkFinished(Bench.refused)).suffix(2) == [.routingChanged(backend: 0), .shutdownSessions(place)])
         #expect(bench.effects(.checkFinished(Bench.pass)).last == .routingChanged(backend: 0))
         let effects = bench.effects(.setAdministrative(.maint))
         #expect(effects.contains(.shutdownSessions(place)) && effects.contains(.pauseChecks(place)))
     }
 
-    @Test("agree with a simple model over any sequence of events", arguments: 0..<200 as Range<UInt64>)
+    @Test("agree with a simple model over any sequence of events", arguments: seeds(200))
     func model(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let servers = (0..<3).map { index in
@@ -410,13 +469,14 @@ struct ServerRegistryStateTests {
             #expect(backend.activeServers == models[..<2].count { $0.isUsable }, "\(place)")
             #expect(backend.backupServers == models[2...].count { $0.isUsable }, "\(place)")
             if usableBefore != models.map(\.isUsable) { #expect(effects.last == .routingChanged(backend: 0), "\(place)") }
-            let emergencies = effects.count { if case .log(.emergency, _, _) = $0 { true } else { false } }
-            if usableBefore.contains(true) && !models.contains(where: \.isUsable) { #expect(emergencies == 1, "\(place)") }
+            let hasEnded = usableBefore.contains(true) && !models.contains(where: \.isUsable)
+            let line = ServerRegistry.Effect.log(.emergency, "backend t has no server available!", backend: 0)
+            #expect(bench.registry.settle(0, now: bench.now) == (hasEnded ? [line] : []), "\(place)")
         }
     }
 
     private func randomEvent(_ index: Int, _ random: inout SplitMix64) -> ServerRegistry.Event {
-        switch Int.random(in: 0..<16, using: &random) {
+        switch Int.random(in: 0..<18, using: &random) {
         case 0...2: .checkFinished(Bench.pass)
         case 3...5: .checkFinished(Bench.refused)
         case 6: .setAdministrative(.maint)
@@ -427,6 +487,8 @@ struct ServerRegistryStateTests {
         case 12: .setHeldDown(Bool.random(using: &random))
         case 13: .setFull(Bool.random(using: &random))
         case 14: .checkInconclusive(Bench.denied)
+        case 15: .setPriority(Int.random(in: 0...2, using: &random))
+        case 16: .setFitness(Bool.random(using: &random) ? .unfit(reason: "lag") : .fit(quarters: Int.random(in: 1...4, using: &random)))
         case 10: index == 1 ? .addressLost(reason: "DNS NX status") : .checkFinished(Bench.pass)
         default: .addressResolved(.ip(.v4(UInt32.random(in: 1...3, using: &random)), port: 3306), by: "r/n")
         }
@@ -444,9 +506,10 @@ struct ServerRegistryStateTests {
 
         var isHeld = false
         var isFull = false
+        var isFit = true
 
         var isRunning: Bool { isUp && !isHeld && !isForced && isResolved }
-        var isUsable: Bool { isRunning && !isFull && !isDrain && weight > 0 }
+        var isUsable: Bool { isRunning && !isFull && isFit && !isDrain && weight > 0 }
 
         mutating func take(_ event: ServerRegistry.Event, isChecked: Bool) {
             let wasMaintenance = isForced || !isResolved
@@ -455,8 +518,10 @@ struct ServerRegistryStateTests {
                 guard isChecked, !wasMaintenance else { return }
                 streak = result.status.isPass == isUp ? 0 : streak + 1
                 if streak == (isUp ? 3 : 2) { (isUp, streak) = (!isUp, 0) }
-            case .checkInconclusive: break
+            case .checkInconclusive, .connectsFailed, .setPriority: break
             case .setFull(let value): isFull = value
+            case .setSkipped: break
+            case .setFitness(let value): isFit = value.isFit
             case .takenDown: if isChecked, !wasMaintenance { (isUp, streak) = (false, 0) }
             case .setHeldDown(let value): if isChecked { isHeld = value }
             case .setAdministrative(let state):

@@ -327,7 +327,7 @@ extension GossipWorld {
             member.memory.administrative.append(row)
         case .requestCheck(let server):
             if check != nil { queue.push(.check(node: index, server), at: now.advanced(by: .milliseconds(1))) }
-        case .verdictChanged, .administrativeChanged, .peerChanged, .leaseChanged, .leaseGranted, .alert:
+        case .verdictChanged, .administrativeChanged, .peerChanged, .leaseChanged, .leaseGranted, .ballotChanged, .alert:
             break
         }
         if case .everything = keeping { member.log.append((now, output)) }

@@ -170,6 +170,8 @@ extension Scenario {
         case 0: world.local(node, .acquireLease(UInt64(draw(2))))
         case 1: world.local(node, .releaseLease(UInt64(draw(2))))
         case 2: world.local(node, .askForChecks(server))
+        case 3:
+            world.local(node, .ballot(subject: UInt64(draw(2)), epoch: UInt64(1 + draw(9)), choice: server.number, isConfirmed: draw(2) == 0))
         default:
             world.with(node) { core, now, outputs in
                 // A refusal (the last usable server, a server of other nodes only) is an answer too.

@@ -34,6 +34,7 @@ struct IssuedRows {
     private var runs: [Run: (refutations: UInt32, hasLeft: Bool)] = [:]
     private var administrative: [AdministrativeName: [AdministrativeRow]] = [:]
     private var leases: Set<LeaseName> = []
+    private var ballots: Set<BallotRow> = []
     /// Nodes that may say two things under one version: they have lost their store, or share their name.
     var forgetful: Set<NodeID> = []
     /// Each row that an operator has caused, with its origin.
@@ -65,6 +66,8 @@ struct IssuedRows {
         return nil
     }
 
+    mutating func issue(_ row: BallotRow) { ballots.insert(row) }
+
     mutating func issue(_ row: LeaseRow) { leases.insert(name(row)) }
 
     private func name(_ row: LeaseRow) -> LeaseName {
@@ -90,6 +93,8 @@ struct IssuedRows {
         let name = AdministrativeName(server: row.server, stamp: row.stamp, origin: row.origin)
         return administrative[name]?.contains(row) == true ? nil : Violation("S4", "\(row) was never said")
     }
+
+    func check(_ row: BallotRow) -> Violation? { ballots.contains(row) ? nil : Violation("S4", "\(row) was never said") }
 
     func check(_ row: LeaseRow) -> Violation? { leases.contains(name(row)) ? nil : Violation("S4", "\(row) was never said") }
 

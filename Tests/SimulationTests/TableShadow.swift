@@ -8,12 +8,18 @@ struct TableShadow {
         let observer: NodeID
     }
 
+    struct BallotName: Hashable {
+        let subject: UInt64
+        let node: NodeID
+    }
+
     private let own: NodeID
     private let nodes: Set<NodeID>
     private var members: [NodeID: MemberRow] = [:]
     private var health: [HealthName: HealthRow] = [:]
     private var administrative: [ServerID: AdministrativeRow] = [:]
     private var leases: [UInt64: LeaseRow] = [:]
+    private var ballots: [BallotName: BallotRow] = [:]
     private var revision: UInt64 = 0
     /// What a received row has changed here since the last comparison.
     private var isChanged = false
@@ -32,6 +38,7 @@ struct TableShadow {
                 case .health(let row): receive(row, issued)
                 case .administrative(let row): receive(row, issued)
                 case .lease(let row): receive(row, issued)
+                case .ballot(let row): receive(row, issued)
                 case .handshake, .beat, .range, .acknowledgement, .digest, .pull, .checkNow, .keys: nil
                 }
             if let violation { return violation }
@@ -40,7 +47,10 @@ struct TableShadow {
     }
 
     private mutating func set(_ row: MemberRow) {
-        if members[row.node]?.session ?? 0 < row.session { health = health.filter { $0.key.observer != row.node || $0.value.session >= row.session } }
+        if members[row.node]?.session ?? 0 < row.session {
+            health = health.filter { $0.key.observer != row.node || $0.value.session >= row.session }
+            ballots = ballots.filter { $0.key.node != row.node || $0.value.session >= row.session }
+        }
         members[row.node] = row
         isChanged = true
     }
@@ -63,6 +73,15 @@ struct TableShadow {
         let name = HealthName(server: row.server, observer: row.observer)
         if let old = health[name], (row.session, row.version) <= (old.session, old.version) { return nil }
         health[name] = row
+        isChanged = true
+        return issued.check(row)
+    }
+
+    private mutating func receive(_ row: BallotRow, _ issued: IssuedRows) -> Violation? {
+        guard nodes.contains(row.node), row.node != own, row.session >= members[row.node]?.session ?? 0 else { return nil }
+        let name = BallotName(subject: row.subject, node: row.node)
+        if let old = ballots[name], (row.session, row.version) <= (old.session, old.version) { return nil }
+        ballots[name] = row
         isChanged = true
         return issued.check(row)
     }
@@ -105,6 +124,7 @@ extension TableShadow {
         guard isChanged || core.tables.revision != revision else { return nil }
         (isChanged, revision) = (false, core.tables.revision)
         return compareMembers(core, &issued) ?? compareHealth(core, &issued) ?? compareAdministrative(core, &issued) ?? compareLeases(core, &issued)
+            ?? compareBallots(core, &issued)
     }
 
     private mutating func compareMembers(_ core: GossipNode, _ issued: inout IssuedRows) -> Violation? {
@@ -169,6 +189,21 @@ extension TableShadow {
             issued.issue(row)
         }
         return rows.count == leases.count ? nil : Violation("S3", "\(rows.count) leases, expected \(leases.count)")
+    }
+
+    private mutating func compareBallots(_ core: GossipNode, _ issued: inout IssuedRows) -> Violation? {
+        let rows = core.tables.ballotRows
+        for row in rows {
+            let name = BallotName(subject: row.subject, node: row.node)
+            guard ballots[name] != row else { continue }
+            guard row.node == own else { return Violation("S3", "\(row), expected \(ballots[name].map { "\($0)" } ?? "none")") }
+            if let old = ballots[name], (row.session, row.version) <= (old.session, old.version) {
+                return Violation("S2", "\(row) stands where \(old) stood")
+            }
+            ballots[name] = row
+            issued.issue(row)
+        }
+        return rows.count == ballots.count ? nil : Violation("S3", "\(rows.count) ballots, expected \(ballots.count)")
     }
 
     /// A node starts with the operators' words it has stored; all were said once.

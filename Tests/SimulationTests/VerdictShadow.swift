@@ -33,7 +33,8 @@ struct VerdictShadow {
         case .configured(let configured, _)?: configure(configured)
         case .observed(let server, let observation)?: observe(server, observation, now: now)
         case .addressChanged(let server, let address)?: move(server, to: address)
-        case .peerAddress?, .administered?, .circumstances?, .maintenanceEnded?, .askForChecks?, .wallClock?, .acquireLease?, .releaseLease?, .leave?,
+        case .peerAddress?, .administered?, .circumstances?, .maintenanceEnded?, .askForChecks?, .wallClock?, .acquireLease?, .releaseLease?, .ballot?,
+            .leave?,
             nil:
             break
         }
@@ -96,7 +97,7 @@ struct VerdictShadow {
                 if server.verdict == .up || isFull(server.verdict) { servers[id]?.passesWhileNotUp = 0 }
                 servers[id]?.verdict = verdict
             case .administrativeChanged: hasOperatorSpoken = true
-            case .send, .requestCheck, .peerChanged, .leaseChanged, .leaseGranted, .persist, .alert: break
+            case .send, .requestCheck, .peerChanged, .leaseChanged, .leaseGranted, .ballotChanged, .persist, .alert: break
             }
         }
         for proxy in isGossips.sorted() where !hasOperatorSpoken {

@@ -8,15 +8,15 @@ package struct DNSMessageBuilder {
     package var bytes: [UInt8] { writer.bytes }
 
     /// The header and the question of an answer to `question`, a message that was well-formed.
-    package init(answering question: [UInt8], flags: UInt16 = 0x8180, records: UInt16) {
+    package init(answering question: [UInt8], flags: UInt16 = 0x8180, records: UInt16, authorities: UInt16 = 0, additional: UInt16 = 0) {
         writer.write(question[..<2])
-        for word in [flags, 1, records, 0, 0] { self.word(word) }
+        for word in [flags, 1, records, authorities, additional] { self.word(word) }
         writer.write(question[12..<(Self.nameEnd(question) + 4)])
     }
 
     /// The same, from a question that has not been sent.
-    package init(answering question: DNSQuestion, flags: UInt16 = 0x8180, records: UInt16) {
-        self.init(answering: question.encoded(), flags: flags, records: records)
+    package init(answering question: DNSQuestion, flags: UInt16 = 0x8180, records: UInt16, authorities: UInt16 = 0, additional: UInt16 = 0) {
+        self.init(answering: question.encoded(), flags: flags, records: records, authorities: authorities, additional: additional)
     }
 
     /// The offset behind the name that `question` asks for, where type and class stand.
@@ -37,6 +37,14 @@ package struct DNSMessageBuilder {
         writer.writeBigEndian(timeToLive)
         word(UInt16(content.count))
         writer.write(content)
+    }
+
+    /// An SRV record.
+    package mutating func service(_ owner: [UInt8], _ service: DNSService, timeToLive: UInt32 = 60) {
+        var content = ByteWriter()
+        for word in [service.priority, service.weight, service.port] { content.writeBigEndian(word) }
+        content.write(service.target.bytes)
+        record(owner, type: DNSRecordType.srv.rawValue, timeToLive: timeToLive, content.bytes)
     }
 
     /// An A or AAAA record.

@@ -32,6 +32,15 @@ package struct SessionReport: Codable, Sendable {
 
     /// An empty report.
     package init() {}
+
+    /// Adds what other clients have seen.
+    package mutating func add(_ other: SessionReport) {
+        opened += other.opened
+        queries += other.queries
+        ends += other.ends
+        failures += other.failures
+        slowestMilliseconds = max(slowestMilliseconds, other.slowestMilliseconds)
+    }
 }
 
 /// A number of clients, each a thread with one session at a time.

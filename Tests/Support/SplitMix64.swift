@@ -1,3 +1,5 @@
+import Glibc
+
 /// Random numbers from a seed, equal in every run: what property tests draw from.
 package struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
@@ -14,3 +16,9 @@ package struct SplitMix64: RandomNumberGenerator {
         return value ^ value >> 31
     }
 }
+
+/// Whether the tests run under a sanitizer, which makes everything many times as dear.
+package let isSanitized = getenv("TSUKADA_SANITIZED") != nil
+
+/// Seeds from 0 on for a property test: so many, and an eighth of that under a sanitizer, which has little to find in what draws numbers and compares them.
+package func seeds(_ count: UInt64) -> Range<UInt64> { 0..<(isSanitized ? (count + 7) / 8 : count) }

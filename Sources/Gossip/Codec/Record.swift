@@ -57,6 +57,8 @@ package enum Record: Equatable, Sendable {
     case administrative(AdministrativeRow)
     /// Of a lease.
     case lease(LeaseRow)
+    /// Of whom a node follows.
+    case ballot(BallotRow)
     /// `SharedTables.bucketsCount` hashes.
     case digest([UInt64])
     /// Which buckets are wanted.
@@ -82,6 +84,7 @@ extension Record {
         case pull = 10
         case checkNow = 11
         case keys = 12
+        case ballot = 13
     }
 
     /// Bytes of the longest row, its type and length included.
@@ -94,6 +97,7 @@ extension Record {
         case .health: 68
         case .administrative: 38
         case .lease: 44
+        case .ballot: 48
         case .handshake, .beat, .range, .acknowledgement, .digest, .pull, .checkNow, .keys: Record.rowBytesMax
         }
     }
@@ -108,6 +112,7 @@ extension Record {
         case .health: .health
         case .administrative: .administrative
         case .lease: .lease
+        case .ballot: .ballot
         case .digest: .digest
         case .pull: .pull
         case .checkNow: .checkNow
@@ -133,6 +138,7 @@ extension Record {
         case .health(let row): row.write(to: &bytes, now: now)
         case .administrative(let row): row.write(to: &bytes)
         case .lease(let row): row.write(to: &bytes, now: now)
+        case .ballot(let row): row.write(to: &bytes)
         case .digest(let hashes): for hash in hashes { bytes.write(hash) }
         case .pull(let buckets): bytes.write(buckets)
         case .checkNow(let server): bytes.write(server.number)
@@ -150,6 +156,7 @@ extension Record {
         case .health: self.init(HealthRow(&reader, now: now).map(Record.health))
         case .administrative: self.init(AdministrativeRow(&reader).map(Record.administrative))
         case .lease: self.init(LeaseRow(&reader, now: now).map(Record.lease))
+        case .ballot: self.init(BallotRow(&reader).map(Record.ballot))
         case .range:
             guard let from: UInt64 = reader.readBigEndian(), let through: UInt64 = reader.readBigEndian(), from <= through else { return nil }
             self = .range(from: from, through: through)

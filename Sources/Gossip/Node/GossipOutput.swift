@@ -76,6 +76,8 @@ package enum GossipOutput: Equatable, Sendable {
     case leaseChanged(UInt64, holder: NodeID?)
     /// Every live peer knows that this node holds the lease.
     case leaseGranted(UInt64)
+    /// A peer follows somebody else in this matter, or knows now whom this node follows.
+    case ballotChanged(UInt64)
     /// To be written to disk before anything is sent.
     case persist(GossipPersistence)
     /// To be told to people.
@@ -125,6 +127,8 @@ package enum GossipEvent: Sendable {
     case acquireLease(UInt64)
     /// Gives it back.
     case releaseLease(UInt64)
+    /// Whom this node follows in a matter.
+    case ballot(subject: UInt64, epoch: UInt64, choice: UInt64, isConfirmed: Bool)
     /// The node goes: say goodbye.
     case leave
 }

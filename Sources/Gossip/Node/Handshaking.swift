@@ -200,6 +200,8 @@ extension GossipNode {
             peers[index].candidates.removeAll { $0.channel.peerSession < channel.peerSession }
             peers[index].session = channel.peerSession
             peers[index].beat = nil
+            peers[index].hasBeenEqual = false
+            peers[index].knownBallots = []
             peers[index].keys = []
             peers[index].inheritedLoss = 0
             peers[index].delivery.restart(revision: tables.revision)
@@ -262,8 +264,13 @@ extension GossipNode {
             peers[index].helloAt = now
         }
         let rows = tables.healthRows.filter { $0.observer == settings.node && $0.session == old }
+        let ballots = tables.ballotRows.filter { $0.node == settings.node && $0.session == old }
         _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: 0, rank: .alive))
         for var row in rows {
+            (row.session, row.version) = (session, 1)
+            _ = tables.merge(row)
+        }
+        for var row in ballots {
             (row.session, row.version) = (session, 1)
             _ = tables.merge(row)
         }

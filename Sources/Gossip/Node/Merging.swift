@@ -82,7 +82,7 @@ extension GossipNode {
         tellLeases(now: now, into: &outputs)
     }
 
-    private mutating func outcome(_ outcome: MergeOutcome, from sender: NodeID, into outputs: inout GossipOutputs) -> MergeOutcome {
+    mutating func outcome(_ outcome: MergeOutcome, from sender: NodeID, into outputs: inout GossipOutputs) -> MergeOutcome {
         guard outcome == .refused else { return outcome }
         counters.refusedRows += 1
         if let index = peerIndex(sender), !peers[index].isRefusalTold {

@@ -102,6 +102,8 @@ extension GossipNode {
             acquireLease(name, now: now, into: &outputs)
         case .releaseLease(let name):
             releaseLease(name, now: now, into: &outputs)
+        case .ballot(let subject, let epoch, let choice, let isConfirmed):
+            say(subject, epoch: epoch, choice: choice, isConfirmed: isConfirmed)
         case .leave:
             leave(now: now, into: &outputs)
         }

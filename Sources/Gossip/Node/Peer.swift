@@ -48,6 +48,10 @@ struct Peer: Sendable {
     var digests = 0
     var pulledAt: Instant?
     var differsSince: Instant?
+    /// In this run of it the tables have been equal: everything it had to say has come.
+    var hasBeenEqual = false
+    /// This node's ballots that it has acknowledged in this run of it: the last of each subject.
+    var knownBallots: [BallotRow] = []
     var toldConfiguration: UInt64?
     var isTablesTold = false
     var isRefusalTold = false

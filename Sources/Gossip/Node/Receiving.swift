@@ -119,6 +119,7 @@ extension GossipNode {
             peers[index].delivery.answered(ping, now: now)
             peers[index].delivery.acknowledge(through: through, now: now)
             grantLeases(into: &outputs)
+            noteKnownBallots(index, into: &outputs)
         case .member(let row):
             mergeMember(row, from: sender, now: now, into: &outputs)
         case .health(let row):
@@ -127,6 +128,8 @@ extension GossipNode {
             mergeAdministrative(row, from: sender, now: now, into: &outputs)
         case .lease(let row):
             mergeLease(row, from: sender, now: now, into: &outputs)
+        case .ballot(let row):
+            mergeBallot(row, from: sender, into: &outputs)
         case .digest(let hashes):
             answerDigest(hashes, of: index, now: now, into: &outputs)
         case .pull(let buckets):
@@ -145,9 +148,11 @@ extension GossipNode {
         if beat.tables == tables.hash {
             peers[index].delivery.isEqual(at: tables.revision)
             peers[index].differsSince = nil
+            peers[index].hasBeenEqual = true
             peers[index].isTablesTold = false
             peers[index].digests = 0
             grantLeases(into: &outputs)
+            noteKnownBallots(index, into: &outputs)
         } else {
             peers[index].delivery.acknowledge(through: beat.receivedThrough, now: now)
             peers[index].differsSince = peers[index].differsSince ?? now

@@ -70,3 +70,8 @@ extension LeaseRow {
         Fingerprint(14).adding(name).adding(epoch).adding(stamp.bits).adding(holder.number).adding(UInt64(version) << 1 | (isHeld ? 1 : 0))
     }
 }
+
+extension BallotRow {
+    /// Owner and version tell the content: only the node writes.
+    var fingerprint: Fingerprint { Fingerprint(15).adding(node.number).adding(subject).adding(session).adding(UInt64(version)) }
+}

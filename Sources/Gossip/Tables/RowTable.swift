@@ -50,10 +50,19 @@ struct HealthKey: Comparable, Sendable {
     static func < (left: HealthKey, right: HealthKey) -> Bool { (left.server, left.observer) < (right.server, right.observer) }
 }
 
+/// What a BALLOT row is about.
+struct BallotKey: Comparable, Sendable {
+    var subject: UInt64
+    var node: NodeID
+
+    static func < (left: BallotKey, right: BallotKey) -> Bool { (left.subject, left.node) < (right.subject, right.node) }
+}
+
 /// Names a row of any table.
 enum RowKey: Sendable {
     case member(NodeID)
     case health(HealthKey)
     case administrative(ServerID)
     case lease(UInt64)
+    case ballot(BallotKey)
 }

@@ -10,7 +10,7 @@ package enum MergeOutcome: Equatable, Sendable {
     case refused
 }
 
-/// The four tables that all nodes come to hold alike: MEMBER, HEALTH, ADMIN, LEASE.
+/// The tables that all nodes come to hold alike: MEMBER, HEALTH, ADMIN, LEASE, BALLOT.
 ///
 /// Each is a join semilattice: merging takes the higher row, in any order, any number of times. Every change gets a revision from one
 /// counter, so that a peer needs two numbers only to be told what it lacks.
@@ -24,6 +24,7 @@ package struct SharedTables: Sendable {
     private(set) var health = RowTable<HealthKey, HealthRow>()
     private(set) var administrative = RowTable<ServerID, AdministrativeRow>()
     private(set) var leases = RowTable<UInt64, LeaseRow>()
+    private(set) var ballots = RowTable<BallotKey, BallotRow>()
     private var serversCount = 0
     private var changes = ChangeLog()
     private var buckets = [UInt64](repeating: 0, count: SharedTables.bucketsCount)
@@ -43,8 +44,10 @@ package struct SharedTables: Sendable {
     package var administrativeRows: [AdministrativeRow] { administrative.entries.map(\.row) }
     /// The leases, by name.
     package var leaseRows: [LeaseRow] { leases.entries.map(\.row) }
+    /// The nodes' ballots, by subject and node.
+    package var ballotRows: [BallotRow] { ballots.entries.map(\.row) }
     /// Rows of all tables.
-    package var rowsCount: Int { members.count + health.count + administrative.count + leases.count }
+    package var rowsCount: Int { members.count + health.count + administrative.count + leases.count + ballots.count }
     /// Hashes of the rows by part.
     package var digest: [UInt64] { buckets }
     /// Changes remembered: bounded by the rows, for the tests of limits.
@@ -59,7 +62,7 @@ package struct SharedTables: Sendable {
         let old = members[row.node]
         if let old, !row.isNewer(than: old) { return .known }
         if let old { forget(.member(row.node), old.fingerprint) }
-        if (old?.session ?? 0) < row.session { dropHealth(of: row.node, before: row.session) }
+        if (old?.session ?? 0) < row.session { dropWords(of: row.node, before: row.session) }
         revision += 1
         members.set(row, for: row.node, revision: revision)
         remember(.member(row.node), row.fingerprint, source)
@@ -113,6 +116,23 @@ package struct SharedTables: Sendable {
         return .taken
     }
 
+    /// Takes a row if it is newer than what the table has. Rows of runs that are over do not count.
+    package mutating func merge(_ row: BallotRow, from source: NodeID? = nil) -> MergeOutcome {
+        guard nodes.contains(row.node) else { return .refused }
+        guard row.session >= members[row.node]?.session ?? 0 else { return .known }
+        let key = BallotKey(subject: row.subject, node: row.node)
+        if let old = ballots[key] {
+            guard row.isNewer(than: old) else { return .known }
+            forget(.ballot(key), old.fingerprint)
+        } else if ballots.count >= GossipLimits.ballotsMax {
+            return .refused
+        }
+        revision += 1
+        ballots.set(row, for: key, revision: revision)
+        remember(.ballot(key), row.fingerprint, source)
+        return .taken
+    }
+
     /// The rows changed after `revision`, oldest first: `body` gets each with its revision and who told it, and says whether it wants more.
     func forEachChange(after revision: UInt64, _ body: (Record, UInt64, NodeID?) -> Bool) {
         var index = changes.position(after: revision)
@@ -130,6 +150,7 @@ package struct SharedTables: Sendable {
         for entry in members.entries where isWanted(.member(entry.key)) { body(.member(entry.row)) }
         for entry in administrative.entries where isWanted(.administrative(entry.key)) { body(.administrative(entry.row)) }
         for entry in leases.entries where isWanted(.lease(entry.key)) { body(.lease(entry.row)) }
+        for entry in ballots.entries where isWanted(.ballot(entry.key)) { body(.ballot(entry.row)) }
         for entry in health.entries where isWanted(.health(entry.key)) { body(.health(entry.row)) }
     }
 
@@ -158,6 +179,13 @@ extension SharedTables {
         return index < health.count && health.entries[index].key.server == server
     }
 
+    /// A new run of a node has begun: what it said in earlier ones is over.
+    private mutating func dropWords(of node: NodeID, before session: UInt64) {
+        dropHealth(of: node, before: session)
+        for entry in ballots.entries where entry.key.node == node && entry.row.session < session { forget(.ballot(entry.key), entry.row.fingerprint) }
+        ballots.removeAll { $0.node == node && $0.session < session }
+    }
+
     private mutating func dropHealth(of observer: NodeID, before session: UInt64) {
         var isAnyGone = false
         for entry in health.entries where entry.key.observer == observer && entry.row.session < session {
@@ -181,6 +209,7 @@ extension SharedTables {
         case .health(let key): health.entry(key).flatMap { $0.revision == revision ? .health($0.row) : nil }
         case .administrative(let server): administrative.entry(server).flatMap { $0.revision == revision ? .administrative($0.row) : nil }
         case .lease(let name): leases.entry(name).flatMap { $0.revision == revision ? .lease($0.row) : nil }
+        case .ballot(let key): ballots.entry(key).flatMap { $0.revision == revision ? .ballot($0.row) : nil }
         }
     }
 
@@ -191,6 +220,7 @@ extension SharedTables {
             case .health(let key): Fingerprint(2).adding(key.server.number).adding(key.observer.number)
             case .administrative(let server): Fingerprint(3).adding(server.number)
             case .lease(let name): Fingerprint(4).adding(name)
+            case .ballot(let key): Fingerprint(5).adding(key.subject).adding(key.node.number)
             }
         return Int(mixed.value % UInt64(SharedTables.bucketsCount))
     }

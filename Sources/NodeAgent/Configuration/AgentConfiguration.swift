@@ -69,6 +69,8 @@ struct GlobalSettings: Equatable, Sendable {
     var isMaster = false
     /// `pidfile`.
     var pidFile: String?
+    /// `state-dir`: an absolute path; `nil` for the gossip's, or nothing.
+    var stateDirectory: String?
     /// `server-state-base`.
     var stateFolder: String?
     /// `server-state-file`.
@@ -99,6 +101,8 @@ struct GlobalSettings: Equatable, Sendable {
     var description: String?
     /// `node`, or `-L`: this node's name; `nil` for the host's.
     var node: String?
+    /// `zone`: where this node is; `nil` where all servers are equally near.
+    var zone: String?
     /// `hard-stop-after`: how long after a soft stop has closed the listeners the sessions left are closed; `nil` for never.
     var hardStopAfter: Duration?
     /// `close-spread-time`: how long before that the sessions left begin to be closed, a few at a time; zero for all at the end.

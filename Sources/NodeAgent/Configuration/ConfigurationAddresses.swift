@@ -45,7 +45,9 @@ struct AddressReader {
         var number: UInt16 = 0
         if case .fixed(let port) = rule { number = port }
         if host.utf8.first == UInt8(ascii: "_") {
-            throw .unsupported(word, advice: "DNS service records come later: write the host's name and port")
+            let expected = "a service's name such as _mysql._tcp.db.internal: its records tell the port"
+            guard DNSName(host) != nil, port == nil || number > 0 else { throw .badValue(word, of: keyword, expected: expected) }
+            return (.name(host, port: number), .fixed(number))
         }
         guard let endpoint = try endpoint(host, family, port: number, of: word), !isUnspecified(endpoint) else {
             throw .badValue(word, of: keyword, expected: expected)

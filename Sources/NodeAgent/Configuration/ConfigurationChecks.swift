@@ -12,6 +12,8 @@ extension ConfigurationPass {
             backendIndices[proxy.name] = configuration.backends.count
             configuration.backends.append(finishedBackend(proxy, identifier: index + 2))
         }
+        finishDatabases(&configuration.backends, backendIndices, isReadable: isReadable)
+        finishDiscoveries(&configuration.backends, backendIndices, isReadable: isReadable)
         for (index, proxy) in proxies.enumerated() {
             checkMode(of: proxy)
             if isReadable { checkLacks(of: proxy) }
@@ -29,6 +31,10 @@ extension ConfigurationPass {
         var backend = proxy.backend
         backend.identifier = identifier
         backend.log = finishedLog(proxy, LogSettings())
+        for place in backend.servers.indices {
+            guard let zone = backend.servers[place].zone, let own = global.zone else { continue }
+            backend.servers[place].isFar = zone != own
+        }
         return backend
     }
 

@@ -22,6 +22,10 @@ struct ServerDraft: Sendable {
     var check = CheckSettings()
     /// Where `resolvers` stands, on this line or in its `default-server`.
     var resolvers: NameReference?
+    /// What `error-limit` and `on-error` say, whether or not `observe` stands.
+    var observation = ConnectObservation()
+    /// `observe layer4`.
+    var isObserved = false
     /// `check` or `no-check`.
     var isChecked = false
     var proxyHeader = ProxyHeaderDraft()
@@ -36,6 +40,7 @@ struct ServerDraft: Sendable {
         var server = server
         server.proxyHeader = proxyHeader.form
         server.check = isChecked ? check : nil
+        server.observation = isChecked && isObserved ? observation : nil
         server.check?.proxyHeader = proxyHeader.checkForm(isElsewhere: check.port != nil || check.address != nil)
         return server
     }

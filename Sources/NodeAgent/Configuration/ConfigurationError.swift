@@ -62,7 +62,6 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case httpMode(from: ConfigurationLocation)
     case encryption(String)
     case removed(String, replacement: String)
-    case reserved(String)
 
     // Across lines and sections.
     case duplicate(String, kind: String, first: ConfigurationLocation)
@@ -70,6 +69,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case unknownName(String, kind: String, of: String, suggestion: String?)
     case missingTimeouts([String])
     case missingLine(of: String, example: String)
+    case doNotFit(String, advice: String)
     case boundTwice(String, isShared: Bool, first: ConfigurationLocation)
     case nothingRequired(example: String)
     case shortTime(String, of: String)
@@ -78,6 +78,9 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case secondGossip(first: ConfigurationLocation)
     case lonelyNode
     case missingKeyFile(address: String)
+
+    // Databases.
+    case uncheckedServer(String)
 
     /// What is wrong, without its place.
     var what: String {
@@ -109,18 +112,19 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .httpMode: "'mode http'"
         case .encryption(let keyword): "TLS keyword '\(keyword)'"
         case .removed(let keyword, _): "outdated '\(keyword)'"
-        case .reserved(let section): "reserved '\(section)'"
         case .duplicate(let name, let kind, _): "second \(kind) '\(name)'"
         case .ambiguous(let name, let kind): "more than one \(kind) '\(name)'"
         case .unknownName(let name, let kind, let keyword, _): "'\(keyword)' names a missing \(kind), '\(name)',"
         case .missingTimeouts(let names): "no \(names.map { "'timeout \($0)'" }.joined(separator: ", "))"
         case .missingLine(let keyword, _): "no '\(keyword)'"
+        case .doNotFit(let text, _): text
         case .boundTwice(let endpoint, _, _): "second listener on '\(endpoint)'"
         case .nothingRequired: "no 'require'"
         case .shortTime(let word, let keyword): "'\(keyword) \(word)' is less than a second"
         case .secondGossip: "second 'gossip'"
         case .lonelyNode: "only one 'node'"
         case .missingKeyFile: "no 'key-file'"
+        case .uncheckedServer(let name): "server '\(name)' without 'check'"
         }
     }
 
@@ -139,7 +143,8 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .message: ""
         case .overwritten(_, let first): "this one counts: remove the one of \(first)"
         case .outsideSection(_, let suggestion):
-            suggestion.map { "did you mean '\($0)'?" } ?? "start with a section: global, defaults, listen, frontend, backend, resolvers, probe or gossip"
+            suggestion.map { "did you mean '\($0)'?" }
+                ?? "start with a section: global, defaults, listen, frontend, backend, resolvers, probe, gossip or database"
         case .unknownKeyword(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "remove it, or see docs/CONFIGURATION.md for all keywords"
         case .unknownWord(_, _, let allowed, let suggestion):
             suggestion.map { "did you mean '\($0)'?" } ?? "write one of \(allowed.joined(separator: ", "))"
@@ -148,14 +153,13 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .badValue(_, _, let expected): "write \(expected)"
         case .notInvertible(_, let prefix): "remove '\(prefix)'"
         case .misplaced(_, let places): "move it to \(places.description)"
-        case .noEffect(_, let advice): advice
+        case .noEffect(_, let advice), .doNotFit(_, let advice): advice
         case .unsetVariable(let name): "it reads as nothing: set it, or write \"${\(name)-default}\""
         case .unsupported(_, let advice): "tsukada does not support it yet: \(advice)"
         case .http(_, let advice): "TCP has no use for it: \(advice)"
         case .httpMode(let mode): "it comes from \(mode), and tsukada forwards TCP only: write 'mode tcp' here, or leave the section to HAProxy"
         case .encryption: "tsukada speaks no TLS: remove it to pass the client's own TLS on to the server, or keep HAProxy for this proxy"
         case .removed(_, let replacement): "HAProxy itself has removed it: \(replacement)"
-        case .reserved: "a later tsukada will read it: remove the section"
         case .duplicate(_, _, let first): "the first stands at \(first): give this one another name"
         case .ambiguous: "give each its own name"
         case .unknownName(_, let kind, _, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "add the \(kind), or correct the name"
@@ -172,6 +176,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .lonelyNode: "it has nobody to talk to: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section"
         case .missingKeyFile(let address):
             "other hosts may reach \(address): run '(umask 077; tsukada keygen > /etc/tsukada/gossip.key)', copy the file to all nodes, and add a line 'key-file /etc/tsukada/gossip.key'"
+        case .uncheckedServer: "nothing would be asked of it: add 'check' to its line, or remove the section"
         }
     }
 }

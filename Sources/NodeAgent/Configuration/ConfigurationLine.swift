@@ -124,6 +124,23 @@ struct ConfigurationLine {
         return word
     }
 
+    /// Takes a share with its sign, "10%".
+    mutating func needPercent() throws(ConfigurationProblem) -> Int {
+        let word = try need()
+        guard word.hasSuffix("%"), let percent = ConfigurationValue.number(String(word.dropLast())), percent <= 100 else {
+            throw .badValue(word, of: keyword, expected: "a share from 0% to 100%, such as 10%")
+        }
+        return percent
+    }
+
+    /// Takes a path from the root: the agent changes its folder, so that a relative one would mean one file at start and another one later.
+    mutating func needAbsolutePath(example: String) throws(ConfigurationProblem) -> String {
+        let expected = "a path from the root, such as \(example)"
+        let path = try needText(expected)
+        guard path.hasPrefix("/"), !path.utf8.contains(0) else { throw .badValue(path, of: keyword, expected: expected) }
+        return path
+    }
+
     /// Takes the permission bits of a file, in octal.
     mutating func needPermissions() throws(ConfigurationProblem) -> UInt32 {
         let word = try need()
@@ -158,6 +175,16 @@ enum ConfigurationValue {
         let time = Duration.microseconds(microseconds)
         guard !overflow, time <= timeMax, time == .zero || time >= .milliseconds(1) else { return nil }
         return time
+    }
+
+    /// A time as one would write it: "1h", "90s", "1500ms".
+    static func text(of time: Duration) -> String {
+        let milliseconds = time.wholeMilliseconds
+        for (unit, scale) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] as [(String, Int64)]
+        where milliseconds > 0 && milliseconds % scale == 0 {
+            return "\(milliseconds / scale)\(unit)"
+        }
+        return "\(milliseconds)ms"
     }
 
     /// Digits and `k`, `m` or `g`, in powers of 1,024.

@@ -28,7 +28,7 @@ struct ConfigurationPass {
         case none
         /// A section that tsukada does not read: said once, at its start.
         case skipped
-        case global, proxy, resolvers, probe, gossip
+        case global, proxy, resolvers, probe, gossip, database
     }
 
     let lexer: ConfigurationLexer
@@ -57,6 +57,7 @@ struct ConfigurationPass {
     var resolverLocations: [String: ConfigurationLocation] = [:]
     var probes: [ProbeDraft] = []
     var gossips: [GossipDraft] = []
+    var databases: [DatabaseDraft] = []
 
     init(environment: [String: String]) { lexer = ConfigurationLexer(environment: environment) }
 
@@ -154,7 +155,7 @@ struct ConfigurationPass {
         case .none:
             let word = line.peek ?? ""
             throw .outsideSection(word, suggestion: Spelling.nearest(to: word, among: SectionHeader.names))
-        case .global, .proxy, .resolvers, .probe, .gossip: try readKeyword(&line)
+        case .global, .proxy, .resolvers, .probe, .gossip, .database: try readKeyword(&line)
         }
     }
 
@@ -191,6 +192,7 @@ struct ConfigurationPass {
         case .resolvers(let apply): if !resolvers.isEmpty { try apply(&resolvers[resolvers.count - 1], &line) }
         case .probe(let apply): if !probes.isEmpty { try apply(&probes[probes.count - 1], &line) }
         case .gossip(let apply): if !gossips.isEmpty { try apply(&gossips[gossips.count - 1], &line) }
+        case .database(let apply): if !databases.isEmpty { try apply(&databases[databases.count - 1], &line) }
         case .bind, .server, .statsSocket: preconditionFailure("'\(keyword.name)' is an option, not a line")
         }
     }

@@ -58,8 +58,6 @@ struct ForeignKeywords: Sendable {
         "acme", "cache", "crt-store", "fcgi-app", "healthcheck", "http-errors", "log-forward", "log-profile", "mailers", "peers", "program", "ring",
         "traces", "userlist",
     ]
-    /// Sections that a later tsukada reads.
-    static let reservedSections: Set<String> = ["database"]
 
     private static let tuning = "remove it: tsukada sizes its buffers and queues itself"
     private static let remove = "remove the line, or keep HAProxy for what needs it"
@@ -180,7 +178,7 @@ struct ForeignKeywords: Sendable {
             .bind, .notYet(advice: "remove the option"),
             """
             cc;defer-accept;expose-fd;guid-prefix;id;idle-ping;interface;label;level;mss;namespace;nbconn;nice;process;proto;quic-cc-algo;quic-force-retry
-            quic-socket;severity-output;shards;tcp-md5sig;tcp-ss;tcp-ut;tfo;thread;tos;transparent
+            quic-socket;severity-output;shards;tcp-md5sig;tcp-ss;tfo;thread;tos;transparent
             """),
         ForeignKeywords(
             .statsSocket, .notYet(advice: "remove the option"),
@@ -191,14 +189,14 @@ struct ForeignKeywords: Sendable {
             "send-proxy-v2-ssl;send-proxy-v2-ssl-cn;no-send-proxy-v2-ssl;no-send-proxy-v2-ssl-cn;set-proxy-v2-tlv-fmt"),
         ForeignKeywords(
             .server, .notYet(advice: "let 'check' decide alone"),
-            "agent-addr;agent-check;agent-inter;agent-port;agent-send;no-agent-check;observe;on-error;error-limit;track;healthcheck;init-state"),
+            "agent-addr;agent-check;agent-inter;agent-port;agent-send;no-agent-check;track;healthcheck;init-state"),
         ForeignKeywords(.server, .notYet(advice: "write 'maxconn' alone: the others wait, 'timeout queue' long"), "minconn;maxqueue;strict-maxconn"),
         ForeignKeywords(
             .server, .notYet(advice: "remove the option"),
             """
             cc;check-pool-conn-name;check-proto;check-reuse-pool;check-via-socks4;cookie;guid;hash-key;id;idle-ping;interface;log-bufsize;log-proto;max-reuse
-            namespace;no-check-ssl;no-ssl;no-tfo;no-verifyhost;non-stick;on-marked-up;pool-conn-name;pool-low-conn;pool-max-conn;pool-purge-delay;proto;redir
-            renegotiate;resolve-net;resolve-opts;shard;slowstart;socks4;source;stick;tcp-md5sig;tcp-ut;tfo;usesrc;ws
+            namespace;no-check-ssl;no-ssl;no-tfo;no-verifyhost;non-stick;pool-conn-name;pool-low-conn;pool-max-conn;pool-purge-delay;proto;redir
+            renegotiate;resolve-net;resolve-opts;shard;socks4;source;stick;tcp-md5sig;tfo;usesrc;ws
             """),
         // resolvers
         ForeignKeywords(.resolvers, .notYet(advice: "remove the line"), "hold stale;resolve_pool_purge_delay"),

@@ -36,6 +36,10 @@ enum GlobalKeywords {
         Keyword(
             "seccomp", .global, "on|log|off",
             "System calls that serving does not need fail, or only show in the kernel's log, or are made; `on` without it.", .global(seccomp)),
+        Keyword(
+            "state-dir", .global, "<folder>",
+            "Where the last good addresses of names outlive a restart, for a start without DNS; without it the `gossip` section's, or nowhere. tsukada's own.",
+            .global(stateDirectory)),
         Keyword("stats maxconn", .global, "<number>", "Runtime connections at once.", .global(statsMaxconn)),
         Keyword(
             "stats socket", .global, "<address> [<option> ...]", repetition: .many, "A runtime socket: a path, `address:port` or `fd@N`.",
@@ -71,6 +75,10 @@ enum GlobalKeywords {
     }
 
     @Sendable private static func drainOnTerm(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.drainsOnTerm = true }
+
+    @Sendable private static func stateDirectory(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.stateDirectory = try line.needAbsolutePath(example: "/var/lib/tsukada")
+    }
 
     @Sendable private static func daemon(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.isDaemon = true }
 

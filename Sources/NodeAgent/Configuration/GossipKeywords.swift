@@ -41,11 +41,11 @@ enum GossipKeywords {
     }
 
     @Sendable private static func keyFile(_ draft: inout GossipDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.section.keyFile = try absolutePath(&line, example: "/etc/tsukada/gossip.key")
+        draft.section.keyFile = try line.needAbsolutePath(example: "/etc/tsukada/gossip.key")
     }
 
     @Sendable private static func stateDirectory(_ draft: inout GossipDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.section.stateDirectory = try absolutePath(&line, example: "/var/lib/tsukada")
+        draft.section.stateDirectory = try line.needAbsolutePath(example: "/var/lib/tsukada")
     }
 
     @Sendable private static func policy(_ draft: inout GossipDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -78,14 +78,6 @@ enum GossipKeywords {
     @Sendable private static func adminScope(_ draft: inout GossipDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         draft.section.adminScope = try line.needChoice(["node": GossipSection.AdminScope.node, "cluster": .cluster])
     }
-
-    /// The agent changes its folder, so that a relative path would mean one file at start and another one later.
-    private static func absolutePath(_ line: inout ConfigurationLine, example: String) throws(ConfigurationProblem) -> String {
-        let expected = "a path from the root, such as \(example)"
-        let path = try line.needText(expected)
-        guard path.hasPrefix("/"), !path.utf8.contains(0) else { throw .badValue(path, of: line.keyword, expected: expected) }
-        return path
-    }
 }
 
 /// A `gossip` section, as far as it is read, and where its lines stand.
@@ -117,8 +109,8 @@ struct GossipDraft: Sendable {
         }
         let deadAfterMin = section.probeInterval * GossipKeywords.heartbeatsMissedMin
         if section.deadAfter < deadAfterMin {
-            let (after, interval) = (Self.text(section.deadAfter), Self.text(section.probeInterval))
-            let expected = "'dead-after \(Self.text(deadAfterMin))' or more: three heartbeats, of which there is one each \(interval)"
+            let (after, interval) = (ConfigurationValue.text(of: section.deadAfter), ConfigurationValue.text(of: section.probeInterval))
+            let expected = "'dead-after \(ConfigurationValue.text(of: deadAfterMin))' or more: three heartbeats, of which there is one each \(interval)"
             problems.append((deadAfterLocation ?? probeIntervalLocation ?? section.location, .badValue(after, of: "dead-after", expected: expected)))
         }
         return problems
@@ -141,11 +133,6 @@ struct GossipDraft: Sendable {
             isV6 = address.isV6
         }
         return nil
-    }
-
-    private static func text(_ time: Duration) -> String {
-        let milliseconds = time.wholeMilliseconds
-        return milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
     }
 }
 

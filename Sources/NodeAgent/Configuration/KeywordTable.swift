@@ -18,6 +18,7 @@ struct KeywordPlaces: OptionSet, Hashable, Sendable {
     /// The options of a `stats socket` line.
     static let statsSocket = KeywordPlaces(rawValue: 512)
     static let gossip = KeywordPlaces(rawValue: 1_024)
+    static let database = KeywordPlaces(rawValue: 2_048)
 
     static let anyProxy: KeywordPlaces = [.defaults, .frontend, .listen, .backend]
     /// Keywords of the client's side.
@@ -30,7 +31,8 @@ struct KeywordPlaces: OptionSet, Hashable, Sendable {
     /// Every single place with its name.
     static let all: [(place: KeywordPlaces, name: String)] = [
         (.global, "global"), (.defaults, "defaults"), (.frontend, "frontend"), (.listen, "listen"), (.backend, "backend"),
-        (.resolvers, "resolvers"), (.probe, "probe"), (.gossip, "gossip"), (.bind, "bind"), (.server, "server"), (.statsSocket, "stats socket"),
+        (.resolvers, "resolvers"), (.probe, "probe"), (.gossip, "gossip"),
+        (.database, "database"), (.bind, "bind"), (.server, "server"), (.statsSocket, "stats socket"),
     ]
 
     /// Places that are lines with options, not sections.
@@ -53,6 +55,7 @@ struct Keyword: Sendable {
         case resolvers(@Sendable (inout ResolverSettings, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case probe(@Sendable (inout ProbeDraft, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case gossip(@Sendable (inout GossipDraft, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
+        case database(@Sendable (inout DatabaseDraft, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case bind(@Sendable (inout Bind, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case server(@Sendable (inout ServerDraft, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
         case statsSocket(@Sendable (inout StatsSocketSettings, inout ConfigurationLine) throws(ConfigurationProblem) -> Void)
@@ -119,7 +122,8 @@ enum KeywordTable {
         GlobalKeywords.keywords + ServerStateKeywords.keywords + GlobalKeywords.socketOptions + ProxyKeywords.keywords + ProxyKeywords.timeouts
         + ProxyKeywords.options
         + BindKeywords.keywords + ServerKeywords.keywords + ServerKeywords.checkKeywords + ResolversKeywords.keywords + ProbeKeywords.keywords
-        + GossipKeywords.keywords
+        + GossipKeywords.keywords + SessionKeywords.global + SessionKeywords.proxies + SessionKeywords.bind + SessionKeywords.server
+        + DatabaseKeywords.keywords
 
     private static let byName = Dictionary(grouping: keywords.indices) { keywords[$0].name }
 

@@ -21,12 +21,17 @@ enum ProxyKeywords {
         Keyword(
             "fullconn", .serverSide, "<number>", "The load shown as full; without it a tenth of the frontends' `maxconn`.", .proxy(fullconn)),
         Keyword(
+            "greeting-timeout", .serverSide, "<time>",
+            "How long a server that speaks first may be silent, from the connect on, while there are others; 1s without it.", .proxy(greetingTimeout)),
+        Keyword(
             "log", .anyProxy, LogLines.proxyShape, repetition: .many, inversion: .no,
             "Where log lines go; `log global` for the targets of `global`, `no log` for nowhere.", .proxy(log)),
         Keyword("log-tag", .anyProxy, "<tag>", "The program's name in this section's log lines.", .proxy(logTag)),
         Keyword("maxconn", .clientSide, "<number>", "Sessions at once; the process's `maxconn` without it.", .proxy(maxconn)),
         Keyword("mode", .anyProxy, "tcp", "TCP is all there is.", .proxy(mode)),
         Keyword("retries", .serverSide, "<number>", "Connects after a failed first one; 3 without it.", .proxy(retries)),
+        Keyword(
+            "retry-budget", .serverSide, "<percent>", "Which share of the new sessions may leave servers that are silent; 20% without it.", .proxy(retryBudget)),
         Keyword(
             "server", [.listen, .backend], "<name> <address> [<option> ...]", repetition: .many,
             "A server: `host[:port]`, `[v6]:port`, `host:+offset`, a path; without port the client's.", .proxy(server)),
@@ -130,6 +135,14 @@ enum ProxyKeywords {
 
     @Sendable private static func retries(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         proxy.backend.retriesMax = try line.needNumber(in: 0...retriesMax)
+    }
+
+    @Sendable private static func greetingTimeout(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        proxy.backend.greetingTimeout = try line.needPositiveTime()
+    }
+
+    @Sendable private static func retryBudget(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        proxy.backend.retryBudgetPercent = try line.needPercent()
     }
 
     @Sendable private static func defaultServer(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

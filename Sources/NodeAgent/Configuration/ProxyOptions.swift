@@ -18,6 +18,10 @@ extension ProxyKeywords {
         Keyword("option clitcpka", .clientSide, "", inversion: .no, "Keepalive toward clients; on without it.", .proxy(clientKeepAlive)),
         Keyword(
             "option dontlognull", .clientSide, "", inversion: .no, "Hides sessions without error in which the client sent nothing.", .proxy(dontLogNull)),
+        Keyword(
+            "option hedge-greetings", .serverSide, "", inversion: .no,
+            "A second server is asked when a greeting is later than 99 of 100 are, for at most 5% of the sessions; the first greeting wins.",
+            .proxy(hedgeGreetings)),
         Keyword("option log-health-checks", .serverSide, "", inversion: .no, "Logs what changes in checks.", .proxy(logHealthChecks)),
         Keyword(
             "option mysql-check", .serverSide, "[user <name>] [post-41|post-80|pre-41]",
@@ -25,6 +29,10 @@ extension ProxyKeywords {
         Keyword(
             "option redispatch", .serverSide, "[<number>]", inversion: .no, "A failed connect goes to another server at once; on without it.",
             .proxy(redispatch)),
+        Keyword(
+            "option server-first", .serverSide, "", inversion: .no,
+            "The server speaks first, so that a session may leave one that does not; on where `option mysql-check` checks the traffic port.",
+            .proxy(serverFirst)),
         Keyword("option splice-auto", .anyProxy, "", inversion: .no, "Accepted: streams are spliced anyway.", .proxy(splice)),
         Keyword("option splice-request", .anyProxy, "", inversion: .no, "Accepted: streams are spliced anyway.", .proxy(splice)),
         Keyword("option splice-response", .anyProxy, "", inversion: .no, "Accepted: streams are spliced anyway.", .proxy(splice)),
@@ -84,6 +92,14 @@ extension ProxyKeywords {
 
     @Sendable private static func logHealthChecks(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
         proxy.backend.logsHealthChecks = line.prefix == .nothing
+    }
+
+    @Sendable private static func hedgeGreetings(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
+        proxy.backend.hedgesGreetings = line.prefix == .nothing
+    }
+
+    @Sendable private static func serverFirst(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
+        proxy.backend.isServerFirst = line.prefix == .standard ? nil : line.prefix == .nothing
     }
 
     @Sendable private static func splice(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {

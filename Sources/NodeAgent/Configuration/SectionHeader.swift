@@ -3,11 +3,11 @@ import Proxy
 /// The lines that start sections.
 enum SectionHeader {
     /// The sections that tsukada reads.
-    static let names = ["global", "defaults", "listen", "frontend", "backend", "resolvers", "probe", "gossip"]
+    static let names = ["global", "defaults", "listen", "frontend", "backend", "resolvers", "probe", "gossip", "database"]
 
     /// True for every section of HAProxy's and of ours.
     static func isSection(_ word: String) -> Bool {
-        names.contains(word) || ForeignKeywords.sections.contains(word) || ForeignKeywords.reservedSections.contains(word)
+        names.contains(word) || ForeignKeywords.sections.contains(word)
     }
 }
 
@@ -33,7 +33,7 @@ extension ConfigurationPass {
         line.next += 1
         line.keyword = name
         sectionName = ([name] + (line.peek.map { [$0] } ?? [])).joined(separator: " ")
-        guard proxies.count + resolvers.count + probes.count + gossips.count + namedDefaults.count < ConfigurationReader.sectionsMax else {
+        guard proxies.count + resolvers.count + probes.count + gossips.count + databases.count + namedDefaults.count < ConfigurationReader.sectionsMax else {
             section = .skipped
             throw .tooMany(what: "sections", limit: ConfigurationReader.sectionsMax)
         }
@@ -49,10 +49,10 @@ extension ConfigurationPass {
         case "resolvers": try openResolvers(&line)
         case "probe": try openProbe(&line)
         case "gossip": try openGossip(&line)
+        case "database": try openDatabase(&line)
         default:
             section = .skipped
-            throw ForeignKeywords.reservedSections.contains(name)
-                ? .reserved(name) : .unsupported(name, advice: "remove the section, or keep HAProxy for what needs it")
+            throw .unsupported(name, advice: "remove the section, or keep HAProxy for what needs it")
         }
     }
 

@@ -29,6 +29,8 @@ enum ServerKeywords {
         draft.server.location = line.location
         try readOptions(&draft, &line)
         try requireCheckPort(draft)
+        try requireResolvers(&draft)
+        SessionKeywords.remark(on: draft, &line)
         return draft
     }
 
@@ -42,9 +44,8 @@ enum ServerKeywords {
         if case .name = draft.server.endpoint { draft.server.isTemplateSlot = true }
         try readOptions(&draft, &line)
         try requireCheckPort(draft)
-        if draft.server.isTemplateSlot, draft.server.resolvers == nil {
-            line.warn(.noEffect("server-template", advice: "its servers keep one address for ever: add 'resolvers' and a section's name"))
-        }
+        try requireResolvers(&draft)
+        SessionKeywords.remark(on: draft, &line)
         let template = draft
         return slots.map { number in
             var slot = template
@@ -67,6 +68,13 @@ enum ServerKeywords {
         guard draft.isChecked, draft.check.port == nil, case .client = draft.server.port else { return }
         if case .unix = draft.server.endpoint { return }
         throw .missingLine(of: "port", example: "check port 3306', or a port after the address: 'db1.internal:3306")
+    }
+
+    /// A service's records are asked for by a `resolvers` section only; each of its servers takes another one of them.
+    private static func requireResolvers(_ draft: inout ServerDraft) throws(ConfigurationProblem) {
+        guard case .name(let name, _) = draft.server.endpoint, name.utf8.first == UInt8(ascii: "_") else { return }
+        guard draft.server.resolvers != nil else { throw .missingLine(of: "resolvers", example: "resolvers default' after '\(name)") }
+        draft.server.isTemplateSlot = true
     }
 
     private static func readSlots(_ line: inout ConfigurationLine) throws(ConfigurationProblem) -> ClosedRange<Int> {

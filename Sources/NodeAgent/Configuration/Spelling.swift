@@ -2,7 +2,7 @@
 enum Spelling {
     static let wordCharactersMax = 64
 
-    /// The candidate with the fewest edits to `word`, the first of equals; `nil` when none is near.
+    /// The candidate with the fewest edits to `word`, the first of equals; else one of several parts that begins with it; `nil` when none is near.
     static func nearest(to word: String, among candidates: [String]) -> String? {
         guard word.utf8.count <= wordCharactersMax else { return nil }
         let editsMax = max(1, word.utf8.count / 3)
@@ -11,7 +11,7 @@ enum Spelling {
             let edits = distance(Array(word.utf8), Array(candidate.utf8))
             if edits <= editsMax, edits < best?.edits ?? .max { best = (candidate, edits) }
         }
-        return best?.candidate
+        return best?.candidate ?? candidates.first { $0.hasPrefix("\(word)-") }
     }
 
     /// Insertions, deletions, replacements and swaps of neighbours that make `right` of `left`.

@@ -13,12 +13,14 @@ extension Agent: GossipBridge {
             requestCheck: { [unowned self] in if let server = gossip?.plan.reference(of: $0) { checks?.checkNow(server) } },
             verdictChanged: { [unowned self] in take($1, on: $0) },
             administered: { [unowned self] in take($1, weight: $2, on: $0) },
-            leaseChanged: { [unowned self] in drainLeaseChanged($0, holder: $1) }, leaseGranted: { [unowned self] in drainLeaseGranted($0) },
+            leaseChanged: { [unowned self] in drainLeaseChanged($0, holder: $1) }, ballotsChanged: { [unowned self] in decideDatabases() },
+            leaseGranted: { [unowned self] in drainLeaseGranted($0) },
             log: { [log] level, sentence in log.write(level, gossip: name, sentence) })
         let runner = GossipRunner(resources, random: SecureRandomGenerator(), reactor: reactor, handlers: handlers)
         gossip = runner
         openGossip()
         try runner.start()
+        openDatabases()
         if let settings = resources.resolver { follow(resources.named, settings, runner) }
     }
 
@@ -30,7 +32,7 @@ extension Agent: GossipBridge {
         let handlers = ResolverRunner.Handlers(
             address: { server, address, _ in
                 let peer = peers[server.server]
-                runner.feed(.peerAddress(peer.peer, .ip(address, port: peer.port)))
+                runner.feed(.peerAddress(peer.peer, address.endpoint(port: peer.port)))
             }, lost: { _, _ in }, check: { _, _, answer in answer(true) },
             log: { [log] sentence, isAlarm in log.write(isAlarm ? .warning : .notice, gossip: settings.name, sentence) })
         let resolver = ResolverRunner(settings: settings, servers: servers, reactor: reactor, random: SystemRandomNumberGenerator(), handlers: handlers)

@@ -45,22 +45,26 @@ extension GossipBridge {
         if before.flags.isMaintenance, !status.flags.isMaintenance { feed(.maintenanceEnded(id)) }
     }
 
-    /// A check has ended: what it found goes to the core, and by it to the peers. Between nodes that know of each other's views a full server is
-    /// skipped, and neither it nor a fault of this node is taken for a sick server.
-    func take(_ result: CheckResult, of server: ServerReference) {
+    /// A check has ended: what it found goes to the core, and by it to the peers. A full server is skipped and not taken for a sick one, between nodes that
+    /// know of each other's views, and where sessions may leave it; between such nodes a fault of this node says nothing of the server either.
+    ///
+    /// - Parameter lag: how far it is behind its source; `nil` for not known.
+    func take(_ result: CheckResult, of server: ServerReference, lag: Duration? = nil) {
         let finding = Finding(result)
-        let isInconclusive = gossipPlan != nil && [.full, .ownFault].contains(finding)
+        let speaksFirst = registry.backends[server.backend].opening(of: registry.backends[server.backend].servers[server.server]) == .mysql
+        let isInconclusive = gossipPlan != nil && [.full, .ownFault].contains(finding) || speaksFirst && finding == .full
         apply(isInconclusive ? .checkInconclusive(result) : .checkFinished(result), to: server)
         guard let id = gossipPlan?.identifiers[server] else { return }
         let status = registry.status(of: server)
         let observation = Observation(
-            finding, address: status.address, code: UInt8(clamping: result.status.rawValue), latency: result.duration,
-            weight: UInt16(clamping: status.weight))
+            finding, address: status.address, code: UInt8(clamping: result.status.rawValue), latency: result.duration, lag: lag,
+            weight: status.fitness.isFit ? UInt16(clamping: status.weight) : 0)
         feed(.observed(id, observation))
     }
 
-    /// A session's connect has failed.
-    func take(_ failure: ConnectFailure, of server: ServerReference) {
+    /// A session's connect has failed, the last of so many in a row.
+    func take(_ failure: ConnectFailure, inRow count: Int, of server: ServerReference) {
+        apply(.connectsFailed(inRow: count), to: server)
         guard let id = gossipPlan?.identifiers[server] else { return }
         let finding: Finding = failure == .silent ? .failedSilently : .failedLoudly
         feed(.observed(id, Observation(finding, by: .traffic, address: registry.status(of: server).address)))
@@ -139,29 +143,26 @@ extension ServerStatus {
         flags.contains(.forcedMaintenance) ? .maint : flags.isDrain ? .drain : .ready
     }
 
-    /// What the resolver and the weight make of it.
+    /// What the resolver, the weight and its role make of it.
     fileprivate var circumstances: Gossip.AdministrativeState {
-        flags.contains(.resolutionMaintenance) ? .maint : weight == 0 ? .drain : .ready
+        flags.contains(.resolutionMaintenance) ? .maint : weight == 0 || !fitness.isFit ? .drain : .ready
     }
 }
 
 extension Finding {
-    /// MySQL's error numbers that tell of something else than a sick server.
-    private enum ErrorNumber {
-        static let noRoom = [1040, 1203]
-        static let hostRefused = [1129, 1130]
-        static let userRefused = [1044, 1045, 1698]
-    }
+    /// MySQL's error numbers that turn the check's user away, and say nothing of the server.
+    private static let userRefused = [1044, 1045, 1698]
 
     /// What a check's result says of the server.
     init(_ result: CheckResult) {
+        let refusal = result.status.hasCode ? UInt16(exactly: result.code).flatMap { MySQLRefusal($0) } : nil
         if result.status.isPass {
             self = .passed
-        } else if result.status.hasCode, ErrorNumber.noRoom.contains(result.code) {
+        } else if refusal == .full {
             self = .full
-        } else if result.status.hasCode, ErrorNumber.hostRefused.contains(result.code) {
+        } else if refusal == .hostRefused {
             self = .blocked
-        } else if result.status.hasCode, ErrorNumber.userRefused.contains(result.code) {
+        } else if result.status.hasCode, Self.userRefused.contains(result.code) {
             self = .accessDenied
         } else {
             switch result.fault {

@@ -29,6 +29,8 @@ struct GossipPlan {
     /// The other way round.
     private(set) var identifiers: [ServerReference: ServerID] = [:]
     private var places: [ServerID: Int] = [:]
+    /// The matter of each proxy's writer, by backend.
+    private(set) var writerSubjects: [UInt64] = []
     /// The name of the lease that a node holds while it drains.
     let drainLease: UInt64
 
@@ -49,6 +51,7 @@ struct GossipPlan {
         settings.detector.heartbeatInterval = section.probeInterval
         settings.detector.suspectAfter = section.deadAfter / 2
         settings.detector.deadAfter = section.deadAfter
+        for backend in backends { writerSubjects.append(try Self.number(of: ["writer", backend.name], seal)) }
         for (index, backend) in backends.enumerated() where !backend.isDisabled {
             for place in backend.servers.indices { try add(ServerReference(backend: index, server: place), backend, seal) }
         }

@@ -18,6 +18,8 @@ final class GossipRunner {
         var administered: (ServerID, Gossip.AdministrativeState?, _ weight: Int?) -> Void
         /// Who holds a lease has changed; `nil` for nobody.
         var leaseChanged: (UInt64, NodeID?) -> Void = { _, _ in }
+        /// A peer has come, gone, or follows somebody else in some matter.
+        var ballotsChanged: () -> Void = {}
         /// Every live peer knows that this node holds the lease.
         var leaseGranted: (UInt64) -> Void = { _ in }
         /// To be told to people: a sentence.
@@ -231,7 +233,10 @@ final class GossipRunner {
         case .requestCheck(let server): handlers.requestCheck(server)
         case .verdictChanged(let server, let verdict): handlers.verdictChanged(server, verdict)
         case .administrativeChanged(let server, let state, let weight): handlers.administered(server, state, weight.map(Int.init))
-        case .peerChanged(let peer, let state, let silence): tell(GossipSentences.of(plan.name(of: peer), state, silence: silence))
+        case .peerChanged(let peer, let state, let silence):
+            tell(GossipSentences.of(plan.name(of: peer), state, silence: silence))
+            handlers.ballotsChanged()
+        case .ballotChanged: handlers.ballotsChanged()
         case .leaseChanged(let name, let holder): handlers.leaseChanged(name, holder)
         case .leaseGranted(let name): handlers.leaseGranted(name)
         case .persist(let change):

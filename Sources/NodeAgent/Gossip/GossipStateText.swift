@@ -7,7 +7,7 @@ import Wire
 ///     node tsukada01                       whose it is
 ///     session 117309440000012345
 ///     server 00112233445566aa stamp 1a origin 00000000000000bb state maint weight - expiry 1790000600000
-///     end 5f3a...                          a checksum of all bytes above
+///     end 5f3a...                          `StateSeal`: a checksum of all bytes above
 ///
 /// Rows stand in the order of their servers' ids. Anything else, be it one byte less, is no such file.
 enum GossipStateText {
@@ -21,16 +21,12 @@ enum GossipStateText {
         for row in memory.administrative { kept.record(.administrative(row)) }
         var text = "\(header)\nnode \(node)\nsession \(kept.session)\n"
         for row in kept.administrative { text += line(of: row) + "\n" }
-        text += "end \(Hexadecimal.text(checksum(Array(text.utf8)[...]), digits: 16))\n"
-        return Array(text.utf8)
+        return StateSeal.bytes(of: text)
     }
 
     /// What the file of `node` says; `nil` when it is damaged, of another node, or of another version.
     static func memory(from bytes: [UInt8], node: String) -> GossipMemory? {
-        guard bytes.count <= bytesMax, bytes.last == UInt8(ascii: "\n") else { return nil }
-        let start = bytes.dropLast().lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? bytes.startIndex
-        guard bytes[start...].elementsEqual("end \(Hexadecimal.text(checksum(bytes[..<start]), digits: 16))\n".utf8) else { return nil }
-        let lines = String(decoding: bytes[..<start], as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        guard bytes.count <= bytesMax, let lines = StateSeal.lines(of: bytes) else { return nil }
         guard lines.count >= 3, lines[0] == header, lines[1] == "node \(node)", let session = session(lines[2]) else { return nil }
         guard lines.count - 3 <= GossipLimits.serversMax else { return nil }
         var memory = GossipMemory(session: session)
@@ -82,11 +78,6 @@ enum GossipStateText {
     }
 
     private static func state(_ name: Substring) -> AdministrativeState? { AdministrativeState.allCases.first { Self.name(of: $0) == name } }
-
-    /// FNV-1a of 64 bits: against torn and mixed up files, not against people.
-    private static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt64 {
-        bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-    }
 }
 
 extension GossipMemory {

@@ -43,6 +43,14 @@ final class Agent {
         var probes: [String: ProbeMemory] = [:]
         /// What an earlier process knew of the servers.
         var servers: [RuntimeServerName: ServerMemory] = [:]
+        /// What names had not too long ago, for those that nameservers do not answer for.
+        var rememberedAddresses = AddressMemory()
+        /// Where that is written; `nil` without a `state-dir`.
+        var addressKeeper: AddressKeeper.Resources?
+        /// How each backend's databases are asked; `nil` without a `database` section.
+        var databases: [DatabaseAccess?] = []
+        /// Whom an earlier process sent writes to, by proxy.
+        var writers: [String: WriterMemory] = [:]
         /// The files that the configuration was read from.
         var configurationFiles: [(name: String, bytes: [UInt8])] = []
         /// Whether lines about servers also go to stderr.
@@ -83,12 +91,17 @@ final class Agent {
     private(set) var exposedSockets: [OpenFile]
     let configurationFiles: [(name: String, bytes: [UInt8])]
     let names: [NameQuestion: IPAddress]
+    var databases: DatabaseWatches
     var successions: [Succession] = []
     /// What the process before this one knew, until it is silent.
     var inherited: AgentState?
     var resolvers: [ResolverRunner] = []
     var resolverOf: [ServerReference: ResolverRunner] = [:]
+    let rememberedAddresses: AddressMemory
+    /// Writes down what resolvers find; `nil` without a `state-dir`, and once another process speaks for this node.
+    var addressKeeper: AddressKeeper?
     var rates: RateSamples
+    var evidence: EvidenceBook
 
     private var lingersUntil: Instant?
     let statsSocketCount: Int
@@ -117,6 +130,7 @@ final class Agent {
         gossipMemory = resources.gossip?.memory
         exposedSockets = resources.boundSockets
         (configurationFiles, names) = (resources.configurationFiles, resources.names)
+        rememberedAddresses = resources.rememberedAddresses
         startedAt = reactor.now
         listenerCount = (resources.listeners.first?.count ?? 0) + resources.statsSockets.count
         let registry = ServerRegistry(backends: configuration.backends, now: reactor.now) {
@@ -126,10 +140,14 @@ final class Agent {
             return resources.servers[RuntimeServerName(backend: backend.name, server: backend.servers[$0.server].name)]
         }
         self.registry = registry
+        databases = DatabaseWatches(
+            configuration.backends, accesses: resources.databases, numbers: resources.gossip?.plan.identifiers ?? [:], servers: resources.servers,
+            writers: resources.writers, now: reactor.now)
         state = try ForwardingState(
             frontends: configuration.frontends, backends: configuration.backends, routes: Agent.routes(registry), sessionsMax: resources.limits.sessionsMax,
             workers: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
             pipesPerWorker: resources.limits.pipesMax / max(1, resources.listeners.count))
+        evidence = EvidenceBook(configuration.backends)
         rates = RateSamples(frontends: configuration.frontends.count, backends: configuration.backends.count, servers: state.serverCells.count)
         log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal)
         fitness = try Agent.fitness(configuration, now: reactor.now)
@@ -137,6 +155,7 @@ final class Agent {
         signals = try Signals(reactor: reactor) { _ in }
         forwarder = try Forwarder(state: state, listeners: resources.listeners)
         (probePorts, probeMemories) = (resources.probePorts, resources.probes)
+        addressKeeper = resources.addressKeeper.map { [log] in AddressKeeper($0) { log.write($0, $1) } }
     }
 
     /// Starts everything that the control thread itself runs; the reactor's loop then serves it.
@@ -151,10 +170,12 @@ final class Agent {
             abort()
         }
         let addresses = { [registry] (server: ServerReference) in registry.status(of: server).address }
-        let checks = CheckRunner(reactor: reactor, backends: configuration.backends, initialAddress: addresses) { [unowned self] server, result in
-            checkFinished(server, result)
-        }
-        self.checks = checks
+        let handshakes = HandshakeFinisher(reactor: reactor, state: state) { [unowned self] in handshakeFailed($0) }
+        let checks = CheckRunner(
+            reactor: reactor, backends: configuration.backends, accesses: databases.accesses, initialAddress: addresses,
+            abandoned: { handshakes.finish($1, of: $0) }, looked: { [unowned self] in take($1, of: $0) },
+            finished: { [unowned self] in checkFinished($0, $1) })
+        (self.checks, self.handshakes) = (checks, handshakes)
         startResolvers()
         pauseChecks(checks)
         checks.start()
@@ -165,10 +186,10 @@ final class Agent {
         for socket in statsSockets { try runtime.serve(socket.file, rights: socket.rights) }
         statsSockets = []
         self.runtime = runtime
-        let handshakes = HandshakeFinisher(reactor: reactor, state: state)
-        self.handshakes = handshakes
         try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in
-            takeFailedConnects()
+            state.controlWakeUp.clear()
+            tellSlowWorkers()
+            takeLeaveReasons()
             handshakes.takeAll()
         }
         tick()
@@ -238,38 +259,33 @@ final class Agent {
     private func perform(_ effect: ServerRegistry.Effect) {
         switch effect {
         case .log(let level, let text, let backend): log.write(level, text, backend: backend)
-        case .routingChanged:
+        case .routingChanged(let backend):
+            // First: a server that is kept in comes with the routes that the last fit one is gone from.
+            decideDatabases(backend)
             forwarder.publish(Agent.routes(registry))
-            probing?.look()
-        case .shutdownSessions(let server): forwarder.shutdownSessions(of: server)
+            if !databases.deciding.contains(backend) { settle(backend) }
+        case .shutdownSessions(let server, let reason): forwarder.shutdownSessions(of: server, because: reason)
         case .pauseChecks(let server): checks?.pause(server)
         case .resumeChecks(let server): checks?.resume(server)
+        case .checkWithin(let server, let limit): checks?.check(server, within: limit)
+        case .forgetFailedConnects(let server): state.serverCells[state.flatIndex(server)].pointee.failuresInRow.store(0, ordering: .relaxed)
         }
     }
 
+    /// All is applied that belongs together: people and the load balancer may be told what a backend has come to.
+    func settle(_ backend: Int) {
+        for effect in registry.settle(backend, now: reactor.now) { perform(effect) }
+        probing?.look()
+    }
+
     private func checkFinished(_ server: ServerReference, _ result: CheckResult) -> CheckPace {
-        take(result, of: server)
+        take(result, of: server, lag: lag(of: server))
+        checkTold(server, result)
         if let resolver = resolver(of: server) {
             resolver.checksChanged(server, isPassing: result.status.isPass)
             if !result.status.isPass { resolver.askSoon(server) }
         }
         return registry.checkPace(of: server)
-    }
-
-    /// Workers have failed to connect: those servers are checked, and their names asked for, at once.
-    private func takeFailedConnects() {
-        state.controlWakeUp.clear()
-        tellSlowWorkers()
-        for backend in configuration.backends.indices {
-            for place in configuration.backends[backend].servers.indices {
-                let server = ServerReference(backend: backend, server: place)
-                let failure = state.serverCells[state.flatIndex(server)].pointee.connectFailed.exchange(.none, ordering: .relaxed)
-                guard failure != .none else { continue }
-                take(failure, of: server)
-                checks?.checkSoon(server)
-                resolver(of: server)?.askSoon(server)
-            }
-        }
     }
 
     private func tellSlowWorkers() {
@@ -315,7 +331,7 @@ final class Agent {
         lingersUntil = reactor.now.advanced(by: Agent.lingerMax)
         checks?.stop()
         for resolver in resolvers { resolver.stop() }
-        (resolvers, resolverOf) = ([], [:])
+        (resolvers, resolverOf, addressKeeper) = ([], [:], nil)
         if let gossip {
             let memory = gossip.handOver()
             gossipMemory = memory
@@ -360,16 +376,23 @@ final class Agent {
     private static func routes(_ registry: ServerRegistry) -> [[ServerRoute]] {
         registry.backends.enumerated().map { index, backend in
             backend.servers.indices.map { place in
-                let status = registry.status(of: ServerReference(backend: index, server: place))
-                return ServerRoute(address: status.address, isUsable: status.isUsable, weight: status.weight)
+                let server = ServerReference(backend: index, server: place)
+                let status = registry.status(of: server)
+                return ServerRoute(
+                    address: status.address, isUsable: status.isUsable, isSkipped: status.skip != nil, weight: status.fitWeight, priority: status.priority,
+                    share: registry.share(of: server), connectionsMax: registry.connectionsMax(of: server))
             }
         }
     }
 
     private func tick() {
         sampleRates()
+        state.lookAtBudgets(now: reactor.now)
+        tellWhoWasLeft()
+        for effect in registry.timePassed(now: reactor.now) { perform(effect) }
         for succession in successions { succession.comeRound() }
         probing?.comeRound()
+        decideDatabases()
         reactor.setTimer(at: reactor.now.advanced(by: .seconds(1))) { [unowned self] in tick() }
     }
 }

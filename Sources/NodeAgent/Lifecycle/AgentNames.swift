@@ -12,24 +12,55 @@ extension Agent {
         for settings in configuration.resolvers {
             let servers = resolvedServers(settings.name)
             guard !servers.isEmpty else { continue }
-            let handlers = ResolverRunner.Handlers(
-                address: { [unowned self] in addressFound($0, $1, source: $2) }, lost: { [unowned self] in addressLost($0, $1) },
-                check: { [unowned self] in tryAddress($0, $1, $2) },
-                log: { [log] sentence, isAlarm in log.write(isAlarm ? .warning : .notice, "Resolvers \(settings.name): \(sentence).") })
-            let runner = ResolverRunner(
-                settings: settings, servers: servers, reactor: reactor, random: SystemRandomNumberGenerator(), handlers: handlers)
-            for server in servers { resolverOf[server.reference] = runner }
-            resolvers.append(runner)
+            addResolver(settings, servers) { [log] sentence, isAlarm in
+                log.write(isAlarm ? .warning : .notice, "Resolvers \(settings.name): \(sentence).")
+            }
         }
+        addDiscoveries()
         for resolver in resolvers { resolver.start() }
+        keepAddresses()
     }
 
-    private func resolvedServers(_ section: String) -> [ResolvedServer] {
+    /// Adds a runner that keeps the addresses of `servers` current; it is started later.
+    ///
+    /// - Parameter tell: takes its sentences, and whether they are bad news.
+    @discardableResult
+    func addResolver(_ settings: ResolverSettings, _ servers: [ResolvedServer], _ tell: @escaping (String, Bool) -> Void) -> ResolverRunner {
+        var handlers = ResolverRunner.Handlers(
+            address: { [unowned self] in addressFound($0, $1, source: $2) }, lost: { [unowned self] in addressLost($0, $1) },
+            check: { [unowned self] in tryAddress($0, $1, $2) }, log: tell)
+        handlers.priority = { [unowned self] in apply(.setPriority($1), to: $0) }
+        handlers.weight = { [unowned self] in apply(.setWeight($1 ?? configuration.backends[$0.backend].servers[$0.server].weight), to: $0) }
+        let runner = ResolverRunner(
+            settings: settings, servers: servers, remembered: remembered(servers), reactor: reactor, random: SystemRandomNumberGenerator(), handlers: handlers)
+        for server in servers { resolverOf[server.reference] = runner }
+        resolvers.append(runner)
+        return runner
+    }
+
+    /// What names had before the start, those of them that have not been answered for since too long.
+    private func remembered(_ servers: [ResolvedServer]) -> [DNSName: [KnownName.Entry]] {
+        var entries: [DNSName: [KnownName.Entry]] = [:]
+        for name in servers.map(\.hostName) { entries[name] = rememberedAddresses.entries(of: name, now: WallTime.now().seconds) }
+        return entries.filter { !$0.value.isEmpty }
+    }
+
+    private func keepAddresses() {
+        guard let addressKeeper else { return }
+        addressKeeper.look(resolvers.flatMap(\.knownNames), now: reactor.now, wall: WallTime.now().seconds)
+        reactor.setTimer(at: reactor.now.advanced(by: AddressKeeper.lookInterval)) { [unowned self] in keepAddresses() }
+    }
+
+    private func resolvedServers(_ section: String) -> [ResolvedServer] { resolvedServers { $1.resolvers == section } }
+
+    /// The servers whose backend and line are wanted, with the addresses that they have.
+    func resolvedServers(where isWanted: (Backend, Server) -> Bool) -> [ResolvedServer] {
         configuration.backends.enumerated().flatMap { index, backend in
             backend.servers.enumerated().compactMap { place, server in
-                guard server.resolvers == section else { return nil }
+                guard isWanted(backend, server) else { return nil }
                 let reference = ServerReference(backend: index, server: place)
-                return ResolvedServer(reference: reference, server: server, address: registry.status(of: reference).address?.address)
+                let status = registry.status(of: reference)
+                return ResolvedServer(reference: reference, server: server, address: status.address, priority: status.priority)
             }
         }
     }
@@ -38,20 +69,23 @@ extension Agent {
         if case .name(_, let port) = configuration.backends[server.backend].servers[server.server].endpoint { port } else { 0 }
     }
 
-    private func addressFound(_ server: ServerReference, _ address: IPAddress, source: String) {
-        let found = SocketAddress.ip(address, port: port(of: server))
-        guard registry.status(of: server).address != found else { return }
+    private func addressFound(_ server: ServerReference, _ address: ResolvedAddress, source: String) {
+        let found = address.endpoint(port: port(of: server))
+        let before = registry.status(of: server).address
+        guard before != found else { return }
+        if before != nil { forgetDatabase(server) }
         apply(.addressResolved(found, by: source), to: server)
         checks?.setAddress(of: server, found)
     }
 
     private func addressLost(_ server: ServerReference, _ loss: AddressLoss) {
+        forgetDatabase(server)
         apply(.addressLost(reason: loss.description), to: server)
         checks?.setAddress(of: server, nil)
     }
 
     /// Tries a new address as the server's checks would, while the present one still serves.
-    private func tryAddress(_ server: ServerReference, _ address: IPAddress, _ answer: @escaping (Bool) -> Void) {
-        checks?.tryOnce(server, at: .ip(address, port: port(of: server)), answer)
+    private func tryAddress(_ server: ServerReference, _ address: ResolvedAddress, _ answer: @escaping (Bool) -> Void) {
+        checks?.tryOnce(server, at: address.endpoint(port: port(of: server)), answer)
     }
 }

@@ -147,9 +147,11 @@ extension Agent {
         var row = ServerStatistics(name: server.name, identifier: server.identifier)
         row.status = status.text
         row.isRunning = status.isRunning
+        row.isFit = status.fitness.isFit
         row.administration = status.flags
         row.check = checkStatistics(reference, status)
         (row.weight, row.initialWeight) = (status.weight, status.initialWeight)
+        (row.isWarming, row.share) = (status.warming != nil, registry.share(of: reference))
         row.address = status.address
         row.sessions.current = cell.pointee.sessions.value
         row.sessions.peak = cell.pointee.sessions.max
@@ -163,6 +165,7 @@ extension Agent {
         row.serving.sinceChange = status.lastChange.duration(to: MonotonicClock.now())
         row.serving.downtime = status.health == nil ? nil : status.downtime(now: MonotonicClock.now())
         row.isBackup = server.isBackup
+        row.observedFailures = server.observation == nil ? nil : status.observedFailures
         row.hostName = if case .name(let name, _) = server.endpoint { name } else { nil }
         row.port = if case .fixed(let port) = server.port { port } else { 0 }
         return row
@@ -207,11 +210,11 @@ extension Agent {
         row.activeServers = status.activeServers
         row.backupServers = status.backupServers
         // Backups count only while they serve.
-        row.weight = backend.servers.indices.reduce(0) { total, place in
-            let server = registry.status(of: ServerReference(backend: index, server: place))
-            let serves = server.isUsable && backend.servers[place].isBackup == (status.activeServers == 0)
-            return total + (serves ? server.weight : 0)
+        let usable = backend.servers.indices.map { ServerReference(backend: index, server: $0) }.filter {
+            registry.status(of: $0).isUsable && backend.servers[$0.server].isBackup == (status.activeServers == 0)
         }
+        row.weight = usable.reduce(0) { $0 + registry.status(of: $1).weight }
+        row.effectiveWeight = StatisticsTable.weight(sixteenths: usable.reduce(0) { $0 + registry.status(of: $1).weight * registry.share(of: $1) })
         row.algorithm = backend.balance.keyword
         return row
     }

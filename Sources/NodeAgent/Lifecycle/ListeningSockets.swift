@@ -69,6 +69,8 @@ struct ListenRequest {
     var backlog: Int32? = 1024
     /// Whether dead clients are noticed.
     var isKeepAliveOn = false
+    /// What clients may leave unacknowledged for so long, in milliseconds; 0 for the system's way.
+    var userTimeout: Int32 = 0
     /// `v6only` or `v4v6`; `nil` for the system's way.
     var isV6Only: Bool?
     /// `mode` of a UNIX path.
@@ -196,6 +198,7 @@ enum ListeningSockets {
     private static func setInherited(_ request: ListenRequest, on raw: Int32) throws(SystemError) {
         let tcp = Int32(IPPROTO_TCP)
         try Sockets.set(TCP_NODELAY, at: tcp, to: 1, on: raw)
+        try Sockets.set(TCP_USER_TIMEOUT, at: tcp, to: request.userTimeout, on: raw)
         guard request.isKeepAliveOn else { return }
         try Sockets.set(SO_KEEPALIVE, at: SOL_SOCKET, to: 1, on: raw)
         try Sockets.set(TCP_KEEPIDLE, at: tcp, to: keepAliveIdleSeconds, on: raw)

@@ -65,9 +65,11 @@ struct NameLookup {
     /// The addresses of `text`, at least one: those of `family` first, each family in the order of its source. A numeric address is its own.
     ///
     /// All nameservers are asked at once. Addresses of the other family are left out when those of `family` came first.
-    /// - Parameter random: message identifiers come from it; the system's own one in production.
+    /// - Parameters:
+    ///   - patience: how long nameservers are waited for; `nil` for as long as resolv.conf says.
+    ///   - random: message identifiers come from it; the system's own one in production.
     func addresses(
-        of text: String, preferring family: AddressFamily, random: any RandomNumberGenerator
+        of text: String, preferring family: AddressFamily, patience: Duration? = nil, random: any RandomNumberGenerator
     ) throws(NameLookupError) -> [IPAddress] {
         if let address = IPAddress(text) { return [address] }
         guard let name = DNSName(text) else { throw NameLookupError(name: text, problem: .notAName) }
@@ -79,9 +81,9 @@ struct NameLookup {
             random: random)
         var denial: NameLookupError.Problem?
         for candidate in configuration.candidates(for: text) {
-            let outcomes: [FamilyOutcome]
+            let outcomes: [RecordOutcome]
             do throws(SystemError) {
-                outcomes = try ask(for: candidate, preferring: family, &group)
+                outcomes = try ask(for: candidate, preferring: family, patience, &group)
             } catch {
                 throw NameLookupError(name: text, problem: .system(error))
             }
@@ -112,15 +114,20 @@ struct NameLookup {
     }
 
     /// The outcomes of the families, the preferred one first, or of it alone when it has addresses.
-    private func ask(for name: DNSName, preferring family: AddressFamily, _ group: inout NameserverGroup) throws(SystemError) -> [FamilyOutcome] {
+    private func ask(
+        for name: DNSName, preferring family: AddressFamily, _ patience: Duration?, _ group: inout NameserverGroup
+    ) throws(SystemError) -> [RecordOutcome] {
         let reactor = try Reactor()
+        let end = patience.map { reactor.now.advanced(by: $0) }
         let inbox = Inbox()
         let sockets = QuestionSockets(reactor: reactor) { inbox.events.append(($0, $1)) }
         var resolution = Resolution(name, &group, now: reactor.now)
         drain(&group, into: sockets, &resolution)
         while !resolution.isSettled {
             if case .complete = resolution.outcome(family) { break }
-            let deadline = resolution.nextDeadline ?? reactor.now
+            if let end, end <= reactor.now { break }
+            let next = resolution.nextDeadline ?? reactor.now
+            let deadline = min(next, end ?? next)
             reactor.runOnce(waitingAtMost: max(.zero, MonotonicClock.now().duration(to: deadline)))
             for (number, event) in inbox.take() {
                 switch event {
@@ -161,7 +168,7 @@ struct NameLookup {
     }
 
     /// What to tell of families that have both failed: a denial of one of them is worth more than the other's silence.
-    private func problem(_ outcomes: [FamilyOutcome]) -> NameLookupError.Problem {
+    private func problem(_ outcomes: [RecordOutcome]) -> NameLookupError.Problem {
         var problems: [NameLookupError.Problem] = []
         for case .failed(let failure, let nameserver) in outcomes {
             let witness = nameserver.map { describe(nameservers[$0]) } ?? ""

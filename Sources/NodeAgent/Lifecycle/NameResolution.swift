@@ -21,13 +21,28 @@ struct NameResolution {
         var answers: [NameQuestion: IPAddress] = [:]
         /// What a server's name led to, by its resolver's latest word or a state file's.
         var servers: [RuntimeServerName: ServerMemory] = [:]
+        /// What names had not too long ago: for servers, when no nameserver has an address.
+        var addresses = AddressMemory()
+        /// When that is asked for, in seconds since 1970.
+        var time: Int64 = 0
         /// True to take the answers as they are, since there is no time to ask; false to fall back on them.
         var isTrusted = false
     }
 
+    /// How long nameservers are waited for when there is something to fall back on.
+    private static let patience = Duration.seconds(3)
+
     private let lookup: NameLookup
     private let memory: Memory
     private var known: [NameQuestion: Result<IPAddress, NameLookupError>] = [:]
+    /// True once no nameserver has answered.
+    private var isSilent = false
+    /// Servers that have a remembered address: down until a check has passed.
+    private(set) var unproven: [RuntimeServerName: ServerMemory] = [:]
+    /// What nameservers have said, in the order of asking.
+    private(set) var found: [AddressMemory.Known] = []
+    /// Sentences for the operator.
+    private(set) var warnings: [String] = []
 
     /// Looks names up by `lookup`, each at most once.
     init(lookup: NameLookup, memory: Memory = Memory()) { (self.lookup, self.memory) = (lookup, memory) }
@@ -63,7 +78,7 @@ struct NameResolution {
     mutating func address(of server: Server, owner: String) throws(StartError) -> SocketAddress? {
         guard case .name(let name, let port) = server.endpoint else { return ServerRegistry.numericAddress(of: server) }
         let remembered = memory.servers[RuntimeServerName(backend: owner, server: server.name)]?.address(of: server)
-        guard !server.isTemplateSlot || server.resolvers == nil else { return remembered }
+        if server.isDiscovered || (server.isTemplateSlot && server.resolvers != nil) { return remembered }
         var failure: StartError?
         for method in server.initialAddresses {
             switch method {
@@ -79,8 +94,26 @@ struct NameResolution {
                 }
             }
         }
-        if let failure { throw failure }
-        return nil
+        guard let failure else { return nil }
+        return try recalled(name, port: port, for: server, owner: owner, failure)
+    }
+
+    /// The address that the server's name had before the start. Its checks have to pass before it takes sessions.
+    private mutating func recalled(_ name: String, port: UInt16, for server: Server, owner: String, _ failure: StartError) throws(StartError) -> SocketAddress {
+        let remembered = addresses(of: name)
+        guard let host = remembered.first(where: { $0.isV6 == (server.preferredFamily == .v6) }) ?? remembered.first else { throw failure }
+        let reason = if case .failure(let error)? = known[NameQuestion(family: server.preferredFamily, name: name)] { error.description } else { "no address" }
+        warnings.append("\(server.location): server '\(owner)/\(server.name)': \(reason); it is looked for where it was before: \(host)")
+        if let check = server.check {
+            unproven[RuntimeServerName(backend: owner, server: server.name)] = ServerMemory(
+                hostName: name, address: host, flags: [], weight: server.weight, initialWeight: server.weight, isRunning: false, health: check.rise - 1,
+                lastCheck: nil, sinceChange: .zero)
+        }
+        return .ip(host, port: port)
+    }
+
+    private func addresses(of name: String) -> [IPAddress] {
+        DNSName(name).map { memory.addresses.entries(of: $0, now: memory.time).map(\.address.host) } ?? []
     }
 
     private mutating func resolve(_ name: String, _ family: AddressFamily, _ context: String, _ advice: String) throws(StartError) -> IPAddress {
@@ -93,14 +126,20 @@ struct NameResolution {
         }
     }
 
-    private func answer(to question: NameQuestion) -> Result<IPAddress, NameLookupError> {
+    private mutating func answer(to question: NameQuestion) -> Result<IPAddress, NameLookupError> {
         let remembered = memory.answers[question]
         if memory.isTrusted, let remembered { return .success(remembered) }
+        let asked = lookup.nameToFollow(question.name) == nil ? nil : DNSName(question.name)
+        // Whoever has something to fall back on is not kept waiting, the second time not at all.
+        let hasFallback = remembered != nil || !addresses(of: question.name).isEmpty
+        let patience = hasFallback ? (isSilent && asked != nil ? Duration.zero : NameResolution.patience) : nil
         do throws(NameLookupError) {
-            let addresses = try lookup.addresses(of: question.name, preferring: question.family, random: SystemRandomNumberGenerator())
-            if let address = addresses.first { return .success(address) }
-            throw NameLookupError(name: question.name, problem: .notAName)
+            let addresses = try lookup.addresses(of: question.name, preferring: question.family, patience: patience, random: SystemRandomNumberGenerator())
+            guard let address = addresses.first else { throw NameLookupError(name: question.name, problem: .notAName) }
+            if let asked { found.append(.init(name: asked, time: memory.time, entries: addresses.map { KnownName.Entry(ResolvedAddress($0)) })) }
+            return .success(address)
         } catch {
+            if case .noAnswer = error.problem { isSilent = true }
             return remembered.map { .success($0) } ?? .failure(error)
         }
     }

@@ -104,6 +104,7 @@ struct StartSockets {
         request.backlog = backlog.map { Int32(clamping: $0) }
         request.isKeepAliveOn = isKeepAliveOn
         request.isV6Only = bind.isV6Only
+        request.userTimeout = Int32(clamping: bind.userTimeout?.wholeMilliseconds ?? 0)
         request.permissions = bind.permissions
         (request.userIdentifier, request.groupIdentifier) = (user, group)
         request.replacesOthers = replacesOthers

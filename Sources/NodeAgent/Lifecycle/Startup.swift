@@ -73,6 +73,9 @@ struct Startup {
                 return ExitCode.noListener
             }
             try checkSurroundings(configuration)
+            if !options.isQuiet {
+                for diagnostic in ConfigurationAdvice(configuration).diagnostics { Terminal.tell(diagnostic.severity, diagnostic.description) }
+            }
             Terminal.print(options.validText)
             return ExitCode.success
         }
@@ -158,8 +161,14 @@ struct Startup {
         // What a running process says is newer than any file.
         let files = ServerStateFiles(configuration.global) { Terminal.tell($0, $1) }
         let servers = inheritance.state.servers.merging(files.memories(configuration.backends)) { running, _ in running }
-        var names = NameResolution(lookup: lookup, memory: .init(answers: inheritance.state.names, servers: servers, isTrusted: isRestart))
+        let node = configuration.global.node ?? Startup.hostName()
+        var kept = try StartAddresses(configuration, node: node, owner: privileges.owner)
+        let memory = NameResolution.Memory(
+            answers: inheritance.state.names, servers: servers, addresses: kept.memory, time: kept.time, isTrusted: isRestart)
+        var names = NameResolution(lookup: lookup, memory: memory)
         let addresses = try serverAddresses(configuration, &names)
+        for warning in names.warnings { Terminal.tell(.warning, warning) }
+        kept.learn(names.found)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let limits = try limits(configuration.global, threads: threads)
@@ -168,7 +177,10 @@ struct Startup {
         let listeners = try sockets.listeners(configuration)
         let probeSockets = try sockets.probes(configuration)
         let statsSockets = try sockets.statsSockets(configuration)
-        let node = configuration.global.node ?? Startup.hostName()
+        let secrets = StartDatabases(owner: privileges.owner)
+        let databases =
+            isRestart
+            ? secrets.openAfterDeath(configuration.backends) { Terminal.tell(.alert, $0) } : try secrets.open(configuration.backends)
         let gossip: GossipRunner.Resources? =
             if let section = configuration.gossip {
                 try StartGossip(section, lookup: lookup).open(
@@ -180,7 +192,8 @@ struct Startup {
         return Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: addresses,
             logPlan: logPlan, limits: limits, node: node, gossip: gossip, names: sockets.names.answers, probes: inheritance.state.probes,
-            servers: servers)
+            servers: servers.merging(names.unproven) { running, _ in running }, rememberedAddresses: kept.memory, addressKeeper: kept.resources,
+            databases: databases, writers: inheritance.state.writers)
     }
 
     private func serverAddresses(_ configuration: AgentConfiguration, _ names: inout NameResolution) throws(StartError) -> [[SocketAddress?]] {
@@ -215,9 +228,11 @@ struct Startup {
         let accounts = AccountFiles.ofMachine()
         let privileges = try privileges(configuration.global, accounts)
         let lookup = NameLookup()
+        _ = try StartDatabases(owner: privileges.owner).open(configuration.backends)
         if let section = configuration.gossip {
             try StartGossip(section, lookup: lookup).check(node: configuration.global.node ?? Startup.hostName(), owner: privileges.owner)
         }
+        try StartAddresses.check(configuration, owner: privileges.owner)
         var names = NameResolution(lookup: lookup)
         _ = try serverAddresses(configuration, &names)
         _ = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }

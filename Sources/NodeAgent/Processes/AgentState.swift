@@ -22,6 +22,8 @@ struct AgentState: Equatable, Sendable {
     var servers: [RuntimeServerName: ServerMemory] = [:]
     /// What was counted, in the order of `FrontendCounters.numbers` and `ServerCounters.numbers`.
     var counters: [CounterKey: [UInt64]] = [:]
+    /// Whom each proxy with `role primary` sends its writes to, by proxy.
+    var writers: [String: WriterMemory] = [:]
     /// Names of the configuration that were looked up at start.
     var names: [NameQuestion: IPAddress] = [:]
     /// What the `probe` sections answer.
@@ -39,6 +41,9 @@ struct AgentState: Equatable, Sendable {
 ///     row 2 mysql 1 read01 ...                    a line of `show servers state`
 ///     check mysql read01 3 1 5210 17 1045 2 Access denied ...
 ///                                                 failures, downs, milliseconds down, the last check's status, code, microseconds, text
+///     fitness mysql read01 fit 4                  quarters of its weight; or `out`, and the reason
+///     priority mysql read03 20                    its service record's, where it is not 0
+///     writer mysql-write 3 db2                    epoch, server
 ///     counters server mysql/read01 12 12 13 ...
 ///     name v4 dbserver01 10.0.0.1
 ///     probe nlb pass 123456789000                 since when, in nanoseconds of the monotonic clock
@@ -58,10 +63,13 @@ enum AgentStateText {
         for line in serversState.split(separator: "\n").dropFirst() where !line.hasPrefix("#") { text += "row \(line)\n" }
         for (name, memory) in state.servers.sorted(by: { ($0.key.backend, $0.key.server) < ($1.key.backend, $1.key.server) }) {
             text += "check \(name.backend) \(name.server) \(checkFields(memory))\n"
+            if let fitness = memory.fitness { text += "fitness \(name.backend) \(name.server) \(fitnessFields(fitness))\n" }
+            if memory.priority > 0 { text += "priority \(name.backend) \(name.server) \(memory.priority)\n" }
         }
         for (key, numbers) in state.counters.sorted(by: { $0.key < $1.key }) {
             text += "counters \(key.kind.rawValue) \(key.name) " + numbers.map(String.init).joined(separator: " ") + "\n"
         }
+        for (proxy, writer) in state.writers.sorted(by: { $0.key < $1.key }) { text += "writer \(proxy) \(writer.epoch) \(writer.server)\n" }
         for (question, address) in state.names.sorted(by: { $0.key < $1.key }) { text += "name \(question.family) \(question.name) \(address)\n" }
         for (name, probe) in state.probes.sorted(by: { $0.key < $1.key }) {
             text += "probe \(name) \(probe.isPassing ? "pass" : "fail") \(probe.since.nanoseconds)\n"
@@ -90,6 +98,9 @@ enum AgentStateText {
             switch line[..<space] {
             case "row": if let (name, memory) = ServerStateText.row(rest.split(separator: " ")) { state.servers[name] = memory }
             case "check": takeCheck(rest, into: &state)
+            case "fitness": takeFitness(rest, into: &state)
+            case "priority": takePriority(rest.split(separator: " "), into: &state)
+            case "writer": takeWriter(rest.split(separator: " "), into: &state)
             case "counters": takeCounters(rest.split(separator: " "), into: &state)
             case "name": takeName(rest.split(separator: " "), into: &state)
             case "probe": takeProbe(rest.split(separator: " "), into: &state)
@@ -110,6 +121,34 @@ enum AgentStateText {
             memory.lastCheck = CheckResult(status: status, code: code, info: String(fields[8]), duration: .microseconds(microseconds))
         }
         state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))] = memory
+    }
+
+    private static func fitnessFields(_ fitness: ServerFitness) -> String {
+        switch fitness {
+        case .fit(let quarters): "fit \(quarters)"
+        case .unfit(let reason): "out \(reason.split(whereSeparator: \.isNewline).joined(separator: " "))"
+        }
+    }
+
+    private static func takeFitness(_ text: Substring, into state: inout AgentState) {
+        let fields = text.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+        guard fields.count == 4 else { return }
+        let name = RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))
+        switch fields[2] {
+        case "fit": if let quarters = Int(fields[3]), (1...4).contains(quarters) { state.servers[name]?.fitness = .fit(quarters: quarters) }
+        case "out": state.servers[name]?.fitness = .unfit(reason: String(fields[3]))
+        default: break
+        }
+    }
+
+    private static func takePriority(_ fields: [Substring], into state: inout AgentState) {
+        guard fields.count == 3, let priority = UInt16(fields[2]) else { return }
+        state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))]?.priority = Int(priority)
+    }
+
+    private static func takeWriter(_ fields: [Substring], into state: inout AgentState) {
+        guard fields.count == 3, let epoch = UInt64(fields[1]), (1..<WriterElection.epochMax).contains(epoch) else { return }
+        state.writers[String(fields[0])] = WriterMemory(epoch: epoch, server: String(fields[2]))
     }
 
     private static func takeCounters(_ fields: [Substring], into state: inout AgentState) {

@@ -81,6 +81,7 @@ extension Agent {
         for (index, frontend) in configuration.frontends.enumerated() {
             known.counters[.init(kind: .frontend, name: frontend.name)] = total { $0.frontends[index].pointee.numbers }
         }
+        known.writers = writerMemories
         known.names = names
         known.probes = probing?.memories ?? [:]
         known.gossip = (gossip?.memory ?? gossipMemory).map { GossipStateText.bytes(of: $0, node: node) } ?? []

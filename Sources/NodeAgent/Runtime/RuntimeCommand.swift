@@ -88,6 +88,10 @@ struct RuntimeCommand: Sendable {
             "# name\n" + call.target.snapshot().proxies.filter { $0.backend != nil }.map { $0.name + "\n" }.joined()
         },
         RuntimeCommand("show cli level", level: .user, help: "tell what this connection may do") { _, session in "\(session.level)\n" },
+        RuntimeCommand("show database", usage: " [<backend>]", level: .operator, help: "tell what the databases are, and why they are fit or not") { call, _ in
+            guard let report = call.target.databaseReport() else { return "There is no 'database' section in the configuration.\n" }
+            return report.text(of: call.argument(0)) ?? "No such backend, or none with a 'database' section.\n"
+        },
         RuntimeCommand("show gossip", usage: " [members|health|admin|keys]", level: .user, help: "tell what the nodes tell each other") { call, _ in
             showGossip(call)
         },
@@ -96,6 +100,9 @@ struct RuntimeCommand: Sendable {
         },
         RuntimeCommand("show probe", level: .user, help: "tell what the load balancer is answered, and why") { call, _ in
             call.target.probeReport()?.text ?? "There is no 'probe' section in the configuration.\n"
+        },
+        RuntimeCommand("show retries", level: .user, help: "tell how often sessions left each server for another, and why") { call, _ in
+            call.target.retriesReport()
         },
         RuntimeCommand("show servers state", usage: " [<backend>]", level: .user, help: "list the servers' states, as a state file has them") { call, _ in
             call.target.snapshot().serversState(backend: call.arguments.first) ?? "Can't find backend.\n"

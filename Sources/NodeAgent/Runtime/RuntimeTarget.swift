@@ -12,8 +12,12 @@ protocol RuntimeTarget: AnyObject {
     func weight(of server: RuntimeServerName) throws(RuntimeTargetError) -> RuntimeWeight
     /// What is to be told of the gossip; `nil` for a node without.
     func gossipReport() -> GossipReport?
+    /// What is to be told of the databases; `nil` for a node without a `database` section.
+    func databaseReport() -> DatabaseOverview?
     /// What is to be told of the probe sections; `nil` for a node without.
     func probeReport() -> ProbeReport?
+    /// How often sessions have left each server before it greeted them, and why: a table.
+    func retriesReport() -> String
     /// Begins to drain, or tells how far it is: a line.
     func drain(_ force: DrainForce) throws(RuntimeTargetError) -> String
     /// Changes the keys of the gossip.

@@ -51,9 +51,11 @@ enum ServerStateText {
         }
         guard let status = number(10), let health = number(12), (0...Int(UInt32.max)).contains(seconds) else { return nil }
         let lastCheck = CheckStatus(rawValue: status).flatMap { $0 == .initializing ? nil : CheckResult(status: $0, duration: .zero) }
-        let memory = ServerMemory(
+        var memory = ServerMemory(
             hostName: fields[17] == "-" ? nil : String(fields[17]), address: IPAddress(String(fields[4])), flags: AdministrativeFlags(rawValue: flags),
             weight: weight, initialWeight: initialWeight, isRunning: operation != 0, health: health, lastCheck: lastCheck, sinceChange: .seconds(seconds))
+        memory.isWarming = operation == 1
+        memory.port = UInt16(fields[18]) ?? 0
         return (RuntimeServerName(backend: String(fields[1]), server: String(fields[3])), memory)
     }
 }

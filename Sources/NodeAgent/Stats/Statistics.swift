@@ -109,8 +109,10 @@ struct BackendStatistics: Equatable, Sendable {
     var sessions = SessionStatistics()
     /// Connects, queue and times.
     var serving = ServingStatistics()
-    /// `weight` and `uweight`: the usable servers' weights.
+    /// `uweight`: the usable servers' weights.
     var weight = 0
+    /// `weight`: the same, with what servers that are being warmed have of theirs.
+    var effectiveWeight = 0
     /// `act`: usable servers that are no backups.
     var activeServers = 0
     /// `bck`: usable backups.
@@ -130,20 +132,28 @@ struct ServerStatistics: Equatable, Sendable {
     var identifier: Int
     /// `status`: "UP", "DOWN 1/2", "MAINT".
     var status = "no check"
-    /// It runs, whether or not it takes new sessions: `srv_op_state` is 2 then, else 0.
+    /// It runs, whether or not it takes new sessions: `srv_op_state` is 0 otherwise.
     var isRunning = true
+    /// It would take new sessions as far as its role goes; `srv_op_state` of one that runs is 3 otherwise.
+    var isFit = true
     /// Why it may not take sessions: `srv_admin_state`.
     var administration: AdministrativeFlags = []
     /// Sessions and bytes.
     var sessions = SessionStatistics()
     /// Connects, queue and times.
     var serving = ServingStatistics()
-    /// `weight` and `uweight`: the weight as it was last set.
+    /// `uweight`: the weight as it was last set.
     var weight = 1
+    /// It is being warmed, `slowstart`: `srv_op_state` is 1 then.
+    var isWarming = false
+    /// The sixteenths of `weight` that count.
+    var share = SlowStart.fullShare
     /// The weight in the configuration.
     var initialWeight = 1
     /// `act` and `bck`.
     var isBackup = false
+    /// `hanafail`: how often its sessions' failed connects had consequences; `nil` without `observe`.
+    var observedFailures: Int?
     /// Its checks; `nil` without `check`.
     var check: CheckStatistics?
     /// Where sessions go; `nil` while its name has no address.

@@ -1,3 +1,4 @@
+import Proxy
 import Wire
 
 /// The columns of `show stat`, in HAProxy's order: 2.6's 103, 3.5's sixteen, `-`, and the modules' fields of 3.5.
@@ -10,6 +11,15 @@ enum StatisticsTable {
 
     /// `# pxname,…,` without a line's end.
     static let header = "# " + columns.map { $0.name + "," }.joined()
+
+    /// What `weight` shows of a weight in sixteenths: rounded up.
+    static func weight(sixteenths: Int) -> Int { (sixteenths + SlowStart.fullShare - 1) / SlowStart.fullShare }
+
+    /// The hundredths of its weight that a server has; all of none.
+    private static func throttle(_ server: ServerStatistics) -> Int {
+        let full = SlowStart.fullShare * server.weight
+        return full == 0 ? 100 : (100 * server.weight * server.share + SlowStart.fullShare - 1) / full
+    }
 
     /// `pxname` to `wredis`.
     private static let counterColumns: [StatisticsColumn] = [
@@ -35,7 +45,7 @@ enum StatisticsTable {
     /// `status` to `type`.
     private static let stateColumns: [StatisticsColumn] = [
         .all("status") { $0.status },
-        .pair("weight", backend: { $0.weight }, server: { $0.weight }),
+        .pair("weight", backend: { $0.effectiveWeight }, server: { weight(sixteenths: $0.weight * $0.share) }),
         .pair("act", backend: { $0.activeServers }, server: { $0.isBackup ? 0 : 1 }),
         .pair("bck", backend: { $0.backupServers }, server: { $0.isBackup ? 1 : 0 }),
         .server("chkfail") { $0.check.map { String($0.failures) } },
@@ -46,7 +56,7 @@ enum StatisticsTable {
         .all("pid") { _ in "1" },
         .all("iid") { String($0.proxy.identifier) },
         .all("sid") { String($0.identifier) },
-        .empty("throttle"),
+        .server("throttle") { $0.isWarming && !$0.administration.isDrain ? String(throttle($0)) : nil },
         .serving("lbtot") { $0.selections },
         .empty("tracked"),
         .all("type") { String($0.kind.rawValue) },
@@ -62,7 +72,8 @@ enum StatisticsTable {
             .check("check_code") { $0.code.map(String.init) },
             .check("check_duration") { $0.duration.map { String($0.wholeMilliseconds) } },
         ]
-        + ["hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other", "hanafail"].map { .empty($0) }
+        + ["hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"].map { .empty($0) }
+        + [.server("hanafail") { $0.observedFailures.map(String.init) }]
         + ["req_rate", "req_rate_max", "req_tot"].map { .zero($0, in: .frontend) }
         + [.serving("cli_abrt") { $0.clientAborts }, .serving("srv_abrt") { $0.serverAborts }]
         + ["comp_in", "comp_out", "comp_byp", "comp_rsp"].map { .zero($0, in: .frontend, .backend) }

@@ -107,7 +107,7 @@ extension ProxyStatistics {
         let address = check?.address?.description ?? "-"
         let fields: [String] = [
             String(identifier), name, String(server.identifier), server.name, server.addressText,
-            server.isRunning ? "2" : "0", String(server.administration.rawValue),
+            server.isRunning ? (!server.isFit ? "3" : server.isWarming ? "1" : "2") : "0", String(server.administration.rawValue),
             String(server.weight), String(server.initialWeight), String(server.serving.sinceChange.wholeSeconds),
             String((check?.status ?? .initializing).rawValue), String(result), String(check?.health ?? 0), String(checkState),
             "0", "0", "0", server.hostName ?? "-", String(server.address?.port ?? server.port), "-", "0", port, address, address, port,

@@ -57,16 +57,21 @@ package struct CheckMachine: Sendable {
     /// Greetings and replies are far smaller; what announces more is not MySQL.
     package static let payloadBytesMax = 8192
     /// What HAProxy says of a server that closes without a word.
-    private static let closedInfo = "ECONNRESET returned by OS (Connection reset by peer)"
+    static let closedInfo = "ECONNRESET returned by OS (Connection reset by peer)"
 
     /// How the connection is to be closed in the end.
-    package let closing: CheckClosing
+    package private(set) var closing: CheckClosing
+    /// It ended because the server had accepted, and said nothing.
+    package private(set) var isUnanswered = false
     /// When `timedOut` is due.
     package private(set) var deadline: Instant
 
     private let kind: CheckKind
     private let limits: CheckLimits
     private let start: Instant
+    private var greetedAfter: Duration?
+    /// What the answer to the login may take; `nil` for what is left of the whole.
+    private let loginLimit: Duration?
     private var state = State.connecting
     private var packets = MySQLPacketReader(payloadBytesMax: payloadBytesMax)
 
@@ -75,17 +80,21 @@ package struct CheckMachine: Sendable {
         self.kind = kind
         self.limits = limits
         start = now
+        loginLimit = nil
         deadline = now.advanced(by: limits.connect)
         closing = kind == .connect ? .reset : .orderly
     }
 
     /// The rest of a handshake that has begun: an attempt on a connection that is there.
     ///
-    /// - Parameter limit: for the greeting and the login together.
-    package init(finishing settings: MySQLCheckSettings, within limit: Duration, now: Instant) {
+    /// - Parameters:
+    ///   - limit: for the greeting.
+    ///   - loginLimit: for the answer to the login.
+    package init(finishing settings: MySQLCheckSettings, within limit: Duration, loginWithin loginLimit: Duration, now: Instant) {
         kind = .mysql(settings)
         limits = CheckLimits(whole: limit)
         start = now
+        self.loginLimit = loginLimit
         deadline = now.advanced(by: limit)
         closing = .orderly
         state = .awaitingGreeting
@@ -145,7 +154,12 @@ package struct CheckMachine: Sendable {
 
     /// `deadline` has passed.
     package mutating func timedOut(now: Instant) -> [Output] {
-        finish(state == .connecting ? .layer4Timeout : .layer7Timeout, fault: .silence, now: now)
+        if state == .awaitingGreeting {
+            // Whoever is reset before the server has looked is not counted as an error of this host; who ends in order is.
+            closing = .reset
+            isUnanswered = packets.isEmpty
+        }
+        return finish(state == .connecting ? .layer4Timeout : .layer7Timeout, fault: .silence, now: now)
     }
 
     private mutating func take(_ packet: MySQLPacket, now: Instant) -> [Output] {
@@ -155,6 +169,7 @@ package struct CheckMachine: Sendable {
             guard case .mysql(let settings) = kind, let greeting = try? MySQLGreeting(payload: packet.payload) else {
                 return finish(.layer7InvalidResponse, now: now)
             }
+            greetedAfter = start.duration(to: now)
             return logIn(settings, serverVersion: greeting.serverVersion, now: now)
         case .awaitingLogin(let serverVersion):
             return [.send(MySQLPacket.quit.bytes)] + finish(.layer7OK, info: serverVersion, now: now)
@@ -172,12 +187,14 @@ package struct CheckMachine: Sendable {
     private mutating func logIn(_ settings: MySQLCheckSettings, serverVersion: String, now: Instant) -> [Output] {
         guard let user = settings.user else { return finish(.layer7OK, info: serverVersion, now: now) }
         state = .awaitingLogin(serverVersion: serverVersion)
+        if let loginLimit { deadline = now.advanced(by: loginLimit) }
         return [.send((settings.isPre41 ? MySQLLogin.before41(user: user) : MySQLLogin.since41(user: user)).bytes)]
     }
 
     private mutating func finish(_ status: CheckStatus, code: Int = 0, info: String = "", fault: CheckFault = .server, now: Instant) -> [Output] {
         guard state != .finished else { return [] }
         state = .finished
-        return [.finished(CheckResult(status: status, code: code, info: info, duration: start.duration(to: now), fault: fault))]
+        let duration = start.duration(to: now)
+        return [.finished(CheckResult(status: status, code: code, info: info, duration: duration, fault: fault, greetedAfter: greetedAfter))]
     }
 }

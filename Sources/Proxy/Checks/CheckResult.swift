@@ -4,6 +4,8 @@ import Wire
 package enum CheckStatus: Int, CaseIterable, Sendable {
     /// No check has ended yet.
     case initializing = 1
+    /// No check: sessions have failed to connect, `error-limit` times in a row.
+    case healthAnalysis = 4
     /// The check could not be made, or the connection broke in its midst.
     case socketError = 5
     /// Connected, and nothing more was asked.
@@ -25,6 +27,7 @@ package enum CheckStatus: Int, CaseIterable, Sendable {
     package var name: String {
         switch self {
         case .initializing: "INI"
+        case .healthAnalysis: "HANA"
         case .socketError: "SOCKERR"
         case .layer4OK: "L4OK"
         case .layer4Timeout: "L4TOUT"
@@ -40,6 +43,7 @@ package enum CheckStatus: Int, CaseIterable, Sendable {
     package var text: String {
         switch self {
         case .initializing: "Initializing"
+        case .healthAnalysis: "Health analyze"
         case .socketError: "Socket error"
         case .layer4OK: "Layer4 check passed"
         case .layer4Timeout: "Layer4 timeout"
@@ -56,6 +60,9 @@ package enum CheckStatus: Int, CaseIterable, Sendable {
 
     /// srv_check_result of `show servers state`: 0 unknown, 2 failed, 3 passed.
     package var resultNumber: Int { self == .initializing ? 0 : isPass ? 3 : 2 }
+
+    /// False for what no check has found.
+    package var hasDuration: Bool { self != .healthAnalysis }
 
     /// True when an answer was understood, so that its code is shown.
     package var hasCode: Bool { self == .layer7OK || self == .layer7WrongStatus }
@@ -86,14 +93,19 @@ package struct CheckResult: Equatable, Sendable {
     package let duration: Duration
     /// Whose fault it is; means nothing for a pass.
     package let fault: CheckFault
+    /// From the start of the connect to the server's greeting; `nil` where none was read.
+    package let greetedAfter: Duration?
 
     /// A result from its parts; `info` is cut at `infoBytesMax`.
-    package init(status: CheckStatus, code: Int = 0, info: String = "", duration: Duration, fault: CheckFault = .server) {
+    package init(
+        status: CheckStatus, code: Int = 0, info: String = "", duration: Duration, fault: CheckFault = .server, greetedAfter: Duration? = nil
+    ) {
         self.status = status
         self.code = code
         self.info = info.utf8.count <= Self.infoBytesMax ? info : String(decoding: info.utf8.prefix(Self.infoBytesMax), as: UTF8.self)
         self.duration = duration
         self.fault = fault
+        self.greetedAfter = greetedAfter
     }
 
     /// What stands in log lines: `, reason: Layer7 wrong status, code: 1045, info: "...", check duration: 0ms`.
@@ -101,7 +113,7 @@ package struct CheckResult: Equatable, Sendable {
         var text = ", reason: \(status.text)"
         if status.hasCode { text += ", code: \(code)" }
         if !info.isEmpty { text += ", info: \"\(Self.escape(info))\"" }
-        return text + ", check duration: \(duration.wholeMilliseconds)ms"
+        return status.hasDuration ? text + ", check duration: \(duration.wholeMilliseconds)ms" : text
     }
 
     /// `text` with quotes, angle brackets and everything but printable ASCII as `<0A>`: a server cannot forge a log line.

@@ -58,15 +58,15 @@ package struct CheckSchedule: Equatable, Sendable {
     /// a storm of failing sessions is no storm of checks. Returns whether `nextStart` moved.
     package mutating func checkSoon(now: Instant) -> Bool {
         if let lastPull, lastPull.duration(to: now) < settings.interval { return false }
-        guard checkNow(now: now) else { return false }
+        guard check(by: now) else { return false }
         lastPull = now
         return true
     }
 
-    /// Brings the next check forward. Returns whether `nextStart` moved.
-    package mutating func checkNow(now: Instant) -> Bool {
-        guard case .waiting(let instant) = state, instant > now else { return false }
-        state = .waiting(until: now)
+    /// Brings the next check forward to `latest` if it would come later. Returns whether `nextStart` moved.
+    package mutating func check(by latest: Instant) -> Bool {
+        guard case .waiting(let instant) = state, instant > latest else { return false }
+        state = .waiting(until: latest)
         return true
     }
 

@@ -21,7 +21,7 @@ package struct ServerHealth: Equatable, Sendable {
     /// Failures in a row that take it down, from 1.
     package let fall: Int
     /// 0 to `max`.
-    package private(set) var value: Int
+    package internal(set) var value: Int
 
     /// A server not checked yet: up, but the first failure takes it down.
     package init(rise: Int, fall: Int) {

@@ -15,6 +15,8 @@ package final class CheckRunner {
     private final class Slot {
         let server: ServerReference
         let kind: CheckKind
+        /// How it is asked for more than a check; `nil` for a plain check.
+        let access: DatabaseAccess?
         let limits: CheckLimits
         let settings: CheckSettings
         var schedule: CheckSchedule
@@ -25,8 +27,11 @@ package final class CheckRunner {
         /// Set in a trial: takes the one verdict that there will be.
         var answer: ((Bool) -> Void)?
 
-        init(_ server: ServerReference, _ settings: CheckSettings, of backend: Backend, schedule: CheckSchedule, address: SocketAddress?) {
+        init(
+            _ server: ServerReference, _ settings: CheckSettings, of backend: Backend, access: DatabaseAccess?, schedule: CheckSchedule, address: SocketAddress?
+        ) {
             self.server = server
+            self.access = access
             kind = backend.check
             limits = CheckLimits(settings, of: backend)
             self.settings = settings
@@ -36,10 +41,15 @@ package final class CheckRunner {
 
         /// A trial of `model`'s server at another address.
         init(_ model: Slot, address: SocketAddress, now: Instant, _ answer: @escaping (Bool) -> Void) {
-            (server, kind, limits, settings) = (model.server, model.kind, model.limits, model.settings)
+            (server, kind, access, limits, settings) = (model.server, model.kind, model.access, model.limits, model.settings)
             schedule = CheckSchedule(model.settings, position: 0, of: 1, now: now)
             self.address = address
             self.answer = answer
+        }
+
+        /// A check that begins now.
+        func process(now: Instant) -> any CheckProcess {
+            if let access { DatabaseCheck(access, limits: limits, now: now) } else { CheckMachine(kind, limits: limits, now: now) }
         }
 
         /// Where to check: the server's address, with `addr` and `port` of its line in its place; `nil` without an address or a port.
@@ -54,12 +64,12 @@ package final class CheckRunner {
     /// One check under way.
     private final class Attempt {
         let file: OpenFile
-        var machine: CheckMachine
+        var machine: any CheckProcess
         var isConnected = false
         /// What the kernel has not taken yet.
         var unsent: ArraySlice<UInt8> = []
 
-        init(file: OpenFile, machine: CheckMachine) {
+        init(file: OpenFile, machine: any CheckProcess) {
             self.file = file
             self.machine = machine
         }
@@ -68,6 +78,9 @@ package final class CheckRunner {
     private let reactor: Reactor
     private let openSocket: (SocketAddress) throws(SystemError) -> FileDescriptor
     private let finished: (ServerReference, CheckResult) -> CheckPace
+    private let abandoned: (ServerReference, OpenFile) -> Bool
+    /// Takes what a database check has seen, before `finished` takes its result.
+    private let looked: (ServerReference, DatabaseLook) -> Void
     /// Slots of checked servers by backend and server; `nil` for servers without checks.
     private var slots: [[Slot?]] = []
     private var isStarted = false
@@ -82,18 +95,23 @@ package final class CheckRunner {
     /// A runner for all servers of `backends` that have `check`.
     ///
     /// - Parameter initialAddress: where a server is at the start; `nil` checks it only after `setAddress`.
+    /// - Parameter accesses: how the servers of each backend are asked for more than a check; empty for none.
     /// - Parameter openSocket: opens a check's socket.
+    /// - Parameter abandoned: may take the connection of a check that the server has accepted and not answered; false for no.
+    /// - Parameter looked: takes what a database check has seen, before its result.
     /// - Parameter finished: takes each result, and says how soon the server is to be checked again.
     package init(
-        reactor: Reactor, backends: [Backend], initialAddress: (ServerReference) -> SocketAddress?,
+        reactor: Reactor, backends: [Backend], accesses: [DatabaseAccess?] = [], initialAddress: (ServerReference) -> SocketAddress?,
         openSocket: @escaping (SocketAddress) throws(SystemError) -> FileDescriptor = { address throws(SystemError) in
             try Sockets.open(.stream, for: address)
         },
+        abandoned: @escaping (ServerReference, OpenFile) -> Bool = { _, _ in false },
+        looked: @escaping (ServerReference, DatabaseLook) -> Void = { _, _ in },
         finished: @escaping (ServerReference, CheckResult) -> CheckPace
     ) {
         self.reactor = reactor
         self.openSocket = openSocket
-        self.finished = finished
+        (self.abandoned, self.looked, self.finished) = (abandoned, looked, finished)
         let count = backends.reduce(0) { sum, backend in sum + backend.servers.count { Self.checkSettings(of: $0, in: backend) != nil } }
         var position = 0
         for (index, backend) in backends.enumerated() {
@@ -104,8 +122,11 @@ package final class CheckRunner {
                     continue
                 }
                 let reference = ServerReference(backend: index, server: place)
-                let schedule = CheckSchedule(settings, position: position, of: count, now: reactor.now)
-                row.append(Slot(reference, settings, of: backend, schedule: schedule, address: initialAddress(reference)))
+                let access = accesses.indices.contains(index) ? accesses[index] : nil
+                // Nobody writes before the writer is known: those are looked at at once.
+                let turn = backend.database?.role == .primary ? 0 : position
+                let schedule = CheckSchedule(settings, position: turn, of: count, now: reactor.now)
+                row.append(Slot(reference, settings, of: backend, access: access, schedule: schedule, address: initialAddress(reference)))
                 position += 1
             }
             slots.append(row)
@@ -161,9 +182,12 @@ package final class CheckRunner {
         arm(slot)
     }
 
-    /// A peer has seen this server fail: checks it now, unless a check is under way. How often is the caller's to bound.
-    package func checkNow(_ server: ServerReference) {
-        guard let slot = slot(server), slot.schedule.checkNow(now: reactor.now) else { return }
+    /// Checks this server now, unless a check is under way. How often is the caller's to bound.
+    package func checkNow(_ server: ServerReference) { check(server, within: .zero) }
+
+    /// This server's next check comes within `limit`.
+    package func check(_ server: ServerReference, within limit: Duration) {
+        guard let slot = slot(server), slot.schedule.check(by: reactor.now.advanced(by: limit)) else { return }
         arm(slot)
     }
 
@@ -212,16 +236,15 @@ package final class CheckRunner {
         slot.timer = nil
         guard let attempt = slot.attempt else { return }
         slot.attempt = nil
-        close(attempt)
+        close(attempt, of: slot)
     }
 
     /// Starts one check.
     private func begin(_ slot: Slot) {
         slot.schedule.start()
-        var machine = CheckMachine(slot.kind, limits: slot.limits, now: reactor.now)
+        var machine = slot.process(now: reactor.now)
         guard let target = slot.target else {
-            conclude(slot, machine.couldNotStart("no port to check", now: reactor.now))
-            return
+            return conclude(slot, machine.couldNotStart("no port to check", now: reactor.now), machine.look)
         }
         do throws(SystemError) {
             let file = OpenFile(try openSocket(target))
@@ -237,10 +260,9 @@ package final class CheckRunner {
             if progress == .connected { connected(slot, attempt) }
         } catch {
             guard !error.isShortage || slot.answer != nil else { return postpone(slot) }
-            conclude(
-                slot,
-                Self.isLocal(error)
-                    ? machine.couldNotStart(Self.text(error), now: reactor.now) : machine.failed(Self.text(error), fault: Self.fault(error), now: reactor.now))
+            let (text, now) = (Self.text(error), reactor.now)
+            let outputs = Self.isLocal(error) ? machine.couldNotStart(text, now: now) : machine.failed(text, fault: Self.fault(error), now: now)
+            conclude(slot, outputs, machine.look)
         }
     }
 
@@ -312,7 +334,7 @@ package final class CheckRunner {
             case .finished:
                 guard slot.attempt === attempt else { return }
                 drop(slot)
-                conclude(slot, [output])
+                conclude(slot, [output], attempt.machine.look)
             }
             // The server may have gone in the midst of a send, with a verdict.
             guard slot.attempt === attempt else { return }
@@ -339,12 +361,12 @@ package final class CheckRunner {
     }
 
     /// Closes the attempt's socket as its machine wants it.
-    private func close(_ attempt: Attempt) {
+    private func close(_ attempt: Attempt, of slot: Slot) {
         reactor.unwatch(attempt.file.raw)
+        if attempt.machine.isUnanswered, slot.answer == nil, abandoned(slot.server, attempt.file) { return }
         switch attempt.machine.closing {
         case .reset:
-            var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
-            _ = setsockopt(attempt.file.raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+            Sockets.resetAtClose(attempt.file.raw)
         case .orderly:
             // Closing with bytes unread would send a RST.
             _ = try? Sockets.receive(attempt.file.raw, upTo: Self.receiveBytesMax)
@@ -352,12 +374,16 @@ package final class CheckRunner {
     }
 
     /// Hands a verdict over and waits for the next check.
-    private func conclude(_ slot: Slot, _ outputs: [CheckMachine.Output]) {
+    private func conclude(_ slot: Slot, _ outputs: [CheckMachine.Output], _ look: DatabaseLook?) {
         guard case .finished(let result)? = outputs.last else { preconditionFailure("a check ends with a verdict") }
         if let answer = slot.answer {
             trials.removeAll { $0 === slot }
+            // A server without an address begins with what the trial has seen: a replica that lags is out from the first moment on.
+            if let look, result.status.isPass, let model = self.slot(slot.server), model.address == nil { looked(slot.server, look) }
             return answer(result.status.isPass)
         }
+        // What this machine could not ask says nothing.
+        if let look, result.fault != .node { looked(slot.server, look) }
         let pace = finished(slot.server, result)
         slot.schedule.finished(pace: pace, now: reactor.now)
         arm(slot)

@@ -52,8 +52,10 @@ package final class Forwarder {
     package var hasStoppedListening: Bool { state.process[0].pointee.stoppedWorkers.load(ordering: .acquiring) >= state.counters.count }
 
     /// Closes every session of a server.
-    package func shutdownSessions(of server: ServerReference) {
-        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.shutdownSessions(server: UInt32(state.flatIndex(server)))) }
+    package func shutdownSessions(of server: ServerReference, because reason: SessionShutdown = .serverDown) {
+        for worker in state.counters.indices {
+            state.mailboxes[worker].pointee.post(.shutdownSessions(server: UInt32(state.flatIndex(server)), because: reason))
+        }
     }
 
     /// Closes so many sessions, of each worker as its part of all is; no more than there were at its last wake-up.

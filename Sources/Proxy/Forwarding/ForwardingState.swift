@@ -28,6 +28,10 @@ struct BackendRules: BitwiseCopyable, Sendable {
     var serverTimeout: Int64
     var serverFinTimeout: Int64
     var tunnelTimeout: Int64
+    var greetingTimeout: Int64
+    /// Its clients wait for MySQL's greeting: an error in its place tells them why there is none.
+    var greetsInMySQL: Bool
+    var hedges: Bool
 
     init(_ backend: Backend) {
         balance = backend.balance
@@ -39,6 +43,9 @@ struct BackendRules: BitwiseCopyable, Sendable {
         serverTimeout = backend.serverTimeout?.wholeMilliseconds ?? -1
         serverFinTimeout = backend.serverFinTimeout?.wholeMilliseconds ?? -1
         tunnelTimeout = backend.tunnelTimeout?.wholeMilliseconds ?? -1
+        greetingTimeout = backend.greetingTimeout.wholeMilliseconds
+        hedges = backend.hedgesGreetings
+        greetsInMySQL = backend.servers.contains { backend.opening(of: $0) == .mysql }
     }
 }
 
@@ -85,6 +92,8 @@ package final class ForwardingState: Sendable {
     package let backendCells: SharedCells<BackendCell>
     /// By server, flat over all backends.
     package let serverCells: SharedCells<ServerCell>
+    /// By server and reason: how often sessions have left it.
+    let tallies: SharedCells<Tally>
     /// The flat index of each backend's first server.
     package let firstServers: [Int]
     /// By worker.
@@ -119,7 +128,12 @@ package final class ForwardingState: Sendable {
         self.frontendLogs = frontendLogs
         routing = Routing(RoutingTable(backends: backends, routes: routes))
         frontendCells = SharedCells(count: frontends.count) { _ in FrontendCell() }
-        backendCells = SharedCells(count: backends.count) { _ in BackendCell() }
+        let now = MonotonicClock.now().nanoseconds / 1_000_000
+        backendCells = SharedCells(count: backends.count) {
+            BackendCell(
+                retryBudget: RetryBudget(percent: backends[$0].retryBudgetPercent, now: now),
+                hedgeBudget: RetryBudget(percent: Backend.hedgePercentMax, freeMax: 0, now: now))
+        }
         var first = 0
         firstServers = backends.map { backend in
             defer { first += backend.servers.count }
@@ -127,6 +141,7 @@ package final class ForwardingState: Sendable {
         }
         let servers = first
         serverCells = SharedCells(count: servers) { _ in ServerCell() }
+        tallies = SharedCells(count: servers * LeaveReason.count) { _ in Tally() }
         counters = (0..<workers).map { _ in WorkerCounters(frontends: frontends.count, servers: servers, backends: backends.count) }
         inherited = WorkerCounters(frontends: frontends.count, servers: servers, backends: backends.count)
         allCounters = counters + [inherited]
@@ -138,6 +153,27 @@ package final class ForwardingState: Sendable {
 
     /// What a worker was doing last.
     package func place(ofWorker worker: Int) -> WorkerPlace { WorkerPlace(rawValue: counters[worker].place.value) ?? .waiting }
+
+    /// How often sessions have left a server for this reason.
+    package func left(_ server: ServerReference, for reason: LeaveReason) -> UInt64 {
+        tallies[flatIndex(server) * LeaveReason.count + reason.place].pointee.value
+    }
+
+    /// Lets the budgets of retries see how many sessions have come; to be called each second.
+    package func lookAtBudgets(now: Instant) {
+        for backend in backends.indices {
+            let sessions = sessionsBegun(of: backend)
+            backendCells[backend].pointee.retryBudget.withLock { $0.look(sessions: sessions, now: now.nanoseconds / 1_000_000) }
+            backendCells[backend].pointee.hedgeBudget.withLock { $0.look(sessions: sessions, now: now.nanoseconds / 1_000_000) }
+        }
+    }
+
+    /// How many sessions have come to a backend.
+    func sessionsBegun(of backend: Int) -> UInt64 {
+        var sum: UInt64 = 0
+        for worker in counters.indices { sum &+= counters[worker].backends[backend].pointee.sessions.value }
+        return sum
+    }
 
     /// The flat index of a server.
     package func flatIndex(_ server: ServerReference) -> Int { firstServers[server.backend] + server.server }

@@ -1,4 +1,3 @@
-import Glibc
 import LinuxIO
 import Synchronization
 import Wire
@@ -6,10 +5,13 @@ import Wire
 /// Finishes handshakes whose clients have left: waits for the greeting, logs in as the user of `option mysql-check`, quits. Sockets and timers around
 /// `CheckMachine`, on the control thread's loop.
 ///
-/// What comes of it is nobody's: no verdict, no log line. A server that does not answer in time, or is no MySQL, is left.
+/// What comes of it is no verdict and no log line. A server that does not answer in time, or is no MySQL, is left; then `failed` is told, so that a check makes
+/// good what this one could not: a login that succeeds ends the server's count.
 package final class HandshakeFinisher {
-    /// For the greeting and the login together.
-    static let patience = Duration.seconds(10)
+    /// For the greeting: a database that was stopped for a while comes back to what has waited for it.
+    static let patience = Duration.seconds(60)
+    /// For the answer to the login.
+    static let loginPatience = Duration.seconds(10)
     /// For the greeting, when there are more than `silentMax` handshakes that wait for it.
     static let briefPatience = Duration.milliseconds(250)
     /// Handshakes of one server at once that wait longer than that for its greeting: a server that hangs must not collect them.
@@ -22,6 +24,8 @@ package final class HandshakeFinisher {
         let handshake: AbandonedHandshake
         var machine: CheckMachine
         var timer: TimerToken?
+        /// It has become a login, or the server has not seen it: nothing counts against this host.
+        var isHarmless = false
 
         init(_ handshake: AbandonedHandshake, _ machine: CheckMachine) {
             self.handshake = handshake
@@ -32,13 +36,28 @@ package final class HandshakeFinisher {
     private let reactor: Reactor
     private let state: ForwardingState
     private let patience: Duration
+    private let failed: (ServerReference) -> Void
     private var attempts: [Attempt] = []
+    private var isStopping = false
 
     /// A finisher of what the workers of `state` hand over.
-    package init(reactor: Reactor, state: ForwardingState, patience: Duration = patience) {
+    ///
+    /// - Parameter failed: told of each handshake that has not become a login.
+    package init(reactor: Reactor, state: ForwardingState, patience: Duration = patience, failed: @escaping (ServerReference) -> Void = { _ in }) {
         self.reactor = reactor
         self.state = state
         self.patience = patience
+        self.failed = failed
+    }
+
+    /// Takes the connection of a check that the server has not answered. False when it cannot be logged in on, or there are too many.
+    package func finish(_ file: OpenFile, of server: ServerReference) -> Bool {
+        let flat = state.flatIndex(server)
+        guard case .mysql(let settings) = state.backends[server.backend].check, settings.user != nil,
+            state.serverCells[flat].pointee.handshakes.enter(limit: AbandonedHandshake.outstandingMax)
+        else { return false }
+        begin(AbandonedHandshake(file: file, backend: server.backend, server: flat, isGreeted: false))
+        return true
     }
 
     /// True when nothing is under way.
@@ -55,13 +74,15 @@ package final class HandshakeFinisher {
 
     /// Closes everything.
     package func stop() {
+        isStopping = true
         takeAll()
         for attempt in attempts { end(attempt) }
     }
 
     private func begin(_ handshake: AbandonedHandshake) {
         guard case .mysql(let settings) = state.backends[handshake.backend].check else { preconditionFailure("only MySQL's handshakes are handed over") }
-        let attempt = Attempt(handshake, CheckMachine(finishing: settings, within: patience, now: reactor.now))
+        let machine = CheckMachine(finishing: settings, within: patience, loginWithin: min(Self.loginPatience, patience), now: reactor.now)
+        let attempt = Attempt(handshake, machine)
         attempts.append(attempt)
         do throws(SystemError) {
             try reactor.watch(handshake.file.raw, for: .read) { [weak self, weak attempt] _ in
@@ -73,9 +94,11 @@ package final class HandshakeFinisher {
         }
         arm(attempt, at: reactor.now.advanced(by: min(Self.briefPatience, patience)))
         if handshake.isGreeted { carryOut(attempt.machine.greeted(now: reactor.now), attempt) }
+        if !handshake.opening.isEmpty { carryOut(attempt.machine.receive(handshake.opening, now: reactor.now), attempt) }
     }
 
     private func arm(_ attempt: Attempt, at time: Instant) {
+        if let timer = attempt.timer { reactor.cancel(timer) }
         attempt.timer = reactor.setTimer(at: time) { [weak self, weak attempt] in
             guard let self, let attempt else { return }
             attempt.timer = nil
@@ -102,14 +125,25 @@ package final class HandshakeFinisher {
     private func carryOut(_ outputs: [CheckMachine.Output], _ attempt: Attempt) {
         for output in outputs {
             // A socket that has sent next to nothing takes a login whole, or never.
-            guard case .send(let bytes) = output, (try? Sockets.send(attempt.handshake.file.raw, bytes[...])) == bytes.count else { return end(attempt) }
+            switch output {
+            case .send(let bytes):
+                guard (try? Sockets.send(attempt.handshake.file.raw, bytes[...])) == bytes.count else { return end(attempt) }
+                arm(attempt, at: attempt.machine.deadline)
+            case .finished(let result):
+                attempt.isHarmless = result.status.isPass
+                return end(attempt)
+            }
         }
     }
 
-    /// The server has not answered in time. It will find a connection that was reset, which it does not count, and not one that has ended.
+    /// The server has not answered in time, unless it has just now. It will find a connection that was reset, which it does not count, and not one that has ended.
     private func leave(_ attempt: Attempt) {
-        var linger = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(attempt.handshake.file.raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+        if attempt.machine.isAwaitingGreeting {
+            receive(attempt)
+            guard attempts.contains(where: { $0 === attempt }), attempt.machine.isAwaitingGreeting else { return }
+            attempt.isHarmless = true
+        }
+        Sockets.resetAtClose(attempt.handshake.file.raw)
         end(attempt)
     }
 
@@ -119,5 +153,7 @@ package final class HandshakeFinisher {
         if let timer = attempt.timer { reactor.cancel(timer) }
         reactor.unwatch(attempt.handshake.file.raw)
         state.serverCells[attempt.handshake.server].pointee.handshakes.leave()
+        let backend = attempt.handshake.backend
+        if !attempt.isHarmless, !isStopping { failed(ServerReference(backend: backend, server: attempt.handshake.server - state.firstServers[backend])) }
     }
 }

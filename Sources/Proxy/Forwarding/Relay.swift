@@ -2,6 +2,7 @@
 
 import CLinux
 import Glibc
+import Wire
 
 /// How a direction stands after `Relay.pump`.
 enum PumpResult {
@@ -15,6 +16,20 @@ enum PumpResult {
     case sourceFailed(Int32)
     /// Sending failed with this errno: the sink is gone, and what waited for it is dropped.
     case sinkFailed(Int32)
+}
+
+/// How a server's first bytes were taken, see `Relay.takeOpening`.
+enum OpeningResult {
+    /// Nothing is decided: more has to come.
+    case waiting
+    /// They are what they should be, and on their way.
+    case passed
+    /// An error that another server would not say. They are kept.
+    case refused(UInt16)
+    /// They are not of the protocol.
+    case garbage
+    /// The server has closed or reset.
+    case ended
 }
 
 /// Moves bytes from one side of a session to the other.
@@ -102,13 +117,70 @@ struct Relay: ~Copyable {
             return .bytes(count)
         }
         guard sent >= 0 || errno == EAGAIN || errno == EINTR else { return .sinkFailed(errno) }
-        let taken = max(0, sent)
+        keep(count, after: max(0, sent), &direction)
+        sink.flags.remove(.writable)
+        return .bytes(count)
+    }
+
+    /// Lends the direction a buffer for what is in the scratch buffer, but for the first `taken` of `count` bytes.
+    private mutating func keep(_ count: Int, after taken: Int, _ direction: inout Direction) {
         let buffer = buffers.lend()
         buffer.copyMemory(from: scratch + taken, byteCount: count - taken)
         direction.buffer = buffer
         (direction.start, direction.end) = (0, UInt32(count - taken))
-        sink.flags.remove(.writable)
-        return .bytes(count)
+    }
+
+    // MARK: A server's first bytes
+
+    /// One read of what a server says first. It goes on only once it is known to be what it should; until then it is kept in a lent buffer, unless it comes in
+    /// one piece, as it nearly always does.
+    mutating func takeOpening(_ direction: inout Direction, from source: inout Side, to sink: inout Side, as form: ServerOpening) -> OpeningResult {
+        let held = Int(direction.end)
+        let place = direction.buffer ?? scratch
+        let count = recv(source.descriptor, place + held, BufferPool.bufferBytes - held, 0)
+        guard count > 0 else {
+            if count < 0, errno == EINTR { return .waiting }
+            source.flags.remove(.readable)
+            return count < 0 && errno == EAGAIN ? .waiting : .ended
+        }
+        if held + count < BufferPool.bufferBytes, !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
+        switch form == .mysql ? MySQLOpening(UnsafeRawBufferPointer(start: place, count: held + count)) : .greeting {
+        case .garbage: return .garbage
+        case .incomplete: hold(count, &direction)
+        case .error(let number) where MySQLRefusal(number) != nil:
+            hold(count, &direction)
+            return .refused(number)
+        case .greeting, .error:
+            passOpening(count, &direction, to: &sink)
+            return .passed
+        }
+        return .waiting
+    }
+
+    /// What is kept of a server's first bytes.
+    func heldBytes(_ direction: Direction) -> [UInt8] {
+        guard let buffer = direction.buffer else { return [] }
+        return Array(UnsafeRawBufferPointer(start: buffer + Int(direction.start), count: Int(direction.end - direction.start)))
+    }
+
+    /// Keeps `count` bytes that have just been read, behind those that are kept already.
+    private mutating func hold(_ count: Int, _ direction: inout Direction) {
+        if direction.buffer == nil { keep(count, after: 0, &direction) } else { direction.end += UInt32(count) }
+    }
+
+    /// Sends what has just been read; what is not taken, and all of it where some was kept before, waits as any pending bytes do.
+    private mutating func passOpening(_ count: Int, _ direction: inout Direction, to sink: inout Side) {
+        guard direction.buffer == nil else {
+            direction.end += UInt32(count)
+            direction.bytes = UInt64(direction.end)
+            return
+        }
+        direction.bytes = UInt64(count)
+        let sent = send(sink.descriptor, scratch, count, Int32(MSG_NOSIGNAL))
+        guard sent < count else { return }
+        if sent >= 0 || errno == EAGAIN { sink.flags.remove(.writable) }
+        // A sink that has failed says so once more when this is flushed.
+        keep(count, after: max(0, sent), &direction)
     }
 
     /// One splice into the lent pipe.

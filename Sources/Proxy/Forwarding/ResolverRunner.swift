@@ -6,18 +6,22 @@ package final class ResolverRunner {
     /// What a runner's owner does for it. All are called on the reactor's thread and may call the runner.
     package struct Handlers {
         /// The server has this address from now on; the text is what log lines name as the source.
-        package var address: (ServerReference, IPAddress, _ source: String) -> Void
+        package var address: (ServerReference, ResolvedAddress, _ source: String) -> Void
         /// The server has no address from now on.
         package var lost: (ServerReference, AddressLoss) -> Void
         /// Try this address as the server's checks would; call back with whether it works, now or later, once.
-        package var check: (ServerReference, IPAddress, _ answer: @escaping (Bool) -> Void) -> Void
+        package var check: (ServerReference, ResolvedAddress, _ answer: @escaping (Bool) -> Void) -> Void
+        /// The server's service record has this priority: lower ones are used first.
+        package var priority: (ServerReference, Int) -> Void = { _, _ in }
+        /// The server's service record has this weight, 1 to 256; `nil` for the configuration's.
+        package var weight: (ServerReference, Int?) -> Void = { _, _ in }
         /// Tell the operator: a sentence, and whether it is bad news.
         package var log: (_ sentence: String, _ isAlarm: Bool) -> Void
 
-        /// The four handlers.
+        /// The handlers that every owner has.
         package init(
-            address: @escaping (ServerReference, IPAddress, String) -> Void, lost: @escaping (ServerReference, AddressLoss) -> Void,
-            check: @escaping (ServerReference, IPAddress, @escaping (Bool) -> Void) -> Void, log: @escaping (String, Bool) -> Void
+            address: @escaping (ServerReference, ResolvedAddress, String) -> Void, lost: @escaping (ServerReference, AddressLoss) -> Void,
+            check: @escaping (ServerReference, ResolvedAddress, @escaping (Bool) -> Void) -> Void, log: @escaping (String, Bool) -> Void
         ) {
             self.address = address
             self.lost = lost
@@ -34,16 +38,23 @@ package final class ResolverRunner {
     private var isDraining = false
 
     /// A section with its servers; nothing is asked before `start`.
+    ///
+    /// - Parameter remembered: what an earlier process knew, not too long ago.
     package init(
-        settings: ResolverSettings, servers: [ResolvedServer], reactor: Reactor, random: any RandomNumberGenerator, handlers: Handlers
+        settings: ResolverSettings, servers: [ResolvedServer], remembered: [DNSName: [KnownName.Entry]] = [:], reactor: Reactor,
+        random: any RandomNumberGenerator,
+        handlers: Handlers
     ) {
         self.reactor = reactor
         self.handlers = handlers
-        resolver = Resolver(settings: settings, servers: servers, random: random, now: reactor.now)
+        resolver = Resolver(settings: settings, servers: servers, remembered: remembered, random: random, now: reactor.now)
     }
 
     /// Per nameserver, in the order of the section.
     package var counters: [NameserverCounters] { resolver.counters }
+
+    /// What nameservers have said of the names of servers.
+    package var knownNames: [KnownName] { resolver.knownNames }
 
     /// Asks for every name.
     package func start() {
@@ -67,6 +78,12 @@ package final class ResolverRunner {
     /// The server's checks pass, or do not any more. Until this is called they count as not passing.
     package func checksChanged(_ server: ServerReference, isPassing: Bool) {
         resolver.checksChanged(server, isPassing: isPassing, now: reactor.now)
+        drain()
+    }
+
+    /// A database, as log lines name it, has listed its replicas.
+    package func listed(_ list: ReplicaList, by database: String) {
+        resolver.listed(list, by: database, now: reactor.now)
         drain()
     }
 
@@ -111,6 +128,8 @@ package final class ResolverRunner {
                 if works { resolver.accept(server, address) } else { resolver.refuse(server, address) }
                 drain()
             }
+        case .priority(let server, let priority): handlers.priority(server, priority)
+        case .weight(let server, let weight): handlers.weight(server, weight)
         case .lost(let server, let loss): handlers.lost(server, loss)
         case .alarm(let sentence): handlers.log(sentence, true)
         case .notice(let sentence): handlers.log(sentence, false)

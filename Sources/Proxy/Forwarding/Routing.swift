@@ -8,22 +8,31 @@ package struct RoutedServer: Sendable {
     var address = RawSocketAddress()
     /// The server has an address.
     var hasAddress = false
-    /// Its weight, 0 to 256.
+    /// `ServerRoute.weight` times `ServerRoute.share`, 0 to 16384.
     var weight: Int32 = 0
-    /// It has turns: a weight above 0 and, for a backup, no active server left.
-    var turns = false
+    /// Whether it takes sessions, and beside which others; empty for a weight of 0, and for a backup while there are others.
+    var group: TurnPlan.Group = []
     /// `maxconn`; 0 for no limit.
     var connectionsMax: Int32 = 0
     /// The port is the client's plus `portOffset`.
     var usesClientPort = false
     /// See `usesClientPort`.
     var portOffset: Int32 = 0
+    /// `tcp-ut` in milliseconds; 0 for the system's.
+    var userTimeout: Int32 = 0
     /// The backend it belongs to.
     var backend: UInt16 = 0
     /// The header that it expects first.
     var proxyHeader: ProxyHeaderForm?
     /// It counts clients that leave before they log in against this host: such handshakes are finished.
     var finishesHandshakes = false
+    /// What it says before its clients speak.
+    var opening = ServerOpening.none
+    /// Something speaks against it: it has turns only because there is no better one.
+    var isSkipped = false
+
+    /// True when it takes sessions.
+    var turns: Bool { !group.isEmpty }
 }
 
 /// What the workers are told of one backend: ranges of the table's flat arrays.
@@ -34,6 +43,8 @@ package struct RoutedBackend: BitwiseCopyable, Sendable {
     /// The turns of its usable servers: offsets from `firstServer`.
     var firstTurn: UInt32 = 0
     var turnCount: UInt32 = 0
+    /// Some of its servers are preferred to others.
+    var hasFar = false
 }
 
 /// A server as the control thread describes it.
@@ -42,14 +53,29 @@ package struct ServerRoute: Equatable, Sendable {
     package var address: SocketAddress?
     /// It takes new sessions: up, not in maintenance, not draining.
     package var isUsable: Bool
-    /// Its weight, 0 to 256.
+    /// It is usable, and left out while there are others.
+    package var isSkipped = false
+    /// Its weight in quarters, as its fitness leaves it: 0 to 1024. Only the proportions of a backend's weights count.
     package var weight: Int
+    /// Of the usable servers those of the lowest one take the sessions.
+    package var priority: Int
+    /// The sixteenths of its weight that count: fewer than 16 for a server that is being warmed.
+    package var share: Int
+    /// Sessions at once, 0 for no limit; `nil` for the configuration's `maxconn`.
+    package var connectionsMax: Int?
 
     /// A server's route.
-    package init(address: SocketAddress?, isUsable: Bool, weight: Int) {
+    package init(
+        address: SocketAddress?, isUsable: Bool, isSkipped: Bool = false, weight: Int, priority: Int = 0, share: Int = SlowStart.fullShare,
+        connectionsMax: Int? = nil
+    ) {
         self.address = address
         self.isUsable = isUsable
+        self.isSkipped = isSkipped
         self.weight = weight
+        self.priority = priority
+        self.share = share
+        self.connectionsMax = connectionsMax
     }
 }
 
@@ -65,16 +91,18 @@ package final class RoutingTable: Sendable {
         var routed: [RoutedBackend] = []
         var turns: [UInt16] = []
         for (index, backend) in backends.enumerated() {
-            let weights = RoutingTable.turnWeights(of: backend, routes[index])
-            let order = Rotation.order(weights: weights)
+            let plan = RoutingTable.plan(of: backend, routes[index])
+            let order = Rotation.order(weights: plan.weights)
             routed.append(
                 RoutedBackend(
                     firstServer: UInt32(servers.count), serverCount: UInt32(backend.servers.count), firstTurn: UInt32(turns.count),
-                    turnCount: UInt32(order.count)))
+                    turnCount: UInt32(order.count), hasFar: plan.hasFar))
             turns.append(contentsOf: order)
             for (place, server) in backend.servers.enumerated() {
-                var one = RoutingTable.routed(server, routes[index][place], backend: index, finishesHandshakes: backend.finishesHandshakes(of: server))
-                one.turns = weights[place] > 0
+                var one = RoutingTable.routed(server, routes[index][place], backend: index)
+                one.finishesHandshakes = backend.finishesHandshakes(of: server)
+                one.opening = backend.opening(of: server)
+                one.group = plan.groups[place]
                 servers.append(one)
             }
         }
@@ -83,31 +111,33 @@ package final class RoutingTable: Sendable {
         self.turns = FrozenTable(turns)
     }
 
-    private static func routed(_ server: Server, _ route: ServerRoute, backend: Int, finishesHandshakes: Bool) -> RoutedServer {
+    private static func routed(_ server: Server, _ route: ServerRoute, backend: Int) -> RoutedServer {
         var routed = RoutedServer()
         if let address = route.address {
             routed.address = RawSocketAddress(address)
             routed.hasAddress = true
         }
-        routed.weight = Int32(clamping: route.weight)
-        routed.connectionsMax = Int32(clamping: server.connectionsMax)
+        routed.weight = Int32(clamping: route.weight * route.share)
+        routed.connectionsMax = Int32(clamping: route.connectionsMax ?? server.connectionsMax)
+        routed.userTimeout = Int32(clamping: server.userTimeout?.wholeMilliseconds ?? 0)
         // A path has no port to put the client's in.
         if case .client(let offset) = server.port, route.address?.port != nil {
             (routed.usesClientPort, routed.portOffset) = (true, Int32(clamping: offset))
         }
         routed.backend = UInt16(backend)
         routed.proxyHeader = server.proxyHeader
-        routed.finishesHandshakes = finishesHandshakes
+        routed.isSkipped = route.isSkipped
         return routed
     }
 
-    /// The weights that turns are made of: the active servers' or, when none of them is usable, the first usable backup's alone.
-    private static func turnWeights(of backend: Backend, _ routes: [ServerRoute]) -> [Int] {
-        let usable = zip(backend.servers, routes).map { $1.isUsable && $1.address != nil ? $1.weight : 0 }
-        let active = zip(backend.servers, usable).map { $0.isBackup ? 0 : $1 }
-        if active.contains(where: { $0 > 0 }) { return active }
-        guard let backup = backend.servers.indices.first(where: { backend.servers[$0].isBackup && usable[$0] > 0 }) else { return active }
-        return usable.indices.map { $0 == backup ? usable[$0] : 0 }
+    private static func plan(of backend: Backend, _ routes: [ServerRoute]) -> TurnPlan {
+        let candidates = zip(backend.servers, routes).map { server, route in
+            var candidate = TurnPlan.Candidate(weight: route.isUsable && route.address != nil ? route.weight * route.share : 0)
+            (candidate.share, candidate.isBackup, candidate.isFar, candidate.isSkipped) = (route.share, server.isBackup, server.isFar, route.isSkipped)
+            candidate.priority = route.priority
+            return candidate
+        }
+        return TurnPlan(candidates, spillOver: backend.spillOver)
     }
 }
 

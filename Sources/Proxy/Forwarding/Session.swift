@@ -26,6 +26,22 @@ struct Side: BitwiseCopyable {
     var flags: SideFlags
 }
 
+/// A second server that a session asks. A place of it is held.
+struct SecondServer: BitwiseCopyable {
+    /// None.
+    static let none = SecondServer(server: Session.noServer, askedAt: -1)
+
+    /// Index into the flat table of all servers.
+    let server: UInt32
+    /// Its connect may be under way. What it says is not taken.
+    var side = Side(descriptor: -1, flags: [])
+    /// Milliseconds of the worker's clock.
+    let askedAt: Int64
+
+    var isThere: Bool { server != Session.noServer }
+    var isConnected: Bool { side.flags.contains(.writable) }
+}
+
 /// How far one direction's end has come.
 struct DirectionFlags: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
@@ -62,14 +78,14 @@ struct Direction: BitwiseCopyable {
 
 /// Where a session stands.
 ///
-///     accepted -> connecting -> established -> closed
-///      |    |       |  ^
-///      |    v       v  |
-///      |  queued  waiting (1 s before the same server is tried again)
+///     accepted -> connecting -> greeting -> established -> closed
+///      |    |       |  ^           |   (the server speaks first, and its client has got nothing yet; a second server may be asked, too)
+///      |    v       v  |           v
+///      |  queued  waiting <--------+  (another server at once; 1 s before the same one is tried again)
 ///      v
 ///     awaiting the load balancer's header: becomes a session when it has come
 enum SessionState: UInt8, BitwiseCopyable {
-    case free, awaitingHeader, queued, connecting, waiting, established
+    case free, awaitingHeader, queued, connecting, greeting, waiting, established
     /// Closed, but still linked in the ready list: its turn there frees the slot.
     case ended
 }
@@ -105,6 +121,13 @@ struct Session: BitwiseCopyable {
     var nextReady: UInt32
     var client: Side
     var server: Side
+    /// Asked beside the server because that is slow to greet: only in state `greeting`.
+    var second: SecondServer
+    /// epoll's words of the kind `second` are the server's, and the other way round: a second one has taken its place.
+    var isSwapped: Bool
+    /// What epoll's words of each server's side are marked with.
+    var serverKind: SessionToken.Kind { isSwapped ? .second : .server }
+    var secondKind: SessionToken.Kind { isSwapped ? .server : .second }
     /// From the client to the server, and back.
     var up: Direction
     var down: Direction
@@ -130,8 +153,10 @@ struct Session: BitwiseCopyable {
     var lastActivity: Int64
     /// When the first of its directions was shut; 0 before.
     var halfClosedAt: Int64
-    /// When a connect, a wait or the queue gives up.
+    /// When a connect, a greeting, a wait or the queue gives up.
     var stateDeadline: Int64
+    /// When another server is asked, in state `greeting`.
+    var askAt: Int64
     /// Wall clock, milliseconds since 1970.
     var acceptedWall: Int64
     /// Its place in the backend's queue when it came there, from 1; 0 when it never did.

@@ -69,7 +69,7 @@ struct SessionTable: ~Copyable {
 struct SessionToken: Equatable {
     /// What the descriptor is.
     enum Kind: UInt64 {
-        case client, server, listener, wakeUp
+        case client, server, second, listener, wakeUp
     }
 
     static let generationMask: UInt32 = 0x0fff_ffff
@@ -77,7 +77,7 @@ struct SessionToken: Equatable {
 
     init(raw: UInt64) { self.raw = raw }
 
-    /// kind: 2 bits, generation: 28 bits, index: 32 bits.
+    /// kind: 4 bits, generation: 28 bits, index: 32 bits.
     init(_ kind: Kind, index: Int, generation: UInt32 = 0) {
         raw = kind.rawValue << 60 | UInt64(generation & Self.generationMask) << 32 | UInt64(UInt32(truncatingIfNeeded: index))
     }

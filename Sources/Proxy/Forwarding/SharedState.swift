@@ -18,6 +18,20 @@ package struct Counter: ~Copyable, Sendable {
     package borrowing func add(_ count: UInt64 = 1) { storage.store(storage.load(ordering: .relaxed) &+ count, ordering: .relaxed) }
 }
 
+/// A number that any thread adds to, rarely.
+package struct Tally: ~Copyable, Sendable {
+    private let storage = Atomic<UInt64>(0)
+
+    /// Zero.
+    package init() {}
+
+    /// The present value.
+    package var value: UInt64 { storage.load(ordering: .relaxed) }
+
+    /// Adds one.
+    package borrowing func add() { storage.wrappingAdd(1, ordering: .relaxed) }
+}
+
 /// A gauge that any thread moves, and the highest value it has had.
 package struct Gauge: ~Copyable, Sendable {
     private let present = Atomic<Int>(0)
@@ -61,22 +75,15 @@ package struct Gauge: ~Copyable, Sendable {
     package borrowing func leave() { present.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
 }
 
-/// How a session's connect to a server has failed.
-package enum ConnectFailure: UInt8, AtomicRepresentable, Sendable {
-    /// None has, since the control thread looked.
-    case none
-    /// Refused or reset: its host spoke.
-    case loud
-    /// Nobody answered.
-    case silent
-}
-
 /// A server's process-wide cell.
 package struct ServerCell: ~Copyable, Sendable {
     /// Sessions that hold a connection, or the promise of one.
     package let sessions = Gauge()
-    /// A worker's connect has failed: the control thread takes it and checks at once.
-    package let connectFailed = Atomic<ConnectFailure>(.none)
+    /// Why sessions have left it since the control thread looked: `LeaveReasons`. It takes them, and checks at once.
+    package let leaveReasons = Atomic<UInt32>(0)
+    /// Connects that have failed since the last one that succeeded, and the most of them since the control thread looked.
+    package let failuresInRow = Atomic<UInt32>(0)
+    package let longestRow = Atomic<UInt32>(0)
     /// Handshakes that the control thread finishes for clients who have left.
     package let handshakes = Gauge()
 }
@@ -93,6 +100,16 @@ package struct BackendCell: ~Copyable, Sendable {
     package let waiting = Gauge()
     /// Sessions that wait for a server, in order.
     package let queue = Mutex(WaitingQueue())
+    /// How many sessions may leave servers that do not answer; its lock is taken for those, and once a second.
+    package let retryBudget: Mutex<RetryBudget>
+    /// The same for second servers that are asked beside slow ones.
+    package let hedgeBudget: Mutex<RetryBudget>
+
+    /// A cell in which nothing has happened.
+    package init(retryBudget: RetryBudget, hedgeBudget: RetryBudget) {
+        self.retryBudget = Mutex(retryBudget)
+        self.hedgeBudget = Mutex(hedgeBudget)
+    }
 }
 
 /// A frontend's process-wide cell.
@@ -178,8 +195,8 @@ package struct WaitingQueue: Sendable {
 package enum WorkerMessage: Sendable {
     /// A queued session may connect: a place of this server is held for it.
     case granted(session: UInt64, server: UInt32)
-    /// Close every session of this server: it is down.
-    case shutdownSessions(server: UInt32)
+    /// Close every session of this server.
+    case shutdownSessions(server: UInt32, because: SessionShutdown)
     /// Accept what still waits, then close the listeners.
     case stopListening
     /// Close so many sessions: the node drains, and its time is nearly over.

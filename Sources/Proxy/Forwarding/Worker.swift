@@ -47,6 +47,8 @@ struct Worker: ~Copyable {
     var line = LineBuilder(capacity: 2048)
     var stamp = LogStamp()
     var table: RoutingTable
+    /// How long servers take to greet, by backend; kept where sessions may ask a second one.
+    var greetingTimes: [GreetingTimes]
     var tableGeneration: UInt64 = 0
     /// Milliseconds of the monotonic clock, once per wake-up.
     var now: Int64
@@ -102,6 +104,7 @@ struct Worker: ~Copyable {
         wheel = TimerWheel(capacity: sessions.capacity + listeners.count, now: now)
         for entry in 0..<listeners.count { wheel.prepare(sessions.capacity + entry) }
         table = RoutingTable(backends: [], routes: [])
+        greetingTimes = state.backends.map { _ in GreetingTimes() }
         if let first = state.routing.newer(than: &tableGeneration) { table = first }
     }
 
@@ -122,10 +125,7 @@ struct Worker: ~Copyable {
         let count = poller.wait(events, milliseconds: waitTime())
         now = MonotonicClock.now().nanoseconds / 1_000_000
         wall = nil
-        if let newer = state.routing.newer(than: &tableGeneration) {
-            table = newer
-            handOnAll()
-        }
+        takeRoutes()
         counters.rounds.add()
         enter(.sessions)
         for place in 0..<count { handle(events[place]) }
@@ -143,6 +143,13 @@ struct Worker: ~Copyable {
         enter(.sessions)
         runReady()
         report()
+    }
+
+    /// Takes the newest routes.
+    private mutating func takeRoutes() {
+        guard let newer = state.routing.newer(than: &tableGeneration) else { return }
+        table = newer
+        handOnAll()
     }
 
     /// Lets the watchdog see what this worker is doing.
@@ -167,8 +174,13 @@ struct Worker: ~Copyable {
         switch token.kind {
         case .client:
             if let session = sessions.session(at: token.index, generation: token.generation) { clientReady(token.index, session, event.events) }
-        case .server:
-            if let session = sessions.session(at: token.index, generation: token.generation) { serverReady(token.index, session, event.events) }
+        case .server, .second:
+            guard let session = sessions.session(at: token.index, generation: token.generation) else { return }
+            if token.kind == session.pointee.serverKind {
+                serverReady(token.index, session, event.events)
+            } else {
+                secondReady(token.index, session, event.events)
+            }
         case .listener:
             listeners[token.index].isPending = true
             accept(token.index)
@@ -180,14 +192,17 @@ struct Worker: ~Copyable {
     private mutating func readMail() {
         hasMail = false
         state.mailboxes[index].pointee.wakeUp.clear()
-        for message in state.mailboxes[index].pointee.takeAll() { receive(message) }
+        let messages = state.mailboxes[index].pointee.takeAll()
+        // Older routes than the messages' would lead new sessions to a server whose sessions have just been closed.
+        takeRoutes()
+        for message in messages { receive(message) }
         acceptPending()
     }
 
     private mutating func receive(_ message: WorkerMessage) {
         switch message {
         case .granted(let raw, let server): granted(SessionToken(raw: raw), server: server)
-        case .shutdownSessions(let server): shutdownSessions(of: server)
+        case .shutdownSessions(let server, let reason): shutdownSessions(of: server, because: reason)
         case .stopListening: stopListening()
         case .close(let count): endSome(count)
         case .findOldest: findOldest()

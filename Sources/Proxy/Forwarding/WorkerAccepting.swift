@@ -133,6 +133,7 @@ extension Worker {
         let session = sessions[index]
         session.pointee.client = Side(descriptor: descriptor, flags: .writable)
         session.pointee.server = Side(descriptor: -1, flags: [])
+        session.pointee.second = .none
         session.pointee.up.pipe = -1
         session.pointee.down.pipe = -1
         session.pointee.frontend = UInt16(frontend)

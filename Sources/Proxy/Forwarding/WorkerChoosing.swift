@@ -27,7 +27,8 @@ extension Worker {
         case .roundRobin:
             guard session.pointee.triedCount > 0 else {
                 let turn = state.backendCells[backend].pointee.turn.wrappingAdd(1, ordering: .relaxed).oldValue
-                return take(session, routed, from: server(of: turn, routed))
+                let first = server(of: turn, routed)
+                return routed.pointee.hasFar && enter(first) ? .server(first) : take(session, routed, from: first)
             }
             return take(session, routed, from: other(than: session.pointee.serverIndex, routed, backend))
         case .leastConnections:
@@ -41,14 +42,20 @@ extension Worker {
         }
     }
 
-    /// True when there is a usable server that the session has not tried and is not trying now.
-    func hasOther(_ session: UnsafeMutablePointer<Session>) -> Bool {
+    /// True when the session may leave its server for another one. One that has tried as many as it can remember gives them a moment, lest it go round in circles.
+    func mayRedispatch(_ session: UnsafeMutablePointer<Session>) -> Bool {
         let rules = state.backendRules[Int(session.pointee.backend)]
-        guard rules.pointee.redispatches, rules.pointee.retriesMax > 0 else { return false }
+        return rules.pointee.redispatches && rules.pointee.retriesMax > 0 && session.pointee.triedCount < Session.triedMax
+    }
+
+    /// True when there is a server that is better than to wait: usable, nothing speaks against it, and the session has not tried it and is not trying it now.
+    func hasOther(_ session: UnsafeMutablePointer<Session>) -> Bool {
+        guard mayRedispatch(session) else { return false }
         let routed = table.backends[Int(session.pointee.backend)]
         for offset in 0..<routed.pointee.serverCount {
             let server = routed.pointee.firstServer + offset
-            if server != session.pointee.serverIndex, table.servers[Int(server)].pointee.turns, !session.pointee.hasTried(server) { return true }
+            let other = table.servers[Int(server)]
+            if server != session.pointee.serverIndex, other.pointee.turns, !other.pointee.isSkipped, !session.pointee.hasTried(server) { return true }
         }
         return false
     }
@@ -75,13 +82,30 @@ extension Worker {
         return state.serverCells[Int(server)].pointee.sessions.enter(limit: limit)
     }
 
-    /// The server `first`, or else the next one after it that has a place.
+    /// The server `first`, or else the next one after it that has a place; near ones before far ones, of which the one with the fewest sessions
+    /// for its weight is taken.
     private func take(_ session: UnsafeMutablePointer<Session>, _ routed: UnsafePointer<RoutedBackend>, from first: UInt32) -> Choice {
+        guard routed.pointee.hasFar else { return take(session, routed, from: first, of: .all) }
+        return preferred(take(session, routed, from: first, of: .near), or: { takeLeast(session, routed, start: UInt64(first), of: .far) })
+    }
+
+    /// `choice`, or what `others` say when there is no place there.
+    private func preferred(_ choice: Choice, or others: () -> Choice) -> Choice {
+        if case .server = choice { return choice }
+        if case .allTried = choice { return others() }
+        let other = others()
+        if case .server = other { return other }
+        return choice
+    }
+
+    private func take(
+        _ session: UnsafeMutablePointer<Session>, _ routed: UnsafePointer<RoutedBackend>, from first: UInt32, of group: TurnPlan.Group
+    ) -> Choice {
         var sawFull = false
         for offset in 0..<routed.pointee.serverCount {
             let place = (first - routed.pointee.firstServer + offset) % routed.pointee.serverCount
             let server = routed.pointee.firstServer + place
-            guard table.servers[Int(server)].pointee.turns, !session.pointee.hasTried(server) else { continue }
+            guard table.servers[Int(server)].pointee.group.rawValue & group.rawValue != 0, !session.pointee.hasTried(server) else { continue }
             if enter(server) { return .server(server) }
             sawFull = true
         }
@@ -89,7 +113,17 @@ extension Worker {
     }
 
     /// The server with the fewest sessions for its weight; of equals the first one from `start` on. As in HAProxy idle servers are equal, whatever their weights.
+    /// Near ones come before far ones, but for the turns of far ones.
     private func takeLeast(_ session: UnsafeMutablePointer<Session>, _ routed: UnsafePointer<RoutedBackend>, start: UInt64) -> Choice {
+        guard routed.pointee.hasFar else { return takeLeast(session, routed, start: start, of: .all) }
+        let isTurnOfFar = session.pointee.triedCount == 0 && table.servers[Int(server(of: start, routed))].pointee.group == .far
+        let (first, second): (TurnPlan.Group, TurnPlan.Group) = isTurnOfFar ? (.far, .near) : (.near, .far)
+        return preferred(takeLeast(session, routed, start: start, of: first), or: { takeLeast(session, routed, start: start, of: second) })
+    }
+
+    private func takeLeast(
+        _ session: UnsafeMutablePointer<Session>, _ routed: UnsafePointer<RoutedBackend>, start: UInt64, of group: TurnPlan.Group
+    ) -> Choice {
         var sawFull = false
         var passed: UInt64 = 0
         while true {
@@ -98,9 +132,9 @@ extension Worker {
             for offset in 0..<routed.pointee.serverCount {
                 let place = UInt32((start + UInt64(offset)) % UInt64(routed.pointee.serverCount))
                 let server = routed.pointee.firstServer + place
-                guard table.servers[Int(server)].pointee.turns, !session.pointee.hasTried(server), place > 63 || passed >> UInt64(place) & 1 == 0 else {
-                    continue
-                }
+                guard table.servers[Int(server)].pointee.group.rawValue & group.rawValue != 0, !session.pointee.hasTried(server),
+                    place > 63 || passed >> UInt64(place) & 1 == 0
+                else { continue }
                 let current = state.serverCells[Int(server)].pointee.sessions.value
                 let load = (sessions: current == 0 ? 0 : current + 1, weight: Int(table.servers[Int(server)].pointee.weight))
                 let limit = Int(table.servers[Int(server)].pointee.connectionsMax)

@@ -18,14 +18,12 @@ extension Worker {
             startConnect(index, session)
         case .full(let only): queue(index, session, for: only)
         case .allTried: wait(index, session)
-        case .none:
-            session.pointee.termination = Termination("S", "C")
-            end(index, session)
+        case .none: endUnserved(index, session, Termination("S", "C"), .noneUsable)
         }
     }
 
     /// The session holds a place of `server` from here on.
-    private func assign(_ server: UInt32, to session: UnsafeMutablePointer<Session>) {
+    func assign(_ server: UInt32, to session: UnsafeMutablePointer<Session>) {
         if session.pointee.serverIndex != server {
             if session.pointee.serverIndex != Session.noServer { session.pointee.isRedispatched = true }
             counters.servers[Int(server)].pointee.chosen.add()
@@ -37,31 +35,52 @@ extension Worker {
     }
 
     private mutating func startConnect(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        let server = Int(session.pointee.serverIndex)
-        let routed = table.servers[server]
+        let routed = table.servers[Int(session.pointee.serverIndex)]
         session.pointee.connectStartedAt = now
         guard routed.pointee.hasAddress else { return connectFailed(index, session, code: EADDRNOTAVAIL) }
-        let family = Int32(routed.pointee.address.storage.ss_family)
-        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return waitForDescriptor(index, session, SystemError("socket", code: errno)) }
-        counters.servers[server].pointee.connects.add()
-        counters.servers[server].pointee.sessions.add()
+        guard let descriptor = openSocket(session.pointee.serverIndex) else { return waitForDescriptor(index, session, SystemError("socket", code: errno)) }
         session.pointee.server = Side(descriptor: descriptor, flags: [])
         session.pointee.state = .connecting
-        var one: Int32 = 1
-        if family != AF_UNIX { setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size)) }
         let result = connectCall(descriptor, routed, session)
         guard result == 0 || errno == EINPROGRESS else { return connectFailed(index, session, code: errno) }
-        guard register(descriptor, as: SessionToken(.server, index: index, generation: session.pointee.generation)) else {
+        guard register(descriptor, as: SessionToken(session.pointee.serverKind, index: index, generation: session.pointee.generation)) else {
             session.pointee.termination = Termination("R", "C")
             return end(index, session)
         }
-        let limit = state.backendRules[Int(session.pointee.backend)].pointee.connectTimeout
-        session.pointee.stateDeadline = limit < 0 ? .max : now + limit
-        wheel.arm(index, deadline: min(session.pointee.stateDeadline, now + Self.sameServerMilliseconds))
+        armConnect(index, session)
     }
 
-    private func connectCall(_ descriptor: Int32, _ routed: UnsafePointer<RoutedServer>, _ session: UnsafeMutablePointer<Session>) -> Int32 {
+    /// A socket for a connect to `server`; `nil` when the system has none, see errno.
+    func openSocket(_ server: UInt32) -> Int32? {
+        let routed = table.servers[Int(server)]
+        let family = Int32(routed.pointee.address.storage.ss_family)
+        let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return nil }
+        counters.servers[Int(server)].pointee.connects.add()
+        counters.servers[Int(server)].pointee.sessions.add()
+        var one: Int32 = 1
+        if family != AF_UNIX { setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size)) }
+        var userTimeout = routed.pointee.userTimeout
+        if userTimeout > 0, family != AF_UNIX { setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &userTimeout, 4) }
+        return descriptor
+    }
+
+    /// Sets the timer of a connect that is under way.
+    mutating func armConnect(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+        let limit = state.backendRules[Int(session.pointee.backend)].pointee.connectTimeout
+        session.pointee.stateDeadline = limit < 0 ? .max : session.pointee.connectStartedAt + limit
+        wheel.arm(index, deadline: min(session.pointee.stateDeadline, patienceEnd(session)))
+    }
+
+    /// Until when a server that does not answer is waited for while there are others, in milliseconds.
+    func patienceEnd(_ session: UnsafeMutablePointer<Session>) -> Int64 {
+        guard table.servers[Int(session.pointee.serverIndex)].pointee.opening != .none else {
+            return session.pointee.connectStartedAt + Self.sameServerMilliseconds
+        }
+        return session.pointee.connectStartedAt + state.backendRules[Int(session.pointee.backend)].pointee.greetingTimeout
+    }
+
+    func connectCall(_ descriptor: Int32, _ routed: UnsafePointer<RoutedServer>, _ session: UnsafeMutablePointer<Session>) -> Int32 {
         guard routed.pointee.usesClientPort else { return routed.pointee.address.withPointer { Glibc.connect(descriptor, $0, $1) } }
         let port = Int(clientTarget(session)?.port ?? 0) + Int(routed.pointee.portOffset)
         guard var address = routed.pointee.address.address, let ip = address.address, let number = UInt16(exactly: port) else {
@@ -90,6 +109,9 @@ extension Worker {
             guard isFailure || events & EPOLLOUT.rawValue != 0 else { return }
             note(events, on: &session.pointee.server)
             established(index, session)
+        case .greeting:
+            note(events, on: &session.pointee.server)
+            readGreeting(index, session)
         case .established:
             note(events, on: &session.pointee.server)
             transfer(index, session)
@@ -98,28 +120,21 @@ extension Worker {
     }
 
     /// A connect has failed: another server at once, the same one after a moment, or the end.
-    mutating func connectFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, code: Int32) {
-        let backend = Int(session.pointee.backend)
-        let rules = state.backendRules[backend]
+    ///
+    /// - Parameter reason: what it says of the server; `nil` for what `code` does.
+    mutating func connectFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, code: Int32, reason: LeaveReason? = nil) {
         let server = session.pointee.serverIndex
-        if session.pointee.server.descriptor >= 0 { close(session.pointee.server.descriptor) }
-        session.pointee.server = Side(descriptor: -1, flags: [])
         session.pointee.remember(tried: server)
-        if code != EADDRNOTAVAIL {
-            let isSilent = code == ETIMEDOUT || code == EHOSTUNREACH || code == ENETUNREACH
-            tellControl(of: server, isSilent ? .silent : .loud)
+        if code != EADDRNOTAVAIL, code != ECONNABORTED {
+            if reason == nil { noteFailed(server) }
+            tellControl(of: server, reason ?? LeaveReason(connectCode: code))
         }
-        // `retries` bounds how often servers that have failed are tried again, not how many others there are to try. A session that has tried as
-        // many as it can remember gives them a moment, lest it go round in circles.
-        let mayRedispatch = rules.pointee.redispatches && rules.pointee.retriesMax > 0 && session.pointee.triedCount < Session.triedMax
-        if mayRedispatch, case .server(let other) = choose(session) {
-            session.pointee.retries += 1
-            return redispatch(index, session, to: other)
-        }
-        guard Int32(session.pointee.retries) < rules.pointee.retriesMax else {
+        guard !leaveFailed(index, session) else { return }
+        closeServer(session)
+        // `retries` bounds how often servers that have failed are tried again, not how many others there are to try.
+        guard Int32(session.pointee.retries) < state.backendRules[Int(session.pointee.backend)].pointee.retriesMax else {
             counters.servers[Int(server)].pointee.connectErrors.add()
-            session.pointee.termination = Termination(code == ETIMEDOUT ? "s" : "S", "C")
-            return end(index, session)
+            return endUnserved(index, session, Termination(code == ETIMEDOUT ? "s" : "S", "C"), .noneReached)
         }
         session.pointee.retries += 1
         counters.servers[Int(server)].pointee.retries.add()
@@ -253,11 +268,11 @@ extension Worker {
         switch session.pointee.state {
         case .awaitingHeader where now >= session.pointee.stateDeadline: readHeader(index, session, isLate: true)
         case .queued where now >= session.pointee.stateDeadline:
-            session.pointee.termination = Termination("s", "Q")
-            end(index, session)
+            endUnserved(index, session, Termination("s", "Q"), .allFull)
         case .connecting where now >= session.pointee.stateDeadline:
             connectFailed(index, session, code: ETIMEDOUT)
         case .connecting where hasOther(session): leaveSilent(index, session)
+        case .greeting: greetingTimedOut(index, session)
         case .waiting where now >= session.pointee.stateDeadline:
             // A server that is kept has been assigned once and for all.
             let keepsServer = session.pointee.holdsServer && !state.backendRules[Int(session.pointee.backend)].pointee.redispatches
@@ -271,28 +286,81 @@ extension Worker {
     /// A server has not answered for a moment and there are others: one of them that has a place is taken instead. The last candidate is waited for.
     private mutating func leaveSilent(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         guard !hasLeft(session) else { return abandon(index, session) }
-        session.pointee.remember(tried: session.pointee.serverIndex)
-        guard case .server(let other) = choose(session) else {
+        guard let other = takeOther(session, isEarly: false) else {
             return wheel.arm(index, deadline: min(session.pointee.stateDeadline, now + Self.sameServerMilliseconds))
         }
-        tellControl(of: session.pointee.serverIndex, .silent)
-        close(session.pointee.server.descriptor)
-        session.pointee.server = Side(descriptor: -1, flags: [])
-        session.pointee.retries += 1
+        tellControl(of: session.pointee.serverIndex, .unreachable)
         redispatch(index, session, to: other)
     }
 
-    /// Leaves the server whose connect came to nothing for `other`, at which a place is held.
+    /// A place at another server for a session whose server does not answer, or is slow; `nil` when there is none, or the budget is used up.
+    ///
+    /// - Parameter isEarly: the server may still answer in time: the budget is that of `option hedge-greetings`, and not `retry-budget`.
+    mutating func takeOther(_ session: UnsafeMutablePointer<Session>, isEarly: Bool) -> UInt32? {
+        let backend = Int(session.pointee.backend)
+        session.pointee.remember(tried: session.pointee.serverIndex)
+        // A look that finds no place costs no budget.
+        guard case .server(let other) = choose(session) else { return nil }
+        let cell = state.backendCells[backend]
+        let (sessions, now) = (state.sessionsBegun(of: backend), self.now)
+        let isWithinBudget =
+            isEarly
+            ? cell.pointee.hedgeBudget.withLock { $0.take(sessions: sessions, now: now) }
+            : cell.pointee.retryBudget.withLock { $0.take(sessions: sessions, now: now) }
+        guard isWithinBudget else {
+            if !isEarly { tellControl(of: session.pointee.serverIndex, .overBudget) }
+            state.serverCells[Int(other)].pointee.sessions.leave()
+            handOn(backend: backend)
+            return nil
+        }
+        return other
+    }
+
+    /// The session has no connection to a server any more.
+    mutating func forgetServer(_ session: UnsafeMutablePointer<Session>) {
+        relay.discard(&session.pointee.down)
+        session.pointee.server = Side(descriptor: -1, flags: [])
+        session.pointee.up.flags.remove(.finishesHandshake)
+        session.pointee.connectedAt = -1
+    }
+
+    /// Closes the connection to the server, if there is one.
+    private mutating func closeServer(_ session: UnsafeMutablePointer<Session>) {
+        if session.pointee.server.descriptor >= 0 { close(session.pointee.server.descriptor) }
+        forgetServer(session)
+    }
+
+    /// Leaves a server that has failed: for the second one that has been asked, or for another that has a place. False when there is none.
+    mutating func leaveFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
+        guard !session.pointee.second.isThere else {
+            closeServer(session)
+            takeSecond(index, session)
+            return true
+        }
+        guard mayRedispatch(session), case .server(let other) = choose(session) else { return false }
+        redispatch(index, session, to: other)
+        return true
+    }
+
+    /// Leaves the server for `other`, at which a place is held.
     private mutating func redispatch(_ index: Int, _ session: UnsafeMutablePointer<Session>, to other: UInt32) {
-        counters.servers[Int(session.pointee.serverIndex)].pointee.redispatches.add()
-        leaveServer(session)
+        closeServer(session)
+        giveUpServer(session)
         assign(other, to: session)
         startConnect(index, session)
     }
 
-    /// Has the server checked at once.
-    private func tellControl(of server: UInt32, _ failure: ConnectFailure) {
-        guard state.serverCells[Int(server)].pointee.connectFailed.exchange(failure, ordering: .relaxed) == .none else { return }
-        state.controlWakeUp.signal()
+    /// Gives the session's place at its server back for a place at another one.
+    func giveUpServer(_ session: UnsafeMutablePointer<Session>) {
+        counters.servers[Int(session.pointee.serverIndex)].pointee.redispatches.add()
+        session.pointee.retries += 1
+        leaveServer(session)
+    }
+
+    /// Counts why a session leaves a server, and has that checked at once.
+    func tellControl(of server: UInt32, _ reason: LeaveReason) {
+        state.tallies[Int(server) * LeaveReason.count + reason.place].pointee.add()
+        let before = state.serverCells[Int(server)].pointee.leaveReasons.bitwiseOr(LeaveReasons(reason).rawValue, ordering: .releasing).oldValue
+        if before == 0 { state.controlWakeUp.signal() }
     }
 }

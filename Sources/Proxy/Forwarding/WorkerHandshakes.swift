@@ -16,6 +16,8 @@ struct AbandonedHandshake: Sendable {
     let server: Int
     /// The greeting has come, and the client has got it.
     let isGreeted: Bool
+    /// What has come of a greeting that is not whole.
+    var opening: [UInt8] = []
 }
 
 extension AbandonedHandshake {
@@ -32,31 +34,50 @@ extension Worker {
 
     /// Gives the server's side of a session that ends before the client's first byte to the control thread, which logs in and quits. False when it is to be
     /// closed: another protocol, no connection, too many already.
-    func handOverHandshake(_ session: UnsafeMutablePointer<Session>) -> Bool {
-        let (server, descriptor) = (Int(session.pointee.serverIndex), session.pointee.server.descriptor)
-        guard !isStopped, table.servers[server].pointee.finishesHandshakes, session.pointee.server.flags.isDisjoint(with: [.dead, .hungUp]) else {
-            return false
-        }
-        guard session.pointee.state == .established || becomesConnected(session) else { return false }
+    ///
+    /// - Parameter opening: what was read of a greeting that is not whole.
+    func handOverHandshake(_ session: UnsafeMutablePointer<Session>, opening: [UInt8] = []) -> Bool {
+        let isConnected = session.pointee.state == .established || session.pointee.state == .greeting
         let isGreeted = session.pointee.down.bytes > 0
+        return handOverHandshake(
+            session.pointee.server, of: session.pointee.serverIndex, session, isConnected: isConnected, isGreeted: isGreeted, opening: opening)
+    }
+
+    /// The same of either server's side.
+    func handOverHandshake(
+        _ side: Side, of server: UInt32, _ session: UnsafeMutablePointer<Session>, isConnected: Bool, isGreeted: Bool = false, opening: [UInt8] = []
+    ) -> Bool {
+        let (server, descriptor) = (Int(server), side.descriptor)
+        guard !isStopped, table.servers[server].pointee.finishesHandshakes, side.flags.isDisjoint(with: [.dead, .hungUp]) else { return false }
+        guard isConnected || becomesConnected(descriptor, server, session) else { return false }
         guard state.serverCells[server].pointee.handshakes.enter(limit: AbandonedHandshake.outstandingMax) else {
-            // A connection that is reset before the server has looked at it is not counted; one that ends is.
-            var linger = linger(l_onoff: 1, l_linger: 0)
-            if !isGreeted { setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size)) }
+            if !isGreeted { resetAtClose(descriptor) }
             return false
         }
         poller.remove(descriptor)
         let file = OpenFile(FileDescriptor(owning: descriptor))
-        let handshake = AbandonedHandshake(file: file, backend: Int(session.pointee.backend), server: server, isGreeted: isGreeted)
+        let handshake = AbandonedHandshake(file: file, backend: Int(session.pointee.backend), server: server, isGreeted: isGreeted, opening: opening)
         state.abandonedHandshakes.withLock { $0.append(handshake) }
         state.controlWakeUp.signal()
         return true
     }
 
+    /// Leaves a server that has not greeted: its handshake is finished when it does at last.
+    mutating func leaveHandshake(_ session: UnsafeMutablePointer<Session>) {
+        if !handOverHandshake(session, opening: relay.heldBytes(session.pointee.down)) {
+            resetAtClose(session.pointee.server.descriptor)
+            close(session.pointee.server.descriptor)
+        }
+        forgetServer(session)
+    }
+
+    /// A connection that is reset before the server has looked at it is not counted; one that ends is.
+    func resetAtClose(_ descriptor: Int32) { Sockets.resetAtClose(descriptor) }
+
     /// True when a connect that is under way has succeeded meanwhile, and the server knows all that it is to know first. One that has not is unknown to it.
-    private func becomesConnected(_ session: UnsafeMutablePointer<Session>) -> Bool {
+    private func becomesConnected(_ descriptor: Int32, _ server: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         var address = RawSocketAddress()
-        guard address.withMutablePointer({ getpeername(session.pointee.server.descriptor, $0, $1) }) == 0 else { return false }
-        return table.servers[Int(session.pointee.serverIndex)].pointee.proxyHeader.map { sendHeader($0, session) } ?? true
+        guard address.withMutablePointer({ getpeername(descriptor, $0, $1) }) == 0 else { return false }
+        return table.servers[server].pointee.proxyHeader.map { sendHeader($0, session, to: descriptor) } ?? true
     }
 }

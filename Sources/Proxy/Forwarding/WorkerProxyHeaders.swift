@@ -95,13 +95,13 @@ extension Worker {
     }
 
     /// Tells the server who its client is, before anything else. False when the connection did not take it: it is as good as not there.
-    func sendHeader(_ form: ProxyHeaderForm, _ session: UnsafeMutablePointer<Session>) -> Bool {
+    func sendHeader(_ form: ProxyHeaderForm, _ session: UnsafeMutablePointer<Session>, to descriptor: Int32) -> Bool {
         var header = ProxyHeader(nil)
         if case .ip(let target, let port)? = clientTarget(session), let client = session.pointee.clientAddress.address, client.isV6 == target.isV6 {
             let sourcePort = session.pointee.clientAddress.port
             header.addresses = ProxyHeader.Addresses(source: client, sourcePort: sourcePort, destination: target, destinationPort: port)
         }
         let bytes = form.bytes(header)
-        return Glibc.send(session.pointee.server.descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+        return Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     }
 }

@@ -15,6 +15,7 @@ extension Worker {
         note(events, on: &session.pointee.client)
         guard session.pointee.state != .established else { return transfer(index, session) }
         guard session.pointee.state != .awaitingHeader else { return readHeader(index, session) }
+        guard session.pointee.state != .greeting else { return session.pointee.client.flags.contains(.readable) ? bind(index, session) : () }
         // A connect that is under way is waited for: it is likely to be there in a moment.
         let isWaiting = session.pointee.state != .connecting
         if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 || isWaiting && hasLeft(session) { abandon(index, session) }
@@ -35,14 +36,19 @@ extension Worker {
 
     /// The server has accepted.
     mutating func established(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        if let form = table.servers[Int(session.pointee.serverIndex)].pointee.proxyHeader, !sendHeader(form, session) {
+        if let form = table.servers[Int(session.pointee.serverIndex)].pointee.proxyHeader, !sendHeader(form, session, to: session.pointee.server.descriptor) {
             return connectFailed(index, session, code: ECONNRESET)
         }
+        noteEstablished(session)
+        noteConnected(session.pointee.serverIndex)
+        let speaksFirst = table.servers[Int(session.pointee.serverIndex)].pointee.opening != .none
+        if speaksFirst, !session.pointee.client.flags.contains(.readable) { awaitGreeting(index, session) } else { bind(index, session) }
+    }
+
+    /// The session has a connection to its server from here on.
+    func noteEstablished(_ session: UnsafeMutablePointer<Session>) {
         if table.servers[Int(session.pointee.serverIndex)].pointee.finishesHandshakes { session.pointee.up.flags.insert(.finishesHandshake) }
-        session.pointee.state = .established
         (session.pointee.connectedAt, session.pointee.lastActivity) = (now, now)
-        transfer(index, session)
-        if session.pointee.state == .established { arm(index, session) }
     }
 
     /// Moves what can be moved, both ways, and ends the session when nothing is left to come.
@@ -109,7 +115,7 @@ extension Worker {
         }
     }
 
-    private func blame(_ cause: Character, _ session: UnsafeMutablePointer<Session>) {
+    func blame(_ cause: Character, _ session: UnsafeMutablePointer<Session>) {
         guard session.pointee.termination.isNormal else { return }
         session.pointee.termination = Termination(cause, "D")
         let server = counters.servers[Int(session.pointee.serverIndex)]
@@ -117,7 +123,7 @@ extension Worker {
     }
 
     /// Counts bytes while the session lives, and remembers that something has moved.
-    private func count(_ session: UnsafeMutablePointer<Session>, up: UInt64, down: UInt64) {
+    func count(_ session: UnsafeMutablePointer<Session>, up: UInt64, down: UInt64) {
         guard up | down != 0 else { return }
         session.pointee.lastActivity = now
         let frontend = counters.frontends[Int(session.pointee.frontend)]
@@ -178,7 +184,7 @@ extension Worker {
         return max(session.pointee.lastActivity, session.pointee.halfClosedAt) + halfClosed
     }
 
-    private mutating func arm(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+    mutating func arm(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let (client, server) = deadlines(session)
         let keepAlive = !session.pointee.isKeepAliveDone ? session.pointee.connectedAt + Self.keepAliveMilliseconds : .max
         let deadline = min(client, server, keepAlive)
@@ -216,17 +222,25 @@ extension Worker {
 
     // MARK: The end
 
-    /// Closes every session of a server that is down; one that is still connecting goes to another.
-    mutating func shutdownSessions(of server: UInt32) {
+    /// Closes every session of a server; one that has no connection yet goes to another, with or without `option redispatch`.
+    mutating func shutdownSessions(of server: UInt32, because reason: SessionShutdown) {
         for index in 0..<sessions.used {
             let session = sessions[index]
+            if session.pointee.second.server == server { dropSecond(session) }
             guard session.pointee.serverIndex == server, session.pointee.holdsServer else { continue }
             switch session.pointee.state {
             case .established:
-                if session.pointee.termination.isNormal { session.pointee.termination = Termination("D", "D") }
+                if session.pointee.termination.isNormal { session.pointee.termination = Termination(reason == .serverUp ? "U" : "D", "D") }
                 end(index, session)
-            case .connecting: connectFailed(index, session, code: ECONNABORTED)
-            case .free, .awaitingHeader, .queued, .waiting, .ended: continue
+            case .greeting:
+                leaveHandshake(session)
+                leaveServer(session)
+                connectFailed(index, session, code: ECONNABORTED)
+            case .connecting:
+                leaveServer(session)
+                connectFailed(index, session, code: ECONNABORTED)
+            case .waiting: leaveServer(session)
+            case .free, .awaitingHeader, .queued, .ended: continue
             }
         }
     }
@@ -256,13 +270,17 @@ extension Worker {
     mutating func end(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let wasQueued = session.pointee.state == .queued
         let wasSession = session.pointee.state != .awaitingHeader
+        let opening = session.pointee.state == .greeting ? relay.heldBytes(session.pointee.down) : []
         let hadBackend = wasSession && state.frontendRules[Int(session.pointee.frontend)].pointee.backend >= 0
         if wasQueued { leaveQueue(index, session) }
+        dropSecond(session)
         wheel.cancel(index)
         relay.discard(&session.pointee.up)
         relay.discard(&session.pointee.down)
         close(session.pointee.client.descriptor)
-        if session.pointee.server.descriptor >= 0, session.pointee.up.bytes > 0 || !handOverHandshake(session) { close(session.pointee.server.descriptor) }
+        if session.pointee.server.descriptor >= 0, session.pointee.up.bytes > 0 || !handOverHandshake(session, opening: opening) {
+            close(session.pointee.server.descriptor)
+        }
         let heldServer = releaseServer(session)
         if hadBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
         countEnd(session, hadBackend: hadBackend)

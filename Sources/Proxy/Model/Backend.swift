@@ -38,6 +38,16 @@ package struct MySQLCheckSettings: Equatable, Sendable {
     package init() {}
 }
 
+/// Who speaks first, and what.
+package enum ServerOpening: Equatable, Sendable, BitwiseCopyable {
+    /// The client does, or nobody knows.
+    case none
+    /// The server, with any byte.
+    case anything
+    /// The server, with MySQL's greeting.
+    case mysql
+}
+
 /// Whether a failed connect may go to another server: `option redispatch`.
 package enum Redispatch: Equatable, Sendable {
     /// At once, to any other usable server.
@@ -70,6 +80,8 @@ package struct Backend: Equatable, Sendable {
     package var balance = BalanceAlgorithm.roundRobin
     /// What checks do.
     package var check = CheckKind.connect
+    /// The `database` section of this proxy.
+    package var database: DatabaseSettings?
     /// `option log-health-checks`.
     package var logsHealthChecks = false
     /// `retries`: connects after the first one.
@@ -84,12 +96,26 @@ package struct Backend: Equatable, Sendable {
     package var serverFinTimeout: Duration?
     /// `timeout tunnel`: replaces both idle times once bytes have gone both ways.
     package var tunnelTimeout: Duration?
+    /// `greeting-timeout`: how long a server that speaks first may be silent, from the connect on, while there are others.
+    package var greetingTimeout = Duration.seconds(1)
+    /// `option server-first`; `nil` where checks tell.
+    package var isServerFirst: Bool?
+    /// `option hedge-greetings`: a second server is asked when the first one's greeting is later than nearly all are.
+    package var hedgesGreetings = false
+    /// The share of the new sessions for which that is done, in percent.
+    package static let hedgePercentMax = 5
+    /// `retry-budget`: which share of the new sessions may leave servers that do not answer, in percent.
+    package var retryBudgetPercent = 20
     /// `timeout queue`; `nil` for `connectTimeout`.
     package var queueTimeout: Duration?
     /// `timeout check`: what a check may take once it is connected; `nil` for the server's `inter`.
     package var checkTimeout: Duration?
     /// `option srvtcpka` or `tcpka`: keepalive toward servers.
     package var isKeepAliveOn = true
+    /// `option shutdown-sessions-when-gone`: sessions of a server whose host has not answered for `rise` times `inter` are closed.
+    package var closesSessionsOfGone = false
+    /// `spill-over`: hundredths of the sessions that go to other zones while the own one has a usable server.
+    package var spillOver = 0
     /// `fullconn`, shown as `slim`; `nil` for a tenth of the frontends' `maxconn`.
     package var fullConnections: Int?
     /// `load-server-state-from-file`.
@@ -105,7 +131,19 @@ package struct Backend: Equatable, Sendable {
 
     /// True when clients of `server` speak MySQL and its checks log in where they do: who leaves before the login is logged in for.
     package func finishesHandshakes(of server: Server) -> Bool {
-        guard case .mysql(let settings) = check, settings.user != nil, let check = server.check else { return false }
+        guard case .mysql(let settings) = check, settings.user != nil else { return false }
+        return checksTraffic(of: server)
+    }
+
+    /// What `server` says first, before its clients speak: what has got none of it may still go to another server.
+    package func opening(of server: Server) -> ServerOpening {
+        guard case .mysql = check else { return isServerFirst == true ? .anything : .none }
+        return isServerFirst ?? checksTraffic(of: server) ? .mysql : .none
+    }
+
+    /// True when its checks go where its clients do.
+    package func checksTraffic(of server: Server) -> Bool {
+        guard let check = server.check else { return false }
         if case .unix = server.endpoint { return true }
         guard check.address == nil else { return false }
         return check.port == nil || server.port == check.port.map { .fixed($0) }
@@ -149,6 +187,14 @@ package enum OnMarkedDown: Equatable, Sendable {
     case none
     /// They are closed.
     case shutdownSessions
+}
+
+/// What happens to the backups' sessions when a server that is none comes up: `on-marked-up`.
+package enum OnMarkedUp: Equatable, Sendable {
+    /// They go on.
+    case none
+    /// They are closed.
+    case shutdownBackupSessions
 }
 
 /// The check settings of one server.
@@ -204,8 +250,28 @@ package struct Server: Equatable, Sendable {
     package var proxyHeader: ProxyHeaderForm?
     /// `on-marked-down`.
     package var onMarkedDown = OnMarkedDown.none
+    /// `on-marked-up`.
+    package var onMarkedUp = OnMarkedUp.none
+    /// `slowstart`, zero for none; `nil` where it is not written.
+    package var slowStart: Duration?
+    /// `observe layer4` with its `error-limit` and `on-error`; `nil` without it.
+    package var observation: ConnectObservation?
+    /// `tcp-ut`: how long what was sent may wait for its acknowledgement; `nil` for the system's time.
+    package var userTimeout: Duration?
+    /// `zone`; `nil` for a server that is near everywhere.
+    package var zone: String?
+    /// True in another zone than the node.
+    package var isFar = false
+    /// True when its name is a service's, whose records tell hosts, ports, weights and priorities: `_mysql._tcp.db.internal`.
+    package var isOfService: Bool {
+        guard resolvers != nil, case .name(let name, _) = endpoint else { return false }
+        return DNSName(name)?.isOfService ?? false
+    }
+
     /// True for a slot of a `server-template`: slots of one name share its addresses, each a different one.
     package var isTemplateSlot = false
+    /// True for a slot that another proxy's `discover` fills: its name is asked of nobody.
+    package var isDiscovered = false
     /// Where the line stands.
     package var location: ConfigurationLocation
 

@@ -80,6 +80,8 @@ package struct Bind: Equatable, Sendable {
     package var isV6Only: Bool?
     /// `mode`, the permission bits of a UNIX socket.
     package var permissions: UInt32?
+    /// `tcp-ut`: how long what was sent to a client may wait for its acknowledgement; `nil` for the system's time.
+    package var userTimeout: Duration?
     /// `accept-proxy`.
     package var proxyHeader = ProxyHeaderRule.none
     /// Where the line stands.

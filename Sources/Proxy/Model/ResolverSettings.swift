@@ -40,9 +40,19 @@ package struct ResolverSettings: Equatable, Sendable {
     package var holdRefused: Duration?
     /// `hold other`, when it is written.
     package var holdOther: Duration?
+    /// No nameserver is asked: its one name's addresses are the replicas that a database lists, and none is used before it has passed a trial.
+    package var isDiscovery = false
     /// `accepted_payload_size`: the UDP answer size announced, in bytes.
     package var payloadBytesMax = 512
 
     /// A section without nameservers.
     package init(name: String) { self.name = name }
+
+    /// What stands for a section where a database's list is in the place of nameservers.
+    ///
+    /// - Parameter hold: how long an address is kept that the list lacks.
+    package init(discovery name: String, hold: Duration) {
+        self.name = name
+        (isDiscovery, holdObsolete) = (true, hold)
+    }
 }

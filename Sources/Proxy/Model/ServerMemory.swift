@@ -6,6 +6,8 @@ package struct ServerMemory: Equatable, Sendable {
     package var hostName: String?
     /// Where it was; `nil` while its name had no address.
     package var address: IPAddress?
+    /// The port there; 0 for an unknown one.
+    package var port: UInt16 = 0
     /// Why it may not have taken sessions.
     package var flags: AdministrativeFlags
     /// The weight as it was last set.
@@ -14,12 +16,18 @@ package struct ServerMemory: Equatable, Sendable {
     package var initialWeight: Int
     /// Whether it ran.
     package var isRunning: Bool
+    /// Whether it was being warmed: `slowstart`.
+    package var isWarming = false
     /// `ServerHealth.value`.
     package var health: Int
     /// How its last check ended.
     package var lastCheck: CheckResult?
     /// Since `isRunning` last changed.
     package var sinceChange: Duration
+    /// Its service record's priority; 0 without one, and in a state file.
+    package var priority = 0
+    /// What its `database` section made of it; `nil` without one, and in a state file.
+    package var fitness: ServerFitness?
     /// Failed checks while it was not steadily down.
     package var failedChecks = 0
     /// How often it stopped running.
@@ -43,10 +51,11 @@ package struct ServerMemory: Equatable, Sendable {
         self.sinceChange = sinceChange
     }
 
-    /// The address of `server` if it goes by the same name as then; the port is the configuration's.
+    /// The address of `server` if it goes by the same name as then; the port is the configuration's, but for a service's.
     package func address(of server: Server) -> SocketAddress? {
         guard case .name(let name, let port) = server.endpoint, name == hostName, let address else { return nil }
-        return .ip(address, port: port)
+        guard server.isOfService else { return .ip(address, port: port) }
+        return self.port > 0 ? .ip(address, port: self.port) : nil
     }
 }
 
@@ -54,8 +63,8 @@ extension ServerStatus {
     /// Takes over what was known, as far as the configuration still says the same.
     ///
     /// An operator's maintenance and drain stay; one that was written down goes with its line. A weight stays while the written one is the same.
-    /// Up or down stays, with a place in the count of checks that `rise` and `fall` allow now.
-    mutating func recall(_ memory: ServerMemory, now: Instant) {
+    /// Fit or not stays while there is a `database` section. Up or down stays, with a place in the count of checks that `rise` and `fall` allow now.
+    mutating func recall(_ memory: ServerMemory, in backend: Backend, slowStart: SlowStart?, now: Instant) {
         if memory.flags.contains(.forcedMaintenance), !memory.flags.contains(.configuredMaintenance) { flags.insert(.forcedMaintenance) }
         if memory.flags.contains(.forcedDrain) { flags.insert(.forcedDrain) }
         if memory.initialWeight == initialWeight, (0...256).contains(memory.weight) { weight = memory.weight }
@@ -64,6 +73,12 @@ extension ServerStatus {
         }
         isRunning = !flags.isMaintenance && (health?.isUp ?? true)
         if isRunning == memory.isRunning { lastChange = now.advanced(by: .zero - max(.zero, memory.sinceChange)) }
+        if isRunning, memory.isRunning, memory.isWarming, let slowStart {
+            var warming = Warming(slowStart, since: lastChange)
+            warming.goOn(to: now)
+            self.warming = warming.isOver ? nil : warming
+        }
+        if backend.database != nil, let known = memory.fitness { fitness = known }
         lastCheck = memory.lastCheck
         (failedChecks, downTransitions) = (max(0, memory.failedChecks), max(0, memory.downTransitions))
         completedDowntime = max(.zero, memory.completedDowntime)
@@ -79,8 +94,12 @@ extension ServerRegistry {
             hostName: server.endpoint.host, address: status.address?.address, flags: status.flags, weight: status.weight,
             initialWeight: status.initialWeight, isRunning: status.isRunning, health: status.health?.value ?? 0, lastCheck: status.lastCheck,
             sinceChange: status.lastChange.duration(to: now))
+        memory.port = status.address?.port ?? 0
         (memory.failedChecks, memory.downTransitions) = (status.failedChecks, status.downTransitions)
         memory.completedDowntime = status.completedDowntime
+        memory.isWarming = status.warming != nil
+        memory.priority = status.priority
+        if backends[reference.backend].database != nil { memory.fitness = status.fitness }
         return memory
     }
 }

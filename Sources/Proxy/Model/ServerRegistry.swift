@@ -11,8 +11,14 @@ package struct ServerRegistry: Sendable {
         case checkFinished(CheckResult)
         /// A check has ended that says nothing of its health: it was full, or this node could not ask. It counts neither as a pass nor as a failure.
         case checkInconclusive(CheckResult)
+        /// Sessions' connects to it have failed, the last so many in a row: `observe layer4`.
+        case connectsFailed(inRow: Int)
+        /// What it is good for, by its role. Its sessions go on, and its checks.
+        case setFitness(ServerFitness)
         /// It is skipped for want of room, or no longer.
         case setFull(Bool)
+        /// Sessions have found that new ones are to leave it out while there are others, for so long (`nil`: until a check passes), or no longer.
+        case setSkipped(ServerSkip?, for: Duration?)
         /// It is down although its own checks have not come to that; they bring it up again.
         case takenDown(DownWitness)
         /// While the peers' word holds it down its own checks do not bring it up.
@@ -21,6 +27,8 @@ package struct ServerRegistry: Sendable {
         case setAdministrative(AdministrativeState)
         /// `set weight P/S N`, 0 to 256.
         case setWeight(Int)
+        /// Its service record's priority: those of the lowest one are used first.
+        case setPriority(Int)
         /// A name's address is this; `by` is "section/nameserver" or "DNS cache".
         case addressResolved(SocketAddress, by: String)
         /// The name has no address any more; the reason stands in the log: "DNS NX status", "No IP for server ".
@@ -41,19 +49,23 @@ package struct ServerRegistry: Sendable {
     package enum Effect: Equatable, Sendable {
         /// Write this line to the log targets of this backend.
         case log(LogLevel, String, backend: Int)
-        /// Which servers of this backend are usable, a weight or an address has changed. The last effect, if any.
+        /// Which servers of this backend are usable, a weight or an address has changed: then `settle`. Only `shutdownSessions` comes after it.
         case routingChanged(backend: Int)
-        /// Close this server's sessions: `on-marked-down shutdown-sessions`.
-        case shutdownSessions(ServerReference)
+        /// Close this server's sessions.
+        case shutdownSessions(ServerReference, because: SessionShutdown = .serverDown)
         /// Check this server no more, and drop a running check.
         case pauseChecks(ServerReference)
+        /// Check this server within this time.
+        case checkWithin(ServerReference, Duration)
+        /// Begin to count this server's failed connects anew.
+        case forgetFailedConnects(ServerReference)
         /// Check this server again.
         case resumeChecks(ServerReference)
     }
 
     /// The configuration's backends.
     package let backends: [Backend]
-    private var servers: [[ServerStatus]]
+    var servers: [[ServerStatus]]
     private var backendStatuses: [BackendStatus]
 
     /// The servers of `backends` as they are at the start: up unless `disabled` or without an address. Nothing is logged.
@@ -69,12 +81,20 @@ package struct ServerRegistry: Sendable {
             backend.servers.enumerated().map { place, server in
                 let reference = ServerReference(backend: index, server: place)
                 var status = ServerStatus(server, address: initialAddress(reference), now: now)
-                if let memory = memory(reference) { status.recall(memory, now: now) }
+                // Nobody writes anywhere before the writer is known.
+                if backend.database?.role == .primary { status.fitness = .unfit(reason: "not looked at yet") }
+                if let memory = memory(reference) {
+                    status.recall(memory, in: backend, slowStart: backend.slowStart(of: server), now: now)
+                    if server.isOfService { status.priority = max(0, memory.priority) }
+                }
                 return status
             }
         }
         backendStatuses = backends.map { BackendStatus(isEmpty: $0.servers.isEmpty, now: now) }
-        for index in backends.indices { recount(index) }
+        for index in backends.indices {
+            recount(index)
+            backendStatuses[index].wasUp = backendStatuses[index].isUp
+        }
     }
 
     /// The address of a server that needs no resolver; `nil` for a host name.
@@ -107,8 +127,14 @@ package struct ServerRegistry: Sendable {
             takeCheck(result, &change)
         case .checkInconclusive(let result):
             takeInconclusive(result, &change)
+        case .connectsFailed(let errors):
+            takeFailedConnects(inRow: errors, &change)
+        case .setFitness(let fitness):
+            setFitness(fitness, &change)
         case .setFull(let isFull):
             setFull(isFull, &change)
+        case .setSkipped(let skip, let pause):
+            setSkipped(skip, pause, &change)
         case .takenDown(let witness):
             takeDown(witness, &change)
         case .setHeldDown(let isHeld):
@@ -127,39 +153,48 @@ package struct ServerRegistry: Sendable {
             var next = before
             next.weight = weight
             store(next, &change)
-            settle(&change)
+        case .setPriority(let priority):
+            var next = before
+            next.priority = priority
+            store(next, &change)
         case .addressResolved(let address, let source):
             moveAddress(to: address, by: source, &change)
             if before.flags.contains(.resolutionMaintenance) {
                 clear(.resolutionMaintenance, &change)
-                change.log(.notice, "Server \(name(of: server)) administratively READY thanks to valid DNS answer.")
+                let isDiscovered = backends[server.backend].servers[server.server].isDiscovered
+                change.log(.notice, "Server \(name(of: server)) administratively READY thanks to \(isDiscovered ? "the writer's list" : "valid DNS answer").")
             }
         case .addressLost(let reason):
             set(.resolutionMaintenance, reason: reason, &change)
         }
         let after = status(of: server)
-        if before.isUsable != after.isUsable || before.weight != after.weight || before.address != after.address {
+        let sameTurns =
+            before.weight == after.weight && before.priority == after.priority && before.warming == after.warming
+            && before.fitWeight == after.fitWeight
+        let sameUse = before.isUsable == after.isUsable && (before.skip == nil) == (after.skip == nil)
+        if !sameUse || !sameTurns || before.address != after.address {
             change.effects.append(.routingChanged(backend: server.backend))
         }
-        return change.effects
+        if !before.isRunning, after.isRunning { shutDownBackups(&change) }
+        return change.effects + change.closings
     }
 
     // MARK: One change
 
     /// What one event has brought about so far.
-    private struct Change {
+    struct Change {
         let server: ServerReference
         let now: Instant
         let load: (ServerReference) -> ServerLoad
         var effects: [Effect] = []
-        /// The backend before the first `store` since the last `settle`.
-        var backendBefore: BackendStatus?
+        /// Whose sessions are closed, once the new routes lead nobody there any more.
+        var closings: [Effect] = []
 
         mutating func log(_ level: LogLevel, _ text: String) { effects.append(.log(level, text, backend: server.backend)) }
     }
 
-    /// Makes `next` the server's state and counts anew. Lines with counts come after it, then `settle`.
-    private mutating func store(_ next: ServerStatus, _ change: inout Change) {
+    /// Makes `next` the server's state and counts anew. Lines with counts come after it.
+    mutating func store(_ next: ServerStatus, _ change: inout Change) {
         let (server, now) = (change.server, change.now)
         let before = status(of: server)
         var next = next
@@ -168,52 +203,59 @@ package struct ServerRegistry: Sendable {
                 next.completedDowntime += before.lastChange.duration(to: now)
             } else {
                 next.downTransitions += 1
-                if configuration(of: server).onMarkedDown == .shutdownSessions { change.effects.append(.shutdownSessions(server)) }
+                if configuration(of: server).onMarkedDown == .shutdownSessions { change.closings.append(.shutdownSessions(server)) }
             }
             next.lastChange = now
+            next.warming = next.isRunning ? backends[server.backend].slowStart(of: configuration(of: server)).map { Warming($0, since: now) } : nil
         }
         if next.isChecked != before.isChecked { change.effects.append(next.isChecked ? .resumeChecks(server) : .pauseChecks(server)) }
-        if change.backendBefore == nil { change.backendBefore = backendStatuses[server.backend] }
         servers[server.backend][server.server] = next
         recount(server.backend)
     }
 
-    /// Logs and counts what a backend's usable servers coming to none, or from none, means.
-    private mutating func settle(_ change: inout Change) {
-        let index = change.server.backend
-        guard let before = change.backendBefore else { return }
-        change.backendBefore = nil
-        guard before.isUp != backendStatuses[index].isUp else { return }
-        backendStatuses[index].lastChange = change.now
-        if before.isUp {
-            backendStatuses[index].downTransitions += 1
-            change.log(.emergency, "\(backends[index].isListen ? "proxy" : "backend") \(backends[index].name) has no server available!")
-        } else {
-            backendStatuses[index].completedDowntime += before.lastChange.duration(to: change.now)
+    /// Counts that a backend's usable servers have come to none, or from none. To be called when all is applied that belongs together: of two servers that
+    /// change places either may be first, and there was one all the time.
+    ///
+    /// - Returns: what is to be done: a line.
+    package mutating func settle(_ backend: Int, now: Instant) -> [Effect] {
+        let status = backendStatuses[backend]
+        guard status.isUp != status.wasUp else { return [] }
+        (backendStatuses[backend].wasUp, backendStatuses[backend].lastChange) = (status.isUp, now)
+        if status.isUp {
+            backendStatuses[backend].completedDowntime += status.lastChange.duration(to: now)
+            return []
         }
+        backendStatuses[backend].downTransitions += 1
+        let kind = backends[backend].isListen ? "proxy" : "backend"
+        return [.log(.emergency, "\(kind) \(backends[backend].name) has no server available!", backend: backend)]
     }
 
     private mutating func recount(_ backend: Int) {
-        let usable = zip(backends[backend].servers, servers[backend]).filter { $0.1.isUsable }
-        backendStatuses[backend].backupServers = usable.count { $0.0.isBackup }
-        backendStatuses[backend].activeServers = usable.count - backendStatuses[backend].backupServers
+        // In place: of a thousand servers a list of the usable ones is a megabyte, for each check of each.
+        var (active, backup) = (0, 0)
+        for place in servers[backend].indices where servers[backend][place].isUsable {
+            if backends[backend].servers[place].isBackup { backup += 1 } else { active += 1 }
+        }
+        (backendStatuses[backend].activeServers, backendStatuses[backend].backupServers) = (active, backup)
     }
 
-    private func configuration(of server: ServerReference) -> Server { backends[server.backend].servers[server.server] }
+    func configuration(of server: ServerReference) -> Server { backends[server.backend].servers[server.server] }
 
     /// "mysql-read/db1".
     private func name(of server: ServerReference) -> String { "\(backends[server.backend].name)/\(configuration(of: server).name)" }
 
     /// "Server mysql-read/db1", "Backup Server mysql-read/db3".
-    private func title(of server: ServerReference) -> String { "\(configuration(of: server).isBackup ? "Backup " : "")Server \(name(of: server))" }
+    func title(of server: ServerReference) -> String { "\(configuration(of: server).isBackup ? "Backup " : "")Server \(name(of: server))" }
 
     /// The counts at the end of a line about the server: one that stops has `left`, any other `online`.
-    private func counts(_ change: Change) -> String {
+    func counts(_ change: Change) -> String {
         let (server, load) = (change.server, change.load(change.server))
         let (active, backup) = (backendStatuses[server.backend].activeServers, backendStatuses[server.backend].backupServers)
         let onBackup = backup > 0 && active == 0 ? " Running on backup." : ""
         let servers = ". \(active) active and \(backup) backup servers"
-        if status(of: server).isRunning { return "\(servers) online.\(onBackup) \(load.requeued) sessions requeued, \(load.queued) total in queue." }
+        if status(of: server).isRunning, status(of: server).fitness.isFit {
+            return "\(servers) online.\(onBackup) \(load.requeued) sessions requeued, \(load.queued) total in queue."
+        }
         return "\(servers) left.\(onBackup) \(load.sessions) sessions active, \(load.requeued) requeued, \(load.queued) remaining in queue."
     }
 }
@@ -223,10 +265,18 @@ package struct ServerRegistry: Sendable {
 extension ServerRegistry {
     /// A check's result: one line when it tells something new, another when the server goes down or comes up.
     private mutating func takeCheck(_ result: CheckResult, _ change: inout Change) {
+        take(result, { $0.isPass ? $1.pass() : $1.fail() }, &change)
+        shutDownGone(result, &change)
+    }
+
+    /// What is found of a server, by a check or otherwise.
+    ///
+    /// - Parameter count: moves the health, and tells whether it did.
+    mutating func take(_ result: CheckResult, _ count: (CheckStatus, inout ServerHealth) -> Bool, _ change: inout Change) {
         let server = change.server
         let before = status(of: server)
         guard before.isChecked, var health = before.health else { return }
-        let isMoved = result.status.isPass ? health.pass() : health.fail()
+        let isMoved = count(result.status, &health)
         let isNew = isMoved || result.status != before.checkStatus
         let logsChecks = backends[server.backend].logsHealthChecks
         if isNew && logsChecks {
@@ -238,6 +288,7 @@ extension ServerRegistry {
         var next = before
         next.health = health
         next.lastCheck = result
+        next.noteReach(result, now: change.now)
         next.isRunning = health.isUp && !before.isHeldDown
         if isMoved && !result.status.isPass { next.failedChecks += 1 }
         store(next, &change)
@@ -247,68 +298,6 @@ extension ServerRegistry {
             let level = next.isRunning || next.flags.isDrain ? LogLevel.notice : .alert
             change.log(level, "\(title(of: server)) is \(next.isRunning ? "UP" : "DOWN")\(reason)\(counts(change))")
         }
-        settle(&change)
-    }
-}
-
-// MARK: - What is not the checks' count
-
-extension ServerRegistry {
-    private mutating func takeInconclusive(_ result: CheckResult, _ change: inout Change) {
-        var next = status(of: change.server)
-        guard next.isChecked else { return }
-        next.lastCheck = result
-        store(next, &change)
-        settle(&change)
-    }
-
-    private mutating func setFull(_ isFull: Bool, _ change: inout Change) {
-        var next = status(of: change.server)
-        guard next.isFull != isFull else { return }
-        next.isFull = isFull
-        store(next, &change)
-        if isFull { change.log(.warning, "\(title(of: change.server)) is FULL\(next.lastCheck?.explanation ?? "")\(counts(change))") }
-        settle(&change)
-    }
-
-    private mutating func takeDown(_ witness: DownWitness, _ change: inout Change) {
-        let before = status(of: change.server)
-        guard before.isChecked else { return }
-        var next = before
-        next.health?.takeDown()
-        next.isRunning = false
-        store(next, &change)
-        if before.isRunning {
-            change.log(before.flags.isDrain ? .notice : .alert, "\(title(of: change.server)) is DOWN\(reason(witness, before))\(counts(change))")
-        }
-        settle(&change)
-    }
-
-    /// Why a server is down by more than its own checks' count, in the form of a check's reason.
-    private func reason(_ witness: DownWitness, _ before: ServerStatus) -> String {
-        switch witness {
-        case .peers(let peers):
-            return ", reason: DOWN for \(peers.joined(separator: ", "))"
-        case .alsoPeers(let peers):
-            let seen = "(seen by \(peers.joined(separator: ", ")) too)"
-            guard let check = before.lastCheck else { return ", reason: \(seen)" }
-            let info = check.info.isEmpty ? seen : "\(check.info) \(seen)"
-            return CheckResult(status: check.status, code: check.code, info: info, duration: check.duration).explanation
-        case .server:
-            return before.lastCheck?.explanation ?? ""
-        }
-    }
-
-    /// Its own checks may have passed all the while that it was held.
-    private mutating func setHeldDown(_ isHeld: Bool, _ change: inout Change) {
-        let before = status(of: change.server)
-        guard let health = before.health, before.isHeldDown != isHeld else { return }
-        var next = before
-        next.isHeldDown = isHeld
-        next.isRunning = !isHeld && !before.flags.isMaintenance && health.isUp
-        store(next, &change)
-        if next.isRunning != before.isRunning { change.log(.notice, "\(title(of: change.server)) is UP\(next.lastCheck?.explanation ?? "")\(counts(change))") }
-        settle(&change)
     }
 }
 
@@ -347,7 +336,6 @@ extension ServerRegistry {
         store(next, &change)
         logMaintenance(from: before, reason: reason, &change)
         if !flags.isMaintenance { logDrain(from: before.flags, &change) }
-        settle(&change)
     }
 
     /// The line about a maintenance that begins, ends, or goes on for fewer reasons.
@@ -394,13 +382,13 @@ extension ServerRegistry {
         guard before.address != address else { return }
         var next = before
         next.address = address
+        (next.unreachableSince, next.isGone) = (nil, false)
         store(next, &change)
         var parts: [String] = []
         let (from, to) = (before.address.map(Self.host) ?? "(none)", Self.host(address))
         if from != to { parts.append("IP changed from '\(from)' to '\(to)'") }
         if let old = before.address?.port, let new = address.port, old != new { parts.append("port changed from '\(old)' to '\(new)'") }
         change.log(.notice, "\(name(of: change.server)): \(parts.joined(separator: ", ")) by '\(source)'.")
-        settle(&change)
     }
 
     /// The address without its port.

@@ -63,17 +63,31 @@ package struct ServerStatus: Equatable, Sendable {
     package internal(set) var weight: Int
     /// The weight in the configuration.
     package let initialWeight: Int
+    /// Its service record's: of the usable servers those of the lowest priority take the sessions.
+    package internal(set) var priority = 0
     /// When `isRunning` last changed, or the start.
     package internal(set) var lastChange: Instant
     /// Failed checks while it was not steadily down.
     package internal(set) var failedChecks = 0
     /// How often it stopped running.
     package internal(set) var downTransitions = 0
+    /// How often its sessions' failed connects had consequences: `on-error`.
+    package internal(set) var observedFailures = 0
     /// What the last check found; `nil` before the first.
     package internal(set) var lastCheck: CheckResult?
 
+    /// How far it has been warmed since it came back; `nil` for a server that has its whole load.
+    package internal(set) var warming: Warming?
+    /// Since when its checks have got no answer from its host at all.
+    var unreachableSince: Instant?
+    /// Its sessions have been closed since.
+    var isGone = false
+    /// What the `database` section of its proxy makes of it; whole without one.
+    package internal(set) var fitness = ServerFitness.whole
     /// True while it says that it has no room: it is up, and skipped.
     package internal(set) var isFull = false
+    /// Why new sessions leave it out while there are others; `nil` for not.
+    package internal(set) var skip: ServerSkip?
     /// True while the peers' word keeps it down, whatever its own checks find.
     var isHeldDown = false
 
@@ -94,7 +108,13 @@ package struct ServerStatus: Equatable, Sendable {
     }
 
     /// True when it takes new sessions.
-    package var isUsable: Bool { isRunning && !isFull && !flags.isDrain && weight > 0 && address != nil }
+    package var isUsable: Bool { isAvailable && fitness.isFit }
+
+    /// True when it would take new sessions, were it fit for its role.
+    package var isAvailable: Bool { isRunning && !isFull && !flags.isDrain && weight > 0 && address != nil }
+
+    /// Its weight in quarters, as its fitness leaves it: what turns are made of.
+    package var fitWeight: Int { if case .fit(let quarters) = fitness { weight * quarters } else { 0 } }
 
     /// True when it is to be checked.
     package var isChecked: Bool { health != nil && !flags.isMaintenance }
@@ -102,12 +122,12 @@ package struct ServerStatus: Equatable, Sendable {
     /// All the time it has not been running.
     package func downtime(now: Instant) -> Duration { completedDowntime + (isRunning ? .zero : lastChange.duration(to: now)) }
 
-    /// `show stat`'s status: "UP", "DOWN", "UP 1/3", "DOWN 1/2", "MAINT", "MAINT (resolution)", "DRAIN", "DRAIN 1/3", "no check".
+    /// `show stat`'s status: "UP", "DOWN", "UP 1/3", "DOWN 1/2", "MAINT", "MAINT (resolution)", "DRAIN", "DRAIN 1/3", "NOLB", "NOLB 1/3", "no check".
     package var text: String {
         if flags.contains(.resolutionMaintenance) { return "MAINT (resolution)" }
         if flags.isMaintenance { return "MAINT" }
         guard let health else { return isRunning ? (flags.isDrain ? "DRAIN" : "no check") : "DOWN" }
-        let word = isRunning ? (flags.isDrain ? "DRAIN" : "UP") : "DOWN"
+        let word = isRunning ? (flags.isDrain ? "DRAIN" : fitness.isFit ? "UP" : "NOLB") : "DOWN"
         return health.pace == .changing ? "\(word) \(health.fraction)" : word
     }
 
@@ -121,18 +141,21 @@ package struct BackendStatus: Equatable, Sendable {
     package internal(set) var activeServers = 0
     /// Usable `backup` servers.
     package internal(set) var backupServers = 0
-    /// When `isUp` last changed, or the start.
+    /// When `wasUp` last changed, or the start.
     package internal(set) var lastChange: Instant
     /// How often the last usable server went.
     package internal(set) var downTransitions = 0
 
     /// Time down, without the present such time.
     var completedDowntime = Duration.zero
+    /// `isUp` when it was last settled.
+    var wasUp: Bool
     /// True for a backend without servers, which HAProxy shows as UP.
     let isEmpty: Bool
 
     init(isEmpty: Bool, now: Instant) {
         self.isEmpty = isEmpty
+        wasUp = isEmpty
         lastChange = now
     }
 

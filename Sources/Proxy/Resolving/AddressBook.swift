@@ -11,6 +11,9 @@ struct AddressBook: Equatable, Sendable {
         var isCurrent: Bool
     }
 
+    /// Addresses kept of each family: the latest answer's before others.
+    static let addressesMax = DNSAnswer.addressesMax
+
     private var v4: [Entry] = []
     private var v6: [Entry] = []
 
@@ -23,7 +26,10 @@ struct AddressBook: Equatable, Sendable {
     var isEmpty: Bool { v4.isEmpty && v6.isEmpty }
 
     /// True when `address` is the name's, or was until less than `hold obsolete` ago.
-    func contains(_ address: IPAddress) -> Bool { self[address.isV6 ? .v6 : .v4].contains { $0.address == address } }
+    func contains(_ address: IPAddress) -> Bool { self[address.family].contains { $0.address == address } }
+
+    /// The addresses of the latest answers, IPv4 first.
+    var current: [IPAddress] { (v4 + v6).filter(\.isCurrent).map(\.address) }
 
     /// The addresses to choose from: those of `family`, or of the other one when there are none.
     func choices(preferring family: AddressFamily) -> [IPAddress] {
@@ -35,15 +41,23 @@ struct AddressBook: Equatable, Sendable {
     /// `addresses` are all of `family`; others go once they have been missing for `holdObsolete`.
     mutating func replace(_ family: AddressFamily, with addresses: [IPAddress], holdObsolete: Duration, now: Instant) {
         let kept = self[family].filter { !addresses.contains($0.address) && now < $0.lastSeen.advanced(by: holdObsolete) }
-        self[family] =
-            addresses.map { Entry(address: $0, lastSeen: now, isCurrent: true) }
-            + kept.map { Entry(address: $0.address, lastSeen: $0.lastSeen, isCurrent: false) }
+        take(addresses, of: family, before: kept.map { Entry(address: $0.address, lastSeen: $0.lastSeen, isCurrent: false) }, now: now)
     }
 
     /// `addresses` are some of `family`: none goes.
     mutating func merge(_ family: AddressFamily, with addresses: [IPAddress], now: Instant) {
-        let rest = self[family].filter { !addresses.contains($0.address) }
-        self[family] = addresses.map { Entry(address: $0, lastSeen: now, isCurrent: true) } + rest
+        take(addresses, of: family, before: self[family].filter { !addresses.contains($0.address) }, now: now)
+    }
+
+    private mutating func take(_ addresses: [IPAddress], of family: AddressFamily, before others: [Entry], now: Instant) {
+        let latest = addresses.map { Entry(address: $0, lastSeen: now, isCurrent: true) }
+        self[family] = Array((latest + others).prefix(Self.addressesMax))
+    }
+
+    /// The present addresses count as seen until `now`, however long nobody has told of them.
+    mutating func renew(now: Instant) {
+        for index in v4.indices where v4[index].isCurrent { v4[index].lastSeen = now }
+        for index in v6.indices where v6[index].isCurrent { v6[index].lastSeen = now }
     }
 
     /// Forgets everything.
@@ -55,9 +69,11 @@ enum AddressAssignment {
     /// A server that waits for an address of the name.
     struct Slot: Equatable, Sendable {
         /// Its present address.
-        var address: IPAddress?
+        var address: ResolvedAddress?
         /// `resolve-prefer`.
         var preferredFamily: AddressFamily
+        /// An address that it has tried in vain: others are tried before that one.
+        var doubted: ResolvedAddress?
     }
 
     /// What happens to a server.
@@ -65,7 +81,7 @@ enum AddressAssignment {
         /// Nothing.
         case keep
         /// It takes this address, for it has none or a different one.
-        case move(IPAddress)
+        case move(ResolvedAddress)
         /// It loses its address: there is none left for it.
         case empty
     }
@@ -73,28 +89,34 @@ enum AddressAssignment {
     /// For the plain servers of one name in one backend: each keeps its address while the name has it; else it takes the first one that no
     /// other server of them uses, or simply the first.
     static func decide(servers: [Slot], from book: AddressBook) -> [Decision] {
-        var used = servers.compactMap(\.address).filter(book.contains)
+        var used = servers.compactMap { $0.address?.host }.filter(book.contains)
         return servers.map { server in
-            if let address = server.address, book.contains(address) { return .keep }
+            if let address = server.address, book.contains(address.host) { return .keep }
             let choices = book.choices(preferring: server.preferredFamily)
             guard let choice = choices.first(where: { !used.contains($0) }) ?? choices.first else { return .keep }
             used.append(choice)
-            return .move(choice)
+            return .move(ResolvedAddress(choice))
         }
     }
 
-    /// For the `server-template` slots of one name in one backend: each address goes to one slot. A slot keeps its address while the name has
-    /// it; new addresses fill the empty slots in order, then those whose address is gone; what remains of these is emptied.
-    static func decide(slots: [Slot], from book: AddressBook) -> [Decision] {
-        guard let first = slots.first, !book.isEmpty else { return slots.map { _ in .keep } }
+    /// For the slots of one name in one backend: each address goes to one slot. A slot keeps its address while the name has it; new
+    /// addresses fill the empty slots in order, then those whose address is gone; what remains of these is emptied.
+    ///
+    /// - Parameters:
+    ///   - offered: the addresses of the name, those first that count most. Without any nothing changes.
+    ///   - isKept: whether a slot may keep its address although it is not offered.
+    static func decide(slots: [Slot], offered: [ResolvedAddress], isKept: (ResolvedAddress) -> Bool) -> [Decision] {
+        guard !offered.isEmpty else { return slots.map { _ in .keep } }
         var decisions = slots.map { $0.address == nil ? Decision.keep : .empty }
-        var used: [IPAddress] = []
+        var used: [ResolvedAddress] = []
         for (index, slot) in slots.enumerated() {
-            guard let address = slot.address, book.contains(address), !used.contains(address) else { continue }
+            guard let address = slot.address, offered.contains(address) || isKept(address), !used.contains(address) else { continue }
             used.append(address)
             decisions[index] = .keep
         }
-        var free = book.choices(preferring: first.preferredFamily).filter { !used.contains($0) }[...]
+        let doubted = slots.compactMap(\.doubted)
+        let fresh = offered.filter { !used.contains($0) }
+        var free = (fresh.filter { !doubted.contains($0) } + fresh.filter(doubted.contains))[...]
         for (index, slot) in slots.enumerated() where slot.address == nil {
             guard let address = free.popFirst() else { break }
             decisions[index] = .move(address)

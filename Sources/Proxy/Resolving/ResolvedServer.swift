@@ -8,10 +8,14 @@ package struct ResolvedServer: Equatable, Sendable {
     package let hostName: DNSName
     /// `resolve-prefer`.
     package let preferredFamily: AddressFamily
-    /// True for a slot of a `server-template`.
+    /// True for a slot of a `server-template`, and for a service's server: each address goes to one of them.
     package let isTemplateSlot: Bool
+    /// Where its line stands: "haproxy.cfg:42".
+    package let location: String
     /// The address that it has; `nil` while it has none.
-    package internal(set) var address: IPAddress?
+    package internal(set) var address: ResolvedAddress?
+    /// What its service record says of it.
+    var share = ServiceShare()
     /// True while its checks pass: a new address is then tried before it replaces the present one. False without checks.
     package internal(set) var isPassing = false
     /// The address that would replace the present one.
@@ -22,13 +26,16 @@ package struct ResolvedServer: Equatable, Sendable {
     /// A new address of a server whose present one still works.
     enum Candidate: Equatable, Sendable {
         /// It is being tried.
-        case proposed(IPAddress)
+        case proposed(ResolvedAddress)
         /// It was tried in vain in the present round, or after it.
-        case refused(IPAddress)
+        case refused(ResolvedAddress)
         /// It was tried in vain in an earlier round: the next answer proposes it again.
-        case postponed(IPAddress)
+        case postponed(ResolvedAddress)
 
-        var address: IPAddress {
+        /// The address, unless it is still being tried.
+        var doubted: ResolvedAddress? { if case .proposed = self { nil } else { address } }
+
+        var address: ResolvedAddress {
             switch self {
             case .proposed(let address), .refused(let address), .postponed(let address): address
             }
@@ -37,20 +44,27 @@ package struct ResolvedServer: Equatable, Sendable {
 
     /// A server whose host name is `hostName`, with the address that it starts with.
     package init(
-        reference: ServerReference, hostName: DNSName, preferredFamily: AddressFamily, isTemplateSlot: Bool = false, address: IPAddress?
+        reference: ServerReference, hostName: DNSName, preferredFamily: AddressFamily, isTemplateSlot: Bool = false, address: ResolvedAddress?,
+        location: String = ""
     ) {
         self.reference = reference
         self.hostName = hostName
         self.preferredFamily = preferredFamily
-        self.isTemplateSlot = isTemplateSlot
+        self.isTemplateSlot = isTemplateSlot || hostName.isOfService
         self.address = address
+        self.location = location
     }
 
-    /// `server` as the configuration has it; `nil` unless it names a host and a `resolvers` section.
-    package init?(reference: ServerReference, server: Server, address: IPAddress?) {
-        guard server.resolvers != nil, case .name(let text, _) = server.endpoint, let hostName = DNSName(text) else { return nil }
+    /// `server` as the configuration has it; `nil` unless it names a host and a `resolvers` section, or is filled by `discover`.
+    ///
+    /// - Parameter priority: what its service record said before the start.
+    package init?(reference: ServerReference, server: Server, address: SocketAddress?, priority: Int = 0) {
+        guard server.resolvers != nil || server.isDiscovered, case .name(let text, _) = server.endpoint, let hostName = DNSName(text) else { return nil }
+        let port = server.isOfService ? address?.port : nil
         self.init(
-            reference: reference, hostName: hostName, preferredFamily: server.preferredFamily, isTemplateSlot: server.isTemplateSlot, address: address)
+            reference: reference, hostName: hostName, preferredFamily: server.preferredFamily, isTemplateSlot: server.isTemplateSlot,
+            address: address?.address.map { ResolvedAddress($0, port: port) }, location: "\(server.location)")
+        share = ServiceShare(priority: UInt16(clamping: priority))
     }
 }
 
@@ -58,6 +72,8 @@ package struct ResolvedServer: Equatable, Sendable {
 package enum AddressLoss: Equatable, Sendable {
     /// A complete answer has no address for it.
     case noAddress
+    /// The writer lists it no more.
+    case notListed
     /// The name does not exist, for longer than `hold nx`.
     case noSuchName
     /// No nameserver answers, for longer than `hold timeout`.
@@ -71,6 +87,7 @@ package enum AddressLoss: Equatable, Sendable {
     package var description: String {
         switch self {
         case .noAddress: "No IP for server "
+        case .notListed: "no replica of the writer any more"
         case .noSuchName: "DNS NX status"
         case .timeout: "DNS timeout status"
         case .refused: "DNS refused status"
@@ -86,9 +103,13 @@ package enum ResolverOutput: Equatable, Sendable {
     /// Close the socket of this question.
     case forget(UInt64)
     /// The server has this address from now on; who said so: `awsvpc/vpc` or `DNS cache`.
-    case address(ServerReference, IPAddress, source: String)
+    case address(ServerReference, ResolvedAddress, source: String)
+    /// The server's service record has this priority: lower ones are used first.
+    case priority(ServerReference, Int)
+    /// The server's service record has this weight, 1 to 256; `nil` for the configuration's.
+    case weight(ServerReference, Int?)
     /// Try this address as the server's checks would, then call `accept` or `refuse`. The server keeps its present one meanwhile.
-    case propose(ServerReference, IPAddress)
+    case propose(ServerReference, ResolvedAddress)
     /// The server has no address from now on.
     case lost(ServerReference, AddressLoss)
     /// Something that an operator should see: a sentence without a final dot.

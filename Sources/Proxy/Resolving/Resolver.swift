@@ -4,14 +4,21 @@ import Wire
 ///
 /// Feed one input, drain `nextOutput`, re-arm `nextDeadline`. Per name:
 ///
-///     idle -- nextRound --> asking (a `Resolution`) -- both families settled --> idle
+///     idle -- nextRound --> asking (a `Resolution`) -- all record types settled --> idle
+///
+/// A service's name (`_mysql._tcp.db`) has SRV records; the hosts that they name are names as any other, asked for as long as a service has them.
 ///
 /// What an answer may do to a server (design: failover.md, "Names"):
 /// - Silence, SERVFAIL, REFUSED and "does not exist" take nothing away, unless the `hold` of that failure is written in the
 ///   configuration and has passed since the last good answer. `hold` without being written does not count: HAProxy's default of 30 s
 ///   empties whole backends when only the nameserver is ill.
 /// - Only a complete answer with at least one address takes addresses away.
-/// - A server whose checks pass keeps its address until the new one has been tried.
+/// - A server whose checks pass keeps its address until the new one has been tried. A slot that is free tries its address first, too, while
+///   another slot passes; and one whose address is gone is emptied at once then.
+/// - Addresses that an earlier process remembers serve only until the first good answer, and only after a trial.
+///
+/// Where `discover` is in the place of nameservers `listed` brings the answers; the rules are the same, but that a database's list is believed less:
+/// no address is used without a trial, and one that the list lacks stays for the `hold` while its checks pass, since replicas come back one by one.
 package struct Resolver {
     /// TTLs below this count as this.
     package static let timeToLiveMin = Duration.seconds(1)
@@ -19,8 +26,12 @@ package struct Resolver {
     package static let askSoonInterval = Duration.seconds(1)
     /// Questions open at once; further names wait for their turn.
     package static let questionsMax = 256
+    /// How long the first answer is waited for before what an earlier process remembers is tried.
+    package static let rememberedPatience = Duration.seconds(1)
+    /// The same for a writer's list: the writer has to be found first.
+    package static let listPatience = Duration.seconds(3)
 
-    private struct Name {
+    struct Name {
         let name: DNSName
         /// Indices into `servers`, ascending.
         var servers: [Int] = []
@@ -29,24 +40,51 @@ package struct Resolver {
         var roundStart: Instant
         /// A round is wanted as soon as the present one has ended.
         var isAskedSoon = false
+        /// Of a host.
         var book = AddressBook()
+        /// Of a service.
+        var services = ServiceBook()
+        /// Of a service: what its servers are to choose from, as of the last answer.
+        var places: [ServiceBook.Place] = []
         var lastValid: Instant
+        /// True once a nameserver has given an address or a service.
+        var isProven = false
+        var memory = Memory()
+        /// By backend: how many addresses an alarm has told of that its slots are too few for.
+        var excess: [Int: Int] = [:]
         /// How many rounds in a row have failed.
         var failedRounds = 0
         /// The failure that an alarm has told of.
         var alarmed: ResolutionFailure?
+
+        var isService: Bool { name.isOfService }
+    }
+
+    /// What an earlier process knew of a name.
+    struct Memory {
+        var entries: [KnownName.Entry] = []
+        /// When to try it without an answer.
+        var due: Instant?
+        /// True while it stands for an answer.
+        var isUsed = false
     }
 
     /// The section.
     package let settings: ResolverSettings
     /// In the order of the configuration.
-    package private(set) var servers: [ResolvedServer]
-    private var names: [Name] = []
-    private var group: NameserverGroup
-    private var outputs: [ResolverOutput] = []
+    package internal(set) var servers: [ResolvedServer]
+    var names: [Name] = []
+    var group: NameserverGroup
+    var outputs: [ResolverOutput] = []
+    /// True when a name may have lost the last service that has it.
+    var hasOrphans = false
 
     /// Begins with a round for each name, as soon as `deadlinePassed` is called. Only message identifiers come from `random`.
-    package init(settings: ResolverSettings, servers: [ResolvedServer], random: any RandomNumberGenerator, now: Instant) {
+    ///
+    /// - Parameter remembered: what an earlier process knew, not too long ago.
+    package init(
+        settings: ResolverSettings, servers: [ResolvedServer], remembered: [DNSName: [KnownName.Entry]] = [:], random: any RandomNumberGenerator, now: Instant
+    ) {
         self.settings = settings
         self.servers = servers.sorted { $0.reference < $1.reference }
         group = NameserverGroup(
@@ -59,18 +97,38 @@ package struct Resolver {
             if known == nil { names.append(Name(name: server.hostName, nextRound: now, roundStart: now, lastValid: now)) }
             names[name].servers.append(index)
             // An address from the start counts as the name's until an answer for its family is complete.
-            if let address = server.address { names[name].book.merge(address.isV6 ? .v6 : .v4, with: [address], now: now) }
+            guard !server.hostName.isOfService else { continue }
+            if let host = server.address?.host { names[name].book.merge(host.family, with: [host], now: now) }
+        }
+        for index in names.indices {
+            guard let entries = remembered[names[index].name] else { continue }
+            let patience = settings.isDiscovery ? Resolver.listPatience : Resolver.rememberedPatience
+            names[index].memory = Memory(entries: entries, due: now.advanced(by: patience))
         }
     }
 
     /// Per nameserver, in the order of the section.
     package var counters: [NameserverCounters] { group.counters }
 
-    /// When `deadlinePassed` is to be called; `nil` without names or nameservers.
+    /// When `deadlinePassed` is to be called; `nil` without names, or with nobody to ask and nothing to remember.
     package var nextDeadline: Instant? {
-        guard !settings.nameservers.isEmpty else { return nil }
+        guard !settings.nameservers.isEmpty else { return names.compactMap(\.memory.due).min() }
         let hasRoom = hasRoomForRound
-        return names.compactMap { $0.round?.nextDeadline ?? (hasRoom ? $0.nextRound : nil) }.min()
+        let rounds = names.compactMap { $0.round?.nextDeadline ?? (hasRoom ? $0.nextRound : nil) }
+        return (rounds + names.compactMap(\.memory.due)).min()
+    }
+
+    /// What nameservers have said of the names of servers, in the order of these; the entries in an order that does not turn with the answers.
+    package var knownNames: [KnownName] {
+        names.compactMap { name in
+            guard name.isProven, !name.servers.isEmpty else { return nil }
+            let entries =
+                name.isService
+                ? name.places.filter(\.isCurrent).map(\.entry) : name.book.current.map { KnownName.Entry(ResolvedAddress($0)) }
+            guard !entries.isEmpty else { return nil }
+            let sorted = entries.sorted { ($0.share.priority, $0.address.description) < ($1.share.priority, $1.address.description) }
+            return KnownName(name: name.name, entries: sorted, lastValid: name.lastValid)
+        }
     }
 
     /// The next thing to do; drain until `nil` after every input.
@@ -81,6 +139,7 @@ package struct Resolver {
         for index in names.indices {
             names[index].round?.deadlinePassed(&group, now: now)
             advance(index, now: now)
+            if let due = names[index].memory.due, due <= now { useMemory(index, now: now) }
         }
         startRounds(now: now)
     }
@@ -103,20 +162,34 @@ package struct Resolver {
 
     /// A connect to the server or a check of it has failed: its address may be an old one. At most one early round a second and name.
     package mutating func askSoon(_ reference: ServerReference, now: Instant) {
-        guard let index = names.firstIndex(where: { $0.servers.contains { servers[$0].reference == reference } }) else { return }
+        guard let server = servers.firstIndex(where: { $0.reference == reference }), let index = name(of: server) else { return }
+        quicken(index, now: now)
+        if names[index].isService, let host = servers[server].address?.host {
+            for target in names[index].services.targets {
+                guard let target = names.firstIndex(where: { $0.name == target }), names[target].book.contains(host) else { continue }
+                quicken(target, now: now)
+            }
+        }
+        startRounds(now: now)
+    }
+
+    private mutating func quicken(_ index: Int, now: Instant) {
         guard names[index].round == nil else {
             names[index].isAskedSoon = true
             return
         }
         names[index].nextRound = min(names[index].nextRound, max(now, names[index].roundStart.advanced(by: Resolver.askSoonInterval)))
-        startRounds(now: now)
     }
+
+    /// The name whose servers include `server`.
+    func name(of server: Int) -> Int? { names.firstIndex { $0.servers.contains(server) } }
 
     /// The server's checks pass, or do not any more: then an address that waits for a trial is taken at once.
     package mutating func checksChanged(_ reference: ServerReference, isPassing: Bool, now: Instant) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }) else { return }
         servers[index].isPassing = isPassing
         guard !isPassing else { return }
+        if settings.isDiscovery { return }
         if let candidate = servers[index].candidate {
             set(candidate.address, of: index, source: servers[index].candidateSource)
         } else {
@@ -125,13 +198,15 @@ package struct Resolver {
     }
 
     /// The proposed address works: it replaces the present one. An address that is no longer proposed is ignored.
-    package mutating func accept(_ reference: ServerReference, _ address: IPAddress) {
+    package mutating func accept(_ reference: ServerReference, _ address: ResolvedAddress) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }), servers[index].candidate == .proposed(address) else { return }
         set(address, of: index, source: servers[index].candidateSource)
+        servers[index].isPassing = true
+        retire(besides: index)
     }
 
     /// The proposed address does not work: the server keeps its present one until the next answer, or until its checks fail.
-    package mutating func refuse(_ reference: ServerReference, _ address: IPAddress) {
+    package mutating func refuse(_ reference: ServerReference, _ address: ResolvedAddress) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }), servers[index].candidate == .proposed(address) else { return }
         servers[index].candidate = .refused(address)
     }
@@ -150,17 +225,24 @@ extension Resolver {
         return open == 0 || open + 2 * settings.nameservers.count <= Resolver.questionsMax
     }
 
-    private mutating func startRounds(now: Instant) {
+    mutating func startRounds(now: Instant) {
         defer { passOnQuestions() }
+        dropOrphans()
         guard !settings.nameservers.isEmpty else { return }
         for index in names.indices where names[index].round == nil && names[index].nextRound <= now {
             guard hasRoomForRound else { return }
             names[index].isAskedSoon = false
             names[index].roundStart = now
-            for server in names[index].servers {
-                if case .refused(let address) = servers[server].candidate { servers[server].candidate = .postponed(address) }
-            }
-            names[index].round = Resolution(names[index].name, &group, now: now)
+            postponeRefused(index)
+            let types: [DNSRecordType] = names[index].isService ? [.srv] : [.a, .aaaa]
+            names[index].round = Resolution(names[index].name, types, &group, now: now)
+        }
+    }
+
+    /// What was tried in vain may be tried again.
+    mutating func postponeRefused(_ index: Int) {
+        for server in names[index].servers {
+            if case .refused(let address) = servers[server].candidate { servers[server].candidate = .postponed(address) }
         }
     }
 
@@ -175,14 +257,26 @@ extension Resolver {
 
     /// Takes what the round of name `index` has settled, and ends it when all is.
     private mutating func advance(_ index: Int, now: Instant) {
-        while let (family, outcome) = names[index].round?.nextSettled() {
+        while let (type, outcome) = names[index].round?.nextSettled() {
             switch outcome {
             case .complete(let answer):
-                names[index].lastValid = now
-                names[index].book.replace(family, with: answer.addresses, holdObsolete: settings.holdObsolete, now: now)
-                assign(index, settled: family, nameserver: answer.nameserver)
+                prove(index, now: now)
+                if let family = type.family {
+                    names[index].book.replace(family, with: answer.addresses, holdObsolete: settings.holdObsolete, now: now)
+                    assign(index, settled: family, by: answer.nameserver)
+                    for service in services(with: names[index].name) { assign(service, settled: nil, by: answer.nameserver) }
+                } else {
+                    names[index].services.replace(with: answer.services, holdObsolete: settings.holdObsolete, now: now)
+                    follow(index, answer.additional, now: now)
+                }
             case .partial(let answer):
-                names[index].book.merge(family, with: answer.addresses, now: now)
+                prove(index, now: now)
+                if let family = type.family {
+                    names[index].book.merge(family, with: answer.addresses, now: now)
+                } else {
+                    names[index].services.merge(with: answer.services, now: now)
+                    follow(index, answer.additional, now: now)
+                }
             case .failed:
                 break
             }
@@ -193,9 +287,17 @@ extension Resolver {
         passOnQuestions()
     }
 
+    /// From here on a nameserver's word counts, and not what an earlier process remembers.
+    mutating func prove(_ index: Int, now: Instant) {
+        if names[index].memory.isUsed, !settings.isDiscovery { names[index].book.removeAll() }
+        names[index].memory = Memory()
+        (names[index].isProven, names[index].lastValid) = (true, now)
+    }
+
     private mutating func endRound(_ index: Int, _ round: Resolution, now: Instant) {
-        let outcomes = [AddressFamily.v4, .v6].compactMap { family in round.outcome(family).map { (family: family, outcome: $0) } }
-        var answers: [FamilyAnswer] = []
+        let types: [DNSRecordType] = [.a, .aaaa, .srv]
+        let outcomes = types.compactMap { type in round.outcome(type).map { (type: type, outcome: $0) } }
+        var answers: [RecordAnswer] = []
         var isComplete = false
         for case (_, .complete(let answer)) in outcomes {
             answers.append(answer)
@@ -206,11 +308,12 @@ extension Resolver {
             roundFailed(index, outcomes.map(\.outcome), now: now)
             return
         }
-        for case (let family, .failed(.noAddress, _)) in outcomes where isComplete {
+        for case (let type, .failed(.noAddress, _)) in outcomes where isComplete {
+            guard let family = type.family else { continue }
             names[index].book.replace(family, with: [], holdObsolete: settings.holdObsolete, now: now)
         }
-        names[index].lastValid = now
-        assign(index, settled: nil, nameserver: first.nameserver)
+        assign(index, settled: nil, by: first.nameserver)
+        for service in services(with: names[index].name) { assign(service, settled: nil, by: first.nameserver) }
         if names[index].alarmed != nil { outputs.append(.notice("'\(names[index].name)' resolves again")) }
         names[index].alarmed = nil
         names[index].failedRounds = 0
@@ -224,7 +327,7 @@ extension Resolver {
         names[index].nextRound = names[index].isAskedSoon ? max(now, earliest) : now.advanced(by: max(pause, .milliseconds(10)))
     }
 
-    private mutating func roundFailed(_ index: Int, _ outcomes: [FamilyOutcome], now: Instant) {
+    private mutating func roundFailed(_ index: Int, _ outcomes: [RecordOutcome], now: Instant) {
         var failure = ResolutionFailure.noAddress
         var nameserver: Int?
         for case .failed(let candidate, let witness) in outcomes where Resolver.weight(candidate) >= Resolver.weight(failure) {
@@ -239,8 +342,12 @@ extension Resolver {
         }
         if let (hold, loss) = hold(failure), names[index].lastValid.advanced(by: hold) <= now {
             names[index].book.removeAll()
+            names[index].services.removeAll()
+            names[index].places = []
+            hasOrphans = true
             for server in names[index].servers where servers[server].address != nil { lose(server, loss) }
         }
+        if hold(failure) == nil { useMemory(index, now: now) } else { names[index].memory = Memory() }
         schedule(index, after: settings.resolveInterval, now: now)
     }
 
@@ -266,9 +373,10 @@ extension Resolver {
 
     private func sentence(for failure: ResolutionFailure, of name: DNSName, _ nameserver: Int?) -> String {
         let witness = nameserver.map { settings.nameservers[$0].name } ?? "any nameserver"
+        let records = name.isOfService ? "service record" : "address"
         let what =
             switch failure {
-            case .noAddress: "'\(name)' has no address according to \(witness)"
+            case .noAddress: "'\(name)' has no \(records) according to \(witness)"
             case .noSuchName: "'\(name)' does not exist according to \(witness)"
             case .refused: "\(witness) refuses to resolve '\(name)'"
             case .other: "\(witness) fails to resolve '\(name)'"
@@ -276,63 +384,5 @@ extension Resolver {
             }
         let consequence = hold(failure) == nil ? "its servers keep their addresses" : "its servers keep their addresses until 'hold' ends"
         return "\(what); \(consequence)"
-    }
-}
-
-extension Resolver {
-    /// Gives the servers of name `index` their addresses: those that prefer the family `settled`, or all.
-    private mutating func assign(_ index: Int, settled: AddressFamily?, nameserver: Int) {
-        let affected = names[index].servers.filter { settled == nil || servers[$0].preferredFamily == settled }
-        let source = "\(settings.name)/\(settings.nameservers[nameserver].name)"
-        var start = 0
-        while start < affected.count {
-            let backend = servers[affected[start]].reference.backend
-            let end = affected[start...].firstIndex { servers[$0].reference.backend != backend } ?? affected.count
-            let ofBackend = affected[start..<end]
-            let plain = ofBackend.filter { !servers[$0].isTemplateSlot }
-            apply(AddressAssignment.decide(servers: plain.map(slot), from: names[index].book), to: plain, of: index, source, nameserver)
-            let template = ofBackend.filter { servers[$0].isTemplateSlot }
-            apply(AddressAssignment.decide(slots: template.map(slot), from: names[index].book), to: template, of: index, source, nameserver)
-            start = end
-        }
-    }
-
-    private func slot(_ server: Int) -> AddressAssignment.Slot {
-        AddressAssignment.Slot(address: servers[server].address, preferredFamily: servers[server].preferredFamily)
-    }
-
-    private mutating func apply(
-        _ decisions: [AddressAssignment.Decision], to affected: [Int], of name: Int, _ source: String, _ nameserver: Int
-    ) {
-        for (server, decision) in zip(affected, decisions) {
-            // As HAProxy says it: the nameserver for the server that asked, the cache for the others of the name.
-            let origin = server == names[name].servers.first ? source : "DNS cache"
-            switch decision {
-            case .keep:
-                servers[server].candidate = nil
-            case .empty:
-                lose(server, .noAddress)
-            case .move(let address) where servers[server].isPassing && servers[server].address != nil:
-                guard servers[server].candidate != .proposed(address), servers[server].candidate != .refused(address) else { continue }
-                servers[server].candidate = .proposed(address)
-                servers[server].candidateSource = origin
-                outputs.append(.propose(servers[server].reference, address))
-            case .move(let address):
-                group.counters[nameserver].updates += 1
-                set(address, of: server, source: origin)
-            }
-        }
-    }
-
-    private mutating func set(_ address: IPAddress, of server: Int, source: String) {
-        servers[server].candidate = nil
-        servers[server].address = address
-        outputs.append(.address(servers[server].reference, address, source: source))
-    }
-
-    private mutating func lose(_ server: Int, _ loss: AddressLoss) {
-        servers[server].candidate = nil
-        servers[server].address = nil
-        outputs.append(.lost(servers[server].reference, loss))
     }
 }

@@ -8,42 +8,69 @@ package struct ClientReport: Sendable {
     /// The clients that stay.
     package var long: SessionReport
 
+    /// A report from its parts.
+    package init(short: LoadReport, long: SessionReport) { (self.short, self.long) = (short, long) }
+
     /// Attempts of either kind that were not answered, and began after `moment`, or were still connecting then.
     package func failedConnects(after moment: Int64) -> [Attempt] {
-        short.failures.filter { ($0.connectedAt ?? $0.endedAt) > moment } + long.failures
+        failures.filter { ($0.connectedAt ?? $0.endedAt) > moment }
     }
 
-    /// Short attempts that a session had been opened for when it happened: they die with it, as long sessions do.
-    package func inFlight(at moment: Int64) -> Int { short.failures.count { ($0.connectedAt ?? $0.endedAt) <= moment } }
+    /// Attempts that a connection had been opened for when it happened: they die with it, as long sessions do.
+    package func inFlight(at moment: Int64) -> Int { failures.count { ($0.connectedAt ?? $0.endedAt) <= moment } }
+
+    private var failures: [Attempt] { short.failures + long.failures }
 
     /// The longest answered attempt: connect, login, a query.
     package var slowestSeconds: Double { short.slowestMilliseconds / 1000 }
+
+    /// The longest answered attempt of those that began in this time, in seconds; to a tenth of a second, and 0 when there was none.
+    package func slowestSeconds(from start: Int64, to end: Int64 = .max) -> Double {
+        let tenths = short.slowestByTenth.filter { $0.key > start / 100_000_000 && $0.key < end / 100_000_000 }
+        return (tenths.values.max() ?? 0) / 1000
+    }
+
+    /// Those that were told that the proxy's host is blocked: error 1129.
+    package var blocked: Int {
+        failures.count { $0.outcome == .errorPacket && $0.detail.contains("is blocked") }
+    }
 }
 
-/// Forty clients behind the load balancer, one half short, one half long.
+/// Forty clients, one half short, one half long, of one target or shared by several.
 package final class FailoverLoad: Sendable {
     /// Of each kind.
     package static let clients = 20
     /// Seconds a client waits for an answer.
     package static let patience = 6
 
-    private let short: NodeProcess
-    private let long: NodeProcess
+    private let short: [NodeProcess]
+    private let long: [NodeProcess]
 
     /// Starts them on `node`.
-    package init(on node: Node, target: Node) throws {
-        let to = ["--to", "\(target.address):3306", "--clients", "\(Self.clients)", "--patience", "\(Self.patience)"]
-        short = try node.start([clusterTool, "load"] + to + ["--slow", "500", "--pause", "50"], input: .untilWeEnd)
-        long = try node.start([clusterTool, "sessions"] + to + ["--every", "300"], input: .untilWeEnd)
+    /// - Parameters:
+    ///   - pause: milliseconds between a short client's attempts.
+    ///   - more: further arguments of the short ones, `--text SQL`.
+    package init(on node: Node, targets: [Node], pause: Int = 50, more: [String] = []) throws {
+        func start(_ command: String, _ words: [String]) throws -> [NodeProcess] {
+            try targets.map { target in
+                let to = ["--to", "\(target.address):3306", "--clients", "\(Self.clients / targets.count)", "--patience", "\(Self.patience)"]
+                return try node.start([clusterTool, command] + to + words, input: .untilWeEnd)
+            }
+        }
+        short = try start("load", ["--slow", "500", "--pause", "\(pause)"] + more)
+        long = try start("sessions", ["--every", "300"])
     }
 
     /// Ends them after their last answers.
     package func stop() throws -> ClientReport {
-        for process in [short, long] { process.outside.closeInput() }
-        for process in [short, long] { try process.outside.wait(within: Double(Self.patience) + 15) }
-        func report<Report: Decodable>(_ process: NodeProcess) throws -> Report {
-            try JSONDecoder().decode(Report.self, from: Data(process.outside.output.utf8))
+        for process in short + long { process.outside.closeInput() }
+        for process in short + long { try process.outside.wait(within: Double(Self.patience) + 15) }
+        func reports<Report: Decodable>(_ processes: [NodeProcess]) throws -> [Report] {
+            try processes.map { try JSONDecoder().decode(Report.self, from: Data($0.outside.output.utf8)) }
         }
-        return ClientReport(short: try report(short), long: try report(long))
+        var report = ClientReport(short: LoadReport(), long: SessionReport())
+        for part: LoadReport in try reports(short) { report.short.add(part) }
+        for part: SessionReport in try reports(long) { report.long.add(part) }
+        return report
     }
 }

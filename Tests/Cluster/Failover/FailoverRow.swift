@@ -1,3 +1,4 @@
+import Foundation
 import Support
 
 /// What one row's clients may feel at most; nil is not judged.
@@ -16,21 +17,27 @@ package struct FailoverPromise: Sendable {
     package var neverEjects = false
     /// Seconds of the longest answered attempt.
     package var slowestSeconds: Double?
+    /// Reads older than the row allows.
+    package var staleReads: Int?
+    /// Clients that were told that the proxy's host is blocked: error 1129.
+    package var blocked: Int?
+    /// Connects that the databases saw for each client's.
+    package var connectsPerClient: Double?
 
     /// Nothing is promised.
     package init() {}
 }
 
-/// One thing that happens to the cluster, and what it should cost.
-package struct FailoverRow: Sendable {
+/// One thing that happens to a cluster, and what it should cost.
+package struct FailoverRow<Scene: FailoverScene>: Sendable {
     /// What `--rows` takes: `kill-node`.
     package let name: String
     /// What happens, for the table.
     package let event: String
     /// What happens: between two looks at the clients.
-    let happens: @Sendable (FailoverScene) throws -> Void
-    /// What is promised by a program with these abilities behind a load balancer with these times.
-    let promises: @Sendable (ProxyAbilities, BalancerTimes) -> FailoverPromise
+    let happens: @Sendable (Scene) throws -> Void
+    /// What is promised to the clients of this scene.
+    let promises: @Sendable (Scene) -> FailoverPromise
 }
 
 /// A row as it went.
@@ -53,6 +60,17 @@ package struct FailoverResult: Sendable {
     package var ejectedAfter: Double?
     /// Seconds from the repair to the verdict; nil when there was none.
     package var backAfter: Double?
+    /// Seconds from the event to the beginning of the last attempt that failed.
+    package var failedUntil: Double?
+    /// Reads older than the row allows, and the oldest one's age in seconds.
+    package var staleReads = 0
+    package var oldestSeconds = 0.0
+    /// Clients that were told that the proxy's host is blocked.
+    package var blocked = 0
+    /// Connects that the databases saw for each client's; nil where the row is not about that.
+    package var connectsPerClient: Double?
+    /// Why the row could not be run; nothing else was measured then.
+    package var hindrance: String?
     /// What the row itself has to tell.
     package var notes: [String] = []
     /// Where the promise was broken, in words.
@@ -62,6 +80,19 @@ package struct FailoverResult: Sendable {
 
     /// A row that has not begun.
     package init(name: String, event: String) { (self.name, self.event) = (name, event) }
+
+    /// Of the reason why a row could not be run: a table has room for a line.
+    private static let reasonCharactersMax = 200
+
+    /// A row that could not be run: it has kept nothing.
+    package init(name: String, event: String, hindrance: any Error) {
+        self.init(name: name, event: event)
+        // The first line that a program prints is its reason.
+        let line = "\(hindrance)".split(separator: "\n").first.map(String.init)
+        let reason = line.map { String($0.components(separatedBy: "ended with 1: ").last?.prefix(Self.reasonCharactersMax) ?? "") }
+        self.hindrance = reason ?? "no reason was given"
+        broken = ["cannot be run: \(self.hindrance ?? "")"]
+    }
 
     /// Compares with what was promised.
     /// - Parameters:
@@ -74,6 +105,9 @@ package struct FailoverResult: Sendable {
         over("failed connects", failedConnects, promise.failedConnects)
         over("sessions ended", sessionsEnded, promise.sessionsEnded)
         over("slowest connect", slowestSeconds, promise.slowestSeconds)
+        over("stale reads", staleReads, promise.staleReads)
+        over("told that the host is blocked", blocked, promise.blocked)
+        over("connects of the databases per client's", connectsPerClient ?? .infinity, promise.connectsPerClient)
         if promise.ejectedWithin != nil { over("ejected after", ejectedAfter ?? .infinity, promise.ejectedWithin) }
         if promise.backWithin != nil { over("back after", backAfter ?? .infinity, promise.backWithin) }
         if promise.neverEjects, !ejected.isEmpty { broken.append("ejected: \(ejected.joined(separator: ", "))") }

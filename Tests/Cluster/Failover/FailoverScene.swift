@@ -1,38 +1,28 @@
 import Foundation
 import Support
 
-/// A row while it happens: the nodes, and moments that it marks.
-package final class FailoverScene {
-    package let cluster: BalancedCluster
-    /// The node that things happen to.
-    package var victim: Node { cluster.nodes[0] }
-    /// The other one.
-    package var other: Node { cluster.nodes[1] }
+/// A row while it happens: moments that it marks, and what it has to tell.
+package class FailoverScene {
     /// The first event, from which clients' failures count, and the last one.
     private(set) var happenedAt: Int64?
     private(set) var lastEventAt: Int64 = 0
-    private(set) var ejectedAfter: Double?
-    private(set) var backAfter: Double?
+    /// Seconds from the event until what it strikes is out, and from the repair until it is back.
+    var ejectedAfter: Double?
+    var backAfter: Double?
     private(set) var notes: [String] = []
-    /// From here on sessions end because they are meant to: a drained node's hard stop.
-    private(set) var hardStopAt: Int64?
 
-    init(_ cluster: BalancedCluster) { self.cluster = cluster }
-
-    /// The victim's proxy.
-    package var proxy: RunningProxy { get throws { try cluster.proxy(on: victim) } }
+    init() {}
 
     /// Marks the moment, then does it.
     package func event(_ body: () throws -> Void) throws {
-        lastEventAt = MonotonicMoment.now
-        happenedAt = happenedAt ?? lastEventAt
+        mark()
         try body()
     }
 
-    /// Ends the victim with the sessions that it still has, as `hard-stop-after` does.
-    package func hardStop() throws {
-        hardStopAt = MonotonicMoment.now
-        try proxy.stop()
+    /// Something happens, or has happened, now.
+    func mark() {
+        lastEventAt = MonotonicMoment.now
+        happenedAt = happenedAt ?? lastEventAt
     }
 
     /// Tells something in the table, once.
@@ -40,79 +30,4 @@ package final class FailoverScene {
 
     /// Lets time pass.
     package func observe(_ seconds: Double) { usleep(UInt32(seconds * 1e6)) }
-
-    /// Waits until the load balancer has taken `node` (the victim when nil) out, or long enough to know that it does not.
-    package func waitForEjection(of node: Node? = nil, within seconds: Double? = nil) {
-        let moment = lastEventAt
-        let limit = seconds ?? cluster.times.ejectionMax + cluster.times.interval + 1
-        let at = cluster.balancer.wait(for: "unhealthy", of: node ?? victim, after: moment, within: limit)
-        ejectedAfter = at.map { Double($0 - moment) / 1e9 }
-    }
-
-    /// Repairs, and waits until the load balancer has taken the victim back, when it had taken it out.
-    package func recover(within seconds: Double? = nil, _ body: () throws -> Void) throws {
-        try body()
-        let moment = MonotonicMoment.now
-        guard ejectedAfter != nil else { return }
-        let limit = seconds ?? cluster.times.returnMax + cluster.times.interval + 4
-        backAfter = cluster.balancer.wait(for: "healthy", of: victim, after: moment, within: limit).map { Double($0 - moment) / 1e9 }
-    }
-}
-
-extension BalancedCluster {
-    /// Lets a row happen under load.
-    package func run(_ row: FailoverRow) throws -> FailoverResult {
-        try settle()
-        let lostBefore = try flowsLost()
-        let marks = try nodes.map { try cluster.log(of: $0).mark }
-        let began = MonotonicMoment.now
-        let load = try FailoverLoad(on: cluster.client, target: balancer.node)
-        let scene = FailoverScene(self)
-        let happened = Result { () throws in
-            scene.observe(1)
-            try row.happens(scene)
-            scene.observe(0.7)
-        }
-        let lostAfter = try flowsLost()
-        let report = try load.stop()
-        try happened.get()
-
-        var result = FailoverResult(name: row.name, event: row.event)
-        let moment = scene.happenedAt ?? began
-        let failed = report.failedConnects(after: moment)
-        (result.attempts, result.queries) = (report.short.attempts, report.long.queries)
-        (result.failedConnects, result.inFlight) = (failed.count, report.inFlight(at: moment))
-        let hardStopAt = scene.hardStopAt ?? .max
-        result.sessionsEnded = report.long.ends.count { $0.endedAt < hardStopAt }
-        result.slowestSeconds = report.slowestSeconds
-        (result.ejectedAfter, result.backAfter, result.notes) = (scene.ejectedAfter, scene.backAfter, scene.notes)
-        if scene.hardStopAt != nil { result.notes.append("\(report.long.ends.count - result.sessionsEnded) sessions ended by the hard stop") }
-        result.examples = failed.prefix(3).map { attempt in
-            String(format: "%+.2f s: %@: %@", Double(attempt.startedAt - moment) / 1e9, attempt.outcome.rawValue, attempt.detail)
-        }
-        // What is promised, is promised of ours; haproxy is there to be compared with.
-        guard abilities.isOurs else { return result }
-        let ejected = balancer.events.filter { $0.at >= began && $0.state.hasPrefix("unhealthy") }.map(\.target)
-        let flowsLost = Dictionary(uniqueKeysWithValues: nodes.map { ($0.name, (lostAfter[$0.name] ?? 0) - (lostBefore[$0.name] ?? 0)) })
-        result.judge(by: row.promises(abilities, times), ejected: ejected, flowsLost: flowsLost)
-        if !result.broken.isEmpty { result.examples += try verdicts(since: began, marks: marks, moment: moment) }
-        return result
-    }
-
-    /// What the load balancer, and each node from its mark on, has said of a node's or a server's state: the evidence of a broken promise, in the order of
-    /// time from `moment` on.
-    private func verdicts(since began: Int64, marks: [Int], moment: Int64) throws -> [String] {
-        var said = balancer.events.filter { $0.at >= began }.map { ($0.at, "load balancer", "\($0.target) \($0.state): \($0.reason)") }
-        for (node, mark) in zip(nodes, marks) {
-            let lines = try cluster.log(of: node).lines(from: mark).filter { $0.text.hasPrefix("Probe") || $0.text.hasPrefix("Server") }
-            said += lines.map { ($0.receivedAt, node.name, $0.text) }
-        }
-        return said.sorted { $0.0 < $1.0 }.prefix(60).map { at, who, text in String(format: "%+.2f s: %@: %@", Double(at - moment) / 1e9, who, text) }
-    }
-
-    /// By node, flows that were reset from any side, and connects that failed, since the load balancer's start.
-    private func flowsLost() throws -> [String: Int] {
-        let pairs = try balancer.status().map { ($0.target, $0.flowsBroken + $0.flowsReset + $0.connectsFailed) }
-        return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
-    }
 }

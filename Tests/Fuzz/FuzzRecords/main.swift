@@ -64,7 +64,8 @@ private func occur(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
     case 4: world.local(0, .peerAddress(FuzzWorld.id(1 + Int(word / 8) % 2), word & 8 != 0 ? nil : FuzzWorld.elsewhere))
     case 5: world.local(1 + Int(word / 8) % 2, .acquireLease(word / 16))
     case 6: world.observe(Int(word / 8) % FuzzWorld.servers.count, findings[input.choice(findings.count)], at: 1)
-    default: if word > 250 { world.local(0, .leave) }
+    default:
+        world.local(0, word > 250 ? .leave : .ballot(subject: word / 64, epoch: word / 8, choice: word, isConfirmed: word & 8 != 0))
     }
 }
 

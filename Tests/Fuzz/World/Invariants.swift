@@ -41,7 +41,8 @@ extension FuzzWorld {
         precondition(health.count <= serversMax * nodes.count, "\(health.count) views")
         precondition(administrative.count <= serversMax, "\(administrative.count) operators' words")
         precondition(leases.count <= GossipLimits.leasesMax, "\(leases.count) leases")
-        let rows = members.count + health.count + administrative.count + leases.count
+        precondition(tables.ballotRows.count <= GossipLimits.ballotsMax, "\(tables.ballotRows.count) ballots")
+        let rows = members.count + health.count + administrative.count + leases.count + tables.ballotRows.count
         precondition(tables.changesCount <= 2 * rows + 256, "\(tables.changesCount) changes remembered of \(rows) rows")
         let own = members.first { $0.node == Self.id(0) }
         precondition(own.map { $0.session <= nodes[0].session } ?? false, "this node's own row is of a later run")
@@ -73,7 +74,7 @@ extension FuzzWorld {
                 precondition(verdict != .up, "UP on a peer's word")
             case .peerChanged(let node, let state, _):
                 precondition(node == Self.id(speaker) || state != .dead, "dead on a peer's word")
-            case .send, .requestCheck, .administrativeChanged, .leaseChanged, .leaseGranted, .persist, .alert:
+            case .send, .requestCheck, .administrativeChanged, .leaseChanged, .leaseGranted, .ballotChanged, .persist, .alert:
                 break
             }
         }

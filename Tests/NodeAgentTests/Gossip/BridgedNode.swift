@@ -49,7 +49,7 @@ final class BridgedNode: GossipBridge {
             switch effect {
             case .pauseChecks(let server): paused.insert(server)
             case .resumeChecks(let server): paused.remove(server)
-            case .log, .routingChanged, .shutdownSessions: break
+            case .log, .routingChanged, .shutdownSessions, .checkWithin, .forgetFailedConnects: break
             }
         }
     }
@@ -82,7 +82,7 @@ final class BridgedNode: GossipBridge {
         case .administrativeChanged(let id, let state, let weight):
             if state != nil { speakers[id] = .cluster }
             take(state, weight: weight.map(Int.init), on: id)
-        case .send, .peerChanged, .leaseChanged, .leaseGranted, .persist, .alert: break
+        case .send, .peerChanged, .leaseChanged, .leaseGranted, .ballotChanged, .persist, .alert: break
         }
     }
 
@@ -159,10 +159,10 @@ extension BridgedNode {
         return nil
     }
 
-    /// What operators, the weight and the resolver make of a server, as HAProxy orders them.
+    /// What operators, the weight, its role and the resolver make of a server, as HAProxy orders them.
     private func wish(_ status: ServerStatus) -> Gossip.AdministrativeState {
         if status.flags.isMaintenance { return .maint }
-        return status.flags.isDrain || status.weight == 0 ? .drain : .ready
+        return status.flags.isDrain || status.weight == 0 || !status.fitness.isFit ? .drain : .ready
     }
 
     /// Which rule is broken for a server.

@@ -74,7 +74,7 @@ private final class BridgeHistory: WorldProbe {
             case .requestCheck, .verdictChanged, .administrativeChanged, .peerChanged:
                 note("node\(index) says \(output)")
                 isNews = true
-            case .send, .leaseChanged, .leaseGranted, .persist, .alert: break
+            case .send, .leaseChanged, .leaseGranted, .ballotChanged, .persist, .alert: break
             }
         }
         if case .local = input { isNews = true }
@@ -140,7 +140,7 @@ extension BridgeHistory {
             note("\(server) is \(truths[place].status.name) \(truths[place].code) from now on")
         case 14:
             note("node\(index) cannot connect to \(server)")
-            node.take(draw(2) == 0 ? ConnectFailure.loud : .silent, of: server)
+            node.take(draw(2) == 0 ? ConnectFailure.loud : .silent, inRow: draw(20), of: server)
         case 15...17:
             operate(node, server)
         case 18...20:
@@ -161,11 +161,12 @@ extension BridgeHistory {
     private func operate(_ node: BridgedNode, _ server: ServerReference) {
         let (state, weight) = (Self.states[draw(Self.states.count)], [0, 1, 1, 7][draw(4)])
         let spread = ClusterSpread(duration: state != .ready && draw(2) == 0 ? .milliseconds(500 + draw(3_000)) : nil, isForced: draw(3) == 0)
-        note("an operator says \(state) (\(spread)) or weight \(weight) of \(server)")
-        switch draw(6) {
+        note("an operator says \(state) (\(spread)) or weight \(weight), or a look finds it (un)fit, of \(server)")
+        switch draw(7) {
         case 0, 1: node.administer(server, state)
         case 2: node.apply(.setWeight(weight), to: server)
         case 3: node.administer(server, weight: UInt16(weight))
+        case 4: node.apply(.setFitness(weight == 0 ? .unfit(reason: "replication lag") : .whole), to: server)
         default: node.administer(server, state, spread)
         }
     }
@@ -221,6 +222,7 @@ extension BridgeHistory {
             for (place, server) in plan.references.enumerated() {
                 node.administer(server, .ready)
                 node.apply(.setWeight(1), to: server)
+                node.apply(.setFitness(.whole), to: server)
                 find(place, node)
             }
             note("node\(index) is ready")

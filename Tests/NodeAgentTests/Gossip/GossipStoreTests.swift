@@ -216,7 +216,7 @@ struct GossipStoreTests {
         try #require(chmod(folder.path, 0o777) == 0)
         #expect(
             throws: StartError(
-                "'state-dir \(folder.path)': everybody may write to it, and so decide which servers are in maintenance; run 'chmod o-w \(folder.path)'")
+                "'state-dir \(folder.path)': everybody may write to it, and so decide which servers are used; run 'chmod o-w \(folder.path)'")
         ) { _ = try store() }
     }
 
@@ -230,7 +230,7 @@ struct GossipStoreTests {
     func writers(user: UInt32, group: UInt32, mode: UInt32, asUser: UInt32, asGroup: UInt32, isFine: Bool) throws {
         guard Self.isRoot else { return }
         try #require(chown(folder.path, user, group) == 0 && chmod(folder.path, mode) == 0)
-        let problem = GossipStore.problem(with: try Folder(folder.path).status(), owner: FileOwner(user: asUser, group: asGroup))
+        let problem = StateFile.problem(with: try Folder(folder.path).status(), owner: FileOwner(user: asUser, group: asGroup))
         #expect((problem == nil) == isFine, "\(problem ?? "")")
     }
 }

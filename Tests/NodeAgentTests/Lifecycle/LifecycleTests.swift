@@ -91,6 +91,7 @@ struct ListeningSocketsTests {
     func sharedPort() throws {
         var request = request(.ip(.v4(0x7f00_0001), port: 0))
         request.isKeepAliveOn = true
+        request.userTimeout = 12_345
         let files = try ListeningSockets.open(request, count: 3)
         #expect(Set(files.map { Sockets.localAddress($0.raw)?.port }).count == 1)
         let first = try #require(try ListeningSockets.open(request, count: 1).first)
@@ -99,6 +100,7 @@ struct ListeningSocketsTests {
         if let accepted = descriptor.take() {
             #expect(option(Int32(IPPROTO_TCP), TCP_NODELAY, accepted.raw) == 1)
             #expect(option(SOL_SOCKET, SO_KEEPALIVE, accepted.raw) == 1)
+            #expect(option(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, accepted.raw) == 12_345)
             #expect(option(Int32(IPPROTO_TCP), TCP_KEEPIDLE, accepted.raw) == ListeningSockets.keepAliveIdleSeconds)
         } else {
             Issue.record("nothing was accepted")

@@ -23,6 +23,9 @@ struct AgentStateTests {
         state.servers[name]?.completedDowntime = .milliseconds(5210)
         state.counters[.init(kind: .server, name: "mysql/read01")] = (1...18).map { UInt64($0) }
         state.counters[.init(kind: .frontend, name: "mysql")] = [1, 1 << 53, 3]
+        state.servers[name]?.fitness = .unfit(reason: "replication lag 37s > 10s")
+        state.servers[name]?.priority = 20
+        state.writers["mysql-write"] = WriterMemory(epoch: 3, server: "db2")
         state.names[NameQuestion(family: .v6, name: "tsukada01")] = IPAddress("2001:db8::1")
         state.probes["nlb"] = ProbeMemory(isPassing: true, since: Instant(nanoseconds: 123_456_789))
         state.gossip = Array("tsukada-gossip 1\nnode tsukada01\nsession 1\nend 00\n".utf8)
@@ -124,6 +127,23 @@ struct ServerMemoryTests {
         #expect(try Self.status(Self.memory(weight: 50)).weight == 50)
         #expect(try Self.status(Self.memory(weight: 50), options: "weight 9").weight == 9, "another weight has been written since")
         #expect(try Self.status(Self.memory(weight: 5000)).weight == 1)
+    }
+
+    @Test("keeps the priority that its service record had; a server without a service has none")
+    func priority() throws {
+        var memory = Self.memory()
+        memory.priority = 20
+        #expect(try Self.status(memory).priority == 0)
+        let text = "resolvers r\n nameserver n 127.0.0.1:53\nbackend b\n timeout connect 1s\n timeout server 1s\n server s _mysql._tcp.db resolvers r check\n"
+        let backends = Configuration.read(text).configuration.backends
+        try #require(backends.first?.servers.count == 1)
+        let registry = ServerRegistry(backends: backends, now: Self.now) { _ in
+            nil
+        } memory: { _ in
+            memory
+        }
+        let reference = ServerReference(backend: 0, server: 0)
+        #expect(registry.status(of: reference).priority == 20 && registry.memory(of: reference, now: Self.now).priority == 20)
     }
 
     @Test("leaves a maintenance that was written down with its line, and enters one that is written now")

@@ -6,6 +6,8 @@ import Wire
 
 /// A target with `mysql/db1` and `mysql/db2`.
 final class StubTarget: RuntimeTarget {
+    func retriesReport() -> String { "# server refused\n" }
+
     var states: [RuntimeServerName: AdministrativeState] = [:]
     var weights: [RuntimeServerName: RuntimeWeight] = [
         RuntimeServerName(backend: "mysql", server: "db1"): RuntimeWeight(current: 10, initial: 10),
@@ -33,9 +35,11 @@ final class StubTarget: RuntimeTarget {
     func gossipReport() -> GossipReport? { nil }
 
     var probes: ProbeReport?
+    var databases: DatabaseOverview?
     var drains: [DrainForce] = []
 
     func probeReport() -> ProbeReport? { probes }
+    func databaseReport() -> DatabaseOverview? { databases }
 
     func drain(_ force: DrainForce) throws(RuntimeTargetError) -> String {
         drains.append(force)

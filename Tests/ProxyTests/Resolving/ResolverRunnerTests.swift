@@ -21,13 +21,13 @@ private final class RunnerProbe {
         settings.resolveInterval = .milliseconds(100)
         let handlers = ResolverRunner.Handlers(
             address: { [unowned self] server, address, source in
-                addresses[server.server] = address
+                addresses[server.server] = address.host
                 events.append("\(server.server) = \(address) by \(source)")
             },
             lost: { [unowned self] server, loss in
                 addresses[server.server] = nil
                 events.append("\(server.server) lost: \(loss.description)")
-            }, check: { [unowned self] _, address, answer in proposals.append((address, answer)) },
+            }, check: { [unowned self] _, address, answer in proposals.append((address.host, answer)) },
             log: { [unowned self] sentence, isAlarm in if isAlarm { alarms.append(sentence) } })
         runner = ResolverRunner(settings: settings, servers: servers, reactor: reactor, random: SplitMix64(seed: 1), handlers: handlers)
         runner?.start()

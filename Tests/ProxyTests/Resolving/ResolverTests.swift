@@ -14,7 +14,8 @@ private func plain(
     _ server: Int, _ name: String = "db", backend: Int = 0, _ address: IPAddress? = nil, preferring family: AddressFamily = .v4
 ) throws -> ResolvedServer {
     ResolvedServer(
-        reference: reference(server, backend: backend), hostName: try #require(DNSName(name)), preferredFamily: family, address: address)
+        reference: reference(server, backend: backend), hostName: try #require(DNSName(name)), preferredFamily: family,
+        address: address.map { ResolvedAddress($0) })
 }
 
 private func slots(_ count: Int) throws -> [ResolvedServer] {
@@ -95,7 +96,7 @@ struct ResolverServerTests {
         #expect(world.takeEvents().last == "0/0 ? 10.0.0.2")
         world.with { $0.checksChanged(reference(0), isPassing: false, now: $1) }
         #expect(world.takeEvents() == ["0/0 = 10.0.0.2 by r/n1"])
-        world.with { resolver, _ in resolver.accept(reference(0), two) }
+        world.with { resolver, _ in resolver.accept(reference(0), ResolvedAddress(two)) }
         #expect(world.takeEvents().isEmpty)
     }
 
@@ -109,7 +110,7 @@ struct ResolverServerTests {
         world.run(.seconds(10))
         world.behaviours = [.answers([one])]
         world.run(.seconds(20))
-        world.with { resolver, _ in resolver.accept(reference(0), two) }
+        world.with { resolver, _ in resolver.accept(reference(0), ResolvedAddress(two)) }
         #expect(world.addresses[reference(0)] == one)
     }
 
@@ -144,6 +145,66 @@ struct ResolverServerTests {
         world.behaviours = [.answers([three, two])]
         world.run(.seconds(11))
         #expect(world.addresses == [reference(0): three, reference(1): two])
+    }
+
+    @Test("made by server-template try a new address first while another one passes")
+    func grownTemplate() throws {
+        var world = ResolverWorld([.answers([one])], servers: try slots(3))
+        world.run(.seconds(1))
+        world.with { $0.checksChanged(reference(0), isPassing: true, now: $1) }
+        world.verdict = { $0 == three }
+        world.behaviours = [.answers([one, two, three])]
+        world.run(.seconds(11))
+        #expect(world.addresses == [reference(0): one, reference(2): three])
+        world.verdict = { _ in true }
+        world.run(.seconds(11))
+        #expect(world.addresses == [reference(0): one, reference(1): two, reference(2): three])
+    }
+
+    @Test("made by server-template leave an address that is gone at once while another one passes, whatever comes in its place")
+    func replacedWhilePassing() throws {
+        var world = ResolverWorld([.answers([one, two])], servers: try slots(2))
+        world.run(.seconds(1))
+        for server in 0...1 { world.with { $0.checksChanged(reference(server), isPassing: true, now: $1) } }
+        world.verdict = { _ in false }
+        world.behaviours = [.answers([two, three])]
+        world.run(.seconds(11))
+        #expect(world.takeEvents().suffix(2) == ["0/0 lost: No IP for server ", "0/0 ? 10.0.0.3"])
+        #expect(world.addresses == [reference(1): two])
+        // All gone at once: those that pass stay until the new ones have been tried.
+        world.behaviours = [.answers([one, three])]
+        world.run(.seconds(11))
+        #expect(world.addresses[reference(1)] == two)
+        world.verdict = { _ in true }
+        world.run(.seconds(11))
+        #expect(Set(world.addresses.values) == [one, three])
+    }
+
+    @Test("made by server-template keep the last address that passes until one of the new ones does, free slots or not")
+    func movedPool() throws {
+        var world = ResolverWorld([.answers([one])], servers: try slots(2))
+        world.run(.seconds(1))
+        world.with { $0.checksChanged(reference(0), isPassing: true, now: $1) }
+        _ = world.takeEvents()
+        world.verdict = nil
+        world.behaviours = [.answers([two])]
+        world.run(.seconds(11))
+        #expect(world.takeEvents() == ["0/1 ? 10.0.0.2"])
+        #expect(world.addresses == [reference(0): one])
+        world.with { resolver, _ in resolver.accept(reference(1), ResolvedAddress(two)) }
+        #expect(world.takeEvents() == ["0/1 = 10.0.0.2 by DNS cache", "0/0 lost: No IP for server "])
+    }
+
+    @Test("made by server-template do not let an address that does not work keep another one from its trial")
+    func doubted() throws {
+        var world = ResolverWorld([.answers([one])], servers: try slots(2))
+        world.run(.seconds(1))
+        world.with { $0.checksChanged(reference(0), isPassing: true, now: $1) }
+        world.verdict = { $0 != two }
+        world.behaviours = [.answers([one, two, three])]
+        world.run(.seconds(31))
+        #expect(world.addresses == [reference(0): one, reference(1): three])
+        #expect(world.alarms.count == 1)
     }
 }
 
@@ -317,7 +378,7 @@ struct ResolverPaceTests {
 
 @Suite("A resolver over seeds")
 struct ResolverPropertyTests {
-    @Test("keeps its rules whatever its nameservers do", arguments: 0..<64 as Range<UInt64>)
+    @Test("keeps its rules whatever its nameservers do", arguments: seeds(64))
     func rules(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         let pool = [one, two, three, six, .v4(0x0a00_0004)]
@@ -351,7 +412,10 @@ struct ResolverPropertyTests {
         world.behaviours = [.answers([two]), .answers([two])]
         world.delays = [.milliseconds(1), .milliseconds(2)]
         world.verdict = { _ in true }
-        world.run(.seconds(40))
+        world.run(.seconds(20))
+        // A slot whose address is gone stays while it alone passes.
+        for server in 0..<3 where world.addresses[reference(server)] == two { world.with { $0.checksChanged(reference(server), isPassing: true, now: $1) } }
+        world.run(.seconds(20))
         #expect(Set(world.addresses.values) == [two], "seed \(seed): all come to the truth")
         #expect(world.openQuestions.count <= 8, "seed \(seed)")
     }

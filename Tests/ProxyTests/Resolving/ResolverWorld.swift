@@ -10,6 +10,8 @@ enum NameserverBehaviour: Equatable {
     case truncates([IPAddress])
     /// The same, but TCP is refused.
     case truncatesWithoutTCP([IPAddress])
+    /// Has the records of a service and of its hosts.
+    case serves(ServiceZone)
     /// Answers with this RCODE.
     case code(UInt8)
     /// Knows no EDNS0: FORMERR with it, this address without.
@@ -20,6 +22,15 @@ enum NameserverBehaviour: Equatable {
     case silent
     /// Its host says that nobody listens.
     case unreachable
+}
+
+/// What a nameserver of the world knows of one service.
+struct ServiceZone: Equatable {
+    var services: [DNSService]
+    var hosts: [DNSName: [IPAddress]]
+    /// Tells the hosts' addresses beside the services.
+    var givesAddresses = false
+    var timeToLive: UInt32 = 10
 }
 
 /// A resolver among nameservers that answer as told, in virtual time.
@@ -40,6 +51,11 @@ struct ResolverWorld {
     private(set) var events: [String] = []
     private(set) var alarms: [String] = []
     private(set) var addresses: [ServerReference: IPAddress] = [:]
+    /// The same with the ports of services.
+    private(set) var places: [ServerReference: ResolvedAddress] = [:]
+    /// What service records say.
+    private(set) var priorities: [ServerReference: Int] = [:]
+    private(set) var weights: [ServerReference: Int] = [:]
     /// Whether a proposed address works; `nil` leaves the proposal open.
     var verdict: ((IPAddress) -> Bool)? = { _ in true }
     /// Questions whose sockets are open.
@@ -48,18 +64,21 @@ struct ResolverWorld {
     private(set) var questionTimes: [Instant] = []
     private(set) var transports: [QuestionTransport] = []
     private(set) var identifiers: [UInt16] = []
+    /// How often each type was asked for.
+    private(set) var typesAsked: [UInt8: Int] = [:]
     private var deliveries: [Delivery] = []
 
     init(
-        _ behaviours: [NameserverBehaviour], servers: [ResolvedServer], seed: UInt64 = 1, configure: (inout ResolverSettings) -> Void = { _ in }
+        _ behaviours: [NameserverBehaviour], servers: [ResolvedServer], remembered: [DNSName: [KnownName.Entry]] = [:], seed: UInt64 = 1,
+        configure: (inout ResolverSettings) -> Void = { _ in }
     ) {
         var settings = ResolverSettings(name: "r")
         settings.nameservers = behaviours.indices.map { .init(name: "n\($0 + 1)", address: .ip(.v4(UInt32($0)), port: 53)) }
         configure(&settings)
         self.behaviours = behaviours
         delays = behaviours.map { _ in .milliseconds(1) }
-        for server in servers { addresses[server.reference] = server.address }
-        resolver = Resolver(settings: settings, servers: servers, random: SplitMix64(seed: seed), now: now)
+        for server in servers { addresses[server.reference] = server.address?.host }
+        resolver = Resolver(settings: settings, servers: servers, remembered: remembered, random: SplitMix64(seed: seed), now: now)
     }
 
     /// Lets `duration` pass.
@@ -109,19 +128,23 @@ struct ResolverWorld {
                 openQuestions.append(question.number)
                 questionTimes.append(now)
                 transports.append(question.transport)
+                typesAsked[question.bytes[DNSMessageBuilder.nameEnd(question.bytes) + 1], default: 0] += 1
                 identifiers.append(UInt16(question.bytes[0]) << 8 | UInt16(question.bytes[1]))
                 reply(to: question)
             case .forget(let number):
                 openQuestions.removeAll { $0 == number }
             case .address(let server, let address, let source):
-                addresses[server] = address
+                addresses[server] = address.host
+                places[server] = address
                 events.append("\(server.backend)/\(server.server) = \(address) by \(source)")
             case .propose(let server, let address):
                 events.append("\(server.backend)/\(server.server) ? \(address)")
                 guard let verdict else { continue }
-                if verdict(address) { resolver.accept(server, address) } else { resolver.refuse(server, address) }
+                if verdict(address.host) { resolver.accept(server, address) } else { resolver.refuse(server, address) }
+            case .priority(let server, let priority): priorities[server] = priority
+            case .weight(let server, let weight): weights[server] = weight
             case .lost(let server, let loss):
-                addresses[server] = nil
+                (addresses[server], places[server]) = (nil, nil)
                 events.append("\(server.backend)/\(server.server) lost: \(loss.description)")
             case .alarm(let text), .notice(let text):
                 alarms.append(text)
@@ -139,6 +162,7 @@ struct ResolverWorld {
             deliver(answer(question, isUDP ? 0x8380 : 0x8180, isUDP ? Array(addresses.prefix(1)) : addresses))
         case .truncatesWithoutTCP(let addresses):
             deliver(isUDP ? answer(question, 0x8380, Array(addresses.prefix(1))) : nil)
+        case .serves(let zone): deliver(answer(question, zone))
         case .code(let code): deliver(answer(question, 0x8180 | UInt16(code), []))
         case .plainOnly(let address):
             let isExtended = question.bytes[11] == 1
@@ -150,6 +174,19 @@ struct ResolverWorld {
         case .silent: break
         case .unreachable: deliver(nil)
         }
+    }
+
+    private func answer(_ question: NameserverQuestion, _ zone: ServiceZone) -> [UInt8] {
+        let end = DNSMessageBuilder.nameEnd(question.bytes)
+        let (name, type) = (Array(question.bytes[12..<end]), question.bytes[end + 1])
+        guard type == 33 else {
+            return answer(question, 0x8180, zone.hosts.first { $0.key.bytes == name }?.value ?? [], timeToLive: zone.timeToLive)
+        }
+        let given = zone.givesAddresses ? zone.services.flatMap { service in (zone.hosts[service.target] ?? []).map { (service.target.bytes, $0) } } : []
+        var message = DNSMessageBuilder(answering: question.bytes, records: UInt16(zone.services.count), additional: UInt16(given.count))
+        for service in zone.services { message.service([0xc0, 12], service, timeToLive: zone.timeToLive) }
+        for (owner, address) in given { message.address(owner, address, timeToLive: zone.timeToLive) }
+        return message.bytes
     }
 
     private func answer(_ question: NameserverQuestion, _ flags: UInt16, _ addresses: [IPAddress], timeToLive: UInt32 = 10) -> [UInt8] {

@@ -42,7 +42,7 @@ final class TestSocket: Sendable {
     }
 
     /// Ends both directions and every wait, from any thread.
-    func interrupt() { isClosed.withLock { if !$0 { shutdown(raw, Int32(SHUT_RDWR)) } } }
+    func interrupt() { shut(SHUT_RDWR) }
 
     /// Closes with a RST.
     func reset() {
@@ -57,7 +57,10 @@ final class TestSocket: Sendable {
 
     var isOpen: Bool { isClosed.withLock { !$0 } }
 
-    func finishSending() { shutdown(raw, Int32(SHUT_WR)) }
+    func finishSending() { shut(SHUT_WR) }
+
+    /// Nothing once it is closed: the number may be another test's socket by then.
+    private func shut(_ how: Int) { isClosed.withLock { if !$0 { shutdown(raw, Int32(how)) } } }
 
     /// Sends all of `bytes`; false when the peer is gone.
     @discardableResult
@@ -178,9 +181,9 @@ final class TestServer: Sendable {
         } catch { fatalError("\(error)") }
     }
 
-    /// Closes everything and waits for the threads.
+    /// Closes everything and waits for the threads; nothing the second time.
     func stop() {
-        shutdown(listener.raw, Int32(SHUT_RDWR))
+        listener.interrupt()
         let first = threads.withLock { $0.first }
         first?.join()
         connections.withLock { for socket in $0 { socket.interrupt() } }

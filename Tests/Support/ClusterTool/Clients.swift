@@ -12,14 +12,15 @@ func queryRepeatedly(_ arguments: Arguments) {
     }
 }
 
-/// `load --to A:P --clients N [--slow MS] [--pause MS] [--patience S]`: until the end of standard input, then one JSON report.
+/// `load --to A:P --clients N [--user NAME] [--text SQL] [--slow MS] [--stale MS] [--pause MS] [--patience S]`: until the end of standard input, then one JSON report.
 func runLoad(_ arguments: Arguments) {
     let (address, port) = arguments.endpoint("to")
     let generator = LoadGenerator()
     generator.start(
-        address: address, port: port, clients: arguments.number("clients", default: 20),
+        address: address, port: port, user: arguments.text("user", default: "app"), text: arguments.text("text", default: "select @@hostname"),
+        clients: arguments.number("clients", default: 20),
         slowOverMilliseconds: Double(arguments.number("slow", default: 200)), pause: UInt32(arguments.number("pause", default: 20)),
-        patience: arguments.number("patience", default: 15))
+        patience: arguments.number("patience", default: 15), staleOverMilliseconds: Double(arguments.number("stale", default: Int(Int32.max))))
     waitForEndOfInput()
     do { printLine(try generator.stop()) } catch { fail("\(error)") }
 }

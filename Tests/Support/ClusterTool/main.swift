@@ -33,14 +33,21 @@ case "query": queryRepeatedly(arguments)
 case "load": runLoad(arguments)
 case "abandon": abandon(arguments)
 case "sessions": runSessions(arguments)
+case "database": holdDatabaseSessions(arguments)
 case "storm": storm(arguments)
 case "watch": watch(arguments)
 case "log-receiver": receiveLogs(arguments)
 case "relay": relay(arguments)
+case "beat": beat(arguments)
+case "fault": serveFault(arguments)
+case "name-fault": serveNameFault(arguments)
 case "inject": inject(arguments)
 case "activate": activate(arguments)
 case "stub":
     let (address, port) = arguments.endpoint("listen")
     do { try MySQLStub(name: arguments.text("name"), address: address, port: port).serve() } catch { fail("\(error)") }
-default: fail("usage: ClusterTool hold|query|load|abandon|sessions|storm|watch|log-receiver|relay|stub|inject|activate --name value ...")
+default:
+    fail(
+        "usage: ClusterTool hold|query|load|abandon|sessions|database|storm|watch|log-receiver|relay|stub|beat|fault|name-fault|inject|activate --name value ..."
+    )
 }

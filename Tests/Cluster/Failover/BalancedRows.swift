@@ -3,7 +3,11 @@
 import Foundation
 import Support
 
-extension FailoverRow {
+/// The rows of two nodes behind a load balancer.
+package enum BalancedRows {
+    /// A row of theirs.
+    package typealias Row = FailoverRow<BalancedScene>
+
     /// All rows, in the order in which they run.
     package static let all = [
         soft, drained, rolling, stopped, reloads, killedWorker, killedNode, hostGone, hung, fullDisk, noDescriptors, noDatabase, cutOff, gossipCut, probeStorm,
@@ -32,7 +36,7 @@ extension FailoverRow {
 
     // MARK: Taking a node away on purpose
 
-    private static let soft = FailoverRow(name: "soft-stop", event: "SIGUSR1, started again when it is out") { scene in
+    private static let soft = Row(name: "soft-stop", event: "SIGUSR1, started again when it is out") { scene in
         let proxy = try scene.proxy
         try scene.event { proxy.send(signal: SIGUSR1) }
         scene.waitForEjection()
@@ -45,7 +49,7 @@ extension FailoverRow {
         return promise
     }
 
-    private static let drained = FailoverRow(name: "drain", event: "tsukada drain, started again when it is out") { scene in
+    private static let drained = Row(name: "drain", event: "tsukada drain, started again when it is out") { scene in
         guard scene.cluster.abilities.canDrain else { return scene.note("this program has no 'drain'") }
         let proxy = try scene.proxy
         let files = ["-f", "/etc/haproxy/haproxy.cfg", "-f", "/etc/tsukada/tsukada.cfg"]
@@ -61,7 +65,7 @@ extension FailoverRow {
         return promise
     }
 
-    private static let rolling = FailoverRow(name: "rolling-upgrade", event: "SIGUSR1 and start: one node, then the other") { scene in
+    private static let rolling = Row(name: "rolling-upgrade", event: "SIGUSR1 and start: one node, then the other") { scene in
         for node in scene.cluster.nodes {
             let proxy = try scene.cluster.proxy(on: node)
             try scene.event { proxy.send(signal: SIGUSR1) }
@@ -77,7 +81,7 @@ extension FailoverRow {
         return promise
     }
 
-    private static let stopped = FailoverRow(name: "stop", event: "SIGTERM, started again when it is out") { scene in
+    private static let stopped = Row(name: "stop", event: "SIGTERM, started again when it is out") { scene in
         let proxy = try scene.proxy
         try scene.event { proxy.send(signal: SIGTERM) }
         scene.waitForEjection()
@@ -86,7 +90,7 @@ extension FailoverRow {
         oneLost(times)
     }
 
-    private static let reloads = FailoverRow(name: "reloads", event: "100 reloads, each tenth of a broken file, each tenth with other threads") { scene in
+    private static let reloads = Row(name: "reloads", event: "100 reloads, each tenth of a broken file, each tenth with other threads") { scene in
         guard scene.cluster.abilities.hasMaster else { return scene.note("not tried: this program has no master") }
         var refused = 0
         try scene.event {
@@ -106,7 +110,7 @@ extension FailoverRow {
 
     // MARK: Losing one
 
-    private static let killedWorker = FailoverRow(name: "kill-worker", event: "kill -9 of the worker process") { scene in
+    private static let killedWorker = Row(name: "kill-worker", event: "kill -9 of the worker process") { scene in
         guard scene.cluster.abilities.hasMaster else { return scene.note("not tried: this program has no master") }
         guard let worker = try scene.proxy.workers.last else { throw ChildProcessError(description: "there is no worker") }
         try scene.event { kill(worker, SIGKILL) }
@@ -117,7 +121,7 @@ extension FailoverRow {
         return promise
     }
 
-    private static let killedNode = FailoverRow(name: "kill-node", event: "kill -9 of a whole node, started again") { scene in
+    private static let killedNode = Row(name: "kill-node", event: "kill -9 of a whole node, started again") { scene in
         let proxy = try scene.proxy
         try scene.event { proxy.sendAll(signal: SIGKILL) }
         scene.waitForEjection()
@@ -126,7 +130,7 @@ extension FailoverRow {
         oneLost(times)
     }
 
-    private static let hostGone = FailoverRow(name: "host-gone", event: "its link is down until it is out (and 7 s more, if probes take 1 s)") { scene in
+    private static let hostGone = Row(name: "host-gone", event: "its link is down until it is out (and 7 s more, if probes take 1 s)") { scene in
         let world = scene.cluster.cluster.world
         try scene.event { try world.demand("ip link set to-\(scene.victim.name) down") }
         scene.waitForEjection()
@@ -137,7 +141,7 @@ extension FailoverRow {
         oneLost(times)
     }
 
-    private static let hung = FailoverRow(name: "hang", event: "SIGSTOP for 20 s, or for 5 s with short intervals") { scene in
+    private static let hung = Row(name: "hang", event: "SIGSTOP for 20 s, or for 5 s with short intervals") { scene in
         let proxy = try scene.proxy
         try scene.event { proxy.sendAll(signal: SIGSTOP) }
         scene.waitForEjection()
@@ -150,7 +154,7 @@ extension FailoverRow {
 
     // MARK: What a node stands on
 
-    private static let fullDisk = FailoverRow(name: "full-disk", event: "its disk is full and its log refused, for 3 s") { scene in
+    private static let fullDisk = Row(name: "full-disk", event: "its disk is full and its log refused, for 3 s") { scene in
         try scene.event {
             try scene.victim.refuse("udp dport 514")
             if scene.cluster.abilities.isOurs {
@@ -165,7 +169,7 @@ extension FailoverRow {
         unfelt(times)
     }
 
-    private static let noDescriptors = FailoverRow(name: "no-descriptors", event: "no descriptor is free for 4 s") { scene in
+    private static let noDescriptors = Row(name: "no-descriptors", event: "no descriptor is free for 4 s") { scene in
         let process = try scene.proxy.workers.last ?? scene.proxy.process
         let limits = try ChildProcess.openFilesLimits(of: process)
         // As its user: root may only where it has CAP_SYS_RESOURCE.
@@ -180,7 +184,7 @@ extension FailoverRow {
         oneLost(times)
     }
 
-    private static let noDatabase = FailoverRow(name: "no-database", event: "both replicas are killed, started again") { scene in
+    private static let noDatabase = Row(name: "no-database", event: "both replicas are killed, started again") { scene in
         let replicas = [scene.cluster.cluster.replica01, scene.cluster.cluster.replica02]
         try scene.event { for replica in replicas { try replica.killAtOnce() } }
         // 'inter 2000 fall 3': until the nodes know, and then the load balancer.
@@ -199,7 +203,7 @@ extension FailoverRow {
         return promise
     }
 
-    private static let cutOff = FailoverRow(name: "cut-off", event: "one node is cut off from the databases") { scene in
+    private static let cutOff = Row(name: "cut-off", event: "one node is cut off from the databases") { scene in
         try scene.event { try scene.victim.refuse("tcp dport 3306") }
         scene.waitForEjection(within: 8 + scene.cluster.times.ejectionMax)
         try scene.recover(within: 15) { try scene.victim.refuse(nil) }
@@ -211,7 +215,7 @@ extension FailoverRow {
         return promise
     }
 
-    private static let gossipCut = FailoverRow(name: "gossip-cut", event: "the nodes do not hear each other, for 3 s") { scene in
+    private static let gossipCut = Row(name: "gossip-cut", event: "the nodes do not hear each other, for 3 s") { scene in
         try scene.event { for node in scene.cluster.nodes { try node.drop("udp dport 7946") } }
         scene.observe(3)
         for node in scene.cluster.nodes { try node.refuse(nil) }
@@ -222,7 +226,7 @@ extension FailoverRow {
     // MARK: Strangers
 
     /// Sends `load` to a port of the victim from the load balancer's node, 100 connections a second for 3 s.
-    private static func storm(_ load: ConnectionStorm.Load, port: Int, _ scene: FailoverScene) throws {
+    private static func storm(_ load: ConnectionStorm.Load, port: Int, _ scene: BalancedScene) throws {
         let words = ["storm", "--to", "\(scene.victim.address):\(port)", "--send", load.rawValue, "--rate", "100", "--seconds", "3"]
         var output = ""
         try scene.event { output = try scene.cluster.balancer.node.demand([clusterTool] + words, within: 40) }
@@ -230,14 +234,14 @@ extension FailoverRow {
         scene.note("\(report.tried) connections, half aborted: \(report.refused) refused, \(report.passed) passed")
     }
 
-    private static let probeStorm = FailoverRow(name: "probe-storm", event: "100 probes/s of the probe port, half aborted") { scene in
+    private static let probeStorm = Row(name: "probe-storm", event: "100 probes/s of the probe port, half aborted") { scene in
         guard scene.cluster.abilities.isOurs else { return scene.note("this program has no probe port") }
         try storm(.probes, port: 3307, scene)
     } promises: { _, times in
         unfelt(times)
     }
 
-    private static let garbage = FailoverRow(name: "garbage", event: "100/s of garbage on the probe port, half aborted") { scene in
+    private static let garbage = Row(name: "garbage", event: "100/s of garbage on the probe port, half aborted") { scene in
         guard scene.cluster.abilities.isOurs else { return scene.note("this program has no probe port") }
         try storm(.garbage, port: 3307, scene)
     } promises: { _, times in
@@ -245,10 +249,10 @@ extension FailoverRow {
     }
 
     /// The storm comes while no client of ours logs in through the node: a login would reset the databases' count.
-    private static let trafficStorm = FailoverRow(name: "traffic-storm", event: "100 TCP probes/s of the traffic port, max_connect_errors=20") { scene in
+    private static let trafficStorm = Row(name: "traffic-storm", event: "100 TCP probes/s of the traffic port, max_connect_errors=20") { scene in
         let replicas = [scene.cluster.cluster.replica01, scene.cluster.cluster.replica02]
-        for replica in replicas { try replica.execute("set global max_connect_errors=20; flush hosts") }
-        defer { for replica in replicas { _ = try? replica.execute("set global max_connect_errors=100; flush hosts") } }
+        for replica in replicas { try replica.execute("set global max_connect_errors=20; flush local hosts") }
+        defer { for replica in replicas { _ = try? replica.execute("set global max_connect_errors=100; flush local hosts") } }
         _ = try scene.cluster.balancer.command("deregister \(scene.victim.name)")
         scene.observe(0.5)
         try storm(.nothing, port: 3306, scene)
@@ -263,20 +267,12 @@ extension FailoverRow {
     }
 }
 
-extension Node {
-    /// Refuses packets that leave here and match, with a reset or an ICMP message; no packet any more when nil.
-    func refuse(_ match: String?) throws {
-        guard let match else { return try flushFilters() }
-        let verdict = match.hasPrefix("tcp") ? "reject with tcp reset" : "reject"
-        try filter("output", "\(match) \(verdict)")
+extension FailoverRow where Scene == BalancedScene {
+    /// A row whose promise depends on what the program can and on the load balancer's times.
+    fileprivate init(
+        name: String, event: String, happens: @escaping @Sendable (Scene) throws -> Void,
+        promises: @escaping @Sendable (ProxyAbilities, BalancerTimes) -> FailoverPromise
+    ) {
+        self.init(name: name, event: event, happens: happens) { promises($0.cluster.abilities, $0.cluster.times) }
     }
-
-    /// Drops packets that come in here and match, without a word.
-    func drop(_ match: String) throws { try filter("input", "\(match) drop") }
-
-    private func filter(_ hook: String, _ rule: String) throws {
-        try demand(["nft", "flush ruleset; table inet failover { chain \(hook) { type filter hook \(hook) priority 0; \(rule); }; }"])
-    }
-
-    private func flushFilters() throws { try demand(["nft", "flush ruleset"]) }
 }

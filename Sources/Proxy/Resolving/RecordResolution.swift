@@ -2,7 +2,7 @@ import Wire
 
 /// Why a name gave no addresses.
 package enum ResolutionFailure: Equatable, Sendable {
-    /// The name exists, but has no address of the family.
+    /// The name exists, but has no record of the type.
     case noAddress
     /// NXDOMAIN.
     case noSuchName
@@ -14,10 +14,14 @@ package enum ResolutionFailure: Equatable, Sendable {
     case timeout
 }
 
-/// The addresses that one nameserver gave for one family.
-package struct FamilyAnswer: Equatable, Sendable {
-    /// In the order of the answer, at least one.
+/// The records that one nameserver gave for one type: at least one.
+package struct RecordAnswer: Equatable, Sendable {
+    /// In the order of the answer; none for a service.
     package let addresses: [IPAddress]
+    /// In the order of the answer, none but for a service.
+    let services: [DNSService]
+    /// Addresses of the services' targets that came along.
+    let additional: [DNSAddress]
     /// How long they may be kept, as the nameserver says.
     package let timeToLive: Duration
     /// Index of the nameserver.
@@ -25,18 +29,18 @@ package struct FamilyAnswer: Equatable, Sendable {
 
     /// What `answer` of `nameserver` has.
     init(_ answer: DNSAnswer, from nameserver: Int) {
-        addresses = answer.addresses
+        (addresses, services, additional) = (answer.addresses, answer.services, answer.additional)
         timeToLive = .seconds(Int64(answer.timeToLive))
         self.nameserver = nameserver
     }
 }
 
-/// How the question for one family ended.
-package enum FamilyOutcome: Equatable, Sendable {
-    /// All of the name's addresses.
-    case complete(FamilyAnswer)
+/// How the question for one record type ended.
+package enum RecordOutcome: Equatable, Sendable {
+    /// All of the name's records.
+    case complete(RecordAnswer)
     /// Some of them: the answer was truncated and could not be had over TCP.
-    case partial(FamilyAnswer)
+    case partial(RecordAnswer)
     /// None, and the nameserver that said so; `nil` for silence.
     case failed(ResolutionFailure, nameserver: Int?)
 
@@ -49,17 +53,17 @@ package enum FamilyOutcome: Equatable, Sendable {
     }
 }
 
-/// One name's question for one address family, asked of all nameservers until one gives addresses or hope ends.
+/// One name's question for one record type, asked of all nameservers until one gives records or hope ends.
 ///
-///             addresses (any nameserver)
+///             records (any nameserver)
 ///     open ------------------------------------------------> complete
 ///          every nameserver has said no, or one has said
-///          "does not exist" / "no address" by the deadline
+///          "does not exist" / "no such record" by the deadline
 ///          ------------------------------------------------> failed
 ///          deadline of the last attempt  ------------------> partial, failed
 ///
 /// A nameserver that fails (SERVFAIL, REFUSED) is asked again at the next attempt as a silent one is.
-struct FamilyResolution {
+struct RecordResolution {
     /// Where one nameserver stands.
     private enum Standing: Equatable {
         case waiting
@@ -67,25 +71,23 @@ struct FamilyResolution {
         case said(ResolutionFailure)
     }
 
-    /// Which family.
-    let family: AddressFamily
+    /// Which records.
+    let type: DNSRecordType
     /// How it ended; `nil` while it is open.
-    private(set) var outcome: FamilyOutcome?
+    private(set) var outcome: RecordOutcome?
     private var standings: [Standing]
     private var open: [OpenQuestion] = []
-    private var partial: FamilyAnswer?
+    private var partial: RecordAnswer?
 
-    private var type: DNSRecordType { family == .v4 ? .a : .aaaa }
-
-    init(_ family: AddressFamily, nameservers: Int) {
-        self.family = family
+    init(_ type: DNSRecordType, nameservers: Int) {
+        self.type = type
         standings = Array(repeating: .unreachable, count: nameservers)
     }
 
     /// True when the answer to question `number` is waited for.
     func expects(_ number: UInt64) -> Bool { open.contains { $0.number == number } }
 
-    /// True when a nameserver has said that the name, or an address of the family, does not exist.
+    /// True when a nameserver has said that the name, or a record of the type, does not exist.
     var isDenied: Bool { standings.contains(.said(.noSuchName)) || standings.contains(.said(.noAddress)) }
 
     /// How many questions are open.
@@ -159,9 +161,9 @@ struct FamilyResolution {
         let nameserver = asked.nameserver
         if answer.aliases > 0 { group.counters[nameserver].aliases += 1 }
         switch answer.code {
-        case .noError where !answer.addresses.isEmpty:
+        case .noError where !answer.isEmpty:
             group.counters[nameserver].valid += 1
-            outcome = .complete(FamilyAnswer(answer, from: nameserver))
+            outcome = .complete(RecordAnswer(answer, from: nameserver))
         case .noError where answer.isFinal:
             group.counters[nameserver].empty += 1
             said(.noAddress, nameserver)
@@ -195,8 +197,9 @@ struct FamilyResolution {
     }
 
     private mutating func keepPartial(_ answer: DNSAnswer, _ nameserver: Int) {
-        guard answer.code == .noError, !answer.addresses.isEmpty, answer.addresses.count > partial?.addresses.count ?? 0 else { return }
-        partial = FamilyAnswer(answer, from: nameserver)
+        guard answer.code == .noError, !answer.isEmpty else { return }
+        guard answer.addresses.count + answer.services.count > (partial.map { $0.addresses.count + $0.services.count } ?? 0) else { return }
+        partial = RecordAnswer(answer, from: nameserver)
     }
 
     /// The kindest of what was said: a name that exists somewhere exists.

@@ -1,0 +1,76 @@
+import Wire
+
+/// What a peer that is heard says in one matter.
+package struct PeerBallot: Equatable, Sendable {
+    /// Which node.
+    package let peer: NodeID
+    /// Its name.
+    package let name: String
+    /// Its row; `nil` when it says nothing.
+    package let row: BallotRow?
+    /// The last row of this node's that it is known to have; `nil` for none.
+    package let known: BallotRow?
+    /// Everything it had to say has come: without a row it says nothing, and not only nothing yet.
+    package let isComplete: Bool
+}
+
+/// Ballots: each node tells whom it follows, and hears whom the others follow. What follows from that is the caller's to decide.
+extension GossipNode {
+    /// After this time a peer's silence in a matter is its answer, whatever else of the tables differs.
+    private static let completeAfter = Duration.seconds(2)
+
+    /// What each live peer says of `subject`, in the order of the settings.
+    package func ballots(on subject: UInt64, now: Instant) -> [PeerBallot] {
+        settings.peers.compactMap { configured in
+            guard let index = peerIndex(configured.id), peers[index].isWitness else { return nil }
+            let row = tables.ballots[BallotKey(subject: subject, node: configured.id)].flatMap { $0.session == peers[index].session ? $0 : nil }
+            let isOld = peers[index].provenAt.map { $0.advanced(by: Self.completeAfter) <= now } ?? false
+            let known = peers[index].knownBallots.first { $0.subject == subject && $0.session == session }
+            return PeerBallot(peer: configured.id, name: configured.name, row: row, known: known, isComplete: peers[index].hasBeenEqual || isOld)
+        }
+    }
+
+    /// True while a peer that is configured has not been heard yet.
+    package var isAnyPeerUnheard: Bool { peers.contains { $0.state == .unknown } }
+
+    mutating func say(_ subject: UInt64, epoch: UInt64, choice: UInt64, isConfirmed: Bool) {
+        let old = tables.ballots[BallotKey(subject: subject, node: settings.node)].flatMap { $0.session == session ? $0 : nil }
+        guard old.map({ ($0.epoch, $0.choice, $0.isConfirmed) != (epoch, choice, isConfirmed) }) ?? true, (old?.version ?? 0) < .max else { return }
+        guard (1..<GossipLimits.sessionMax).contains(epoch) else { return }
+        let version = (old?.version ?? 0) + 1
+        _ = tables.merge(
+            BallotRow(
+                node: settings.node, session: session, version: version, subject: subject, epoch: epoch, choice: choice, isConfirmed: isConfirmed))
+    }
+
+    /// What a peer has acknowledged it knows: who waits for that hears of it.
+    mutating func noteKnownBallots(_ index: Int, into outputs: inout GossipOutputs) {
+        for entry in tables.ballots.entries where entry.key.node == settings.node && entry.revision <= peers[index].delivery.acknowledged {
+            let place = peers[index].knownBallots.firstIndex { $0.subject == entry.row.subject }
+            if let place, peers[index].knownBallots[place] == entry.row { continue }
+            if let place { peers[index].knownBallots[place] = entry.row } else { peers[index].knownBallots.append(entry.row) }
+            outputs.append(.ballotChanged(entry.row.subject))
+        }
+    }
+
+    mutating func mergeBallot(_ row: BallotRow, from sender: NodeID, into outputs: inout GossipOutputs) {
+        guard row.node != settings.node else {
+            mergeOwnBallot(row)
+            return
+        }
+        guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
+        outputs.append(.ballotChanged(row.subject))
+    }
+
+    /// A newer row in this node's name: what it says itself is said again, above it.
+    private mutating func mergeOwnBallot(_ row: BallotRow) {
+        guard row.session == session, row.version < .max, let own = tables.ballots[BallotKey(subject: row.subject, node: settings.node)] else {
+            if row.session >= session { counters.refusedRows += 1 }
+            return
+        }
+        guard row.isNewer(than: own) else { return }
+        var again = own
+        again.version = row.version + 1
+        _ = tables.merge(again)
+    }
+}

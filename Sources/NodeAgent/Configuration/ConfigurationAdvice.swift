@@ -1,0 +1,114 @@
+import Proxy
+import Wire
+
+/// What `-c` says of a valid configuration whose times or zones do not fit together: what to change, to what.
+struct ConfigurationAdvice {
+    /// The idle time after which AWS's Network Load Balancer forgets a connection, as it comes.
+    static let balancerIdle = Duration.seconds(350)
+    /// Longer silence toward a server that nothing watches is worth a word.
+    static let unwatchedSilence = Duration.seconds(60)
+
+    private let configuration: AgentConfiguration
+    private(set) var diagnostics: [Diagnostic] = []
+
+    /// All that is to be said of `configuration`.
+    init(_ configuration: AgentConfiguration) {
+        self.configuration = configuration
+        for frontend in configuration.frontends where !frontend.isDisabled { lookAtSilence(frontend) }
+        for backend in configuration.backends where !backend.isDisabled {
+            lookAtChecks(backend)
+            lookAtZones(backend)
+        }
+    }
+
+    private mutating func warn(_ problem: String, _ advice: String, at location: ConfigurationLocation, in section: String) {
+        diagnostics.append(Diagnostic(severity: .warning, location: location, section: section, problem: .doNotFit(problem, advice: advice)))
+    }
+
+    // MARK: Silence
+
+    private mutating func lookAtSilence(_ frontend: Frontend) {
+        guard let location = frontend.binds.first?.location else { return }
+        let section = "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)"
+        let backend = frontend.backend.map { configuration.backends[$0] }
+        let times = [frontend.clientTimeout, backend?.serverTimeout].compactMap { $0 }
+        // The shorter one ends a silent session, unless 'timeout tunnel' stands for both.
+        let silence = backend?.tunnelTimeout ?? times.min()
+        let text = silence.map { "may be silent for \(Self.text($0))" } ?? "may be silent for ever"
+        if !frontend.isKeepAliveOn, silence ?? .seconds(Int64.max) > Self.balancerIdle {
+            warn(
+                "a session \(text), but AWS's load balancer forgets it after 350s",
+                "remove 'no option clitcpka', so that keepalive holds it, or write 'timeout client 340s'", at: location, in: section)
+        }
+        if let backend, !backend.isKeepAliveOn, silence ?? .seconds(Int64.max) > Self.unwatchedSilence {
+            warn(
+                "a session \(text), and nobody notices that its server has vanished", "remove 'no option srvtcpka', so that keepalive does within 19s",
+                at: location, in: section)
+        }
+        if let client = frontend.clientTimeout, let connect = backend?.connectTimeout, connect >= client {
+            warn(
+                "'timeout connect \(Self.text(connect))' is not shorter than 'timeout client \(Self.text(client))'",
+                "write a 'timeout connect' of a few seconds: no client waits for longer", at: location, in: section)
+        }
+        if let client = frontend.clientTimeout, let server = backend?.serverTimeout, client != server, backend?.tunnelTimeout == nil {
+            warn(
+                "'timeout client \(Self.text(client))' and 'timeout server \(Self.text(server))' differ, and the shorter one ends every silent session",
+                "write '\(Self.text(max(client, server)))' for both, or '\(Self.text(min(client, server)))'", at: location, in: section)
+        }
+    }
+
+    // MARK: Checks
+
+    private mutating func lookAtChecks(_ backend: Backend) {
+        let section = Self.section(backend)
+        let checked = backend.servers.compactMap { server in server.check.map { (server, $0) } }
+        if let limit = backend.checkTimeout, let (server, check) = checked.first(where: { limit > $0.1.interval }) {
+            let worst = (limit + (check.fastInterval ?? check.interval)) * check.fall
+            let interval = Self.interval(check, of: backend)
+            warn(
+                "'timeout check \(Self.text(limit))' is longer than \(interval): a server that hangs is found after up to \(Self.text(worst))",
+                "write 'timeout check \(Self.text(check.interval))'", at: server.location, in: section)
+        }
+        if let (server, check) = checked.first(where: { $0.1.fastInterval ?? .zero > $0.1.interval }), let fast = check.fastInterval {
+            warn(
+                "'fastinter \(Self.text(fast))' is longer than \(Self.interval(check, of: backend))",
+                "write 'fastinter \(Self.text(check.interval))' or less", at: server.location, in: section)
+        }
+        if backend.closesSessionsOfGone, checked.isEmpty, let server = backend.servers.first {
+            warn(
+                "'option shutdown-sessions-when-gone' without a 'check' has no effect", "add 'check' to the servers", at: server.location, in: section)
+        }
+    }
+
+    /// The words that say how often a server is checked: a section `database` has its own.
+    private static func interval(_ check: CheckSettings, of backend: Backend) -> String {
+        backend.database == nil ? "'inter \(text(check.interval))'" : "'interval \(text(check.interval))' of its section 'database'"
+    }
+
+    // MARK: Zones
+
+    private mutating func lookAtZones(_ backend: Backend) {
+        let section = Self.section(backend)
+        guard let zoned = backend.servers.first(where: { $0.zone != nil }), let zone = zoned.zone else {
+            if backend.spillOver > 0, let server = backend.servers.first {
+                warn("'spill-over \(backend.spillOver)%' without zones has no effect", "add 'zone NAME' to the servers", at: server.location, in: section)
+            }
+            return
+        }
+        guard let own = configuration.global.zone else {
+            let advice = "write 'zone NAME' in section 'global', the zone that this node is in"
+            return warn("'zone \(zone)' of a server has no effect: the node has none", advice, at: zoned.location, in: section)
+        }
+        if let server = backend.servers.first(where: { $0.zone == nil }) {
+            warn("server '\(server.name)' has no zone and counts as near, though others have one", "add 'zone NAME' to it", at: server.location, in: section)
+        } else if !backend.servers.contains(where: { $0.zone == own }) {
+            warn(
+                "no server is in zone '\(own)', the node's: all are equals", "correct the zones' names, or leave them out",
+                at: zoned.location, in: section)
+        }
+    }
+
+    private static func section(_ backend: Backend) -> String { "\(backend.isListen ? "listen" : "backend") \(backend.name)" }
+
+    private static func text(_ time: Duration) -> String { ConfigurationValue.text(of: time) }
+}

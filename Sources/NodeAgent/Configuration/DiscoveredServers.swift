@@ -1,0 +1,60 @@
+import Proxy
+
+/// `discover` of a `database` section: which servers it fills, and what it lacks.
+extension ConfigurationPass {
+    private static let templateExample = "server-template read 8 replicas.mysql:3306 check"
+
+    /// Marks the servers that are filled by a writer's list, once all files are read.
+    mutating func finishDiscoveries(_ backends: inout [Backend], _ indices: [String: Int], isReadable: Bool) {
+        var first: [String: NameReference] = [:]
+        for draft in databases {
+            guard let reference = draft.discovered else { continue }
+            let name = "database \(draft.proxy.name)"
+            guard let index = indices[reference.name] else {
+                let suggestion = Spelling.nearest(to: reference.name, among: backends.map(\.name))
+                say(.alert, .unknownName(reference.name, kind: "backend or listen", of: "discover", suggestion: suggestion), at: reference.location, in: name)
+                continue
+            }
+            for place in backends[index].servers.indices where isFilled(backends[index].servers[place]) { backends[index].servers[place].isDiscovered = true }
+            if let earlier = first.updateValue(reference, forKey: reference.name) {
+                let advice = "that of \(earlier.location) fills it: a proxy's servers are the replicas of one primary"
+                say(.alert, .doNotFit("second 'discover' of '\(reference.name)'", advice: advice), at: reference.location, in: name)
+            }
+            if isReadable, let problem = problem(of: draft, reference, backends[index]) { say(.alert, problem, at: reference.location, in: name) }
+        }
+        for backend in backends {
+            var told: Set<ConfigurationLocation> = []
+            for server in backend.servers where isFilled(server) && !server.isDiscovered && told.insert(server.location).inserted {
+                let advice = "its servers keep one address for ever: add 'resolvers' and a section's name"
+                say(
+                    .warning, .noEffect("server-template", advice: advice), at: server.location,
+                    in: "\(backend.isListen ? "listen" : "backend") \(backend.name)")
+            }
+        }
+    }
+
+    /// A template's server that no nameserver is asked for.
+    private func isFilled(_ server: Server) -> Bool { server.isTemplateSlot && server.resolvers == nil }
+
+    private func problem(of draft: DatabaseDraft, _ reference: NameReference, _ backend: Backend) -> ConfigurationProblem? {
+        guard draft.settings.role == .primary else {
+            return .doNotFit("'discover' without 'role primary'", advice: "it is the primary that lists replicas: write 'role primary', or remove it")
+        }
+        guard reference.name != draft.proxy.name else {
+            return .badValue(reference.name, of: "discover", expected: "the proxy for reads: the servers that may become the primary are written down")
+        }
+        let slots = backend.servers.filter(isFilled)
+        guard let slot = slots.first else {
+            let advice = "'\(backend.name)' has no servers to fill: write '\(Self.templateExample)' there, without 'resolvers'"
+            return .doNotFit("'discover' of a proxy without 'server-template'", advice: advice)
+        }
+        if let other = slots.first(where: { $0.endpoint.host != slot.endpoint.host }) {
+            let advice = "each replica would be there twice: give '\(other.name)' the name of '\(slot.name)'"
+            return .doNotFit("'discover' of two names", advice: advice)
+        }
+        guard slots.allSatisfy({ $0.check != nil }) else {
+            return .doNotFit("'discover' of servers without 'check'", advice: "nobody is sent to an address that was not tried: add 'check' to '\(slot.name)'")
+        }
+        return nil
+    }
+}

@@ -1,0 +1,45 @@
+import LinuxIO
+import Proxy
+import Wire
+
+/// What the start knows of addresses that nameservers have told before, and where that is kept.
+struct StartAddresses {
+    /// What is known.
+    private(set) var memory = AddressMemory()
+    /// The time of the start, in seconds since 1970.
+    let time = WallTime.now().seconds
+    private let store: AddressStore?
+
+    /// Opens and reads the file, if the configuration has a `state-dir`; one that cannot be used is told of.
+    init(_ configuration: AgentConfiguration, node: String, owner: FileOwner) throws(StartError) {
+        guard let path = Self.directory(configuration) else {
+            store = nil
+            return
+        }
+        let store = try AddressStore(path: path, node: node, owner: owner)
+        self.store = store
+        let (memory, warning) = store.load()
+        self.memory = memory
+        if let warning { Terminal.tell(.warning, warning) }
+        var wanted: Set<DNSName> = []
+        for server in configuration.backends.flatMap(\.servers) {
+            if case .name(let text, _) = server.endpoint, let name = DNSName(text) { wanted.insert(name) }
+        }
+        self.memory.keep(wanted)
+    }
+
+    /// `-c`: the folder must be good.
+    static func check(_ configuration: AgentConfiguration, owner: FileOwner) throws(StartError) {
+        if let path = directory(configuration) { _ = try AddressStore(path: path, node: "", owner: owner) }
+    }
+
+    private static func directory(_ configuration: AgentConfiguration) -> String? {
+        configuration.global.stateDirectory ?? configuration.gossip?.stateDirectory
+    }
+
+    /// Takes over what the start has found.
+    mutating func learn(_ found: [AddressMemory.Known]) { for known in found { memory.learn(known) } }
+
+    /// What writes it down from now on; `nil` without a `state-dir`.
+    var resources: AddressKeeper.Resources? { store.map { AddressKeeper.Resources(store: $0, memory: memory) } }
+}

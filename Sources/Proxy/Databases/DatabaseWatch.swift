@@ -1,0 +1,228 @@
+import Wire
+
+/// What is known of the databases behind one proxy, and what follows for each: the judge for replicas, the election for a primary, and what people are told.
+/// Pure: looks, the registry's states and the peers' words come in, an outcome comes out.
+package struct DatabaseWatch: Sendable {
+    /// What the registry says of a server.
+    package struct Circumstances: Equatable, Sendable {
+        /// Its checks and operators let it run.
+        package var isRunning: Bool
+        /// It would take new sessions, were it fit.
+        package var isAvailable: Bool
+
+        /// Circumstances from their parts.
+        package init(isRunning: Bool, isAvailable: Bool) { (self.isRunning, self.isAvailable) = (isRunning, isAvailable) }
+    }
+
+    /// What is to be done.
+    package struct Outcome: Equatable, Sendable {
+        /// By server.
+        package var fitness: [ServerFitness] = []
+        /// Servers whose sessions are closed: another one has taken the writes over.
+        package var closing: [Int] = []
+        /// A server that another node has chosen: it is to be looked at now.
+        package var checking: Int?
+        /// What the peers are to be told; `nil` for nothing.
+        package var word: WriterWord?
+        /// Lines for the log.
+        package var news: [News] = []
+    }
+
+    /// A line for the log.
+    package struct News: Equatable, Sendable {
+        /// How bad it is.
+        package var level: LogLevel
+        /// One sentence, without a full stop.
+        package var text: String
+
+        /// A line from its parts.
+        package init(level: LogLevel, text: String) { (self.level, self.text) = (level, text) }
+    }
+
+    /// After so many looks in a row that did not reach it a server is not the writer any more, though its checks have not taken it down yet.
+    private static let missesMax = 2
+    /// A trouble that is over before is not told: a promotion takes a moment.
+    private static let troubleAfter = Duration.seconds(2)
+    /// A start takes longer: peers are waited for. What is still not known then may stay so for long, as for a user that is refused.
+    private static let startingAfter = Duration.seconds(10)
+
+    /// The section.
+    package let settings: DatabaseSettings
+    /// What is known of each server.
+    package private(set) var judge: DatabaseJudge
+    /// The election, for a `role primary`.
+    package private(set) var election: WriterElection?
+    /// What the last look at everything said of the writer.
+    package private(set) var decision = WriterElection.Decision()
+    /// The replicas that the writer lists, for a section with `discover`.
+    package private(set) var discovery: ReplicaDiscovery?
+    /// Since when the present trouble lasts.
+    package private(set) var troubleSince: Instant?
+    /// The servers that do not let this node look, while there are any.
+    package var refused: [Int] { names.indices.filter { judge.standings[$0].refusal != nil } }
+
+    private let names: [String]
+    private var misses: [Int]
+    private var isTroubleTold = false
+    private var isRefusalTold = false
+
+    /// A watch over the servers of these names.
+    ///
+    /// - Parameters:
+    ///   - choices: the servers' numbers, alike on all nodes.
+    ///   - memory: what an earlier process knew of each server.
+    ///   - writer: whom it followed.
+    package init(
+        _ settings: DatabaseSettings, names: [String], choices: [UInt64], memory: (Int) -> (fitness: ServerFitness, since: Instant)?, writer: WriterMemory?,
+        now: Instant
+    ) {
+        (self.settings, self.names) = (settings, names)
+        judge = DatabaseJudge(settings, servers: names.count, now: now)
+        misses = Array(repeating: 0, count: names.count)
+        if settings.discovery != nil { discovery = ReplicaDiscovery() }
+        if settings.role == .primary {
+            let place = writer.flatMap { writer in names.firstIndex(of: writer.server) }
+            election = WriterElection(choices: choices, memory: place.flatMap { place in writer.map { WriterBallot(epoch: $0.epoch, choice: choices[place]) } })
+        } else {
+            for server in names.indices {
+                if case .unfit(let reason)? = memory(server)?.fitness { judge.recall(server, unfit: reason, since: memory(server)?.since ?? now) }
+            }
+        }
+    }
+
+    /// What a later process should know of the writer.
+    package var writerMemory: WriterMemory? {
+        guard let election, let ballot = election.ballot, let choice = election.choice else { return nil }
+        return WriterMemory(epoch: ballot.epoch, server: names[choice])
+    }
+
+    /// A look has ended; then `decide`.
+    package mutating func take(_ look: DatabaseLook, of server: Int, now: Instant) {
+        misses[server] = look == .failed ? misses[server] + 1 : 0
+        judge.take(look, of: server, now: now)
+    }
+
+    /// Another host has taken the server's place, or its address is lost: what was seen was the old one's. Then `decide`.
+    package mutating func forget(_ server: Int, now: Instant) {
+        misses[server] = 0
+        judge.forget(server, now: now)
+    }
+
+    /// What a look at a server, after `take` and `decide`, says of replicas: its list, and a line for the log. `nil` for nothing: only the present writer's counts.
+    package mutating func replicas(in look: DatabaseLook, of server: Int, now: Instant) -> (list: ReplicaList, news: News?)? {
+        guard decision.writer == server, case .seen(let view) = look, let list = view.replicas, discovery != nil else { return nil }
+        return (list, discovery?.take(list, of: names[server], user: settings.user, now: now))
+    }
+
+    /// Takes everything that is known now, and says what follows. To be called after each look, when the registry or a peer has changed something, and
+    /// once a second.
+    package mutating func decide(_ circumstances: [Circumstances], peers: WriterPeers, now: Instant) -> Outcome {
+        var outcome = Outcome()
+        let keptBefore = judge.standings.map(\.isKept)
+        judge.decide(isAvailable: circumstances.map(\.isAvailable), now: now)
+        if election != nil {
+            decideWriter(circumstances, peers, now: now, &outcome)
+        } else {
+            outcome.fitness = judge.standings.map(\.fitness)
+            for server in names.indices where judge.standings[server].isKept && !keptBefore[server] {
+                let reason = judge.standings[server].fault?.reason(lagMax: settings.lagMax) ?? "its state is not known yet"
+                outcome.news.append(
+                    News(level: .warning, text: "\(names[server]) stays in, although \(reason): too few others are better (min-up \(settings.minUp))"))
+            }
+        }
+        tellRefusal(&outcome)
+        return outcome
+    }
+
+    /// The alarm that this node is not let in: once, until it is let in everywhere again.
+    private mutating func tellRefusal(_ outcome: inout Outcome) {
+        let refused = refused
+        if let first = refused.first, let refusal = judge.standings[first].refusal, !isRefusalTold {
+            isRefusalTold = true
+            let rest = "what its servers are is not known from now on, and they stay as they are: give user '\(settings.user)' what it needs"
+            outcome.news.append(News(level: .alert, text: "\(names[first]) does not answer this node: \(refusal.description): \(rest)"))
+        } else if refused.isEmpty, isRefusalTold {
+            isRefusalTold = false
+            outcome.news.append(News(level: .notice, text: "all servers answer user '\(settings.user)' again"))
+        }
+    }
+}
+
+// MARK: - The writer
+
+extension DatabaseWatch {
+    /// What the last looks say of a server.
+    private func sight(of server: Int, _ circumstances: Circumstances) -> WriterSight {
+        let standing = judge.standings[server]
+        if !circumstances.isRunning || misses[server] >= Self.missesMax { return .unreachable }
+        guard let view = standing.view, standing.refusal == nil else { return .unknown }
+        if case .answered = standing.fault { return .readOnly }
+        return view.isReadOnly ? .readOnly : .writable(isReplicating: !view.channels.isEmpty)
+    }
+
+    private mutating func decideWriter(_ circumstances: [Circumstances], _ peers: WriterPeers, now: Instant, _ outcome: inout Outcome) {
+        let sights = names.indices.map { sight(of: $0, circumstances[$0]) }
+        let before = (ballot: election?.ballot, choice: election?.choice, trouble: decision.trouble)
+        guard let next = election?.decide(sights, peers: peers), let election else { return }
+        decision = next
+        (outcome.closing, outcome.word) = (next.closing, next.word)
+        if election.ballot != before.ballot, let choice = election.choice, let ballot = election.ballot {
+            outcome.checking = choice
+            if choice != before.choice {
+                let old = before.choice.map { "; it was \(names[$0]), whose sessions are closed" } ?? ""
+                outcome.news.append(News(level: .warning, text: "the writer is \(names[choice]) (epoch \(ballot.epoch))\(old)"))
+            }
+        }
+        outcome.fitness = names.indices.map { $0 == next.writer ? .whole : .unfit(reason: reason(against: $0, sights[$0])) }
+        tellTrouble(from: before.trouble, now: now, &outcome)
+    }
+
+    /// Why a server gets no writes.
+    private func reason(against server: Int, _ sight: WriterSight) -> String {
+        if server == election?.choice, let trouble = decision.trouble, !sight.isOut { return text(of: trouble) }
+        switch sight {
+        case .unknown: return judge.standings[server].refusal == nil ? "not looked at yet" : "not known whether it takes writes"
+        case .unreachable: return "not reached"
+        case .readOnly:
+            if let fault = judge.standings[server].fault, case .answered = fault { return fault.reason(lagMax: nil) }
+            return "read_only is ON"
+        case .writable:
+            guard let choice = election?.choice else { return decision.trouble.map(text(of:)) ?? "not the writer" }
+            return "takes writes, but the writer is \(names[choice])"
+        }
+    }
+
+    private mutating func tellTrouble(from before: WriterTrouble?, now: Instant, _ outcome: inout Outcome) {
+        guard let trouble = decision.trouble else {
+            if isTroubleTold {
+                let writer = decision.writer.map { "writes go to \(names[$0])" } ?? "no writer yet"
+                outcome.news.append(News(level: .notice, text: "the trouble with the writer is over: \(writer)"))
+            }
+            (troubleSince, isTroubleTold) = (nil, false)
+            return
+        }
+        if trouble != before || troubleSince == nil {
+            troubleSince = now
+            isTroubleTold = false
+        }
+        let patience = trouble == .starting ? Self.startingAfter : Self.troubleAfter
+        guard !isTroubleTold, let since = troubleSince, since.duration(to: now) >= patience else { return }
+        isTroubleTold = true
+        let rest = decision.writer.map { ": writes go on to \(names[$0])" } ?? ": there is no writer, new sessions are refused"
+        outcome.news.append(News(level: .alert, text: text(of: trouble) + rest))
+    }
+
+    /// What is wrong, in words; `nil` for nothing.
+    package var trouble: String? { decision.trouble.map(text(of:)) }
+
+    private func text(of trouble: WriterTrouble) -> String {
+        switch trouble {
+        case .severalWritable(let servers): "\(servers.map { names[$0] }.joined(separator: " and ")) take writes, and only one may"
+        case .noneWritable: "no server takes writes"
+        case .peerObjects(let peer): "\(peer) still sees \(election?.choice.map { names[$0] } ?? "another server") take writes"
+        case .peerBehind(let peer): "\(peer) does not follow yet"
+        case .unknownChoice: "the other nodes follow a server that is not configured here"
+        case .starting: "the writer is not known yet"
+        }
+    }
+}

@@ -1,0 +1,93 @@
+// What keeps sessions from a server, or brings them back, beside its own checks' count: its role, its room, what sessions have found, and what peers say.
+
+import Wire
+
+extension ServerRegistry {
+    mutating func takeInconclusive(_ result: CheckResult, _ change: inout Change) {
+        var next = status(of: change.server)
+        guard next.isChecked else { return }
+        next.lastCheck = result
+        next.noteReach(result, now: change.now)
+        store(next, &change)
+    }
+
+    /// Its sessions go on; a line tells only that it becomes fit, or is so no longer.
+    mutating func setFitness(_ fitness: ServerFitness, _ change: inout Change) {
+        let before = status(of: change.server)
+        guard before.fitness != fitness else { return }
+        var next = before
+        next.fitness = fitness
+        store(next, &change)
+        // That a replica is not the primary is no news.
+        let level = backends[change.server.backend].database?.role == .primary ? LogLevel.notice : .warning
+        switch fitness {
+        case .unfit(let reason):
+            if before.fitness.isFit { change.log(level, "\(title(of: change.server)) is OUT, reason: \(reason)\(counts(change))") }
+        case .fit:
+            if !before.fitness.isFit { change.log(.notice, "\(title(of: change.server)) is IN\(counts(change))") }
+        }
+    }
+
+    mutating func setFull(_ isFull: Bool, _ change: inout Change) {
+        var next = status(of: change.server)
+        guard next.isFull != isFull else { return }
+        next.isFull = isFull
+        store(next, &change)
+        if isFull { change.log(.warning, "\(title(of: change.server)) is FULL\(next.lastCheck?.explanation ?? "")\(counts(change))") }
+    }
+
+    mutating func setSkipped(_ skip: ServerSkip?, _ pause: Duration?, _ change: inout Change) {
+        var next = status(of: change.server)
+        guard next.skip != skip else { return }
+        next.skip = skip
+        store(next, &change)
+        let end = pause.map { "for \($0.wholeMilliseconds / 1000)s" } ?? (skip == .suspect ? "until a check is greeted in time" : "until a check passes")
+        let consequence = "new sessions leave it out \(end), while there are others"
+        switch skip {
+        case .suspect: change.log(.warning, "\(title(of: change.server)) is SUSPECT: a session has got no answer; \(consequence).")
+        case .full(let number): change.log(.warning, "\(title(of: change.server)) is FULL, it says (error \(number)): \(consequence).")
+        case .hostRefused(let number):
+            let remedy = number == 1129 ? "run 'FLUSH HOSTS' there and raise max_connect_errors" : "grant a user to this host there"
+            change.log(.alert, "\(title(of: change.server)) refuses this host (error \(number)): \(remedy); \(consequence).")
+        case nil: change.log(.notice, "\(title(of: change.server)) gets new sessions again.")
+        }
+    }
+
+    mutating func takeDown(_ witness: DownWitness, _ change: inout Change) {
+        let before = status(of: change.server)
+        guard before.isChecked else { return }
+        var next = before
+        next.health?.takeDown()
+        next.isRunning = false
+        store(next, &change)
+        if before.isRunning {
+            change.log(before.flags.isDrain ? .notice : .alert, "\(title(of: change.server)) is DOWN\(reason(witness, before))\(counts(change))")
+        }
+    }
+
+    /// Why a server is down by more than its own checks' count, in the form of a check's reason.
+    private func reason(_ witness: DownWitness, _ before: ServerStatus) -> String {
+        switch witness {
+        case .peers(let peers):
+            return ", reason: DOWN for \(peers.joined(separator: ", "))"
+        case .alsoPeers(let peers):
+            let seen = "(seen by \(peers.joined(separator: ", ")) too)"
+            guard let check = before.lastCheck else { return ", reason: \(seen)" }
+            let info = check.info.isEmpty ? seen : "\(check.info) \(seen)"
+            return CheckResult(status: check.status, code: check.code, info: info, duration: check.duration).explanation
+        case .server:
+            return before.lastCheck?.explanation ?? ""
+        }
+    }
+
+    /// Its own checks may have passed all the while that it was held.
+    mutating func setHeldDown(_ isHeld: Bool, _ change: inout Change) {
+        let before = status(of: change.server)
+        guard let health = before.health, before.isHeldDown != isHeld else { return }
+        var next = before
+        next.isHeldDown = isHeld
+        next.isRunning = !isHeld && !before.flags.isMaintenance && health.isUp
+        store(next, &change)
+        if next.isRunning != before.isRunning { change.log(.notice, "\(title(of: change.server)) is UP\(next.lastCheck?.explanation ?? "")\(counts(change))") }
+    }
+}

@@ -1,0 +1,251 @@
+import Wire
+
+// Which server gets which of a name's addresses, and when.
+
+extension Resolver {
+    /// Gives the servers of name `index` their addresses: those that prefer the family `settled`, or all.
+    ///
+    /// - Parameters:
+    ///   - nameserver: who said so; `nil` for what an earlier process remembers, and for a database.
+    ///   - database: which one.
+    mutating func assign(_ index: Int, settled: AddressFamily?, by nameserver: Int?, database: String? = nil) {
+        let affected = names[index].servers.filter { settled == nil || servers[$0].preferredFamily == settled }
+        let source = nameserver.map { "\(settings.name)/\(settings.nameservers[$0].name)" } ?? database ?? "remembered addresses"
+        var start = 0
+        while start < affected.count {
+            let backend = servers[affected[start]].reference.backend
+            let end = affected[start...].firstIndex { servers[$0].reference.backend != backend } ?? affected.count
+            let ofBackend = affected[start..<end]
+            start = end
+            let plain = ofBackend.filter { !servers[$0].isTemplateSlot }
+            apply(AddressAssignment.decide(servers: plain.map(slot), from: names[index].book), to: plain, of: index, source, nameserver)
+            let slots = ofBackend.filter { servers[$0].isTemplateSlot }
+            guard let first = slots.first else { continue }
+            guard !names[index].isService else {
+                assignService(index, slots, source, nameserver)
+                continue
+            }
+            let book = names[index].book
+            // A name's addresses of either family are the same hosts; a list's are not.
+            let choices = settings.isDiscovery ? book.current : book.choices(preferring: servers[first].preferredFamily)
+            let offered = choices.map { ResolvedAddress($0) }
+            let decisions = AddressAssignment.decide(slots: slots.map(slot), offered: offered) { address in
+                book.contains(address.host) && (!settings.isDiscovery || slots.contains { servers[$0].address == address && servers[$0].isPassing })
+            }
+            apply(decisions, to: slots, of: index, source, nameserver)
+            if settled == nil { tellExcess(offered.count, of: index, slots) }
+        }
+    }
+
+    /// The same for the servers of a service in one backend.
+    private mutating func assignService(_ index: Int, _ slots: [Int], _ source: String, _ nameserver: Int?) {
+        guard let first = slots.first else { return }
+        let isRemembered = names[index].memory.isUsed
+        let present = slots.compactMap { servers[$0].address }
+        let places =
+            isRemembered
+            ? names[index].memory.entries.map { ServiceBook.Place(entry: $0, isCurrent: true) }
+            : names[index].services.places(preferring: servers[first].preferredFamily, present: present, books: hostBooks)
+        // While nothing is known of any host nothing is known of the service.
+        guard !places.isEmpty else { return }
+        names[index].places = places
+        // Of too many those of the highest priorities stay out.
+        let offered = Array(places.filter(\.isCurrent).map(\.entry.address).prefix(slots.count))
+        let decisions = AddressAssignment.decide(slots: slots.map(slot), offered: offered) { kept in
+            places.contains { $0.entry.address == kept && !$0.isCurrent }
+        }
+        apply(decisions, to: slots, of: index, source, nameserver)
+        for server in slots { if let address = servers[server].address { share(address, of: server, index) } }
+        if !isRemembered { tellExcess(names[index].services.entries.count(where: \.isCurrent), of: index, slots) }
+    }
+
+    /// What is known of each host.
+    private var hostBooks: [DNSName: AddressBook] {
+        var books: [DNSName: AddressBook] = [:]
+        for index in names.indices where !names[index].isService { books[names[index].name] = names[index].book }
+        return books
+    }
+
+    private func slot(_ server: Int) -> AddressAssignment.Slot {
+        AddressAssignment.Slot(
+            address: servers[server].address, preferredFamily: servers[server].preferredFamily, doubted: servers[server].candidate?.doubted)
+    }
+
+    private mutating func apply(
+        _ decisions: [AddressAssignment.Decision], to affected: [Int], of name: Int, _ source: String, _ nameserver: Int?
+    ) {
+        let passing = affected.map { servers[$0].isTemplateSlot && servers[$0].address != nil && servers[$0].isPassing }
+        let isKeptPassing = zip(decisions, passing).contains { $0 == .keep && $1 }
+        for (server, decision) in zip(affected, decisions) {
+            // As HAProxy says it: the nameserver for the server that asked, the cache for the others of the name.
+            let origin = server == names[name].servers.first || nameserver == nil ? source : "DNS cache"
+            switch decision {
+            case .keep:
+                servers[server].candidate = nil
+            // The last that pass stay until an address of the answer has passed its trial.
+            case .empty where !isKeptPassing && servers[server].isPassing:
+                break
+            case .empty:
+                lose(server, goneLoss)
+            case .move(let address):
+                // Its own address is gone, and others serve: a trial must not keep it for longer.
+                let isOfNoUse = isKeptPassing || (settings.isDiscovery && !servers[server].isPassing)
+                if isOfNoUse, servers[server].address != nil { lose(server, goneLoss) }
+                let isFree = servers[server].address == nil
+                if settings.isDiscovery || (isFree ? passing.contains(true) || names[name].memory.isUsed : servers[server].isPassing) {
+                    propose(address, to: server, source: origin)
+                } else {
+                    if let nameserver { group.counters[nameserver].updates += 1 }
+                    set(address, of: server, source: origin)
+                }
+            }
+        }
+    }
+
+    /// A slot has a new address that works: others of its pool whose address is gone have waited for that.
+    mutating func retire(besides accepted: Int) {
+        guard servers[accepted].isTemplateSlot, let index = name(of: accepted), names[index].isProven else { return }
+        let backend = servers[accepted].reference.backend
+        for server in names[index].servers where server != accepted && servers[server].isTemplateSlot && servers[server].reference.backend == backend {
+            guard let address = servers[server].address, servers[server].candidate == nil else { continue }
+            let isKnown = names[index].isService ? names[index].places.contains { $0.entry.address == address } : names[index].book.contains(address.host)
+            if !isKnown { lose(server, goneLoss) }
+        }
+    }
+
+    /// Why an address goes that an answer lacks.
+    private var goneLoss: AddressLoss { settings.isDiscovery ? .notListed : .noAddress }
+
+    private mutating func propose(_ address: ResolvedAddress, to server: Int, source: String) {
+        guard servers[server].candidate != .proposed(address), servers[server].candidate != .refused(address) else { return }
+        servers[server].candidate = .proposed(address)
+        servers[server].candidateSource = source
+        outputs.append(.propose(servers[server].reference, address))
+    }
+
+    /// `address` is the server's from now on.
+    mutating func set(_ address: ResolvedAddress, of server: Int, source: String) {
+        servers[server].candidate = nil
+        servers[server].address = address
+        if let index = name(of: server), names[index].isService { share(address, of: server, index) }
+        outputs.append(.address(servers[server].reference, address, source: source))
+    }
+
+    /// The server has no address from now on.
+    mutating func lose(_ server: Int, _ loss: AddressLoss) {
+        servers[server].candidate = nil
+        servers[server].address = nil
+        servers[server].isPassing = false
+        outputs.append(.lost(servers[server].reference, loss))
+    }
+
+    /// Passes on what the records of service `index` say of a server's address.
+    private mutating func share(_ address: ResolvedAddress, of server: Int, _ index: Int) {
+        guard let new = names[index].places.first(where: { $0.entry.address == address })?.entry.share else { return }
+        let old = servers[server].share
+        servers[server].share = new
+        if old.priority != new.priority { outputs.append(.priority(servers[server].reference, Int(new.priority))) }
+        if old.weight != new.weight { outputs.append(.weight(servers[server].reference, new.weight)) }
+    }
+
+    /// An alarm when `count` addresses are more than there are `slots`, again with each other count; a notice when it is over.
+    private mutating func tellExcess(_ count: Int, of index: Int, _ slots: [Int]) {
+        guard let last = slots.last else { return }
+        let (backend, location, name) = (servers[last].reference.backend, servers[last].location, names[index].name)
+        let told = names[index].excess[backend]
+        if count > slots.count {
+            guard told != count else { return }
+            names[index].excess[backend] = count
+            outputs.append(
+                .alarm("'\(name)' has \(count) addresses for the \(slots.count) servers of \(location): raise the number there to \(count) or more"))
+        } else if told != nil {
+            names[index].excess[backend] = nil
+            outputs.append(.notice("the \(slots.count) servers of \(location) are enough again for '\(name)'"))
+        }
+    }
+}
+
+// MARK: - A database's list
+
+extension Resolver {
+    /// A database has listed its replicas: as an answer with all of them, or with some when the list has a flaw. An empty list says nothing.
+    ///
+    /// - Parameter database: who has, as log lines name it.
+    package mutating func listed(_ list: ReplicaList, by database: String, now: Instant) {
+        guard settings.isDiscovery, !list.hosts.isEmpty else { return }
+        for index in names.indices {
+            prove(index, now: now)
+            if names[index].roundStart.advanced(by: settings.holdValid) <= now {
+                names[index].roundStart = now
+                postponeRefused(index)
+            }
+            if list.flaw == nil { names[index].book.renew(now: now) }
+            for family in [AddressFamily.v4, .v6] {
+                let hosts = list.hosts.filter { $0.family == family }
+                if list.flaw == nil {
+                    names[index].book.replace(family, with: hosts, holdObsolete: settings.holdObsolete, now: now)
+                } else {
+                    names[index].book.merge(family, with: hosts, now: now)
+                }
+            }
+            assign(index, settled: nil, by: nil, database: database)
+        }
+    }
+}
+
+// MARK: - Services
+
+extension Resolver {
+    /// The services whose records name this host.
+    func services(with host: DNSName) -> [Int] {
+        names.indices.filter { names[$0].isService && names[$0].services.entries.contains { $0.record.target == host } }
+    }
+
+    /// Asks for the hosts of service `index` from now on. A host of which nothing is known has what came along, or is asked for now.
+    mutating func follow(_ index: Int, _ additional: [DNSAddress], now: Instant) {
+        hasOrphans = true
+        for target in names[index].services.targets {
+            let known = names.firstIndex { $0.name == target }
+            let host = known ?? names.count
+            if known == nil { names.append(Name(name: target, nextRound: now, roundStart: now.advanced(by: .zero - Resolver.askSoonInterval), lastValid: now)) }
+            guard names[host].book.isEmpty else { continue }
+            let given = additional.filter { $0.owner == target }
+            guard let timeToLive = given.map(\.timeToLive).min() else { continue }
+            for family in [AddressFamily.v4, .v6] { names[host].book.merge(family, with: given.map(\.address).filter { $0.family == family }, now: now) }
+            names[host].isProven = true
+            if names[host].round == nil {
+                names[host].nextRound = now.advanced(by: min(max(.seconds(Int64(timeToLive)), Resolver.timeToLiveMin), settings.holdValid))
+            }
+        }
+    }
+
+    /// Forgets the hosts that no service and no server has any more.
+    mutating func dropOrphans() {
+        guard hasOrphans else { return }
+        hasOrphans = false
+        let wanted = Set(names.flatMap(\.services.targets))
+        for index in names.indices.reversed() where names[index].servers.isEmpty && !wanted.contains(names[index].name) {
+            names[index].round?.cancel(&group)
+            names.remove(at: index)
+        }
+    }
+}
+
+// MARK: - What an earlier process remembers
+
+extension Resolver {
+    /// Tries what is remembered of name `index`, if no nameserver has answered for it and a server waits for an address.
+    mutating func useMemory(_ index: Int, now: Instant) {
+        names[index].memory.due = nil
+        let entries = names[index].memory.entries
+        guard !names[index].isProven, !entries.isEmpty, names[index].servers.contains(where: { servers[$0].address == nil }) else { return }
+        if !names[index].memory.isUsed {
+            names[index].memory.isUsed = true
+            outputs.append(.alarm("'\(names[index].name)' is not answered for: the addresses that it had before the start are tried (\(entries.count))"))
+        }
+        for family in [AddressFamily.v4, .v6] where !names[index].isService {
+            names[index].book.merge(family, with: entries.map(\.address.host).filter { $0.family == family }, now: now)
+        }
+        assign(index, settled: nil, by: nil)
+    }
+}

@@ -1,0 +1,119 @@
+/// Why a login's method cannot go on.
+package enum MySQLAuthenticationError: Error, Equatable, Sendable {
+    /// The server wants a method that is not known here; its name.
+    case unknownMethod(String)
+    /// The server wants the password in clear (`mysql_clear_password`, `dialog`), which is never given so.
+    case wantsClearPassword(String)
+    /// The server's seed is too short for the method.
+    case seedTooShort(method: String)
+    /// The server says something that the method does not have.
+    case unexpected(method: String)
+    /// The library failed, or the server's key is unusable.
+    case cryptography(DatabaseCryptographyError)
+}
+
+/// How a login proves that it knows the password.
+package enum MySQLMethod: String, CaseIterable, Sendable {
+    /// SHA-1; MySQL until 8.4, MariaDB's default.
+    case native = "mysql_native_password"
+    /// SHA-256 when the server remembers the user, else the password itself, by TLS or encrypted with RSA; MySQL's default since 8.0.
+    case cachingSHA2 = "caching_sha2_password"
+    /// MariaDB's signature by a key made of the password.
+    case ed25519 = "client_ed25519"
+
+    /// Bytes of the server's seed that the method uses; what follows them (a NUL) is not looked at.
+    package var seedBytes: Int { self == .ed25519 ? 32 : 20 }
+
+    /// The method of this name.
+    package init(name: String) throws(MySQLAuthenticationError) {
+        if name == "mysql_clear_password" || name == "dialog" { throw .wantsClearPassword(name) }
+        guard let method = MySQLMethod(rawValue: name) else { throw .unknownMethod(name) }
+        self = method
+    }
+}
+
+/// One method at work: from the server's seed to its verdict.
+///
+///     method        client                              server
+///     native        SHA1(p) xor SHA1(seed SHA1(SHA1(p)))                             OK or ERR
+///     ed25519       signature of the seed                                            OK or ERR
+///     cachingSHA2   SHA256(p) xor SHA256(SHA256(SHA256(p)) seed)                     03, then OK; or 04; or ERR
+///                   after 04, on TLS: p NUL                                          OK or ERR
+///                   after 04, in clear: 02                                           its RSA key, PEM
+///                                       RSA-OAEP((p NUL) xor seed repeated)          OK or ERR
+///
+/// An empty password is an empty answer everywhere.
+///
+/// - SeeAlso: MySQL source documentation, "Native Authentication", "Caching_sha2_password information"; MariaDB, "Authentication Plugin - ed25519".
+package struct MySQLAuthentication: Sendable {
+    private enum Step: Equatable, Sendable {
+        case answered
+        case keyRequested
+        case wholePasswordSent
+    }
+
+    /// The method.
+    package let method: MySQLMethod
+    private let seed: [UInt8]
+    private let password: DatabasePassword
+    private var step = Step.answered
+
+    /// Begins with the server's seed.
+    package init(_ method: MySQLMethod, seed: [UInt8], password: DatabasePassword) throws(MySQLAuthenticationError) {
+        guard seed.count >= method.seedBytes else { throw .seedTooShort(method: method.rawValue) }
+        self.method = method
+        self.seed = Array(seed.prefix(method.seedBytes))
+        self.password = password
+    }
+
+    /// The first answer, which goes into the login or after a switch.
+    package func answer(_ cryptography: any DatabaseCryptography) throws(MySQLAuthenticationError) -> [UInt8] {
+        let password = password.bytes
+        guard !password.isEmpty else { return [] }
+        do throws(DatabaseCryptographyError) {
+            switch method {
+            case .native:
+                let hash = try cryptography.sha1(password)
+                return Self.xor(hash, try cryptography.sha1(seed + cryptography.sha1(hash)))
+            case .cachingSHA2:
+                let hash = try cryptography.sha256(password)
+                return Self.xor(hash, try cryptography.sha256(cryptography.sha256(hash) + seed))
+            case .ed25519:
+                return try cryptography.sign(seed, password: password)
+            }
+        } catch {
+            throw .cryptography(error)
+        }
+    }
+
+    /// The server has more to say (`AuthMoreData`).
+    ///
+    /// - Parameter isPrivate: true when nobody between can read the stream: it is TLS.
+    /// - Returns: what is to be sent; `nil`: nothing, the verdict comes.
+    package mutating func goOn(_ more: [UInt8], isPrivate: Bool, _ cryptography: any DatabaseCryptography) throws(MySQLAuthenticationError) -> [UInt8]? {
+        guard method == .cachingSHA2 else { throw .unexpected(method: method.rawValue) }
+        switch (step, more) {
+        case (.answered, [3]):
+            step = .wholePasswordSent
+            return nil
+        case (.answered, [4]) where isPrivate:
+            step = .wholePasswordSent
+            return password.bytes + [0]
+        case (.answered, [4]):
+            step = .keyRequested
+            return [2]
+        case (.keyRequested, _):
+            step = .wholePasswordSent
+            let padding = (0...(password.bytes.count / seed.count)).flatMap { _ in seed }
+            do throws(DatabaseCryptographyError) {
+                return try cryptography.encrypt(Self.xor(password.bytes + [0], padding), publicKey: more)
+            } catch {
+                throw .cryptography(error)
+            }
+        case (.answered, _), (.wholePasswordSent, _):
+            throw .unexpected(method: method.rawValue)
+        }
+    }
+
+    private static func xor(_ left: [UInt8], _ right: [UInt8]) -> [UInt8] { zip(left, right).map { $0 ^ $1 } }
+}

@@ -1,0 +1,62 @@
+import FuzzWorld
+import Glibc
+import Support
+import Wire
+
+// A nameserver's answers: whatever comes, it is an answer within its limits to the question that was asked, or none.
+
+/// The question of an input: its first byte says which.
+private func question(_ choice: UInt8) -> DNSQuestion? {
+    let type: DNSRecordType = [.a, .aaaa, .srv][Int(choice % 3)]
+    guard let name = DNSName(type == .srv ? "_mysql._tcp.db" : "db") else { return nil }
+    return DNSQuestion(identifier: 0x1234, name: name, type: type, extended: choice & 4 == 0 ? .none : .payload(bytesMax: 1232))
+}
+
+@MainActor private func seeds() -> [(name: String, bytes: [UInt8])] {
+    let pointer: [UInt8] = [0xc0, 12]
+    let target: [UInt8] = [3, 100, 98, 49, 0]
+    var inputs: [(name: String, bytes: [UInt8])] = []
+    for choice: UInt8 in 0..<3 {
+        guard let question = question(choice), let host = DNSName("db1") else { continue }
+        for (flags, records): (UInt16, UInt16) in [(0x8180, 2), (0x8380, 3), (0x8183, 0), (0x8182, 0), (0x8185, 0), (0x8180, 0)] {
+            var message = DNSMessageBuilder(answering: question, flags: flags, records: records, additional: records > 0 ? 2 : 0)
+            if records > 0 {
+                message.record(pointer, type: 5, target)
+                switch question.type {
+                case .a: message.address(target, .v4(0x0a00_0001))
+                case .aaaa: message.address(target, .v6(high: 1, low: 2))
+                case .srv: message.service(target, DNSService(priority: 10, weight: 5, port: 3306, target: host))
+                }
+                message.address(target, .v4(7))
+                message.address(target, .v6(high: 1, low: 7))
+            }
+            inputs.append(("answer-\(choice)-\(flags & 0xf)-\(records)", [choice] + message.bytes))
+        }
+    }
+    return inputs
+}
+
+exit(
+    FuzzDriver.run(seeds: seeds) { start, count in
+        let bytes = Array(UnsafeBufferPointer(start: start, count: count))
+        guard let choice = bytes.first, let question = question(choice) else { return 0 }
+        let message = Array(bytes.dropFirst())
+        guard let answer = try? DNSAnswer(message, to: question) else { return 0 }
+        precondition(answer.addresses.count <= DNSAnswer.addressesMax && answer.services.count <= DNSAnswer.servicesMax, "limits")
+        precondition(answer.additional.count <= DNSAnswer.addressesMax && answer.aliases <= DNSAnswer.aliasesMax, "limits")
+        precondition(answer.code == .noError || answer.isEmpty, "records beside an error")
+        precondition(answer.addresses.allSatisfy { $0.isV6 == (question.type == .aaaa) }, "addresses of another family")
+        precondition(question.type == .srv ? answer.addresses.isEmpty : answer.services.isEmpty, "records of another type")
+        precondition(answer.services.allSatisfy { $0.port > 0 && !$0.target.isRoot }, "a service that is not offered")
+        precondition(answer.additional.allSatisfy { given in answer.services.contains { $0.target == given.owner } }, "an address nobody wants")
+        precondition(answer.services.allSatisfy { $0.target.bytes.count <= DNSName.bytesMax }, "a name too long")
+        // Of another question's number it is no answer.
+        var other = message
+        other[0] ^= 1
+        precondition((try? DNSAnswer(other, to: question)) == nil, "another question's answer")
+        // What was cut off an answer is missed, unless it says itself that something is missing.
+        if let cut = try? DNSAnswer(message.dropLast(), to: question) {
+            precondition(cut.code == answer.code && (answer.isTruncated || cut.services == answer.services && cut.addresses == answer.addresses), "cut")
+        }
+        return 0
+    })

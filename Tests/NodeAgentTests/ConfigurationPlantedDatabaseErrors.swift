@@ -1,0 +1,129 @@
+extension PlantedError {
+    /// Those of the section `database`.
+    static let database: [PlantedError] = [
+        PlantedError(
+            "database-unknown-keyword", line: 49,
+            #"unknown keyword 'max-lagg' in section 'database replicas'"#,
+            #"did you mean 'max-lag'?"#),
+        PlantedError(
+            "database-unknown-proxy", line: 45,
+            #"'database' names a missing backend or listen, 'replica', in section 'database replica'"#,
+            #"did you mean 'replicas'?"#),
+        PlantedError(
+            "database-no-name", line: 45,
+            #"'database' lacks an argument in section 'database'"#,
+            #"write 'database <proxy>'"#),
+        PlantedError(
+            "database-second-section", line: 50,
+            #"second section 'database' 'replicas' in section 'database replicas'"#,
+            #"the first stands at haproxy.cfg:45: give this one another name"#),
+        PlantedError(
+            "database-no-user", line: 45,
+            #"no 'user' in section 'database replicas'"#,
+            #"write 'user NAME'"#),
+        PlantedError(
+            "database-relative-password", line: 47,
+            #"no path from the root after 'password-file' in section 'database replicas'"#,
+            #"the password stands in a file: write 'password-file /etc/tsukada/check.password'"#),
+        PlantedError(
+            "database-password", line: 47,
+            #"unknown keyword 'password' in section 'database replicas'"#,
+            #"did you mean 'password-file'?"#),
+        PlantedError(
+            "database-password-after-user", line: 46,
+            #"more than a name after 'user' in section 'database replicas'"#,
+            #"the password stands in a file: write 'password-file /etc/tsukada/check.password'"#),
+        PlantedError(
+            "database-password-after-file", line: 47,
+            #"no path from the root after 'password-file' in section 'database replicas'"#,
+            #"the password stands in a file: write 'password-file /etc/tsukada/check.password'"#),
+        PlantedError(
+            "database-relative-ca", line: 49,
+            #"'ca-file' cannot be 'rds.pem' in section 'database replicas'"#,
+            #"write a path from the root, such as /etc/ssl/certs/rds-global-bundle.pem"#),
+        PlantedError(
+            "database-unknown-role", line: 48,
+            #"'role' has no 'slave' in section 'database replicas'"#,
+            #"write one of replica, primary, any"#),
+        PlantedError(
+            "database-unknown-tls", line: 49,
+            #"'tls' has no 'required' in section 'database replicas'"#,
+            #"did you mean 'require'?"#),
+        PlantedError(
+            "database-unknown-lag-source", line: 49,
+            #"'lag-source' has no 'heartbeats' in section 'database replicas'"#,
+            #"did you mean 'heartbeat'?"#),
+        PlantedError(
+            "database-no-table", line: 49,
+            #"'lag-source' lacks an argument in section 'database replicas'"#,
+            #"write 'lag-source replica-status|heartbeat [<schema.table>]'"#),
+        PlantedError(
+            "database-bad-table", line: 49,
+            #"'lag-source heartbeat' cannot be 'ops.heartbeat; drop' in section 'database replicas'"#,
+            #"write a table with its schema, of letters, digits, '_', '$' and '-', such as ops.heartbeat"#),
+        PlantedError(
+            "database-zero-lag", line: 49,
+            #"'max-lag' cannot be '0' in section 'database replicas'"#,
+            #"write a time from 1ms to 24d such as 500ms, 10s or 5m (units us, ms, s, m, h, d; ms without one)"#),
+        PlantedError(
+            "database-weight-without-lag", line: 49,
+            #"no 'max-lag' in section 'database replicas'"#,
+            #"write 'max-lag 10s'"#),
+        PlantedError(
+            "database-min-up-high", line: 49,
+            #"'min-up' cannot be '4' in section 'database replicas'"#,
+            #"write a number from 0 to 3, the servers of 'replicas'"#),
+        PlantedError(
+            "database-unquoted-query", line: 49,
+            #"'query' cannot be 'SELECT' in section 'database replicas'"#,
+            #"write one statement in quotes, then its answer: query "SELECT @@wsrep_ready" expect 1"#),
+        PlantedError(
+            "database-query-without-answer", line: 49,
+            #"'query' lacks an argument in section 'database replicas'"#,
+            #"write 'query <sql> expect <value>'"#),
+        PlantedError(
+            "database-short-interval", line: 49,
+            #"'interval' cannot be '10ms' in section 'database replicas'"#,
+            #"write a time from 100ms to 1h"#),
+        PlantedError(
+            "database-ca-without-tls", line: 50,
+            #"'ca-file' has no effect in section 'database replicas'"#,
+            #"without TLS there is no certificate: write 'tls require', or remove it"#),
+        PlantedError(
+            "database-unchecked-server", line: 38,
+            #"server 'read02' without 'check' in section 'database replicas'"#,
+            #"nothing would be asked of it: add 'check' to its line, or remove the section"#),
+        PlantedError(
+            "database-discover-unknown-proxy", line: 48,
+            #"'discover' names a missing backend or listen, 'report', in section 'database replicas'"#,
+            #"did you mean 'reports'?"#),
+        PlantedError(
+            "database-discover-own-proxy", line: 48,
+            #"'discover' cannot be 'replicas' in section 'database replicas'"#,
+            #"write the proxy for reads: the servers that may become the primary are written down"#),
+        PlantedError(
+            "database-discover-replica", line: 49,
+            #"'discover' without 'role primary' in section 'database replicas'"#,
+            #"it is the primary that lists replicas: write 'role primary', or remove it"#),
+        PlantedError(
+            "database-discover-no-template", line: 49,
+            #"'discover' of a proxy without 'server-template' in section 'database replicas'"#,
+            #"'reports' has no servers to fill: write 'server-template read 8 replicas.mysql:3306 check' there, without 'resolvers'"#),
+        PlantedError(
+            "database-discover-two-names", line: 50,
+            #"'discover' of two names in section 'database replicas'"#,
+            #"each replica would be there twice: give 'other1' the name of 'slot1'"#),
+        PlantedError(
+            "database-discover-unchecked", line: 49,
+            #"'discover' of servers without 'check' in section 'database replicas'"#,
+            #"nobody is sent to an address that was not tried: add 'check' to 'slot1'"#),
+        PlantedError(
+            "database-discover-bad-hold", line: 49,
+            #"'discover' has no 'keep' in section 'database replicas'"#,
+            #"write one of hold"#),
+        PlantedError(
+            "database-discover-twice", line: 59,
+            #"second 'discover' of 'reports' in section 'database other'"#,
+            #"that of haproxy.cfg:49 fills it: a proxy's servers are the replicas of one primary"#),
+    ]
+}

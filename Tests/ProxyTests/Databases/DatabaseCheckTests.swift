@@ -1,0 +1,148 @@
+import Proxy
+import Seals
+import Support
+import Testing
+import Wire
+
+@Suite("A check that looks into a database")
+struct DatabaseCheckTests {
+    private static let start = Instant(nanoseconds: 1_000_000_000)
+
+    /// Lets a check talk with a server to the end.
+    private func check(
+        _ settings: MySQLPeerSettings = MySQLPeerSettings(), password: String = "secret", change: (inout DatabaseSettings) -> Void = { _ in }
+    ) throws -> (result: CheckResult?, look: DatabaseLook?) {
+        var section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
+        change(&section)
+        let login = DatabaseLogin(user: "monitor", password: try #require(DatabasePassword(Array(password.utf8))), tls: section.tls)
+        let access = DatabaseAccess(questions: DatabaseQuestions(section), login: login, cryptography: try OpenSSLDatabaseCryptography())
+        var check = DatabaseCheck(access, limits: CheckLimits(whole: .seconds(1)), now: Self.start)
+        #expect(check.deadline == Self.start.advanced(by: .seconds(1)))
+        _ = check.connected(now: Self.start)
+        let peer = MySQLPeer(settings)
+        var incoming = peer.greet()
+        var result: CheckResult?
+        for _ in 0..<20 where result == nil {
+            var answer: [UInt8] = []
+            for output in check.receive(incoming, now: Self.start.advanced(by: .milliseconds(5))) {
+                switch output {
+                case .send(let bytes): answer += peer.receive(bytes)
+                case .finished(let verdict): result = verdict
+                }
+            }
+            incoming = answer
+        }
+        return (result, check.look)
+    }
+
+    private static func replica(_ query: String) -> MySQLAnswer {
+        switch query {
+        case DatabaseQuestions.variables:
+            .rows(MySQLResultSet(columns: ["Variable_name", "Value"], rows: [["read_only", "ON"], ["version", "8.4.3"]]))
+        case "SHOW REPLICA STATUS":
+            .rows(
+                MySQLResultSet(columns: ["Replica_IO_Running", "Replica_SQL_Running", "Seconds_Behind_Source"], rows: [["Yes", "Yes", "3"]]))
+        default: .refused(MySQLErrorPacket(code: 1142, sqlState: "42000", message: "SELECT command denied"))
+        }
+    }
+
+    private static func peer(_ change: (inout MySQLPeerSettings) -> Void = { _ in }) -> MySQLPeerSettings {
+        var settings = MySQLPeerSettings()
+        settings.isCached = true
+        settings.answer = replica
+        change(&settings)
+        return settings
+    }
+
+    @Test("passes, and tells what it has seen")
+    func seen() throws {
+        let (result, look) = try check(Self.peer())
+        #expect(result?.status == .layer7OK && result?.info == "8.4.3" && result?.duration == .milliseconds(5))
+        #expect(result?.greetedAfter == .milliseconds(5))
+        guard case .seen(let view)? = look else {
+            Issue.record("\(String(describing: look))")
+            return
+        }
+        #expect(view.isReadOnly && view.replicationLag == .seconds(3) && view.version == "8.4.3")
+    }
+
+    @Test("passes where this node is not let in, or not told, and says so")
+    func refused() throws {
+        let wrong = try check(Self.peer(), password: "wrong")
+        #expect(wrong.result?.status == .layer7OK)
+        guard case .refused(let denied)? = wrong.look else {
+            Issue.record("\(wrong)")
+            return
+        }
+        #expect(denied.code == 1045 && !denied.description.contains("wrong"))
+        let heartbeat = try check(Self.peer()) { $0.lagSource = .heartbeat(table: "ops.heartbeat") }
+        #expect(heartbeat.result?.status == .layer7OK && heartbeat.look == .refused(DatabaseComplaint(code: 1142, text: "SELECT command denied")))
+        let clear = try check(Self.peer()) { $0.tls = .require }
+        #expect(
+            clear.result?.status == .layer7OK && clear.look == .refused(DatabaseComplaint(code: 0, text: "TLS is required, and the server does not offer it")))
+        #expect(DatabaseComplaint(code: 0, text: "no TLS").description == "no TLS")
+        let strange = try check(Self.peer { $0.answer = { _ in .rows(MySQLResultSet(columns: ["x"], rows: [])) } })
+        #expect(strange.result?.status == .layer7OK)
+        guard case .refused? = strange.look else {
+            Issue.record("\(strange)")
+            return
+        }
+    }
+
+    @Test("knows the server although the list of its replicas is refused")
+    func listRefused() throws {
+        let list = { (peer: @escaping @Sendable (String) -> MySQLAnswer?) throws -> DatabaseView? in
+            let (result, look) = try check(Self.peer { $0.answer = { peer($0) ?? Self.replica($0) } }) { $0.discovery = .init(proxy: "read") }
+            #expect(result?.status == .layer7OK)
+            if case .seen(let view)? = look { return view } else { return nil }
+        }
+        let hosts = MySQLAnswer.rows(MySQLResultSet(columns: ["HOST"], rows: [["10.0.0.1:51234"], [nil]]))
+        let all = MySQLAnswer.rows(MySQLResultSet(columns: ["1"], rows: [["1"]]))
+        let denied = DatabaseComplaint(code: 1142, text: "SELECT command denied")
+        let whole = try #require(try list { $0 == ReplicaList.statements[0] ? hosts : $0 == ReplicaList.statements[1] ? all : nil })
+        #expect(whole.replicas == ReplicaList(["10.0.0.1:51234", nil]))
+        let partly = try #require(try list { $0 == ReplicaList.statements[0] ? hosts : nil })
+        #expect(partly.replicas == ReplicaList(["10.0.0.1:51234", nil], refusal: denied) && partly.isReadOnly)
+        #expect(try list { _ in nil }?.replicas == ReplicaList([], refusal: denied))
+    }
+
+    @Test("fails where the server goes down in the midst")
+    func shuttingDown() throws {
+        let (result, look) = try check(Self.peer { $0.answer = { _ in .refused(MySQLErrorPacket(code: 1053, sqlState: "08S01", message: "Server shutdown")) } })
+        #expect(result?.status == .layer7WrongStatus && result?.code == 1053 && look == .failed)
+    }
+
+    @Test("fails as any check does without a connection, an end, a greeting or an answer in time")
+    func failures() throws {
+        let login = DatabaseLogin(user: "monitor", password: try #require(DatabasePassword([])))
+        let section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
+        let access = DatabaseAccess(questions: DatabaseQuestions(section), login: login, cryptography: NullDatabaseCryptography())
+        let fresh = { DatabaseCheck(access, limits: CheckLimits(whole: .seconds(1)), now: Self.start) }
+        let connected = {
+            var check = fresh()
+            _ = check.connected(now: Self.start)
+            return check
+        }
+        let status = { (outputs: [CheckMachine.Output]) -> CheckStatus? in
+            if case .finished(let result)? = outputs.last { result.status } else { nil }
+        }
+        var check = fresh()
+        #expect(status(check.timedOut(now: Self.start)) == .layer4Timeout)
+        #expect(check.timedOut(now: Self.start).isEmpty && check.look == .failed)
+        check = fresh()
+        #expect(status(check.failed("ECONNREFUSED", fault: .server, now: Self.start)) == .layer4ConnectionProblem)
+        check = connected()
+        #expect(status(check.timedOut(now: Self.start)) == .layer7Timeout && check.isUnanswered)
+        check = connected()
+        // Half a greeting is lost to whoever would finish the handshake.
+        _ = check.receive([0x4a, 0, 0], now: Self.start)
+        #expect(status(check.timedOut(now: Self.start)) == .layer7Timeout && !check.isUnanswered && check.closing == .reset)
+        check = connected()
+        #expect(status(check.endOfStream(now: Self.start)) == .socketError)
+        check = connected()
+        #expect(status(check.receive(Array("SSH-2.0-OpenSSH_9.2\r\n".utf8), now: Self.start)) == .layer7InvalidResponse)
+        check = connected()
+        let full = MySQLPacket(sequence: 0, payload: [0xff, 0x10, 0x04] + Array("Too many connections".utf8)).bytes
+        #expect(status(check.receive(full, now: Self.start)) == .layer7WrongStatus && check.look == .failed)
+    }
+}

@@ -1,0 +1,243 @@
+import Proxy
+import Support
+import Testing
+import Wire
+
+/// A judge of some servers, all up, and a clock that is moved by hand.
+struct JudgedServers {
+    var judge: DatabaseJudge
+    var isAvailable: [Bool]
+    var now = Instant(nanoseconds: 1_000_000_000)
+
+    init(_ count: Int, _ change: (inout DatabaseSettings) -> Void = { _ in }) {
+        var settings = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
+        settings.role = .replica
+        settings.lagMax = .seconds(10)
+        change(&settings)
+        judge = DatabaseJudge(settings, servers: count, now: now)
+        isAvailable = Array(repeating: true, count: count)
+    }
+
+    static func replica(lag: Duration?, _ change: (inout DatabaseView) -> Void = { _ in }) -> DatabaseLook {
+        var view = DatabaseView(version: "10.11.6-MariaDB", isReadOnly: true)
+        view.channels = [ReplicationChannel(receiver: lag == nil ? .connecting : .running, lag: lag)]
+        change(&view)
+        return .seen(view)
+    }
+
+    /// One look at each server, a second later.
+    mutating func look(_ looks: [DatabaseLook]) {
+        now = now.advanced(by: .seconds(1))
+        for (server, look) in looks.enumerated() { judge.take(look, of: server, now: now) }
+        decide()
+    }
+
+    /// Lags in seconds, one for each server.
+    mutating func look(lags: [Int]) { look(lags.map { Self.replica(lag: .seconds($0)) }) }
+
+    mutating func decide() { judge.decide(isAvailable: isAvailable, now: now) }
+
+    var fit: [Int] { judge.standings.indices.filter { judge.standings[$0].fitness.isFit } }
+
+    func reason(_ server: Int) -> String {
+        if case .unfit(let reason) = judge.standings[server].fitness { reason } else { "fit" }
+    }
+}
+
+@Suite("The judge of replicas")
+struct DatabaseJudgeTests {
+    @Test("takes a replica out above max-lag and in again below half of it")
+    func hysteresis() {
+        var servers = JudgedServers(2)
+        var seen: [Bool] = []
+        for lag in [0, 9, 10, 11, 37, 10, 9, 5, 4, 6, 10, 11] {
+            servers.look(lags: [lag, 0])
+            seen.append(servers.fit.contains(0))
+        }
+        #expect(seen == [true, true, true, false, false, false, false, false, true, true, true, false])
+        #expect(servers.reason(0) == "replication lag 11s > 10s")
+        servers.look(lags: [7, 0])
+        #expect(servers.reason(0) == "replication lag 7s, in again below 5s")
+    }
+
+    @Test("tells in plain words what is wrong")
+    func reasons() {
+        let stopped = DatabaseComplaint(code: 1062, text: "Duplicate entry '1' for key 'PRIMARY'")
+        let cases: [(DatabaseLook, String)] = [
+            (JudgedServers.replica(lag: .milliseconds(12_345)), "replication lag 12s > 10s"),
+            (
+                JudgedServers.replica(lag: nil) { $0.channels = [ReplicationChannel(applier: .stopped, applierError: stopped)] },
+                "replica SQL thread stopped: error 1062 Duplicate entry '1' for key 'PRIMARY'"
+            ),
+            (
+                JudgedServers.replica(lag: .zero) {
+                    $0.channels.append(ReplicationChannel(name: "east", receiver: .stopped, receiverError: DatabaseComplaint(code: 1236, text: "gone")))
+                }, "replica IO thread of channel 'east' stopped: error 1236 gone"
+            ),
+            (JudgedServers.replica(lag: .zero) { $0.isReadOnly = false }, "read_only is OFF on a replica"),
+            (JudgedServers.replica(lag: .zero) { $0.channels = [] }, "not a replica: no replication is set up"),
+        ]
+        for (look, expected) in cases {
+            var servers = JudgedServers(2)
+            servers.look([look, JudgedServers.replica(lag: .zero)])
+            #expect(servers.reason(0) == expected)
+            #expect(servers.fit == [1])
+        }
+    }
+
+    @Test("compares the configured query's answer")
+    func query() {
+        var servers = JudgedServers(2) { $0.query = .init(text: "SELECT 1", expected: "1") }
+        servers.look([JudgedServers.replica(lag: .zero) { $0.answer = "3" }, JudgedServers.replica(lag: .zero) { $0.answer = "1" }])
+        #expect(servers.reason(0) == "query returned 3, expected 1")
+        servers.look([JudgedServers.replica(lag: .zero) { $0.answer = .some(nil) }, JudgedServers.replica(lag: .zero) { $0.answer = "1" }])
+        #expect(servers.reason(0) == "query returned nothing, expected 1")
+        #expect(servers.fit == [1])
+    }
+
+    @Test("needs no replication of a server whose lag a heartbeat tells, or whose storage is another's")
+    func withoutChannels() {
+        var servers = JudgedServers(2) { $0.lagSource = .heartbeat(table: "ops.heartbeat") }
+        servers.look([
+            JudgedServers.replica(lag: nil) { ($0.channels, $0.heartbeatAge) = ([], .seconds(2)) },
+            JudgedServers.replica(lag: .zero) { $0.heartbeatAge = nil },
+        ])
+        #expect(servers.fit == [0])
+        #expect(servers.reason(1) == "replication lag unknown: the heartbeat table is empty")
+        var aurora = JudgedServers(1) { $0.minUp = 0 }
+        aurora.look([JudgedServers.replica(lag: nil) { ($0.channels, $0.isStorageReadOnly) = ([], true) }])
+        #expect(aurora.fit == [0])
+    }
+
+    @Test("lets what was last known grow older while the source cannot be reached")
+    func disconnected() {
+        var servers = JudgedServers(2)
+        servers.look(lags: [2, 0])
+        var outAfter: Int?
+        for second in 1...12 {
+            servers.look([JudgedServers.replica(lag: nil), JudgedServers.replica(lag: .zero)])
+            if outAfter == nil, servers.fit == [1] { outAfter = second }
+        }
+        #expect(outAfter == 9)
+        #expect(servers.reason(0) == "replica IO thread without connection for 14s")
+        servers.look(lags: [0, 0])
+        #expect(servers.fit == [0, 1])
+    }
+
+    @Test("keeps every replica in when the primary is gone for all of them")
+    func primaryGone() {
+        var servers = JudgedServers(3)
+        servers.look(lags: [0, 1, 0])
+        for _ in 0..<60 { servers.look(Array(repeating: JudgedServers.replica(lag: nil), count: 3)) }
+        #expect(servers.fit == [0, 1, 2])
+    }
+
+    @Test("keeps the least lagging in when all lag, with those that lag hardly more, and a stopped one never before it")
+    func minUp() {
+        var servers = JudgedServers(3)
+        servers.look(lags: [60, 30, 33])
+        #expect(servers.fit == [1, 2])
+        servers.look(lags: [60, 33, 32])
+        #expect(servers.fit == [1, 2])
+        servers.isAvailable = [true, false, false]
+        servers.decide()
+        #expect(servers.fit == [0])
+        servers.isAvailable = [true, true, true]
+        let stopped = JudgedServers.replica(lag: nil) { $0.channels = [ReplicationChannel(applier: .stopped)] }
+        servers.look([stopped, JudgedServers.replica(lag: .seconds(900)), stopped])
+        #expect(servers.fit == [1])
+        servers.look([stopped, stopped, stopped])
+        #expect(servers.fit.count == 1)
+        servers.look(lags: [0, 0, 11])
+        #expect(servers.fit == [0, 1])
+    }
+
+    @Test("takes all out with min-up 0")
+    func minUpZero() {
+        var servers = JudgedServers(2) { $0.minUp = 0 }
+        servers.look(lags: [60, 30])
+        #expect(servers.fit.isEmpty)
+    }
+
+    @Test("changes nothing when this node is refused, or the server is not reached")
+    func refused() {
+        var servers = JudgedServers(2)
+        let refusal = DatabaseLook.refused(DatabaseComplaint(code: 1045, text: "Access denied"))
+        servers.look([refusal, refusal])
+        #expect(servers.fit == [0, 1])
+        servers.look(lags: [11, 0])
+        for _ in 0..<20 { servers.look([refusal, .failed]) }
+        #expect(servers.fit == [1])
+        #expect(servers.judge.standings[0].refusal?.code == 1045)
+        servers.look(lags: [0, 0])
+        #expect(servers.fit == [0, 1])
+        #expect(servers.judge.standings[0].refusal == nil)
+    }
+
+    @Test("takes an earlier process's word until it has looked itself")
+    func recalled() {
+        var servers = JudgedServers(2)
+        servers.judge.recall(0, unfit: "replication lag 11s > 10s", since: servers.now)
+        servers.decide()
+        #expect(servers.fit == [1])
+        servers.isAvailable = [true, false]
+        servers.decide()
+        #expect(servers.fit.contains(0))
+        servers.isAvailable = [true, true]
+        servers.look(lags: [7, 0])
+        #expect(servers.fit == [1])
+        servers.look(lags: [4, 0])
+        #expect(servers.fit == [0, 1])
+    }
+
+    @Test("gives a lagging replica less in quarters")
+    func weight() {
+        var servers = JudgedServers(1) { $0.isWeightByLag = true }
+        var seen: [ServerFitness] = []
+        for lag in [0, 2, 3, 5, 6, 8, 10] {
+            servers.look(lags: [lag])
+            seen.append(servers.judge.standings[0].fitness)
+        }
+        #expect(seen == [4, 4, 3, 3, 2, 1, 1].map { .fit(quarters: $0) })
+    }
+
+    @Test("never takes all out, never prefers what has stopped, never touches what has no fault", arguments: seeds(64))
+    func invariants(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let count = Int.random(in: 1...6, using: &random)
+        let minUp = Int.random(in: 0...3, using: &random)
+        var servers = JudgedServers(count) { $0.minUp = minUp }
+        for step in 0..<400 {
+            let looks = (0..<count).map { _ in Self.anyLook(&random) }
+            for server in 0..<count where Int.random(in: 0..<20, using: &random) == 0 { servers.isAvailable[server].toggle() }
+            servers.look(looks)
+            let available = (0..<count).filter { servers.isAvailable[$0] }
+            let fit = Set(servers.fit)
+            let note = Comment("seed \(seed), step \(step)")
+            #expect(available.count { fit.contains($0) } >= min(minUp, available.count), note)
+            for server in 0..<count where servers.judge.standings[server].fault == nil { #expect(fit.contains(server), note) }
+            let keptStopped = available.contains { fit.contains($0) && Self.isStopped(servers.judge.standings[$0]) }
+            let lagging = available.contains { !fit.contains($0) && Self.isLagging(servers.judge.standings[$0]) }
+            #expect(!(keptStopped && lagging), note)
+        }
+    }
+
+    private static func isStopped(_ standing: DatabaseJudge.Standing) -> Bool {
+        if case .applierStopped = standing.fault { true } else { false }
+    }
+
+    private static func isLagging(_ standing: DatabaseJudge.Standing) -> Bool {
+        if case .lagging = standing.fault { true } else { false }
+    }
+
+    private static func anyLook(_ random: inout SplitMix64) -> DatabaseLook {
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0: .failed
+        case 1: .refused(DatabaseComplaint(code: 1045, text: ""))
+        case 2: JudgedServers.replica(lag: nil)
+        case 3: JudgedServers.replica(lag: nil) { $0.channels = [ReplicationChannel(applier: .stopped)] }
+        case 4: JudgedServers.replica(lag: .zero) { $0.isReadOnly = false }
+        default: JudgedServers.replica(lag: .seconds(Int.random(in: 0..<30, using: &random)))
+        }
+    }
+}

@@ -1,0 +1,137 @@
+import Proxy
+import Testing
+import Wire
+
+@Suite("The watch over a proxy's databases")
+struct DatabaseWatchTests {
+    private typealias Circumstances = DatabaseWatch.Circumstances
+
+    /// A watch over db1 and db2, both up, and its clock.
+    private struct Bench {
+        var watch: DatabaseWatch
+        var now = Instant(nanoseconds: 1_000_000_000)
+        var circumstances = Array(repeating: Circumstances(isRunning: true, isAvailable: true), count: 2)
+        var peers = WriterPeers.heard([])
+
+        init(_ role: DatabaseRole, memory: [ServerFitness?] = [nil, nil], writer: WriterMemory? = nil) {
+            var settings = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
+            (settings.role, settings.lagMax) = (role, .seconds(10))
+            let now = now
+            watch = DatabaseWatch(
+                settings, names: ["db1", "db2"], choices: [10, 20], memory: { place in memory[place].map { (fitness: $0, since: now) } }, writer: writer,
+                now: now)
+        }
+
+        mutating func look(_ first: DatabaseLook, _ second: DatabaseLook) -> DatabaseWatch.Outcome {
+            now = now.advanced(by: .seconds(1))
+            watch.take(first, of: 0, now: now)
+            watch.take(second, of: 1, now: now)
+            return decide()
+        }
+
+        mutating func decide() -> DatabaseWatch.Outcome { watch.decide(circumstances, peers: peers, now: now) }
+    }
+
+    private static func server(isReadOnly: Bool) -> DatabaseLook { .seen(DatabaseView(version: "8.4.3", isReadOnly: isReadOnly)) }
+    private static let writable = server(isReadOnly: false)
+    private static let readOnly = server(isReadOnly: true)
+    private static let denied = DatabaseLook.refused(DatabaseComplaint(code: 1045, text: "Access denied for user 'check'"))
+
+    @Test("tells once that this node is not let in, and once that it is again")
+    func refusal() {
+        var bench = Bench(.replica)
+        let first = bench.look(Self.denied, Self.denied)
+        #expect(
+            first.news == [
+                .init(
+                    level: .alert,
+                    text: "db1 does not answer this node: error 1045 Access denied for user 'check': what its servers are is not known from now on, and they "
+                        + "stay as they are: give user 'check' what it needs")
+            ])
+        #expect(first.fitness == [.whole, .whole])
+        #expect(bench.look(Self.denied, Self.denied).news.isEmpty)
+        #expect(bench.look(Self.readOnly, Self.denied).news.isEmpty && bench.watch.refused == [1])
+        #expect(bench.look(Self.readOnly, Self.readOnly).news.map(\.text).last == "all servers answer user 'check' again")
+    }
+
+    @Test("forgets what it has seen when another host takes a server's place")
+    func moved() {
+        var replicas = Bench(.replica)
+        _ = replicas.look(Self.writable, Self.readOnly)
+        #expect(replicas.watch.judge.standings[0].fault == .writable)
+        replicas.watch.forget(0, now: replicas.now)
+        _ = replicas.look(Self.denied, Self.readOnly)
+        #expect(replicas.watch.judge.standings[0].fault == nil && replicas.watch.judge.standings[0].view == nil)
+
+        var primary = Bench(.primary)
+        #expect(primary.look(Self.writable, Self.readOnly).fitness.first == .whole)
+        primary.watch.forget(0, now: primary.now)
+        // Not known to take writes any more: it does not stand against the other one, which does.
+        _ = primary.look(.failed, Self.writable)
+        #expect(primary.watch.decision.trouble == nil && primary.watch.judge.standings[0].view == nil)
+    }
+
+    @Test("sends writes to the primary, and closes the sessions of the one before")
+    func writer() {
+        var bench = Bench(.primary)
+        let start = bench.decide()
+        #expect(start.fitness.allSatisfy { !$0.isFit } && start.news.isEmpty && start.word == nil)
+        let first = bench.look(Self.writable, Self.readOnly)
+        #expect(first.fitness == [.whole, .unfit(reason: "read_only is ON")])
+        #expect(first.news == [.init(level: .warning, text: "the writer is db1 (epoch 1)")])
+        #expect(bench.look(Self.readOnly, Self.readOnly).closing.isEmpty)
+        let promoted = bench.look(Self.readOnly, Self.writable)
+        #expect(promoted.fitness == [.unfit(reason: "read_only is ON"), .whole] && promoted.closing == [0] && promoted.checking == 1)
+        #expect(promoted.news.map(\.text) == ["the writer is db2 (epoch 2); it was db1, whose sessions are closed"])
+        #expect(bench.watch.writerMemory == WriterMemory(epoch: 2, server: "db2"))
+    }
+
+    @Test("keeps the writer that one look in between did not reach, and leaves it after two")
+    func missedLooks() {
+        var bench = Bench(.primary)
+        _ = bench.look(Self.writable, Self.readOnly)
+        #expect(bench.look(.failed, Self.writable).fitness[0] == .whole)
+        #expect(bench.look(.failed, Self.writable).fitness[1] == .whole)
+        var down = Bench(.primary)
+        _ = down.look(Self.writable, Self.readOnly)
+        down.circumstances[0] = Circumstances(isRunning: false, isAvailable: false)
+        #expect(down.look(.failed, Self.writable).fitness[1] == .whole)
+    }
+
+    @Test("raises an alarm for two writable servers and for none, when that lasts")
+    func troubles() {
+        var bench = Bench(.primary)
+        _ = bench.look(Self.writable, Self.readOnly)
+        var news = (0..<5).flatMap { _ in bench.look(Self.writable, Self.writable).news }
+        #expect(news == [.init(level: .alert, text: "db1 and db2 take writes, and only one may: writes go on to db1")])
+        #expect(bench.watch.trouble != nil)
+        news = (0..<5).flatMap { _ in bench.look(Self.readOnly, Self.readOnly).news }
+        #expect(news.map(\.text) == ["no server takes writes: there is no writer, new sessions are refused"])
+        #expect(bench.look(Self.writable, Self.readOnly).news.map(\.text) == ["the trouble with the writer is over: writes go to db1"])
+        // A promotion that takes a moment is no trouble.
+        #expect(bench.look(Self.readOnly, Self.readOnly).news.isEmpty)
+        #expect(bench.look(Self.readOnly, Self.writable).news.count == 1)
+    }
+
+    @Test("raises an alarm for a writer that stays unknown: nobody can write, and nothing else would tell")
+    func unknownWriter() {
+        var bench = Bench(.primary)
+        var news = (0..<9).flatMap { _ in bench.look(Self.denied, Self.denied).news }
+        #expect(news.count == 1, "that this node is not let in")
+        news = (0..<9).flatMap { _ in bench.look(Self.denied, Self.denied).news }
+        #expect(news == [.init(level: .alert, text: "the writer is not known yet: there is no writer, new sessions are refused")])
+        #expect(bench.look(Self.writable, Self.readOnly).news.map(\.text).contains("the trouble with the writer is over: writes go to db1"))
+    }
+
+    @Test("goes on where the process before was, without a moment of all fit or none")
+    func memory() {
+        var replicas = Bench(.replica, memory: [.unfit(reason: "replication lag 37s > 10s"), .whole])
+        #expect(replicas.decide().fitness == [.unfit(reason: "replication lag 37s > 10s"), .whole])
+        var primary = Bench(.primary, writer: WriterMemory(epoch: 4, server: "db2"))
+        primary.peers = .awaited
+        #expect(primary.decide().fitness[1] == .whole)
+        #expect(primary.look(Self.writable, Self.readOnly).fitness.allSatisfy { !$0.isFit })
+        primary.peers = .heard([])
+        #expect(primary.decide().fitness[0] == .whole)
+    }
+}

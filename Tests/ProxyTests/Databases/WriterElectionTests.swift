@@ -1,0 +1,216 @@
+import Proxy
+import Support
+import Testing
+import Wire
+
+@Suite("The election of the writer")
+struct WriterElectionTests {
+    private static let writable = WriterSight.writable(isReplicating: false)
+
+    @Test("follows the one writable server, alone")
+    func alone() {
+        var election = WriterElection(choices: [10, 20])
+        let none = election.decide([.unknown, .unknown], peers: .heard([]))
+        #expect(none.writer == nil && none.trouble == .starting && none.word == nil)
+        let first = election.decide([Self.writable, .readOnly], peers: .heard([]))
+        #expect(first.writer == 0 && first.word?.ballot == WriterBallot(epoch: 1, choice: 10) && first.closing.isEmpty)
+        let demoted = election.decide([.readOnly, .readOnly], peers: .heard([]))
+        #expect(demoted.writer == nil && demoted.trouble == .noneWritable && demoted.closing.isEmpty)
+        let promoted = election.decide([.readOnly, Self.writable], peers: .heard([]))
+        #expect(promoted.writer == 1 && promoted.word?.ballot == WriterBallot(epoch: 2, choice: 20) && promoted.closing == [0])
+        #expect(election.decide([.readOnly, Self.writable], peers: .heard([])).closing.isEmpty)
+    }
+
+    @Test("stays with two writable servers, and has none of two at the start unless one follows nobody")
+    func severalWritable() {
+        var election = WriterElection(choices: [10, 20])
+        #expect(election.decide([Self.writable, Self.writable], peers: .heard([])).writer == nil)
+        #expect(election.decide([Self.writable, Self.writable], peers: .heard([])).trouble == .severalWritable([0, 1]))
+        #expect(election.decide([.writable(isReplicating: true), Self.writable], peers: .heard([])).writer == 1)
+        let both = election.decide([Self.writable, Self.writable], peers: .heard([]))
+        #expect(both.writer == 1 && both.trouble == .severalWritable([0, 1]))
+        #expect(election.decide([Self.writable, .unreachable], peers: .heard([])).writer == 0)
+    }
+
+    @Test("keeps the writer that it is not let in to any more")
+    func unknown() {
+        var election = WriterElection(choices: [10, 20])
+        _ = election.decide([Self.writable, .readOnly], peers: .heard([]))
+        #expect(election.decide([.unknown, .unknown], peers: .heard([])).writer == 0)
+        #expect(election.decide([.unknown, Self.writable], peers: .heard([])).writer == 0)
+    }
+
+    @Test("sends nobody anywhere while a peer follows another ballot, and drops its own for a higher one")
+    func peers() {
+        var election = WriterElection(choices: [10, 20])
+        let peer = { (epoch: UInt64, choice: UInt64, isConfirmed: Bool) in
+            let ballot = WriterBallot(epoch: epoch, choice: choice)
+            return WriterPeers.heard([.init(name: "b", word: WriterWord(ballot: ballot, isConfirmed: isConfirmed), known: ballot)])
+        }
+        #expect(election.decide([Self.writable, .readOnly], peers: .awaited).writer == nil)
+        let first = election.decide([Self.writable, .readOnly], peers: .heard([.init(name: "b", word: nil, known: nil)]))
+        #expect(first.writer == nil && first.trouble == .peerBehind("b") && first.word?.ballot == WriterBallot(epoch: 1, choice: 10))
+        let known = WriterBallot(epoch: 1, choice: 10)
+        #expect(election.decide([Self.writable, .readOnly], peers: .heard([.init(name: "b", word: nil, known: known)])).writer == 0)
+        let objected = election.decide([.unreachable, Self.writable], peers: peer(1, 10, true))
+        #expect(objected.writer == nil && objected.trouble == .peerObjects("b") && objected.word?.ballot.epoch == 1)
+        let cast = election.decide([.unreachable, Self.writable], peers: peer(1, 10, false))
+        #expect(cast.writer == nil && cast.trouble == .peerBehind("b") && cast.word?.ballot == WriterBallot(epoch: 2, choice: 20) && cast.closing == [0])
+        #expect(election.decide([.unreachable, Self.writable], peers: peer(2, 20, false)).writer == 1)
+        let taken = election.decide([Self.writable, Self.writable], peers: peer(7, 10, true))
+        #expect(taken.writer == 0 && taken.word?.ballot.epoch == 7 && taken.closing == [1])
+        #expect(election.decide([Self.writable, .readOnly], peers: peer(8, 99, true)).trouble == .peerObjects("b"))
+        #expect(election.decide([Self.writable, .readOnly], peers: .heard([])).writer == 0)
+        #expect(election.decide([Self.writable, .readOnly], peers: peer(.max, 20, true)).word?.ballot.epoch == 9)
+    }
+
+    @Test("goes on after a reload where the process before was")
+    func memory() {
+        var election = WriterElection(choices: [10, 20], memory: WriterBallot(epoch: 4, choice: 20))
+        let decision = election.decide([.unknown, .unknown], peers: .awaited)
+        #expect(decision.writer == 1 && decision.closing.isEmpty && decision.word?.ballot.epoch == 4)
+    }
+
+    @Test("never has two writers among nodes that hear each other, and always comes to one", arguments: seeds(96))
+    func neverTwo(seed: UInt64) {
+        var world = ElectionWorld(seed: seed)
+        for step in 0..<3_000 {
+            world.step()
+            guard world.isSafe else {
+                Issue.record("seed \(seed), step \(step): \(world.nodes.map(\.decision)) by \(world.nodes.map(\.sights))")
+                return
+            }
+        }
+        world.calm()
+        #expect(world.nodes.allSatisfy { $0.decision.writer == 1 }, "seed \(seed): \(world.nodes.map(\.decision))")
+        let epoch = world.nodes[0].election.ballot?.epoch
+        // A second writable server changes nothing.
+        world.truth[2] = .writable(isReplicating: false)
+        for _ in 0..<400 { world.step(isTroubled: false) }
+        #expect(world.nodes.allSatisfy { $0.decision.writer == 1 && $0.election.ballot?.epoch == epoch }, "seed \(seed)")
+    }
+}
+
+/// Nodes whose looks and words come late, over servers that change as they like. Nodes always hear each other; they restart now and then.
+struct ElectionWorld {
+    struct Member {
+        var election = WriterElection(choices: [10, 20, 30])
+        var sights = Array(repeating: WriterSight.unknown, count: 3)
+        var decision = WriterElection.Decision()
+        /// What it has heard of each node, by node.
+        var heard: [WriterWord?]
+        /// The last ballot of its own that each node has acknowledged, by node.
+        var known: [WriterBallot?]
+        /// A node that has just started has not heard the others.
+        var isStarting = true
+    }
+
+    struct Word {
+        var from: Int
+        var to: Int
+        var at: Int
+        var run: Int
+        var word: WriterWord?
+        /// An acknowledgement goes back, of this ballot.
+        var known: WriterBallot?
+    }
+
+    var nodes: [Member]
+    var truth: [WriterSight] = [.writable(isReplicating: false), .readOnly, .readOnly]
+    private var random: SplitMix64
+    private var words: [Word] = []
+    private var now = 0
+    private var runs: [Int]
+
+    init(seed: UInt64) {
+        random = SplitMix64(seed: seed)
+        let count = seed % 3 == 0 ? 3 : 2
+        nodes = Array(repeating: Member(heard: Array(repeating: nil, count: count), known: Array(repeating: nil, count: count)), count: count)
+        runs = Array(repeating: 0, count: count)
+    }
+
+    /// All who write write to one, and each has seen it writable, or does not know.
+    var isSafe: Bool {
+        var common: Int?
+        for node in nodes {
+            guard let writer = node.decision.writer else { continue }
+            guard common ?? writer == writer, node.sights[writer] != .readOnly, node.sights[writer] != .unreachable else { return false }
+            common = writer
+        }
+        return true
+    }
+
+    private mutating func chance(_ one: Int) -> Bool { Int.random(in: 0..<one, using: &random) == 0 }
+
+    mutating func step(isTroubled: Bool = true) {
+        now += 1
+        if isTroubled, chance(40) {
+            truth[Int.random(in: 0..<3, using: &random)] =
+                [.readOnly, .readOnly, .unreachable, .writable(isReplicating: false)][
+                    Int.random(in: 0..<4, using: &random)]
+        }
+        if isTroubled, chance(400) { restart(Int.random(in: 0..<nodes.count, using: &random)) }
+        // What a node says arrives late, but in the order in which it was said, or not at all for what a later word replaces.
+        let due = words.filter { $0.at <= now && $0.run == runs[$0.from] }
+        words.removeAll { $0.at <= now }
+        for word in due { deliver(word) }
+        for index in nodes.indices {
+            if nodes[index].isStarting { nodes[index].isStarting = !nodes.indices.allSatisfy { $0 == index || hasHeard(index, of: $0) } }
+            if chance(6) {
+                let server = Int.random(in: 0..<3, using: &random)
+                nodes[index].sights[server] = isTroubled && chance(20) ? .unreachable : truth[server]
+            }
+            decide(index)
+        }
+    }
+
+    /// A word is heard, dropped for what it replaces, and acknowledged; or an acknowledgement comes back.
+    private mutating func deliver(_ word: Word) {
+        if let known = word.known {
+            // The later of two is the higher one: no node goes back.
+            nodes[word.to].known[word.from] = nodes[word.to].known[word.from].map { max($0, known) } ?? known
+            return
+        }
+        nodes[word.to].heard[word.from] = word.word
+        decide(word.to)
+        guard let ballot = word.word?.ballot else { return }
+        let delay = Int.random(in: 1...12, using: &random)
+        words.append(Word(from: word.to, to: word.from, at: now + delay, run: runs[word.to], word: nil, known: ballot))
+    }
+
+    /// A node that has started hears what the others say now before it counts itself in.
+    private func hasHeard(_ index: Int, of other: Int) -> Bool { nodes[other].isStarting || nodes[index].heard[other] == nodes[other].decision.word }
+
+    private mutating func restart(_ index: Int) {
+        nodes[index] = Member(heard: Array(repeating: nil, count: nodes.count), known: Array(repeating: nil, count: nodes.count))
+        runs[index] += 1
+        words.removeAll { $0.from == index || $0.to == index }
+        for other in nodes.indices where other != index {
+            (nodes[other].heard[index], nodes[other].known[index]) = (nil, nil)
+            say(from: other, to: index)
+        }
+    }
+
+    private mutating func decide(_ index: Int) {
+        let peers = nodes.indices.filter { $0 != index }.map {
+            WriterPeers.Peer(name: "node\($0)", word: nodes[index].heard[$0], known: nodes[index].known[$0])
+        }
+        let before = nodes[index].decision.word
+        nodes[index].decision = nodes[index].election.decide(nodes[index].sights, peers: nodes[index].isStarting ? .awaited : .heard(peers))
+        guard nodes[index].decision.word != before else { return }
+        for other in nodes.indices where other != index { say(from: index, to: other) }
+    }
+
+    /// What a node says arrives late, but in the order in which it was said.
+    private mutating func say(from: Int, to: Int) {
+        let delay = Int.random(in: 1...12, using: &random)
+        let last = words.filter { $0.from == from && $0.to == to && $0.known == nil }.map(\.at).max() ?? 0
+        words.append(Word(from: from, to: to, at: max(now + delay, last), run: runs[from], word: nodes[from].decision.word, known: nil))
+    }
+
+    /// Nothing changes any more, and the second server is the writer.
+    mutating func calm() {
+        truth = [.readOnly, .writable(isReplicating: false), .readOnly]
+        for _ in 0..<400 { step(isTroubled: false) }
+    }
+}

@@ -1,0 +1,170 @@
+import Glibc
+import LinuxIO
+import Support
+import Synchronization
+import Testing
+import Wire
+
+@testable import Proxy
+
+@Suite("A server that speaks first", .timeLimit(.minutes(3)))
+struct ForwardingGreetingTests {
+    @Test(
+        "is left for another one while its clients have got nothing, and they do not notice",
+        arguments: ["silent", "closing", "resetting", "garbage", "1040", "1053", "1129", "1130", "trickling"])
+    func left(kind: String) throws {
+        let (first, reason): (Opening, LeaveReason) =
+            switch kind {
+            case "silent": (.waits(TestGate()), .silent)
+            case "closing": (.closes, .closed)
+            case "resetting": (.resets, .closed)
+            case "garbage": (.says(Array("SSH-2.0-OpenSSH_9.2p1\r\n".utf8)), .garbage)
+            case "trickling": (.trickles(greeting("slow"), pieces: 70), .silent)
+            default: (.saysAndCloses(error(UInt16(kind) ?? 0)), LeaveReason(error: UInt16(kind) ?? 0))
+            }
+        let bench = try ServerFirstBench([first, .says(greeting("good"))])
+        for number in 1...6 {
+            let client = try bench.harness.connect()
+            #expect(greeted(client, "good"), "\(number)")
+            client.send("login")
+            #expect(client.text(5) == "login")
+            client.finishSending()
+            #expect(client.hasEnded())
+        }
+        let lines = try (0..<6).map { _ in try bench.harness.log.session() }
+        #expect(lines.allSatisfy { $0.server == "s2" && $0.flags == "--" && $0.bytes == greeting("good").count + 5 })
+        #expect(lines.map(\.retries).sorted() == ["+1", "+1", "+1", "0", "0", "0"])
+        #expect(lines.allSatisfy { $0.totalTime < 3000 && ($0.retries == "0" || reason != .silent || $0.totalTime >= 150) })
+        // A reset may be seen before the connection is.
+        #expect(bench.left(0, reason) + (kind == "resetting" ? bench.left(0, .refused) : 0) == 3)
+        #expect(bench.harness.hasConnectFailed(0) && !bench.harness.hasConnectFailed(1))
+        #expect(bench.harness.isEmptyEventually())
+        #expect(bench.harness.held(0) == 0 && bench.harness.held(1) == 0)
+        #expect(bench.harness.sum { $0.redispatches.value } == 3)
+    }
+
+    @Test("is heard out when its greeting comes in pieces, and what follows it comes in order")
+    func pieces() throws {
+        let bench = try ServerFirstBench([.trickles(greeting("A") + Array("after".utf8), pieces: 10)], timeout: 10_000)
+        let client = try bench.harness.connect()
+        #expect(greeted(client, "A"))
+        #expect(client.text(5) == "after")
+        client.finishSending()
+        #expect(client.hasEnded())
+        let line = try bench.harness.log.session()
+        #expect(line.bytes == greeting("A").count + 5 && line.retries == "0")
+        #expect(bench.harness.isEmptyEventually())
+    }
+
+    @Test("and says an error that any other would say is heard, also while there are others")
+    func otherErrors() throws {
+        let bench = try ServerFirstBench([.saysAndCloses(error(1045)), .saysAndCloses(error(1045))])
+        #expect(try bench.harness.connect().textToEnd() == String(decoding: error(1045), as: UTF8.self))
+        #expect(try bench.harness.log.session().retries == "0")
+    }
+
+    @Test("and refuses is quoted to the client when there is no other", arguments: [1, 2])
+    func lastError(count: Int) throws {
+        let bench = try ServerFirstBench(Array(repeating: .saysAndCloses(error(1040)), count: count))
+        let start = MonotonicClock.now()
+        #expect(try bench.harness.connect().textToEnd() == String(decoding: error(1040), as: UTF8.self))
+        #expect(start.duration(to: MonotonicClock.now()) < .milliseconds(900))
+        let line = try bench.harness.log.session()
+        #expect(line.flags == "--" && line.retries == (count == 1 ? "0" : "+1"))
+    }
+
+    @Test("is not left once its client has spoken: what it said goes to that server, and once")
+    func clientFirst() throws {
+        let gate = TestGate()
+        let bench = try ServerFirstBench([.waits(gate), .waits(gate)])
+        let client = try bench.harness.connect()
+        #expect(eventually { bench.harness.held(0) + bench.harness.held(1) == 1 })
+        client.send("early")
+        usleep(600_000)
+        #expect(bench.databases[0].acceptedCount + bench.databases[1].acceptedCount == 1)
+        gate.open()
+        #expect(greeted(client, "late"))
+        #expect(client.text(5) == "early")
+        client.finishSending()
+        #expect(client.hasEnded())
+        #expect(try bench.harness.log.session().retries == "0")
+    }
+
+    @Test("is left by no more sessions than the budget has")
+    func budget() throws {
+        let gate = TestGate()
+        let bench = try ServerFirstBench([.waits(gate), .says(greeting("good"))], timeout: 200)
+        let clients = try (0..<60).map { _ in try bench.harness.connect() }
+        // Thirty of sixty came to the silent one; a fifth of them all may leave.
+        #expect(eventually { bench.left(0, .overBudget) >= 18 })
+        #expect(bench.left(0, .silent) == 12)
+        #expect(eventually { bench.databases[1].acceptedCount == 42 }, "\(bench.databases[1].acceptedCount)")
+        gate.open()
+        for client in clients { #expect(client.text(5).utf8.count == 5) }
+    }
+
+    @Test("and is the only one is tried again after a moment, and in the end the client is told in MySQL's words")
+    func closing() throws {
+        let bench = try ServerFirstBench([.closes]) { $0.backend.retriesMax = 1 }
+        let text = try bench.harness.connect().textToEnd()
+        #expect(
+            MySQLErrorPacket(payload: Array(text.utf8.dropFirst(4)))?.message == "tsukada: proxy 'back' could not connect to any server"
+                || text.contains("proxy 'back' could not connect"))
+        let line = try bench.harness.log.session()
+        #expect(line.flags == "SC" && line.retries == "1" && line.totalTime >= 900)
+        #expect(bench.databases[0].acceptedCount == 2)
+    }
+
+    @Test("may be none at all: the client is told so, unless its proxy speaks otherwise", arguments: [true, false])
+    func noServer(isServerFirst: Bool) throws {
+        let bench = try ServerFirstBench([.says(greeting("A"))]) {
+            $0.down = [0]
+            if !isServerFirst { $0.backend.isServerFirst = false }
+        }
+        let client = try bench.harness.connect()
+        let bytes = client.receive() ?? []
+        #expect(bytes.isEmpty != isServerFirst)
+        if isServerFirst {
+            let error = MySQLErrorPacket(payload: Array(bytes.dropFirst(4)))
+            #expect(error?.code == 1053 && error?.sqlState == nil && error?.message == "tsukada: proxy 'back' has no server available")
+        }
+        #expect(try bench.harness.log.flags() == "SC")
+    }
+
+    @Test("is heard whatever it says where that is said to be so, and nobody waits where it is not", arguments: [true, false])
+    func keyword(isServerFirst: Bool) throws {
+        let bench = try ServerFirstBench([.waits(TestGate()), .says(Array("220 mail\r\n".utf8))]) {
+            $0.backend.check = .connect
+            $0.backend.isServerFirst = isServerFirst
+        }
+        for _ in 0..<2 {
+            let client = try bench.harness.connect()
+            guard isServerFirst else { continue }
+            #expect(client.text(8) == "220 mail")
+        }
+        if !isServerFirst { usleep(500_000) }
+        #expect(bench.left(0, .silent) == (isServerFirst ? 1 : 0))
+    }
+
+    @Test("and whose sessions are closed because it went down keeps none that had got nothing")
+    func shutdown() throws {
+        let bench = try ServerFirstBench([.waits(TestGate()), .says(greeting("good"))], timeout: 60_000)
+        let clients = [try bench.harness.connect(), try bench.harness.connect()]
+        #expect(eventually { bench.harness.held(0) == 1 && bench.databases[0].acceptedCount == 1 })
+        bench.harness.forwarder.shutdownSessions(of: ServerReference(backend: 0, server: 0))
+        for client in clients { #expect(greeted(client, "good")) }
+    }
+
+    @Test("and is to be left out gets no new session, until it is the last")
+    func skipped() throws {
+        let bench = try ServerFirstBench([.says(greeting("A")), .says(greeting("B"))])
+        bench.harness.route(0) { $0.isSkipped = true }
+        for _ in 0..<4 { #expect(greeted(try bench.harness.connect(), "B")) }
+        bench.harness.route(1) { $0.isSkipped = true }
+        var names: Set<String> = []
+        for _ in 0..<4 { names.insert(String(try bench.harness.connect().text(6).suffix(1))) }
+        #expect(names == ["A", "B"])
+        bench.harness.route(0) { $0.isSkipped = false }
+        for _ in 0..<4 { #expect(greeted(try bench.harness.connect(), "A")) }
+    }
+}

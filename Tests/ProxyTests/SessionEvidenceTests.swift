@@ -1,0 +1,69 @@
+import Testing
+import Wire
+
+@testable import Proxy
+
+@Suite("What sessions find out about a server")
+struct SessionEvidenceTests {
+    private let start = Instant(nanoseconds: 0)
+    private func at(_ seconds: Double) -> Instant { start.advanced(by: .milliseconds(Int64(seconds * 1000))) }
+
+    @Test("holds for a silent one until a check is greeted in time, and is news once")
+    func suspect() {
+        var evidence = SessionEvidence(isProvenByChecks: true)
+        #expect(evidence.found(.suspect, now: start) == true)
+        #expect(evidence.found(.suspect, now: at(0.1)) == false)
+        #expect(evidence.skip == .suspect && evidence.deadline == nil)
+        #expect(evidence.timePassed(now: at(1000)) == false)
+        #expect(evidence.checkPassed(isInTime: false) == false)
+        #expect(evidence.skip == .suspect)
+        #expect(evidence.checkPassed(isInTime: true) == true)
+        #expect(evidence.skip == nil)
+        #expect(evidence.checkPassed(isInTime: true) == false)
+    }
+
+    @Test("holds for a full one for 1 s, doubling to 8 s, until it passes a check")
+    func full() {
+        var evidence = SessionEvidence(isProvenByChecks: true)
+        var now = start
+        for seconds in [1, 2, 4, 8, 8] as [Int64] {
+            #expect(evidence.found(.full(1040), now: now) == true)
+            #expect(evidence.pause == .seconds(seconds) && evidence.deadline == now.advanced(by: .seconds(seconds)))
+            #expect(evidence.timePassed(now: now.advanced(by: .milliseconds(seconds * 1000 - 1))) == false)
+            now = now.advanced(by: .seconds(seconds))
+            #expect(evidence.timePassed(now: now) == true)
+            #expect(evidence.skip == nil)
+        }
+        #expect(evidence.checkPassed(isInTime: true) == false)
+        #expect(evidence.found(.full(1040), now: now) == true)
+        #expect(evidence.pause == .seconds(1))
+        #expect(evidence.checkPassed(isInTime: false) == true, "it has room")
+        #expect(evidence.skip == nil)
+    }
+
+    @Test("is over after a while where no check can tell, and is forgotten when nothing more comes")
+    func unproven() {
+        var evidence = SessionEvidence(isProvenByChecks: false)
+        #expect(evidence.found(.suspect, now: start) == true)
+        #expect(evidence.deadline == at(1))
+        #expect(evidence.checkPassed(isInTime: true) == false)
+        #expect(evidence.skip == .suspect)
+        #expect(evidence.timePassed(now: at(1)) == true)
+        #expect(evidence.found(.suspect, now: at(2)) == true)
+        #expect(evidence.deadline == at(4))
+        #expect(evidence.timePassed(now: at(4)) == true)
+        #expect(evidence.found(.suspect, now: at(60)) == true)
+        #expect(evidence.deadline == at(61))
+    }
+
+    @Test("that it refuses this host is worse than that it is silent, and silence does not shorten the time of a full one")
+    func order() {
+        var evidence = SessionEvidence(isProvenByChecks: true)
+        #expect(evidence.found(.full(1040), now: start) == true)
+        #expect(evidence.found(.suspect, now: start) == false)
+        #expect(evidence.skip == .full(1040))
+        #expect(evidence.found(.hostRefused(1129), now: start) == true)
+        #expect(evidence.skip == .hostRefused(1129) && evidence.deadline == nil)
+        #expect(evidence.timePassed(now: at(10)) == false)
+    }
+}
