@@ -46,10 +46,11 @@ extension ClusterSuite {
             return [(theirs, ours), (ours, theirs)]
         }
 
-        /// Sends bytes from the client node to a port of `proxy` that takes headers, and waits for the end.
+        /// Sends bytes from the client node to a port of `proxy` that takes headers, and waits for the end. In one piece: bash writes line by line, and haproxy
+        /// takes what it reads at first for all.
         private func send(_ bytes: String, to proxy: RunningProxy, from client: Node) throws {
             let script =
-                "exec 3<>/dev/tcp/\(proxy.node.address)/3311; printf '\(bytes)' | cat >&3; \(bytes.isEmpty ? "" : "timeout 5 cat <&3 >/dev/null 2>&1; ")exit 0"
+                "exec 3<>/dev/tcp/\(proxy.node.address)/3311; printf '\(bytes)' | dd bs=64k iflag=fullblock status=none >&3; \(bytes.isEmpty ? "" : "timeout 5 cat <&3 >/dev/null 2>&1; ")exit 0"
             try client.demand(["bash", "-c", script])
         }
 
