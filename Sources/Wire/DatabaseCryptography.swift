@@ -3,14 +3,19 @@ package struct DatabasePassword: Hashable, Sendable, CustomStringConvertible, Cu
     /// The longest one taken: what fits, encrypted, into the servers' RSA keys of 2048 bits, with the NUL after it.
     package static let bytesMax = 213
 
+    /// The empty one.
+    package static let empty = DatabasePassword(unchecked: [])
+
     /// The password; empty for none.
     package let bytes: [UInt8]
 
     /// `nil` when it has more than `bytesMax` bytes, or a NUL, which no server takes.
     package init?(_ bytes: [UInt8]) {
         guard bytes.count <= Self.bytesMax, !bytes.contains(0) else { return nil }
-        self.bytes = bytes
+        self.init(unchecked: bytes)
     }
+
+    private init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
     /// Never the password.
     package var description: String { "(hidden)" }

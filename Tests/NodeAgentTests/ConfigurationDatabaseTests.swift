@@ -28,8 +28,8 @@ struct ConfigurationDatabaseTests {
     func everyKeyword() throws {
         let database = try #require(
             try Configuration.read(fixtures: ["every-keyword.cfg"]).configuration.backends.compactMap(\.database).first)
-        #expect(database.user == "tsukada_check" && database.passwordFile == "/etc/tsukada/check.password")
-        #expect(database.tls == .require && database.authorityFile == "/etc/ssl/certs/rds-global-bundle.pem")
+        #expect(database.user == "tsukada_check" && database.passwordFile?.path == "/etc/tsukada/check.password")
+        #expect(database.tls == .require && database.authorityFile?.path == "/etc/ssl/certs/rds-global-bundle.pem")
         #expect(database.role == .replica && database.lagMax == .seconds(10) && database.lagSource == .heartbeat(table: "ops.heartbeat"))
         #expect(database.isWeightByLag && database.minUp == 2 && database.interval == .milliseconds(500))
         #expect(database.query == DatabaseSettings.Query(text: "SELECT @@wsrep_ready", expected: "1"))
@@ -78,6 +78,19 @@ struct ConfigurationDatabaseTests {
             diagnostics.map(\.description)
                 == ["t.cfg:3: 'max-lag 10' is less than a second in section 'database db'; a number alone is in milliseconds: write '10s'"])
         #expect(read(" user check\n max-lag 1s\n").diagnostics.isEmpty)
+    }
+
+    @Test("warns of a 'hold' that lacks its unit, and of a proxy without servers")
+    func careless() {
+        let template = " server a 10.0.0.1:3306 check\nbackend r\n timeout connect 1s\n timeout server 1s\n server-template s 2 replicas.db:3306 check\n"
+        let hold = read(" user check\n role primary\n discover r hold 30\n", servers: template)
+        #expect(hold.settings?.discovery?.hold == .milliseconds(30))
+        #expect(
+            hold.diagnostics.map(\.description)
+                == ["t.cfg:4: 'hold 30' is less than a second in section 'database db'; a number alone is in milliseconds: write '30s'"])
+        #expect(
+            read(" user check\n", servers: "").diagnostics.map(\.description)
+                == ["t.cfg:1: 'database' has no effect in section 'database db'; 'db' has no servers: add them, or remove the section"])
     }
 
     @Test("is named where a check may last longer than its interval")

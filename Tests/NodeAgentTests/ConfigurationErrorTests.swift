@@ -132,6 +132,13 @@ struct ConfigurationErrorTests {
         #expect(users.diagnostics.map(\.problem) == [.overwritten("uid", first: ConfigurationLocation(file: "t.cfg", line: 2))])
     }
 
+    @Test("may begin with the mark of its encoding, which says nothing")
+    func byteOrderMark() {
+        #expect(Configuration.read("\u{feff}global\n maxconn 1\n").diagnostics.isEmpty)
+        let twice = Configuration.read("\u{feff}\u{feff}global\n maxconn 1\n")
+        #expect(twice.diagnostics.first?.problem == .outsideSection("\u{feff}global", suggestion: "global"))
+    }
+
     @Test("may be larger than any configuration")
     func refusesHugeFile() {
         let bytes = [UInt8](repeating: 0x0a, count: ConfigurationReader.fileBytesMax + 1)

@@ -30,12 +30,16 @@ extension PlantedError {
             #"unknown keyword 'password' in section 'database replicas'"#,
             #"did you mean 'password-file'?"#),
         PlantedError(
+            "database-password-joined", line: 47,
+            #"unknown keyword 'password=...' in section 'database replicas'"#,
+            #"did you mean 'password-file'?"#),
+        PlantedError(
             "database-password-after-user", line: 46,
-            #"more than a name after 'user' in section 'database replicas'"#,
+            #"more than one word after 'user' in section 'database replicas'"#,
             #"the password stands in a file: write 'password-file /etc/tsukada/check.password'"#),
         PlantedError(
             "database-password-after-file", line: 47,
-            #"no path from the root after 'password-file' in section 'database replicas'"#,
+            #"more than one word after 'password-file' in section 'database replicas'"#,
             #"the password stands in a file: write 'password-file /etc/tsukada/check.password'"#),
         PlantedError(
             "database-relative-ca", line: 49,
@@ -106,9 +110,17 @@ extension PlantedError {
             #"'discover' without 'role primary' in section 'database replicas'"#,
             #"it is the primary that lists replicas: write 'role primary', or remove it"#),
         PlantedError(
-            "database-discover-no-template", line: 49,
+            "database-discover-no-template", line: 48,
             #"'discover' of a proxy without 'server-template' in section 'database replicas'"#,
             #"'reports' has no servers to fill: write 'server-template read 8 replicas.mysql:3306 check' there, without 'resolvers'"#),
+        PlantedError(
+            "database-discover-resolvers", line: 49,
+            #"'discover' of servers with 'resolvers' in section 'database replicas'"#,
+            #"a nameserver fills 'slot1' of 'reports': remove its 'resolvers', or 'discover'"#),
+        PlantedError(
+            "database-discover-primary", line: 49,
+            #"'discover' of a proxy with 'role primary' in section 'database replicas'"#,
+            #"replicas take no writes: write the proxy for reads"#),
         PlantedError(
             "database-discover-two-names", line: 50,
             #"'discover' of two names in section 'database replicas'"#,

@@ -79,7 +79,8 @@ struct ConfigurationPass {
             let problem = ConfigurationProblem.tooMany(what: "bytes in a file", limit: ConfigurationReader.fileBytesMax)
             return say(.alert, problem, at: ConfigurationLocation(file: file, line: 1), in: nil)
         }
-        var rest = bytes[...]
+        // Editors on Windows begin a text with the mark for UTF-8.
+        var rest = bytes.dropFirst(bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0)
         var number = 0
         while !rest.isEmpty, diagnostics.count < ConfigurationReader.diagnosticsMax {
             let end = rest.firstIndex(of: 0x0a)
@@ -239,7 +240,11 @@ private struct KeywordSearch {
             let word = String(two.dropFirst(one.count + 1))
             return .unknownWord(word, of: one, allowed: words, suggestion: Spelling.nearest(to: word, among: words))
         }
-        return .unknownKeyword(one, suggestion: Spelling.nearest(to: one, among: KeywordTable.firstWords(in: place) + SectionHeader.names))
+        // What is joined to a keyword of `database` may be a password, which is not quoted: "password=...".
+        let end = place == .database ? one.firstIndex { "=:".contains($0) } : nil
+        let name = String(one[..<(end ?? one.endIndex)])
+        let suggestion = Spelling.nearest(to: name, among: KeywordTable.firstWords(in: place) + SectionHeader.names)
+        return .unknownKeyword(end.map { "\(name)\(one[$0])..." } ?? one, suggestion: suggestion)
     }
 
     /// A keyword of the other side has no effect, as in HAProxy; anything else stands in the wrong section.

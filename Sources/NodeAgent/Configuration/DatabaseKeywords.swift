@@ -32,24 +32,29 @@ enum DatabaseKeywords {
         let expected = "a name of at most 80 bytes"
         let name = try line.needText(expected)
         guard name.utf8.count <= 80, !name.utf8.contains(0) else { throw .badValue(name, of: line.keyword, expected: expected) }
-        // What stands where a password might is not quoted: messages are read by others.
-        if line.peek != nil { throw .doNotFit("more than a name after 'user'", advice: passwordAdvice) }
+        try endUnquoted(line)
         draft.settings.user = name
     }
 
     @Sendable private static func passwordFile(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let path = try line.need()
-        guard path.hasPrefix("/"), !path.utf8.contains(0), line.peek == nil else {
+        guard path.hasPrefix("/"), !path.utf8.contains(0) else {
             throw .doNotFit("no path from the root after 'password-file'", advice: passwordAdvice)
         }
-        draft.settings.passwordFile = path
+        try endUnquoted(line)
+        draft.settings.passwordFile = DatabaseSettings.NamedFile(path: path, location: line.location)
     }
 
-    private static let passwordAdvice = "the password stands in a file: write 'password-file /etc/tsukada/check.password'"
+    static let passwordAdvice = "the password stands in a file: write 'password-file /etc/tsukada/check.password'"
+
+    /// Ends a line where a password might stand, which is not quoted: messages are read by others.
+    private static func endUnquoted(_ line: ConfigurationLine) throws(ConfigurationProblem) {
+        if line.peek != nil { throw .doNotFit("more than one word after '\(line.keyword)'", advice: passwordAdvice) }
+    }
 
     @Sendable private static func authorityFile(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.settings.authorityFile = try line.needAbsolutePath(example: "/etc/ssl/certs/rds-global-bundle.pem")
-        draft.authorityLocation = line.location
+        let path = try line.needAbsolutePath(example: "/etc/ssl/certs/rds-global-bundle.pem")
+        draft.settings.authorityFile = DatabaseSettings.NamedFile(path: path, location: line.location)
     }
 
     @Sendable private static func tls(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -104,7 +109,9 @@ enum DatabaseKeywords {
         var discovery = DatabaseSettings.Discovery(proxy: name)
         if line.peek != nil {
             let hold = try line.needChoice(["hold": true])
+            let word = line.peek ?? ""
             if hold { discovery.hold = try line.needPositiveTime() }
+            if discovery.hold < .seconds(1) { line.warn(.shortTime(word, of: "hold")) }
         }
         draft.settings.discovery = discovery
         draft.discovered = NameReference(name: name, keyword: line.keyword, location: line.location)
@@ -133,7 +140,6 @@ enum DatabaseKeywords {
 struct DatabaseDraft: Sendable {
     var settings: DatabaseSettings
     var proxy: NameReference
-    var authorityLocation: ConfigurationLocation?
     /// The proxy of `discover`.
     var discovered: NameReference?
     /// The lines that mean nothing for a primary, by keyword.
@@ -151,8 +157,8 @@ struct DatabaseDraft: Sendable {
         if settings.isWeightByLag, settings.lagMax == nil, let location = lagLocations["weight-by-lag"] {
             problems.append((location, .missingLine(of: "max-lag", example: "max-lag 10s")))
         }
-        if settings.tls == .off, let authorityLocation {
-            problems.append((authorityLocation, .noEffect("ca-file", advice: "without TLS there is no certificate: write 'tls require', or remove it")))
+        if settings.tls == .off, let authorities = settings.authorityFile {
+            problems.append((authorities.location, .noEffect("ca-file", advice: "without TLS there is no certificate: write 'tls require', or remove it")))
         }
         return problems
     }
@@ -202,6 +208,10 @@ extension ConfigurationPass {
     }
 
     private mutating func checkServers(of backend: Backend, for draft: DatabaseDraft, in name: String) {
+        if backend.servers.isEmpty {
+            let advice = "'\(backend.name)' has no servers: add them, or remove the section"
+            say(.warning, .noEffect("database", advice: advice), at: draft.proxy.location, in: name)
+        }
         if let server = backend.servers.first(where: { $0.check == nil }) {
             say(.alert, .uncheckedServer(server.name), at: server.location, in: name)
         }

@@ -43,8 +43,15 @@ extension ConfigurationPass {
         guard reference.name != draft.proxy.name else {
             return .badValue(reference.name, of: "discover", expected: "the proxy for reads: the servers that may become the primary are written down")
         }
+        guard databases.first(where: { $0.proxy.name == reference.name })?.settings.role != .primary else {
+            return .doNotFit("'discover' of a proxy with 'role primary'", advice: "replicas take no writes: write the proxy for reads")
+        }
         let slots = backend.servers.filter(isFilled)
         guard let slot = slots.first else {
+            if let slot = backend.servers.first(where: \.isTemplateSlot) {
+                let advice = "a nameserver fills '\(slot.name)' of '\(backend.name)': remove its 'resolvers', or 'discover'"
+                return .doNotFit("'discover' of servers with 'resolvers'", advice: advice)
+            }
             let advice = "'\(backend.name)' has no servers to fill: write '\(Self.templateExample)' there, without 'resolvers'"
             return .doNotFit("'discover' of a proxy without 'server-template'", advice: advice)
         }

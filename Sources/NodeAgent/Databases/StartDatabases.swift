@@ -38,36 +38,37 @@ struct StartDatabases {
 
     private func access(_ backend: Backend) throws(StartError) -> DatabaseAccess? {
         guard let settings = backend.database, !backend.isDisabled else { return nil }
-        let place = "\(settings.location): database \(backend.name)"
-        let login = DatabaseLogin(user: settings.user, password: try password(settings, place), tls: settings.tls)
-        let authorities = try settings.authorityFile.map { path throws(StartError) in
-            try bytes(path, max: Self.authoritiesBytesMax, "\(place): ca-file \(path)") { _ in nil }
+        let section = "database \(backend.name)"
+        let password = try settings.passwordFile.map { file throws(StartError) in try self.password(file, section) } ?? DatabasePassword.empty
+        return DatabaseAccess(
+            questions: DatabaseQuestions(settings), login: DatabaseLogin(user: settings.user, password: password, tls: settings.tls),
+            cryptography: try cryptography(settings, section))
+    }
+
+    private func cryptography(_ settings: DatabaseSettings, _ section: String) throws(StartError) -> OpenSSLDatabaseCryptography {
+        let subject = settings.authorityFile.map { "\($0.location): \(section): ca-file \($0.path)" } ?? "\(settings.location): \(section)"
+        let authorities = try settings.authorityFile.map { file throws(StartError) in
+            try bytes(file.path, max: Self.authoritiesBytesMax, limit: "it has more than \(Self.authoritiesBytesMax >> 20) MiB", subject) { _ in nil }
         }
         do throws(DatabaseCryptographyError) {
-            let cryptography = try OpenSSLDatabaseCryptography(authorities: authorities)
-            return DatabaseAccess(questions: DatabaseQuestions(settings), login: login, cryptography: cryptography)
+            return try OpenSSLDatabaseCryptography(authorities: authorities)
+        } catch .authoritiesUnusable(let reason) {
+            throw StartError("\(subject): \(reason): it has to hold certificates in PEM ('-----BEGIN CERTIFICATE-----')")
         } catch {
-            guard case .authoritiesUnusable(let reason) = error, let path = settings.authorityFile else {
-                throw StartError("\(place): \(DatabaseError(error))")
-            }
-            throw StartError("\(place): ca-file \(path): \(reason): it has to hold certificates in PEM ('-----BEGIN CERTIFICATE-----')")
+            throw StartError("\(subject): \(DatabaseError(error))")
         }
     }
 
-    private func password(_ settings: DatabaseSettings, _ place: String) throws(StartError) -> DatabasePassword {
-        var secret: [UInt8] = []
-        let subject = "\(place): password-file \(settings.passwordFile ?? "")"
-        if let path = settings.passwordFile {
-            secret = try bytes(path, max: DatabasePassword.bytesMax + 2, subject) { problem(with: $0, path: path) }
-            // An editor ends a line, and the password has none in it.
-            if secret.last == UInt8(ascii: "\n") { secret.removeLast() }
-            if secret.last == UInt8(ascii: "\r") { secret.removeLast() }
-            guard !secret.isEmpty else { throw StartError("\(subject): it is empty: write the password into it, or remove the line") }
-            guard !secret.contains(UInt8(ascii: "\n")) else { throw StartError("\(subject): it has more than one line: the password is its only one") }
-        }
-        guard let password = DatabasePassword(secret) else {
-            throw StartError("\(subject): a password has at most \(DatabasePassword.bytesMax) bytes, and no zero byte")
-        }
+    private func password(_ file: DatabaseSettings.NamedFile, _ section: String) throws(StartError) -> DatabasePassword {
+        let subject = "\(file.location): \(section): password-file \(file.path)"
+        let limit = "a password has at most \(DatabasePassword.bytesMax) bytes, and no zero byte"
+        var secret = try bytes(file.path, max: DatabasePassword.bytesMax + 2, limit: limit, subject) { problem(with: $0, path: file.path) }
+        // An editor ends a line, and the password has none in it.
+        if secret.last == UInt8(ascii: "\n") { secret.removeLast() }
+        if secret.last == UInt8(ascii: "\r") { secret.removeLast() }
+        guard !secret.isEmpty else { throw StartError("\(subject): it is empty: write the password into it, or remove the line") }
+        guard !secret.contains(UInt8(ascii: "\n")) else { throw StartError("\(subject): it has more than one line: the password is its only one") }
+        guard let password = DatabasePassword(secret) else { throw StartError("\(subject): \(limit)") }
         return password
     }
 
@@ -80,7 +81,10 @@ struct StartDatabases {
         return nil
     }
 
-    private func bytes(_ path: String, max bytesMax: Int, _ subject: String, _ problem: (FileStatus) -> String?) throws(StartError) -> [UInt8] {
+    /// - Parameter limit: what is said of a file with more than `bytesMax` bytes.
+    private func bytes(
+        _ path: String, max bytesMax: Int, limit: String, _ subject: String, _ problem: (FileStatus) -> String?
+    ) throws(StartError) -> [UInt8] {
         let file = try StartError.wrapping("\(subject): ") { () throws(SystemError) in
             // Never waits: a pipe is told by its status.
             let raw = Glibc.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
@@ -88,10 +92,10 @@ struct StartDatabases {
             return FileDescriptor(owning: raw)
         }
         let status = try StartError.wrapping("\(subject): ") { () throws(SystemError) in try FileStatus(of: file) }
-        guard status.isRegular else { throw StartError("\(subject): it is no file") }
+        guard status.isRegular else { throw StartError("\(subject): it is no regular file") }
         if let problem = problem(status) { throw StartError("\(subject): \(problem)") }
         let bytes = try StartError.wrapping("\(subject): ") { () throws(SystemError) in try Files.read(from: file.raw, bytesMax: bytesMax) }
-        guard bytes.count <= bytesMax else { throw StartError("\(subject): it has more than \(bytesMax) bytes") }
+        guard bytes.count <= bytesMax else { throw StartError("\(subject): \(limit)") }
         return bytes
     }
 }

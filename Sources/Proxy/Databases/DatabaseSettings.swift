@@ -43,14 +43,25 @@ package struct DatabaseSettings: Equatable, Sendable {
         package init(proxy: String, hold: Duration = holdDefault) { (self.proxy, self.hold) = (proxy, hold) }
     }
 
+    /// A file that a start reads, and the line that names it.
+    package struct NamedFile: Equatable, Sendable {
+        /// An absolute path.
+        package var path: String
+        /// Its line.
+        package var location: ConfigurationLocation
+
+        /// A file from its path and the line that names it.
+        package init(path: String, location: ConfigurationLocation) { (self.path, self.location) = (path, location) }
+    }
+
     /// Who asks.
     package var user: String
-    /// Where the password stands, an absolute path; `nil` for an empty password. The password itself is never part of a configuration.
-    package var passwordFile: String?
+    /// Where the password stands; `nil` for an empty password. The password itself is never part of a configuration.
+    package var passwordFile: NamedFile?
     /// `tls`.
     package var tls = DatabaseTLSMode.prefer
-    /// `ca-file`: whose certificates are believed, an absolute path; `nil` to believe any.
-    package var authorityFile: String?
+    /// `ca-file`: whose certificates are believed; `nil` to believe any.
+    package var authorityFile: NamedFile?
     /// `role`.
     package var role = DatabaseRole.any
     /// `max-lag`: a replica that lags more is out; `nil` for no limit.

@@ -139,8 +139,9 @@ package struct DatabaseWatch: Sendable {
         let refused = refused
         if let first = refused.first, let refusal = judge.standings[first].refusal, !isRefusalTold {
             isRefusalTold = true
-            let rest = "what its servers are is not known from now on, and they stay as they are: give user '\(settings.user)' what it needs"
-            outcome.news.append(News(level: .alert, text: "\(names[first]) does not answer this node: \(refusal.description): \(rest)"))
+            let effect = "what its servers are is not known from now on, and they stay as they are"
+            let remedy = "give user '\(settings.user)' what it needs, or correct the section"
+            outcome.news.append(News(level: .alert, text: "\(names[first]) does not answer this node: \(refusal.description): \(effect): \(remedy)"))
         } else if refused.isEmpty, isRefusalTold {
             isRefusalTold = false
             outcome.news.append(News(level: .notice, text: "all servers answer user '\(settings.user)' again"))

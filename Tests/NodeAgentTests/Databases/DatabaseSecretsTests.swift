@@ -9,6 +9,8 @@ import Wire
 @Suite("A database user's password")
 struct DatabaseSecretsTests {
     private static let secret = "correct horse battery staple"
+    /// Of the keyword, two lines below its section.
+    private static let line = ConfigurationLocation(file: "tsukada.cfg", line: 5)
 
     /// What start-up makes of a file with this text and these permissions.
     private func open(_ text: String, permissions: UInt32) throws -> Result<DatabaseAccess?, StartError> {
@@ -28,7 +30,7 @@ struct DatabaseSecretsTests {
     private func access(_ path: String?) -> Result<DatabaseAccess?, StartError> {
         var backend = Backend(name: "mysql", identifier: 2)
         var settings = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "tsukada.cfg", line: 3))
-        settings.passwordFile = path
+        settings.passwordFile = path.map { DatabaseSettings.NamedFile(path: $0, location: Self.line) }
         backend.database = settings
         do throws(StartError) {
             return .success(try StartDatabases(owner: FileOwner(user: 0, group: 0)).open([backend]).first ?? nil)
@@ -54,18 +56,18 @@ struct DatabaseSecretsTests {
     @Test("that everybody may read, or that is none, keeps the agent from starting, and is never said")
     func refuses() throws {
         let open = try problem(Self.secret, permissions: 0o644)
-        #expect(open.contains("tsukada.cfg:3: database mysql: password-file /tmp/tsk-password-") && open.contains("everybody on this machine may read it"))
+        #expect(open.contains("tsukada.cfg:5: database mysql: password-file /tmp/tsk-password-") && open.contains("everybody on this machine may read it"))
         #expect(open.contains("chmod 600"))
         #expect(try problem("\n").contains("it is empty"))
         #expect(try problem("\(Self.secret)\n\(Self.secret)\n").contains("more than one line"))
-        #expect(try problem(String(repeating: "x", count: 4_000)).contains("more than"))
+        #expect(try problem(String(repeating: "x", count: 4_000)).contains("a password has at most 213 bytes"))
         #expect(try problem("a\0b").contains("no zero byte"))
         for text in [open, try problem("\(Self.secret)\n\(Self.secret)\n")] { #expect(!text.contains(Self.secret)) }
         guard case .failure(let missing) = access("/nowhere/password"), case .failure(let folder) = access("/tmp") else {
             Issue.record("a file that is none was read")
             return
         }
-        #expect(missing.description.contains("password-file /nowhere/password: ") && folder.description.contains("it is no file"))
+        #expect(missing.description.contains("password-file /nowhere/password: ") && folder.description.contains("it is no regular file"))
     }
 
     @Test("is not looked for where nothing is asked: a proxy that is 'disabled'")
@@ -73,7 +75,7 @@ struct DatabaseSecretsTests {
         var backend = Backend(name: "mysql", identifier: 2)
         backend.isDisabled = true
         backend.database = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "tsukada.cfg", line: 3))
-        backend.database?.passwordFile = "/nowhere/password"
+        backend.database?.passwordFile = DatabaseSettings.NamedFile(path: "/nowhere/password", location: Self.line)
         #expect(try StartDatabases(owner: FileOwner(user: 0, group: 0)).open([backend]).first.map { $0 == nil } == true)
     }
 
@@ -82,24 +84,24 @@ struct DatabaseSecretsTests {
         var backend = Backend(name: "mysql", identifier: 2)
         backend.database = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "tsukada.cfg", line: 3))
         var other = backend
-        backend.database?.passwordFile = "/nowhere/password"
+        backend.database?.passwordFile = DatabaseSettings.NamedFile(path: "/nowhere/password", location: Self.line)
         other.name = "other"
         var told: [String] = []
         let accesses = StartDatabases(owner: FileOwner(user: 0, group: 0)).openAfterDeath([backend, other]) { told.append($0) }
         #expect(accesses.map { $0 != nil } == [false, true])
-        #expect(told.count == 1 && told.first?.hasPrefix("tsukada.cfg:3: database mysql: password-file /nowhere/password: ") == true, "\(told)")
+        #expect(told.count == 1 && told.first?.hasPrefix("tsukada.cfg:5: database mysql: password-file /nowhere/password: ") == true, "\(told)")
     }
 
     @Test("goes with a file of certificates that is named when it has none")
     func authorities() throws {
         var backend = Backend(name: "mysql", identifier: 2)
         backend.database = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "tsukada.cfg", line: 3))
-        backend.database?.authorityFile = "/etc/hostname"
+        backend.database?.authorityFile = DatabaseSettings.NamedFile(path: "/etc/hostname", location: Self.line)
         do throws(StartError) {
             _ = try StartDatabases(owner: FileOwner(user: 0, group: 0)).open([backend])
             Issue.record("a host's name was taken for a certificate")
         } catch {
-            #expect(error.description.hasPrefix("tsukada.cfg:3: database mysql: ca-file /etc/hostname: no certificate in it: "), "\(error)")
+            #expect(error.description.hasPrefix("tsukada.cfg:5: database mysql: ca-file /etc/hostname: no certificate in it: "), "\(error)")
         }
     }
 

@@ -114,7 +114,7 @@ struct DatabaseCheckTests {
 
     @Test("fails as any check does without a connection, an end, a greeting or an answer in time")
     func failures() throws {
-        let login = DatabaseLogin(user: "monitor", password: try #require(DatabasePassword([])))
+        let login = DatabaseLogin(user: "monitor", password: .empty)
         let section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
         let access = DatabaseAccess(questions: DatabaseQuestions(section), login: login, cryptography: NullDatabaseCryptography())
         let fresh = { DatabaseCheck(access, limits: CheckLimits(whole: .seconds(1)), now: Self.start) }

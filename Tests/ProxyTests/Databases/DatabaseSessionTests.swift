@@ -14,11 +14,13 @@ private struct Certificates: Sendable {
     let foreign: (certificate: String, key: String)
     let authorities: [UInt8]
 
+    private static let folder = "/tmp/tsk-certificates-\(getpid())"
     static let shared = Result { try Certificates() }
 
     private init() throws {
-        let folder = "/tmp/tsk-certificates-\(getpid())"
+        let folder = Self.folder
         try? FileManager.default.removeItem(atPath: folder)
+        atexit { try? FileManager.default.removeItem(atPath: Certificates.folder) }
         authority = try CertificateAuthority(in: folder)
         good = try authority.sign("db01", names: "DNS:db01.example,IP:10.0.1.11")
         expired = try authority.sign("db02", names: "DNS:db01.example", days: -1)

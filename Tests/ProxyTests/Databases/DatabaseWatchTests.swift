@@ -46,7 +46,7 @@ struct DatabaseWatchTests {
                 .init(
                     level: .alert,
                     text: "db1 does not answer this node: error 1045 Access denied for user 'check': what its servers are is not known from now on, and they "
-                        + "stay as they are: give user 'check' what it needs")
+                        + "stay as they are: give user 'check' what it needs, or correct the section")
             ])
         #expect(first.fitness == [.whole, .whole])
         #expect(bench.look(Self.denied, Self.denied).news.isEmpty)
