@@ -26,7 +26,7 @@ package enum Rotation {
     }
 
     /// The same proportions with the smallest whole numbers, and a sum of at most `turnsMax` (no weight above 0 becomes 0).
-    private static func reduced(_ weights: [Int]) -> [Int] {
+    static func reduced(_ weights: [Int]) -> [Int] {
         let positive = weights.filter { $0 > 0 }
         guard let first = positive.first else { return [] }
         let divisor = positive.dropFirst().reduce(first, greatestCommonDivisor)

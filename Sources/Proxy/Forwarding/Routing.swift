@@ -92,7 +92,7 @@ package final class RoutingTable: Sendable {
         var turns: [UInt16] = []
         for (index, backend) in backends.enumerated() {
             let plan = RoutingTable.plan(of: backend, routes[index])
-            let order = Rotation.order(weights: plan.weights)
+            let order = backend.balance == .source ? SourceMap.places(weights: plan.weights) : Rotation.order(weights: plan.weights)
             routed.append(
                 RoutedBackend(
                     firstServer: UInt32(servers.count), serverCount: UInt32(backend.servers.count), firstTurn: UInt32(turns.count),

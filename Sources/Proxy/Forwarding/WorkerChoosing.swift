@@ -24,6 +24,14 @@ extension Worker {
         let routed = table.backends[backend]
         guard routed.pointee.turnCount > 0 else { return .none }
         switch state.backendRules[backend].pointee.balance {
+        case .source:
+            // As in HAProxy clients that come by a path have turns.
+            guard let client = session.pointee.clientAddress.address else { fallthrough }
+            let value = SourceMap.value(of: client)
+            let preferred = server(of: value, routed)
+            guard session.pointee.hasTried(preferred) || enter(preferred) else { return .full(preferred) }
+            guard session.pointee.hasTried(preferred) else { return .server(preferred) }
+            return take(session, routed, from: server(of: value &+ 1, routed))
         case .roundRobin:
             guard session.pointee.triedCount > 0 else {
                 let turn = state.backendCells[backend].pointee.turn.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -33,12 +41,6 @@ extension Worker {
             return take(session, routed, from: other(than: session.pointee.serverIndex, routed, backend))
         case .leastConnections:
             return takeLeast(session, routed, start: state.backendCells[backend].pointee.turn.wrappingAdd(1, ordering: .relaxed).oldValue)
-        case .source:
-            let hash = SourceHash.value(of: session.pointee.clientAddress.address ?? .anyV4)
-            let preferred = server(of: hash, routed)
-            guard session.pointee.hasTried(preferred) || enter(preferred) else { return .full(preferred) }
-            guard session.pointee.hasTried(preferred) else { return .server(preferred) }
-            return take(session, routed, from: server(of: hash &+ 1, routed))
         }
     }
 

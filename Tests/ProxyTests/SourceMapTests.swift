@@ -1,0 +1,106 @@
+import Glibc
+import Support
+import Testing
+import Wire
+
+@testable import Proxy
+
+@Suite("balance source", .timeLimit(.minutes(3)))
+struct SourceMapTests {
+    @Test(
+        "has HAProxy's map, measured with haproxy 2.6",
+        arguments: [
+            ([1, 1, 1], [0, 1, 2]), ([7, 7], [0, 1]), ([1, 2, 3], [0, 2, 1, 2, 1, 2]), ([2, 4, 6], [0, 2, 1, 2, 1, 2]), ([1, 0, 1], [0, 2]), ([0, 0, 3], [2]),
+            ([5, 3, 7], [0, 1, 2, 0, 2, 0, 2, 1, 2, 0, 2, 0, 2, 1, 2]), ([10, 1, 1, 1, 1], [0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 3, 0, 0, 4]), ([0, 0], []),
+            ([], []),
+        ] as [([Int], [UInt16])])
+    func maps(weights: [Int], expected: [UInt16]) {
+        #expect(SourceMap.places(weights: weights) == expected)
+    }
+
+    @Test("takes HAProxy's number of an address: its 32-bit words, XORed")
+    func numbers() throws {
+        for (text, number) in [("10.1.2.3", 0x0a01_0203), ("2001:db8::1", 536_939_961), ("::ffff:10.1.2.3", 167_902_716)] as [(String, UInt64)] {
+            #expect(SourceMap.value(of: try #require(IPAddress(text))) == number, "\(text)")
+        }
+    }
+
+    @Test("keeps the proportions and the limit of very long maps")
+    func limit() {
+        let weights = (0..<1_000).map { 1 + $0 % 256 }
+        let places = SourceMap.places(weights: weights)
+        #expect(places.count <= Rotation.turnsMax && Set(places).count == weights.count)
+    }
+
+    /// What a client of this address is greeted with, by a proxy that takes its header.
+    private static func ask(_ address: SocketAddress, as client: IPAddress) throws -> String {
+        let own: IPAddress = client.isV6 ? .v6(high: 1, low: 1) : .v4(1)
+        let header = ProxyHeader(.init(source: client, sourcePort: 1, destination: own, destinationPort: 1))
+        let socket = try #require(TestSocket(to: address))
+        socket.send(header.binary(withChecksum: false))
+        return socket.text(2)
+    }
+
+    @Test(
+        "selects the servers that haproxy itself selects", .enabled(if: access(haproxy, X_OK) == 0, "needs \(haproxy)"),
+        arguments: [
+            ([1, 1, 1], []), ([1, 1, 1], [1]), ([1, 2, 3], []), ([5, 3, 7], [2]), ([200, 60, 7, 7], [3]), ([2, 2, 3], [0, 1]),
+        ] as [(weights: [Int], down: Set<Int>)])
+    func sameServers(weights: [Int], down: Set<Int>) throws {
+        let servers = weights.indices.map { TestServer.echo("s\($0)") }
+        defer { for server in servers { server.stop() } }
+        let harness = try ForwardingHarness(servers.map(\.address)) {
+            ($0.backend.balance, $0.proxyHeader, $0.weights, $0.down) = (.source, .required, weights, down)
+        }
+        let folder = "/tmp/tsukada-source-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        mkdir(folder, 0o700)
+        let path = "\(folder)/in"
+        defer {
+            for file in ["in", "cfg"] { unlink("\(folder)/\(file)") }
+            rmdir(folder)
+        }
+        let lines = servers.enumerated().map { place, server in
+            " server s\(place) \(server.address) weight \(weights[place])\(down.contains(place) ? " disabled" : "")\n"
+        }
+        let text = """
+            defaults
+             mode tcp
+             timeout connect 60s
+             timeout client 60s
+             timeout server 60s
+            listen in
+             bind \(path) accept-proxy
+             balance source
+
+            """
+        let file = try #require(fopen("\(folder)/cfg", "w"))
+        fputs(text + lines.joined(), file)
+        fclose(file)
+        let process = try ChildProcess([Self.haproxy, "-db", "-f", "\(folder)/cfg"])
+        defer {
+            process.send(signal: SIGKILL)
+            _ = try? process.wait(within: 10)
+        }
+        try #require(eventually { process.exitStatus != nil || access(path, F_OK) == 0 && TestSocket(to: .unix(path)) != nil }, "\(process.output)")
+        var random = SplitMix64(seed: 8)
+        for turn in 0..<300 {
+            let client: IPAddress =
+                turn % 3 == 0 ? .v6(high: random.next(), low: random.next()) : .v4(UInt32(truncatingIfNeeded: random.next()))
+            let (ours, theirs) = (try Self.ask(harness.address, as: client), try Self.ask(.unix(path), as: client))
+            #expect(ours == theirs, "\(client)")
+        }
+    }
+
+    private static let haproxy = "/usr/sbin/haproxy"
+
+    @Test("gives clients that come by a path turns")
+    func path() throws {
+        let servers = ["A", "B"].map { TestServer.echo($0) }
+        defer { for server in servers { server.stop() } }
+        let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        defer { remove(path) }
+        let harness = try ForwardingHarness(servers.map(\.address)) { ($0.backend.balance, $0.listen) = (.source, .unix(path)) }
+        let answers = try (0..<4).map { _ in try harness.connect().text(1) }
+        #expect(Set(answers) == ["A", "B"])
+    }
+}
