@@ -1,13 +1,13 @@
 /// What a load balancer says of a connection before its first byte: the PROXY protocol, versions 1 and 2.
 ///
 ///     version 1, text of at most 107 bytes
-///         PROXY TCP4 192.0.2.1 10.0.1.10 40000 3306\r\n      or TCP6; after UNKNOWN anything may stand
+///         PROXY TCP4 192.0.2.1 10.0.1.10 40000 3306\r\n      or TCP6; or UNKNOWN, with nothing after it
 ///
 ///     version 2
 ///     offset  bytes  field
 ///     0       12     signature
 ///     12      1      version 2 in the high half; 0 LOCAL or 1 PROXY in the low one
-///     13      1      0x11 TCP over IPv4, 0x21 TCP over IPv6; with others the connection's own addresses stand
+///     13      1      0x11 TCP over IPv4, 0x21 TCP over IPv6; ignored after LOCAL, and so is all that follows
 ///     14      2      bytes after this field, big-endian
 ///     16      12/36  source and destination address, source and destination port
 ///     28/52   n      extensions: type u8, length u16, value
@@ -72,10 +72,12 @@ package enum ProxyHeaderReading: Equatable, Sendable {
 package enum ProxyHeaderError: Error, Equatable, Sendable {
     /// A version 1 line that is too long, or has other words than it should.
     case text
-    /// A version 1 line of another protocol than TCP4, TCP6 and UNKNOWN.
+    /// A version 1 line of another protocol than TCP4 and TCP6, or of UNKNOWN with addresses.
     case unknownProtocol
     /// Not version 2, or neither LOCAL nor PROXY.
     case versionOrCommand(UInt8)
+    /// PROXY with addresses that are not those of a TCP connection.
+    case family(UInt8)
     /// More bytes than `bytesMax`.
     case tooLong(Int)
     /// Fewer bytes than its addresses need, or an extension that ends beyond the header.
@@ -103,7 +105,7 @@ extension ProxyHeader {
         guard line.last == UInt8(ascii: "\r") else { return .malformed(.text) }
         let words = line.dropLast().split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
         let count = line.count + 1
-        if words.count >= 2, words[1] == "UNKNOWN" { return .whole(ProxyHeader(nil), bytes: count) }
+        if words.count == 2, words[1] == "UNKNOWN" { return .whole(ProxyHeader(nil), bytes: count) }
         guard words.count >= 2, words[1] == "TCP4" || words[1] == "TCP6" else { return .malformed(.unknownProtocol) }
         guard words.count == 6, let source = IPAddress(words[2]), let destination = IPAddress(words[3]), let sourcePort = port(words[4]),
             let destinationPort = port(words[5]), [source, destination].allSatisfy({ words[1] == ($0.isV6 ? "TCP6" : "TCP4") })
@@ -128,7 +130,7 @@ extension ProxyHeader {
         guard let body = reader.readBytes(Int(rest)) else { return .incomplete }
         guard versionAndCommand == 0x21 else { return .whole(ProxyHeader(nil), bytes: count) }
         var fields = ByteReader(body)
-        let addresses: Addresses?
+        let addresses: Addresses
         switch family {
         case 0x11:
             guard let source: UInt32 = fields.readBigEndian(), let destination: UInt32 = fields.readBigEndian(), let ports: UInt32 = fields.readBigEndian()
@@ -142,9 +144,7 @@ extension ProxyHeader {
             addresses = Addresses(
                 source: .v6(high: high, low: low), sourcePort: UInt16(ports >> 16), destination: .v6(high: otherHigh, low: otherLow),
                 destinationPort: UInt16(truncatingIfNeeded: ports))
-        default:
-            // No address family that a TCP connection has: nothing is known of what follows either.
-            return .whole(ProxyHeader(nil), bytes: count)
+        default: return .malformed(.family(family))
         }
         var header = ProxyHeader(addresses)
         do {

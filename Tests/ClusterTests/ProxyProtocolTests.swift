@@ -75,12 +75,17 @@ extension ClusterSuite {
             }
         }
 
+        /// A version 2 header, from its version on.
+        private static func binary(_ rest: String) -> String { "\\r\\n\\r\\n\\x00\\r\\nQUIT\\n" + rest }
+
         @Test("refuses what haproxy refuses, in the same words")
         func sameRefusals() throws {
             let cluster = try freshCluster()
             let inputs = [
                 "", "GET / HTTP/1.1\\r\\nHost: here\\r\\n\\r\\n", "PROXY TCP4 1.2.3.4 x\\r\\n", "PROXY UDP4 1.2.3.4 1.2.3.5 6 7\\r\\n", "PROXY UNKNOWN\\r\\n",
                 "PROXY TCP4 10.1.2.3 10.0.0.1 40000 3306\\r\\n", "\\r\\n\\r\\n\\x00\\r\\nQUIT\\n\\x21\\x11\\x00\\x04\\x01\\x02\\x03\\x04",
+                "PROXY UNKNOWN 1.2.3.4 1.2.3.5 6 7\\r\\n", Self.binary("\\x21\\x00\\x00\\x00"), Self.binary("\\x21\\x12\\x00\\x0cabcdefghijkl"),
+                Self.binary("\\x21\\x31\\x00\\x0cabcdefghijkl"), Self.binary("\\x20\\x11\\x00\\x0cabcdefghijkl"),
             ]
             let pair = try pair(cluster)
             defer { for (sender, _) in pair { sender.stop() } }

@@ -33,8 +33,11 @@ struct ProxyHeaderTests {
         let line = "PROXY TCP4 255.255.255.255 0.0.0.0 65535 0\r\n"
         let addresses = ProxyHeader.Addresses(source: .v4(.max), sourcePort: 65_535, destination: .v4(0), destinationPort: 0)
         #expect(ProxyHeader.read(Array(line.utf8)[...]) == .whole(ProxyHeader(addresses), bytes: line.utf8.count))
-        let longest = "PROXY UNKNOWN " + Array(repeating: "ffff:f...f:ffff", count: 5).joined(separator: " ") + " 65535\r\n"
-        #expect(ProxyHeader.read(Array(longest.utf8)[...]) == .whole(ProxyHeader(nil), bytes: longest.utf8.count))
+        let lastText = Array(repeating: "ffff", count: 8).joined(separator: ":")
+        let longest = "PROXY TCP6 \(lastText) \(lastText) 65535 65535\r\n"
+        let last = IPAddress.v6(high: .max, low: .max)
+        let all = ProxyHeader.Addresses(source: last, sourcePort: 65_535, destination: last, destinationPort: 65_535)
+        #expect(ProxyHeader.read(Array(longest.utf8)[...]) == .whole(ProxyHeader(all), bytes: longest.utf8.count))
         let binary: [UInt8] =
             [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a, 0x21, 0x11, 0x00, 0x0c] + [192, 0, 2, 1, 10, 0, 1, 10]
             + [0x9c, 0x40, 0x0c, 0xea]
@@ -42,14 +45,22 @@ struct ProxyHeaderTests {
         #expect(ProxyHeader(Self.v4).binary(withChecksum: false) == binary)
     }
 
-    @Test("leaves the connection's own addresses to LOCAL, to unknown families, and to UNKNOWN")
+    @Test("leaves the connection's own addresses to LOCAL, whatever follows it, and to UNKNOWN alone; PROXY must name a TCP connection, as in HAProxy")
     func ownAddresses() {
         var local = ProxyHeader(Self.v4).binary(withChecksum: false)
         local[12] = 0x20
         #expect(ProxyHeader.read(local[...]) == .whole(ProxyHeader(nil), bytes: 28))
-        var unix = ProxyHeader(Self.v4).binary(withChecksum: false)
-        unix[13] = 0x31
-        #expect(ProxyHeader.read(unix[...]) == .whole(ProxyHeader(nil), bytes: 28))
+        for family in [0x00, 0x12, 0x22, 0x31, 0x32] as [UInt8] {
+            local[13] = family
+            #expect(ProxyHeader.read(local[...]) == .whole(ProxyHeader(nil), bytes: 28))
+            var other = ProxyHeader(Self.v4).binary(withChecksum: false)
+            other[13] = family
+            #expect(ProxyHeader.read(other[...]) == .malformed(.family(family)))
+        }
+        let unspecified = Array(local.prefix(12)) + [0x21, 0x00, 0x00, 0x00]
+        #expect(ProxyHeader.read(unspecified[...]) == .malformed(.family(0)))
+        let unknown = Array("PROXY UNKNOWN\r\n".utf8)
+        #expect(ProxyHeader.read(unknown[...]) == .whole(ProxyHeader(nil), bytes: unknown.count))
     }
 
     @Test(
@@ -74,7 +85,10 @@ struct ProxyHeaderTests {
 
     @Test(
         "tells lines of another protocol from broken ones",
-        arguments: ["PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY \r\n", "PROXY tcp4 1.2.3.4 1.2.3.4 1 2\r\n"])
+        arguments: [
+            "PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY UNKNOWN 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY UNKNOWN \r\n", "PROXY \r\n",
+            "PROXY tcp4 1.2.3.4 1.2.3.4 1 2\r\n",
+        ])
     func otherProtocol(text: String) {
         #expect(ProxyHeader.read(Array(text.utf8)[...]) == .malformed(.unknownProtocol))
     }
