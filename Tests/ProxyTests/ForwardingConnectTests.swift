@@ -238,18 +238,20 @@ struct ForwardingConnectTests {
         #expect(line.backend == "front" && line.server == "<NOSRV>" && line.flags == "SC" && line.counts == [1, 1, 0, 0])
     }
 
-    @Test("ends the sessions of a server that is taken down, and spares the others")
-    func shutdownSessions() throws {
+    @Test(
+        "ends the sessions of a server that is taken down, or a backup's, with HAProxy 3.5's letters, and spares the others",
+        arguments: [(.serverDown, "DC"), (.serverGone, "DC"), (.serverUp, "UC")] as [(SessionShutdown, String)])
+    func shutdownSessions(reason: SessionShutdown, flags: String) throws {
         let servers = ["A", "B"].map { TestServer.echo($0) }
         defer { for server in servers { server.stop() } }
         let harness = try ForwardingHarness(servers.map(\.address))
         var stay: [TestSocket] = []
         let names = try greetings(harness, 6, keep: &stay)
-        harness.forwarder.shutdownSessions(of: ServerReference(backend: 0, server: 0))
+        harness.forwarder.shutdownSessions(of: ServerReference(backend: 0, server: 0), because: reason)
         for (client, name) in zip(stay, names) where name == "A" { #expect(client.receive()?.isEmpty ?? true) }
         for _ in 0..<3 {
             let line = try harness.log.session()
-            #expect(line.flags == "DD" && line.server == "s1")
+            #expect(line.flags == flags && line.server == "s1")
         }
         for (client, name) in zip(stay, names) where name == "B" {
             client.send("x")

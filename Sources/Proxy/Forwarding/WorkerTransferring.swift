@@ -230,7 +230,7 @@ extension Worker {
             guard session.pointee.serverIndex == server, session.pointee.holdsServer else { continue }
             switch session.pointee.state {
             case .established:
-                if session.pointee.termination.isNormal { session.pointee.termination = Termination(reason == .serverUp ? "U" : "D", "D") }
+                if session.pointee.termination.isNormal { session.pointee.termination = Termination(reason == .serverUp ? "U" : "D", "C") }
                 end(index, session)
             case .greeting:
                 leaveHandshake(session)
