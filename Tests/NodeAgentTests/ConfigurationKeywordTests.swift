@@ -136,7 +136,7 @@ struct ConfigurationInheritanceTests {
         #expect(shop.binds[2].permissions == 0o666)
         #expect(shop.clientTimeout == .seconds(61))
         #expect(shop.clientFinTimeout == .seconds(3))
-        #expect(shop.isKeepAliveOn)
+        #expect(shop.keepAlive.isOn)
         #expect(!shop.log.hidesEmptySessions)
         #expect(shop.log.sessions == .tcp)
         #expect(shop.log.tag == "shop")
@@ -157,7 +157,7 @@ struct ConfigurationInheritanceTests {
         #expect(replicas.isServerFirst == false && !replicas.hedgesGreetings)
         let reports = configuration.backends.first { $0.name == "reports" }
         #expect(reports?.isServerFirst == true && reports?.hedgesGreetings == true && reports?.retryBudgetPercent == 100)
-        #expect(replicas.isKeepAliveOn)
+        #expect(replicas.keepAlive.isOn)
         #expect(replicas.fullConnections == 200)
         #expect(replicas.tunnelTimeout == .seconds(7_200))
         #expect(replicas.log.targets.map(\.facility) == [18, 16, 20])
@@ -234,8 +234,8 @@ struct ConfigurationInheritanceTests {
         let plain = Configuration.read("listen a\n").configuration
         #expect(plain.backends.first?.redispatch == .on)
         #expect(plain.backends.first?.balance == .roundRobin)
-        #expect(plain.backends.first?.isKeepAliveOn == true)
-        #expect(plain.frontends.first?.isKeepAliveOn == true)
+        #expect(plain.backends.first?.keepAlive.isOn == true)
+        #expect(plain.frontends.first?.keepAlive.isOn == true)
         #expect(plain.frontends.first?.connectionsMax == nil)
         let other = Configuration.read("defaults\n no option tcpka\n no option redispatch\nlisten a\n").configuration
         #expect(other.backends.first?.redispatch == .off)

@@ -101,8 +101,12 @@ struct ConfigurationAdviceTests {
         #expect(Self.advice("no option clitcpka").isEmpty, "a minute is no problem")
         #expect(Self.advice("timeout tunnel 1h", "no option clitcpka").count == 1)
         #expect(Self.advice("timeout tunnel 5m", "timeout client 1h", "timeout server 1h", "no option clitcpka").isEmpty)
-        let servers = Self.advice("timeout client 1h", "timeout server 1h", "no option srvtcpka")
-        #expect(servers.count == 1 && servers[0].contains("vanished"), "\(servers)")
+        let late = Self.advice("timeout client 1h", "timeout server 1h", "clitcpka-idle 350s")
+        #expect(late.count == 1 && late[0].contains("; write 'clitcpka-idle 120s', so that keepalive holds it"), "\(late)")
+        #expect(Self.advice("timeout client 1h", "timeout server 1h", "clitcpka-idle 349s").isEmpty)
+        #expect(Self.advice("clitcpka-idle 1h").isEmpty, "a minute is no problem")
+        let servers = Self.advice("timeout client 1h", "timeout server 1h", "no option srvtcpka", "srvtcpka-idle 20s")
+        #expect(servers.count == 1 && servers[0].contains("vanished") && servers[0].contains("within 29s"), "\(servers)")
     }
 
     @Test("tells times of which one makes the other useless")

@@ -127,4 +127,33 @@ struct ForwardingTimeoutTests {
         // The client's side may be called late when it never says anything itself; the bytes are what counts.
         #expect(try harness.log.session().bytes == 1_500_000)
     }
+
+    @Test("keepalive toward a server has the times that are written, once the session is five seconds old", arguments: [true, false])
+    func keepAlive(isOn: Bool) throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) {
+            $0.backend.keepAlive = KeepAlive(isOn: isOn, idleSeconds: 77, intervalSeconds: 5, probes: 9)
+        }
+        let client = try harness.connect()
+        #expect(client.text(1) == "A")
+        // This process has the proxy's socket, too: the one whose peer is the server.
+        let found = (3..<4_096 as Range<Int32>).first { raw in
+            var address = RawSocketAddress()
+            return address.withMutablePointer { getpeername(raw, $0, $1) } == 0 && address.address == server.address
+        }
+        let raw = try #require(found)
+        func option(_ level: Int32, _ name: Int32) -> Int32 {
+            var value: Int32 = -1
+            var length = socklen_t(4)
+            getsockopt(raw, level, name, &value, &length)
+            return value
+        }
+        guard isOn else {
+            usleep(5_500_000)
+            return #expect(option(SOL_SOCKET, SO_KEEPALIVE) == 0)
+        }
+        #expect(eventually { option(SOL_SOCKET, SO_KEEPALIVE) == 1 && option(Int32(IPPROTO_TCP), TCP_KEEPCNT) == 9 })
+        #expect(option(Int32(IPPROTO_TCP), TCP_KEEPIDLE) == 77 && option(Int32(IPPROTO_TCP), TCP_KEEPINTVL) == 5)
+    }
 }

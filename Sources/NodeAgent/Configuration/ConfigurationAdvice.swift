@@ -35,15 +35,11 @@ struct ConfigurationAdvice {
         // The shorter one ends a silent session, unless 'timeout tunnel' stands for both.
         let silence = backend?.tunnelTimeout ?? times.min()
         let text = silence.map { "may be silent for \(Self.text($0))" } ?? "may be silent for ever"
-        if !frontend.isKeepAliveOn, silence ?? .seconds(Int64.max) > Self.balancerIdle {
+        lookAtKeepAlive(frontend.keepAlive, isSilent: silence ?? .seconds(Int64.max) > Self.balancerIdle, text, at: location, in: section)
+        if let backend, !backend.keepAlive.isOn, silence ?? .seconds(Int64.max) > Self.unwatchedSilence {
             warn(
-                "a session \(text), but AWS's load balancer forgets it after 350s",
-                "remove 'no option clitcpka', so that keepalive holds it, or write 'timeout client 340s'", at: location, in: section)
-        }
-        if let backend, !backend.isKeepAliveOn, silence ?? .seconds(Int64.max) > Self.unwatchedSilence {
-            warn(
-                "a session \(text), and nobody notices that its server has vanished", "remove 'no option srvtcpka', so that keepalive does within 19s",
-                at: location, in: section)
+                "a session \(text), and nobody notices that its server has vanished",
+                "remove 'no option srvtcpka', so that keepalive does within \(backend.keepAlive.secondsToNotice)s", at: location, in: section)
         }
         if let client = frontend.clientTimeout, let connect = backend?.connectTimeout, connect >= client {
             warn(
@@ -55,6 +51,17 @@ struct ConfigurationAdvice {
                 "'timeout client \(Self.text(client))' and 'timeout server \(Self.text(server))' differ, and the shorter one ends every silent session",
                 "write '\(Self.text(max(client, server)))' for both, or '\(Self.text(min(client, server)))'", at: location, in: section)
         }
+    }
+
+    /// Sessions that may be silent for longer than the load balancer remembers them need a keepalive that comes before.
+    private mutating func lookAtKeepAlive(
+        _ keepAlive: KeepAlive, isSilent: Bool, _ text: String, at location: ConfigurationLocation, in section: String
+    ) {
+        guard isSilent, !keepAlive.isOn || .seconds(keepAlive.idleSeconds) >= Self.balancerIdle else { return }
+        let advice = keepAlive.isOn ? "write 'clitcpka-idle 120s'" : "remove 'no option clitcpka'"
+        warn(
+            "a session \(text), but AWS's load balancer forgets it after 350s",
+            "\(advice), so that keepalive holds it, or write 'timeout client 340s'", at: location, in: section)
     }
 
     // MARK: Checks

@@ -147,9 +147,6 @@ struct ForeignKeywords: Sendable {
         ForeignKeywords(
             .anyProxy, .notYet(advice: "write 'balance source' to keep a client on one server"),
             "stick;stick-table;persist;option persist;force-persist;ignore-persist;hash-type;hash-balance-factor;hash-preserve-affinity"),
-        ForeignKeywords(
-            .anyProxy, .notYet(advice: "remove the line: keepalive is on, with the kernel's times"),
-            "clitcpka-cnt;clitcpka-idle;clitcpka-intvl;srvtcpka-cnt;srvtcpka-idle;srvtcpka-intvl"),
         ForeignKeywords(.anyProxy, .notYet(advice: "remove the line, and watch the log for state changes"), "email-alert"),
         ForeignKeywords(.anyProxy, .notYet(advice: "write a line 'server'"), "dispatch;transparent;option transparent;use-server"),
         ForeignKeywords(

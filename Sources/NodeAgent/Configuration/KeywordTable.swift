@@ -123,7 +123,7 @@ enum KeywordTable {
         + ProxyKeywords.options
         + BindKeywords.keywords + ServerKeywords.keywords + ServerKeywords.checkKeywords + ResolversKeywords.keywords + ProbeKeywords.keywords
         + GossipKeywords.keywords + SessionKeywords.global + SessionKeywords.proxies + SessionKeywords.bind + SessionKeywords.server
-        + DatabaseKeywords.keywords
+        + DatabaseKeywords.keywords + KeepAliveKeywords.proxies
 
     private static let byName = Dictionary(grouping: keywords.indices) { keywords[$0].name }
 

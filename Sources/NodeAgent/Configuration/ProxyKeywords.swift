@@ -6,7 +6,9 @@ enum ProxyKeywords {
     static let retriesMax = 1_000
 
     static let keywords: [Keyword] = [
-        Keyword("backlog", .clientSide, "<number>", "The listening sockets' queue; `maxconn` without it.", .proxy(backlog)),
+        Keyword(
+            "backlog", .clientSide, "<number>",
+            "The queue of connections that wait at an address; without it the section's `maxconn`, or else the process's.", .proxy(backlog)),
         Keyword(
             "balance", .serverSide, "roundrobin|leastconn|source", "How a server is chosen; `roundrobin` without it.", .proxy(balance)),
         Keyword(

@@ -74,11 +74,11 @@ extension ProxyKeywords {
     }
 
     @Sendable private static func clientKeepAlive(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.frontend.isKeepAliveOn = line.prefix != .no
+        proxy.frontend.keepAlive.isOn = line.prefix != .no
     }
 
     @Sendable private static func serverKeepAlive(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.backend.isKeepAliveOn = line.prefix != .no
+        proxy.backend.keepAlive.isOn = line.prefix != .no
     }
 
     @Sendable private static func keepAlive(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {

@@ -67,8 +67,8 @@ struct ListenRequest {
     var location: ConfigurationLocation
     /// The kernel's queue; `nil` for a socket that whoever gets it lets listen.
     var backlog: Int32? = 1024
-    /// Whether dead clients are noticed.
-    var isKeepAliveOn = false
+    /// How dead clients are noticed.
+    var keepAlive = KeepAlive.off
     /// What clients may leave unacknowledged for so long, in milliseconds; 0 for the system's way.
     var userTimeout: Int32 = 0
     /// `v6only` or `v4v6`; `nil` for the system's way.
@@ -93,12 +93,6 @@ struct ListenRequest {
 
 /// Opens listening sockets: non-blocking, close-on-exec, with the options that accepted sockets inherit.
 enum ListeningSockets {
-    /// Client-side keepalive: the first probe comes well before a load balancer's 350 s of idleness have passed.
-    static let keepAliveIdleSeconds: Int32 = 120
-    /// Between probes that get no answer.
-    static let keepAliveIntervalSeconds: Int32 = 30
-    /// Unanswered probes that end a connection.
-    static let keepAliveProbes: Int32 = 3
     /// What a temporary name adds to a UNIX path: a dot, the process's number in base 36, a tilde.
     static let temporaryBytes = 8
 
@@ -199,11 +193,8 @@ enum ListeningSockets {
         let tcp = Int32(IPPROTO_TCP)
         try Sockets.set(TCP_NODELAY, at: tcp, to: 1, on: raw)
         try Sockets.set(TCP_USER_TIMEOUT, at: tcp, to: request.userTimeout, on: raw)
-        guard request.isKeepAliveOn else { return }
-        try Sockets.set(SO_KEEPALIVE, at: SOL_SOCKET, to: 1, on: raw)
-        try Sockets.set(TCP_KEEPIDLE, at: tcp, to: keepAliveIdleSeconds, on: raw)
-        try Sockets.set(TCP_KEEPINTVL, at: tcp, to: keepAliveIntervalSeconds, on: raw)
-        try Sockets.set(TCP_KEEPCNT, at: tcp, to: keepAliveProbes, on: raw)
+        // Also where it is off: a socket of an earlier process may have had it.
+        try request.keepAlive.set(on: raw)
     }
 
     /// Binds under a temporary name, sets mode and owner, listens, and only then takes the path's name: nobody ever meets a socket

@@ -4,7 +4,7 @@ import Wire
 
 /// Opens every listening socket that a configuration asks for, or takes it over from an earlier process.
 struct StartSockets {
-    private static let backlogDefault = 1024
+    private static let statsBacklogMin = 1024
 
     private(set) var names: NameResolution
     private let threads: Int
@@ -21,14 +21,14 @@ struct StartSockets {
         self.replacesOthers = replacesOthers
     }
 
-    /// The frontends' listeners, by worker.
-    mutating func listeners(_ configuration: AgentConfiguration) throws(StartError) -> [[WorkerListener]] {
+    /// The frontends' listeners, by worker. The process's `maxconn` is `sessionsMax`.
+    mutating func listeners(_ configuration: AgentConfiguration, sessionsMax: Int) throws(StartError) -> [[WorkerListener]] {
         var workers: [[WorkerListener]] = Array(repeating: [], count: threads)
         for (index, frontend) in configuration.frontends.enumerated() where !frontend.isDisabled {
             let owner = StartSockets.owner(frontend)
             for (number, bind) in frontend.binds.enumerated() {
-                let backlog = bind.backlog ?? frontend.backlog ?? frontend.connectionsMax ?? StartSockets.backlogDefault
-                let files = try open(bind, owner: owner, backlog: backlog, isKeepAliveOn: frontend.isKeepAliveOn, count: threads)
+                let backlog = bind.backlog ?? frontend.backlog ?? frontend.connectionsMax ?? sessionsMax
+                let files = try open(bind, owner: owner, backlog: backlog, keepAlive: frontend.keepAlive, count: threads)
                 // Every socket has a worker and every worker a socket: of a group made for another number of threads some own several, or share one.
                 for turn in 0..<max(threads, files.count) {
                     let (worker, file) = (turn % threads, files[turn % files.count])
@@ -51,7 +51,7 @@ struct StartSockets {
             var files: [OpenFile] = []
             for bind in probe.binds {
                 // The probe's thread lets it listen, when the answer is pass.
-                files += try open(bind, owner: "probe \(probe.name)", backlog: nil, isKeepAliveOn: false, count: 1)
+                files += try open(bind, owner: "probe \(probe.name)", backlog: nil, count: 1)
             }
             ports.append(ProbePort(index: index, settings: probe, listeners: files))
         }
@@ -65,8 +65,8 @@ struct StartSockets {
             var bind = Bind(endpoint: settings.endpoint, location: settings.location)
             bind.permissions = settings.permissions
             let (user, group) = try owners(of: settings)
-            let backlog = max(StartSockets.backlogDefault, configuration.global.statsConnectionsMax)
-            let files = try open(bind, owner: "stats socket", backlog: backlog, isKeepAliveOn: false, count: 1, user: user, group: group)
+            let backlog = max(StartSockets.statsBacklogMin, configuration.global.statsConnectionsMax)
+            let files = try open(bind, owner: "stats socket", backlog: backlog, count: 1, user: user, group: group)
             sockets += files.map { Agent.StatsSocket(file: $0, rights: settings.rights) }
         }
         return sockets
@@ -96,26 +96,29 @@ struct StartSockets {
     }
 
     private mutating func open(
-        _ bind: Bind, owner: String, backlog: Int?, isKeepAliveOn: Bool, count: Int, user: UInt32? = nil, group: UInt32? = nil
+        _ bind: Bind, owner: String, backlog: Int?, keepAlive: KeepAlive = .off, count: Int, user: UInt32? = nil, group: UInt32? = nil
     ) throws(StartError) -> [OpenFile] {
         let resolved = try names.address(of: bind, owner: owner)
         var request = ListenRequest(
             address: resolved ?? .unix(""), endpoint: bind.endpoint.description, owner: owner, location: bind.location)
-        request.backlog = backlog.map { Int32(clamping: $0) }
-        request.isKeepAliveOn = isKeepAliveOn
+        request.keepAlive = keepAlive
         request.isV6Only = bind.isV6Only
         request.userTimeout = Int32(clamping: bind.userTimeout?.wholeMilliseconds ?? 0)
         request.permissions = bind.permissions
         (request.userIdentifier, request.groupIdentifier) = (user, group)
         request.replacesOthers = replacesOthers
+        /// The sockets that share an address share its queue.
+        func share(of sockets: Int) -> Int32? { backlog.map { Int32(clamping: ($0 + sockets - 1) / max(1, sockets)) } }
         return try StartError.wrapping { () throws(ListenError) in
             if case .inherited(let number) = bind.endpoint { return [try ListeningSockets.inherit(number, for: request)] }
             if let address = resolved {
                 // A path that somebody has removed leads nowhere: it is made anew.
                 let files = ListeningSockets.isReachable(address) ? inherited.take(.stream, at: address) : []
+                request.backlog = share(of: files.count)
                 for file in files { try ListeningSockets.adopt(file, for: request) }
                 if !files.isEmpty { return files }
             }
+            if case .unix = request.address { request.backlog = share(of: 1) } else { request.backlog = share(of: count) }
             return try ListeningSockets.open(request, count: count)
         }
     }

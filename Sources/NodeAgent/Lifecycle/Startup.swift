@@ -174,7 +174,7 @@ struct Startup {
         let limits = try limits(configuration.global, threads: threads)
         var sockets = StartSockets(
             names: names, threads: threads, accounts: accounts, inherited: inheritance.sockets, replacesOthers: options.replacesOthers)
-        let listeners = try sockets.listeners(configuration)
+        let listeners = try sockets.listeners(configuration, sessionsMax: limits.sessionsMax)
         let probeSockets = try sockets.probes(configuration)
         let statsSockets = try sockets.statsSockets(configuration)
         let secrets = StartDatabases(owner: privileges.owner)

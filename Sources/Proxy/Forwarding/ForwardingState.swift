@@ -21,7 +21,7 @@ struct FrontendRules: BitwiseCopyable, Sendable {
 struct BackendRules: BitwiseCopyable, Sendable {
     var balance: BalanceAlgorithm
     var redispatches: Bool
-    var keepsAlive: Bool
+    var keepAlive: KeepAlive
     var retriesMax: Int32
     var connectTimeout: Int64
     var queueTimeout: Int64
@@ -36,7 +36,7 @@ struct BackendRules: BitwiseCopyable, Sendable {
     init(_ backend: Backend) {
         balance = backend.balance
         redispatches = backend.redispatch == .on
-        keepsAlive = backend.isKeepAliveOn
+        keepAlive = backend.keepAlive
         retriesMax = Int32(clamping: backend.retriesMax)
         connectTimeout = backend.connectTimeout?.wholeMilliseconds ?? -1
         queueTimeout = (backend.queueTimeout ?? backend.connectTimeout)?.wholeMilliseconds ?? -1

@@ -208,16 +208,12 @@ extension Worker {
         if session.pointee.state == .established { arm(index, session) }
     }
 
-    /// Keepalive toward the server: a dead one is noticed after 10 s + 3 x 3 s of silence.
+    /// Keepalive toward the server. A path's side refuses TCP's options.
     private func keepAlive(_ session: UnsafeMutablePointer<Session>) {
         session.pointee.isKeepAliveDone = true
-        guard state.backendRules[Int(session.pointee.backend)].pointee.keepsAlive else { return }
-        let descriptor = session.pointee.server.descriptor
-        let options: [(level: Int32, option: Int32, value: Int32)] = [
-            (SOL_SOCKET, SO_KEEPALIVE, 1), (Int32(IPPROTO_TCP), TCP_KEEPIDLE, 10), (Int32(IPPROTO_TCP), TCP_KEEPINTVL, 3),
-            (Int32(IPPROTO_TCP), TCP_KEEPCNT, 3),
-        ]
-        for (level, option, value) in options { try? Sockets.set(option, at: level, to: value, on: descriptor) }
+        let keepAlive = state.backendRules[Int(session.pointee.backend)].pointee.keepAlive
+        guard keepAlive.isOn else { return }
+        try? keepAlive.set(on: session.pointee.server.descriptor)
     }
 
     // MARK: The end

@@ -110,8 +110,8 @@ package struct Backend: Equatable, Sendable {
     package var queueTimeout: Duration?
     /// `timeout check`: what a check may take once it is connected; `nil` for the server's `inter`.
     package var checkTimeout: Duration?
-    /// `option srvtcpka` or `tcpka`: keepalive toward servers.
-    package var isKeepAliveOn = true
+    /// Keepalive toward servers.
+    package var keepAlive = KeepAlive.servers
     /// `option shutdown-sessions-when-gone`: sessions of a server whose host has not answered for `rise` times `inter` are closed.
     package var closesSessionsOfGone = false
     /// `spill-over`: hundredths of the sessions that go to other zones while the own one has a usable server.

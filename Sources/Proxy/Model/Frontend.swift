@@ -112,8 +112,8 @@ package struct Frontend: Equatable, Sendable {
     package var clientTimeout: Duration?
     /// `timeout client-fin`: the same once the client's side is half-closed.
     package var clientFinTimeout: Duration?
-    /// `option clitcpka` or `tcpka`: keepalive toward clients.
-    package var isKeepAliveOn = true
+    /// Keepalive toward clients.
+    package var keepAlive = KeepAlive.clients
     /// `description`; nothing shows it yet.
     package var description: String?
     /// `disabled`: the section's listeners are not opened.

@@ -90,7 +90,7 @@ struct ListeningSocketsTests {
     @Test("share one port between workers and hand their options to accepted sockets")
     func sharedPort() throws {
         var request = request(.ip(.v4(0x7f00_0001), port: 0))
-        request.isKeepAliveOn = true
+        request.keepAlive = KeepAlive(idleSeconds: 200, intervalSeconds: 20, probes: 9)
         request.userTimeout = 12_345
         let files = try ListeningSockets.open(request, count: 3)
         #expect(Set(files.map { Sockets.localAddress($0.raw)?.port }).count == 1)
@@ -101,11 +101,16 @@ struct ListeningSocketsTests {
             #expect(option(Int32(IPPROTO_TCP), TCP_NODELAY, accepted.raw) == 1)
             #expect(option(SOL_SOCKET, SO_KEEPALIVE, accepted.raw) == 1)
             #expect(option(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, accepted.raw) == 12_345)
-            #expect(option(Int32(IPPROTO_TCP), TCP_KEEPIDLE, accepted.raw) == ListeningSockets.keepAliveIdleSeconds)
+            #expect(option(Int32(IPPROTO_TCP), TCP_KEEPIDLE, accepted.raw) == 200)
+            #expect(option(Int32(IPPROTO_TCP), TCP_KEEPINTVL, accepted.raw) == 20)
+            #expect(option(Int32(IPPROTO_TCP), TCP_KEEPCNT, accepted.raw) == 9)
         } else {
             Issue.record("nothing was accepted")
         }
         client.halfClose()
+        request.keepAlive = .off
+        try ListeningSockets.adopt(first, for: request)
+        #expect(option(SOL_SOCKET, SO_KEEPALIVE, first.raw) == 0, "a reload switches it off")
     }
 
     @Test("tell where, what and why when the address is taken")

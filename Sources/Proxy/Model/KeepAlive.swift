@@ -1,0 +1,32 @@
+/// TCP keepalive of one side: how soon a silent connection is probed, and when a peer that does not answer is given up.
+package struct KeepAlive: Equatable, Sendable, BitwiseCopyable {
+    /// `option clitcpka`, `option srvtcpka`, `option tcpka`.
+    package var isOn: Bool
+    /// `clitcpka-idle`, `srvtcpka-idle`: seconds of silence before the first probe.
+    package var idleSeconds: Int
+    /// `clitcpka-intvl`, `srvtcpka-intvl`: seconds between probes that get no answer.
+    package var intervalSeconds: Int
+    /// `clitcpka-cnt`, `srvtcpka-cnt`: unanswered probes that end the connection.
+    package var probes: Int
+
+    /// The longest time that Linux takes.
+    package static let secondsMax = 32_767
+    /// The most probes that Linux takes.
+    package static let probesMax = 127
+
+    /// Keepalive with these times.
+    package init(isOn: Bool = true, idleSeconds: Int, intervalSeconds: Int, probes: Int) {
+        (self.isOn, self.idleSeconds, self.intervalSeconds, self.probes) = (isOn, idleSeconds, intervalSeconds, probes)
+    }
+
+    /// Toward clients: the first probe comes well before a load balancer's 350 s of idleness have passed.
+    package static let clients = KeepAlive(idleSeconds: 120, intervalSeconds: 30, probes: 3)
+    /// Toward servers: one that has vanished is noticed soon.
+    package static let servers = KeepAlive(idleSeconds: 10, intervalSeconds: 3, probes: 3)
+
+    /// None.
+    package static let off = KeepAlive(isOn: false, idleSeconds: 0, intervalSeconds: 0, probes: 0)
+
+    /// After how many seconds a peer that has vanished is given up.
+    package var secondsToNotice: Int { idleSeconds + intervalSeconds * probes }
+}
