@@ -239,8 +239,96 @@ struct ConfigurationInheritanceTests {
         #expect(plain.frontends.first?.connectionsMax == nil)
         let other = Configuration.read("defaults\n no option tcpka\n no option redispatch\nlisten a\n").configuration
         #expect(other.backends.first?.redispatch == .off)
-        #expect(other.backends.first?.isKeepAliveOn == false)
-        #expect(other.frontends.first?.isKeepAliveOn == false)
+        #expect(other.backends.first?.keepAlive.isOn == false)
+        #expect(other.frontends.first?.keepAlive.isOn == false)
+    }
+
+    @Test("counts a frontend's maxconn toward the fullconn of every backend that it names, a tenth rounded up: measured with haproxy 2.6")
+    func fullConnections() {
+        let text = """
+            frontend f
+                bind :1001
+                maxconn 33
+                use_backend used
+                use_backend later
+                default_backend standard
+            frontend g
+                bind :1002
+                default_backend standard
+            backend used
+            backend standard
+            backend later
+            backend nowhere
+            backend written
+                fullconn 77
+            listen own
+                bind :1003
+                maxconn 21
+            listen own-and-used
+                bind :1004
+                maxconn 47
+                use_backend other
+            listen not-own
+                bind :1005
+                maxconn 51
+                default_backend third
+            listen off
+                disabled
+                bind :1006
+                maxconn 99
+                default_backend fourth
+            frontend twice
+                bind :1007
+                maxconn 33
+                use_backend both
+                default_backend both
+            backend other
+            backend third
+            backend fourth
+            backend both
+
+            """
+        let configuration = Configuration.read(text).configuration
+        let shown = configuration.backends.enumerated().map { "\($1.name) \(configuration.fullConnections(of: $0, sessionsMax: 150))" }
+        #expect(
+            shown == [
+                "used 4", "standard 19", "later 4", "nowhere 1", "written 77", "own 3", "own-and-used 5", "not-own 1", "off 1", "other 5", "third 6",
+                "fourth 1", "both 4",
+            ])
+        #expect(configuration.frontends.map { $0.backend.map { configuration.backends[$0].name } }[0] == "used")
+    }
+
+    @Test("refuses a backend that is nowhere in every line that names one")
+    func missingBackends() {
+        let (_, diagnostics) = Configuration.read("frontend f\n bind :1\n use_backend a\n use_backend b\n default_backend c\nbackend a\n")
+        #expect(diagnostics.filter { $0.severity == .alert }.map(\.location.line) == [4, 5], "\(diagnostics)")
+    }
+
+    @Test("takes keepalive's times in seconds, rounded up, and 0 as nothing; a section takes those of its defaults")
+    func keepAlive() {
+        let text = """
+            defaults
+                clitcpka-idle 90
+                clitcpka-intvl 1500ms
+                srvtcpka-cnt 127
+            listen a
+                clitcpka-cnt 5
+                srvtcpka-idle 32767s
+                srvtcpka-intvl 2m
+                srvtcpka-cnt 0
+            frontend b
+                clitcpka-idle 0
+
+            """
+        let (configuration, diagnostics) = Configuration.read(text)
+        #expect(!diagnostics.contains { $0.severity == .alert }, "\(diagnostics)")
+        #expect(configuration.frontends.map(\.keepAlive.idleSeconds) == [90, 120])
+        #expect(configuration.frontends.map(\.keepAlive.intervalSeconds) == [2, 2])
+        #expect(configuration.frontends.map(\.keepAlive.probes) == [5, 3])
+        #expect(configuration.backends.first?.keepAlive == KeepAlive(idleSeconds: 32_767, intervalSeconds: 120, probes: 3))
+        for line in ["clitcpka-idle 32768", "srvtcpka-intvl x", "clitcpka-cnt 128", "srvtcpka-cnt -1", "clitcpka-idle", "no clitcpka-idle 5s"] {
+            #expect(Configuration.read("listen a\n \(line)\n").diagnostics.contains { $0.severity == .alert }, "\(line)")
+        }
     }
 
     @Test("makes a resolvers section 'default' of the machine's, as HAProxy has it")

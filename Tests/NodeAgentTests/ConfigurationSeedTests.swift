@@ -44,6 +44,7 @@ struct ConfigurationSeedTests {
         frontend.isListen = true
         frontend.binds = [Bind(endpoint: .name(node, port: 3306), location: ConfigurationLocation(file: file, line: 28))]
         frontend.backend = 0
+        frontend.namedBackends = [0]
         frontend.connectionsMax = 512
         frontend.clientTimeout = .seconds(60)
         frontend.log.targets = [log]

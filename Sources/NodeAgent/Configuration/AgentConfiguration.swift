@@ -15,6 +15,14 @@ struct AgentConfiguration: Equatable, Sendable {
     var probes: [ProbeSettings] = []
     /// The `gossip` section; `nil` for a node that keeps to itself.
     var gossip: GossipSection?
+
+    /// The `fullconn` of a backend. Where none is written it is HAProxy's: a tenth, rounded up, of the `maxconn` of all frontends that name the backend,
+    /// at least 1. A frontend without `maxconn` counts `sessionsMax`.
+    func fullConnections(of backend: Int, sessionsMax: Int) -> Int {
+        if let written = backends[backend].fullConnections { return written }
+        let naming = frontends.filter { !$0.isDisabled && $0.namedBackends.contains(backend) }
+        return max(1, (naming.reduce(0) { $0 + ($1.connectionsMax ?? sessionsMax) } + 9) / 10)
+    }
 }
 
 /// `stats socket`, one line.

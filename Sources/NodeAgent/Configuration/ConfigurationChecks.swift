@@ -42,11 +42,14 @@ extension ConfigurationPass {
         var frontend = proxy.frontend
         frontend.identifier = identifier
         frontend.log = finishedLog(proxy, proxy.frontend.log)
-        if let reference = proxy.usedBackend ?? proxy.defaultBackend {
-            frontend.backend = index(of: reference, backends, in: proxy)
-        } else if proxy.hasBackend {
-            frontend.backend = backends[proxy.name]
+        for reference in proxy.usedBackends + [proxy.defaultBackend].compactMap(\.self) {
+            guard let backend = index(of: reference, backends, in: proxy), !frontend.namedBackends.contains(backend) else { continue }
+            frontend.namedBackends.append(backend)
         }
+        if proxy.defaultBackend == nil, let own = proxy.hasBackend ? backends[proxy.name] : nil, !frontend.namedBackends.contains(own) {
+            frontend.namedBackends.append(own)
+        }
+        frontend.backend = frontend.namedBackends.first
         return frontend
     }
 
@@ -79,7 +82,7 @@ extension ConfigurationPass {
     private mutating func checkLacks(of proxy: ProxyDraft) {
         guard !proxy.frontend.isDisabled else { return }
         let name = sectionName(of: proxy)
-        if proxy.place == .frontend, proxy.usedBackend ?? proxy.defaultBackend == nil {
+        if proxy.place == .frontend, proxy.usedBackends.isEmpty, proxy.defaultBackend == nil {
             say(.warning, .missingLine(of: "default_backend", example: "default_backend NAME"), at: proxy.location, in: name)
         }
         if proxy.place == .frontend, proxy.frontend.binds.isEmpty {

@@ -70,6 +70,7 @@ struct ProxyDraft: Sendable {
     static let bindsMax = 1_024
     static let serversMax = 4_096
     static let logTargetsMax = 64
+    static let usedBackendsMax = 1_024
 
     /// One of `KeywordPlaces.anyProxy`.
     var place: KeywordPlaces
@@ -86,8 +87,8 @@ struct ProxyDraft: Sendable {
     /// Where `mode http` stands, when it does.
     var httpMode: ConfigurationLocation?
     var defaultBackend: NameReference?
-    /// The first `use_backend`.
-    var usedBackend: NameReference?
+    /// Every `use_backend`; the first one takes the sessions.
+    var usedBackends: [NameReference] = []
 
     /// A section without a line and without `defaults`.
     init(place: KeywordPlaces, location: ConfigurationLocation) {

@@ -21,7 +21,8 @@ enum ProxyKeywords {
         Keyword("disabled", .anyProxy, "", "The section is read and does nothing.", .proxy(disabled)),
         Keyword("enabled", .anyProxy, "", "Undoes a `disabled` of `defaults`.", .proxy(enabled)),
         Keyword(
-            "fullconn", .serverSide, "<number>", "The load shown as full; without it a tenth of the frontends' `maxconn`.", .proxy(fullconn)),
+            "fullconn", .serverSide, "<number>",
+            "The load shown as full; without it a tenth, rounded up, of the `maxconn` of all frontends that name the backend.", .proxy(fullconn)),
         Keyword(
             "greeting-timeout", .serverSide, "<time>",
             "How long a server that speaks first may be silent, from the connect on, while there are others; 1s without it.", .proxy(greetingTimeout)),
@@ -71,11 +72,13 @@ enum ProxyKeywords {
             throw .unsupported("use_backend ... \(word)", advice: "write 'default_backend \(reference.name)', or a frontend of its own for each backend")
         }
         try line.end()
-        if let first = proxy.usedBackend {
-            line.warn(.noEffect("use_backend \(reference.name)", advice: "the one of \(first.location) takes every session: remove one of them"))
-        } else {
-            proxy.usedBackend = reference
+        guard proxy.usedBackends.count < ProxyDraft.usedBackendsMax else {
+            throw .tooMany(what: "'use_backend' lines", limit: ProxyDraft.usedBackendsMax)
         }
+        if let first = proxy.usedBackends.first {
+            line.warn(.noEffect("use_backend \(reference.name)", advice: "the one of \(first.location) takes every session: remove one of them"))
+        }
+        proxy.usedBackends.append(reference)
     }
 
     @Sendable private static func description(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -196,7 +196,7 @@ extension Agent {
         row.status = status.isUp ? .up : .down
         row.sessions.current = cell.pointee.sessions.value
         row.sessions.peak = cell.pointee.sessions.max
-        row.sessions.limit = backend.fullConnections ?? automaticFullConnections(index)
+        row.sessions.limit = configuration.fullConnections(of: index, sessionsMax: state.sessionsMax)
         row.sessions.total = backendSessions(index)
         row.sessions.bytesIn = servers.reduce(0) { $0 + $1.sessions.bytesIn }
         row.sessions.bytesOut = servers.reduce(0) { $0 + $1.sessions.bytesOut }
@@ -217,12 +217,6 @@ extension Agent {
         row.effectiveWeight = StatisticsTable.weight(sixteenths: usable.reduce(0) { $0 + registry.status(of: $1).weight * registry.share(of: $1) })
         row.algorithm = backend.balance.keyword
         return row
-    }
-
-    /// HAProxy's `fullconn` when none is written: a tenth of the `maxconn` of the frontends that lead here, at least 1.
-    private func automaticFullConnections(_ backend: Int) -> Int {
-        let total = configuration.frontends.reduce(0) { $0 + ($1.backend == backend ? $1.connectionsMax ?? state.sessionsMax : 0) }
-        return max(1, total / 10)
     }
 
     /// What the cells that `cells` picks of each worker have counted, added up.
