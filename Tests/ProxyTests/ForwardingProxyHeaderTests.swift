@@ -148,7 +148,7 @@ struct ForwardingProxyHeaderTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("with option dontlognull: clients that leave without a byte are not logged, others are")
+    @Test("with option dontlognull: clients that leave at once without a byte are not logged, others are")
     func dontLogNull() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -159,7 +159,7 @@ struct ForwardingProxyHeaderTests {
             }
             let silent = try harness.connect()
             #expect(silent.hasEnded())
-            if !hides { expectRefusal(.timeout, harness, from: silent.localPort) }
+            expectRefusal(.timeout, harness, from: silent.localPort)
             let reset = try harness.connect()
             let port = reset.localPort
             reset.reset()
@@ -170,6 +170,12 @@ struct ForwardingProxyHeaderTests {
             expectRefusal(.absent, harness, from: other.localPort)
             #expect(harness.log.isSilent())
         }
+        let patient = try harness(server) { $0.hidesEmptySessions = true }
+        let client = try patient.connect()
+        let port = client.localPort
+        usleep(400_000)
+        client.finishSending()
+        expectRefusal(.closed, patient, from: port)
     }
 
     @Test("that may come from this network: with one, and without one, at once when the client speaks, after a moment when it does not")

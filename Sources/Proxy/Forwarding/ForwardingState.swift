@@ -31,6 +31,8 @@ struct BackendRules: BitwiseCopyable, Sendable {
     var greetingTimeout: Int64
     /// Its clients wait for MySQL's greeting: an error in its place tells them why there is none.
     var greetsInMySQL: Bool
+    /// Every server speaks first, and none needs the client's address before: see `Worker.mayBeginWithoutHeader`.
+    var greetsBeforeHeader: Bool
     var hedges: Bool
 
     init(_ backend: Backend) {
@@ -46,6 +48,7 @@ struct BackendRules: BitwiseCopyable, Sendable {
         greetingTimeout = backend.greetingTimeout.wholeMilliseconds
         hedges = backend.hedgesGreetings
         greetsInMySQL = backend.servers.contains { backend.opening(of: $0) == .mysql }
+        greetsBeforeHeader = !backend.servers.isEmpty && backend.servers.allSatisfy { backend.speaksFirst($0) && !$0.needsClient }
     }
 }
 

@@ -83,11 +83,23 @@ struct Direction: BitwiseCopyable {
 ///      |    v       v  |           v
 ///      |  queued  waiting <--------+  (another server at once; 1 s before the same one is tried again)
 ///      v
-///     awaiting the load balancer's header: becomes a session when it has come
+///     awaiting the load balancer's header: becomes a session when it has come, or when the server is to greet first
 enum SessionState: UInt8, BitwiseCopyable {
     case free, awaitingHeader, queued, connecting, greeting, waiting, established
     /// Closed, but still linked in the ready list: its turn there frees the slot.
     case ended
+}
+
+/// Whether a PROXY header may still come at the front of the client's bytes.
+enum HeaderExpectation: UInt8, BitwiseCopyable {
+    /// All bytes are the client's own.
+    case none
+    /// The first bytes may be a header.
+    case optional
+    /// The first bytes must be a header: none goes to a server before it.
+    case required
+    /// The first bytes were no header, or a wrong one: the session ends with a line that gives the reason.
+    case refused
 }
 
 /// Who ended a session, and while what: the two letters of HAProxy's log.
@@ -112,6 +124,7 @@ struct Session: BitwiseCopyable {
     /// Moves on at every accept and close, so that a late event finds no session.
     var generation: UInt32
     var state: SessionState
+    var header: HeaderExpectation
     /// Whether it stands in the worker's ready list, and the one after it there.
     var isReady: Bool
     /// A connect to one server has been followed by one to another.

@@ -118,6 +118,8 @@ package struct FrontendCell: ~Copyable, Sendable {
     package let sessions = Gauge()
     /// When a line last told that accepting paused, in milliseconds; whichever worker moves it on writes the next one.
     let pauseReportedAt = Atomic<Int64>(.min)
+    /// The same of PROXY headers that come late.
+    let lateHeaderReportedAt = Atomic<Int64>(.min)
 }
 
 /// The process's own cell.

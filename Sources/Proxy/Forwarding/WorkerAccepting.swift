@@ -110,16 +110,20 @@ extension Worker {
     private mutating func reportPause(_ number: Int, _ reason: (inout Worker) -> Void) {
         state.process[0].pointee.pauses.wrappingAdd(1, ordering: .relaxed)
         let frontend = listeners[number].frontend
-        let before = state.frontendCells[frontend].pointee.pauseReportedAt.load(ordering: .relaxed)
-        guard before == .min || now - before >= Self.pauseReportMilliseconds else { return }
-        let exchange = state.frontendCells[frontend].pointee.pauseReportedAt.compareExchange(expected: before, desired: now, ordering: .relaxed)
-        guard exchange.exchanged else { return }
+        guard isTimeToReport(state.frontendCells[frontend].pointee.pauseReportedAt, every: Self.pauseReportMilliseconds) else { return }
         line.clear()
         line.append("Proxy ")
         line.append(Array(state.frontends[frontend].name.utf8))
         line.append(" has reached ")
         reason(&self)
         send(.warning, frontend)
+    }
+
+    /// True for one worker in so many milliseconds: that one writes the line.
+    func isTimeToReport(_ reportedAt: borrowing Atomic<Int64>, every milliseconds: Int64) -> Bool {
+        let before = reportedAt.load(ordering: .relaxed)
+        guard before == .min || now - before >= milliseconds else { return false }
+        return reportedAt.compareExchange(expected: before, desired: now, ordering: .relaxed).exchanged
     }
 
     /// Makes a session of an accepted connection, once its header has come where there is to be one.
@@ -159,7 +163,7 @@ extension Worker {
     mutating func startSession(_ index: Int, _ session: UnsafeMutablePointer<Session>, isRegistered: Bool = true) {
         let frontend = Int(session.pointee.frontend)
         let rules = state.frontendRules[frontend]
-        if state.frontendLogs[frontend].sessions == .connect { logConnect(session) }
+        if state.frontendLogs[frontend].sessions == .connect, session.pointee.header == .none { logConnect(session) }
         if rules.pointee.backend >= 0 {
             session.pointee.backend = UInt16(rules.pointee.backend)
             let cell = state.backendCells[Int(rules.pointee.backend)]

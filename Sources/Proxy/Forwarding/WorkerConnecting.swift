@@ -266,7 +266,7 @@ extension Worker {
     /// The deadline of a session without a connection has come.
     mutating func connectTimedOut(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         switch session.pointee.state {
-        case .awaitingHeader where now >= session.pointee.stateDeadline: readHeader(index, session, isLate: true)
+        case .awaitingHeader where now >= session.pointee.stateDeadline: readHeader(index, session, isOverdue: true)
         case .queued where now >= session.pointee.stateDeadline:
             endUnserved(index, session, Termination("s", "Q"), .allFull)
         case .connecting where now >= session.pointee.stateDeadline:

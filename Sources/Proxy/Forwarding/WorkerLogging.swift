@@ -35,8 +35,17 @@ extension Worker {
         send(.info, frontend)
     }
 
+    /// The line of a session that has ended.
+    mutating func logSession(_ session: UnsafeMutablePointer<Session>) {
+        switch state.frontendLogs[Int(session.pointee.frontend)].sessions {
+        case .tcp: logEnd(session)
+        // The line at accept has waited for the header.
+        case .connect: if session.pointee.header != .none { logConnect(session) }
+        }
+    }
+
     /// `option tcplog`: `%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq`.
-    mutating func logEnd(_ session: UnsafeMutablePointer<Session>) {
+    private mutating func logEnd(_ session: UnsafeMutablePointer<Session>) {
         let frontend = Int(session.pointee.frontend)
         let settings = state.frontendLogs[frontend]
         let cause = session.pointee.termination.cause
@@ -57,11 +66,13 @@ extension Worker {
         send(.info, frontend)
     }
 
-    /// `127.0.0.1:38674 [22/Nov/2026:17:34:14.105] mysql/1: Received something ...`: a connection that became no session.
+    /// `127.0.0.1:38674 [22/Nov/2026:17:34:14.105] mysql/1: Received something ...`: a connection that was refused.
     mutating func logRefusal(_ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) {
         let frontend = Int(session.pointee.frontend)
         let settings = state.frontendLogs[frontend]
-        guard !settings.targets.isEmpty, !(settings.hidesEmptySessions && reason.isEmpty) else { return }
+        // Who has waited for longer than a header takes is no port scan.
+        let isQuiet = reason.isDeparture && now - session.pointee.acceptedAt < Self.headerMilliseconds
+        guard !settings.targets.isEmpty, !(settings.hidesEmptySessions && isQuiet) else { return }
         startLine(session)
         line.append("/")
         line.append(listeners[Int(session.pointee.listener)].name)

@@ -5,7 +5,7 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// Why a connection became no session, in HAProxy's words.
+/// Why a connection was refused, in HAProxy's words.
 enum ProxyHeaderRefusal: String {
     case closed = "Connection closed while waiting for PROXY protocol header"
     case failed = "Connection error while waiting for PROXY protocol header"
@@ -15,43 +15,59 @@ enum ProxyHeaderRefusal: String {
     case malformed = "Received an invalid PROXY protocol header"
     case otherProtocol = "Received an unhandled protocol in the PROXY protocol header"
 
-    /// True where nothing was received that is worth a line: `option dontlognull` hides these, as in HAProxy.
-    var isEmpty: Bool { self == .closed || self == .failed || self == .timeout }
+    /// True where the client has left without a byte, as port scans do.
+    var isDeparture: Bool { self == .closed || self == .failed }
 }
 
 extension Worker {
-    /// How long a header that need not come is waited for: a load balancer sends it at once, and once more after 200 ms when that segment is lost; a
-    /// client of a server that speaks first would wait for ever.
-    private static let optionalMilliseconds: Int64 = 300
+    /// How long a header is waited for before the server may greet. A load balancer sends the header at once, and sends a lost segment again after 200 ms;
+    /// one that sends it with the client's first bytes, as AWS's does by default, waits for the client, who waits for the server.
+    static let headerMilliseconds: Int64 = 300
+    /// At most one line in this time tells that headers come late.
+    private static let noticeMilliseconds: Int64 = 600_000
 
-    /// True when a header is to come, or may: the connection waits for it, and is no session before.
+    /// True when a header must or may come first: the connection waits for it, and is no session until then.
     mutating func awaitsHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         let number = Int(session.pointee.listener)
         guard listeners[number].mayHaveHeader else { return false }
+        session.pointee.header = .required
+        if case .optional(let networks) = listeners[number].proxyHeader {
+            let client = session.pointee.clientAddress.address
+            session.pointee.header = networks.contains { network in client.map { network.contains($0) } ?? false } ? .optional : .none
+        }
+        guard session.pointee.header != .none else { return false }
         session.pointee.state = .awaitingHeader
-        guard case .optional(let networks) = listeners[number].proxyHeader else {
+        if mayBeginWithoutHeader(session) {
+            session.pointee.stateDeadline = now + Self.headerMilliseconds
+            wheel.arm(index, deadline: session.pointee.stateDeadline)
+        } else {
             waitForHeader(index, session)
-            return true
         }
-        guard let client = session.pointee.clientAddress.address, networks.contains(where: { $0.contains(client) }) else {
-            session.pointee.state = .waiting
-            return false
-        }
-        session.pointee.stateDeadline = now + Self.optionalMilliseconds
-        wheel.arm(index, deadline: session.pointee.stateDeadline)
         return true
     }
 
-    /// A header that must come, or has begun, may take `timeout client`.
+    /// True when the session may begin before its header has come: the server's greeting then makes the client speak. No byte of the client goes on before
+    /// the header has come.
+    private func mayBeginWithoutHeader(_ session: UnsafeMutablePointer<Session>) -> Bool {
+        guard session.pointee.header == .required else { return true }
+        let backend = state.frontendRules[Int(session.pointee.frontend)].pointee.backend
+        return backend >= 0 && state.backendRules[Int(backend)].pointee.greetsBeforeHeader
+    }
+
+    /// A header that the session cannot begin without, or that has begun, may take `timeout client`.
     private mutating func waitForHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let limit = state.frontendRules[Int(session.pointee.frontend)].pointee.clientTimeout
         session.pointee.stateDeadline = limit < 0 ? .max : session.pointee.acceptedAt + limit
         if limit < 0 { wheel.cancel(index) } else { wheel.arm(index, deadline: session.pointee.stateDeadline) }
     }
 
-    /// Bytes of a connection that waits for a header have come, or its end, or its time is over. They are looked at where they lie, and taken only as far
-    /// as the header goes.
-    mutating func readHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>, isLate: Bool = false) {
+    /// Reads the client's first bytes, which may be a header, or meets their end or the end of their time. Peeks at the bytes, and takes only the header.
+    ///
+    /// Afterwards the client is readable only when its own bytes, or its end, may be read.
+    ///
+    /// - Returns: false when the session has ended.
+    @discardableResult
+    mutating func readHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>, isOverdue: Bool = false) -> Bool {
         let descriptor = session.pointee.client.descriptor
         var failure: Int32 = 0
         var bytes = [UInt8](unsafeUninitializedCapacity: ProxyHeader.bytesMax) { buffer, count in
@@ -59,39 +75,92 @@ extension Worker {
             failure = received < 0 ? errno : 0
             count = max(0, received)
         }
-        if failure == EAGAIN || failure == EINTR { return isLate ? withoutHeader(index, session, .timeout) : () }
-        guard failure == 0 else { return refuse(index, session, .failed) }
+        if failure == EAGAIN || failure == EINTR {
+            session.pointee.client.flags.remove(.readable)
+            return isOverdue ? headerOverdue(index, session) : true
+        }
+        guard failure == 0 else { return withoutHeader(index, session, .failed) }
         guard !bytes.isEmpty else { return withoutHeader(index, session, .closed) }
+        let hasEnded = session.pointee.client.flags.contains(.hungUp)
         switch ProxyHeader.read(bytes[...]) {
         case .whole(let header, let count):
+            let isAll = count == bytes.count && count < ProxyHeader.bytesMax
             guard recv(descriptor, &bytes, count, Int32(MSG_DONTWAIT)) == count else { return refuse(index, session, .failed) }
-            if let addresses = header.addresses {
-                session.pointee.clientAddress = KernelAddress(addresses.source, port: addresses.sourcePort)
-                session.pointee.clientTarget = KernelAddress(addresses.destination, port: addresses.destinationPort)
-            }
-            admit(index, session)
-        case .incomplete where session.pointee.client.flags.contains(.hungUp): refuse(index, session, .truncated)
-        case .incomplete: if isLate { refuse(index, session, .timeout) } else { waitForHeader(index, session) }
-        case .absent: withoutHeader(index, session, .absent)
-        case .malformed(.unknownProtocol): refuse(index, session, .otherProtocol)
-        case .malformed: refuse(index, session, .malformed)
+            if isAll, !hasEnded { session.pointee.client.flags.remove(.readable) }
+            return take(header, index, session)
+        case .incomplete where hasEnded: return refuse(index, session, .truncated)
+        case .incomplete where isOverdue: return refuse(index, session, .timeout)
+        case .incomplete:
+            session.pointee.client.flags.remove(.readable)
+            if session.pointee.state == .awaitingHeader { waitForHeader(index, session) }
+            return true
+        case .absent: return withoutHeader(index, session, .absent)
+        case .malformed(.unknownProtocol): return refuse(index, session, .otherProtocol)
+        case .malformed: return refuse(index, session, .malformed)
         }
     }
 
-    /// There is no header: where one need not come the connection speaks for itself.
-    private mutating func withoutHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) {
-        if listeners[Int(session.pointee.listener)].proxyHeader == .required { refuse(index, session, reason) } else { admit(index, session) }
+    private mutating func take(_ header: ProxyHeader, _ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
+        if let addresses = header.addresses {
+            session.pointee.clientAddress = KernelAddress(addresses.source, port: addresses.sourcePort)
+            session.pointee.clientTarget = KernelAddress(addresses.destination, port: addresses.destinationPort)
+        }
+        if session.pointee.state != .awaitingHeader { noticeLateHeader(session) }
+        return settle(index, session)
     }
 
-    private mutating func admit(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+    /// No byte has come in time. The session begins where it may: then the client is silent because it waits for the server, and the header comes with
+    /// its first bytes.
+    private mutating func headerOverdue(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
+        guard session.pointee.state == .awaitingHeader, mayBeginWithoutHeader(session) else { return withoutHeader(index, session, .timeout) }
+        begin(index, session)
+        return true
+    }
+
+    /// There is no header: where none need come the bytes are the client's own.
+    private mutating func withoutHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) -> Bool {
+        // A client that leaves because its server has ended is an ordinary one.
+        let isOver = reason.isDeparture && session.pointee.down.flags.contains(.ended)
+        return session.pointee.header == .optional || isOver ? settle(index, session) : refuse(index, session, reason)
+    }
+
+    /// From here on all bytes are the client's own.
+    private mutating func settle(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
+        session.pointee.header = .none
+        if session.pointee.state == .awaitingHeader {
+            begin(index, session)
+        } else if state.frontendLogs[Int(session.pointee.frontend)].sessions == .connect {
+            logConnect(session)
+        }
+        return true
+    }
+
+    private mutating func begin(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         wheel.cancel(index)
         session.pointee.state = .waiting
         startSession(index, session)
     }
 
-    private mutating func refuse(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) {
+    private mutating func refuse(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) -> Bool {
+        session.pointee.header = .refused
         logRefusal(session, reason)
         end(index, session)
+        return false
+    }
+
+    /// Tells the operator that headers come late: every session then waits before it begins.
+    private mutating func noticeLateHeader(_ session: UnsafeMutablePointer<Session>) {
+        let frontend = Int(session.pointee.frontend)
+        guard isTimeToReport(state.frontendCells[frontend].pointee.lateHeaderReportedAt, every: Self.noticeMilliseconds) else { return }
+        line.clear()
+        line.append("Proxy ")
+        line.append(Array(state.frontends[frontend].name.utf8))
+        line.append(": a PROXY header came late, ")
+        line.append(now - session.pointee.acceptedAt)
+        line.append("ms after the connect: such sessions wait ")
+        line.append(Self.headerMilliseconds)
+        line.append("ms before they begin; have the load balancer send it at once (docs/AWS.md).")
+        send(.warning, frontend)
     }
 
     /// Tells the server who its client is, before anything else. False when the connection did not take it: it is as good as not there.

@@ -14,7 +14,10 @@ extension Worker {
     mutating func clientReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
         note(events, on: &session.pointee.client)
         guard session.pointee.state != .established else { return transfer(index, session) }
-        guard session.pointee.state != .awaitingHeader else { return readHeader(index, session) }
+        if session.pointee.header != .none {
+            let isSession = session.pointee.state != .awaitingHeader
+            guard session.pointee.client.flags.contains(.readable), readHeader(index, session), isSession else { return }
+        }
         guard session.pointee.state != .greeting else { return session.pointee.client.flags.contains(.readable) ? bind(index, session) : () }
         // A connect that is under way is waited for: it is likely to be there in a moment.
         let isWaiting = session.pointee.state != .connecting
@@ -59,8 +62,10 @@ extension Worker {
         var hasMore = false
         // A side that dies in one round is drained in the next one: what it had sent still counts. Each side dies once.
         for _ in 0..<3 {
+            if session.pointee.header != .none, session.pointee.client.flags.contains(.readable), !readHeader(index, session) { return }
             let dead = (session.pointee.client.flags.contains(.dead), session.pointee.server.flags.contains(.dead))
-            let up = relay.pump(&session.pointee.up, from: &session.pointee.client, to: &session.pointee.server)
+            let isHeld = session.pointee.header != .none
+            let up = isHeld ? .waiting : relay.pump(&session.pointee.up, from: &session.pointee.client, to: &session.pointee.server)
             hasMore = note(up, session, source: "C", sink: "S", from: &session.pointee.client, to: &session.pointee.server)
             let down = relay.pump(&session.pointee.down, from: &session.pointee.server, to: &session.pointee.client)
             hasMore = note(down, session, source: "S", sink: "C", from: &session.pointee.server, to: &session.pointee.client) || hasMore
@@ -193,6 +198,7 @@ extension Worker {
 
     /// A side has been silent for too long: as if it had ended its stream. One that does not take what is pending for it is gone.
     private mutating func expire(_ index: Int, _ session: UnsafeMutablePointer<Session>, isClient: Bool) {
+        if isClient, session.pointee.header != .none, !readHeader(index, session, isOverdue: true) { return }
         if isClient { blame("c", session) } else { blame("s", session) }
         let isStuck = isClient ? session.pointee.down.hasPending : session.pointee.up.hasPending
         let mayStillSend = isClient ? !session.pointee.up.flags.contains(.ended) : !session.pointee.down.flags.contains(.ended)
@@ -280,7 +286,7 @@ extension Worker {
         let heldServer = releaseServer(session)
         if hadBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
         countEnd(session, hadBackend: hadBackend)
-        if wasSession, state.frontendLogs[Int(session.pointee.frontend)].sessions == .tcp { logEnd(session) }
+        if wasSession, session.pointee.header != .refused { logSession(session) }
         // After the line: it counts the sessions that are left, not the one that takes the place.
         if heldServer { handOn(backend: Int(session.pointee.backend)) }
         leave(Int(session.pointee.frontend))

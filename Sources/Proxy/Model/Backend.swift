@@ -141,6 +141,12 @@ package struct Backend: Equatable, Sendable {
         return isServerFirst ?? checksTraffic(of: server) ? .mysql : .none
     }
 
+    /// True when `server` is known to speak before its clients do, with or without checks.
+    package func speaksFirst(_ server: Server) -> Bool {
+        guard server.check == nil, isServerFirst == nil, case .mysql = check else { return opening(of: server) != .none }
+        return true
+    }
+
     /// True when its checks go where its clients do.
     package func checksTraffic(of server: Server) -> Bool {
         guard let check = server.check else { return false }
@@ -266,6 +272,13 @@ package struct Server: Equatable, Sendable {
     package var isOfService: Bool {
         guard resolvers != nil, case .name(let name, _) = endpoint else { return false }
         return DNSName(name)?.isOfService ?? false
+    }
+
+    /// True when a connect to it needs the client's addresses: it is sent a PROXY header, or its port is the client's.
+    package var needsClient: Bool {
+        if proxyHeader != nil { return true }
+        if case .unix = endpoint { return false }
+        return if case .client = port { true } else { false }
     }
 
     /// True for a slot of a `server-template`: slots of one name share its addresses, each a different one.
