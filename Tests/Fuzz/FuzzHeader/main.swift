@@ -14,7 +14,8 @@ private func read(_ bytes: [UInt8]) {
         precondition(count > 0 && count <= min(bytes.count, ProxyHeader.bytesMax), "a header of bytes that are not there")
         precondition(header.addresses.map { $0.source.isV6 == $0.destination.isV6 } ?? (header.endpoint == nil), "a header that cannot be")
         precondition(
-            header.addresses != nil || bytes[12] == 0x20 || bytes.starts(with: "PROXY UNKNOWN\r\n".utf8), "a header that names nobody, and does not say so")
+            header.addresses != nil || bytes[12] == 0x20 || bytes.starts(with: "PROXY UNKNOWN\r\n".utf8),
+            "a header without addresses that is neither LOCAL nor UNKNOWN")
         precondition(ProxyHeader.read(bytes.prefix(count)) == reading, "what follows a header changes it")
         precondition(ProxyHeader.read(bytes.prefix(count - 1)) == .incomplete, "a header without its last byte is one")
         for form in [ProxyHeaderForm.binary(withChecksum: false), .binary(withChecksum: true)] {
