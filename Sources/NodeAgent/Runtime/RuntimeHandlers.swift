@@ -68,8 +68,8 @@ extension RuntimeCommand {
         }
     }
 
-    /// What `text` asks for; the relative form ends at 256, as in HAProxy.
-    private static func weight(_ text: String, initial: Int) throws(RuntimeTargetError) -> Int {
+    /// What `text` asks for. The relative form ends at 256, as in HAProxy, but only `0%` of a weight is 0: a small share of a small weight takes no server out.
+    static func weight(_ text: String, initial: Int) throws(RuntimeTargetError) -> Int {
         guard !text.isEmpty else { throw .refused("Require <weight> or <weight%>.") }
         let isNegative = text.hasPrefix("-")
         let digits = text.dropFirst(isNegative || text.hasPrefix("+") ? 1 : 0).prefix { $0.isASCII && $0.isNumber }
@@ -78,7 +78,8 @@ extension RuntimeCommand {
         switch text[digits.endIndex...] {
         case "%":
             guard !isNegative || number == 0 else { throw .refused("Relative weight must be positive.") }
-            return min(256, initial * min(number, 25600) / 100)
+            let share = min(256, initial * min(number, 25_600) / 100)
+            return number > 0 && initial > 0 ? max(1, share) : share
         case let rest:
             guard number <= (isNegative ? 0 : 256) else { throw .refused("Absolute weight can only be between 0 and 256 inclusive.") }
             guard rest.isEmpty else { throw .refused("Trailing garbage in weight string") }
