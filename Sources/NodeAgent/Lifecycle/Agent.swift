@@ -193,6 +193,7 @@ final class Agent {
             handshakes.takeAll()
         }
         tick()
+        sampleRates()
     }
 
     /// The answers are there before the ports: a port that is shared with the process before must not close for a moment.
@@ -385,8 +386,12 @@ final class Agent {
         }
     }
 
+    private func sampleRates() {
+        sampleRates { $0.count($1, now: reactor.now) }
+        reactor.setTimer(at: reactor.now.advanced(by: RateSamples.interval)) { [unowned self] in sampleRates() }
+    }
+
     private func tick() {
-        sampleRates()
         state.lookAtBudgets(now: reactor.now)
         tellWhoWasLeft()
         for effect in registry.timePassed(now: reactor.now) { perform(effect) }

@@ -4,39 +4,22 @@ import Proxy
 import Synchronization
 import Wire
 
-/// Totals of the last two seconds, from which rates are made; sampled once a second.
+/// The rates of everything that is counted. The workers only count: the control thread looks at their totals ten times a second, and whenever a rate is read.
 struct RateSamples {
-    /// One thing that is counted: its rate and the highest one.
-    struct Rate: Equatable {
-        private var last = 0
-        /// Over the last second.
-        private(set) var current = 0
-        /// The highest.
-        private(set) var peak = 0
+    static let interval = Duration.milliseconds(100)
 
-        /// Takes the next total in, a second after the last one.
-        mutating func sample(_ total: Int) {
-            current = max(0, total - last)
-            last = total
-            peak = max(peak, current)
-        }
-
-        /// What follows is counted on top of `total`.
-        mutating func start(from total: Int) { last = total }
-    }
-
-    var connections = Rate()
-    var bytes = Rate()
-    var frontends: [Rate]
-    var backends: [Rate]
+    var connections = EventRate()
+    var bytes = EventRate()
+    var frontends: [EventRate]
+    var backends: [EventRate]
     /// By flat index.
-    var servers: [Rate]
+    var servers: [EventRate]
 
     /// Nothing counted, for so many of each.
     init(frontends: Int, backends: Int, servers: Int) {
-        self.frontends = Array(repeating: Rate(), count: frontends)
-        self.backends = Array(repeating: Rate(), count: backends)
-        self.servers = Array(repeating: Rate(), count: servers)
+        self.frontends = Array(repeating: EventRate(), count: frontends)
+        self.backends = Array(repeating: EventRate(), count: backends)
+        self.servers = Array(repeating: EventRate(), count: servers)
     }
 }
 
@@ -63,8 +46,8 @@ extension Agent {
         return snapshot
     }
 
-    /// Takes the totals of this second in.
-    func sampleRates(_ take: (inout RateSamples.Rate, Int) -> Void = { $0.sample($1) }) {
+    /// Hands each rate its total.
+    func sampleRates(_ take: (inout EventRate, Int) -> Void) {
         for index in rates.frontends.indices { take(&rates.frontends[index], sum { Int($0.frontends[index].pointee.connections.value) }) }
         for index in rates.servers.indices { take(&rates.servers[index], sum { Int($0.servers[index].pointee.sessions.value) }) }
         for index in rates.backends.indices { take(&rates.backends[index], backendSessions(index)) }
@@ -102,7 +85,8 @@ extension Agent {
         process.connectionsTotal = connectionsTotal
         process.pipesMax = state.counters.count * state.pipesPerWorker
         process.pipesUsed = sum { Int($0.pipesNow.value) }
-        process.connectionRate.current = rates.connections.current
+        rates.connections.count(process.connectionsTotal, now: reactor.now)
+        process.connectionRate.current = rates.connections.perSecond(now: reactor.now)
         process.connectionRate.peak = rates.connections.peak
         process.node = node
         process.description = configuration.global.description
@@ -113,7 +97,8 @@ extension Agent {
         process.resolutionsFailed = resolvers.reduce(0) { $0 + failures($1) }
         process.bytesTotal = bytesForwarded
         process.bytesSpliced = sum { Int($0.splicedBytes.value) }
-        process.bytesRate = rates.bytes.current
+        rates.bytes.count(process.bytesTotal, now: reactor.now)
+        process.bytesRate = rates.bytes.perSecond(now: reactor.now)
         process.connectionsMaxReached = Int(state.process[0].pointee.pauses.load(ordering: .relaxed))
         return process
     }
@@ -135,7 +120,7 @@ extension Agent {
         row.sessions.total = sum { Int($0.frontends[index].pointee.connections.value) }
         row.sessions.bytesIn = sum { Int($0.frontends[index].pointee.bytesIn.value) }
         row.sessions.bytesOut = sum { Int($0.frontends[index].pointee.bytesOut.value) }
-        (row.sessions.rate, row.sessions.ratePeak) = (rates.frontends[index].current, rates.frontends[index].peak)
+        row.sessions.measure(&rates.frontends[index], now: reactor.now)
         return row
     }
 
@@ -159,7 +144,7 @@ extension Agent {
         row.sessions.total = sum { Int($0.servers[flat].pointee.sessions.value) }
         row.sessions.bytesIn = sum { Int($0.servers[flat].pointee.bytesIn.value) }
         row.sessions.bytesOut = sum { Int($0.servers[flat].pointee.bytesOut.value) }
-        (row.sessions.rate, row.sessions.ratePeak) = (rates.servers[flat].current, rates.servers[flat].peak)
+        row.sessions.measure(&rates.servers[flat], now: reactor.now)
         row.serving = serving { [$0.servers[flat]] }
         row.serving.downs = status.health == nil ? nil : status.downTransitions
         row.serving.sinceChange = status.lastChange.duration(to: MonotonicClock.now())
@@ -167,7 +152,11 @@ extension Agent {
         row.isBackup = server.isBackup
         row.observedFailures = server.observation == nil ? nil : status.observedFailures
         row.hostName = if case .name(let name, _) = server.endpoint { name } else { nil }
-        row.port = if case .fixed(let port) = server.port { port } else { 0 }
+        (row.port, row.portOffset) =
+            switch server.port {
+            case .fixed(let port): (port, nil)
+            case .client(let offset): (0, offset)
+            }
         return row
     }
 
@@ -200,19 +189,16 @@ extension Agent {
         row.sessions.total = backendSessions(index)
         row.sessions.bytesIn = servers.reduce(0) { $0 + $1.sessions.bytesIn }
         row.sessions.bytesOut = servers.reduce(0) { $0 + $1.sessions.bytesOut }
-        (row.sessions.rate, row.sessions.ratePeak) = (rates.backends[index].current, rates.backends[index].peak)
+        row.sessions.measure(&rates.backends[index], now: reactor.now)
         row.serving = serving { counters in flatRange(index).map { counters.servers[$0] } + [counters.backends[index]] }
         row.serving.queued = cell.pointee.waiting.value
         row.serving.queuedPeak = cell.pointee.waiting.max
         row.serving.downs = status.downTransitions
         row.serving.sinceChange = status.lastChange.duration(to: MonotonicClock.now())
-        row.serving.downtime = status.downtime(now: MonotonicClock.now())
+        row.serving.downtime = backend.servers.isEmpty ? nil : status.downtime(now: MonotonicClock.now())
         row.activeServers = status.activeServers
         row.backupServers = status.backupServers
-        // Backups count only while they serve.
-        let usable = backend.servers.indices.map { ServerReference(backend: index, server: $0) }.filter {
-            registry.status(of: $0).isUsable && backend.servers[$0.server].isBackup == (status.activeServers == 0)
-        }
+        let usable = registry.servingServers(ofBackend: index)
         row.weight = usable.reduce(0) { $0 + registry.status(of: $1).weight }
         row.effectiveWeight = StatisticsTable.weight(sixteenths: usable.reduce(0) { $0 + registry.status(of: $1).weight * registry.share(of: $1) })
         row.algorithm = backend.balance.keyword

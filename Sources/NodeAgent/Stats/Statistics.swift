@@ -15,13 +15,19 @@ struct SessionStatistics: Equatable, Sendable {
     var bytesIn = 0
     /// `bout`: bytes to clients.
     var bytesOut = 0
-    /// `rate`: new sessions over the last second.
+    /// `rate`: new sessions a second.
     var rate = 0
-    /// `rate_max`: the highest `rate`.
+    /// `rate_max`: the most of one second.
     var ratePeak = 0
 
     /// Nothing counted.
     init() {}
+
+    /// Takes `rate` and `rate_max` from `rate`, which learns of `total`.
+    mutating func measure(_ rate: inout EventRate, now: Instant) {
+        rate.count(total, now: now)
+        (self.rate, ratePeak) = (rate.perSecond(now: now), rate.peak)
+    }
 }
 
 /// What servers and backends count beyond their sessions.
@@ -160,6 +166,8 @@ struct ServerStatistics: Equatable, Sendable {
     var address: SocketAddress?
     /// The port in the configuration, shown while there is no address.
     var port: UInt16 = 0
+    /// What is added to the client's port; `nil` for a server with a port of its own.
+    var portOffset: Int?
     /// The name that its address comes from; `nil` for a numeric address.
     var hostName: String?
 

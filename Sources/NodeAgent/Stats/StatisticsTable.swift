@@ -21,6 +21,12 @@ enum StatisticsTable {
         return full == 0 ? 100 : (100 * server.weight * server.share + SlowStart.fullShare - 1) / full
     }
 
+    /// Where sessions go, as HAProxy writes it: a path is `unix`, and in place of a port stands what is added to the client's.
+    static func address(of server: ServerStatistics) -> String? {
+        guard case .ip(let address, let port)? = server.address else { return server.address.map { _ in "unix" } }
+        return "\(address.isV6 ? "[\(address)]" : "\(address)"):\(server.portOffset ?? Int(port))"
+    }
+
     /// `pxname` to `wredis`.
     private static let counterColumns: [StatisticsColumn] = [
         .all("pxname") { $0.proxy.name },
@@ -103,7 +109,7 @@ enum StatisticsTable {
     private static let sessionColumns: [StatisticsColumn] = [
         .all("addr") { row in
             guard case .server(let server) = row.subject, row.showsAddresses else { return nil }
-            return server.address?.description
+            return address(of: server)
         },
         .empty("cookie"),
         .all("mode") { _ in "tcp" },

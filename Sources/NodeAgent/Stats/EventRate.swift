@@ -1,0 +1,59 @@
+import Wire
+
+/// How many events a second there are, by HAProxy's rule (its `freq_ctr`): the count of this period, and of the last one what a second back from now reaches into.
+///
+///     last period          this period
+///     |--------------------|---------------> time
+///           |<----- one second ----->|
+///                                    now
+///
+/// A period lasts a second; it begins with the first event, or where the last one ended when that is less than a second ago.
+struct EventRate: Equatable, Sendable {
+    private static let period = Duration.seconds(1)
+
+    private var total = 0
+    private var periodStart: Instant?
+    private var previous = 0
+    private var current = 0
+    /// The most events of one period.
+    private(set) var peak = 0
+
+    /// Takes in that there have been `total` events until `now`; those that are new count as of now.
+    mutating func count(_ total: Int, now: Instant) {
+        guard total > self.total else { return }
+        advance(to: now)
+        current += total - self.total
+        self.total = total
+        peak = max(peak, current)
+    }
+
+    /// The events before this are none of this rate's: they were another process's.
+    mutating func start(from total: Int) { self.total = total }
+
+    private mutating func advance(to now: Instant) {
+        guard let start = periodStart, start.duration(to: now) < Self.period * 2 else {
+            (periodStart, previous, current) = (now, 0, 0)
+            return
+        }
+        guard start.duration(to: now) >= Self.period else { return }
+        (periodStart, previous, current) = (start.advanced(by: Self.period), current, 0)
+    }
+
+    /// The events of the last second.
+    func perSecond(now: Instant) -> Int {
+        guard let start = periodStart else { return 0 }
+        let elapsed = max(0, start.duration(to: now).wholeMilliseconds)
+        switch elapsed {
+        case ..<1_000: return rate(past: previous, recent: current, remaining: 1_000 - elapsed)
+        case ..<2_000: return rate(past: current, recent: 0, remaining: 2_000 - elapsed)
+        default: return 0
+        }
+    }
+
+    /// One single event does not fade, but ends with its second.
+    private func rate(past: Int, recent: Int, remaining: Int64) -> Int {
+        if recent == 0, past <= 1 { return past }
+        let (faded, overflow) = past.multipliedReportingOverflow(by: Int(remaining))
+        return (overflow ? past : faded / 1_000) + recent
+    }
+}

@@ -1,0 +1,75 @@
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+@Suite("The rate of events")
+struct EventRateTests {
+    private static func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: 5_000_000_000 + milliseconds * 1_000_000) }
+
+    /// What haproxy 2.6 shows of six connections at once.
+    @Test("slides: six events at once are six for a second, and fade in the next")
+    func slides() {
+        var rate = EventRate()
+        rate.count(6, now: Self.at(0))
+        let seen = [0, 300, 600, 900, 999, 1_000, 1_166, 1_167, 1_300, 1_500, 1_800, 1_999, 2_000, 9_000].map { rate.perSecond(now: Self.at($0)) }
+        #expect(seen == [6, 6, 6, 6, 6, 6, 5, 4, 4, 3, 1, 0, 0, 0])
+        #expect(rate.peak == 6)
+    }
+
+    @Test("knows new events and their peak at once")
+    func knowsAtOnce() {
+        var rate = EventRate()
+        #expect(rate.perSecond(now: Self.at(0)) == 0)
+        for step in 1...5 {
+            rate.count(step, now: Self.at(Int64(step)))
+            #expect(rate.perSecond(now: Self.at(Int64(step))) == step && rate.peak == step)
+        }
+    }
+
+    @Test("adds what is left of the last period to this one")
+    func mixesPeriods() {
+        var rate = EventRate()
+        rate.count(10, now: Self.at(0))
+        // The second period began where the first one ended.
+        rate.count(14, now: Self.at(1_500))
+        #expect(rate.perSecond(now: Self.at(1_500)) == 4 + 5)
+        #expect(rate.perSecond(now: Self.at(1_900)) == 4 + 1)
+        #expect(rate.perSecond(now: Self.at(2_500)) == 2)
+        #expect(rate.peak == 10)
+        // After two silent seconds a period begins with its first event.
+        rate.count(20, now: Self.at(5_200))
+        #expect([5_200, 6_199, 6_700, 7_200].map { rate.perSecond(now: Self.at($0)) } == [6, 6, 3, 0])
+    }
+
+    @Test("lets a single event not fade before its time")
+    func keepsSingleEvent() {
+        var rate = EventRate()
+        rate.count(1, now: Self.at(0))
+        #expect([0, 999, 1_000, 1_999, 2_000].map { rate.perSecond(now: Self.at($0)) } == [1, 1, 1, 1, 0])
+    }
+
+    @Test("is steady while events are, to the events between two counts", arguments: [10, 100] as [Int64])
+    func isSteady(step: Int64) {
+        var rate = EventRate()
+        for time in stride(from: Int64(0), through: 20_000, by: Int(step)) {
+            rate.count(Int(time) / 10, now: Self.at(time))
+            guard time >= 3_000 else { continue }
+            #expect((99...(100 + Int(step) / 10)).contains(rate.perSecond(now: Self.at(time))), "\(time): \(rate.perSecond(now: Self.at(time)))")
+        }
+        #expect((100...110).contains(rate.peak))
+    }
+
+    @Test("takes no events of another process in, and no time that goes back")
+    func startsFromTotal() {
+        var rate = EventRate()
+        rate.start(from: 1_000)
+        rate.count(1_000, now: Self.at(0))
+        #expect(rate.perSecond(now: Self.at(0)) == 0 && rate.peak == 0)
+        rate.count(1_002, now: Self.at(10))
+        rate.count(900, now: Self.at(5))
+        #expect(rate.perSecond(now: Self.at(5)) == 2)
+        rate.count(Int.max, now: Self.at(20))
+        #expect(rate.peak > 0 && rate.perSecond(now: Self.at(1_100)) > 0)
+    }
+}

@@ -1,0 +1,30 @@
+import Proxy
+import Testing
+
+@Suite("The servers that serve")
+struct ServingServersTests {
+    private static func bench(_ far: [Bool]) -> RegistryBench {
+        let servers = far.enumerated().map { place, isFar in
+            var server = RegistryBench.server("s\(place)", isChecked: false)
+            (server.isBackup, server.isFar) = (place > 1, isFar)
+            return server
+        }
+        return RegistryBench([RegistryBench.backend("mysql", servers)])
+    }
+
+    private static func serving(_ bench: RegistryBench) -> [Int] { bench.registry.servingServers(ofBackend: 0).map(\.server) }
+
+    @Test("are the active ones, then one backup, a near one if there is one")
+    func backups() {
+        for (far, backup) in [([false, false, false, false], 2), ([false, false, true, false], 3), ([false, false, true, true], 2)] {
+            var bench = Self.bench(far)
+            #expect(Self.serving(bench) == [0, 1])
+            _ = bench.effects(.setAdministrative(.maint), 0)
+            #expect(Self.serving(bench) == [1])
+            _ = bench.effects(.setAdministrative(.maint), 1)
+            #expect(Self.serving(bench) == [backup])
+            for place in [2, 3] { _ = bench.effects(.setAdministrative(.maint), place) }
+            #expect(Self.serving(bench).isEmpty)
+        }
+    }
+}
