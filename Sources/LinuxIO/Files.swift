@@ -24,6 +24,12 @@ package enum Files {
         return bytes
     }
 
+    /// True when `path` leads to a folder, over links too.
+    package static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
     /// Writes all of `bytes` to an open file that takes them without end: a regular file, a blocking pipe or terminal.
     package static func write(_ bytes: ArraySlice<UInt8>, to raw: Int32) throws(SystemError) {
         var rest = bytes

@@ -19,6 +19,15 @@ struct ConfigurationConditionTests {
         (String(repeating: "!", count: 100) + "1", nil), (String(repeating: "(", count: 1_000), nil),
     ]
 
+    @Test("knows HAProxy's variables, and the files' names")
+    func knowsVariables() {
+        let text = ".notice \"$HAPROXY_BRANCH $HAPROXY_LOCALPEER $HAPROXY_CFGFILES\"\nlisten \"$HAPROXY_LOCALPEER\"\n"
+        let reader = ConfigurationReader(environment: ["HAPROXY_BRANCH": "1"], localPeer: "tsukada01")
+        let (configuration, diagnostics) = reader.read(files: [("a.cfg", Array(text.utf8)), ("b.cfg", [])])
+        #expect(diagnostics.first?.problem == .message("3.5 tsukada01 a.cfg;b.cfg"))
+        #expect(configuration.frontends.map(\.name) == ["tsukada01"])
+    }
+
     @Test("is read when its condition is true", arguments: conditions)
     func decides(text: String, isTrue: Bool?) {
         #expect((try? ConfigurationCondition.evaluate(text, environment: Self.environment)) == isTrue)

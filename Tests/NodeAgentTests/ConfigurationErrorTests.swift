@@ -79,7 +79,7 @@ struct ConfigurationErrorTests {
         #expect(diagnostics.filter { $0.severity == .notice }.map(\.location.line) == [3, 4, 5, 6, 7])
         #expect(
             Configuration.alerts(diagnostics) == [
-                "t.cfg:14: 'mode http' in section 'listen b'; it comes from t.cfg:3, and tsukada forwards TCP only: write 'mode tcp' here, or leave the section to HAProxy"
+                "t.cfg:14: 'mode http' in section 'listen b'; it comes from t.cfg:3, and tsukada forwards TCP only: keep HAProxy for this proxy"
             ])
         #expect(configuration.frontends.map(\.log.sessions) == [.tcp, .tcp])
     }
@@ -130,6 +130,28 @@ struct ConfigurationErrorTests {
         let users = Configuration.read("global\n user a\n uid 5\n")
         #expect(users.configuration.global.user == "5")
         #expect(users.diagnostics.map(\.problem) == [.overwritten("uid", first: ConfigurationLocation(file: "t.cfg", line: 2))])
+    }
+
+    @Test("may name two proxies alike, which HAProxy refuses since 3.3")
+    func refusesOneNameTwice() {
+        let (_, diagnostics) = Configuration.read("frontend a\n default_backend a\nbackend a\n")
+        #expect(
+            Configuration.alerts(diagnostics) == ["t.cfg:3: second proxy 'a' in section 'backend a'; the first stands at t.cfg:1: give this one another name"])
+    }
+
+    @Test("may say 'nbthread' too late, which HAProxy refuses", arguments: ["defaults", "listen a", "resolvers a"])
+    func refusesLateThreads(section: String) {
+        let late = Configuration.read("\(section)\nglobal\n nbthread 2\n").diagnostics
+        #expect(Configuration.alerts(late) == ["t.cfg:3: 'nbthread' after other sections in section 'global'; move it to a section 'global' before them"])
+        let early = Configuration.read("global\n nbthread 2\nglobal\n nbthread 3\n\(section)\nglobal\n daemon\n").diagnostics
+        #expect(Configuration.alerts(early).isEmpty)
+    }
+
+    @Test("may have servers in a frontend, which HAProxy refuses", arguments: ["server s 1.2.3.4:1", "server-template s 2 db:1", "default-server check"])
+    func refusesServersInFrontend(line: String) {
+        let (_, diagnostics) = Configuration.read("frontend a\n \(line)\n")
+        let keyword = String(line.prefix { $0 != " " })
+        #expect(Configuration.alerts(diagnostics).first?.hasPrefix("t.cfg:2: misplaced keyword '\(keyword)' in section 'frontend a'; move it to") == true)
     }
 
     @Test("may begin with the mark of its encoding, which says nothing")

@@ -237,7 +237,7 @@ struct ConfigurationInheritanceTests {
         #expect(plain.backends.first?.keepAlive.isOn == true)
         #expect(plain.frontends.first?.keepAlive.isOn == true)
         #expect(plain.frontends.first?.connectionsMax == nil)
-        let other = Configuration.read("defaults\n no option tcpka\n no option redispatch\nlisten a\n").configuration
+        let other = Configuration.read("defaults\n no option clitcpka\n no option srvtcpka\n no option redispatch\nlisten a\n").configuration
         #expect(other.backends.first?.redispatch == .off)
         #expect(other.backends.first?.keepAlive.isOn == false)
         #expect(other.frontends.first?.keepAlive.isOn == false)

@@ -96,7 +96,7 @@ extension PlantedError {
         PlantedError(
             "database-unchecked-server", line: 38,
             #"server 'read02' without 'check' in section 'database replicas'"#,
-            #"nothing would be asked of it: add 'check' to its line, or remove the section"#),
+            #"nothing would be asked of it: add 'check' to its line"#),
         PlantedError(
             "database-discover-unknown-proxy", line: 48,
             #"'discover' names a missing backend or listen, 'report', in section 'database replicas'"#,

@@ -84,7 +84,7 @@ extension PlantedError {
             #"write 'port <port>'"#),
         PlantedError(
             "bad-time", line: 20,
-            #"'timeout client' cannot be '1min' in section 'defaults'"#,
+            #"'timeout client' cannot be '1x' in section 'defaults'"#,
             #"write a time from 1ms to 24d such as 500ms, 10s or 5m (units us, ms, s, m, h, d; ms without one)"#),
         PlantedError(
             "bad-time-range", line: 20,
@@ -152,7 +152,7 @@ extension PlantedError {
             #"the first stands at haproxy.cfg:37: give this one another name"#),
         PlantedError(
             "duplicate-proxy", line: 41,
-            #"second frontend or listen 'shop' in section 'listen shop'"#,
+            #"second proxy 'shop' in section 'listen shop'"#,
             #"the first stands at haproxy.cfg:29: give this one another name"#),
         PlantedError(
             "misplaced-keyword", line: 11,
@@ -165,7 +165,7 @@ extension PlantedError {
         PlantedError(
             "http-keyword", line: 32,
             #"HTTP keyword 'option forwardfor' in section 'frontend shop'"#,
-            #"TCP has no use for it: remove the line, or keep HAProxy for HTTP"#),
+            #"TCP has no use for it: in 'mode tcp' HAProxy ignores it too, so remove it there; keep HAProxy for a proxy in 'mode http'"#),
         PlantedError(
             "http-log", line: 43,
             #"HTTP keyword 'option httplog' in section 'listen reports'"#,
@@ -173,15 +173,15 @@ extension PlantedError {
         PlantedError(
             "http-mode", line: 43,
             #"unsupported 'mode http' in section 'listen reports'"#,
-            #"tsukada does not support it yet: write 'mode tcp' to forward bytes, or a section 'probe' to answer a load balancer's check"#),
+            #"tsukada does not support it yet: keep HAProxy for this proxy; a section 'probe' answers a load balancer's check"#),
         PlantedError(
             "tls-bind", line: 30,
             #"TLS keyword 'ssl' in section 'frontend shop'"#,
-            #"tsukada speaks no TLS: remove it to pass the client's own TLS on to the server, or keep HAProxy for this proxy"#),
+            #"tsukada speaks no TLS: keep HAProxy for what needs it"#),
         PlantedError(
             "tls-server", line: 43,
             #"TLS keyword 'ssl' in section 'listen reports'"#,
-            #"tsukada speaks no TLS: remove it to pass the client's own TLS on to the server, or keep HAProxy for this proxy"#),
+            #"tsukada speaks no TLS: keep HAProxy for what needs it"#),
         PlantedError(
             "proxy-protocol", line: 30,
             #"'accept-proxy' cannot be '10.0.1.0/24,10.0.2.5/24' in section 'frontend shop'"#,
@@ -189,19 +189,19 @@ extension PlantedError {
         PlantedError(
             "unsupported-acl", line: 31,
             #"unsupported 'acl' in section 'frontend shop'"#,
-            #"tsukada does not support it yet: remove the line, and filter clients in the firewall or the security group"#),
+            #"tsukada does not support it yet: keep HAProxy for this proxy, since it decides which sessions are served, and how"#),
         PlantedError(
             "conditional-backend", line: 31,
             #"unsupported 'use_backend ... if' in section 'frontend shop'"#,
-            #"tsukada does not support it yet: write 'default_backend replicas', or a frontend of its own for each backend"#),
+            #"tsukada does not support it yet: keep HAProxy for this proxy, since the condition decides where sessions go"#),
         PlantedError(
             "unsupported-check", line: 35,
             #"unsupported 'option pgsql-check' in section 'backend replicas'"#,
-            #"tsukada does not support it yet: write 'option mysql-check', or leave it out: a check then connects"#),
+            #"tsukada does not support it yet: keep HAProxy for this proxy, since without this check a server that cannot serve would get sessions"#),
         PlantedError(
             "unsupported-section", line: 45,
             #"unsupported 'peers' in section 'peers shop'"#,
-            #"tsukada does not support it yet: remove the section, or keep HAProxy for what needs it"#),
+            #"tsukada does not support it yet: keep HAProxy for what needs it"#),
         PlantedError(
             "removed-keyword", line: 20,
             #"outdated 'clitimeout' in section 'defaults'"#,
@@ -237,7 +237,7 @@ extension PlantedError {
         PlantedError(
             "no-before-keyword", line: 18,
             #"'no' cannot stand before 'retries' in section 'defaults'"#,
-            #"remove 'no'"#),
+            #"remove the line"#),
         PlantedError(
             "unknown-defaults", line: 41,
             #"'from' names a missing section 'defaults', 'tcp-defaults', in section 'listen reports'"#,

@@ -128,6 +128,16 @@ struct ConfigurationAdviceTests {
         #expect(gone.count == 1 && gone[0].contains("no effect"), "\(gone)")
     }
 
+    @Test("tells ports behind which there is no server, as a statistics page whose lines were removed leaves one")
+    func deadPort() {
+        let page = Self.advice(server: "description statistics")
+        #expect(page.count == 1 && page[0].contains("'l' has no servers"), "\(page)")
+        let text = "frontend f\n bind :1\n default_backend b\nbackend b\nfrontend off\n disabled\n bind :2\n default_backend b\n"
+        let frontend = ConfigurationAdvice(Configuration.read(text).configuration).diagnostics
+        #expect(frontend.map(\.location.line) == [2] && frontend.first?.section == "frontend f", "\(frontend)")
+        #expect(Self.advice(server: "server-template s 2 db.internal:1").isEmpty)
+    }
+
     @Test("tells zones that cannot have been meant")
     func zones() {
         let node = Self.advice(server: "server s 10.0.0.1:1 check zone a")

@@ -7,14 +7,25 @@ import Wire
 @Suite("A value")
 struct ConfigurationValueTests {
     static let times: [(text: String, time: Duration?)] = [
-        ("0", .zero), ("2000", .seconds(2)), ("2000us", .milliseconds(2)), ("1500us", .microseconds(1_500)), ("500ms", .milliseconds(500)),
+        ("0", .zero), ("2000", .seconds(2)), ("2000us", .milliseconds(2)), ("1500us", .milliseconds(2)), ("500us", .milliseconds(1)), ("1us", .milliseconds(1)),
+        ("0us", .zero), ("500ms", .milliseconds(500)),
         ("10s", .seconds(10)), ("5m", .seconds(300)), ("2h", .seconds(7_200)), ("24d", .seconds(2_073_600)), ("2147483647", .milliseconds(2_147_483_647)),
-        ("0s", .zero), ("2147483648", nil), ("25d", nil), ("999us", nil), ("", nil), ("s", nil), ("1 s", nil), ("1S", nil), ("1min", nil), ("-1", nil),
+        ("0s", .zero), ("2147483648", nil), ("25d", nil), ("", nil), ("s", nil), ("1 s", nil), ("1S", nil), ("1min", nil), ("-1", nil),
         ("+1", nil), ("1.5s", nil), ("99999999999999999999s", nil), ("999999999999d", nil), ("1\u{0661}", nil),
     ]
 
     @Test("of time has a unit, or counts milliseconds", arguments: times)
     func readsTime(text: String, time: Duration?) { #expect(ConfigurationValue.time(text) == time) }
+
+    @Test(
+        "of time may go on after its unit, with a warning: later versions of HAProxy refuse it", arguments: [("1min", "1m"), ("2sec", "2s"), ("5ms2", "5ms")])
+    func readsTimeWithRest(text: String, read: String) throws {
+        let (configuration, diagnostics) = Configuration.read("listen a\n timeout client \(text)\n")
+        #expect(configuration.frontends.first?.clientTimeout == ConfigurationValue.time(read))
+        let warning = try #require(diagnostics.first { $0.location.line == 2 })
+        #expect(warning.severity == .warning)
+        #expect(warning.description.hasPrefix("t.cfg:2: 'timeout client \(text)' counts as '\(read)' in section 'listen a'; write '\(read)'"))
+    }
 
     static let sizes: [(text: String, size: Int?)] = [
         ("0", 0), ("1024", 1_024), ("4k", 4_096), ("4K", 4_096), ("2m", 2_097_152), ("1g", 1_073_741_824), ("k", nil), ("", nil), ("4kb", nil),
@@ -115,7 +126,7 @@ struct ConfigurationValueTests {
 
     @Test("of a log line has a length, a format and levels")
     func readsLogOptions() {
-        let (configuration, diagnostics) = Configuration.read("global\n log 10.0.0.1 len 2k format raw local3 notice err\n")
+        let (configuration, diagnostics) = Configuration.read("global\n log 10.0.0.1 len 2048 format raw local3 notice err\n")
         #expect(diagnostics.isEmpty)
         var target = LogTarget(endpoint: .ip(.v4(0x0a00_0001), port: 514), facility: 19, location: ConfigurationLocation(file: "t.cfg", line: 2))
         target.lengthMax = 2_048

@@ -141,7 +141,7 @@ struct AddressReader {
         }
         let prefix = word.prefix { $0 != "@" }
         guard prefix.endIndex < word.endIndex, !["ipv4", "ipv6", "udp"].contains(prefix) else { return nil }
-        throw .unsupported(prefix + "@", advice: "write an address with a port, or a path")
+        throw .unsupported(prefix + "@", advice: "keep HAProxy for what needs it")
     }
 
     private func split(_ word: String) -> (family: Family, host: String, port: String?) {
@@ -165,7 +165,7 @@ struct AddressReader {
             return family == .any || (family == .v6) == address.isV6 ? .ip(address, port: port) : nil
         }
         guard ConfigurationValue.isHostName(host) else { return nil }
-        guard family == .any else { throw .unsupported(word, advice: "write the name without 'ipv4@' or 'ipv6@', or an address") }
+        guard family == .any else { throw .unsupported(word, advice: "write an address of this family in place of the name") }
         return .name(host, port: port)
     }
 

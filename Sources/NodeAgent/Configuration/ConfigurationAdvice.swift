@@ -14,7 +14,10 @@ struct ConfigurationAdvice {
     /// All that is to be said of `configuration`.
     init(_ configuration: AgentConfiguration) {
         self.configuration = configuration
-        for frontend in configuration.frontends where !frontend.isDisabled { lookAtSilence(frontend) }
+        for frontend in configuration.frontends where !frontend.isDisabled {
+            lookAtSilence(frontend)
+            lookAtServers(frontend)
+        }
         for backend in configuration.backends where !backend.isDisabled {
             lookAtChecks(backend)
             lookAtZones(backend)
@@ -62,6 +65,15 @@ struct ConfigurationAdvice {
         warn(
             "a session \(text), but AWS's load balancer forgets it after 350s",
             "\(advice), so that keepalive holds it, or write 'timeout client 340s'", at: location, in: section)
+    }
+
+    /// A port that accepts and can only close: what a statistics page becomes whose lines were removed.
+    private mutating func lookAtServers(_ frontend: Frontend) {
+        guard let location = frontend.binds.first?.location, let backend = frontend.backend.map({ configuration.backends[$0] }), backend.servers.isEmpty else {
+            return
+        }
+        let section = "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)"
+        warn("'\(backend.name)' has no servers: every session of this port ends at once", "add lines 'server' to it", at: location, in: section)
     }
 
     // MARK: Checks

@@ -145,20 +145,20 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .outsideSection(_, let suggestion):
             suggestion.map { "did you mean '\($0)'?" }
                 ?? "start with a section: global, defaults, listen, frontend, backend, resolvers, probe, gossip or database"
-        case .unknownKeyword(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "remove it, or see docs/CONFIGURATION.md for all keywords"
+        case .unknownKeyword(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "correct it, or see docs/CONFIGURATION.md for all keywords"
         case .unknownWord(_, _, let allowed, let suggestion):
             suggestion.map { "did you mean '\($0)'?" } ?? "write one of \(allowed.joined(separator: ", "))"
         case .missingArgument(let keyword, let shape), .surplusArgument(_, let keyword, let shape):
             shape.isEmpty ? "write '\(keyword)' alone" : "write '\(keyword) \(shape)'"
         case .badValue(_, _, let expected): "write \(expected)"
-        case .notInvertible(_, let prefix): "remove '\(prefix)'"
+        case .notInvertible: "remove the line"
         case .misplaced(_, let places): "move it to \(places.description)"
         case .noEffect(_, let advice), .doNotFit(_, let advice): advice
         case .unsetVariable(let name): "it reads as nothing: set it, or write \"${\(name)-default}\""
         case .unsupported(_, let advice): "tsukada does not support it yet: \(advice)"
         case .http(_, let advice): "TCP has no use for it: \(advice)"
-        case .httpMode(let mode): "it comes from \(mode), and tsukada forwards TCP only: write 'mode tcp' here, or leave the section to HAProxy"
-        case .encryption: "tsukada speaks no TLS: remove it to pass the client's own TLS on to the server, or keep HAProxy for this proxy"
+        case .httpMode(let mode): "it comes from \(mode), and tsukada forwards TCP only: keep HAProxy for this proxy"
+        case .encryption: "tsukada speaks no TLS: keep HAProxy for what needs it"
         case .removed(_, let replacement): "HAProxy itself has removed it: \(replacement)"
         case .duplicate(_, _, let first): "the first stands at \(first): give this one another name"
         case .ambiguous: "give each its own name"
@@ -176,7 +176,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .lonelyNode: "it has nobody to talk to: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section"
         case .missingKeyFile(let address):
             "other hosts may reach \(address): run '(umask 077; tsukada keygen > /etc/tsukada/gossip.key)', copy the file to all nodes, and add a line 'key-file /etc/tsukada/gossip.key'"
-        case .uncheckedServer: "nothing would be asked of it: add 'check' to its line, or remove the section"
+        case .uncheckedServer: "nothing would be asked of it: add 'check' to its line"
         }
     }
 }

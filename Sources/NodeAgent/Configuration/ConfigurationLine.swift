@@ -15,6 +15,8 @@ struct ConfigurationLine {
     let words: [String]
     let location: ConfigurationLocation
     let environment: [String: String]
+    /// Whether a section of HAProxy's other than `global` comes before this line.
+    var followsOtherSections = false
     var prefix = Prefix.nothing
     /// What messages call this line, or the option of it that is being read.
     var keyword = ""
@@ -74,7 +76,13 @@ struct ConfigurationLine {
     /// Takes a time; without unit it counts milliseconds.
     mutating func needTime() throws(ConfigurationProblem) -> Duration {
         let word = try need()
-        guard let time = ConfigurationValue.time(word) else { throw .badValue(word, of: keyword, expected: ConfigurationValue.timeExpected) }
+        guard let (time, rest) = ConfigurationValue.timeWithRest(word) else {
+            throw .badValue(word, of: keyword, expected: ConfigurationValue.timeExpected)
+        }
+        if !rest.isEmpty {
+            let read = word.dropLast(rest.count)
+            warn(.doNotFit("'\(keyword) \(word)' counts as '\(read)'", advice: "write '\(read)': later versions of HAProxy refuse '\(rest)'"))
+        }
         return time
     }
 
@@ -162,19 +170,26 @@ enum ConfigurationValue {
         return Int(word)
     }
 
-    /// Digits and a unit, `standard` without one.
+    /// Digits and a unit, `standard` without one; `nil` for anything else.
     static func time(_ word: String, standard: String = "ms") -> Duration? {
+        guard let (time, rest) = timeWithRest(word, standard: standard), rest.isEmpty else { return nil }
+        return time
+    }
+
+    /// A time and what follows its unit, which HAProxy ignores with a warning: `1min` is `1m`. Microseconds are rounded up to a millisecond.
+    static func timeWithRest(_ word: String, standard: String = "ms") -> (time: Duration, rest: Substring)? {
         let digits = word.utf8.prefix(while: isDigit)
         guard (1...12).contains(digits.count), let count = Int64(String(digits) ?? "") else { return nil }
+        // "us" and "ms" come before the units that they begin with.
         let scales: KeyValuePairs<String, Int64> = [
             "us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000,
         ]
-        let unit = digits.count == word.utf8.count ? standard : String(word.utf8.dropFirst(digits.count))
-        guard let scale = scales.first(where: { $0.key == unit })?.value else { return nil }
+        let written = word[digits.endIndex...]
+        let unit = written.isEmpty ? standard[...] : written
+        guard let (name, scale) = scales.first(where: { unit.hasPrefix($0.key) }) else { return nil }
         let (microseconds, overflow) = count.multipliedReportingOverflow(by: scale)
-        let time = Duration.microseconds(microseconds)
-        guard !overflow, time <= timeMax, time == .zero || time >= .milliseconds(1) else { return nil }
-        return time
+        guard !overflow, microseconds <= Int64(Int32.max) * 1_000 else { return nil }
+        return (.milliseconds((microseconds + 999) / 1_000), written.dropFirst(name.count))
     }
 
     /// A time as one would write it: "1h", "90s", "1500ms".

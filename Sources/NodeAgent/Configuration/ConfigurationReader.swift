@@ -8,13 +8,18 @@ struct ConfigurationReader {
     static let diagnosticsMax = 200
     static let sectionsMax = 4_096
 
-    let environment: [String: String]
+    private let environment: [String: String]
 
-    init(environment: [String: String]) { self.environment = environment }
+    /// Files see `environment` and HAProxy's variables. `localPeer` is the name of `-L`, or the host's.
+    init(environment: [String: String], localPeer: String = "localhost") {
+        let branch = ConfigurationCondition.version.prefix(2).map(String.init).joined(separator: ".")
+        self.environment = environment.merging(["HAPROXY_BRANCH": branch, "HAPROXY_LOCALPEER": localPeer]) { $1 }
+    }
 
     /// Reads `files` as if each section of them stood in one file, in their order.
     func read(files: [(name: String, bytes: [UInt8])]) -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
-        var pass = ConfigurationPass(environment: environment)
+        let names = files.map(\.name).joined(separator: ";")
+        var pass = ConfigurationPass(environment: environment.merging(["HAPROXY_CFGFILES": names]) { $1 })
         for file in files { pass.read(file: file.name, bytes: file.bytes) }
         return pass.finish()
     }
@@ -51,8 +56,7 @@ struct ConfigurationPass {
     var defaults: ProxyDraft?
     var namedDefaults: [ProxyDraft] = []
     var proxies: [ProxyDraft] = []
-    var frontendLocations: [String: ConfigurationLocation] = [:]
-    var backendLocations: [String: ConfigurationLocation] = [:]
+    var proxyLocations: [String: ConfigurationLocation] = [:]
     var resolvers: [ResolverSettings] = []
     var resolverLocations: [String: ConfigurationLocation] = [:]
     var probes: [ProbeDraft] = []
@@ -109,6 +113,7 @@ struct ConfigurationPass {
             guard let word = cut.words.first else { return }
             if word.utf8.first == UInt8(ascii: ".") { return try readDirective(cut.words, at: location) }
             var line = ConfigurationLine(words: cut.words, location: location, environment: lexer.environment)
+            line.followsOtherSections = defaults != nil || openProxy != nil || !proxies.isEmpty || !resolvers.isEmpty
             defer { for remark in line.remarks { say(remark.severity, remark.problem, at: location, in: sectionName) } }
             try readLine(&line)
         } catch {
@@ -205,7 +210,7 @@ struct ConfigurationPass {
         case (.http(let name, _), .defaults):
             say(.notice, search.problem, at: line.location, in: sectionName)
             if name == "option httplog" { openProxy?.frontend.log.sessions = .tcp }
-        case (.noEffect, .global): say(.notice, search.problem, at: line.location, in: sectionName)
+        case (.noEffect, .global), (.noEffect, .defaults): say(.notice, search.problem, at: line.location, in: sectionName)
         case (.noEffect, _): say(.warning, search.problem, at: line.location, in: sectionName)
         default: throw search.problem
         }
@@ -247,10 +252,13 @@ private struct KeywordSearch {
         return .unknownKeyword(end.map { "\(name)\(one[$0])..." } ?? one, suggestion: suggestion)
     }
 
+    /// What HAProxy refuses in a frontend, where it ignores the other keywords of backends.
+    private static let servers: Set<String> = ["server", "server-template", "default-server"]
+
     /// A keyword of the other side has no effect, as in HAProxy; anything else stands in the wrong section.
     private func problem(withMisplaced name: String, _ places: KeywordPlaces) -> ConfigurationProblem {
         let proxies = places.intersection(.namedProxy)
-        guard KeywordPlaces.namedProxy.contains(place), !proxies.isEmpty else { return .misplaced(name, places: places) }
+        guard KeywordPlaces.namedProxy.contains(place), !proxies.isEmpty, !Self.servers.contains(name) else { return .misplaced(name, places: places) }
         return .noEffect(name, advice: "move it to \(proxies.description)")
     }
 }

@@ -38,7 +38,7 @@ enum LogLines {
             switch word {
             case "len":
                 line.next += 1
-                target.lengthMax = try line.needSize(in: lengths)
+                target.lengthMax = try line.needNumber(in: lengths)
             case "format":
                 line.next += 1
                 target.format = try readFormat(&line)

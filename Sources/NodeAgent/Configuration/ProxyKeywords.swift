@@ -69,14 +69,15 @@ enum ProxyKeywords {
     @Sendable private static func useBackend(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let reference = NameReference(name: try line.needName(), keyword: line.keyword, location: line.location)
         if let word = line.peek, word == "if" || word == "unless" {
-            throw .unsupported("use_backend ... \(word)", advice: "write 'default_backend \(reference.name)', or a frontend of its own for each backend")
+            let advice = ForeignKeywords.keepingHAProxy(for: proxy.place, "the condition decides where sessions go")
+            throw .unsupported("use_backend ... \(word)", advice: advice)
         }
         try line.end()
         guard proxy.usedBackends.count < ProxyDraft.usedBackendsMax else {
             throw .tooMany(what: "'use_backend' lines", limit: ProxyDraft.usedBackendsMax)
         }
         if let first = proxy.usedBackends.first {
-            line.warn(.noEffect("use_backend \(reference.name)", advice: "the one of \(first.location) takes every session: remove one of them"))
+            line.warn(.noEffect("use_backend \(reference.name)", advice: "the one of \(first.location) takes every session: remove this one"))
         }
         proxy.usedBackends.append(reference)
     }
@@ -128,12 +129,12 @@ enum ProxyKeywords {
         case "tcp": proxy.httpMode = nil
         case "http" where proxy.place == .defaults:
             proxy.httpMode = line.location
-            line.notice(.http("mode http", advice: "every proxy that takes it from here needs a line 'mode tcp'"))
+            line.notice(.http("mode http", advice: "tsukada serves the proxies that have a line 'mode tcp' of their own, keep HAProxy for the others"))
         case "http":
             proxy.httpMode = nil
-            throw .unsupported("mode http", advice: "write 'mode tcp' to forward bytes, or a section 'probe' to answer a load balancer's check")
+            throw .unsupported("mode http", advice: "keep HAProxy for this proxy; a section 'probe' answers a load balancer's check")
         case "health": throw .removed("mode health", replacement: "write a section 'probe'")
-        case let word where ["log", "spop", "haterm"].contains(word): throw .unsupported("mode \(word)", advice: "write 'mode tcp'")
+        case let word where ["log", "spop", "haterm"].contains(word): throw .unsupported("mode \(word)", advice: "keep HAProxy for this proxy")
         case let word: throw .unknownWord(word, of: "mode", allowed: ["tcp"], suggestion: Spelling.nearest(to: word, among: ["tcp"]))
         }
     }

@@ -37,7 +37,7 @@ extension ProxyKeywords {
         Keyword("option splice-request", .anyProxy, "", inversion: .no, "Accepted: streams are spliced anyway.", .proxy(splice)),
         Keyword("option splice-response", .anyProxy, "", inversion: .no, "Accepted: streams are spliced anyway.", .proxy(splice)),
         Keyword("option srvtcpka", .serverSide, "", inversion: .no, "Keepalive toward servers; on without it.", .proxy(serverKeepAlive)),
-        Keyword("option tcpka", .anyProxy, "", inversion: .no, "Keepalive on both sides; on without it.", .proxy(keepAlive)),
+        Keyword("option tcpka", .anyProxy, "", "Keepalive on both sides; on without it.", .proxy(keepAlive)),
         Keyword("option tcplog", .clientSide, "", "One log line at a session's end, with its times and counts.", .proxy(tcpLog)),
     ]
 

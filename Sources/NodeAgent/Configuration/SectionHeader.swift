@@ -52,7 +52,7 @@ extension ConfigurationPass {
         case "database": try openDatabase(&line)
         default:
             section = .skipped
-            throw .unsupported(name, advice: "remove the section, or keep HAProxy for what needs it")
+            throw .unsupported(name, advice: "keep HAProxy for what needs it")
         }
     }
 
@@ -86,15 +86,11 @@ extension ConfigurationPass {
         return found
     }
 
-    /// One frontend and one backend may share a name; two of a kind may not.
+    /// Proxies have different names, a frontend and a backend too, as in HAProxy since 3.3.
     private mutating func register(_ name: String, _ kind: KeywordPlaces, at location: ConfigurationLocation) throws(ConfigurationProblem) {
         guard kind != .defaults else { return }
-        let isClientSide = kind != .backend
-        let isServerSide = kind != .frontend
-        if let first = isClientSide ? frontendLocations[name] : nil { throw .duplicate(name, kind: "frontend or listen", first: first) }
-        if let first = isServerSide ? backendLocations[name] : nil { throw .duplicate(name, kind: "backend or listen", first: first) }
-        if isClientSide { frontendLocations[name] = location }
-        if isServerSide { backendLocations[name] = location }
+        if let first = proxyLocations[name] { throw .duplicate(name, kind: "proxy", first: first) }
+        proxyLocations[name] = location
     }
 
     private mutating func openResolvers(_ line: inout ConfigurationLine) throws(ConfigurationProblem) {

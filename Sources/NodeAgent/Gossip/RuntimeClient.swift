@@ -80,7 +80,7 @@ extension AgentConfiguration {
     /// The configuration that subcommands need to find a running node by: what is wrong with it is told, warnings are not.
     static func read(_ paths: [String], environment: [String: String]) throws(StartError) -> AgentConfiguration {
         let files = try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(paths) }
-        let (configuration, diagnostics) = ConfigurationReader(environment: environment).read(files: files)
+        let (configuration, diagnostics) = ConfigurationReader(environment: environment, localPeer: Startup.hostName()).read(files: files)
         let alerts = diagnostics.filter { $0.severity == .alert }
         guard alerts.isEmpty else { throw StartError(alerts.map(\.description).joined(separator: "\n")) }
         return configuration

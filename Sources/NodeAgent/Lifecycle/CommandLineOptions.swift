@@ -12,7 +12,7 @@ struct CommandLineOptions: Equatable, Sendable {
         case version
         /// `-vv`: print the version and how it was built, exit 0.
         case build
-        /// `-h`, `--help`: print the usage, exit 0.
+        /// `-h`, `--help`: print the usage, exit 1, or 0 after a subcommand.
         case help
         /// `keygen`: print a new ring key.
         case makeKey
@@ -237,6 +237,9 @@ enum CommandLineText {
             Protocols: TCP over IPv4, IPv6 and UNIX sockets; health checks: connect, mysql
 
             """
+
+    /// The first words that are no options of HAProxy's.
+    static let subcommands = ["keygen", "keys", "drain"]
 
     /// The usage, or that of a subcommand alone.
     static func usage(of subcommand: String?) -> String {

@@ -45,7 +45,7 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
     private static func advice(_ error: SystemError) -> String {
         switch error.code {
         case EADDRINUSE: "; another process listens there: stop it ('ss -ltnp' shows it) or choose another port"
-        case EADDRNOTAVAIL: "; no interface has this address: check it with 'ip address', or bind to '*'"
+        case EADDRNOTAVAIL: "; no interface has this address: check it with 'ip address'"
         case EACCES, EPERM: "; ports below 1024 and protected directories need root, CAP_NET_BIND_SERVICE or other permissions"
         case EEXIST: "; a file that is no socket has this name: remove it, or choose another path"
         case ENOENT: "; the directory does not exist: create it first"

@@ -101,11 +101,11 @@ struct PrivilegeError: Error, Equatable, CustomStringConvertible {
         case .chroot(let directory):
             "global: cannot change the root to '\(directory)' (\(cause)); "
                 + (cause.code == EPERM
-                    ? "start as root, or remove 'chroot'" : "create the directory ('mkdir -p \(directory)'), or write another one at 'chroot'")
+                    ? "start as root" : "create the directory ('mkdir -p \(directory)'), or write another one at 'chroot'")
         case .group(let number):
-            "global: cannot become group \(number) (\(cause)); start as root, or remove 'group' and 'gid'"
+            "global: cannot become group \(number) (\(cause)); start as root"
         case .user(let number):
-            "global: cannot become user \(number) (\(cause)); start as root, or remove 'user' and 'uid'"
+            "global: cannot become user \(number) (\(cause)); start as root"
         case .capabilities:
             "cannot give up the capabilities (\(cause)); let whoever starts this process allow capset and prctl"
         }

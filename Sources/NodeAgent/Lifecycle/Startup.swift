@@ -10,8 +10,6 @@ struct Startup {
     enum ExitCode {
         static let success: Int32 = 0
         static let failure: Int32 = 1
-        /// `-c`: no error, but nothing to listen on.
-        static let noListener: Int32 = 2
     }
 
     private let options: CommandLineOptions
@@ -36,7 +34,8 @@ struct Startup {
             return ExitCode.success
         case .help:
             Terminal.print(CommandLineText.usage(of: arguments.first))
-            return ExitCode.success
+            // HAProxy's usage is an error; a subcommand's is what was asked for.
+            return CommandLineText.subcommands.contains(arguments.first ?? "") ? ExitCode.success : ExitCode.failure
         case .makeKey: return KeyProgram.makeKey()
         case .keys(let command): return KeyProgram.run(command, configurations: options.configurations, environment: environment)
         case .drain(let force): return DrainProgram.run(force, configurations: options.configurations, environment: environment)
@@ -68,12 +67,10 @@ struct Startup {
         }
         let listens = configuration.frontends.contains { !$0.isDisabled && !$0.binds.isEmpty }
         if options.action == .check {
-            guard listens else {
-                Terminal.tell(.warning, "the configuration is valid, but no proxy has a 'bind': there is nothing to start")
-                return ExitCode.noListener
-            }
             try checkSurroundings(configuration)
             if !options.isQuiet {
+                if !listens { Terminal.tell(.warning, "no proxy has a 'bind': a start would fail") }
+                for warning in StartFolders(configuration, pidFile: options.pidFile).missing { Terminal.tell(.warning, warning) }
                 for diagnostic in ConfigurationAdvice(configuration).diagnostics { Terminal.tell(diagnostic.severity, diagnostic.description) }
             }
             Terminal.print(options.validText)
@@ -99,7 +96,8 @@ struct Startup {
 
     /// Reads every file and says what is wrong. `nil` when the configuration must not be used.
     private func read(_ files: [(name: String, bytes: [UInt8])], _ environment: [String: String]) -> AgentConfiguration? {
-        let (configuration, diagnostics) = ConfigurationReader(environment: environment).read(files: files)
+        let reader = ConfigurationReader(environment: environment, localPeer: options.localName ?? Startup.hostName())
+        let (configuration, diagnostics) = reader.read(files: files)
         var alerts = 0
         for diagnostic in diagnostics {
             let isAlert = diagnostic.severity == .alert
@@ -287,7 +285,8 @@ struct Startup {
         }
     }
 
-    private static func hostName() -> String {
+    /// The host's name, which a node has unless the file or the command line names it.
+    static func hostName() -> String {
         withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer in
             guard let base = buffer.baseAddress?.assumingMemoryBound(to: CChar.self), gethostname(base, 255) == 0 else { return "localhost" }
             return String(decoding: buffer.prefix { $0 != 0 }, as: UTF8.self)

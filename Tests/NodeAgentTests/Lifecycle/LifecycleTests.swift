@@ -59,11 +59,13 @@ struct ConfigurationCheckTests {
     @Test(
         "ends with HAProxy's exit codes",
         arguments: [
-            ("listen a\n bind 127.0.0.1:1\n" + timeouts, 0), ("listen a\n bnd 127.0.0.1:1\n" + timeouts, 1), ("backend a\n" + timeouts, 2),
+            ("listen a\n bind 127.0.0.1:1\n" + timeouts, 0), ("listen a\n bnd 127.0.0.1:1\n" + timeouts, 1), ("backend a\n" + timeouts, 0),
             ("global\n user no-such-user\nlisten a\n bind 127.0.0.1:1\n" + timeouts, 1),
             ("global\n group no-such-group\nlisten a\n bind 127.0.0.1:1\n" + timeouts, 1),
         ] as [(String, Int32)])
     func exitCodes(text: String, code: Int32) throws {
+        #expect(Startup.run(arguments: ["-h"], environment: [:]) == 1)
+        #expect(Startup.run(arguments: ["keys", "-h"], environment: [:]) == 0)
         let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).cfg"
         let file = try #require(fopen(path, "w"))
         fputs(text, file)
@@ -71,6 +73,42 @@ struct ConfigurationCheckTests {
         defer { remove(path) }
         #expect(Startup.run(arguments: ["-c", "-q", "-f", path], environment: [:]) == code)
         #expect(Startup.run(arguments: ["-c", "-q", "-f", path + ".missing"], environment: [:]) == 1)
+    }
+}
+
+@Suite("The folders that a start needs")
+struct StartFoldersTests {
+    @Test("are named with their line when they do not exist")
+    func namesMissing() {
+        let text = """
+            global
+                chroot /nonexistent/root
+                pidfile /nonexistent/run/t.pid
+                stats socket /nonexistent/stats level admin
+                stats socket /tmp/t.stats
+                stats socket 127.0.0.1:9999
+            listen a
+                bind /nonexistent/a,/tmp/b,:1
+            listen b
+                disabled
+                bind /nonexistent/b
+
+            """
+        let missing = StartFolders(Configuration.read(text).configuration).missing
+        #expect(
+            missing == [
+                "global: 'chroot /nonexistent/root': no folder /nonexistent/root; create it before the start",
+                "global: 'pidfile /nonexistent/run/t.pid': no folder /nonexistent/run; create it before the start",
+                "t.cfg:4: 'stats socket /nonexistent/stats': no folder /nonexistent; create it before the start",
+                "t.cfg:8: 'bind /nonexistent/a': no folder /nonexistent; create it before the start",
+            ])
+        #expect(StartFolders(Configuration.read("global\n pidfile /nonexistent/x\n").configuration, pidFile: "/x").missing.isEmpty)
+    }
+
+    @Test("may be links, but no files")
+    func wantsFolders() {
+        #expect(StartFolders(Configuration.read("global\n chroot /proc/self/cwd\n").configuration).missing.isEmpty)
+        #expect(StartFolders(Configuration.read("global\n chroot /proc/self/exe\n").configuration).missing.count == 1)
     }
 }
 

@@ -1,0 +1,30 @@
+import LinuxIO
+import Proxy
+
+/// The folders that a start needs and does not make. `-c` only warns of a missing one: it may be made before the start, as systemd makes `RuntimeDirectory`.
+struct StartFolders {
+    /// What is missing: where the line stands, its words, and what to do.
+    let missing: [String]
+
+    /// Looks at the folders of `configuration`. `pidFile` is that of the command line, which wins.
+    init(_ configuration: AgentConfiguration, pidFile: String? = nil) {
+        let global = configuration.global
+        var needed: [(folder: String, words: String)] = []
+        if let chroot = global.chroot { needed.append((chroot, "global: 'chroot \(chroot)'")) }
+        if let file = pidFile ?? global.pidFile { needed.append((Self.folder(of: file), "global: 'pidfile \(file)'")) }
+        for socket in global.statsSockets {
+            guard case .unix(let path) = socket.endpoint else { continue }
+            needed.append((Self.folder(of: path), "\(socket.location): 'stats socket \(path)'"))
+        }
+        for bind in configuration.frontends.lazy.filter({ !$0.isDisabled }).flatMap(\.binds) {
+            guard case .unix(let path) = bind.endpoint else { continue }
+            needed.append((Self.folder(of: path), "\(bind.location): 'bind \(path)'"))
+        }
+        missing = needed.filter { !Files.isFolder($0.folder) }.map { "\($0.words): no folder \($0.folder); create it before the start" }
+    }
+
+    private static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}

@@ -1,0 +1,135 @@
+import Proxy
+import Testing
+
+@testable import NodeAgent
+
+@Suite("Advice on what tsukada does not have")
+struct ConfigurationForeignAdviceTests {
+    /// Parts of the names of keywords that decide which server is usable, which server a session gets, or who is let in.
+    static let deciding = [
+        "check", "agent", "track", "init-state", "acl", "tcp-request", "tcp-response", "filter", "rate-limit", "sessrate", "connrate", "stick", "persist",
+        "cookie", "hash", "balance first", "balance sticky", "balance rdp", "use-server", "use_backend", "transparent", "source", "usesrc", "socks4",
+        "interface",
+        "namespace", "md5sig", "allbackups", "unpublished", "minconn", "maxqueue", "resolve-net", "resolve-opts", "reject", "unix-bind", "switch", "http-",
+        "redir", "deny", "block", "tarpit", "allow", "verify", "ca-file", "ssl", "crt", "alpn", "lua", "dns-accept-family", "monitor fail", "appsession",
+        "stats",
+    ]
+    /// Names that contain one of these parts and yet decide nothing: they only set times, counters or logs, or undo what is refused anyway.
+    static let harmless: Set<String> = [
+        "spread-checks", "max-spread-checks", "stats bind-process", "stats calculate-max-counters", "stats-file", "shm-stats-file",
+        "shm-stats-file-max-objects", "no-agent-check", "no-check-ssl", "no-ssl", "no-verifyhost", "no-check-reuse-pool", "no-send-proxy-v2-ssl",
+        "no-send-proxy-v2-ssl-cn", "option http-tunnel", "resolve_pool_purge_delay", "maxsslrate", "maxsslconn", "timeout client-hs", "socket-stats",
+        "option socket-stats", "option contstats", "h1-accept-payload-with-any-method", "http-err-codes", "http-fail-codes", "51degrees-allow-unmatched",
+        "deviceatlas-cookie-name", "deviceatlas-properties-cookie", "httpclient.ssl.ca-file", "httpclient.ssl.verify", "warn-blocked-traffic-after",
+        "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn",
+    ]
+    /// The ways to speak of what decides: HAProxy stays, or ignores the line itself; a path in place of an address lets fewer in, not more.
+    static func isSafe(_ advice: String) -> Bool {
+        if advice.contains("write a path in place of the address") { return true }
+        return advice.contains("keep HAProxy for") && (!mayLeaveOut(advice) || advice.contains("in 'mode tcp' HAProxy ignores"))
+    }
+
+    /// True for advice that leaves the keyword out, or puts something else in its place.
+    static func mayLeaveOut(_ advice: String) -> Bool { ["remove", "leave", "write", "let ", "use "].contains { advice.contains($0) } }
+
+    /// Every name that is refused, with each place it may stand in.
+    static func refused() throws -> [(name: String, place: KeywordPlaces, problem: ConfigurationProblem)] {
+        var names = Set(ForeignKeywords.all.flatMap(\.names))
+        for line in try Configuration.lines(ofPackageFile: "Tests/NodeAgentTests/Fixtures/Configuration/haproxy-keywords.txt") {
+            guard !line.hasPrefix("#"), let blank = line.firstIndex(of: " ") else { continue }
+            names.insert(String(line[line.index(after: blank)...]))
+        }
+        return names.sorted().flatMap { name in
+            KeywordPlaces.all.compactMap { entry in
+                ForeignKeywords.problem(with: name, in: entry.place).map { (name, entry.place, $0) }
+            }
+        }
+    }
+
+    @Test("never leaves out a check, a condition, a filter or persistence")
+    func leavesNothingOut() throws {
+        let refused = try Self.refused()
+        #expect(refused.count > 600)
+        for (name, place, problem) in refused where Self.deciding.contains(where: name.contains) && !Self.harmless.contains(name) {
+            // Sizes of buffers.
+            if name.hasPrefix("tune.") { continue }
+            // A notice: the line has no effect of its own, and what would give it one is refused.
+            if case .noEffect = problem { continue }
+            #expect(Self.isSafe(problem.advice), "\(name) in \(place.description): \(problem.advice)")
+        }
+    }
+
+    @Test(
+        "never replaces a way to choose servers by another one",
+        arguments: ["first", "uri", "url_param", "hdr(host)", "hash", "rdp-cookie", "sticky", "log-hash"])
+    func keepsBalance(word: String) throws {
+        let problem = try #require(ForeignKeywords.problem(withBalance: word))
+        #expect(Self.isSafe(problem.advice), "\(problem.advice)")
+    }
+
+    /// Sections whose lines all decide something.
+    static let sections: [(text: String, lines: [Int])] = [
+        // A Galera node that is not synced, a replica of Redis, a directory that refuses its users: a plain connect would pass.
+        ("backend galera\n option httpchk\n server a 10.0.0.1:3306 check port 9200\n", [2]),
+        ("backend redis\n option tcp-check\n tcp-check send PING\n tcp-check expect string role:master\n server a 10.0.0.1:6379 check\n", [2, 3, 4]),
+        ("backend ldap\n option ldap-check\n server a 10.0.0.1:389 check\n", [2]),
+        ("backend mail\n option smtpchk HELO x\n server a 10.0.0.1:25 check\n", [2]),
+        ("backend pg\n option pgsql-check user x\n default-server agent-check agent-port 1\n server a 10.0.0.1:5432 check track b/c\n", [2, 3, 4]),
+        // Everything would go to the emergency pool.
+        ("frontend a\n acl dead nbsrv(b) lt 1\n use_backend emergency if dead\nbackend emergency\n", [2, 3]),
+        ("frontend a\n use_backend emergency unless { nbsrv(b) gt 0 }\nbackend emergency\n", [2]),
+        ("frontend a\n tcp-request connection reject if { src 10.0.0.0/8 }\n rate-limit sessions 5\n", [2, 3]),
+        ("backend a\n option persist\n persist rdp-cookie\n stick-table type ip size 1k\n stick on src\n balance first\n", [2, 3, 4, 5, 6]),
+        // A statistics page.
+        ("listen stats\n bind :1\n mode http\n stats enable\n stats uri /\n", [3, 4, 5]),
+        ("defaults\n mode http\nlisten stats\n bind :1\n stats enable\n", [3, 5]),
+        ("listen a\n bind abns@x\n bind :1 interface eth0 user mysql\n bind :2 ssl crt x verify required\n mode log\n", [2, 3, 4, 5]),
+        ("healthcheck x\n", [1]), ("userlist x\n", [1]), ("peers x\n", [1]), ("log-forward x\n", [1]),
+    ]
+
+    @Test("keeps HAProxy for a proxy whose lines decide who gets traffic", arguments: sections.indices)
+    func keepsHAProxy(index: Int) {
+        let (text, lines) = Self.sections[index]
+        let alerts = Configuration.read(text).diagnostics.filter { $0.severity == .alert }
+        #expect(alerts.map(\.location.line).reduce(into: Set<Int>()) { $0.insert($1) } == Set(lines), "\(alerts)")
+        for alert in alerts {
+            #expect(alert.problem.advice.contains("keep HAProxy for"), "\(alert)")
+            #expect(!alert.description.contains("write 'mode tcp'"), "\(alert)")
+            #expect(!alert.description.contains("write 'default_backend"), "\(alert)")
+        }
+    }
+
+    @Test("may leave out what changes neither servers nor clients", arguments: ["option logasap", "log-format x", "id 5", "nice 3", "option nolinger"])
+    func leavesHarmlessOut(line: String) {
+        let alerts = Configuration.alerts(Configuration.read("listen a\n \(line)\n").diagnostics)
+        #expect(alerts.count == 1 && alerts.allSatisfy(Self.mayLeaveOut), "\(alerts)")
+    }
+
+    @Test("is no error where the line has no effect of its own")
+    func noticesInDefaults() {
+        let text = """
+            global
+                tune.ssl.cachesize 20000
+                tune.ssl.default-dh-param 2048
+                ssl-default-bind-options no-sslv3
+            defaults
+                stats uri /haproxy
+                http-check expect status 200
+                option persist
+                max-session-srv-conns 5
+                cookie x insert
+
+            """
+        let diagnostics = Configuration.read(text).diagnostics
+        #expect(diagnostics.map(\.location.line) == [2, 3, 4, 6, 7, 8, 9, 10])
+        #expect(diagnostics.allSatisfy { $0.severity == .notice }, "\(diagnostics)")
+        #expect(diagnostics.first?.description.contains("'tune.ssl.cachesize' has no effect") == true)
+    }
+
+    @Test("quotes the keyword without its argument", arguments: ["tune.bufsize 16384", "tune.maxaccept 5", "tune.ssl.lifetime 300"])
+    func quotesKeywordAlone(line: String) throws {
+        let diagnostic = try #require(Configuration.read("global\n \(line)\n").diagnostics.first)
+        let keyword = String(line.prefix { $0 != " " })
+        #expect(diagnostic.problem.what.contains("'\(keyword)'"), "\(diagnostic)")
+    }
+}

@@ -1,0 +1,87 @@
+import Glibc
+import Support
+import Testing
+
+@testable import NodeAgent
+
+private let haproxy = "/usr/sbin/haproxy"
+
+/// Small files that Debian's haproxy 2.6 checks, too. Where 3.5 differs, other tests say what is right.
+@Suite("Beside haproxy -c,", .enabled(if: access(haproxy, X_OK) == 0, "no haproxy"))
+struct ConfigurationHAProxyTests {
+    private static let timeouts = " timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
+
+    /// A frontend with `line`, and its backend.
+    private static func frontend(_ line: String) -> String {
+        "frontend f\n bind 127.0.0.1:9\n timeout client 1s\n \(line)\n default_backend b\nbackend b\n timeout connect 1s\n timeout server 1s\n server s 127.0.0.1:9\n"
+    }
+
+    /// A backend with `line`, and its frontend.
+    private static func backend(_ line: String) -> String {
+        "frontend f\n bind 127.0.0.1:9\n timeout client 1s\n default_backend b\nbackend b\n timeout connect 1s\n timeout server 1s\n \(line)\n server s 127.0.0.1:9\n"
+    }
+
+    private static func listen(_ line: String) -> String { "listen l\n mode tcp\n bind 127.0.0.1:9\n\(timeouts) \(line)\n server s 127.0.0.1:9\n" }
+
+    private static func global(_ line: String) -> String { "global\n \(line)\n" + listen("option tcplog") }
+
+    static let files: [String] =
+        [
+            "server t 127.0.0.1:8", "server-template t 2 127.0.0.1:8", "default-server check", "retries 2", "balance source", "fullconn 5",
+            "timeout server 1s", "timeout tunnel 1s", "option redispatch", "option mysql-check", "option srvtcpka", "option log-health-checks",
+            "load-server-state-from-file none", "option splice-auto", "option tcplog",
+        ].map(frontend)
+        + ["bind 127.0.0.1:8", "maxconn 5", "backlog 5", "timeout client 1s", "timeout client-fin 1s", "option clitcpka", "option dontlognull"].map(backend)
+        + [
+            "option tcpka", "no option tcpka", "no option clitcpka", "no option srvtcpka", "no option tcplog", "no option mysql-check", "no retries 2",
+            "no option redispatch", "no option splice-auto", "no option dontlognull", "no option log-health-checks", "no log", "server s 127.0.0.1:8",
+            "fullconn 5",
+        ].map(listen)
+        + [
+            "0", "1us", "500us", "1000us", "1ms", "1min", "2sec", "3hours", "1m30s", "1ms2", "10x", "1.5s", "1S", "-1", "+1", "24d", "25d", "2147483647",
+            "2147483648", "00005", "1u", "us",
+        ].map { listen("timeout queue \($0)") }
+        + ["80", "79", "65535", "65536", "16k", "16384", "1m", "0", "abc"].map { global("log 127.0.0.1 len \($0) local0") }
+        + ["tune.ssl.cachesize 20000", "tune.ssl.default-dh-param 2048", "tune.ssl.lifetime 300", "ssl-default-bind-options no-sslv3"].map(global)
+        + [
+            "stats uri /x", "http-check expect status 200", "option persist", "max-session-srv-conns 5", "cookie x insert", "option httplog", "mode http",
+        ].map { "defaults\n \($0)\n" + listen("option tcplog") }
+        + [listen("option tcplog") + "backend l\n" + timeouts, "backend b\nbackend b\n" + listen("option tcplog")]
+
+    @Test("a file is accepted or refused alike, and warned of alike", arguments: files)
+    func agrees(text: String) throws {
+        let path = "/tmp/tsukada-haproxy-\(getpid())-\(UInt32.random(in: 0 ... .max)).cfg"
+        let file = try #require(fopen(path, "w"))
+        fputs(text, file)
+        fclose(file)
+        defer { remove(path) }
+        let theirs = try ChildProcess.run([haproxy, "-c", "-f", path])
+        let ours = Configuration.read(text).diagnostics
+        let alerts = Configuration.alerts(ours)
+        #expect((theirs.status == 0) == alerts.isEmpty, "\(text)\n\(theirs.output)\n\(ours)")
+        // Warnings are compared for keywords of the other side; of others haproxy warns by its version and its build.
+        guard theirs.status == 0, text.contains("frontend f") else { return }
+        #expect(theirs.output.contains("capability") == ours.contains { $0.severity == .warning }, "\(text)\n\(theirs.output)\n\(ours)")
+    }
+
+    @Test("HAPROXY_LOCALPEER is the host's name, or that of -L")
+    func hasLocalPeer() throws {
+        let path = "/tmp/tsukada-haproxy-\(getpid())-\(UInt32.random(in: 0 ... .max)).cfg"
+        let file = try #require(fopen(path, "w"))
+        let text = ".notice \"peer=$HAPROXY_LOCALPEER.\"\n" + Self.listen("option tcplog")
+        fputs(text, file)
+        fclose(file)
+        defer { remove(path) }
+        for (options, name) in [([], Startup.hostName()), (["-L", "other"], "other")] as [([String], String)] {
+            let theirs = try ChildProcess.run([haproxy, "-c", "-f", path] + options)
+            #expect(theirs.output.contains("peer=\(name)."), "\(theirs.output)")
+            let ours = ConfigurationReader(environment: ["HAPROXY_LOCALPEER": "x"], localPeer: name).read(files: [(path, Array(text.utf8))]).diagnostics
+            #expect(ours.first?.problem == .message("peer=\(name)."))
+        }
+    }
+
+    @Test("-h ends with the same exit code")
+    func hasUsage() throws {
+        #expect(try ChildProcess.run([haproxy, "-h"]).status == Startup.run(arguments: ["-h"], environment: [:]))
+    }
+}
