@@ -50,10 +50,8 @@ package enum DNSResponseCode: Equatable, Sendable {
 package struct DNSAnswer: Equatable, Sendable {
     /// Answer records read of one message.
     package static let recordsMax = 4096
-    /// Addresses kept of one message; further ones are left out.
-    package static let addressesMax = 256
-    /// Service records kept of one message; further ones are left out.
-    package static let servicesMax = 256
+    /// Addresses or service records kept of one message; further ones are only counted.
+    package static let recordsKeptMax = 256
     /// Aliases followed within one message.
     package static let aliasesMax = 16
 
@@ -65,10 +63,12 @@ package struct DNSAnswer: Equatable, Sendable {
     package let isFinal: Bool
     /// How many aliases (CNAME) lead from the name asked for to the name of the addresses.
     package let aliases: Int
-    /// The addresses in the order of the message, without repetitions.
+    /// The addresses in the order of the message, without repetitions: the first `recordsKeptMax`.
     package let addresses: [IPAddress]
-    /// The service records in the order of the message, without repetitions; none for a service that says it is not offered here.
+    /// The service records in the same way; none for a service that says it is not offered here.
     package let services: [DNSService]
+    /// How many addresses or service records the message has, each counted once.
+    package let total: Int
     /// What the message says beside the answer: addresses of the services' targets. Not all of them may have some.
     package let additional: [DNSAddress]
     /// Seconds that the addresses or services may be kept: the least TTL of the records used; 0 without any.
@@ -97,13 +97,14 @@ package struct DNSAnswer: Equatable, Sendable {
             guard name == question.name, type == question.type.rawValue, itsClass == DNSQuestion.classInternet else { throw .otherQuestion }
         }
         guard code == .noError else {
-            (aliases, addresses, services, self.additional, timeToLive) = (0, [], [], [], 0)
+            (aliases, addresses, services, total, self.additional, timeToLive) = (0, [], [], 0, [], 0)
             return
         }
         guard Int(answers) <= DNSAnswer.recordsMax else { throw .tooManyRecords }
         let records = try DNSAnswer.records(&reader, count: Int(answers), of: question.type, isTruncated: isTruncated)
         let found = try DNSAnswer.follow(records, from: question.name)
         (aliases, addresses, services, timeToLive) = (found.aliases, found.addresses, found.services, found.timeToLive)
+        total = found.total
         self.additional =
             services.isEmpty || isTruncated
             ? [] : DNSAnswer.addresses(&reader, after: Int(authorities), count: Int(additional), of: Set(services.map(\.target)))
@@ -111,6 +112,9 @@ package struct DNSAnswer: Equatable, Sendable {
 
     /// True when it has what was asked for.
     package var isEmpty: Bool { addresses.isEmpty && services.isEmpty }
+
+    /// True when records are missing here that the message has.
+    package var isCut: Bool { total > addresses.count + services.count }
 
     private enum Content {
         case alias(DNSName)
@@ -123,6 +127,7 @@ package struct DNSAnswer: Equatable, Sendable {
         var aliases = 0
         var addresses: [IPAddress] = []
         var services: [DNSService] = []
+        var total = 0
         var timeToLive: UInt32 = 0
     }
 
@@ -200,7 +205,7 @@ package struct DNSAnswer: Equatable, Sendable {
                 // Of another type than it is asked for, a record is passed over.
                 var next = try record(&reader, of: .a)
                 if next == nil { next = try record(&again, of: .aaaa) }
-                guard index >= authorities, found.count < addressesMax, let next, names.contains(next.owner) else { continue }
+                guard index >= authorities, found.count < recordsKeptMax, let next, names.contains(next.owner) else { continue }
                 if case .address(let address) = next.content { found.append(DNSAddress(owner: next.owner, address: address, timeToLive: next.timeToLive)) }
             }
         } catch {
@@ -225,19 +230,20 @@ package struct DNSAnswer: Equatable, Sendable {
             }
             break
         }
+        var addresses: Set<IPAddress> = []
+        var services: Set<DNSService> = []
         for record in records where record.owner == name {
             switch record.content {
             case .alias: continue
             case .address(let address):
-                guard found.addresses.count < addressesMax, !found.addresses.contains(address) else { continue }
-                found.addresses.append(address)
+                if addresses.insert(address).inserted, addresses.count <= recordsKeptMax { found.addresses.append(address) }
             case .service(let service):
-                guard found.services.count < servicesMax, !found.services.contains(service) else { continue }
-                found.services.append(service)
+                if services.insert(service).inserted, services.count <= recordsKeptMax { found.services.append(service) }
             }
             leastTimeToLive = min(leastTimeToLive, record.timeToLive)
         }
-        found.timeToLive = found.addresses.isEmpty && found.services.isEmpty ? 0 : leastTimeToLive
+        found.total = addresses.count + services.count
+        found.timeToLive = found.total == 0 ? 0 : leastTimeToLive
         return found
     }
 }

@@ -1,5 +1,5 @@
 /// One service record, RFC 2782: where a service is, and how much of it is to go there.
-package struct DNSService: Equatable, Sendable {
+package struct DNSService: Hashable, Sendable {
     /// Lower ones are used first.
     package let priority: UInt16
     /// The share among those of one priority; 0 for no preference.

@@ -256,7 +256,10 @@ final class Agent {
         }
         for effect in registry.apply(event, to: server, now: reactor.now, load: load) { perform(effect) }
     }
+        let wasReserved = registry.status(of: server).flags.isOperators
 
+        let isReserved = registry.status(of: server).flags.isOperators
+        if isReserved != wasReserved { resolver(of: server)?.reserve(server, isReserved) }
     private func perform(_ effect: ServerRegistry.Effect) {
         switch effect {
         case .log(let level, let text, let backend): log.write(level, text, backend: backend)

@@ -59,8 +59,7 @@ extension Agent {
             backend.servers.enumerated().compactMap { place, server in
                 guard isWanted(backend, server) else { return nil }
                 let reference = ServerReference(backend: index, server: place)
-                let status = registry.status(of: reference)
-                return ResolvedServer(reference: reference, server: server, address: status.address, priority: status.priority)
+                return ResolvedServer(reference: reference, server: server, status: registry.status(of: reference))
             }
         }
     }

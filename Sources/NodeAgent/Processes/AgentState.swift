@@ -42,6 +42,7 @@ struct AgentState: Equatable, Sendable {
 ///     check mysql read01 3 1 5210 17 1045 2 Access denied ...
 ///                                                 failures, downs, milliseconds down, the last check's status, code, microseconds, text
 ///     fitness mysql read01 fit 4                  quarters of its weight; or `out`, and the reason
+///     former mysql read05 10.0.0.5 3306           where it was last, when it has no address
 ///     priority mysql read03 20                    its service record's, where it is not 0
 ///     writer mysql-write 3 db2                    epoch, server
 ///     counters server mysql/read01 12 12 13 ...
@@ -64,6 +65,9 @@ enum AgentStateText {
         for (name, memory) in state.servers.sorted(by: { ($0.key.backend, $0.key.server) < ($1.key.backend, $1.key.server) }) {
             text += "check \(name.backend) \(name.server) \(checkFields(memory))\n"
             if let fitness = memory.fitness { text += "fitness \(name.backend) \(name.server) \(fitnessFields(fitness))\n" }
+            if let address = memory.formerAddress?.address {
+                text += "former \(name.backend) \(name.server) \(address) \(memory.formerAddress?.port ?? 0)\n"
+            }
             if memory.priority > 0 { text += "priority \(name.backend) \(name.server) \(memory.priority)\n" }
         }
         for (key, numbers) in state.counters.sorted(by: { $0.key < $1.key }) {
@@ -99,6 +103,7 @@ enum AgentStateText {
             case "row": if let (name, memory) = ServerStateText.row(rest.split(separator: " ")) { state.servers[name] = memory }
             case "check": takeCheck(rest, into: &state)
             case "fitness": takeFitness(rest, into: &state)
+            case "former": takeFormerAddress(rest.split(separator: " "), into: &state)
             case "priority": takePriority(rest.split(separator: " "), into: &state)
             case "writer": takeWriter(rest.split(separator: " "), into: &state)
             case "counters": takeCounters(rest.split(separator: " "), into: &state)
@@ -139,6 +144,11 @@ enum AgentStateText {
         case "out": state.servers[name]?.fitness = .unfit(reason: String(fields[3]))
         default: break
         }
+    }
+
+    private static func takeFormerAddress(_ fields: [Substring], into state: inout AgentState) {
+        guard fields.count == 4, let host = IPAddress(fields[2]), let port = UInt16(fields[3]) else { return }
+        state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))]?.formerAddress = .ip(host, port: port)
     }
 
     private static func takePriority(_ fields: [Substring], into state: inout AgentState) {

@@ -81,6 +81,9 @@ package final class ResolverRunner {
         drain()
     }
 
+    /// An operator keeps the server from taking sessions, or does not any more.
+    package func reserve(_ server: ServerReference, _ isReserved: Bool) { resolver.reserve(server, isReserved) }
+
     /// A database, as log lines name it, has listed its replicas.
     package func listed(_ list: ReplicaList, by database: String) {
         resolver.listed(list, by: database, now: reactor.now)

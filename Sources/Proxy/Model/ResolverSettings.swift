@@ -45,6 +45,12 @@ package struct ResolverSettings: Equatable, Sendable {
     /// `accepted_payload_size`: the UDP answer size announced, in bytes.
     package var payloadBytesMax = 512
 
+    /// Questions open at once, each of which has a socket; further names wait for their turn. The start lowers it when descriptors are short.
+    package var questionsMax = questionsStandard
+
+    /// `questionsMax` where descriptors are not short.
+    package static let questionsStandard = 256
+
     /// A section without nameservers.
     package init(name: String) { self.name = name }
 

@@ -8,6 +8,8 @@ package struct ServerMemory: Equatable, Sendable {
     package var address: IPAddress?
     /// The port there; 0 for an unknown one.
     package var port: UInt16 = 0
+    /// Where it was last, when its name had no address; `nil` in a state file.
+    package var formerAddress: SocketAddress?
     /// Why it may not have taken sessions.
     package var flags: AdministrativeFlags
     /// The weight as it was last set.
@@ -79,6 +81,7 @@ extension ServerStatus {
             self.warming = warming.isOver ? nil : warming
         }
         if backend.database != nil, let known = memory.fitness { fitness = known }
+        if address == nil { formerAddress = memory.formerAddress }
         lastCheck = memory.lastCheck
         (failedChecks, downTransitions) = (max(0, memory.failedChecks), max(0, memory.downTransitions))
         completedDowntime = max(.zero, memory.completedDowntime)
@@ -95,6 +98,7 @@ extension ServerRegistry {
             initialWeight: status.initialWeight, isRunning: status.isRunning, health: status.health?.value ?? 0, lastCheck: status.lastCheck,
             sinceChange: status.lastChange.duration(to: now))
         memory.port = status.address?.port ?? 0
+        memory.formerAddress = status.formerAddress
         (memory.failedChecks, memory.downTransitions) = (status.failedChecks, status.downTransitions)
         memory.completedDowntime = status.completedDowntime
         memory.isWarming = status.warming != nil

@@ -322,7 +322,7 @@ extension ServerRegistry {
         let before = status(of: change.server)
         var next = before
         next.flags = flags
-        if flags.contains(.resolutionMaintenance) { next.address = nil }
+        if flags.contains(.resolutionMaintenance) { (next.address, next.formerAddress) = (nil, before.address ?? before.formerAddress) }
         switch (before.flags.isMaintenance, flags.isMaintenance) {
         case (false, true):
             next.health?.takeDown()
@@ -381,7 +381,7 @@ extension ServerRegistry {
         let before = status(of: change.server)
         guard before.address != address else { return }
         var next = before
-        next.address = address
+        (next.address, next.formerAddress) = (address, nil)
         (next.unreachableSince, next.isGone) = (nil, false)
         store(next, &change)
         var parts: [String] = []

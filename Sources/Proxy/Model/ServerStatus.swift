@@ -18,6 +18,8 @@ package struct AdministrativeFlags: OptionSet, Hashable, Sendable {
 
     /// True for any reason of maintenance.
     package var isMaintenance: Bool { !isDisjoint(with: [.forcedMaintenance, .resolutionMaintenance]) }
+    /// True while an operator keeps the server from taking new sessions.
+    package var isOperators: Bool { !isDisjoint(with: [.forcedMaintenance, .forcedDrain]) }
     /// True while the server gets no new sessions but keeps its old ones.
     package var isDrain: Bool { contains(.forcedDrain) }
 }
@@ -59,6 +61,8 @@ package struct ServerStatus: Equatable, Sendable {
     package internal(set) var isRunning: Bool
     /// Where it is; `nil` while its name has no address. The port is 0 where sessions take the client's.
     package internal(set) var address: SocketAddress?
+    /// Where it was last, while its name has no address.
+    package internal(set) var formerAddress: SocketAddress?
     /// 0 to 256; 0 for no new sessions.
     package internal(set) var weight: Int
     /// The weight in the configuration.

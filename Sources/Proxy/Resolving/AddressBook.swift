@@ -2,62 +2,48 @@ import Wire
 
 /// The addresses that one name has, as far as is known.
 struct AddressBook: Equatable, Sendable {
-    /// One address of the name.
-    struct Entry: Equatable, Sendable {
-        let address: IPAddress
-        /// When an answer last had it.
-        var lastSeen: Instant
-        /// False while an answer lacks it and `hold obsolete` keeps it.
-        var isCurrent: Bool
-    }
+    private var v4 = Sightings<IPAddress>()
+    private var v6 = Sightings<IPAddress>()
 
-    /// Addresses kept of each family: the latest answer's before others.
-    static let addressesMax = DNSAnswer.addressesMax
-
-    private var v4: [Entry] = []
-    private var v6: [Entry] = []
-
-    private subscript(family: AddressFamily) -> [Entry] {
+    private subscript(family: AddressFamily) -> Sightings<IPAddress> {
         get { family == .v4 ? v4 : v6 }
         set { if family == .v4 { v4 = newValue } else { v6 = newValue } }
     }
 
     /// True when nothing is known.
-    var isEmpty: Bool { v4.isEmpty && v6.isEmpty }
+    var isEmpty: Bool { v4.entries.isEmpty && v6.entries.isEmpty }
 
     /// True when `address` is the name's, or was until less than `hold obsolete` ago.
-    func contains(_ address: IPAddress) -> Bool { self[address.family].contains { $0.address == address } }
+    func contains(_ address: IPAddress) -> Bool { self[address.family].contains(address) }
 
     /// The addresses of the latest answers, IPv4 first.
-    var current: [IPAddress] { (v4 + v6).filter(\.isCurrent).map(\.address) }
+    var current: [IPAddress] { v4.current + v6.current }
 
     /// The addresses to choose from: those of `family`, or of the other one when there are none.
     func choices(preferring family: AddressFamily) -> [IPAddress] {
-        let preferred = self[family].filter(\.isCurrent)
-        let entries = preferred.isEmpty ? self[family == .v4 ? .v6 : .v4].filter(\.isCurrent) : preferred
-        return entries.map(\.address)
+        let preferred = self[family].current
+        return preferred.isEmpty ? self[family == .v4 ? .v6 : .v4].current : preferred
+    }
+
+    /// True when a server may stay at `address`: it is the name's, and of `family`, unless there are none of that.
+    func allows(_ address: IPAddress, preferring family: AddressFamily) -> Bool {
+        contains(address) && (address.family == family || self[family].current.isEmpty)
     }
 
     /// `addresses` are all of `family`; others go once they have been missing for `holdObsolete`.
     mutating func replace(_ family: AddressFamily, with addresses: [IPAddress], holdObsolete: Duration, now: Instant) {
-        let kept = self[family].filter { !addresses.contains($0.address) && now < $0.lastSeen.advanced(by: holdObsolete) }
-        take(addresses, of: family, before: kept.map { Entry(address: $0.address, lastSeen: $0.lastSeen, isCurrent: false) }, now: now)
+        self[family].replace(with: addresses, holdObsolete: holdObsolete, now: now)
     }
 
-    /// `addresses` are some of `family`: none goes.
-    mutating func merge(_ family: AddressFamily, with addresses: [IPAddress], now: Instant) {
-        take(addresses, of: family, before: self[family].filter { !addresses.contains($0.address) }, now: now)
+    /// `addresses` are some of `family`: none goes that is `used`.
+    mutating func merge(_ family: AddressFamily, with addresses: [IPAddress], used: Set<IPAddress> = [], now: Instant) {
+        self[family].merge(with: addresses, used: used.contains, now: now)
     }
 
-    private mutating func take(_ addresses: [IPAddress], of family: AddressFamily, before others: [Entry], now: Instant) {
-        let latest = addresses.map { Entry(address: $0, lastSeen: now, isCurrent: true) }
-        self[family] = Array((latest + others).prefix(Self.addressesMax))
-    }
-
-    /// The present addresses count as seen until `now`, however long nobody has told of them.
+    /// The addresses of the latest answers count as seen until `now`, however long no answer has come.
     mutating func renew(now: Instant) {
-        for index in v4.indices where v4[index].isCurrent { v4[index].lastSeen = now }
-        for index in v6.indices where v6[index].isCurrent { v6[index].lastSeen = now }
+        v4.renew(now: now)
+        v6.renew(now: now)
     }
 
     /// Forgets everything.
@@ -74,6 +60,10 @@ enum AddressAssignment {
         var preferredFamily: AddressFamily
         /// An address that it has tried in vain: others are tried before that one.
         var doubted: ResolvedAddress?
+        /// The address that it has, or had last.
+        var last: ResolvedAddress?
+        /// An operator keeps it from taking sessions: that is meant for the host that it has or had, and for no other.
+        var isReserved = false
     }
 
     /// What happens to a server.
@@ -86,12 +76,12 @@ enum AddressAssignment {
         case empty
     }
 
-    /// For the plain servers of one name in one backend: each keeps its address while the name has it; else it takes the first one that no
-    /// other server of them uses, or simply the first.
+    /// For the plain servers of one name in one backend: each keeps its address while the name has it and it is of the preferred family, or that has
+    /// none; else it takes the first one that no other server of them uses, or simply the first.
     static func decide(servers: [Slot], from book: AddressBook) -> [Decision] {
         var used = servers.compactMap { $0.address?.host }.filter(book.contains)
         return servers.map { server in
-            if let address = server.address, book.contains(address.host) { return .keep }
+            if let address = server.address, book.allows(address.host, preferring: server.preferredFamily) { return .keep }
             let choices = book.choices(preferring: server.preferredFamily)
             guard let choice = choices.first(where: { !used.contains($0) }) ?? choices.first else { return .keep }
             used.append(choice)
@@ -99,8 +89,9 @@ enum AddressAssignment {
         }
     }
 
-    /// For the slots of one name in one backend: each address goes to one slot. A slot keeps its address while the name has it; new
-    /// addresses fill the empty slots in order, then those whose address is gone; what remains of these is emptied.
+    /// For the slots of one name in one backend: each address goes to one slot. A slot keeps its address while the name has it. An address that is new
+    /// returns to the slot that had it last; others fill the empty slots in order, then those whose address is gone, and reserved ones only when there
+    /// is no other. What remains of those whose address is gone is emptied.
     ///
     /// - Parameters:
     ///   - offered: the addresses of the name, those first that count most. Without any nothing changes.
@@ -108,23 +99,31 @@ enum AddressAssignment {
     static func decide(slots: [Slot], offered: [ResolvedAddress], isKept: (ResolvedAddress) -> Bool) -> [Decision] {
         guard !offered.isEmpty else { return slots.map { _ in .keep } }
         var decisions = slots.map { $0.address == nil ? Decision.keep : .empty }
-        var used: [ResolvedAddress] = []
+        var used: Set<ResolvedAddress> = []
+        var open: [Int] = []
+        let candidates = Set(offered)
         for (index, slot) in slots.enumerated() {
-            guard let address = slot.address, offered.contains(address) || isKept(address), !used.contains(address) else { continue }
-            used.append(address)
-            decisions[index] = .keep
+            if let address = slot.address, candidates.contains(address) || isKept(address), used.insert(address).inserted {
+                decisions[index] = .keep
+            } else {
+                open.append(index)
+            }
         }
-        let doubted = slots.compactMap(\.doubted)
+        let doubted = Set(slots.compactMap(\.doubted))
         let fresh = offered.filter { !used.contains($0) }
-        var free = (fresh.filter { !doubted.contains($0) } + fresh.filter(doubted.contains))[...]
-        for (index, slot) in slots.enumerated() where slot.address == nil {
-            guard let address = free.popFirst() else { break }
-            decisions[index] = .move(address)
+        var free = fresh.filter { !doubted.contains($0) } + fresh.filter(doubted.contains)
+        var waiting: [Int] = []
+        for index in open {
+            let slot = slots[index]
+            // A slot does not wait for an address that does not work, unless it is kept for that.
+            if let last = slot.last, slot.isReserved || slot.doubted != last, let place = free.firstIndex(of: last) {
+                decisions[index] = .move(free.remove(at: place))
+            } else {
+                waiting.append(index)
+            }
         }
-        for index in slots.indices where decisions[index] == .empty {
-            guard let address = free.popFirst() else { break }
-            decisions[index] = .move(address)
-        }
+        func rank(_ index: Int) -> (Int, Int) { (slots[index].isReserved ? 1 : 0, slots[index].address == nil ? 0 : 1) }
+        for (index, address) in zip(waiting.sorted { rank($0) < rank($1) }, free) { decisions[index] = .move(address) }
         return decisions
     }
 }

@@ -77,13 +77,16 @@ package struct NameserverGroup {
         package var retryTimeout: Duration
         /// The size of UDP answers announced.
         package var payloadBytesMax: Int
+        /// Questions open at once, each of which has a socket.
+        package var questionsMax: Int
 
         /// Settings for `nameservers` nameservers.
-        package init(nameservers: Int, retriesMax: Int, retryTimeout: Duration, payloadBytesMax: Int) {
+        package init(nameservers: Int, retriesMax: Int, retryTimeout: Duration, payloadBytesMax: Int, questionsMax: Int) {
             self.nameservers = nameservers
             self.retriesMax = max(0, retriesMax)
             self.retryTimeout = max(retryTimeout, .milliseconds(10))
             self.payloadBytesMax = min(max(payloadBytesMax, DNSQuestion.plainPayloadBytes), 65535)
+            self.questionsMax = questionsMax
         }
     }
 
@@ -94,7 +97,9 @@ package struct NameserverGroup {
     /// Per nameserver: false once it has rejected EDNS0.
     var takesExtensions: [Bool]
     /// What is to be done, in order.
-    var outputs: [QuestionOutput] = []
+    private var outputs: [QuestionOutput] = []
+    /// How many questions are open.
+    private(set) var questionsOpen = 0
     private var random: any RandomNumberGenerator
     private var numbersUsed: UInt64 = 0
 
@@ -109,12 +114,25 @@ package struct NameserverGroup {
     /// The next thing to do; drain until `nil` after every input.
     package mutating func nextOutput() -> QuestionOutput? { outputs.isEmpty ? nil : outputs.removeFirst() }
 
+    /// True when a resolution of so many record types can begin.
+    package func hasRoom(forTypes types: Int) -> Bool { questionsOpen == 0 || questionsOpen + types * settings.nameservers <= settings.questionsMax }
+
+    /// True when no further question can be open.
+    var isFull: Bool { questionsOpen >= settings.questionsMax }
+
+    /// Ends question `number`.
+    mutating func forget(_ number: UInt64) {
+        questionsOpen -= 1
+        outputs.append(.forget(number))
+    }
+
     /// Asks nameserver `nameserver` for `type` of `name`, and returns how to recognise the answer.
     mutating func ask(_ nameserver: Int, _ type: DNSRecordType, of name: DNSName, over transport: QuestionTransport) -> OpenQuestion {
         let extended = takesExtensions[nameserver] ? DNSExtension.payload(bytesMax: settings.payloadBytesMax) : .none
         let identifier = UInt16.random(in: 0...UInt16.max, using: &random)
         let question = DNSQuestion(identifier: identifier, name: name, type: type, extended: extended)
         numbersUsed += 1
+        questionsOpen += 1
         counters[nameserver].sent += 1
         outputs.append(.ask(NameserverQuestion(number: numbersUsed, nameserver: nameserver, transport: transport, bytes: question.encoded())))
         return OpenQuestion(number: numbersUsed, nameserver: nameserver, transport: transport, question: question)

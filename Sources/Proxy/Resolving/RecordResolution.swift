@@ -24,6 +24,8 @@ package struct RecordAnswer: Equatable, Sendable {
     let additional: [DNSAddress]
     /// How long they may be kept, as the nameserver says.
     package let timeToLive: Duration
+    /// How many records the answer had; `nil` unless they were more than are kept.
+    let totalOfCut: Int?
     /// Index of the nameserver.
     package let nameserver: Int
 
@@ -31,6 +33,7 @@ package struct RecordAnswer: Equatable, Sendable {
     init(_ answer: DNSAnswer, from nameserver: Int) {
         (addresses, services, additional) = (answer.addresses, answer.services, answer.additional)
         timeToLive = .seconds(Int64(answer.timeToLive))
+        totalOfCut = answer.isCut ? answer.total : nil
         self.nameserver = nameserver
     }
 }
@@ -39,7 +42,7 @@ package struct RecordAnswer: Equatable, Sendable {
 package enum RecordOutcome: Equatable, Sendable {
     /// All of the name's records.
     case complete(RecordAnswer)
-    /// Some of them: the answer was truncated and could not be had over TCP.
+    /// Some of them: the answer was truncated and not repeated over TCP, or has more than are kept.
     case partial(RecordAnswer)
     /// None, and the nameserver that said so; `nil` for silence.
     case failed(ResolutionFailure, nameserver: Int?)
@@ -101,6 +104,9 @@ struct RecordResolution {
                 continue
             case .waiting, .unreachable, .said:
                 guard !open.contains(where: { $0.nameserver == nameserver && $0.transport == .tcp }) else { continue }
+                // An answer to an earlier question still counts, as long as there is room for both.
+                if group.isFull, let earlier = open.firstIndex(where: { $0.nameserver == nameserver }) { close(earlier, &group) }
+                guard !group.isFull else { continue }
                 standings[nameserver] = .waiting
                 open.append(group.ask(nameserver, type, of: name, over: .udp))
             }
@@ -153,7 +159,7 @@ struct RecordResolution {
 
     /// Closes every question that is still open.
     mutating func forgetAll(_ group: inout NameserverGroup) {
-        for asked in open { group.outputs.append(.forget(asked.number)) }
+        for asked in open { group.forget(asked.number) }
         open.removeAll()
     }
 
@@ -163,7 +169,8 @@ struct RecordResolution {
         switch answer.code {
         case .noError where !answer.isEmpty:
             group.counters[nameserver].valid += 1
-            outcome = .complete(RecordAnswer(answer, from: nameserver))
+            let records = RecordAnswer(answer, from: nameserver)
+            outcome = answer.isCut ? .partial(records) : .complete(records)
         case .noError where answer.isFinal:
             group.counters[nameserver].empty += 1
             said(.noAddress, nameserver)
@@ -217,7 +224,7 @@ struct RecordResolution {
     }
 
     private mutating func close(_ index: Int, _ group: inout NameserverGroup) {
-        group.outputs.append(.forget(open[index].number))
+        group.forget(open[index].number)
         open.remove(at: index)
     }
 }

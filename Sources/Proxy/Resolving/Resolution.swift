@@ -49,8 +49,8 @@ package struct Resolution {
     /// True once all types have settled.
     package var isSettled: Bool { questions.allSatisfy { $0.outcome != nil } }
 
-    /// How many questions are open.
-    var openQuestions: Int { questions.reduce(0) { $0 + $1.openQuestions } }
+    /// How many questions are open. None although it is not settled: nobody is left that might answer before questions are repeated.
+    package var openQuestions: Int { questions.reduce(0) { $0 + $1.openQuestions } }
 
     /// How `family` ended, `nil` while it is open.
     package func outcome(_ family: AddressFamily) -> RecordOutcome? { outcome(family.recordType) }
@@ -59,7 +59,7 @@ package struct Resolution {
     func outcome(_ type: DNSRecordType) -> RecordOutcome? { questions.first { $0.type == type }?.outcome }
 
     /// True when the answer to question `number` is waited for.
-    func expects(_ number: UInt64) -> Bool { questions.contains { $0.expects(number) } }
+    package func expects(_ number: UInt64) -> Bool { questions.contains { $0.expects(number) } }
 
     /// Takes a message that came to the socket of question `number`.
     package mutating func receive(_ message: [UInt8], for number: UInt64, _ group: inout NameserverGroup, now: Instant) {
@@ -93,7 +93,13 @@ package struct Resolution {
         closeWhenSettled(&group)
     }
 
-    /// Gives up at once.
+    /// Settles everything with what has been said by now.
+    package mutating func giveUp(_ group: inout NameserverGroup) {
+        for index in questions.indices { questions[index].attemptEnded(isLast: true, &group) }
+        closeWhenSettled(&group)
+    }
+
+    /// Closes everything, and settles nothing.
     package mutating func cancel(_ group: inout NameserverGroup) {
         for index in questions.indices { questions[index].forgetAll(&group) }
         nextDeadline = nil

@@ -13,9 +13,17 @@ package struct ResolvedServer: Equatable, Sendable {
     /// Where its line stands: "haproxy.cfg:42".
     package let location: String
     /// The address that it has; `nil` while it has none.
-    package internal(set) var address: ResolvedAddress?
+    package internal(set) var address: ResolvedAddress? {
+        didSet { lastAddress = address ?? lastAddress }
+    }
+    /// The address that it has, or had last: that host returns to it.
+    private(set) var lastAddress: ResolvedAddress?
+    /// True while an operator keeps it from taking sessions.
+    package internal(set) var isReserved = false
     /// What its service record says of it.
     var share = ServiceShare()
+    /// Its service record; `nil` before it has one.
+    var origin: ServiceBook.Origin?
     /// True while its checks pass: a new address is then tried before it replaces the present one. False without checks.
     package internal(set) var isPassing = false
     /// The address that would replace the present one.
@@ -51,20 +59,25 @@ package struct ResolvedServer: Equatable, Sendable {
         self.hostName = hostName
         self.preferredFamily = preferredFamily
         self.isTemplateSlot = isTemplateSlot || hostName.isOfService
-        self.address = address
+        (self.address, lastAddress) = (address, address)
         self.location = location
     }
 
     /// `server` as the configuration has it; `nil` unless it names a host and a `resolvers` section, or is filled by `discover`.
     ///
-    /// - Parameter priority: what its service record said before the start.
-    package init?(reference: ServerReference, server: Server, address: SocketAddress?, priority: Int = 0) {
+    /// - Parameter status: how it starts; an earlier process may have left something there.
+    package init?(reference: ServerReference, server: Server, status: ServerStatus) {
         guard server.resolvers != nil || server.isDiscovered, case .name(let text, _) = server.endpoint, let hostName = DNSName(text) else { return nil }
-        let port = server.isOfService ? address?.port : nil
+        func resolved(_ address: SocketAddress?) -> ResolvedAddress? {
+            address?.address.map { ResolvedAddress($0, port: server.isOfService ? address?.port : nil) }
+        }
         self.init(
             reference: reference, hostName: hostName, preferredFamily: server.preferredFamily, isTemplateSlot: server.isTemplateSlot,
-            address: address?.address.map { ResolvedAddress($0, port: port) }, location: "\(server.location)")
-        share = ServiceShare(priority: UInt16(clamping: priority))
+            address: resolved(status.address), location: "\(server.location)")
+        lastAddress = address ?? resolved(status.formerAddress)
+        share = ServiceShare(priority: UInt16(clamping: status.priority))
+        isReserved = status.flags.isOperators
+        isPassing = status.isRunning && status.lastCheck?.status.isPass ?? false
     }
 }
 

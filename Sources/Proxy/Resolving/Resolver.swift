@@ -12,7 +12,9 @@ import Wire
 /// - Silence, SERVFAIL, REFUSED and "does not exist" take nothing away, unless the `hold` of that failure is written in the
 ///   configuration and has passed since the last good answer. `hold` without being written does not count: HAProxy's default of 30 s
 ///   empties whole backends when only the nameserver is ill.
-/// - Only a complete answer with at least one address takes addresses away.
+/// - Only a complete answer with at least one address takes addresses away. One with more records than are kept is not complete.
+/// - A server of a name with addresses of both families goes by the preferred one: one that has got the other family's, while there was no answer for
+///   its own, returns.
 /// - A server whose checks pass keeps its address until the new one has been tried. A slot that is free tries its address first, too, while
 ///   another slot passes; and one whose address is gone is emptied at once then.
 /// - Addresses that an earlier process remembers serve only until the first good answer, and only after a trial.
@@ -24,8 +26,6 @@ package struct Resolver {
     package static let timeToLiveMin = Duration.seconds(1)
     /// Between rounds that are asked for early, by a failed connect or check.
     package static let askSoonInterval = Duration.seconds(1)
-    /// Questions open at once; further names wait for their turn.
-    package static let questionsMax = 256
     /// How long the first answer is waited for before what an earlier process remembers is tried.
     package static let rememberedPatience = Duration.seconds(1)
     /// The same for a writer's list: the writer has to be found first.
@@ -50,6 +50,10 @@ package struct Resolver {
         /// True once a nameserver has given an address or a service.
         var isProven = false
         var memory = Memory()
+        /// How many records the latest answer had of which some were left out; `nil` for an answer that was read whole.
+        var totalOfCut: Int?
+        /// True once an alarm has told of that.
+        var isCutTold = false
         /// By backend: how many addresses an alarm has told of that its slots are too few for.
         var excess: [Int: Int] = [:]
         /// How many rounds in a row have failed.
@@ -90,7 +94,7 @@ package struct Resolver {
         group = NameserverGroup(
             settings: NameserverGroup.Settings(
                 nameservers: settings.nameservers.count, retriesMax: settings.retriesMax, retryTimeout: settings.retryTimeout,
-                payloadBytesMax: settings.payloadBytesMax), random: random)
+                payloadBytesMax: settings.payloadBytesMax, questionsMax: settings.questionsMax), random: random)
         for (index, server) in self.servers.enumerated() {
             let known = names.firstIndex { $0.name == server.hostName }
             let name = known ?? names.count
@@ -113,7 +117,7 @@ package struct Resolver {
     /// When `deadlinePassed` is to be called; `nil` without names, or with nobody to ask and nothing to remember.
     package var nextDeadline: Instant? {
         guard !settings.nameservers.isEmpty else { return names.compactMap(\.memory.due).min() }
-        let hasRoom = hasRoomForRound
+        let hasRoom = group.hasRoom(forTypes: Self.typesMax)
         let rounds = names.compactMap { $0.round?.nextDeadline ?? (hasRoom ? $0.nextRound : nil) }
         return (rounds + names.compactMap(\.memory.due)).min()
     }
@@ -197,6 +201,12 @@ package struct Resolver {
         }
     }
 
+    /// An operator keeps the server from taking sessions, or does not any more: it gets no other host's address while others are free.
+    package mutating func reserve(_ reference: ServerReference, _ isReserved: Bool) {
+        guard let index = servers.firstIndex(where: { $0.reference == reference }) else { return }
+        servers[index].isReserved = isReserved
+    }
+
     /// The proposed address works: it replaces the present one. An address that is no longer proposed is ignored.
     package mutating func accept(_ reference: ServerReference, _ address: ResolvedAddress) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }), servers[index].candidate == .proposed(address) else { return }
@@ -220,17 +230,15 @@ package struct Resolver {
 }
 
 extension Resolver {
-    private var hasRoomForRound: Bool {
-        let open = names.reduce(0) { $0 + ($1.round?.openQuestions ?? 0) }
-        return open == 0 || open + 2 * settings.nameservers.count <= Resolver.questionsMax
-    }
+    /// Record types of one round, at most: A and AAAA.
+    private static let typesMax = 2
 
     mutating func startRounds(now: Instant) {
         defer { passOnQuestions() }
         dropOrphans()
         guard !settings.nameservers.isEmpty else { return }
         for index in names.indices where names[index].round == nil && names[index].nextRound <= now {
-            guard hasRoomForRound else { return }
+            guard group.hasRoom(forTypes: Self.typesMax) else { return }
             names[index].isAskedSoon = false
             names[index].roundStart = now
             postponeRefused(index)
@@ -266,15 +274,16 @@ extension Resolver {
                     assign(index, settled: family, by: answer.nameserver)
                     for service in services(with: names[index].name) { assign(service, settled: nil, by: answer.nameserver) }
                 } else {
-                    names[index].services.replace(with: answer.services, holdObsolete: settings.holdObsolete, now: now)
+                    names[index].services.records.replace(with: answer.services, holdObsolete: settings.holdObsolete, now: now)
                     follow(index, answer.additional, now: now)
                 }
             case .partial(let answer):
                 prove(index, now: now)
                 if let family = type.family {
-                    names[index].book.merge(family, with: answer.addresses, now: now)
+                    names[index].book.merge(family, with: answer.addresses, used: hostsUsed(of: index), now: now)
                 } else {
-                    names[index].services.merge(with: answer.services, now: now)
+                    let used = recordsUsed(of: index)
+                    names[index].services.records.merge(with: answer.services, used: used.contains, now: now)
                     follow(index, answer.additional, now: now)
                 }
             case .failed:
@@ -312,6 +321,7 @@ extension Resolver {
             guard let family = type.family else { continue }
             names[index].book.replace(family, with: [], holdObsolete: settings.holdObsolete, now: now)
         }
+        tellCut(index, answers.compactMap(\.totalOfCut).max())
         assign(index, settled: nil, by: first.nameserver)
         for service in services(with: names[index].name) { assign(service, settled: nil, by: first.nameserver) }
         if names[index].alarmed != nil { outputs.append(.notice("'\(names[index].name)' resolves again")) }
@@ -342,7 +352,7 @@ extension Resolver {
         }
         if let (hold, loss) = hold(failure), names[index].lastValid.advanced(by: hold) <= now {
             names[index].book.removeAll()
-            names[index].services.removeAll()
+            names[index].services = ServiceBook()
             names[index].places = []
             hasOrphans = true
             for server in names[index].servers where servers[server].address != nil { lose(server, loss) }

@@ -26,11 +26,12 @@ extension Resolver {
                 continue
             }
             let book = names[index].book
+            let family = servers[first].preferredFamily
             // A name's addresses of either family are the same hosts; a list's are not.
-            let choices = settings.isDiscovery ? book.current : book.choices(preferring: servers[first].preferredFamily)
-            let offered = choices.map { ResolvedAddress($0) }
+            let offered = (settings.isDiscovery ? book.current : book.choices(preferring: family)).map { ResolvedAddress($0) }
             let decisions = AddressAssignment.decide(slots: slots.map(slot), offered: offered) { address in
-                book.contains(address.host) && (!settings.isDiscovery || slots.contains { servers[$0].address == address && servers[$0].isPassing })
+                guard settings.isDiscovery else { return book.allows(address.host, preferring: family) }
+                return book.contains(address.host) && slots.contains { servers[$0].address == address && servers[$0].isPassing }
             }
             apply(decisions, to: slots, of: index, source, nameserver)
             if settled == nil { tellExcess(offered.count, of: index, slots) }
@@ -44,23 +45,31 @@ extension Resolver {
         let present = slots.compactMap { servers[$0].address }
         let places =
             isRemembered
-            ? names[index].memory.entries.map { ServiceBook.Place(entry: $0, isCurrent: true) }
+            ? names[index].memory.entries.map { ServiceBook.Place(entry: $0, origin: nil, isCurrent: true) }
             : names[index].services.places(preferring: servers[first].preferredFamily, present: present, books: hostBooks)
         // While nothing is known of any host nothing is known of the service.
         guard !places.isEmpty else { return }
         names[index].places = places
         // Of too many those of the highest priorities stay out.
         let offered = Array(places.filter(\.isCurrent).map(\.entry.address).prefix(slots.count))
-        let decisions = AddressAssignment.decide(slots: slots.map(slot), offered: offered) { kept in
+        // A host that moves stays where it is.
+        var moved: [ServiceBook.Origin: ResolvedAddress] = [:]
+        for place in places { if let origin = place.origin { moved[origin] = moved[origin] ?? place.entry.address } }
+        let wanting = slots.map { server in
+            var slot = slot(server)
+            if let origin = servers[server].origin, let address = moved[origin] { slot.last = address }
+            return slot
+        }
+        let decisions = AddressAssignment.decide(slots: wanting, offered: offered) { kept in
             places.contains { $0.entry.address == kept && !$0.isCurrent }
         }
         apply(decisions, to: slots, of: index, source, nameserver)
         for server in slots { if let address = servers[server].address { share(address, of: server, index) } }
-        if !isRemembered { tellExcess(names[index].services.entries.count(where: \.isCurrent), of: index, slots) }
+        if !isRemembered { tellExcess(names[index].services.records.current.count, of: index, slots) }
     }
 
     /// What is known of each host.
-    private var hostBooks: [DNSName: AddressBook] {
+    fileprivate var hostBooks: [DNSName: AddressBook] {
         var books: [DNSName: AddressBook] = [:]
         for index in names.indices where !names[index].isService { books[names[index].name] = names[index].book }
         return books
@@ -68,7 +77,8 @@ extension Resolver {
 
     private func slot(_ server: Int) -> AddressAssignment.Slot {
         AddressAssignment.Slot(
-            address: servers[server].address, preferredFamily: servers[server].preferredFamily, doubted: servers[server].candidate?.doubted)
+            address: servers[server].address, preferredFamily: servers[server].preferredFamily, doubted: servers[server].candidate?.doubted,
+            last: servers[server].lastAddress, isReserved: servers[server].isReserved)
     }
 
     private mutating func apply(
@@ -89,8 +99,7 @@ extension Resolver {
                 lose(server, goneLoss)
             case .move(let address):
                 // Its own address is gone, and others serve: a trial must not keep it for longer.
-                let isOfNoUse = isKeptPassing || (settings.isDiscovery && !servers[server].isPassing)
-                if isOfNoUse, servers[server].address != nil { lose(server, goneLoss) }
+                if let present = servers[server].address, isOfNoUse(present, of: server, name, isKeptPassing: isKeptPassing) { lose(server, goneLoss) }
                 let isFree = servers[server].address == nil
                 if settings.isDiscovery || (isFree ? passing.contains(true) || names[name].memory.isUsed : servers[server].isPassing) {
                     propose(address, to: server, source: origin)
@@ -102,14 +111,26 @@ extension Resolver {
         }
     }
 
+    /// Whether a server that is to move leaves its present address before the new one has been tried. `isKeptPassing`: other servers of the name serve.
+    private func isOfNoUse(_ present: ResolvedAddress, of server: Int, _ name: Int, isKeptPassing: Bool) -> Bool {
+        if settings.isDiscovery { return isKeptPassing || !servers[server].isPassing }
+        // An address of the other family works as well as before.
+        return isKeptPassing && !leads(name, to: present)
+    }
+
+    /// True when name `index` has `address`, of whatever family, or had it until less than `hold obsolete` ago.
+    private func leads(_ index: Int, to address: ResolvedAddress) -> Bool {
+        guard names[index].isService else { return names[index].book.contains(address.host) }
+        return names[index].places.contains { $0.entry.address == address } || names[index].services.leads(to: address, books: hostBooks)
+    }
+
     /// A slot has a new address that works: others of its pool whose address is gone have waited for that.
     mutating func retire(besides accepted: Int) {
         guard servers[accepted].isTemplateSlot, let index = name(of: accepted), names[index].isProven else { return }
         let backend = servers[accepted].reference.backend
         for server in names[index].servers where server != accepted && servers[server].isTemplateSlot && servers[server].reference.backend == backend {
             guard let address = servers[server].address, servers[server].candidate == nil else { continue }
-            let isKnown = names[index].isService ? names[index].places.contains { $0.entry.address == address } : names[index].book.contains(address.host)
-            if !isKnown { lose(server, goneLoss) }
+            if !leads(index, to: address) { lose(server, goneLoss) }
         }
     }
 
@@ -141,16 +162,32 @@ extension Resolver {
 
     /// Passes on what the records of service `index` say of a server's address.
     private mutating func share(_ address: ResolvedAddress, of server: Int, _ index: Int) {
-        guard let new = names[index].places.first(where: { $0.entry.address == address })?.entry.share else { return }
-        let old = servers[server].share
-        servers[server].share = new
+        guard let place = names[index].places.first(where: { $0.entry.address == address }) else { return }
+        let (old, new) = (servers[server].share, place.entry.share)
+        (servers[server].share, servers[server].origin) = (new, place.origin ?? servers[server].origin)
         if old.priority != new.priority { outputs.append(.priority(servers[server].reference, Int(new.priority))) }
         if old.weight != new.weight { outputs.append(.weight(servers[server].reference, new.weight)) }
     }
 
+    /// An alarm when answers have more records than are kept, `total`, and a notice when it is over.
+    mutating func tellCut(_ index: Int, _ total: Int?) {
+        names[index].totalOfCut = total
+        guard (total != nil) != names[index].isCutTold else { return }
+        names[index].isCutTold = total != nil
+        let (name, records) = (names[index].name, names[index].isService ? "service records" : "addresses")
+        let limit = DNSAnswer.recordsKeptMax
+        if let total {
+            outputs.append(
+                .alarm("'\(name)' has \(total) \(records), and \(limit) of an answer are used: until it has \(limit) or fewer, none that is in use goes"))
+        } else {
+            outputs.append(.notice("'\(name)' has no more than \(limit) \(records) again"))
+        }
+    }
+
     /// An alarm when `count` addresses are more than there are `slots`, again with each other count; a notice when it is over.
     private mutating func tellExcess(_ count: Int, of index: Int, _ slots: [Int]) {
-        guard let last = slots.last else { return }
+        // What a part of the records comes to says nothing.
+        guard let last = slots.last, names[index].totalOfCut == nil else { return }
         let (backend, location, name) = (servers[last].reference.backend, servers[last].location, names[index].name)
         let told = names[index].excess[backend]
         if count > slots.count {
@@ -185,7 +222,7 @@ extension Resolver {
                 if list.flaw == nil {
                     names[index].book.replace(family, with: hosts, holdObsolete: settings.holdObsolete, now: now)
                 } else {
-                    names[index].book.merge(family, with: hosts, now: now)
+                    names[index].book.merge(family, with: hosts, used: hostsUsed(of: index), now: now)
                 }
             }
             assign(index, settled: nil, by: nil, database: database)
@@ -198,7 +235,22 @@ extension Resolver {
 extension Resolver {
     /// The services whose records name this host.
     func services(with host: DNSName) -> [Int] {
-        names.indices.filter { names[$0].isService && names[$0].services.entries.contains { $0.record.target == host } }
+        names.indices.filter { names[$0].isService && names[$0].services.records.entries.contains { $0.record.target == host } }
+    }
+
+    /// Where the servers of name `index` are, and those of the services that name this host.
+    func hostsUsed(of index: Int) -> Set<IPAddress> {
+        let indices = [index] + services(with: names[index].name)
+        return Set(indices.flatMap { names[$0].servers }.compactMap { servers[$0].address?.host })
+    }
+
+    /// The records of service `index` that its servers are at.
+    func recordsUsed(of index: Int) -> Set<DNSService> {
+        let (books, present) = (hostBooks, names[index].servers.compactMap { servers[$0].address })
+        return Set(
+            names[index].services.records.entries.map(\.record).filter { record in
+                present.contains { $0.port == record.port && books[record.target]?.contains($0.host) ?? false }
+            })
     }
 
     /// Asks for the hosts of service `index` from now on. A host of which nothing is known has what came along, or is asked for now.

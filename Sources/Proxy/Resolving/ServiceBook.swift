@@ -2,73 +2,103 @@ import Wire
 
 /// The records that one service's name has, as far as is known.
 struct ServiceBook: Equatable, Sendable {
-    /// One record.
-    struct Entry: Equatable, Sendable {
-        let record: DNSService
-        /// When an answer last had it.
-        var lastSeen: Instant
-        /// False while an answer lacks it and `hold obsolete` keeps it.
-        var isCurrent: Bool
-    }
+    /// Addresses of one host that are considered for its record; of more the last ones are left out.
+    private static let choicesMax = 8
 
-    /// Records kept: the latest answer's before others.
-    static let recordsMax = DNSAnswer.servicesMax
-
-    private(set) var entries: [Entry] = []
+    /// The records, as answers have told them.
+    var records = Sightings<DNSService>()
 
     /// The hosts that its records name, each once.
     var targets: [DNSName] {
-        var names: [DNSName] = []
-        for entry in entries where !names.contains(entry.record.target) { names.append(entry.record.target) }
-        return names
+        var seen: Set<DNSName> = []
+        return records.entries.map(\.record.target).filter { seen.insert($0).inserted }
     }
 
-    /// `records` are all; others go once they have been missing for `holdObsolete`.
-    mutating func replace(with records: [DNSService], holdObsolete: Duration, now: Instant) {
-        let kept = entries.filter { !records.contains($0.record) && now < $0.lastSeen.advanced(by: holdObsolete) }
-        take(records, before: kept.map { Entry(record: $0.record, lastSeen: $0.lastSeen, isCurrent: false) }, now: now)
+    /// True when a record and its host lead to `address`.
+    func leads(to address: ResolvedAddress, books: [DNSName: AddressBook]) -> Bool {
+        records.entries.contains { $0.record.port == address.port && books[$0.record.target]?.contains(address.host) ?? false }
     }
-
-    /// `records` are some: none goes.
-    mutating func merge(with records: [DNSService], now: Instant) {
-        take(records, before: entries.filter { !records.contains($0.record) }, now: now)
-    }
-
-    private mutating func take(_ records: [DNSService], before others: [Entry], now: Instant) {
-        let latest = records.map { Entry(record: $0, lastSeen: now, isCurrent: true) }
-        entries = Array((latest + others).prefix(Self.recordsMax))
-    }
-
-    /// Forgets everything.
-    mutating func removeAll() { entries = [] }
 
     /// One place of the service: a record whose host has an address.
     struct Place: Equatable, Sendable {
-        var entry: KnownName.Entry
-        var isCurrent: Bool
+        let entry: KnownName.Entry
+        /// The record's; `nil` for what an earlier process remembers.
+        let origin: Origin?
+        let isCurrent: Bool
     }
 
-    /// The places to choose from, by priority, those in use first, then in the order of the answer; each once. A record whose host has no known address has none.
+    /// What stays of a record when its host's address changes.
+    struct Origin: Hashable, Sendable {
+        let target: DNSName
+        let port: UInt16
+    }
+
+    /// The places to choose from, by priority, those in use first, then in the order of the answer. Each record has an address that no other record has, as
+    /// far as there are enough; a record without one has no place.
     ///
     /// - Parameters:
-    ///   - present: where its servers are now: a host keeps the address that it is used by.
+    ///   - present: where its servers are now: these addresses stay in use.
     ///   - books: what is known of hosts. All is looked up, nothing searched for: this is done for each answer of each host of a service.
     func places(preferring family: AddressFamily, present: [ResolvedAddress], books: [DNSName: AddressBook]) -> [Place] {
+        let entries = records.entries
         let weights = ServiceShare.weights(of: entries.map(\.record))
+        let used = Set(present)
+        let choices = entries.map { entry -> [ResolvedAddress] in
+            guard let book = books[entry.record.target] else { return [] }
+            let inUse = present.filter { $0.port == entry.record.port && book.allows($0.host, preferring: family) }
+            let others = book.choices(preferring: family).map { ResolvedAddress($0, port: entry.record.port) }.filter { !used.contains($0) }
+            return Array((inUse + others).prefix(Self.choicesMax))
+        }
+        // Not in the order of the answer, which turns.
+        let order = entries.indices.sorted { Self.precedes(entries[$0].record, entries[$1].record) }
+        let addresses = DistinctChoice.addresses(for: choices, order: order)
         var places: [Place] = []
-        var taken: Set<ResolvedAddress> = []
         for (index, entry) in entries.enumerated() {
-            guard let book = books[entry.record.target] else { continue }
-            let choices = book.choices(preferring: family)
-            let used = present.first { $0.port == entry.record.port && book.contains($0.host) }
-            guard let host = used?.host ?? choices.first else { continue }
-            let address = ResolvedAddress(host, port: entry.record.port)
-            guard taken.insert(address).inserted else { continue }
+            guard let address = addresses[index] else { continue }
             let share = ServiceShare(priority: entry.record.priority, weight: weights[index])
-            places.append(Place(entry: KnownName.Entry(address, share: share), isCurrent: entry.isCurrent))
+            let origin = Origin(target: entry.record.target, port: entry.record.port)
+            places.append(Place(entry: KnownName.Entry(address, share: share), origin: origin, isCurrent: entry.isCurrent))
         }
         // Answers turn: what is in use stays in use. `sorted` keeps the order of equals.
         func rank(_ place: Place) -> (UInt16, Int) { (place.entry.share.priority, present.contains(place.entry.address) ? 0 : 1) }
         return places.sorted { rank($0) < rank($1) }
+    }
+
+    private static func precedes(_ left: DNSService, _ right: DNSService) -> Bool {
+        guard (left.priority, left.port) == (right.priority, right.port) else { return (left.priority, left.port) < (right.priority, right.port) }
+        return left.target.bytes.lexicographicallyPrecedes(right.target.bytes)
+    }
+}
+
+/// Gives each of several owners an address that no other has: a matching, found by augmenting paths.
+struct DistinctChoice {
+    private let choices: [[ResolvedAddress]]
+    private var owners: [ResolvedAddress: Int] = [:]
+    /// Addresses that have been asked for in vain since an owner last got one.
+    private var visited: Set<ResolvedAddress> = []
+
+    /// By owner, an address among its `choices`: as many owners as possible have one. An owner takes its first free choice, the first owner in `order` first.
+    static func addresses(for choices: [[ResolvedAddress]], order: [Int]) -> [ResolvedAddress?] {
+        var choice = DistinctChoice(choices: choices)
+        var waiting: [Int] = []
+        for owner in order {
+            if let free = choices[owner].first(where: { choice.owners[$0] == nil }) { choice.owners[free] = owner } else { waiting.append(owner) }
+        }
+        for owner in waiting where choice.give(owner) { choice.visited = [] }
+        var addresses = [ResolvedAddress?](repeating: nil, count: choices.count)
+        for (address, owner) in choice.owners { addresses[owner] = address }
+        return addresses
+    }
+
+    private init(choices: [[ResolvedAddress]]) { self.choices = choices }
+
+    /// Finds an address for `owner`; who has it takes another one. What is taken once stays taken.
+    private mutating func give(_ owner: Int) -> Bool {
+        for address in choices[owner] where visited.insert(address).inserted {
+            if let other = owners[address], !give(other) { continue }
+            owners[address] = owner
+            return true
+        }
+        return false
     }
 }

@@ -42,8 +42,8 @@ exit(
         guard let choice = bytes.first, let question = question(choice) else { return 0 }
         let message = Array(bytes.dropFirst())
         guard let answer = try? DNSAnswer(message, to: question) else { return 0 }
-        precondition(answer.addresses.count <= DNSAnswer.addressesMax && answer.services.count <= DNSAnswer.servicesMax, "limits")
-        precondition(answer.additional.count <= DNSAnswer.addressesMax && answer.aliases <= DNSAnswer.aliasesMax, "limits")
+        precondition(answer.addresses.count <= DNSAnswer.recordsKeptMax && answer.services.count <= DNSAnswer.recordsKeptMax, "limits")
+        precondition(answer.additional.count <= DNSAnswer.recordsKeptMax && answer.aliases <= DNSAnswer.aliasesMax, "limits")
         precondition(answer.code == .noError || answer.isEmpty, "records beside an error")
         precondition(answer.addresses.allSatisfy { $0.isV6 == (question.type == .aaaa) }, "addresses of another family")
         precondition(question.type == .srv ? answer.addresses.isEmpty : answer.services.isEmpty, "records of another type")

@@ -25,6 +25,7 @@ struct AgentStateTests {
         state.counters[.init(kind: .frontend, name: "mysql")] = [1, 1 << 53, 3]
         state.servers[name]?.fitness = .unfit(reason: "replication lag 37s > 10s")
         state.servers[name]?.priority = 20
+        state.servers[name]?.formerAddress = .ip(.v4(0x0a00_0007), port: 3307)
         state.writers["mysql-write"] = WriterMemory(epoch: 3, server: "db2")
         state.names[NameQuestion(family: .v6, name: "tsukada01")] = IPAddress("2001:db8::1")
         state.probes["nlb"] = ProbeMemory(isPassing: true, since: Instant(nanoseconds: 123_456_789))
@@ -144,6 +145,28 @@ struct ServerMemoryTests {
         }
         let reference = ServerReference(backend: 0, server: 0)
         #expect(registry.status(of: reference).priority == 20 && registry.memory(of: reference, now: Self.now).priority == 20)
+    }
+
+    @Test("keeps where it was last, as long as it has no other address")
+    func formerAddress() throws {
+        let text = "resolvers r\n nameserver n 127.0.0.1:53\nbackend b\n timeout connect 1s\n timeout server 1s\n server-template s 1 db:3306 resolvers r\n"
+        let backends = Configuration.read(text).configuration.backends
+        let (reference, here) = (ServerReference(backend: 0, server: 0), SocketAddress.ip(.v4(0x0a00_0001), port: 3306))
+        func registry(_ memory: ServerMemory?, _ address: SocketAddress?) -> ServerRegistry {
+            ServerRegistry(backends: backends, now: Self.now) { _ in
+                address
+            } memory: { _ in
+                memory
+            }
+        }
+        var first = registry(nil, here)
+        _ = first.apply(.addressLost(reason: "x"), to: reference, now: Self.now) { _ in ServerLoad() }
+        let memory = first.memory(of: reference, now: Self.now)
+        #expect(memory.address == nil && memory.formerAddress == here)
+        #expect(registry(memory, nil).status(of: reference).formerAddress == here)
+        #expect(registry(memory, .ip(.v4(2), port: 1)).status(of: reference).formerAddress == nil)
+        _ = first.apply(.addressResolved(.ip(.v4(3), port: 1), by: "r/n"), to: reference, now: Self.now) { _ in ServerLoad() }
+        #expect(first.status(of: reference).formerAddress == nil)
     }
 
     @Test("leaves a maintenance that was written down with its line, and enters one that is written now")

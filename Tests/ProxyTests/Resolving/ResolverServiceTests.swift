@@ -119,8 +119,19 @@ struct ResolverServiceTests {
         let location = ConfigurationLocation(file: "a.cfg", line: 7)
         var server = Server(name: "read", identifier: 1, endpoint: .name("_mysql._tcp.db", port: 0), port: .fixed(0), location: location)
         server.resolvers = "r"
-        let known = ResolvedServer(reference: reference(0), server: server, address: nil, priority: 10)
-        let other = ResolvedServer(reference: reference(1), server: server, address: nil, priority: 20)
+        var backend = Backend(name: "b", identifier: 1)
+        backend.servers = [server, server]
+        let registry = ServerRegistry(backends: [backend], now: Instant(nanoseconds: 0)) { _ in
+            nil
+        } memory: { reference in
+            var memory = ServerMemory(
+                hostName: "_mysql._tcp.db", address: nil, flags: .resolutionMaintenance, weight: 1, initialWeight: 1, isRunning: false, health: 0,
+                lastCheck: nil, sinceChange: .zero)
+            memory.priority = 10 * (reference.server + 1)
+            return memory
+        }
+        let known = ResolvedServer(reference: reference(0), server: server, status: registry.status(of: reference(0)))
+        let other = ResolvedServer(reference: reference(1), server: server, status: registry.status(of: reference(1)))
         let zone = ServiceZone(services: [try record("db1"), try record("db2")], hosts: try hosts())
         var world = ResolverWorld([.serves(zone)], servers: [try #require(known), try #require(other)])
         world.run(.seconds(1))
@@ -130,7 +141,7 @@ struct ResolverServiceTests {
     @Test("are followed, however many records and hosts a nameserver has for them")
     func many() throws {
         var zone = ServiceZone(services: [], hosts: [:], timeToLive: 1)
-        for number in 0..<UInt16(DNSAnswer.servicesMax) {
+        for number in 0..<UInt16(DNSAnswer.recordsKeptMax) {
             let host = "a-host-of-the-service-with-a-long-name-\(number)"
             zone.services.append(try record(host, priority: number % 3, weight: number))
             zone.hosts[try name(host)] = [.v4(0x0a01_0000 + UInt32(number))]
@@ -138,7 +149,7 @@ struct ResolverServiceTests {
         var world = ResolverWorld([.serves(zone)], servers: try slots(4))
         world.run(.milliseconds(800))
         #expect(world.places.count == 4 && Set(world.priorities.values) == [0])
-        #expect(world.typesAsked[1] == DNSAnswer.servicesMax && world.typesAsked[28] == DNSAnswer.servicesMax, "\(world.typesAsked)")
+        #expect(world.typesAsked[1] == DNSAnswer.recordsKeptMax && world.typesAsked[28] == DNSAnswer.recordsKeptMax, "\(world.typesAsked)")
     }
 
     @Test("are asked for at once when a connect has failed, the service and the host")

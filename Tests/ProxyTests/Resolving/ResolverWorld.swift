@@ -6,6 +6,8 @@ import Wire
 enum NameserverBehaviour: Equatable {
     /// Answers with these addresses for every name; none is an empty answer.
     case answers([IPAddress], timeToLive: UInt32 = 10)
+    /// Fails for this family; has these addresses otherwise.
+    case failsFor(AddressFamily, [IPAddress])
     /// Answers UDP with the first address and the truncation flag; TCP in full.
     case truncates([IPAddress])
     /// The same, but TCP is refused.
@@ -158,6 +160,9 @@ struct ResolverWorld {
         let isUDP = question.transport == .udp
         switch behaviours[question.nameserver] {
         case .answers(let addresses, let timeToLive): deliver(answer(question, 0x8180, addresses, timeToLive: timeToLive))
+        case .failsFor(let family, let addresses):
+            let isOfFamily = (question.bytes[DNSMessageBuilder.nameEnd(question.bytes) + 1] == 28) == (family == .v6)
+            deliver(answer(question, isOfFamily ? 0x8182 : 0x8180, isOfFamily ? [] : addresses))
         case .truncates(let addresses):
             deliver(answer(question, isUDP ? 0x8380 : 0x8180, isUDP ? Array(addresses.prefix(1)) : addresses))
         case .truncatesWithoutTCP(let addresses):

@@ -1,0 +1,45 @@
+import Wire
+
+/// What the answers for one name and one record type have said: which records it has, and when each was seen last.
+struct Sightings<Record: Hashable & Sendable>: Equatable, Sendable {
+    /// One record.
+    struct Entry: Equatable, Sendable {
+        let record: Record
+        /// When an answer last had it.
+        var lastSeen: Instant
+        /// False while an answer lacks it and `hold obsolete` keeps it.
+        var isCurrent: Bool
+    }
+
+    /// Those of the latest answer come before others.
+    private(set) var entries: [Entry] = []
+
+    /// The records of the latest answers.
+    var current: [Record] { entries.filter(\.isCurrent).map(\.record) }
+
+    /// True when the name has `record`, or had it until less than `hold obsolete` ago.
+    func contains(_ record: Record) -> Bool { entries.contains { $0.record == record } }
+
+    /// `records` are all; others go once they have been missing for `holdObsolete`.
+    mutating func replace(with records: [Record], holdObsolete: Duration, now: Instant) {
+        let seen = Set(records)
+        let held = entries.filter { !seen.contains($0.record) && now < $0.lastSeen.advanced(by: holdObsolete) }
+        let missing = held.map { Entry(record: $0.record, lastSeen: $0.lastSeen, isCurrent: false) }
+        entries = Array((Self.seen(records, now: now) + missing).prefix(DNSAnswer.recordsKeptMax))
+    }
+
+    /// `records` are some. No other goes, unless there would be more than `DNSAnswer.recordsKeptMax`: then those that are `used` stay, whatever comes.
+    mutating func merge(with records: [Record], used: (Record) -> Bool, now: Instant) {
+        let seen = Set(records)
+        let all = Self.seen(records, now: now) + entries.filter { !seen.contains($0.record) }
+        let inOrder = all.count <= DNSAnswer.recordsKeptMax ? all : all.filter { used($0.record) } + all.filter { !used($0.record) }
+        entries = Array(inOrder.prefix(DNSAnswer.recordsKeptMax))
+    }
+
+    /// The records of the latest answers count as seen until `now`, however long no answer has come.
+    mutating func renew(now: Instant) {
+        for index in entries.indices where entries[index].isCurrent { entries[index].lastSeen = now }
+    }
+
+    private static func seen(_ records: [Record], now: Instant) -> [Entry] { records.map { Entry(record: $0, lastSeen: now, isCurrent: true) } }
+}
