@@ -30,6 +30,14 @@ struct ConfigurationGossipTests {
         #expect(section.probeInterval == .milliseconds(180) && section.deadAfter == .seconds(1))
     }
 
+    @Test("takes a name where this node receives; it may be any address: keys are needed")
+    func namedBind() throws {
+        let (found, diagnostics) = read(Self.nodes + " bind own.internal:7947\n")
+        #expect(diagnostics.isEmpty && found?.bind == .name("own.internal", port: 7_947))
+        let loopback = " node a 127.0.0.1:7946\n node b 127.0.0.2:7946\n bind own.internal:7947\n"
+        #expect(!read(loopback).1.isEmpty)
+    }
+
     @Test("takes every keyword")
     func everyKeyword() throws {
         let section = try #require(try Configuration.read(fixtures: ["every-keyword.cfg"]).configuration.gossip)

@@ -170,6 +170,8 @@ struct ConfigurationInheritanceTests {
         let check = try #require(replicas.servers[0].check)
         #expect(check.interval == .seconds(2) && check.fastInterval == .seconds(1) && check.downInterval == .seconds(5))
         #expect(check.rise == 3 && check.fall == 4 && check.port == 3_307 && check.address == .v4(0x0a00_0009))
+        let named = Configuration.read("backend b\n server s 10.0.0.1:1 check addr checks.internal\n").configuration
+        #expect(named.backends.first?.servers.first?.check?.addressName == "checks.internal")
         #expect(replicas.servers[0].initialAddresses == [.last, .libc, .none, .ip(.v4(0x0a00_0003))])
         #expect(replicas.servers[0].onMarkedDown == .shutdownSessions)
         #expect(replicas.servers[0].preferredFamily == .v6)

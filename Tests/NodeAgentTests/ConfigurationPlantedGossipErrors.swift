@@ -66,9 +66,9 @@ extension PlantedError {
             #"'node' cannot be '*:7946' in section 'gossip shop'"#,
             #"write an address and a port, such as 10.0.1.10:7946 or tsukada01.internal:7946"#),
         PlantedError(
-            "gossip-bind-name", line: 49,
-            #"'bind' cannot be 'tsukada01:7946' in section 'gossip shop'"#,
-            #"write an address and a port, such as 10.0.1.10:7946 or *:7946"#),
+            "gossip-bind-port", line: 49,
+            #"'bind' cannot be 'tsukada01.internal' in section 'gossip shop'"#,
+            #"write an address and a port, such as 10.0.1.10:7946, tsukada01.internal:7946 or *:7946"#),
         PlantedError(
             "gossip-no-key", line: 46,
             #"no 'key-file' in section 'gossip shop'"#,

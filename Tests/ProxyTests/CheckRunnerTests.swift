@@ -226,6 +226,23 @@ struct CheckRunnerTests {
         #expect(bench.results.first?.status == .socketError)
     }
 
+    @Test("checks at the address of 'addr', and fails without asking anybody while its name has none")
+    func otherHost() throws {
+        let bench = try Bench()
+        let stub = try StubServer(.silent, on: bench.reactor)
+        defer { stub.close() }
+        bench.start(.connect, at: .ip(.v4(0x7f00_0002), port: try #require(stub.address.port))) { backend in
+            backend.servers[0].check?.addressName = "checks.test"
+            backend.servers[0].check?.address = stub.address.address
+        }
+        bench.run { bench.results.count == 1 }
+        #expect(bench.results.first?.status == .layer4OK)
+        let lost = try Bench()
+        lost.start(.connect, at: stub.address) { $0.servers[0].check?.addressName = "checks.test" }
+        lost.run { lost.results.count == 1 }
+        #expect(lost.results.first?.status == .socketError && lost.results.first?.info.contains("no address of 'checks.test' to check") == true)
+    }
+
     @Test("gives a silent server the time of timeout check")
     func silent() throws {
         let bench = try Bench()

@@ -96,14 +96,23 @@ struct AddressReader {
         return endpoint
     }
 
-    /// Where a node receives gossip: a number, not a name, and a port; `*` for every address.
-    func readGossipBind(_ word: String) throws(ConfigurationProblem) -> SocketAddress {
+    /// Where a node receives gossip: an address or a name, and a port; `*` for every address.
+    func readGossipBind(_ word: String) throws(ConfigurationProblem) -> Endpoint {
         let word = try expand(word)
         let (family, host, port) = split(word)
-        guard let port, case .ip(let address, let number)? = try endpoint(host, family, port: portNumber(port, of: word), of: word) else {
-            throw .badValue(word, of: keyword, expected: "an address and a port, such as 10.0.1.10:7946 or *:7946")
+        guard let port, let endpoint = try endpoint(host, family, port: portNumber(port, of: word), of: word) else {
+            throw .badValue(word, of: keyword, expected: "an address and a port, such as 10.0.1.10:7946, tsukada01.internal:7946 or *:7946")
         }
-        return .ip(address, port: number)
+        return endpoint
+    }
+
+    /// Where a server is checked: an address or a name, without a port.
+    func readCheckAddress(_ word: String) throws(ConfigurationProblem) -> Endpoint {
+        let word = try expand(word)
+        guard !word.isEmpty, word != "*", let endpoint = try endpoint(unbracket(word[...]), .any, port: 0, of: word), !isUnspecified(endpoint) else {
+            throw .badValue(word, of: keyword, expected: "an address or a name, such as 10.0.0.1 or db1.internal, without port")
+        }
+        return endpoint
     }
 
     private func readBind(_ word: String) throws(ConfigurationProblem) -> [Endpoint] {

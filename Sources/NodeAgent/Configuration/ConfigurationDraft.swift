@@ -41,7 +41,7 @@ struct ServerDraft: Sendable {
         server.proxyHeader = proxyHeader.form
         server.check = isChecked ? check : nil
         server.observation = isChecked && isObserved ? observation : nil
-        server.check?.proxyHeader = proxyHeader.checkForm(isElsewhere: check.port != nil || check.address != nil)
+        server.check?.proxyHeader = proxyHeader.checkForm(isElsewhere: check.port != nil || check.isAtOtherHost)
         return server
     }
 }

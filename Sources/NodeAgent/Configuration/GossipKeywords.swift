@@ -119,7 +119,7 @@ struct GossipDraft: Sendable {
     /// The first address that other hosts reach, or that may be one: names may mean anything.
     private var firstOpenAddress: (ConfigurationLocation, String)? {
         if let node = section.nodes.first(where: { !$0.endpoint.isLoopback }) { return (node.location, node.endpoint.description) }
-        guard let bind = section.bind, bind.address?.isLoopback != true else { return nil }
+        guard let bind = section.bind, !bind.isLoopback else { return nil }
         return (bindLocation ?? section.location, bind.description)
     }
 

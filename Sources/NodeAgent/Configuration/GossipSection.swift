@@ -26,8 +26,8 @@ struct GossipSection: Equatable, Sendable {
     var name: String
     /// Two to `GossipLimits.nodesMax` nodes, in the order of the file; no name and no address stands twice.
     var nodes: [Node] = []
-    /// `bind`: where this node receives; `nil` for its own `node` line's address.
-    var bind: SocketAddress?
+    /// `bind`: where this node receives, `.ip` or `.name`; `nil` for its own `node` line's address.
+    var bind: Endpoint?
     /// `key-file`: an absolute path; `nil` only when every address of the section is a loopback address.
     var keyFile: String?
     /// `state-dir`: an absolute path; `nil` to remember nothing over a restart.

@@ -6,7 +6,7 @@ extension ServerKeywords {
     static let thresholdMax = 1_000_000
 
     static let checkKeywords: [Keyword] = [
-        Keyword("addr", .server, "<address>", "Where to check, when not at the server's address.", .server(address)),
+        Keyword("addr", .server, "<address>", "Where to check, when not at the server's address; a name is looked up at the start.", .server(address)),
         Keyword("check", .server, "", "Checks the server.", .server(check)),
         Keyword("check-send-proxy", .server, "", "Checks begin with a PROXY header also where they go to another address or port.", .server(checkSendProxy)),
         Keyword("downinter", .server, "<time>", "The time between checks while it is down; `inter` without it.", .server(downInterval)),
@@ -52,8 +52,11 @@ extension ServerKeywords {
     }
 
     @Sendable private static func address(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let word = try line.need()
-        guard let address = IPAddress(word) else { throw .badValue(word, of: line.keyword, expected: "an address such as 10.0.0.1, without port") }
-        draft.check.address = address
+        (draft.check.address, draft.check.addressName) = (nil, nil)
+        switch try AddressReader(line).readCheckAddress(line.need()) {
+        case .ip(let address, _): draft.check.address = address
+        case .name(let name, _): draft.check.addressName = name
+        case .unix, .inherited: return
+        }
     }
 }

@@ -12,8 +12,8 @@ struct LogPlan: Sendable {
     /// For lines that belong to no proxy.
     private(set) var process = ProxyLog(targets: [], tag: [], sessions: .connect, hidesEmptySessions: false)
 
-    /// The plan of a configuration. `resolve` finds the address of a target that names a host.
-    init<Failure: Error>(_ configuration: AgentConfiguration, resolve: (LogTarget) throws(Failure) -> LogDestination.Place) throws(Failure) {
+    /// The plan of a configuration. `resolve` finds the address of a target that names a host; a target without one is left out.
+    init<Failure: Error>(_ configuration: AgentConfiguration, resolve: (LogTarget) throws(Failure) -> LogDestination.Place?) throws(Failure) {
         let tag = configuration.global.logTag ?? "tsukada"
         var process = LogSettings()
         process.targets = configuration.global.logTargets
@@ -23,11 +23,12 @@ struct LogPlan: Sendable {
     }
 
     private mutating func plan<Failure: Error>(
-        _ settings: LogSettings, defaultTag: String, _ resolve: (LogTarget) throws(Failure) -> LogDestination.Place
+        _ settings: LogSettings, defaultTag: String, _ resolve: (LogTarget) throws(Failure) -> LogDestination.Place?
     ) throws(Failure) -> ProxyLog {
         var targets: [Int] = []
         for target in settings.targets {
-            let destination = LogDestination(target, place: try resolve(target))
+            guard let place = try resolve(target) else { continue }
+            let destination = LogDestination(target, place: place)
             targets.append(destinations.firstIndex(of: destination) ?? destinations.count)
             if targets.last == destinations.count { destinations.append(destination) }
         }

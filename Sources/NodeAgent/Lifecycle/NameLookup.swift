@@ -5,7 +5,7 @@ import Wire
 /// Why a name that stands in the configuration has no address.
 struct NameLookupError: Error, Equatable, CustomStringConvertible {
     /// What went wrong.
-    enum Problem: Equatable {
+    enum Problem: Equatable, Sendable {
         /// The text is no host name.
         case notAName
         /// These nameservers say that it does not exist.
@@ -27,6 +27,14 @@ struct NameLookupError: Error, Equatable, CustomStringConvertible {
     /// What went wrong.
     let problem: Problem
 
+    /// True when it is known that there is no address: the name is wrong. Else the nameservers are ill, and the name may be right.
+    var isDenial: Bool {
+        switch problem {
+        case .notAName, .noSuchName, .noAddress: true
+        case .refused, .failed, .noAnswer, .system: false
+        }
+    }
+
     /// "cannot resolve 'dbserver01': no such name according to 172.20.0.2".
     var description: String {
         let reason =
@@ -43,7 +51,7 @@ struct NameLookupError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// Resolves names at start, before there are threads: the hosts file, then the nameservers of resolv.conf. Blocks, with a bound.
+/// Resolves names at start, before there are threads: the hosts file, then the nameservers of resolv.conf. Blocks, at most as long as a `LookupRound`.
 struct NameLookup {
     private let hosts: HostsFile
     private let configuration: ResolvConf
@@ -64,40 +72,33 @@ struct NameLookup {
 
     /// The addresses of `text`, at least one: those of `family` first, each family in the order of its source. A numeric address is its own.
     ///
-    /// All nameservers are asked at once. Addresses of the other family are left out when those of `family` came first.
-    /// - Parameters:
-    ///   - patience: how long nameservers are waited for; `nil` for as long as resolv.conf says.
-    ///   - random: message identifiers come from it; the system's own one in production.
-    func addresses(
-        of text: String, preferring family: AddressFamily, patience: Duration? = nil, random: any RandomNumberGenerator
-    ) throws(NameLookupError) -> [IPAddress] {
-        if let address = IPAddress(text) { return [address] }
-        guard let name = DNSName(text) else { throw NameLookupError(name: text, problem: .notAName) }
-        let known = hosts.addresses(of: name)
-        guard known.isEmpty else { return NameLookup.sorted(known, preferring: family) }
-        var group = NameserverGroup(
-            settings: NameserverGroup.Settings(
-                nameservers: nameservers.count, retriesMax: configuration.attempts - 1, retryTimeout: configuration.timeout, payloadBytesMax: 1232),
-            random: random)
-        var denial: NameLookupError.Problem?
-        for candidate in configuration.candidates(for: text) {
-            let outcomes: [RecordOutcome]
-            do throws(SystemError) {
-                outcomes = try ask(for: candidate, preferring: family, patience, &group)
-            } catch {
-                throw NameLookupError(name: text, problem: .system(error))
-            }
-            let found = outcomes.flatMap(\.addresses)
-            guard found.isEmpty else { return found }
-            let problem = problem(outcomes)
-            switch problem {
-            // The name as the user wrote it tells more than one with a domain behind it.
-            case .noSuchName: denial = candidate == name ? problem : denial ?? problem
-            case .noAddress: denial = problem
-            default: throw NameLookupError(name: text, problem: problem)
-            }
+    /// Addresses of the other family are left out when those of `family` came first.
+    func addresses(of text: String, preferring family: AddressFamily, random: any RandomNumberGenerator) throws(NameLookupError) -> [IPAddress] {
+        let question = NameQuestion(family: family, name: text)
+        switch addresses(for: [NameInquiry(question: question, hasFallback: false)], random: random)[question] {
+        case .success(let addresses)?: return addresses
+        case .failure(let error)?: throw error
+        case nil: throw NameLookupError(name: text, problem: .notAName)
         }
-        throw NameLookupError(name: text, problem: denial ?? .notAName)
+    }
+
+    /// The same for many names at once. All nameservers are asked for all names at the same time.
+    ///
+    /// - Parameter random: message identifiers come from it; the system's own one in production.
+    func addresses(for inquiries: [NameInquiry], random: any RandomNumberGenerator) -> [NameQuestion: Result<[IPAddress], NameLookupError>] {
+        var results: [NameQuestion: Result<[IPAddress], NameLookupError>] = [:]
+        var asked: [NameInquiry] = []
+        for inquiry in inquiries {
+            let known = known(inquiry.question)
+            if let known { results[inquiry.question] = known } else { asked.append(inquiry) }
+        }
+        guard !asked.isEmpty else { return results }
+        do throws(SystemError) {
+            results.merge(try ask(asked, random)) { known, _ in known }
+        } catch {
+            for question in asked.map(\.question) { results[question] = .failure(NameLookupError(name: question.name, problem: .system(error))) }
+        }
+        return results
     }
 
     /// The name whose address may move: what the nameservers are asked for; `nil` for an address, and for what the hosts file knows.
@@ -113,34 +114,35 @@ struct NameLookup {
         return settings
     }
 
-    /// The outcomes of the families, the preferred one first, or of it alone when it has addresses.
+    /// What can be said without a nameserver.
+    private func known(_ question: NameQuestion) -> Result<[IPAddress], NameLookupError>? {
+        if let address = IPAddress(question.name) { return .success([address]) }
+        guard let name = DNSName(question.name) else { return .failure(NameLookupError(name: question.name, problem: .notAName)) }
+        let known = hosts.addresses(of: name)
+        return known.isEmpty ? nil : .success(NameLookup.sorted(known, preferring: question.family))
+    }
+
+    /// Runs a round to its end.
     private func ask(
-        for name: DNSName, preferring family: AddressFamily, _ patience: Duration?, _ group: inout NameserverGroup
-    ) throws(SystemError) -> [RecordOutcome] {
+        _ inquiries: [NameInquiry], _ random: any RandomNumberGenerator
+    ) throws(SystemError) -> [NameQuestion: Result<[IPAddress], NameLookupError>] {
         let reactor = try Reactor()
-        let end = patience.map { reactor.now.advanced(by: $0) }
         let inbox = Inbox()
         let sockets = QuestionSockets(reactor: reactor) { inbox.events.append(($0, $1)) }
-        var resolution = Resolution(name, &group, now: reactor.now)
-        drain(&group, into: sockets, &resolution)
-        while !resolution.isSettled {
-            if case .complete = resolution.outcome(family) { break }
-            if let end, end <= reactor.now { break }
-            let next = resolution.nextDeadline ?? reactor.now
-            let deadline = min(next, end ?? next)
+        var round = LookupRound(inquiries, configuration, nameservers: nameservers.map(describe), random: random, now: reactor.now)
+        drain(&round, into: sockets, now: reactor.now)
+        while let deadline = round.nextDeadline {
             reactor.runOnce(waitingAtMost: max(.zero, MonotonicClock.now().duration(to: deadline)))
             for (number, event) in inbox.take() {
                 switch event {
-                case .message(let message): resolution.receive(message, for: number, &group, now: reactor.now)
-                case .failed: resolution.questionFailed(number, &group)
+                case .message(let message): round.receive(message, for: number, now: reactor.now)
+                case .failed: round.questionFailed(number, now: reactor.now)
                 }
             }
-            resolution.deadlinePassed(&group, now: reactor.now)
-            drain(&group, into: sockets, &resolution)
+            round.deadlinePassed(now: reactor.now)
+            drain(&round, into: sockets, now: reactor.now)
         }
-        resolution.cancel(&group)
-        drain(&group, into: sockets, &resolution)
-        return [family, family == .v4 ? .v6 : .v4].compactMap { resolution.outcome($0) }
+        return round.results
     }
 
     /// What came since the last look.
@@ -153,34 +155,18 @@ struct NameLookup {
         }
     }
 
-    private func drain(_ group: inout NameserverGroup, into sockets: QuestionSockets, _ resolution: inout Resolution) {
-        while let output = group.nextOutput() {
+    private func drain(_ round: inout LookupRound, into sockets: QuestionSockets, now: Instant) {
+        while let output = round.nextOutput() {
             switch output {
             case .ask(let question):
                 do throws(SystemError) {
                     try sockets.ask(question, of: nameservers[question.nameserver])
                 } catch {
-                    resolution.questionFailed(question.number, &group)
+                    round.questionFailed(question.number, now: now)
                 }
             case .forget(let number): sockets.forget(number)
             }
         }
-    }
-
-    /// What to tell of families that have both failed: a denial of one of them is worth more than the other's silence.
-    private func problem(_ outcomes: [RecordOutcome]) -> NameLookupError.Problem {
-        var problems: [NameLookupError.Problem] = []
-        for case .failed(let failure, let nameserver) in outcomes {
-            let witness = nameserver.map { describe(nameservers[$0]) } ?? ""
-            switch failure {
-            case .noSuchName: return .noSuchName(according: witness)
-            case .noAddress: problems.append(.noAddress(according: witness))
-            case .refused: problems.insert(.refused(by: witness), at: 0)
-            case .other: problems.insert(.failed(by: witness), at: 0)
-            case .timeout: problems.insert(.noAnswer(from: nameservers.map(describe)), at: 0)
-            }
-        }
-        return problems.first ?? .noAnswer(from: nameservers.map(describe))
     }
 
     /// The address, and the port unless it is the usual one.

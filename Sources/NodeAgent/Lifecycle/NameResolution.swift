@@ -1,4 +1,3 @@
-import Glibc
 import LinuxIO
 import Proxy
 import Wire
@@ -13,7 +12,15 @@ struct NameQuestion: Hashable, Comparable, Sendable {
     static func < (left: NameQuestion, right: NameQuestion) -> Bool { ("\(left.family)", left.name) < ("\(right.family)", right.name) }
 }
 
-/// Turns every name of a configuration into an address, before there are threads: binds, log targets, servers.
+/// Turns every name of a configuration into an address, before there are threads: binds, log targets, servers, the gossip's own place.
+///
+/// `ask` looks all of them up at once. What follows for each is decided afterwards, without waiting:
+///
+///     an earlier process, or `state-dir`, knows an address      that one
+///     a nameserver says that there is none                       an error, but for a server whose `resolvers` asks again
+///     nameservers are silent, refuse or fail                     a server, a log target: the start goes on without it, with a warning
+///                                                                a bind: an error, for `-c` a warning
+///                                                                the gossip: it receives at all addresses, with a warning
 struct NameResolution {
     /// What an earlier process has found.
     struct Memory {
@@ -21,7 +28,7 @@ struct NameResolution {
         var answers: [NameQuestion: IPAddress] = [:]
         /// What a server's name led to, by its resolver's latest word or a state file's.
         var servers: [RuntimeServerName: ServerMemory] = [:]
-        /// What names had not too long ago: for servers, when no nameserver has an address.
+        /// What names had not too long ago, for those that no nameserver has an address of.
         var addresses = AddressMemory()
         /// When that is asked for, in seconds since 1970.
         var time: Int64 = 0
@@ -29,14 +36,13 @@ struct NameResolution {
         var isTrusted = false
     }
 
-    /// How long nameservers are waited for when there is something to fall back on.
-    private static let patience = Duration.seconds(3)
+    private static let advice = "add the name to /etc/hosts or to DNS, or write the address"
 
     private let lookup: NameLookup
     private let memory: Memory
+    /// `-c`: the start that is meant may know more than this process.
+    private let isTrial: Bool
     private var known: [NameQuestion: Result<IPAddress, NameLookupError>] = [:]
-    /// True once no nameserver has answered.
-    private var isSilent = false
     /// Servers that have a remembered address: down until a check has passed.
     private(set) var unproven: [RuntimeServerName: ServerMemory] = [:]
     /// What nameservers have said, in the order of asking.
@@ -45,65 +51,129 @@ struct NameResolution {
     private(set) var warnings: [String] = []
 
     /// Looks names up by `lookup`, each at most once.
-    init(lookup: NameLookup, memory: Memory = Memory()) { (self.lookup, self.memory) = (lookup, memory) }
+    init(lookup: NameLookup, memory: Memory = Memory(), isTrial: Bool = false) { (self.lookup, self.memory, self.isTrial) = (lookup, memory, isTrial) }
 
     /// What has been found.
     var answers: [NameQuestion: IPAddress] { known.compactMapValues { try? $0.get() } }
 
-    /// The address that a listening socket is bound to; `nil` for an inherited descriptor.
+    /// Looks up all names of `configuration` that a start needs, all at once. `own` is this node's line of the `gossip` section.
+    mutating func ask(for configuration: AgentConfiguration, own: GossipSection.Node?) {
+        var inquiries: [NameInquiry] = []
+        for endpoint in configuration.placesOfItsOwn + [configuration.gossip.flatMap { $0.bind ?? own?.endpoint }].compactMap(\.self) {
+            if case .name(let name, _) = endpoint { inquiries.append(inquiry(NameQuestion(family: .v4, name: name), hasFallback: false)) }
+        }
+        for backend in configuration.backends {
+            for server in backend.servers {
+                if let name = server.check?.addressName {
+                    inquiries.append(inquiry(NameQuestion(family: server.preferredFamily, name: name), hasFallback: false))
+                }
+                if let inquiry = inquiry(server, owner: backend.name) { inquiries.append(inquiry) }
+            }
+        }
+        var unique: [NameQuestion: Int] = [:]
+        var merged: [NameInquiry] = []
+        for inquiry in inquiries {
+            if let place = unique[inquiry.question] {
+                merged[place].hasFallback = merged[place].hasFallback && inquiry.hasFallback
+            } else {
+                unique[inquiry.question] = merged.count
+                merged.append(inquiry)
+            }
+        }
+        ask(merged)
+    }
+
+    /// The address that a listening socket is bound to; `nil` for an inherited descriptor, and for a name that is not answered for now.
     mutating func address(of bind: Bind, owner: String) throws(StartError) -> SocketAddress? {
         switch bind.endpoint {
         case .ip(let address, let port): return .ip(address, port: port)
         case .unix(let path): return .unix(path)
         case .inherited: return nil
         case .name(let name, let port):
-            let advice = "; add the name to /etc/hosts or to DNS, or write the address"
-            return .ip(try resolve(name, .v4, "\(bind.location): '\(owner)' cannot listen: ", advice), port: port)
+            let context = "\(bind.location): '\(owner)' cannot listen"
+            do throws(NameLookupError) { return .ip(try address(of: name, .v4, context), port: port) } catch {
+                guard isTrial, !error.isDenial else { throw StartError("\(context): \(error); \(Self.advice)") }
+                warnings.append("\(context) unless it does by then: \(error)")
+                return nil
+            }
         }
     }
 
-    /// Where a log target's lines go.
-    mutating func place(of target: LogTarget) throws(StartError) -> LogDestination.Place {
+    /// Where a log target's lines go; `nil` for nowhere: its name is not answered for.
+    mutating func place(of target: LogTarget) throws(StartError) -> LogDestination.Place? {
         switch target.endpoint {
         case .ip(let address, let port): return .datagram(.ip(address, port: port))
         case .unix(let path): return .datagram(.unix(path))
         case .inherited(let descriptor): return .descriptor(descriptor)
         case .name(let name, let port):
-            let advice = "; add the name to /etc/hosts or to DNS, or write the log target's address"
-            return .datagram(.ip(try resolve(name, .v4, "\(target.location): log: ", advice), port: port))
+            let context = "\(target.location): log"
+            do throws(NameLookupError) { return .datagram(.ip(try address(of: name, .v4, context), port: port)) } catch {
+                let advice = "add the name to /etc/hosts or to DNS, or write the log target's address"
+                try goOn(without: error, context, advice, "nothing is sent there until a reload")
+                return nil
+            }
         }
     }
 
-    /// A server's address at start, by its `init-addr`; `nil` for one that waits for its resolver.
+    /// Where this node receives gossip: at `bind` of the section, or else at its own line's address.
+    mutating func place(ofGossip section: GossipSection, own: GossipSection.Node) throws(StartError) -> SocketAddress {
+        let (endpoint, location) = (section.bind ?? own.endpoint, section.bind == nil ? own.location : section.location)
+        switch endpoint {
+        case .ip(let address, let port): return .ip(address, port: port)
+        case .unix, .inherited: throw StartError("\(location): this is no address to receive at")
+        case .name(let name, let port):
+            let context = "\(location): where this node receives"
+            do throws(NameLookupError) { return .ip(try address(of: name, .v4, context), port: port) } catch {
+                try goOn(without: error, context, Self.advice, "it receives at all IPv4 addresses, as with 'bind *:\(port)'")
+                return .ip(.anyV4, port: port)
+            }
+        }
+    }
+
+    /// Where `addr` has a server checked when it is a name; `nil` for an address, and for a name that is not answered for: its checks fail then.
+    mutating func checkAddress(of server: Server, owner: String) throws(StartError) -> IPAddress? {
+        guard let check = server.check, let name = check.addressName else { return server.check?.address }
+        let context = "\(server.location): server '\(owner)/\(server.name)': 'addr'"
+        do throws(NameLookupError) { return try address(of: name, server.preferredFamily, context) } catch {
+            try goOn(without: error, context, Self.advice, "its checks fail until a reload")
+            return nil
+        }
+    }
+
+    /// A server's address at start, by its `init-addr`; `nil` for one that waits for its resolver, or whose name is not answered for.
     mutating func address(of server: Server, owner: String) throws(StartError) -> SocketAddress? {
         guard case .name(let name, let port) = server.endpoint else { return ServerRegistry.numericAddress(of: server) }
-        let remembered = memory.servers[RuntimeServerName(backend: owner, server: server.name)]?.address(of: server)
-        if server.isDiscovered || (server.isTemplateSlot && server.resolvers != nil) { return remembered }
-        var failure: StartError?
+        let remembered = remembered(server, owner)
+        if server.isFilledLater { return remembered }
+        var failure: NameLookupError?
         for method in server.initialAddresses {
             switch method {
             case .last: if let remembered { return remembered }
             case .none: return nil
             case .ip(let address): return .ip(address, port: port)
             case .libc:
-                let advice = "; add the name to /etc/hosts or to DNS, or write 'init-addr none' after 'resolvers' to start without it"
-                do throws(StartError) {
-                    return .ip(try resolve(name, server.preferredFamily, "\(server.location): server '\(owner)/\(server.name)': ", advice), port: port)
-                } catch {
-                    failure = error
-                }
+                let question = NameQuestion(family: server.preferredFamily, name: name)
+                do throws(NameLookupError) { return .ip(try resolve(question), port: port) } catch { failure = error }
             }
         }
         guard let failure else { return nil }
-        return try recalled(name, port: port, for: server, owner: owner, failure)
+        if let address = recalled(name, port: port, for: server, owner: owner, failure) { return address }
+        let context = "\(server.location): server '\(owner)/\(server.name)'"
+        if server.resolvers != nil {
+            warnings.append("\(context): \(failure); it has no address until '\(server.resolvers ?? "")' finds one")
+        } else {
+            let advice = "add the name to /etc/hosts or to DNS, or write 'init-addr none' after 'resolvers' to start without it"
+            try goOn(without: failure, context, advice, "it has no address until a reload: with 'resolvers default' it is asked for again")
+        }
+        return nil
     }
 
+    // MARK: What is known
+
     /// The address that the server's name had before the start. Its checks have to pass before it takes sessions.
-    private mutating func recalled(_ name: String, port: UInt16, for server: Server, owner: String, _ failure: StartError) throws(StartError) -> SocketAddress {
-        let remembered = addresses(of: name)
-        guard let host = remembered.first(where: { $0.isV6 == (server.preferredFamily == .v6) }) ?? remembered.first else { throw failure }
-        let reason = if case .failure(let error)? = known[NameQuestion(family: server.preferredFamily, name: name)] { error.description } else { "no address" }
-        warnings.append("\(server.location): server '\(owner)/\(server.name)': \(reason); it is looked for where it was before: \(host)")
+    private mutating func recalled(_ name: String, port: UInt16, for server: Server, owner: String, _ failure: NameLookupError) -> SocketAddress? {
+        guard let host = lastAddress(of: NameQuestion(family: server.preferredFamily, name: name)) else { return nil }
+        warnings.append("\(server.location): server '\(owner)/\(server.name)': \(failure); it is looked for where it was before: \(host)")
         if let check = server.check {
             unproven[RuntimeServerName(backend: owner, server: server.name)] = ServerMemory(
                 hostName: name, address: host, flags: [], weight: server.weight, initialWeight: server.weight, isRunning: false, health: check.rise - 1,
@@ -112,35 +182,111 @@ struct NameResolution {
         return .ip(host, port: port)
     }
 
-    private func addresses(of name: String) -> [IPAddress] {
-        DNSName(name).map { memory.addresses.entries(of: $0, now: memory.time).map(\.address.host) } ?? []
-    }
-
-    private mutating func resolve(_ name: String, _ family: AddressFamily, _ context: String, _ advice: String) throws(StartError) -> IPAddress {
+    /// The address of what is no server: without an answer the one that the name had before the start.
+    private mutating func address(of name: String, _ family: AddressFamily, _ context: String) throws(NameLookupError) -> IPAddress {
         let question = NameQuestion(family: family, name: name)
-        let result = known[question] ?? answer(to: question)
-        known[question] = result
-        switch result {
-        case .success(let address): return address
-        case .failure(let error): throw StartError(context + error.description + advice)
+        do throws(NameLookupError) { return try resolve(question) } catch {
+            guard let host = lastAddress(of: question) else { throw error }
+            warnings.append("\(context): \(error); its address before is used: \(host)")
+            return host
         }
     }
 
-    private mutating func answer(to question: NameQuestion) -> Result<IPAddress, NameLookupError> {
-        let remembered = memory.answers[question]
-        if memory.isTrusted, let remembered { return .success(remembered) }
-        let asked = lookup.nameToFollow(question.name) == nil ? nil : DNSName(question.name)
-        // Whoever has something to fall back on is not kept waiting, the second time not at all.
-        let hasFallback = remembered != nil || !addresses(of: question.name).isEmpty
-        let patience = hasFallback ? (isSilent && asked != nil ? Duration.zero : NameResolution.patience) : nil
-        do throws(NameLookupError) {
-            let addresses = try lookup.addresses(of: question.name, preferring: question.family, patience: patience, random: SystemRandomNumberGenerator())
-            guard let address = addresses.first else { throw NameLookupError(name: question.name, problem: .notAName) }
-            if let asked { found.append(.init(name: asked, time: memory.time, entries: addresses.map { KnownName.Entry(ResolvedAddress($0)) })) }
-            return .success(address)
-        } catch {
-            if case .noAnswer = error.problem { isSilent = true }
-            return remembered.map { .success($0) } ?? .failure(error)
+    /// Nothing asks again before the next reload: that the nameservers are ill is no reason not to start, that the name is wrong is one.
+    private mutating func goOn(without error: NameLookupError, _ context: String, _ advice: String, _ consequence: String) throws(StartError) {
+        if error.isDenial { throw StartError("\(context): \(error); \(advice)") }
+        warnings.append("\(context): \(error); \(consequence)")
+    }
+
+    private func remembered(_ server: Server, _ owner: String) -> SocketAddress? {
+        memory.servers[RuntimeServerName(backend: owner, server: server.name)]?.address(of: server)
+    }
+
+    /// What `state-dir` knows of a name.
+    private func lastAddress(of question: NameQuestion) -> IPAddress? {
+        let hosts = DNSName(question.name).map { memory.addresses.entries(of: $0, now: memory.time).map(\.address.host) } ?? []
+        return hosts.first { $0.isV6 == (question.family == .v6) } ?? hosts.first
+    }
+
+    // MARK: Asking
+
+    /// What is asked for a server; `nil` when nothing is.
+    private func inquiry(_ server: Server, owner: String) -> NameInquiry? {
+        guard case .name(let name, _) = server.endpoint, !server.isFilledLater else { return nil }
+        for (place, method) in server.initialAddresses.enumerated() {
+            switch method {
+            case .last: if remembered(server, owner) != nil { return nil }
+            case .none, .ip: return nil
+            case .libc:
+                let hasOther = server.initialAddresses.dropFirst(place + 1).contains { $0 != .last && $0 != .libc }
+                return inquiry(NameQuestion(family: server.preferredFamily, name: name), hasFallback: server.resolvers != nil || hasOther)
+            }
+        }
+        return nil
+    }
+
+    private func inquiry(_ question: NameQuestion, hasFallback: Bool) -> NameInquiry {
+        let isKnown = memory.answers[question] != nil || lastAddress(of: question) != nil
+        return NameInquiry(question: question, hasFallback: hasFallback || isKnown || memory.isTrusted)
+    }
+
+    /// The answer to one question; what `ask` has not asked is asked now.
+    private mutating func resolve(_ question: NameQuestion) throws(NameLookupError) -> IPAddress {
+        if known[question] == nil { ask([inquiry(question, hasFallback: false)]) }
+        guard let result = known[question] else { throw NameLookupError(name: question.name, problem: .notAName) }
+        return try result.get()
+    }
+
+    private mutating func ask(_ inquiries: [NameInquiry]) {
+        var open: [NameInquiry] = []
+        for inquiry in inquiries where known[inquiry.question] == nil {
+            if memory.isTrusted, let remembered = memory.answers[inquiry.question] {
+                known[inquiry.question] = .success(remembered)
+            } else {
+                open.append(inquiry)
+            }
+        }
+        let results = lookup.addresses(for: open, random: SystemRandomNumberGenerator())
+        for question in open.map(\.question) {
+            guard let result = results[question] else { continue }
+            known[question] = answer(to: question, result)
         }
     }
+
+    private mutating func answer(to question: NameQuestion, _ result: Result<[IPAddress], NameLookupError>) -> Result<IPAddress, NameLookupError> {
+        switch result {
+        case .success(let addresses):
+            guard let address = addresses.first else { return .failure(NameLookupError(name: question.name, problem: .notAName)) }
+            if lookup.nameToFollow(question.name) != nil, let name = DNSName(question.name) {
+                found.append(.init(name: name, time: memory.time, entries: addresses.map { KnownName.Entry(ResolvedAddress($0)) }))
+            }
+            return .success(address)
+        case .failure(let error): return memory.answers[question].map { .success($0) } ?? .failure(error)
+        }
+    }
+}
+
+extension AgentConfiguration {
+    /// Where it listens and where its lines go.
+    var placesOfItsOwn: [Endpoint] {
+        var endpoints = frontends.filter { !$0.isDisabled }.flatMap(\.binds).map(\.endpoint)
+        endpoints += probes.flatMap(\.binds).map(\.endpoint) + global.statsSockets.map(\.endpoint)
+        return endpoints + logTargets.map(\.endpoint)
+    }
+
+    /// Every `log` line that counts.
+    var logTargets: [LogTarget] { global.logTargets + frontends.flatMap(\.log.targets) + backends.flatMap(\.log.targets) }
+
+    /// Every name that a start looks up.
+    var names: [String] {
+        let servers = backends.flatMap(\.servers)
+        let gossip = gossip.map { $0.nodes.map(\.endpoint) + [$0.bind].compactMap(\.self) } ?? []
+        return (placesOfItsOwn + gossip + servers.map(\.endpoint)).compactMap { if case .name(let name, _) = $0 { name } else { nil } }
+            + servers.compactMap(\.check?.addressName)
+    }
+}
+
+extension Server {
+    /// True for a slot that its resolver, or a database's list, fills after the start.
+    fileprivate var isFilledLater: Bool { isDiscovered || (isTemplateSlot && resolvers != nil) }
 }

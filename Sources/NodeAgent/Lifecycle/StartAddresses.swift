@@ -21,11 +21,7 @@ struct StartAddresses {
         let (memory, warning) = store.load()
         self.memory = memory
         if let warning { Terminal.tell(.warning, warning) }
-        var wanted: Set<DNSName> = []
-        for server in configuration.backends.flatMap(\.servers) {
-            if case .name(let text, _) = server.endpoint, let name = DNSName(text) { wanted.insert(name) }
-        }
-        self.memory.keep(wanted)
+        self.memory.keep(Set(configuration.names.compactMap { DNSName($0) }))
     }
 
     /// `-c`: the folder must be good.

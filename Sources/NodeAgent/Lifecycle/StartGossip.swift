@@ -24,13 +24,17 @@ struct StartGossip {
     ///
     /// - Parameters:
     ///   - node: this node's name.
+    ///   - names: looks up where this node receives.
     ///   - owner: whom the process runs as later on.
     ///   - inherited: where an earlier process's socket may be.
-    func open(node: String, backends: [Backend], owner: FileOwner, inherited: InheritedSockets) throws(StartError) -> GossipRunner.Resources {
+    func open(
+        node: String, backends: [Backend], names: inout NameResolution, owner: FileOwner, inherited: InheritedSockets
+    ) throws(StartError) -> GossipRunner.Resources {
         let own = try section.node(named: node)
+        let address = try names.place(ofGossip: section, own: own)
         let ring = try ring()
         let plan = try plan(node: node, backends: backends)
-        let socket = try socket(own, cluster: plan.settings.cluster, inherited)
+        let socket = try socket(at: address, of: own, cluster: plan.settings.cluster, inherited)
         let store: GossipStore? = if let path = section.stateDirectory { try GossipStore(path: path, node: node, owner: owner) } else { nil }
         let (memory, warning) = store?.load() ?? (GossipMemory(), nil)
         if let warning { Terminal.tell(.warning, warning) }
@@ -78,20 +82,9 @@ struct StartGossip {
         }
     }
 
-    /// Where this node receives.
-    private func address(of own: GossipSection.Node) throws(StartError) -> SocketAddress {
-        if let bind = section.bind { return bind }
-        if let address = address(ofPeer: own) { return address }
-        guard case .name(let name, let port) = own.endpoint else { throw StartError("\(own.location): this is no address to receive at") }
-        let addresses = try StartError.wrapping("\(own.location): where this node receives: ") { () throws(NameLookupError) in
-            try lookup.addresses(of: name, preferring: .v4, random: SystemRandomNumberGenerator())
-        }
-        guard let address = addresses.first else { throw StartError("\(own.location): '\(name)' has no address: write one, or 'bind ADDRESS:PORT'") }
-        return .ip(address, port: port)
-    }
-
-    private func socket(_ own: GossipSection.Node, cluster: UInt64, _ inherited: InheritedSockets) throws(StartError) -> DatagramSocket {
-        let address = try address(of: own)
+    private func socket(
+        at address: SocketAddress, of own: GossipSection.Node, cluster: UInt64, _ inherited: InheritedSockets
+    ) throws(StartError) -> DatagramSocket {
         do throws(SystemError) {
             let socket =
                 if let earlier = inherited.take(.datagram, at: address).first { DatagramSocket(adopting: earlier) } else {

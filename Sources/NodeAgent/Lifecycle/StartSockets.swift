@@ -6,7 +6,8 @@ import Wire
 struct StartSockets {
     private static let statsBacklogMin = 1024
 
-    private(set) var names: NameResolution
+    /// What turns names into addresses.
+    var names: NameResolution
     private let threads: Int
     private let accounts: AccountFiles
     private let inherited: InheritedSockets

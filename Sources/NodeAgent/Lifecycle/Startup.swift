@@ -155,6 +155,7 @@ struct Startup {
     private func open(
         _ configuration: AgentConfiguration, _ accounts: AccountFiles, _ privileges: Privileges, _ inheritance: Inheritance, isRestart: Bool
     ) throws(StartError) -> Agent.Resources {
+        var configuration = configuration
         let lookup = NameLookup()
         // What a running process says is newer than any file.
         let files = ServerStateFiles(configuration.global) { Terminal.tell($0, $1) }
@@ -164,9 +165,8 @@ struct Startup {
         let memory = NameResolution.Memory(
             answers: inheritance.state.names, servers: servers, addresses: kept.memory, time: kept.time, isTrusted: isRestart)
         var names = NameResolution(lookup: lookup, memory: memory)
-        let addresses = try serverAddresses(configuration, &names)
-        for warning in names.warnings { Terminal.tell(.warning, warning) }
-        kept.learn(names.found)
+        names.ask(for: configuration, own: try? configuration.gossip?.node(named: node))
+        let addresses = try serverAddresses(&configuration, &names)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let limits = try limits(configuration.global, threads: threads)
@@ -182,7 +182,7 @@ struct Startup {
         let gossip: GossipRunner.Resources? =
             if let section = configuration.gossip {
                 try StartGossip(section, lookup: lookup).open(
-                    node: node, backends: configuration.backends, owner: privileges.owner, inherited: inheritance.sockets)
+                    node: node, backends: configuration.backends, names: &sockets.names, owner: privileges.owner, inherited: inheritance.sockets)
             } else {
                 nil
             }
@@ -190,15 +190,21 @@ struct Startup {
         return Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: addresses,
             logPlan: logPlan, limits: limits, node: node, gossip: gossip, names: sockets.names.answers, probes: inheritance.state.probes,
-            servers: servers.merging(names.unproven) { running, _ in running }, rememberedAddresses: kept.memory, addressKeeper: kept.resources,
+            servers: servers.merging(sockets.names.unproven) { running, _ in running }, rememberedAddresses: kept.memory, addressKeeper: kept.resources,
             databases: databases, writers: inheritance.state.writers)
     }
 
-    private func serverAddresses(_ configuration: AgentConfiguration, _ names: inout NameResolution) throws(StartError) -> [[SocketAddress?]] {
+    /// Where servers are at the start. Where they are checked, when that is a name, goes into `configuration`.
+    private func serverAddresses(_ configuration: inout AgentConfiguration, _ names: inout NameResolution) throws(StartError) -> [[SocketAddress?]] {
         var addresses: [[SocketAddress?]] = []
-        for backend in configuration.backends {
+        for index in configuration.backends.indices {
+            let owner = configuration.backends[index].name
             var row: [SocketAddress?] = []
-            for server in backend.servers { row.append(try names.address(of: server, owner: backend.name)) }
+            for place in configuration.backends[index].servers.indices {
+                let server = configuration.backends[index].servers[place]
+                row.append(try names.address(of: server, owner: owner))
+                configuration.backends[index].servers[place].check?.address = try names.checkAddress(of: server, owner: owner)
+            }
             addresses.append(row)
         }
         return addresses
@@ -212,6 +218,7 @@ struct Startup {
         }
         let remedy = "raise it ('ulimit -n', LimitNOFILE)"
         if let wanted = global.connectionsMax, plan.sessionsMax < wanted {
+        let needs = Limits.Needs(configuration, threads: threads, sessions: global.connectionsMax ?? Limits.sessionsMax)
             let needed = Limits.descriptorsNeeded(sessions: wanted, pipes: pipes)
             let rest = "the limit of \(plan.descriptors) leaves \(plan.sessionsMax) for sessions: \(remedy) or lower maxconn"
             Terminal.tell(.warning, "maxconn \(wanted) needs \(needed) descriptors, \(rest)")
@@ -221,26 +228,31 @@ struct Startup {
         return plan
     }
 
-    /// `-c`: what the files name and others keep must be there too, as in HAProxy: users, groups and the addresses of names.
+    /// `-c`: what the files name and others keep must be there too, as in HAProxy: users, groups and the addresses of names. That nameservers are ill is
+    /// only a warning: a reload goes by what the process before knows.
     private func checkSurroundings(_ configuration: AgentConfiguration) throws(StartError) {
         let accounts = AccountFiles.ofMachine()
         let privileges = try privileges(configuration.global, accounts)
         let lookup = NameLookup()
         _ = try StartDatabases(owner: privileges.owner).open(configuration.backends)
         if let section = configuration.gossip {
+        var configuration = configuration
             try StartGossip(section, lookup: lookup).check(node: configuration.global.node ?? Startup.hostName(), owner: privileges.owner)
         }
         try StartAddresses.check(configuration, owner: privileges.owner)
-        var names = NameResolution(lookup: lookup)
-        _ = try serverAddresses(configuration, &names)
+        var names = NameResolution(lookup: lookup, isTrial: true)
+        names.ask(for: configuration, own: nil)
+        _ = try serverAddresses(&configuration, &names)
         _ = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         var sockets = StartSockets(names: names, threads: 1, accounts: accounts, inherited: InheritedSockets())
         try sockets.check(configuration)
     }
 
     private func privileges(_ global: GlobalSettings, _ accounts: AccountFiles) throws(StartError) -> Privileges {
+        if let section = configuration.gossip, section.bind != nil, let own = section.nodes.first { _ = try names.place(ofGossip: section, own: own) }
         var privileges = Privileges()
         privileges.directory = global.chroot
+        if !options.isQuiet { for warning in sockets.names.warnings { Terminal.tell(.warning, warning) } }
         if let user = global.user { privileges.userIdentifier = try accounts.userIdentifier(user, for: "global: 'user'") }
         if let group = global.group { privileges.groupIdentifier = try accounts.groupIdentifier(group, for: "global: 'group'") }
         return privileges

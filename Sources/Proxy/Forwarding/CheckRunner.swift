@@ -55,9 +55,16 @@ package final class CheckRunner {
         /// Where to check: the server's address, with `addr` and `port` of its line in its place; `nil` without an address or a port.
         var target: SocketAddress? {
             guard let address else { return nil }
-            guard case .ip(let host, let port) = address else { return address }
+            guard case .ip(let own, let port) = address else { return address }
             let checkPort = settings.port ?? port
-            return checkPort == 0 ? nil : .ip(settings.address ?? host, port: checkPort)
+            guard checkPort > 0, let host = settings.isAtOtherHost ? settings.address : own else { return nil }
+            return .ip(host, port: checkPort)
+        }
+
+        /// Why there is no target.
+        var lack: String {
+            guard let name = settings.addressName, settings.address == nil else { return "no port to check" }
+            return "no address of '\(name)' to check"
         }
     }
 
@@ -87,7 +94,7 @@ package final class CheckRunner {
     /// Trials under way.
     private var trials: [Slot] = []
     /// Trials at once; what is asked for beyond them is answered with no.
-    private static let trialsMax = 256
+    package static let trialsMax = 256
 
     /// How a server is to be checked; `nil` without `check`, and in a backend that is `disabled`.
     private static func checkSettings(of server: Server, in backend: Backend) -> CheckSettings? { backend.isDisabled ? nil : server.check }
@@ -244,7 +251,7 @@ package final class CheckRunner {
         slot.schedule.start()
         var machine = slot.process(now: reactor.now)
         guard let target = slot.target else {
-            return conclude(slot, machine.couldNotStart("no port to check", now: reactor.now), machine.look)
+            return conclude(slot, machine.couldNotStart(slot.lack, now: reactor.now), machine.look)
         }
         do throws(SystemError) {
             let file = OpenFile(try openSocket(target))

@@ -151,7 +151,7 @@ package struct Backend: Equatable, Sendable {
     package func checksTraffic(of server: Server) -> Bool {
         guard let check = server.check else { return false }
         if case .unix = server.endpoint { return true }
-        guard check.address == nil else { return false }
+        guard !check.isAtOtherHost else { return false }
         return check.port == nil || server.port == check.port.map { .fixed($0) }
     }
 
@@ -217,13 +217,18 @@ package struct CheckSettings: Equatable, Sendable {
     package var fall = 3
     /// `port`: where to check; `nil` for the server's own.
     package var port: UInt16?
-    /// `addr`: where to check; `nil` for the server's own.
+    /// `addr`: where to check; `nil` for the server's own, and while the address of `addressName` is not known.
     package var address: IPAddress?
+    /// `addr`, where it is a name: its address at the start is in `address`.
+    package var addressName: String?
     /// The PROXY header that checks begin with; `nil` for none.
     package var proxyHeader: ProxyHeaderForm?
 
     /// HAProxy's defaults.
     package init() {}
+
+    /// True when it is not at the server's own address.
+    package var isAtOtherHost: Bool { address != nil || addressName != nil }
 }
 
 /// One server of a backend.

@@ -205,17 +205,37 @@ struct StartGossipTests {
     func places() throws {
         let section = { (text: String) in try #require(Configuration.read(Pair.text + text).configuration.gossip) }
         let strangers = try section("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n")
-        let lookup = NameLookup(hosts: "", resolvConf: "")
+        let lookup = NameLookup(hosts: "127.0.0.1 own.test", resolvConf: "nameserver 127.0.0.1", port: 1)
+        var names = NameResolution(lookup: lookup)
         let owner = FileOwner(user: geteuid(), group: getegid())
         #expect(throws: StartError.self) {
-            try StartGossip(strangers, lookup: lookup).open(node: "three", backends: [], owner: owner, inherited: InheritedSockets())
+            try StartGossip(strangers, lookup: lookup).open(node: "three", backends: [], names: &names, owner: owner, inherited: InheritedSockets())
         }
         let foreign = try section("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n bind 192.0.2.1:7946\n")
         let error = #expect(throws: StartError.self) {
-            try StartGossip(foreign, lookup: lookup).open(node: "one", backends: [], owner: owner, inherited: InheritedSockets())
+            try StartGossip(foreign, lookup: lookup).open(node: "one", backends: [], names: &names, owner: owner, inherited: InheritedSockets())
         }
         #expect(error?.description.contains("not this machine's") == true)
         let everywhere = try section("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n bind 127.0.0.1:17999\n")
-        #expect(throws: Never.self) { try StartGossip(everywhere, lookup: lookup).open(node: "one", backends: [], owner: owner, inherited: InheritedSockets()) }
+        #expect(throws: Never.self) {
+            try StartGossip(everywhere, lookup: lookup).open(node: "one", backends: [], names: &names, owner: owner, inherited: InheritedSockets())
+        }
+    }
+
+    @Test("receives where a name leads to, and everywhere while no nameserver answers")
+    func names() throws {
+        let section = { (bind: String, own: String) in
+            try #require(
+                Configuration.read(Pair.text + "gossip tsukada\n node one \(own):17998\n node two 127.0.0.2:7946\n\(bind) key-file /k\n").configuration.gossip)
+        }
+        var names = NameResolution(lookup: NameLookup(hosts: "127.0.0.1 own.test", resolvConf: "nameserver 127.0.0.1", port: 1))
+        let bound = try section(" bind own.test:17997\n", "127.0.0.3")
+        #expect(try names.place(ofGossip: bound, own: bound.nodes[0]) == .ip(.v4(0x7f00_0001), port: 17_997))
+        let named = try section("", "own.test")
+        #expect(try names.place(ofGossip: named, own: named.nodes[0]) == .ip(.v4(0x7f00_0001), port: 17_998))
+        #expect(names.warnings.isEmpty)
+        let unknown = try section("", "elsewhere.test")
+        #expect(try names.place(ofGossip: unknown, own: unknown.nodes[0]) == .ip(.anyV4, port: 17_998))
+        #expect(names.warnings.count == 1 && names.warnings[0].contains("no answer from 127.0.0.1:1; it receives at all IPv4 addresses"))
     }
 }

@@ -1,0 +1,181 @@
+import Proxy
+import Wire
+
+/// One name that a start wants to know the address of.
+struct NameInquiry: Equatable, Sendable {
+    /// The name, and the family that is preferred.
+    let question: NameQuestion
+    /// True when the start knows what to do without an answer: it is then waited for less.
+    var hasFallback: Bool
+}
+
+/// All names of a start, asked for at once: what is asked of whom, and how it ends. Feed one input, drain `nextOutput`, re-arm `nextDeadline`.
+///
+/// The candidates of a name (resolv.conf's `search`) come one after another, each to all nameservers. A name has ended
+/// - when there are addresses of its family, or all nameservers have said what they know;
+/// - when no question is open: the kernel says that nobody listens, or that there is no way there;
+/// - when the round's time is over. It is one for all names together, and far below the master's patience with a starting worker.
+struct LookupRound {
+    /// How long answers are waited for.
+    static let patience = Duration.seconds(10)
+    /// The same while every name that is open has a fallback.
+    static let patienceWithFallback = Duration.seconds(3)
+    /// Between repetitions of a question, at most.
+    static let retryTimeoutMax = Duration.seconds(2)
+    /// Questions open at once; further names wait for their turn.
+    static let questionsMax = 256
+    /// The size of UDP answers announced.
+    private static let payloadBytesMax = 1232
+
+    /// A nameserver's word that there is no address, or its silence.
+    typealias Problem = NameLookupError.Problem
+
+    private struct Entry {
+        let inquiry: NameInquiry
+        let name: DNSName
+        /// What is still to be asked for, after `resolution`.
+        var candidates: ArraySlice<DNSName>
+        var resolution: Resolution?
+        /// What was said of earlier candidates.
+        var denial: Problem?
+        var result: Result<[IPAddress], NameLookupError>?
+    }
+
+    private let nameservers: [String]
+    private let begin: Instant
+    private var entries: [Entry]
+    private var group: NameserverGroup
+    /// Entries that are being asked for.
+    private var active: [Int] = []
+
+    /// A round that begins now.
+    ///
+    /// - Parameters:
+    ///   - inquiries: names that only nameservers know.
+    ///   - nameservers: as errors name them.
+    ///   - random: message identifiers come from it.
+    init(_ inquiries: [NameInquiry], _ configuration: ResolvConf, nameservers: [String], random: any RandomNumberGenerator, now: Instant) {
+        self.nameservers = nameservers
+        begin = now
+        entries = inquiries.compactMap { inquiry in
+            DNSName(inquiry.question.name).map { Entry(inquiry: inquiry, name: $0, candidates: configuration.candidates(for: inquiry.question.name)[...]) }
+        }
+        let patience = min(configuration.timeout * configuration.attempts, Self.patience)
+        let retryTimeout = min(configuration.timeout, Self.retryTimeoutMax)
+        let attempts = Int((patience / retryTimeout).rounded(.up))
+        group = NameserverGroup(
+            settings: NameserverGroup.Settings(
+                nameservers: nameservers.count, retriesMax: attempts - 1, retryTimeout: retryTimeout, payloadBytesMax: Self.payloadBytesMax,
+                questionsMax: Self.questionsMax), random: random)
+        startWaiting(now: now)
+    }
+
+    /// What each name has come to; complete once `isOver`.
+    var results: [NameQuestion: Result<[IPAddress], NameLookupError>] {
+        Dictionary(entries.compactMap { entry in entry.result.map { (entry.inquiry.question, $0) } }) { first, _ in first }
+    }
+
+    /// True once every name has ended.
+    var isOver: Bool { entries.allSatisfy { $0.result != nil } }
+
+    /// When `deadlinePassed` is to be called; `nil` once the round is over.
+    var nextDeadline: Instant? { isOver ? nil : min(end, active.compactMap { entries[$0].resolution?.nextDeadline }.min() ?? end) }
+
+    /// When nobody is waited for any longer.
+    private var end: Instant {
+        let isUrgent = entries.contains { $0.result == nil && !$0.inquiry.hasFallback }
+        return begin.advanced(by: isUrgent ? Self.patience : Self.patienceWithFallback)
+    }
+
+    /// The next thing to do; drain until `nil` after every input.
+    mutating func nextOutput() -> QuestionOutput? { group.nextOutput() }
+
+    /// A message came to the socket of question `number`.
+    mutating func receive(_ message: [UInt8], for number: UInt64, now: Instant) {
+        guard let index = active.first(where: { entries[$0].resolution?.expects(number) ?? false }) else { return }
+        entries[index].resolution?.receive(message, for: number, &group, now: now)
+        advance(index, now: now)
+    }
+
+    /// Question `number` could not be sent, or its connection ended without an answer.
+    mutating func questionFailed(_ number: UInt64, now: Instant) {
+        guard let index = active.first(where: { entries[$0].resolution?.expects(number) ?? false }) else { return }
+        entries[index].resolution?.questionFailed(number, &group)
+        advance(index, now: now)
+    }
+
+    /// Repeats what is unanswered; gives up when the round's time is over.
+    mutating func deadlinePassed(now: Instant) {
+        let isEnd = end <= now
+        for index in active {
+            if isEnd { entries[index].resolution?.giveUp(&group) } else { entries[index].resolution?.deadlinePassed(&group, now: now) }
+            advance(index, now: now)
+        }
+        guard isEnd else { return }
+        for index in entries.indices where entries[index].result == nil {
+            entries[index].resolution?.giveUp(&group)
+            fail(index, with: entries[index].denial ?? .noAnswer(from: nameservers))
+        }
+        active = []
+    }
+
+    private mutating func startWaiting(now: Instant) {
+        guard now < end else { return }
+        for index in entries.indices where entries[index].result == nil && entries[index].resolution == nil {
+            guard group.hasRoom(forTypes: 2) else { return }
+            guard let candidate = entries[index].candidates.popFirst() else {
+                fail(index, with: entries[index].denial ?? .notAName)
+                continue
+            }
+            entries[index].resolution = Resolution(candidate, &group, now: now)
+            active.append(index)
+        }
+    }
+
+    /// Ends name `index`, or goes on to its next candidate, if its present one has ended.
+    private mutating func advance(_ index: Int, now: Instant) {
+        guard var resolution = entries[index].resolution else { return }
+        if resolution.openQuestions == 0 { resolution.giveUp(&group) }
+        let family = entries[index].inquiry.question.family
+        guard resolution.isSettled || resolution.outcome(family)?.addresses.isEmpty == false else { return }
+        resolution.cancel(&group)
+        entries[index].resolution = nil
+        active.removeAll { $0 == index }
+        let outcomes = [family, family == .v4 ? .v6 : .v4].compactMap { resolution.outcome($0) }
+        let found = outcomes.flatMap(\.addresses)
+        if found.isEmpty { take(problem(outcomes), of: resolution.name, index) } else { entries[index].result = .success(found) }
+        startWaiting(now: now)
+    }
+
+    /// What a candidate without addresses means for name `index`. `startWaiting` asks for the next one, if there is no result.
+    private mutating func take(_ problem: Problem, of candidate: DNSName, _ index: Int) {
+        let earlier = entries[index].denial
+        switch problem {
+        // The name as the user wrote it tells more than one with a domain behind it.
+        case .noSuchName: entries[index].denial = candidate == entries[index].name ? problem : earlier ?? problem
+        case .noAddress: entries[index].denial = problem
+        default: fail(index, with: problem)
+        }
+    }
+
+    private mutating func fail(_ index: Int, with problem: Problem) {
+        entries[index].resolution = nil
+        entries[index].result = .failure(NameLookupError(name: entries[index].inquiry.question.name, problem: problem))
+    }
+
+    /// What to say of families that have both failed: a denial of one of them is worth more than the other's silence.
+    private func problem(_ outcomes: [RecordOutcome]) -> Problem {
+        var problems: [Problem] = []
+        for case .failed(let failure, let nameserver) in outcomes {
+            let witness = nameserver.map { nameservers[$0] } ?? ""
+            switch failure {
+            case .noSuchName: return .noSuchName(according: witness)
+            case .noAddress: problems.append(.noAddress(according: witness))
+            case .refused: problems.insert(.refused(by: witness), at: 0)
+            case .other: problems.insert(.failed(by: witness), at: 0)
+            case .timeout: problems.insert(.noAnswer(from: nameservers), at: 0)
+            }
+        }
+        return problems.first ?? .noAnswer(from: nameservers)
+    }
+}
