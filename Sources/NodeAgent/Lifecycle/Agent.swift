@@ -73,7 +73,7 @@ final class Agent {
 
     let configuration: AgentConfiguration
     let state: ForwardingState
-    let descriptorsMax: Int
+    let limits: Limits.Plan
     let node: String
     let startedAt: Instant
     let startedWall = WallTime.now()
@@ -124,7 +124,7 @@ final class Agent {
         self.configuration = configuration
         self.reactor = reactor
         (statsSockets, statsSocketCount) = (resources.statsSockets, resources.statsSockets.count)
-        descriptorsMax = resources.limits.descriptors
+        limits = resources.limits
         node = resources.node
         gossipResources = resources.gossip
         gossipMemory = resources.gossip?.memory
@@ -146,7 +146,7 @@ final class Agent {
         state = try ForwardingState(
             frontends: configuration.frontends, backends: configuration.backends, routes: Agent.routes(registry), sessionsMax: resources.limits.sessionsMax,
             workers: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
-            pipesPerWorker: resources.limits.pipesMax / max(1, resources.listeners.count))
+            pipesPerWorker: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer)
         evidence = EvidenceBook(configuration.backends)
         rates = RateSamples(frontends: configuration.frontends.count, backends: configuration.backends.count, servers: state.serverCells.count)
         log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal)
@@ -201,7 +201,9 @@ final class Agent {
         probing = probeControl(fitness, memories: probeMemories)
         probing?.look()
         guard !probePorts.isEmpty else { return }
-        probe = try ProbeResponder(ports: probePorts, fitness: fitness) { Terminal.tell(.alert, $0, patience: .none) }
+        var probeLimits = ProbeLimits()
+        probeLimits.connectionsMax = limits.probeConnectionsMax
+        probe = try ProbeResponder(ports: probePorts, fitness: fitness, limits: probeLimits) { Terminal.tell(.alert, $0, patience: .none) }
         probePorts = []
     }
 
@@ -254,12 +256,12 @@ final class Agent {
                 sessions: state.serverCells[state.flatIndex(server)].pointee.sessions.value,
                 queued: state.backendCells[server.backend].pointee.waiting.value)
         }
-        for effect in registry.apply(event, to: server, now: reactor.now, load: load) { perform(effect) }
-    }
         let wasReserved = registry.status(of: server).flags.isOperators
-
+        for effect in registry.apply(event, to: server, now: reactor.now, load: load) { perform(effect) }
         let isReserved = registry.status(of: server).flags.isOperators
         if isReserved != wasReserved { resolver(of: server)?.reserve(server, isReserved) }
+    }
+
     private func perform(_ effect: ServerRegistry.Effect) {
         switch effect {
         case .log(let level, let text, let backend): log.write(level, text, backend: backend)

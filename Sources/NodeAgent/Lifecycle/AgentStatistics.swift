@@ -79,7 +79,7 @@ extension Agent {
         process.processIdentifier = Int(getpid())
         process.uptime = startedAt.duration(to: MonotonicClock.now())
         process.startSeconds = Int(startedWall.seconds)
-        process.descriptorsMax = descriptorsMax
+        process.descriptorsMax = limits.descriptors
         process.connectionsMax = state.sessionsMax
         process.connectionsCurrent = state.process[0].pointee.sessions.value
         process.connectionsTotal = connectionsTotal

@@ -1,12 +1,11 @@
 import Glibc
 import LinuxIO
+import Proxy
 
 /// The process's descriptor limit, and what follows from it.
 enum Limits {
-    /// Descriptors that are no session's: listeners, epoll, logs, checks, probe, runtime connections.
-    static let descriptorsReserved = 100
-    /// With fewer than these hardly anybody is served.
-    static let descriptorsAdvised = 2 * descriptorsReserved
+    /// With fewer sessions than these hardly anybody is served.
+    static let sessionsAdvised = 50
     /// Sessions where nothing else limits them: a limit that is "unlimited" must not become a table of that size.
     static let sessionsMax = 1_000_000
 
@@ -14,30 +13,49 @@ enum Limits {
     struct Plan: Equatable, Sendable {
         /// The descriptor limit.
         var descriptors: Int
-        /// Sessions at once: two sockets each.
+        /// Sessions at once: two sockets each, and of some a third one.
         var sessionsMax: Int
         /// Pipes for splicing at once: two ends each.
         var pipesMax: Int
+        /// Questions that each `resolvers` section may have open.
+        var questionsPerSection = ResolverSettings.questionsStandard
+        /// Connections of load balancers at once.
+        var probeConnectionsMax = ProbeLimits.connectionsStandard
+        /// Handshakes of one server that are finished for clients who have left, at once.
+        var handshakesPerServer = ForwardingState.handshakesPerServerMax
+        /// Descriptors that are neither for sessions nor for pipes.
+        var reserve: Int
 
-        /// Shares `descriptors` out: an eighth at most for pipes, a reserve for everything else, the rest for sessions, of which `wanted` would do.
-        init(descriptors: Int, wanted: Int, pipesWanted: Int) {
+        /// Shares `descriptors` out: an eighth at most for pipes; a quarter at most for everything else, unless that has to have more; the rest for sessions,
+        /// of which `wanted` would do.
+        init(descriptors: Int, wanted: Int, pipesWanted: Int, needs: Needs) {
             self.descriptors = descriptors
             pipesMax = max(0, min(pipesWanted, descriptors / 16))
-            let reserve = min(descriptorsReserved, descriptors / 2)
-            sessionsMax = max(1, min(wanted, (descriptors - reserve - 2 * pipesMax) / 2))
+            let (spare, all) = (max(0, descriptors / 4 - needs.least), needs.most - needs.least)
+            let (questions, handshakes) = (needs.questions.share(of: spare, all: all), needs.handshakes.share(of: spare, all: all))
+            if needs.resolvers > 0 { questionsPerSection = questions / needs.resolvers }
+            if needs.probes.wanted > 0 { probeConnectionsMax = needs.probes.share(of: spare, all: all) }
+            if needs.handshakeServers > 0 { handshakesPerServer = max(1, handshakes / needs.handshakeServers) }
+            reserve = needs.fixed + needs.demands.reduce(0) { $0 + $1.share(of: spare, all: all) }
+            let left = descriptors - min(reserve, descriptors * 3 / 4) - 2 * pipesMax
+            sessionsMax = max(1, min(wanted, left * 100 / needs.perHundredSessions))
         }
     }
 
     /// Raises the limit as far as `wanted` sessions need it (`nil`: as far as the hard limit goes, as in HAProxy) and shares it out.
-    static func plan(wanted: Int?, pipesWanted: Int) throws(SystemError) -> Plan {
+    static func plan(wanted: Int?, pipesWanted: Int, needs: Needs) throws(SystemError) -> Plan {
         let sessions = min(wanted ?? sessionsMax, sessionsMax)
-        let needed = descriptorsNeeded(sessions: sessions, pipes: pipesWanted)
+        let needed = descriptorsNeeded(sessions: sessions, pipes: pipesWanted, needs: needs)
         let reached = try raiseDescriptors(to: wanted == nil ? min(needed, try descriptors().hard) : needed)
-        return Plan(descriptors: reached, wanted: sessions, pipesWanted: pipesWanted)
+        return Plan(descriptors: reached, wanted: sessions, pipesWanted: pipesWanted, needs: needs)
     }
 
-    /// Descriptors that so many sessions and pipes need.
-    static func descriptorsNeeded(sessions: Int, pipes: Int) -> Int { max(2 * sessions + 2 * pipes + descriptorsReserved, 16 * pipes) }
+    /// Descriptors that so many sessions and pipes need, beside everything else.
+    static func descriptorsNeeded(sessions: Int, pipes: Int, needs: Needs) -> Int {
+        // A plan gives a quarter at most to what opens more as it goes.
+        let reserve = needs.most
+        return max((sessions * needs.perHundredSessions + 99) / 100 + 2 * pipes + reserve, 16 * pipes, 4 * reserve)
+    }
 
     /// The soft and the hard limit.
     struct Descriptors: Equatable, Sendable {

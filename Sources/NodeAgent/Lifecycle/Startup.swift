@@ -169,7 +169,8 @@ struct Startup {
         let addresses = try serverAddresses(&configuration, &names)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-        let limits = try limits(configuration.global, threads: threads)
+        let limits = try limits(configuration, threads: threads)
+        for index in configuration.resolvers.indices { configuration.resolvers[index].questionsMax = limits.questionsPerSection }
         var sockets = StartSockets(
             names: names, threads: threads, accounts: accounts, inherited: inheritance.sockets, replacesOthers: options.replacesOthers)
         let listeners = try sockets.listeners(configuration, sessionsMax: limits.sessionsMax)
@@ -179,13 +180,16 @@ struct Startup {
         let databases =
             isRestart
             ? secrets.openAfterDeath(configuration.backends) { Terminal.tell(.alert, $0) } : try secrets.open(configuration.backends)
-        let gossip: GossipRunner.Resources? =
+        var gossip: GossipRunner.Resources? =
             if let section = configuration.gossip {
                 try StartGossip(section, lookup: lookup).open(
                     node: node, backends: configuration.backends, names: &sockets.names, owner: privileges.owner, inherited: inheritance.sockets)
             } else {
                 nil
             }
+        gossip?.resolver?.questionsMax = limits.questionsPerSection
+        for warning in sockets.names.warnings { Terminal.tell(.warning, warning) }
+        kept.learn(sockets.names.found)
         inheritance.sockets.closeRest()
         return Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: addresses,
@@ -211,18 +215,19 @@ struct Startup {
     }
 
     /// The descriptor limit, raised as far as it can be, and shared out between sessions, pipes and everything else.
-    private func limits(_ global: GlobalSettings, threads: Int) throws(StartError) -> Limits.Plan {
+    private func limits(_ configuration: AgentConfiguration, threads: Int) throws(StartError) -> Limits.Plan {
+        let global = configuration.global
         let pipes = threads * ForwardingState.pipesPerWorkerMax
+        let needs = Limits.Needs(configuration, threads: threads, sessions: global.connectionsMax ?? Limits.sessionsMax)
         let plan = try StartError.wrapping("descriptor limit: ") { () throws(SystemError) in
-            try Limits.plan(wanted: global.connectionsMax, pipesWanted: pipes)
+            try Limits.plan(wanted: global.connectionsMax, pipesWanted: pipes, needs: needs)
         }
         let remedy = "raise it ('ulimit -n', LimitNOFILE)"
         if let wanted = global.connectionsMax, plan.sessionsMax < wanted {
-        let needs = Limits.Needs(configuration, threads: threads, sessions: global.connectionsMax ?? Limits.sessionsMax)
-            let needed = Limits.descriptorsNeeded(sessions: wanted, pipes: pipes)
+            let needed = Limits.descriptorsNeeded(sessions: wanted, pipes: pipes, needs: needs)
             let rest = "the limit of \(plan.descriptors) leaves \(plan.sessionsMax) for sessions: \(remedy) or lower maxconn"
             Terminal.tell(.warning, "maxconn \(wanted) needs \(needed) descriptors, \(rest)")
-        } else if plan.descriptors < Limits.descriptorsAdvised {
+        } else if plan.sessionsMax < min(Limits.sessionsAdvised, global.connectionsMax ?? .max) {
             Terminal.tell(.warning, "the descriptor limit of \(plan.descriptors) leaves \(plan.sessionsMax) for sessions: \(remedy)")
         }
         return plan
@@ -231,12 +236,12 @@ struct Startup {
     /// `-c`: what the files name and others keep must be there too, as in HAProxy: users, groups and the addresses of names. That nameservers are ill is
     /// only a warning: a reload goes by what the process before knows.
     private func checkSurroundings(_ configuration: AgentConfiguration) throws(StartError) {
+        var configuration = configuration
         let accounts = AccountFiles.ofMachine()
         let privileges = try privileges(configuration.global, accounts)
         let lookup = NameLookup()
         _ = try StartDatabases(owner: privileges.owner).open(configuration.backends)
         if let section = configuration.gossip {
-        var configuration = configuration
             try StartGossip(section, lookup: lookup).check(node: configuration.global.node ?? Startup.hostName(), owner: privileges.owner)
         }
         try StartAddresses.check(configuration, owner: privileges.owner)
@@ -244,15 +249,15 @@ struct Startup {
         names.ask(for: configuration, own: nil)
         _ = try serverAddresses(&configuration, &names)
         _ = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
+        if let section = configuration.gossip, section.bind != nil, let own = section.nodes.first { _ = try names.place(ofGossip: section, own: own) }
         var sockets = StartSockets(names: names, threads: 1, accounts: accounts, inherited: InheritedSockets())
         try sockets.check(configuration)
+        if !options.isQuiet { for warning in sockets.names.warnings { Terminal.tell(.warning, warning) } }
     }
 
     private func privileges(_ global: GlobalSettings, _ accounts: AccountFiles) throws(StartError) -> Privileges {
-        if let section = configuration.gossip, section.bind != nil, let own = section.nodes.first { _ = try names.place(ofGossip: section, own: own) }
         var privileges = Privileges()
         privileges.directory = global.chroot
-        if !options.isQuiet { for warning in sockets.names.warnings { Terminal.tell(.warning, warning) } }
         if let user = global.user { privileges.userIdentifier = try accounts.userIdentifier(user, for: "global: 'user'") }
         if let group = global.group { privileges.groupIdentifier = try accounts.groupIdentifier(group, for: "global: 'group'") }
         return privileges

@@ -5,7 +5,11 @@ import Wire
 /// What a probe's connection may take.
 struct ProbeLimits: Equatable, Sendable {
     /// Connections at once; the one that has been idle longest makes room for another.
-    var connectionsMax = 256
+    var connectionsMax = connectionsStandard
+    /// `connectionsMax` where descriptors are not short.
+    static let connectionsStandard = 256
+    /// Several load balancers' nodes ask at once.
+    static let connectionsMin = 16
     /// How long a connection may be idle between requests.
     var idleTimeout = Duration.seconds(60)
     /// How long a request's head may take from its first byte.

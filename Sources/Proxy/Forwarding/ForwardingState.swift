@@ -79,6 +79,10 @@ package final class ForwardingState: Sendable {
     /// The most workers: `ProcessCell.pausedWorkers` has a bit for each.
     package static let workersMax = 64
 
+    /// Handshakes of one server at once that are finished for clients who have left, where descriptors are not short. Beyond them connections are closed. Each
+    /// takes a round trip, but they come in bursts.
+    package static let handshakesPerServerMax = 1024
+
     /// The configuration's proxies.
     package let frontends: [Frontend]
     package let backends: [Backend]
@@ -86,6 +90,8 @@ package final class ForwardingState: Sendable {
     package let sessionsMax: Int
     /// The most pipes each worker may hold for splicing.
     package let pipesPerWorker: Int
+    /// Handshakes of one server at once that are finished for clients who have left.
+    let handshakesPerServer: Int
     /// Who takes sessions.
     package let routing: Routing
     /// One cell.
@@ -120,7 +126,7 @@ package final class ForwardingState: Sendable {
     /// The state of `workers` threads, with no session.
     package init(
         frontends: [Frontend], backends: [Backend], routes: [[ServerRoute]], sessionsMax: Int, workers: Int, destinations: [LogDestination],
-        frontendLogs: [ProxyLog], pipesPerWorker: Int = pipesPerWorkerMax
+        frontendLogs: [ProxyLog], pipesPerWorker: Int = pipesPerWorkerMax, handshakesPerServer: Int = handshakesPerServerMax
     ) throws(SystemError) {
         precondition((1...Self.workersMax).contains(workers), "\(workers) workers, at most \(Self.workersMax)")
         self.frontends = frontends
@@ -128,6 +134,7 @@ package final class ForwardingState: Sendable {
         self.sessionsMax = sessionsMax
         self.destinations = destinations
         self.pipesPerWorker = pipesPerWorker
+        self.handshakesPerServer = handshakesPerServer
         self.frontendLogs = frontendLogs
         routing = Routing(RoutingTable(backends: backends, routes: routes))
         frontendCells = SharedCells(count: frontends.count) { _ in FrontendCell() }

@@ -54,7 +54,7 @@ package final class HandshakeFinisher {
     package func finish(_ file: OpenFile, of server: ServerReference) -> Bool {
         let flat = state.flatIndex(server)
         guard case .mysql(let settings) = state.backends[server.backend].check, settings.user != nil,
-            state.serverCells[flat].pointee.handshakes.enter(limit: AbandonedHandshake.outstandingMax)
+            state.serverCells[flat].pointee.handshakes.enter(limit: state.handshakesPerServer)
         else { return false }
         begin(AbandonedHandshake(file: file, backend: server.backend, server: flat, isGreeted: false))
         return true

@@ -20,11 +20,6 @@ struct AbandonedHandshake: Sendable {
     var opening: [UInt8] = []
 }
 
-extension AbandonedHandshake {
-    /// Handshakes of one server at once. Beyond them connections are closed. Each takes a round trip, but they come in bursts.
-    static let outstandingMax = 1024
-}
-
 extension Worker {
     /// True when the client has ended its stream, not having sent a byte, and has got the server's greeting: nothing more is to come.
     func hasLeftGreeted(_ session: UnsafeMutablePointer<Session>) -> Bool {
@@ -50,7 +45,7 @@ extension Worker {
         let (server, descriptor) = (Int(server), side.descriptor)
         guard !isStopped, table.servers[server].pointee.finishesHandshakes, side.flags.isDisjoint(with: [.dead, .hungUp]) else { return false }
         guard isConnected || becomesConnected(descriptor, server, session) else { return false }
-        guard state.serverCells[server].pointee.handshakes.enter(limit: AbandonedHandshake.outstandingMax) else {
+        guard state.serverCells[server].pointee.handshakes.enter(limit: state.handshakesPerServer) else {
             if !isGreeted { resetAtClose(descriptor) }
             return false
         }

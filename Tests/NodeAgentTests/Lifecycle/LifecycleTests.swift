@@ -200,19 +200,74 @@ struct ListeningSocketsTests {
 struct ProcessTests {
     @Test("computes maxconn from the descriptor limit, and back")
     func limits() throws {
-        let roomy = Limits.Plan(descriptors: 20000, wanted: 1_000_000, pipesWanted: 512)
-        #expect(roomy.sessionsMax == 9438 && roomy.pipesMax == 512)
-        #expect(2 * roomy.sessionsMax + 2 * roomy.pipesMax + Limits.descriptorsReserved <= roomy.descriptors)
-        let tight = Limits.Plan(descriptors: 64, wanted: 4000, pipesWanted: 512)
-        #expect(tight.sessionsMax == 12 && tight.pipesMax == 4)
-        #expect(Limits.Plan(descriptors: 3, wanted: 10, pipesWanted: 512).sessionsMax == 1)
+        var needs = Limits.Needs()
+        needs.fixed = 100
+        let roomy = Limits.Plan(descriptors: 20000, wanted: 1_000_000, pipesWanted: 512, needs: needs)
+        #expect(roomy.sessionsMax == 9438 && roomy.pipesMax == 512 && roomy.reserve == 100)
+        let tight = Limits.Plan(descriptors: 64, wanted: 4000, pipesWanted: 512, needs: needs)
+        #expect(tight.sessionsMax == 4 && tight.pipesMax == 4)
+        #expect(Limits.Plan(descriptors: 3, wanted: 10, pipesWanted: 512, needs: needs).sessionsMax == 1)
+        needs.perHundredSessions = 205
+        (needs.questions, needs.resolvers) = (Limits.Demand(512, least: 80), 2)
         for sessions in [1, 50, 4096, 1_000_000] {
-            let needed = Limits.descriptorsNeeded(sessions: sessions, pipes: 512)
-            let plan = Limits.Plan(descriptors: needed, wanted: sessions, pipesWanted: 512)
-            #expect(plan.sessionsMax == sessions && plan.pipesMax == 512, "\(sessions)")
+            let needed = Limits.descriptorsNeeded(sessions: sessions, pipes: 512, needs: needs)
+            let plan = Limits.Plan(descriptors: needed, wanted: sessions, pipesWanted: 512, needs: needs)
+            #expect(plan.sessionsMax == sessions && plan.pipesMax == 512 && plan.questionsPerSection == 256, "\(sessions)")
         }
         let now = try Limits.descriptors()
         #expect(try Limits.raiseDescriptors(to: now.soft - 1) == now.soft)
+    }
+
+    /// Everything that opens descriptors: two resolvers, a probe, checks, handshakes, a database, gossip, logs.
+    private static let hungry = """
+        global
+            log 127.0.0.1:514 local0
+            stats socket /run/a level admin
+        resolvers one
+            nameserver a 10.0.0.2:53
+        resolvers two
+            nameserver a 10.0.0.2:53
+        listen b
+            mode tcp
+            bind 127.0.0.1:3306-3309
+            option mysql-check user check
+            option hedge-greetings
+            server-template s 20 a.test:3306 check resolvers one
+            server-template t 20 b.test:3306 check resolvers two
+        probe p
+            bind 127.0.0.1:3390
+        gossip g
+            node one 127.0.0.1:7946
+            node two 127.0.0.2:7946
+
+        """
+
+    @Test("has a place in its plan for each descriptor that is no session's, and each user of them keeps to it", arguments: [300, 1_024, 20_000, 200_000])
+    func plan(descriptors: Int) throws {
+        let (configuration, diagnostics) = Configuration.read(Self.hungry)
+        #expect(Configuration.alerts(diagnostics).isEmpty)
+        let needs = Limits.Needs(configuration, threads: 2, sessions: Limits.sessionsMax)
+        #expect(needs.resolvers == 3 && needs.handshakeServers == 40 && needs.perHundredSessions == 205)
+        let plan = Limits.Plan(descriptors: descriptors, wanted: Limits.sessionsMax, pipesWanted: 512, needs: needs)
+        let reserve =
+            needs.fixed + needs.checks.least + needs.resolvers * plan.questionsPerSection + plan.probeConnectionsMax
+            + needs.handshakeServers * plan.handshakesPerServer
+        #expect(reserve <= plan.reserve)
+        #expect(plan.reserve + 2 * plan.pipesMax + plan.sessionsMax * 205 / 100 <= descriptors)
+        #expect(plan.sessionsMax > descriptors / 8)
+        #expect(plan.questionsPerSection >= Limits.Needs.questionsMin && plan.questionsPerSection <= ResolverSettings.questionsStandard)
+        #expect((descriptors >= 200_000) == (plan.handshakesPerServer == 1_024 && plan.questionsPerSection == 256))
+    }
+
+    @Test("plans less for what a configuration does not have")
+    func smallPlan() {
+        let (configuration, _) = Configuration.read(
+            "resolvers r\n nameserver a 10.0.0.2:53\nlisten b\n bind 127.0.0.1:3306\n server s a.test:3306 check resolvers r\n")
+        let needs = Limits.Needs(configuration, threads: 1, sessions: 1_000)
+        #expect(needs.probes.wanted == 0 && needs.handshakes.wanted == 0 && needs.resolvers == 1)
+        let plan = Limits.Plan(descriptors: 300, wanted: 1_000, pipesWanted: 256, needs: needs)
+        #expect(plan.reserve + 2 * plan.pipesMax + 2 * plan.sessionsMax <= 300 && plan.sessionsMax >= 80)
+        #expect(plan.questionsPerSection < ResolverSettings.questionsStandard)
     }
 
     @Test("writes its number to the pid file, or says why it cannot")
