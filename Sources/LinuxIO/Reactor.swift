@@ -12,6 +12,8 @@ package struct Interest: OptionSet, Sendable {
     package static let read = Interest(rawValue: EPOLLIN.rawValue | EPOLLRDHUP.rawValue)
     /// Bytes can be sent, or a connect has ended.
     package static let write = Interest(rawValue: EPOLLOUT.rawValue)
+    /// An error, or the end both ways: the other end of a UNIX socket is closed, a TCP connection was reset. It is told unasked.
+    package static let hangUp = Interest(rawValue: EPOLLHUP.rawValue | EPOLLERR.rawValue)
 }
 
 /// A timer of a `Reactor`, to cancel it by.
@@ -44,7 +46,7 @@ package final class Reactor {
 
     deinit { events.deallocate() }
 
-    /// Calls `handler` whenever `raw` is ready for `interest`; an error or hang-up shows as both. The caller keeps `raw` open until `unwatch`.
+    /// Calls `handler` whenever `raw` is ready for `interest`; an error or hang-up shows as all three. The caller keeps `raw` open until `unwatch`.
     package func watch(_ raw: Int32, for interest: Interest, _ handler: @escaping (Interest) -> Void) throws(SystemError) {
         precondition(handlers[raw] == nil, "descriptor \(raw) is watched already")
         generation &+= 1
@@ -73,6 +75,9 @@ package final class Reactor {
         return token
     }
 
+    /// Calls `handler` once in the next round, after the descriptors that are ready by then: long work that is done in pieces lets everything else run between.
+    package func inNextRound(_ handler: @escaping () -> Void) { setTimer(at: now.advanced(by: .nanoseconds(1)), handler) }
+
     /// Forgets a timer; nothing happens when it has fired already.
     package func cancel(_ token: TimerToken) {
         let index = position(of: token)
@@ -98,8 +103,8 @@ package final class Reactor {
             let event = events[index]
             let raw = Int32(truncatingIfNeeded: event.data.u64)
             guard let entry = handlers[raw], UInt64(entry.generation) == event.data.u64 >> 32 else { continue }
-            let failed = event.events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
-            entry.handler(failed ? [.read, .write] : Interest(rawValue: event.events))
+            let failed = event.events & Interest.hangUp.rawValue != 0
+            entry.handler(failed ? [.read, .write, .hangUp] : Interest(rawValue: event.events))
         }
         while let last = timers.last, last.token.deadline <= now {
             timers.removeLast()

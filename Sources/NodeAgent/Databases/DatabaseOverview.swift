@@ -24,12 +24,22 @@ struct DatabaseOverview {
     /// The answer.
     ///
     /// - Parameter proxy: of this proxy's section only; empty for all. `nil` when there is none.
-    func text(of proxy: String) -> String? {
+    func text(of proxy: String) -> AnswerText? {
         let chosen = sections.filter { proxy.isEmpty || $0.proxy.name == proxy }
-        return chosen.isEmpty ? nil : chosen.map(text).joined(separator: "\n")
+        guard !chosen.isEmpty else { return nil }
+        let rows = chosen.indices.lazy.flatMap { index in
+            let section = chosen[index]
+            // The first row is the section's head; an empty line keeps two sections apart.
+            let places: [Int?] = [nil] + section.proxy.servers.indices.map { $0 }
+            return places.lazy.map { place in
+                guard let place else { return (index > 0 ? "\n" : "") + heading(section) }
+                return row(section, place).joined(separator: " ") + "\n"
+            }
+        }
+        return AnswerText(head: "", rows: rows)
     }
 
-    private func text(_ section: Section) -> String {
+    private func heading(_ section: Section) -> String {
         let settings = section.watch.settings
         var lines: [(String, String)] = [
             ("Database", section.proxy.name), ("User", settings.user), ("TLS", tls(settings)), ("Role", settings.role.rawValue),
@@ -51,10 +61,7 @@ struct DatabaseOverview {
             lines.append(("Replicas", discovery.hosts.isEmpty ? "-" : discovery.hosts.map(\.description).joined(separator: " ")))
             lines.append(("Discover_trouble", discovery.trouble ?? "-"))
         }
-        var text = lines.map { "\($0.0): \($0.1)\n" }.joined()
-        text += "# server role read_only lag_s threads version seen_s fit since_s error reason\n"
-        for place in section.proxy.servers.indices { text += row(section, place).joined(separator: " ") + "\n" }
-        return text
+        return lines.map { "\($0.0): \($0.1)\n" }.joined() + "# server role read_only lag_s threads version seen_s fit since_s error reason\n"
     }
 
     private func tls(_ settings: DatabaseSettings) -> String { settings.tls.rawValue + (settings.authorityFile == nil ? "" : ", certificates verified") }

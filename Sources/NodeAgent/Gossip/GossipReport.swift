@@ -41,7 +41,7 @@ struct GossipReport {
     }
 
     /// `show gossip members`: this node, then its peers.
-    var members: String {
+    var members: AnswerText {
         var rows = [[plan.node, "alive", Self.text(address), "\(core.session)", "-", "-", "-"]]
         for peer in core.peerReports(now: now) {
             let silence = peer.silence.map { "\($0.wholeMilliseconds)" } ?? "-"
@@ -52,38 +52,44 @@ struct GossipReport {
     }
 
     /// `show gossip health`: every server's views, in the order of the configuration; then those that only others have.
-    var health: String {
-        let rows = core.tables.healthRows.sorted { (order($0.server), $0.observer) < (order($1.server), $1.observer) }
-        return Self.table(
-            "server observer verdict failures code latency_us lag_ms weight age_ms address",
-            rows.map { row in
-                [
-                    plan.name(of: row.server), plan.name(of: row.observer), "\(row.verdict)", "\(row.failures)", "\(row.code)", "\(row.latency)",
-                    row.lag == .max ? "-" : "\(row.lag)", "\(row.weight)", "\(max(0, row.observed.duration(to: now).wholeMilliseconds))",
-                    Self.text(row.address),
-                ]
-            })
+    var health: AnswerText {
+        // By server and observer: where a server's rows begin.
+        let rows = core.tables.healthRows
+        let starts = rows.indices.filter { $0 == 0 || rows[$0 - 1].server != rows[$0].server }
+        let servers = starts.map { (order: order(rows[$0].server), start: $0) }.sorted { $0.order < $1.order }
+        let lines = servers.lazy.flatMap { server in
+            rows[server.start...].prefix { $0.server == rows[server.start].server }.lazy.map { healthFields($0) }
+        }
+        return Self.table("server observer verdict failures code latency_us lag_ms weight age_ms address", lines)
+    }
+
+    private func healthFields(_ row: HealthRow) -> [String] {
+        [
+            plan.name(of: row.server), plan.name(of: row.observer), "\(row.verdict)", "\(row.failures)", "\(row.code)", "\(row.latency)",
+            row.lag == .max ? "-" : "\(row.lag)", "\(row.weight)", "\(max(0, row.observed.duration(to: now).wholeMilliseconds))",
+            Self.text(row.address),
+        ]
     }
 
     /// `show gossip admin`: what operators have said for the whole cluster.
-    var administrative: String {
-        let rows = core.tables.administrativeRows.sorted { order($0.server) < order($1.server) }
+    var administrative: AnswerText {
+        let rows = core.tables.administrativeRows.map { (order: order($0.server), row: $0) }.sorted { $0.order < $1.order }
         let wall = WallTime.now().unixMilliseconds
-        return Self.table(
-            "server state weight origin expires_s",
-            rows.map { row in
-                let state = core.administrativeState(of: row.server, now: now)
-                let expiry = row.expiry.map { $0 > wall ? "\(($0 - wall + 999) / 1_000)" : "0" } ?? "-"
-                return [plan.name(of: row.server), "\(state)", row.weight.map { "\($0)" } ?? "-", plan.name(of: row.origin), expiry]
-            })
+        return Self.table("server state weight origin expires_s", rows.lazy.map { administrativeFields($0.row, wall: wall) })
+    }
+
+    private func administrativeFields(_ row: AdministrativeRow, wall: UInt64) -> [String] {
+        let state = core.administrativeState(of: row.server, now: now)
+        let expiry = row.expiry.map { $0 > wall ? "\(($0 - wall + 999) / 1_000)" : "0" } ?? "-"
+        return [plan.name(of: row.server), "\(state)", row.weight.map { "\($0)" } ?? "-", plan.name(of: row.origin), expiry]
     }
 
     /// `show gossip keys`: never a key, only ids.
-    var keys: String {
+    var keys: AnswerText {
         let peers = core.peerReports(now: now)
         return Self.table(
             "key in_use nodes",
-            core.ring.ids.map { id in
+            core.ring.ids.lazy.map { id in
                 let holders = [plan.node] + peers.filter { $0.keys.contains(id) }.map(\.name)
                 return [Hexadecimal.text(id, digits: 8), id == core.ring.current.id ? "yes" : "no", holders.joined(separator: ",")]
             })
@@ -104,7 +110,7 @@ struct GossipReport {
         }
     }
 
-    private static func table(_ head: String, _ rows: [[String]]) -> String {
-        "# \(head)\n" + rows.map { $0.joined(separator: " ") + "\n" }.joined()
+    private static func table(_ head: String, _ rows: some Sequence<[String]>) -> AnswerText {
+        AnswerText(head: "# \(head)\n", rows: rows.lazy.map { $0.joined(separator: " ") + "\n" })
     }
 }

@@ -20,11 +20,22 @@ struct RuntimeClient {
     let path: String
     /// For the whole conversation.
     var timeout = Duration.seconds(10)
+    /// After which the person who waits is told why.
+    var quietMax = Duration.seconds(1)
+    /// Tells that person.
+    var tell: (String) -> Void = { Terminal.tell(.notice, $0) }
 
     /// The way to the node of a configuration: the first `stats socket` that is a path and has level admin.
     static func administrator(of configuration: AgentConfiguration) throws(StartError) -> RuntimeClient {
-        for socket in configuration.global.statsSockets where socket.rights.level == .admin {
+        let sockets = configuration.global.statsSockets
+        for socket in sockets where socket.rights.level == .admin {
             if case .unix(let path) = socket.endpoint { return RuntimeClient(path: path) }
+        }
+        let paths = sockets.compactMap { socket in if case .unix(let path) = socket.endpoint { (socket, path) } else { nil } }
+        if let (socket, path) = paths.first {
+            throw StartError(
+                "\(socket.location): the node takes this from a socket of level admin, and 'stats socket \(path)' has level \(socket.rights.level): "
+                    + "write 'level admin' on this line, and reload the node")
         }
         throw StartError("no way to ask the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart it")
     }
@@ -40,7 +51,8 @@ struct RuntimeClient {
     }
 
     private func converse(_ command: [UInt8]) throws(SystemError) -> String {
-        let deadline = MonotonicClock.now().advanced(by: timeout)
+        let start = MonotonicClock.now()
+        let deadline = start.advanced(by: timeout)
         let address = SocketAddress.unix(path)
         let file = try Sockets.open(.stream, for: address)
         // A UNIX socket connects at once, or not: EAGAIN says that too many others wait.
@@ -51,6 +63,10 @@ struct RuntimeClient {
             rest = rest.dropFirst(try Sockets.send(file.raw, rest))
         }
         var answer: [UInt8] = []
+        if try !isReady(file.raw, Int16(POLLIN), until: min(deadline, start.advanced(by: quietMax))) {
+            let limit = "waiting \(timeout.wholeMilliseconds / 1_000)s at most"
+            tell("the node at \(path) has not answered yet: its runtime connections are all in use ('stats maxconn'), or it is busy; \(limit)")
+        }
         while answer.count <= Self.answerBytesMax {
             try wait(file.raw, Int16(POLLIN), until: deadline)
             guard let bytes = try Sockets.receive(file.raw, upTo: 65_536) else { continue }
@@ -61,11 +77,16 @@ struct RuntimeClient {
     }
 
     private func wait(_ raw: Int32, _ events: Int16, until deadline: Instant) throws(SystemError) {
+        guard try isReady(raw, events, until: deadline) else { throw SystemError("poll", code: ETIMEDOUT) }
+    }
+
+    /// False when nothing has happened by `deadline`.
+    private func isReady(_ raw: Int32, _ events: Int16, until deadline: Instant) throws(SystemError) -> Bool {
         let left = MonotonicClock.now().duration(to: deadline).wholeMilliseconds
         var descriptor = pollfd(fd: raw, events: events, revents: 0)
         let count = poll(&descriptor, 1, Int32(clamping: max(0, left)))
         guard count >= 0 || errno == EINTR else { throw .last("poll") }
-        guard count != 0 else { throw SystemError("poll", code: ETIMEDOUT) }
+        return count != 0
     }
 
     private static func text(_ bytes: [UInt8]) -> String {

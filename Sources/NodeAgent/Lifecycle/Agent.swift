@@ -72,6 +72,7 @@ final class Agent {
     private static let acceptPatience = Duration.milliseconds(300)
 
     let configuration: AgentConfiguration
+    let outlines: [ProxyOutline]
     let state: ForwardingState
     let limits: Limits.Plan
     let node: String
@@ -122,6 +123,7 @@ final class Agent {
     init(_ resources: consuming Resources, reactor: Reactor) throws(SystemError) {
         let configuration = resources.configuration
         self.configuration = configuration
+        outlines = [ProxyOutline](configuration)
         self.reactor = reactor
         (statsSockets, statsSocketCount) = (resources.statsSockets, resources.statsSockets.count)
         limits = resources.limits
@@ -182,7 +184,7 @@ final class Agent {
         let runtime = RuntimeServer(
             reactor: reactor, interpreter: RuntimeInterpreter(target: self), connectionsMax: configuration.global.statsConnectionsMax,
             timeout: configuration.global.statsTimeout
-        ) { [unowned self] in handOver(to: $0) }
+        ) { [unowned self] in handOver(to: $0, $1) }
         for socket in statsSockets { try runtime.serve(socket.file, rights: socket.rights) }
         statsSockets = []
         self.runtime = runtime
@@ -365,12 +367,13 @@ final class Agent {
         isStopping = true
         exposedSockets = []
         forwarder.stopListening()
-        for proxy in snapshot().stoppingOrder {
-            let counts = "FE: \(proxy.frontend?.sessions.total ?? 0), BE: \(proxy.backend?.sessions.total ?? 0)"
-            let text = "Proxy \(proxy.name) stopped (cumulated conns: \(counts))."
-            if let frontend = configuration.frontends.firstIndex(where: { $0.identifier == proxy.identifier }) {
+        for proxy in outlines.stoppingOrder {
+            let frontendTotal = proxy.frontend.map { frontendStatistics($0).sessions.total } ?? 0
+            let backendTotal = proxy.backend.map { backendStatistics($0).sessions.total } ?? 0
+            let text = "Proxy \(proxy.name) stopped (cumulated conns: FE: \(frontendTotal), BE: \(backendTotal))."
+            if let frontend = proxy.frontend {
                 log.write(.warning, text, frontend: frontend)
-            } else if let backend = configuration.backends.firstIndex(where: { $0.identifier == proxy.identifier }) {
+            } else if let backend = proxy.backend {
                 log.write(.warning, text, backend: backend)
             }
         }

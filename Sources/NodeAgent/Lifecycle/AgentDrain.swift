@@ -44,6 +44,14 @@ extension Agent {
         return DrainText.progress(underWay, sessions: sessions, now: reactor.now) + "\n"
     }
 
+    /// The runtime command `drain cancel`: the answer of the peers does not count any more. A drain that has begun goes on, and is told.
+    func cancelDrain() -> String {
+        if let underWay = draining.underWay { return DrainText.progress(underWay, sessions: sessions, now: reactor.now) + "\n" }
+        if draining.isAsking, let gossip { gossip.feed(.releaseLease(gossip.plan.drainLease)) }
+        draining.isAsking = false
+        return DrainText.cancelled
+    }
+
     private func ask(_ force: DrainForce) throws(RuntimeTargetError) {
         guard force == .careful, let gossip else { return softStop() }
         if let other = otherDrainingNode { throw .refused(DrainText.refusal(other)) }
@@ -140,9 +148,10 @@ extension Agent {
     /// HAProxy's lines, which its log readers know.
     private func tellHardStop() {
         log.write(.warning, "soft-stop running for too long, performing a hard-stop.")
-        for proxy in snapshot().stoppingOrder {
-            guard let left = proxy.frontend?.sessions.current, left > 0 else { continue }
-            guard let frontend = configuration.frontends.firstIndex(where: { $0.identifier == proxy.identifier }) else { continue }
+        for proxy in outlines.stoppingOrder {
+            guard let frontend = proxy.frontend else { continue }
+            let left = frontendStatistics(frontend).sessions.current
+            guard left > 0 else { continue }
             log.write(.warning, "Proxy \(proxy.name) hard-stopped (\(left) remaining conns will be closed).", frontend: frontend)
         }
     }
@@ -152,6 +161,9 @@ extension Agent {
 enum DrainText {
     /// The answer while the peers have not answered.
     static let asking = "Asking the other nodes: ask again for the outcome.\n"
+
+    /// The answer when no drain has begun, and none will without another command.
+    static let cancelled = "Not draining.\n"
 
     /// What every text about a drain under way begins with.
     static let progressBegins = "Draining: "

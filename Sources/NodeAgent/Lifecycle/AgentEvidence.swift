@@ -111,21 +111,21 @@ extension Agent {
     }
 
     /// `show retries`: a row for each server.
-    func retriesReport() -> String {
-        var text = "# server refused unreachable silent closed garbage over_budget hedged errors\n"
-        for (index, backend) in configuration.backends.enumerated() {
-            for (place, server) in backend.servers.enumerated() {
-                let reference = ServerReference(backend: index, server: place)
-                let counts = [LeaveReason.refused, .unreachable, .silent, .closed, .garbage, .overBudget, .hedged].map { "\(state.left(reference, for: $0))" }
-                let errors = LeaveReason.all.compactMap { reason in
-                    reason.error.flatMap { number in
-                        let count = state.left(reference, for: reason)
-                        return count > 0 ? "\(number):\(count)" : nil
-                    }
-                }
-                text += "\(backend.name)/\(server.name) \(counts.joined(separator: " ")) \(errors.isEmpty ? "-" : errors.joined(separator: ","))\n"
+    func retriesReport() -> AnswerText {
+        let rows = outlines.lazy.flatMap { $0.servers.lazy.map { self.retriesRow($0) } }
+        return AnswerText(head: "# server refused unreachable silent closed garbage over_budget hedged errors\n", rows: rows)
+    }
+
+    private func retriesRow(_ reference: ServerReference) -> String {
+        let backend = configuration.backends[reference.backend]
+        let counts = [LeaveReason.refused, .unreachable, .silent, .closed, .garbage, .overBudget, .hedged].map { "\(state.left(reference, for: $0))" }
+        let errors = LeaveReason.all.compactMap { reason in
+            reason.error.flatMap { number in
+                let count = state.left(reference, for: reason)
+                return count > 0 ? "\(number):\(count)" : nil
             }
         }
-        return text
+        let name = "\(backend.name)/\(backend.servers[reference.server].name)"
+        return "\(name) \(counts.joined(separator: " ")) \(errors.isEmpty ? "-" : errors.joined(separator: ","))\n"
     }
 }

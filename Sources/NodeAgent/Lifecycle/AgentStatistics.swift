@@ -23,29 +23,8 @@ struct RateSamples {
     }
 }
 
-extension Agent {
-    /// Everything as it is now.
-    func snapshot() -> StatisticsSnapshot {
-        var snapshot = StatisticsSnapshot()
-        snapshot.process = processStatistics()
-        for (index, frontend) in configuration.frontends.enumerated() {
-            var proxy = ProxyStatistics(name: frontend.name, identifier: frontend.identifier)
-            proxy.frontend = frontendStatistics(index)
-            proxy.isDisabled = frontend.isDisabled
-            snapshot.proxies.append(proxy)
-        }
-        for (index, backend) in configuration.backends.enumerated() {
-            let existing = snapshot.proxies.firstIndex { $0.identifier == backend.identifier }
-            var proxy = existing.map { snapshot.proxies[$0] } ?? ProxyStatistics(name: backend.name, identifier: backend.identifier)
-            proxy.servers = backend.servers.indices.map { serverStatistics(ServerReference(backend: index, server: $0)) }
-            proxy.backend = backendStatistics(index, servers: proxy.servers)
-            proxy.isDisabled = backend.isDisabled
-            if let existing { snapshot.proxies[existing] = proxy } else { snapshot.proxies.append(proxy) }
-        }
-        snapshot.proxies.sort { $0.identifier < $1.identifier }
-        return snapshot
-    }
-
+/// Each row is read for itself: what a reader asks for at once is short.
+extension Agent: StatisticsSource {
     /// Hands each rate its total.
     func sampleRates(_ take: (inout EventRate, Int) -> Void) {
         for index in rates.frontends.indices { take(&rates.frontends[index], sum { Int($0.frontends[index].pointee.connections.value) }) }
@@ -73,7 +52,7 @@ extension Agent {
 
     private func backendSessions(_ backend: Int) -> Int { sum { Int($0.backends[backend].pointee.sessions.value) } }
 
-    private func processStatistics() -> ProcessStatistics {
+    func processStatistics() -> ProcessStatistics {
         var process = ProcessStatistics()
         process.threads = state.counters.count
         process.processIdentifier = Int(getpid())
@@ -110,7 +89,7 @@ extension Agent {
         }
     }
 
-    private func frontendStatistics(_ index: Int) -> FrontendStatistics {
+    func frontendStatistics(_ index: Int) -> FrontendStatistics {
         var row = FrontendStatistics()
         let cell = state.frontendCells[index]
         row.status = isStopping ? .stopped : .open
@@ -124,7 +103,7 @@ extension Agent {
         return row
     }
 
-    private func serverStatistics(_ reference: ServerReference) -> ServerStatistics {
+    func serverStatistics(_ reference: ServerReference) -> ServerStatistics {
         let server = configuration.backends[reference.backend].servers[reference.server]
         let status = registry.status(of: reference)
         let flat = state.flatIndex(reference)
@@ -177,7 +156,7 @@ extension Agent {
         return row
     }
 
-    private func backendStatistics(_ index: Int, servers: [ServerStatistics]) -> BackendStatistics {
+    func backendStatistics(_ index: Int) -> BackendStatistics {
         let backend = configuration.backends[index]
         let status = registry.status(ofBackend: index)
         let cell = state.backendCells[index]
@@ -187,8 +166,8 @@ extension Agent {
         row.sessions.peak = cell.pointee.sessions.max
         row.sessions.limit = configuration.fullConnections(of: index, sessionsMax: state.sessionsMax)
         row.sessions.total = backendSessions(index)
-        row.sessions.bytesIn = servers.reduce(0) { $0 + $1.sessions.bytesIn }
-        row.sessions.bytesOut = servers.reduce(0) { $0 + $1.sessions.bytesOut }
+        row.sessions.bytesIn = sum { counters in flatRange(index).reduce(0) { $0 + Int(counters.servers[$1].pointee.bytesIn.value) } }
+        row.sessions.bytesOut = sum { counters in flatRange(index).reduce(0) { $0 + Int(counters.servers[$1].pointee.bytesOut.value) } }
         row.sessions.measure(&rates.backends[index], now: reactor.now)
         row.serving = serving { counters in flatRange(index).map { counters.servers[$0] } + [counters.backends[index]] }
         row.serving.queued = cell.pointee.waiting.value
@@ -198,6 +177,8 @@ extension Agent {
         row.serving.downtime = backend.servers.isEmpty ? nil : status.downtime(now: MonotonicClock.now())
         row.activeServers = status.activeServers
         row.backupServers = status.backupServers
+        row.serversRunning = backend.servers.indices.count { registry.status(of: ServerReference(backend: index, server: $0)).isRunning }
+        row.serversCount = backend.servers.count
         let usable = registry.servingServers(ofBackend: index)
         row.weight = usable.reduce(0) { $0 + registry.status(of: $1).weight }
         row.effectiveWeight = StatisticsTable.weight(sixteenths: usable.reduce(0) { $0 + registry.status(of: $1).weight * registry.share(of: $1) })

@@ -40,15 +40,29 @@ enum DrainProgram {
     /// Asks until the node drains or refuses; `wait` rests between two questions and tells whether `deadline` has passed.
     static func run(_ force: DrainForce, ask: (String) -> RuntimeAnswer, isOver deadline: Instant, wait: (Instant) -> Bool) -> Outcome {
         let command = force == .forced ? "drain force" : "drain"
+        var hasAsked = false
         while true {
             switch ask(command) {
             case .text(let text) where text.hasPrefix(DrainText.progressBegins): return .draining(text)
             case .text(let text) where text + "\n" == DrainText.asking:
-                if wait(deadline) { return .failed("the other nodes have not answered; 'tsukada drain --force' does not ask them") }
+                hasAsked = true
+                if wait(deadline) { return giveUp("the other nodes have not answered; 'tsukada drain --force' does not ask them", ask) }
             case .text(let text): return .failed(text.isEmpty ? "the node does not answer" : text)
             case .notRunning(let error): return .failed("no node listens on the runtime socket: \(error)")
-            case .failed(let error): return .failed("the node could not be asked: \(error)")
+            case .failed(let error):
+                let complaint = "the node could not be asked: \(error)"
+                return hasAsked ? giveUp(complaint, ask) : .failed(complaint)
             }
+        }
+    }
+
+    /// The node has asked the others: it must not drain once they answer, now that this is reported as a failure.
+    private static func giveUp(_ complaint: String, _ ask: (String) -> RuntimeAnswer) -> Outcome {
+        switch ask("drain cancel") {
+        case .text(let text) where text.hasPrefix(DrainText.progressBegins): .draining(text)
+        case .text(let text) where text + "\n" == DrainText.cancelled: .failed(complaint)
+        case .notRunning: .failed(complaint)
+        case .text, .failed: .failed("\(complaint); it may still drain once they answer: 'show probe' tells")
         }
     }
 }

@@ -44,14 +44,14 @@ extension Agent {
         if let memory = GossipStateText.memory(from: state.gossip, node: node) { gossipMemory = memory }
     }
 
-    /// Gives another process everything that it needs to take over, and listens for its word.
-    func handOver(to file: OpenFile) {
+    /// Gives another process everything that it needs to take over, and listens for its word. Until then its connection counts under `stats maxconn`.
+    func handOver(to file: OpenFile, _ place: RuntimePlace, within patience: Duration = Succession.takeoverPatience) {
         guard draining.underWay == nil else { return log.write(.warning, "the sockets are not handed over: this process drains.") }
         do throws(SystemError) {
             let succession = try Succession(ProcessChannel(file), to: .successor, of: self) { [unowned self] in
                 successions.removeAll { $0.isOver }
             }
-            try succession.handOver(sockets: exposedSockets)
+            try succession.handOver(sockets: exposedSockets, place, within: patience)
             successions.append(succession)
         } catch {
             log.write(.warning, "the sockets cannot be handed over: \(error)")
@@ -85,7 +85,7 @@ extension Agent {
         known.names = names
         known.probes = probing?.memories ?? [:]
         known.gossip = (gossip?.memory ?? gossipMemory).map { GossipStateText.bytes(of: $0, node: node) } ?? []
-        return AgentStateText.bytes(of: known, serversState: snapshot().serversState(backend: nil) ?? "")
+        return AgentStateText.bytes(of: known, serversState: serversState(backend: nil)?.whole() ?? "")
     }
 
     /// One list of counters of every worker, added up.

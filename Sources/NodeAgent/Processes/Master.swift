@@ -99,12 +99,14 @@ final class Master {
         carryOut(roster.reload(isHard: isHard))
     }
 
-    /// Lets `process` run a line of the runtime socket's language, and gives the answer.
-    func ask(_ process: Int32, _ line: String, _ answer: @escaping ([UInt8]) -> Void) {
+    /// Lets `process` run a line of the runtime socket's language, and gives the answer. What it returns makes the answer unwanted, and the line, if it has not been run.
+    func ask(_ process: Int32, _ line: String, _ answer: @escaping ([UInt8]) -> Void) -> () -> Void {
         guard let seat = seats[process], let question = try? WorkerQuestion(line, over: seat.channel, on: reactor, answer) else {
-            return answer(Array("The worker does not answer.\n\n".utf8))
+            answer(WorkerQuestion.silence)
+            return {}
         }
         question.start()
+        return { question.cancel() }
     }
 
     private func receive(_ request: SignalRequest) {

@@ -37,12 +37,14 @@ struct MasterInterpreter: LineInterpreter {
         if first.hasPrefix("@") { return ask(first, words.dropFirst().joined(separator: " "), session) }
         switch words.joined(separator: " ") {
         case "reload", "hard-reload":
-            guard session.level == .admin else { return .bytes(Array(("Permission denied\n" + end).utf8)) }
+            if let refusal = session.refusal(of: first, needing: .admin) { return .bytes(Array((refusal + end).utf8)) }
             let master = master
             return .later { reply in
                 master.reload(isHard: first == "hard-reload") { isGood, messages in
                     reply(Array("Success=\(isGood ? 1 : 0)\n--\n\(messages)\(end)".utf8))
                 }
+                // A reload that has begun goes on.
+                return {}
             }
         case "quit":
             session.isClosing = true
@@ -54,6 +56,8 @@ struct MasterInterpreter: LineInterpreter {
             return .bytes(Array((text(for: command, level: session.level) + end).utf8))
         }
     }
+
+    func isUrgent(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool { false }
 
     /// What every answer ends with.
     private static func end(_ session: RuntimeSession) -> String { session.isInteractive ? "\nmaster> " : "\n" }

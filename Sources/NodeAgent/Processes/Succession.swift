@@ -17,6 +17,8 @@ final class Succession {
 
     /// How long a successor may take to read what it is handed.
     private static let patience = Duration.seconds(2)
+    /// How long a successor may take to serve, once it has the sockets. A master gives its workers the same time.
+    static let takeoverPatience = Duration.seconds(60)
     /// Bytes of the longest reason for a failed reload.
     static let reasonBytesMax = 512
     /// Between two states that a master is told: at least, and at most.
@@ -28,6 +30,9 @@ final class Succession {
     private let ended: () -> Void
     /// When the master is to be told the next state.
     private var stateDue: Instant
+    /// What a successor takes of `stats maxconn` until it serves, and when it must.
+    private var place: RuntimePlace?
+    private var takeoverTimer: TimerToken?
     /// True once the other is gone.
     private(set) var isOver = false
 
@@ -41,8 +46,11 @@ final class Succession {
     private func receive(_ message: ProcessMessage?) {
         switch message {
         case .report?: push()
-        case .takenOver?: agent.supersede { [weak self] in self?.sayLastWords() }
+        case .takenOver?:
+            settle()
+            agent.supersede { [weak self] in self?.sayLastWords() }
         case .replaced?:
+            settle()
             agent.supersede { [weak self, agent] in
                 self?.sayLastWords()
                 agent.reactor.stop()
@@ -54,9 +62,16 @@ final class Succession {
             agent.log.write(.error, "Reload failed: \(String(decoding: reason, as: UTF8.self))")
         case .configuration?, .sockets?, .state?, .ready?, .leaving?, .alive?: break
         case nil:
+            settle()
             isOver = true
             ended()
         }
+    }
+
+    /// The successor serves, or is gone.
+    private func settle() {
+        if let takeoverTimer { agent.reactor.cancel(takeoverTimer) }
+        (takeoverTimer, place) = (nil, nil)
     }
 
     /// Tells the master everything that it needs to start another worker, and that this one serves.
@@ -67,10 +82,20 @@ final class Succession {
         try channel.send(messages, patience: Self.patience)
     }
 
-    /// Gives a successor all sockets and what this process knows.
-    func handOver(sockets: [OpenFile]) throws(SystemError) {
+    /// Gives a successor all sockets and what this process knows. It has `place` until it serves, and must within `patience`.
+    func handOver(sockets: [OpenFile], _ place: RuntimePlace, within patience: Duration) throws(SystemError) {
         let state = ProcessMessage.state(try MemoryFile.holding(agent.stateBytes(), name: "tsukada state"))
         try channel.send(ProcessMessage.passing(sockets) + [state], patience: Self.patience)
+        self.place = place
+        takeoverTimer = agent.reactor.setTimer(at: agent.reactor.now.advanced(by: patience)) { [weak self] in
+            guard let self else { return }
+            takeoverTimer = nil
+            agent.log.write(
+                .warning,
+                "A process that has asked for the sockets does not come to serve within \(patience.wholeMilliseconds / 1_000)s: its connection is closed.")
+            channel.stopWatching()
+            receive(nil)
+        }
     }
 
     /// Tells the process before this one that it serves no longer.

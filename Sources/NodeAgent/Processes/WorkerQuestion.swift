@@ -4,15 +4,20 @@ import Wire
 
 /// One line that the master has a worker answer: over a connection of the worker's runtime socket that is made for it.
 final class WorkerQuestion {
+    /// The answer of a worker that gives none.
+    static let silence = Array("The worker does not answer.\n\n".utf8)
+    /// The worker composes in pieces: how long it may take for the next one.
     private static let patience = Duration.seconds(10)
+    /// The longest answer: the worker's own limit, and the sentence that says that it has reached it.
+    private static let answerBytesMax = RuntimeServer.outputBytesMax + 4096
+    private static let readBytes = 65_536
 
     private let file: OpenFile
     private let reactor: Reactor
     private let answer: ([UInt8]) -> Void
     private var received: [UInt8] = []
     private var timer: TimerToken?
-    /// Itself, until the answer has come.
-    private var kept: WorkerQuestion?
+    private var isOver = false
 
     /// Asks over a channel to a worker.
     init(_ line: String, over channel: ProcessChannel, on reactor: Reactor, _ answer: @escaping ([UInt8]) -> Void) throws(SystemError) {
@@ -23,36 +28,44 @@ final class WorkerQuestion {
         try channel.send(.runtime(other))
     }
 
-    /// Waits for the answer, which is the connection's bytes up to its end.
+    /// Waits for the answer, which is the connection's bytes up to its end. It keeps itself until then.
     func start() {
-        kept = self
         do throws(SystemError) {
-            try reactor.watch(file.raw, for: .read) { [unowned self] _ in read() }
+            try reactor.watch(file.raw, for: .read) { [self] _ in read() }
         } catch {
-            kept = nil
+            isOver = true
             return answer(Array("\(error)\n\n".utf8))
         }
-        timer = reactor.setTimer(at: reactor.now.advanced(by: Self.patience)) { [unowned self] in
-            received = Array("The worker does not answer.\n\n".utf8)
-            end()
-        }
+        armTimer()
     }
 
+    /// Closes the connection: the worker does not run what it has not begun, and no answer comes.
+    func cancel() {
+        guard !isOver else { return }
+        isOver = true
+        if let timer { reactor.cancel(timer) }
+        shutdown(file.raw, Int32(SHUT_RDWR))
+        reactor.unwatch(file.raw)
+    }
+
+    private func armTimer() {
+        if let timer { reactor.cancel(timer) }
+        timer = reactor.setTimer(at: reactor.now.advanced(by: Self.patience)) { [self] in end(with: Self.silence) }
+    }
+
+    /// One read a round: the master has others to look after.
     private func read() {
         do throws(SystemError) {
-            while let bytes = try Sockets.receive(file.raw, upTo: 65_536) {
-                received += bytes
-                if bytes.isEmpty || received.count > RuntimeServer.outputBytesMax { return end() }
-            }
+            guard let bytes = try Sockets.receive(file.raw, upTo: Self.readBytes) else { return }
+            received += bytes
+            if bytes.isEmpty || received.count > Self.answerBytesMax { end(with: received) } else { armTimer() }
         } catch {
-            end()
+            end(with: received)
         }
     }
 
-    private func end() {
-        reactor.unwatch(file.raw)
-        if let timer { reactor.cancel(timer) }
-        answer(received)
-        kept = nil
+    private func end(with bytes: [UInt8]) {
+        cancel()
+        answer(bytes)
     }
 }

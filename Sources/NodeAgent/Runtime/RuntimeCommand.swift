@@ -24,28 +24,45 @@ struct RuntimeCommand: Sendable {
     let level: StatsSocketSettings.Level
     /// What it does, for the help.
     let help: String
+    /// Whether it is one of what `tsukada drain` and `tsukada keys` say: those do not wait for a place among `stats maxconn`.
+    let isUrgent: Bool
     /// Does it, and gives the answer: empty, or lines that end with LF.
-    let run: @Sendable (RuntimeCall, inout RuntimeSession) -> String
+    let run: @Sendable (RuntimeCall, inout RuntimeSession) -> AnswerText
 
     private init(
         _ words: String, usage: String = "", level: StatsSocketSettings.Level, help: String,
         _ run: @escaping @Sendable (RuntimeCall, inout RuntimeSession) -> String
     ) {
+        self.init(words, usage, level, help) { AnswerText(run($0, &$1)) }
+    }
+
+    private init(
+        _ words: String, _ usage: String, _ level: StatsSocketSettings.Level, _ help: String,
+        _ run: @escaping @Sendable (RuntimeCall, inout RuntimeSession) -> AnswerText
+    ) {
         self.words = words.split(separator: " ").map(String.init)
-        self.usage = usage
-        self.level = level
-        self.help = help
-        self.run = run
+        (self.usage, self.level, self.help, self.run) = (usage, level, help, run)
+        isUrgent = Self.urgentWords.contains(words)
+    }
+
+    /// A command whose answer grows with the configuration: it is composed in pieces.
+    private static func table(
+        _ words: String, usage: String = "", level: StatsSocketSettings.Level, help: String,
+        _ run: @escaping @Sendable (RuntimeCall, RuntimeSession) -> AnswerText
+    ) -> RuntimeCommand {
+        RuntimeCommand(words, usage, level, help) { run($0, $1) }
     }
 
     /// The commands in alphabetical order, then those that every list ends with.
     static let all: [RuntimeCommand] = serverCommands + showCommands + sessionCommands
 
+    private static let urgentWords = ["drain", "install gossip key", "remove gossip key", "show gossip", "use gossip key"]
+
     private static let serverCommands: [RuntimeCommand] = [
         RuntimeCommand("disable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "take a server out for maintenance (see also 'set server')") {
             call, _ in onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.maint, of: server, try call.reach(from: 1)) }
         },
-        RuntimeCommand("drain", usage: " [force]", level: .admin, help: "stop this node without a failed connect, and tell how far it is") { call, _ in
+        RuntimeCommand("drain", usage: " [force|cancel]", level: .admin, help: "stop this node without a failed connect, and tell how far it is") { call, _ in
             drain(call)
         },
         RuntimeCommand("enable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "end a server's maintenance or drain (see also 'set server')") {
@@ -84,33 +101,33 @@ struct RuntimeCommand: Sendable {
     ]
 
     private static let showCommands: [RuntimeCommand] = [
-        RuntimeCommand("show backend", level: .user, help: "list the backends") { call, _ in
-            "# name\n" + call.target.snapshot().proxies.filter { $0.backend != nil }.map { $0.name + "\n" }.joined()
+        table("show backend", level: .user, help: "list the backends") { call, _ in
+            AnswerText(head: "# name\n", rows: call.target.outlines.lazy.filter { $0.backend != nil }.map { $0.name + "\n" })
         },
         RuntimeCommand("show cli level", level: .user, help: "tell what this connection may do") { _, session in "\(session.level)\n" },
-        RuntimeCommand("show database", usage: " [<backend>]", level: .operator, help: "tell what the databases are, and why they are fit or not") { call, _ in
-            guard let report = call.target.databaseReport() else { return "There is no 'database' section in the configuration.\n" }
-            return report.text(of: call.argument(0)) ?? "No such backend, or none with a 'database' section.\n"
+        table("show database", usage: " [<backend>]", level: .operator, help: "tell what the databases are, and why they are fit or not") { call, _ in
+            guard let report = call.target.databaseReport() else { return AnswerText("There is no 'database' section in the configuration.\n") }
+            return report.text(of: call.argument(0)) ?? AnswerText("No such backend, or none with a 'database' section.\n")
         },
-        RuntimeCommand("show gossip", usage: " [members|health|admin|keys]", level: .user, help: "tell what the nodes tell each other") { call, _ in
+        table("show gossip", usage: " [members|health|admin|keys]", level: .user, help: "tell what the nodes tell each other") { call, _ in
             showGossip(call)
         },
         RuntimeCommand("show info", level: .user, help: "tell about the running process") { call, _ in
-            unsupportedForm(call.arguments) ?? call.target.snapshot().process.text
+            unsupportedForm(call.arguments) ?? call.target.processStatistics().text
         },
         RuntimeCommand("show probe", level: .user, help: "tell what the load balancer is answered, and why") { call, _ in
             call.target.probeReport()?.text ?? "There is no 'probe' section in the configuration.\n"
         },
-        RuntimeCommand("show retries", level: .user, help: "tell how often sessions left each server for another, and why") { call, _ in
+        table("show retries", level: .user, help: "tell how often sessions left each server for another, and why") { call, _ in
             call.target.retriesReport()
         },
-        RuntimeCommand("show servers state", usage: " [<backend>]", level: .user, help: "list the servers' states, as a state file has them") { call, _ in
-            call.target.snapshot().serversState(backend: call.arguments.first) ?? "Can't find backend.\n"
+        table("show servers state", usage: " [<backend>]", level: .user, help: "list the servers' states, as a state file has them") { call, _ in
+            call.target.serversState(backend: call.arguments.first) ?? AnswerText("Can't find backend.\n")
         },
-        RuntimeCommand("show stat", usage: " [<iid|name> <type> <sid>] [up|no-maint]", level: .user, help: "list every proxy's and server's counters, as CSV") {
+        table("show stat", usage: " [<iid|name> <type> <sid>] [up|no-maint]", level: .user, help: "list every proxy's and server's counters, as CSV") {
             showStatistics($0, $1)
         },
-        RuntimeCommand("show version", level: .user, help: "tell the version") { call, _ in call.target.snapshot().process.version + "\n" },
+        RuntimeCommand("show version", level: .user, help: "tell the version") { call, _ in call.target.processStatistics().version + "\n" },
         RuntimeCommand("user", level: .user, help: "go on with the rights of level user") { _, session in
             session.level = .user
             return ""
@@ -134,6 +151,11 @@ struct RuntimeCommand: Sendable {
 }
 
 extension RuntimeCommand {
+    /// The command that `words` call, with their arguments.
+    static func of(_ words: [String]) -> RuntimeCommand? {
+        all.filter { words.starts(with: $0.words) }.max { $0.words.count < $1.words.count }
+    }
+
     /// How many of its words `other` begins with.
     func commonWords(with other: [String]) -> Int { zip(words, other).prefix { $0 == $1 }.count }
 

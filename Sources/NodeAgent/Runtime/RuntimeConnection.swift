@@ -4,41 +4,63 @@ import Wire
 
 /// One client of a runtime socket.
 ///
-///     reading a line -> its answer is sent -> reading the next (after `prompt`, in a payload, or when it has come already) -> ... -> closed
+///     reading a line -> waiting for a turn -> a piece of its answer is sent -> waiting for the next turn -> ...
+///                    -> reading the next (after `prompt`, in a payload, or when it has come already) -> ... -> closed
 ///
-/// A half-close is no hang-up: lines that came before it are answered.
+/// It composes one piece a turn, and asks for the next turn when the client has taken that piece. A half-close is no hang-up: lines that came
+/// before it are answered. What a client has said that has gone is not run.
 final class RuntimeConnection {
     /// What the owner is told.
     struct Handlers {
-        /// The socket now belongs to a succession; `ended` follows.
-        var handOver: (OpenFile) -> Void
-        /// It has closed itself, or given its socket away: the descriptor's number.
-        var ended: (Int32) -> Void
+        /// It has something to compose: `takeTurn` is to be called.
+        var wantsTurn: (RuntimeConnection) -> Void
+        /// The socket now belongs to a succession; it counts as a connection until the place is given back.
+        var handOver: (OpenFile, RuntimePlace) -> Void
+        /// It has closed itself, or the place of the socket that it has given away is free.
+        var ended: (RuntimeConnection) -> Void
+    }
+
+    /// What is left to be said to the last line.
+    private enum Answer {
+        case none
+        case pieces((inout RuntimeSession) -> [UInt8]?)
+        /// Nothing is read or composed until it has come; the closure makes it unwanted.
+        case later(cancel: () -> Void)
     }
 
     private static let readBytes = 4096
+    private static let tooLong = "The answer is over \(RuntimeServer.outputBytesMax) bytes: this line ends here; ask for less.\n"
+    private static let lineTooLong = "The line is over \(RuntimeServer.inputBytesMax) bytes; give its commands in several.\n\n"
 
-    private let file: OpenFile
+    /// The socket.
+    let file: OpenFile
+    /// False for one beyond `stats maxconn`: it may say what is urgent, and waits with everything else.
+    private(set) var hasPlace: Bool
+    /// False once it is closed or given away.
+    private(set) var isOpen = true
     private let reactor: Reactor
     private let interpreter: any LineInterpreter
     private let handlers: Handlers
     private var session: RuntimeSession
     private var input: [UInt8] = []
+    private var answer = Answer.none
+    /// Bytes composed for the last line.
+    private var answerBytes = 0
     private var output: [UInt8] = []
     private var outputSent = 0
     private var hasReadAll = false
     private var isEnding = false
-    /// True while an answer is being waited for: nothing is read until it has come.
-    private var isWaiting = false
-    private var isOpen = true
+    /// It has asked for a turn, or would if it had a place.
+    private var isWaitingForTurn = false
     private var interest = Interest.read
     private var timer: TimerToken?
     private var lastActivity: Instant
 
     /// A connection that `start` begins to serve.
-    init(file: OpenFile, session: RuntimeSession, reactor: Reactor, interpreter: any LineInterpreter, handlers: Handlers) {
+    init(file: OpenFile, session: RuntimeSession, hasPlace: Bool, reactor: Reactor, interpreter: any LineInterpreter, handlers: Handlers) {
         self.file = file
         self.session = session
+        self.hasPlace = hasPlace
         self.reactor = reactor
         self.interpreter = interpreter
         self.handlers = handlers
@@ -57,21 +79,30 @@ final class RuntimeConnection {
         isOpen = false
         if let timer { reactor.cancel(timer) }
         reactor.unwatch(file.raw)
+        if case .later(let cancel) = answer { cancel() }
+        answer = .none
     }
 
     private func end() {
         guard isOpen else { return }
         forget()
-        handlers.ended(file.raw)
+        handlers.ended(self)
     }
 
     private func handle(_ ready: Interest) {
-        // Only a client that has gone is told of while an answer is waited for.
-        guard !isWaiting else { return end() }
+        // It has closed both ways: what it has said is not run, and no answer would reach it.
+        guard ready.isDisjoint(with: .hangUp) else { return end() }
+        step { () throws(SystemError) in
+            if !ready.isDisjoint(with: .write) { try flush() }
+            if !ready.isDisjoint(with: .read), interest == .read, !hasReadAll { try read() }
+        }
+    }
+
+    /// Does `body`, then waits for whichever is due: a turn, bytes, or room to send.
+    private func step(_ body: () throws(SystemError) -> Void) {
         do throws(SystemError) {
-            if !ready.isDisjoint(with: .write), outputSent < output.count { try flush() }
-            if !ready.isDisjoint(with: .read), output.isEmpty, !hasReadAll { try read() }
-            try work()
+            try body()
+            try wait()
         } catch {
             end()
         }
@@ -84,84 +115,149 @@ final class RuntimeConnection {
         input += bytes
     }
 
-    /// Runs lines while their answers are taken, then waits for whichever is due: bytes, or room to send.
-    private func work() throws(SystemError) {
-        while isOpen, !isWaiting, output.isEmpty, !isEnding, let newline = input.firstIndex(of: UInt8(ascii: "\n")) {
-            guard newline <= RuntimeServer.inputBytesMax else { return end() }
-            let line = input[..<newline]
-            input.removeFirst(newline + 1)
-            answer(line)
-            try flush()
-        }
+    private func wait() throws(SystemError) {
         guard isOpen else { return }
-        if output.isEmpty, !isWaiting, isEnding || hasReadAll || input.count > RuntimeServer.inputBytesMax {
-            // Unread bytes would turn the close into a reset, which can overtake the answer.
-            _ = try Sockets.receive(file.raw, upTo: RuntimeServer.inputBytesMax)
-            return end()
+        var wanted: Interest = []
+        if !output.isEmpty {
+            wanted = .write
+        } else if hasWork {
+            if !isWaitingForTurn {
+                isWaitingForTurn = true
+                handlers.wantsTurn(self)
+            }
+        } else if case .none = answer {
+            if !isEnding, input.count > RuntimeServer.inputBytesMax {
+                refuseLine()
+                return try wait()
+            }
+            if isEnding || hasReadAll {
+                // Unread bytes would turn the close into a reset, which can overtake the answer.
+                _ = try Sockets.receive(file.raw, upTo: RuntimeServer.inputBytesMax)
+                return end()
+            }
+            wanted = .read
         }
-        let wanted = isWaiting ? [] : output.isEmpty ? Interest.read : .write
         if wanted != interest { try reactor.rewatch(file.raw, for: wanted) }
         interest = wanted
     }
 
-    private func answer(_ line: ArraySlice<UInt8>) {
+    /// Whether a turn would bring it on.
+    private var hasWork: Bool {
+        switch answer {
+        case .pieces: true
+        case .later: false
+        case .none: !isEnding && input.contains(UInt8(ascii: "\n"))
+        }
+    }
+
+    // MARK: Turns
+
+    /// It has a place from now on: what it has said before is answered now.
+    func takePlace() {
+        hasPlace = true
+        if isWaitingForTurn { handlers.wantsTurn(self) }
+    }
+
+    /// Whether it may take a turn: it has a place, or needs none for what it has said.
+    var mayTakeTurn: Bool {
+        guard !hasPlace, case .none = answer else { return true }
+        guard let newline = input.firstIndex(of: UInt8(ascii: "\n")), newline <= RuntimeServer.inputBytesMax else { return true }
+        return interpreter.isUrgent(input[..<newline], session)
+    }
+
+    /// Composes one piece, of the next line's answer when the last one's is over.
+    func takeTurn() {
+        isWaitingForTurn = false
+        guard isOpen else { return }
+        step { () throws(SystemError) in
+            if case .none = answer { beginLine() }
+            if case .pieces(let next) = answer { compose(next) }
+            try flush()
+        }
+    }
+
+    private func beginLine() {
+        guard let newline = input.firstIndex(of: UInt8(ascii: "\n")) else { return }
+        guard newline <= RuntimeServer.inputBytesMax else { return refuseLine() }
+        let line = input[..<newline]
+        input.removeFirst(newline + 1)
+        answerBytes = 0
         switch interpreter.answer(to: line, session: &session) {
-        case .bytes(let bytes): take(bytes)
+        case .bytes(let bytes): sayLast(bytes)
+        case .pieces(let next): answer = .pieces(next)
         case .later(let begin):
-            isWaiting = true
-            begin { [weak self] in self?.takeLater($0) }
+            answer = .later(cancel: {})
+            let cancel = begin { [weak self] in self?.takeLater($0) }
+            // It may have come already.
+            if case .later = answer { answer = .later(cancel: cancel) }
         case .handOver:
             forget()
-            handlers.handOver(file)
-            handlers.ended(file.raw)
+            handlers.handOver(file, RuntimePlace { [handlers, self] in handlers.ended(self) })
+        }
+    }
+
+    /// Where the next line would begin is not looked for: this was the last one.
+    private func refuseLine() {
+        input = []
+        sayLast(Array(Self.lineTooLong.utf8))
+        isEnding = true
+    }
+
+    private func compose(_ next: (inout RuntimeSession) -> [UInt8]?) {
+        guard let piece = next(&session) else { return sayLast([]) }
+        answerBytes += piece.count
+        if answerBytes <= RuntimeServer.outputBytesMax {
+            output = piece
+        } else {
+            sayLast(Array((Self.tooLong + (session.isInteractive ? "\n> " : "\n")).utf8))
         }
     }
 
     private func takeLater(_ bytes: [UInt8]) {
-        guard isOpen, isWaiting else { return }
-        isWaiting = false
-        take(bytes)
-        do throws(SystemError) {
+        guard isOpen, case .later = answer else { return }
+        step { () throws(SystemError) in
+            sayLast(bytes)
             try flush()
-            try work()
-        } catch {
-            end()
         }
     }
 
-    private func take(_ bytes: [UInt8]) {
-        if bytes.count <= RuntimeServer.outputBytesMax {
-            output = bytes
-        } else {
-            output = Array("The answer is over \(RuntimeServer.outputBytesMax) bytes; ask for less.\n\n".utf8)
-        }
+    /// The line's answer ends with `bytes`.
+    private func sayLast(_ bytes: [UInt8]) {
+        output = bytes
+        answer = .none
         let hasAnotherLine = input.contains(UInt8(ascii: "\n"))
         if session.isClosing || !session.isInteractive && session.payloadEnd == nil && !hasAnotherLine { isEnding = true }
         armTimer()
     }
 
+    /// Sends what the kernel takes at once.
     private func flush() throws(SystemError) {
-        while outputSent < output.count {
-            let sent = try Sockets.send(file.raw, output[outputSent...])
-            guard sent > 0 else { return }
-            outputSent += sent
-            lastActivity = reactor.now
-        }
-        output = []
-        outputSent = 0
+        guard isOpen, outputSent < output.count else { return }
+        let sent = try Sockets.send(file.raw, output[outputSent...])
+        outputSent += sent
+        if sent > 0 { lastActivity = reactor.now }
+        if outputSent == output.count { (output, outputSent) = ([], 0) }
     }
 
-    /// One timer, which looks at the last activity when it fires.
+    /// One timer, which looks at the last activity when it fires. A client whose turn or answer has not come yet is not idle.
     private func armTimer() {
         if let timer { reactor.cancel(timer) }
         timer = reactor.setTimer(at: lastActivity.advanced(by: session.timeout)) { [weak self] in
             guard let self else { return }
             timer = nil
-            guard !isWaiting else {
-                lastActivity = reactor.now
-                return armTimer()
-            }
+            if isWaitingForTurn { lastActivity = reactor.now }
+            if case .later = answer { lastActivity = reactor.now }
             if lastActivity.advanced(by: session.timeout) <= reactor.now { end() } else { armTimer() }
         }
     }
+}
+
+/// A connection's place among `stats maxconn`, after its socket has been given away: free when this is forgotten.
+final class RuntimePlace {
+    private let free: () -> Void
+
+    /// Calls `free` in the end.
+    init(_ free: @escaping () -> Void) { self.free = free }
+
+    deinit { free() }
 }

@@ -3,15 +3,15 @@ import Wire
 /// The commands about gossip. HAProxy has none of them.
 extension RuntimeCommand {
     /// `show gossip` and its forms.
-    static func showGossip(_ call: RuntimeCall) -> String {
-        guard let report = call.target.gossipReport() else { return "There is no 'gossip' section in the configuration.\n" }
+    static func showGossip(_ call: RuntimeCall) -> AnswerText {
+        guard let report = call.target.gossipReport() else { return AnswerText("There is no 'gossip' section in the configuration.\n") }
         return switch call.argument(0) {
-        case "": report.summary
+        case "": AnswerText(report.summary)
         case "members": report.members
         case "health": report.health
         case "admin": report.administrative
         case "keys": report.keys
-        default: "'show gossip' shows 'members', 'health', 'admin' or 'keys'.\n"
+        default: AnswerText("'show gossip' shows 'members', 'health', 'admin' or 'keys'.\n")
         }
     }
 

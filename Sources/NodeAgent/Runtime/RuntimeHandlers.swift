@@ -96,32 +96,38 @@ extension RuntimeCommand {
         return ""
     }
 
-    /// `drain`, `drain force`.
+    /// `drain`, `drain force`, `drain cancel`.
     static func drain(_ call: RuntimeCall) -> String {
         answer { () throws(RuntimeTargetError) in
             switch call.arguments {
             case []: try call.target.drain(.careful)
             case ["force"]: try call.target.drain(.forced)
-            default: throw .refused("'drain' takes nothing but 'force'.")
+            case ["cancel"]: call.target.cancelDrain()
+            default: throw .refused("'drain' takes nothing but 'force' or 'cancel'.")
             }
         }
     }
 
     /// `show stat`, with its filters.
-    static func showStatistics(_ call: RuntimeCall, _ session: RuntimeSession) -> String {
-        if let refusal = unsupportedForm(call.arguments) { return refusal }
-        let snapshot = call.target.snapshot()
+    static func showStatistics(_ call: RuntimeCall, _ session: RuntimeSession) -> AnswerText {
+        if let refusal = unsupportedForm(call.arguments) { return AnswerText(refusal) }
+        if call.argument(0) == "domain" {
+            guard call.argument(1) == "proxy" else {
+                return AnswerText("Of the domains only 'proxy' is supported yet; leave 'domain' out for the same.\n")
+            }
+            return showStatistics(RuntimeCall(target: call.target, arguments: Array(call.arguments.dropFirst(2))), session)
+        }
         var filter = StatisticsFilter()
         if call.arguments.count >= 3 {
             let name = call.argument(0)
             if name == "-1" {
                 filter.proxies = .all
-            } else if snapshot.proxies.contains(where: { $0.name == name }) {
+            } else if call.target.outlines.contains(where: { $0.name == name }) {
                 filter.proxies = .name(name)
             } else if let identifier = Int(name), identifier > 0 {
                 filter.proxies = .identifier(identifier)
             } else {
-                return "No such proxy.\n"
+                return AnswerText("No such proxy.\n")
             }
             filter.kinds = Int(call.argument(1)) ?? 0
             let server = Int(call.argument(2)) ?? 0
@@ -129,7 +135,7 @@ extension RuntimeCommand {
         }
         filter.hidesDown = call.arguments.contains("up")
         filter.hidesMaintenance = call.arguments.contains("no-maint")
-        return snapshot.csv(filter, showsAddresses: session.level >= .operator)
+        return call.target.csv(filter, showsAddresses: session.level >= .operator)
     }
 
     /// The answer to a form of output that does not exist yet.

@@ -18,22 +18,33 @@ struct RuntimeSession: Equatable, Sendable {
         self.level = level
         self.timeout = timeout
     }
+
+    /// The answer when a command needs a higher level; `nil` when it may run. The first line is HAProxy's, which programs compare.
+    func refusal(of command: String, needing needed: StatsSocketSettings.Level) -> String? {
+        guard level < needed else { return nil }
+        return "Permission denied\n'\(command)' needs level \(needed), and this connection has level \(level): "
+            + "'level' at 'stats socket' (in '-S': ',level,') sets it.\n"
+    }
 }
 
 /// What a line leads to.
 enum LineAnswer {
     /// These bytes are sent.
     case bytes([UInt8])
-    /// The bytes come later, once, by the function that is given; until then nothing is read.
-    case later((@escaping ([UInt8]) -> Void) -> Void)
+    /// The bytes are composed in pieces, some of which can be empty: each call makes one, until there is none.
+    case pieces((inout RuntimeSession) -> [UInt8]?)
+    /// The bytes come later, once, by the function that is given; until then nothing is read. The client may go before: then what is returned is called.
+    case later((@escaping ([UInt8]) -> Void) -> () -> Void)
     /// The connection speaks the language of `ProcessMessage` from now on.
     case handOver
 }
 
 /// Makes answers of lines.
 protocol LineInterpreter {
-    /// Runs one line, without its LF.
+    /// Begins one line, without its LF.
     func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer
+    /// Whether the line is one that never waits for a place among `stats maxconn`.
+    func isUrgent(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool
 }
 
 /// Runs the lines of a runtime connection and makes their answers. Pure but for what `target` does.
@@ -44,8 +55,6 @@ protocol LineInterpreter {
 struct RuntimeInterpreter: LineInterpreter {
     /// What a process that takes over says first. No command of people's: it is not in the list.
     static let handOverCommand = "_handover"
-    /// How many characters of an unknown word are said back.
-    private static let echoMax = 64
 
     private let target: any RuntimeTarget
 
@@ -53,92 +62,17 @@ struct RuntimeInterpreter: LineInterpreter {
     init(target: any RuntimeTarget) { self.target = target }
 
     func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer {
-        if session.exposesListeners, session.level == .admin, line.elementsEqual(Self.handOverCommand.utf8) { return .handOver }
-        return .bytes(execute(line, session: &session))
+        if isHandOver(line, session) { return .handOver }
+        var run = RuntimeLine(line, target: target)
+        return .pieces { session in run.next(&session).map { Array($0.utf8) } }
     }
 
-    /// Runs one line.
-    ///
-    /// - Parameter line: without its LF; a CR before it is dropped.
-    /// - Returns: the bytes to send, none for `quit` and inside a payload.
-    func execute(_ line: some Sequence<UInt8>, session: inout RuntimeSession) -> [UInt8] {
-        var text = String(decoding: Array(line), as: UTF8.self)
-        if text.unicodeScalars.last == "\r" { text.unicodeScalars.removeLast() }
-        if let end = session.payloadEnd {
-            guard text == end else { return Self.continuation(session) }
-            session.payloadEnd = nil
-            return Self.frame(Self.payloadRefusal, session)
-        }
-        var output: [UInt8] = []
-        for words in Self.commands(in: text) where !session.isClosing {
-            if let last = words.last, last.hasPrefix("<<") {
-                session.payloadEnd = String(last.dropFirst(2))
-                return output + Self.continuation(session)
-            }
-            guard let answer = answer(to: words, session: &session) else { break }
-            output += Self.frame(answer, session)
-        }
-        return output
+    func isUrgent(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool {
+        guard session.payloadEnd == nil else { return false }
+        return isHandOver(line, session) || RuntimeLine.commands(in: line).allSatisfy { RuntimeCommand.of($0)?.isUrgent == true }
     }
 
-    private static let payloadRefusal =
-        "Payloads ('<<') are not supported yet: none of the commands here takes one. Give the value on the command's own line.\n"
-
-    private static func continuation(_ session: RuntimeSession) -> [UInt8] { session.isInteractive ? Array("+ ".utf8) : [] }
-
-    private static func frame(_ answer: String, _ session: RuntimeSession) -> [UInt8] {
-        Array(answer.utf8) + Array((session.isInteractive ? "\n> " : "\n").utf8)
-    }
-
-    /// `nil` for `quit`.
-    private func answer(to words: [String], session: inout RuntimeSession) -> String? {
-        guard !words.isEmpty else { return "" }
-        guard let command = RuntimeCommand.all.filter({ words.starts(with: $0.words) }).max(by: { $0.words.count < $1.words.count }) else {
-            return Self.unknown(words, level: session.level)
-        }
-        guard session.level >= command.level else { return "Permission denied\n" }
-        let text = command.run(RuntimeCall(target: target, arguments: Array(words.dropFirst(command.words.count))), &session)
-        return session.isClosing ? nil : text
-    }
-
-    /// The answer to a command that does not exist: the commands that begin alike, or all.
-    private static func unknown(_ words: [String], level: StatsSocketSettings.Level) -> String {
-        let likely = RuntimeCommand.nearest(to: words, level: level)
-        let echo = (likely.first.map { Array(words.prefix($0.commonWords(with: words) + 1)) } ?? Array(words.prefix(1))).joined(separator: " ")
-        let said = String(String.UnicodeScalarView(echo.unicodeScalars.filter { $0.value >= 32 && $0.value != 127 }.prefix(echoMax)))
-        guard !likely.isEmpty else {
-            return "Unknown command: '\(said)'. Please enter one of the following commands only:\n" + RuntimeCommand.list(RuntimeCommand.all, level: level)
-        }
-        return "Unknown command: '\(said)', but maybe one of the following ones is a better match:\n" + RuntimeCommand.list(likely, level: level)
-    }
-
-    /// The line's commands, each as its words.
-    static func commands(in line: String) -> [[String]] {
-        var commands: [[String]] = []
-        var words: [String] = []
-        var word = String.UnicodeScalarView()
-        var isEscaped = false
-        func endWord() {
-            if !word.isEmpty { words.append(String(word)) }
-            word = String.UnicodeScalarView()
-        }
-        for scalar in line.unicodeScalars {
-            if isEscaped {
-                word.append(scalar)
-                isEscaped = false
-            } else if scalar == "\\" {
-                isEscaped = true
-            } else if scalar == ";" {
-                endWord()
-                commands.append(words)
-                words = []
-            } else if scalar == " " || scalar == "\t" {
-                endWord()
-            } else {
-                word.append(scalar)
-            }
-        }
-        endWord()
-        return words.isEmpty && !commands.isEmpty ? commands : commands + [words]
+    private func isHandOver(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool {
+        session.exposesListeners && session.level == .admin && line.elementsEqual(Self.handOverCommand.utf8)
     }
 }

@@ -4,29 +4,42 @@ import Wire
 
 /// Serves the runtime sockets on the control thread's reactor.
 ///
-/// A connection has at most `inputBytesMax` bytes of a line and `outputBytesMax` bytes of an answer; the next line is read only when the
-/// last answer has been taken. A connection beyond `connectionsMax` waits in the kernel's queue.
+/// All its connections together compose one piece of an answer in each round of the reactor's loop, in turn: whatever clients ask, everything else on
+/// the control thread gets its time. A connection has at most `inputBytesMax` bytes of a line and one piece of an answer; the next piece is composed
+/// only when the last one has been taken.
+///
+/// `stats maxconn` connections have a place. Beyond them up to `waitingMax` of the sockets of level admin are accepted: what is urgent is answered
+/// there, everything else waits for a place. All others wait in the kernel's queue.
 final class RuntimeServer {
     /// The longest line, in bytes.
     static let inputBytesMax = 16 * 1024
-    /// The longest answer, in bytes.
+    /// The longest answer to a line, in bytes.
     static let outputBytesMax = 8 * 1024 * 1024
+    /// Connections of level admin that are accepted without a place.
+    static let waitingMax = 16
     /// How long a listener rests when the process has no descriptor left.
     private static let exhaustionPause = Duration.milliseconds(100)
+    /// Connections that a listener accepts in one round.
+    private static let acceptsMax = 16
 
     private struct Listener {
         let file: OpenFile
         let rights: RuntimeRights
+        var isWatched = false
     }
 
     private let reactor: Reactor
     private let interpreter: any LineInterpreter
-    private let handOver: (OpenFile) -> Void
+    private let handOver: (OpenFile, RuntimePlace) -> Void
     private let connectionsMax: Int
     private let timeout: Duration
     private var listeners: [Listener] = []
     private var connections: [Int32: RuntimeConnection] = [:]
-    private var isAccepting = true
+    /// Those without a place, the oldest first.
+    private var waiting: [RuntimeConnection] = []
+    /// Those that want a turn, the next one first.
+    private var turns: [RuntimeConnection] = []
+    private var isTurnDue = false
     private var pause: TimerToken?
 
     /// A server without listeners.
@@ -35,9 +48,10 @@ final class RuntimeServer {
     ///   - interpreter: runs the lines.
     ///   - connectionsMax: `stats maxconn`.
     ///   - timeout: `stats timeout`, until a connection sets its own.
-    ///   - handOver: gets a connection whose other end takes over from this process.
+    ///   - handOver: gets a connection whose other end takes over from this process, with its place.
     init(
-        reactor: Reactor, interpreter: any LineInterpreter, connectionsMax: Int, timeout: Duration, handOver: @escaping (OpenFile) -> Void = { _ in }
+        reactor: Reactor, interpreter: any LineInterpreter, connectionsMax: Int, timeout: Duration,
+        handOver: @escaping (OpenFile, RuntimePlace) -> Void = { _, _ in }
     ) {
         self.reactor = reactor
         (self.interpreter, self.handOver) = (interpreter, handOver)
@@ -45,26 +59,25 @@ final class RuntimeServer {
         self.timeout = timeout
     }
 
-    /// How many connections are open.
-    var connectionsCurrent: Int { connections.count }
+    /// How many connections are open; those that were given away are not.
+    var connectionsCurrent: Int { connections.values.count { $0.isOpen } }
 
     /// Serves a listening, non-blocking socket.
     func serve(_ file: OpenFile, rights: RuntimeRights) throws(SystemError) {
-        let listener = Listener(file: file, rights: rights)
-        if isAccepting { try watch(listener) }
-        listeners.append(listener)
+        listeners.append(Listener(file: file, rights: rights))
+        try watchListeners()
     }
 
     /// Serves a connected, non-blocking socket beyond `connectionsMax`; one that cannot be watched is closed.
     func serve(connection file: OpenFile, rights: RuntimeRights) {
-        do throws(SystemError) { try open(file, rights: rights) } catch {}
+        do throws(SystemError) { try open(file, rights: rights, hasPlace: true) } catch {}
     }
 
     /// Closes every listener; connections go on.
     func stopListening() {
         if let pause { reactor.cancel(pause) }
         pause = nil
-        if isAccepting { for listener in listeners { reactor.unwatch(listener.file.raw) } }
+        for listener in listeners where listener.isWatched { reactor.unwatch(listener.file.raw) }
         listeners = []
     }
 
@@ -72,58 +85,106 @@ final class RuntimeServer {
     func close() {
         stopListening()
         for connection in connections.values { connection.forget() }
-        connections = [:]
+        (connections, waiting, turns) = ([:], [], [])
     }
 
-    private func watch(_ listener: Listener) throws(SystemError) {
-        try reactor.watch(listener.file.raw, for: .read) { [weak self] _ in self?.accept(from: listener) }
+    // MARK: Places
+
+    private var placesTaken: Int { connections.count - waiting.count }
+
+    private func accepts(_ rights: RuntimeRights) -> Bool {
+        guard pause == nil else { return false }
+        return placesTaken < connectionsMax || rights.level == .admin && waiting.count < Self.waitingMax
     }
 
-    private func accept(from listener: Listener) {
-        while isAccepting {
-            do throws(SystemError) {
-                guard let descriptor = try Sockets.accept(listener.file.raw) else { return }
-                try open(OpenFile(descriptor), rights: listener.rights)
-            } catch {
-                rest(until: Self.exhaustionPause)
-                return
+    /// Watches the listeners from which one more connection may come, and no others.
+    private func watchListeners() throws(SystemError) {
+        for index in listeners.indices {
+            let (file, rights) = (listeners[index].file, listeners[index].rights)
+            let isWanted = accepts(rights)
+            guard isWanted != listeners[index].isWatched else { continue }
+            if isWanted {
+                try reactor.watch(file.raw, for: .read) { [weak self] _ in self?.accept(from: file, rights) }
+            } else {
+                reactor.unwatch(file.raw)
             }
-            if connections.count >= connectionsMax { rest(until: nil) }
+            listeners[index].isWatched = isWanted
         }
     }
 
-    private func open(_ file: OpenFile, rights: RuntimeRights) throws(SystemError) {
+    private func accept(from file: OpenFile, _ rights: RuntimeRights) {
+        do throws(SystemError) {
+            for _ in 0..<Self.acceptsMax where accepts(rights) {
+                guard let descriptor = try Sockets.accept(file.raw) else { break }
+                try open(OpenFile(descriptor), rights: rights, hasPlace: placesTaken < connectionsMax)
+            }
+            try watchListeners()
+        } catch {
+            rest()
+        }
+    }
+
+    private func open(_ file: OpenFile, rights: RuntimeRights, hasPlace: Bool) throws(SystemError) {
         var session = RuntimeSession(level: rights.level, timeout: timeout)
         session.exposesListeners = rights.exposesListeners
-        let handlers = RuntimeConnection.Handlers(handOver: handOver) { [weak self] raw in self?.ended(raw) }
-        let connection = RuntimeConnection(file: file, session: session, reactor: reactor, interpreter: interpreter, handlers: handlers)
+        let handlers = RuntimeConnection.Handlers(
+            wantsTurn: { [weak self] in self?.enqueue($0) }, handOver: handOver, ended: { [weak self] in self?.ended($0) })
+        let connection = RuntimeConnection(
+            file: file, session: session, hasPlace: hasPlace, reactor: reactor, interpreter: interpreter, handlers: handlers)
         try connection.start()
         connections[file.raw] = connection
+        if !hasPlace { waiting.append(connection) }
     }
 
-    private func ended(_ raw: Int32) {
-        connections[raw] = nil
-        if pause == nil { resume() }
+    private func ended(_ connection: RuntimeConnection) {
+        guard connections[connection.file.raw] === connection else { return }
+        connections[connection.file.raw] = nil
+        waiting.removeAll { $0 === connection }
+        if placesTaken < connectionsMax, let first = waiting.first {
+            waiting.removeFirst()
+            first.takePlace()
+        }
+        do throws(SystemError) { try watchListeners() } catch { rest() }
     }
 
-    /// Stops accepting: for `duration`, or until a connection ends.
-    private func rest(until duration: Duration?) {
-        if isAccepting { for listener in listeners { reactor.unwatch(listener.file.raw) } }
-        isAccepting = false
-        guard let duration, pause == nil else { return }
-        pause = reactor.setTimer(at: reactor.now.advanced(by: duration)) { [weak self] in
-            self?.pause = nil
-            self?.resume()
+    /// Stops accepting for a while.
+    private func rest() {
+        for index in listeners.indices where listeners[index].isWatched {
+            reactor.unwatch(listeners[index].file.raw)
+            listeners[index].isWatched = false
+        }
+        guard pause == nil else { return }
+        pause = reactor.setTimer(at: reactor.now.advanced(by: Self.exhaustionPause)) { [weak self] in
+            guard let self else { return }
+            pause = nil
+            do throws(SystemError) { try watchListeners() } catch { rest() }
         }
     }
 
-    private func resume() {
-        guard !isAccepting, connections.count < connectionsMax else { return }
-        isAccepting = true
-        do throws(SystemError) {
-            for listener in listeners { try watch(listener) }
-        } catch {
-            rest(until: Self.exhaustionPause)
+    // MARK: Turns
+
+    private func enqueue(_ connection: RuntimeConnection) {
+        // What is not urgent asks again once it has a place.
+        guard connection.mayTakeTurn else { return }
+        turns.append(connection)
+        scheduleTurn()
+    }
+
+    private func scheduleTurn() {
+        guard !isTurnDue, !turns.isEmpty else { return }
+        isTurnDue = true
+        reactor.inNextRound { [weak self] in self?.giveTurn() }
+    }
+
+    /// One connection composes one piece.
+    private func giveTurn() {
+        isTurnDue = false
+        while let connection = turns.first {
+            turns.removeFirst()
+            guard connection.isOpen else { continue }
+            connection.takeTurn()
+            break
         }
+        scheduleTurn()
     }
 }

@@ -1,9 +1,7 @@
 import Proxy
 
 /// What the runtime commands look at and change: the agent, or a test's stand-in.
-protocol RuntimeTarget: AnyObject {
-    /// Everything as it is now.
-    func snapshot() -> StatisticsSnapshot
+protocol RuntimeTarget: AnyObject, StatisticsSource {
     /// Puts a server into a state, as an operator's wish, here or everywhere.
     func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError)
     /// Sets a server's weight, 0 to 256, here or everywhere.
@@ -17,9 +15,11 @@ protocol RuntimeTarget: AnyObject {
     /// What is to be told of the probe sections; `nil` for a node without.
     func probeReport() -> ProbeReport?
     /// How often sessions have left each server before it greeted them, and why: a table.
-    func retriesReport() -> String
+    func retriesReport() -> AnswerText
     /// Begins to drain, or tells how far it is: a line.
     func drain(_ force: DrainForce) throws(RuntimeTargetError) -> String
+    /// Gives up a drain that has not begun: a line.
+    func cancelDrain() -> String
     /// Changes the keys of the gossip.
     func changeKeys(_ change: KeyChange) throws(RuntimeTargetError)
 }

@@ -123,6 +123,9 @@ struct BackendStatistics: Equatable, Sendable {
     var activeServers = 0
     /// `bck`: usable backups.
     var backupServers = 0
+    /// Servers that run, and all of them: a status that counts says both.
+    var serversRunning = 0
+    var serversCount = 0
     /// `algo`: the keyword of `balance`.
     var algorithm = "roundrobin"
 
@@ -176,43 +179,4 @@ struct ServerStatistics: Equatable, Sendable {
         self.name = name
         self.identifier = identifier
     }
-}
-
-/// One proxy of the file: its `FRONTEND` row, its servers' rows, its `BACKEND` row, those that it has.
-struct ProxyStatistics: Equatable, Sendable {
-    /// `pxname`.
-    var name: String
-    /// `iid`.
-    var identifier: Int
-    /// The listening half.
-    var frontend: FrontendStatistics?
-    /// The serving half's servers, in the order of the file.
-    var servers: [ServerStatistics] = []
-    /// The serving half.
-    var backend: BackendStatistics?
-    /// `disabled`: `show stat` and a soft stop leave it out.
-    var isDisabled = false
-
-    /// A proxy without halves.
-    init(name: String, identifier: Int) {
-        self.name = name
-        self.identifier = identifier
-    }
-}
-
-/// Everything that the runtime socket, the page and the metrics show, as it was at one moment.
-struct StatisticsSnapshot: Equatable, Sendable {
-    /// The process.
-    var process = ProcessStatistics()
-    /// The proxies, in the order of the file.
-    var proxies: [ProxyStatistics] = []
-
-    /// The proxies as a soft stop names them: those that listen come first.
-    var stoppingOrder: [ProxyStatistics] {
-        let running = proxies.filter { !$0.isDisabled }
-        return running.filter { $0.frontend != nil } + running.filter { $0.frontend == nil }
-    }
-
-    /// A process without proxies.
-    init() {}
 }

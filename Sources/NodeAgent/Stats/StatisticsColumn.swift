@@ -17,7 +17,7 @@ struct StatisticsRow {
     }
 
     /// The proxy that the row belongs to.
-    let proxy: ProxyStatistics
+    let proxy: ProxyOutline
     /// The row's kind, with its values.
     let subject: Subject
     /// False for a reader of level `user`, to whom addresses are not shown.
@@ -50,7 +50,7 @@ struct StatisticsRow {
     var status: String {
         switch subject {
         case .frontend(let frontend): frontend.status.rawValue
-        case .backend(let backend): backend.status.rawValue + (countsServers ? " (\(proxy.servers.count { $0.isRunning })/\(proxy.servers.count))" : "")
+        case .backend(let backend): backend.status.rawValue + (countsServers ? " (\(backend.serversRunning)/\(backend.serversCount))" : "")
         case .server(let server): server.status
         }
     }

@@ -24,7 +24,7 @@ struct StatisticsFilter: Equatable, Sendable {
     /// Everything.
     init() {}
 
-    fileprivate func admits(_ proxy: ProxyStatistics) -> Bool {
+    fileprivate func admits(_ proxy: ProxyOutline) -> Bool {
         guard !proxy.isDisabled else { return false }
         return switch proxies {
         case .all: true
@@ -33,8 +33,10 @@ struct StatisticsFilter: Equatable, Sendable {
         }
     }
 
+    /// Whether rows of this kind are shown, as far as can be told before one is read.
+    fileprivate func admits(_ kind: StatisticsRowKind) -> Bool { kinds & (1 << kind.rawValue) != 0 }
+
     fileprivate func admits(_ row: StatisticsRow) -> Bool {
-        guard kinds & (1 << row.kind.rawValue) != 0 else { return false }
         if let server, server != row.identifier { return false }
         guard case .server(let server) = row.subject else { return true }
         let isInMaintenance = server.administration.isMaintenance
@@ -43,32 +45,40 @@ struct StatisticsFilter: Equatable, Sendable {
     }
 }
 
-extension StatisticsSnapshot {
+extension StatisticsSource {
     /// `show stat`: the header and a line for each row. Every line ends with a comma and a newline.
-    func csv(_ filter: StatisticsFilter = StatisticsFilter(), showsAddresses: Bool = true) -> String {
-        var text = StatisticsTable.header + "\n"
-        for proxy in proxies where filter.admits(proxy) {
-            for subject in proxy.subjects {
-                var row = StatisticsRow(proxy: proxy, subject: subject, showsAddresses: showsAddresses)
-                row.countsServers = filter.hidesDown || filter.hidesMaintenance
-                guard filter.admits(row) else { continue }
-                for column in StatisticsTable.columns {
-                    text += Self.quoted(column.read(row) ?? "")
-                    text += ","
-                }
-                text += "\n"
-            }
+    func csv(_ filter: StatisticsFilter = StatisticsFilter(), showsAddresses: Bool = true) -> AnswerText {
+        let rows = outlines.lazy.filter { filter.admits($0) }.flatMap { proxy in
+            proxy.parts.lazy.map { line($0, of: proxy, filter, showsAddresses: showsAddresses) }
         }
-        return text
+        return AnswerText(head: StatisticsTable.header + "\n", rows: rows)
+    }
+
+    /// One line of `show stat`; empty when `filter` leaves it out.
+    private func line(_ part: ProxyOutline.Part, of proxy: ProxyOutline, _ filter: StatisticsFilter, showsAddresses: Bool) -> String {
+        guard filter.admits(part.kind) else { return "" }
+        let subject: StatisticsRow.Subject =
+            switch part {
+            case .frontend(let frontend): .frontend(frontendStatistics(frontend))
+            case .server(let server): .server(serverStatistics(server))
+            case .backend(let backend): .backend(backendStatistics(backend))
+            }
+        var row = StatisticsRow(proxy: proxy, subject: subject, showsAddresses: showsAddresses)
+        row.countsServers = filter.hidesDown || filter.hidesMaintenance
+        guard filter.admits(row) else { return "" }
+        return StatisticsTable.columns.reduce(into: "") { $0 += StatisticsTable.quoted($1.read(row) ?? "") + "," } + "\n"
     }
 
     /// `show servers state`: of one backend, or of all; `nil` when there is no such backend.
-    func serversState(backend: String?) -> String? {
-        let chosen = proxies.filter { $0.backend != nil && (backend == nil || $0.name == backend) }
+    func serversState(backend: String?) -> AnswerText? {
+        let chosen = outlines.filter { $0.backend != nil && (backend == nil || $0.name == backend) }
         guard backend == nil || !chosen.isEmpty else { return nil }
-        return "1\n" + Self.serversStateHeader + chosen.map { proxy in proxy.servers.map { proxy.stateLine($0) }.joined() }.joined()
+        let rows = chosen.lazy.flatMap { proxy in proxy.servers.lazy.map { proxy.stateLine(serverStatistics($0)) } }
+        return AnswerText(head: "1\n" + ProxyOutline.stateHeader, rows: rows)
     }
+}
 
+extension StatisticsTable {
     /// A field as CSV wants it: quoted when it holds a comma, a quote or a line's end.
     static func quoted(_ field: String) -> String {
         guard field.utf8.contains(where: { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\"") || $0 == 10 || $0 == 13 }) else { return field }
@@ -79,22 +89,13 @@ extension StatisticsSnapshot {
         }
         return text + "\""
     }
+}
 
-    private static let serversStateHeader =
+extension ProxyOutline {
+    fileprivate static let stateHeader =
         "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change"
         + " srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port"
         + " srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port\n"
-}
-
-extension ProxyStatistics {
-    /// The rows in HAProxy's order: the frontend, the servers, the backend.
-    fileprivate var subjects: [StatisticsRow.Subject] {
-        var all: [StatisticsRow.Subject] = []
-        if let frontend { all.append(.frontend(frontend)) }
-        all += servers.map { .server($0) }
-        if let backend { all.append(.backend(backend)) }
-        return all
-    }
 
     /// One line of `show servers state`, version 1.
     fileprivate func stateLine(_ server: ServerStatistics) -> String {

@@ -79,7 +79,8 @@ struct GossipRunnerTests {
         let pair = try Pair()
         #expect(pair.wait { pair.areAlive })
         for index in 0..<2 { for server in 0..<2 { pair.observe(index, server, .passed) } }
-        #expect(pair.wait { pair.report(0).health.split(separator: "\n").count == 5 && pair.report(1).health.split(separator: "\n").count == 5 })
+        #expect(
+            pair.wait { pair.report(0).health.whole().split(separator: "\n").count == 5 && pair.report(1).health.whole().split(separator: "\n").count == 5 })
         pair.observe(0, 1, .failedLoudly)
         #expect(pair.wait { !pair.requested[1].isEmpty })
         let second = pair.runners[0].plan.servers[1].id
@@ -89,7 +90,7 @@ struct GossipRunnerTests {
         pair.observe(1, 1, .failedLoudly)
         #expect(pair.wait { pair.verdicts[1].contains { $0 == (second, .down(.ownAndPeers)) } })
         #expect(pair.runners[1].core.failingPeers(of: second) == ["one"])
-        #expect(pair.report(1).health.contains("mysql/read02 one up 1 0 0 - 1 "))
+        #expect(pair.report(1).health.whole().contains("mysql/read02 one up 1 0 0 - 1 "))
 
         try pair.runners[0].operate { (core, now, outputs) throws(AdministrationRefusal) in
             try core.administer(second, .drain, weight: 7, now: now, into: &outputs)
@@ -97,12 +98,12 @@ struct GossipRunnerTests {
         #expect(pair.wait { pair.administered[1].count == 1 })
         #expect(pair.administered.map { $0.map(\.1) } == [[.drain], [.drain]])
         #expect(pair.administered[1].first?.2 == 7)
-        #expect(pair.report(1).administrative == "# server state weight origin expires_s\nmysql/read02 drain 7 one -\n")
+        #expect(pair.report(1).administrative.whole() == "# server state weight origin expires_s\nmysql/read02 drain 7 one -\n")
 
         pair.runners[0].stop()
         #expect(pair.wait { pair.lines[1].contains("peer one has LEFT") })
         #expect(pair.lines[1].first == "peer one is ALIVE")
-        let members = pair.report(1).members.split(separator: "\n").map { $0.split(separator: " ") }
+        let members = pair.report(1).members.whole().split(separator: "\n").map { $0.split(separator: " ") }
         #expect(members.map { $0.prefix(2).joined(separator: " ") } == ["# name", "two alive", "one left"])
     }
 
@@ -112,7 +113,7 @@ struct GossipRunnerTests {
         #expect(pair.wait { pair.runners.allSatisfy { $0.core.counters.unknownKey > 2 } })
         #expect(pair.state(of: "two", at: 0) == .unknown && pair.state(of: "one", at: 1) == .unknown)
         #expect(pair.lines[0].contains { $0.contains("two uses a key that is not in key-file") })
-        let known = pair.report(0).keys.split(separator: "\n")
+        let known = pair.report(0).keys.whole().split(separator: "\n")
         #expect(known.count == 2 && known.last?.hasSuffix(" yes one") == true)
     }
 
@@ -148,7 +149,7 @@ struct GossipRunnerTests {
         try pair.runners[1].operate { (core, _, _) throws(KeyRing.Refusal) in try core.installKey(key) }
         try pair.runners[1].operate { (core, _, _) throws(KeyRing.Refusal) in try core.useKey(key.id) }
         let row = "\(Hexadecimal.text(key.id, digits: 8)) yes "
-        #expect(pair.wait { pair.report(0).keys.contains(row + "one,two\n") && pair.report(1).keys.contains(row + "two,one\n") })
+        #expect(pair.wait { pair.report(0).keys.whole().contains(row + "one,two\n") && pair.report(1).keys.whole().contains(row + "two,one\n") })
         for runner in pair.runners { try runner.operate { (core, _, _) throws(KeyRing.Refusal) in try core.removeKey(old) } }
         let sent = pair.runners.map { $0.core.counters.received }
         #expect(pair.wait { zip(pair.runners, sent).allSatisfy { $0.core.counters.received > $1 + 5 } })

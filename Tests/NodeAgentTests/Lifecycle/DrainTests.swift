@@ -148,10 +148,76 @@ struct DrainProgramTests {
     func refusals() {
         #expect(outcome([.text("tsukada02 is draining: wait")]).outcome == .failed("tsukada02 is draining: wait"))
         #expect(outcome([asking, .text("no")]).outcome == .failed("no"))
-        #expect(outcome([asking]).outcome == .failed("the other nodes have not answered; 'tsukada drain --force' does not ask them"))
         #expect(outcome([.text("")]).outcome == .failed("the node does not answer"))
         let missing = SystemError("connect", code: 2)
         #expect(outcome([.notRunning(missing)]).outcome == .failed("no node listens on the runtime socket: \(missing)"))
+    }
+
+    @Test("makes sure that a node does not drain once it has reported a failure", arguments: [true, false])
+    func cancels(isSilent: Bool) {
+        let failure = isSilent ? RuntimeAnswer.failed(SystemError("poll", code: 110)) : asking
+        let complaint =
+            isSilent
+            ? "the node could not be asked: \(SystemError("poll", code: 110))"
+            : "the other nodes have not answered; 'tsukada drain --force' does not ask them"
+        func end(_ answer: RuntimeAnswer) -> (outcome: DrainProgram.Outcome, asked: [String]) {
+            var answers = [asking, failure, answer]
+            var asked: [String] = []
+            let outcome = DrainProgram.run(
+                .careful,
+                ask: { command in
+                    asked.append(command)
+                    return answers.isEmpty ? .text("") : answers.removeFirst()
+                }, isOver: Instant(nanoseconds: 0)
+            ) { _ in asked.count == 2 }
+            return (outcome, asked)
+        }
+        #expect(end(.text("Not draining.")) == (.failed(complaint), ["drain", "drain", "drain cancel"]))
+        #expect(end(.text("Draining: x")) == (.draining("Draining: x"), ["drain", "drain", "drain cancel"]))
+        let unsure = "\(complaint); it may still drain once they answer: 'show probe' tells"
+        #expect(end(.failed(SystemError("poll", code: 110))).outcome == .failed(unsure))
+        #expect(end(.text("Unknown command")).outcome == .failed(unsure))
+    }
+
+    @Test("says that it waits, and what for")
+    func waits() throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/s"
+        let listener = try Sockets.open(.stream, for: .unix(path))
+        try Sockets.bind(listener.raw, to: .unix(path))
+        try Sockets.listen(listener.raw, backlog: 4)
+        var said: [String] = []
+        var client = RuntimeClient(path: path, timeout: .milliseconds(60), quietMax: .milliseconds(20))
+        client.tell = { said.append($0) }
+        #expect(client.ask("drain") == .failed(SystemError("poll", code: 110)))
+        #expect(said.count == 1 && said.first?.hasPrefix("the node at \(path) has not answered yet: its runtime connections are all in use") == true)
+    }
+
+    @Test("names the level that it needs, and the one that the socket has")
+    func level() throws {
+        let text = "global\n stats socket 127.0.0.1:9000 level admin\n stats socket /run/s\n stats socket /run/t level user\n"
+        let configuration = Configuration.read(text).configuration
+        let expected = "t.cfg:3: the node takes this from a socket of level admin, and 'stats socket /run/s' has level operator: "
+        #expect { try RuntimeClient.administrator(of: configuration) } throws: { "\($0)".hasPrefix(expected) }
+        let none = Configuration.read("global\n nbthread 1\n").configuration
+        #expect { try RuntimeClient.administrator(of: none) } throws: { "\($0)".hasPrefix("no way to ask the node: add a line 'stats socket ") }
+    }
+
+    @Test("works with the snippets of the README and with the examples", arguments: ["README.md", "README.ja.md", "tsukada01", "tsukada02"])
+    func snippets(source: String) throws {
+        let fixture = try Configuration.bytes(of: "tsukada01.cfg")
+        let own: String
+        if source.hasPrefix("README") {
+            let lines = try Configuration.lines(ofPackageFile: source)
+            let start = try #require(lines.firstIndex { $0.hasSuffix("# tsukada.cfg") })
+            own = lines[start...].prefix { $0.hasPrefix("    ") || $0.isEmpty }.joined(separator: "\n")
+        } else {
+            own = try Configuration.lines(ofPackageFile: "deploy/examples/\(source)/tsukada.cfg").joined(separator: "\n")
+        }
+        let files = [(name: "haproxy.cfg", bytes: fixture), (name: "tsukada.cfg", bytes: Array((own + "\n").utf8))]
+        let (configuration, diagnostics) = ConfigurationReader(environment: [:]).read(files: files)
+        #expect(Configuration.alerts(diagnostics).isEmpty && configuration.probes.count == 1)
+        #expect(try RuntimeClient.administrator(of: configuration).path.hasPrefix("/"))
     }
 
     @Test("has a command line of its own")

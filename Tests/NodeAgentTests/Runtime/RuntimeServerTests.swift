@@ -1,3 +1,4 @@
+import Glibc
 import LinuxIO
 import Proxy
 import Testing
@@ -19,13 +20,14 @@ struct RuntimeServerTests {
     }
 
     private func server(
-        connectionsMax: Int = 10, timeout: Duration = .seconds(10), exposesListeners: Bool = false, handOver: @escaping (OpenFile) -> Void = { _ in }
+        connectionsMax: Int = 10, timeout: Duration = .seconds(10), level: StatsSocketSettings.Level = .admin, exposesListeners: Bool = false,
+        handOver: @escaping (OpenFile, RuntimePlace) -> Void = { _, _ in }
     ) throws -> RuntimeServer {
         let interpreter = RuntimeInterpreter(target: target)
         let server = RuntimeServer(
             reactor: reactor, interpreter: interpreter, connectionsMax: connectionsMax, timeout: timeout, handOver: handOver)
         var rights = RuntimeRights()
-        rights.level = .admin
+        rights.level = level
         rights.exposesListeners = exposesListeners
         try server.serve(listener, rights: rights)
         return server
@@ -67,7 +69,7 @@ struct RuntimeServerTests {
             proxy.name = "proxy\(number)"
             return proxy
         }
-        let expected = target.current.csv().utf8.count + 1
+        let expected = target.current.csv().whole().utf8.count + 1
         let server = try server()
         #expect(try exchange("show stat\n").utf8.count == expected)
         #expect(server.connectionsCurrent == 0)
@@ -75,7 +77,7 @@ struct RuntimeServerTests {
 
     @Test("lets connections beyond the limit wait in the kernel's queue")
     func connectionsMax() throws {
-        let server = try server(connectionsMax: 1)
+        let server = try server(connectionsMax: 1, level: .operator)
         let first = try Client(to: address)
         let second = try Client(to: address)
         try second.send("show cli level\n")
@@ -83,18 +85,172 @@ struct RuntimeServerTests {
         #expect(server.connectionsCurrent == 1)
         try first.send("show version\n")
         #expect(first.readAll { reactor.runOnce(waitingAtMost: .milliseconds(10)) } == "3.5-tsukada-0.1.0\n\n")
-        #expect(second.readAll { reactor.runOnce(waitingAtMost: .milliseconds(10)) } == "admin\n\n")
+        #expect(second.readAll { reactor.runOnce(waitingAtMost: .milliseconds(10)) } == "operator\n\n")
         #expect(server.connectionsCurrent == 0)
     }
 
-    @Test("drops idle clients, endless lines and clients that vanish")
+    @Test("answers what is urgent at a full 'stats maxconn', and lets everything else wait for a place")
+    func reserve() throws {
+        let server = try server(connectionsMax: 1)
+        let first = try Client(to: address)
+        try first.send("prompt\n")
+        #expect(read(from: first, until: "> ") == "\n> ")
+        let second = try Client(to: address)
+        try second.send("show version\n")
+        #expect(try exchange("drain\n").hasPrefix("tsukada02 is draining"))
+        #expect(try exchange("show gossip keys\n").hasPrefix("There is no 'gossip'"))
+        #expect(target.drains == [.careful] && server.connectionsCurrent == 2)
+        try first.send("quit\n")
+        #expect(second.readAll { reactor.runOnce(waitingAtMost: .milliseconds(10)) } == "3.5-tsukada-0.1.0\n\n")
+        #expect(server.connectionsCurrent == 0)
+    }
+
+    @Test("accepts so many and no more without a place, and closes those that say nothing")
+    func reserveLimit() throws {
+        let server = try server(connectionsMax: 1, timeout: .milliseconds(300))
+        let clients = try (0..<RuntimeServer.waitingMax + 4).map { _ in try Client(to: address) }
+        for client in clients.dropFirst() { try client.send("show version\n") }
+        for _ in 0..<10 { reactor.runOnce(waitingAtMost: .zero) }
+        #expect(server.connectionsCurrent == 1 + RuntimeServer.waitingMax)
+        for client in clients.dropFirst() {
+            #expect(client.readAll { reactor.runOnce(waitingAtMost: .milliseconds(10)) } == "3.5-tsukada-0.1.0\n\n")
+        }
+        #expect(server.connectionsCurrent == 0)
+    }
+
+    // MARK: Turns
+
+    /// Connected clients that have sent `text`.
+    private func clients(_ count: Int, of server: RuntimeServer, saying text: String, level: StatsSocketSettings.Level = .user) throws -> [OpenFile] {
+        var rights = RuntimeRights()
+        rights.level = level
+        return try (0..<count).map { _ in
+            let (own, other) = try DescriptorPassing.pair()
+            #expect(try Sockets.send(own.raw, Array(text.utf8)[...]) == text.utf8.count)
+            server.serve(connection: other, rights: rights)
+            return own
+        }
+    }
+
+    private func read(from client: Client, until end: String) -> String {
+        reactor.runOnce(waitingAtMost: .milliseconds(10))
+        for _ in 0..<4 { reactor.runOnce(waitingAtMost: .zero) }
+        return client.read(until: end)
+    }
+
+    @Test("composes one short piece a round for all connections together, each in turn, and lets timers run between")
+    func turns() throws {
+        target.current.proxies[0].servers = (1...300).map { ServerStatistics(name: "db\($0)", identifier: $0) }
+        let expected = target.current.csv(showsAddresses: false).whole()
+        let server = try server()
+        let files = try clients(6, of: server, saying: "show stat;show stat\n")
+        var received = Array(repeating: 0, count: files.count)
+        var (rounds, beats, behindMax) = (0, 0, 0)
+        while server.connectionsCurrent > 0, rounds < 5000 {
+            let before = target.rowsRead
+            reactor.setTimer(at: reactor.now) { beats += 1 }
+            reactor.runOnce(waitingAtMost: .zero)
+            rounds += 1
+            #expect(target.rowsRead - before <= AnswerText.pieceRowsMax)
+            #expect(beats == rounds)
+            for (index, file) in files.enumerated() { received[index] += try Sockets.receive(file.raw, upTo: 1 << 20)?.count ?? 0 }
+            if received.contains(0) { behindMax = max(behindMax, received.max() ?? 0) }
+        }
+        #expect(behindMax <= AnswerText.pieceBytesMax + 4096, "the last one has its first piece before any has its second")
+        for (index, file) in files.enumerated() { received[index] += try Sockets.receive(file.raw, upTo: 1 << 20)?.count ?? 0 }
+        #expect(received == Array(repeating: 2 * (expected.utf8.count + 1), count: files.count))
+    }
+
+    @Test("stops at the limit of an answer while it composes it, and says so")
+    func outputLimit() throws {
+        target.current.proxies[0].servers = [ServerStatistics(name: String(repeating: "x", count: 64 * 1024), identifier: 1)]
+        let server = try server()
+        let text = try exchange(String(repeating: "show stat;", count: 1_000) + "set weight mysql/db1 5\n")
+        #expect(text.hasSuffix("\nThe answer is over 8388608 bytes: this line ends here; ask for less.\n\n"))
+        #expect(text.utf8.count < RuntimeServer.outputBytesMax + 4096)
+        #expect(target.rowsRead < 130 && target.reaches.isEmpty && server.connectionsCurrent == 0)
+        let prompted = try exchange("prompt\n" + String(repeating: "show stat;", count: 1_000) + "\nshow version\nquit\n")
+        #expect(prompted.hasSuffix("ask for less.\n\n> 3.5-tsukada-0.1.0\n\n> "))
+    }
+
+    @Test("explains a line that is too long")
+    func longLine() throws {
+        let server = try server()
+        let answer = "The line is over 16384 bytes; give its commands in several.\n\n"
+        #expect(try exchange(String(repeating: "x", count: 20_000) + "\n") == answer)
+        #expect(try exchange(String(repeating: "x", count: 16_390)) == answer)
+        #expect(server.connectionsCurrent == 0)
+    }
+
+    // MARK: Clients that have gone
+
+    @Test("runs nothing of a client that has gone before its line was read", arguments: [1, 40])
+    func gone(rounds: Int) throws {
+        let server = try server()
+        var files = try clients(1, of: server, saying: String(repeating: "set weight mysql/db1 5;", count: 100) + "drain\n", level: .admin)
+        if rounds > 1 { for _ in 0..<rounds { reactor.runOnce(waitingAtMost: .zero) } }
+        let before = target.reaches.count
+        #expect(rounds == 1 ? before == 0 : (1..<rounds).contains(before))
+        files.removeAll()
+        for _ in 0..<200 { reactor.runOnce(waitingAtMost: .zero) }
+        #expect(target.reaches.count == before && target.drains.isEmpty && server.connectionsCurrent == 0)
+    }
+
+    @Test("runs what a client has said that only closes its sending side")
+    func halfClosed() throws {
+        let server = try server()
+        let files = try clients(1, of: server, saying: "set weight mysql/db1 5;drain force\n", level: .admin)
+        shutdown(files[0].raw, Int32(SHUT_WR))
+        for _ in 0..<10 { reactor.runOnce(waitingAtMost: .zero) }
+        #expect(target.reaches.count == 1 && target.drains == [.forced])
+        #expect(try Sockets.receive(files[0].raw, upTo: 100).map { String(decoding: $0, as: UTF8.self) } == "\nDraining: 1\n\n")
+    }
+
+    @Test("forgets a client that has gone while it waits for a place")
+    func goneWaiting() throws {
+        let server = try server(connectionsMax: 1)
+        let first = try Client(to: address)
+        do {
+            let second = try Client(to: address)
+            try second.send("set weight mysql/db1 5\n")
+            for _ in 0..<5 { reactor.runOnce(waitingAtMost: .zero) }
+            #expect(server.connectionsCurrent == 2)
+            second.reset()
+        }
+        for _ in 0..<5 { reactor.runOnce(waitingAtMost: .zero) }
+        #expect(server.connectionsCurrent == 1)
+        try first.send("quit\n")
+        for _ in 0..<20 where server.connectionsCurrent > 0 { reactor.runOnce(waitingAtMost: .milliseconds(10)) }
+        #expect(target.reaches.isEmpty && server.connectionsCurrent == 0)
+    }
+
+    @Test("makes an answer that comes from elsewhere unwanted when its client goes")
+    func goneLater() throws {
+        final class Elsewhere: LineInterpreter {
+            var (asked, cancelled) = (0, 0)
+            func isUrgent(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool { false }
+            func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer {
+                .later { [self] _ in
+                    asked += 1
+                    return { self.cancelled += 1 }
+                }
+            }
+        }
+        let elsewhere = Elsewhere()
+        let server = RuntimeServer(reactor: reactor, interpreter: elsewhere, connectionsMax: 4, timeout: .seconds(10))
+        var files = try clients(1, of: server, saying: "@1 drain\n")
+        for _ in 0..<5 { reactor.runOnce(waitingAtMost: .zero) }
+        #expect(elsewhere.asked == 1 && elsewhere.cancelled == 0)
+        files.removeAll()
+        reactor.runOnce(waitingAtMost: .milliseconds(10))
+        #expect(elsewhere.cancelled == 1 && server.connectionsCurrent == 0)
+    }
+
+    @Test("drops idle clients and clients that vanish")
     func hopelessClients() throws {
         let server = try server(timeout: .milliseconds(1))
         let idle = try Client(to: address)
         #expect(idle.readAll { reactor.runOnce(waitingAtMost: .milliseconds(10)) }.isEmpty)
-        let endless = try Client(to: address)
-        try endless.send(String(repeating: "x", count: 20000) + "\n")
-        #expect(endless.readAll { reactor.runOnce(waitingAtMost: .milliseconds(10)) }.isEmpty)
         do {
             let vanishing = try Client(to: address)
             try vanishing.send("prompt\nshow stat\nshow stat\n")
@@ -109,11 +265,26 @@ struct RuntimeServerTests {
     @Test("gives a connection away to a process that takes over, if its line says expose-fd listeners", arguments: [false, true])
     func handOver(isAllowed: Bool) throws {
         var taken: [OpenFile] = []
-        let server = try server(exposesListeners: isAllowed) { taken.append($0) }
+        let server = try server(exposesListeners: isAllowed) { file, _ in taken.append(file) }
         let client = try Client(to: address)
         try client.send("_handover\n")
         for _ in 0..<50 where taken.isEmpty { reactor.runOnce(waitingAtMost: .milliseconds(2)) }
         #expect(taken.count == (isAllowed ? 1 : 0))
         #expect(server.connectionsCurrent == 0)
+    }
+
+    @Test("counts a connection that was given away under 'stats maxconn' until its place is given back")
+    func handedOverPlace() throws {
+        var places: [RuntimePlace] = []
+        let server = try server(connectionsMax: 2, exposesListeners: true) { places.append($1) }
+        let clients = try (0..<2).map { _ in try Client(to: address) }
+        for client in clients { try client.send("_handover\n") }
+        for _ in 0..<50 where places.count < 2 { reactor.runOnce(waitingAtMost: .milliseconds(2)) }
+        let next = try Client(to: address)
+        try next.send("show version\n")
+        for _ in 0..<10 { reactor.runOnce(waitingAtMost: .zero) }
+        #expect(target.rowsRead == 0 && server.connectionsCurrent == 1, "it waits for a place")
+        places.removeLast()
+        #expect(next.readAll { reactor.runOnce(waitingAtMost: .milliseconds(10)) } == "3.5-tsukada-0.1.0\n\n")
     }
 }

@@ -4,6 +4,45 @@ import Wire
 
 @testable import NodeAgent
 
+/// One proxy with all its values.
+struct ProxyStatistics {
+    var name: String
+    var identifier: Int
+    var frontend: FrontendStatistics?
+    var servers: [ServerStatistics] = []
+    var backend: BackendStatistics?
+    var isDisabled = false
+
+    init(name: String, identifier: Int) { (self.name, self.identifier) = (name, identifier) }
+}
+
+/// Statistics that stand still.
+struct StatisticsSnapshot: StatisticsSource {
+    var process = ProcessStatistics()
+    var proxies: [ProxyStatistics] = []
+
+    var outlines: [ProxyOutline] {
+        proxies.enumerated().map { place, proxy in
+            var outline = ProxyOutline(name: proxy.name, identifier: proxy.identifier)
+            if proxy.frontend != nil { outline.frontend = place }
+            if proxy.backend != nil { outline.backend = place }
+            (outline.serversCount, outline.isDisabled) = (proxy.servers.count, proxy.isDisabled)
+            return outline
+        }
+    }
+
+    func processStatistics() -> ProcessStatistics { process }
+    func frontendStatistics(_ frontend: Int) -> FrontendStatistics { proxies[frontend].frontend ?? FrontendStatistics() }
+    func serverStatistics(_ server: ServerReference) -> ServerStatistics { proxies[server.backend].servers[server.server] }
+
+    func backendStatistics(_ backend: Int) -> BackendStatistics {
+        var row = proxies[backend].backend ?? BackendStatistics()
+        row.serversRunning = proxies[backend].servers.count { $0.isRunning }
+        row.serversCount = proxies[backend].servers.count
+        return row
+    }
+}
+
 /// A `listen mysql` with two servers, as the statistics see it.
 func sampleSnapshot() -> StatisticsSnapshot {
     var frontend = FrontendStatistics()
@@ -54,7 +93,7 @@ struct StatisticsTests {
     func frontendRow() {
         var snapshot = sampleSnapshot()
         snapshot.proxies[0].name = "mysql-in"
-        let line = snapshot.csv().split(separator: "\n")[1]
+        let line = snapshot.csv().whole().split(separator: "\n")[1]
         #expect(
             line
                 == "mysql-in,FRONTEND,,,0,1,2000,3,230,388,0,0,0,,,,,OPEN,,,,,,,,,1,2,0,,,,0,0,0,2,,,,,,,,,,,0,0,0,,,0,0,0,0,,,,,,,,,,,,,,,,,,,,,tcp,,0,2,3,,0,0,0,,,,,,,,,,,0,,,,,,,,,,3,0,0,0,0,0,0,0,,,230,230,388,388,,-,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,"
@@ -66,7 +105,7 @@ struct StatisticsTests {
         var snapshot = sampleSnapshot()
         snapshot.proxies[0].identifier = 3
         snapshot.proxies[0].name = "my"
-        let line = snapshot.csv().split(separator: "\n")[3]
+        let line = snapshot.csv().whole().split(separator: "\n")[3]
         #expect(
             line
                 == "my,db2,0,0,0,0,,0,0,0,,0,,0,0,0,0,UP,1,1,0,0,0,52,0,,1,3,2,,0,,2,0,,0,L7OK,0,0,,,,,,,,,,,0,0,,,,,-1,,,0,0,0,0,,,,Layer7 check passed,,2,3,4,,,,127.0.0.1:13308,,tcp,,,,,,,,0,0,0,,,0,,0,0,0,0,0,0,0,0,0,1,,,,0,,,,,,,,,,0,0,0,0,0,,-,,,,,,,,,,,,,,0,0,0,0,0,,,,,,,,,"
@@ -75,7 +114,7 @@ struct StatisticsTests {
 
     @Test("have as many fields in each row as in the header")
     func equalLengths() {
-        let counts = Set(sampleSnapshot().csv().split(separator: "\n").map { $0.filter { $0 == "," }.count })
+        let counts = Set(sampleSnapshot().csv().whole().split(separator: "\n").map { $0.filter { $0 == "," }.count })
         #expect(counts == [StatisticsTable.columns.count])
     }
 
@@ -85,7 +124,7 @@ struct StatisticsTests {
         snapshot.proxies[0].servers[0].isRunning = false
         snapshot.proxies[0].servers[1].administration = .forcedMaintenance
         func names(_ filter: StatisticsFilter) -> [Substring] {
-            snapshot.csv(filter).split(separator: "\n").dropFirst().map { $0.split(separator: ",", omittingEmptySubsequences: false)[1] }
+            snapshot.csv(filter).whole().split(separator: "\n").dropFirst().map { $0.split(separator: ",", omittingEmptySubsequences: false)[1] }
         }
         var filter = StatisticsFilter()
         filter.kinds = 4
@@ -108,9 +147,9 @@ struct StatisticsTests {
         snapshot.proxies[0].servers[0].isRunning = false
         var filter = StatisticsFilter()
         filter.kinds = 2
-        #expect(snapshot.csv(filter).contains(",UP,"))
+        #expect(snapshot.csv(filter).whole().contains(",UP,"))
         filter.hidesMaintenance = true
-        #expect(snapshot.csv(filter).contains(",UP (1/2),"))
+        #expect(snapshot.csv(filter).whole().contains(",UP (1/2),"))
     }
 
     @Test("say nothing of checks during a maintenance but how many have failed")
@@ -118,7 +157,7 @@ struct StatisticsTests {
         var snapshot = sampleSnapshot()
         snapshot.proxies[0].servers[0].administration = .forcedMaintenance
         snapshot.proxies[0].servers[0].status = "MAINT"
-        let fields = snapshot.csv().split(separator: "\n")[2].split(separator: ",", omittingEmptySubsequences: false)
+        let fields = snapshot.csv().whole().split(separator: "\n")[2].split(separator: ",", omittingEmptySubsequences: false)
         let named = Dictionary(zip(StatisticsTable.columns.map(\.name), fields), uniquingKeysWith: { first, _ in first })
         #expect(named["status"] == "MAINT" && named["chkfail"] == "0")
         for name in ["check_status", "check_code", "check_duration", "check_desc", "check_rise", "check_fall", "check_health", "last_chk"] {
@@ -130,23 +169,23 @@ struct StatisticsTests {
     func stoppingOrder() {
         var snapshot = sampleSnapshot()
         snapshot.proxies.insert(ProxyStatistics(name: "pool", identifier: 1), at: 0)
-        #expect(snapshot.stoppingOrder.map(\.name) == ["mysql", "pool"])
+        #expect(snapshot.outlines.stoppingOrder.map(\.name) == ["mysql", "pool"])
     }
 
     @Test("leave a disabled proxy out, but for its servers' states")
     func disabledProxy() {
         var snapshot = sampleSnapshot()
         snapshot.proxies[0].isDisabled = true
-        #expect(snapshot.csv() == StatisticsTable.header + "\n")
-        #expect(snapshot.stoppingOrder.isEmpty)
-        #expect(snapshot.serversState(backend: "mysql")?.contains("db1") == true)
+        #expect(snapshot.csv().whole() == StatisticsTable.header + "\n")
+        #expect(snapshot.outlines.stoppingOrder.isEmpty)
+        #expect(snapshot.serversState(backend: "mysql")?.whole().contains("db1") == true)
     }
 
     @Test("quote fields that would break a line")
     func quoting() {
-        #expect(StatisticsSnapshot.quoted("a,b") == "\"a,b\"")
-        #expect(StatisticsSnapshot.quoted("say \"no\"\n") == "\"say \"\"no\"\" \"")
-        #expect(StatisticsSnapshot.quoted("plain") == "plain")
+        #expect(StatisticsTable.quoted("a,b") == "\"a,b\"")
+        #expect(StatisticsTable.quoted("say \"no\"\n") == "\"say \"\"no\"\" \"")
+        #expect(StatisticsTable.quoted("plain") == "plain")
     }
 
     @Test("list the servers' states as HAProxy does")
@@ -156,16 +195,16 @@ struct StatisticsTests {
         snapshot.proxies[0].servers[1].hostName = "db2.example"
         snapshot.proxies[0].servers[1].administration = .resolutionMaintenance
         snapshot.proxies[0].servers[1].isRunning = false
-        let lines = try #require(snapshot.serversState(backend: "mysql")).split(separator: "\n")
+        let lines = try #require(snapshot.serversState(backend: "mysql")?.whole()).split(separator: "\n")
         #expect(lines[0] == "1")
         #expect(lines[2] == "2 mysql 1 db1 127.0.0.1 2 0 1 1 52 15 3 4 6 0 0 0 - 13307 - 0 0 - - 0")
         #expect(lines[3] == "2 mysql 2 db2 - 0 32 1 1 52 15 3 4 14 0 0 0 db2.example 13308 - 0 0 - - 0")
-        #expect(snapshot.serversState(backend: "nope") == nil)
+        #expect(snapshot.serversState(backend: "nope")?.whole() == nil)
         snapshot.proxies[0].servers[0].check?.isRunning = true
         snapshot.proxies[0].servers[0].check?.port = 3307
         snapshot.proxies[0].servers[0].check?.address = .v4(0x0a00_0001)
         snapshot.proxies[0].servers[1].check = nil
-        let others = try #require(snapshot.serversState(backend: "mysql")).split(separator: "\n")
+        let others = try #require(snapshot.serversState(backend: "mysql")?.whole()).split(separator: "\n")
         #expect(others[2] == "2 mysql 1 db1 127.0.0.1 2 0 1 1 52 15 0 4 7 0 0 0 - 13307 - 0 3307 10.0.0.1 10.0.0.1 3307")
         #expect(others[3] == "2 mysql 2 db2 - 0 32 1 1 52 1 0 0 8 0 0 0 db2.example 13308 - 0 0 - - 0")
     }

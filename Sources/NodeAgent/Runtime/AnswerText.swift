@@ -1,0 +1,45 @@
+/// A command's answer. A table of thousands of rows is composed in pieces, each as its reader asks for it: no answer holds the control thread up for long.
+///
+/// Every piece consists of whole rows: a table stays well formed whatever happens between two pieces.
+struct AnswerText {
+    /// Rows of the longest piece.
+    static let pieceRowsMax = 32
+    /// A piece takes no further row after so many bytes.
+    static let pieceBytesMax = 16 * 1024
+
+    private var head: String
+    private var rows: AnyIterator<String>?
+
+    /// A short text.
+    init(_ text: String) { head = text }
+
+    /// A table.
+    ///
+    /// - Parameter rows: composed one by one, as late as possible; an empty one is a row that is left out.
+    init(head: String, rows: some Sequence<String>) {
+        self.head = head
+        self.rows = AnyIterator(rows.makeIterator())
+    }
+
+    /// True once all of it has been composed.
+    var isOver: Bool { head.isEmpty && rows == nil }
+
+    /// Composes the next piece; it can be empty when rows were left out.
+    mutating func next() -> String {
+        var piece = head
+        head = ""
+        var count = 0
+        while let rows, count < Self.pieceRowsMax, piece.utf8.count < Self.pieceBytesMax {
+            if let row = rows.next() { piece += row } else { self.rows = nil }
+            count += 1
+        }
+        return piece
+    }
+
+    /// All of it at once, for a reader that can wait.
+    func whole() -> String {
+        var (rest, text) = (self, "")
+        while !rest.isOver { text += rest.next() }
+        return text
+    }
+}

@@ -1,0 +1,103 @@
+import Wire
+
+/// One line that is being answered: each call of `next` runs one command, or composes the next piece of a long answer.
+struct RuntimeLine {
+    /// How many characters of an unknown word are said back.
+    private static let echoMax = 64
+
+    private let target: any RuntimeTarget
+    private let line: ArraySlice<UInt8>
+    /// What is still to be run; `nil` before the first step.
+    private var commands: ArraySlice<[String]>?
+    /// The rest of the answer to the command that ran last.
+    private var answer: AnswerText?
+
+    /// A line without its LF; a CR before it is dropped.
+    init(_ line: ArraySlice<UInt8>, target: any RuntimeTarget) { (self.line, self.target) = (line, target) }
+
+    /// The next piece, which can be empty; `nil` when all has been said.
+    mutating func next(_ session: inout RuntimeSession) -> String? {
+        if commands == nil, let end = session.payloadEnd {
+            commands = []
+            guard Self.text(of: line) == end else { return Self.continuation(session) }
+            session.payloadEnd = nil
+            answer = AnswerText(Self.payloadRefusal)
+        }
+        if answer == nil {
+            var rest = commands ?? Self.commands(in: line)[...]
+            guard !session.isClosing, let words = rest.popFirst() else { return nil }
+            commands = rest
+            if let last = words.last, last.hasPrefix("<<") {
+                session.payloadEnd = String(last.dropFirst(2))
+                commands = []
+                return Self.continuation(session)
+            }
+            answer = run(words, &session)
+        }
+        guard !session.isClosing, var text = answer else { return nil }
+        let piece = text.next()
+        answer = text.isOver ? nil : text
+        return text.isOver ? piece + Self.end(session) : piece
+    }
+
+    /// What every answer ends with.
+    private static func end(_ session: RuntimeSession) -> String { session.isInteractive ? "\n> " : "\n" }
+
+    private static let payloadRefusal =
+        "Payloads ('<<') are not supported yet: none of the commands here takes one. Give the value on the command's own line.\n"
+
+    private static func continuation(_ session: RuntimeSession) -> String { session.isInteractive ? "+ " : "" }
+
+    private func run(_ words: [String], _ session: inout RuntimeSession) -> AnswerText {
+        guard !words.isEmpty else { return AnswerText("") }
+        guard let command = RuntimeCommand.of(words) else { return AnswerText(Self.unknown(words, level: session.level)) }
+        let name = command.words.joined(separator: " ")
+        if let refusal = session.refusal(of: name, needing: command.level) { return AnswerText(refusal) }
+        return command.run(RuntimeCall(target: target, arguments: Array(words.dropFirst(command.words.count))), &session)
+    }
+
+    /// The answer to a command that does not exist: the commands that begin alike, or all.
+    private static func unknown(_ words: [String], level: StatsSocketSettings.Level) -> String {
+        let likely = RuntimeCommand.nearest(to: words, level: level)
+        let echo = (likely.first.map { Array(words.prefix($0.commonWords(with: words) + 1)) } ?? Array(words.prefix(1))).joined(separator: " ")
+        let said = String(String.UnicodeScalarView(echo.unicodeScalars.filter { $0.value >= 32 && $0.value != 127 }.prefix(echoMax)))
+        guard !likely.isEmpty else {
+            return "Unknown command: '\(said)'. Please enter one of the following commands only:\n" + RuntimeCommand.list(RuntimeCommand.all, level: level)
+        }
+        return "Unknown command: '\(said)', but maybe one of the following ones is a better match:\n" + RuntimeCommand.list(likely, level: level)
+    }
+
+    private static func text(of line: ArraySlice<UInt8>) -> String {
+        String(decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
+    }
+
+    /// The line's commands, each as its words.
+    static func commands(in line: ArraySlice<UInt8>) -> [[String]] {
+        var commands: [[String]] = []
+        var words: [String] = []
+        var word = String.UnicodeScalarView()
+        var isEscaped = false
+        func endWord() {
+            if !word.isEmpty { words.append(String(word)) }
+            word = String.UnicodeScalarView()
+        }
+        for scalar in text(of: line).unicodeScalars {
+            if isEscaped {
+                word.append(scalar)
+                isEscaped = false
+            } else if scalar == "\\" {
+                isEscaped = true
+            } else if scalar == ";" {
+                endWord()
+                commands.append(words)
+                words = []
+            } else if scalar == " " || scalar == "\t" {
+                endWord()
+            } else {
+                word.append(scalar)
+            }
+        }
+        endWord()
+        return words.isEmpty && !commands.isEmpty ? commands : commands + [words]
+    }
+}

@@ -1,0 +1,94 @@
+import Proxy
+
+/// What there is to tell of one proxy of the file, without the values. It stays the same as long as the process lives.
+struct ProxyOutline: Equatable, Sendable {
+    /// One row of a proxy.
+    enum Part: Equatable, Sendable {
+        /// The listening half, by its place in the configuration.
+        case frontend(Int)
+        /// A server.
+        case server(ServerReference)
+        /// The serving half, by its place in the configuration.
+        case backend(Int)
+
+        /// The row's kind.
+        var kind: StatisticsRowKind {
+            switch self {
+            case .frontend: .frontend
+            case .server: .server
+            case .backend: .backend
+            }
+        }
+    }
+
+    /// `pxname`.
+    var name: String
+    /// `iid`.
+    var identifier: Int
+    /// The listening half, by its place in the configuration.
+    var frontend: Int?
+    /// The serving half, by its place in the configuration.
+    var backend: Int?
+    /// How many servers the serving half has.
+    var serversCount = 0
+    /// `disabled`: `show stat` and a soft stop leave it out.
+    var isDisabled = false
+
+    /// A proxy without halves.
+    init(name: String, identifier: Int) {
+        self.name = name
+        self.identifier = identifier
+    }
+
+    /// Its servers, in the order of the file.
+    var servers: [ServerReference] {
+        guard let backend else { return [] }
+        return (0..<serversCount).map { ServerReference(backend: backend, server: $0) }
+    }
+
+    /// The rows in HAProxy's order: the frontend, the servers, the backend.
+    var parts: [Part] {
+        let (first, last) = (frontend.map(Part.frontend), backend.map(Part.backend))
+        return [first].compactMap { $0 } + servers.map { .server($0) } + [last].compactMap { $0 }
+    }
+}
+
+extension [ProxyOutline] {
+    /// The proxies of `configuration`, in the order of the file: a `listen` section's two halves are one.
+    init(_ configuration: AgentConfiguration) {
+        self = []
+        var places: [Int: Int] = [:]
+        for (index, frontend) in configuration.frontends.enumerated() {
+            var outline = ProxyOutline(name: frontend.name, identifier: frontend.identifier)
+            (outline.frontend, outline.isDisabled) = (index, frontend.isDisabled)
+            places[frontend.identifier] = count
+            append(outline)
+        }
+        for (index, backend) in configuration.backends.enumerated() {
+            let place = places[backend.identifier] ?? count
+            if place == count { append(ProxyOutline(name: backend.name, identifier: backend.identifier)) }
+            (self[place].backend, self[place].serversCount, self[place].isDisabled) = (index, backend.servers.count, backend.isDisabled)
+        }
+        sort { $0.identifier < $1.identifier }
+    }
+
+    /// The proxies as a soft stop names them: those that listen come first.
+    var stoppingOrder: [ProxyOutline] {
+        let running = filter { !$0.isDisabled }
+        return running.filter { $0.frontend != nil } + running.filter { $0.frontend == nil }
+    }
+}
+
+/// Where `show stat` and its kin read from, one row at a time: a row's values are those of the moment at which it is composed.
+protocol StatisticsSource {
+    /// The proxies, in the order of the file.
+    var outlines: [ProxyOutline] { get }
+    /// The process.
+    func processStatistics() -> ProcessStatistics
+    /// The row of a frontend.
+    func frontendStatistics(_ frontend: Int) -> FrontendStatistics
+    /// The row of a server.
+    func serverStatistics(_ server: ServerReference) -> ServerStatistics
+    /// The row of a backend.
+    func backendStatistics(_ backend: Int) -> BackendStatistics
+}
