@@ -146,6 +146,9 @@ enum GlobalKeywords {
 
     @Sendable private static func statsMaxconn(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         global.statsConnectionsMax = try line.needNumber(in: 1...10_000)
+        guard global.statsConnectionsMax == 1 else { return }
+        let advice = "write 10, HAProxy's default; only 'tsukada drain' and 'tsukada keys' do not wait"
+        line.warn(.doNotFit("'stats maxconn 1' makes every other tool wait while one stays connected, as hatop does", advice: advice))
     }
 
     @Sendable private static func statsTimeout(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
