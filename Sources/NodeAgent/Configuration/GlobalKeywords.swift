@@ -40,7 +40,9 @@ enum GlobalKeywords {
             "state-dir", .global, "<folder>",
             "Where the last good addresses of names outlive a restart, for a start without DNS; without it the `gossip` section's, or nowhere. tsukada's own.",
             .global(stateDirectory)),
-        Keyword("stats maxconn", .global, "<number>", "Runtime connections at once.", .global(statsMaxconn)),
+        Keyword(
+            "stats maxconn", .global, "<number>", "Runtime connections at once; 10 without it. Others wait, but not `tsukada drain`, `tsukada keys` and `-x`.",
+            .global(statsMaxconn)),
         Keyword(
             "stats socket", .global, "<address> [<option> ...]", repetition: .many, "A runtime socket: a path, `address:port` or `fd@N`.",
             .global(statsSocket)),
@@ -147,8 +149,8 @@ enum GlobalKeywords {
     @Sendable private static func statsMaxconn(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         global.statsConnectionsMax = try line.needNumber(in: 1...10_000)
         guard global.statsConnectionsMax == 1 else { return }
-        let advice = "write 10, HAProxy's default; only 'tsukada drain' and 'tsukada keys' do not wait"
-        line.warn(.doNotFit("'stats maxconn 1' makes every other tool wait while one stays connected, as hatop does", advice: advice))
+        let advice = "a tool that stays connected, such as hatop, makes all others wait: write 10, HAProxy's default"
+        line.warn(.doNotFit("'stats maxconn 1'", advice: advice))
     }
 
     @Sendable private static func statsTimeout(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

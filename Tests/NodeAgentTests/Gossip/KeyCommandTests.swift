@@ -128,7 +128,7 @@ struct KeyCommandTests {
         #expect(try management(sockets + gossip).node.path == "/a")
         #expect(try management(sockets + gossip).file.path == "/k")
         #expect(throws: StartError("no way to ask the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart it")) {
-            _ = try management("global\n stats socket /u\n" + gossip)
+            _ = try management("global\n stats socket 127.0.0.1:9\n" + gossip)
         }
         #expect(throws: StartError("no section 'gossip': name the file that has it with '-f', too")) { _ = try management(sockets) }
         #expect(throws: StartError("t.cfg:1: section 'gossip a' has no 'key-file': on loopback addresses nodes need no key of their own")) {
