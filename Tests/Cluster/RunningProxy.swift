@@ -92,7 +92,7 @@ package final class RunningProxy: Sendable {
 
     /// Sends one command to the runtime socket, as an operator would.
     package func command(_ text: String) throws -> String {
-        try node.demand(["bash", "-c", "echo '\(text)' | socat - UNIX-CONNECT:/var/lib/haproxy/stats"])
+        try node.demand(["bash", "-c", "echo '\(text)' | socat -t 10 - UNIX-CONNECT:/var/lib/haproxy/stats"])
     }
 
     /// A column of `show stat` by the name of the server (`BACKEND` and `FRONTEND` are rows too).

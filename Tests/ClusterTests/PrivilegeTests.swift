@@ -154,7 +154,7 @@ extension ClusterSuite {
             let start = "umask 0; exec \(ProxyProgram.tsukada.path) -W -S /run/master \(arguments.joined(separator: " "))"
             try node.demand(["bash", "-c", start])
             defer { _ = try? node.run(["bash", "-c", "kill $(cat /run/haproxy.pid)"]) }
-            let change = "echo 'disable server mysql/read01 on cluster' | socat - UNIX-CONNECT:/run/plain"
+            let change = "echo 'disable server mysql/read01 on cluster' | socat -t 10 - UNIX-CONNECT:/run/plain"
             try node.demand(["bash", "-c", change])
             let state = "\(GossipMember.stateDirectory)/gossip-\(node.name).state"
             try eventually(within: 10, "the state file") { try node.run(["test", "-e", state]).status == 0 }
