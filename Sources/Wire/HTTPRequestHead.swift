@@ -1,4 +1,4 @@
-/// The head of one HTTP/1 request, as far as an answer without regard to path and headers cares.
+/// The head of one HTTP/1 request, as far as an answer without regard to headers cares.
 ///
 /// Strict where two readers could differ (the request line, what follows a header's name), lenient where real load balancers are (bare LF, empty
 /// lines before the request).
@@ -27,11 +27,20 @@ package struct HTTPRequestHead: Equatable, Sendable {
 
     /// The method.
     package let method: Method
+    /// What is asked for: "/", "/health?full", "http://host/".
+    package let target: String
     /// True when the connection may be used again.
     package let keepsAlive: Bool
 
     /// A head from its parts.
-    package init(method: Method, keepsAlive: Bool) { (self.method, self.keepsAlive) = (method, keepsAlive) }
+    package init(method: Method, target: String, keepsAlive: Bool) { (self.method, self.target, self.keepsAlive) = (method, target, keepsAlive) }
+
+    /// The target without scheme, host and query.
+    package var path: Substring {
+        var path = target.prefix { $0 != "?" }
+        if path.hasPrefix("http://") { path = path.dropFirst(7).drop { $0 != "/" } }
+        return path
+    }
 
     /// Reads a request's head: a request line, header lines, an empty line; lines end with CRLF or LF, empty lines before it are skipped.
     package static func parse(_ bytes: ArraySlice<UInt8>) -> Parse {
@@ -53,7 +62,7 @@ package struct HTTPRequestHead: Equatable, Sendable {
     }
 
     private static func request(_ lines: [ArraySlice<UInt8>], bytes: Int) -> Parse {
-        guard let line = lines.first, let (method, isOld) = requestLine(line) else { return .malformed }
+        guard let line = lines.first, let (method, target, isOld) = requestLine(line) else { return .malformed }
         var keepsAlive = !isOld
         for header in lines.dropFirst() {
             guard let colon = header.firstIndex(of: UInt8(ascii: ":")), colon > header.startIndex else { return .malformed }
@@ -62,15 +71,16 @@ package struct HTTPRequestHead: Equatable, Sendable {
             case "connection" where value.contains("close"): keepsAlive = false
             case "connection" where value.contains("keep-alive"): keepsAlive = true
             // A body is not read: the answer is the last one.
-            case "content-length" where value != "0", "transfer-encoding": return .request(HTTPRequestHead(method: method, keepsAlive: false), bytes: bytes)
+            case "content-length" where value != "0", "transfer-encoding":
+                return .request(HTTPRequestHead(method: method, target: target, keepsAlive: false), bytes: bytes)
             default: break
             }
         }
-        return .request(HTTPRequestHead(method: method, keepsAlive: keepsAlive), bytes: bytes)
+        return .request(HTTPRequestHead(method: method, target: target, keepsAlive: keepsAlive), bytes: bytes)
     }
 
-    /// Method and whether it is HTTP/1.0; `nil` when it is no request line.
-    private static func requestLine(_ line: ArraySlice<UInt8>) -> (Method, isOld: Bool)? {
+    /// Method, target, and whether it is HTTP/1.0; `nil` when it is no request line.
+    private static func requestLine(_ line: ArraySlice<UInt8>) -> (Method, target: String, isOld: Bool)? {
         let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard words.count == 3, !words[1].isEmpty, words[0].allSatisfy({ (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }) else { return nil }
         guard line.allSatisfy({ $0 >= 32 && $0 != 127 }) else { return nil }
@@ -82,6 +92,6 @@ package struct HTTPRequestHead: Equatable, Sendable {
             case "HEAD": .head
             default: .other
             }
-        return (method, version == "HTTP/1.0")
+        return (method, String(decoding: words[1], as: UTF8.self), version == "HTTP/1.0")
     }
 }

@@ -9,11 +9,18 @@ struct HTTPRequestHeadTests {
     @Test("is read with any path, and tells whether the connection stays")
     func reads() {
         let text = "GET /health?x=1 HTTP/1.1\r\nHost: a\r\n\r\n"
-        #expect(parse(text + "GET") == .request(HTTPRequestHead(method: .get, keepsAlive: true), bytes: text.utf8.count))
-        #expect(parse("HEAD / HTTP/1.0\n\n") == .request(HTTPRequestHead(method: .head, keepsAlive: false), bytes: 17))
-        #expect(parse("HEAD / HTTP/1.0\nConnection: Keep-Alive\n\n") == .request(HTTPRequestHead(method: .head, keepsAlive: true), bytes: 40))
-        #expect(parse("GET / HTTP/1.1\r\nconnection:close\r\n\r\n") == .request(HTTPRequestHead(method: .get, keepsAlive: false), bytes: 36))
-        #expect(parse("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n") == .request(HTTPRequestHead(method: .other, keepsAlive: false), bytes: 38))
+        #expect(parse(text + "GET") == .request(HTTPRequestHead(method: .get, target: "/health?x=1", keepsAlive: true), bytes: text.utf8.count))
+        #expect(parse("HEAD / HTTP/1.0\n\n") == .request(HTTPRequestHead(method: .head, target: "/", keepsAlive: false), bytes: 17))
+        #expect(parse("HEAD / HTTP/1.0\nConnection: Keep-Alive\n\n") == .request(HTTPRequestHead(method: .head, target: "/", keepsAlive: true), bytes: 40))
+        #expect(parse("GET / HTTP/1.1\r\nconnection:close\r\n\r\n") == .request(HTTPRequestHead(method: .get, target: "/", keepsAlive: false), bytes: 36))
+        #expect(parse("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n") == .request(HTTPRequestHead(method: .other, target: "/", keepsAlive: false), bytes: 38))
+    }
+
+    @Test("has a path without scheme, host and query")
+    func path() {
+        for (target, path) in [("/", "/"), ("/a/b?c", "/a/b"), ("http://host:80/metrics?x", "/metrics"), ("http://host", ""), ("*", "*"), ("?", "")] {
+            #expect(HTTPRequestHead(method: .get, target: target, keepsAlive: true).path == path, "\(target)")
+        }
     }
 
     @Test("is awaited at every length short of whole")

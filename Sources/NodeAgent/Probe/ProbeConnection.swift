@@ -4,13 +4,16 @@ import Wire
 
 /// What a probe's connection may take.
 struct ProbeLimits: Equatable, Sendable {
-    /// Connections at once; the one that has been idle longest makes room for another.
+    /// Connections at once; the one that has been silent longest makes room for another.
     var connectionsMax = connectionsStandard
     /// `connectionsMax` where descriptors are not short.
     static let connectionsStandard = 256
     /// Several load balancers' nodes ask at once.
     static let connectionsMin = 16
-    /// How long a connection may be idle between requests.
+    /// Requests that have begun and are not whole yet; the oldest makes room for another. Fewer than `connectionsMax`, so that there is always a silent
+    /// connection to close for a new one.
+    var openRequestsMax: Int { connectionsMax - connectionsMax / 4 }
+    /// How long a connection may be silent before a request.
     var idleTimeout = Duration.seconds(60)
     /// How long a request's head may take from its first byte.
     var headTimeout = Duration.seconds(5)
@@ -23,19 +26,41 @@ struct ProbeLimits: Equatable, Sendable {
     init() {}
 }
 
-/// What a GET is answered; a HEAD without the body.
+/// What a request is answered; a HEAD without the body.
 struct ProbeReply: Equatable, Sendable {
-    /// 200, or 503.
-    let isPassing: Bool
+    /// "200 OK".
+    let status: String
     /// JSON and a newline.
     let body: String
+    /// Header lines beside the usual ones, each with its CRLF.
+    var headers = ""
     /// True when the connection is to end with it: the next request is another process's.
     var isLast = false
+
+    /// What a load balancer is answered.
+    init(_ answer: ProbeAnswer, body: String) { (status, self.body) = (answer.isPassing ? "200 OK" : "503 Service Unavailable", body) }
+
+    /// A refusal.
+    init(_ status: String, error: String) { (self.status, body) = (status, "{\"error\":\"\(error)\"}\n") }
+
+    /// The refusal of a request that is no load balancer's; `nil` for one that may be.
+    ///
+    /// A probe answers every path, but for those at which programs read HAProxy's numbers: such a program must not take the probe's 200 for an empty
+    /// table.
+    static func refusal(of request: HTTPRequestHead) -> ProbeReply? {
+        if request.method == .other {
+            var reply = ProbeReply("405 Method Not Allowed", error: "only GET and HEAD are answered")
+            reply.headers = "Allow: GET, HEAD\r\n"
+            return reply
+        }
+        guard request.path == "/metrics" || request.target.contains(";csv") else { return nil }
+        return ProbeReply("404 Not Found", error: "there are no metrics here: 'show stat' on the stats socket has them")
+    }
 }
 
 /// One connection of a load balancer.
 ///
-///     HTTP   awaiting a head -> answered -> awaiting the next one … -> draining -> closed
+///     HTTP   silent -> reading -> answered, silent … -> draining -> closed
 ///     TCP    draining -> closed
 ///
 /// Draining: our side is shut down, and what still comes is thrown away until the peer closes too, because a close over unread bytes
@@ -49,6 +74,16 @@ struct ProbeConnection {
         case close
     }
 
+    /// What is waited for.
+    enum Phase: Equatable {
+        /// The first byte of a request, or of a PROXY header before it.
+        case silent
+        /// The rest of a request.
+        case reading
+        /// The peer's close; so many bytes have been thrown away.
+        case draining(bytes: Int)
+    }
+
     /// Bytes that are thrown away while draining; a peer that sends more is cut off.
     private static let drainBytesMax = 64 * 1024
 
@@ -56,16 +91,28 @@ struct ProbeConnection {
     let file: OpenFile
     /// When it is closed if nothing happens.
     private(set) var deadline: Instant
+    /// What is waited for.
+    private(set) var phase = Phase.silent
+    /// Since when.
+    private(set) var since: Instant
     private let limits: ProbeLimits
     private var input: [UInt8] = []
     private var isBeforeFirstRequest = true
-    private var drained: Int?
 
     /// A connection that waits for its first request.
     init(http file: OpenFile, limits: ProbeLimits, now: Instant) {
         self.file = file
         self.limits = limits
+        since = now
         deadline = now.advanced(by: limits.idleTimeout)
+    }
+
+    /// True while a request has begun and is not whole.
+    var isReading: Bool { phase == .reading }
+
+    private mutating func enter(_ next: Phase, for patience: Duration, now: Instant) {
+        (phase, since) = (next, now)
+        deadline = now.advanced(by: patience)
     }
 
     /// A connection that has had its answer by being accepted.
@@ -75,17 +122,18 @@ struct ProbeConnection {
     }
 
     /// Reads what has come and answers it.
-    mutating func advance(now: Instant, reply: () -> ProbeReply) -> Step {
+    mutating func advance(now: Instant, reply: (HTTPRequestHead) -> ProbeReply) -> Step {
         do throws(SystemError) {
             guard let bytes = try Sockets.receive(file.raw, upTo: HTTPRequestHead.headBytesMax) else { return .wait }
-            if bytes.isEmpty, drained != nil || input.isEmpty { return .close }
-            if let count = drained {
-                drained = count + bytes.count
-                return count + bytes.count > Self.drainBytesMax ? .close : .wait
-            }
-            // A half-close with an unfinished head cannot be answered.
+            // Also a half-close with an unfinished head, which cannot be answered.
             guard !bytes.isEmpty else { return .close }
-            if input.isEmpty { deadline = now.advanced(by: limits.headTimeout) }
+            switch phase {
+            case .draining(let count):
+                phase = .draining(bytes: count + bytes.count)
+                return count + bytes.count > Self.drainBytesMax ? .close : .wait
+            case .silent: enter(.reading, for: limits.headTimeout, now: now)
+            case .reading: break
+            }
             input += bytes
             return try answerAll(now: now, reply: reply)
         } catch {
@@ -93,7 +141,7 @@ struct ProbeConnection {
         }
     }
 
-    private mutating func answerAll(now: Instant, reply: () -> ProbeReply) throws(SystemError) -> Step {
+    private mutating func answerAll(now: Instant, reply: (HTTPRequestHead) -> ProbeReply) throws(SystemError) -> Step {
         if isBeforeFirstRequest {
             // Nobody is judged by the header that a load balancer may send first.
             switch ProxyHeader.read(input[...]) {
@@ -104,52 +152,43 @@ struct ProbeConnection {
             }
             isBeforeFirstRequest = false
         }
-        while drained == nil, !input.isEmpty {
+        while isReading, !input.isEmpty {
             switch HTTPRequestHead.parse(input[...]) {
             case .incomplete: return .wait
             case .malformed: return try refuse(now: now)
             case .request(let request, let bytes):
                 input.removeFirst(bytes)
-                deadline = now.advanced(by: input.isEmpty ? limits.idleTimeout : limits.headTimeout)
-                let reply = reply()
+                let reply = reply(request)
                 let keepsAlive = request.keepsAlive && !reply.isLast
-                try answer(request, reply, keepsAlive: keepsAlive)
-                if !keepsAlive { startDraining(now: now) }
+                try send(reply, keepsAlive: keepsAlive, isHead: request.method == .head)
+                guard keepsAlive else {
+                    startDraining(now: now)
+                    break
+                }
+                if input.isEmpty { enter(.silent, for: limits.idleTimeout, now: now) } else { enter(.reading, for: limits.headTimeout, now: now) }
             }
         }
         return .wait
     }
 
     private mutating func refuse(now: Instant) throws(SystemError) -> Step {
-        try send("400 Bad Request", body: "{\"error\":\"not an HTTP/1 request\"}\n", keepsAlive: false)
+        try send(ProbeReply("400 Bad Request", error: "not an HTTP/1 request"), keepsAlive: false, isHead: false)
         startDraining(now: now)
         return .wait
     }
 
-    private func answer(_ request: HTTPRequestHead, _ reply: ProbeReply, keepsAlive: Bool) throws(SystemError) {
-        switch request.method {
-        case .other:
-            let body = "{\"error\":\"only GET and HEAD are answered\"}\n"
-            try send("405 Method Not Allowed", headers: "Allow: GET, HEAD\r\n", body: body, keepsAlive: keepsAlive)
-        case .get, .head:
-            let status = reply.isPassing ? "200 OK" : "503 Service Unavailable"
-            try send(status, body: reply.body, keepsAlive: keepsAlive, isHead: request.method == .head)
-        }
-    }
-
     /// Sends an answer whole: a peer that asks on and never reads has filled its socket, and is cut off.
-    private func send(_ status: String, headers: String = "", body: String, keepsAlive: Bool, isHead: Bool = false) throws(SystemError) {
+    private func send(_ reply: ProbeReply, keepsAlive: Bool, isHead: Bool) throws(SystemError) {
         let head =
-            "HTTP/1.1 \(status)\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: \(body.utf8.count)\r\n"
-            + headers + "Connection: \(keepsAlive ? "keep-alive" : "close")\r\n\r\n"
-        let bytes = Array((isHead ? head : head + body).utf8)
+            "HTTP/1.1 \(reply.status)\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: \(reply.body.utf8.count)\r\n"
+            + reply.headers + "Connection: \(keepsAlive ? "keep-alive" : "close")\r\n\r\n"
+        let bytes = Array((isHead ? head : head + reply.body).utf8)
         guard try Sockets.send(file.raw, bytes[...]) == bytes.count else { throw SystemError("send", code: EAGAIN) }
     }
 
     private mutating func startDraining(now: Instant) {
         shutdown(file.raw, Int32(SHUT_WR))
-        drained = 0
         input = []
-        deadline = now.advanced(by: limits.drainTimeout)
+        enter(.draining(bytes: 0), for: limits.drainTimeout, now: now)
     }
 }

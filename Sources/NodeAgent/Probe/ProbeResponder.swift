@@ -146,12 +146,12 @@ private final class ProbeLoop {
         do throws(SystemError) {
             var source: SocketAddress?
             while port.isOpen, let descriptor = try Sockets.accept(port.file.raw, from: &source) {
-                if connections.count >= limits.connectionsMax { closeIdlest() }
+                if connections.count >= limits.connectionsMax { closeOldest { !$0.isReading } }
                 try open(OpenFile(descriptor), from: source?.address, port: port)
             }
         } catch {
             // The connection waits in the kernel's queue, or another process has shut the socket: without a pause epoll would tell of it for ever.
-            if error.isShortage { closeIdlest() }
+            if error.isShortage { closeOldest { !$0.isReading } }
             reactor.unwatch(port.file.raw)
             port.isOpen = false
             reactor.setTimer(at: reactor.now.advanced(by: Self.exhaustionPause)) { [weak self] in self?.lookAgain() }
@@ -169,22 +169,31 @@ private final class ProbeLoop {
         try reactor.watch(raw, for: .read) { [weak self] _ in self?.advance(raw, index, source) }
         connections[raw] = (connection, setTimer(raw, at: connection.deadline))
         fitness.setOpen(connections: connections.count)
+        // A request that has come already must not count as silence while a crowd is accepted.
+        if port.mode == .http { advance(raw, index, source) }
     }
 
     private func advance(_ raw: Int32, _ index: Int, _ source: IPAddress?) {
         guard var entry = connections[raw] else { return }
-        let before = entry.connection.deadline
-        let step = entry.connection.advance(now: reactor.now) {
-            fitness.asked(index, from: source, now: reactor.now)
-            let answer = answer(of: index)
-            return ProbeReply(isPassing: answer.isPassing, body: answer.json(fitness.requirements(of: index)), isLast: isHandedOver)
-        }
+        let (before, wasReading) = (entry.connection.deadline, entry.connection.isReading)
+        let step = entry.connection.advance(now: reactor.now) { reply(to: $0, index, source) }
         if entry.connection.deadline != before {
             reactor.cancel(entry.timer)
             entry.timer = setTimer(raw, at: entry.connection.deadline)
         }
         connections[raw] = entry
-        if step == .close { close(raw) }
+        if step == .close { return close(raw) }
+        guard entry.connection.isReading, !wasReading else { return }
+        if connections.values.count(where: \.connection.isReading) > limits.openRequestsMax { closeOldest(where: \.isReading) }
+    }
+
+    private func reply(to request: HTTPRequestHead, _ index: Int, _ source: IPAddress?) -> ProbeReply {
+        fitness.asked(index, from: source, now: reactor.now)
+        let answer = answer(of: index)
+        let body = answer.json(fitness.requirements(of: index), fitness.counts(of: index))
+        var reply = ProbeReply.refusal(of: request) ?? ProbeReply(answer, body: body)
+        reply.isLast = isHandedOver
+        return reply
     }
 
     private func setTimer(_ raw: Int32, at deadline: Instant) -> TimerToken {
@@ -198,8 +207,10 @@ private final class ProbeLoop {
         fitness.setOpen(connections: connections.count)
     }
 
-    private func closeIdlest() {
-        guard let raw = connections.min(by: { ($0.value.connection.deadline, $0.key) < ($1.value.connection.deadline, $1.key) })?.key else { return }
+    /// Closes the connection that has waited longest, of those that `isCandidate` is true of.
+    private func closeOldest(where isCandidate: (ProbeConnection) -> Bool) {
+        let candidates = connections.filter { isCandidate($0.value.connection) }
+        guard let raw = candidates.min(by: { ($0.value.connection.since, $0.key) < ($1.value.connection.since, $1.key) })?.key else { return }
         close(raw)
     }
 }

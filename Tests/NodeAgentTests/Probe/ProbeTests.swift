@@ -21,6 +21,7 @@ struct ProbeResponderTests {
 
     /// The control thread's word: so many servers of one that is required.
     private func setUsable(_ count: Int) {
+        fitness.set([ProbeCount(usable: count, unchecked: 0)], of: 0)
         fitness.set(count > 0 ? ProbeAnswer(isPassing: true, .fit) : ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .nothing)), of: 0)
     }
 
@@ -43,12 +44,14 @@ struct ProbeResponderTests {
         try client.send("GET / HTTP/1.1\r\n\r\n")
         let down = client.read(until: "}\n")
         #expect(down.hasPrefix("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"))
-        #expect(down.hasSuffix("\r\n\r\n{\"status\":\"down\",\"reason\":\"mysql has 0 of 1 required server\"}\n"))
-        setUsable(1)
+        let none = "\"proxies\":{\"mysql\":{\"usable\":0,\"unchecked\":0,\"required\":1}}"
+        #expect(down.hasSuffix("\r\n\r\n{\"status\":\"down\",\"reason\":\"mysql has 0 of 1 required server\",\(none)}\n"))
+        setUsable(3)
         try client.send("GET /any HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\n")
         let up = client.read(until: "keep-alive\r\n\r\n")
         #expect(up.hasPrefix("HTTP/1.1 200 OK\r\n"))
-        #expect(up.contains("{\"status\":\"up\"}\nHTTP/1.1 200 OK\r\n"))
+        let three = "\"proxies\":{\"mysql\":{\"usable\":3,\"unchecked\":0,\"required\":1}}"
+        #expect(up.contains("{\"status\":\"up\",\(three)}\nHTTP/1.1 200 OK\r\n"))
         fitness.setStopping()
         try client.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
         #expect(client.read(until: "<end>").contains("this node is stopping"))
@@ -120,6 +123,65 @@ struct ProbeResponderTests {
         try client.send("GET / HTTP/1.1\r\n\r\n")
         #expect(client.read(until: "}\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
         #expect(crowd.count == 100)
+        responder.end()
+    }
+
+    @Test("answers a request that came in two pieces, however many silent connections come between them")
+    func silentFlood() throws {
+        setUsable(1)
+        var limits = ProbeLimits()
+        limits.connectionsMax = 8
+        let responder = try start(.http, limits: limits)
+        let pieces: [([UInt8], String)] = [
+            (Array("GET / HT".utf8), "TP/1.0\r\n\r\n"), (ProxyHeader(nil).binary(withChecksum: true), "GET / HTTP/1.0\r\n\r\n"),
+        ]
+        for (first, second) in pieces {
+            let balancer = try Client(to: address)
+            try balancer.send(first)
+            let silent = try (0..<100).map { _ in try Client(to: address) }
+            // The responder has accepted all of them when it has answered a later one.
+            let last = try Client(to: address)
+            try last.send("GET / HTTP/1.0\r\n\r\n")
+            #expect(last.read(until: "<end>").hasPrefix("HTTP/1.1 200 OK\r\n"))
+            try balancer.send(second)
+            #expect(balancer.read(until: "<end>").hasPrefix("HTTP/1.1 200 OK\r\n"))
+            #expect(silent.count == 100)
+        }
+        responder.end()
+    }
+
+    @Test("closes the connection that has been silent longest, also one that has been answered")
+    func oldestSilent() throws {
+        setUsable(1)
+        var limits = ProbeLimits()
+        limits.connectionsMax = 2
+        let responder = try start(.http, limits: limits)
+        let (first, second) = (try Client(to: address), try Client(to: address))
+        try first.send("GET / HTTP/1.1\r\n\r\n")
+        #expect(first.read(until: "}\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
+        let third = try Client(to: address)
+        try third.send("GET / HTTP/1.1\r\n\r\n")
+        #expect(third.read(until: "}\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
+        #expect(second.read(until: "<end>") == "<end>", "silent since before the first one's answer")
+        try first.send("GET / HTTP/1.1\r\n\r\n")
+        #expect(first.read(until: "}\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
+        responder.end()
+    }
+
+    @Test("answers 404 where HAProxy's numbers are read, with or without a query, and any other path as ever")
+    func scrapers() throws {
+        setUsable(1)
+        let responder = try start(.http)
+        func status(_ target: String, _ method: String = "GET") throws -> String {
+            let client = try Client(to: address)
+            try client.send("\(method) \(target) HTTP/1.0\r\n\r\n")
+            return String(client.read(until: "<end>").dropFirst(9).prefix(3))
+        }
+        for target in ["/metrics", "/metrics?scope=global", "http://10.0.0.1:3307/metrics", "/;csv", "/;csv?x=1", "/;csv;norefresh", "/haproxy?stats;csv"] {
+            #expect(try status(target) == "404", "\(target)")
+        }
+        #expect(try status("/metrics", "HEAD") == "404")
+        for target in ["/", "/health", "/metric", "/metrics2", "/a/metrics", "/?metrics", "*"] { #expect(try status(target) == "200", "\(target)") }
         responder.end()
     }
 
