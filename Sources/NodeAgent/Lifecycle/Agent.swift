@@ -181,6 +181,7 @@ final class Agent {
         startResolvers()
         pauseChecks(checks)
         checks.start()
+        checkRequiredServers(checks)
         let runtime = RuntimeServer(
             reactor: reactor, interpreter: RuntimeInterpreter(target: self), connectionsMax: configuration.global.statsConnectionsMax,
             timeout: configuration.global.statsTimeout
@@ -258,10 +259,11 @@ final class Agent {
                 sessions: state.serverCells[state.flatIndex(server)].pointee.sessions.value,
                 queued: state.backendCells[server.backend].pointee.waiting.value)
         }
-        let wasReserved = registry.status(of: server).flags.isOperators
+        let before = registry.status(of: server)
         for effect in registry.apply(event, to: server, now: reactor.now, load: load) { perform(effect) }
-        let isReserved = registry.status(of: server).flags.isOperators
-        if isReserved != wasReserved { resolver(of: server)?.reserve(server, isReserved) }
+        let after = registry.status(of: server)
+        if after.flags.isOperators != before.flags.isOperators { resolver(of: server)?.reserve(server, after.flags.isOperators) }
+        if after.hasVerdict != before.hasVerdict { probing?.look() }
     }
 
     private func perform(_ effect: ServerRegistry.Effect) {

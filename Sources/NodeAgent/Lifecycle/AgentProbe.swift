@@ -5,6 +5,9 @@ import Wire
 
 /// What the `probe` sections are told of, and what is told of them.
 extension Agent {
+    /// First checks begin at least so far apart: of thousands of servers each would else wait for all.
+    private static let firstChecksApart = Duration.milliseconds(1)
+
     /// What the probe's thread reads, for the sections of `configuration`.
     static func fitness(_ configuration: AgentConfiguration, now: Instant) throws(SystemError) -> ProbeFitness {
         let requirements = configuration.probes.map { probe in
@@ -16,14 +19,22 @@ extension Agent {
     /// The decisions on the sections, fed by the registry and the gossip.
     func probeControl(_ fitness: ProbeFitness, memories: [String: ProbeMemory]) -> ProbeControl {
         let sources = ProbeControl.Sources(
-            usable: { [unowned self] backend in
+            count: { [unowned self] backend in
                 let status = registry.status(ofBackend: backend)
-                return status.activeServers + status.backupServers
+                return ProbeCount(usable: status.activeServers + status.backupServers - status.uncheckedServers, unchecked: status.uncheckedServers)
             },
             peers: { [unowned self] in peersSights(of: $0) },
             log: { [log] in log.write($0, $1) })
         return ProbeControl(
             configuration.probes, backends: configuration.backends, memories: memories, fitness: fitness, reactor: reactor, sources: sources)
+    }
+
+    /// The servers that a probe waits for are checked first, without the pauses that spread the first checks of all servers.
+    func checkRequiredServers(_ checks: CheckRunner) {
+        let backends = Set(configuration.probes.flatMap(\.requirements).map(\.backend)).sorted()
+        let servers = backends.flatMap { backend in configuration.backends[backend].servers.indices.map { ServerReference(backend: backend, server: $0) } }
+        let unchecked = servers.filter { !registry.status(of: $0).hasVerdict }
+        for (place, server) in unchecked.enumerated() { checks.check(server, within: Agent.firstChecksApart * place) }
     }
 
     private func peersSights(of backend: Int) -> [(usable: Int, failing: Int)] {

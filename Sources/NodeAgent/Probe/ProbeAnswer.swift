@@ -36,6 +36,8 @@ struct ProbeAnswer: Equatable, Sendable {
         case stuck(workers: Int)
         /// The required proxy of this index has only so many usable servers, as this node sees them.
         case lacking(requirement: Int, usable: Int, PeersSight)
+        /// The required proxy of this index has enough servers, but only so many of them have been checked and are usable.
+        case unchecked(requirement: Int, usable: Int)
     }
 
     /// True for 200, or an open port.
@@ -59,6 +61,7 @@ struct ProbeAnswer: Equatable, Sendable {
         case .stuck(let workers): pass | 6 << 1 | UInt64(UInt16(clamping: workers)) << 8
         case .lacking(let requirement, let usable, let peers):
             pass | 7 << 1 | UInt64(UInt16(clamping: requirement)) << 8 | peers.rawValue << 24 | UInt64(UInt32(clamping: usable)) << 32
+        case .unchecked(let requirement, let usable): pass | 8 << 1 | UInt64(UInt16(clamping: requirement)) << 8 | UInt64(UInt32(clamping: usable)) << 32
         }
     }
 
@@ -75,9 +78,18 @@ struct ProbeAnswer: Equatable, Sendable {
         case 7:
             let peers = PeersSight(rawValue: word >> 24 & 0xff) ?? .nothing
             cause = .lacking(requirement: Int(word >> 8 & 0xffff), usable: Int(word >> 32), peers)
+        case 8: cause = .unchecked(requirement: Int(word >> 8 & 0xffff), usable: Int(word >> 32))
         default: (isPassing, cause) = (isPassing && word >> 1 & 127 == 2, .starting)
         }
     }
+}
+
+/// What there is of a required proxy's servers.
+struct ProbeCount: Equatable, Sendable {
+    /// Servers that take sessions, as a check has found.
+    var usable: Int
+    /// Servers that would take sessions and that no check has found anything of yet.
+    var unchecked: Int
 }
 
 /// One required proxy, for people.
@@ -100,6 +112,7 @@ extension ProbeAnswer {
         case .starved: "the control thread does not come round"
         case .stuck(let workers): "\(workers) \(workers == 1 ? "worker does" : "workers do") not come round"
         case .lacking(let index, let usable, let peers): lack(requirements.indices.contains(index) ? requirements[index] : nil, usable) + Self.text(peers)
+        case .unchecked(let index, let usable): lack(requirements.indices.contains(index) ? requirements[index] : nil, usable) + " so far, first checks run"
         }
     }
 
@@ -118,11 +131,16 @@ extension ProbeAnswer {
         }
     }
 
-    /// `{"status":"up"}`, `{"status":"down","reason":"…"}`, with a newline; what passes in spite of something says so, too.
-    func json(_ requirements: [ProbeRequirementName]) -> String {
-        let status = isPassing ? "up" : "down"
-        guard !isPassing || cause != .fit else { return "{\"status\":\"\(status)\"}\n" }
-        return "{\"status\":\"\(status)\",\"reason\":\"\(Self.escaped(reason(requirements)))\"}\n"
+    /// One line: the status, a reason for everything but `fit`, and the counts of each required proxy.
+    ///
+    ///     {"status":"down","reason":"mysql has 0 of 1 required server","proxies":{"mysql":{"usable":0,"unchecked":0,"required":1}}}
+    func json(_ requirements: [ProbeRequirementName], _ counts: [ProbeCount]) -> String {
+        var text = "{\"status\":\"\(isPassing ? "up" : "down")\""
+        if !isPassing || cause != .fit { text += ",\"reason\":\"\(Self.escaped(reason(requirements)))\"" }
+        let proxies = zip(requirements, counts).map { requirement, count in
+            "\"\(Self.escaped(requirement.proxy))\":{\"usable\":\(count.usable),\"unchecked\":\(count.unchecked),\"required\":\(requirement.serversMin)}"
+        }
+        return text + ",\"proxies\":{\(proxies.joined(separator: ","))}}\n"
     }
 
     private static func escaped(_ text: String) -> String {

@@ -7,7 +7,7 @@ final class ProbeControl {
     /// Where what is seen comes from. All are called on the reactor's thread.
     struct Sources {
         /// How many servers of a backend are usable as this node sees them.
-        var usable: (_ backend: Int) -> Int
+        var count: (_ backend: Int) -> ProbeCount
         /// What the live peers that have looked at a backend's servers see of them; empty without gossip.
         var peers: (_ backend: Int) -> [(usable: Int, failing: Int)]
         /// A line for the log.
@@ -84,13 +84,14 @@ final class ProbeControl {
     private func look(_ index: Int) {
         let settings = sections[index].settings
         let sights = settings.requirements.map { requirement in
-            let usable = sources.usable(requirement.backend)
-            let isLacking = usable < requirement.serversMin
+            let count = sources.count(requirement.backend)
+            let isLacking = count.usable + count.unchecked < requirement.serversMin
             let peers = isLacking ? ProbeAnswer.PeersSight(sources.peers(requirement.backend), serversMin: requirement.serversMin) : .nothing
-            return ProbeDecision.Sight(usable: usable, peers: peers)
+            return ProbeDecision.Sight(count: count, peers: peers)
         }
         let hasTurned = sections[index].decision.look(sights, leaving: leaving, now: reactor.now)
         let answer = sections[index].decision.answer
+        fitness.set(sights.map(\.count), of: index)
         fitness.set(answer, of: index)
         guard hasTurned else { return }
         let reason = answer.reason(fitness.requirements(of: index))

@@ -11,6 +11,9 @@ import Wire
 ///                          balancer cut what still lives and then send everybody everywhere
 ///     maybe enough         stays what it is until the hold is over, then fail
 ///
+/// A proxy that has enough servers only with those that no check has found anything of yet is waited for: the answer stays what it is, and fails
+/// at the start. The first checks that decide make it pass at once: a load balancer's first probe of a node may be the only one that it waits for.
+///
 /// `patience` is there because a peer's last look may be older than ours: gossip makes it look at once, so a moment later it either sees the
 /// same or really sees more. The hold (three times the slowest check) is the time in which every node's checks find the same.
 ///
@@ -37,8 +40,8 @@ struct ProbeDecision {
 
     /// What is seen of one required proxy.
     struct Sight: Equatable, Sendable {
-        /// Usable servers, as this node sees them.
-        var usable: Int
+        /// Servers, as this node sees them.
+        var count: ProbeCount
         /// What the peers see.
         var peers: ProbeAnswer.PeersSight
     }
@@ -52,7 +55,7 @@ struct ProbeDecision {
     private enum Judgement {
         case satisfied
         case passing(ProbeAnswer.Cause)
-        case undecided(ProbeAnswer.Cause, until: Instant)
+        case undecided(ProbeAnswer.Cause, until: Instant?)
         case failing(ProbeAnswer.Cause)
     }
 
@@ -67,7 +70,8 @@ struct ProbeDecision {
     private let whenNone: ProbeSettings.WhenNone
     private var lackingSince: [Instant?]
     private var rightSince: Instant?
-    private var isFirstLook = true
+    /// Nothing has been decided yet.
+    private var isStarting = true
     /// Until then peers that are not heard say nothing against the answer of before.
     private var peersKnownAt: Instant
 
@@ -78,7 +82,7 @@ struct ProbeDecision {
         (since, peersKnownAt) = (memory?.since ?? now, now)
         guard let memory else { return }
         answer = ProbeAnswer(isPassing: memory.isPassing, memory.isPassing ? .fit : .recovering)
-        isFirstLook = false
+        isStarting = false
         peersKnownAt = now.advanced(by: Self.peersGrace)
     }
 
@@ -92,10 +96,10 @@ struct ProbeDecision {
         precondition(sights.count == requirements.count, "\(sights.count) sights of \(requirements.count) requirements")
         nextDeadline = nil
         let judgements = requirements.indices.map { judge($0, sights[$0], now: now) }
-        defer { isFirstLook = false }
         if let leaving { return turn(false, leaving, now: now) }
         for case .failing(let cause) in judgements {
             rightSince = nil
+            isStarting = false
             return turn(false, cause, now: now)
         }
         var isUndecided: ProbeAnswer.Cause?
@@ -104,7 +108,7 @@ struct ProbeDecision {
             switch judgement {
             case .undecided(let cause, let until):
                 isUndecided = isUndecided ?? cause
-                consider(until)
+                if let until { consider(until) }
             case .passing(let cause): if passCause == .fit { passCause = cause }
             case .satisfied, .failing: break
             }
@@ -119,20 +123,22 @@ struct ProbeDecision {
     private mutating func pass(_ cause: ProbeAnswer.Cause, now: Instant) -> Bool {
         let from = rightSince ?? now
         rightSince = from
-        guard !answer.isPassing, !isFirstLook, now < from.advanced(by: Self.recovery) else { return turn(true, cause, now: now) }
+        defer { isStarting = false }
+        guard !answer.isPassing, !isStarting, now < from.advanced(by: Self.recovery) else { return turn(true, cause, now: now) }
         consider(from.advanced(by: Self.recovery))
         return turn(false, .recovering, now: now)
     }
 
     private mutating func judge(_ index: Int, _ sight: Sight, now: Instant) -> Judgement {
         let requirement = requirements[index]
-        guard sight.usable < requirement.serversMin else {
+        let usable = sight.count.usable
+        guard usable + sight.count.unchecked < requirement.serversMin else {
             lackingSince[index] = nil
-            return .satisfied
+            return usable < requirement.serversMin ? .undecided(.unchecked(requirement: index, usable: usable), until: nil) : .satisfied
         }
         let from = lackingSince[index] ?? now
         lackingSince[index] = from
-        let cause = ProbeAnswer.Cause.lacking(requirement: index, usable: sight.usable, sight.peers)
+        let cause = ProbeAnswer.Cause.lacking(requirement: index, usable: usable, sight.peers)
         let (patience, hold) = (from.advanced(by: requirement.patience), from.advanced(by: requirement.hold))
         switch sight.peers {
         case .nothing: return now < peersKnownAt ? .undecided(cause, until: peersKnownAt) : .failing(cause)

@@ -23,13 +23,19 @@ final class ProbeFitness: Sendable {
 
     private final class Section: Sendable {
         let answer = Atomic<UInt64>(ProbeAnswer(isPassing: false, .starting).word)
+        /// Of each requirement: usable servers, and in the upper half those that are not checked yet.
+        let counts: [Count]
         let asked = Atomic<Int>(0)
         let lastAsked = Atomic<Int64>(.min)
         /// Odd while the address is being written, which only the probe's thread does.
         let version = Atomic<UInt64>(0)
         let high = Atomic<UInt64>(0)
         let low = Atomic<UInt64>(0)
+
+        init(requirements: Int) { counts = (0..<requirements).map { _ in Count() } }
     }
+
+    private final class Count: Sendable { let word = Atomic<UInt64>(0) }
 
     private let sections: [Section]
     private let requirements: [[ProbeRequirementName]]
@@ -44,7 +50,7 @@ final class ProbeFitness: Sendable {
     /// Every section of the configuration fails so far; `requirements` are theirs.
     init(requirements: [[ProbeRequirementName]], now: Instant) throws(SystemError) {
         self.requirements = requirements
-        sections = requirements.map { _ in Section() }
+        sections = requirements.map { Section(requirements: $0.count) }
         cameRound = Atomic(now.nanoseconds)
         change = try WakeUp()
     }
@@ -55,6 +61,13 @@ final class ProbeFitness: Sendable {
     func set(_ answer: ProbeAnswer, of index: Int) {
         guard sections[index].answer.exchange(answer.word, ordering: .relaxed) != answer.word else { return }
         change.signal()
+    }
+
+    /// How many servers there are for each requirement of section `index`.
+    func set(_ counts: [ProbeCount], of index: Int) {
+        for (cell, count) in zip(sections[index].counts, counts) {
+            cell.word.store(UInt64(UInt32(clamping: count.usable)) | UInt64(UInt32(clamping: count.unchecked)) << 32, ordering: .relaxed)
+        }
     }
 
     /// The control thread has come round at `now`.
@@ -115,6 +128,14 @@ final class ProbeFitness: Sendable {
 
     /// Whether somebody has been answered `starved` since this was last asked.
     func takeStarved() -> Bool { hasStarved.exchange(false, ordering: .relaxed) }
+
+    /// How many servers there are for each requirement of section `index`.
+    func counts(of index: Int) -> [ProbeCount] {
+        sections[index].counts.map { cell in
+            let word = cell.word.load(ordering: .relaxed)
+            return ProbeCount(usable: Int(word & 0xffff_ffff), unchecked: Int(word >> 32))
+        }
+    }
 
     /// What section `index` requires.
     func requirements(of index: Int) -> [ProbeRequirementName] { requirements[index] }

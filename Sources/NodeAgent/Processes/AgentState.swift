@@ -41,6 +41,7 @@ struct AgentState: Equatable, Sendable {
 ///     row 2 mysql 1 read01 ...                    a line of `show servers state`
 ///     check mysql read01 3 1 5210 17 1045 2 Access denied ...
 ///                                                 failures, downs, milliseconds down, the last check's status, code, microseconds, text
+///     unchecked mysql read01                      no check has found anything of it yet
 ///     fitness mysql read01 fit 4                  quarters of its weight; or `out`, and the reason
 ///     former mysql read05 10.0.0.5 3306           where it was last, when it has no address
 ///     priority mysql read03 20                    its service record's, where it is not 0
@@ -64,6 +65,7 @@ enum AgentStateText {
         for line in serversState.split(separator: "\n").dropFirst() where !line.hasPrefix("#") { text += "row \(line)\n" }
         for (name, memory) in state.servers.sorted(by: { ($0.key.backend, $0.key.server) < ($1.key.backend, $1.key.server) }) {
             text += "check \(name.backend) \(name.server) \(checkFields(memory))\n"
+            if !memory.hasVerdict { text += "unchecked \(name.backend) \(name.server)\n" }
             if let fitness = memory.fitness { text += "fitness \(name.backend) \(name.server) \(fitnessFields(fitness))\n" }
             if let address = memory.formerAddress?.address {
                 text += "former \(name.backend) \(name.server) \(address) \(memory.formerAddress?.port ?? 0)\n"
@@ -102,6 +104,7 @@ enum AgentStateText {
             switch line[..<space] {
             case "row": if let (name, memory) = ServerStateText.row(rest.split(separator: " ")) { state.servers[name] = memory }
             case "check": takeCheck(rest, into: &state)
+            case "unchecked": takeUnchecked(rest.split(separator: " "), into: &state)
             case "fitness": takeFitness(rest, into: &state)
             case "former": takeFormerAddress(rest.split(separator: " "), into: &state)
             case "priority": takePriority(rest.split(separator: " "), into: &state)
@@ -125,7 +128,13 @@ enum AgentStateText {
         if let status = CheckStatus(rawValue: status), status != .initializing {
             memory.lastCheck = CheckResult(status: status, code: code, info: String(fields[8]), duration: .microseconds(microseconds))
         }
+        memory.hasVerdict = true
         state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))] = memory
+    }
+
+    private static func takeUnchecked(_ fields: [Substring], into state: inout AgentState) {
+        guard fields.count == 2 else { return }
+        state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))]?.hasVerdict = false
     }
 
     private static func fitnessFields(_ fitness: ServerFitness) -> String {

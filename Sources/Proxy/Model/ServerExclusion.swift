@@ -7,6 +7,7 @@ extension ServerRegistry {
         var next = status(of: change.server)
         guard next.isChecked else { return }
         next.lastCheck = result
+        if result.fault != .node { next.hasVerdict = true }
         next.noteReach(result, now: change.now)
         store(next, &change)
     }

@@ -24,6 +24,8 @@ package struct ServerMemory: Equatable, Sendable {
     package var health: Int
     /// How its last check ended.
     package var lastCheck: CheckResult?
+    /// Whether a check had found something of it. A state file does not know: what it says is too old to count.
+    package var hasVerdict = false
     /// Since `isRunning` last changed.
     package var sinceChange: Duration
     /// Its service record's priority; 0 without one, and in a state file.
@@ -83,6 +85,7 @@ extension ServerStatus {
         if backend.database != nil, let known = memory.fitness { fitness = known }
         if address == nil { formerAddress = memory.formerAddress }
         lastCheck = memory.lastCheck
+        hasVerdict = hasVerdict || memory.hasVerdict
         (failedChecks, downTransitions) = (max(0, memory.failedChecks), max(0, memory.downTransitions))
         completedDowntime = max(.zero, memory.completedDowntime)
     }
@@ -99,6 +102,7 @@ extension ServerRegistry {
             sinceChange: status.lastChange.duration(to: now))
         memory.port = status.address?.port ?? 0
         memory.formerAddress = status.formerAddress
+        memory.hasVerdict = status.hasVerdict
         (memory.failedChecks, memory.downTransitions) = (status.failedChecks, status.downTransitions)
         memory.completedDowntime = status.completedDowntime
         memory.isWarming = status.warming != nil

@@ -83,6 +83,7 @@ package struct ServerRegistry: Sendable {
                 var status = ServerStatus(server, address: initialAddress(reference), now: now)
                 // Nobody writes anywhere before the writer is known.
                 if backend.database?.role == .primary { status.fitness = .unfit(reason: "not looked at yet") }
+                if backend.isDisabled { status.hasVerdict = true }
                 if let memory = memory(reference) {
                     status.recall(memory, in: backend, slowStart: backend.slowStart(of: server), now: now)
                     if server.isOfService { status.priority = max(0, memory.priority) }
@@ -232,11 +233,13 @@ package struct ServerRegistry: Sendable {
 
     private mutating func recount(_ backend: Int) {
         // In place: of a thousand servers a list of the usable ones is a megabyte, for each check of each.
-        var (active, backup) = (0, 0)
+        var (active, backup, unchecked) = (0, 0, 0)
         for place in servers[backend].indices where servers[backend][place].isUsable {
             if backends[backend].servers[place].isBackup { backup += 1 } else { active += 1 }
+            if !servers[backend][place].hasVerdict { unchecked += 1 }
         }
         (backendStatuses[backend].activeServers, backendStatuses[backend].backupServers) = (active, backup)
+        backendStatuses[backend].uncheckedServers = unchecked
     }
 
     func configuration(of server: ServerReference) -> Server { backends[server.backend].servers[server.server] }
@@ -287,7 +290,7 @@ extension ServerRegistry {
         }
         var next = before
         next.health = health
-        next.lastCheck = result
+        (next.lastCheck, next.hasVerdict) = (result, true)
         next.noteReach(result, now: change.now)
         next.isRunning = health.isUp && !before.isHeldDown
         if isMoved && !result.status.isPass { next.failedChecks += 1 }
@@ -329,6 +332,7 @@ extension ServerRegistry {
             next.isRunning = false
         case (true, false):
             next.health?.leaveMaintenance()
+            next.hasVerdict = next.health == nil
             next.isRunning = !next.isHeldDown
         case (true, true), (false, false):
             break
@@ -381,7 +385,7 @@ extension ServerRegistry {
         let before = status(of: change.server)
         guard before.address != address else { return }
         var next = before
-        (next.address, next.formerAddress) = (address, nil)
+        (next.address, next.formerAddress, next.hasVerdict) = (address, nil, next.health == nil)
         (next.unreachableSince, next.isGone) = (nil, false)
         store(next, &change)
         var parts: [String] = []

@@ -79,6 +79,8 @@ package struct ServerStatus: Equatable, Sendable {
     package internal(set) var observedFailures = 0
     /// What the last check found; `nil` before the first.
     package internal(set) var lastCheck: CheckResult?
+    /// A check has found something of it, since the start, since it left maintenance and since it moved; always true without checks.
+    package internal(set) var hasVerdict: Bool
 
     /// How far it has been warmed since it came back; `nil` for a server that has its whole load.
     package internal(set) var warming: Warming?
@@ -103,6 +105,7 @@ package struct ServerStatus: Equatable, Sendable {
         flags = server.isDisabled ? [.forcedMaintenance, .configuredMaintenance] : []
         if address == nil { flags.insert(.resolutionMaintenance) }
         health = server.check.map { ServerHealth(rise: $0.rise, fall: $0.fall) }
+        hasVerdict = server.check == nil
         isRunning = !flags.isMaintenance
         if flags.isMaintenance { health?.takeDown() }
         self.address = address
@@ -145,6 +148,8 @@ package struct BackendStatus: Equatable, Sendable {
     package internal(set) var activeServers = 0
     /// Usable `backup` servers.
     package internal(set) var backupServers = 0
+    /// Usable servers that no check has found anything of yet.
+    package internal(set) var uncheckedServers = 0
     /// When `wasUp` last changed, or the start.
     package internal(set) var lastChange: Instant
     /// How often the last usable server went.

@@ -14,14 +14,17 @@ struct ProbeDecisionTests {
         var decision: ProbeDecision
         var turns: [(at: Duration, isPassing: Bool)] = []
 
-        init(_ whenNone: ProbeSettings.WhenNone = .pass, serversMin: Int = 1) {
+        init(_ whenNone: ProbeSettings.WhenNone = .pass, serversMin: Int = 1, memory: ProbeMemory? = nil) {
             let requirement = ProbeDecision.Requirement(serversMin: serversMin, checkInterval: ProbeDecisionTests.inter)
-            decision = ProbeDecision([requirement], whenNone: whenNone, now: ProbeDecisionTests.start)
+            decision = ProbeDecision([requirement], whenNone: whenNone, memory: memory, now: ProbeDecisionTests.start)
         }
 
-        mutating func look(_ usable: Int, _ peers: ProbeAnswer.PeersSight = .nothing, leaving: ProbeAnswer.Cause? = nil, at time: Duration) {
+        mutating func look(
+            _ usable: Int, unchecked: Int = 0, _ peers: ProbeAnswer.PeersSight = .nothing, leaving: ProbeAnswer.Cause? = nil, at time: Duration
+        ) {
             let now = ProbeDecisionTests.start.advanced(by: time)
-            guard decision.look([ProbeDecision.Sight(usable: usable, peers: peers)], leaving: leaving, now: now) else { return }
+            let sight = ProbeDecision.Sight(count: ProbeCount(usable: usable, unchecked: unchecked), peers: peers)
+            guard decision.look([sight], leaving: leaving, now: now) else { return }
             turns.append((time, decision.answer.isPassing))
         }
 
@@ -61,6 +64,36 @@ struct ProbeDecisionTests {
         #expect(fall.map(\.isPassing) == (row.failsAfter == nil ? [] : [false]))
         #expect(fall.first?.at == row.failsAfter.map { $0 + .seconds(10) })
         #expect(node.decision.answer.cause == .lacking(requirement: 0, usable: 0, row.peers))
+    }
+
+    @Test("fails until the first checks have decided, and passes at once when they have")
+    func firstChecks() {
+        var node = Node()
+        node.look(0, unchecked: 2, at: .zero)
+        #expect(node.decision.answer == ProbeAnswer(isPassing: false, .unchecked(requirement: 0, usable: 0)))
+        #expect(node.decision.nextDeadline == nil && !node.decision.isLacking, "checks decide, not time")
+        node.look(0, unchecked: 1, at: .milliseconds(10))
+        node.look(1, unchecked: 0, at: .milliseconds(20))
+        #expect(node.decision.answer == ProbeAnswer(isPassing: true, .fit))
+        #expect(node.turns.map(\.at) == [.milliseconds(20)])
+
+        var dead = Node()
+        dead.look(0, unchecked: 2, at: .zero)
+        dead.look(0, unchecked: 1, at: .milliseconds(10))
+        dead.look(0, unchecked: 0, at: .milliseconds(20))
+        #expect(dead.decision.answer.cause == .lacking(requirement: 0, usable: 0, .nothing))
+        dead.look(1, at: .seconds(5))
+        #expect(!dead.decision.answer.isPassing, "what the checks have decided once passes after a second")
+    }
+
+    @Test("stays what it was over a reload, however many servers the new process has not checked", arguments: [true, false])
+    func reload(wasPassing: Bool) {
+        var node = Node(memory: ProbeMemory(isPassing: wasPassing, since: Self.start))
+        node.look(0, unchecked: 2, at: .zero)
+        node.look(0, unchecked: 1, at: .seconds(20))
+        #expect(node.decision.answer.isPassing == wasPassing && node.turns.isEmpty)
+        node.look(0, unchecked: 0, at: .seconds(21))
+        #expect(!node.decision.answer.isPassing)
     }
 
     @Test("asks for as many servers as are required, here and at the peers")
@@ -136,14 +169,14 @@ struct ProbeDecisionTests {
         let requirement = ProbeDecision.Requirement(serversMin: 1, checkInterval: Self.inter)
         var decision = ProbeDecision([requirement, requirement], whenNone: whenNone, now: Self.start)
         var now = Self.start
-        var sights = Array(repeating: ProbeDecision.Sight(usable: 1, peers: .nothing), count: 2)
+        var sights = Array(repeating: ProbeDecision.Sight(count: ProbeCount(usable: 1, unchecked: 0), peers: .nothing), count: 2)
         var lacking: [Instant?] = [nil, nil]
         var rightSince: Instant?
         for step in 0..<200 {
             let place = Int.random(in: 0...1, using: &random)
-            sights[place].usable = Int.random(in: 0...1, using: &random)
+            sights[place].count.usable = Int.random(in: 0...1, using: &random)
             sights[place].peers = ProbeAnswer.PeersSight.allCases.randomElement(using: &random) ?? .nothing
-            for index in 0...1 { lacking[index] = sights[index].usable > 0 ? nil : lacking[index] ?? now }
+            for index in 0...1 { lacking[index] = sights[index].count.usable > 0 ? nil : lacking[index] ?? now }
             let before = decision.answer.isPassing
             let hasTurned = decision.look(sights, now: now)
             let answer = decision.answer
@@ -174,7 +207,7 @@ struct ProbeAnswerTests {
     func words() {
         let causes: [ProbeAnswer.Cause] = [
             .fit, .recovering, .starting, .draining, .stopping, .starved, .stuck(workers: 64), .lacking(requirement: 63, usable: 4_096, .fewer),
-            .lacking(requirement: 0, usable: 0, .nothing),
+            .lacking(requirement: 0, usable: 0, .nothing), .unchecked(requirement: 63, usable: 4_096),
         ]
         for cause in causes {
             for isPassing in [true, false] {
@@ -187,15 +220,23 @@ struct ProbeAnswerTests {
         #expect(ProbeAnswer(word: .max).isPassing == false || ProbeAnswer(word: .max).cause == .starting)
     }
 
-    @Test("says why, in JSON")
+    @Test("says why, in JSON, with the counts")
     func text() {
-        #expect(ProbeAnswer(isPassing: true, .fit).json(requirements) == "{\"status\":\"up\"}\n")
+        let counts = [ProbeCount(usable: 0, unchecked: 2), ProbeCount(usable: 1, unchecked: 0)]
+        let proxies =
+            "\"proxies\":{\"mysql\":{\"usable\":0,\"unchecked\":2,\"required\":1},\"re\\\"ports\":{\"usable\":1,\"unchecked\":0,\"required\":2}}}\n"
+        func json(_ isPassing: Bool, _ cause: ProbeAnswer.Cause) -> String { ProbeAnswer(isPassing: isPassing, cause).json(requirements, counts) }
+        #expect(json(true, .fit) == "{\"status\":\"up\"," + proxies)
         #expect(
-            ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .nothing)).json(requirements)
-                == "{\"status\":\"down\",\"reason\":\"mysql has 0 of 1 required server\"}\n")
+            json(false, .lacking(requirement: 0, usable: 0, .nothing))
+                == "{\"status\":\"down\",\"reason\":\"mysql has 0 of 1 required server\"," + proxies)
         #expect(
-            ProbeAnswer(isPassing: true, .lacking(requirement: 1, usable: 1, .fewer)).json(requirements)
-                == "{\"status\":\"up\",\"reason\":\"re\\\"ports has 1 of 2 required servers, and no peer sees enough\"}\n")
+            json(true, .lacking(requirement: 1, usable: 1, .fewer))
+                == "{\"status\":\"up\",\"reason\":\"re\\\"ports has 1 of 2 required servers, and no peer sees enough\"," + proxies)
+        #expect(
+            json(false, .unchecked(requirement: 0, usable: 0))
+                == "{\"status\":\"down\",\"reason\":\"mysql has 0 of 1 required server so far, first checks run\"," + proxies)
+        #expect(ProbeAnswer(isPassing: true, .fit).json([], []) == "{\"status\":\"up\",\"proxies\":{}}\n")
     }
 }
 

@@ -35,9 +35,10 @@ struct AgentStateTests {
 
     private static func bytes(_ state: AgentState) -> [UInt8] { AgentStateText.bytes(of: state, serversState: header + row + "\n") }
 
-    @Test("is read as it was written")
-    func roundTrip() throws {
-        let state = try Self.state()
+    @Test("is read as it was written", arguments: [true, false])
+    func roundTrip(hasVerdict: Bool) throws {
+        var state = try Self.state()
+        state.servers[RuntimeServerName(backend: "mysql", server: "read01")]?.hasVerdict = hasVerdict
         #expect(AgentStateText.state(from: Self.bytes(state)) == state)
     }
 
