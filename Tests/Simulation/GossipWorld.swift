@@ -150,6 +150,7 @@ package final class GossipWorld {
         let peers = others.map { GossipPeer(id: Self.id($0), name: "node\($0)", address: Self.address($0)) }
         var settings = GossipSettings(cluster: 7, node: Self.id(identity), peers: peers, configuration: 1)
         configure(&settings)
+        if let rules = members[index].rules { settings.rules = rules }
         return settings
     }
 }

@@ -184,9 +184,28 @@ extension Scenario {
     private func reconfigure(_ node: Int) {
         switch draw(4) {
         case 0, 1: configure(node, world.servers.filter { _ in draw(4) > 0 }, configuration: UInt64(1 + draw(2)))
-        case 2: if let impostor { if world.members[impostor].core == nil { start(impostor) } else { world.crash(impostor) } }
+        case 2: if let impostor { if world.members[impostor].core == nil { lie(impostor) } else { world.crash(impostor) } }
         default: resolvePeers(of: node)
         }
+    }
+
+    /// The impostor has the key, and may speak in the last session that there is, or as an operator at the end of time.
+    private func lie(_ impostor: Int) {
+        var memory = world.members[impostor].memory
+        memory.administrative = []
+        switch draw(3) {
+        case 0: memory.session = GossipLimits.sessionMax - 2
+        case 1:
+            memory.session = 0
+            let row = AdministrativeRow(
+                server: databases[draw(databases.list.count)].server.id, stamp: HybridTime(bits: GossipLimits.clockMillisecondsMax << 16 - 1),
+                origin: GossipWorld.id(1), state: .ready, weight: nil, expiry: nil)
+            _ = issued.issue(row)
+            memory.administrative = [row]
+        default: break
+        }
+        world.members[impostor].memory = memory
+        start(impostor)
     }
 
     func configure(_ node: Int, _ servers: [GossipServer], configuration: UInt64) {

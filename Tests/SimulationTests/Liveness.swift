@@ -20,6 +20,7 @@ extension Scenario {
         endRotation()
         expectQuiet()
         expectWordsEverywhere()
+        expectOperatorsHeard()
         expectDeathKnown()
     }
 
@@ -98,6 +99,19 @@ extension Scenario {
                     return fail(Violation("S12", "node \(index) holds \(row.map { "\($0)" } ?? "nothing"), \(word) was said later"))
                 }
             }
+        }
+    }
+
+    /// L7: whatever was said before, an operator can say something above it on every node, and all nodes take it.
+    private func expectOperatorsHeard() {
+        for (node, server) in zip(nodes.prefix(2), world.servers) where failure == nil {
+            let isSaid = world.with(node) { core, now, outputs in (try? core.setWeight(server.id, 256, now: now, into: &outputs)) != nil }
+            guard isSaid == true else { return fail(Violation("L7", "an operator of node \(node) cannot say anything of \(server.name)")) }
+            run(.seconds(2))
+            let deaf = nodes.filter { index in
+                world.members[index].core?.tables.administrativeRows.first { $0.server == server.id }?.origin != GossipWorld.id(node)
+            }
+            if let first = deaf.first { fail(Violation("L7", "node \(first) has not taken what an operator of node \(node) says of \(server.name)")) }
         }
     }
 

@@ -13,6 +13,9 @@ struct TableShadow {
         let node: NodeID
     }
 
+    /// 2100-01-01: no clock of the simulator is within years of it, and a liar's stamps are far beyond.
+    private static let farAhead = HybridTime(bits: 4_102_444_800_000 << 16)
+
     private let own: NodeID
     private let nodes: Set<NodeID>
     private var members: [NodeID: MemberRow] = [:]
@@ -87,6 +90,7 @@ struct TableShadow {
     }
 
     private mutating func receive(_ row: AdministrativeRow, _ issued: IssuedRows) -> Violation? {
+        guard row.stamp < Self.farAhead else { return nil }
         if let old = administrative[row.server], !Self.isLater(row, old) { return nil }
         administrative[row.server] = row
         isChanged = true

@@ -2,7 +2,7 @@ import Wire
 
 /// A rule of the design (docs/TESTING.md lists them) that did not hold.
 struct Violation: Equatable {
-    /// S1 to S13, L1 to L6, or "verdicts".
+    /// S1 to S13, L1 to L7, or "verdicts".
     let rule: String
     let text: String
 

@@ -78,6 +78,8 @@ package struct GossipNode {
         now: Instant, into outputs: inout GossipOutputs
     ) {
         precondition(settings.peers.count < GossipLimits.nodesMax, "at most \(GossipLimits.nodesMax) nodes")
+        var memory = memory
+        let forgotten = memory.forgetFarAhead(wall: wallMilliseconds, rules: settings.rules)
         self.settings = settings
         self.ring = ring
         self.seal = seal
@@ -96,6 +98,9 @@ package struct GossipNode {
         }
         nextDeadline = now
         scratch.reserveCapacity(GossipLimits.datagramBytesMax)
+        if forgotten.isSession || forgotten.words > 0 {
+            outputs.append(.alert(.storedFarAhead(isSession: forgotten.isSession, words: forgotten.words)))
+        }
         outputs.append(.persist(.session(session)))
         _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: 0, rank: .alive))
         for row in memory.administrative { mergeAdministrative(row, from: nil, isRemembered: true, now: now, into: &outputs) }
@@ -192,6 +197,22 @@ extension GossipNode {
     func wallMilliseconds(_ now: Instant) -> UInt64 {
         let passed = max(0, wall.at.duration(to: now).wholeMilliseconds)
         return min(wall.milliseconds, GossipLimits.clockMillisecondsMax) + UInt64(passed)
+    }
+
+    /// The latest stamp that is believed now, and may be given out.
+    func stampHorizon(_ now: Instant) -> HybridTime {
+        settings.rules.contains(.stampHorizon) ? HybridTime.horizon(wall: wallMilliseconds(now)) : HybridTime.end
+    }
+
+    /// The highest session or epoch that is believed now.
+    func sessionHorizon(_ now: Instant) -> UInt64 {
+        settings.rules.contains(.sessionHorizon) ? HybridTime.horizon(wall: wallMilliseconds(now)).bits : GossipLimits.sessionMax - 1
+    }
+
+    /// What a peer says is beyond a horizon: it is dropped, and people are told.
+    mutating func refuseFarAhead(from index: Int?, into outputs: inout GossipOutputs) {
+        counters.farAhead += 1
+        if let index { outputs.append(.alert(.farAhead(peer: peers[index].name))) }
     }
 
     mutating func random32() -> Bytes32 { Bytes32(random.next(), random.next(), random.next(), random.next()) }

@@ -46,6 +46,10 @@ package enum GossipAlert: Equatable, Sendable {
     case heardElsewhere(peer: String, by: String)
     /// The peer's clock is ahead by so much: what is said there wins over what is said here.
     case clockAhead(peer: String, milliseconds: UInt64)
+    /// What the peer says of a session, stamp or epoch is too far ahead of this node's clock, and was refused.
+    case farAhead(peer: String)
+    /// What was stored is too far ahead of this node's clock, and was left out: the session, and so many operators' words.
+    case storedFarAhead(isSession: Bool, words: Int)
     /// Rows were refused because a table is full or they speak of unknown nodes.
     case rowsRefused(peer: String)
     /// The library of the seal failed.
@@ -161,6 +165,8 @@ package struct GossipCounters: Equatable, Sendable {
     package internal(set) var malformedRecords = 0
     /// Rows that were refused.
     package internal(set) var refusedRows = 0
+    /// Sessions, stamps and epochs too far ahead of this node's clock.
+    package internal(set) var farAhead = 0
     /// Times the node was starved.
     package internal(set) var gaps = 0
 

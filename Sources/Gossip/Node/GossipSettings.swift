@@ -53,4 +53,15 @@ package struct GossipMemory: Equatable, Sendable {
     package init(session: UInt64 = 0, administrative: [AdministrativeRow] = []) {
         (self.session, self.administrative) = (session, administrative)
     }
+
+    /// Without what is too far ahead of a clock that shows `wall`: a node that took it up could not say anything above it.
+    ///
+    /// - Returns: whether the session, and how many words, were left out.
+    package mutating func forgetFarAhead(wall: UInt64, rules: SafetyRules = .all) -> (isSession: Bool, words: Int) {
+        let (horizon, before) = (HybridTime.horizon(wall: wall), administrative.count)
+        let isSession = session > horizon.bits && rules.contains(.sessionHorizon)
+        if isSession { session = 0 }
+        if rules.contains(.stampHorizon) { administrative.removeAll { $0.stamp > horizon } }
+        return (isSession, before - administrative.count)
+    }
 }

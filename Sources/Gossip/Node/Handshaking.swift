@@ -60,6 +60,7 @@ extension GossipNode {
     ) {
         guard let (record, key) = openHandshake(header, datagram, from: index, at: source, now: now, into: &outputs) else { return }
         defer { arm(now: now) }
+        guard header.senderSession <= sessionHorizon(now) else { return refuseFarAhead(from: index, into: &outputs) }
         if !settings.rules.contains(.proofBeforeAddress) {
             peers[index].address = source
             peers[index].session = header.senderSession
@@ -93,8 +94,9 @@ extension GossipNode {
             counters.outdated += 1
             return
         }
+        guard header.senderSession <= sessionHorizon(now) else { return refuseFarAhead(from: index, into: &outputs) }
         guard record.highestSession <= session else {
-            planRaise(above: record.highestSession, now: now, into: &outputs)
+            planRaise(above: record.highestSession, from: index, now: now, into: &outputs)
             return
         }
         peers[index].question = nil
@@ -239,8 +241,8 @@ extension GossipNode {
 
     /// A peer has seen this node in a higher run: its store was lost, or somebody has its name. The first time this node goes above at
     /// once; then ever later, so that two nodes of one name do not chase each other.
-    mutating func planRaise(above seen: UInt64, now: Instant, into outputs: inout GossipOutputs) {
-        guard seen + 1 < GossipLimits.sessionMax else { return }
+    mutating func planRaise(above seen: UInt64, from index: Int?, now: Instant, into outputs: inout GossipOutputs) {
+        guard seen <= sessionHorizon(now), seen + 1 < GossipLimits.sessionMax else { return refuseFarAhead(from: index, into: &outputs) }
         if let raise {
             self.raise = (max(raise.above, seen), raise.at)
             return

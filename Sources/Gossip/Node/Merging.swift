@@ -3,6 +3,7 @@ import Wire
 /// Rows that come in: merged into the tables, and what follows from them for this node.
 extension GossipNode {
     mutating func mergeMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
+        guard row.session <= sessionHorizon(now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
         if row.node == settings.node {
             mergeOwnMember(row, from: sender, now: now, into: &outputs)
             return
@@ -21,21 +22,25 @@ extension GossipNode {
     /// What others say of this node. A death is contradicted; above a higher run this one is raised, as after a handshake that tells of it:
     /// the peer that saw it may be gone, and only its word be left.
     private mutating func mergeOwnMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
-        guard row.session <= session else {
-            counters.refusedRows += 1
-            planRaise(above: row.session, now: now, into: &outputs)
-            return
-        }
+        guard !isOutdone(row.session, isFull: row.refutations == .max, from: sender, now: now, into: &outputs) else { return }
         guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
         guard settings.rules.contains(.refutation), goodbyesLeft == nil, row.rank != .alive else { return }
-        let (next, isFull) = row.refutations.addingReportingOverflow(1)
-        guard !isFull else { return }
-        _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: next, rank: .alive))
+        _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: row.refutations + 1, rank: .alive))
+    }
+
+    /// Somebody has written in this node's name in a higher run, or the last thing that can be said in this one: then this node begins a run above it,
+    /// or nothing that it says would count any more.
+    mutating func isOutdone(_ other: UInt64, isFull: Bool, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) -> Bool {
+        guard other > session || other == session && isFull else { return false }
+        counters.refusedRows += 1
+        planRaise(above: other, from: peerIndex(sender), now: now, into: &outputs)
+        return true
     }
 
     mutating func mergeHealth(_ row: HealthRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
+        guard row.session <= sessionHorizon(now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
         guard row.observer != settings.node else {
-            mergeOwnHealth(row)
+            if !isOutdone(row.session, isFull: row.version == .max, from: sender, now: now, into: &outputs) { mergeOwnHealth(row) }
             return
         }
         guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
@@ -44,8 +49,8 @@ extension GossipNode {
 
     /// A row that claims to be this node's own and is newer: somebody has written in its name. What this node sees is said again, above it.
     private mutating func mergeOwnHealth(_ row: HealthRow) {
-        guard row.session == session, row.version < .max, let own = tables.health[HealthKey(server: row.server, observer: settings.node)] else {
-            if row.session >= session { counters.refusedRows += 1 }
+        guard row.session == session, let own = tables.health[HealthKey(server: row.server, observer: settings.node)] else {
+            if row.session == session { counters.refusedRows += 1 }
             return
         }
         guard row.isNewer(than: own) else { return }
@@ -58,6 +63,7 @@ extension GossipNode {
     mutating func mergeAdministrative(
         _ row: AdministrativeRow, from sender: NodeID?, isRemembered: Bool = false, now: Instant, into outputs: inout GossipOutputs
     ) {
+        guard row.stamp <= stampHorizon(now) else { return refuseFarAhead(from: sender.flatMap { peerIndex($0) }, into: &outputs) }
         clock.observe(row.stamp)
         let before = tables.administrative[row.server]
         let merged = sender.map { outcome(tables.merge(row, from: $0), from: $0, into: &outputs) } ?? tables.merge(row)
@@ -75,6 +81,9 @@ extension GossipNode {
     }
 
     mutating func mergeLease(_ row: LeaseRow, from sender: NodeID?, now: Instant, into outputs: inout GossipOutputs) {
+        guard row.stamp <= stampHorizon(now), row.epoch <= sessionHorizon(now) else {
+            return refuseFarAhead(from: sender.flatMap { peerIndex($0) }, into: &outputs)
+        }
         clock.observe(row.stamp)
         let merged = sender.map { outcome(tables.merge(row, from: $0), from: $0, into: &outputs) } ?? tables.merge(row)
         guard merged == .taken else { return }

@@ -6,6 +6,8 @@ package enum AdministrationRefusal: Error, Equatable, Sendable {
     case lastUsable
     /// No such server.
     case unknownServer
+    /// No later point in time can be written and believed: this node's clock is near the end of the range, or was set back by years.
+    case clockUnusable
 }
 
 /// Whether an operator insists.
@@ -31,7 +33,7 @@ extension GossipNode {
         let wall = wallMilliseconds(now)
         let expiry = duration.map { wall + UInt64(clamping: $0.wholeMilliseconds) }
         let row = AdministrativeRow(
-            server: server, stamp: clock.next(wall: wall), origin: settings.node, state: state, weight: weight.map { min($0, 256) }, expiry: expiry)
+            server: server, stamp: try nextStamp(now), origin: settings.node, state: state, weight: weight.map { min($0, 256) }, expiry: expiry)
         mergeAdministrative(row, from: nil, now: now, into: &outputs)
         local(.wallClock(milliseconds: wall), now: now, into: &outputs)
     }
@@ -41,9 +43,13 @@ extension GossipNode {
         guard judge.index(server) != nil else { throw .unknownServer }
         let known = tables.administrative[server]
         let row = AdministrativeRow(
-            server: server, stamp: clock.next(wall: wallMilliseconds(now)), origin: settings.node, state: known?.state ?? .ready, weight: min(weight, 256),
-            expiry: known?.expiry)
+            server: server, stamp: try nextStamp(now), origin: settings.node, state: known?.state ?? .ready, weight: min(weight, 256), expiry: known?.expiry)
         mergeAdministrative(row, from: nil, now: now, into: &outputs)
+    }
+
+    private mutating func nextStamp(_ now: Instant) throws(AdministrationRefusal) -> HybridTime {
+        guard let stamp = clock.next(wall: wallMilliseconds(now), limit: stampHorizon(now)) else { throw .clockUnusable }
+        return stamp
     }
 
     /// Adds a key: it is received with from now on.
@@ -130,15 +136,21 @@ extension GossipNode {
         return row.holder
     }
 
+    /// Whether this node could ask for a lease: like an operator's word, a claim has a stamp.
+    package func canStamp(now: Instant) -> Bool {
+        var clock = clock
+        return clock.next(wall: wallMilliseconds(now), limit: stampHorizon(now)) != nil
+    }
+
     private mutating func acquireLease(_ name: UInt64, now: Instant, into outputs: inout GossipOutputs) {
         guard holder(ofLease: name, now: now) == nil else {
             tellLease(name, now: now, into: &outputs)
             return
         }
         let epoch = (tables.leases[name]?.epoch ?? 0) + 1
-        guard epoch < GossipLimits.sessionMax else { return }
+        guard epoch < GossipLimits.sessionMax, let stamp = clock.next(wall: wallMilliseconds(now), limit: stampHorizon(now)) else { return }
         let row = LeaseRow(
-            name: name, epoch: epoch, stamp: clock.next(wall: wallMilliseconds(now)), holder: settings.node, version: 1, isHeld: true,
+            name: name, epoch: epoch, stamp: stamp, holder: settings.node, version: 1, isHeld: true,
             expiry: now.advanced(by: settings.leaseDuration))
         mergeLease(row, from: nil, now: now, into: &outputs)
         guard tables.leases[name] == row else { return }

@@ -129,7 +129,7 @@ extension GossipNode {
         case .lease(let row):
             mergeLease(row, from: sender, now: now, into: &outputs)
         case .ballot(let row):
-            mergeBallot(row, from: sender, into: &outputs)
+            mergeBallot(row, from: sender, now: now, into: &outputs)
         case .digest(let hashes):
             answerDigest(hashes, of: index, now: now, into: &outputs)
         case .pull(let buckets):

@@ -53,9 +53,10 @@ extension GossipNode {
         }
     }
 
-    mutating func mergeBallot(_ row: BallotRow, from sender: NodeID, into outputs: inout GossipOutputs) {
+    mutating func mergeBallot(_ row: BallotRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
+        guard max(row.session, row.epoch) <= sessionHorizon(now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
         guard row.node != settings.node else {
-            mergeOwnBallot(row)
+            if !isOutdone(row.session, isFull: row.version == .max, from: sender, now: now, into: &outputs) { mergeOwnBallot(row) }
             return
         }
         guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
@@ -64,8 +65,8 @@ extension GossipNode {
 
     /// A newer row in this node's name: what it says itself is said again, above it.
     private mutating func mergeOwnBallot(_ row: BallotRow) {
-        guard row.session == session, row.version < .max, let own = tables.ballots[BallotKey(subject: row.subject, node: settings.node)] else {
-            if row.session >= session { counters.refusedRows += 1 }
+        guard row.session == session, let own = tables.ballots[BallotKey(subject: row.subject, node: settings.node)] else {
+            if row.session == session { counters.refusedRows += 1 }
             return
         }
         guard row.isNewer(than: own) else { return }

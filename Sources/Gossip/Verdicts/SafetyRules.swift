@@ -23,8 +23,13 @@ package struct SafetyRules: OptionSet, Sendable {
     /// Gossip alone never goes below `min-up`.
     package static let minUp = SafetyRules(rawValue: 1 << 7)
 
+    /// Sessions and epochs far ahead of the clock are refused.
+    package static let sessionHorizon = SafetyRules(rawValue: 1 << 8)
+    /// Stamps far ahead of the clock are refused.
+    package static let stampHorizon = SafetyRules(rawValue: 1 << 9)
+
     /// All of them.
     package static let all: SafetyRules = [
-        .ownEars, .gapCredit, .proofBeforeAddress, .windowCommitOrder, .refutation, .ownEvidence, .spacing, .minUp,
+        .ownEars, .gapCredit, .proofBeforeAddress, .windowCommitOrder, .refutation, .ownEvidence, .spacing, .minUp, .sessionHorizon, .stampHorizon,
     ]
 }

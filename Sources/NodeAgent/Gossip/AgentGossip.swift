@@ -50,6 +50,11 @@ extension Agent: GossipBridge {
 
     // MARK: Operators
 
+    /// What an operator is told whose word cannot be stamped.
+    static let clockUnusable =
+        "Nothing was changed: this node's clock is beyond the year 4198, or was set back by more than ten years since it started. "
+        + "Set the clock, then reload this node."
+
     /// An operator's state for all nodes: spread first, and carried out here as everywhere.
     func administer(_ server: ServerReference, _ state: Proxy.AdministrativeState, _ spread: ClusterSpread) throws(RuntimeTargetError) {
         try administer(server) { (core, id, now, outputs) throws(AdministrationRefusal) in
@@ -75,6 +80,7 @@ extension Agent: GossipBridge {
             switch error {
             case .lastUsable: throw .refused("This is the last usable server of its proxy: say 'force' to take it all the same.")
             case .unknownServer: throw .noSuchServer
+            case .clockUnusable: throw .refused(Agent.clockUnusable)
             }
         }
     }

@@ -92,6 +92,7 @@ final class GossipRunner {
         core = GossipNode(
             plan.settings, ring: resources.ring, memory: memory, seal: seal, random: random, wallMilliseconds: WallTime.now().unixMilliseconds,
             now: reactor.now, into: &outputs)
+        _ = memory.forgetFarAhead(wall: WallTime.now().unixMilliseconds)
         core.local(.configured(servers: plan.servers, configuration: plan.settings.configuration), now: reactor.now, into: &outputs)
     }
 

@@ -40,6 +40,18 @@ enum GossipSentences {
         case .clockAhead(let peer, let milliseconds):
             (.warning, "the clock of \(peer) is \(milliseconds / 1_000)s ahead of this one's: what operators say there wins over what they say here")
         case .rowsRefused(let peer): (.warning, "some of what \(peer) says is refused: it speaks of unknown nodes, or of more servers than there is room for")
+        case .farAhead(let peer):
+            (
+                .alert,
+                "some of what \(peer) says is more than ten years ahead of this node's clock and is refused: compare the clocks; "
+                    + "if both are right, somebody with a key lies"
+            )
+        case .storedFarAhead(let isSession, let words):
+            (
+                .warning,
+                "what state-dir holds is more than ten years ahead of this node's clock (\(isSession ? "the session, " : "")"
+                    + "\(words) operators' words) and is left out: if the clock is wrong, set it and reload this node"
+            )
         case .sealFailed(let error): (.alert, "the cryptographic library fails: \(error)")
         }
     }

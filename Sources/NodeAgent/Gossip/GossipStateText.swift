@@ -9,7 +9,8 @@ import Wire
 ///     server 00112233445566aa stamp 1a origin 00000000000000bb state maint weight - expiry 1790000600000
 ///     end 5f3a...                          `StateSeal`: a checksum of all bytes above
 ///
-/// Rows stand in the order of their servers' ids. Anything else, be it one byte less, is no such file.
+/// Rows stand in the order of their servers' ids. Anything else, be it one byte less, is no such file. Any session and stamp is read: the core leaves
+/// out what is far ahead of its clock, and keeps the rest.
 enum GossipStateText {
     /// Bytes of the longest file.
     static let bytesMax = 1 << 20
@@ -45,7 +46,7 @@ enum GossipStateText {
 
     private static func session(_ line: Substring) -> UInt64? {
         let words = line.split(separator: " ", omittingEmptySubsequences: false)
-        guard words.count == 2, words[0] == "session", let session = number(words[1]), session < GossipLimits.sessionMax else { return nil }
+        guard words.count == 2, words[0] == "session", let session = number(words[1]) else { return nil }
         return session
     }
 
@@ -58,10 +59,8 @@ enum GossipStateText {
         else { return nil }
         let (weight, expiry) = (number(words[9]), number(words[11]))
         guard weight != nil || words[9] == "-", expiry != nil || words[11] == "-", weight ?? 0 <= 256 else { return nil }
-        let time = HybridTime(bits: stamp)
-        guard time.milliseconds < GossipLimits.clockMillisecondsMax else { return nil }
         return AdministrativeRow(
-            server: ServerID(server), stamp: time, origin: NodeID(origin), state: state, weight: weight.map { UInt16(truncatingIfNeeded: $0) },
+            server: ServerID(server), stamp: HybridTime(bits: stamp), origin: NodeID(origin), state: state, weight: weight.map { UInt16(truncatingIfNeeded: $0) },
             expiry: expiry)
     }
 

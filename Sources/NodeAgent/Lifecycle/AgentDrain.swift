@@ -58,6 +58,7 @@ extension Agent {
         guard !draining.isAsking else { return }
         // Left by an earlier run that did not say goodbye: nobody else has it, and nobody would be asked.
         guard drainLeaseHolder == nil else { return begin() }
+        guard gossip.core.canStamp(now: reactor.now) else { throw .refused("\(Agent.clockUnusable) 'drain force' asks no other node.") }
         draining.isAsking = true
         gossip.feed(.acquireLease(gossip.plan.drainLease))
     }

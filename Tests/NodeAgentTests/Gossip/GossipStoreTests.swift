@@ -57,6 +57,18 @@ struct GossipStateTextTests {
         }
     }
 
+    @Test("is read with a session and a stamp from the end of the range: the core leaves out these, and not the whole file")
+    func farAhead() throws {
+        var poisoned = memory(3)
+        poisoned.session = .max
+        poisoned.administrative[1].stamp = HybridTime(bits: .max)
+        var read = try #require(GossipStateText.memory(from: GossipStateText.bytes(of: poisoned, node: node), node: node))
+        #expect(read == poisoned)
+        let forgotten = read.forgetFarAhead(wall: 1_790_000_000_000)
+        #expect(forgotten.isSession && forgotten.words == 1)
+        #expect(read == GossipMemory(session: 0, administrative: [poisoned.administrative[0], poisoned.administrative[2]]))
+    }
+
     @Test("never traps on noise", arguments: 0..<32 as Range<UInt64>)
     func noise(seed: UInt64) {
         var random = SplitMix64(seed: seed)
@@ -67,8 +79,7 @@ struct GossipStateTextTests {
     @Test(
         "is checked even where its sum is right: it may come from another program",
         arguments: [
-            "session 4611686018427387904", "session -1", "session +1", "session", "session 1 2", "server 1",
-            "session 1\nserver 0000000000000001 stamp ffffffffffffffff origin 0000000000000001 state maint weight - expiry -",
+            "session 18446744073709551616", "session -1", "session +1", "session", "session 1 2", "server 1",
             "session 1\nserver 0000000000000001 stamp 0000000000000001 origin 0000000000000001 state maintenance weight - expiry -",
             "session 1\nserver 0000000000000001 stamp 0000000000000001 origin 0000000000000001 state maint weight 257 expiry -",
             "session 1\nserver 0000000000000001 stamp 0000000000000001 origin 0000000000000001 state maint weight  expiry -",
