@@ -31,6 +31,7 @@ struct CodecTests {
             .lease(LeaseRow(name: 1, epoch: 2, stamp: HybridTime(bits: 3), holder: NodeID(4), version: 5, isHeld: true, expiry: now.advanced(by: .seconds(9)))),
             .ballot(BallotRow(node: NodeID(1), session: 2, version: 3, subject: 4, epoch: 5, choice: 6, isConfirmed: true)),
             .digest((0..<32).map { $0 }), .pull(3), .checkNow(ServerID(1)), .keys([1, 2]),
+            .configuration(ConfigurationRecord(configuration: 1, total: 9, first: 7, parts: [.init(id: 2, hash: 3), .init(id: 4, hash: 5)])),
         ]
     }
 

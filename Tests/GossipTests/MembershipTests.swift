@@ -147,7 +147,9 @@ struct MembershipTests {
         }
     }
 
-    @Test("is another run than any before, though it begins with the same store at the same time", arguments: [0, 1_700_000_000_000 << 16, 1_900_000_000_000 << 16])
+    @Test(
+        "is another run than any before, though it begins with the same store at the same time",
+        arguments: [0, 1_700_000_000_000 << 16, 1_900_000_000_000 << 16])
     func sessionsDiffer(stored: UInt64) throws {
         let world = try GossipWorld(nodes: 2)
         var outputs = GossipOutputs()

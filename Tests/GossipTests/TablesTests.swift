@@ -234,11 +234,47 @@ struct DeliveryTests {
         #expect(world.members[1 - holder].core?.holder(ofLease: 5, now: world.now) == nil)
     }
 
-    @Test("tells that configurations differ")
+    @Test("tells that configurations differ, once, and when they are the same again")
     func configurationsDiffer() throws {
         let world = try GossipWorld(nodes: 2) { $0.configuration = $0.node.number }
         world.startAll()
-        world.run(.seconds(2))
-        #expect(world.alerts(0).filter { $0 == .configurationDiffers(peer: "node1") }.count == 1)
+        world.run(.seconds(30))
+        #expect(configurationAlerts(world) == [.configurationDiffers(peer: "node1", ConfigurationDifference())], "an older release has no parts")
+        world.local(0, .configured(servers: [], configuration: GossipWorld.id(1).number))
+        world.run(.seconds(1))
+        #expect(configurationAlerts(world).dropFirst() == [.configurationAlike(peer: "node1")])
+    }
+
+    @Test("tells which parts of the configurations differ, however many there are and whatever gets lost", arguments: [4, 700])
+    func partsDiffer(count: Int) throws {
+        let world = try GossipWorld(nodes: 2) { settings in
+            let isFirst = settings.node == GossipWorld.id(0)
+            settings.configuration = settings.node.number
+            settings.parts = (0..<count).map { number in
+                // Server 2 says something else on each node; server 1 is the first one's alone, and server 3 the second one's.
+                let id = number == 1 && !isFirst ? 90_000 : number == 3 && isFirst ? 80_000 : number
+                return ConfigurationPart(name: "server \(number)", id: UInt32(id), hash: number == 2 && isFirst ? 7 : 1)
+            }
+        }
+        world.network.loss = count > 100 ? 20 : 0
+        world.startAll()
+        world.run(.seconds(40))
+        var difference = ConfigurationDifference()
+        (difference.different, difference.missing, difference.unknownCount) = (["server 2"], ["server 1", "server 3"], 2)
+        #expect(configurationAlerts(world).last == .configurationDiffers(peer: "node1", difference))
+        #expect(configurationAlerts(world).count <= 2)
+        func digests() -> Int { world.history.count { $0.sender == 0 && $0.bytes[3] == DatagramKind.digest.rawValue } }
+        let before = digests()
+        world.run(.seconds(20))
+        #expect(digests() - before <= 20, "the parts go again each ten seconds, not with each beat")
+    }
+
+    private func configurationAlerts(_ world: GossipWorld) -> [GossipAlert] {
+        world.alerts(0).filter {
+            switch $0 {
+            case .configurationDiffers, .configurationAlike: true
+            default: false
+            }
+        }
     }
 }

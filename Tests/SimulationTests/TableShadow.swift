@@ -42,7 +42,7 @@ struct TableShadow {
                 case .administrative(let row): receive(row, issued)
                 case .lease(let row): receive(row, issued)
                 case .ballot(let row): receive(row, issued)
-                case .handshake, .beat, .range, .acknowledgement, .digest, .pull, .checkNow, .keys: nil
+                case .handshake, .beat, .range, .acknowledgement, .digest, .pull, .checkNow, .keys, .configuration: nil
                 }
             if let violation { return violation }
         }

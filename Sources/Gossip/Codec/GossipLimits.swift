@@ -14,6 +14,8 @@ package enum GossipLimits {
     package static let leasesMax = 16
     /// Ballots: those of all nodes in 64 matters.
     package static let ballotsMax = 1_024
+    /// Parts of a configuration that are compared by name.
+    package static let configurationPartsMax = 8_192
     /// HELLOs answered, a second and source.
     package static let hellosPerSourceMax = 10
     /// HELLOs opened, a second, all sources together.

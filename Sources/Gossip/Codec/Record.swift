@@ -67,6 +67,8 @@ package enum Record: Equatable, Sendable {
     case checkNow(ServerID)
     /// The ids of the keys held, the one sent with first.
     case keys([UInt32])
+    /// Some parts of the sender's configuration.
+    case configuration(ConfigurationRecord)
 }
 
 extension Record {
@@ -85,6 +87,7 @@ extension Record {
         case checkNow = 11
         case keys = 12
         case ballot = 13
+        case configuration = 14
     }
 
     /// Bytes of the longest row, its type and length included.
@@ -98,7 +101,7 @@ extension Record {
         case .administrative: 38
         case .lease: 44
         case .ballot: 48
-        case .handshake, .beat, .range, .acknowledgement, .digest, .pull, .checkNow, .keys: Record.rowBytesMax
+        case .handshake, .beat, .range, .acknowledgement, .digest, .pull, .checkNow, .keys, .configuration: Record.rowBytesMax
         }
     }
 
@@ -117,6 +120,7 @@ extension Record {
         case .pull: .pull
         case .checkNow: .checkNow
         case .keys: .keys
+        case .configuration: .configuration
         }
     }
 
@@ -143,6 +147,7 @@ extension Record {
         case .pull(let buckets): bytes.write(buckets)
         case .checkNow(let server): bytes.write(server.number)
         case .keys(let keys): for key in keys { bytes.write(key) }
+        case .configuration(let record): record.write(to: &bytes)
         }
         bytes.overwrite(UInt16(bytes.count - length - 2), at: length)
     }
@@ -157,6 +162,7 @@ extension Record {
         case .administrative: self.init(AdministrativeRow(&reader).map(Record.administrative))
         case .lease: self.init(LeaseRow(&reader, now: now).map(Record.lease))
         case .ballot: self.init(BallotRow(&reader).map(Record.ballot))
+        case .configuration: self.init(ConfigurationRecord(&reader).map(Record.configuration))
         case .range:
             guard let from: UInt64 = reader.readBigEndian(), let through: UInt64 = reader.readBigEndian(), from <= through else { return nil }
             self = .range(from: from, through: through)

@@ -31,7 +31,9 @@ package enum GossipAlert: Equatable, Sendable {
     /// Somebody else speaks as this node.
     case duplicateName
     /// The peer's configuration is another one.
-    case configurationDiffers(peer: String)
+    case configurationDiffers(peer: String, ConfigurationDifference)
+    /// It was another one, and is the same now.
+    case configurationAlike(peer: String)
     /// The peer's tables have been different for long although everything was delivered.
     case tablesDiffer(peer: String)
     /// Views on a server have differed for 30 s: one of the two sees it DOWN.

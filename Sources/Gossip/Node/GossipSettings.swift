@@ -23,6 +23,8 @@ package struct GossipSettings: Sendable {
     package var peers: [GossipPeer]
     /// A hash of what should be alike on all nodes.
     package var configuration: UInt64
+    /// The parts of what should be alike; a peer whose configuration differs is told them. Further ones than `configurationPartsMax` are not.
+    package var parts: [ConfigurationPart] = []
     /// How long a peer may be silent.
     package var detector = DetectorSettings()
     /// Rows that change within this time ride together.

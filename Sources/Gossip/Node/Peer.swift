@@ -52,7 +52,12 @@ struct Peer: Sendable {
     var hasBeenEqual = false
     /// This node's ballots that it has acknowledged in this run of it: the last of each subject.
     var knownBallots: [BallotRow] = []
-    var toldConfiguration: UInt64?
+    /// Its configuration while it is another one.
+    var configuration: PeerConfiguration?
+    /// When it may be told the parts of this node's configuration again.
+    var partsAt: Instant?
+    /// People know that its configuration differs.
+    var isDifferenceTold = false
     var isTablesTold = false
     var isRefusalTold = false
     var isLossFromTold = false

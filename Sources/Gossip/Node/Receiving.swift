@@ -139,6 +139,8 @@ extension GossipNode {
             judgeDeadline = judge.nextDeadline()
         case .keys(let keys):
             peers[index].keys = keys
+        case .configuration(let record):
+            take(record, from: index, now: now, into: &outputs)
         }
     }
 
@@ -157,10 +159,7 @@ extension GossipNode {
             peers[index].delivery.acknowledge(through: beat.receivedThrough, now: now)
             peers[index].differsSince = peers[index].differsSince ?? now
         }
-        if beat.configuration != configuration, peers[index].toldConfiguration != beat.configuration {
-            outputs.append(.alert(.configurationDiffers(peer: peers[index].name)))
-        }
-        peers[index].toldConfiguration = beat.configuration == configuration ? nil : beat.configuration
+        compareConfiguration(beat.configuration, of: index, now: now, into: &outputs)
         let silence = Duration.milliseconds(Int64(beat.silence))
         // While this node was starved, or had no channel, there was nothing to hear.
         let spoken = max(ranSince, peers[index].provenAt ?? now).duration(to: now)

@@ -34,6 +34,12 @@ extension GossipNode {
         }
     }
 
+    /// Who has said the word that counts of a server, and whether its time is over.
+    package func word(of server: ServerID, now: Instant) -> (origin: NodeID, isOver: Bool)? {
+        guard let row = tables.administrative[server] else { return nil }
+        return (row.origin, row.effective(wall: wallMilliseconds(now)) != row.state)
+    }
+
     /// The names of the peers whose word says now that a server fails, in the order of the settings.
     package func failingPeers(of server: ServerID) -> [String] {
         guard let view = judge.view(of: server) else { return [] }

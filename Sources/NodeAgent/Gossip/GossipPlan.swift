@@ -56,6 +56,7 @@ struct GossipPlan {
             for place in backend.servers.indices { try add(ServerReference(backend: index, server: place), backend, seal) }
         }
         settings.configuration = try configurationHash(seal)
+        settings.parts = try parts(seal)
     }
 
     /// A node's number, by its name.
@@ -97,5 +98,17 @@ struct GossipPlan {
         words.sort()
         words.append("policy \(section.policy) \(section.minUp) \(section.deadAfter.wholeMilliseconds)")
         return try Self.number(of: words, seal)
+    }
+
+    /// The same by parts, so that what differs has a name.
+    private func parts(_ seal: any Seal) throws(SealError) -> [ConfigurationPart] {
+        func part(_ name: String, _ words: [String]) throws(SealError) -> ConfigurationPart {
+            let (id, hash) = (try Self.number(of: [name], seal), try Self.number(of: words, seal))
+            return ConfigurationPart(name: name, id: UInt32(truncatingIfNeeded: id >> 32), hash: UInt32(truncatingIfNeeded: hash >> 32))
+        }
+        var parts = [try part("the node lines", section.nodes.map(\.name).sorted())]
+        parts.append(try part("policy, min-up or dead-after", ["\(section.policy)", "\(section.minUp)", "\(section.deadAfter.wholeMilliseconds)"]))
+        for server in servers { parts.append(try part("server \(server.name)", ["\(server.id.number)", "\(server.rise)", "\(server.fall)"])) }
+        return parts
     }
 }

@@ -35,7 +35,8 @@ struct GossipReport {
             ("Unknown_version", "\(counters.unknownVersion)"), ("Foreign", "\(counters.foreign)"), ("Unknown_key", "\(counters.unknownKey)"),
             ("Replayed", "\(counters.replayed)"), ("Not_authentic", "\(counters.notAuthentic)"), ("Limited", "\(counters.limited)"),
             ("Outdated", "\(counters.outdated)"), ("Unknown_records", "\(counters.unknownRecords)"),
-            ("Malformed_records", "\(counters.malformedRecords)"), ("Refused_rows", "\(counters.refusedRows)"), ("Far_ahead", "\(counters.farAhead)"), ("Starved", "\(counters.gaps)"),
+            ("Malformed_records", "\(counters.malformedRecords)"), ("Refused_rows", "\(counters.refusedRows)"), ("Far_ahead", "\(counters.farAhead)"),
+            ("Starved", "\(counters.gaps)"),
         ]
         return lines.map { "\($0.0): \($0.1)\n" }.joined()
     }

@@ -60,7 +60,8 @@ enum GossipStateText {
         let (weight, expiry) = (number(words[9]), number(words[11]))
         guard weight != nil || words[9] == "-", expiry != nil || words[11] == "-", weight ?? 0 <= 256 else { return nil }
         return AdministrativeRow(
-            server: ServerID(server), stamp: HybridTime(bits: stamp), origin: NodeID(origin), state: state, weight: weight.map { UInt16(truncatingIfNeeded: $0) },
+            server: ServerID(server), stamp: HybridTime(bits: stamp), origin: NodeID(origin), state: state,
+            weight: weight.map { UInt16(truncatingIfNeeded: $0) },
             expiry: expiry)
     }
 

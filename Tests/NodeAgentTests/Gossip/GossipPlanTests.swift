@@ -47,6 +47,19 @@ struct GossipPlanTests {
         #expect(Set(others.map(\.settings.configuration)).count == others.count)
     }
 
+    @Test("names what differs between two configurations")
+    func parts() throws {
+        let usual = try plan().settings.parts
+        func differing(_ other: GossipPlan) -> [String] { usual.filter { !other.settings.parts.contains($0) }.map(\.name) }
+        #expect(usual.map(\.name) == ["the node lines", "policy, min-up or dead-after", "server mysql/a", "server mysql/b", "server mysql/c"])
+        #expect(differing(try plan(node: "two", nodes: Self.nodes.reversed(), servers: Self.servers.reversed())).isEmpty)
+        #expect(differing(try plan(servers: ["server a 10.0.0.9:3306 check"] + Self.servers.dropFirst())) == ["server mysql/a"])
+        #expect(differing(try plan(servers: ["server a 10.0.0.1:3306 check rise 7"] + Self.servers.dropFirst())) == ["server mysql/a"])
+        #expect(differing(try plan(servers: Array(Self.servers.dropLast()))) == ["server mysql/c"])
+        #expect(differing(try plan(more: ["min-up 2"])) == ["policy, min-up or dead-after"])
+        #expect(differing(try plan(nodes: Self.nodes + ["node three 127.0.0.1:7943"])) == ["the node lines"])
+    }
+
     @Test("judges a checked server by the policy, and one without checks by nothing")
     func servers() throws {
         let plan = try plan(more: ["policy any-down", "min-up 2", "probe-interval 100ms", "dead-after 4s"])
@@ -82,17 +95,17 @@ struct GossipPlanTests {
     @Test(
         "says things in the words of the manual",
         arguments: [
-            (GossipSentences.of("tsukada02", .dead, silence: .milliseconds(1_034))?.text, "peer tsukada02 is DEAD after 1.03s of silence"),
-            (GossipSentences.of("tsukada02", .suspect, silence: .milliseconds(505))?.text, "peer tsukada02 is SUSPECT after 0.50s of silence"),
-            (GossipSentences.of("tsukada02", .alive, silence: .zero)?.text, "peer tsukada02 is ALIVE"),
-            (GossipSentences.of("tsukada02", .left, silence: .zero)?.text, "peer tsukada02 has LEFT"),
-            (GossipSentences.of("tsukada02", .unknown, silence: .zero)?.text, nil),
-            (GossipSentences.of(.loss(peer: "two", direction: .fromPeer, percent: 20)).text, "20% loss from two"),
-            (GossipSentences.of(.lossEnded(peer: "two", direction: .toPeer)).text, "no more loss to two"),
+            (GossipSentence("tsukada02", .dead, silence: .milliseconds(1_034))?.text, "peer tsukada02 is DEAD after 1.03s of silence"),
+            (GossipSentence("tsukada02", .suspect, silence: .milliseconds(505))?.text, "peer tsukada02 is SUSPECT after 0.50s of silence"),
+            (GossipSentence("tsukada02", .alive, silence: .zero)?.text, "peer tsukada02 is ALIVE"),
+            (GossipSentence("tsukada02", .left, silence: .zero)?.text, "peer tsukada02 has LEFT"),
+            (GossipSentence("tsukada02", .unknown, silence: .zero)?.text, nil),
+            (GossipSentence(.loss(peer: "two", direction: .fromPeer, percent: 20)).text, "20% loss from two"),
+            (GossipSentence(.lossEnded(peer: "two", direction: .toPeer)).text, "no more loss to two"),
             (
-                GossipSentences.of(.viewsDiffer(server: "mysql/read02", peer: "two", isDownHere: false)).text,
+                GossipSentence(.viewsDiffer(server: "mysql/read02", peer: "two", isDownHere: false)).text,
                 "views differ on mysql/read02 for 30s: UP here, DOWN at two"
-            ), (GossipSentences.of(.notHeard(peer: "two", silence: .seconds(1))).text, "UDP to two is blocked: we hear it, it does not hear us"),
+            ), (GossipSentence(.notHeard(peer: "two", silence: .seconds(1))).text, "UDP to two is blocked: we hear it, it does not hear us"),
         ])
     func sentences(text: String?, expected: String?) { #expect(text == expected) }
 }
