@@ -53,7 +53,7 @@ extension Agent {
         decideDatabases(server.backend)
         guard let found = databases.watches[server.backend]?.replicas(in: look, of: server.server, now: now) else { return }
         let backend = configuration.backends[server.backend]
-        if let news = found.news { log.write(news.level, "Database \(backend.name): \(news.text).", backend: server.backend) }
+        if let news = found.news { tell(news.level, news.text, server.backend) }
         databases.discoveries[server.backend]?.listed(found.list, by: "\(backend.name)/\(backend.servers[server.server].name)")
     }
 
@@ -63,8 +63,8 @@ extension Agent {
             guard let discovery = watch?.settings.discovery else { continue }
             let name = configuration.backends[backend].name
             let servers = resolvedServers { $0.name == discovery.proxy && $1.isDiscovered }
-            databases.discoveries[backend] = addResolver(ResolverSettings(discovery: name, hold: discovery.hold), servers) { [log] sentence, isAlarm in
-                log.write(isAlarm ? .warning : .notice, "Database \(name): \(sentence).", backend: backend)
+            databases.discoveries[backend] = addResolver(ResolverSettings(discovery: name, hold: discovery.hold), servers) { [unowned self] sentence, isAlarm in
+                tell(isAlarm ? .warning : .notice, sentence, backend)
             }
         }
     }
@@ -89,7 +89,7 @@ extension Agent {
         let (peers, now) = (writerPeers(backend), reactor.now)
         guard let outcome = databases.watches[backend]?.decide(circumstances, peers: peers, now: now) else { return }
         for news in outcome.news {
-            log.write(news.level, "Database \(configuration.backends[backend].name): \(news.text).", backend: backend)
+            tell(news.level, news.text, backend)
         }
         // Of hundreds of servers a look changes one.
         let changed = outcome.fitness.indices.filter { outcome.fitness[$0] != statuses[$0].fitness }
@@ -104,6 +104,12 @@ extension Agent {
         databases.deciding.remove(backend)
         if !changed.isEmpty { settle(backend) }
         if let place = outcome.checking { checks?.checkNow(ServerReference(backend: backend, server: place)) }
+    }
+
+    /// Databases and peers can cause these: of each level so many for a proxy.
+    private func tell(_ level: LogLevel, _ sentence: String, _ backend: Int) {
+        let name = configuration.backends[backend].name
+        log.write(level, "Database \(name): \(sentence).", about: LogSubject(kind: "database \(level.keyword)", about: name), backend: backend)
     }
 
     private func tell(_ word: WriterWord?, _ backend: Int) {

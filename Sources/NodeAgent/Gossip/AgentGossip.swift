@@ -11,11 +11,11 @@ extension Agent: GossipBridge {
         let name = resources.plan.section.name
         let handlers = GossipRunner.Handlers(
             requestCheck: { [unowned self] in if let server = gossip?.plan.reference(of: $0) { checks?.checkNow(server) } },
-            verdictChanged: { [unowned self] in take($1, on: $0) },
-            administered: { [unowned self] in take($1, weight: $2, on: $0) },
+            verdictChanged: { [unowned self] id, verdict in heedOthers { take(verdict, on: id) } },
+            administered: { [unowned self] id, state, weight, author in heedOthers { take(state, weight: weight, on: id, by: author) } },
             leaseChanged: { [unowned self] in drainLeaseChanged($0, holder: $1) }, ballotsChanged: { [unowned self] in decideDatabases() },
             leaseGranted: { [unowned self] in drainLeaseGranted($0) },
-            log: { [log] level, sentence in log.write(level, gossip: name, sentence) })
+            log: { [log] in log.write($0.level, gossip: name, $0.text, about: $0.subject) })
         let runner = GossipRunner(resources, random: SecureRandomGenerator(), reactor: reactor, handlers: handlers)
         gossip = runner
         openGossip()
@@ -34,7 +34,9 @@ extension Agent: GossipBridge {
                 let peer = peers[server.server]
                 runner.feed(.peerAddress(peer.peer, address.endpoint(port: peer.port)))
             }, lost: { _, _ in }, check: { _, _, answer in answer(true) },
-            log: { [log] sentence, isAlarm in log.write(isAlarm ? .warning : .notice, gossip: settings.name, sentence) })
+            log: { [log] sentence, isAlarm in
+                log.write(isAlarm ? .warning : .notice, gossip: settings.name, sentence, about: LogSubject(resolver: settings.name, sentence))
+            })
         let resolver = ResolverRunner(settings: settings, servers: servers, reactor: reactor, random: SystemRandomNumberGenerator(), handlers: handlers)
         resolvers.append(resolver)
         resolver.start()
@@ -52,7 +54,7 @@ extension Agent: GossipBridge {
 
     /// What an operator is told whose word cannot be stamped.
     static let clockUnusable =
-        "Nothing was changed: this node's clock is beyond the year 4198, or was set back by more than ten years since it started. "
+        "Nothing was changed: this node's clock is in the year 4199 or later, or was set back by more than ten years since it started. "
         + "Set the clock, then reload this node."
 
     /// An operator's state for all nodes: spread first, and carried out here as everywhere.
@@ -106,4 +108,9 @@ extension Agent: GossipBridge {
 extension AgentLog {
     /// Writes a line about the cluster of this name.
     func write(_ level: LogLevel, gossip name: String, _ sentence: String) { write(level, "Gossip \(name): \(sentence).") }
+
+    /// The same of one that others can cause.
+    func write(_ level: LogLevel, gossip name: String, _ sentence: String, about subject: LogSubject) {
+        write(level, "Gossip \(name): \(sentence).", about: subject)
+    }
 }

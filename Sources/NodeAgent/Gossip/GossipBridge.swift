@@ -97,10 +97,12 @@ extension GossipBridge {
     }
 
     /// An operator has said this for the cluster, here or elsewhere, or it has expired.
-    func take(_ state: Gossip.AdministrativeState?, weight: Int?, on id: ServerID) {
+    ///
+    /// - Parameter author: who it was, for the log.
+    func take(_ state: Gossip.AdministrativeState?, weight: Int?, on id: ServerID, by author: String) {
         guard let server = gossipPlan?.reference(of: id) else { return }
-        if let state { apply(.setAdministrative(Proxy.AdministrativeState(state)), to: server) }
-        if let weight { apply(.setWeight(weight), to: server) }
+        if let state { apply(.setAdministrative(Proxy.AdministrativeState(state), by: author), to: server) }
+        if let weight { apply(.setWeight(weight, by: author), to: server) }
     }
 }
 

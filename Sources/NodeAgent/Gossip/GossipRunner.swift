@@ -15,15 +15,15 @@ final class GossipRunner {
         /// What to do with a server has changed.
         var verdictChanged: (ServerID, ServerVerdict) -> Void
         /// What an operator wants of a server, cluster-wide.
-        var administered: (ServerID, Gossip.AdministrativeState?, _ weight: Int?) -> Void
+        var administered: (ServerID, Gossip.AdministrativeState?, _ weight: Int?, _ author: String) -> Void
         /// Who holds a lease has changed; `nil` for nobody.
         var leaseChanged: (UInt64, NodeID?) -> Void = { _, _ in }
         /// A peer has come, gone, or follows somebody else in some matter.
         var ballotsChanged: () -> Void = {}
         /// Every live peer knows that this node holds the lease.
         var leaseGranted: (UInt64) -> Void = { _ in }
-        /// To be told to people: a sentence.
-        var log: (LogLevel, String) -> Void
+        /// To be told to people.
+        var log: (GossipSentence) -> Void
     }
 
     /// What start-up has opened and read.
@@ -175,7 +175,7 @@ final class GossipRunner {
     }
 
     private func pause(_ error: SystemError) {
-        handlers.log(.error, "cannot receive: \(error)")
+        handlers.log(GossipSentence(.error, "socket", "cannot receive: \(error)"))
         ignore()
         reactor.setTimer(at: reactor.now.advanced(by: Self.failurePause)) { [weak self] in self?.listenAgain() }
     }
@@ -198,7 +198,8 @@ final class GossipRunner {
         for peer in core.peerReports(now: reactor.now) where peer.state == .unknown {
             let place = peer.address?.description ?? "an address not known yet"
             let causes = "see that it runs, that its section names this node, that a key is held by both, and that UDP is open both ways"
-            handlers.log(.warning, "peer \(peer.name) at \(place) has not been heard since the start: \(causes)")
+            let text = "peer \(peer.name) at \(place) has not been heard since the start: \(causes)"
+            handlers.log(GossipSentence(.warning, "unheard", about: peer.name, text))
         }
     }
 
@@ -233,9 +234,10 @@ final class GossipRunner {
             if case .failed = socket.send(outputs.bytes[range], to: address) { sendFailures += 1 }
         case .requestCheck(let server): handlers.requestCheck(server)
         case .verdictChanged(let server, let verdict): handlers.verdictChanged(server, verdict)
-        case .administrativeChanged(let server, let state, let weight): handlers.administered(server, state, weight.map(Int.init))
+        case .administrativeChanged(let server, let state, let weight):
+            handlers.administered(server, state, weight.map(Int.init), author(of: server))
         case .peerChanged(let peer, let state, let silence):
-            tell(GossipSentences.of(plan.name(of: peer), state, silence: silence))
+            if let sentence = GossipSentence(plan.name(of: peer), state, silence: silence) { handlers.log(sentence) }
             handlers.ballotsChanged()
         case .ballotChanged: handlers.ballotsChanged()
         case .leaseChanged(let name, let holder): handlers.leaseChanged(name, holder)
@@ -245,12 +247,15 @@ final class GossipRunner {
             isMemoryDirty = true
             if case .administrative(let row) = change, row.origin != plan.settings.node { break }
             isSaveUrgent = true
-        case .alert(let alert): tell(GossipSentences.of(alert))
+        case .alert(let alert): handlers.log(GossipSentence(alert))
         }
     }
 
-    private func tell(_ sentence: (level: LogLevel, text: String)?) {
-        if let sentence { handlers.log(sentence.level, sentence.text) }
+    /// Who has said what counts of a server for the cluster, for people.
+    private func author(of server: ServerID) -> String {
+        guard let word = core.word(of: server, now: reactor.now) else { return "an operator, for the cluster" }
+        let name = "the operator of \(plan.name(of: word.origin)), for the cluster"
+        return word.isOver ? "\(name), whose time is over" : name
     }
 
     private func saveInTime() {
@@ -272,11 +277,12 @@ final class GossipRunner {
         guard let store else { return }
         do throws(SystemError) {
             try store.save(memory)
-            if isStoreFailing { handlers.log(.notice, "state-dir can be written again") }
+            if isStoreFailing { handlers.log(GossipSentence(.notice, "store", "state-dir can be written again")) }
             isStoreFailing = false
         } catch {
             isMemoryDirty = true
-            if !isStoreFailing { handlers.log(.error, "cannot write to state-dir: \(error); after a restart only the peers know what operators said") }
+            let text = "cannot write to state-dir: \(error); after a restart only the peers know what operators said"
+            if !isStoreFailing { handlers.log(GossipSentence(.error, "store", text)) }
             isStoreFailing = true
         }
     }

@@ -3,56 +3,72 @@ import Proxy
 import Wire
 
 /// What gossip says in the log, without the cluster's name and the final dot.
-enum GossipSentences {
-    /// A sentence and how bad it is.
-    typealias Sentence = (level: LogLevel, text: String)
+struct GossipSentence: Equatable, Sendable {
+    /// How bad it is.
+    let level: LogLevel
+    /// What is limited with it: sentences of one kind, about one peer.
+    let subject: LogSubject
+    /// For people.
+    let text: String
+
+    /// A sentence of its kind about a peer, or about this node.
+    init(_ level: LogLevel, _ kind: String, about peer: String = "", _ text: String) {
+        (self.level, subject, self.text) = (level, LogSubject(kind: "gossip \(kind)", about: peer), text)
+    }
 
     /// A peer's new state; `nil` for the one it begins with.
-    static func of(_ peer: String, _ state: PeerState, silence: Duration) -> Sentence? {
+    init?(_ peer: String, _ state: PeerState, silence: Duration) {
         switch state {
-        case .unknown: nil
-        case .alive: (.notice, "peer \(peer) is ALIVE")
-        case .suspect: (.info, "peer \(peer) is SUSPECT after \(seconds(silence)) of silence")
-        case .dead: (.alert, "peer \(peer) is DEAD after \(seconds(silence)) of silence")
-        case .left: (.notice, "peer \(peer) has LEFT")
+        case .unknown: return nil
+        case .alive: self.init(.notice, "alive", about: peer, "peer \(peer) is ALIVE")
+        case .suspect: self.init(.info, "suspect", about: peer, "peer \(peer) is SUSPECT after \(Self.seconds(silence)) of silence")
+        case .dead: self.init(.alert, "dead", about: peer, "peer \(peer) is DEAD after \(Self.seconds(silence)) of silence")
+        case .left: self.init(.notice, "left", about: peer, "peer \(peer) has LEFT")
         }
     }
 
     /// What an operator should know, and what to do about it.
-    static func of(_ alert: GossipAlert) -> Sentence {
+    init(_ alert: GossipAlert) {
         switch alert {
         case .unknownVersion(let version):
-            (.warning, "datagrams of version \(version) come in, which is not spoken here: run the same release on all nodes")
+            self.init(.warning, "version", "datagrams of version \(version) come in, which is not spoken here: run the same release on all nodes")
         case .unknownKey(let peer):
-            (.alert, "\(peer) uses a key that is not in key-file: 'tsukada keys list' there and here shows which")
+            self.init(.alert, "key", about: peer, "\(peer) uses a key that is not in key-file: 'tsukada keys list' there and here shows which")
         case .duplicateName:
-            (.alert, "another process speaks under this node's name: each node needs a name of its own, and each cluster keys of its own")
-        case .configurationDiffers(let peer):
-            (.warning, "configuration differs from \(peer)'s: servers, rise and fall, nodes, policy, min-up and dead-after should be alike")
-        case .tablesDiffer(let peer):
-            (.warning, "what \(peer) holds stays different although everything was delivered")
+            self.init(
+                .alert, "name", "another process speaks under this node's name: each node needs a name of its own, and each cluster keys of its own")
+        case .configurationDiffers(let peer, let difference):
+            let rule = "servers, rise and fall, nodes, policy, min-up and dead-after should be alike"
+            let found = difference.text(peer).map { " (\($0))" } ?? ""
+            self.init(.warning, "configuration", about: peer, "configuration differs from \(peer)'s: \(rule)\(found)")
+        case .configurationAlike(let peer): self.init(.notice, "configuration", about: peer, "configuration is the same as \(peer)'s again")
+        case .tablesDiffer(let peer): self.init(.warning, "tables", about: peer, "what \(peer) holds stays different although everything was delivered")
         case .viewsDiffer(let server, let peer, let isDownHere):
-            (.warning, "views differ on \(server) for 30s: \(isDownHere ? "DOWN here, UP" : "UP here, DOWN") at \(peer)")
-        case .loss(let peer, let direction, let percent): (.warning, "\(percent)% loss \(word(direction)) \(peer)")
-        case .lossEnded(let peer, let direction): (.notice, "no more loss \(word(direction)) \(peer)")
-        case .notHeard(let peer, _): (.alert, "UDP to \(peer) is blocked: we hear it, it does not hear us")
-        case .heardElsewhere(let peer, let other): (.alert, "UDP from \(peer) is blocked: \(other) hears it, we do not hear it")
+            let views = isDownHere ? "DOWN here, UP" : "UP here, DOWN"
+            self.init(.warning, "views of \(server)", about: peer, "views differ on \(server) for 30s: \(views) at \(peer)")
+        case .loss(let peer, let direction, let percent):
+            self.init(.warning, "loss \(Self.word(direction))", about: peer, "\(percent)% loss \(Self.word(direction)) \(peer)")
+        case .lossEnded(let peer, let direction):
+            self.init(.notice, "loss \(Self.word(direction))", about: peer, "no more loss \(Self.word(direction)) \(peer)")
+        case .notHeard(let peer, _): self.init(.alert, "not heard", about: peer, "UDP to \(peer) is blocked: we hear it, it does not hear us")
+        case .heardElsewhere(let peer, let other):
+            self.init(.alert, "heard elsewhere", about: peer, "UDP from \(peer) is blocked: \(other) hears it, we do not hear it")
         case .clockAhead(let peer, let milliseconds):
-            (.warning, "the clock of \(peer) is \(milliseconds / 1_000)s ahead of this one's: what operators say there wins over what they say here")
-        case .rowsRefused(let peer): (.warning, "some of what \(peer) says is refused: it speaks of unknown nodes, or of more servers than there is room for")
+            let effect = "what operators say there wins over what they say here"
+            self.init(.warning, "clock", about: peer, "the clock of \(peer) is \(milliseconds / 1_000)s ahead of this one's: \(effect)")
         case .farAhead(let peer):
-            (
-                .alert,
-                "some of what \(peer) says is more than ten years ahead of this node's clock and is refused: compare the clocks; "
-                    + "if both are right, somebody with a key lies"
-            )
+            let remedy = "compare the clocks; if both are right, somebody with a key lies"
+            self.init(
+                .alert, "far ahead", about: peer, "some of what \(peer) says is more than ten years ahead of this node's clock and is refused: \(remedy)")
         case .storedFarAhead(let isSession, let words):
-            (
-                .warning,
-                "what state-dir holds is more than ten years ahead of this node's clock (\(isSession ? "the session, " : "")"
-                    + "\(words) operators' words) and is left out: if the clock is wrong, set it and reload this node"
-            )
-        case .sealFailed(let error): (.alert, "the cryptographic library fails: \(error)")
+            let what = "\(isSession ? "the session, " : "")\(words) operators' words"
+            let remedy = "if the clock is wrong, set it and reload this node"
+            self.init(
+                .warning, "store", "what state-dir holds is more than ten years ahead of this node's clock (\(what)) and is left out: \(remedy)")
+        case .rowsRefused(let peer):
+            let cause = "it speaks of unknown nodes, or of more servers than there is room for"
+            self.init(.warning, "rows", about: peer, "some of what \(peer) says is refused: \(cause)")
+        case .sealFailed(let error): self.init(.alert, "library", "the cryptographic library fails: \(error)")
         }
     }
 
@@ -67,5 +83,24 @@ enum GossipSentences {
     private static func seconds(_ duration: Duration) -> String {
         let hundredths = duration.wholeMilliseconds / 10
         return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)s"
+    }
+}
+
+extension ConfigurationDifference {
+    /// Names of one sort that are told; how many more there are is told with them.
+    private static let namesMax = 8
+
+    /// What differs, for people; `nil` when it is not known.
+    fileprivate func text(_ peer: String) -> String? {
+        var parts: [String] = []
+        if !different.isEmpty { parts.append("other at \(peer): \(Self.list(different))") }
+        if !missing.isEmpty { parts.append("not at \(peer): \(Self.list(missing))") }
+        if unknownCount > 0 { parts.append("not here: \(unknownCount) that \(peer) names") }
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
+    }
+
+    private static func list(_ names: [String]) -> String {
+        let rest = names.count > namesMax ? " and \(names.count - namesMax) more" : ""
+        return names.prefix(namesMax).joined(separator: ", ") + rest
     }
 }

@@ -80,9 +80,10 @@ extension Agent {
             return
         }
         let name = gossip.plan.name(of: holder)
-        log.write(.notice, gossip: gossip.plan.section.name, "\(name) is draining")
-        if draining.underWay != nil { log.write(.warning, "\(name) is draining, too: no node may be left for new sessions.") }
-        if draining.isAsking { log.write(.warning, "Not draining: \(name) has asked first.") }
+        let subject = LogSubject(kind: "drain", about: name)
+        log.write(.notice, gossip: gossip.plan.section.name, "\(name) is draining", about: subject)
+        if draining.underWay != nil { log.write(.warning, "\(name) is draining, too: no node may be left for new sessions.", about: subject) }
+        if draining.isAsking { log.write(.warning, "Not draining: \(name) has asked first.", about: subject) }
         draining.isAsking = false
     }
 

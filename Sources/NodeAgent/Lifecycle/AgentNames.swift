@@ -13,7 +13,8 @@ extension Agent {
             let servers = resolvedServers(settings.name)
             guard !servers.isEmpty else { continue }
             addResolver(settings, servers) { [log] sentence, isAlarm in
-                log.write(isAlarm ? .warning : .notice, "Resolvers \(settings.name): \(sentence).")
+                let subject = LogSubject(resolver: settings.name, sentence)
+                log.write(isAlarm ? .warning : .notice, "Resolvers \(settings.name): \(sentence).", about: subject)
             }
         }
         addDiscoveries()
@@ -30,7 +31,10 @@ extension Agent {
             address: { [unowned self] in addressFound($0, $1, source: $2) }, lost: { [unowned self] in addressLost($0, $1) },
             check: { [unowned self] in tryAddress($0, $1, $2) }, log: tell)
         handlers.priority = { [unowned self] in apply(.setPriority($1), to: $0) }
-        handlers.weight = { [unowned self] in apply(.setWeight($1 ?? configuration.backends[$0.backend].servers[$0.server].weight), to: $0) }
+        handlers.weight = { [unowned self] server, weight in
+            let weight = weight ?? configuration.backends[server.backend].servers[server.server].weight
+            heedOthers { apply(.setWeight(weight, by: "its service record"), to: server) }
+        }
         let runner = ResolverRunner(
             settings: settings, servers: servers, remembered: remembered(servers), reactor: reactor, random: SystemRandomNumberGenerator(), handlers: handlers)
         for server in servers { resolverOf[server.reference] = runner }
@@ -73,18 +77,25 @@ extension Agent {
         let before = registry.status(of: server).address
         guard before != found else { return }
         if before != nil { forgetDatabase(server) }
-        apply(.addressResolved(found, by: source), to: server)
+        heedOthers { apply(.addressResolved(found, by: source), to: server) }
         checks?.setAddress(of: server, found)
     }
 
     private func addressLost(_ server: ServerReference, _ loss: AddressLoss) {
         forgetDatabase(server)
-        apply(.addressLost(reason: loss.description), to: server)
+        heedOthers { apply(.addressLost(reason: loss.description), to: server) }
         checks?.setAddress(of: server, nil)
     }
 
     /// Tries a new address as the server's checks would, while the present one still serves.
     private func tryAddress(_ server: ServerReference, _ address: ResolvedAddress, _ answer: @escaping (Bool) -> Void) {
         checks?.tryOnce(server, at: address.endpoint(port: port(of: server)), answer)
+    }
+}
+
+extension LogSubject {
+    /// What a resolver says of a name, which comes first in the sentence.
+    init(resolver: String, _ sentence: String) {
+        self.init(kind: "resolver \(resolver)", about: String(sentence.prefix { $0 != " " }))
     }
 }

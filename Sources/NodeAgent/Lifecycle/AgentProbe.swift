@@ -24,7 +24,7 @@ extension Agent {
                 return ProbeCount(usable: status.activeServers + status.backupServers - status.uncheckedServers, unchecked: status.uncheckedServers)
             },
             peers: { [unowned self] in peersSights(of: $0) },
-            log: { [log] in log.write($0, $1) })
+            log: { [log] in log.write($0, $1, about: LogSubject(kind: "probe", about: $2)) })
         return ProbeControl(
             configuration.probes, backends: configuration.backends, memories: memories, fitness: fitness, reactor: reactor, sources: sources)
     }

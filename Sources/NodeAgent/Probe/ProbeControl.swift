@@ -10,8 +10,8 @@ final class ProbeControl {
         var count: (_ backend: Int) -> ProbeCount
         /// What the live peers that have looked at a backend's servers see of them; empty without gossip.
         var peers: (_ backend: Int) -> [(usable: Int, failing: Int)]
-        /// A line for the log.
-        var log: (LogLevel, String) -> Void
+        /// A line for the log, about this section.
+        var log: (LogLevel, String, _ section: String) -> Void
     }
 
     /// Peers' views are asked again this often while a proxy lacks servers.
@@ -78,7 +78,7 @@ final class ProbeControl {
         cameRoundAt = reactor.now
         fitness.setCameRound(at: reactor.now)
         guard fitness.takeStarved() else { return }
-        sources.log(.warning, "Probe: has failed for a while, the control thread had not come round for \(pause)s.")
+        sources.log(.warning, "Probe: has failed for a while, the control thread had not come round for \(pause)s.", "")
     }
 
     private func look(_ index: Int) {
@@ -96,7 +96,7 @@ final class ProbeControl {
         guard hasTurned else { return }
         let reason = answer.reason(fitness.requirements(of: index))
         let verb = answer.isPassing ? "passing" : "failing"
-        sources.log(answer.isPassing || leaving != nil ? .notice : .warning, "Probe \(settings.name): begins \(verb): \(reason).")
+        sources.log(answer.isPassing || leaving != nil ? .notice : .warning, "Probe \(settings.name): begins \(verb): \(reason).", settings.name)
     }
 
     private func arm() {

@@ -46,7 +46,8 @@ extension Agent {
 
     /// Gives another process everything that it needs to take over, and listens for its word. Until then its connection counts under `stats maxconn`.
     func handOver(to file: OpenFile, _ place: RuntimePlace, within patience: Duration = Succession.takeoverPatience) {
-        guard draining.underWay == nil else { return log.write(.warning, "the sockets are not handed over: this process drains.") }
+        let subject = LogSubject(kind: "hand-over", about: "")
+        guard draining.underWay == nil else { return log.write(.warning, "the sockets are not handed over: this process drains.", about: subject) }
         do throws(SystemError) {
             let succession = try Succession(ProcessChannel(file), to: .successor, of: self) { [unowned self] in
                 successions.removeAll { $0.isOver }
@@ -54,7 +55,7 @@ extension Agent {
             try succession.handOver(sockets: exposedSockets, place, within: patience)
             successions.append(succession)
         } catch {
-            log.write(.warning, "the sockets cannot be handed over: \(error)")
+            log.write(.warning, "the sockets cannot be handed over: \(error)", about: subject)
         }
     }
 

@@ -81,7 +81,7 @@ final class BridgedNode: GossipBridge {
             follow(verdict, on: id)
         case .administrativeChanged(let id, let state, let weight):
             if state != nil { speakers[id] = .cluster }
-            take(state, weight: weight.map(Int.init), on: id)
+            take(state, weight: weight.map(Int.init), on: id, by: "an operator")
         case .send, .peerChanged, .leaseChanged, .leaseGranted, .ballotChanged, .persist, .alert: break
         }
     }

@@ -26,7 +26,7 @@ private final class Pair {
     private(set) var runners: [GossipRunner] = []
     var requested: [[ServerID]] = [[], []]
     var verdicts: [[(ServerID, ServerVerdict)]] = [[], []]
-    var administered: [[(ServerID, Gossip.AdministrativeState?, Int?)]] = [[], []]
+    var administered: [[(ServerID, Gossip.AdministrativeState?, Int?, String)]] = [[], []]
     var lines: [[String]] = [[], []]
 
     init(stores: [GossipStore?] = [nil, nil], secrets: [Bytes32] = [Bytes32(1, 2, 3, 4), Bytes32(1, 2, 3, 4)]) throws {
@@ -46,7 +46,7 @@ private final class Pair {
             let resources = GossipRunner.Resources(plan: plan, seal: seal, socket: sockets[index], ring: ring, memory: memory, store: stores[index])
             let handlers = GossipRunner.Handlers(
                 requestCheck: { [unowned self] in requested[index].append($0) }, verdictChanged: { [unowned self] in verdicts[index].append(($0, $1)) },
-                administered: { [unowned self] in administered[index].append(($0, $1, $2)) }, log: { [unowned self] in lines[index].append($1) })
+                administered: { [unowned self] in administered[index].append(($0, $1, $2, $3)) }, log: { [unowned self] in lines[index].append($0.text) })
             let runner = GossipRunner(resources, random: SecureRandomGenerator(), reactor: reactor, handlers: handlers)
             runners.append(runner)
             try runner.start()
@@ -98,6 +98,7 @@ struct GossipRunnerTests {
         #expect(pair.wait { pair.administered[1].count == 1 })
         #expect(pair.administered.map { $0.map(\.1) } == [[.drain], [.drain]])
         #expect(pair.administered[1].first?.2 == 7)
+        #expect(pair.administered.map { $0.map(\.3) } == Array(repeating: ["the operator of one, for the cluster"], count: 2))
         #expect(pair.report(1).administrative.whole() == "# server state weight origin expires_s\nmysql/read02 drain 7 one -\n")
 
         pair.runners[0].stop()

@@ -1,0 +1,96 @@
+import Wire
+
+/// What a line that others can cause is counted under: its kind, and the peer, server or name that it is about.
+struct LogSubject: Hashable, Comparable, Sendable {
+    /// "gossip configuration", "probe".
+    let kind: String
+    /// "tsukada02", "mysql/read01".
+    let about: String
+
+    static func < (left: LogSubject, right: LogSubject) -> Bool { (left.kind, left.about) < (right.kind, right.about) }
+}
+
+/// Keeps peers, and others outside, from filling the log: of each subject `burst` lines at once, then one each `interval`.
+///
+/// What is beyond that is kept back, the last line of each subject; it comes when its time has come, with the number of those before it, so that the
+/// log never ends with what is no longer so.
+struct LogLimiter<Content> {
+    /// A line whose time has come.
+    struct Line {
+        /// As it was given.
+        let content: Content
+        /// How many like it were left out before it.
+        let leftOut: Int
+    }
+
+    private struct Bucket {
+        let subject: LogSubject
+        /// When the bucket will be as it was at first; the further ahead, the more lines have come.
+        var restedAt: Instant
+        var kept: Content?
+        var keptCount = 0
+    }
+
+    /// Lines of one subject at once.
+    static var burst: Int { 10 }
+    /// Then one in this time.
+    static var interval: Duration { .seconds(6) }
+    /// Subjects that are counted apart; beyond them all share one.
+    static var subjectsMax: Int { 4_096 }
+
+    /// By subject.
+    private var buckets: [Bucket] = []
+
+    /// No line yet.
+    init() {}
+
+    /// Subjects that are counted now.
+    var subjectsCount: Int { buckets.count }
+
+    /// Takes a line. Returns what may be written now: the line, or nothing.
+    mutating func take(_ content: Content, _ subject: LogSubject, now: Instant) -> Line? {
+        let place = bucket(of: subject, now: now)
+        guard Self.isOpen(buckets[place], now) else {
+            (buckets[place].kept, buckets[place].keptCount) = (content, buckets[place].keptCount + 1)
+            return nil
+        }
+        buckets[place].kept = content
+        buckets[place].keptCount += 1
+        return pass(place, now)
+    }
+
+    /// Lines that were kept back and may be written now, by subject.
+    mutating func due(now: Instant) -> [Line] {
+        buckets.indices.compactMap { buckets[$0].kept != nil && Self.isOpen(buckets[$0], now) ? pass($0, now) : nil }
+    }
+
+    private static func isOpen(_ bucket: Bucket, _ now: Instant) -> Bool { bucket.restedAt <= now.advanced(by: interval * (burst - 1)) }
+
+    private mutating func pass(_ place: Int, _ now: Instant) -> Line? {
+        guard let content = buckets[place].kept else { return nil }
+        let leftOut = buckets[place].keptCount - 1
+        (buckets[place].kept, buckets[place].keptCount) = (nil, 0)
+        buckets[place].restedAt = max(buckets[place].restedAt, now).advanced(by: Self.interval)
+        return Line(content: content, leftOut: leftOut)
+    }
+
+    /// Where a subject is counted; buckets that have rested are given up when there is no room.
+    private mutating func bucket(of subject: LogSubject, now: Instant) -> Int {
+        let place = position(of: subject)
+        if place < buckets.count, buckets[place].subject == subject { return place }
+        if buckets.count >= Self.subjectsMax { buckets.removeAll { $0.restedAt <= now && $0.kept == nil } }
+        let free = buckets.count < Self.subjectsMax ? subject : LogSubject(kind: "", about: "")
+        let next = position(of: free)
+        if next == buckets.count || buckets[next].subject != free { buckets.insert(Bucket(subject: free, restedAt: now), at: next) }
+        return next
+    }
+
+    private func position(of subject: LogSubject) -> Int {
+        var (low, high) = (0, buckets.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if buckets[middle].subject < subject { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
