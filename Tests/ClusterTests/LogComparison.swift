@@ -28,6 +28,12 @@ struct IntendedDifference: Sendable {
             pattern: #"^Proxy <HTTPCLIENT> stopped .*$"#,
             replacement: ""),
     ]
+
+    /// What stands in our log beside HAProxy's lines, or behind its text.
+    static let additions = [
+        IntendedDifference(why: "a DOWN has its reason, also where the checks are logged", pattern: #"( in queue\.) Reason: .*$"#, replacement: "$1"),
+        IntendedDifference(why: "start, reload and end are told", pattern: #"^tsukada \S+ (started|reloaded|restarted|ended).*$"#, replacement: ""),
+    ]
 }
 
 enum LogComparison {
@@ -39,7 +45,7 @@ enum LogComparison {
 
     /// What stands in one log and not in the other, in words; empty when they say the same.
     static func differences(ours: [LogLine], theirs: [LogLine]) -> [String] {
-        let ourLines = ours.compactMap { normal($0, rewrite: ProxyProgram.isStandIn ? IntendedDifference.all : []) }
+        let ourLines = ours.compactMap { normal($0, rewrite: ProxyProgram.isStandIn ? IntendedDifference.all : IntendedDifference.additions) }
         let theirLines = theirs.compactMap { normal($0, rewrite: IntendedDifference.all) }
         let subjects = Set((ourLines + theirLines).map(\.subject)).sorted()
         return subjects.flatMap { subject in

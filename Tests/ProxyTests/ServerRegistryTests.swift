@@ -100,7 +100,11 @@ struct ServerVerdictTests {
             hostName: nil, address: nil, flags: [], weight: 1, initialWeight: 1, isRunning: true, health: 4, lastCheck: Bench.pass, sinceChange: .zero)
         for hasVerdict in [false, true] {
             memory.hasVerdict = hasVerdict
-            let registry = ServerRegistry(backends: [backend], now: Instant(nanoseconds: 1)) { _ in .ip(.v4(1), port: 1) } memory: { _ in memory }
+            let registry = ServerRegistry(backends: [backend], now: Instant(nanoseconds: 1)) { _ in
+                .ip(.v4(1), port: 1)
+            } memory: { _ in
+                memory
+            }
             #expect(registry.status(ofBackend: 0).uncheckedServers == (hasVerdict ? 0 : 1))
         }
     }
@@ -214,7 +218,7 @@ struct ServerRegistryLineTests {
         #expect(
             bench.lines(Bench.refused) == [
                 check + "0/2 DOWN.",
-                "<129>Server mysql-read/db1 is DOWN. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue.",
+                "<129>Server mysql-read/db1 is DOWN. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue. Reason: Layer4 connection problem, info: \"ECONNREFUSED returned by OS (Connection refused)\", check duration: 0ms.",
             ])
         #expect(bench.lines(Bench.refused) == [])
     }
@@ -252,7 +256,7 @@ struct ServerRegistryLineTests {
         #expect(
             bench.lines(CheckResult(status: .layer7Timeout, duration: .milliseconds(700))) == [
                 "<133>Health check for server faulty/f1 failed, reason: Layer7 timeout, check duration: 700ms, status: 0/1 DOWN.",
-                "<129>Server faulty/f1 is DOWN. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue.",
+                "<129>Server faulty/f1 is DOWN. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue. Reason: Layer7 timeout, check duration: 700ms.",
                 "<128>\(isListen ? "proxy" : "backend") faulty has no server available!",
             ])
     }
@@ -322,6 +326,25 @@ struct ServerRegistryLineTests {
         #expect(bench.lines(.setAdministrative(.ready), 1) == ["<133>Server mysql-read/db2 is UP (leaving forced drain)."])
     }
 
+    @Test("tell who wants it, behind HAProxy's text, when it is not this node's operator")
+    func authors() {
+        var bench = pair()
+        let author = "the operator of tsukada01, for the cluster"
+        #expect(
+            bench.lines(.setAdministrative(.maint, by: author)) == [
+                "<129>Server mysql-read/db1 is going DOWN for maintenance. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, "
+                    + "0 remaining in queue. By the operator of tsukada01, for the cluster."
+            ])
+        #expect(
+            bench.lines(.setAdministrative(.ready, by: author)) == [
+                "<133>Server mysql-read/db1 is UP/READY (leaving forced maintenance). By the operator of tsukada01, for the cluster."
+            ])
+        #expect(
+            bench.lines(.setWeight(7, by: author)) == [
+                "<133>Server mysql-read/db1: weight changed from 1 to 7 by the operator of tsukada01, for the cluster."
+            ])
+    }
+
     @Test("tell every turn between drain, maintenance and ready as HAProxy 2.6.12 was seen to")
     func turns() {
         var spare = Bench.server("b")
@@ -336,7 +359,9 @@ struct ServerRegistryLineTests {
                 "<133>Server t/s is UP/DRAIN (leaving forced maintenance).", "<133>Server t/s remains in forced drain mode.",
             ])
         #expect(bench.lines(.setAdministrative(.ready)) == ["<133>Server t/s is UP (leaving forced drain)."])
-        #expect(bench.effects(.setWeight(0), 1) == [.routingChanged(backend: 0)])
+        let weight = "Server t/n: weight changed from 1 to 0 by the operator."
+        #expect(bench.effects(.setWeight(0), 1) == [.log(.notice, weight, backend: 0), .routingChanged(backend: 0)])
+        #expect(bench.effects(.setWeight(0), 1) == [])
         #expect(
             bench.lines(.setAdministrative(.maint), 3) == ["<129>Backup Server t/b is going DOWN for maintenance. 1 active and 0 backup servers left. \(down)"])
         #expect(
@@ -355,7 +380,8 @@ struct ServerRegistryLineTests {
         var bench = RegistryBench([Bench.backend("a", [Bench.server("fin"), spare])])
         #expect(
             bench.lines(Bench.refused).last
-                == "<129>Server a/fin is DOWN. 0 active and 1 backup servers left. Running on backup. 0 sessions active, 0 requeued, 0 remaining in queue.")
+                == "<129>Server a/fin is DOWN. 0 active and 1 backup servers left. Running on backup. 0 sessions active, 0 requeued, 0 remaining in queue. Reason: Layer4 connection problem, info: \"ECONNREFUSED returned by OS (Connection refused)\", check duration: 0ms."
+        )
         #expect(bench.lines(.setAdministrative(.maint)) == ["<133>Server a/fin was DOWN and now enters maintenance."])
         #expect(bench.lines(.setAdministrative(.ready)) == ["<133>Server a/fin is UP/READY (leaving forced maintenance)."])
         #expect(bench.lines(Bench.refused, 1).first?.hasPrefix("<133>Health check for backup server a/b failed") == true)
@@ -367,7 +393,8 @@ struct ServerRegistryLineTests {
         _ = bench.lines(.setAdministrative(.drain))
         #expect(
             bench.lines(Bench.refused).last
-                == "<133>Server mysql-read/db1 is DOWN. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue.")
+                == "<133>Server mysql-read/db1 is DOWN. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue. Reason: Layer4 connection problem, info: \"ECONNREFUSED returned by OS (Connection refused)\", check duration: 0ms."
+        )
         #expect(bench.lines(.setAdministrative(.ready)) == ["<133>Server mysql-read/db1 is DOWN (leaving forced drain)."])
     }
 }
@@ -569,10 +596,10 @@ struct ServerRegistryStateTests {
             case .setFitness(let value): isFit = value.isFit
             case .takenDown: if isChecked, !wasMaintenance { (isUp, streak) = (false, 0) }
             case .setHeldDown(let value): if isChecked { isHeld = value }
-            case .setAdministrative(let state):
+            case .setAdministrative(let state, _):
                 isForced = state == .maint
                 isDrain = state == .drain
-            case .setWeight(let value): weight = value
+            case .setWeight(let value, _): weight = value
             case .addressResolved: isResolved = true
             case .addressLost: isResolved = false
             }

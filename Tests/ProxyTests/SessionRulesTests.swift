@@ -29,7 +29,9 @@ struct ConnectObservationTests {
         #expect(bench.lines(.connectsFailed(inRow: 2)).isEmpty, "not yet")
         var expected = ["<133>Health check for server my/a failed, reason: Health analyze, \(Self.info), status: \(status)."]
         if reaction == .markDown {
-            expected.append("<129>Server my/a is DOWN. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue.")
+            expected.append(
+                "<129>Server my/a is DOWN. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue. "
+                    + "Reason: Health analyze, \(Self.info).")
         }
         #expect(bench.lines(.connectsFailed(inRow: 3)) == expected)
         #expect(bench.status().checkStatus.name == "HANA" && bench.status().checkStatus.rawValue == 4)

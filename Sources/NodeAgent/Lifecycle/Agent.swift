@@ -101,6 +101,8 @@ final class Agent {
     let rememberedAddresses: AddressMemory
     /// Writes down what resolvers find; `nil` without a `state-dir`, and once another process speaks for this node.
     var addressKeeper: AddressKeeper?
+    /// What happens now comes from outside: lines about it are limited.
+    private var isHeedingOthers = false
     var rates: RateSamples
     var evidence: EvidenceBook
 
@@ -151,7 +153,7 @@ final class Agent {
             pipesPerWorker: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer)
         evidence = EvidenceBook(configuration.backends)
         rates = RateSamples(frontends: configuration.frontends.count, backends: configuration.backends.count, servers: state.serverCells.count)
-        log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal)
+        log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal, reactor: reactor)
         fitness = try Agent.fitness(configuration, now: reactor.now)
         // Blocked before the first thread starts, so that none of them gets one; who takes them is said in `serve`, when `self` is complete.
         signals = try Signals(reactor: reactor) { _ in }
@@ -239,6 +241,7 @@ final class Agent {
 
     /// Ends everything; sessions that are left are closed.
     func stop() {
+        log.write(.notice, endText)
         fitness.setStopping()
         gossip?.stop()
         runtime?.close()
@@ -260,15 +263,26 @@ final class Agent {
                 queued: state.backendCells[server.backend].pointee.waiting.value)
         }
         let before = registry.status(of: server)
-        for effect in registry.apply(event, to: server, now: reactor.now, load: load) { perform(effect) }
+        let about = "\(configuration.backends[server.backend].name)/\(configuration.backends[server.backend].servers[server.server].name)"
+        for effect in registry.apply(event, to: server, now: reactor.now, load: load) { perform(effect, about: about) }
         let after = registry.status(of: server)
         if after.flags.isOperators != before.flags.isOperators { resolver(of: server)?.reserve(server, after.flags.isOperators) }
         if after.hasVerdict != before.hasVerdict { probing?.look() }
     }
 
-    private func perform(_ effect: ServerRegistry.Effect) {
+    /// Does what follows from peers' words, or from a nameserver's: of each server they cause so many lines, no more.
+    func heedOthers(_ body: () -> Void) {
+        let before = isHeedingOthers
+        isHeedingOthers = true
+        body()
+        isHeedingOthers = before
+    }
+
+    private func perform(_ effect: ServerRegistry.Effect, about subject: String = "") {
         switch effect {
-        case .log(let level, let text, let backend): log.write(level, text, backend: backend)
+        case .log(let level, let text, let backend):
+            guard isHeedingOthers else { return log.write(level, text, backend: backend) }
+            log.write(level, text, about: LogSubject(kind: "server", about: subject), backend: backend)
         case .routingChanged(let backend):
             // First: a server that is kept in comes with the routes that the last fit one is gone from.
             decideDatabases(backend)
@@ -284,7 +298,7 @@ final class Agent {
 
     /// All is applied that belongs together: people and the load balancer may be told what a backend has come to.
     func settle(_ backend: Int) {
-        for effect in registry.settle(backend, now: reactor.now) { perform(effect) }
+        for effect in registry.settle(backend, now: reactor.now) { perform(effect, about: configuration.backends[backend].name) }
         probing?.look()
     }
 
@@ -352,6 +366,9 @@ final class Agent {
         awaitLastAccept(until: reactor.now.advanced(by: Agent.acceptPatience), accepted)
     }
 
+    /// Another process serves on the same sockets.
+    var isSuperseded: Bool { lingersUntil != nil }
+
     /// False while somebody who has asked this process, and no other, waits for its answer.
     var isAnswered: Bool {
         guard let lingersUntil, reactor.now < lingersUntil else { return true }
@@ -407,6 +424,7 @@ final class Agent {
         for effect in registry.timePassed(now: reactor.now) { perform(effect) }
         for succession in successions { succession.comeRound() }
         probing?.comeRound()
+        log.writeKept()
         decideDatabases()
         reactor.setTimer(at: reactor.now.advanced(by: .seconds(1))) { [unowned self] in tick() }
     }

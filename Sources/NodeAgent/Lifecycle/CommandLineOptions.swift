@@ -225,7 +225,9 @@ enum CommandLineError: Error, Equatable, CustomStringConvertible {
 /// The texts of `-v`, `-vv` and the usage.
 enum CommandLineText {
     /// The first line of `-v` and `-vv`.
-    static let versionLine = "tsukada version 0.1.0 (reads HAProxy 3.5's configuration)\n"
+    static let versionLine = "tsukada version \(version) (reads HAProxy 3.5's configuration)\n"
+    /// This release.
+    static let version = "0.1.0"
 
     /// `-vv`.
     static let build =

@@ -280,6 +280,7 @@ struct Startup {
             try agent.serve()
             try agent.startSuccession(inheritance, isWorker: isWorker)
             if let causeOfDeath { agent.log.write(.alert, "worker \(causeOfDeath); its sessions are lost, this one has taken its place.") }
+            agent.tellBeginning(causeOfDeath != nil ? .restart : inheritance.isAlone ? .start : .reload)
             started()
             if !isWorker { options.endOthers() }
             confine(agent)

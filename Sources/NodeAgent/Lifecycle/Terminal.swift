@@ -1,4 +1,5 @@
 import Glibc
+import Proxy
 
 /// What the person who starts the agent is told: stdout and stderr.
 enum Terminal {
@@ -11,10 +12,12 @@ enum Terminal {
     }
 
     /// Writes a message to stderr, as HAProxy does: `[ALERT]    (123) : text`.
-    static func tell(_ severity: DiagnosticSeverity, _ text: String, patience: Patience = .some) {
+    ///
+    /// - Parameter level: how bad it is, more exactly than `severity`.
+    static func tell(_ severity: DiagnosticSeverity, _ text: String, level: LogLevel? = nil, patience: Patience = .some) {
         let label = "[\(severity.rawValue)]"
         let padding = String(repeating: " ", count: max(1, 11 - label.utf8.count))
-        write("\(label)\(padding)(\(getpid())) : \(text)\n", to: 2, patience)
+        complain("\(label)\(padding)(\(getpid())) : \(text)\n", level, patience)
     }
 
     /// The text of the first alert among lines that `tell` has written; without one, the first line.
@@ -30,7 +33,32 @@ enum Terminal {
     static func print(_ text: String) { write(text, to: 1, .some) }
 
     /// Writes text to stderr.
-    static func warn(_ text: String) { write(text, to: 2, .some) }
+    static func warn(_ text: String) { complain(text, nil, .some) }
+
+    private static func complain(_ text: String, _ level: LogLevel?, _ patience: Patience) {
+        let isJournal = getenv("JOURNAL_STREAM").map { Self.isJournal(STDERR_FILENO, String(cString: $0)) } ?? false
+        write(isJournal ? withPriorities(text, level) : text, to: STDERR_FILENO, patience)
+    }
+
+    /// Whether `descriptor` is the stream that systemd's JOURNAL_STREAM names by device and inode. A worker's stderr is not while it starts: the master
+    /// passes on what it says.
+    static func isJournal(_ descriptor: Int32, _ stream: String) -> Bool {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return false }
+        return stream == "\(status.st_dev):\(status.st_ino)"
+    }
+
+    /// `text` with `<N>` at the front of each line: the priority by which the journal sorts it. Without `level` a line's label tells it.
+    ///
+    /// - SeeAlso: sd-daemon(3).
+    static func withPriorities(_ text: String, _ level: LogLevel?) -> String {
+        let levels: [(DiagnosticSeverity, LogLevel)] = [(.alert, .alert), (.warning, .warning), (.notice, .notice)]
+        return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            let labelled = levels.first { line.hasPrefix("[\($0.0.rawValue)]") }?.1
+            guard let level = level ?? labelled, !line.isEmpty else { return String(line) }
+            return "<\(level.rawValue)>\(line)"
+        }.joined(separator: "\n")
+    }
 
     private static func write(_ text: String, to descriptor: Int32, _ patience: Patience) {
         var bytes = Array(text.utf8)[...]

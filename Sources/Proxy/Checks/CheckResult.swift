@@ -109,8 +109,11 @@ package struct CheckResult: Equatable, Sendable {
     }
 
     /// What stands in log lines: `, reason: Layer7 wrong status, code: 1045, info: "...", check duration: 0ms`.
-    package var explanation: String {
-        var text = ", reason: \(status.text)"
+    package var explanation: String { ", reason: \(cause)" }
+
+    /// The same without what introduces it.
+    var cause: String {
+        var text = status.text
         if status.hasCode { text += ", code: \(code)" }
         if !info.isEmpty { text += ", info: \"\(Self.escape(info))\"" }
         return status.hasDuration ? text + ", check duration: \(duration.wholeMilliseconds)ms" : text

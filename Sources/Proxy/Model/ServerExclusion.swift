@@ -77,7 +77,7 @@ extension ServerRegistry {
             let info = check.info.isEmpty ? seen : "\(check.info) \(seen)"
             return CheckResult(status: check.status, code: check.code, info: info, duration: check.duration).explanation
         case .server:
-            return before.lastCheck?.explanation ?? ""
+            return before.lastCheck?.explanation ?? ", reason: it refuses this host"
         }
     }
 

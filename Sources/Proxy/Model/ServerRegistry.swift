@@ -23,10 +23,10 @@ package struct ServerRegistry: Sendable {
         case takenDown(DownWitness)
         /// While the peers' word holds it down its own checks do not bring it up.
         case setHeldDown(Bool)
-        /// `set server P/S state`, `disable server` (maint), `enable server` (ready).
-        case setAdministrative(AdministrativeState)
-        /// `set weight P/S N`, 0 to 256.
-        case setWeight(Int)
+        /// `set server P/S state`, `disable server` (maint), `enable server` (ready). `by` is who wants it, when it is not this node's operator.
+        case setAdministrative(AdministrativeState, by: String? = nil)
+        /// `set weight P/S N`, 0 to 256, and who has set it.
+        case setWeight(Int, by: String = "the operator")
         /// Its service record's priority: those of the lowest one are used first.
         case setPriority(Int)
         /// A name's address is this; `by` is "section/nameserver" or "DNS cache".
@@ -140,20 +140,11 @@ package struct ServerRegistry: Sendable {
             takeDown(witness, &change)
         case .setHeldDown(let isHeld):
             setHeldDown(isHeld, &change)
-        case .setAdministrative(.ready):
-            clear(.forcedDrain, &change)
-            clear(.forcedMaintenance, &change)
-        case .setAdministrative(.drain):
-            set(.forcedDrain, &change)
-            clear(.forcedMaintenance, &change)
-        case .setAdministrative(.maint):
-            set(.forcedMaintenance, &change)
-            clear(.forcedDrain, &change)
-        case .setWeight(let weight):
-            precondition((0...256).contains(weight), "a weight is 0 to 256, got \(weight)")
-            var next = before
-            next.weight = weight
-            store(next, &change)
+        case .setAdministrative(let state, let author):
+            change.author = author
+            administer(state, &change)
+        case .setWeight(let weight, let author):
+            setWeight(weight, by: author, &change)
         case .setPriority(let priority):
             var next = before
             next.priority = priority
@@ -188,10 +179,15 @@ package struct ServerRegistry: Sendable {
         let now: Instant
         let load: (ServerReference) -> ServerLoad
         var effects: [Effect] = []
+        /// Who wants it, where that is to be told.
+        var author: String?
         /// Whose sessions are closed, once the new routes lead nobody there any more.
         var closings: [Effect] = []
 
-        mutating func log(_ level: LogLevel, _ text: String) { effects.append(.log(level, text, backend: server.backend)) }
+        /// HAProxy's text comes first.
+        mutating func log(_ level: LogLevel, _ text: String) {
+            effects.append(.log(level, author.map { "\(text) By \($0)." } ?? text, backend: server.backend))
+        }
     }
 
     /// Makes `next` the server's state and counts anew. Lines with counts come after it.
@@ -307,6 +303,30 @@ extension ServerRegistry {
 // MARK: - Administration
 
 extension ServerRegistry {
+    private mutating func administer(_ state: AdministrativeState, _ change: inout Change) {
+        switch state {
+        case .ready:
+            clear(.forcedDrain, &change)
+            clear(.forcedMaintenance, &change)
+        case .drain:
+            set(.forcedDrain, &change)
+            clear(.forcedMaintenance, &change)
+        case .maint:
+            set(.forcedMaintenance, &change)
+            clear(.forcedDrain, &change)
+        }
+    }
+
+    private mutating func setWeight(_ weight: Int, by author: String, _ change: inout Change) {
+        precondition((0...256).contains(weight), "a weight is 0 to 256, got \(weight)")
+        var next = status(of: change.server)
+        let before = next.weight
+        guard weight != before else { return }
+        next.weight = weight
+        store(next, &change)
+        change.log(.notice, "\(title(of: change.server)): weight changed from \(before) to \(weight) by \(author).")
+    }
+
     /// Sets one flag, unless it is set.
     private mutating func set(_ flag: AdministrativeFlags, reason: String? = nil, _ change: inout Change) {
         var flags = status(of: change.server).flags
