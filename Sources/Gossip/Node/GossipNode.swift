@@ -16,6 +16,9 @@ package struct GossipNode {
     /// An input this much later than `nextDeadline` means that the node did not run.
     static let starvedAfter = Duration.milliseconds(50)
 
+    /// A run that is begun above another is above it by no more.
+    static let sessionStep: UInt64 = 65_536
+
     /// What it was configured with.
     package let settings: GossipSettings
     /// What has come.
@@ -109,9 +112,9 @@ package struct GossipNode {
     /// Above the stored one and the time; by chance another than that of an earlier run, or of another node of this name, that began
     /// with the same store and time: peers tell runs apart by their sessions alone.
     static func newSession(above stored: UInt64, wallMilliseconds: UInt64, random: UInt64) -> UInt64 {
-        let chance = random % 65_536
+        let chance = random % sessionStep
         let last = GossipLimits.sessionMax - 1
-        return min(max(stored, min(wallMilliseconds, last >> 16) << 16), last - 65_536) + 1 + chance
+        return min(max(stored, min(wallMilliseconds, last >> 16) << 16), last - sessionStep) + 1 + chance
     }
 
     /// Takes one datagram. Whatever its bytes are, this returns.
@@ -207,6 +210,13 @@ extension GossipNode {
     /// The highest session or epoch that is believed now.
     func sessionHorizon(_ now: Instant) -> UInt64 {
         settings.rules.contains(.sessionHorizon) ? HybridTime.horizon(wall: wallMilliseconds(now)).bits : GossipLimits.sessionMax - 1
+    }
+
+    /// Whether a node may be in this run: not far ahead of the clock, or hardly above one that this node has believed before. A node whose name somebody has
+    /// used up to the horizon must be able to go above that.
+    func believes(_ other: UInt64, of node: NodeID, _ now: Instant) -> Bool {
+        let known = node == settings.node ? session : peerIndex(node).map { peers[$0].session } ?? 0
+        return other <= sessionHorizon(now) || other <= known + GossipNode.sessionStep
     }
 
     /// What a peer says is beyond a horizon: it is dropped, and people are told.

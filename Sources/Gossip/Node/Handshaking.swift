@@ -60,7 +60,7 @@ extension GossipNode {
     ) {
         guard let (record, key) = openHandshake(header, datagram, from: index, at: source, now: now, into: &outputs) else { return }
         defer { arm(now: now) }
-        guard header.senderSession <= sessionHorizon(now) else { return refuseFarAhead(from: index, into: &outputs) }
+        guard believes(header.senderSession, of: header.sender, now) else { return refuseFarAhead(from: index, into: &outputs) }
         if !settings.rules.contains(.proofBeforeAddress) {
             peers[index].address = source
             peers[index].session = header.senderSession
@@ -94,7 +94,7 @@ extension GossipNode {
             counters.outdated += 1
             return
         }
-        guard header.senderSession <= sessionHorizon(now) else { return refuseFarAhead(from: index, into: &outputs) }
+        guard believes(header.senderSession, of: header.sender, now) else { return refuseFarAhead(from: index, into: &outputs) }
         guard record.highestSession <= session else {
             planRaise(above: record.highestSession, from: index, now: now, into: &outputs)
             return
@@ -242,7 +242,7 @@ extension GossipNode {
     /// A peer has seen this node in a higher run: its store was lost, or somebody has its name. The first time this node goes above at
     /// once; then ever later, so that two nodes of one name do not chase each other.
     mutating func planRaise(above seen: UInt64, from index: Int?, now: Instant, into outputs: inout GossipOutputs) {
-        guard seen <= sessionHorizon(now), seen + 1 < GossipLimits.sessionMax else { return refuseFarAhead(from: index, into: &outputs) }
+        guard believes(seen, of: settings.node, now), seen + 1 < GossipLimits.sessionMax else { return refuseFarAhead(from: index, into: &outputs) }
         if let raise {
             self.raise = (max(raise.above, seen), raise.at)
             return

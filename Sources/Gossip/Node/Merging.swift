@@ -3,7 +3,7 @@ import Wire
 /// Rows that come in: merged into the tables, and what follows from them for this node.
 extension GossipNode {
     mutating func mergeMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
-        guard row.session <= sessionHorizon(now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
+        guard believes(row.session, of: row.node, now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
         if row.node == settings.node {
             mergeOwnMember(row, from: sender, now: now, into: &outputs)
             return
@@ -38,7 +38,7 @@ extension GossipNode {
     }
 
     mutating func mergeHealth(_ row: HealthRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
-        guard row.session <= sessionHorizon(now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
+        guard believes(row.session, of: row.observer, now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
         guard row.observer != settings.node else {
             if !isOutdone(row.session, isFull: row.version == .max, from: sender, now: now, into: &outputs) { mergeOwnHealth(row) }
             return

@@ -54,7 +54,7 @@ extension GossipNode {
     }
 
     mutating func mergeBallot(_ row: BallotRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
-        guard max(row.session, row.epoch) <= sessionHorizon(now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
+        guard believes(row.session, of: row.node, now), row.epoch <= sessionHorizon(now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
         guard row.node != settings.node else {
             if !isOutdone(row.session, isFull: row.version == .max, from: sender, now: now, into: &outputs) { mergeOwnBallot(row) }
             return
