@@ -292,10 +292,10 @@ extension ServerRegistry {
         if isMoved && !result.status.isPass { next.failedChecks += 1 }
         store(next, &change)
         if next.isRunning != before.isRunning {
-            // The reason stands in the line of the check already where those are logged.
-            let reason = logsChecks ? "" : result.explanation
+            // Where checks are logged HAProxy gives no reason here: ours comes behind its text.
+            let (reason, end) = logsChecks ? ("", next.isRunning ? "" : " Reason: \(result.cause).") : (result.explanation, "")
             let level = next.isRunning || next.flags.isDrain ? LogLevel.notice : .alert
-            change.log(level, "\(title(of: server)) is \(next.isRunning ? "UP" : "DOWN")\(reason)\(counts(change))")
+            change.log(level, "\(title(of: server)) is \(next.isRunning ? "UP" : "DOWN")\(reason)\(counts(change))\(end)")
         }
     }
 }
