@@ -3,18 +3,37 @@ import Wire
 
 /// What the runtime socket's commands change.
 extension Agent: RuntimeTarget {
-    func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) {
+    func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
         let server = try reference(server)
-        guard let spread = spread(reach) else { return apply(.setAdministrative(state), to: server) }
+        guard let spread = spread(reach) else {
+            apply(.setAdministrative(state), to: server)
+            return AnswerText("")
+        }
         guard state != .ready || spread.duration == nil else { throw .refused("'for' is for 'drain' and 'maint': a server that is ready stays so.") }
         try administer(server, state, spread)
+        return receipt(reach)
     }
 
-    func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) {
+    func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
         let server = try reference(server)
-        guard let spread = spread(reach) else { return apply(.setWeight(weight), to: server) }
+        guard let spread = spread(reach) else {
+            apply(.setWeight(weight), to: server)
+            return AnswerText("")
+        }
         guard spread == ClusterSpread() else { throw .refused("A weight stays until another one is set: leave 'for' and 'force' out.") }
         try administer(server, weight: weight)
+        return receipt(reach)
+    }
+
+    /// The answer to what was just spread: who has it. It comes once the live peers have acknowledged it, or have not in time.
+    private func receipt(_ reach: RuntimeReach) -> AnswerText {
+        guard let gossip else { return AnswerText("") }
+        let receipt = ClusterReceipt(revision: gossip.core.revision, isAskedFor: reach != .standard, now: reactor.now)
+        return AnswerText(later: { [reactor] answer in
+            let wait = ReceiptWait(receipt, reactor: reactor, peers: { gossip.core.receipts(of: receipt.revision) }, answer: answer)
+            wait.look()
+            return { wait.cancel() }
+        })
     }
 
     func gossipReport() -> GossipReport? { gossip.map { GossipReport($0, now: reactor.now) } }

@@ -7,8 +7,13 @@ struct AnswerText {
     /// A piece takes no further row after so many bytes.
     static let pieceBytesMax = 16 * 1024
 
+    /// Begins what is waited for; see `LinePiece.Later`.
+    typealias Later = (@escaping (String) -> Void) -> () -> Void
+
     private var head: String
     private var rows: AnyIterator<String>?
+    /// Set for a text that comes later.
+    private(set) var later: Later?
 
     /// A short text.
     init(_ text: String) { head = text }
@@ -20,6 +25,9 @@ struct AnswerText {
         self.head = head
         self.rows = AnyIterator(rows.makeIterator())
     }
+
+    /// A text that comes later, as a whole.
+    init(later: @escaping Later) { (head, self.later) = ("", later) }
 
     /// True once all of it has been composed.
     var isOver: Bool { head.isEmpty && rows == nil }

@@ -1,4 +1,5 @@
 import Gossip
+import LinuxIO
 import Wire
 
 /// What a command `on cluster` waits for: that the live peers acknowledge it, for a moment. What it answers is who has and who has not.
@@ -11,10 +12,13 @@ struct ClusterReceipt: Equatable, Sendable {
     /// The change that carries the command.
     let revision: UInt64
     private let deadline: Instant
+    /// `on cluster` was written, so that an answer is expected; without it, as `admin-scope` has it, HAProxy's empty answer means success.
+    private let isAskedFor: Bool
 
     /// The command was spread `now`, as the change `revision`.
-    init(revision: UInt64, now: Instant) {
+    init(revision: UInt64, isAskedFor: Bool = true, now: Instant) {
         self.revision = revision
+        self.isAskedFor = isAskedFor
         deadline = now.advanced(by: Self.patience)
     }
 
@@ -22,6 +26,7 @@ struct ClusterReceipt: Equatable, Sendable {
     func answer(_ peers: [PeerReceipt], now: Instant) -> String? {
         let missing = peers.filter { !$0.isAcknowledged }
         guard now >= deadline || missing.allSatisfy({ $0.state == .dead || $0.state == .left }) else { return nil }
+        if missing.isEmpty, !isAskedFor { return "" }
         let known = peers.filter(\.isAcknowledged).map(\.name)
         var sentences: [String] = []
         if !known.isEmpty { sentences.append("Acknowledged by \(known.joined(separator: ", ")).") }
@@ -40,5 +45,32 @@ struct ClusterReceipt: Equatable, Sendable {
         case .dead: "dead"
         case .left: "left"
         }
+    }
+}
+
+/// Looks at the receipts until there is an answer. The control thread goes on meanwhile.
+final class ReceiptWait {
+    private let receipt: ClusterReceipt
+    private let reactor: Reactor
+    private let peers: () -> [PeerReceipt]
+    private let answer: (String) -> Void
+    private var timer: TimerToken?
+
+    /// Hands the answer to `answer`, once.
+    init(_ receipt: ClusterReceipt, reactor: Reactor, peers: @escaping () -> [PeerReceipt], answer: @escaping (String) -> Void) {
+        (self.receipt, self.reactor, self.peers, self.answer) = (receipt, reactor, peers, answer)
+    }
+
+    /// Answers now, or looks again later.
+    func look() {
+        timer = nil
+        if let text = receipt.answer(peers(), now: reactor.now) { return answer(text) }
+        timer = reactor.setTimer(at: reactor.now.advanced(by: ClusterReceipt.pause)) { self.look() }
+    }
+
+    /// The answer is not wanted any more.
+    func cancel() {
+        if let timer { reactor.cancel(timer) }
+        timer = nil
     }
 }

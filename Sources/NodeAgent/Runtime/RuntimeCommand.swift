@@ -45,6 +45,13 @@ struct RuntimeCommand: Sendable {
         isUrgent = Self.urgentWords.contains(words)
     }
 
+    /// A command that may have to wait before it can answer.
+    private init(
+        _ words: String, usage: String = "", level: StatsSocketSettings.Level, help: String, answer: @escaping @Sendable (RuntimeCall) -> AnswerText
+    ) {
+        self.init(words, usage, level, help) { call, _ in answer(call) }
+    }
+
     /// A command whose answer grows with the configuration: it is composed in pieces.
     private static func table(
         _ words: String, usage: String = "", level: StatsSocketSettings.Level, help: String,
@@ -59,23 +66,27 @@ struct RuntimeCommand: Sendable {
     private static let urgentWords = ["drain", "install gossip key", "remove gossip key", "show gossip", "use gossip key"]
 
     private static let serverCommands: [RuntimeCommand] = [
-        RuntimeCommand("disable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "take a server out for maintenance (see also 'set server')") {
-            call, _ in onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.maint, of: server, try call.reach(from: 1)) }
-        },
+        RuntimeCommand(
+            "disable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "take a server out for maintenance (see also 'set server')",
+            answer: { call in
+                onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.maint, of: server, try call.reach(from: 1)) }
+            }),
         RuntimeCommand("drain", usage: " [force|cancel]", level: .admin, help: "stop this node without a failed connect, and tell how far it is") { call, _ in
             drain(call)
         },
-        RuntimeCommand("enable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "end a server's maintenance or drain (see also 'set server')") {
-            call, _ in onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.ready, of: server, try call.reach(from: 1)) }
-        },
-        RuntimeCommand("get weight", usage: " <bk>/<srv>", level: .user, help: "tell a server's weight, now and in the configuration") { call, _ in
-            withServer(call) { server in
-                answer { () throws(RuntimeTargetError) in
+        RuntimeCommand(
+            "enable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "end a server's maintenance or drain (see also 'set server')",
+            answer: { call in
+                onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.ready, of: server, try call.reach(from: 1)) }
+            }),
+        RuntimeCommand(
+            "get weight", usage: " <bk>/<srv>", level: .user, help: "tell a server's weight, now and in the configuration",
+            answer: { call in
+                onServer(call) { server throws(RuntimeTargetError) in
                     let weight = try call.target.weight(of: server)
-                    return "\(weight.current) (initial \(weight.initial))\n"
+                    return AnswerText("\(weight.current) (initial \(weight.initial))\n")
                 }
-            }
-        },
+            }),
         RuntimeCommand("install gossip key", usage: " <key>", level: .admin, help: "receive gossip under this key, too") { call, _ in installKey(call) },
         RuntimeCommand("operator", level: .operator, help: "go on with the rights of level operator") { _, session in
             session.level = .operator
@@ -84,17 +95,15 @@ struct RuntimeCommand: Sendable {
         RuntimeCommand("remove gossip key", usage: " <id>", level: .admin, help: "give a key up that is not sent with") { call, _ in
             changeKey(call) { .remove($0) }
         },
-        RuntimeCommand("set server", usage: " <bk>/<srv> [opts] [on cluster]", level: .admin, help: "change a server: state ready|drain|maint, weight N|N%") {
-            call, _ in
-            setServer(call)
-        },
+        RuntimeCommand(
+            "set server", usage: " <bk>/<srv> [opts] [on cluster]", level: .admin, help: "change a server: state ready|drain|maint, weight N|N%",
+            answer: { setServer($0) }),
         RuntimeCommand("set timeout", usage: " cli <delay>", level: .user, help: "change this connection's idle timeout, in seconds or with a unit") {
             setTimeout($0, &$1)
         },
-        RuntimeCommand("set weight", usage: " <bk>/<srv> <N|N%> [on cluster]", level: .admin, help: "change a server's weight (see also 'set server')") {
-            call, _ in
-            setWeight(call, to: call.argument(1), reachFrom: 2)
-        },
+        RuntimeCommand(
+            "set weight", usage: " <bk>/<srv> <N|N%> [on cluster]", level: .admin, help: "change a server's weight (see also 'set server')",
+            answer: { setWeight($0, to: $0.argument(1), reachFrom: 2) }),
         RuntimeCommand("use gossip key", usage: " <id>", level: .admin, help: "send gossip under this key, which all nodes should hold") { call, _ in
             changeKey(call) { .use($0) }
         },

@@ -20,12 +20,14 @@ final class RuntimeConnection {
         var ended: (RuntimeConnection) -> Void
     }
 
+    private typealias Composer = (inout RuntimeSession) -> LinePiece?
+
     /// What is left to be said to the last line.
     private enum Answer {
         case none
-        case pieces((inout RuntimeSession) -> [UInt8]?)
-        /// Nothing is read or composed until it has come; the closure makes it unwanted.
-        case later(cancel: () -> Void)
+        case pieces(Composer)
+        /// The next piece has not come yet: nothing is read or composed until then. `cancel` makes it unwanted.
+        case later(Composer, cancel: () -> Void)
     }
 
     private static let readBytes = 4096
@@ -79,7 +81,7 @@ final class RuntimeConnection {
         isOpen = false
         if let timer { reactor.cancel(timer) }
         reactor.unwatch(file.raw)
-        if case .later(let cancel) = answer { cancel() }
+        if case .later(_, let cancel) = answer { cancel() }
         answer = .none
     }
 
@@ -185,11 +187,6 @@ final class RuntimeConnection {
         switch interpreter.answer(to: line, session: &session) {
         case .bytes(let bytes): sayLast(bytes)
         case .pieces(let next): answer = .pieces(next)
-        case .later(let begin):
-            answer = .later(cancel: {})
-            let cancel = begin { [weak self] in self?.takeLater($0) }
-            // It may have come already.
-            if case .later = answer { answer = .later(cancel: cancel) }
         case .handOver:
             forget()
             handlers.handOver(file, RuntimePlace { [handlers, self] in handlers.ended(self) })
@@ -203,8 +200,19 @@ final class RuntimeConnection {
         isEnding = true
     }
 
-    private func compose(_ next: (inout RuntimeSession) -> [UInt8]?) {
-        guard let piece = next(&session) else { return sayLast([]) }
+    private func compose(_ next: @escaping Composer) {
+        switch next(&session) {
+        case nil: sayLast([])
+        case .bytes(let piece)?: say(piece)
+        case .later(let begin)?:
+            answer = .later(next, cancel: {})
+            let cancel = begin { [weak self] in self?.takeLater($0) }
+            // It may have come already.
+            if case .later = answer { answer = .later(next, cancel: cancel) }
+        }
+    }
+
+    private func say(_ piece: [UInt8]) {
         answerBytes += piece.count
         if answerBytes <= RuntimeServer.outputBytesMax {
             output = piece
@@ -214,9 +222,10 @@ final class RuntimeConnection {
     }
 
     private func takeLater(_ bytes: [UInt8]) {
-        guard isOpen, case .later = answer else { return }
+        guard isOpen, case .later(let next, _) = answer else { return }
         step { () throws(SystemError) in
-            sayLast(bytes)
+            // Whoever answers later has a limit of its own.
+            (output, answer) = (bytes, .pieces(next))
             try flush()
         }
     }

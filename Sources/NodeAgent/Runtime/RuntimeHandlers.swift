@@ -4,21 +4,18 @@ import Wire
 /// What the longer commands do. Every sentence that scripts compare is HAProxy 3.5's.
 extension RuntimeCommand {
     /// Reads `backend/server` and answers with what `body` makes of it.
-    static func withServer(_ call: RuntimeCall, _ body: (RuntimeServerName) -> String) -> String {
+    static func withServer(_ call: RuntimeCall, _ body: (RuntimeServerName) -> AnswerText) -> AnswerText {
         let text = call.argument(0)
         guard let slash = text.firstIndex(of: "/"), slash > text.startIndex, text.index(after: slash) < text.endIndex else {
-            return "Require 'backend/server'.\n"
+            return AnswerText("Require 'backend/server'.\n")
         }
         return body(RuntimeServerName(backend: String(text[..<slash]), server: String(text[text.index(after: slash)...])))
     }
 
-    /// Reads `backend/server`, does `body`, and answers nothing or why it could not.
-    static func onServer(_ call: RuntimeCall, _ body: (RuntimeServerName) throws(RuntimeTargetError) -> Void) -> String {
+    /// Reads `backend/server`, and answers with what `body` makes of it, or why it could not.
+    static func onServer(_ call: RuntimeCall, _ body: (RuntimeServerName) throws(RuntimeTargetError) -> AnswerText) -> AnswerText {
         withServer(call) { server in
-            answer { () throws(RuntimeTargetError) in
-                try body(server)
-                return ""
-            }
+            do throws(RuntimeTargetError) { return try body(server) } catch { return AnswerText(error.text + "\n") }
         }
     }
 
@@ -28,21 +25,21 @@ extension RuntimeCommand {
     }
 
     /// `set server b/s state S`, `set server b/s weight W`.
-    static func setServer(_ call: RuntimeCall) -> String {
+    static func setServer(_ call: RuntimeCall) -> AnswerText {
         withServer(call) { server in
-            if let missing = missing(server, call) { return missing }
+            if let missing = missing(server, call) { return AnswerText(missing) }
             switch call.argument(1) {
             case "state":
                 guard let state = AdministrativeState(rawValue: call.argument(2)) else {
-                    return "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n"
+                    return AnswerText("'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n")
                 }
                 return onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(state, of: server, try call.reach(from: 3)) }
             case "weight":
                 return setWeight(call, to: call.argument(2), reachFrom: 3)
             case let word where serverOptions.contains(word):
-                return "'set server <srv> \(word)' is not supported yet; 'state' and 'weight' are.\n"
+                return AnswerText("'set server <srv> \(word)' is not supported yet; 'state' and 'weight' are.\n")
             default:
-                return "usage: set server <backend>/<server> " + serverOptions.joined(separator: " | ") + "\n"
+                return AnswerText("usage: set server <backend>/<server> " + serverOptions.joined(separator: " | ") + "\n")
             }
         }
     }
@@ -61,10 +58,10 @@ extension RuntimeCommand {
     }
 
     /// Sets a weight from `N` (0 to 256) or `N%` (of the configuration's weight).
-    static func setWeight(_ call: RuntimeCall, to text: String, reachFrom index: Int) -> String {
+    static func setWeight(_ call: RuntimeCall, to text: String, reachFrom index: Int) -> AnswerText {
         onServer(call) { server throws(RuntimeTargetError) in
             let initial = try call.target.weight(of: server).initial
-            try call.target.setWeight(try weight(text, initial: initial), of: server, try call.reach(from: index))
+            return try call.target.setWeight(try weight(text, initial: initial), of: server, try call.reach(from: index))
         }
     }
 

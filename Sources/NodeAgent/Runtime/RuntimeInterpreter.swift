@@ -31,12 +31,30 @@ struct RuntimeSession: Equatable, Sendable {
 enum LineAnswer {
     /// These bytes are sent.
     case bytes([UInt8])
-    /// The bytes are composed in pieces, some of which can be empty: each call makes one, until there is none.
-    case pieces((inout RuntimeSession) -> [UInt8]?)
-    /// The bytes come later, once, by the function that is given; until then nothing is read. The client may go before: then what is returned is called.
-    case later((@escaping ([UInt8]) -> Void) -> () -> Void)
+    /// The bytes are composed in pieces: each call makes one, until there is none.
+    case pieces((inout RuntimeSession) -> LinePiece?)
     /// The connection speaks the language of `ProcessMessage` from now on.
     case handOver
+
+    /// One piece, which comes later.
+    static func later(_ begin: @escaping LinePiece.Later) -> LineAnswer {
+        var rest: LinePiece? = .later(begin)
+        return .pieces { _ in
+            defer { rest = nil }
+            return rest
+        }
+    }
+}
+
+/// A part of the answer to a line.
+enum LinePiece {
+    /// Begins what is waited for. It hands the bytes to the function that is given, once; the client may go before: then what is returned is called.
+    typealias Later = (@escaping ([UInt8]) -> Void) -> () -> Void
+
+    /// These bytes, which can be none.
+    case bytes([UInt8])
+    /// The bytes come later; until then nothing is read or composed.
+    case later(Later)
 }
 
 /// Makes answers of lines.
@@ -64,7 +82,7 @@ struct RuntimeInterpreter: LineInterpreter {
     func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer {
         if isHandOver(line, session) { return .handOver }
         var run = RuntimeLine(line, target: target)
-        return .pieces { session in run.next(&session).map { Array($0.utf8) } }
+        return .pieces { run.next(&$0) }
     }
 
     func isUrgent(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool {

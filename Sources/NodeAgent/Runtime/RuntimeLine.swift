@@ -15,8 +15,17 @@ struct RuntimeLine {
     /// A line without its LF; a CR before it is dropped.
     init(_ line: ArraySlice<UInt8>, target: any RuntimeTarget) { (self.line, self.target) = (line, target) }
 
-    /// The next piece, which can be empty; `nil` when all has been said.
-    mutating func next(_ session: inout RuntimeSession) -> String? {
+    /// The next piece; `nil` when all has been said.
+    mutating func next(_ session: inout RuntimeSession) -> LinePiece? {
+        guard let text = compose(&session) else { return nil }
+        guard let later = answer?.later else { return .bytes(Array(text.utf8)) }
+        answer = nil
+        let end = Self.end(session)
+        return .later { reply in later { reply(Array(($0 + end).utf8)) } }
+    }
+
+    /// The next text, which can be empty; with a `later` left in `answer` when the rest comes then.
+    private mutating func compose(_ session: inout RuntimeSession) -> String? {
         if commands == nil, let end = session.payloadEnd {
             commands = []
             guard Self.text(of: line) == end else { return Self.continuation(session) }
@@ -35,6 +44,7 @@ struct RuntimeLine {
             answer = run(words, &session)
         }
         guard !session.isClosing, var text = answer else { return nil }
+        if text.later != nil { return "" }
         let piece = text.next()
         answer = text.isOver ? nil : text
         return text.isOver ? piece + Self.end(session) : piece

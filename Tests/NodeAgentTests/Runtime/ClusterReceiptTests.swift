@@ -1,4 +1,5 @@
 import Gossip
+import LinuxIO
 import Testing
 import Wire
 
@@ -38,5 +39,61 @@ struct ClusterReceiptTests {
     @Test("waits for no peer that is dead or has left")
     func waitsForNobody() {
         #expect(Self.answer([Self.peer("b", .dead)], after: 0) == "Not yet acknowledged by b (dead): it counts there once they hear this node.\n")
+    }
+
+    @Test("answers nothing when 'on cluster' was not written and all have it, as HAProxy does")
+    func answersNothing() {
+        let receipt = ClusterReceipt(revision: 5, isAskedFor: false, now: Self.start)
+        #expect(receipt.answer([Self.peer("b", has: true)], now: Self.start) == "")
+        #expect(receipt.answer([Self.peer("b", .dead)], now: Self.start)?.hasPrefix("Not yet acknowledged by b (dead)") == true)
+    }
+
+    @Test("holds nobody up while it waits, and the next command of the line waits for it")
+    func waits() throws {
+        let reactor = try Reactor()
+        let target = StubTarget()
+        var peers = [Self.peer("b")]
+        target.receipt = AnswerText(later: { answer in
+            let wait = ReceiptWait(ClusterReceipt(revision: 5, now: reactor.now), reactor: reactor, peers: { peers }, answer: answer)
+            wait.look()
+            return { wait.cancel() }
+        })
+        var session = RuntimeSession(level: .admin, timeout: .seconds(10))
+        let line = Array("disable server mysql/db1 on cluster;get weight mysql/db1".utf8)
+        guard case .pieces(let next) = RuntimeInterpreter(target: target).answer(to: line[...], session: &session) else {
+            Issue.record("no pieces")
+            return
+        }
+        guard case .later(let begin)? = next(&session) else {
+            Issue.record("not later")
+            return
+        }
+        var answers: [String] = []
+        _ = begin {
+            answers.append(String(decoding: $0, as: UTF8.self))
+            reactor.stop()
+        }
+        #expect(answers.isEmpty)
+        reactor.setTimer(at: reactor.now.advanced(by: .milliseconds(20))) { peers = [Self.peer("b", has: true)] }
+        reactor.run()
+        #expect(answers == ["Acknowledged by b.\n\n"])
+        guard case .bytes(let bytes)? = next(&session) else {
+            Issue.record("the second command did not run")
+            return
+        }
+        #expect(String(decoding: bytes, as: UTF8.self) == "10 (initial 10)\n\n")
+        if case .some = next(&session) { Issue.record("more than two answers") }
+    }
+
+    @Test("is not waited for once its client has gone")
+    func isCancelled() throws {
+        let reactor = try Reactor()
+        var answers = 0
+        let wait = ReceiptWait(ClusterReceipt(revision: 5, now: reactor.now), reactor: reactor, peers: { [Self.peer("b")] }, answer: { _ in answers += 1 })
+        wait.look()
+        wait.cancel()
+        reactor.setTimer(at: reactor.now.advanced(by: .milliseconds(300))) { reactor.stop() }
+        reactor.run()
+        #expect(answers == 0)
     }
 }

@@ -15,6 +15,8 @@ final class StubTarget: RuntimeTarget {
     ]
     var current = sampleSnapshot()
     var reaches: [RuntimeReach] = []
+    /// What changes are answered with.
+    var receipt = AnswerText("")
     var keyChanges: [KeyChange] = []
 
     var outlines: [ProxyOutline] { current.outlines }
@@ -30,17 +32,19 @@ final class StubTarget: RuntimeTarget {
         return current.serverStatistics(server)
     }
 
-    func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) {
+    func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
         _ = try weight(of: server)
         reaches.append(reach)
         states[server] = state
+        return receipt
     }
 
-    func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) {
+    func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
         var known = try self.weight(of: server)
         reaches.append(reach)
         known.current = weight
         weights[server] = known
+        return receipt
     }
 
     func gossipReport() -> GossipReport? { nil }
@@ -86,7 +90,7 @@ struct RuntimeInterpreterTests {
     private func pieces(_ line: [UInt8], _ session: inout RuntimeSession) -> [String] {
         guard case .pieces(let next) = RuntimeInterpreter(target: target).answer(to: line[...], session: &session) else { return ["<none>"] }
         var pieces: [String] = []
-        while let piece = next(&session) { pieces.append(String(decoding: piece, as: UTF8.self)) }
+        while case .bytes(let piece)? = next(&session) { pieces.append(String(decoding: piece, as: UTF8.self)) }
         return pieces
     }
 
@@ -207,7 +211,8 @@ struct RuntimeInterpreterTests {
                 return
             }
             target.rowsRead = 0
-            while let piece = next(&session).map({ String(decoding: $0, as: UTF8.self) }) {
+            while case .bytes(let bytes)? = next(&session) {
+                let piece = String(decoding: bytes, as: UTF8.self)
                 #expect(target.rowsRead - rows <= AnswerText.pieceRowsMax && piece.utf8.count < AnswerText.pieceBytesMax + 4096)
                 #expect(piece.hasSuffix("\n"))
                 rows = target.rowsRead
