@@ -1,0 +1,94 @@
+import Glibc
+import LinuxIO
+import Proxy
+import Support
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+private let haproxy = "/usr/sbin/haproxy"
+
+/// Values that Debian's haproxy 2.6 shows of a file, and what tsukada makes of the same file.
+@Suite("Beside haproxy's show stat,", .enabled(if: access(haproxy, X_OK) == 0, "no haproxy"))
+struct HAProxyStatisticsTests {
+    private static let servers = """
+        listen backups
+            bind unix@FOLDER/l
+            server p1 127.0.0.1:9 weight 7 disabled
+            server b0 127.0.0.1:9 weight 2 backup disabled
+            server b1 127.0.0.1:9 weight 3 backup
+            server b2 127.0.0.1:9 weight 5 backup
+        backend active
+            server p1 127.0.0.1:9 weight 7
+            server p2 127.0.0.1:9 weight 4
+            server p3 127.0.0.1:9 weight 9 disabled
+            server b1 127.0.0.1:9 weight 3 backup
+        backend addresses
+            server fixed 127.0.0.2:3306
+            server same 127.0.0.2
+            server up 127.0.0.2:+10
+            server down 127.0.0.2:-10
+            server six [::1]:3306
+            server path FOLDER/u
+        backend empty
+
+        """
+
+    /// The rows of `show stat` of a running haproxy, by "proxy/server", each by its columns' names.
+    private static func rows(_ text: String, in folder: String) throws -> [String: [String: String]] {
+        let path = "\(folder)/haproxy.cfg"
+        let file = try #require(fopen(path, "w"))
+        fputs("global\n stats socket \(folder)/s\ndefaults\n mode tcp\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n" + text, file)
+        fclose(file)
+        let child = try ChildProcess([haproxy, "-db", "-f", path])
+        defer {
+            child.send(signal: SIGKILL)
+            _ = try? child.wait(within: 10)
+        }
+        let client = RuntimeClient(path: "\(folder)/s")
+        var answer = client.ask("show stat")
+        for _ in 0..<200 where answer.text == nil {
+            usleep(25_000)
+            answer = client.ask("show stat")
+        }
+        let lines = try #require(answer.text).split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+        let names = lines[0].map { $0.hasPrefix("# ") ? String($0.dropFirst(2)) : $0 }
+        var rows: [String: [String: String]] = [:]
+        for fields in lines.dropFirst() where fields.count >= names.count {
+            rows["\(fields[0])/\(fields[1])"] = Dictionary(zip(names, fields)) { first, _ in first }
+        }
+        return rows
+    }
+
+    @Test("weights, addresses and downtime are the same")
+    func agrees() throws {
+        let folder = "/tmp/tsukada-stat-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        #expect(mkdir(folder, 0o700) == 0)
+        defer { _ = try? ChildProcess.run(["rm", "-r", folder]) }
+        let text = Self.servers.split(separator: "FOLDER", omittingEmptySubsequences: false).joined(separator: folder)
+        let rows = try Self.rows(text, in: folder)
+        let backends = Configuration.read(text).configuration.backends
+        #expect(backends.map(\.name) == ["backups", "active", "addresses", "empty"])
+        let registry = ServerRegistry(backends: backends, now: MonotonicClock.now()) { reference in
+            ServerRegistry.numericAddress(of: backends[reference.backend].servers[reference.server])
+        }
+        for (index, backend) in backends.enumerated() {
+            let weight = registry.servingServers(ofBackend: index).reduce(0) { $0 + registry.status(of: $1).weight }
+            let row = try #require(rows["\(backend.name)/BACKEND"])
+            #expect(row["weight"] == String(weight) && row["uweight"] == String(weight), "\(backend.name): \(weight), \(row)")
+            #expect((row["downtime"] == "") == backend.servers.isEmpty, "\(backend.name)")
+            for (place, server) in backend.servers.enumerated() {
+                var statistics = ServerStatistics(name: server.name, identifier: 1)
+                statistics.address = registry.status(of: ServerReference(backend: index, server: place)).address
+                if case .client(let offset) = server.port { statistics.portOffset = offset }
+                #expect(rows["\(backend.name)/\(server.name)"]?["addr"] == StatisticsTable.address(of: statistics), "\(backend.name)/\(server.name)")
+            }
+        }
+    }
+}
+
+extension RuntimeAnswer {
+    /// The node's text, if there is one.
+    fileprivate var text: String? { if case .text(let text) = self, !text.isEmpty { text } else { nil } }
+}
