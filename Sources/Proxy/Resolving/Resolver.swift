@@ -42,6 +42,8 @@ package struct Resolver {
         var isAskedSoon = false
         /// Of a host.
         var book = AddressBook()
+        /// True when a host's addresses are others than when the services that name it were last looked at.
+        var hasMoved = false
         /// Of a service.
         var services = ServiceBook()
         /// Of a service: what its servers are to choose from, as of the last answer.
@@ -270,9 +272,10 @@ extension Resolver {
             case .complete(let answer):
                 prove(index, now: now)
                 if let family = type.family {
-                    names[index].book.replace(family, with: answer.addresses, holdObsolete: settings.holdObsolete, now: now)
+                    let hold = settings.holdObsolete
+                    update(index) { $0.replace(family, with: answer.addresses, holdObsolete: hold, now: now) }
                     assign(index, settled: family, by: answer.nameserver)
-                    for service in services(with: names[index].name) { assign(service, settled: nil, by: answer.nameserver) }
+                    assignServices(of: index, by: answer.nameserver)
                 } else {
                     names[index].services.records.replace(with: answer.services, holdObsolete: settings.holdObsolete, now: now)
                     follow(index, answer.additional, now: now)
@@ -280,7 +283,8 @@ extension Resolver {
             case .partial(let answer):
                 prove(index, now: now)
                 if let family = type.family {
-                    names[index].book.merge(family, with: answer.addresses, used: hostsUsed(of: index), now: now)
+                    let used = hostsUsed(of: index)
+                    update(index) { $0.merge(family, with: answer.addresses, used: used, now: now) }
                 } else {
                     let used = recordsUsed(of: index)
                     names[index].services.records.merge(with: answer.services, used: used.contains, now: now)
@@ -294,6 +298,21 @@ extension Resolver {
         names[index].round = nil
         endRound(index, round, now: now)
         passOnQuestions()
+    }
+
+    /// Changes what is known of a host's addresses.
+    private mutating func update(_ index: Int, _ change: (inout AddressBook) -> Void) {
+        let before = Set(names[index].book.current)
+        change(&names[index].book)
+        if Set(names[index].book.current) != before { names[index].hasMoved = true }
+    }
+
+    /// Gives the servers of the services that name this host their addresses, if it has others than before. What else may change waits for the services'
+    /// own answers: there may be hundreds of hosts.
+    private mutating func assignServices(of index: Int, by nameserver: Int) {
+        guard names[index].hasMoved else { return }
+        names[index].hasMoved = false
+        for service in services(with: names[index].name) { assign(service, settled: nil, by: nameserver) }
     }
 
     /// From here on a nameserver's word counts, and not what an earlier process remembers.
@@ -319,11 +338,12 @@ extension Resolver {
         }
         for case (let type, .failed(.noAddress, _)) in outcomes where isComplete {
             guard let family = type.family else { continue }
-            names[index].book.replace(family, with: [], holdObsolete: settings.holdObsolete, now: now)
+            let hold = settings.holdObsolete
+            update(index) { $0.replace(family, with: [], holdObsolete: hold, now: now) }
         }
         tellCut(index, answers.compactMap(\.totalOfCut).max())
         assign(index, settled: nil, by: first.nameserver)
-        for service in services(with: names[index].name) { assign(service, settled: nil, by: first.nameserver) }
+        assignServices(of: index, by: first.nameserver)
         if names[index].alarmed != nil { outputs.append(.notice("'\(names[index].name)' resolves again")) }
         names[index].alarmed = nil
         names[index].failedRounds = 0
