@@ -32,7 +32,7 @@ extension Limits {
         /// Of sessions so many leave before the greeting at once.
         static let sessionsPerHandshake = 4
         /// Questions of a section at once, at least.
-        static let questionsMin = 8
+        static let questionsMin = 16
         /// Trials of new addresses at once, at least.
         private static let trialsMin = 8
 

@@ -254,7 +254,7 @@ struct ProcessTests {
             + needs.handshakeServers * plan.handshakesPerServer
         #expect(reserve <= plan.reserve)
         #expect(plan.reserve + 2 * plan.pipesMax + plan.sessionsMax * 205 / 100 <= descriptors)
-        #expect(plan.sessionsMax > descriptors / 8)
+        #expect(plan.sessionsMax > descriptors / 12)
         #expect(plan.questionsPerSection >= Limits.Needs.questionsMin && plan.questionsPerSection <= ResolverSettings.questionsStandard)
         #expect((descriptors >= 200_000) == (plan.handshakesPerServer == 1_024 && plan.questionsPerSection == 256))
     }
