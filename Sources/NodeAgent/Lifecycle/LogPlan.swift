@@ -85,8 +85,9 @@ final class AgentLog {
         write(entry.level, line.leftOut > 0 ? "\(entry.text) (\(line.leftOut) like it were left out)" : entry.text, to: entry.log)
     }
 
+    /// Whatever the text was made of: it is one line.
     private func write(_ level: LogLevel, _ text: String, to log: ProxyLog) {
-        let bytes = Array(text.utf8)
+        let bytes = Array(text.shown.utf8)
         bytes.withUnsafeBytes { sender.add(level, tag: log.tag, text: $0, to: log.targets, now: .now()) }
         sender.flush()
         guard tellsTerminal else { return }

@@ -1,5 +1,6 @@
 import Glibc
 import Proxy
+import Wire
 
 /// What the person who starts the agent is told: stdout and stderr.
 enum Terminal {
@@ -11,13 +12,13 @@ enum Terminal {
         case some = 100
     }
 
-    /// Writes a message to stderr, as HAProxy does: `[ALERT]    (123) : text`.
+    /// Writes a message to stderr, as HAProxy does: `[ALERT]    (123) : text`. Whatever the text was made of: it is one line.
     ///
     /// - Parameter level: how bad it is, more exactly than `severity`.
     static func tell(_ severity: DiagnosticSeverity, _ text: String, level: LogLevel? = nil, patience: Patience = .some) {
         let label = "[\(severity.rawValue)]"
         let padding = String(repeating: " ", count: max(1, 11 - label.utf8.count))
-        complain("\(label)\(padding)(\(getpid())) : \(text)\n", level, patience)
+        complain("\(label)\(padding)(\(getpid())) : \(text.shown)\n", level, patience)
     }
 
     /// The text of the first alert among lines that `tell` has written; without one, the first line.

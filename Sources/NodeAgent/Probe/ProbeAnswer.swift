@@ -1,3 +1,5 @@
+import Wire
+
 /// What a `probe` section answers, and why: fits one word, since the probe's thread reads atomics only.
 ///
 ///     bit     0          pass
@@ -145,7 +147,7 @@ extension ProbeAnswer {
 
     private static func escaped(_ text: String) -> String {
         var escaped = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars where scalar.value >= 32 {
+        for scalar in text.shown.unicodeScalars {
             if scalar == "\"" || scalar == "\\" { escaped.append("\\") }
             escaped.append(scalar)
         }

@@ -68,7 +68,7 @@ struct MasterInterpreter: LineInterpreter {
         case "show version": ProcessStatistics().version + "\n"
         case "show startup-logs": master.startMessages
         case "help": "The following commands are valid at this level:\n" + Self.list(level)
-        default: "Unknown command: '\(command.prefix(64))'. Please enter one of the following commands only:\n" + Self.list(level)
+        default: "Unknown command: '\(String(command.prefix(64)).shown)'. Please enter one of the following commands only:\n" + Self.list(level)
         }
     }
 

@@ -70,7 +70,7 @@ struct RuntimeLine {
     private static func unknown(_ words: [String], level: StatsSocketSettings.Level) -> String {
         let likely = RuntimeCommand.nearest(to: words, level: level)
         let echo = (likely.first.map { Array(words.prefix($0.commonWords(with: words) + 1)) } ?? Array(words.prefix(1))).joined(separator: " ")
-        let said = String(String.UnicodeScalarView(echo.unicodeScalars.filter { $0.value >= 32 && $0.value != 127 }.prefix(echoMax)))
+        let said = String(String.UnicodeScalarView(echo.unicodeScalars.prefix(echoMax))).shown
         guard !likely.isEmpty else {
             return "Unknown command: '\(said)'. Please enter one of the following commands only:\n" + RuntimeCommand.list(RuntimeCommand.all, level: level)
         }

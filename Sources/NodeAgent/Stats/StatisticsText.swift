@@ -79,15 +79,17 @@ extension StatisticsSource {
 }
 
 extension StatisticsTable {
-    /// A field as CSV wants it: quoted when it holds a comma, a quote or a line's end.
+    /// A field as CSV wants it: quoted when it holds a comma, a quote or a line's end, which is a space then.
     static func quoted(_ field: String) -> String {
-        guard field.utf8.contains(where: { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\"") || $0 == 10 || $0 == 13 }) else { return field }
-        var text = "\""
-        for character in field.unicodeScalars {
-            if character == "\"" { text += "\"" }
-            text.unicodeScalars.append(character == "\n" || character == "\r" ? " " : character)
+        guard !field.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f && $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: "\"") }) else { return field }
+        let isQuoted = field.utf8.contains { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\"") || $0 == 10 || $0 == 13 }
+        var text = String.UnicodeScalarView()
+        for scalar in field.unicodeScalars {
+            if scalar == "\"" { text.append(scalar) }
+            text.append(scalar == "\n" || scalar == "\r" ? " " : scalar)
         }
-        return text + "\""
+        let shown = String(text).shown
+        return isQuoted ? "\"\(shown)\"" : shown
     }
 }
 

@@ -87,7 +87,7 @@ package struct CheckResult: Equatable, Sendable {
     package let status: CheckStatus
     /// The server's error number, 0 for a pass; shown where `status.hasCode`.
     package let code: Int
-    /// The server's version or complaint, or the kernel's; empty for none.
+    /// The server's version or complaint, as it came, or the kernel's; empty for none.
     package let info: String
     /// From the start of the connect to the verdict.
     package let duration: Duration
@@ -115,21 +115,10 @@ package struct CheckResult: Equatable, Sendable {
     var cause: String {
         var text = status.text
         if status.hasCode { text += ", code: \(code)" }
-        if !info.isEmpty { text += ", info: \"\(Self.escape(info))\"" }
+        if !info.isEmpty { text += ", info: \"\(info.shownInQuotes)\"" }
         return status.hasDuration ? text + ", check duration: \(duration.wholeMilliseconds)ms" : text
     }
 
-    /// `text` with quotes, angle brackets and everything but printable ASCII as `<0A>`: a server cannot forge a log line.
-    private static func escape(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var bytes: [UInt8] = []
-        for byte in text.utf8 {
-            if (0x20..<0x7f).contains(byte), byte != UInt8(ascii: "\""), byte != UInt8(ascii: "<"), byte != UInt8(ascii: ">") {
-                bytes.append(byte)
-            } else {
-                bytes += [UInt8(ascii: "<"), digits[Int(byte >> 4)], digits[Int(byte & 15)], UInt8(ascii: ">")]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
+    /// What tells people most in few words: "Layer4 connection problem: ECONNREFUSED returned by OS (Connection refused)".
+    package var summary: String { info.isEmpty ? status.text : "\(status.text): \(info.shown)" }
 }

@@ -186,6 +186,8 @@ struct StatisticsTests {
         #expect(StatisticsTable.quoted("a,b") == "\"a,b\"")
         #expect(StatisticsTable.quoted("say \"no\"\n") == "\"say \"\"no\"\" \"")
         #expect(StatisticsTable.quoted("plain") == "plain")
+        #expect(StatisticsTable.quoted("a\u{1b}[31m <b>") == "a<1B>[31m <b>")
+        #expect(StatisticsTable.quoted("a\r\nb, \u{9b}31m") == "\"a  b, <C2><9B>31m\"")
     }
 
     @Test("list the servers' states as HAProxy does")
