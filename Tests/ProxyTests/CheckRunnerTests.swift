@@ -103,7 +103,10 @@ struct CheckRunnerTests {
 
         init() throws { reactor = try Reactor() }
 
-        func start(_ kind: CheckKind, at address: SocketAddress?, interval: Duration = .seconds(60), adjust: (inout Backend) -> Void = { _ in }) {
+        func start(
+            _ kind: CheckKind, at address: SocketAddress?, interval: Duration = .seconds(60), access: DatabaseAccess? = nil,
+            adjust: (inout Backend) -> Void = { _ in }
+        ) {
             var backend = Backend(name: "b", identifier: 2)
             backend.check = kind
             backend.connectTimeout = .seconds(5)
@@ -116,7 +119,7 @@ struct CheckRunnerTests {
             backend.servers = [server]
             adjust(&backend)
             let runner = CheckRunner(
-                reactor: reactor, backends: [backend], initialAddress: { _ in address },
+                reactor: reactor, backends: [backend], accesses: [access], initialAddress: { _ in address },
                 openSocket: { [unowned self] address throws(SystemError) in
                     guard let shortage else { return try Sockets.open(.stream, for: address) }
                     shortages += 1
@@ -303,6 +306,24 @@ struct CheckRunnerTests {
         bench.start(.connect, at: stub.address)
         bench.run { bench.results.count == 5 }
         bench.pace = .steadyUp
+    }
+
+    @Test("connects and logs in anew for every check, also one that asks a database: that a server is full or refuses this host is seen by the next one")
+    func newConnections() throws {
+        let settings = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "t", line: 1))
+        let login = DatabaseLogin(user: "check", password: .empty, tls: .off)
+        let asking = DatabaseAccess(questions: DatabaseQuestions(settings), login: login, cryptography: NullDatabaseCryptography())
+        for access in [nil, asking] {
+            let bench = try Bench()
+            bench.pace = .changing
+            let stub = try StubServer(.greeting(greeting, reply: ok), on: bench.reactor)
+            defer { stub.close() }
+            bench.start(mysql, at: stub.address, interval: .milliseconds(20), access: access)
+            bench.run { bench.results.count == 4 }
+            bench.pace = .steadyUp
+            #expect(bench.results.allSatisfy { $0.status == .layer7OK } && stub.received.count >= 4)
+            #expect(stub.received.prefix(4).allSatisfy { !$0.isEmpty })
+        }
     }
 
     @Test("checks at once when a session has failed, once per interval")

@@ -142,9 +142,19 @@ struct ServerRegistryLineTests {
         var bench = RegistryBench([backend])
         #expect(!bench.status().isUsable && bench.registry.status(ofBackend: 0).activeServers == 0)
         #expect(bench.lines(.setFitness(.whole)).first?.hasPrefix("<133>Server mysql-write/db1 is IN.") == true)
+        // The loss of the writer is an alert; a candidate that is gone is none, and no line counts one as active.
         #expect(
-            bench.lines(.setFitness(.unfit(reason: "read_only is ON"))).first?.hasPrefix("<133>Server mysql-write/db1 is OUT, reason: read_only is ON.") == true
-        )
+            bench.lines(.setFitness(.unfit(reason: "read_only is ON"))).first
+                == "<129>Server mysql-write/db1 is OUT, reason: read_only is ON. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, "
+                + "0 remaining in queue.")
+        _ = bench.lines(.setFitness(.whole))
+        #expect(bench.lines(Bench.refused, 1).last?.hasPrefix("<132>Server mysql-write/db2 is DOWN. 1 active and 0 backup servers left.") == true)
+        #expect(bench.lines(.setFitness(.unfit(reason: "not reached")), 1).isEmpty)
+        _ = bench.lines(Bench.pass, 1)
+        let up = bench.lines(Bench.pass, 1)
+        let text =
+            "<133>Server mysql-write/db2 is UP but OUT (not reached). 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue."
+        #expect(up.last == text)
     }
 
     @Test("tell the first pass, and nothing of the next ones")

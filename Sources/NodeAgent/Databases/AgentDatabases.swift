@@ -35,7 +35,7 @@ struct DatabaseWatches {
                 settings, names: backend.servers.map(\.name), choices: choices,
                 memory: { place in
                     let memory = servers[RuntimeServerName(backend: backend.name, server: backend.servers[place].name)]
-                    return memory?.fitness.map { (fitness: $0, since: now.advanced(by: .zero - max(.zero, memory?.sinceChange ?? .zero))) }
+                    return memory?.fitness.map { (fitness: $0, since: now.advanced(by: .zero - max(.zero, memory?.sinceCondition ?? .zero))) }
                 }, writer: writers[backend.name], now: now)
         }
     }
@@ -70,12 +70,13 @@ extension Agent {
     }
 
     /// The server has another address, or none: what was seen was another host's.
-    func forgetDatabase(_ server: ServerReference) { databases.watches[server.backend]?.forget(server.server, now: reactor.now) }
+    func forgetDatabase(_ server: ServerReference) { databases.watches[server.backend]?.forget(server.server) }
 
     /// How far a server lags, for the peers.
     func lag(of server: ServerReference) -> Duration? {
         guard let watch = databases.watches[server.backend] else { return nil }
-        return watch.judge.standings[server.server].view?.lag(by: watch.settings.lagSource)
+        let standing = watch.judge.standings[server.server]
+        return standing.isCurrent ? standing.view?.lag(by: watch.settings.lagSource) : nil
     }
 
     /// The peers' words have changed, or time has passed.

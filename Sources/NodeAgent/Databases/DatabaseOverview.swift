@@ -1,8 +1,8 @@
 import Proxy
 import Wire
 
-/// What `show database` tells: each section in a few lines of `name: value`, then a table of its servers, a space between columns and `-` for what is not
-/// known. No password is anywhere near it.
+/// What `show database` tells: each section in a few lines of `name: value`, then a table of its servers. Values that the last look at a server has not
+/// confirmed are left out. No password is anywhere near it.
 struct DatabaseOverview {
     /// One section.
     struct Section {
@@ -27,30 +27,16 @@ struct DatabaseOverview {
     func text(of proxy: String) -> AnswerText? {
         let chosen = sections.filter { proxy.isEmpty || $0.proxy.name == proxy }
         guard !chosen.isEmpty else { return nil }
-        let rows = chosen.indices.lazy.flatMap { index in
-            let section = chosen[index]
-            // The first row is the section's head; an empty line keeps two sections apart.
-            let places: [Int?] = [nil] + section.proxy.servers.indices.map { $0 }
-            return places.lazy.map { place in
-                guard let place else { return (index > 0 ? "\n" : "") + heading(section) }
-                return row(section, place).joined(separator: " ") + "\n"
-            }
-        }
-        return AnswerText(head: "", rows: rows)
+        // One section at a time, and an empty line between two: the widths of its columns need all of its rows.
+        return AnswerText(head: "", rows: chosen.indices.lazy.map { (index: Int) -> String in (index > 0 ? "\n" : "") + text(chosen[index]) })
     }
 
-    private func heading(_ section: Section) -> String {
+    private func text(_ section: Section) -> String {
         let settings = section.watch.settings
         var lines: [(String, String)] = [
             ("Database", section.proxy.name), ("User", settings.user), ("TLS", tls(settings)), ("Role", settings.role.rawValue),
-            ("Max_lag", settings.lagMax.map(DatabaseFault.text) ?? "-"),
+            ("Max_lag", settings.lagMax.map(DatabaseFault.text) ?? "-"), ("Alarm", alarm(section) ?? "-"),
         ]
-        let refused = section.watch.refused
-        if let first = refused.first, let refusal = section.watch.judge.standings[first].refusal {
-            lines.append(("Alarm", "\(refused.count) of \(section.proxy.servers.count) servers do not answer user '\(settings.user)': \(refusal.description)"))
-        } else {
-            lines.append(("Alarm", "-"))
-        }
         if let election = section.watch.election {
             lines.append(("Writer", section.watch.decision.writer.map { section.proxy.servers[$0].name } ?? "-"))
             lines.append(("Epoch", election.ballot.map { "\($0.epoch)" } ?? "-"))
@@ -61,44 +47,72 @@ struct DatabaseOverview {
             lines.append(("Replicas", discovery.hosts.isEmpty ? "-" : discovery.hosts.map(\.description).joined(separator: " ")))
             lines.append(("Discover_trouble", discovery.trouble ?? "-"))
         }
-        return lines.map { "\($0.0): \($0.1)\n" }.joined() + "# server role read_only lag_s threads version seen_s fit since_s error reason\n"
+        var table = TextTable("server state role read_only lag_s threads version seen_s fit since_s error reason")
+        for place in section.proxy.servers.indices { table.add(row(section, place)) }
+        return lines.map { "\($0.0): \($0.1.shown)\n" }.joined() + table.text
     }
 
     private func tls(_ settings: DatabaseSettings) -> String { settings.tls.rawValue + (settings.authorityFile == nil ? "" : ", certificates verified") }
 
-    /// The reason stands last: it is the only one with spaces.
+    /// What keeps this node from seeing what its servers are.
+    private func alarm(_ section: Section) -> String? {
+        let (watch, count) = (section.watch, section.proxy.servers.count)
+        if let first = watch.refused.first, let refusal = watch.judge.standings[first].refusal {
+            return "\(watch.refused.count) of \(count) servers do not answer user '\(watch.settings.user)': \(refusal.description)"
+        }
+        guard let first = watch.silent.first, let question = watch.silence(of: first) else { return nil }
+        return "\(watch.silent.count) of \(count) servers: \(question.description)"
+    }
+
     private func row(_ section: Section, _ place: Int) -> [String] {
         let standing = section.watch.judge.standings[place]
         let status = section.registry.status(of: ServerReference(backend: section.backend, server: place))
-        guard status.address != nil else { return [section.proxy.servers[place].name] + Array(repeating: "-", count: 9) + ["no address"] }
-        let view = standing.refusal == nil ? standing.view : nil
-        let lag = view?.lag(by: section.watch.settings.lagSource).map(DatabaseFault.text) ?? "-"
-        let error = view?.channels.compactMap { $0.applierError ?? $0.receiverError }.first.map { "\($0.code)" } ?? "-"
-        let (fit, reason) =
-            switch status.fitness {
-            case .fit(let quarters):
-                (standing.isKept ? "kept" : quarters == 4 ? "yes" : "\(quarters)/4", standing.fault?.reason(lagMax: section.watch.settings.lagMax))
-            case .unfit(let reason): ("no", reason)
-            }
+        let name = section.proxy.servers[place].name
+        let since = "\(status.conditionSince.duration(to: now).wholeSeconds)"
+        guard status.address != nil else {
+            return [name, status.condition.rawValue] + Array(repeating: "-", count: 7) + [since, "-", "no address"]
+        }
+        let view = standing.isCurrent && status.isChecked ? standing.view : nil
+        let channels = view.flatMap { $0.isAnswered(.replicaStatus) ? $0.channels : nil } ?? []
+        let lag = view?.lag(by: section.watch.settings.lagSource).map { String(DatabaseFault.text($0).dropLast()) }
         return [
-            section.proxy.servers[place].name, role(view), view.map { $0.isReadOnly ? "ON" : "OFF" } ?? "-", lag.hasSuffix("s") ? String(lag.dropLast()) : lag,
-            threads(view), view.map { $0.version.isEmpty ? "-" : String($0.version.split(separator: " ").joined(separator: "_")) } ?? "-",
-            seconds(since: standing.seenAt), fit, seconds(since: standing.since), error, standing.refusal?.description ?? reason ?? "-",
+            name, status.condition.rawValue, role(view), view.map { $0.isAnswered(.variables) ? $0.isReadOnly ? "ON" : "OFF" : "-" } ?? "-", lag ?? "-",
+            threads(channels), view?.version ?? "-", standing.seenAt.map { "\($0.duration(to: now).wholeSeconds)" } ?? "-", fit(standing, status), since,
+            channels.compactMap { $0.applierError ?? $0.receiverError }.first.map { "\($0.code)" } ?? "-", reason(section, place, status) ?? "-",
         ]
     }
 
     private func role(_ view: DatabaseView?) -> String {
-        guard let view else { return "unknown" }
+        guard let view, view.isAnswered(.variables), view.isAnswered(.replicaStatus) else { return "unknown" }
         return view.isReadOnly ? (view.channels.isEmpty ? "read-only" : "replica") : view.channels.isEmpty ? "primary" : "writable-replica"
     }
 
     /// "io:running,sql:stopped", of the worst channel.
-    private func threads(_ view: DatabaseView?) -> String {
-        guard let view, !view.channels.isEmpty else { return "-" }
-        let receiver = view.channels.first { $0.receiver == .stopped } ?? view.channels.first { $0.receiver == .connecting } ?? view.channels[0]
-        let applier = view.channels.first { $0.applier != .running } ?? view.channels[0]
+    private func threads(_ channels: [ReplicationChannel]) -> String {
+        guard let first = channels.first else { return "-" }
+        let receiver = channels.first { $0.receiver == .stopped } ?? channels.first { $0.receiver == .connecting } ?? first
+        let applier = channels.first { $0.applier != .running } ?? first
         return "io:\(receiver.receiver),sql:\(applier.applier)"
     }
 
-    private func seconds(since instant: Instant?) -> String { instant.map { "\(max(0, $0.duration(to: now).wholeMilliseconds) / 1_000)" } ?? "-" }
+    private func fit(_ standing: DatabaseJudge.Standing, _ status: ServerStatus) -> String {
+        guard status.isRunning else { return "-" }
+        switch status.fitness {
+        case .fit(let quarters): return standing.isKept ? "kept" : quarters == 4 ? "yes" : "\(quarters)/4"
+        case .unfit: return "no"
+        }
+    }
+
+    /// Why a server is what it is; `nil` for one that serves and has no fault.
+    private func reason(_ section: Section, _ place: Int, _ status: ServerStatus) -> String? {
+        let standing = section.watch.judge.standings[place]
+        switch status.condition {
+        case .maintenance: return nil
+        case .down: return status.lastCheck.map { $0.summary }
+        case .up, .drain, .out:
+            if let refusal = standing.refusal { return refusal.description }
+            if case .unfit(let reason) = status.fitness { return reason }
+            return standing.isKept ? standing.fault?.reason(lagMax: section.watch.settings.lagMax) : section.watch.silence(of: place)?.description
+        }
+    }
 }

@@ -70,6 +70,9 @@ enum AgentStateText {
             if let address = memory.formerAddress?.address {
                 text += "former \(name.backend) \(name.server) \(address) \(memory.formerAddress?.port ?? 0)\n"
             }
+            if let condition = memory.condition {
+                text += "condition \(name.backend) \(name.server) \(condition.rawValue) \(memory.sinceCondition.wholeMilliseconds)\n"
+            }
             if memory.priority > 0 { text += "priority \(name.backend) \(name.server) \(memory.priority)\n" }
         }
         for (key, numbers) in state.counters.sorted(by: { $0.key < $1.key }) {
@@ -107,6 +110,7 @@ enum AgentStateText {
             case "unchecked": takeUnchecked(rest.split(separator: " "), into: &state)
             case "fitness": takeFitness(rest, into: &state)
             case "former": takeFormerAddress(rest.split(separator: " "), into: &state)
+            case "condition": takeCondition(rest.split(separator: " "), into: &state)
             case "priority": takePriority(rest.split(separator: " "), into: &state)
             case "writer": takeWriter(rest.split(separator: " "), into: &state)
             case "counters": takeCounters(rest.split(separator: " "), into: &state)
@@ -158,6 +162,13 @@ enum AgentStateText {
     private static func takeFormerAddress(_ fields: [Substring], into state: inout AgentState) {
         guard fields.count == 4, let host = IPAddress(fields[2]), let port = UInt16(fields[3]) else { return }
         state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))]?.formerAddress = .ip(host, port: port)
+    }
+
+    private static func takeCondition(_ fields: [Substring], into state: inout AgentState) {
+        guard fields.count == 4, let condition = ServerCondition(rawValue: String(fields[2])), let milliseconds = Int64(fields[3]) else { return }
+        let name = RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))
+        state.servers[name]?.condition = condition
+        state.servers[name]?.sinceCondition = .milliseconds(milliseconds)
     }
 
     private static func takePriority(_ fields: [Substring], into state: inout AgentState) {

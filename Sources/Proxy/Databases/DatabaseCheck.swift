@@ -15,13 +15,38 @@ package struct DatabaseAccess {
     }
 }
 
+/// A question that a server has not answered in time is left out for a while: each attempt leaves a connection at the server for as long as the question
+/// hangs, and so many would fill it.
+package struct QuestionPause: Equatable, Sendable {
+    /// The doubling ends here.
+    package static let longest = Duration.seconds(32)
+
+    /// Which; what comes after it is not asked either.
+    package let question: DatabaseQuestion
+    /// Why it has no answer.
+    package let complaint: DatabaseComplaint
+    /// When it is asked again.
+    package let end: Instant
+    private let length: Duration
+
+    /// The pause after a question has hung, again if `last` was about the same one.
+    init(_ question: DatabaseQuestion, _ complaint: DatabaseComplaint, after last: QuestionPause?, now: Instant) {
+        (self.question, self.complaint) = (question, complaint)
+        // The next check asks at once: one may hit a moment.
+        length = last.map { $0.question == question ? min(max(.seconds(1), $0.length * 2), Self.longest) : .zero } ?? .zero
+        end = now.advanced(by: length)
+    }
+}
+
 /// A check of a server whose proxy has a `database` section: it logs in, asks, and quits, on one connection.
 ///
-/// Whoever greets and lets somebody in is reachable, whatever it answers: that this node's user, password, rights or questions are no good is told by `look`,
-/// and the check passes. What cannot be reached, is full, blocks this host, speaks no MySQL or answers too late fails, as any check.
+/// A server that lets this node in is up, whatever it answers to the questions, and also when it does not answer them in time: `look` has what it did not
+/// answer, and the check passes. So it does when this node's user, password or TLS is no good. A server that cannot be reached, is full, blocks this host,
+/// speaks no MySQL or does not finish the login in time fails, as any check.
 package struct DatabaseCheck: CheckProcess {
-    /// Errors that a database answers with while it goes down or is cut off: no fault of the question's.
-    private static let passingErrors: [UInt16] = [1053, 1077, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 3169]
+    /// Errors that a database answers with while it goes down or is cut off: no fault of the question's. A question that somebody has killed (1317, 1927, 3169)
+    /// is one that fails.
+    private static let goingDownErrors: [UInt16] = [1053, 1077, 1158, 1159, 1160, 1161, 1184]
 
     /// A database would count a RST as an error of this host, unless it has not looked yet.
     package private(set) var closing = CheckClosing.orderly
@@ -31,18 +56,26 @@ package struct DatabaseCheck: CheckProcess {
     package private(set) var deadline: Instant
     /// What was seen, once it has ended.
     package private(set) var look: DatabaseLook? = .failed
+    /// What the next check is to leave out; `nil` for nothing.
+    package private(set) var pause: QuestionPause?
 
+    /// What this one leaves out.
+    private let skipped: QuestionPause?
     private let access: DatabaseAccess
     private let limits: CheckLimits
     private let start: Instant
     private var session: DatabaseSession?
     private var greetedAfter: Duration?
     private var hasServerSpoken = false
+    private var hasLoggedIn = false
     private var isFinished = false
 
     /// An attempt whose connect begins now.
-    package init(_ access: DatabaseAccess, limits: CheckLimits, now: Instant) {
+    ///
+    /// - Parameter pause: what the check before has left to be left out.
+    package init(_ access: DatabaseAccess, limits: CheckLimits, pause: QuestionPause? = nil, now: Instant) {
         (self.access, self.limits, start) = (access, limits, now)
+        (self.pause, skipped) = (pause, pause.flatMap { $0.end > now ? $0 : nil })
         deadline = now.advanced(by: limits.connect)
     }
 
@@ -50,15 +83,18 @@ package struct DatabaseCheck: CheckProcess {
     package mutating func connected(now: Instant) -> [CheckMachine.Output] {
         guard session == nil, !isFinished else { return [] }
         deadline = limits.answer.map { now.advanced(by: $0) } ?? start.advanced(by: limits.whole)
-        let questions = access.questions
-        session = DatabaseSession(access.login, cryptography: access.cryptography) { questions.statements(for: DatabaseDialect(version: $0)) }
+        let (questions, end) = (access.questions, skipped?.question)
+        session = DatabaseSession(access.login, cryptography: access.cryptography) {
+            questions.statements(for: DatabaseDialect(version: $0), before: end)
+        }
         return []
     }
 
     /// Bytes came.
     package mutating func receive(_ bytes: [UInt8], now: Instant) -> [CheckMachine.Output] {
         hasServerSpoken = true
-        guard let outputs = session?.receive(bytes) else { return [] }
+        guard let stage = session?.stage, let outputs = session?.receive(bytes) else { return [] }
+        if case .query = stage { hasLoggedIn = true }
         if greetedAfter == nil, session?.stage != .greeting { greetedAfter = start.duration(to: now) }
         return carryOut(outputs, now: now)
     }
@@ -85,6 +121,12 @@ package struct DatabaseCheck: CheckProcess {
     package mutating func timedOut(now: Instant) -> [CheckMachine.Output] {
         // Whoever is reset before the server has looked is not counted as an error of this host; who ends in order is.
         if session?.stage == .greeting { (closing, isUnanswered) = (.reset, !hasServerSpoken) }
+        if case .query(let number)? = session?.stage, let report = session?.report {
+            let complaint = DatabaseComplaint(code: 0, text: "no answer within \(DatabaseFault.text(limits.answer ?? limits.whole))")
+            let hanging = access.questions.question(at: number, for: DatabaseDialect(version: report.serverVersion))
+            if let hanging { pause = QuestionPause(hanging, complaint, after: pause, now: now) }
+            return conclude(report, missing: complaint, now: now)
+        }
         return finish(session == nil ? .layer4Timeout : .layer7Timeout, fault: .silence, now: now)
     }
 
@@ -93,37 +135,20 @@ package struct DatabaseCheck: CheckProcess {
         for output in outputs {
             switch output {
             case .send(let bytes): carried.append(.send(bytes))
-            case .finished(.success(let report)): carried += conclude(report, now: now)
+            case .finished(.success(let report)):
+                if skipped == nil { pause = nil }
+                carried += conclude(report, missing: skipped?.complaint, now: now)
             case .finished(.failure(let error)): carried += conclude(error, now: now)
             }
         }
         return carried
     }
 
-    private mutating func conclude(_ report: DatabaseReport, now: Instant) -> [CheckMachine.Output] {
-        var results: [MySQLResultSet] = []
-        var refusal: DatabaseComplaint?
-        for (number, answer) in report.answers.enumerated() {
-            switch answer {
-            case .rows(let rows): results.append(rows)
-            case .done: results.append(MySQLResultSet(columns: [], rows: []))
-            case .refused(let error):
-                guard !Self.passingErrors.contains(error.code) else {
-                    return finish(.layer7WrongStatus, code: Int(error.code), info: error.text, now: now)
-                }
-                let complaint = DatabaseComplaint(code: Int(error.code), text: error.message)
-                guard number < access.questions.neededCount else {
-                    refusal = refusal ?? complaint
-                    results.append(MySQLResultSet(columns: [], rows: []))
-                    continue
-                }
-                look = .refused(complaint)
-                return finish(.layer7OK, info: report.serverVersion, now: now)
-            }
+    private mutating func conclude(_ report: DatabaseReport, missing failure: DatabaseComplaint? = nil, now: Instant) -> [CheckMachine.Output] {
+        for case .refused(let error) in report.answers where Self.goingDownErrors.contains(error.code) {
+            return finish(.layer7WrongStatus, code: Int(error.code), info: DatabaseComplaint(code: 0, statement: error.message).text, now: now)
         }
-        look =
-            access.questions.view(results, refusal: refusal).map { .seen($0) }
-            ?? .refused(DatabaseComplaint(code: 0, text: "its answers are not those of MySQL or MariaDB"))
+        look = .seen(access.questions.view(report.answers, for: DatabaseDialect(version: report.serverVersion), missing: failure))
         return finish(.layer7OK, info: report.serverVersion, now: now)
     }
 
@@ -132,12 +157,17 @@ package struct DatabaseCheck: CheckProcess {
         case .refused(let packet):
             return finish(.layer7WrongStatus, code: Int(packet.code), info: packet.text, now: now)
         case .protocolViolation(let what):
+            // Too long, or none that can be read: the login has shown that the server is up.
+            if hasLoggedIn, let report = session?.report { return conclude(report, missing: DatabaseComplaint(code: 0, text: what), now: now) }
             return finish(.layer7InvalidResponse, info: what, now: now)
         case .closed:
             return finish(.layer7InvalidResponse, now: now)
         case .accessDenied, .accountLocked, .passwordExpired, .methodUnknown, .methodRefused, .tlsNotOffered, .certificateInvalid, .tlsFailed,
             .cryptographyFailed:
-            let complaint = error.serverError.map { DatabaseComplaint(code: Int($0.code), text: $0.message) }
+            let complaint = error.serverError.map { packet in
+                hasLoggedIn
+                    ? DatabaseComplaint(code: Int(packet.code), statement: packet.message) : DatabaseComplaint(code: Int(packet.code), text: packet.message)
+            }
             look = .refused(complaint ?? DatabaseComplaint(code: 0, text: error.description))
             return finish(.layer7OK, now: now)
         }

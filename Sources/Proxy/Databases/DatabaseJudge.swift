@@ -22,6 +22,8 @@ package enum DatabaseFault: Equatable, Sendable {
     case disconnected(Duration, DatabaseComplaint?, channel: String)
     /// How far it lags cannot be read: the heartbeat table is empty.
     case lagUnknown
+    /// It let this node in, and has not answered this question.
+    case unanswered(UnansweredQuestion)
     /// It takes writes, and was to be a replica.
     case writable
     /// It replicates from nobody.
@@ -37,19 +39,11 @@ package enum DatabaseFault: Equatable, Sendable {
     var rank: Int {
         switch self {
         case .lagging, .disconnected: 1
-        case .lagUnknown: 2
+        case .lagUnknown, .unanswered: 2
         case .writable: 3
         case .notReplicating, .receiverStopped: 4
         case .applierStopped: 5
         case .answered: 6
-        }
-    }
-
-    /// How old what it serves may be; zero where that does not matter.
-    var age: Duration {
-        switch self {
-        case .lagging(let lag), .disconnected(let lag, _, _): lag
-        case .lagUnknown, .writable, .notReplicating, .receiverStopped, .applierStopped, .answered: .zero
         }
     }
 
@@ -67,12 +61,13 @@ package enum DatabaseFault: Equatable, Sendable {
         case .disconnected(let silence, let complaint, let channel):
             return "replica IO thread\(of(channel)) without connection for \(Self.text(silence))\(cause(complaint))"
         case .lagUnknown: return "replication lag unknown: the heartbeat table is empty"
+        case .unanswered(let question): return question.description
         case .writable: return "read_only is OFF on a replica"
         case .notReplicating: return "not a replica: no replication is set up"
         case .receiverStopped(let complaint, let channel): return "replica IO thread\(of(channel)) stopped\(cause(complaint))"
         case .applierStopped(let complaint, let channel): return "replica SQL thread\(of(channel)) stopped\(cause(complaint))"
         case .answered(let answer, let expected):
-            return "query returned \(answer.map { DatabaseComplaint.printable($0, bytesMax: 64) } ?? "nothing"), expected \(expected)"
+            return "query returned \(answer.map { DatabaseComplaint.shown($0, bytesMax: 64) } ?? "nothing"), expected \(expected)"
         }
     }
 
@@ -89,9 +84,11 @@ package enum DatabaseFault: Equatable, Sendable {
 ///     fit --lag > max-lag, a thread stopped, read_only OFF, ...--> unfit
 ///         <--lag < max-lag / 2, the fault gone------------------
 ///
-/// While fewer than `min-up` of the servers that are up are fit, the best of the others are kept in: by fault, then by lag. With the last one kept all
-/// stay that lag hardly more, so that a burst of writes that makes all lag alike does not put everything on one of them.
-/// What is not known changes nothing: a server that never was seen is fit, one that cannot be seen any more is what it was.
+/// While fewer than `min-up` of the servers that are up are fit, the best of the others are kept in: by fault, then by the age of what they serve. With the
+/// last one kept all stay that have a fault of the same rank and serve hardly older values: what takes all out alike, as a burst of writes or an event that
+/// none can apply, does not put all sessions on one of them.
+/// What is not known changes nothing: a server that never was seen is fit, one that cannot be seen any more is what it was. A question that a server leaves
+/// unanswered twice in a row is a fault, unless it is this node's user that lacks a right.
 package struct DatabaseJudge: Equatable, Sendable {
     /// What is known of one server.
     package struct Standing: Equatable, Sendable {
@@ -99,17 +96,19 @@ package struct DatabaseJudge: Equatable, Sendable {
         package internal(set) var view: DatabaseView?
         /// When that was.
         package internal(set) var seenAt: Instant?
-        /// Why its state is not known now; `nil` while it is.
+        /// Why this node may not see its state, or not all of it; `nil` while it may.
         package internal(set) var refusal: DatabaseComplaint?
+        /// The last look was let in: what it was told is current.
+        package internal(set) var isCurrent = false
+        /// Looks in a row that got no answer to a question that counts.
+        var unansweredRow = 0
         /// What is wrong with it; `nil` for nothing known.
         package internal(set) var fault: DatabaseFault?
         /// It takes sessions although it has a fault: too few others are better.
         package internal(set) var isKept = false
         /// What follows.
         package internal(set) var fitness = ServerFitness.whole
-        /// When it became fit or unfit.
-        package internal(set) var since: Instant
-        /// The last lag that a connected replica told, and when.
+        /// The last lag that it told, and when: what it serves now is as old as that and the time since.
         var knownLag: (lag: Duration, at: Instant)?
         /// It was above the limit, and has not been below half of it.
         var isHeldByLag = false
@@ -117,12 +116,14 @@ package struct DatabaseJudge: Equatable, Sendable {
         /// All of it alike; tuples do not compare by themselves.
         package static func == (left: Standing, right: Standing) -> Bool {
             (left.view, left.seenAt, left.refusal, left.fault, left.isKept) == (right.view, right.seenAt, right.refusal, right.fault, right.isKept)
-                && (left.fitness, left.since, left.isHeldByLag) == (right.fitness, right.since, right.isHeldByLag)
+                && (left.fitness, left.isHeldByLag, left.isCurrent, left.unansweredRow)
+                    == (right.fitness, right.isHeldByLag, right.isCurrent, right.unansweredRow)
                 && left.knownLag?.lag == right.knownLag?.lag && left.knownLag?.at == right.knownLag?.at
         }
-
-        init(now: Instant) { since = now }
     }
+
+    /// So many looks in a row have to miss what an earlier one has seen before that counts.
+    static let missesMax = 2
 
     /// The section.
     package let settings: DatabaseSettings
@@ -130,34 +131,67 @@ package struct DatabaseJudge: Equatable, Sendable {
     package private(set) var standings: [Standing]
 
     /// A judge that has seen nothing of `count` servers.
-    package init(_ settings: DatabaseSettings, servers count: Int, now: Instant) {
+    package init(_ settings: DatabaseSettings, servers count: Int) {
         self.settings = settings
-        standings = Array(repeating: Standing(now: now), count: count)
+        standings = Array(repeating: Standing(), count: count)
     }
 
-    /// Takes over what an earlier process had decided.
-    package mutating func recall(_ server: Int, unfit reason: String, since: Instant) {
+    /// Takes over what an earlier process had decided, and since when that holds: it serves what is as old as that at least.
+    package mutating func recall(_ server: Int, _ fitness: ServerFitness, since: Instant) {
         guard standings.indices.contains(server) else { return }
-        standings[server].fitness = .unfit(reason: reason)
-        standings[server].since = since
+        standings[server].knownLag = (.zero, since)
+        guard !fitness.isFit else { return }
+        standings[server].fitness = fitness
         standings[server].isHeldByLag = true
     }
 
     /// Another host has taken the server's place: nothing is known of it.
-    mutating func forget(_ server: Int, now: Instant) { standings[server] = Standing(now: now) }
+    mutating func forget(_ server: Int) { standings[server] = Standing() }
 
     /// A look at a server has ended; then `decide`.
     package mutating func take(_ look: DatabaseLook, of server: Int, now: Instant) {
         precondition(standings.indices.contains(server), "no server \(server)")
+        standings[server].isCurrent = false
         switch look {
         case .failed: break
         case .refused(let complaint): standings[server].refusal = complaint
-        case .seen(let view):
+        case .seen(let seen):
             var standing = standings[server]
-            (standing.refusal, standing.view, standing.seenAt) = (nil, view, now)
-            standing.fault = fault(in: view, &standing, now: now)
+            take(seen, &standing, now: now)
             standings[server] = standing
         }
+    }
+
+    private func take(_ seen: DatabaseView, _ standing: inout Standing, now: Instant) {
+        let view = seen.completed(by: standing.view)
+        let missing = seen.unanswered.filter { needs($0.question, of: view) }
+        let isFirst = standing.seenAt == nil
+        (standing.isCurrent, standing.view) = (true, view)
+        if seen.isAnswered(.variables) { standing.seenAt = now }
+        standing.refusal = seen.unanswered.first { $0.complaint.isMissingRight }?.complaint
+        standing.unansweredRow = missing.isEmpty ? 0 : standing.unansweredRow + 1
+        let found = view.flatMap { fault(in: $0, &standing, now: now) }
+        guard let first = missing.first else {
+            standing.fault = found
+            return
+        }
+        // What the missing answer would tell is as it was, until it has been missing for long: one look may hit a moment.
+        let isLasting = standing.refusal == nil && (isFirst || standing.unansweredRow >= Self.missesMax)
+        standing.fault = Self.worse(found, isLasting ? .unanswered(first) : standing.fault)
+    }
+
+    /// Whether a server is judged by the answer to `question`. A primary does not lag, whatever its heartbeat table says.
+    private func needs(_ question: DatabaseQuestion, of view: DatabaseView?) -> Bool {
+        switch question {
+        case .variables, .query: true
+        case .replicaStatus, .heartbeat: settings.role == .replica || settings.role == .any && view?.isPrimary != true
+        case .replicas: false
+        }
+    }
+
+    private static func worse(_ one: DatabaseFault?, _ other: DatabaseFault?) -> DatabaseFault? {
+        guard let one, let other else { return one ?? other }
+        return one.rank > other.rank ? one : other
     }
 
     /// Who takes sessions now.
@@ -165,7 +199,7 @@ package struct DatabaseJudge: Equatable, Sendable {
     /// - Parameter isAvailable: by server: it would, were it fit.
     package mutating func decide(isAvailable: [Bool], now: Instant) {
         precondition(isAvailable.count == standings.count, "\(isAvailable.count) for \(standings.count) servers")
-        let kept = kept(isAvailable)
+        let kept = kept(isAvailable, now: now)
         for server in standings.indices {
             let standing = standings[server]
             let next: ServerFitness
@@ -177,7 +211,6 @@ package struct DatabaseJudge: Equatable, Sendable {
             } else {
                 next = .fit(quarters: quarters(standing))
             }
-            if next.isFit != standing.fitness.isFit { standings[server].since = now }
             standings[server].fitness = next
         }
     }
@@ -188,7 +221,7 @@ package struct DatabaseJudge: Equatable, Sendable {
 extension DatabaseJudge {
     /// What is wrong in a view; `nil` for nothing.
     private func fault(in view: DatabaseView, _ standing: inout Standing, now: Instant) -> DatabaseFault? {
-        let lag = view.lag(by: settings.lagSource)
+        let lag = lag(in: view)
         if let lag { standing.knownLag = (lag, now) }
         if let limit = settings.lagMax, let lag {
             if lag > limit { standing.isHeldByLag = true } else if lag < limit / 2 || lag == .zero { standing.isHeldByLag = false }
@@ -196,21 +229,25 @@ extension DatabaseJudge {
             standing.isHeldByLag = false
         }
         if let query = settings.query, let answer = view.answer, answer != query.expected { return .answered(answer, expected: query.expected) }
+        // A writer is judged by its role alone, and the role of all comes before their lag.
+        guard settings.role != .primary else { return nil }
         if let channel = view.channels.first(where: { $0.applier != .running }) { return .applierStopped(channel.applierError, channel: channel.name) }
         if let channel = view.channels.first(where: { $0.receiver == .stopped }) { return .receiverStopped(channel.receiverError, channel: channel.name) }
         if settings.role == .replica {
             if !view.isReadOnly { return .writable }
-            if view.channels.isEmpty, settings.lagSource == .replicaStatus, !view.isStorageReadOnly { return .notReplicating }
+            if view.channels.isEmpty, view.areChannelsKnown, settings.lagSource == .replicaStatus, !view.isStorageReadOnly { return .notReplicating }
         }
         return lagFault(in: view, lag, &standing, now: now)
     }
 
     private func lagFault(in view: DatabaseView, _ lag: Duration?, _ standing: inout Standing, now: Instant) -> DatabaseFault? {
-        guard let limit = settings.lagMax else { return nil }
+        guard let limit = settings.lagMax, !isPrimary(view) else { return nil }
         if let lag { return standing.isHeldByLag ? .lagging(lag) : nil }
-        if settings.lagSource != .replicaStatus { return settings.role == .replica || !view.channels.isEmpty ? .lagUnknown : nil }
+        if settings.lagSource != .replicaStatus {
+            return view.isAnswered(.heartbeat) && (settings.role == .replica || !view.channels.isEmpty) ? .lagUnknown : nil
+        }
         // A source that cannot be reached may have nothing new: what was last known grows older, that is all that can be said.
-        guard let channel = view.channels.first(where: { $0.receiver == .connecting }) else { return nil }
+        guard view.isAnswered(.replicaStatus), let channel = view.channels.first(where: { $0.receiver == .connecting }) else { return nil }
         let known = standing.knownLag ?? (.zero, now)
         standing.knownLag = known
         let age = known.lag + known.at.duration(to: now)
@@ -218,10 +255,15 @@ extension DatabaseJudge {
         return standing.isHeldByLag ? .disconnected(age, channel.receiverError, channel: channel.name) : nil
     }
 
+    /// The role comes before the lag: a primary is one without a word about replication, however old its heartbeat table is.
+    private func isPrimary(_ view: DatabaseView) -> Bool { settings.role == .any && view.isPrimary }
+
+    private func lag(in view: DatabaseView) -> Duration? { isPrimary(view) ? nil : view.lag(by: settings.lagSource) }
+
     /// The share of its weight: all of it up to a quarter of `max-lag`, a quarter from three quarters on.
     private func quarters(_ standing: Standing) -> Int {
         guard settings.isWeightByLag, let limit = settings.lagMax, limit > .zero, let view = standing.view,
-            let lag = view.lag(by: settings.lagSource)
+            let lag = lag(in: view)
         else { return 4 }
         return (1...3).first { lag * 4 > limit * (4 - $0) } ?? 4
     }
@@ -231,7 +273,7 @@ extension DatabaseJudge {
 
 extension DatabaseJudge {
     /// Those that stay in for want of better ones, by server.
-    private func kept(_ isAvailable: [Bool]) -> [Bool] {
+    private func kept(_ isAvailable: [Bool], now: Instant) -> [Bool] {
         var kept = Array(repeating: false, count: standings.count)
         var fitCount = 0
         var faulty: [Int] = []
@@ -240,15 +282,21 @@ extension DatabaseJudge {
         }
         let missing = settings.minUp - fitCount
         guard missing > 0, !faulty.isEmpty else { return kept }
-        faulty.sort { standing(of: $0) < standing(of: $1) }
+        faulty.sort { order(of: $0, now: now) < order(of: $1, now: now) }
         let chosen = faulty.prefix(missing)
         for server in chosen { kept[server] = true }
-        guard let last = chosen.last, rank(of: last) == 1, let limit = settings.lagMax else { return kept }
-        for server in faulty.dropFirst(missing) where rank(of: server) == 1 {
-            let more = age(of: server) - age(of: last)
-            if more < (standings[server].isKept ? limit : limit / 2) { kept[server] = true }
+        guard let last = chosen.last else { return kept }
+        for server in faulty.dropFirst(missing) where rank(of: server) == rank(of: last) {
+            kept[server] = isHardlyOlder(age(of: server, now: now), than: age(of: last, now: now), isIn: standings[server].isKept)
         }
         return kept
+    }
+
+    /// Of two servers that stopped at the same event the looks tell the age up to an interval each.
+    private func isHardlyOlder(_ age: Duration?, than last: Duration?, isIn: Bool) -> Bool {
+        guard let age, let last else { return age == last }
+        let limit = settings.lagMax ?? .zero
+        return age - last < max(isIn ? limit : limit / 2, settings.interval * 2)
     }
 
     /// An earlier process's word counts as a fault, too.
@@ -257,11 +305,20 @@ extension DatabaseJudge {
     }
 
     private func rank(of server: Int) -> Int { standings[server].fault?.rank ?? 2 }
-    private func age(of server: Int) -> Duration { standings[server].fault?.age ?? .zero }
+
+    /// How old what it serves is; zero where the fault makes no difference of age, `nil` where the age is not known: older than any.
+    private func age(of server: Int, now: Instant) -> Duration? {
+        switch standings[server].fault {
+        case .lagging(let lag), .disconnected(let lag, _, _): lag
+        case .notReplicating, .receiverStopped, .applierStopped, nil: standings[server].knownLag.map { $0.lag + $0.at.duration(to: now) }
+        case .lagUnknown, .unanswered, .writable, .answered: .zero
+        }
+    }
 
     /// What faulty servers are ordered by. One that is in has half of `max-lag` in its favour: two that lag alike do not take turns.
-    private func standing(of server: Int) -> (Int, Duration, Int) {
+    private func order(of server: Int, now: Instant) -> (Int, Int, Duration, Int) {
         let favour = standings[server].isKept ? (settings.lagMax ?? .zero) / 2 : .zero
-        return (rank(of: server), age(of: server) - favour, server)
+        let age = age(of: server, now: now)
+        return (rank(of: server), age == nil ? 1 : 0, (age ?? .zero) - favour, server)
     }
 }

@@ -42,48 +42,104 @@ package struct DatabaseQuestions: Equatable, Sendable {
     package init(_ settings: DatabaseSettings) { self.settings = settings }
 
     /// SQL, in the order of the answers that `view` takes.
-    package func statements(for dialect: DatabaseDialect) -> [String] {
-        var statements = [Self.variables, dialect.replicaStatus]
-        if case .heartbeat(let table) = settings.lagSource {
-            let name = table.split(separator: ".").map { "`\($0)`" }.joined(separator: ".")
-            statements.append("SELECT TIMESTAMPDIFF(MICROSECOND, MAX(ts), NOW(6)) FROM \(name)")
-        }
-        if let query = settings.query { statements.append(query.text) }
-        return settings.discovery == nil ? statements : statements + ReplicaList.statements
+    ///
+    /// - Parameter end: this question, and what comes after it, is left out; `nil` for nothing.
+    package func statements(for dialect: DatabaseDialect, before end: DatabaseQuestion? = nil) -> [String] {
+        asked.prefix { $0 != end }.flatMap { statements(of: $0, for: dialect) }
     }
 
-    /// How many of them have to be answered for a server to be known. The others may be refused.
-    package var neededCount: Int { 2 + (settings.lagSource == .replicaStatus ? 0 : 1) + (settings.query == nil ? 0 : 1) }
+    /// Which question a statement belongs to, by its place from 0.
+    func question(at statement: Int, for dialect: DatabaseDialect) -> DatabaseQuestion? {
+        let places = asked.flatMap { question in statements(of: question, for: dialect).map { _ in question } }
+        return places.indices.contains(statement) ? places[statement] : nil
+    }
 
-    /// What the answers to `statements` show; `nil` when a list is missing, or does not tell what was asked.
+    /// What this section asks, in order.
+    private var asked: [DatabaseQuestion] {
+        DatabaseQuestion.allCases.filter { question in
+            switch question {
+            case .variables, .replicaStatus: true
+            case .heartbeat: settings.lagSource != .replicaStatus
+            case .query: settings.query != nil
+            case .replicas: settings.discovery != nil
+            }
+        }
+    }
+
+    private func statements(of question: DatabaseQuestion, for dialect: DatabaseDialect) -> [String] {
+        switch question {
+        case .variables: return [Self.variables]
+        case .replicaStatus: return [dialect.replicaStatus]
+        case .heartbeat:
+            let name = heartbeatTable.split(separator: ".").map { "`\($0)`" }.joined(separator: ".")
+            return ["SELECT TIMESTAMPDIFF(MICROSECOND, MAX(ts), NOW(6)) FROM \(name)"]
+        case .query: return settings.query.map { [$0.text] } ?? []
+        case .replicas: return ReplicaList.statements
+        }
+    }
+
+    private var heartbeatTable: String { if case .heartbeat(let table) = settings.lagSource { table } else { "" } }
+
+    /// What people call a question. The user's own is called by its keyword: its SQL may hold anything.
+    private func name(of question: DatabaseQuestion, for dialect: DatabaseDialect) -> String {
+        switch question {
+        case .variables: "SHOW GLOBAL VARIABLES"
+        case .replicaStatus: dialect.replicaStatus
+        case .heartbeat: "heartbeat \(heartbeatTable)"
+        case .query: "query"
+        case .replicas: "discover"
+        }
+    }
+
+    /// What the answers to `statements` show. What a server has answered counts, whatever else it has not.
     ///
-    /// - Parameter refusal: why one that is not needed was refused.
-    package func view(_ answers: [MySQLResultSet], refusal: DatabaseComplaint? = nil) -> DatabaseView? {
+    /// - Parameters:
+    ///   - answers: in the order of the statements; all that follow the first one without an end are missing.
+    ///   - failure: why they are missing.
+    package func view(_ answers: [MySQLAnswer], for dialect: DatabaseDialect, missing failure: DatabaseComplaint? = nil) -> DatabaseView {
         var left = answers[...]
-        guard let variables = left.popFirst(), let channels = left.popFirst() else { return nil }
-        var values: [String: String] = [:]
-        for row in variables.rows {
-            if row.count >= 2, let name = row[0], let value = row[1] { values[name.lowercased()] = value }
-        }
-        guard let readOnly = values["read_only"] else { return nil }
-        let isOn = { (value: String?) in value.map { !["off", "0"].contains($0.lowercased()) } ?? false }
-        var view = DatabaseView(version: DatabaseComplaint.printable(values["version"] ?? "", bytesMax: 64), isReadOnly: isOn(readOnly))
-        view.isStorageReadOnly = isOn(values["innodb_read_only"])
-        if isOn(values["super_read_only"]) || view.isStorageReadOnly { view.isReadOnly = true }
-        view.channels = channels.rows.indices.map { Self.channel(channels, $0) }
-        if case .heartbeat = settings.lagSource {
-            guard let answer = left.popFirst() else { return nil }
-            view.heartbeatAge = Self.first(answer).flatMap { Int64($0) }.map { .microseconds(min(max(0, $0), Self.lagMax)) }
-        }
-        if settings.query != nil {
-            guard let answer = left.popFirst() else { return nil }
-            view.answer = .some(Self.first(answer))
-        }
-        if settings.discovery != nil {
-            guard let list = left.popFirst() else { return nil }
-            view.replicas = ReplicaList(list.rows.map { $0.first ?? nil }, refusal: refusal)
+        var view = DatabaseView(version: "", isReadOnly: true)
+        for question in asked {
+            let count = statements(of: question, for: dialect).count
+            let complaints = left.prefix(count).compactMap { answer -> DatabaseComplaint? in
+                if case .refused(let error) = answer { DatabaseComplaint(code: Int(error.code), statement: error.message) } else { nil }
+            }
+            let results = left.prefix(count).map { answer in
+                if case .rows(let rows) = answer { rows } else { MySQLResultSet(columns: [], rows: []) }
+            }
+            left = left.dropFirst(count)
+            let absence = results.count < count ? failure ?? DatabaseComplaint(code: 0, text: "no answer") : nil
+            if question == .replicas {
+                view.replicas = ReplicaList(results.first?.rows.map { $0.first ?? nil } ?? [], refusal: complaints.first ?? absence)
+            } else if let complaint = complaints.first ?? absence {
+                view.unanswered.append(UnansweredQuestion(question, name: name(of: question, for: dialect), complaint))
+            } else if let result = results.first, !take(result, of: question, into: &view) {
+                let complaint = DatabaseComplaint(code: 0, text: "the answer is not that of MySQL or MariaDB")
+                view.unanswered.append(UnansweredQuestion(question, name: name(of: question, for: dialect), complaint))
+            }
         }
         return view
+    }
+
+    /// Takes one answer; false when it does not tell what was asked.
+    private func take(_ answer: MySQLResultSet, of question: DatabaseQuestion, into view: inout DatabaseView) -> Bool {
+        switch question {
+        case .variables:
+            var values: [String: String] = [:]
+            for row in answer.rows {
+                if row.count >= 2, let name = row[0], let value = row[1] { values[name.lowercased()] = value }
+            }
+            guard let readOnly = values["read_only"] else { return false }
+            let isOn = { (value: String?) in value.map { !["off", "0"].contains($0.lowercased()) } ?? false }
+            view.version = DatabaseComplaint.shown(values["version"] ?? "", bytesMax: 64)
+            view.isStorageReadOnly = isOn(values["innodb_read_only"])
+            view.isReadOnly = isOn(readOnly) || isOn(values["super_read_only"]) || view.isStorageReadOnly
+        case .replicaStatus: view.channels = answer.rows.indices.map { Self.channel(answer, $0) }
+        case .heartbeat: view.heartbeatAge = Self.first(answer).flatMap { Int64($0) }.map { .microseconds(min(max(0, $0), Self.lagMax)) }
+        case .query: view.answer = .some(Self.first(answer))
+        case .replicas: break
+        }
+        return true
     }
 
     /// The first column of the first row; `nil` for NULL, or no row.
@@ -101,11 +157,11 @@ package struct DatabaseQuestions: Equatable, Sendable {
         }
         let error = { (code: String?, text: String?) -> DatabaseComplaint? in
             guard let code = code.flatMap({ Int($0) }), code > 0 else { return nil }
-            return DatabaseComplaint(code: code, text: text ?? "")
+            return DatabaseComplaint(code: code, statement: text ?? "")
         }
         let seconds = status.value("Seconds_Behind_Source", "Seconds_Behind_Master", row: row).flatMap { Int64($0) }
         return ReplicationChannel(
-            name: DatabaseComplaint.printable(status.value("Channel_Name", "Connection_name", row: row) ?? "", bytesMax: 64),
+            name: DatabaseComplaint.shown(status.value("Channel_Name", "Connection_name", row: row) ?? "", bytesMax: 64),
             receiver: state(status.value("Replica_IO_Running", "Slave_IO_Running", row: row)),
             applier: state(status.value("Replica_SQL_Running", "Slave_SQL_Running", row: row)),
             receiverError: error(status.value("Last_IO_Errno", row: row), status.value("Last_IO_Error", row: row)),

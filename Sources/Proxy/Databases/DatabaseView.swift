@@ -1,30 +1,69 @@
+import Wire
+
 /// An error that a database has told: of a replication thread, or as the answer to a question. Or why this node could not ask.
 package struct DatabaseComplaint: Equatable, Sendable {
-    /// Longer texts are cut here, in bytes: replication's errors carry whole statements.
+    /// Longer texts are cut here, in bytes.
     package static let textBytesMax = 160
 
     /// MySQL's number; 0 where it was not the database that said it.
     package let code: Int
-    /// What it says, without control characters.
+    /// What it says, fit to be shown.
     package let text: String
 
-    /// An error from its parts.
-    package init(code: Int, text: String) {
-        self.code = code
-        self.text = Self.printable(text, bytesMax: Self.textBytesMax)
+    /// What this node says itself, or what a server has said to a login.
+    package init(code: Int, text: String) { (self.code, self.text) = (code, Self.shown(text, bytesMax: Self.textBytesMax)) }
+
+    /// An error of a statement, of this node's or of a replication thread.
+    ///
+    /// - Parameter text: of it the first clause only: what follows may have whole statements in it, with customers' values.
+    package init(code: Int, statement text: String) { self.init(code: code, text: Self.firstClause(of: text)) }
+
+    /// A server's text of at most so many bytes, fit to be shown.
+    package static func shown(_ text: String, bytesMax: Int) -> String {
+        var (cut, bytes) = (String.UnicodeScalarView(), 0)
+        for scalar in text.unicodeScalars {
+            bytes += UTF8.width(scalar)
+            guard bytes <= bytesMax else { break }
+            cut.append(scalar)
+        }
+        return String(cut).shown
     }
 
-    /// "error 1062 Duplicate entry '1' for key 'PRIMARY'", "TLS is required, and the server does not offer it".
+    /// What stands before the first quote, semicolon, colon, end of a sentence or of a line. A quote within a word ("doesn't") is none.
+    ///
+    ///     Could not execute Write_rows_v1 event on table shop.orders; Duplicate entry ...   its first clause
+    ///     Duplicate entry 'taro@example.jp' for key 'email'                                 Duplicate entry ...
+    ///     Error 'Duplicate entry ...' on query. Default database: 'shop'. Query: ...        nothing: its number tells more
+    private static func firstClause(of text: String) -> String {
+        var clause: [UInt8] = []
+        var end: UInt8?
+        for byte in text.utf8 {
+            let isInWord = clause.last.map { ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7a } ?? false
+            switch byte {
+            case UInt8(ascii: "'") where isInWord, UInt8(ascii: "."): clause.append(byte)
+            case UInt8(ascii: "'"), UInt8(ascii: "\""), UInt8(ascii: "`"), UInt8(ascii: ";"), UInt8(ascii: ":"), 0..<0x20: end = byte
+            case UInt8(ascii: " ") where clause.last == UInt8(ascii: "."): end = byte
+            default: clause.append(byte)
+            }
+            if end != nil { break }
+        }
+        while let last = clause.last, last == UInt8(ascii: " ") || last == UInt8(ascii: ".") { clause.removeLast() }
+        guard !clause.isEmpty, !clause.elementsEqual("Error".utf8) else { return "" }
+        let isQuoting = end == UInt8(ascii: "'") || end == UInt8(ascii: "\"") || end == UInt8(ascii: "`")
+        return String(decoding: clause, as: UTF8.self) + (isQuoting ? " ..." : "")
+    }
+
+    /// True for a right that this node's user lacks: the server is not to blame.
+    package var isMissingRight: Bool { Self.rightsErrors.contains(code) }
+
+    /// ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR,
+    /// ER_PROCACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR.
+    private static let rightsErrors = [1044, 1045, 1142, 1143, 1227, 1370, 1698]
+
+    /// "error 1062 Duplicate entry ...", "TLS is required, and the server does not offer it".
     package var description: String {
         guard code > 0 else { return text }
         return text.isEmpty ? "error \(code)" : "error \(code) \(text)"
-    }
-
-    /// What a server said, fit for a log line: printable ASCII, quotes and brackets included, everything else as a space.
-    package static func printable(_ text: String, bytesMax: Int) -> String {
-        var bytes: [UInt8] = []
-        for byte in text.utf8.prefix(bytesMax) { bytes.append((0x20..<0x7f).contains(byte) ? byte : 0x20) }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 
@@ -77,6 +116,10 @@ package struct DatabaseView: Equatable, Sendable {
     package var answer: String??
     /// Who replicates from it; `nil` where that is not asked.
     package var replicas: ReplicaList?
+    /// The questions that this look got no answer to. What they would have told is as an earlier look had it, or as in a view of nothing.
+    package var unanswered: [UnansweredQuestion] = []
+    /// False until some look has had an answer to the question about replication.
+    package private(set) var areChannelsKnown = true
 
     /// A view of a server that replicates from nobody.
     package init(version: String, isReadOnly: Bool) { (self.version, self.isReadOnly) = (version, isReadOnly) }
@@ -91,20 +134,71 @@ package struct DatabaseView: Equatable, Sendable {
         return worst
     }
 
-    /// What `source` says.
+    /// What `source` says; `nil` also when that question got no answer in this look.
     package func lag(by source: LagSource) -> Duration? {
         switch source {
-        case .replicaStatus: replicationLag
-        case .heartbeat: heartbeatAge
+        case .replicaStatus: isAnswered(.replicaStatus) ? replicationLag : nil
+        case .heartbeat: isAnswered(.heartbeat) ? heartbeatAge : nil
         }
     }
+
+    /// True when this look got an answer to `question`, or did not have to ask it.
+    package func isAnswered(_ question: DatabaseQuestion) -> Bool { !unanswered.contains { $0.question == question } }
+
+    /// It takes writes and replicates from no other server: lag means nothing for it.
+    package var isPrimary: Bool { !isReadOnly && areChannelsKnown && channels.isEmpty }
+
+    /// The view with the values of `earlier` in place of those that this look got no answer for; `nil` when not even the role is known.
+    func completed(by earlier: DatabaseView?) -> DatabaseView? {
+        guard isAnswered(.variables) || earlier != nil else { return nil }
+        var view = self
+        if !isAnswered(.variables), let earlier {
+            (view.version, view.isReadOnly, view.isStorageReadOnly) = (earlier.version, earlier.isReadOnly, earlier.isStorageReadOnly)
+        }
+        if !isAnswered(.replicaStatus) { (view.channels, view.areChannelsKnown) = (earlier?.channels ?? [], earlier?.areChannelsKnown ?? false) }
+        if !isAnswered(.heartbeat) { view.heartbeatAge = earlier?.heartbeatAge }
+        if !isAnswered(.query) { view.answer = earlier?.answer }
+        return view
+    }
+}
+
+/// What a look asks a database, in this order.
+package enum DatabaseQuestion: CaseIterable, Sendable {
+    /// Whether it takes writes.
+    case variables
+    /// Its replication threads, and how far they lag.
+    case replicaStatus
+    /// The age of the heartbeat table's newest row.
+    case heartbeat
+    /// The configured query.
+    case query
+    /// Who replicates from it.
+    case replicas
+}
+
+/// A question without an answer.
+package struct UnansweredQuestion: Equatable, Sendable {
+    /// Which.
+    package let question: DatabaseQuestion
+    /// What people call it: "SHOW REPLICA STATUS", "heartbeat ops.heartbeat", "query".
+    package let name: String
+    /// Why there is no answer: an error, or the time that has passed.
+    package let complaint: DatabaseComplaint
+
+    /// A question from its parts.
+    package init(_ question: DatabaseQuestion, name: String, _ complaint: DatabaseComplaint) {
+        (self.question, self.name, self.complaint) = (question, name, complaint)
+    }
+
+    /// "the question 'SHOW REPLICA STATUS' fails: no answer within 1s".
+    package var description: String { "the question '\(name)' fails: \(complaint.description)" }
 }
 
 /// How one look at a database ended, beside what the check says of its being reachable.
 package enum DatabaseLook: Equatable, Sendable {
-    /// Every question was answered.
+    /// It let this node in; `unanswered` of the view has the questions that it did not answer.
     case seen(DatabaseView)
-    /// This node was not let in, or not told: its password, its rights, its questions. The server is not to blame.
+    /// It did not let this node in: the user, its password, TLS. The server is not to blame.
     case refused(DatabaseComplaint)
     /// It was not reached, or not in time.
     case failed

@@ -39,8 +39,6 @@ package struct DatabaseWatch: Sendable {
         package init(level: LogLevel, text: String) { (self.level, self.text) = (level, text) }
     }
 
-    /// After so many looks in a row that did not reach it a server is not the writer any more, though its checks have not taken it down yet.
-    private static let missesMax = 2
     /// A trouble that is over before is not told: a promotion takes a moment.
     private static let troubleAfter = Duration.seconds(2)
     /// A start takes longer: peers are waited for. What is still not known then may stay so for long, as for a user that is refused.
@@ -65,6 +63,7 @@ package struct DatabaseWatch: Sendable {
     private var misses: [Int]
     private var isTroubleTold = false
     private var isRefusalTold = false
+    private var isSilenceTold = false
 
     /// A watch over the servers of these names.
     ///
@@ -77,16 +76,14 @@ package struct DatabaseWatch: Sendable {
         now: Instant
     ) {
         (self.settings, self.names) = (settings, names)
-        judge = DatabaseJudge(settings, servers: names.count, now: now)
+        judge = DatabaseJudge(settings, servers: names.count)
         misses = Array(repeating: 0, count: names.count)
         if settings.discovery != nil { discovery = ReplicaDiscovery() }
         if settings.role == .primary {
             let place = writer.flatMap { writer in names.firstIndex(of: writer.server) }
             election = WriterElection(choices: choices, memory: place.flatMap { place in writer.map { WriterBallot(epoch: $0.epoch, choice: choices[place]) } })
         } else {
-            for server in names.indices {
-                if case .unfit(let reason)? = memory(server)?.fitness { judge.recall(server, unfit: reason, since: memory(server)?.since ?? now) }
-            }
+            for server in names.indices { if let known = memory(server) { judge.recall(server, known.fitness, since: known.since) } }
         }
     }
 
@@ -103,9 +100,9 @@ package struct DatabaseWatch: Sendable {
     }
 
     /// Another host has taken the server's place, or its address is lost: what was seen was the old one's. Then `decide`.
-    package mutating func forget(_ server: Int, now: Instant) {
+    package mutating func forget(_ server: Int) {
         misses[server] = 0
-        judge.forget(server, now: now)
+        judge.forget(server)
     }
 
     /// What a look at a server, after `take` and `decide`, says of replicas: its list, and a line for the log. `nil` for nothing: only the present writer's counts.
@@ -125,13 +122,40 @@ package struct DatabaseWatch: Sendable {
         } else {
             outcome.fitness = judge.standings.map(\.fitness)
             for server in names.indices where judge.standings[server].isKept && !keptBefore[server] {
-                let reason = judge.standings[server].fault?.reason(lagMax: settings.lagMax) ?? "its state is not known yet"
+                let fault = judge.standings[server].fault
+                // The alarm about the question is enough.
+                if case .unanswered = fault { continue }
+                let reason = fault?.reason(lagMax: settings.lagMax) ?? "its state is not known yet"
                 outcome.news.append(
                     News(level: .warning, text: "\(names[server]) stays in, although \(reason): too few others are better (min-up \(settings.minUp))"))
             }
         }
         tellRefusal(&outcome)
+        tellSilence(&outcome)
         return outcome
+    }
+
+    /// The servers that do not answer a question, while there are any.
+    package var silent: [Int] { names.indices.filter { silence(of: $0) != nil } }
+
+    /// The question that a server does not answer, and that counts against it.
+    package func silence(of server: Int) -> UnansweredQuestion? {
+        if case .unanswered(let question) = judge.standings[server].fault { question } else { nil }
+    }
+
+    /// The alarm that a server takes sessions although it does not answer a question: once, until that is over.
+    private mutating func tellSilence(_ outcome: inout Outcome) {
+        let serving = silent.filter { outcome.fitness[$0].isFit }
+        if let first = serving.first, let question = silence(of: first), !isSilenceTold {
+            isSilenceTold = true
+            let others = serving.count == 1 ? "" : " (and \(serving.count - 1) more)"
+            let reason = election == nil ? "too few others are better (min-up \(settings.minUp))" : "no other server is known to take writes"
+            let effect = "takes sessions all the same, since \(reason)"
+            outcome.news.append(News(level: .alert, text: "\(names[first])\(others): \(question.description): \(effect)"))
+        } else if serving.isEmpty, isSilenceTold {
+            isSilenceTold = false
+            outcome.news.append(News(level: .notice, text: "every server that takes sessions answers all questions again"))
+        }
     }
 
     /// The alarm that this node is not let in: once, until it is let in everywhere again.
@@ -155,10 +179,14 @@ extension DatabaseWatch {
     /// What the last looks say of a server.
     private func sight(of server: Int, _ circumstances: Circumstances) -> WriterSight {
         let standing = judge.standings[server]
-        if !circumstances.isRunning || misses[server] >= Self.missesMax { return .unreachable }
-        guard let view = standing.view, standing.refusal == nil else { return .unknown }
+        if !circumstances.isRunning || misses[server] >= DatabaseJudge.missesMax { return .unreachable }
+        // What it has answered counts, whatever it has not.
         if case .answered = standing.fault { return .readOnly }
-        return view.isReadOnly ? .readOnly : .writable(isReplicating: !view.channels.isEmpty)
+        if let view = standing.view, view.isReadOnly { return .readOnly }
+        if case .unanswered = standing.fault { return .unanswered }
+        guard let view = standing.view, standing.refusal == nil || standing.isCurrent && view.isAnswered(.variables) && view.isAnswered(.query)
+        else { return .unknown }
+        return .writable(isReplicating: !view.channels.isEmpty)
     }
 
     private mutating func decideWriter(_ circumstances: [Circumstances], _ peers: WriterPeers, now: Instant, _ outcome: inout Outcome) {
@@ -171,7 +199,8 @@ extension DatabaseWatch {
             outcome.checking = choice
             if choice != before.choice {
                 let old = before.choice.map { "; it was \(names[$0]), whose sessions are closed" } ?? ""
-                outcome.news.append(News(level: .warning, text: "the writer is \(names[choice]) (epoch \(ballot.epoch))\(old)"))
+                let level: LogLevel = before.choice == nil ? .notice : .warning
+                outcome.news.append(News(level: level, text: "the writer is \(names[choice]) (epoch \(ballot.epoch))\(old)"))
             }
         }
         outcome.fitness = names.indices.map { $0 == next.writer ? .whole : .unfit(reason: reason(against: $0, sights[$0])) }
@@ -184,6 +213,7 @@ extension DatabaseWatch {
         switch sight {
         case .unknown: return judge.standings[server].refusal == nil ? "not looked at yet" : "not known whether it takes writes"
         case .unreachable: return "not reached"
+        case .unanswered: return silence(of: server)?.description ?? "not known whether it takes writes"
         case .readOnly:
             if let fault = judge.standings[server].fault, case .answered = fault { return fault.reason(lagMax: nil) }
             return "read_only is ON"

@@ -35,7 +35,7 @@ package struct ReplicaList: Equatable, Sendable {
             switch Self.host(line ?? "") {
             case .some(.some(let host)): hosts.append(host)
             case .some(.none): continue
-            case .none: if flaw == nil { flaw = .unusable(DatabaseComplaint.printable(line ?? "", bytesMax: 64)) }
+            case .none: if flaw == nil { flaw = .unusable(DatabaseComplaint.shown(line ?? "", bytesMax: 64)) }
             }
         }
         if lines.count > Self.hostsMax { flaw = flaw ?? .tooLong }

@@ -50,6 +50,8 @@ package enum WriterSight: Equatable, Sendable {
     case unknown
     /// Its checks fail.
     case unreachable
+    /// It lets this node in, and does not answer the question whether it takes writes: another server that does is better.
+    case unanswered
     /// `read_only` is on, or the configured query says no.
     case readOnly
     /// It takes writes; `isReplicating` when it also follows another server.
@@ -58,6 +60,8 @@ package enum WriterSight: Equatable, Sendable {
     var isWritable: Bool { if case .writable = self { true } else { false } }
     /// It cannot be the writer, as far as this node can tell.
     var isOut: Bool { self == .unreachable || self == .readOnly }
+    /// Whether it is writable is not known.
+    var isOpen: Bool { self == .unknown || self == .unanswered }
 }
 
 /// What an operator has to know. Servers are indices.
@@ -125,7 +129,7 @@ package struct WriterElection: Equatable, Sendable {
         if case .heard(let heard) = peers {
             for peer in heard { if let word = peer.word { adopt(word.ballot) } }
             // Nobody here can be sent to a server that is not configured here.
-            let isVacant = choice.map { sights[$0].isOut } ?? true
+            let isVacant = choice.map { sights[$0].isOut || sights[$0] == .unanswered } ?? true
             if isVacant, let candidate, candidate != choice {
                 if let objector = objector(heard) {
                     decision.trouble = .peerObjects(objector)
@@ -183,7 +187,7 @@ package struct WriterElection: Equatable, Sendable {
             decision.trouble = .unknownChoice
         } else if writable.count > 1 {
             decision.trouble = .severalWritable(writable)
-        } else if peers == .awaited || (ballot == nil && sights.contains(.unknown)) {
+        } else if peers == .awaited || (ballot == nil && sights.contains { $0.isOpen }) {
             decision.trouble = .starting
         } else if writable.isEmpty {
             decision.trouble = .noneWritable

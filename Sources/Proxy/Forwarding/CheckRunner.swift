@@ -22,6 +22,8 @@ package final class CheckRunner {
         var schedule: CheckSchedule
         var address: SocketAddress?
         var attempt: Attempt?
+        /// What the next check leaves out.
+        var pause: QuestionPause?
         /// The timer of the next start, or of the attempt's deadline.
         var timer: TimerToken?
         /// Set in a trial: takes the one verdict that there will be.
@@ -49,7 +51,7 @@ package final class CheckRunner {
 
         /// A check that begins now.
         func process(now: Instant) -> any CheckProcess {
-            if let access { DatabaseCheck(access, limits: limits, now: now) } else { CheckMachine(kind, limits: limits, now: now) }
+            if let access { DatabaseCheck(access, limits: limits, pause: pause, now: now) } else { CheckMachine(kind, limits: limits, now: now) }
         }
 
         /// Where to check: the server's address, with `addr` and `port` of its line in its place; `nil` without an address or a port.
@@ -161,7 +163,7 @@ package final class CheckRunner {
     /// Moves a server: the next check goes there, at once; a check under way to the old address is dropped. `nil` ends its checks until there is one.
     package func setAddress(of server: ServerReference, _ address: SocketAddress?) {
         guard let slot = slot(server), slot.address != address else { return }
-        slot.address = address
+        (slot.address, slot.pause) = (address, nil)
         guard !slot.schedule.isPaused else { return }
         drop(slot)
         slot.schedule.pause()
@@ -341,6 +343,7 @@ package final class CheckRunner {
             case .finished:
                 guard slot.attempt === attempt else { return }
                 drop(slot)
+                slot.pause = attempt.machine.pause
                 conclude(slot, [output], attempt.machine.look)
             }
             // The server may have gone in the midst of a send, with a verdict.

@@ -12,17 +12,19 @@ extension ServerRegistry {
         store(next, &change)
     }
 
-    /// Its sessions go on; a line tells only that it becomes fit, or is so no longer.
+    /// Its sessions go on; a line tells only that it becomes fit, or is so no longer. Of a server that is DOWN the line tells it with which it comes up.
     mutating func setFitness(_ fitness: ServerFitness, _ change: inout Change) {
         let before = status(of: change.server)
         guard before.fitness != fitness else { return }
         var next = before
         next.fitness = fitness
         store(next, &change)
-        // That a replica is not the primary is no news.
-        let level = backends[change.server.backend].database?.role == .primary ? LogLevel.notice : .warning
+        guard before.condition != .down else { return }
         switch fitness {
         case .unfit(let reason):
+            // Of candidates only the writer is fit: without it, clients cannot write.
+            let isWriter = backends[change.server.backend].database?.role == .primary
+            let level = !before.isRunning ? LogLevel.notice : isWriter ? before.lossLevel : .warning
             if before.fitness.isFit { change.log(level, "\(title(of: change.server)) is OUT, reason: \(reason)\(counts(change))") }
         case .fit:
             if !before.fitness.isFit { change.log(.notice, "\(title(of: change.server)) is IN\(counts(change))") }
@@ -62,7 +64,7 @@ extension ServerRegistry {
         next.isRunning = false
         store(next, &change)
         if before.isRunning {
-            change.log(before.flags.isDrain ? .notice : .alert, "\(title(of: change.server)) is DOWN\(reason(witness, before))\(counts(change))")
+            change.log(before.lossLevel, "\(title(of: change.server)) is DOWN\(reason(witness, before))\(counts(change))")
         }
     }
 
@@ -89,6 +91,8 @@ extension ServerRegistry {
         next.isHeldDown = isHeld
         next.isRunning = !isHeld && !before.flags.isMaintenance && health.isUp
         store(next, &change)
-        if next.isRunning != before.isRunning { change.log(.notice, "\(title(of: change.server)) is UP\(next.lastCheck?.explanation ?? "")\(counts(change))") }
+        if next.isRunning != before.isRunning {
+            change.log(.notice, "\(title(of: change.server)) is \(upWord(next))\(next.lastCheck?.explanation ?? "")\(counts(change))")
+        }
     }
 }

@@ -32,6 +32,10 @@ package struct ServerMemory: Equatable, Sendable {
     package var priority = 0
     /// What its `database` section made of it; `nil` without one, and in a state file.
     package var fitness: ServerFitness?
+    /// What it was; `nil` in a state file.
+    package var condition: ServerCondition?
+    /// For how long it had been that.
+    package var sinceCondition = Duration.zero
     /// Failed checks while it was not steadily down.
     package var failedChecks = 0
     /// How often it stopped running.
@@ -84,6 +88,7 @@ extension ServerStatus {
         }
         if backend.database != nil, let known = memory.fitness { fitness = known }
         if address == nil { formerAddress = memory.formerAddress }
+        if memory.condition == condition { conditionSince = now.advanced(by: .zero - max(.zero, memory.sinceCondition)) }
         lastCheck = memory.lastCheck
         hasVerdict = hasVerdict || memory.hasVerdict
         (failedChecks, downTransitions) = (max(0, memory.failedChecks), max(0, memory.downTransitions))
@@ -107,6 +112,7 @@ extension ServerRegistry {
         memory.completedDowntime = status.completedDowntime
         memory.isWarming = status.warming != nil
         memory.priority = status.priority
+        (memory.condition, memory.sinceCondition) = (status.condition, status.conditionSince.duration(to: now))
         if backends[reference.backend].database != nil { memory.fitness = status.fitness }
         return memory
     }

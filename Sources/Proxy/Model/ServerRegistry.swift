@@ -205,6 +205,7 @@ package struct ServerRegistry: Sendable {
             next.lastChange = now
             next.warming = next.isRunning ? backends[server.backend].slowStart(of: configuration(of: server)).map { Warming($0, since: now) } : nil
         }
+        if before.condition != next.condition { next.conditionSince = now }
         if next.isChecked != before.isChecked { change.effects.append(next.isChecked ? .resumeChecks(server) : .pauseChecks(server)) }
         servers[server.backend][server.server] = next
         recount(server.backend)
@@ -245,6 +246,9 @@ package struct ServerRegistry: Sendable {
 
     /// "Server mysql-read/db1", "Backup Server mysql-read/db3".
     func title(of server: ServerReference) -> String { "\(configuration(of: server).isBackup ? "Backup " : "")Server \(name(of: server))" }
+
+    /// A server that comes up, and is not fit for its role, is none of those that the line counts as active.
+    func upWord(_ status: ServerStatus) -> String { if case .unfit(let reason) = status.fitness { "UP but OUT (\(reason))" } else { "UP" } }
 
     /// The counts at the end of a line about the server: one that stops has `left`, any other `online`.
     func counts(_ change: Change) -> String {
@@ -294,8 +298,8 @@ extension ServerRegistry {
         if next.isRunning != before.isRunning {
             // Where checks are logged HAProxy gives no reason here: ours comes behind its text.
             let (reason, end) = logsChecks ? ("", next.isRunning ? "" : " Reason: \(result.cause).") : (result.explanation, "")
-            let level = next.isRunning || next.flags.isDrain ? LogLevel.notice : .alert
-            change.log(level, "\(title(of: server)) is \(next.isRunning ? "UP" : "DOWN")\(reason)\(counts(change))\(end)")
+            let word = next.isRunning ? upWord(next) : "DOWN"
+            change.log(next.isRunning ? .notice : before.lossLevel, "\(title(of: server)) is \(word)\(reason)\(counts(change))\(end)")
         }
     }
 }
@@ -370,7 +374,7 @@ extension ServerRegistry {
         case (false, true):
             let cause = reason.map { " (\($0))" } ?? ""
             if before.isRunning {
-                change.log(before.flags.isDrain ? .notice : .alert, "\(title) is going DOWN for maintenance\(cause)\(counts(change))")
+                change.log(before.lossLevel, "\(title) is going DOWN for maintenance\(cause)\(counts(change))")
             } else {
                 change.log(.notice, "\(title) was DOWN and now enters maintenance\(cause).")
             }

@@ -51,6 +51,20 @@ package struct ServerLoad: Equatable, Sendable {
     }
 }
 
+/// What an operator wants to know of a server, in one word.
+package enum ServerCondition: String, Sendable {
+    /// It takes sessions.
+    case up = "UP"
+    /// It fails its checks.
+    case down = "DOWN"
+    /// An operator has taken it away, or it has no address.
+    case maintenance = "MAINT"
+    /// It keeps its sessions and gets no new ones.
+    case drain = "DRAIN"
+    /// It passes its checks, and is not fit for its role.
+    case out = "OUT"
+}
+
 /// One server's present state.
 package struct ServerStatus: Equatable, Sendable {
     /// What operators and the resolver have decided.
@@ -71,6 +85,8 @@ package struct ServerStatus: Equatable, Sendable {
     package internal(set) var priority = 0
     /// When `isRunning` last changed, or the start.
     package internal(set) var lastChange: Instant
+    /// When `condition` last changed, or the start.
+    package internal(set) var conditionSince: Instant
     /// Failed checks while it was not steadily down.
     package internal(set) var failedChecks = 0
     /// How often it stopped running.
@@ -111,7 +127,18 @@ package struct ServerStatus: Equatable, Sendable {
         self.address = address
         weight = server.weight
         initialWeight = server.weight
-        lastChange = now
+        (lastChange, conditionSince) = (now, now)
+    }
+
+    /// How bad it is that it stops running: a server that gets no sessions is no loss for clients.
+    var lossLevel: LogLevel { flags.isDrain ? .notice : fitness.isFit ? .alert : .warning }
+
+    /// What it is, in one word.
+    package var condition: ServerCondition {
+        if flags.isMaintenance { return .maintenance }
+        if !isRunning { return .down }
+        if flags.isDrain { return .drain }
+        return fitness.isFit ? .up : .out
     }
 
     /// True when it takes new sessions.

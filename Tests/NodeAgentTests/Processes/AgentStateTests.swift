@@ -26,6 +26,8 @@ struct AgentStateTests {
         state.servers[name]?.fitness = .unfit(reason: "replication lag 37s > 10s")
         state.servers[name]?.priority = 20
         state.servers[name]?.formerAddress = .ip(.v4(0x0a00_0007), port: 3307)
+        state.servers[name]?.condition = .out
+        state.servers[name]?.sinceCondition = .milliseconds(61_234)
         state.writers["mysql-write"] = WriterMemory(epoch: 3, server: "db2")
         state.names[NameQuestion(family: .v6, name: "tsukada01")] = IPAddress("2001:db8::1")
         state.probes["nlb"] = ProbeMemory(isPassing: true, since: Instant(nanoseconds: 123_456_789))

@@ -76,17 +76,133 @@ struct DatabaseCheckTests {
         }
         #expect(denied.code == 1045 && !denied.description.contains("wrong"))
         let heartbeat = try check(Self.peer()) { $0.lagSource = .heartbeat(table: "ops.heartbeat") }
-        #expect(heartbeat.result?.status == .layer7OK && heartbeat.look == .refused(DatabaseComplaint(code: 1142, text: "SELECT command denied")))
+        guard case .seen(let view)? = heartbeat.look else {
+            Issue.record("\(heartbeat)")
+            return
+        }
+        let denial = DatabaseComplaint(code: 1142, text: "SELECT command denied")
+        #expect(heartbeat.result?.status == .layer7OK && view.isReadOnly && denial.isMissingRight)
+        #expect(view.unanswered == [UnansweredQuestion(.heartbeat, name: "heartbeat ops.heartbeat", denial)])
         let clear = try check(Self.peer()) { $0.tls = .require }
         #expect(
             clear.result?.status == .layer7OK && clear.look == .refused(DatabaseComplaint(code: 0, text: "TLS is required, and the server does not offer it")))
         #expect(DatabaseComplaint(code: 0, text: "no TLS").description == "no TLS")
         let strange = try check(Self.peer { $0.answer = { _ in .rows(MySQLResultSet(columns: ["x"], rows: [])) } })
         #expect(strange.result?.status == .layer7OK)
-        guard case .refused? = strange.look else {
+        guard case .seen(let nothing)? = strange.look else {
             Issue.record("\(strange)")
             return
         }
+        #expect(nothing.unanswered.map(\.question) == [.variables])
+    }
+
+    /// A check that has logged in and asked, of a server that answers its first `count` questions only, and then as `ending` has it.
+    private func unanswered(after count: Int, _ ending: (inout DatabaseCheck) -> [CheckMachine.Output]) throws -> (CheckResult, DatabaseView) {
+        var section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
+        section.query = .init(text: "SELECT card_number FROM customers", expected: "1")
+        let login = DatabaseLogin(user: "monitor", password: try #require(DatabasePassword(Array("secret".utf8))), tls: .off)
+        let access = DatabaseAccess(questions: DatabaseQuestions(section), login: login, cryptography: try OpenSSLDatabaseCryptography())
+        var check = DatabaseCheck(access, limits: CheckLimits(whole: .milliseconds(1500)), now: Self.start)
+        _ = check.connected(now: Self.start)
+        var asked = 0
+        let peer = MySQLPeer(
+            Self.peer {
+                $0.answer = { query in
+                    asked += 1
+                    return query.hasPrefix("SELECT") ? .rows(MySQLResultSet(columns: ["x"], rows: [["3"]])) : Self.replica(query)
+                }
+            })
+        var incoming = peer.greet()
+        while !incoming.isEmpty {
+            var answer: [UInt8] = []
+            for case .send(let bytes) in check.receive(incoming, now: Self.start) { answer += peer.receive(bytes) }
+            incoming = asked > count ? [] : answer
+        }
+        let outputs = ending(&check)
+        guard case .finished(let result)? = outputs.last, case .seen(let view)? = check.look else {
+            Issue.record("\(outputs), \(String(describing: check.look))")
+            throw ConversationStuck()
+        }
+        return (result, view)
+    }
+
+    @Test("passes where the login is done and a question is not answered in time, and tells which one, and what was answered before")
+    func questionHangs() throws {
+        let (result, view) = try unanswered(after: 1) { $0.timedOut(now: Self.start.advanced(by: .milliseconds(1500))) }
+        #expect(result.status == .layer7OK && result.info == "8.4.3")
+        #expect(view.isReadOnly && view.isAnswered(.variables) && view.replicationLag == nil)
+        #expect(view.unanswered.map(\.question) == [.replicaStatus, .query])
+        #expect(view.unanswered.first?.description == "the question 'SHOW REPLICA STATUS' fails: no answer within 1.5s")
+        let query = try unanswered(after: 2) { $0.timedOut(now: Self.start.advanced(by: .milliseconds(1500))) }.1
+        #expect(query.replicationLag == .seconds(3) && query.unanswered.map(\.name) == ["query"])
+    }
+
+    @Test("leaves a question that hangs out of the next checks, ever longer, so that hanging connections do not fill the server")
+    func pause() throws {
+        let login = DatabaseLogin(user: "monitor", password: try #require(DatabasePassword(Array("secret".utf8))), tls: .off)
+        let section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
+        let access = DatabaseAccess(questions: DatabaseQuestions(section), login: login, cryptography: try OpenSSLDatabaseCryptography())
+        var now = Self.start
+        var pause: QuestionPause?
+        var hung: [Int] = []
+        var isHanging = true
+        for second in 0..<200 {
+            if second == 150 { isHanging = false }
+            var check = DatabaseCheck(access, limits: CheckLimits(whole: .seconds(1)), pause: pause, now: now)
+            _ = check.connected(now: now)
+            var asked: [String] = []
+            let peer = MySQLPeer(
+                Self.peer {
+                    $0.answer = { query in
+                        asked.append(query)
+                        return Self.replica(query)
+                    }
+                })
+            var incoming = peer.greet()
+            var isOver = false
+            while !isOver, !incoming.isEmpty {
+                var answer: [UInt8] = []
+                for output in check.receive(incoming, now: now) {
+                    switch output {
+                    case .send(let bytes): answer += peer.receive(bytes)
+                    case .finished: isOver = true
+                    }
+                }
+                incoming = isHanging && asked.contains("SHOW REPLICA STATUS") ? [] : answer
+            }
+            if !isOver {
+                hung.append(second)
+                _ = check.timedOut(now: now)
+            }
+            guard case .seen(let view)? = check.look else {
+                Issue.record("second \(second): \(String(describing: check.look))")
+                return
+            }
+            #expect(view.isReadOnly)
+            #expect(view.isAnswered(.replicaStatus) == (check.pause == nil), "second \(second)")
+            pause = check.pause
+            now = now.advanced(by: .seconds(1))
+        }
+        #expect(hung == [0, 1, 2, 4, 8, 16, 32, 64, 96, 128])
+        #expect(pause == nil, "it answers again, and that is found out")
+    }
+
+    @Test("passes where a question is killed, or its answer is too long: the login has shown that the server is up")
+    func questionFails() throws {
+        for code in [1146, 1205, 1317, 1927, 1969, 3024, 3169] as [UInt16] {
+            let (result, look) = try check(
+                Self.peer { $0.answer = { $0.hasPrefix("SHOW REPLICA") ? .refused(MySQLErrorPacket(code: code, message: "no")) : Self.replica($0) } })
+            guard case .seen(let view)? = look else {
+                Issue.record("\(code): \(String(describing: look))")
+                continue
+            }
+            #expect(result?.status == .layer7OK && view.unanswered.map(\.complaint.code) == [Int(code)])
+        }
+        let (result, view) = try unanswered(after: 1) { check in
+            let long = MySQLPacket(sequence: 1, payload: [0xfc, 0xff, 0xff]).bytes
+            return check.receive(long, now: Self.start)
+        }
+        #expect(result.status == .layer7OK && view.unanswered.first?.question == .replicaStatus)
     }
 
     @Test("knows the server although the list of its replicas is refused")

@@ -14,7 +14,7 @@ struct JudgedServers {
         settings.role = .replica
         settings.lagMax = .seconds(10)
         change(&settings)
-        judge = DatabaseJudge(settings, servers: count, now: now)
+        judge = DatabaseJudge(settings, servers: count)
         isAvailable = Array(repeating: true, count: count)
     }
 
@@ -23,6 +23,16 @@ struct JudgedServers {
         view.channels = [ReplicationChannel(receiver: lag == nil ? .connecting : .running, lag: lag)]
         change(&view)
         return .seen(view)
+    }
+
+    static let stopped = replica(lag: nil) { $0.channels = [ReplicationChannel(applier: .stopped)] }
+
+    /// A look that got no answer to these questions.
+    static func silent(_ questions: DatabaseQuestion..., code: Int = 0, _ change: (inout DatabaseView) -> Void = { _ in }) -> DatabaseLook {
+        replica(lag: .zero) { view in
+            view.unanswered = questions.map { UnansweredQuestion($0, name: "\($0)", DatabaseComplaint(code: code, text: "no answer within 1s")) }
+            change(&view)
+        }
     }
 
     /// One look at each server, a second later.
@@ -143,13 +153,137 @@ struct DatabaseJudgeTests {
         servers.decide()
         #expect(servers.fit == [0])
         servers.isAvailable = [true, true, true]
-        let stopped = JudgedServers.replica(lag: nil) { $0.channels = [ReplicationChannel(applier: .stopped)] }
-        servers.look([stopped, JudgedServers.replica(lag: .seconds(900)), stopped])
+        servers.look([JudgedServers.stopped, JudgedServers.replica(lag: .seconds(900)), JudgedServers.stopped])
         #expect(servers.fit == [1])
-        servers.look([stopped, stopped, stopped])
-        #expect(servers.fit.count == 1)
         servers.look(lags: [0, 0, 11])
         #expect(servers.fit == [0, 1])
+    }
+
+    @Test("keeps all in that stopped at the same event, and none that had stopped long before")
+    func stoppedAlike() {
+        for limit in [Duration.seconds(10), .seconds(1), nil] {
+            var servers = JudgedServers(4) { $0.lagMax = limit }
+            servers.look(lags: [0, 0, 0, 0])
+            for _ in 0..<60 {
+                servers.look([JudgedServers.replica(lag: .zero), JudgedServers.replica(lag: .zero), JudgedServers.replica(lag: .zero), JudgedServers.stopped])
+            }
+            #expect(servers.fit == [0, 1, 2])
+            // One look finds it before the others do.
+            servers.look([JudgedServers.stopped, JudgedServers.replica(lag: .zero), JudgedServers.replica(lag: .zero), JudgedServers.stopped])
+            #expect(servers.fit == [1, 2])
+            for _ in 0..<60 { servers.look(Array(repeating: JudgedServers.stopped, count: 4)) }
+            #expect(servers.fit == [0, 1, 2], "limit \(String(describing: limit))")
+        }
+    }
+
+    @Test("keeps all in whose fault is of one rank: an empty heartbeat table, no replication, a query, all stopped at the first look")
+    func equalRanks() {
+        let alike: [DatabaseLook] = [
+            JudgedServers.replica(lag: .zero) { $0.heartbeatAge = nil }, JudgedServers.replica(lag: .zero) { $0.isReadOnly = false },
+            JudgedServers.replica(lag: .zero) { ($0.answer, $0.heartbeatAge) = ("3", .zero) }, JudgedServers.stopped,
+            JudgedServers.silent(.heartbeat), JudgedServers.silent(.variables, .replicaStatus, .heartbeat, .query),
+        ]
+        for look in alike {
+            var servers = JudgedServers(3) {
+                $0.lagSource = .heartbeat(table: "ops.heartbeat")
+                $0.query = .init(text: "SELECT 1", expected: "1")
+            }
+            for _ in 0..<5 { servers.look([look, look, look]) }
+            #expect(servers.fit == [0, 1, 2] && servers.judge.standings.allSatisfy { $0.fault != nil && $0.isKept }, "\(look)")
+        }
+        var mixed = JudgedServers(3)
+        mixed.look(Array(repeating: JudgedServers.replica(lag: .zero) { $0.channels = [] }, count: 3))
+        #expect(mixed.fit == [0, 1, 2])
+        mixed.look([JudgedServers.stopped, JudgedServers.stopped, JudgedServers.replica(lag: .zero) { $0.isReadOnly = false }])
+        #expect(mixed.fit == [2])
+    }
+
+    @Test("takes a server out whose question fails twice in a row, while others answer, and no more than min-up allows when all fail")
+    func questionFails() {
+        let good = JudgedServers.replica(lag: .zero)
+        for question in [DatabaseQuestion.variables, .replicaStatus, .query] {
+            var servers = JudgedServers(3) { $0.query = .init(text: "SELECT 1", expected: "1") }
+            let fine = JudgedServers.replica(lag: .zero) { $0.answer = "1" }
+            let silent = JudgedServers.silent(question) { if question != .query { $0.answer = "1" } }
+            servers.look([fine, fine, fine])
+            servers.look([silent, fine, fine])
+            #expect(servers.fit == [0, 1, 2], "one look may hit a moment")
+            servers.look([silent, fine, fine])
+            #expect(servers.fit == [1, 2])
+            #expect(servers.reason(0) == "the question '\(question)' fails: no answer within 1s")
+            for _ in 0..<9 { servers.look([silent, silent, silent]) }
+            #expect(servers.fit == [0, 1, 2])
+            servers.look([silent, fine, silent])
+            #expect(servers.fit == [1])
+        }
+        var none = JudgedServers(2) { $0.minUp = 0 }
+        for _ in 0..<2 { none.look([JudgedServers.silent(.replicaStatus), JudgedServers.silent(.replicaStatus)]) }
+        #expect(none.fit.isEmpty)
+        var lagging = JudgedServers(2)
+        for _ in 0..<3 { lagging.look([JudgedServers.silent(.replicaStatus), JudgedServers.replica(lag: .seconds(60))]) }
+        #expect(lagging.fit == [1], "a lag that is known comes before one that is not")
+        lagging.look([good, good])
+        #expect(lagging.fit == [0, 1])
+    }
+
+    @Test("takes a server that never has told its replication for none that has no replication")
+    func replicationUnknown() {
+        var servers = JudgedServers(2)
+        servers.look([JudgedServers.silent(.replicaStatus) { $0.channels = [] }, JudgedServers.replica(lag: .zero)])
+        #expect(servers.reason(0) == "the question 'replicaStatus' fails: no answer within 1s")
+        var any = JudgedServers(2) { $0.role = .any }
+        any.look([JudgedServers.silent(.replicaStatus) { ($0.channels, $0.isReadOnly) = ([], false) }, JudgedServers.replica(lag: .zero)])
+        #expect(any.fit == [1], "it may be a replica that takes writes")
+    }
+
+    @Test("counts what a server has answered, whatever it has not")
+    func answersCount() {
+        var servers = JudgedServers(2) { $0.query = .init(text: "SELECT 1", expected: "1") }
+        let fine = JudgedServers.replica(lag: .zero) { $0.answer = "1" }
+        servers.look([JudgedServers.silent(.replicaStatus) { ($0.isReadOnly, $0.answer) = (false, "1") }, fine])
+        #expect(servers.reason(0) == "read_only is OFF on a replica")
+        // The last answer stands, too, and the worse fault counts.
+        servers.look([JudgedServers.replica(lag: .zero) { $0.answer = "3" }, fine])
+        for _ in 0..<3 { servers.look([JudgedServers.silent(.replicaStatus, .query), fine]) }
+        #expect(servers.reason(0) == "query returned 3, expected 1")
+        // Neither does silence bring a lagging one in again.
+        var lagging = JudgedServers(2)
+        lagging.look(lags: [11, 0])
+        lagging.look([JudgedServers.silent(.replicaStatus), JudgedServers.replica(lag: .zero)])
+        #expect(lagging.fit == [1] && lagging.reason(0) == "replication lag 11s > 10s")
+    }
+
+    @Test("takes a right that is missing for this node's fault: nothing changes, and what was answered counts")
+    func missingRight() {
+        var servers = JudgedServers(2)
+        servers.look(lags: [0, 0])
+        for _ in 0..<5 { servers.look([JudgedServers.silent(.replicaStatus, code: 1227), JudgedServers.replica(lag: .zero)]) }
+        #expect(servers.fit == [0, 1] && servers.judge.standings[0].refusal?.code == 1227)
+        servers.look([JudgedServers.silent(.replicaStatus, code: 1227) { $0.isReadOnly = false }, JudgedServers.replica(lag: .zero)])
+        #expect(servers.reason(0) == "read_only is OFF on a replica")
+    }
+
+    @Test("judges the role before the lag: a primary without replication does not lag, and needs no answer about it")
+    func primaryDoesNotLag() {
+        let primary = { (change: (inout DatabaseView) -> Void) in
+            JudgedServers.replica(lag: .zero) {
+                ($0.isReadOnly, $0.channels) = (false, [])
+                change(&$0)
+            }
+        }
+        var servers = JudgedServers(2) { ($0.role, $0.lagSource, $0.isWeightByLag) = (.any, .heartbeat(table: "ops.heartbeat"), true) }
+        let replica = JudgedServers.replica(lag: .zero) { $0.heartbeatAge = .seconds(1) }
+        let looks = [
+            primary { $0.heartbeatAge = .seconds(900) }, primary { $0.heartbeatAge = nil },
+            primary { $0.unanswered = [UnansweredQuestion(.heartbeat, name: "heartbeat", DatabaseComplaint(code: 1146, text: "Table"))] },
+        ]
+        for look in looks {
+            for _ in 0..<3 { servers.look([look, replica]) }
+            #expect(servers.fit == [0, 1] && servers.judge.standings[0].fitness == .whole, "\(look)")
+        }
+        // Writable, and replicating: a replica that is too late.
+        servers.look([JudgedServers.replica(lag: .zero) { ($0.isReadOnly, $0.heartbeatAge) = (false, .seconds(900)) }, replica])
+        #expect(servers.fit == [1])
     }
 
     @Test("takes all out with min-up 0")
@@ -177,7 +311,7 @@ struct DatabaseJudgeTests {
     @Test("takes an earlier process's word until it has looked itself")
     func recalled() {
         var servers = JudgedServers(2)
-        servers.judge.recall(0, unfit: "replication lag 11s > 10s", since: servers.now)
+        servers.judge.recall(0, .unfit(reason: "replication lag 11s > 10s"), since: servers.now)
         servers.decide()
         #expect(servers.fit == [1])
         servers.isAvailable = [true, false]
@@ -235,7 +369,8 @@ struct DatabaseJudgeTests {
         case 0: .failed
         case 1: .refused(DatabaseComplaint(code: 1045, text: ""))
         case 2: JudgedServers.replica(lag: nil)
-        case 3: JudgedServers.replica(lag: nil) { $0.channels = [ReplicationChannel(applier: .stopped)] }
+        case 3: JudgedServers.stopped
+        case 5: JudgedServers.silent(.replicaStatus)
         case 4: JudgedServers.replica(lag: .zero) { $0.isReadOnly = false }
         default: JudgedServers.replica(lag: .seconds(Int.random(in: 0..<30, using: &random)))
         }

@@ -59,13 +59,13 @@ struct DatabaseWatchTests {
         var replicas = Bench(.replica)
         _ = replicas.look(Self.writable, Self.readOnly)
         #expect(replicas.watch.judge.standings[0].fault == .writable)
-        replicas.watch.forget(0, now: replicas.now)
+        replicas.watch.forget(0)
         _ = replicas.look(Self.denied, Self.readOnly)
         #expect(replicas.watch.judge.standings[0].fault == nil && replicas.watch.judge.standings[0].view == nil)
 
         var primary = Bench(.primary)
         #expect(primary.look(Self.writable, Self.readOnly).fitness.first == .whole)
-        primary.watch.forget(0, now: primary.now)
+        primary.watch.forget(0)
         // Not known to take writes any more: it does not stand against the other one, which does.
         _ = primary.look(.failed, Self.writable)
         #expect(primary.watch.decision.trouble == nil && primary.watch.judge.standings[0].view == nil)
@@ -78,11 +78,11 @@ struct DatabaseWatchTests {
         #expect(start.fitness.allSatisfy { !$0.isFit } && start.news.isEmpty && start.word == nil)
         let first = bench.look(Self.writable, Self.readOnly)
         #expect(first.fitness == [.whole, .unfit(reason: "read_only is ON")])
-        #expect(first.news == [.init(level: .warning, text: "the writer is db1 (epoch 1)")])
+        #expect(first.news == [.init(level: .notice, text: "the writer is db1 (epoch 1)")])
         #expect(bench.look(Self.readOnly, Self.readOnly).closing.isEmpty)
         let promoted = bench.look(Self.readOnly, Self.writable)
         #expect(promoted.fitness == [.unfit(reason: "read_only is ON"), .whole] && promoted.closing == [0] && promoted.checking == 1)
-        #expect(promoted.news.map(\.text) == ["the writer is db2 (epoch 2); it was db1, whose sessions are closed"])
+        #expect(promoted.news == [.init(level: .warning, text: "the writer is db2 (epoch 2); it was db1, whose sessions are closed")])
         #expect(bench.watch.writerMemory == WriterMemory(epoch: 2, server: "db2"))
     }
 
@@ -121,6 +121,68 @@ struct DatabaseWatchTests {
         news = (0..<9).flatMap { _ in bench.look(Self.denied, Self.denied).news }
         #expect(news == [.init(level: .alert, text: "the writer is not known yet: there is no writer, new sessions are refused")])
         #expect(bench.look(Self.writable, Self.readOnly).news.map(\.text).contains("the trouble with the writer is over: writes go to db1"))
+    }
+
+    @Test("keeps the writer whose questions fail until another server takes writes, and never one that says that it is read-only")
+    func questionFails() {
+        let silent = JudgedServers.silent(.variables)
+        var bench = Bench(.primary)
+        _ = bench.look(Self.writable, Self.readOnly)
+        let news = (0..<3).flatMap { _ in bench.look(silent, silent).news }
+        #expect(news.map(\.level) == [.alert])
+        #expect(
+            news.first?.text
+                == "db1: the question 'variables' fails: no answer within 1s: takes sessions all the same, since no other server is known to take writes")
+        #expect(bench.decide().fitness[0] == .whole && bench.watch.silent == [0, 1])
+        // A read-only server has answered, whatever hangs then, even when it is the last one.
+        let hanging = JudgedServers.silent(.replicaStatus, .query)
+        var last = Bench(.primary)
+        _ = last.look(Self.writable, Self.readOnly)
+        #expect(last.look(hanging, Self.readOnly).fitness.allSatisfy { !$0.isFit })
+        for _ in 0..<3 { #expect(last.look(silent, silent).fitness.allSatisfy { !$0.isFit }) }
+        // Another one that takes writes is better, once the silence lasts.
+        _ = bench.look(Self.writable, Self.readOnly)
+        #expect(bench.look(silent, Self.writable).fitness[0] == .whole)
+        #expect(bench.look(silent, Self.writable).fitness == [.unfit(reason: "the question 'variables' fails: no answer within 1s"), .whole])
+        // Replication that somebody has stopped before the promotion does not hide it.
+        let stopped = JudgedServers.replica(lag: nil) { ($0.isReadOnly, $0.channels) = (false, [ReplicationChannel(receiver: .stopped, applier: .stopped)]) }
+        var leftover = Bench(.primary)
+        #expect(leftover.look(stopped, Self.readOnly).fitness[0] == .whole)
+        for _ in 0..<3 { _ = leftover.look(silent, Self.readOnly) }
+        #expect(leftover.look(silent, Self.writable).fitness[1] == .whole)
+        // What is asked about replication says nothing of a writer.
+        let unfollowed = JudgedServers.silent(.replicaStatus) { ($0.isReadOnly, $0.channels) = (false, []) }
+        for _ in 0..<3 { #expect(bench.look(Self.readOnly, unfollowed).fitness[1] == .whole) }
+    }
+
+    @Test("leaves a silent writer only when no peer sees it take writes")
+    func silentWriterOfPeers() {
+        var bench = Bench(.primary)
+        _ = bench.look(Self.writable, Self.readOnly)
+        let word = bench.decide().word
+        let ballot = WriterBallot(epoch: 1, choice: 10)
+        bench.peers = .heard([.init(name: "tsukada02", word: WriterWord(ballot: ballot, isConfirmed: true), known: word?.ballot)])
+        for _ in 0..<4 { #expect(bench.look(JudgedServers.silent(.variables), Self.writable).fitness[0] == .whole) }
+        #expect(bench.watch.decision.trouble == .peerObjects("tsukada02"))
+        bench.peers = .heard([.init(name: "tsukada02", word: WriterWord(ballot: ballot, isConfirmed: false), known: word?.ballot)])
+        #expect(bench.look(JudgedServers.silent(.variables), Self.writable).closing == [0])
+    }
+
+    @Test("raises one alarm for a question that no replica answers, and tells when it is over")
+    func silence() {
+        var bench = Bench(.replica)
+        let good = JudgedServers.replica(lag: .zero)
+        let silent = JudgedServers.silent(.replicaStatus)
+        _ = bench.look(good, good)
+        #expect(bench.look(silent, silent).news.isEmpty)
+        let news = bench.look(silent, silent).news
+        let text =
+            "db1 (and 1 more): the question 'replicaStatus' fails: no answer within 1s: takes sessions all the same, since too few others are better (min-up 1)"
+        #expect(news == [.init(level: .alert, text: text)])
+        #expect((0..<9).allSatisfy { _ in bench.look(silent, silent).news.isEmpty })
+        #expect(bench.look(good, good).news == [.init(level: .notice, text: "every server that takes sessions answers all questions again")])
+        // Out is enough for one of several: its own line tells why.
+        #expect((0..<4).allSatisfy { _ in bench.look(silent, good).news.isEmpty })
     }
 
     @Test("goes on where the process before was, without a moment of all fit or none")

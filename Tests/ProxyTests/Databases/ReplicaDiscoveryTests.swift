@@ -28,7 +28,7 @@ struct ReplicaDiscoveryTests {
         ])
     func unusable(line: String) {
         let list = ReplicaList([line, "10.0.0.2:51234"])
-        #expect(list.hosts == [Self.two] && list.flaw == .unusable(DatabaseComplaint.printable(line, bytesMax: 64)))
+        #expect(list.hosts == [Self.two] && list.flaw == .unusable(DatabaseComplaint.shown(line, bytesMax: 64)))
         #expect(ReplicaList([nil]).flaw == .unusable(""))
     }
 
@@ -40,7 +40,8 @@ struct ReplicaDiscoveryTests {
             Issue.record("no flaw")
             return
         }
-        #expect(told.utf8.count == 64 && told.utf8.allSatisfy { (0x20..<0x7f).contains($0) })
+        // Each of 32 control characters is shown in four bytes.
+        #expect(told.utf8.count == 32 + 32 * 4 && told.utf8.allSatisfy { (0x20..<0x7f).contains($0) })
     }
 
     @Test("stay what they were when a list is refused, empty or flawed, which is told once it lasts, with what to do")

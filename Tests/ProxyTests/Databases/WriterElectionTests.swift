@@ -40,6 +40,18 @@ struct WriterElectionTests {
         #expect(election.decide([.unknown, Self.writable], peers: .heard([])).writer == 0)
     }
 
+    @Test("leaves a writer that does not answer for a server that takes writes, and for no other")
+    func unanswered() {
+        var election = WriterElection(choices: [10, 20])
+        #expect(election.decide([.unanswered, .unanswered], peers: .heard([])).trouble == .starting)
+        _ = election.decide([Self.writable, .readOnly], peers: .heard([]))
+        for other in [WriterSight.readOnly, .unreachable, .unknown, .unanswered] {
+            #expect(election.decide([.unanswered, other], peers: .heard([])).writer == 0)
+        }
+        let moved = election.decide([.unanswered, Self.writable], peers: .heard([]))
+        #expect(moved.writer == 1 && moved.closing == [0])
+    }
+
     @Test("sends nobody anywhere while a peer follows another ballot, and drops its own for a higher one")
     func peers() {
         var election = WriterElection(choices: [10, 20])
@@ -146,8 +158,8 @@ struct ElectionWorld {
         now += 1
         if isTroubled, chance(40) {
             truth[Int.random(in: 0..<3, using: &random)] =
-                [.readOnly, .readOnly, .unreachable, .writable(isReplicating: false)][
-                    Int.random(in: 0..<4, using: &random)]
+                [.readOnly, .readOnly, .unreachable, .unanswered, .writable(isReplicating: false)][
+                    Int.random(in: 0..<5, using: &random)]
         }
         if isTroubled, chance(400) { restart(Int.random(in: 0..<nodes.count, using: &random)) }
         // What a node says arrives late, but in the order in which it was said, or not at all for what a later word replaces.

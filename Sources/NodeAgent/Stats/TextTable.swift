@@ -1,0 +1,45 @@
+import Wire
+
+/// A table that a command of tsukada's own answers: a head line that begins with `# `, then a line for each row, the columns below each other. No cell but
+/// one of the last column has a space in it, so that a script can split a line at its spaces. `-` stands for what is not known.
+struct TextTable {
+    /// The names of the columns.
+    private let columns: [String]
+    private var rows: [[String]] = []
+    private var widths: [Int]
+
+    /// A table without rows.
+    ///
+    /// - Parameter columns: their names, a space between them.
+    init(_ columns: String) {
+        var names = columns.split(separator: " ").map(String.init)
+        if let first = names.first { names[0] = "# \(first)" }
+        self.columns = names
+        widths = names.map(\.utf8.count)
+    }
+
+    /// Adds a row; an empty cell is one that is not known.
+    mutating func add(_ row: [String]) {
+        precondition(row.count == columns.count, "\(row.count) cells in \(columns.count) columns")
+        var cells = row.map { $0.isEmpty ? "-" : $0.shown }
+        for index in cells.indices.dropLast() { cells[index] = cells[index].split(separator: " ").joined(separator: "_") }
+        for index in cells.indices { widths[index] = max(widths[index], cells[index].utf8.count) }
+        rows.append(cells)
+    }
+
+    /// The head and the rows, each with its newline.
+    var lines: [String] { [line(columns)] + rows.map(line) }
+
+    /// All of it.
+    var text: String { lines.joined() }
+
+    private func line(_ cells: [String]) -> String {
+        var line = ""
+        for (index, cell) in cells.enumerated() {
+            line += cell
+            guard index + 1 < cells.count else { break }
+            line += String(repeating: " ", count: widths[index] - cell.utf8.count + 1)
+        }
+        return line + "\n"
+    }
+}

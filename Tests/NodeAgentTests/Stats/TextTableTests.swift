@@ -1,0 +1,15 @@
+import Testing
+
+@testable import NodeAgent
+
+@Suite("A table of a command")
+struct TextTableTests {
+    @Test("has its columns below each other, and no spaces within a cell but the last")
+    func columns() {
+        var table = TextTable("name state reason")
+        #expect(table.text == "# name state reason\n")
+        table.add(["a", "up", ""])
+        table.add(["longer name", "down", "it is not\u{1b} there"])
+        #expect(table.lines == ["# name      state reason\n", "a           up    -\n", "longer_name down  it is not<1B> there\n"])
+    }
+}
