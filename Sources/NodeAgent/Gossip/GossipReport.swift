@@ -1,5 +1,6 @@
 import Gossip
 import LinuxIO
+import Proxy
 import Wire
 
 /// What `show gossip` and its forms tell: one moment of a node's gossip, as text.
@@ -47,29 +48,31 @@ struct GossipReport {
         for peer in core.peerReports(now: now) {
             let silence = peer.silence.map { "\($0.wholeMilliseconds)" } ?? "-"
             let session = peer.session == 0 ? "-" : "\(peer.session)"
-            rows.append([peer.name, "\(peer.state)", Self.text(peer.address), session, silence, "\(peer.lossFrom)", "\(peer.lossTo)"])
+            let losses = peer.state.isHeard ? ["\(peer.lossFrom)", "\(peer.lossTo)"] : ["-", "-"]
+            rows.append([peer.name, "\(peer.state)", Self.text(peer.address), session, silence] + losses)
         }
         return Self.table("name state address session silence_ms loss_in loss_out", rows)
     }
 
-    /// `show gossip health`: every server's views, in the order of the configuration; then those that only others have.
+    /// `show gossip health`: every server's views, in the order of the configuration; then those that only others have. A view of a node that is not heard
+    /// any more is `stale`, and has no values.
     var health: AnswerText {
         // By server and observer: where a server's rows begin.
         let rows = core.tables.healthRows
         let starts = rows.indices.filter { $0 == 0 || rows[$0 - 1].server != rows[$0].server }
         let servers = starts.map { (order: order(rows[$0].server), start: $0) }.sorted { $0.order < $1.order }
+        let silent = core.peerReports(now: now).filter { !$0.state.isHeard }.map(\.id)
         let lines = servers.lazy.flatMap { server in
-            rows[server.start...].prefix { $0.server == rows[server.start].server }.lazy.map { healthFields($0) }
+            rows[server.start...].prefix { $0.server == rows[server.start].server }.lazy.map { healthFields($0, isStale: silent.contains($0.observer)) }
         }
-        return Self.table("server observer verdict failures code latency_us lag_ms weight age_ms address", lines)
+        return Self.table("server observer verdict failures check latency_us lag_ms weight age_ms address", lines)
     }
 
-    private func healthFields(_ row: HealthRow) -> [String] {
-        [
-            plan.name(of: row.server), plan.name(of: row.observer), "\(row.verdict)", "\(row.failures)", "\(row.code)", "\(row.latency)",
-            row.lag == .max ? "-" : "\(row.lag)", "\(row.weight)", "\(max(0, row.observed.duration(to: now).wholeMilliseconds))",
-            Self.text(row.address),
-        ]
+    private func healthFields(_ row: HealthRow, isStale: Bool) -> [String] {
+        let check = CheckStatus(rawValue: Int(row.code))?.name ?? "-"
+        let values = ["\(row.verdict)", "\(row.failures)", check, "\(row.latency)", row.lag == .max ? "-" : "\(row.lag)", "\(row.weight)"]
+        return [plan.name(of: row.server), plan.name(of: row.observer)] + (isStale ? ["stale", "-", "-", "-", "-", "-"] : values)
+            + ["\(max(0, row.observed.duration(to: now).wholeMilliseconds))", Self.text(row.address)]
     }
 
     /// `show gossip admin`: what operators have said for the whole cluster.
@@ -114,4 +117,9 @@ struct GossipReport {
     private static func table(_ head: String, _ rows: some Sequence<[String]>) -> AnswerText {
         AnswerText(head: "# \(head)\n", rows: rows.lazy.map { $0.joined(separator: " ") + "\n" })
     }
+}
+
+extension PeerState {
+    /// What it says of others is current.
+    fileprivate var isHeard: Bool { self == .alive || self == .suspect }
 }

@@ -126,8 +126,7 @@ final class ProbeControl {
     }
 }
 
-/// What `show probe` tells: a head line that begins with `# `, then a row a line, a space between columns, `-` for what is not known; the reason
-/// comes last and has spaces in it.
+/// What `show probe` tells: a row for each section; the reason comes last and has spaces in it.
 struct ProbeReport {
     /// One section.
     struct Row {
@@ -146,16 +145,18 @@ struct ProbeReport {
 
     /// The table.
     var text: String {
-        "# name state since_s asked last_by last_ms draining reason\n" + rows.map { line($0) + "\n" }.joined()
+        var table = TextTable("name state since_s asked last_by last_ms draining reason")
+        for row in rows { table.add(cells(row)) }
+        return table.text
     }
 
-    private func line(_ row: Row) -> String {
+    private func cells(_ row: Row) -> [String] {
         let source = row.questions.source.map { "\($0)" } ?? "-"
         let ago = row.questions.last.map { "\(max(0, $0.duration(to: now).wholeMilliseconds))" } ?? "-"
         let since = max(0, row.since.duration(to: now).wholeMilliseconds / 1_000)
         return [
             row.name, row.answer.isPassing ? "pass" : "fail", "\(since)", "\(row.questions.count)", source, ago, row.isDraining ? "yes" : "no",
             row.answer.reason(row.requirements),
-        ].joined(separator: " ")
+        ]
     }
 }

@@ -85,7 +85,7 @@ package final class BalancedCluster {
     /// Waits until a node would let itself be given flows: after its servers came back that is a second later, and the load balancer may not have asked meanwhile.
     private func waitUntilProbePasses(on node: Node) throws {
         try eventually(within: 10, "the probe of \(node.name) to pass", interval: 50) {
-            try node.demand(["bash", "-c", "echo show probe | socat -t 5 - UNIX-CONNECT:/var/lib/haproxy/admin"]).contains("\nnlb pass ")
+            try node.demand(["bash", "-c", "echo show probe | socat -t 5 - UNIX-CONNECT:/var/lib/haproxy/admin"]).contains("\nnlb    pass ")
         }
     }
 

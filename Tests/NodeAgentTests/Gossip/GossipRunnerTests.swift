@@ -64,7 +64,7 @@ private final class Pair {
 
     func observe(_ index: Int, _ server: Int, _ finding: Finding) {
         let address = SocketAddress.ip(.v4(0x7f00_0001), port: UInt16(3_301 + server))
-        runners[index].feed(.observed(runners[index].plan.servers[server].id, Observation(finding, address: address)))
+        runners[index].feed(.observed(runners[index].plan.servers[server].id, Observation(finding, address: address, code: 15)))
     }
 
     func state(of peer: String, at index: Int) -> PeerState? { runners[index].core.peerReports(now: reactor.now).first { $0.name == peer }?.state }
@@ -90,7 +90,8 @@ struct GossipRunnerTests {
         pair.observe(1, 1, .failedLoudly)
         #expect(pair.wait { pair.verdicts[1].contains { $0 == (second, .down(.ownAndPeers)) } })
         #expect(pair.runners[1].core.failingPeers(of: second) == ["one"])
-        #expect(pair.report(1).health.whole().contains("mysql/read02 one up 1 0 0 - 1 "))
+        let views = { (index: Int) in pair.report(index).health.whole().split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") } }
+        #expect(views(1).contains { $0.hasPrefix("mysql/read02 one up 1 L7OK 0 - 1 ") }, "\(views(1))")
 
         try pair.runners[0].operate { (core, now, outputs) throws(AdministrationRefusal) in
             try core.administer(second, .drain, weight: 7, now: now, into: &outputs)
@@ -106,6 +107,10 @@ struct GossipRunnerTests {
         #expect(pair.lines[1].first == "peer one is ALIVE")
         let members = pair.report(1).members.whole().split(separator: "\n").map { $0.split(separator: " ") }
         #expect(members.map { $0.prefix(2).joined(separator: " ") } == ["# name", "two alive", "one left"])
+        #expect(members.last?.suffix(2) == ["-", "-"])
+        // What a node has seen that is not heard any more is no state.
+        #expect(views(1).contains { $0.hasPrefix("mysql/read02 one stale - - - - - ") }, "\(views(1))")
+        #expect(views(1).contains { $0.hasPrefix("mysql/read02 two up 2 L7OK ") }, "\(views(1))")
     }
 
     @Test("hears nothing under another key, and says so")

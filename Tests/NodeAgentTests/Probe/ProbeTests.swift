@@ -321,9 +321,9 @@ struct ProbeFitnessTests {
         let now = start.advanced(by: .milliseconds(12_500))
         #expect(
             ProbeReport(rows: [row], now: now).text
-                == "# name state since_s asked last_by last_ms draining reason\n"
-                + "nlb fail 12 1 10.0.0.1 12500 no mysql has 0 of 1 required server, and a peer sees enough\n")
+                == "# name state since_s asked last_by  last_ms draining reason\n"
+                + "nlb    fail  12      1     10.0.0.1 12500   no       mysql has 0 of 1 required server, and a peer sees enough\n")
         row.questions = ProbeQuestions()
-        #expect(ProbeReport(rows: [row], now: now).text.contains("\nnlb fail 12 0 - - no mysql"))
+        #expect(ProbeReport(rows: [row], now: now).text.contains("\nnlb    fail  12      0     -       -       no       mysql"))
     }
 }
