@@ -27,11 +27,39 @@ struct DatabaseOverview {
     func text(of proxy: String) -> AnswerText? {
         let chosen = sections.filter { proxy.isEmpty || $0.proxy.name == proxy }
         guard !chosen.isEmpty else { return nil }
-        // One section at a time, and an empty line between two: the widths of its columns need all of its rows.
-        return AnswerText(head: "", rows: chosen.indices.lazy.map { (index: Int) -> String in (index > 0 ? "\n" : "") + text(chosen[index]) })
+        return AnswerText(head: "", rows: Lines(overview: self, sections: chosen))
     }
 
-    private func text(_ section: Section) -> String {
+    /// The lines of some sections, one by one. The widths of a table's columns need all of its rows: each is composed in a step of its own that gives no
+    /// text.
+    private struct Lines: Sequence, IteratorProtocol {
+        let overview: DatabaseOverview
+        let sections: [Section]
+        private var index = 0
+        private var table = Lines.emptyTable
+        private var shown = 0
+
+        init(overview: DatabaseOverview, sections: [Section]) { (self.overview, self.sections) = (overview, sections) }
+
+        private static var emptyTable: TextTable { TextTable("server state role read_only lag_s threads version seen_s fit since_s error reason") }
+
+        mutating func next() -> String? {
+            guard index < sections.count else { return nil }
+            let section = sections[index]
+            guard table.rowsCount == section.proxy.servers.count else {
+                table.add(overview.row(section, table.rowsCount))
+                return ""
+            }
+            if shown <= table.rowsCount {
+                defer { shown += 1 }
+                return shown == 0 ? (index > 0 ? "\n" : "") + overview.heading(section) + table.head : table.line(at: shown - 1)
+            }
+            (index, table, shown) = (index + 1, Lines.emptyTable, 0)
+            return ""
+        }
+    }
+
+    private func heading(_ section: Section) -> String {
         let settings = section.watch.settings
         var lines: [(String, String)] = [
             ("Database", section.proxy.name), ("User", settings.user), ("TLS", tls(settings)), ("Role", settings.role.rawValue),
@@ -47,9 +75,7 @@ struct DatabaseOverview {
             lines.append(("Replicas", discovery.hosts.isEmpty ? "-" : discovery.hosts.map(\.description).joined(separator: " ")))
             lines.append(("Discover_trouble", discovery.trouble ?? "-"))
         }
-        var table = TextTable("server state role read_only lag_s threads version seen_s fit since_s error reason")
-        for place in section.proxy.servers.indices { table.add(row(section, place)) }
-        return lines.map { "\($0.0): \($0.1.shown)\n" }.joined() + table.text
+        return lines.map { "\($0.0): \($0.1.shown)\n" }.joined()
     }
 
     private func tls(_ settings: DatabaseSettings) -> String { settings.tls.rawValue + (settings.authorityFile == nil ? "" : ", certificates verified") }

@@ -27,11 +27,17 @@ struct TextTable {
         rows.append(cells)
     }
 
-    /// The head and the rows, each with its newline.
-    var lines: [String] { [line(columns)] + rows.map(line) }
+    /// How many rows it has.
+    var rowsCount: Int { rows.count }
+
+    /// The head, with its newline.
+    var head: String { line(columns) }
+
+    /// A row, with its newline: as wide as all rows that have been added need.
+    func line(at row: Int) -> String { line(rows[row]) }
 
     /// All of it.
-    var text: String { lines.joined() }
+    var text: String { head + rows.map { line($0) }.joined() }
 
     private func line(_ cells: [String]) -> String {
         var line = ""
