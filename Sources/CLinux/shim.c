@@ -157,8 +157,28 @@ int clinux_receive_descriptors(int descriptor, uint8_t *byte, int *descriptors, 
 }
 
 int clinux_memory_file(const char *name) {
-    int descriptor = memfd_create(name, MFD_CLOEXEC);
+    int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     return descriptor >= 0 ? descriptor : -errno;
+}
+
+enum { all_seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
+
+int clinux_seal(int descriptor) {
+    return fcntl(descriptor, F_ADD_SEALS, all_seals) == 0 ? 0 : -errno;
+}
+
+int clinux_is_sealed(int descriptor) {
+    int seals = fcntl(descriptor, F_GET_SEALS);
+    return seals >= 0 && (seals & all_seals) == all_seals;
+}
+
+int clinux_open_entry(const char *path) {
+    int descriptor = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return descriptor >= 0 ? descriptor : -errno;
+}
+
+int clinux_change_owner(int descriptor, uid_t user, gid_t group) {
+    return fchownat(descriptor, "", user, group, AT_EMPTY_PATH) == 0 ? 0 : -errno;
 }
 
 pid_t clinux_spawn(const char *path, char *const arguments[], char *const environment[], int errors, const int *kept, unsigned count) {

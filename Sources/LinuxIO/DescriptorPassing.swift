@@ -57,7 +57,7 @@ package enum DescriptorPassing {
     }
 }
 
-/// Bytes in an unnamed file, which another process can be given.
+/// Bytes in an unnamed file, which another process can be given. It is sealed: who has it can change neither its bytes nor its size.
 package enum MemoryFile {
     /// A new file that holds `bytes`.
     package static func holding(_ bytes: [UInt8], name: String) throws(SystemError) -> OpenFile {
@@ -65,11 +65,15 @@ package enum MemoryFile {
         guard raw >= 0 else { throw SystemError("memfd_create", code: -raw) }
         let file = OpenFile(FileDescriptor(owning: raw))
         try Files.write(bytes[...], to: raw)
+        let code = clinux_seal(raw)
+        guard code == 0 else { throw SystemError("fcntl", code: -code) }
         return file
     }
 
-    /// What `file` holds, from its beginning; of more than `bytesMax` some more than that, enough to tell.
+    /// What `file` holds, from its beginning; of more than `bytesMax` some more than that, enough to tell. Only what is sealed is read: another kind of
+    /// file may make its reader wait for ever.
     package static func bytes(of file: OpenFile, bytesMax: Int) throws(SystemError) -> [UInt8] {
+        guard clinux_is_sealed(file.raw) == 1 else { throw SystemError("fcntl", code: EINVAL) }
         // The offset is shared with whoever else has the file: it is not touched.
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)

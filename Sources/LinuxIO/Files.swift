@@ -1,13 +1,55 @@
 import Glibc
 
+/// Why a file could not be read.
+package enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// A system call failed.
+    case system(SystemError)
+    /// It is something else, which may have no end or make the reader wait.
+    case notRegular(FileStatus.Kind)
+    /// It has more bytes than this.
+    case tooLong(bytesMax: Int)
+
+    /// There is no such file.
+    package var isMissing: Bool { if case .system(let error) = self { error.isMissing } else { false } }
+
+    /// "open: No such file or directory"; "it is a named pipe, not a regular file".
+    package var description: String {
+        switch self {
+        case .system(let error): error.description
+        case .notRegular(let kind): "it is \(kind.description), not a regular file: write the path of a regular file"
+        case .tooLong(let bytesMax): "it has more than \(bytesMax) bytes"
+        }
+    }
+}
+
 /// Small files, read whole.
 package enum Files {
-    /// The bytes of the file at `path`; of one over `bytesMax` some more than that, enough to tell.
-    package static func read(_ path: String, bytesMax: Int) throws(SystemError) -> [UInt8] {
-        let raw = open(path, O_RDONLY | O_CLOEXEC)
+    /// The bytes of the regular file at `path`. Never waits: what is no regular file is not read.
+    package static func read(_ path: String, bytesMax: Int) throws(FileError) -> [UInt8] {
+        let file: FileDescriptor
+        do throws(SystemError) { file = try open(path) } catch { throw .system(error) }
+        return try read(file, bytesMax: bytesMax)
+    }
+
+    /// Opens the file at `path` for reading. Never waits: what is no regular file is opened, too, and `FileStatus` tells it.
+    package static func open(_ path: String) throws(SystemError) -> FileDescriptor {
+        let raw = Glibc.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
         guard raw >= 0 else { throw .last("open") }
-        let file = FileDescriptor(owning: raw)
-        return try read(from: file.raw, bytesMax: bytesMax)
+        return FileDescriptor(owning: raw)
+    }
+
+    /// The bytes of an open file, if it is a regular one that has at most `bytesMax`.
+    package static func read(_ file: borrowing FileDescriptor, bytesMax: Int) throws(FileError) -> [UInt8] {
+        let (kind, bytes): (FileStatus.Kind, [UInt8])
+        do throws(SystemError) {
+            kind = try FileStatus(of: file).kind
+            bytes = kind == .regular ? try read(from: file.raw, bytesMax: bytesMax) : []
+        } catch {
+            throw .system(error)
+        }
+        guard kind == .regular else { throw .notRegular(kind) }
+        guard bytes.count <= bytesMax else { throw .tooLong(bytesMax: bytesMax) }
+        return bytes
     }
 
     /// The bytes that an open file still has; of more than `bytesMax` some more than that, enough to tell.

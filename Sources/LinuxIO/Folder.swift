@@ -30,6 +30,13 @@ package struct Folder: ~Copyable, Sendable {
         return FileDescriptor(owning: raw)
     }
 
+    /// The bytes of the regular file `name`. Never waits.
+    package borrowing func read(_ name: String, bytesMax: Int) throws(FileError) -> [UInt8] {
+        let file: FileDescriptor
+        do throws(SystemError) { file = try open(name) } catch { throw .system(error) }
+        return try Files.read(file, bytesMax: bytesMax)
+    }
+
     /// Writes `bytes` beside the file `name` and to the disk, where they wait for `publish`. What an earlier attempt left there goes.
     ///
     /// - Parameter owner: of the new file; `nil` for the process's user.
@@ -89,10 +96,46 @@ package struct FileOwner: Equatable, Sendable {
 
 /// What the kernel says of an open file.
 package struct FileStatus: Equatable, Sendable {
+    /// What kind of file.
+    package enum Kind: String, Equatable, Sendable, CustomStringConvertible {
+        /// Bytes on a disk or in memory.
+        case regular = "a regular file"
+        /// A directory.
+        case folder = "a directory"
+        /// A FIFO or an unnamed pipe.
+        case pipe = "a named pipe"
+        /// A socket.
+        case socket = "a socket"
+        /// A symbolic link.
+        case link = "a symbolic link"
+        /// A block or a character device.
+        case device = "a device"
+
+        /// "a named pipe".
+        package var description: String { rawValue }
+
+        fileprivate init(_ status: stat) {
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: self = .regular
+            // /dev/null is read like an empty file.
+            case S_IFCHR where status.st_rdev == 0x103: self = .regular
+            case S_IFDIR: self = .folder
+            case S_IFIFO: self = .pipe
+            case S_IFSOCK: self = .socket
+            case S_IFLNK: self = .link
+            default: self = .device
+            }
+        }
+    }
+
+    /// What it is.
+    package let kind: Kind
     /// No folder, pipe, socket or device.
-    package let isRegular: Bool
+    package var isRegular: Bool { kind == .regular }
     /// The nine permission bits.
     package let permissions: UInt32
+    /// How many names it has.
+    package let links: UInt64
     /// Whose it is.
     package let owner: FileOwner
 
@@ -102,8 +145,9 @@ package struct FileStatus: Equatable, Sendable {
         // Without this the optimizer closes a file that nothing else holds once its number is read, before the call.
         let outcome = withExtendedLifetime(file) { fstat($0.raw, &status) }
         guard outcome == 0 else { throw .last("fstat") }
-        isRegular = status.st_mode & S_IFMT == S_IFREG
+        kind = Kind(status)
         permissions = status.st_mode & 0o777
+        links = UInt64(status.st_nlink)
         owner = FileOwner(user: status.st_uid, group: status.st_gid)
     }
 }

@@ -87,6 +87,14 @@ extension ClusterSuite {
                 try eventually(within: 10, "it to serve") { try cluster.client.query(cluster.tsukada01, count: 1).first?.detail.isEmpty == false }
                 usleep(1_200_000)
             }
+
+            // "I serve", a second time: before it the intruder could send sockets and a configuration for the next worker, which begins as root.
+            let intruder = try #require(children(of: master.process).first)
+            let seat = (readWholeFile("/proc/\(intruder)/environ") ?? "").split(separator: "\0").first { $0.hasPrefix("TSUKADA_WORKER=") }
+            let channel = try #require(seat?.dropFirst("TSUKADA_WORKER=".count).split(separator: ",").first)
+            #expect(try make(__NR_sendto, "\(channel) path 1 0 0 0", path: "\u{5}", in: intruder) == "{\"result\":1}")
+            try eventually(within: 5, "another worker") { children(of: master.process).first.map { $0 != intruder } ?? false }
+            try eventually(within: 10, "it to serve") { try cluster.client.query(cluster.tsukada01, count: 1).first?.detail.isEmpty == false }
         }
 
         /// A process's number in its own namespace.

@@ -22,8 +22,7 @@ enum ConfigurationFiles {
             let names = try isFolder(path) ? names(inFolder: path) : [path]
             guard files.count + names.count <= filesMax else { throw LoadError(path: path, reason: "more than \(filesMax) files") }
             for name in names {
-                do throws(SystemError) {
-                    // The reader refuses a file that is too long.
+                do throws(FileError) {
                     files.append((name, try Files.read(name, bytesMax: ConfigurationReader.fileBytesMax)))
                 } catch {
                     throw LoadError(path: name, reason: error.description)

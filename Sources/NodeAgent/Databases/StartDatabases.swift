@@ -85,17 +85,12 @@ struct StartDatabases {
     private func bytes(
         _ path: String, max bytesMax: Int, limit: String, _ subject: String, _ problem: (FileStatus) -> String?
     ) throws(StartError) -> [UInt8] {
-        let file = try StartError.wrapping("\(subject): ") { () throws(SystemError) in
-            // Never waits: a pipe is told by its status.
-            let raw = Glibc.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-            guard raw >= 0 else { throw .last("open") }
-            return FileDescriptor(owning: raw)
-        }
+        let file = try StartError.wrapping("\(subject): ") { () throws(SystemError) in try Files.open(path) }
         let status = try StartError.wrapping("\(subject): ") { () throws(SystemError) in try FileStatus(of: file) }
-        guard status.isRegular else { throw StartError("\(subject): it is no regular file") }
-        if let problem = problem(status) { throw StartError("\(subject): \(problem)") }
-        let bytes = try StartError.wrapping("\(subject): ") { () throws(SystemError) in try Files.read(from: file.raw, bytesMax: bytesMax) }
-        guard bytes.count <= bytesMax else { throw StartError("\(subject): \(limit)") }
-        return bytes
+        if status.isRegular, let problem = problem(status) { throw StartError("\(subject): \(problem)") }
+        do throws(FileError) { return try Files.read(file, bytesMax: bytesMax) } catch {
+            if case .tooLong = error { throw StartError("\(subject): \(limit)") }
+            throw StartError("\(subject): \(error)")
+        }
     }
 }

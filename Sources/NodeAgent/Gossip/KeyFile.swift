@@ -10,11 +10,7 @@ struct KeyFile {
 
     /// Reads and checks the file. Never waits, never reads more than a key file can have.
     func read(_ seal: any Seal) throws(KeyFileError) -> KeyFileText {
-        let file = try wrapping { () throws(SystemError) in
-            let raw = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-            guard raw >= 0 else { throw .last("open") }
-            return FileDescriptor(owning: raw)
-        }
+        let file = try wrapping { () throws(SystemError) in try Files.open(path) }
         let status = try wrapping { () throws(SystemError) in try FileStatus(of: file) }
         if let problem = Self.problem(with: status, user: geteuid()) { throw KeyFileError(path: path, problem: problem) }
         let bytes = try wrapping { () throws(SystemError) in try Files.read(from: file.raw, bytesMax: KeyFileText.bytesMax) }

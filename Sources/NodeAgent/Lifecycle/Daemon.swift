@@ -83,11 +83,17 @@ struct PIDFile {
         return try StartError.wrapping { () throws(PIDFileError) in try PIDFile(path) }
     }
 
-    /// Opens the file at `path`, or makes an empty one.
+    /// Opens the file at `path`, or makes an empty one. Never waits, and never writes to a file that also has another name: the directory may belong to
+    /// somebody else.
     init(_ path: String) throws(PIDFileError) {
-        let raw = Glibc.open(path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0o644)
-        guard raw >= 0 else { throw PIDFileError(path: path, cause: .last("open")) }
-        (self.path, file) = (path, OpenFile(FileDescriptor(owning: raw)))
+        let raw = Glibc.open(path, O_CREAT | O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW, 0o644)
+        guard raw >= 0 else { throw PIDFileError(path: path, cause: .system(.last("open"))) }
+        let descriptor = FileDescriptor(owning: raw)
+        let status: FileStatus
+        do throws(SystemError) { status = try FileStatus(of: descriptor) } catch { throw PIDFileError(path: path, cause: .system(error)) }
+        guard status.isRegular else { throw PIDFileError(path: path, cause: .notRegular(status.kind)) }
+        guard status.links == 1 else { throw PIDFileError(path: path, cause: .system(SystemError("open", code: EMLINK))) }
+        (self.path, file) = (path, OpenFile(descriptor))
     }
 
     /// Writes this process's number and a newline in place of what is there.
@@ -96,7 +102,9 @@ struct PIDFile {
     /// Writes `identifier` and a newline in place of what is there.
     func write(_ identifier: Int32) throws(PIDFileError) {
         let text = Array("\(identifier)\n".utf8)
-        guard ftruncate(file.raw, 0) == 0, pwrite(file.raw, text, text.count, 0) == text.count else { throw PIDFileError(path: path, cause: .last("write")) }
+        guard ftruncate(file.raw, 0) == 0, pwrite(file.raw, text, text.count, 0) == text.count else {
+            throw PIDFileError(path: path, cause: .system(.last("write")))
+        }
     }
 }
 
@@ -105,7 +113,7 @@ struct PIDFileError: Error, Equatable, CustomStringConvertible {
     /// The file.
     let path: String
     /// Why not.
-    let cause: SystemError
+    let cause: FileError
 
     /// "cannot write the pid file '/run/x.pid' (open: Permission denied); …".
     var description: String {

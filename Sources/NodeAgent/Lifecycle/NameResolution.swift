@@ -39,7 +39,7 @@ struct NameResolution {
     private static let advice = "add the name to /etc/hosts or to DNS, or write the address"
 
     private let lookup: NameLookup
-    private let memory: Memory
+    private var memory: Memory
     /// `-c`: the start that is meant may know more than this process.
     private let isTrial: Bool
     private var known: [NameQuestion: Result<IPAddress, NameLookupError>] = [:]
@@ -53,15 +53,32 @@ struct NameResolution {
     /// Looks names up by `lookup`, each at most once.
     init(lookup: NameLookup, memory: Memory = Memory(), isTrial: Bool = false) { (self.lookup, self.memory, self.isTrial) = (lookup, memory, isTrial) }
 
+    /// Goes by another memory from here on. What has been found stays.
+    mutating func remember(_ memory: Memory) { self.memory = memory }
+
     /// What has been found.
     var answers: [NameQuestion: IPAddress] { known.compactMapValues { try? $0.get() } }
 
     /// Looks up all names of `configuration` that a start needs, all at once. `own` is this node's line of the `gossip` section.
     mutating func ask(for configuration: AgentConfiguration, own: GossipSection.Node?) {
-        var inquiries: [NameInquiry] = []
-        for endpoint in configuration.placesOfItsOwn + [configuration.gossip.flatMap { $0.bind ?? own?.endpoint }].compactMap(\.self) {
-            if case .name(let name, _) = endpoint { inquiries.append(inquiry(NameQuestion(family: .v4, name: name), hasFallback: false)) }
+        askAtOnce(inquiries(placesOf: configuration, own) + inquiries(serversOf: configuration))
+    }
+
+    /// The same for the names that privileges are needed for: where it listens, and where lines go.
+    mutating func ask(forPlacesOf configuration: AgentConfiguration, own: GossipSection.Node?) { askAtOnce(inquiries(placesOf: configuration, own)) }
+
+    /// The same for the names of servers.
+    mutating func ask(forServersOf configuration: AgentConfiguration) { askAtOnce(inquiries(serversOf: configuration)) }
+
+    private func inquiries(placesOf configuration: AgentConfiguration, _ own: GossipSection.Node?) -> [NameInquiry] {
+        let endpoints = configuration.placesOfItsOwn + [configuration.gossip.flatMap { $0.bind ?? own?.endpoint }].compactMap(\.self)
+        return endpoints.compactMap {
+            if case .name(let name, _) = $0 { inquiry(NameQuestion(family: .v4, name: name), hasFallback: false) } else { nil }
         }
+    }
+
+    private func inquiries(serversOf configuration: AgentConfiguration) -> [NameInquiry] {
+        var inquiries: [NameInquiry] = []
         for backend in configuration.backends {
             for server in backend.servers {
                 if let name = server.check?.addressName {
@@ -70,6 +87,10 @@ struct NameResolution {
                 if let inquiry = inquiry(server, owner: backend.name) { inquiries.append(inquiry) }
             }
         }
+        return inquiries
+    }
+
+    private mutating func askAtOnce(_ inquiries: [NameInquiry]) {
         var unique: [NameQuestion: Int] = [:]
         var merged: [NameInquiry] = []
         for inquiry in inquiries {
@@ -210,6 +231,10 @@ struct NameResolution {
 
     // MARK: Asking
 
+    private var isSilent: Bool {
+        known.values.contains { if case .failure(let error) = $0, case .noAnswer = error.problem { true } else { false } }
+    }
+
     /// What is asked for a server; `nil` when nothing is.
     private func inquiry(_ server: Server, owner: String) -> NameInquiry? {
         guard case .name(let name, _) = server.endpoint, !server.isFilledLater else { return nil }
@@ -227,7 +252,8 @@ struct NameResolution {
 
     private func inquiry(_ question: NameQuestion, hasFallback: Bool) -> NameInquiry {
         let isKnown = memory.answers[question] != nil || lastAddress(of: question) != nil
-        return NameInquiry(question: question, hasFallback: hasFallback || isKnown || memory.isTrusted)
+        // Nameservers that were waited for in vain are not waited for as long again.
+        return NameInquiry(question: question, hasFallback: hasFallback || isKnown || memory.isTrusted || isSilent)
     }
 
     /// The answer to one question; what `ask` has not asked is asked now.

@@ -3,53 +3,59 @@ import LinuxIO
 import Proxy
 
 /// What the state files of a configuration say of its servers. A file that is missing or wrong costs what it says, not the start.
+///
+/// The files are opened and read before chroot; what they say is looked at once privileges are gone.
 struct ServerStateFiles {
     private let global: GlobalSettings
     private let tell: (DiagnosticSeverity, String) -> Void
+    /// By the name in the configuration.
+    private var contents: [String: [UInt8]] = [:]
 
-    /// For `global`'s files; `tell` gets a sentence for each that cannot be used.
-    init(_ global: GlobalSettings, tell: @escaping (DiagnosticSeverity, String) -> Void) { (self.global, self.tell) = (global, tell) }
+    /// Reads the files that `backends` want; `tell` gets a sentence for each that cannot be used.
+    init(_ global: GlobalSettings, _ backends: [Backend], tell: @escaping (DiagnosticSeverity, String) -> Void) {
+        (self.global, self.tell) = (global, tell)
+        var seen: Set<String> = []
+        for name in backends.compactMap(name) where seen.insert(name).inserted { contents[name] = read(path(name)) }
+    }
 
     /// By backend and server, of the backends that want it.
     func memories(_ backends: [Backend]) -> [RuntimeServerName: ServerMemory] {
         var memories: [RuntimeServerName: ServerMemory] = [:]
-        var shared: [RuntimeServerName: ServerMemory]?
+        var known: [String: [RuntimeServerName: ServerMemory]] = [:]
         for backend in backends {
-            let known: [RuntimeServerName: ServerMemory]
-            switch backend.stateSource {
-            case .none: continue
-            case .local: known = read(backend.stateFileName ?? backend.name)
-            case .global:
-                known = shared ?? global.stateFile.map { read($0) } ?? [:]
-                shared = known
-            }
-            memories.merge(known.filter { $0.key.backend == backend.name }) { first, _ in first }
+            guard let name = name(of: backend) else { continue }
+            let memory = known[name] ?? parse(name)
+            known[name] = memory
+            memories.merge(memory.filter { $0.key.backend == backend.name }) { first, _ in first }
         }
         return memories
     }
 
-    private func read(_ name: String) -> [RuntimeServerName: ServerMemory] {
-        let path = name.hasPrefix("/") ? name : global.stateFolder.map { "\($0)/\(name)" } ?? name
-        var status = stat()
-        guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
-            tell(.warning, "server state file '\(path)': it is no regular file; the servers start as if nothing were known of them")
-            return [:]
+    private func name(of backend: Backend) -> String? {
+        switch backend.stateSource {
+        case .none: nil
+        case .local: backend.stateFileName ?? backend.name
+        case .global: global.stateFile
         }
-        let bytes: [UInt8]
-        do throws(SystemError) {
-            bytes = try Files.read(path, bytesMax: ServerStateText.bytesMax)
+    }
+
+    private func path(_ name: String) -> String { name.hasPrefix("/") ? name : global.stateFolder.map { "\($0)/\(name)" } ?? name }
+
+    private func read(_ path: String) -> [UInt8]? {
+        do throws(FileError) {
+            return try Files.read(path, bytesMax: ServerStateText.bytesMax)
         } catch {
             tell(error.isMissing ? .notice : .warning, "server state file '\(path)': \(error); the servers start as if nothing were known of them")
-            return [:]
+            return nil
         }
-        guard bytes.count <= ServerStateText.bytesMax else {
-            tell(.warning, "server state file '\(path)': it is over \(ServerStateText.bytesMax) bytes; the servers start as if nothing were known of them")
-            return [:]
-        }
+    }
+
+    private func parse(_ name: String) -> [RuntimeServerName: ServerMemory] {
+        guard let bytes = contents[name] else { return [:] }
         do throws(ServerStateText.FormatError) {
             return try ServerStateText.read(String(decoding: bytes, as: UTF8.self))
         } catch {
-            tell(.warning, "server state file '\(path)', \(error); the servers start as if nothing were known of them")
+            tell(.warning, "server state file '\(path(name))', \(error); the servers start as if nothing were known of them")
             return [:]
         }
     }

@@ -20,7 +20,7 @@ struct StartGossip {
         seal = try StartError.wrapping("\(section.location): gossip: OpenSSL: ") { () throws(SealError) in try OpenSSLSeal() }
     }
 
-    /// Everything, opened.
+    /// Everything, opened. The store is not read: an unprivileged process has written it, and it waits until this one has no privileges either.
     ///
     /// - Parameters:
     ///   - node: this node's name.
@@ -36,9 +36,7 @@ struct StartGossip {
         let plan = try plan(node: node, backends: backends)
         let socket = try socket(at: address, of: own, cluster: plan.settings.cluster, inherited)
         let store: GossipStore? = if let path = section.stateDirectory { try GossipStore(path: path, node: node, owner: owner) } else { nil }
-        let (memory, warning) = store?.load() ?? (GossipMemory(), nil)
-        if let warning { Terminal.tell(.warning, warning) }
-        var resources = GossipRunner.Resources(plan: plan, seal: seal, socket: socket, ring: ring, memory: memory, store: store)
+        var resources = GossipRunner.Resources(plan: plan, seal: seal, socket: socket, ring: ring, memory: GossipMemory(), store: store)
         resources.named = named(plan)
         if !resources.named.isEmpty { resources.resolver = lookup.resolverSettings(name: section.name) }
         return resources

@@ -54,7 +54,8 @@ struct Startup {
         var environment = environment
         let seat = WorkerSeat(environment: &environment)
         let inherited = if let seat { try Inheritance(from: seat.channel) } else { Inheritance?.none }
-        let files = if let kept = inherited?.configuration { kept } else { try load() }
+        // After a worker's death its successor reads what it read.
+        let files = if let kept = inherited?.configuration, seat?.causeOfDeath != nil { kept.files } else { try load() }
         guard var configuration = read(files, environment) else { return ExitCode.failure }
         if let node = options.localName { configuration.global.node = node }
         addSystemNameservers(to: &configuration)
@@ -125,48 +126,56 @@ struct Startup {
         let accounts = AccountFiles.ofMachine()
         let privileges = try privileges(configuration.global, accounts)
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
-        var resources = try open(configuration, accounts, privileges, inheritance, isRestart: seat?.causeOfDeath != nil)
-        resources.configurationFiles = files
-        resources.tellsTerminal = !runsAsDaemon && !options.isQuiet
+        var opened = try open(configuration, accounts, privileges, inheritance, isRestart: seat?.causeOfDeath != nil)
+        opened.resources.configurationFiles = files
+        opened.resources.tellsTerminal = !runsAsDaemon && !options.isQuiet
         if let seat {
-            try settle(privileges)
+            let snapshot = ConfigurationSnapshot(files: files, names: opened.names.answers)
+            try StartError.wrapping("the master does not listen: ") { [sockets = opened.resources.boundSockets] () throws(SystemError) in
+                try seat.announce(sockets, snapshot)
+            }
             let cause = seat.causeOfDeath
-            return try runAgent(consume resources, inheritance, causeOfDeath: cause, isWorker: true) {
+            return try runAgent(consume opened, privileges, inheritance, causeOfDeath: cause, isWorker: true) {
                 seat.startIsOver(isDaemon: runsAsDaemon)
             }
         }
         let pidFile = options.pidFileToWrite(configuration.global, isDaemon: runsAsDaemon)
         guard runsAsDaemon else {
-            try PIDFile.open(pidFile)?.write()
-            try settle(privileges)
-            return try runAgent(consume resources, inheritance) {}
+            let pidFile = try PIDFile.open(pidFile)
+            return try runAgent(consume opened, privileges, inheritance, pidFile: pidFile) {}
         }
         switch try StartError.wrapping("cannot go to the background: ", { () throws(SystemError) in try Daemon.fork() }) {
         case .parent(let exitCode): return exitCode
         case .child(let daemon):
-            try PIDFile.open(pidFile)?.write()
-            try settle(privileges)
+            let pidFile = try PIDFile.open(pidFile)
             var waiting: Daemon? = consume daemon
-            return try runAgent(consume resources, inheritance) { waiting.take()?.started() }
+            return try runAgent(consume opened, privileges, inheritance, pidFile: pidFile) { waiting.take()?.started() }
         }
     }
 
-    /// Opens everything that needs the file system, names or privileges.
+    /// What a start opens while it has its privileges. Nothing of it comes from a process that has served, but for bound sockets.
+    private struct Opened: ~Copyable {
+        /// With what the files say; what an earlier process knew comes with `complete`.
+        var resources: Agent.Resources
+        var names: NameResolution
+        var kept: StartAddresses
+        let stateFiles: ServerStateFiles
+        let isRestart: Bool
+    }
+
+    /// Opens everything that needs the file system or privileges, and looks up the names that this takes.
     private func open(
         _ configuration: AgentConfiguration, _ accounts: AccountFiles, _ privileges: Privileges, _ inheritance: Inheritance, isRestart: Bool
-    ) throws(StartError) -> Agent.Resources {
+    ) throws(StartError) -> Opened {
         var configuration = configuration
         let lookup = NameLookup()
-        // What a running process says is newer than any file.
-        let files = ServerStateFiles(configuration.global) { Terminal.tell($0, $1) }
-        let servers = inheritance.state.servers.merging(files.memories(configuration.backends)) { running, _ in running }
+        let stateFiles = ServerStateFiles(configuration.global, configuration.backends) { Terminal.tell($0, $1) }
         let node = configuration.global.node ?? Startup.hostName()
-        var kept = try StartAddresses(configuration, node: node, owner: privileges.owner)
+        let kept = try StartAddresses(configuration, node: node, owner: privileges.owner)
         let memory = NameResolution.Memory(
-            answers: inheritance.state.names, servers: servers, addresses: kept.memory, time: kept.time, isTrusted: isRestart)
+            answers: inheritance.configuration?.names ?? [:], addresses: kept.memory, time: kept.time, isTrusted: isRestart)
         var names = NameResolution(lookup: lookup, memory: memory)
-        names.ask(for: configuration, own: try? configuration.gossip?.node(named: node))
-        let addresses = try serverAddresses(&configuration, &names)
+        names.ask(forPlacesOf: configuration, own: try? configuration.gossip?.node(named: node))
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let limits = try limits(configuration, threads: threads)
@@ -188,14 +197,41 @@ struct Startup {
                 nil
             }
         gossip?.resolver?.questionsMax = limits.questionsPerSection
-        for warning in sockets.names.warnings { Terminal.tell(.warning, warning) }
-        kept.learn(sockets.names.found)
         inheritance.sockets.closeRest()
-        return Agent.Resources(
-            configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: addresses,
-            logPlan: logPlan, limits: limits, node: node, gossip: gossip, names: sockets.names.answers, probes: inheritance.state.probes,
-            servers: servers.merging(sockets.names.unproven) { running, _ in running }, rememberedAddresses: kept.memory, addressKeeper: kept.resources,
-            databases: databases, writers: inheritance.state.writers)
+        let resources = Agent.Resources(
+            configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: [], logPlan: logPlan,
+            limits: limits, node: node, gossip: gossip, databases: databases)
+        return Opened(resources: resources, names: sockets.names, kept: kept, stateFiles: stateFiles, isRestart: isRestart)
+    }
+
+    /// Adds what the processes before knew, and the servers' addresses. To be called once privileges are gone: a process before may have been taken over
+    /// before it said this.
+    private func complete(_ opened: consuming Opened, _ inheritance: inout Inheritance) throws(StartError) -> Agent.Resources {
+        inheritance.readState()
+        // What a running process says is newer than any file.
+        let backends = opened.resources.configuration.backends
+        let servers = inheritance.state.servers.merging(opened.stateFiles.memories(backends)) { running, _ in running }
+        opened.names.remember(
+            NameResolution.Memory(
+                answers: inheritance.state.names, servers: servers, addresses: opened.kept.memory, time: opened.kept.time, isTrusted: opened.isRestart))
+        opened.names.ask(forServersOf: opened.resources.configuration)
+        var configuration = opened.resources.configuration
+        opened.resources.addresses = try serverAddresses(&configuration, &opened.names)
+        opened.resources.configuration = configuration
+        for warning in opened.names.warnings { Terminal.tell(.warning, warning) }
+        opened.kept.learn(opened.names.found)
+        opened.resources.names = opened.names.answers
+        opened.resources.servers = servers.merging(opened.names.unproven) { running, _ in running }
+        opened.resources.rememberedAddresses = opened.kept.memory
+        opened.resources.addressKeeper = opened.kept.resources
+        opened.resources.probes = inheritance.state.probes
+        opened.resources.writers = inheritance.state.writers
+        if let store = opened.resources.gossip?.store {
+            let (memory, warning) = store.load()
+            if let warning { Terminal.tell(.warning, warning) }
+            opened.resources.gossip?.memory = memory
+        }
+        return opened.resources
     }
 
     /// Where servers are at the start. Where they are checked, when that is a name, goes into `configuration`.
@@ -270,10 +306,16 @@ struct Startup {
         try StartError.wrapping { () throws(PrivilegeError) in try privileges.apply() }
     }
 
-    /// Serves until a signal ends it. The agent's workers own the listening sockets from here on: they close when the workers close them.
+    /// Gives the privileges up and serves until a signal ends it. The agent's workers own the listening sockets from here on: they close when the workers
+    /// close them.
     private func runAgent(
-        _ resources: consuming Agent.Resources, _ inheritance: Inheritance, causeOfDeath: String? = nil, isWorker: Bool = false, _ started: () -> Void
+        _ opened: consuming Opened, _ privileges: Privileges, _ inheritance: Inheritance, pidFile: PIDFile? = nil, causeOfDeath: String? = nil,
+        isWorker: Bool = false, _ started: () -> Void
     ) throws(StartError) -> Int32 {
+        try settle(privileges)
+        var inheritance = inheritance
+        let resources = try complete(consume opened, &inheritance)
+        try pidFile?.write()
         do throws(SystemError) {
             let reactor = try Reactor()
             let agent = try Agent(consume resources, reactor: reactor)

@@ -3,8 +3,8 @@ import LinuxIO
 
 /// A file in a `state-dir`: what outlives the process.
 ///
-/// Its folder is opened, and the file loaded, before chroot and before privileges go; it is saved for as long as the process lives, from any one
-/// thread: whole or not at all.
+/// Its folder is opened before chroot, and the file can be loaded from then on. It is saved for as long as the process lives, from any one thread: whole or
+/// not at all.
 final class StateFile: Sendable {
     private let folder: Folder
     private let path: String
@@ -46,16 +46,14 @@ final class StateFile: Sendable {
     ///   - parse: reads a whole file; `nil` for one that is damaged or of another node.
     /// - Returns: with a sentence for the operator when something was there and could not be used.
     func load<Value>(bytesMax: Int, loss: String, _ parse: ([UInt8]) -> Value?) -> (value: Value?, warning: String?) {
-        do throws(SystemError) {
-            let file = try folder.open(name)
-            if try FileStatus(of: file).isRegular {
-                let bytes = try Files.read(from: file.raw, bytesMax: bytesMax)
-                if let value = parse(bytes) { return (value, nil) }
-            }
-        } catch  where error.isMissing {
-            return (nil, nil)
+        do throws(FileError) {
+            if let value = parse(try folder.read(name, bytesMax: bytesMax)) { return (value, nil) }
         } catch {
-            return (nil, "\(path)/\(name): \(error); \(loss)")
+            switch error {
+            case .system(let error) where error.isMissing: return (nil, nil)
+            case .system(let error): return (nil, "\(path)/\(name): \(error); \(loss)")
+            case .notRegular, .tooLong: break
+            }
         }
         do throws(SystemError) {
             try folder.rename(name, to: name + ".bad")

@@ -7,12 +7,7 @@ enum SystemFile {
     static let bytesMax = 4 << 20
 
     /// The text of the file at `path`. Bytes that are not UTF-8 become replacement characters.
-    /// - Throws: the call that failed; EFBIG for a file over `bytesMax`.
-    static func text(_ path: String) throws(SystemError) -> String {
-        let bytes = try Files.read(path, bytesMax: bytesMax)
-        guard bytes.count <= bytesMax else { throw SystemError("read", code: EFBIG) }
-        return String(decoding: bytes, as: UTF8.self)
-    }
+    static func text(_ path: String) throws(FileError) -> String { String(decoding: try Files.read(path, bytesMax: bytesMax), as: UTF8.self) }
 
     /// The lines of `text` without comments, each as its words; lines without words are left out.
     static func words(_ text: String, commentMarks: String) -> [[Substring]] {

@@ -57,6 +57,8 @@ enum AgentStateText {
     static let bytesMax = 32 << 20
     /// The highest counter that is believed: sums of many stay far from the end of `Int`.
     private static let counterMax: UInt64 = 1 << 53
+    /// The latest time that is believed, in nanoseconds: a century after the machine's start.
+    private static let probeSinceMax: Int64 = 100 * 366 * 86_400 * 1_000_000_000
     private static let header = "tsukada-state 1"
 
     /// - Parameter serversState: what `show servers state` says now; it stands for most of `state.servers`.
@@ -79,7 +81,7 @@ enum AgentStateText {
             text += "counters \(key.kind.rawValue) \(key.name) " + numbers.map(String.init).joined(separator: " ") + "\n"
         }
         for (proxy, writer) in state.writers.sorted(by: { $0.key < $1.key }) { text += "writer \(proxy) \(writer.epoch) \(writer.server)\n" }
-        for (question, address) in state.names.sorted(by: { $0.key < $1.key }) { text += "name \(question.family) \(question.name) \(address)\n" }
+        for (question, address) in state.names.sorted(by: { $0.key < $1.key }) { text += line(of: question, address) }
         for (name, probe) in state.probes.sorted(by: { $0.key < $1.key }) {
             text += "probe \(name) \(probe.isPassing ? "pass" : "fail") \(probe.since.nanoseconds)\n"
         }
@@ -114,7 +116,7 @@ enum AgentStateText {
             case "priority": takePriority(rest.split(separator: " "), into: &state)
             case "writer": takeWriter(rest.split(separator: " "), into: &state)
             case "counters": takeCounters(rest.split(separator: " "), into: &state)
-            case "name": takeName(rest.split(separator: " "), into: &state)
+            case "name": if let (question, address) = name(line) { state.names[question] = address }
             case "probe": takeProbe(rest.split(separator: " "), into: &state)
             case "gossip": state.gossip += Array(rest.utf8) + [UInt8(ascii: "\n")]
             default: break
@@ -126,8 +128,8 @@ enum AgentStateText {
     private static func takeCheck(_ text: Substring, into state: inout AgentState) {
         let fields = text.split(separator: " ", maxSplits: 8, omittingEmptySubsequences: false)
         guard fields.count == 9, var memory = state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))] else { return }
-        guard let failed = Int(fields[2]), let downs = Int(fields[3]), let downtime = Int64(fields[4]), let status = Int(fields[5]) else { return }
-        guard let code = Int(fields[6]), let microseconds = Int64(fields[7]) else { return }
+        guard let failed = count(fields[2]), let downs = count(fields[3]), let downtime = count(fields[4]), let status = Int(fields[5]) else { return }
+        guard let code = count(fields[6]), let microseconds = count(fields[7]) else { return }
         (memory.failedChecks, memory.downTransitions, memory.completedDowntime) = (failed, downs, .milliseconds(downtime))
         if let status = CheckStatus(rawValue: status), status != .initializing {
             memory.lastCheck = CheckResult(status: status, code: code, info: String(fields[8]), duration: .microseconds(microseconds))
@@ -187,12 +189,20 @@ enum AgentStateText {
     }
 
     private static func takeProbe(_ fields: [Substring], into state: inout AgentState) {
-        guard fields.count == 3, let since = Int64(fields[2]), since >= 0 else { return }
+        guard fields.count == 3, let since = Int64(fields[2]), (0...probeSinceMax).contains(since) else { return }
         state.probes[String(fields[0])] = ProbeMemory(isPassing: fields[1] == "pass", since: Instant(nanoseconds: since))
     }
 
-    private static func takeName(_ fields: [Substring], into state: inout AgentState) {
-        guard fields.count == 3, let address = IPAddress(fields[2]) else { return }
-        state.names[NameQuestion(family: fields[0] == "v6" ? .v6 : .v4, name: String(fields[1]))] = address
+    /// "name v4 dbserver01 10.0.0.1", with its line feed.
+    static func line(of question: NameQuestion, _ address: IPAddress) -> String { "name \(question.family) \(question.name) \(address)\n" }
+
+    /// What such a line, without its line feed, says; `nil` when it is none.
+    static func name(_ line: some StringProtocol) -> (NameQuestion, IPAddress)? {
+        let fields = line.split(separator: " ")
+        guard fields.count == 4, fields[0] == "name", let address = IPAddress(fields[3]) else { return nil }
+        return (NameQuestion(family: fields[1] == "v6" ? .v6 : .v4, name: String(fields[2])), address)
     }
+
+    /// A count that leaves room for counting on, whoever has written it.
+    private static func count(_ text: Substring) -> Int? { Int(text).map { max(0, min($0, Int(counterMax))) } }
 }

@@ -18,7 +18,7 @@ extension Agent {
             }
             successions.append(succession)
             if isWorker {
-                try succession.report(sockets: exposedSockets, configuration: ConfigurationSnapshot.bytes(of: configurationFiles))
+                try succession.report()
             } else {
                 try succession.takeOver()
             }

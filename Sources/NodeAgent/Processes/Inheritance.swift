@@ -9,10 +9,11 @@ struct Inheritance {
 
     /// Bound sockets.
     let sockets = InheritedSockets()
-    /// What the one before knew.
+    /// What the one before knew; nothing before `readState`.
     private(set) var state = AgentState()
-    /// The files that it was configured by, when they are to be used again as they were.
-    private(set) var configuration: [(name: String, bytes: [UInt8])]?
+    private var unreadState: OpenFile?
+    /// What the worker before was configured by.
+    private(set) var configuration: ConfigurationSnapshot?
     /// True once nobody else serves: the state is the last one.
     private(set) var isAlone = true
     /// The one before, or the master.
@@ -44,17 +45,22 @@ struct Inheritance {
             switch message {
             case .configuration(let file):
                 let bytes = try StartError.wrapping { () throws(SystemError) in try MemoryFile.bytes(of: file, bytesMax: ConfigurationSnapshot.bytesMax) }
-                configuration = ConfigurationSnapshot.files(from: bytes)
+                configuration = ConfigurationSnapshot(bytes)
             case .sockets(let files): sockets.add(files)
             case .state(let file), .lastState(let file):
                 if case .state = message { isAlone = false }
-                state = Self.state(in: file)
+                unreadState = file
                 self.channel = channel
                 return
             case .ready, .takenOver, .replaced, .leaving, .report, .runtime, .alive, .reloadFailed: break
             }
         }
         throw StartError("\(name) does not hand its sockets over")
+    }
+
+    /// Reads what the one before knew. To be called once privileges are gone: it comes from a process that clients may have taken over.
+    mutating func readState() {
+        if let file = unreadState.take() { state = Self.state(in: file) }
     }
 
     /// What `file` says; nothing when it cannot be read.
@@ -65,29 +71,44 @@ struct Inheritance {
 
 /// Configuration files as they were read, so that a worker that is started again after a crash reads the same: the files may be half edited by then.
 ///
-///     file <bytes> <name> LF <bytes>     for each file
-enum ConfigurationSnapshot {
+/// With them come the addresses of the names that sockets are bound to and log lines go to. A worker looks these up as root, so it must not have them from
+/// a process that has served.
+///
+///     name <family> <name> <address> LF     for each name
+///     file <bytes> <name> LF <bytes>        for each file
+struct ConfigurationSnapshot {
     /// Bytes of the longest snapshot that is kept.
     static let bytesMax = 64 << 20
 
-    /// The snapshot of `files`.
-    static func bytes(of files: [(name: String, bytes: [UInt8])]) -> [UInt8] {
-        files.reduce(into: []) { $0 += Array("file \($1.bytes.count) \($1.name)\n".utf8) + $1.bytes }
+    /// The files in the order of reading.
+    var files: [(name: String, bytes: [UInt8])] = []
+    /// What names have been found to be.
+    var names: [NameQuestion: IPAddress] = [:]
+
+    /// A snapshot of these.
+    init(files: [(name: String, bytes: [UInt8])], names: [NameQuestion: IPAddress]) { (self.files, self.names) = (files, names) }
+
+    /// Its form between processes.
+    var bytes: [UInt8] {
+        let lines = names.sorted { $0.key < $1.key }.map { AgentStateText.line(of: $0.key, $0.value) }
+        return files.reduce(into: Array(lines.joined().utf8)) { $0 += Array("file \($1.bytes.count) \($1.name)\n".utf8) + $1.bytes }
     }
 
-    /// The files of a snapshot; `nil` when it is none.
-    static func files(from bytes: [UInt8]) -> [(name: String, bytes: [UInt8])]? {
-        var files: [(name: String, bytes: [UInt8])] = []
+    /// What `bytes` say; `nil` when they are no snapshot.
+    init?(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {
             guard let newline = rest.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-            let words = String(decoding: rest[..<newline], as: UTF8.self).split(separator: " ", maxSplits: 2)
-            guard words.count == 3, words[0] == "file", let count = Int(words[1]), count >= 0 else { return nil }
+            let line = String(decoding: rest[..<newline], as: UTF8.self)
             rest = rest[(newline + 1)...]
-            guard count <= rest.count else { return nil }
+            if let (question, address) = AgentStateText.name(line) {
+                names[question] = address
+                continue
+            }
+            let words = line.split(separator: " ", maxSplits: 2)
+            guard words.count == 3, words[0] == "file", let count = Int(words[1]), count >= 0, count <= rest.count else { return nil }
             files.append((String(words[2]), Array(rest.prefix(count))))
             rest = rest.dropFirst(count)
         }
-        return files
     }
 }

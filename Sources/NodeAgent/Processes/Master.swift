@@ -16,12 +16,15 @@ final class Master {
     private static let reportPatience = Duration.milliseconds(300)
     /// Bytes of a worker's messages that are kept for whoever asked for its start.
     private static let messagesMax = 64 * 1024
+    /// Bytes of a worker's messages that are read in one turn.
+    private static let messagesPerTurn = 16 * 4096
 
     /// What a worker has told.
     private final class Seat {
         let channel: ProcessChannel
         let errors: OpenFile
         var memory = Memory()
+        var conversation = WorkerConversation()
         /// What it says belongs to its start, until it serves.
         var isStarting = true
 
@@ -198,7 +201,7 @@ final class Master {
             roster.started(process, for: reason, now: reactor.now)
             try seat.channel.watch(on: reactor) { [unowned self, unowned seat] in receive($0, from: process, seat) }
             try reactor.watch(seat.errors.raw, for: .read) { [unowned self, unowned seat] _ in relayMessages(of: seat) }
-            try seat.channel.send(inheritance(for: reason), patience: .seconds(5))
+            try seat.channel.send(inheritance(), patience: .seconds(5))
             reactor.setTimer(at: reactor.now.advanced(by: Self.startPatience)) { [unowned self] in
                 guard roster.workers.contains(where: { $0.process == process && $0.stage == .starting(reason) }) else { return }
                 carryOut([.tell(.warning, "worker (\(process)) does not come to serve within 60s: it is killed")])
@@ -229,11 +232,11 @@ final class Master {
         return (process, Seat(channel: ProcessChannel(own), errors: reading))
     }
 
-    /// What a new worker is told of the one before. After a death nobody else serves, and the files may be half edited.
-    private func inheritance(for reason: WorkerRoster.StartReason) throws(SystemError) -> [ProcessMessage] {
+    /// What a new worker is told of the one before. After a death it uses the configuration as it was: the files may be half edited.
+    private func inheritance() throws(SystemError) -> [ProcessMessage] {
         let state = if let state = memory.state { state } else { try MemoryFile.holding([], name: "tsukada state") }
         var messages = ProcessMessage.passing(memory.sockets)
-        if case .restart = reason, let configuration = memory.configuration { messages.insert(.configuration(configuration), at: 0) }
+        if let configuration = memory.configuration { messages.insert(.configuration(configuration), at: 0) }
         return messages + [roster.serving == nil ? .lastState(state) : .state(state)]
     }
 
@@ -247,25 +250,35 @@ final class Master {
     }
 
     private func receive(_ message: ProcessMessage?, from process: Int32, _ seat: Seat) {
-        let isServing = roster.serving?.process == process
-        if message != nil { roster.heard(process) }
-        switch message {
-        case .configuration(let file)?: seat.memory.configuration = file
-        case .sockets(let files)?: if !roster.isStopping { seat.memory.sockets += files }
-        case .state(let file)?: if isServing { memory.state = file } else { seat.memory.state = file }
-        case .ready?:
+        guard let message, let worker = roster.workers.first(where: { $0.process == process }) else { return }
+        roster.heard(process)
+        switch seat.conversation.hear(WorkerConversation.Word(message), stage: worker.stage) {
+        case .keep: keep(message, in: &seat.memory)
+        case .remember: keep(message, in: &memory)
+        case .serve:
             memory = seat.memory
             seat.memory = Memory()
             relayMessages(of: seat)
             seat.isStarting = false
             carryOut(roster.ready(process))
-        case .lastState(let file)?:
-            if let serving = roster.serving, serving.process != process { try? seats[serving.process]?.channel.send(.lastState(file)) }
-        case .leaving?:
+        case .passOn: if let serving = roster.serving { try? seats[serving.process]?.channel.send(message) }
+        case .leave:
             notifier.tell(.stopping, status: "draining")
             letSocketsGo()
             roster.leave()
-        case .takenOver?, .replaced?, .report?, .runtime?, .alive?, .reloadFailed?, nil: break
+        case .ignore: break
+        case .breach(let cause):
+            seat.channel.stopWatching()
+            carryOut(roster.breached(process, cause))
+        }
+    }
+
+    private func keep(_ message: ProcessMessage, in memory: inout Memory) {
+        switch message {
+        case .configuration(let file): memory.configuration = file
+        case .sockets(let files): if !roster.isStopping { memory.sockets += files }
+        case .state(let file): memory.state = file
+        case .lastState, .ready, .takenOver, .replaced, .leaving, .report, .runtime, .alive, .reloadFailed: break
         }
     }
 
@@ -280,7 +293,7 @@ final class Master {
     /// What a worker says before it serves is for whoever asked for its start, and for the terminal.
     private func relayMessages(of seat: Seat) {
         var buffer = [UInt8](repeating: 0, count: 4096)
-        while true {
+        for _ in 0..<Self.messagesPerTurn / buffer.count {
             let count = read(seat.errors.raw, &buffer, buffer.count)
             guard count > 0 else {
                 if count == 0 || errno != EAGAIN { reactor.unwatch(seat.errors.raw) }
@@ -304,6 +317,7 @@ final class Master {
 
     /// Counts looks: one that comes late is still one.
     private func look() {
+        for seat in seats.values { seat.conversation.look() }
         carryOut(roster.look())
         reactor.setTimer(at: reactor.now.advanced(by: WorkerRoster.lookInterval)) { [unowned self] in look() }
     }

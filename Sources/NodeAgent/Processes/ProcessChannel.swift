@@ -5,12 +5,13 @@ import Wire
 /// What the processes of one node tell each other: a master and its worker, a process and the one that takes over from it.
 ///
 ///     first the one that hands over:  [configuration]  sockets*  state | lastState
-///     the other, when it serves:      [configuration]  sockets*  state  ready         to a master, which remembers them
+///     the other, still as root:       sockets*  configuration                         to a master, which remembers them
+///     and when it serves:             state  ready                                    to a master
 ///                                     takenOver                                       to the process that it replaces
 ///     then the one that handed over:  lastState
 ///     a worker to its master:         alive, each second; state, now and then
 enum ProcessMessage: Sendable {
-    /// The files that the configuration was read from, as `ConfigurationSnapshot` has them.
+    /// The configuration, as `ConfigurationSnapshot` has it.
     case configuration(OpenFile)
     /// Bound sockets, at most `DescriptorPassing.filesMax`.
     case sockets([OpenFile])
@@ -82,6 +83,9 @@ extension ProcessMessage {
 
 /// One end of a socket between two processes of a node.
 final class ProcessChannel {
+    /// Messages that are taken in one turn of the reactor: a flood leaves time for everything else.
+    private static let messagesPerTurn = 64
+
     /// The socket.
     let file: OpenFile
     private var watching: Reactor?
@@ -114,20 +118,21 @@ final class ProcessChannel {
 
     /// The next message, waited for until `deadline`; `nil` when none has come by then, or the other is gone or does not speak like this.
     func next(until deadline: Instant) -> ProcessMessage? {
-        while true {
+        while MonotonicClock.now() < deadline {
             switch try? DescriptorPassing.receive(over: file.raw) {
             case .came(let passed)?: return ProcessMessage(passed)
             case .nothing?: guard wait(for: Int16(POLLIN), until: deadline) else { return nil }
             case .ended?, nil: return nil
             }
         }
+        return nil
     }
 
     /// Calls `handler` with each message that comes, and with `nil` once, when the other is gone or does not speak like this.
     func watch(on reactor: Reactor, _ handler: @escaping (ProcessMessage?) -> Void) throws(SystemError) {
         try reactor.watch(file.raw, for: .read) { [weak self] _ in
             guard let self else { return }
-            while watching != nil {
+            for _ in 0..<Self.messagesPerTurn where watching != nil {
                 switch try? DescriptorPassing.receive(over: file.raw) {
                 case .nothing?: return
                 case .came(let passed)?:

@@ -43,28 +43,29 @@ final class Succession {
         try channel.watch(on: agent.reactor) { [unowned self] in receive($0) }
     }
 
+    /// A successor says that it serves, a predecessor what it knew last; everything else is the master's to say.
     private func receive(_ message: ProcessMessage?) {
-        switch message {
-        case .report?: push()
-        case .takenOver?:
+        switch (message, other) {
+        case (.lastState(let file)?, .master), (.lastState(let file)?, .predecessor): agent.inherit(Inheritance.state(in: file))
+        case (.report?, .master): push()
+        case (.takenOver?, .master), (.takenOver?, .successor):
             settle()
             agent.supersede { [weak self] in self?.sayLastWords() }
-        case .replaced?:
+        case (.replaced?, .master):
             settle()
             agent.supersede { [weak self, agent] in
                 self?.sayLastWords()
                 agent.reactor.stop()
             }
-        case .lastState(let file)?: agent.inherit(Inheritance.state(in: file))
-        case .runtime(let file)?: agent.serveRuntime(file)
-        case .reloadFailed(let file)?:
+        case (.runtime(let file)?, .master): agent.serveRuntime(file)
+        case (.reloadFailed(let file)?, .master):
             let reason = (try? MemoryFile.bytes(of: file, bytesMax: Self.reasonBytesMax)) ?? []
             agent.log.write(.error, "Reload failed: \(String(decoding: reason, as: UTF8.self))")
-        case .configuration?, .sockets?, .state?, .ready?, .leaving?, .alive?: break
-        case nil:
+        case (nil, _):
             settle()
             isOver = true
             ended()
+        case (.some, _): break
         }
     }
 
@@ -74,12 +75,9 @@ final class Succession {
         (takeoverTimer, place) = (nil, nil)
     }
 
-    /// Tells the master everything that it needs to start another worker, and that this one serves.
-    func report(sockets: [OpenFile], configuration: [UInt8]) throws(SystemError) {
-        var messages = [ProcessMessage.configuration(try MemoryFile.holding(configuration, name: "tsukada configuration"))]
-        messages += ProcessMessage.passing(sockets)
-        messages += [.state(try MemoryFile.holding(agent.stateBytes(), name: "tsukada state")), .ready]
-        try channel.send(messages, patience: Self.patience)
+    /// Tells the master what this worker knows, and that it serves.
+    func report() throws(SystemError) {
+        try channel.send([.state(try MemoryFile.holding(agent.stateBytes(), name: "tsukada state")), .ready], patience: Self.patience)
     }
 
     /// Gives a successor all sockets and what this process knows. It has `place` until it serves, and must within `patience`.

@@ -134,12 +134,21 @@ struct WorkerRoster {
         for index in workers.indices where workers[index].stage == .serving || workers[index].stage == .leaving {
             workers[index].silentLooks += 1
             guard workers[index].silentLooks == Self.silentLooksMax else { continue }
-            let cause = "it has not been heard of for 10s"
-            workers[index].causeOfDeath = cause
-            effects.append(.tell(.alert, "worker (\(workers[index].process)) is killed: \(cause); it hangs, or somebody has stopped it"))
-            effects.append(.signal(SIGKILL, to: workers[index].process))
+            effects += kill(index, "it has not been heard of for 10s", "it hangs, or somebody has stopped it")
         }
         return effects
+    }
+
+    /// A worker has sent what it must not send. Only the first breach counts.
+    mutating func breached(_ process: Int32, _ cause: String) -> [Effect] {
+        guard let index = workers.firstIndex(where: { $0.process == process }), workers[index].causeOfDeath == nil else { return [] }
+        return kill(index, cause, "somebody may have taken it over")
+    }
+
+    private mutating func kill(_ index: Int, _ cause: String, _ guess: String) -> [Effect] {
+        workers[index].causeOfDeath = cause
+        let process = workers[index].process
+        return [.tell(.alert, "worker (\(process)) is killed: \(cause); \(guess)"), .signal(SIGKILL, to: process)]
     }
 
     /// A worker has ended.

@@ -8,6 +8,9 @@ import LinuxIO
 struct WorkerSeat {
     private static let variable = "TSUKADA_WORKER"
 
+    /// How long the master may take to read what it is told.
+    private static let patience = Duration.seconds(2)
+
     /// The way to the master.
     let channel: ProcessChannel
     /// Where messages go once the worker serves; until then they are the master's affair, who tells whoever asked for the start.
@@ -30,6 +33,13 @@ struct WorkerSeat {
     /// The variable for a new worker.
     static func variables(channel: OpenFile, laterErrors: OpenFile, causeOfDeath: String?) -> [String: String] {
         [variable: "\(channel.raw),\(laterErrors.raw)" + (causeOfDeath.map { ",\($0)" } ?? "")]
+    }
+
+    /// Tells the master what the next worker needs of this one. To be called while this process has its privileges, before it hears a client: the master
+    /// takes it only once.
+    func announce(_ sockets: [OpenFile], _ configuration: ConfigurationSnapshot) throws(SystemError) {
+        let file = try MemoryFile.holding(configuration.bytes, name: "tsukada configuration")
+        try channel.send(ProcessMessage.passing(sockets) + [.configuration(file)], patience: Self.patience)
     }
 
     /// From here on messages go where the master's go; a daemon's go nowhere. To be called once.

@@ -67,7 +67,7 @@ struct DatabaseSecretsTests {
             Issue.record("a file that is none was read")
             return
         }
-        #expect(missing.description.contains("password-file /nowhere/password: ") && folder.description.contains("it is no regular file"))
+        #expect(missing.description.contains("password-file /nowhere/password: ") && folder.description.contains("it is a directory, not a regular file"))
     }
 
     @Test("is not looked for where nothing is asked: a proxy that is 'disabled'")

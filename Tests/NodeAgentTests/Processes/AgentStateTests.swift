@@ -65,15 +65,34 @@ struct AgentStateTests {
         #expect(AgentStateText.state(from: Array("tsukada-state 2\nrow \(Self.row)\n".utf8)) == AgentState())
     }
 
-    @Test("has configuration files byte for byte")
+    @Test("has configuration files byte for byte, and the addresses of names")
     func snapshot() throws {
         let files = [(name: "/etc/my files/haproxy.cfg", bytes: Array("global\n".utf8)), (name: "b", bytes: []), (name: "c", bytes: [0, 10, 255])]
-        let bytes = ConfigurationSnapshot.bytes(of: files)
-        let read = try #require(ConfigurationSnapshot.files(from: bytes))
-        #expect(read.map(\.name) == files.map(\.name) && read.map(\.bytes) == files.map(\.bytes))
-        for count in 1..<bytes.count where ConfigurationSnapshot.files(from: Array(bytes.prefix(count))) != nil {
-            #expect(ConfigurationSnapshot.files(from: Array(bytes.prefix(count)))?.count ?? 0 < files.count, "cut at \(count)")
+        let names = [NameQuestion(family: .v4, name: "a.b"): IPAddress.v4(1), NameQuestion(family: .v6, name: "a.b"): .v6(high: 1, low: 2)]
+        let bytes = ConfigurationSnapshot(files: files, names: names).bytes
+        let read = try #require(ConfigurationSnapshot(bytes))
+        #expect(read.files.map(\.name) == files.map(\.name) && read.files.map(\.bytes) == files.map(\.bytes) && read.names == names)
+        for count in 1..<bytes.count {
+            guard let cut = ConfigurationSnapshot(Array(bytes.prefix(count))) else { continue }
+            #expect(cut.files.count < files.count, "cut at \(count)")
         }
+    }
+
+    @Test("counts no further than a successor can count on, whoever has written it")
+    func extremes() throws {
+        let end = String(Int64.max)
+        let text = """
+            tsukada-state 1
+            row 2 mysql 1 read01 10.0.0.1 2 0 7 1 52 15 3 4 6 0 0 0 read01.internal 3306 - 0 0 - - 0
+            check mysql read01 \(end) \(end) \(end) 15 \(end) \(end) text
+            counters server mysql/read01 \(UInt64.max) \(UInt64.max)
+            writer mysql \(UInt64.max) db
+            probe nlb pass \(end)
+            """
+        let state = AgentStateText.state(from: Array(text.utf8))
+        let memory = try #require(state.servers.values.first)
+        #expect(memory.failedChecks == 1 << 53 && memory.downTransitions == 1 << 53 && memory.completedDowntime == .milliseconds(1 << 53))
+        #expect(state.counters.values.first == [1 << 53, 1 << 53] && state.writers.isEmpty && state.probes.isEmpty)
     }
 
     @Test("reads HAProxy's state files, and says where one is wrong")

@@ -1,0 +1,169 @@
+import Glibc
+import LinuxIO
+import Support
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+@Suite("What a master takes from a worker")
+struct WorkerConversationTests {
+    private typealias Word = WorkerConversation.Word
+    private typealias Answer = WorkerConversation.Answer
+
+    private static let words: [WorkerConversation.Word] = [
+        .configuration, .sockets(3), .sockets(0), .state, .lastState, .ready, .leaving, .alive, .foreign,
+    ]
+    private static let starting = WorkerRoster.Stage.starting(.first)
+
+    /// A worker that has said what every worker says until it serves.
+    private static func ready() -> WorkerConversation {
+        var conversation = WorkerConversation()
+        for word in [.sockets(250), .sockets(7), .configuration, .state, .ready] as [Word] { _ = conversation.hear(word, stage: starting) }
+        return conversation
+    }
+
+    private static func isBreach(_ answer: WorkerConversation.Answer) -> Bool { if case .breach = answer { true } else { false } }
+
+    @Test("is what an honest worker says, from its start to its end")
+    func honest() {
+        var conversation = WorkerConversation()
+        #expect(conversation.hear(.sockets(250), stage: Self.starting) == .keep)
+        #expect(conversation.hear(.sockets(7), stage: Self.starting) == .keep)
+        #expect(conversation.hear(.configuration, stage: Self.starting) == .keep)
+        #expect(conversation.hear(.state, stage: Self.starting) == .keep)
+        #expect(conversation.hear(.ready, stage: Self.starting) == .serve)
+        for _ in 1...3 {
+            #expect(conversation.hear(.alive, stage: .serving) == .ignore)
+            #expect(conversation.hear(.state, stage: .serving) == .remember)
+        }
+        var draining = conversation
+        #expect(draining.hear(.leaving, stage: .serving) == .leave)
+        #expect(draining.hear(.state, stage: .serving) == .remember)
+        #expect(conversation.hear(.state, stage: .leaving) == .ignore, "it was on its way when the next worker came to serve")
+        #expect(conversation.hear(.lastState, stage: .leaving) == .passOn)
+        #expect(conversation.hear(.alive, stage: .leaving) == .ignore)
+    }
+
+    @Test(
+        "is, of a worker that serves, neither sockets nor a configuration nor readiness, whatever it says and whatever it has said before",
+        arguments: 0..<64 as Range<UInt64>)
+    func hostile(seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        for start in Self.words {
+            for stage in [Self.starting, .serving, .leaving] {
+                var conversation = Self.ready()
+                var lastStates = 0
+                for step in 0..<40 {
+                    let word = step == 0 ? start : try #require(Self.words.randomElement(using: &random))
+                    let answer = conversation.hear(word, stage: stage)
+                    #expect(answer != .keep && answer != .serve, "seed \(seed), step \(step): \(word) of \(stage)")
+                    #expect(answer != .remember || word == .state && stage == .serving)
+                    #expect(answer != .leave || word == .leaving && stage == .serving)
+                    if answer == .passOn { lastStates += 1 }
+                    #expect(Self.isBreach(answer) == ![.state, .leaving, .alive].contains(word) || answer == .passOn)
+                }
+                #expect(lastStates <= (stage == .leaving ? 1 : 0))
+            }
+        }
+    }
+
+    @Test("is one configuration, after the sockets, and one word of readiness, after the state", arguments: 0..<64 as Range<UInt64>)
+    func starting(seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        var conversation = WorkerConversation()
+        var kept: [WorkerConversation.Word] = []
+        for _ in 0..<200 {
+            let word = try #require(Self.words.randomElement(using: &random))
+            switch conversation.hear(word, stage: Self.starting) {
+            case .keep: kept.append(word)
+            case .serve: kept.append(.ready)
+            case .remember, .passOn, .leave: Issue.record("seed \(seed): \(word) of a worker that does not serve")
+            case .ignore, .breach: break
+            }
+        }
+        let order = kept.filter { if case .sockets = $0 { false } else { true } }
+        #expect(order == Array([.configuration, .state, .ready].prefix(order.count)), "seed \(seed): \(kept)")
+        let last = kept.lastIndex { if case .sockets = $0 { true } else { false } } ?? -1
+        #expect(last < kept.firstIndex(of: .configuration) ?? kept.count, "seed \(seed): sockets after the configuration: \(kept)")
+    }
+
+    @Test("has an end: sockets at a start, and messages within a second")
+    func floods() {
+        var conversation = WorkerConversation()
+        var sockets = 0
+        while conversation.hear(.sockets(250), stage: Self.starting) == .keep { sockets += 250 }
+        #expect(sockets <= InheritedSockets.socketsMax && sockets > InheritedSockets.socketsMax - 250)
+        var serving = Self.ready()
+        for _ in 1...10 {
+            serving.look()
+            for _ in 1...WorkerConversation.wordsMax { #expect(serving.hear(.alive, stage: .serving) == .ignore) }
+        }
+        #expect(Self.isBreach(serving.hear(.alive, stage: .serving)))
+    }
+
+    @Test("ends, at a breach, with its death, once")
+    func breach() {
+        let now = Instant(nanoseconds: 1_000_000_000_000)
+        var roster = WorkerRoster()
+        roster.started(100, for: .first, now: now)
+        _ = roster.ready(100)
+        let effects = roster.breached(100, "it has sent more than 1000 messages within a second")
+        guard case .tell(.alert, let text)? = effects.first else { return #expect(Bool(false), "\(effects)") }
+        #expect(text == "worker (100) is killed: it has sent more than 1000 messages within a second; somebody may have taken it over")
+        #expect(effects.last == .signal(SIGKILL, to: 100))
+        #expect(roster.breached(100, "again").isEmpty && roster.breached(7, "nobody").isEmpty)
+        let death = ChildExit(process: 100, code: nil, signal: SIGKILL)
+        guard case .start(.restart(let exit))? = roster.ended(death, now: now).last else { return #expect(Bool(false), "no other worker") }
+        #expect(exit.cause == "it has sent more than 1000 messages within a second")
+    }
+}
+
+@Suite("A channel between processes")
+struct ProcessChannelTests {
+    @Test("leaves time for everything else in a flood, and its reader's patience ends")
+    func flood() throws {
+        let (one, other) = try DescriptorPassing.pair()
+        let (sender, receiver) = (ProcessChannel(one), ProcessChannel(other))
+        var sent = 0
+        while (try? sender.send(.alive)) != nil { sent += 1 }
+        try #require(sent > 128)
+        #expect(receiver.next(until: MonotonicClock.now()) == nil, "its time is over")
+        let reactor = try Reactor()
+        var came = 0
+        try receiver.watch(on: reactor) { _ in came += 1 }
+        reactor.runOnce(waitingAtMost: .seconds(1))
+        #expect(came > 0 && came <= 64)
+        for _ in 0..<sent { reactor.runOnce(waitingAtMost: .zero) }
+        #expect(came == sent)
+        receiver.stopWatching()
+    }
+
+    @Test("passes memory that cannot be changed; another kind of file is not read: it may have no end")
+    func files() throws {
+        let file = try MemoryFile.holding([1, 2, 3], name: "test")
+        #expect(pwrite(file.raw, [9], 1, 0) == -1 && ftruncate(file.raw, 0) == -1)
+        #expect(try MemoryFile.bytes(of: file, bytesMax: 9) == [1, 2, 3])
+        for path in ["/dev/zero", "/proc/self/stat"] {
+            let other = OpenFile(try Files.open(path))
+            #expect(throws: SystemError.self) { try MemoryFile.bytes(of: other, bytesMax: 9) }
+        }
+        #expect(throws: SystemError.self) { try MemoryFile.bytes(of: try DescriptorPassing.pair().0, bytesMax: 9) }
+    }
+
+    @Test("brings what the process before knew, which is not read until privileges are gone")
+    func unreadState() throws {
+        let (one, other) = try DescriptorPassing.pair()
+        let text = "tsukada-state 1\nname v4 tsukada01 10.0.0.9\nwriter mysql-write 3 db2\n"
+        let snapshot = ConfigurationSnapshot(files: [("a.cfg", [10])], names: [NameQuestion(family: .v4, name: "tsukada01"): .v4(0x0a00_0001)])
+        let messages: [ProcessMessage] = [
+            .configuration(try MemoryFile.holding(snapshot.bytes, name: "test")), .state(try MemoryFile.holding(Array(text.utf8), name: "test")),
+        ]
+        try ProcessChannel(one).send(messages, patience: .seconds(1))
+        var inheritance = try Inheritance(from: ProcessChannel(other))
+        #expect(inheritance.state == AgentState())
+        #expect(inheritance.configuration?.names.values.first == .v4(0x0a00_0001) && inheritance.configuration?.files.first?.name == "a.cfg")
+        inheritance.readState()
+        #expect(inheritance.state.names.values.first == .v4(0x0a00_0009) && inheritance.state.writers["mysql-write"]?.epoch == 3)
+    }
+}
