@@ -193,6 +193,34 @@ extension ClusterSuite {
             #expect(session.outside.output.contains("answered"), "\(session.outside.output)")
         }
 
+        @Test("leaves, when it is killed, a worker that closes its ports at once and answers at its runtime socket: the next start succeeds")
+        func killedMaster() throws {
+            let cluster = try freshCluster()
+            let node = cluster.tsukada01
+            let probe = "probe plain\n    bind 0.0.0.0:3308\n    require mysql 1\n    drain 20s\n"
+            let master = try RunningMaster(on: node, in: cluster.world, more: "nbthread 2", ownSections: probe)
+            defer { master.stop() }
+            try master.waitUntilBothServersAreUp()
+            let second = try node.run([ProxyProgram.tsukada.path, "-f", "/etc/haproxy/haproxy.cfg"])
+            #expect(second.status == 1 && second.output.contains("Address already in use"), "two threads, and no master: \(second)")
+            let session = try cluster.client.start([clusterTool, "query", "--to", "172.20.0.11:3306", "--text", "select sleep(6)"])
+            try eventually(within: 5, "a session") { try master.sessionsTotal() > 0 }
+            let orphan = try #require(try master.workers().first)
+
+            master.send(signal: SIGKILL)
+            let began = MonotonicMoment.now
+            let info = try node.demand(["bash", "-c", "echo show info | timeout 2 socat -t 2 - UNIX-CONNECT:/var/lib/haproxy/stats"])
+            #expect(info.contains("Pid: \(orphan)\n") && info.contains("CurrConns: 1\n"), "\(info)")
+            let next = try RunningMaster(on: node, in: cluster.world, more: "nbthread 2", ownSections: probe)
+            defer { next.stop() }
+            #expect(try cluster.client.query(node, count: 1).first?.outcome == .answered)
+            #expect(MonotonicMoment.now - began < 2_000_000_000)
+            #expect(try !node.demand(["bash", "-c", "echo show info | socat -t 2 - UNIX-CONNECT:/var/lib/haproxy/stats"]).contains("Pid: \(orphan)\n"))
+            try session.outside.wait(within: 10)
+            #expect(session.outside.output.contains("answered"), "\(session.outside.output)")
+            try eventually(within: 3, "the worker before to end") { try node.run(["kill", "-0", orphan]).status != 0 }
+        }
+
         @Test("lets a process without a master hand its sockets over: -x and -sf under load, no client fails")
         func handOver() throws {
             let cluster = try freshCluster()

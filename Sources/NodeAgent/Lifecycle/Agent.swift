@@ -236,9 +236,6 @@ final class Agent {
         runtime?.serve(connection: file, rights: rights)
     }
 
-    /// Nobody connects to the runtime socket from here on; who has, stays.
-    func stopListeningAtRuntime() { runtime?.stopListening() }
-
     /// Ends everything; sessions that are left are closed.
     func stop() {
         log.write(.notice, endText)
@@ -361,13 +358,26 @@ final class Agent {
             gossipMemory = memory
         }
         gossip = nil
-        stopListeningAtRuntime()
+        runtime?.stopListening()
         beginToEnd(announcing: .zero)
         awaitLastAccept(until: reactor.now.advanced(by: Agent.acceptPatience), accepted)
     }
 
     /// Another process serves on the same sockets.
     var isSuperseded: Bool { lingersUntil != nil }
+
+    /// Closes every address now, for a process that is started in this one's place and has not got them from it: no drain is announced, and nothing is
+    /// handed over. Sessions, their checks and the UNIX runtime sockets go on until the last session ends; another process may take the sockets' paths.
+    func abandon() {
+        draining.isWanted = true
+        (probing, addressKeeper, gossipResources) = (nil, nil, nil)
+        probe.take()?.end()
+        gossip?.stop()
+        gossip = nil
+        runtime?.abandon()
+        if !isStopping { beginToEnd(announcing: .zero) }
+        forwarder.closeListeners()
+    }
 
     /// False while somebody who has asked this process, and no other, waits for its answer.
     var isAnswered: Bool {

@@ -18,6 +18,8 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
         case answered
         /// A name that has not been resolved.
         case unresolved
+        /// Something else has taken the place of the socket that was bound to the path.
+        case replaced
     }
 
     /// Where the line stands.
@@ -37,6 +39,8 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
         case .pathTooLong: "the path is empty or over \(RawSocketAddress.pathBytesMax - ListeningSockets.temporaryBytes) bytes; use a shorter one"
         case .notListening(let number): "descriptor \(number) is not a listening stream socket; pass one, or write an address instead of 'fd@\(number)'"
         case .answered: "a process answers there: stop it first, or let this one take its place ('-x', '-sf')"
+        case .replaced:
+            "somebody else has put another file there: let only root, or only the node's user, write to the directory, and remove the file"
         case .unresolved: "the name has no address; add it to /etc/hosts or to DNS, or write the address"
         case .system(let error): error.reason + Self.advice(error)
         }
@@ -79,8 +83,10 @@ struct ListenRequest {
     var userIdentifier: UInt32?
     /// Group of a UNIX path; `nil` leaves it.
     var groupIdentifier: UInt32?
-    /// Whether a UNIX path is taken from a process that still answers there.
+    /// Whether a UNIX path is taken from a process that still answers there, and a port is shared with one that listens there.
     var replacesOthers = false
+    /// Whether this process itself listens at an address that overlaps.
+    var sharesOwnAddress = false
 
     /// A request for `address`, with nothing else said.
     init(address: SocketAddress, endpoint: String, owner: String, location: ConfigurationLocation) {
@@ -95,6 +101,11 @@ struct ListenRequest {
 enum ListeningSockets {
     /// What a temporary name adds to a UNIX path: a dot, the process's number in base 36, a tilde.
     static let temporaryBytes = 8
+    /// How long a port may stay in use: a worker whose master is dead closes its ports at once, but another may be started faster.
+    private static let patience = Duration.milliseconds(500)
+    private static let pause: useconds_t = 10_000
+    /// How long a process that answers at a UNIX path may take to say whether it has abandoned it.
+    private static let answerPatience = Duration.milliseconds(500)
 
     /// Opens `count` listening sockets that share `request.address` by SO_REUSEPORT, one for each worker; one for a UNIX path.
     static func open(_ request: ListenRequest, count: Int) throws(ListenError) -> [OpenFile] {
@@ -102,8 +113,9 @@ enum ListeningSockets {
             guard case .unix(let path) = request.address else {
                 var request = request
                 var files: [OpenFile] = []
+                if count > 1, !request.replacesOthers, !request.sharesOwnAddress { try claim(request) }
                 for _ in 0..<max(1, count) {
-                    let file = try openIP(request, isShared: count > 1)
+                    let file = try openIPSoon(request, isShared: count > 1)
                     files.append(file)
                     // Port 0 is chosen by the kernel once; the others of the group take the same.
                     if request.address.port == 0, let bound = Sockets.localAddress(file.raw) { request.address = bound }
@@ -111,12 +123,12 @@ enum ListeningSockets {
                 return files
             }
             guard (1...(RawSocketAddress.pathBytesMax - temporaryBytes)).contains(path.utf8.count) else { throw SystemError("bind", code: ENAMETOOLONG) }
-            guard request.replacesOthers || !isAnswered(path) else { throw SystemError("bind", code: EADDRINUSE) }
+            guard request.replacesOthers || !isAnswered(path) || isAbandoned(path) else { throw SystemError("bind", code: EADDRINUSE) }
             return [try openPath(path, request)]
         } catch {
             if error.code == ENAMETOOLONG { throw request.failure(.pathTooLong) }
             if error.code == EADDRINUSE, case .unix = request.address { throw request.failure(.answered) }
-            throw request.failure(.system(error))
+            throw request.failure(error == replaced ? .replaced : .system(error))
         }
     }
 
@@ -140,21 +152,33 @@ enum ListeningSockets {
     /// Makes a socket that listens already into what `request` asks for.
     static func adopt(_ file: OpenFile, for request: ListenRequest) throws(ListenError) {
         do throws(SystemError) {
+            // The processes before could have changed it: they had the same open file.
+            let flags = fcntl(file.raw, F_GETFL)
+            guard flags >= 0, fcntl(file.raw, F_SETFL, flags | O_NONBLOCK) == 0 else { throw .last("fcntl") }
             switch request.address {
             case .ip: try setInherited(request, on: file.raw)
-            case .unix(let path): try setOwner(of: path, request)
+            case .unix(let path): try setOwner(of: path, request, isNew: false)
             }
             if let backlog = request.backlog { try Sockets.listen(file.raw, backlog: backlog) }
         } catch {
-            throw request.failure(.system(error))
+            throw request.failure(error == replaced ? .replaced : .system(error))
         }
     }
 
     /// False for a UNIX socket whose path is gone.
     static func isReachable(_ address: SocketAddress) -> Bool {
         guard case .unix(let path) = address else { return true }
-        var status = stat()
-        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+        return kind(at: path) == .socket
+    }
+
+    /// Whether the process that answers at a UNIX path ends, and leaves the path to others.
+    private static func isAbandoned(_ path: String) -> Bool {
+        RuntimeClient(path: path, timeout: answerPatience).ask(RuntimeInterpreter.abandonedQuestion) == .text(RuntimeInterpreter.abandonedAnswer)
+    }
+
+    /// What stands at a path, be it a symbolic link; `nil` for nothing.
+    private static func kind(at path: String) -> FileStatus.Kind? {
+        do throws(SystemError) { return try FileEntry(path).status().kind } catch { return nil }
     }
 
     /// True for a UNIX path at which a process listens, even one that has no time to accept.
@@ -173,6 +197,25 @@ enum ListeningSockets {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         return getsockopt(raw, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
+    }
+
+    /// Throws when another process listens at the address. The kernel would take this process's sockets into a group that the other one has, and both would
+    /// get clients; without SO_REUSEPORT it tells.
+    private static func claim(_ request: ListenRequest) throws(SystemError) {
+        var request = request
+        request.backlog = nil
+        _ = try openIPSoon(request, isShared: false)
+    }
+
+    /// Opens a socket as soon as the address is free.
+    private static func openIPSoon(_ request: ListenRequest, isShared: Bool) throws(SystemError) -> OpenFile {
+        let deadline = MonotonicClock.now().advanced(by: patience)
+        while true {
+            do throws(SystemError) { return try openIP(request, isShared: isShared) } catch {
+                guard error.code == EADDRINUSE, MonotonicClock.now() < deadline else { throw error }
+                usleep(pause)
+            }
+        }
     }
 
     private static func openIP(_ request: ListenRequest, isShared: Bool) throws(SystemError) -> OpenFile {
@@ -204,7 +247,7 @@ enum ListeningSockets {
         let file = OpenFile(try Sockets.open(.stream, for: request.address))
         let temporary = try bindTemporary(file.raw, path: path)
         do throws(SystemError) {
-            try setOwner(of: temporary, request)
+            try setOwner(of: temporary, request, isNew: true)
             if let backlog = request.backlog { try Sockets.listen(file.raw, backlog: backlog) }
             guard rename(temporary, path) == 0 else { throw .last("rename") }
         } catch {
@@ -214,12 +257,20 @@ enum ListeningSockets {
         return file
     }
 
-    private static func setOwner(of path: String, _ request: ListenRequest) throws(SystemError) {
-        if let permissions = request.permissions, chmod(path, permissions) != 0 { throw .last("chmod") }
-        guard request.userIdentifier != nil || request.groupIdentifier != nil else { return }
-        // (uid_t)-1 leaves an owner as it is.
-        let result = chown(path, request.userIdentifier ?? uid_t.max, request.groupIdentifier ?? gid_t.max)
-        guard result == 0 else { throw .last("chown") }
+    /// What is told of a path at which somebody has put something else.
+    private static let replaced = SystemError("open", code: ESTALE)
+
+    /// Gives a bound path its mode and its owner. The directory may belong to a user who serves clients, so this is done to the socket that stands there
+    /// and to nothing that a link leads to. A socket that has just been bound is this process's own.
+    private static func setOwner(of path: String, _ request: ListenRequest, isNew: Bool) throws(SystemError) {
+        guard request.permissions != nil || request.userIdentifier != nil || request.groupIdentifier != nil else { return }
+        let entry = try FileEntry(path)
+        let status = try entry.status()
+        guard status.kind == .socket, status.links == 1, !isNew || status.owner.user == geteuid() else { throw replaced }
+        if let permissions = request.permissions, permissions != status.permissions { try entry.set(permissions: permissions) }
+        if request.userIdentifier != nil || request.groupIdentifier != nil {
+            try entry.set(user: request.userIdentifier, group: request.groupIdentifier)
+        }
     }
 
     private static func bindTemporary(_ raw: Int32, path: String) throws(SystemError) -> String {
@@ -232,8 +283,7 @@ enum ListeningSockets {
 
     /// A socket may be replaced; any other kind of file was not ours.
     private static func refuseForeignFile(at path: String) throws(SystemError) {
-        var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFSOCK else { return }
+        guard let kind = kind(at: path), kind != .socket else { return }
         throw SystemError("bind", code: EEXIST)
     }
 }

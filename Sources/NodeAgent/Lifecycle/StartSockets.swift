@@ -12,8 +12,11 @@ struct StartSockets {
     private let accounts: AccountFiles
     private let inherited: InheritedSockets
     private let replacesOthers: Bool
+    /// Where this process listens by itself.
+    private var opened: [SocketAddress] = []
 
-    /// Sockets for `threads` workers, from `inherited` where it has them. The UNIX paths of a process that lives are taken only where `replacesOthers` says so.
+    /// Sockets for `threads` workers, from `inherited` where it has them. The paths and ports of a process that lives are taken only where `replacesOthers`
+    /// says so.
     init(names: NameResolution, threads: Int, accounts: AccountFiles, inherited: InheritedSockets, replacesOthers: Bool = false) {
         self.names = names
         self.threads = threads
@@ -120,8 +123,18 @@ struct StartSockets {
                 if !files.isEmpty { return files }
             }
             if case .unix = request.address { request.backlog = share(of: 1) } else { request.backlog = share(of: count) }
+            request.sharesOwnAddress = (inherited.streamAddresses + opened).contains { $0.overlaps(request.address) }
+            opened.append(request.address)
             return try ListeningSockets.open(request, count: count)
         }
+    }
+}
+
+extension SocketAddress {
+    /// Whether a client of one may come in at the other, too: the same port, and the same address or a wildcard.
+    fileprivate func overlaps(_ other: SocketAddress) -> Bool {
+        guard let address, let otherAddress = other.address, port == other.port else { return self == other }
+        return address == otherAddress || address.isUnspecified || otherAddress.isUnspecified
     }
 }
 

@@ -59,12 +59,11 @@ extension Agent {
         }
     }
 
-    /// The master has gone: nobody would start this process again, so it ends in order.
+    /// The master has gone: no other process would start this one again, so it ends with its last session. A supervisor starts another master, which needs
+    /// the addresses.
     private func loseMaster() {
         log.write(.alert, "the master process has gone: this one stops when its sessions have ended.")
-        softStop()
-        // Whoever starts another master gets the path.
-        stopListeningAtRuntime()
+        abandon()
     }
 
     /// What a successor should know, in the form that goes from process to process.

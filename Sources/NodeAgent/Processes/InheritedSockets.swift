@@ -18,6 +18,8 @@ final class InheritedSockets {
 
     private var groups: [Group] = []
     private var count = 0
+    /// Where streams come in, taken or not.
+    private(set) var streamAddresses: [SocketAddress] = []
 
     /// None yet.
     init() {}
@@ -31,6 +33,7 @@ final class InheritedSockets {
                 groups[index].files.append(file)
             } else {
                 groups.append(Group(kind: kind, address: address, files: [file]))
+                if kind == Int32(SOCK_STREAM.rawValue) { streamAddresses.append(address) }
             }
         }
     }

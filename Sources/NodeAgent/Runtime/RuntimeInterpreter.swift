@@ -10,6 +10,8 @@ struct RuntimeSession: Equatable, Sendable {
     var isClosing = false
     /// Whether it may take the listening sockets over.
     var exposesListeners = false
+    /// Whether another process may take the socket's path.
+    var isAbandoned = false
     /// While a payload is being skipped: the line that ends it.
     var payloadEnd: String?
 
@@ -73,6 +75,10 @@ protocol LineInterpreter {
 struct RuntimeInterpreter: LineInterpreter {
     /// What a process that takes over says first. No command of people's: it is not in the list.
     static let handOverCommand = "_handover"
+    /// What a process asks that wants the path of this socket. No command of people's either.
+    static let abandonedQuestion = "_abandoned"
+    /// The answer of a worker whose master is dead.
+    static let abandonedAnswer = "yes"
 
     private let target: any RuntimeTarget
 
@@ -81,6 +87,7 @@ struct RuntimeInterpreter: LineInterpreter {
 
     func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer {
         if isHandOver(line, session) { return .handOver }
+        if session.isAbandoned, line.elementsEqual(Self.abandonedQuestion.utf8) { return .bytes(Array("\(Self.abandonedAnswer)\n".utf8)) }
         var run = RuntimeLine(line, target: target)
         return .pieces { run.next(&$0) }
     }

@@ -40,6 +40,7 @@ final class RuntimeServer {
     /// Those that want a turn, the next one first.
     private var turns: [RuntimeConnection] = []
     private var isTurnDue = false
+    private var isAbandoned = false
     private var pause: TimerToken?
 
     /// A server without listeners.
@@ -71,6 +72,16 @@ final class RuntimeServer {
     /// Serves a connected, non-blocking socket beyond `connectionsMax`; one that cannot be watched is closed.
     func serve(connection file: OpenFile, rights: RuntimeRights) {
         do throws(SystemError) { try open(file, rights: rights, hasPlace: true) } catch {}
+    }
+
+    /// Closes what listens at a network address; at UNIX paths it goes on listening, and answers that another process may take them.
+    func abandon() {
+        isAbandoned = true
+        for listener in listeners {
+            guard case .ip? = Sockets.localAddress(listener.file.raw) else { continue }
+            if listener.isWatched { reactor.unwatch(listener.file.raw) }
+            listeners.removeAll { $0.file === listener.file }
+        }
     }
 
     /// Closes every listener; connections go on.
@@ -127,6 +138,7 @@ final class RuntimeServer {
     private func open(_ file: OpenFile, rights: RuntimeRights, hasPlace: Bool) throws(SystemError) {
         var session = RuntimeSession(level: rights.level, timeout: timeout)
         session.exposesListeners = rights.exposesListeners
+        session.isAbandoned = isAbandoned
         let handlers = RuntimeConnection.Handlers(
             wantsTurn: { [weak self] in self?.enqueue($0) }, handOver: handOver, ended: { [weak self] in self?.ended($0) })
         let connection = RuntimeConnection(

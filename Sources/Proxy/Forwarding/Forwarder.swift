@@ -48,6 +48,11 @@ package final class Forwarder {
         for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.stopListening) }
     }
 
+    /// Closes the listeners now: another process needs their addresses. What waits on them is accepted as far as limits allow. Sessions go on.
+    package func closeListeners() {
+        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.closeListeners) }
+    }
+
     /// True once every worker has closed its listeners.
     package var hasStoppedListening: Bool { state.process[0].pointee.stoppedWorkers.load(ordering: .acquiring) >= state.counters.count }
 

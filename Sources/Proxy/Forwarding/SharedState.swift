@@ -201,6 +201,8 @@ package enum WorkerMessage: Sendable {
     case shutdownSessions(server: UInt32, because: SessionShutdown)
     /// Accept what still waits, then close the listeners.
     case stopListening
+    /// Close the listeners now.
+    case closeListeners
     /// Close so many sessions: the node drains, and its time is nearly over.
     case close(sessions: Int)
     /// Find out since when the oldest session has been here.

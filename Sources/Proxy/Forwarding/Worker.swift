@@ -204,6 +204,7 @@ struct Worker: ~Copyable {
         case .granted(let raw, let server): granted(SessionToken(raw: raw), server: server)
         case .shutdownSessions(let server, let reason): shutdownSessions(of: server, because: reason)
         case .stopListening: stopListening()
+        case .closeListeners: closeListeners()
         case .close(let count): endSome(count)
         case .findOldest: findOldest()
         case .stop: isStopped = true

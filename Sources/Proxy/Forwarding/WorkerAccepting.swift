@@ -191,6 +191,12 @@ extension Worker {
         }
     }
 
+    /// The same, but closes a listener that a limit holds up, too: what waits on it is turned away.
+    mutating func closeListeners() {
+        stopListening()
+        for number in listeners.indices { closeListener(number) }
+    }
+
     private mutating func closeListener(_ number: Int) {
         guard let file = listeners[number].file else { return }
         poller.remove(file.raw)
