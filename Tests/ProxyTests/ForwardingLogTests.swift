@@ -71,7 +71,7 @@ struct ForwardingLogTests {
             switch kind {
             case "udp": .datagram(.ip(.v4(0x7f00_0001), port: 9))
             case "pipe": .descriptor(ends.1)
-            default: .datagram(.unix(path))
+            default: .local(try LocalLogSocket(path))
             }
         let harness = try ForwardingHarness([server.address]) {
             $0.otherDestination = place

@@ -1,3 +1,4 @@
+import Glibc
 import LinuxIO
 import Proxy
 import Wire
@@ -22,13 +23,38 @@ struct LogPlan: Sendable {
         for backend in configuration.backends { backends.append(try plan(backend.log, defaultTag: tag, resolve)) }
     }
 
+    /// Connects to the UNIX sockets, before chroot: to what HAProxy reaches, which is the path inside the new root, or else to the path outside.
+    ///
+    /// - Returns: the paths where that fails, with the reason.
+    func connect(root: String?) -> [(path: String, error: SystemError)] {
+        var failures: [(path: String, error: SystemError)] = []
+        var seen: Set<LocalLogSocket> = []
+        for case .local(let socket) in destinations.map(\.place) where seen.insert(socket).inserted {
+            do throws(SystemError) { try socket.connect(Self.places(of: socket.path, root: root)) } catch { failures.append((socket.path, error)) }
+        }
+        return failures
+    }
+
+    /// The UNIX sockets that are missing inside the new root and outside: the configuration's paths.
+    func missingPaths(root: String?) -> [String] {
+        var missing: [String] = []
+        for case .local(let socket) in destinations.map(\.place) where !missing.contains(socket.path) {
+            var status = stat()
+            if Self.places(of: socket.path, root: root).allSatisfy({ stat($0, &status) != 0 }) { missing.append(socket.path) }
+        }
+        return missing
+    }
+
+    private static func places(of path: String, root: String?) -> [String] { (root.map { [$0 + (path.hasPrefix("/") ? "" : "/") + path] } ?? []) + [path] }
+
     private mutating func plan<Failure: Error>(
         _ settings: LogSettings, defaultTag: String, _ resolve: (LogTarget) throws(Failure) -> LogDestination.Place?
     ) throws(Failure) -> ProxyLog {
         var targets: [Int] = []
         for target in settings.targets {
             guard let place = try resolve(target) else { continue }
-            let destination = LogDestination(target, place: place)
+            // Two that are equal are one socket: the first.
+            let destination = LogDestination(target, place: shared(place))
             targets.append(destinations.firstIndex(of: destination) ?? destinations.count)
             if targets.last == destinations.count { destinations.append(destination) }
         }
@@ -36,6 +62,11 @@ struct LogPlan: Sendable {
             targets: targets, tag: Array((settings.tag ?? defaultTag).utf8), sessions: settings.sessions,
             hidesEmptySessions: settings.hidesEmptySessions)
     }
+}
+
+extension LogPlan {
+    /// The socket that another destination has for the same path, or `place` itself.
+    private func shared(_ place: LogDestination.Place) -> LogDestination.Place { destinations.first { $0.place == place }?.place ?? place }
 }
 
 /// The control thread's log.

@@ -120,11 +120,11 @@ struct NameResolution {
         }
     }
 
-    /// Where a log target's lines go; `nil` for nowhere: its name is not answered for.
+    /// Where a log target's lines go; `nil` for nowhere: its name is not answered for. A UNIX socket is not connected yet.
     mutating func place(of target: LogTarget) throws(StartError) -> LogDestination.Place? {
         switch target.endpoint {
         case .ip(let address, let port): return .datagram(.ip(address, port: port))
-        case .unix(let path): return .datagram(.unix(path))
+        case .unix(let path): return .local(try StartError.wrapping("\(target.location): log: ") { () throws(SystemError) in try LocalLogSocket(path) })
         case .inherited(let descriptor): return .descriptor(descriptor)
         case .name(let name, let port):
             let context = "\(target.location): log"

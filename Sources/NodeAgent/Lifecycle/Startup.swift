@@ -177,6 +177,9 @@ struct Startup {
         var names = NameResolution(lookup: lookup, memory: memory)
         names.ask(forPlacesOf: configuration, own: try? configuration.gossip?.node(named: node))
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
+        for (path, error) in logPlan.connect(root: privileges.directory) {
+            Terminal.tell(.warning, "log: no syslog daemon listens at '\(path)' (\(error)): lines to it are lost; start the daemon, or write another target")
+        }
         let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let limits = try limits(configuration, threads: threads)
         for index in configuration.resolvers.indices { configuration.resolvers[index].questionsMax = limits.questionsPerSection }
@@ -284,7 +287,10 @@ struct Startup {
         var names = NameResolution(lookup: lookup, isTrial: true)
         names.ask(for: configuration, own: nil)
         _ = try serverAddresses(&configuration, &names)
-        _ = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
+        let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
+        for path in logPlan.missingPaths(root: privileges.directory) where !options.isQuiet {
+            Terminal.tell(.warning, "log: there is no '\(path)': start the syslog daemon, or write another target")
+        }
         if let section = configuration.gossip, section.bind != nil, let own = section.nodes.first { _ = try names.place(ofGossip: section, own: own) }
         var sockets = StartSockets(names: names, threads: 1, accounts: accounts, inherited: InheritedSockets())
         try sockets.check(configuration)

@@ -8,8 +8,10 @@ import Wire
 package struct LogDestination: Hashable, Sendable {
     /// A datagram socket's address, or stdout and stderr.
     package enum Place: Hashable, Sendable {
-        /// UDP, or a UNIX datagram socket.
+        /// UDP.
         case datagram(SocketAddress)
+        /// A UNIX datagram socket.
+        case local(LocalLogSocket)
         /// 1 or 2.
         case descriptor(Int32)
     }
@@ -55,7 +57,7 @@ package struct LogSender: ~Copyable {
 
     private let destinations: [LogDestination]
     private let addresses: [RawSocketAddress]
-    /// By destination: which of the sockets; -1 for stdout and stderr.
+    /// By destination: which of the sockets; -1 for what is no UDP.
     private let socketOf: [Int32]
     private let sockets: [OpenFile]
     /// By destination: how stdout and stderr are written to.
@@ -133,7 +135,7 @@ package struct LogSender: ~Copyable {
             let destination = entries[index].destination
             var end = index + 1
             while end < entryCount, entries[end].destination == destination, end - index < Self.linesPerCall { end += 1 }
-            let taken = socketOf[destination] < 0 ? write(index..<end) : send(index..<end)
+            let taken = outputs[destination] != nil ? write(index..<end) : send(index..<end)
             if taken < end - index { _ = process[0].pointee.droppedLogs.wrappingAdd(UInt64(end - index - taken), ordering: .relaxed) }
             index = end
         }
@@ -166,9 +168,11 @@ package struct LogSender: ~Copyable {
             }
             var taken = 0
             while taken < range.count {
-                let sent = addresses[destination].withPointer {
-                    clinux_send_datagrams(socketOf[destination], $0, $1, datagrams.baseAddress.map { $0 + taken }, UInt32(range.count - taken))
-                }
+                let (first, count) = (datagrams.baseAddress.map { UnsafePointer($0 + taken) }, UInt32(range.count - taken))
+                let sent: Int32 =
+                    if case .local(let socket) = destinations[destination].place { socket.send(first, count) } else {
+                        addresses[destination].withPointer { clinux_send_datagrams(socketOf[destination], $0, $1, first, count) }
+                    }
                 guard sent > 0 else { break }
                 taken += Int(sent)
             }

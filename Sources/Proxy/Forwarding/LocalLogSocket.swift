@@ -1,0 +1,55 @@
+import CLinux
+import Glibc
+import LinuxIO
+import Wire
+
+/// A socket that is connected to a syslog daemon's UNIX socket, such as /dev/log. All threads share it.
+///
+/// It is connected before chroot, which may hide the path, and stays connected. When the daemon closes its end, the socket connects again by the path, where
+/// that still leads somewhere.
+package final class LocalLogSocket: Hashable, Sendable {
+    /// Bytes that may wait for the daemon, of all threads together.
+    private static let sendBuffer: Int32 = 1 << 20
+    /// What a send says when nobody has the other end, or never had.
+    private static let lostCodes = [ECONNREFUSED, ECONNRESET, ENOTCONN, EDESTADDRREQ, EPIPE]
+
+    /// The path as the configuration has it.
+    package let path: String
+    private let file: OpenFile
+
+    /// A socket that is connected to nothing.
+    package init(_ path: String) throws(SystemError) {
+        self.path = path
+        file = OpenFile(try Sockets.open(.datagram, for: .unix(path)))
+        if (try? Sockets.set(SO_SNDBUFFORCE, at: SOL_SOCKET, to: Self.sendBuffer, on: file.raw)) == nil {
+            try Sockets.set(SO_SNDBUF, at: SOL_SOCKET, to: Self.sendBuffer, on: file.raw)
+        }
+    }
+
+    /// Connects to the first of `paths` that a daemon listens at. Throws the last one's failure.
+    package func connect(_ paths: [String]) throws(SystemError) {
+        var failure = SystemError("connect", code: ENOENT)
+        for path in paths where path.utf8.count <= RawSocketAddress.pathBytesMax {
+            do throws(SystemError) {
+                _ = try Sockets.connect(file.raw, to: .unix(path))
+                return
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
+    /// Hands up to `count` datagrams to the kernel: how many it took.
+    func send(_ datagrams: UnsafePointer<clinux_datagram>?, _ count: UInt32) -> Int32 {
+        let sent = clinux_send_datagrams(file.raw, nil, 0, datagrams, count)
+        guard sent < 0, Self.lostCodes.contains(-sent), (try? connect([path])) != nil else { return sent }
+        return clinux_send_datagrams(file.raw, nil, 0, datagrams, count)
+    }
+
+    /// Two for one path are one destination.
+    package static func == (left: LocalLogSocket, right: LocalLogSocket) -> Bool { left.path == right.path }
+
+    /// By the path.
+    package func hash(into hasher: inout Hasher) { hasher.combine(path) }
+}
