@@ -74,6 +74,7 @@ final class Master {
         reactor = try Reactor()
         startedAt = reactor.now
         notifier = ServiceNotifier(environment: settings.environment)
+        if let problem = notifier.problem { Terminal.tell(.warning, problem) }
         memory.sockets = SocketActivation.files(environment: settings.environment)
     }
 

@@ -1,5 +1,6 @@
 import Glibc
 import LinuxIO
+import Wire
 
 /// Sockets that systemd has opened for this process, and what it wants to be told.
 ///
@@ -36,19 +37,33 @@ struct ServiceNotifier {
 
     /// How often `watchdog` is to be said; `nil` for never.
     let watchdogInterval: Duration?
-    private let path: String?
+    /// Why the supervisor gets no word; `nil` when it gets them, and when it wants none.
+    let problem: String?
+    private let address: SocketAddress?
 
-    /// Tells who `NOTIFY_SOCKET` names; nobody without it.
+    /// Tells who `NOTIFY_SOCKET` names, a path or an abstract `@name`; nobody without it.
     init(environment: [String: String]) {
-        path = environment["NOTIFY_SOCKET"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+        let socket = environment["NOTIFY_SOCKET"] ?? ""
+        address = Self.address(socket)
+        problem =
+            address == nil && !socket.isEmpty
+            ? "NOTIFY_SOCKET '\(socket.prefix(128))' cannot be used, and the service manager does not learn that this node serves: "
+                + "set it to an absolute path or '@' and a name, of at most \(RawSocketAddress.pathBytesMax) bytes" : nil
         let isOurs = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true
         let limit = environment["WATCHDOG_USEC"].flatMap { Int64($0) } ?? 0
         watchdogInterval = isOurs && limit > 0 ? .microseconds(max(1, limit / 3)) : nil
     }
 
+    /// The address that `NOTIFY_SOCKET` stands for; `nil` for none.
+    private static func address(_ text: String) -> SocketAddress? {
+        guard (2...RawSocketAddress.pathBytesMax).contains(text.utf8.count) else { return nil }
+        if text.hasPrefix("/") { return .unix(text) }
+        return text.hasPrefix("@") ? .unix("\0" + text.dropFirst()) : nil
+    }
+
     /// Says `word` with a status line for people. What cannot be said is not said again.
     func tell(_ word: Word, status: String? = nil) {
-        guard let path else { return }
+        guard let address else { return }
         var text =
             switch word {
             case .ready: "READY=1\n"
@@ -57,8 +72,8 @@ struct ServiceNotifier {
             case .watchdog: "WATCHDOG=1\n"
             }
         if let status { text += "STATUS=\(status)\n" }
-        guard let socket = try? Sockets.open(.datagram, for: .unix(path)) else { return }
+        guard let socket = try? Sockets.open(.datagram, for: address) else { return }
         let bytes = Array(text.utf8)
-        _ = RawSocketAddress(.unix(path)).withPointer { sendto(socket.raw, bytes, bytes.count, Int32(MSG_NOSIGNAL), $0, $1) }
+        _ = RawSocketAddress(address).withPointer { sendto(socket.raw, bytes, bytes.count, Int32(MSG_NOSIGNAL), $0, $1) }
     }
 }

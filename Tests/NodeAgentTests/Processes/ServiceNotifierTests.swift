@@ -1,0 +1,35 @@
+import Glibc
+import LinuxIO
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+@Suite("A service manager")
+struct ServiceNotifierTests {
+    @Test("is told at an absolute path and at an abstract name", arguments: ["/", "@"])
+    func places(kind: String) throws {
+        let folder = try TemporaryFolder()
+        let name = kind == "/" ? "\(folder.path)/notify" : "@tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        let address = SocketAddress.unix(kind == "/" ? name : "\0" + name.dropFirst())
+        let receiver = try Sockets.open(.datagram, for: address)
+        try Sockets.bind(receiver.raw, to: address)
+        let notifier = ServiceNotifier(environment: ["NOTIFY_SOCKET": name])
+        #expect(notifier.problem == nil)
+        notifier.tell(.ready, status: "serving")
+        let text = try Sockets.receive(receiver.raw, upTo: 4096).map { String(decoding: $0, as: UTF8.self) }
+        #expect(text == "READY=1\nSTATUS=serving\n")
+    }
+
+    @Test(
+        "is told nothing at any other place, and the operator learns it",
+        arguments: ["run/notify", "vsock:2:1234", "@", "/", "x", "/" + String(repeating: "y", count: 107)])
+    func problems(socket: String) {
+        let notifier = ServiceNotifier(environment: ["NOTIFY_SOCKET": socket])
+        #expect(notifier.problem?.hasPrefix("NOTIFY_SOCKET '\(socket)' cannot be used") == true)
+        notifier.tell(.ready)
+    }
+
+    @Test("that wants no word gets none", arguments: [[:], ["NOTIFY_SOCKET": ""]] as [[String: String]])
+    func none(environment: [String: String]) { #expect(ServiceNotifier(environment: environment).problem == nil) }
+}
