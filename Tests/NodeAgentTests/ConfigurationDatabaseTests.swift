@@ -109,6 +109,7 @@ struct ConfigurationDatabaseTests {
         let (configuration, diagnostics) = ConfigurationReader(environment: [:]).read(files: files)
         #expect(diagnostics.isEmpty, "\(diagnostics)")
         #expect(configuration.backends.map { $0.database?.role } == [.replica, .primary])
-        #expect(ConfigurationAdvice(configuration).diagnostics.map(\.section) == ["listen mysql"], "of the article's own 'timeout check' alone")
+        #expect(ConfigurationAdvice(configuration).diagnostics.map(\.section) == ["global", "listen mysql"],
+            "of the article's own 'stats maxconn' and 'timeout check' alone")
     }
 }

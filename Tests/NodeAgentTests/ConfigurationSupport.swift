@@ -29,11 +29,6 @@ enum Configuration {
 
     static var folder: String { String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)) }
 
-    /// What is said of a file that begins like the seed's, without the warning about its 'stats maxconn 1'.
-    static func besidesSeedWarning(_ diagnostics: [Diagnostic]) -> [Diagnostic] {
-        diagnostics.filter { !($0.severity == .warning && $0.description.contains(":11: 'stats maxconn 1'")) }
-    }
-
     /// The diagnostics that keep the agent from starting.
     static func alerts(_ diagnostics: [Diagnostic]) -> [String] { diagnostics.filter { $0.severity == .alert }.map(\.description) }
 }

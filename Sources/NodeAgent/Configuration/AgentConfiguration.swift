@@ -103,6 +103,8 @@ struct GlobalSettings: Equatable, Sendable {
     var statsSockets: [StatsSocketSettings] = []
     /// `stats maxconn`: runtime connections at once.
     var statsConnectionsMax = 10
+    /// Where that is written.
+    var statsConnectionsLocation: ConfigurationLocation?
     /// `stats timeout`: idle time of a runtime connection.
     var statsTimeout = Duration.seconds(10)
     /// `description`, shown by `show info`.

@@ -14,6 +14,7 @@ struct ConfigurationAdvice {
     /// All that is to be said of `configuration`.
     init(_ configuration: AgentConfiguration) {
         self.configuration = configuration
+        lookAtRuntimeConnections()
         for frontend in configuration.frontends where !frontend.isDisabled {
             lookAtSilence(frontend)
             lookAtServers(frontend)
@@ -26,6 +27,13 @@ struct ConfigurationAdvice {
 
     private mutating func warn(_ problem: String, _ advice: String, at location: ConfigurationLocation, in section: String) {
         diagnostics.append(Diagnostic(severity: .warning, location: location, section: section, problem: .doNotFit(problem, advice: advice)))
+    }
+
+    private mutating func lookAtRuntimeConnections() {
+        guard configuration.global.statsConnectionsMax == 1, let location = configuration.global.statsConnectionsLocation else { return }
+        warn(
+            "'stats maxconn 1'", "a tool that stays connected, such as hatop, makes all others wait: write 10, HAProxy's default",
+            at: location, in: "global")
     }
 
     // MARK: Silence

@@ -148,9 +148,7 @@ enum GlobalKeywords {
 
     @Sendable private static func statsMaxconn(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         global.statsConnectionsMax = try line.needNumber(in: 1...10_000)
-        guard global.statsConnectionsMax == 1 else { return }
-        let advice = "a tool that stays connected, such as hatop, makes all others wait: write 10, HAProxy's default"
-        line.warn(.doNotFit("'stats maxconn 1'", advice: advice))
+        global.statsConnectionsLocation = line.location
     }
 
     @Sendable private static func statsTimeout(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
