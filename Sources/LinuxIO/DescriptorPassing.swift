@@ -57,7 +57,7 @@ package enum DescriptorPassing {
     }
 }
 
-/// Bytes in an unnamed file, which another process can be given. It is sealed: who has it can change neither its bytes nor its size.
+/// Puts bytes into an unnamed file for another process. The file is sealed: no holder can change its bytes or its size.
 package enum MemoryFile {
     /// A new file that holds `bytes`.
     package static func holding(_ bytes: [UInt8], name: String) throws(SystemError) -> OpenFile {
@@ -70,8 +70,8 @@ package enum MemoryFile {
         return file
     }
 
-    /// What `file` holds, from its beginning; of more than `bytesMax` some more than that, enough to tell. Only what is sealed is read: another kind of
-    /// file may make its reader wait for ever.
+    /// The bytes of `file`, from its beginning; if there are more than `bytesMax`, a few more than that, enough to detect it. Reads only a sealed file:
+    /// another kind may block its reader for ever.
     package static func bytes(of file: OpenFile, bytesMax: Int) throws(SystemError) -> [UInt8] {
         guard clinux_is_sealed(file.raw) == 1 else { throw SystemError("fcntl", code: EINVAL) }
         // The offset is shared with whoever else has the file: it is not touched.

@@ -4,7 +4,7 @@ import Glibc
 package enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A system call failed.
     case system(SystemError)
-    /// It is something else, which may have no end or make the reader wait.
+    /// It is not a regular file: it may be endless or block the reader.
     case notRegular(FileStatus.Kind)
     /// It has more bytes than this.
     case tooLong(bytesMax: Int)
@@ -24,21 +24,21 @@ package enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// Small files, read whole.
 package enum Files {
-    /// The bytes of the regular file at `path`. Never waits: what is no regular file is not read.
+    /// The bytes of the regular file at `path`. Never blocks: other files are not read.
     package static func read(_ path: String, bytesMax: Int) throws(FileError) -> [UInt8] {
         let file: FileDescriptor
         do throws(SystemError) { file = try open(path) } catch { throw .system(error) }
         return try read(file, bytesMax: bytesMax)
     }
 
-    /// Opens the file at `path` for reading. Never waits: what is no regular file is opened, too, and `FileStatus` tells it.
+    /// Opens the file at `path` for reading. Never blocks. Also opens other files than regular ones; `FileStatus` has the kind.
     package static func open(_ path: String) throws(SystemError) -> FileDescriptor {
         let raw = Glibc.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
         guard raw >= 0 else { throw .last("open") }
         return FileDescriptor(owning: raw)
     }
 
-    /// The bytes of an open file, if it is a regular one that has at most `bytesMax`.
+    /// The bytes of an open file, if it is a regular one of at most `bytesMax` bytes.
     package static func read(_ file: borrowing FileDescriptor, bytesMax: Int) throws(FileError) -> [UInt8] {
         let (kind, bytes): (FileStatus.Kind, [UInt8])
         do throws(SystemError) {
@@ -66,7 +66,7 @@ package enum Files {
         return bytes
     }
 
-    /// True when `path` leads to a folder, over links too.
+    /// True when `path` leads to a folder, also through links.
     package static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

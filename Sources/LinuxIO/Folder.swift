@@ -30,7 +30,7 @@ package struct Folder: ~Copyable, Sendable {
         return FileDescriptor(owning: raw)
     }
 
-    /// The bytes of the regular file `name`. Never waits.
+    /// The bytes of the regular file `name`. Never blocks.
     package borrowing func read(_ name: String, bytesMax: Int) throws(FileError) -> [UInt8] {
         let file: FileDescriptor
         do throws(SystemError) { file = try open(name) } catch { throw .system(error) }
@@ -96,7 +96,7 @@ package struct FileOwner: Equatable, Sendable {
 
 /// What the kernel says of an open file.
 package struct FileStatus: Equatable, Sendable {
-    /// What kind of file.
+    /// The kind of a file.
     package enum Kind: String, Equatable, Sendable, CustomStringConvertible {
         /// Bytes on a disk or in memory.
         case regular = "a regular file"
@@ -117,7 +117,7 @@ package struct FileStatus: Equatable, Sendable {
         fileprivate init(_ status: stat) {
             switch status.st_mode & S_IFMT {
             case S_IFREG: self = .regular
-            // /dev/null is read like an empty file.
+            // /dev/null counts as an empty file.
             case S_IFCHR where status.st_rdev == 0x103: self = .regular
             case S_IFDIR: self = .folder
             case S_IFIFO: self = .pipe
@@ -128,13 +128,13 @@ package struct FileStatus: Equatable, Sendable {
         }
     }
 
-    /// What it is.
+    /// The file's kind.
     package let kind: Kind
     /// No folder, pipe, socket or device.
     package var isRegular: Bool { kind == .regular }
     /// The nine permission bits.
     package let permissions: UInt32
-    /// How many names it has.
+    /// The number of its hard links.
     package let links: UInt64
     /// Whose it is.
     package let owner: FileOwner

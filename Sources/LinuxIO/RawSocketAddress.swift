@@ -18,8 +18,8 @@ package struct RawSocketAddress: Sendable {
     /// What a call has filled in.
     package init(_ storage: sockaddr_storage, length: socklen_t) { (self.storage, self.length) = (storage, length) }
 
-    /// `address` in the kernel's form. A path over `pathBytesMax` bytes is cut there: check it where it is read. One that begins with a zero byte is an
-    /// abstract name.
+    /// `address` in the kernel's form. Cuts a path off at `pathBytesMax` bytes: check the length where the path is read. A path that begins with a zero
+    /// byte is an abstract name.
     package init(_ address: SocketAddress) {
         switch address {
         case .ip(.v4(let bits), let port):
@@ -40,7 +40,7 @@ package struct RawSocketAddress: Sendable {
                 $0.sun_family = sa_family_t(AF_UNIX)
                 withUnsafeMutableBytes(of: &$0.sun_path) { $0.copyBytes(from: path.utf8.prefix(RawSocketAddress.pathBytesMax)) }
             }
-            // Every byte belongs to an abstract name, zero bytes behind it, too.
+            // Every byte belongs to an abstract name, including trailing zero bytes.
             if path.utf8.first == 0 { length = socklen_t(MemoryLayout<sa_family_t>.size + min(path.utf8.count, RawSocketAddress.pathBytesMax)) }
         }
     }

@@ -12,7 +12,7 @@ package struct Interest: OptionSet, Sendable {
     package static let read = Interest(rawValue: EPOLLIN.rawValue | EPOLLRDHUP.rawValue)
     /// Bytes can be sent, or a connect has ended.
     package static let write = Interest(rawValue: EPOLLOUT.rawValue)
-    /// An error, or the end both ways: the other end of a UNIX socket is closed, a TCP connection was reset. It is told unasked.
+    /// An error, or the end in both directions: the other end of a UNIX socket is closed, or a TCP connection was reset. Reported without a request.
     package static let hangUp = Interest(rawValue: EPOLLHUP.rawValue | EPOLLERR.rawValue)
 }
 
@@ -75,7 +75,7 @@ package final class Reactor {
         return token
     }
 
-    /// Calls `handler` once in the next round, after the descriptors that are ready by then: long work that is done in pieces lets everything else run between.
+    /// Calls `handler` once in the next round, after the descriptors that are ready by then, so that other work runs between the pieces of long work.
     package func inNextRound(_ handler: @escaping () -> Void) { setTimer(at: now.advanced(by: .nanoseconds(1)), handler) }
 
     /// Forgets a timer; nothing happens when it has fired already.

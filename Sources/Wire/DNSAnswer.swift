@@ -50,7 +50,7 @@ package enum DNSResponseCode: Equatable, Sendable {
 package struct DNSAnswer: Equatable, Sendable {
     /// Answer records read of one message.
     package static let recordsMax = 4096
-    /// Addresses or service records kept of one message; further ones are only counted.
+    /// The number of addresses or service records kept of one message; further ones are only counted.
     package static let recordsKeptMax = 256
     /// Aliases followed within one message.
     package static let aliasesMax = 16
@@ -65,9 +65,9 @@ package struct DNSAnswer: Equatable, Sendable {
     package let aliases: Int
     /// The addresses in the order of the message, without repetitions: the first `recordsKeptMax`.
     package let addresses: [IPAddress]
-    /// The service records in the same way; none for a service that says it is not offered here.
+    /// The service records in the same way; empty when the record denies the service (target ".").
     package let services: [DNSService]
-    /// How many addresses or service records the message has, each counted once.
+    /// The number of addresses or service records in the message, without repetitions.
     package let total: Int
     /// What the message says beside the answer: addresses of the services' targets. Not all of them may have some.
     package let additional: [DNSAddress]
@@ -113,7 +113,7 @@ package struct DNSAnswer: Equatable, Sendable {
     /// True when it has what was asked for.
     package var isEmpty: Bool { addresses.isEmpty && services.isEmpty }
 
-    /// True when records are missing here that the message has.
+    /// True when the message has more records than are kept here.
     package var isCut: Bool { total > addresses.count + services.count }
 
     private enum Content {

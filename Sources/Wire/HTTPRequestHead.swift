@@ -1,4 +1,4 @@
-/// The head of one HTTP/1 request, as far as an answer without regard to headers cares.
+/// The head of one HTTP/1 request, reduced to what an answer needs that ignores the headers.
 ///
 /// Strict where two readers could differ (the request line, what follows a header's name), lenient where real load balancers are (bare LF, empty
 /// lines before the request).
@@ -27,7 +27,7 @@ package struct HTTPRequestHead: Equatable, Sendable {
 
     /// The method.
     package let method: Method
-    /// What is asked for: "/", "/health?full", "http://host/".
+    /// The target of the request: "/", "/health?full", "http://host/".
     package let target: String
     /// True when the connection may be used again.
     package let keepsAlive: Bool
@@ -79,7 +79,7 @@ package struct HTTPRequestHead: Equatable, Sendable {
         return .request(HTTPRequestHead(method: method, target: target, keepsAlive: keepsAlive), bytes: bytes)
     }
 
-    /// Method, target, and whether it is HTTP/1.0; `nil` when it is no request line.
+    /// Method, target, and whether it is HTTP/1.0; `nil` for a line that is no request line.
     private static func requestLine(_ line: ArraySlice<UInt8>) -> (Method, target: String, isOld: Bool)? {
         let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard words.count == 3, !words[1].isEmpty, words[0].allSatisfy({ (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }) else { return nil }

@@ -1,8 +1,8 @@
-/// Text that databases, nameservers, peers, clients and files have given may hold anything: escape sequences that a terminal obeys, line ends that begin
-/// another log line, marks that reorder what follows. It is shown by these only. Both forms write a byte in the way of HAProxy's log lines: `<1B>`.
+/// Text from databases, nameservers, peers, clients and files may hold anything: escape sequences that a terminal obeys, line ends that begin another
+/// log line, marks that reorder the text after them. Show it only through these forms. Both write a byte as in HAProxy's log lines: `<1B>`.
 extension StringProtocol {
-    /// One line that a terminal shows as it is: control and format characters, and what is no character, as `<1B>`. A text that has been through this is not
-    /// changed by it.
+    /// One line that is safe on a terminal: control characters, format characters and invalid bytes become `<1B>`. A second pass
+    /// changes nothing.
     package var shown: String {
         if utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return String(self) }
         var bytes: [UInt8] = []
@@ -12,7 +12,7 @@ extension StringProtocol {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// HAProxy's form between the quotes of a log line: quotes, angle brackets and everything but printable ASCII as `<1B>`.
+    /// HAProxy's form between the quotes of a log line: quotes, angle brackets and everything except printable ASCII become `<1B>`.
     package var shownInQuotes: String {
         var bytes: [UInt8] = []
         for byte in utf8 {
@@ -32,7 +32,7 @@ private enum OutsideText {
 }
 
 extension Unicode.Scalar {
-    /// False for what a terminal obeys, and for U+FFFD, which stands in place of bytes that were no text.
+    /// False for characters that control a terminal, and for U+FFFD, which replaces bytes that are not valid text.
     fileprivate var isVisible: Bool {
         switch properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false

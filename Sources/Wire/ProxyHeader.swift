@@ -72,11 +72,11 @@ package enum ProxyHeaderReading: Equatable, Sendable {
 package enum ProxyHeaderError: Error, Equatable, Sendable {
     /// A version 1 line that is too long, or has other words than it should.
     case text
-    /// A version 1 line of another protocol than TCP4 and TCP6, or of UNKNOWN with addresses.
+    /// A version 1 line of a protocol other than TCP4 and TCP6, or of UNKNOWN with addresses.
     case unknownProtocol
     /// Not version 2, or neither LOCAL nor PROXY.
     case versionOrCommand(UInt8)
-    /// PROXY with addresses that are not those of a TCP connection.
+    /// PROXY with addresses other than those of a TCP connection.
     case family(UInt8)
     /// More bytes than `bytesMax`.
     case tooLong(Int)

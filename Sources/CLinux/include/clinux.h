@@ -81,20 +81,20 @@ int clinux_send_descriptors(int descriptor, uint8_t byte, const int *descriptors
 // Returns 1 with `byte` and `count` set, 0 at the end of the stream, or -errno: -EAGAIN when nothing waits.
 int clinux_receive_descriptors(int descriptor, uint8_t *byte, int *descriptors, unsigned room, unsigned *count);
 
-// An unnamed file in memory that can be sealed, close-on-exec. Returns the descriptor or -errno.
+// Opens an unnamed file in memory that can be sealed, close-on-exec. Returns the descriptor or -errno.
 int clinux_memory_file(const char *name);
 
-// Seals such a file: its bytes and its size never change again. Returns 0 or -errno.
+// Seals such a file: its bytes and its size cannot change any more. Returns 0 or -errno.
 int clinux_seal(int descriptor);
 
-// Returns 1 for a file that is sealed like this, 0 for any other.
+// Returns 1 for a file with these seals, 0 for any other.
 int clinux_is_sealed(int descriptor);
 
-// Opens what stands at `path` itself, not what a symbolic link there leads to: for its status, its mode and its owner only (O_PATH), whatever it is.
+// Opens the entry at `path` itself, of any kind, without following a symbolic link: only for its status, its mode and its owner (O_PATH).
 // Returns the descriptor or -errno.
 int clinux_open_entry(const char *path);
 
-// Changes the owner of a file that may be open by `clinux_open_entry`; an identifier of all ones stays as it is. Returns 0 or -errno.
+// Changes the owner of a file, which may be open by `clinux_open_entry`; an identifier of all ones stays as it is. Returns 0 or -errno.
 int clinux_change_owner(int descriptor, uid_t user, gid_t group);
 
 // Starts `path` as a child, with no signal blocked, `errors` as its stderr and `kept` open (each -1 for none); everything else that is close-on-exec closes.

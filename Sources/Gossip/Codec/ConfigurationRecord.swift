@@ -1,28 +1,28 @@
 import Wire
 
-/// A part of a configuration that should be alike on all nodes: a server, or what stands in the section itself.
+/// A part of a configuration that should be equal on all nodes: a server, or the settings of the section itself.
 package struct ConfigurationPart: Equatable, Sendable {
-    /// For people: "server mysql/read01".
+    /// For log lines: "server mysql/read01".
     package let name: String
     /// The first 4 bytes of SHA-256 of the name.
     package let id: UInt32
-    /// The first 4 bytes of SHA-256 of what it says.
+    /// The first 4 bytes of SHA-256 of the content.
     package let hash: UInt32
 
     /// A part from its fields.
     package init(name: String, id: UInt32, hash: UInt32) { (self.name, self.id, self.hash) = (name, id, hash) }
 }
 
-/// Some of the parts that a node is configured with, by numbers: the receiver knows the names of its own.
+/// Some parts of a node's configuration, by their hashes only: the receiver knows the names of its own parts.
 package struct ConfigurationRecord: Equatable, Sendable {
-    /// Parts of one record: as many as a datagram holds.
+    /// As many parts as a datagram holds.
     package static let partsMax = 160
 
     /// One part without its name.
     package struct Part: Equatable, Sendable {
-        /// Which.
+        /// The hash of its name.
         package var id: UInt32
-        /// What it says.
+        /// The hash of its content.
         package var hash: UInt32
 
         /// A part from its numbers.
@@ -31,9 +31,9 @@ package struct ConfigurationRecord: Equatable, Sendable {
 
     /// The hash of the whole configuration.
     package var configuration: UInt64
-    /// How many parts there are in all.
+    /// The number of parts in all records together.
     package var total: UInt16
-    /// The place of the first of `parts` among all.
+    /// The index of the first of `parts` among all.
     package var first: UInt16
     /// At most `partsMax`.
     package var parts: [Part]

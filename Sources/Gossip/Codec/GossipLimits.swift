@@ -26,10 +26,10 @@ package enum GossipLimits {
     package static let sessionMax: UInt64 = 1 << 62
     /// No hybrid clock reaches this: milliseconds of the year 4199.
     package static let clockMillisecondsMax: UInt64 = 1 << 46
-    /// No clock is believed to be before this, 2026-01-01: a machine that has lost its time begins in 1970.
+    /// The node assumes that the time is at least 2026-01-01: the clock of a machine that has lost its time begins in 1970.
     package static let clockMillisecondsMin: UInt64 = 1_767_225_600_000
-    /// Sessions, stamps and epochs may be this far ahead of a node's own clock, ten years: so far that no clock that is wrong by days keeps a node out,
-    /// and so near that the end of the range, beyond which nothing can be said, is out of reach.
+    /// Sessions, stamps and epochs may be this far ahead of a node's own clock, ten years: far enough that a clock that is wrong by days keeps no node out,
+    /// and near enough that the end of the range, above which no value is left, stays out of reach.
     package static let millisecondsAheadMax: UInt64 = 3_650 * 86_400_000
 }
 

@@ -1,12 +1,12 @@
 import Wire
 
-/// Whether a peer has a change of this node's.
+/// Whether a peer has received a change of this node.
 package struct PeerReceipt: Equatable, Sendable {
     /// The peer's name.
     package let name: String
-    /// What this node's ears make of it.
+    /// How this node sees the peer.
     package let state: PeerState
-    /// It has acknowledged the change in this run of it.
+    /// The peer has acknowledged the change in its current run.
     package let isAcknowledged: Bool
 
     /// A receipt.
@@ -14,7 +14,7 @@ package struct PeerReceipt: Equatable, Sendable {
 }
 
 extension GossipNode {
-    /// The number of the latest change in this node's tables: what peers acknowledge.
+    /// The number of the latest change in this node's tables, which peers acknowledge.
     package var revision: UInt64 { tables.revision }
 
     /// Which peers have acknowledged everything through `revision`, in the order of the settings.

@@ -1,40 +1,40 @@
 import Wire
 
-/// In what a peer's configuration differs, as far as it has told.
+/// How a peer's configuration differs, as far as the peer has sent it.
 package struct ConfigurationDifference: Equatable, Sendable {
-    /// Parts that say something else there.
+    /// Parts with a different content there.
     package var different: [String] = []
-    /// Parts that are not there.
+    /// Parts that are missing there.
     package var missing: [String] = []
-    /// How many parts of the peer are not here: their names are not known.
+    /// The number of the peer's parts that are missing here: their names are unknown.
     package var unknownCount = 0
 
-    /// Nothing that is known.
+    /// No known difference.
     package init() {}
 }
 
-/// What is known of a peer's configuration while it differs from this node's.
+/// A peer's configuration, as far as it is known, while it differs from this node's.
 struct PeerConfiguration: Sendable {
     /// Its hash.
     let hash: UInt64
     let since: Instant
-    /// What has come of its parts, by place; empty before the first record.
+    /// The state of its parts, by index; empty before the first record.
     var parts: [ConfigurationRecord.Part?] = []
     var arrived = 0
     var isTold = false
 
-    /// All parts have come.
+    /// All parts have arrived.
     var isComplete: Bool { arrived > 0 && arrived == parts.count }
 }
 
-/// Nodes whose configurations differ tell each other the parts, so that both can say what differs.
+/// Nodes whose configurations differ exchange their parts, so that both can name the differences.
 extension GossipNode {
-    /// A difference is told without parts after this time: an older release has none.
+    /// A difference is reported without parts after this time: an older release sends none.
     static let partsAwaited = Duration.seconds(3)
-    /// Parts get lost like everything else, and the peer may have been started since.
+    /// Parts are repeated because records get lost, and because the peer may have restarted.
     static let partsInterval = Duration.seconds(10)
 
-    /// A beat has come from the peer, with the hash of its configuration.
+    /// A heartbeat has come from the peer, with the hash of its configuration.
     mutating func compareConfiguration(_ hash: UInt64, of index: Int, now: Instant, into outputs: inout GossipOutputs) {
         guard hash != configuration else {
             if peers[index].isDifferenceTold { outputs.append(.alert(.configurationAlike(peer: peers[index].name))) }
@@ -61,7 +61,7 @@ extension GossipNode {
         }
     }
 
-    /// Some of the peer's parts have come.
+    /// Some of the peer's parts have arrived.
     mutating func take(_ record: ConfigurationRecord, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
         guard record.configuration != configuration else { return }
         if peers[index].configuration?.hash != record.configuration {

@@ -16,7 +16,7 @@ package struct GossipNode {
     /// An input this much later than `nextDeadline` means that the node did not run.
     static let starvedAfter = Duration.milliseconds(50)
 
-    /// A run that is begun above another is above it by no more.
+    /// A new run is at most this far above the one that it replaces.
     static let sessionStep: UInt64 = 65_536
 
     /// What it was configured with.
@@ -202,24 +202,24 @@ extension GossipNode {
         return min(wall.milliseconds, GossipLimits.clockMillisecondsMax) + UInt64(passed)
     }
 
-    /// The latest stamp that is believed now, and may be given out.
+    /// The highest stamp that the node accepts and gives out now.
     func stampHorizon(_ now: Instant) -> HybridTime {
         settings.rules.contains(.stampHorizon) ? HybridTime.horizon(wall: wallMilliseconds(now)) : HybridTime.end
     }
 
-    /// The highest session or epoch that is believed now.
+    /// The highest session or epoch that the node accepts now.
     func sessionHorizon(_ now: Instant) -> UInt64 {
         settings.rules.contains(.sessionHorizon) ? HybridTime.horizon(wall: wallMilliseconds(now)).bits : GossipLimits.sessionMax - 1
     }
 
-    /// Whether a node may be in this run: not far ahead of the clock, or hardly above one that this node has believed before. A node whose name somebody has
-    /// used up to the horizon must be able to go above that.
+    /// Whether the node accepts this run: not far ahead of the clock, or only slightly above one that it has accepted before. So a node whose name
+    /// an attacker has used up to the horizon can go above that.
     func believes(_ other: UInt64, of node: NodeID, _ now: Instant) -> Bool {
         let known = node == settings.node ? session : peerIndex(node).map { peers[$0].session } ?? 0
         return other <= sessionHorizon(now) || other <= known + GossipNode.sessionStep
     }
 
-    /// What a peer says is beyond a horizon: it is dropped, and people are told.
+    /// A peer has sent a value beyond a horizon: it is dropped and reported.
     mutating func refuseFarAhead(from index: Int?, into outputs: inout GossipOutputs) {
         counters.farAhead += 1
         if let index { outputs.append(.alert(.farAhead(peer: peers[index].name))) }

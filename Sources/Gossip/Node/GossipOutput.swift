@@ -32,7 +32,7 @@ package enum GossipAlert: Equatable, Sendable {
     case duplicateName
     /// The peer's configuration is another one.
     case configurationDiffers(peer: String, ConfigurationDifference)
-    /// It was another one, and is the same now.
+    /// The configurations differed, and are equal again.
     case configurationAlike(peer: String)
     /// The peer's tables have been different for long although everything was delivered.
     case tablesDiffer(peer: String)
@@ -48,9 +48,9 @@ package enum GossipAlert: Equatable, Sendable {
     case heardElsewhere(peer: String, by: String)
     /// The peer's clock is ahead by so much: what is said there wins over what is said here.
     case clockAhead(peer: String, milliseconds: UInt64)
-    /// What the peer says of a session, stamp or epoch is too far ahead of this node's clock, and was refused.
+    /// The peer has sent a session, stamp or epoch too far ahead of this node's clock, and it was refused.
     case farAhead(peer: String)
-    /// What was stored is too far ahead of this node's clock, and was left out: the session, and so many operators' words.
+    /// The store had values too far ahead of this node's clock, and they were left out: the session, and this number of operators' commands.
     case storedFarAhead(isSession: Bool, words: Int)
     /// Rows were refused because a table is full or they speak of unknown nodes.
     case rowsRefused(peer: String)

@@ -23,7 +23,7 @@ package struct GossipSettings: Sendable {
     package var peers: [GossipPeer]
     /// A hash of what should be alike on all nodes.
     package var configuration: UInt64
-    /// The parts of what should be alike; a peer whose configuration differs is told them. Further ones than `configurationPartsMax` are not.
+    /// The parts that should be equal on all nodes, for peers whose configuration differs. Parts beyond `configurationPartsMax` are not sent.
     package var parts: [ConfigurationPart] = []
     /// How long a peer may be silent.
     package var detector = DetectorSettings()
@@ -56,9 +56,9 @@ package struct GossipMemory: Equatable, Sendable {
         (self.session, self.administrative) = (session, administrative)
     }
 
-    /// Without what is too far ahead of a clock that shows `wall`: a node that took it up could not say anything above it.
+    /// Leaves out values too far ahead of a clock that shows `wall`: a node that took them over could not go above them.
     ///
-    /// - Returns: whether the session, and how many words, were left out.
+    /// - Returns: whether the session, and how many commands, were left out.
     package mutating func forgetFarAhead(wall: UInt64, rules: SafetyRules = .all) -> (isSession: Bool, words: Int) {
         let (horizon, before) = (HybridTime.horizon(wall: wall), administrative.count)
         let isSession = session > horizon.bits && rules.contains(.sessionHorizon)

@@ -28,8 +28,8 @@ extension GossipNode {
         _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: row.refutations + 1, rank: .alive))
     }
 
-    /// Somebody has written in this node's name in a higher run, or the last thing that can be said in this one: then this node begins a run above it,
-    /// or nothing that it says would count any more.
+    /// A row in this node's name has a higher run, or the last version or refutation of this run. Then this node begins a run above it, since its
+    /// own rows would otherwise no longer count.
     mutating func isOutdone(_ other: UInt64, isFull: Bool, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) -> Bool {
         guard other > session || other == session && isFull else { return false }
         counters.refusedRows += 1

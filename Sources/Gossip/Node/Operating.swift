@@ -6,7 +6,7 @@ package enum AdministrationRefusal: Error, Equatable, Sendable {
     case lastUsable
     /// No such server.
     case unknownServer
-    /// No later point in time can be written and believed: this node's clock is near the end of the range, or was set back by years.
+    /// No later stamp is valid: this node's clock is near the end of the range, or was set back by years.
     case clockUnusable
 }
 
@@ -136,7 +136,7 @@ extension GossipNode {
         return row.holder
     }
 
-    /// Whether this node could ask for a lease: like an operator's word, a claim has a stamp.
+    /// Whether this node could ask for a lease: like an operator's command, a claim has a stamp.
     package func canStamp(now: Instant) -> Bool {
         var clock = clock
         return clock.next(wall: wallMilliseconds(now), limit: stampHorizon(now)) != nil

@@ -52,11 +52,11 @@ struct Peer: Sendable {
     var hasBeenEqual = false
     /// This node's ballots that it has acknowledged in this run of it: the last of each subject.
     var knownBallots: [BallotRow] = []
-    /// Its configuration while it is another one.
+    /// Its configuration, while that differs.
     var configuration: PeerConfiguration?
-    /// When it may be told the parts of this node's configuration again.
+    /// When this node may send it the parts of its configuration again.
     var partsAt: Instant?
-    /// People know that its configuration differs.
+    /// The difference has been reported.
     var isDifferenceTold = false
     var isTablesTold = false
     var isRefusalTold = false

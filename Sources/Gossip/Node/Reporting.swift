@@ -34,7 +34,7 @@ extension GossipNode {
         }
     }
 
-    /// Who has said the word that counts of a server, and whether its time is over.
+    /// Whose command counts for a server, and whether it has expired.
     package func word(of server: ServerID, now: Instant) -> (origin: NodeID, isOver: Bool)? {
         guard let row = tables.administrative[server] else { return nil }
         return (row.origin, row.effective(wall: wallMilliseconds(now)) != row.state)

@@ -9,13 +9,13 @@ package struct HybridTime: Hashable, Comparable, Sendable {
     /// UNIX milliseconds.
     package var milliseconds: UInt64 { bits >> 16 }
 
-    /// The last point that can be written.
+    /// The last point in the range.
     static let end = HybridTime(bits: (GossipLimits.clockMillisecondsMax << 16) - 1)
 
-    /// What a node whose clock shows `wall` believes at most: stamps, and as bits sessions and epochs.
+    /// The highest values that a node whose clock shows `wall` accepts: stamps and, as bits, sessions and epochs.
     ///
-    /// A session begins with the time, and an epoch is one more than the last; so neither is near this unless a clock is wrong by years, or somebody
-    /// wants to leave no number above it.
+    /// A session begins with the time, and an epoch is one more than the last. So neither comes near this limit unless a clock is wrong by years, or an
+    /// attacker wants to leave no higher number.
     package static func horizon(wall: UInt64) -> HybridTime {
         let ahead = min(max(wall, GossipLimits.clockMillisecondsMin), GossipLimits.clockMillisecondsMax) + GossipLimits.millisecondsAheadMax
         return min(HybridTime(bits: ahead << 16), end)
@@ -34,7 +34,7 @@ package struct HybridClock: Sendable {
     /// A clock that knows nothing yet.
     package init() {}
 
-    /// A point after all earlier ones; `nil`, and no change, when that would be beyond `limit`.
+    /// A point after all earlier ones; `nil`, without a change, if it would be beyond `limit`.
     package mutating func next(wall: UInt64, limit: HybridTime) -> HybridTime? {
         let now = min(wall, GossipLimits.clockMillisecondsMax) << 16
         let next = HybridTime(bits: max(now, latest.bits + 1))
