@@ -16,7 +16,7 @@ struct AgentConfiguration: Equatable, Sendable {
     /// The `gossip` section; `nil` for a node that keeps to itself.
     var gossip: GossipSection?
 
-    /// The `fullconn` of a backend. Where none is written it is HAProxy's: a tenth, rounded up, of the `maxconn` of all frontends that name the backend,
+    /// The `fullconn` of a backend. The default is HAProxy's: a tenth, rounded up, of the `maxconn` of all frontends that name the backend,
     /// at least 1. A frontend without `maxconn` counts `sessionsMax`.
     func fullConnections(of backend: Int, sessionsMax: Int) -> Int {
         if let written = backends[backend].fullConnections { return written }
@@ -103,7 +103,7 @@ struct GlobalSettings: Equatable, Sendable {
     var statsSockets: [StatsSocketSettings] = []
     /// `stats maxconn`: runtime connections at once.
     var statsConnectionsMax = 10
-    /// Where that is written.
+    /// The location of that line.
     var statsConnectionsLocation: ConfigurationLocation?
     /// `stats timeout`: idle time of a runtime connection.
     var statsTimeout = Duration.seconds(10)

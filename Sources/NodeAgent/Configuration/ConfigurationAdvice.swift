@@ -64,7 +64,7 @@ struct ConfigurationAdvice {
         }
     }
 
-    /// Sessions that may be silent for longer than the load balancer remembers them need a keepalive that comes before.
+    /// Sessions that may be silent for longer than the load balancer remembers them need keepalive before that.
     private mutating func lookAtKeepAlive(
         _ keepAlive: KeepAlive, isSilent: Bool, _ text: String, at location: ConfigurationLocation, in section: String
     ) {
@@ -75,7 +75,7 @@ struct ConfigurationAdvice {
             "\(advice), so that keepalive holds it, or write 'timeout client 340s'", at: location, in: section)
     }
 
-    /// A port that accepts and can only close: what a statistics page becomes whose lines were removed.
+    /// A port whose connections can only be closed: what remains of a statistics page after its lines are removed.
     private mutating func lookAtServers(_ frontend: Frontend) {
         guard let location = frontend.binds.first?.location, let backend = frontend.backend.map({ configuration.backends[$0] }), backend.servers.isEmpty else {
             return

@@ -87,7 +87,7 @@ struct ProxyDraft: Sendable {
     /// Where `mode http` stands, when it does.
     var httpMode: ConfigurationLocation?
     var defaultBackend: NameReference?
-    /// Every `use_backend`; the first one takes the sessions.
+    /// All `use_backend` lines; the first one takes the sessions.
     var usedBackends: [NameReference] = []
 
     /// A section without a line and without `defaults`.

@@ -15,7 +15,7 @@ struct ConfigurationLine {
     let words: [String]
     let location: ConfigurationLocation
     let environment: [String: String]
-    /// Whether a section of HAProxy's other than `global` comes before this line.
+    /// Whether a HAProxy section other than `global` comes before this line.
     var followsOtherSections = false
     var prefix = Prefix.nothing
     /// What messages call this line, or the option of it that is being read.
@@ -170,13 +170,13 @@ enum ConfigurationValue {
         return Int(word)
     }
 
-    /// Digits and a unit, `standard` without one; `nil` for anything else.
+    /// Digits and a unit, `standard` by default; `nil` for anything else.
     static func time(_ word: String, standard: String = "ms") -> Duration? {
         guard let (time, rest) = timeWithRest(word, standard: standard), rest.isEmpty else { return nil }
         return time
     }
 
-    /// A time and what follows its unit, which HAProxy ignores with a warning: `1min` is `1m`. Microseconds are rounded up to a millisecond.
+    /// A time and the characters after its unit, which HAProxy ignores with a warning: `1min` is `1m`. Microseconds are rounded up to a millisecond.
     static func timeWithRest(_ word: String, standard: String = "ms") -> (time: Duration, rest: Substring)? {
         let digits = word.utf8.prefix(while: isDigit)
         guard (1...12).contains(digits.count), let count = Int64(String(digits) ?? "") else { return nil }

@@ -10,7 +10,7 @@ struct ConfigurationReader {
 
     private let environment: [String: String]
 
-    /// Files see `environment` and HAProxy's variables. `localPeer` is the name of `-L`, or the host's.
+    /// Files see `environment` and HAProxy's variables. `localPeer` is the name given with `-L`, or the host's.
     init(environment: [String: String], localPeer: String = "localhost") {
         let branch = ConfigurationCondition.version.prefix(2).map(String.init).joined(separator: ".")
         self.environment = environment.merging(["HAPROXY_BRANCH": branch, "HAPROXY_LOCALPEER": localPeer]) { $1 }
@@ -252,7 +252,7 @@ private struct KeywordSearch {
         return .unknownKeyword(end.map { "\(name)\(one[$0])..." } ?? one, suggestion: suggestion)
     }
 
-    /// What HAProxy refuses in a frontend, where it ignores the other keywords of backends.
+    /// Keywords that HAProxy refuses in a frontend, where it ignores the other keywords of backends.
     private static let servers: Set<String> = ["server", "server-template", "default-server"]
 
     /// A keyword of the other side has no effect, as in HAProxy; anything else stands in the wrong section.

@@ -1,18 +1,18 @@
-/// What HAProxy knows and tsukada does not: each use is an error, or a notice where the line has no effect of its own.
+/// Keywords that HAProxy supports and tsukada does not: each use is an error, or a notice where the line has no effect of its own.
 ///
-/// Who follows the advice must not end up with a proxy that serves other clients, trusts other servers or checks less than HAProxy did.
+/// A user who follows the advice must not end up with a proxy that serves other clients, trusts other servers or checks less than with HAProxy.
 struct ForeignKeywords: Sendable {
-    /// What a file loses without them.
+    /// What a file loses without the keywords.
     enum Reason: Sendable {
-        /// They decide who is served, which servers are usable or which server gets a session: the proxy stays with HAProxy.
+        /// They decide who is served, which servers are usable or which server gets a session: keep HAProxy for the proxy.
         case decisive(String)
-        /// The same clients reach the same servers without them, or with what the advice puts in their place.
+        /// Without them, or with the replacement that the advice gives, the same clients reach the same servers.
         case harmless(advice: String)
-        /// They are for `mode http`: HAProxy ignores them in `mode tcp`, and so in `defaults` they are a notice.
+        /// They are for `mode http`: HAProxy ignores them in `mode tcp`, so in `defaults` they are only a notice.
         case http(advice: String)
         /// They ask for TLS.
         case encryption
-        /// They act only together with lines that are refused.
+        /// They have an effect only together with lines that are refused.
         case dormant(advice: String)
         /// HAProxy has them no more.
         case removed(replacement: String)
@@ -58,7 +58,7 @@ struct ForeignKeywords: Sendable {
         }
     }
 
-    /// The advice for what decides: the words of a line of `place`, and why.
+    /// The advice for keywords that decide: the words of a line of `place`, and the reason.
     static func keepingHAProxy(for place: KeywordPlaces, _ effect: String) -> String {
         let what =
             switch place {

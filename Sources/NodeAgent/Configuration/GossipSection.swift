@@ -26,7 +26,7 @@ struct GossipSection: Equatable, Sendable {
     var name: String
     /// Two to `GossipLimits.nodesMax` nodes, in the order of the file; no name and no address stands twice.
     var nodes: [Node] = []
-    /// `bind`: where this node receives, `.ip` or `.name`; `nil` for its own `node` line's address.
+    /// `bind`: where this node receives, `.ip` or `.name`; `nil` for the address of its own `node` line.
     var bind: Endpoint?
     /// `key-file`: an absolute path; `nil` only when every address of the section is a loopback address.
     var keyFile: String?

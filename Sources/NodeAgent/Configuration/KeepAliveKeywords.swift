@@ -1,6 +1,6 @@
 import Proxy
 
-/// The times of TCP keepalive. As in HAProxy a time counts in seconds and is rounded up to whole ones, and 0 is as if the line were not there.
+/// The times of TCP keepalive. As in HAProxy, a time is in seconds, rounded up to whole ones, and 0 has no effect.
 enum KeepAliveKeywords {
     static let proxies: [Keyword] = [
         Keyword(

@@ -86,7 +86,7 @@ extension ConfigurationPass {
         return found
     }
 
-    /// Proxies have different names, a frontend and a backend too, as in HAProxy since 3.3.
+    /// Proxies must have different names, even a frontend and a backend, as in HAProxy since 3.3.
     private mutating func register(_ name: String, _ kind: KeywordPlaces, at location: ConfigurationLocation) throws(ConfigurationProblem) {
         guard kind != .defaults else { return }
         if let first = proxyLocations[name] { throw .duplicate(name, kind: "proxy", first: first) }

@@ -107,7 +107,7 @@ extension Agent {
         if let place = outcome.checking { checks?.checkNow(ServerReference(backend: backend, server: place)) }
     }
 
-    /// Databases and peers can cause these: of each level so many for a proxy.
+    /// Databases and peers can cause these lines: they are limited for each level and proxy.
     private func tell(_ level: LogLevel, _ sentence: String, _ backend: Int) {
         let name = configuration.backends[backend].name
         log.write(level, "Database \(name): \(sentence).", about: LogSubject(kind: "database \(level.keyword)", about: name), backend: backend)

@@ -1,8 +1,8 @@
 import Proxy
 import Wire
 
-/// What `show database` tells: each section in a few lines of `name: value`, then a table of its servers. Values that the last look at a server has not
-/// confirmed are left out. No password is anywhere near it.
+/// The answer to `show database`: for each section a few lines of `name: value`, then a table of its servers. Leaves out values that the last look at a
+/// server has not confirmed, and all passwords.
 struct DatabaseOverview {
     /// One section.
     struct Section {
@@ -30,8 +30,8 @@ struct DatabaseOverview {
         return AnswerText(head: "", rows: Lines(overview: self, sections: chosen))
     }
 
-    /// The lines of some sections, one by one. The widths of a table's columns need all of its rows: each is composed in a step of its own that gives no
-    /// text.
+    /// The lines of some sections, one by one. The column widths of a table depend on all of its rows, so each row is composed in a step of its own, which
+    /// gives no text.
     private struct Lines: Sequence, IteratorProtocol {
         let overview: DatabaseOverview
         let sections: [Section]
@@ -80,7 +80,7 @@ struct DatabaseOverview {
 
     private func tls(_ settings: DatabaseSettings) -> String { settings.tls.rawValue + (settings.authorityFile == nil ? "" : ", certificates verified") }
 
-    /// What keeps this node from seeing what its servers are.
+    /// What keeps this node from seeing the state of its servers.
     private func alarm(_ section: Section) -> String? {
         let (watch, count) = (section.watch, section.proxy.servers.count)
         if let first = watch.refused.first, let refusal = watch.judge.standings[first].refusal {
@@ -129,7 +129,7 @@ struct DatabaseOverview {
         }
     }
 
-    /// Why a server is what it is; `nil` for one that serves and has no fault.
+    /// Why a server is out, kept or down; `nil` for one that serves without a fault.
     private func reason(_ section: Section, _ place: Int, _ status: ServerStatus) -> String? {
         let standing = section.watch.judge.standings[place]
         switch status.condition {

@@ -52,7 +52,7 @@ extension Agent: GossipBridge {
 
     // MARK: Operators
 
-    /// What an operator is told whose word cannot be stamped.
+    /// The error for an operator's command that cannot be stamped.
     static let clockUnusable =
         "Nothing was changed: this node's clock is in the year 4199 or later, or was set back by more than ten years since it started. "
         + "Set the clock, then reload this node."
@@ -109,7 +109,7 @@ extension AgentLog {
     /// Writes a line about the cluster of this name.
     func write(_ level: LogLevel, gossip name: String, _ sentence: String) { write(level, "Gossip \(name): \(sentence).") }
 
-    /// The same of one that others can cause.
+    /// The same for a line that others can cause.
     func write(_ level: LogLevel, gossip name: String, _ sentence: String, about subject: LogSubject) {
         write(level, "Gossip \(name): \(sentence).", about: subject)
     }

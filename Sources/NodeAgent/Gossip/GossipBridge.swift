@@ -98,7 +98,7 @@ extension GossipBridge {
 
     /// An operator has said this for the cluster, here or elsewhere, or it has expired.
     ///
-    /// - Parameter author: who it was, for the log.
+    /// - Parameter author: the operator, for the log.
     func take(_ state: Gossip.AdministrativeState?, weight: Int?, on id: ServerID, by author: String) {
         guard let server = gossipPlan?.reference(of: id) else { return }
         if let state { apply(.setAdministrative(Proxy.AdministrativeState(state), by: author), to: server) }

@@ -100,7 +100,7 @@ struct GossipPlan {
         return try Self.number(of: words, seal)
     }
 
-    /// The same by parts, so that what differs has a name.
+    /// The same in parts, so that a difference has a name.
     private func parts(_ seal: any Seal) throws(SealError) -> [ConfigurationPart] {
         func part(_ name: String, _ words: [String]) throws(SealError) -> ConfigurationPart {
             let (id, hash) = (try Self.number(of: [name], seal), try Self.number(of: words, seal))

@@ -54,10 +54,10 @@ struct GossipReport {
         return Self.table("name state address session silence_ms loss_in loss_out", rows)
     }
 
-    /// `show gossip health`: every server's views, in the order of the configuration; then those that only others have. A view of a node that is not heard
-    /// any more is `stale`, and has no values.
+    /// `show gossip health`: the views of every server in the order of the configuration; then those of servers that only others have. A view of a silent
+    /// node is `stale`, and has no values.
     var health: AnswerText {
-        // By server and observer: where a server's rows begin.
+        // By server and observer: the index of a server's first row.
         let rows = core.tables.healthRows
         let starts = rows.indices.filter { $0 == 0 || rows[$0 - 1].server != rows[$0].server }
         let servers = starts.map { (order: order(rows[$0].server), start: $0) }.sorted { $0.order < $1.order }
@@ -120,6 +120,6 @@ struct GossipReport {
 }
 
 extension PeerState {
-    /// What it says of others is current.
+    /// Its view of others is current.
     fileprivate var isHeard: Bool { self == .alive || self == .suspect }
 }

@@ -22,7 +22,7 @@ final class GossipRunner {
         var ballotsChanged: () -> Void = {}
         /// Every live peer knows that this node holds the lease.
         var leaseGranted: (UInt64) -> Void = { _ in }
-        /// To be told to people.
+        /// A sentence to log.
         var log: (GossipSentence) -> Void
     }
 
@@ -251,7 +251,7 @@ final class GossipRunner {
         }
     }
 
-    /// Who has said what counts of a server for the cluster, for people.
+    /// Whose command counts for a server in the cluster, in words.
     private func author(of server: ServerID) -> String {
         guard let word = core.word(of: server, now: reactor.now) else { return "an operator, for the cluster" }
         let name = "the operator of \(plan.name(of: word.origin)), for the cluster"

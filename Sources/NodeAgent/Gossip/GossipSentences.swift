@@ -4,9 +4,9 @@ import Wire
 
 /// What gossip says in the log, without the cluster's name and the final dot.
 struct GossipSentence: Equatable, Sendable {
-    /// How bad it is.
+    /// Its severity.
     let level: LogLevel
-    /// What is limited with it: sentences of one kind, about one peer.
+    /// The lines that share a limit with it: those of one kind about one peer.
     let subject: LogSubject
     /// For people.
     let text: String
@@ -87,10 +87,10 @@ struct GossipSentence: Equatable, Sendable {
 }
 
 extension ConfigurationDifference {
-    /// Names of one sort that are told; how many more there are is told with them.
+    /// The most names of one sort in a sentence, which also gives the number of the others.
     private static let namesMax = 8
 
-    /// What differs, for people; `nil` when it is not known.
+    /// The difference, for people; `nil` when it is unknown.
     fileprivate func text(_ peer: String) -> String? {
         var parts: [String] = []
         if !different.isEmpty { parts.append("other at \(peer): \(Self.list(different))") }

@@ -9,8 +9,8 @@ import Wire
 ///     server 00112233445566aa stamp 1a origin 00000000000000bb state maint weight - expiry 1790000600000
 ///     end 5f3a...                          `StateSeal`: a checksum of all bytes above
 ///
-/// Rows stand in the order of their servers' ids. Anything else, be it one byte less, is no such file. Any session and stamp is read: the core leaves
-/// out what is far ahead of its clock, and keeps the rest.
+/// Rows are in the order of their servers' ids. A file with anything else, even one byte less, is invalid. Any session and stamp is read: the core leaves
+/// out those far ahead of its clock, and keeps the rest.
 enum GossipStateText {
     /// Bytes of the longest file.
     static let bytesMax = 1 << 20

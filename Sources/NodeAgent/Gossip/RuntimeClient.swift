@@ -20,9 +20,9 @@ struct RuntimeClient {
     let path: String
     /// For the whole conversation.
     var timeout = Duration.seconds(10)
-    /// After which the person who waits is told why.
+    /// The time after which `tell` gives the user the reason for the wait.
     var quietMax = Duration.seconds(1)
-    /// Tells that person.
+    /// Writes to the user.
     var tell: (String) -> Void = { Terminal.tell(.notice, $0) }
 
     /// The way to the node of a configuration: the first `stats socket` that is a path and has level admin.

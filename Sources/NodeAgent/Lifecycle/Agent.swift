@@ -101,7 +101,7 @@ final class Agent {
     let rememberedAddresses: AddressMemory
     /// Writes down what resolvers find; `nil` without a `state-dir`, and once another process speaks for this node.
     var addressKeeper: AddressKeeper?
-    /// What happens now comes from outside: lines about it are limited.
+    /// The present event comes from outside: its lines are limited.
     private var isHeedingOthers = false
     var rates: RateSamples
     var evidence: EvidenceBook
@@ -267,7 +267,7 @@ final class Agent {
         if after.hasVerdict != before.hasVerdict { probing?.look() }
     }
 
-    /// Does what follows from peers' words, or from a nameserver's: of each server they cause so many lines, no more.
+    /// Handles an event from peers or a nameserver: limits the lines that they cause about each server.
     func heedOthers(_ body: () -> Void) {
         let before = isHeedingOthers
         isHeedingOthers = true
@@ -366,8 +366,8 @@ final class Agent {
     /// Another process serves on the same sockets.
     var isSuperseded: Bool { lingersUntil != nil }
 
-    /// Closes every address now, for a process that is started in this one's place and has not got them from it: no drain is announced, and nothing is
-    /// handed over. Sessions, their checks and the UNIX runtime sockets go on until the last session ends; another process may take the sockets' paths.
+    /// Closes every address immediately, for a replacement process that has not inherited the addresses. Announces no drain and hands nothing
+    /// over. Sessions, their checks and the UNIX runtime sockets go on until the last session ends; another process may take the sockets' paths.
     func abandon() {
         draining.isWanted = true
         (probing, addressKeeper, gossipResources) = (nil, nil, nil)

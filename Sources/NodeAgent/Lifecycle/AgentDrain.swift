@@ -44,7 +44,7 @@ extension Agent {
         return DrainText.progress(underWay, sessions: sessions, now: reactor.now) + "\n"
     }
 
-    /// The runtime command `drain cancel`: the answer of the peers does not count any more. A drain that has begun goes on, and is told.
+    /// The runtime command `drain cancel`: the peers' answer no longer counts. A drain that has begun goes on, and the answer says it.
     func cancelDrain() -> String {
         if let underWay = draining.underWay { return DrainText.progress(underWay, sessions: sessions, now: reactor.now) + "\n" }
         if draining.isAsking, let gossip { gossip.feed(.releaseLease(gossip.plan.drainLease)) }

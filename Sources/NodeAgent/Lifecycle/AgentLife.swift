@@ -1,22 +1,22 @@
 import Proxy
 import Wire
 
-/// What a process says when it begins to serve, and when it ends.
+/// The log lines of a process that begins to serve or ends.
 extension Agent {
     /// How a process has come to serve.
     enum Beginning: String {
-        /// Nobody served before.
+        /// No process served before.
         case start = "started"
-        /// It has taken over from a process that serves no longer: the configuration was read again.
+        /// It has taken over from a process that no longer serves: the configuration was read again.
         case reload = "reloaded"
-        /// It has taken the place of a worker that has died, with the configuration of before.
+        /// It has replaced a worker that died, with the same configuration.
         case restart = "restarted"
     }
 
-    /// Addresses in the line about a start; how many more there are is told with them.
+    /// The most addresses in the line about a start, which also gives the number of the others.
     private static let addressesMax = 16
 
-    /// Tells that this process serves: what, where, and by which files.
+    /// Logs that this process serves: its version, node, listeners and files.
     func tellBeginning(_ beginning: Beginning) {
         let files = configurationFiles.map(\.name).joined(separator: " ")
         let binds = configuration.frontends.filter { !$0.isDisabled }.flatMap { frontend in frontend.binds.map { "\($0.endpoint) (\(frontend.name))" } }

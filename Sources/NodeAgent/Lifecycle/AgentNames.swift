@@ -94,7 +94,7 @@ extension Agent {
 }
 
 extension LogSubject {
-    /// What a resolver says of a name, which comes first in the sentence.
+    /// The subject of a resolver's sentence: the name at its beginning.
     init(resolver: String, _ sentence: String) {
         self.init(kind: "resolver \(resolver)", about: String(sentence.prefix { $0 != " " }))
     }

@@ -5,7 +5,7 @@ import Wire
 
 /// What the `probe` sections are told of, and what is told of them.
 extension Agent {
-    /// First checks begin at least so far apart: of thousands of servers each would else wait for all.
+    /// The least time between the beginnings of two first checks: otherwise each of thousands of servers would wait for all.
     private static let firstChecksApart = Duration.milliseconds(1)
 
     /// What the probe's thread reads, for the sections of `configuration`.
@@ -29,7 +29,7 @@ extension Agent {
             configuration.probes, backends: configuration.backends, memories: memories, fitness: fitness, reactor: reactor, sources: sources)
     }
 
-    /// The servers that a probe waits for are checked first, without the pauses that spread the first checks of all servers.
+    /// Checks the servers that a probe requires first, without the pauses that spread the first checks of all servers.
     func checkRequiredServers(_ checks: CheckRunner) {
         let backends = Set(configuration.probes.flatMap(\.requirements).map(\.backend)).sorted()
         let servers = backends.flatMap { backend in configuration.backends[backend].servers.indices.map { ServerReference(backend: backend, server: $0) } }

@@ -25,7 +25,7 @@ extension Agent: RuntimeTarget {
         return receipt(reach)
     }
 
-    /// The answer to what was just spread: who has it. It comes once the live peers have acknowledged it, or have not in time.
+    /// The answer to a command that was just spread: which peers have it. It comes once all live peers have acknowledged it, or after a timeout.
     private func receipt(_ reach: RuntimeReach) -> AnswerText {
         guard let gossip else { return AnswerText("") }
         let receipt = ClusterReceipt(revision: gossip.core.revision, isAskedFor: reach != .standard, now: reactor.now)

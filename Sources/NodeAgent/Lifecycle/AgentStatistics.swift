@@ -4,7 +4,7 @@ import Proxy
 import Synchronization
 import Wire
 
-/// The rates of everything that is counted. The workers only count: the control thread looks at their totals ten times a second, and whenever a rate is read.
+/// The rates of everything that is counted. The workers only count: the control thread reads their totals ten times a second, and whenever a rate is read.
 struct RateSamples {
     static let interval = Duration.milliseconds(100)
 
@@ -23,7 +23,7 @@ struct RateSamples {
     }
 }
 
-/// Each row is read for itself: what a reader asks for at once is short.
+/// Reads each row alone, so that one read is short.
 extension Agent: StatisticsSource {
     /// Hands each rate its total.
     func sampleRates(_ take: (inout EventRate, Int) -> Void) {

@@ -240,7 +240,7 @@ enum CommandLineText {
 
             """
 
-    /// The first words that are no options of HAProxy's.
+    /// The first words on the command line that are not HAProxy options.
     static let subcommands = ["keygen", "keys", "drain"]
 
     /// The usage, or that of a subcommand alone.

@@ -83,8 +83,8 @@ struct PIDFile {
         return try StartError.wrapping { () throws(PIDFileError) in try PIDFile(path) }
     }
 
-    /// Opens the file at `path`, or makes an empty one. Never waits, and never writes to a file that also has another name: the directory may belong to
-    /// somebody else.
+    /// Opens the file at `path`, or creates an empty one. Never blocks, and never writes to a file that has another name, too: the directory may belong to
+    /// another user.
     init(_ path: String) throws(PIDFileError) {
         let raw = Glibc.open(path, O_CREAT | O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW, 0o644)
         guard raw >= 0 else { throw PIDFileError(path: path, cause: .system(.last("open"))) }

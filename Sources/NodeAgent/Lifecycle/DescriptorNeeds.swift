@@ -1,44 +1,44 @@
 import Proxy
 
 extension Limits {
-    /// Descriptors that something opens as it goes, beside sessions.
+    /// The descriptors that a part of the process opens while it runs, beside sessions.
     struct Demand: Equatable, Sendable {
-        /// As many as it opens when there is room.
+        /// As many as it opens when there are enough.
         var wanted: Int
-        /// What it has to have.
+        /// The number that it requires.
         var least: Int
 
         /// At least `least` of `wanted`, or as many as are wanted.
         init(_ wanted: Int = 0, least: Int = 0) { (self.wanted, self.least) = (wanted, min(least, wanted)) }
 
-        /// Its part when `spare` descriptors are shared out over what `all` want beyond their least.
+        /// Its part when `spare` descriptors are shared out over the `all` that are wanted beyond the least.
         func share(of spare: Int, all: Int) -> Int { all <= spare ? wanted : least + (wanted - least) * spare / all }
     }
 
-    /// What a process needs descriptors for, beside sessions and their pipes.
+    /// The descriptors that a process needs beside sessions and their pipes.
     struct Needs: Equatable, Sendable {
         /// The standard streams, files that are read and written now and then, the channels to a master, a predecessor, a successor.
         static let filesMax = 20
-        /// Of each thread: its poller and its wake-up, with one to spare.
+        /// For each thread: its poller and its wake-up, with one to spare.
         static let perThread = 3
-        /// Threads that are no worker: control, probe, watchdog.
+        /// Threads that are not workers: control, probe, watchdog.
         static let otherThreads = 3
-        /// A database's session beside its check, handed-over runtime connections: what passes.
+        /// A database's session beside its check, handed-over runtime connections: short-lived ones.
         static let passing = 8
-        /// Connections of one server whose clients have left and that are logged in on, at least: one that hangs collects no more.
+        /// The least number of connections of one server that finish a login for departed clients. A server that hangs collects no more.
         static let handshakesMin = 8
-        /// The same of all servers together.
+        /// The same for all servers together.
         static let handshakesLeast = 64
-        /// Of sessions so many leave before the greeting at once.
+        /// One in this many sessions may leave before the greeting at the same time.
         static let sessionsPerHandshake = 4
-        /// Questions of a section at once, at least.
+        /// The least number of questions of a section at once.
         static let questionsMin = 16
-        /// Trials of new addresses at once, at least.
+        /// The least number of trials of new addresses at once.
         private static let trialsMin = 8
 
-        /// What is open all the time, or may be at any time.
+        /// Those that are always open, or may be at any time.
         var fixed = filesMax
-        /// A hundred sessions: two sockets each, and a third one of those that ask a second server.
+        /// A hundred sessions: two sockets each, and a third for those that ask a second server.
         var perHundredSessions = 200
         /// Checks, and trials of new addresses.
         var checks = Demand()
@@ -53,17 +53,17 @@ extension Limits {
         /// Servers whose handshakes are finished.
         var handshakeServers = 0
 
-        /// Everything that opens descriptors as it goes.
+        /// Every part that opens descriptors while it runs.
         var demands: [Demand] { [checks, questions, probes, handshakes] }
-        /// As many as there may be of everything.
+        /// The number that all parts together want.
         var most: Int { fixed + demands.reduce(0) { $0 + $1.wanted } }
-        /// Without these it does not work.
+        /// The number that all parts together require.
         var least: Int { fixed + demands.reduce(0) { $0 + $1.least } }
 
         /// Nothing but the files.
         init() {}
 
-        /// Those of `configuration` with so many threads that serve, and so many sessions.
+        /// The needs of `configuration` with this many serving threads and sessions.
         init(_ configuration: AgentConfiguration, threads: Int, sessions: Int) {
             let servers = configuration.backends.filter { !$0.isDisabled }.flatMap { backend in backend.servers.map { (backend, $0) } }
             let global = configuration.global

@@ -56,7 +56,7 @@ enum DrainProgram {
         }
     }
 
-    /// The node has asked the others: it must not drain once they answer, now that this is reported as a failure.
+    /// The node has asked the others: it must not drain when they answer, now that this program reports a failure.
     private static func giveUp(_ complaint: String, _ ask: (String) -> RuntimeAnswer) -> Outcome {
         switch ask("drain cancel") {
         case .text(let text) where text.hasPrefix(DrainText.progressBegins): .draining(text)

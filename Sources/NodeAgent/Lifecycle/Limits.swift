@@ -4,7 +4,7 @@ import Proxy
 
 /// The process's descriptor limit, and what follows from it.
 enum Limits {
-    /// With fewer sessions than these hardly anybody is served.
+    /// With fewer sessions than these the node is hardly useful.
     static let sessionsAdvised = 50
     /// Sessions where nothing else limits them: a limit that is "unlimited" must not become a table of that size.
     static let sessionsMax = 1_000_000
@@ -13,21 +13,21 @@ enum Limits {
     struct Plan: Equatable, Sendable {
         /// The descriptor limit.
         var descriptors: Int
-        /// Sessions at once: two sockets each, and of some a third one.
+        /// Sessions at once: two sockets each, and a third for some.
         var sessionsMax: Int
         /// Pipes for splicing at once: two ends each.
         var pipesMax: Int
-        /// Questions that each `resolvers` section may have open.
+        /// The most questions that each `resolvers` section may have open.
         var questionsPerSection = ResolverSettings.questionsStandard
-        /// Connections of load balancers at once.
+        /// The most connections of load balancers at once.
         var probeConnectionsMax = ProbeLimits.connectionsStandard
-        /// Handshakes of one server that are finished for clients who have left, at once.
+        /// The most handshakes of one server at once that are finished for clients who have left.
         var handshakesPerServer = ForwardingState.handshakesPerServerMax
-        /// Descriptors that are neither for sessions nor for pipes.
+        /// Descriptors for neither sessions nor pipes.
         var reserve: Int
 
-        /// Shares `descriptors` out: an eighth at most for pipes; a quarter at most for everything else, unless that has to have more; the rest for sessions,
-        /// of which `wanted` would do.
+        /// Shares `descriptors` out: an eighth at most for pipes; a quarter at most for everything else, unless that requires more; the rest, up to `wanted`, for
+        /// sessions.
         init(descriptors: Int, wanted: Int, pipesWanted: Int, needs: Needs) {
             self.descriptors = descriptors
             pipesMax = max(0, min(pipesWanted, descriptors / 16))
@@ -50,9 +50,9 @@ enum Limits {
         return Plan(descriptors: reached, wanted: sessions, pipesWanted: pipesWanted, needs: needs)
     }
 
-    /// Descriptors that so many sessions and pipes need, beside everything else.
+    /// The descriptors for this many sessions and pipes, and everything else.
     static func descriptorsNeeded(sessions: Int, pipes: Int, needs: Needs) -> Int {
-        // A plan gives a quarter at most to what opens more as it goes.
+        // A plan gives at most a quarter to the parts that open more while they run.
         let reserve = needs.most
         return max((sessions * needs.perHundredSessions + 99) / 100 + 2 * pipes + reserve, 16 * pipes, 4 * reserve)
     }

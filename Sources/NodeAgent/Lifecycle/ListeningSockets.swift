@@ -18,7 +18,7 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
         case answered
         /// A name that has not been resolved.
         case unresolved
-        /// Something else has taken the place of the socket that was bound to the path.
+        /// Another file has replaced the socket that was bound to the path.
         case replaced
     }
 
@@ -71,7 +71,7 @@ struct ListenRequest {
     var location: ConfigurationLocation
     /// The kernel's queue; `nil` for a socket that whoever gets it lets listen.
     var backlog: Int32? = 1024
-    /// How dead clients are noticed.
+    /// How dead clients are detected.
     var keepAlive = KeepAlive.off
     /// What clients may leave unacknowledged for so long, in milliseconds; 0 for the system's way.
     var userTimeout: Int32 = 0
@@ -83,7 +83,7 @@ struct ListenRequest {
     var userIdentifier: UInt32?
     /// Group of a UNIX path; `nil` leaves it.
     var groupIdentifier: UInt32?
-    /// Whether a UNIX path is taken from a process that still answers there, and a port is shared with one that listens there.
+    /// Whether to take a UNIX path from a process that still answers there, and to share a port with a process that listens there.
     var replacesOthers = false
     /// Whether this process itself listens at an address that overlaps.
     var sharesOwnAddress = false
@@ -101,7 +101,7 @@ struct ListenRequest {
 enum ListeningSockets {
     /// What a temporary name adds to a UNIX path: a dot, the process's number in base 36, a tilde.
     static let temporaryBytes = 8
-    /// How long a port may stay in use: a worker whose master is dead closes its ports at once, but another may be started faster.
+    /// How long a port may stay in use: a worker whose master is dead closes its ports immediately, but another start may be faster.
     private static let patience = Duration.milliseconds(500)
     private static let pause: useconds_t = 10_000
     /// How long a process that answers at a UNIX path may take to say whether it has abandoned it.
@@ -152,7 +152,7 @@ enum ListeningSockets {
     /// Makes a socket that listens already into what `request` asks for.
     static func adopt(_ file: OpenFile, for request: ListenRequest) throws(ListenError) {
         do throws(SystemError) {
-            // The processes before could have changed it: they had the same open file.
+            // Earlier processes could have changed it: they had the same open file.
             let flags = fcntl(file.raw, F_GETFL)
             guard flags >= 0, fcntl(file.raw, F_SETFL, flags | O_NONBLOCK) == 0 else { throw .last("fcntl") }
             switch request.address {
@@ -171,12 +171,12 @@ enum ListeningSockets {
         return kind(at: path) == .socket
     }
 
-    /// Whether the process that answers at a UNIX path ends, and leaves the path to others.
+    /// Whether the process that answers at a UNIX path is ending, and leaves the path to others.
     private static func isAbandoned(_ path: String) -> Bool {
         RuntimeClient(path: path, timeout: answerPatience).ask(RuntimeInterpreter.abandonedQuestion) == .text(RuntimeInterpreter.abandonedAnswer)
     }
 
-    /// What stands at a path, be it a symbolic link; `nil` for nothing.
+    /// The entry at a path, even a symbolic link; `nil` for none.
     private static func kind(at path: String) -> FileStatus.Kind? {
         do throws(SystemError) { return try FileEntry(path).status().kind } catch { return nil }
     }
@@ -199,8 +199,8 @@ enum ListeningSockets {
         return getsockopt(raw, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
     }
 
-    /// Throws when another process listens at the address. The kernel would take this process's sockets into a group that the other one has, and both would
-    /// get clients; without SO_REUSEPORT it tells.
+    /// Throws when another process listens at the address. With SO_REUSEPORT the kernel would add this process's sockets to the other's group, and both would
+    /// get clients. Without SO_REUSEPORT the kernel refuses.
     private static func claim(_ request: ListenRequest) throws(SystemError) {
         var request = request
         request.backlog = nil
@@ -236,7 +236,7 @@ enum ListeningSockets {
         let tcp = Int32(IPPROTO_TCP)
         try Sockets.set(TCP_NODELAY, at: tcp, to: 1, on: raw)
         try Sockets.set(TCP_USER_TIMEOUT, at: tcp, to: request.userTimeout, on: raw)
-        // Also where it is off: a socket of an earlier process may have had it.
+        // Also where it is off: a socket of an earlier process may have had it on.
         try request.keepAlive.set(on: raw)
     }
 
@@ -257,11 +257,11 @@ enum ListeningSockets {
         return file
     }
 
-    /// What is told of a path at which somebody has put something else.
+    /// The error for a path at which another file has replaced the socket.
     private static let replaced = SystemError("open", code: ESTALE)
 
-    /// Gives a bound path its mode and its owner. The directory may belong to a user who serves clients, so this is done to the socket that stands there
-    /// and to nothing that a link leads to. A socket that has just been bound is this process's own.
+    /// Gives a bound path its mode and its owner. The directory may belong to a user who serves clients, so this changes only the socket at the path,
+    /// never the target of a link. A socket that has just been bound is this process's own.
     private static func setOwner(of path: String, _ request: ListenRequest, isNew: Bool) throws(SystemError) {
         guard request.permissions != nil || request.userIdentifier != nil || request.groupIdentifier != nil else { return }
         let entry = try FileEntry(path)

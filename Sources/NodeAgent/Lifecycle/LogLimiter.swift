@@ -1,6 +1,6 @@
 import Wire
 
-/// What a line that others can cause is counted under: its kind, and the peer, server or name that it is about.
+/// The subject of a log line that others can cause: the line's kind, and the peer, server or name that it is about.
 struct LogSubject: Hashable, Comparable, Sendable {
     /// "gossip configuration", "probe".
     let kind: String
@@ -10,32 +10,32 @@ struct LogSubject: Hashable, Comparable, Sendable {
     static func < (left: LogSubject, right: LogSubject) -> Bool { (left.kind, left.about) < (right.kind, right.about) }
 }
 
-/// Keeps peers, and others outside, from filling the log: of each subject `burst` lines at once, then one each `interval`.
+/// Keeps peers, and others outside, from filling the log: each subject gets `burst` lines at once, then one every `interval`.
 ///
-/// What is beyond that is kept back, the last line of each subject; it comes when its time has come, with the number of those before it, so that the
-/// log never ends with what is no longer so.
+/// Of the excess lines it keeps the last one of each subject, and releases it after the interval with the number of those before it. So the log never
+/// ends with outdated information.
 struct LogLimiter<Content> {
-    /// A line whose time has come.
+    /// A line that is due.
     struct Line {
-        /// As it was given.
+        /// The line's text.
         let content: Content
-        /// How many like it were left out before it.
+        /// The number of similar lines left out before it.
         let leftOut: Int
     }
 
     private struct Bucket {
         let subject: LogSubject
-        /// When the bucket will be as it was at first; the further ahead, the more lines have come.
+        /// When the bucket will be full again; the further ahead, the more lines have come.
         var restedAt: Instant
         var kept: Content?
         var keptCount = 0
     }
 
-    /// Lines of one subject at once.
+    /// The most lines of one subject at once.
     static var burst: Int { 10 }
-    /// Then one in this time.
+    /// Then one line in this time.
     static var interval: Duration { .seconds(6) }
-    /// Subjects that are counted apart; beyond them all share one.
+    /// The most subjects that are counted separately; all others share one.
     static var subjectsMax: Int { 4_096 }
 
     /// By subject.
@@ -44,10 +44,10 @@ struct LogLimiter<Content> {
     /// No line yet.
     init() {}
 
-    /// Subjects that are counted now.
+    /// The number of subjects that are counted now.
     var subjectsCount: Int { buckets.count }
 
-    /// Takes a line. Returns what may be written now: the line, or nothing.
+    /// Takes a line. Returns the line if it may be written now.
     mutating func take(_ content: Content, _ subject: LogSubject, now: Instant) -> Line? {
         let place = bucket(of: subject, now: now)
         guard Self.isOpen(buckets[place], now) else {
@@ -59,7 +59,7 @@ struct LogLimiter<Content> {
         return pass(place, now)
     }
 
-    /// Lines that were kept back and may be written now, by subject.
+    /// The kept lines that may be written now, by subject.
     mutating func due(now: Instant) -> [Line] {
         buckets.indices.compactMap { buckets[$0].kept != nil && Self.isOpen(buckets[$0], now) ? pass($0, now) : nil }
     }
@@ -74,7 +74,7 @@ struct LogLimiter<Content> {
         return Line(content: content, leftOut: leftOut)
     }
 
-    /// Where a subject is counted; buckets that have rested are given up when there is no room.
+    /// The index of a subject's bucket; drops full buckets when there is no room.
     private mutating func bucket(of subject: LogSubject, now: Instant) -> Int {
         let place = position(of: subject)
         if place < buckets.count, buckets[place].subject == subject { return place }

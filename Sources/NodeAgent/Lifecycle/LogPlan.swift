@@ -23,7 +23,7 @@ struct LogPlan: Sendable {
         for backend in configuration.backends { backends.append(try plan(backend.log, defaultTag: tag, resolve)) }
     }
 
-    /// Connects to the UNIX sockets, before chroot: to what HAProxy reaches, which is the path inside the new root, or else to the path outside.
+    /// Connects to the UNIX sockets before chroot, as HAProxy's paths: to the path inside the new root, or else to the path outside.
     ///
     /// - Returns: the paths where that fails, with the reason.
     func connect(root: String?) -> [(path: String, error: SystemError)] {
@@ -53,7 +53,7 @@ struct LogPlan: Sendable {
         var targets: [Int] = []
         for target in settings.targets {
             guard let place = try resolve(target) else { continue }
-            // Two that are equal are one socket: the first.
+            // Two equal paths share one socket: the first.
             let destination = LogDestination(target, place: shared(place))
             targets.append(destinations.firstIndex(of: destination) ?? destinations.count)
             if targets.last == destinations.count { destinations.append(destination) }
@@ -100,15 +100,15 @@ final class AgentLog {
     /// Writes a line about the process.
     func write(_ level: LogLevel, _ text: String) { write(level, text, to: plan.process) }
 
-    /// Writes a line that peers, or others outside, can cause: so many of one subject, no more.
+    /// Writes a line that peers, or others outside, can cause, within the limit of its subject.
     ///
-    /// - Parameter backend: whose line it is; `nil` for the process's.
+    /// - Parameter backend: the backend of the line; `nil` for the process's.
     func write(_ level: LogLevel, _ text: String, about subject: LogSubject, backend: Int? = nil) {
         let log = backend.map { plan.backends[$0] } ?? plan.process
         if let line = limiter.take(Entry(level: level, text: text, log: log), subject, now: reactor.now) { write(line) }
     }
 
-    /// Writes what was kept back and is due now. To be called each second.
+    /// Writes the kept lines that are due. Call it every second.
     func writeKept() { for line in limiter.due(now: reactor.now) { write(line) } }
 
     private func write(_ line: LogLimiter<Entry>.Line) {
@@ -116,7 +116,7 @@ final class AgentLog {
         write(entry.level, line.leftOut > 0 ? "\(entry.text) (\(line.leftOut) like it were left out)" : entry.text, to: entry.log)
     }
 
-    /// Whatever the text was made of: it is one line.
+    /// Makes the text one line, whatever it contains.
     private func write(_ level: LogLevel, _ text: String, to log: ProxyLog) {
         let bytes = Array(text.shown.utf8)
         bytes.withUnsafeBytes { sender.add(level, tag: log.tag, text: $0, to: log.targets, now: .now()) }

@@ -1,42 +1,42 @@
 import Proxy
 import Wire
 
-/// One name that a start wants to know the address of.
+/// A name whose address a start needs.
 struct NameInquiry: Equatable, Sendable {
-    /// The name, and the family that is preferred.
+    /// The name, and the preferred family.
     let question: NameQuestion
-    /// True when the start knows what to do without an answer: it is then waited for less.
+    /// True when the start has a fallback without an answer: it then waits less.
     var hasFallback: Bool
 }
 
-/// All names of a start, asked for at once: what is asked of whom, and how it ends. Feed one input, drain `nextOutput`, re-arm `nextDeadline`.
+/// Looks up all names of a start at once: decides the questions and their ends, without I/O. Feed one input, drain `nextOutput`, re-arm `nextDeadline`.
 ///
-/// The candidates of a name (resolv.conf's `search`) come one after another, each to all nameservers. A name has ended
-/// - when there are addresses of its family, or all nameservers have said what they know;
-/// - when no question is open: the kernel says that nobody listens, or that there is no way there;
-/// - when the round's time is over. It is one for all names together, and far below the master's patience with a starting worker.
+/// The candidates of a name (resolv.conf's `search`) are asked one after another, each of all nameservers. A name has ended
+/// - when there are addresses of its family, or all nameservers have answered;
+/// - when no question is open: the kernel reports that no process listens, or that there is no route;
+/// - when the round's time is over. All names share this time, which is far below the master's patience with a starting worker.
 struct LookupRound {
-    /// How long answers are waited for.
+    /// The time that the round waits for answers.
     static let patience = Duration.seconds(10)
-    /// The same while every name that is open has a fallback.
+    /// The same while every unanswered name has a fallback.
     static let patienceWithFallback = Duration.seconds(3)
-    /// Between repetitions of a question, at most.
+    /// The longest time between repetitions of a question.
     static let retryTimeoutMax = Duration.seconds(2)
-    /// Questions open at once; further names wait for their turn.
+    /// The most questions open at once; further names wait for their turn.
     static let questionsMax = 256
-    /// The size of UDP answers announced.
+    /// The size of UDP answers that questions announce.
     private static let payloadBytesMax = 1232
 
-    /// A nameserver's word that there is no address, or its silence.
+    /// A nameserver's answer that there is no address, or its silence.
     typealias Problem = NameLookupError.Problem
 
     private struct Entry {
         let inquiry: NameInquiry
         let name: DNSName
-        /// What is still to be asked for, after `resolution`.
+        /// The candidates after the one that `resolution` asks for.
         var candidates: ArraySlice<DNSName>
         var resolution: Resolution?
-        /// What was said of earlier candidates.
+        /// The results of earlier candidates.
         var denial: Problem?
         var result: Result<[IPAddress], NameLookupError>?
     }
@@ -45,15 +45,15 @@ struct LookupRound {
     private let begin: Instant
     private var entries: [Entry]
     private var group: NameserverGroup
-    /// Entries that are being asked for.
+    /// The entries with open questions.
     private var active: [Int] = []
 
     /// A round that begins now.
     ///
     /// - Parameters:
     ///   - inquiries: names that only nameservers know.
-    ///   - nameservers: as errors name them.
-    ///   - random: message identifiers come from it.
+    ///   - nameservers: their names for errors.
+    ///   - random: the source of message identifiers.
     init(_ inquiries: [NameInquiry], _ configuration: ResolvConf, nameservers: [String], random: any RandomNumberGenerator, now: Instant) {
         self.nameservers = nameservers
         begin = now
@@ -70,7 +70,7 @@ struct LookupRound {
         startWaiting(now: now)
     }
 
-    /// What each name has come to; complete once `isOver`.
+    /// The result for each name; complete once `isOver`.
     var results: [NameQuestion: Result<[IPAddress], NameLookupError>] {
         Dictionary(entries.compactMap { entry in entry.result.map { (entry.inquiry.question, $0) } }) { first, _ in first }
     }
@@ -81,7 +81,7 @@ struct LookupRound {
     /// When `deadlinePassed` is to be called; `nil` once the round is over.
     var nextDeadline: Instant? { isOver ? nil : min(end, active.compactMap { entries[$0].resolution?.nextDeadline }.min() ?? end) }
 
-    /// When nobody is waited for any longer.
+    /// The end of the round's waiting.
     private var end: Instant {
         let isUrgent = entries.contains { $0.result == nil && !$0.inquiry.hasFallback }
         return begin.advanced(by: isUrgent ? Self.patience : Self.patienceWithFallback)
@@ -104,7 +104,7 @@ struct LookupRound {
         advance(index, now: now)
     }
 
-    /// Repeats what is unanswered; gives up when the round's time is over.
+    /// Repeats unanswered questions; gives up when the round's time is over.
     mutating func deadlinePassed(now: Instant) {
         let isEnd = end <= now
         for index in active {
@@ -132,7 +132,7 @@ struct LookupRound {
         }
     }
 
-    /// Ends name `index`, or goes on to its next candidate, if its present one has ended.
+    /// If the present candidate of name `index` has ended, ends the name or goes on to its next candidate.
     private mutating func advance(_ index: Int, now: Instant) {
         guard var resolution = entries[index].resolution else { return }
         if resolution.openQuestions == 0 { resolution.giveUp(&group) }
@@ -147,11 +147,11 @@ struct LookupRound {
         startWaiting(now: now)
     }
 
-    /// What a candidate without addresses means for name `index`. `startWaiting` asks for the next one, if there is no result.
+    /// Handles a candidate without addresses for name `index`: asks for the next one, if there is no result yet.
     private mutating func take(_ problem: Problem, of candidate: DNSName, _ index: Int) {
         let earlier = entries[index].denial
         switch problem {
-        // The name as the user wrote it tells more than one with a domain behind it.
+        // The name as the user wrote it is more informative than one with a domain after it.
         case .noSuchName: entries[index].denial = candidate == entries[index].name ? problem : earlier ?? problem
         case .noAddress: entries[index].denial = problem
         default: fail(index, with: problem)
@@ -163,7 +163,7 @@ struct LookupRound {
         entries[index].result = .failure(NameLookupError(name: entries[index].inquiry.question.name, problem: problem))
     }
 
-    /// What to say of families that have both failed: a denial of one of them is worth more than the other's silence.
+    /// The reason when both families have failed: a denial of one is worth more than the other's silence.
     private func problem(_ outcomes: [RecordOutcome]) -> Problem {
         var problems: [Problem] = []
         for case .failed(let failure, let nameserver) in outcomes {

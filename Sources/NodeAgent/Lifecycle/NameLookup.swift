@@ -27,7 +27,7 @@ struct NameLookupError: Error, Equatable, CustomStringConvertible {
     /// What went wrong.
     let problem: Problem
 
-    /// True when it is known that there is no address: the name is wrong. Else the nameservers are ill, and the name may be right.
+    /// True when there certainly is no address: the name is wrong. Otherwise the nameservers fail, and the name may be right.
     var isDenial: Bool {
         switch problem {
         case .notAName, .noSuchName, .noAddress: true
@@ -82,9 +82,9 @@ struct NameLookup {
         }
     }
 
-    /// The same for many names at once. All nameservers are asked for all names at the same time.
+    /// The same for many names: asks all nameservers for all names at once.
     ///
-    /// - Parameter random: message identifiers come from it; the system's own one in production.
+    /// - Parameter random: the source of message identifiers; the system's own in production.
     func addresses(for inquiries: [NameInquiry], random: any RandomNumberGenerator) -> [NameQuestion: Result<[IPAddress], NameLookupError>] {
         var results: [NameQuestion: Result<[IPAddress], NameLookupError>] = [:]
         var asked: [NameInquiry] = []
@@ -114,7 +114,7 @@ struct NameLookup {
         return settings
     }
 
-    /// What can be said without a nameserver.
+    /// The result if no nameserver is needed.
     private func known(_ question: NameQuestion) -> Result<[IPAddress], NameLookupError>? {
         if let address = IPAddress(question.name) { return .success([address]) }
         guard let name = DNSName(question.name) else { return .failure(NameLookupError(name: question.name, problem: .notAName)) }

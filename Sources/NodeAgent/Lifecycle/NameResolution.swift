@@ -12,12 +12,12 @@ struct NameQuestion: Hashable, Comparable, Sendable {
     static func < (left: NameQuestion, right: NameQuestion) -> Bool { ("\(left.family)", left.name) < ("\(right.family)", right.name) }
 }
 
-/// Turns every name of a configuration into an address, before there are threads: binds, log targets, servers, the gossip's own place.
+/// Turns every name of a configuration into an address, before there are threads: binds, log targets, servers, the gossip's own address.
 ///
-/// `ask` looks all of them up at once. What follows for each is decided afterwards, without waiting:
+/// `ask` looks all of them up at once. The result of each is then decided without waiting:
 ///
 ///     an earlier process, or `state-dir`, knows an address      that one
-///     a nameserver says that there is none                       an error, but for a server whose `resolvers` asks again
+///     a nameserver says that there is none                       an error, except for a server whose `resolvers` asks again
 ///     nameservers are silent, refuse or fail                     a server, a log target: the start goes on without it, with a warning
 ///                                                                a bind: an error, for `-c` a warning
 ///                                                                the gossip: it receives at all addresses, with a warning
@@ -28,7 +28,7 @@ struct NameResolution {
         var answers: [NameQuestion: IPAddress] = [:]
         /// What a server's name led to, by its resolver's latest word or a state file's.
         var servers: [RuntimeServerName: ServerMemory] = [:]
-        /// What names had not too long ago, for those that no nameserver has an address of.
+        /// The recent addresses of names, for names without an answer from a nameserver.
         var addresses = AddressMemory()
         /// When that is asked for, in seconds since 1970.
         var time: Int64 = 0
@@ -40,7 +40,7 @@ struct NameResolution {
 
     private let lookup: NameLookup
     private var memory: Memory
-    /// `-c`: the start that is meant may know more than this process.
+    /// `-c`: the later start may know more than this process.
     private let isTrial: Bool
     private var known: [NameQuestion: Result<IPAddress, NameLookupError>] = [:]
     /// Servers that have a remembered address: down until a check has passed.
@@ -53,18 +53,18 @@ struct NameResolution {
     /// Looks names up by `lookup`, each at most once.
     init(lookup: NameLookup, memory: Memory = Memory(), isTrial: Bool = false) { (self.lookup, self.memory, self.isTrial) = (lookup, memory, isTrial) }
 
-    /// Goes by another memory from here on. What has been found stays.
+    /// Uses another memory from here on. Keeps the addresses found so far.
     mutating func remember(_ memory: Memory) { self.memory = memory }
 
     /// What has been found.
     var answers: [NameQuestion: IPAddress] { known.compactMapValues { try? $0.get() } }
 
-    /// Looks up all names of `configuration` that a start needs, all at once. `own` is this node's line of the `gossip` section.
+    /// Looks up all names of `configuration` that a start needs, at once. `own` is this node's line of the `gossip` section.
     mutating func ask(for configuration: AgentConfiguration, own: GossipSection.Node?) {
         askAtOnce(inquiries(placesOf: configuration, own) + inquiries(serversOf: configuration))
     }
 
-    /// The same for the names that privileges are needed for: where it listens, and where lines go.
+    /// The same for the names that need privileges: listeners and log targets.
     mutating func ask(forPlacesOf configuration: AgentConfiguration, own: GossipSection.Node?) { askAtOnce(inquiries(placesOf: configuration, own)) }
 
     /// The same for the names of servers.
@@ -104,7 +104,7 @@ struct NameResolution {
         ask(merged)
     }
 
-    /// The address that a listening socket is bound to; `nil` for an inherited descriptor, and for a name that is not answered for now.
+    /// The address that a listening socket is bound to; `nil` for an inherited descriptor, and for a name without an answer yet.
     mutating func address(of bind: Bind, owner: String) throws(StartError) -> SocketAddress? {
         switch bind.endpoint {
         case .ip(let address, let port): return .ip(address, port: port)
@@ -120,7 +120,7 @@ struct NameResolution {
         }
     }
 
-    /// Where a log target's lines go; `nil` for nowhere: its name is not answered for. A UNIX socket is not connected yet.
+    /// A log target's address; `nil` for a name without an answer. A UNIX socket is not connected yet.
     mutating func place(of target: LogTarget) throws(StartError) -> LogDestination.Place? {
         switch target.endpoint {
         case .ip(let address, let port): return .datagram(.ip(address, port: port))
@@ -136,7 +136,7 @@ struct NameResolution {
         }
     }
 
-    /// Where this node receives gossip: at `bind` of the section, or else at its own line's address.
+    /// The address at which this node receives gossip: `bind` of the section, or else its own line's address.
     mutating func place(ofGossip section: GossipSection, own: GossipSection.Node) throws(StartError) -> SocketAddress {
         let (endpoint, location) = (section.bind ?? own.endpoint, section.bind == nil ? own.location : section.location)
         switch endpoint {
@@ -151,7 +151,7 @@ struct NameResolution {
         }
     }
 
-    /// Where `addr` has a server checked when it is a name; `nil` for an address, and for a name that is not answered for: its checks fail then.
+    /// The address of a server's `addr` if that is a name; `nil` for an address, and for a name without an answer: its checks then fail.
     mutating func checkAddress(of server: Server, owner: String) throws(StartError) -> IPAddress? {
         guard let check = server.check, let name = check.addressName else { return server.check?.address }
         let context = "\(server.location): server '\(owner)/\(server.name)': 'addr'"
@@ -161,7 +161,7 @@ struct NameResolution {
         }
     }
 
-    /// A server's address at start, by its `init-addr`; `nil` for one that waits for its resolver, or whose name is not answered for.
+    /// A server's address at start, by its `init-addr`; `nil` for one that waits for its resolver, or whose name has no answer.
     mutating func address(of server: Server, owner: String) throws(StartError) -> SocketAddress? {
         guard case .name(let name, let port) = server.endpoint else { return ServerRegistry.numericAddress(of: server) }
         let remembered = remembered(server, owner)
@@ -189,7 +189,7 @@ struct NameResolution {
         return nil
     }
 
-    // MARK: What is known
+    // MARK: Known addresses
 
     /// The address that the server's name had before the start. Its checks have to pass before it takes sessions.
     private mutating func recalled(_ name: String, port: UInt16, for server: Server, owner: String, _ failure: NameLookupError) -> SocketAddress? {
@@ -203,7 +203,7 @@ struct NameResolution {
         return .ip(host, port: port)
     }
 
-    /// The address of what is no server: without an answer the one that the name had before the start.
+    /// The address of anything but a server: without an answer the one that the name had before the start.
     private mutating func address(of name: String, _ family: AddressFamily, _ context: String) throws(NameLookupError) -> IPAddress {
         let question = NameQuestion(family: family, name: name)
         do throws(NameLookupError) { return try resolve(question) } catch {
@@ -213,7 +213,7 @@ struct NameResolution {
         }
     }
 
-    /// Nothing asks again before the next reload: that the nameservers are ill is no reason not to start, that the name is wrong is one.
+    /// Nothing asks again before the next reload. Failing nameservers are no reason not to start; a wrong name is one.
     private mutating func goOn(without error: NameLookupError, _ context: String, _ advice: String, _ consequence: String) throws(StartError) {
         if error.isDenial { throw StartError("\(context): \(error); \(advice)") }
         warnings.append("\(context): \(error); \(consequence)")
@@ -223,7 +223,7 @@ struct NameResolution {
         memory.servers[RuntimeServerName(backend: owner, server: server.name)]?.address(of: server)
     }
 
-    /// What `state-dir` knows of a name.
+    /// The address of a name in `state-dir`.
     private func lastAddress(of question: NameQuestion) -> IPAddress? {
         let hosts = DNSName(question.name).map { memory.addresses.entries(of: $0, now: memory.time).map(\.address.host) } ?? []
         return hosts.first { $0.isV6 == (question.family == .v6) } ?? hosts.first
@@ -235,7 +235,7 @@ struct NameResolution {
         known.values.contains { if case .failure(let error) = $0, case .noAnswer = error.problem { true } else { false } }
     }
 
-    /// What is asked for a server; `nil` when nothing is.
+    /// The inquiry for a server; `nil` for none.
     private func inquiry(_ server: Server, owner: String) -> NameInquiry? {
         guard case .name(let name, _) = server.endpoint, !server.isFilledLater else { return nil }
         for (place, method) in server.initialAddresses.enumerated() {
@@ -252,11 +252,11 @@ struct NameResolution {
 
     private func inquiry(_ question: NameQuestion, hasFallback: Bool) -> NameInquiry {
         let isKnown = memory.answers[question] != nil || lastAddress(of: question) != nil
-        // Nameservers that were waited for in vain are not waited for as long again.
+        // Nameservers that have already been silent get less time.
         return NameInquiry(question: question, hasFallback: hasFallback || isKnown || memory.isTrusted || isSilent)
     }
 
-    /// The answer to one question; what `ask` has not asked is asked now.
+    /// The answer for one name; asks now if `ask` has not.
     private mutating func resolve(_ question: NameQuestion) throws(NameLookupError) -> IPAddress {
         if known[question] == nil { ask([inquiry(question, hasFallback: false)]) }
         guard let result = known[question] else { throw NameLookupError(name: question.name, problem: .notAName) }
@@ -293,7 +293,7 @@ struct NameResolution {
 }
 
 extension AgentConfiguration {
-    /// Where it listens and where its lines go.
+    /// The names of listeners and log targets.
     var placesOfItsOwn: [Endpoint] {
         var endpoints = frontends.filter { !$0.isDisabled }.flatMap(\.binds).map(\.endpoint)
         endpoints += probes.flatMap(\.binds).map(\.endpoint) + global.statsSockets.map(\.endpoint)

@@ -4,14 +4,14 @@ import Proxy
 
 /// What the state files of a configuration say of its servers. A file that is missing or wrong costs what it says, not the start.
 ///
-/// The files are opened and read before chroot; what they say is looked at once privileges are gone.
+/// The files are opened and read before chroot, but parsed only after privileges are dropped.
 struct ServerStateFiles {
     private let global: GlobalSettings
     private let tell: (DiagnosticSeverity, String) -> Void
     /// By the name in the configuration.
     private var contents: [String: [UInt8]] = [:]
 
-    /// Reads the files that `backends` want; `tell` gets a sentence for each that cannot be used.
+    /// Reads the files that `backends` name; `tell` gets a sentence for each unusable one.
     init(_ global: GlobalSettings, _ backends: [Backend], tell: @escaping (DiagnosticSeverity, String) -> Void) {
         (self.global, self.tell) = (global, tell)
         var seen: Set<String> = []

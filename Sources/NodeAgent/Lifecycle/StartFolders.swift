@@ -1,12 +1,13 @@
 import LinuxIO
 import Proxy
 
-/// The folders that a start needs and does not make. `-c` only warns of a missing one: it may be made before the start, as systemd makes `RuntimeDirectory`.
+/// The folders that a start needs and does not create. `-c` only warns of a missing one: it may be created before the start, as systemd does with
+/// `RuntimeDirectory`.
 struct StartFolders {
-    /// What is missing: where the line stands, its words, and what to do.
+    /// For each missing folder: the line's location and text, and advice.
     let missing: [String]
 
-    /// Looks at the folders of `configuration`. `pidFile` is that of the command line, which wins.
+    /// Finds the missing folders of `configuration`. `pidFile` is that of the command line, which takes precedence.
     init(_ configuration: AgentConfiguration, pidFile: String? = nil) {
         let global = configuration.global
         var needed: [(folder: String, words: String)] = []

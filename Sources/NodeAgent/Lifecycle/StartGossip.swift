@@ -20,7 +20,7 @@ struct StartGossip {
         seal = try StartError.wrapping("\(section.location): gossip: OpenSSL: ") { () throws(SealError) in try OpenSSLSeal() }
     }
 
-    /// Everything, opened. The store is not read: an unprivileged process has written it, and it waits until this one has no privileges either.
+    /// Everything, opened. Does not read the store, which an unprivileged process has written: that waits until this process has dropped its privileges, too.
     ///
     /// - Parameters:
     ///   - node: this node's name.

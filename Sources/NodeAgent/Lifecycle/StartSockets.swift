@@ -12,11 +12,10 @@ struct StartSockets {
     private let accounts: AccountFiles
     private let inherited: InheritedSockets
     private let replacesOthers: Bool
-    /// Where this process listens by itself.
+    /// The addresses at which this process itself listens.
     private var opened: [SocketAddress] = []
 
-    /// Sockets for `threads` workers, from `inherited` where it has them. The paths and ports of a process that lives are taken only where `replacesOthers`
-    /// says so.
+    /// Sockets for `threads` workers, from `inherited` where it has them. Takes the paths and ports of a running process only with `replacesOthers`.
     init(names: NameResolution, threads: Int, accounts: AccountFiles, inherited: InheritedSockets, replacesOthers: Bool = false) {
         self.names = names
         self.threads = threads

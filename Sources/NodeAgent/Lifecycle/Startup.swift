@@ -34,7 +34,7 @@ struct Startup {
             return ExitCode.success
         case .help:
             Terminal.print(CommandLineText.usage(of: arguments.first))
-            // HAProxy's usage is an error; a subcommand's is what was asked for.
+            // HAProxy's usage is an error; a subcommand's was asked for.
             return CommandLineText.subcommands.contains(arguments.first ?? "") ? ExitCode.success : ExitCode.failure
         case .makeKey: return KeyProgram.makeKey()
         case .keys(let command): return KeyProgram.run(command, configurations: options.configurations, environment: environment)
@@ -54,7 +54,7 @@ struct Startup {
         var environment = environment
         let seat = WorkerSeat(environment: &environment)
         let inherited = if let seat { try Inheritance(from: seat.channel) } else { Inheritance?.none }
-        // After a worker's death its successor reads what it read.
+        // The successor of a dead worker reads the same files as the dead one.
         let files = if let kept = inherited?.configuration, seat?.causeOfDeath != nil { kept.files } else { try load() }
         guard var configuration = read(files, environment) else { return ExitCode.failure }
         if let node = options.localName { configuration.global.node = node }
@@ -153,9 +153,9 @@ struct Startup {
         }
     }
 
-    /// What a start opens while it has its privileges. Nothing of it comes from a process that has served, but for bound sockets.
+    /// Everything that a start opens with its privileges. Except for bound sockets, none of it comes from a process that has served.
     private struct Opened: ~Copyable {
-        /// With what the files say; what an earlier process knew comes with `complete`.
+        /// The configuration from the files; `complete` adds the state of earlier processes.
         var resources: Agent.Resources
         var names: NameResolution
         var kept: StartAddresses
@@ -207,11 +207,11 @@ struct Startup {
         return Opened(resources: resources, names: sockets.names, kept: kept, stateFiles: stateFiles, isRestart: isRestart)
     }
 
-    /// Adds what the processes before knew, and the servers' addresses. To be called once privileges are gone: a process before may have been taken over
-    /// before it said this.
+    /// Adds the state of earlier processes, and the servers' addresses. Call it once privileges are dropped: an intruder may have controlled the process that
+    /// sent the state.
     private func complete(_ opened: consuming Opened, _ inheritance: inout Inheritance) throws(StartError) -> Agent.Resources {
         inheritance.readState()
-        // What a running process says is newer than any file.
+        // The state of a running process is newer than any file.
         let backends = opened.resources.configuration.backends
         let servers = inheritance.state.servers.merging(opened.stateFiles.memories(backends)) { running, _ in running }
         opened.names.remember(
@@ -237,7 +237,7 @@ struct Startup {
         return opened.resources
     }
 
-    /// Where servers are at the start. Where they are checked, when that is a name, goes into `configuration`.
+    /// The servers' addresses at the start. Sets the check addresses of `configuration` that are names.
     private func serverAddresses(_ configuration: inout AgentConfiguration, _ names: inout NameResolution) throws(StartError) -> [[SocketAddress?]] {
         var addresses: [[SocketAddress?]] = []
         for index in configuration.backends.indices {
@@ -272,8 +272,8 @@ struct Startup {
         return plan
     }
 
-    /// `-c`: what the files name and others keep must be there too, as in HAProxy: users, groups and the addresses of names. That nameservers are ill is
-    /// only a warning: a reload goes by what the process before knows.
+    /// `-c`: users, groups and the addresses of names must exist, as in HAProxy. Failing nameservers are only a warning: a reload uses the addresses of the
+    /// process before.
     private func checkSurroundings(_ configuration: AgentConfiguration) throws(StartError) {
         var configuration = configuration
         let accounts = AccountFiles.ofMachine()
@@ -312,8 +312,7 @@ struct Startup {
         try StartError.wrapping { () throws(PrivilegeError) in try privileges.apply() }
     }
 
-    /// Gives the privileges up and serves until a signal ends it. The agent's workers own the listening sockets from here on: they close when the workers
-    /// close them.
+    /// Drops the privileges and serves until a signal ends the process. The agent's workers own the listening sockets from here on: they close them.
     private func runAgent(
         _ opened: consuming Opened, _ privileges: Privileges, _ inheritance: Inheritance, pidFile: PIDFile? = nil, causeOfDeath: String? = nil,
         isWorker: Bool = false, _ started: () -> Void
@@ -351,7 +350,7 @@ struct Startup {
         }
     }
 
-    /// The host's name, which a node has unless the file or the command line names it.
+    /// The host's name, which is the node's unless the file or the command line names it.
     static func hostName() -> String {
         withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer in
             guard let base = buffer.baseAddress?.assumingMemoryBound(to: CChar.self), gethostname(base, 255) == 0 else { return "localhost" }

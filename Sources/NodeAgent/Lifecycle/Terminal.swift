@@ -12,9 +12,9 @@ enum Terminal {
         case some = 100
     }
 
-    /// Writes a message to stderr, as HAProxy does: `[ALERT]    (123) : text`. Whatever the text was made of: it is one line.
+    /// Writes a message to stderr, as HAProxy does: `[ALERT]    (123) : text`. Makes the text one line, whatever it contains.
     ///
-    /// - Parameter level: how bad it is, more exactly than `severity`.
+    /// - Parameter level: the log level, finer than `severity`.
     static func tell(_ severity: DiagnosticSeverity, _ text: String, level: LogLevel? = nil, patience: Patience = .some) {
         let label = "[\(severity.rawValue)]"
         let padding = String(repeating: " ", count: max(1, 11 - label.utf8.count))
@@ -41,15 +41,15 @@ enum Terminal {
         write(isJournal ? withPriorities(text, level) : text, to: STDERR_FILENO, patience)
     }
 
-    /// Whether `descriptor` is the stream that systemd's JOURNAL_STREAM names by device and inode. A worker's stderr is not while it starts: the master
-    /// passes on what it says.
+    /// Whether `descriptor` is the stream that systemd's JOURNAL_STREAM names by device and inode. A starting worker's stderr is not: the master
+    /// passes its lines on.
     static func isJournal(_ descriptor: Int32, _ stream: String) -> Bool {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return false }
         return stream == "\(status.st_dev):\(status.st_ino)"
     }
 
-    /// `text` with `<N>` at the front of each line: the priority by which the journal sorts it. Without `level` a line's label tells it.
+    /// `text` with `<N>` at the front of each line: the priority by which the journal sorts it. Without `level` it comes from the line's label.
     ///
     /// - SeeAlso: sd-daemon(3).
     static func withPriorities(_ text: String, _ level: LogLevel?) -> String {

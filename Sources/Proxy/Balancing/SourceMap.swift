@@ -1,8 +1,8 @@
 import Wire
 
-/// `balance source`: HAProxy's static map, so that both lead a client to the same server.
+/// `balance source`: HAProxy's static map, so that tsukada and HAProxy send a client to the same server.
 ///
-/// The map has a place for each unit of weight, and a client's number modulo their count is its place. It is equal on every node.
+/// The map has a place for each unit of weight. A client's place is its number modulo the number of places. The map is equal on every node.
 /// - SeeAlso: HAProxy, `get_server_sh` in backend.c and `recalc_server_map` in lb_map.c.
 package enum SourceMap {
     /// A client's number: the 32-bit words of its address, XORed.
@@ -15,8 +15,8 @@ package enum SourceMap {
 
     /// The map for servers of these weights: indexes into `weights`; empty when all are 0.
     ///
-    /// For each place every server earns its weight. The place goes to the first of those that have earned the most whole shares of it, and costs the sum of
-    /// all weights.
+    /// For each place every server earns its weight. The first server with the most whole shares earned gets the place, which costs it the sum of all
+    /// weights.
     package static func places(weights: [Int]) -> [UInt16] {
         let shares = Rotation.reduced(weights)
         let total = shares.reduce(0, +)

@@ -10,7 +10,7 @@ package protocol CheckProcess {
     var deadline: Instant { get }
     /// What was seen in the database, once the check has ended; `nil` for a check that does not look.
     var look: DatabaseLook? { get }
-    /// What the server's next check is to leave out; `nil` for nothing.
+    /// The question that the server's next check leaves out; `nil` for none.
     var pause: QuestionPause? { get }
     /// The connection is there.
     mutating func connected(now: Instant) -> [CheckMachine.Output]
@@ -29,6 +29,6 @@ package protocol CheckProcess {
 extension CheckMachine: CheckProcess {
     /// It does not look.
     package var look: DatabaseLook? { nil }
-    /// It asks nothing.
+    /// It asks no questions.
     package var pause: QuestionPause? { nil }
 }

@@ -87,7 +87,7 @@ package struct CheckResult: Equatable, Sendable {
     package let status: CheckStatus
     /// The server's error number, 0 for a pass; shown where `status.hasCode`.
     package let code: Int
-    /// The server's version or complaint, as it came, or the kernel's; empty for none.
+    /// The server's version or error text, unescaped, or the kernel's error; may be empty.
     package let info: String
     /// From the start of the connect to the verdict.
     package let duration: Duration
@@ -111,7 +111,7 @@ package struct CheckResult: Equatable, Sendable {
     /// What stands in log lines: `, reason: Layer7 wrong status, code: 1045, info: "...", check duration: 0ms`.
     package var explanation: String { ", reason: \(cause)" }
 
-    /// The same without what introduces it.
+    /// The same without the words in front of it.
     var cause: String {
         var text = status.text
         if status.hasCode { text += ", code: \(code)" }
@@ -119,6 +119,6 @@ package struct CheckResult: Equatable, Sendable {
         return status.hasDuration ? text + ", check duration: \(duration.wholeMilliseconds)ms" : text
     }
 
-    /// What tells people most in few words: "Layer4 connection problem: ECONNREFUSED returned by OS (Connection refused)".
+    /// The most useful short text for people: "Layer4 connection problem: ECONNREFUSED returned by OS (Connection refused)".
     package var summary: String { info.isEmpty ? status.text : "\(status.text): \(info.shown)" }
 }

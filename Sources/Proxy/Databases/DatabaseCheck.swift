@@ -16,12 +16,12 @@ package struct DatabaseAccess {
 }
 
 /// A question that a server has not answered in time is left out for a while: each attempt leaves a connection at the server for as long as the question
-/// hangs, and so many would fill it.
+/// hangs, and these would fill the server.
 package struct QuestionPause: Equatable, Sendable {
-    /// The doubling ends here.
+    /// The pause does not double beyond this.
     package static let longest = Duration.seconds(32)
 
-    /// Which; what comes after it is not asked either.
+    /// The question. The questions after it are left out, too.
     package let question: DatabaseQuestion
     /// Why it has no answer.
     package let complaint: DatabaseComplaint
@@ -29,10 +29,10 @@ package struct QuestionPause: Equatable, Sendable {
     package let end: Instant
     private let length: Duration
 
-    /// The pause after a question has hung, again if `last` was about the same one.
+    /// The pause after a question has timed out; longer if `last` was about the same one.
     init(_ question: DatabaseQuestion, _ complaint: DatabaseComplaint, after last: QuestionPause?, now: Instant) {
         (self.question, self.complaint) = (question, complaint)
-        // The next check asks at once: one may hit a moment.
+        // The next check asks at once: a single timeout may be chance.
         length = last.map { $0.question == question ? min(max(.seconds(1), $0.length * 2), Self.longest) : .zero } ?? .zero
         end = now.advanced(by: length)
     }
@@ -40,12 +40,12 @@ package struct QuestionPause: Equatable, Sendable {
 
 /// A check of a server whose proxy has a `database` section: it logs in, asks, and quits, on one connection.
 ///
-/// A server that lets this node in is up, whatever it answers to the questions, and also when it does not answer them in time: `look` has what it did not
-/// answer, and the check passes. So it does when this node's user, password or TLS is no good. A server that cannot be reached, is full, blocks this host,
-/// speaks no MySQL or does not finish the login in time fails, as any check.
+/// A server that lets this node log in is up, even when it answers questions with errors or not in time: the check passes, and `look` names the unanswered
+/// questions. The check also passes when this node's user, password or TLS is wrong. It fails, as any check, on a server that cannot be reached, is full,
+/// blocks this host, does not speak MySQL or does not finish the login in time.
 package struct DatabaseCheck: CheckProcess {
-    /// Errors that a database answers with while it goes down or is cut off: no fault of the question's. A question that somebody has killed (1317, 1927, 3169)
-    /// is one that fails.
+    /// Errors with which a database answers while it shuts down or is cut off: the question is not at fault. A killed question (1317, 1927, 3169)
+    /// counts as failed.
     private static let goingDownErrors: [UInt16] = [1053, 1077, 1158, 1159, 1160, 1161, 1184]
 
     /// A database would count a RST as an error of this host, unless it has not looked yet.
@@ -56,10 +56,10 @@ package struct DatabaseCheck: CheckProcess {
     package private(set) var deadline: Instant
     /// What was seen, once it has ended.
     package private(set) var look: DatabaseLook? = .failed
-    /// What the next check is to leave out; `nil` for nothing.
+    /// The question that the next check leaves out; `nil` for none.
     package private(set) var pause: QuestionPause?
 
-    /// What this one leaves out.
+    /// The question that this check leaves out.
     private let skipped: QuestionPause?
     private let access: DatabaseAccess
     private let limits: CheckLimits
@@ -72,7 +72,7 @@ package struct DatabaseCheck: CheckProcess {
 
     /// An attempt whose connect begins now.
     ///
-    /// - Parameter pause: what the check before has left to be left out.
+    /// - Parameter pause: what the previous check decided to leave out.
     package init(_ access: DatabaseAccess, limits: CheckLimits, pause: QuestionPause? = nil, now: Instant) {
         (self.access, self.limits, start) = (access, limits, now)
         (self.pause, skipped) = (pause, pause.flatMap { $0.end > now ? $0 : nil })
@@ -157,7 +157,7 @@ package struct DatabaseCheck: CheckProcess {
         case .refused(let packet):
             return finish(.layer7WrongStatus, code: Int(packet.code), info: packet.text, now: now)
         case .protocolViolation(let what):
-            // Too long, or none that can be read: the login has shown that the server is up.
+            // Too long or unreadable: the login has shown that the server is up.
             if hasLoggedIn, let report = session?.report { return conclude(report, missing: DatabaseComplaint(code: 0, text: what), now: now) }
             return finish(.layer7InvalidResponse, info: what, now: now)
         case .closed:

@@ -52,7 +52,7 @@ package enum DatabaseError: Error, Equatable, Sendable {
 }
 
 extension DatabaseError: CustomStringConvertible {
-    /// One line, without the password. A server's words stand in it as they came: show them by `shown`.
+    /// One line, without the password. It contains the server's text unescaped: show it by `shown`.
     package var description: String {
         switch self {
         case .refused(let error): "refused: error \(error.code) \(error.text)"

@@ -84,11 +84,11 @@ package enum DatabaseFault: Equatable, Sendable {
 ///     fit --lag > max-lag, a thread stopped, read_only OFF, ...--> unfit
 ///         <--lag < max-lag / 2, the fault gone------------------
 ///
-/// While fewer than `min-up` of the servers that are up are fit, the best of the others are kept in: by fault, then by the age of what they serve. With the
-/// last one kept all stay that have a fault of the same rank and serve hardly older values: what takes all out alike, as a burst of writes or an event that
-/// none can apply, does not put all sessions on one of them.
-/// What is not known changes nothing: a server that never was seen is fit, one that cannot be seen any more is what it was. A question that a server leaves
-/// unanswered twice in a row is a fault, unless it is this node's user that lacks a right.
+/// While fewer than `min-up` of the servers that are up are fit, the best of the others are kept in: by fault, then by the age of their values. Servers with
+/// a fault of the same rank as the last one kept, and values hardly older, stay in, too: a burst of writes, or an event that none can apply, affects all alike
+/// and must not send all sessions to one of them.
+/// Unknown values change nothing: a server that was never seen is fit, and one that cannot be seen any more keeps its state. A question unanswered
+/// twice in a row is a fault, unless this node's user lacks a right.
 package struct DatabaseJudge: Equatable, Sendable {
     /// What is known of one server.
     package struct Standing: Equatable, Sendable {
@@ -96,11 +96,11 @@ package struct DatabaseJudge: Equatable, Sendable {
         package internal(set) var view: DatabaseView?
         /// When that was.
         package internal(set) var seenAt: Instant?
-        /// Why this node may not see its state, or not all of it; `nil` while it may.
+        /// Why this node cannot see all of its state; `nil` while it can.
         package internal(set) var refusal: DatabaseComplaint?
-        /// The last look was let in: what it was told is current.
+        /// The last look could log in: its answers are current.
         package internal(set) var isCurrent = false
-        /// Looks in a row that got no answer to a question that counts.
+        /// Looks in a row without an answer to a question that counts.
         var unansweredRow = 0
         /// What is wrong with it; `nil` for nothing known.
         package internal(set) var fault: DatabaseFault?
@@ -108,7 +108,7 @@ package struct DatabaseJudge: Equatable, Sendable {
         package internal(set) var isKept = false
         /// What follows.
         package internal(set) var fitness = ServerFitness.whole
-        /// The last lag that it told, and when: what it serves now is as old as that and the time since.
+        /// The last reported lag, and when: the present values are as old as that plus the time since.
         var knownLag: (lag: Duration, at: Instant)?
         /// It was above the limit, and has not been below half of it.
         var isHeldByLag = false
@@ -122,7 +122,7 @@ package struct DatabaseJudge: Equatable, Sendable {
         }
     }
 
-    /// So many looks in a row have to miss what an earlier one has seen before that counts.
+    /// This many looks in a row must miss an earlier answer before that counts.
     static let missesMax = 2
 
     /// The section.
@@ -136,7 +136,7 @@ package struct DatabaseJudge: Equatable, Sendable {
         standings = Array(repeating: Standing(), count: count)
     }
 
-    /// Takes over what an earlier process had decided, and since when that holds: it serves what is as old as that at least.
+    /// Takes over the decision of an earlier process, and its time: the values are at least as old as that.
     package mutating func recall(_ server: Int, _ fitness: ServerFitness, since: Instant) {
         guard standings.indices.contains(server) else { return }
         standings[server].knownLag = (.zero, since)
@@ -175,12 +175,12 @@ package struct DatabaseJudge: Equatable, Sendable {
             standing.fault = found
             return
         }
-        // What the missing answer would tell is as it was, until it has been missing for long: one look may hit a moment.
+        // A missing answer counts as unchanged until it has been missing for long: a single look may fail by chance.
         let isLasting = standing.refusal == nil && (isFirst || standing.unansweredRow >= Self.missesMax)
         standing.fault = Self.worse(found, isLasting ? .unanswered(first) : standing.fault)
     }
 
-    /// Whether a server is judged by the answer to `question`. A primary does not lag, whatever its heartbeat table says.
+    /// Whether the answer to `question` counts for a server. A primary does not lag, whatever its heartbeat table contains.
     private func needs(_ question: DatabaseQuestion, of view: DatabaseView?) -> Bool {
         switch question {
         case .variables, .query: true
@@ -229,7 +229,7 @@ extension DatabaseJudge {
             standing.isHeldByLag = false
         }
         if let query = settings.query, let answer = view.answer, answer != query.expected { return .answered(answer, expected: query.expected) }
-        // A writer is judged by its role alone, and the role of all comes before their lag.
+        // Only its role decides about a writer, and the role of all comes before their lag.
         guard settings.role != .primary else { return nil }
         if let channel = view.channels.first(where: { $0.applier != .running }) { return .applierStopped(channel.applierError, channel: channel.name) }
         if let channel = view.channels.first(where: { $0.receiver == .stopped }) { return .receiverStopped(channel.receiverError, channel: channel.name) }
@@ -255,7 +255,7 @@ extension DatabaseJudge {
         return standing.isHeldByLag ? .disconnected(age, channel.receiverError, channel: channel.name) : nil
     }
 
-    /// The role comes before the lag: a primary is one without a word about replication, however old its heartbeat table is.
+    /// The role comes before the lag: a server without replication is a primary, however old its heartbeat table is.
     private func isPrimary(_ view: DatabaseView) -> Bool { settings.role == .any && view.isPrimary }
 
     private func lag(in view: DatabaseView) -> Duration? { isPrimary(view) ? nil : view.lag(by: settings.lagSource) }
@@ -292,7 +292,7 @@ extension DatabaseJudge {
         return kept
     }
 
-    /// Of two servers that stopped at the same event the looks tell the age up to an interval each.
+    /// For two servers that stopped at the same event, the ages found by looks differ by up to an interval each.
     private func isHardlyOlder(_ age: Duration?, than last: Duration?, isIn: Bool) -> Bool {
         guard let age, let last else { return age == last }
         let limit = settings.lagMax ?? .zero
@@ -306,7 +306,7 @@ extension DatabaseJudge {
 
     private func rank(of server: Int) -> Int { standings[server].fault?.rank ?? 2 }
 
-    /// How old what it serves is; zero where the fault makes no difference of age, `nil` where the age is not known: older than any.
+    /// The age of its values; zero where the fault does not depend on age, `nil` for an unknown age, which counts as older than any.
     private func age(of server: Int, now: Instant) -> Duration? {
         switch standings[server].fault {
         case .lagging(let lag), .disconnected(let lag, _, _): lag

@@ -43,18 +43,18 @@ package struct DatabaseQuestions: Equatable, Sendable {
 
     /// SQL, in the order of the answers that `view` takes.
     ///
-    /// - Parameter end: this question, and what comes after it, is left out; `nil` for nothing.
+    /// - Parameter end: the first question to leave out, together with those after it; `nil` for none.
     package func statements(for dialect: DatabaseDialect, before end: DatabaseQuestion? = nil) -> [String] {
         asked.prefix { $0 != end }.flatMap { statements(of: $0, for: dialect) }
     }
 
-    /// Which question a statement belongs to, by its place from 0.
+    /// The question of a statement, by the statement's index from 0.
     func question(at statement: Int, for dialect: DatabaseDialect) -> DatabaseQuestion? {
         let places = asked.flatMap { question in statements(of: question, for: dialect).map { _ in question } }
         return places.indices.contains(statement) ? places[statement] : nil
     }
 
-    /// What this section asks, in order.
+    /// The questions of this section, in order.
     private var asked: [DatabaseQuestion] {
         DatabaseQuestion.allCases.filter { question in
             switch question {
@@ -80,7 +80,7 @@ package struct DatabaseQuestions: Equatable, Sendable {
 
     private var heartbeatTable: String { if case .heartbeat(let table) = settings.lagSource { table } else { "" } }
 
-    /// What people call a question. The user's own is called by its keyword: its SQL may hold anything.
+    /// The question's name for people. The user's own is named by its keyword, since its SQL may contain secrets.
     private func name(of question: DatabaseQuestion, for dialect: DatabaseDialect) -> String {
         switch question {
         case .variables: "SHOW GLOBAL VARIABLES"
@@ -91,10 +91,10 @@ package struct DatabaseQuestions: Equatable, Sendable {
         }
     }
 
-    /// What the answers to `statements` show. What a server has answered counts, whatever else it has not.
+    /// The view from the answers to `statements`. Each answer counts, even when others are missing.
     ///
     /// - Parameters:
-    ///   - answers: in the order of the statements; all that follow the first one without an end are missing.
+    ///   - answers: in the order of the statements; all after the first one without an end are missing.
     ///   - failure: why they are missing.
     package func view(_ answers: [MySQLAnswer], for dialect: DatabaseDialect, missing failure: DatabaseComplaint? = nil) -> DatabaseView {
         var left = answers[...]
@@ -121,7 +121,7 @@ package struct DatabaseQuestions: Equatable, Sendable {
         return view
     }
 
-    /// Takes one answer; false when it does not tell what was asked.
+    /// Takes one answer; false when it does not contain what the question needs.
     private func take(_ answer: MySQLResultSet, of question: DatabaseQuestion, into view: inout DatabaseView) -> Bool {
         switch question {
         case .variables:

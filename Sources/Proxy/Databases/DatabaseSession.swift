@@ -104,7 +104,7 @@ package struct DatabaseSession {
     private var bytes = 0
     /// The number that the next packet must have, of whichever side.
     private var sequence = UInt8(0)
-    /// What it has found out so far.
+    /// Its results so far.
     package private(set) var report = DatabaseReport(serverVersion: "", isTLS: false, method: .native, answers: [])
 
     /// A session on a connection that is there.

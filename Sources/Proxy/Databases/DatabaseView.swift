@@ -2,23 +2,23 @@ import Wire
 
 /// An error that a database has told: of a replication thread, or as the answer to a question. Or why this node could not ask.
 package struct DatabaseComplaint: Equatable, Sendable {
-    /// Longer texts are cut here, in bytes.
+    /// Cuts longer texts off here, in bytes.
     package static let textBytesMax = 160
 
     /// MySQL's number; 0 where it was not the database that said it.
     package let code: Int
-    /// What it says, fit to be shown.
+    /// The text, safe to show.
     package let text: String
 
-    /// What this node says itself, or what a server has said to a login.
+    /// A text of this node, or the server's answer to a login.
     package init(code: Int, text: String) { (self.code, self.text) = (code, Self.shown(text, bytesMax: Self.textBytesMax)) }
 
     /// An error of a statement, of this node's or of a replication thread.
     ///
-    /// - Parameter text: of it the first clause only: what follows may have whole statements in it, with customers' values.
+    /// - Parameter text: only its first clause is kept, since the rest may contain whole statements with customers' values.
     package init(code: Int, statement text: String) { self.init(code: code, text: Self.firstClause(of: text)) }
 
-    /// A server's text of at most so many bytes, fit to be shown.
+    /// A server's text of at most this many bytes, safe to show.
     package static func shown(_ text: String, bytesMax: Int) -> String {
         var (cut, bytes) = (String.UnicodeScalarView(), 0)
         for scalar in text.unicodeScalars {
@@ -29,11 +29,11 @@ package struct DatabaseComplaint: Equatable, Sendable {
         return String(cut).shown
     }
 
-    /// What stands before the first quote, semicolon, colon, end of a sentence or of a line. A quote within a word ("doesn't") is none.
+    /// The text before the first quote, semicolon, colon, end of a sentence or of a line. A quote within a word ("doesn't") does not count.
     ///
     ///     Could not execute Write_rows_v1 event on table shop.orders; Duplicate entry ...   its first clause
     ///     Duplicate entry 'taro@example.jp' for key 'email'                                 Duplicate entry ...
-    ///     Error 'Duplicate entry ...' on query. Default database: 'shop'. Query: ...        nothing: its number tells more
+    ///     Error 'Duplicate entry ...' on query. Default database: 'shop'. Query: ...        nothing: its number is more useful
     private static func firstClause(of text: String) -> String {
         var clause: [UInt8] = []
         var end: UInt8?
@@ -53,7 +53,7 @@ package struct DatabaseComplaint: Equatable, Sendable {
         return String(decoding: clause, as: UTF8.self) + (isQuoting ? " ..." : "")
     }
 
-    /// True for a right that this node's user lacks: the server is not to blame.
+    /// True when this node's user lacks a right: the server is not at fault.
     package var isMissingRight: Bool { Self.rightsErrors.contains(code) }
 
     /// ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR,
@@ -116,7 +116,7 @@ package struct DatabaseView: Equatable, Sendable {
     package var answer: String??
     /// Who replicates from it; `nil` where that is not asked.
     package var replicas: ReplicaList?
-    /// The questions that this look got no answer to. What they would have told is as an earlier look had it, or as in a view of nothing.
+    /// The questions that this look got no answer to. Their values are those of an earlier look, or missing.
     package var unanswered: [UnansweredQuestion] = []
     /// False until some look has had an answer to the question about replication.
     package private(set) var areChannelsKnown = true
@@ -134,7 +134,7 @@ package struct DatabaseView: Equatable, Sendable {
         return worst
     }
 
-    /// What `source` says; `nil` also when that question got no answer in this look.
+    /// The value of `source`; `nil` also when that question got no answer in this look.
     package func lag(by source: LagSource) -> Duration? {
         switch source {
         case .replicaStatus: isAnswered(.replicaStatus) ? replicationLag : nil
@@ -148,7 +148,7 @@ package struct DatabaseView: Equatable, Sendable {
     /// It takes writes and replicates from no other server: lag means nothing for it.
     package var isPrimary: Bool { !isReadOnly && areChannelsKnown && channels.isEmpty }
 
-    /// The view with the values of `earlier` in place of those that this look got no answer for; `nil` when not even the role is known.
+    /// The view, with the values of `earlier` for questions without an answer in this look; `nil` when even the role is unknown.
     func completed(by earlier: DatabaseView?) -> DatabaseView? {
         guard isAnswered(.variables) || earlier != nil else { return nil }
         var view = self
@@ -162,7 +162,7 @@ package struct DatabaseView: Equatable, Sendable {
     }
 }
 
-/// What a look asks a database, in this order.
+/// A question that a look asks a database, in this order.
 package enum DatabaseQuestion: CaseIterable, Sendable {
     /// Whether it takes writes.
     case variables
@@ -172,17 +172,17 @@ package enum DatabaseQuestion: CaseIterable, Sendable {
     case heartbeat
     /// The configured query.
     case query
-    /// Who replicates from it.
+    /// Which servers replicate from it.
     case replicas
 }
 
 /// A question without an answer.
 package struct UnansweredQuestion: Equatable, Sendable {
-    /// Which.
+    /// The question.
     package let question: DatabaseQuestion
-    /// What people call it: "SHOW REPLICA STATUS", "heartbeat ops.heartbeat", "query".
+    /// Its name for people: "SHOW REPLICA STATUS", "heartbeat ops.heartbeat", "query".
     package let name: String
-    /// Why there is no answer: an error, or the time that has passed.
+    /// Why there is no answer: an error, or a timeout.
     package let complaint: DatabaseComplaint
 
     /// A question from its parts.
@@ -196,9 +196,9 @@ package struct UnansweredQuestion: Equatable, Sendable {
 
 /// How one look at a database ended, beside what the check says of its being reachable.
 package enum DatabaseLook: Equatable, Sendable {
-    /// It let this node in; `unanswered` of the view has the questions that it did not answer.
+    /// The login succeeded; `unanswered` of the view lists the questions without an answer.
     case seen(DatabaseView)
-    /// It did not let this node in: the user, its password, TLS. The server is not to blame.
+    /// The login failed because of the user, its password or TLS. The server is not at fault.
     case refused(DatabaseComplaint)
     /// It was not reached, or not in time.
     case failed

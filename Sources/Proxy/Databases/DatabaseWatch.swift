@@ -123,7 +123,7 @@ package struct DatabaseWatch: Sendable {
             outcome.fitness = judge.standings.map(\.fitness)
             for server in names.indices where judge.standings[server].isKept && !keptBefore[server] {
                 let fault = judge.standings[server].fault
-                // The alarm about the question is enough.
+                // The alarm about the question already says it.
                 if case .unanswered = fault { continue }
                 let reason = fault?.reason(lagMax: settings.lagMax) ?? "its state is not known yet"
                 outcome.news.append(
@@ -135,15 +135,15 @@ package struct DatabaseWatch: Sendable {
         return outcome
     }
 
-    /// The servers that do not answer a question, while there are any.
+    /// The servers that leave a question unanswered, while there are any.
     package var silent: [Int] { names.indices.filter { silence(of: $0) != nil } }
 
-    /// The question that a server does not answer, and that counts against it.
+    /// The question that a server leaves unanswered, where that counts against it.
     package func silence(of server: Int) -> UnansweredQuestion? {
         if case .unanswered(let question) = judge.standings[server].fault { question } else { nil }
     }
 
-    /// The alarm that a server takes sessions although it does not answer a question: once, until that is over.
+    /// The alarm that a server takes sessions although it leaves a question unanswered: once, until that is over.
     private mutating func tellSilence(_ outcome: inout Outcome) {
         let serving = silent.filter { outcome.fitness[$0].isFit }
         if let first = serving.first, let question = silence(of: first), !isSilenceTold {
@@ -180,7 +180,7 @@ extension DatabaseWatch {
     private func sight(of server: Int, _ circumstances: Circumstances) -> WriterSight {
         let standing = judge.standings[server]
         if !circumstances.isRunning || misses[server] >= DatabaseJudge.missesMax { return .unreachable }
-        // What it has answered counts, whatever it has not.
+        // Each answer counts, even when others are missing.
         if case .answered = standing.fault { return .readOnly }
         if let view = standing.view, view.isReadOnly { return .readOnly }
         if case .unanswered = standing.fault { return .unanswered }

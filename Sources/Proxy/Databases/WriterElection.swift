@@ -50,7 +50,7 @@ package enum WriterSight: Equatable, Sendable {
     case unknown
     /// Its checks fail.
     case unreachable
-    /// It lets this node in, and does not answer the question whether it takes writes: another server that does is better.
+    /// The login succeeds, but it does not answer whether it takes writes: another server that does take writes is better.
     case unanswered
     /// `read_only` is on, or the configured query says no.
     case readOnly

@@ -22,7 +22,7 @@ package final class CheckRunner {
         var schedule: CheckSchedule
         var address: SocketAddress?
         var attempt: Attempt?
-        /// What the next check leaves out.
+        /// The question that the next check leaves out.
         var pause: QuestionPause?
         /// The timer of the next start, or of the attempt's deadline.
         var timer: TimerToken?

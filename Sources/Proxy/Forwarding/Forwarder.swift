@@ -48,7 +48,7 @@ package final class Forwarder {
         for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.stopListening) }
     }
 
-    /// Closes the listeners now: another process needs their addresses. What waits on them is accepted as far as limits allow. Sessions go on.
+    /// Closes the listeners immediately, since another process needs their addresses. Accepts their waiting connections as far as limits allow. Sessions go on.
     package func closeListeners() {
         for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.closeListeners) }
     }

@@ -31,7 +31,7 @@ struct BackendRules: BitwiseCopyable, Sendable {
     var greetingTimeout: Int64
     /// Its clients wait for MySQL's greeting: an error in its place tells them why there is none.
     var greetsInMySQL: Bool
-    /// Every server speaks first, and none needs the client's address before: see `Worker.mayBeginWithoutHeader`.
+    /// Every server speaks first, and none needs the client's address before that: see `Worker.mayBeginWithoutHeader`.
     var greetsBeforeHeader: Bool
     var hedges: Bool
 
@@ -79,8 +79,8 @@ package final class ForwardingState: Sendable {
     /// The most workers: `ProcessCell.pausedWorkers` has a bit for each.
     package static let workersMax = 64
 
-    /// Handshakes of one server at once that are finished for clients who have left, where descriptors are not short. Beyond them connections are closed. Each
-    /// takes a round trip, but they come in bursts.
+    /// The most handshakes of one server at once that are finished for departed clients, where descriptors are not short. Connections beyond it are closed.
+    /// Each takes a round trip, but they come in bursts.
     package static let handshakesPerServerMax = 1024
 
     /// The configuration's proxies.
@@ -90,7 +90,7 @@ package final class ForwardingState: Sendable {
     package let sessionsMax: Int
     /// The most pipes each worker may hold for splicing.
     package let pipesPerWorker: Int
-    /// Handshakes of one server at once that are finished for clients who have left.
+    /// The most handshakes of one server at once that are finished for departed clients.
     let handshakesPerServer: Int
     /// Who takes sessions.
     package let routing: Routing

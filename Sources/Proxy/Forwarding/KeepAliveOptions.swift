@@ -3,7 +3,7 @@ import Glibc
 import LinuxIO
 
 extension KeepAlive {
-    /// Sets the socket's options of keepalive.
+    /// Sets the socket's keepalive options.
     package func set(on raw: Int32) throws(SystemError) {
         try Sockets.set(SO_KEEPALIVE, at: SOL_SOCKET, to: isOn ? 1 : 0, on: raw)
         guard isOn else { return }

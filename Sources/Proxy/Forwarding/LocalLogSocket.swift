@@ -3,21 +3,21 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// A socket that is connected to a syslog daemon's UNIX socket, such as /dev/log. All threads share it.
+/// A socket connected to a syslog daemon's UNIX socket, such as /dev/log. All threads share it.
 ///
-/// It is connected before chroot, which may hide the path, and stays connected. When the daemon closes its end, the socket connects again by the path, where
-/// that still leads somewhere.
+/// It connects before chroot, which may hide the path, and stays connected. When the daemon closes its end, the socket connects again by the path, if that
+/// still leads to a socket.
 package final class LocalLogSocket: Hashable, Sendable {
-    /// Bytes that may wait for the daemon, of all threads together.
+    /// The most bytes that may wait for the daemon, of all threads together.
     private static let sendBuffer: Int32 = 1 << 20
-    /// What a send says when nobody has the other end, or never had.
+    /// The errors of a send without a connected daemon.
     private static let lostCodes = [ECONNREFUSED, ECONNRESET, ENOTCONN, EDESTADDRREQ, EPIPE]
 
-    /// The path as the configuration has it.
+    /// The path in the configuration.
     package let path: String
     private let file: OpenFile
 
-    /// A socket that is connected to nothing.
+    /// A socket without a connection.
     package init(_ path: String) throws(SystemError) {
         self.path = path
         file = OpenFile(try Sockets.open(.datagram, for: .unix(path)))
@@ -26,7 +26,7 @@ package final class LocalLogSocket: Hashable, Sendable {
         }
     }
 
-    /// Connects to the first of `paths` that a daemon listens at. Throws the last one's failure.
+    /// Connects to the first of `paths` at which a daemon listens. Throws the error of the last one.
     package func connect(_ paths: [String]) throws(SystemError) {
         var failure = SystemError("connect", code: ENOENT)
         for path in paths where path.utf8.count <= RawSocketAddress.pathBytesMax {
@@ -40,14 +40,14 @@ package final class LocalLogSocket: Hashable, Sendable {
         throw failure
     }
 
-    /// Hands up to `count` datagrams to the kernel: how many it took.
+    /// Hands up to `count` datagrams to the kernel. Returns how many it took.
     func send(_ datagrams: UnsafePointer<clinux_datagram>?, _ count: UInt32) -> Int32 {
         let sent = clinux_send_datagrams(file.raw, nil, 0, datagrams, count)
         guard sent < 0, Self.lostCodes.contains(-sent), (try? connect([path])) != nil else { return sent }
         return clinux_send_datagrams(file.raw, nil, 0, datagrams, count)
     }
 
-    /// Two for one path are one destination.
+    /// Two sockets for one path are one destination.
     package static func == (left: LocalLogSocket, right: LocalLogSocket) -> Bool { left.path == right.path }
 
     /// By the path.

@@ -57,7 +57,7 @@ package struct LogSender: ~Copyable {
 
     private let destinations: [LogDestination]
     private let addresses: [RawSocketAddress]
-    /// By destination: which of the sockets; -1 for what is no UDP.
+    /// The index of the socket, by destination; -1 for a destination without UDP.
     private let socketOf: [Int32]
     private let sockets: [OpenFile]
     /// By destination: how stdout and stderr are written to.

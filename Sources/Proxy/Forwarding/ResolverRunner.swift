@@ -81,7 +81,7 @@ package final class ResolverRunner {
         drain()
     }
 
-    /// An operator keeps the server from taking sessions, or does not any more.
+    /// An operator takes the server out of use, or brings it back.
     package func reserve(_ server: ServerReference, _ isReserved: Bool) { resolver.reserve(server, isReserved) }
 
     /// A database, as log lines name it, has listed its replicas.

@@ -83,7 +83,7 @@ struct Direction: BitwiseCopyable {
 ///      |    v       v  |           v
 ///      |  queued  waiting <--------+  (another server at once; 1 s before the same one is tried again)
 ///      v
-///     awaiting the load balancer's header: becomes a session when it has come, or when the server is to greet first
+///     awaiting the load balancer's header: becomes a session when the header has come, or when the server is to greet first
 enum SessionState: UInt8, BitwiseCopyable {
     case free, awaitingHeader, queued, connecting, greeting, waiting, established
     /// Closed, but still linked in the ready list: its turn there frees the slot.
@@ -96,9 +96,9 @@ enum HeaderExpectation: UInt8, BitwiseCopyable {
     case none
     /// The first bytes may be a header.
     case optional
-    /// The first bytes must be a header: none goes to a server before it.
+    /// The first bytes must be a header: no byte goes to a server before it.
     case required
-    /// The first bytes were no header, or a wrong one: the session ends with a line that gives the reason.
+    /// The first bytes were no valid header: the session ends with a log line that gives the reason.
     case refused
 }
 

@@ -118,7 +118,7 @@ package struct FrontendCell: ~Copyable, Sendable {
     package let sessions = Gauge()
     /// When a line last told that accepting paused, in milliseconds; whichever worker moves it on writes the next one.
     let pauseReportedAt = Atomic<Int64>(.min)
-    /// The same of PROXY headers that come late.
+    /// The same for late PROXY headers.
     let lateHeaderReportedAt = Atomic<Int64>(.min)
 }
 
@@ -201,7 +201,7 @@ package enum WorkerMessage: Sendable {
     case shutdownSessions(server: UInt32, because: SessionShutdown)
     /// Accept what still waits, then close the listeners.
     case stopListening
-    /// Close the listeners now.
+    /// Close the listeners immediately.
     case closeListeners
     /// Close so many sessions: the node drains, and its time is nearly over.
     case close(sessions: Int)

@@ -119,7 +119,7 @@ extension Worker {
         send(.warning, frontend)
     }
 
-    /// True for one worker in so many milliseconds: that one writes the line.
+    /// True for one worker in this many milliseconds: that worker writes the line.
     func isTimeToReport(_ reportedAt: borrowing Atomic<Int64>, every milliseconds: Int64) -> Bool {
         let before = reportedAt.load(ordering: .relaxed)
         guard before == .min || now - before >= milliseconds else { return false }
@@ -191,7 +191,7 @@ extension Worker {
         }
     }
 
-    /// The same, but closes a listener that a limit holds up, too: what waits on it is turned away.
+    /// The same, but also closes a listener that a limit holds up: its waiting connections are turned away.
     mutating func closeListeners() {
         stopListening()
         for number in listeners.indices { closeListener(number) }

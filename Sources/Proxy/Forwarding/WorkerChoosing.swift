@@ -25,7 +25,7 @@ extension Worker {
         guard routed.pointee.turnCount > 0 else { return .none }
         switch state.backendRules[backend].pointee.balance {
         case .source:
-            // As in HAProxy clients that come by a path have turns.
+            // As in HAProxy, clients that come by a path are distributed in turn.
             guard let client = session.pointee.clientAddress.address else { fallthrough }
             let value = SourceMap.value(of: client)
             let preferred = server(of: value, routed)

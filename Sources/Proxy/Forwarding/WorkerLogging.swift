@@ -39,7 +39,7 @@ extension Worker {
     mutating func logSession(_ session: UnsafeMutablePointer<Session>) {
         switch state.frontendLogs[Int(session.pointee.frontend)].sessions {
         case .tcp: logEnd(session)
-        // The line at accept has waited for the header.
+        // The line at accept waited for the header.
         case .connect: if session.pointee.header != .none { logConnect(session) }
         }
     }
@@ -70,7 +70,7 @@ extension Worker {
     mutating func logRefusal(_ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) {
         let frontend = Int(session.pointee.frontend)
         let settings = state.frontendLogs[frontend]
-        // Who has waited for longer than a header takes is no port scan.
+        // A client that waited longer than a header takes is no port scan.
         let isQuiet = reason.isDeparture && now - session.pointee.acceptedAt < Self.headerMilliseconds
         guard !settings.targets.isEmpty, !(settings.hidesEmptySessions && isQuiet) else { return }
         startLine(session)

@@ -15,18 +15,18 @@ enum ProxyHeaderRefusal: String {
     case malformed = "Received an invalid PROXY protocol header"
     case otherProtocol = "Received an unhandled protocol in the PROXY protocol header"
 
-    /// True where the client has left without a byte, as port scans do.
+    /// True when the client has left without a byte, as port scans do.
     var isDeparture: Bool { self == .closed || self == .failed }
 }
 
 extension Worker {
-    /// How long a header is waited for before the server may greet. A load balancer sends the header at once, and sends a lost segment again after 200 ms;
-    /// one that sends it with the client's first bytes, as AWS's does by default, waits for the client, who waits for the server.
+    /// How long the server's greeting waits for a header. A load balancer sends the header immediately, and sends a lost segment again after 200 ms.
+    /// One that sends it with the client's first bytes, as AWS's does by default, waits for the client, which waits for the server.
     static let headerMilliseconds: Int64 = 300
-    /// At most one line in this time tells that headers come late.
+    /// The least time between two lines that report late headers.
     private static let noticeMilliseconds: Int64 = 600_000
 
-    /// True when a header must or may come first: the connection waits for it, and is no session until then.
+    /// True when a header must or may come first: the connection waits for it, and is not a session until then.
     mutating func awaitsHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         let number = Int(session.pointee.listener)
         guard listeners[number].mayHaveHeader else { return false }
@@ -46,24 +46,24 @@ extension Worker {
         return true
     }
 
-    /// True when the session may begin before its header has come: the server's greeting then makes the client speak. No byte of the client goes on before
-    /// the header has come.
+    /// True when the session may begin before its header: the server's greeting then makes the client speak. No byte of the client goes on before the
+    /// header.
     private func mayBeginWithoutHeader(_ session: UnsafeMutablePointer<Session>) -> Bool {
         guard session.pointee.header == .required else { return true }
         let backend = state.frontendRules[Int(session.pointee.frontend)].pointee.backend
         return backend >= 0 && state.backendRules[Int(backend)].pointee.greetsBeforeHeader
     }
 
-    /// A header that the session cannot begin without, or that has begun, may take `timeout client`.
+    /// A header that the session needs to begin, or that has begun, may take `timeout client`.
     private mutating func waitForHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let limit = state.frontendRules[Int(session.pointee.frontend)].pointee.clientTimeout
         session.pointee.stateDeadline = limit < 0 ? .max : session.pointee.acceptedAt + limit
         if limit < 0 { wheel.cancel(index) } else { wheel.arm(index, deadline: session.pointee.stateDeadline) }
     }
 
-    /// Reads the client's first bytes, which may be a header, or meets their end or the end of their time. Peeks at the bytes, and takes only the header.
+    /// Reads the client's first bytes, which may be a header, or handles their end or their timeout. Peeks at the bytes, and consumes only the header.
     ///
-    /// Afterwards the client is readable only when its own bytes, or its end, may be read.
+    /// Afterwards the client is readable only for its own bytes or its end.
     ///
     /// - Returns: false when the session has ended.
     @discardableResult
@@ -110,16 +110,16 @@ extension Worker {
     }
 
     /// No byte has come in time. The session begins where it may: then the client is silent because it waits for the server, and the header comes with
-    /// its first bytes.
+    /// the client's first bytes.
     private mutating func headerOverdue(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         guard session.pointee.state == .awaitingHeader, mayBeginWithoutHeader(session) else { return withoutHeader(index, session, .timeout) }
         begin(index, session)
         return true
     }
 
-    /// There is no header: where none need come the bytes are the client's own.
+    /// There is no header: if none is required, the bytes are the client's own.
     private mutating func withoutHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) -> Bool {
-        // A client that leaves because its server has ended is an ordinary one.
+        // It is normal for a client to leave after its server has ended.
         let isOver = reason.isDeparture && session.pointee.down.flags.contains(.ended)
         return session.pointee.header == .optional || isOver ? settle(index, session) : refuse(index, session, reason)
     }
@@ -148,7 +148,7 @@ extension Worker {
         return false
     }
 
-    /// Tells the operator that headers come late: every session then waits before it begins.
+    /// Reports late headers to the operator: every session then waits before it begins.
     private mutating func noticeLateHeader(_ session: UnsafeMutablePointer<Session>) {
         let frontend = Int(session.pointee.frontend)
         guard isTimeToReport(state.frontendCells[frontend].pointee.lateHeaderReportedAt, every: Self.noticeMilliseconds) else { return }

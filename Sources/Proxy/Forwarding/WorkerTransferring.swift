@@ -214,7 +214,7 @@ extension Worker {
         if session.pointee.state == .established { arm(index, session) }
     }
 
-    /// Keepalive toward the server. A path's side refuses TCP's options.
+    /// Keepalive toward the server. A UNIX socket refuses TCP options.
     private func keepAlive(_ session: UnsafeMutablePointer<Session>) {
         session.pointee.isKeepAliveDone = true
         let keepAlive = state.backendRules[Int(session.pointee.backend)].pointee.keepAlive

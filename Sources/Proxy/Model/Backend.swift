@@ -141,7 +141,7 @@ package struct Backend: Equatable, Sendable {
         return isServerFirst ?? checksTraffic(of: server) ? .mysql : .none
     }
 
-    /// True when `server` is known to speak before its clients do, with or without checks.
+    /// True when `server` is known to speak before its clients, with or without checks.
     package func speaksFirst(_ server: Server) -> Bool {
         guard server.check == nil, isServerFirst == nil, case .mysql = check else { return opening(of: server) != .none }
         return true
@@ -217,9 +217,9 @@ package struct CheckSettings: Equatable, Sendable {
     package var fall = 3
     /// `port`: where to check; `nil` for the server's own.
     package var port: UInt16?
-    /// `addr`: where to check; `nil` for the server's own, and while the address of `addressName` is not known.
+    /// `addr`: where to check; `nil` for the server's own address, and while the address of `addressName` is unknown.
     package var address: IPAddress?
-    /// `addr`, where it is a name: its address at the start is in `address`.
+    /// `addr` as a name; its address at the start is in `address`.
     package var addressName: String?
     /// The PROXY header that checks begin with; `nil` for none.
     package var proxyHeader: ProxyHeaderForm?
@@ -227,7 +227,7 @@ package struct CheckSettings: Equatable, Sendable {
     /// HAProxy's defaults.
     package init() {}
 
-    /// True when it is not at the server's own address.
+    /// True when checks go elsewhere than to the server's own address.
     package var isAtOtherHost: Bool { address != nil || addressName != nil }
 }
 
@@ -279,7 +279,7 @@ package struct Server: Equatable, Sendable {
         return DNSName(name)?.isOfService ?? false
     }
 
-    /// True when a connect to it needs the client's addresses: it is sent a PROXY header, or its port is the client's.
+    /// True when a connect to it needs the client's addresses: for a PROXY header, or for a port relative to the client's.
     package var needsClient: Bool {
         if proxyHeader != nil { return true }
         if case .unix = endpoint { return false }

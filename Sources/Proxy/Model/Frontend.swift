@@ -104,7 +104,7 @@ package struct Frontend: Equatable, Sendable {
     package var binds: [Bind] = []
     /// The backend that takes its sessions: an index into the configuration's backends; `nil` for none.
     package var backend: Int?
-    /// Every backend that a line of the section names, `backend` first: all of them count this frontend's `maxconn` toward their `fullconn`.
+    /// Every backend that a line of the section names, `backend` first: each counts this frontend's `maxconn` toward its `fullconn`.
     package var namedBackends: [Int] = []
     /// `maxconn`: sessions at once; `nil` for the process's limit.
     package var connectionsMax: Int?

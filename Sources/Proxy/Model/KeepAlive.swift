@@ -1,17 +1,17 @@
-/// TCP keepalive of one side: how soon a silent connection is probed, and when a peer that does not answer is given up.
+/// TCP keepalive of one side: when a silent connection is probed, and when a peer without answers is given up.
 package struct KeepAlive: Equatable, Sendable, BitwiseCopyable {
     /// `option clitcpka`, `option srvtcpka`, `option tcpka`.
     package var isOn: Bool
     /// `clitcpka-idle`, `srvtcpka-idle`: seconds of silence before the first probe.
     package var idleSeconds: Int
-    /// `clitcpka-intvl`, `srvtcpka-intvl`: seconds between probes that get no answer.
+    /// `clitcpka-intvl`, `srvtcpka-intvl`: seconds between unanswered probes.
     package var intervalSeconds: Int
     /// `clitcpka-cnt`, `srvtcpka-cnt`: unanswered probes that end the connection.
     package var probes: Int
 
-    /// The longest time that Linux takes.
+    /// The longest time that Linux accepts.
     package static let secondsMax = 32_767
-    /// The most probes that Linux takes.
+    /// The most probes that Linux accepts.
     package static let probesMax = 127
 
     /// Keepalive with these times.
@@ -19,14 +19,14 @@ package struct KeepAlive: Equatable, Sendable, BitwiseCopyable {
         (self.isOn, self.idleSeconds, self.intervalSeconds, self.probes) = (isOn, idleSeconds, intervalSeconds, probes)
     }
 
-    /// Toward clients: the first probe comes well before a load balancer's 350 s of idleness have passed.
+    /// Toward clients: the first probe comes well before the idle timeout of a load balancer, 350 s.
     package static let clients = KeepAlive(idleSeconds: 120, intervalSeconds: 30, probes: 3)
-    /// Toward servers: one that has vanished is noticed soon.
+    /// Toward servers: a vanished server is noticed soon.
     package static let servers = KeepAlive(idleSeconds: 10, intervalSeconds: 3, probes: 3)
 
-    /// None.
+    /// Off.
     package static let off = KeepAlive(isOn: false, idleSeconds: 0, intervalSeconds: 0, probes: 0)
 
-    /// After how many seconds a peer that has vanished is given up.
+    /// The seconds after which a vanished peer is given up.
     package var secondsToNotice: Int { idleSeconds + intervalSeconds * probes }
 }

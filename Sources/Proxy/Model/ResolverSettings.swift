@@ -45,7 +45,7 @@ package struct ResolverSettings: Equatable, Sendable {
     /// `accepted_payload_size`: the UDP answer size announced, in bytes.
     package var payloadBytesMax = 512
 
-    /// Questions open at once, each of which has a socket; further names wait for their turn. The start lowers it when descriptors are short.
+    /// Questions open at once, each with a socket; further names wait for their turn. The start lowers the number when descriptors are short.
     package var questionsMax = questionsStandard
 
     /// `questionsMax` where descriptors are not short.

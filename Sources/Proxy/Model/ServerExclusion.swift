@@ -12,7 +12,7 @@ extension ServerRegistry {
         store(next, &change)
     }
 
-    /// Its sessions go on; a line tells only that it becomes fit, or is so no longer. Of a server that is DOWN the line tells it with which it comes up.
+    /// Its sessions go on. A line reports only a change of fitness. For a server that is DOWN, the line about coming up reports it.
     mutating func setFitness(_ fitness: ServerFitness, _ change: inout Change) {
         let before = status(of: change.server)
         guard before.fitness != fitness else { return }
@@ -22,7 +22,7 @@ extension ServerRegistry {
         guard before.condition != .down else { return }
         switch fitness {
         case .unfit(let reason):
-            // Of candidates only the writer is fit: without it, clients cannot write.
+            // Among candidates only the writer is fit: without it, clients cannot write.
             let isWriter = backends[change.server.backend].database?.role == .primary
             let level = !before.isRunning ? LogLevel.notice : isWriter ? before.lossLevel : .warning
             if before.fitness.isFit { change.log(level, "\(title(of: change.server)) is OUT, reason: \(reason)\(counts(change))") }

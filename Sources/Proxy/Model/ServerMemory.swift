@@ -8,7 +8,7 @@ package struct ServerMemory: Equatable, Sendable {
     package var address: IPAddress?
     /// The port there; 0 for an unknown one.
     package var port: UInt16 = 0
-    /// Where it was last, when its name had no address; `nil` in a state file.
+    /// Its last address, when its name had none; `nil` in a state file.
     package var formerAddress: SocketAddress?
     /// Why it may not have taken sessions.
     package var flags: AdministrativeFlags
@@ -24,7 +24,7 @@ package struct ServerMemory: Equatable, Sendable {
     package var health: Int
     /// How its last check ended.
     package var lastCheck: CheckResult?
-    /// Whether a check had found something of it. A state file does not know: what it says is too old to count.
+    /// Whether a check had found a result. Not in a state file, which is too old for that.
     package var hasVerdict = false
     /// Since `isRunning` last changed.
     package var sinceChange: Duration
@@ -32,9 +32,9 @@ package struct ServerMemory: Equatable, Sendable {
     package var priority = 0
     /// What its `database` section made of it; `nil` without one, and in a state file.
     package var fitness: ServerFitness?
-    /// What it was; `nil` in a state file.
+    /// Its condition; `nil` in a state file.
     package var condition: ServerCondition?
-    /// For how long it had been that.
+    /// The time in that condition.
     package var sinceCondition = Duration.zero
     /// Failed checks while it was not steadily down.
     package var failedChecks = 0

@@ -23,7 +23,7 @@ package struct ServerRegistry: Sendable {
         case takenDown(DownWitness)
         /// While the peers' word holds it down its own checks do not bring it up.
         case setHeldDown(Bool)
-        /// `set server P/S state`, `disable server` (maint), `enable server` (ready). `by` is who wants it, when it is not this node's operator.
+        /// `set server P/S state`, `disable server` (maint), `enable server` (ready). `by` is the operator, when not this node's.
         case setAdministrative(AdministrativeState, by: String? = nil)
         /// `set weight P/S N`, 0 to 256, and who has set it.
         case setWeight(Int, by: String = "the operator")
@@ -179,7 +179,7 @@ package struct ServerRegistry: Sendable {
         let now: Instant
         let load: (ServerReference) -> ServerLoad
         var effects: [Effect] = []
-        /// Who wants it, where that is to be told.
+        /// The operator's name, where a line shows it.
         var author: String?
         /// Whose sessions are closed, once the new routes lead nobody there any more.
         var closings: [Effect] = []
@@ -247,7 +247,7 @@ package struct ServerRegistry: Sendable {
     /// "Server mysql-read/db1", "Backup Server mysql-read/db3".
     func title(of server: ServerReference) -> String { "\(configuration(of: server).isBackup ? "Backup " : "")Server \(name(of: server))" }
 
-    /// A server that comes up, and is not fit for its role, is none of those that the line counts as active.
+    /// A server that comes up unfit for its role does not count as active in the line.
     func upWord(_ status: ServerStatus) -> String { if case .unfit(let reason) = status.fitness { "UP but OUT (\(reason))" } else { "UP" } }
 
     /// The counts at the end of a line about the server: one that stops has `left`, any other `online`.
@@ -296,7 +296,7 @@ extension ServerRegistry {
         if isMoved && !result.status.isPass { next.failedChecks += 1 }
         store(next, &change)
         if next.isRunning != before.isRunning {
-            // Where checks are logged HAProxy gives no reason here: ours comes behind its text.
+            // Where checks are logged HAProxy gives no reason here: ours follows its text.
             let (reason, end) = logsChecks ? ("", next.isRunning ? "" : " Reason: \(result.cause).") : (result.explanation, "")
             let word = next.isRunning ? upWord(next) : "DOWN"
             change.log(next.isRunning ? .notice : before.lossLevel, "\(title(of: server)) is \(word)\(reason)\(counts(change))\(end)")

@@ -51,17 +51,17 @@ package struct ServerLoad: Equatable, Sendable {
     }
 }
 
-/// What an operator wants to know of a server, in one word.
+/// A server's condition for operators, in one word.
 package enum ServerCondition: String, Sendable {
     /// It takes sessions.
     case up = "UP"
     /// It fails its checks.
     case down = "DOWN"
-    /// An operator has taken it away, or it has no address.
+    /// An operator has taken it out, or it has no address.
     case maintenance = "MAINT"
     /// It keeps its sessions and gets no new ones.
     case drain = "DRAIN"
-    /// It passes its checks, and is not fit for its role.
+    /// It passes its checks, but is not fit for its role.
     case out = "OUT"
 }
 
@@ -75,7 +75,7 @@ package struct ServerStatus: Equatable, Sendable {
     package internal(set) var isRunning: Bool
     /// Where it is; `nil` while its name has no address. The port is 0 where sessions take the client's.
     package internal(set) var address: SocketAddress?
-    /// Where it was last, while its name has no address.
+    /// Its last address, while its name has none.
     package internal(set) var formerAddress: SocketAddress?
     /// 0 to 256; 0 for no new sessions.
     package internal(set) var weight: Int
@@ -95,7 +95,7 @@ package struct ServerStatus: Equatable, Sendable {
     package internal(set) var observedFailures = 0
     /// What the last check found; `nil` before the first.
     package internal(set) var lastCheck: CheckResult?
-    /// A check has found something of it, since the start, since it left maintenance and since it moved; always true without checks.
+    /// A check has found a result since the start, since maintenance and since the last move; always true without checks.
     package internal(set) var hasVerdict: Bool
 
     /// How far it has been warmed since it came back; `nil` for a server that has its whole load.
@@ -130,10 +130,10 @@ package struct ServerStatus: Equatable, Sendable {
         (lastChange, conditionSince) = (now, now)
     }
 
-    /// How bad it is that it stops running: a server that gets no sessions is no loss for clients.
+    /// The severity of its going down: a server without sessions is no loss for clients.
     var lossLevel: LogLevel { flags.isDrain ? .notice : fitness.isFit ? .alert : .warning }
 
-    /// What it is, in one word.
+    /// Its condition, in one word.
     package var condition: ServerCondition {
         if flags.isMaintenance { return .maintenance }
         if !isRunning { return .down }
@@ -175,7 +175,7 @@ package struct BackendStatus: Equatable, Sendable {
     package internal(set) var activeServers = 0
     /// Usable `backup` servers.
     package internal(set) var backupServers = 0
-    /// Usable servers that no check has found anything of yet.
+    /// Usable servers without a check result yet.
     package internal(set) var uncheckedServers = 0
     /// When `wasUp` last changed, or the start.
     package internal(set) var lastChange: Instant

@@ -25,22 +25,22 @@ struct AddressBook: Equatable, Sendable {
         return preferred.isEmpty ? self[family == .v4 ? .v6 : .v4].current : preferred
     }
 
-    /// True when a server may stay at `address`: it is the name's, and of `family`, unless there are none of that.
+    /// True when a server may stay at `address`: the name has it, and it is of `family`, unless the name has none of that.
     func allows(_ address: IPAddress, preferring family: AddressFamily) -> Bool {
         contains(address) && (address.family == family || self[family].current.isEmpty)
     }
 
-    /// `addresses` are all of `family`; others go once they have been missing for `holdObsolete`.
+    /// `addresses` are all of `family`; others are removed once they have been missing for `holdObsolete`.
     mutating func replace(_ family: AddressFamily, with addresses: [IPAddress], holdObsolete: Duration, now: Instant) {
         self[family].replace(with: addresses, holdObsolete: holdObsolete, now: now)
     }
 
-    /// `addresses` are some of `family`: none goes that is `used`.
+    /// `addresses` are some of `family`: no `used` one is removed.
     mutating func merge(_ family: AddressFamily, with addresses: [IPAddress], used: Set<IPAddress> = [], now: Instant) {
         self[family].merge(with: addresses, used: used.contains, now: now)
     }
 
-    /// The addresses of the latest answers count as seen until `now`, however long no answer has come.
+    /// The addresses of the latest answers count as seen until `now`, even if no answer has come for long.
     mutating func renew(now: Instant) {
         v4.renew(now: now)
         v6.renew(now: now)
@@ -60,9 +60,9 @@ enum AddressAssignment {
         var preferredFamily: AddressFamily
         /// An address that it has tried in vain: others are tried before that one.
         var doubted: ResolvedAddress?
-        /// The address that it has, or had last.
+        /// Its address, or its last one.
         var last: ResolvedAddress?
-        /// An operator keeps it from taking sessions: that is meant for the host that it has or had, and for no other.
+        /// An operator keeps it from taking sessions. That applies to its present or last host, and to no other.
         var isReserved = false
     }
 
@@ -76,8 +76,8 @@ enum AddressAssignment {
         case empty
     }
 
-    /// For the plain servers of one name in one backend: each keeps its address while the name has it and it is of the preferred family, or that has
-    /// none; else it takes the first one that no other server of them uses, or simply the first.
+    /// For the plain servers of one name in one backend. Each keeps its address while the name has it and it is of the preferred family, or the name has
+    /// none of that. Otherwise it takes the first address that no other of them uses, or simply the first.
     static func decide(servers: [Slot], from book: AddressBook) -> [Decision] {
         var used = servers.compactMap { $0.address?.host }.filter(book.contains)
         return servers.map { server in
@@ -89,9 +89,9 @@ enum AddressAssignment {
         }
     }
 
-    /// For the slots of one name in one backend: each address goes to one slot. A slot keeps its address while the name has it. An address that is new
-    /// returns to the slot that had it last; others fill the empty slots in order, then those whose address is gone, and reserved ones only when there
-    /// is no other. What remains of those whose address is gone is emptied.
+    /// For the slots of one name in one backend: each address goes to one slot. A slot keeps its address while the name has it. A new address
+    /// returns to the slot that had it last. Others fill the empty slots in order, then those whose address has gone, and reserved ones only when there
+    /// is no other. Slots that still have a gone address are emptied.
     ///
     /// - Parameters:
     ///   - offered: the addresses of the name, those first that count most. Without any nothing changes.
@@ -115,7 +115,7 @@ enum AddressAssignment {
         var waiting: [Int] = []
         for index in open {
             let slot = slots[index]
-            // A slot does not wait for an address that does not work, unless it is kept for that.
+            // A slot does not wait for an address that does not work, unless it is reserved for it.
             if let last = slot.last, slot.isReserved || slot.doubted != last, let place = free.firstIndex(of: last) {
                 decisions[index] = .move(free.remove(at: place))
             } else {

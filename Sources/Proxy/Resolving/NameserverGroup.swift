@@ -77,7 +77,7 @@ package struct NameserverGroup {
         package var retryTimeout: Duration
         /// The size of UDP answers announced.
         package var payloadBytesMax: Int
-        /// Questions open at once, each of which has a socket.
+        /// The most questions open at once, each with a socket.
         package var questionsMax: Int
 
         /// Settings for `nameservers` nameservers.
@@ -98,7 +98,7 @@ package struct NameserverGroup {
     var takesExtensions: [Bool]
     /// What is to be done, in order.
     private var outputs: [QuestionOutput] = []
-    /// How many questions are open.
+    /// The number of open questions.
     private(set) var questionsOpen = 0
     private var random: any RandomNumberGenerator
     private var numbersUsed: UInt64 = 0
@@ -114,7 +114,7 @@ package struct NameserverGroup {
     /// The next thing to do; drain until `nil` after every input.
     package mutating func nextOutput() -> QuestionOutput? { outputs.isEmpty ? nil : outputs.removeFirst() }
 
-    /// True when a resolution of so many record types can begin.
+    /// True when a resolution of this many record types can begin.
     package func hasRoom(forTypes types: Int) -> Bool { questionsOpen == 0 || questionsOpen + types * settings.nameservers <= settings.questionsMax }
 
     /// True when no further question can be open.

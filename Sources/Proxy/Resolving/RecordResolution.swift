@@ -24,7 +24,7 @@ package struct RecordAnswer: Equatable, Sendable {
     let additional: [DNSAddress]
     /// How long they may be kept, as the nameserver says.
     package let timeToLive: Duration
-    /// How many records the answer had; `nil` unless they were more than are kept.
+    /// The number of records in the answer; `nil` unless there are more than are kept.
     let totalOfCut: Int?
     /// Index of the nameserver.
     package let nameserver: Int
@@ -42,7 +42,7 @@ package struct RecordAnswer: Equatable, Sendable {
 package enum RecordOutcome: Equatable, Sendable {
     /// All of the name's records.
     case complete(RecordAnswer)
-    /// Some of them: the answer was truncated and not repeated over TCP, or has more than are kept.
+    /// Some of the records: the answer was truncated and not repeated over TCP, or has more than are kept.
     case partial(RecordAnswer)
     /// None, and the nameserver that said so; `nil` for silence.
     case failed(ResolutionFailure, nameserver: Int?)

@@ -49,7 +49,7 @@ package struct Resolution {
     /// True once all types have settled.
     package var isSettled: Bool { questions.allSatisfy { $0.outcome != nil } }
 
-    /// How many questions are open. None although it is not settled: nobody is left that might answer before questions are repeated.
+    /// The number of open questions. With none open before it is settled, no answer can come until questions are repeated.
     package var openQuestions: Int { questions.reduce(0) { $0 + $1.openQuestions } }
 
     /// How `family` ended, `nil` while it is open.
@@ -93,7 +93,7 @@ package struct Resolution {
         closeWhenSettled(&group)
     }
 
-    /// Settles everything with what has been said by now.
+    /// Settles everything with the answers so far.
     package mutating func giveUp(_ group: inout NameserverGroup) {
         for index in questions.indices { questions[index].attemptEnded(isLast: true, &group) }
         closeWhenSettled(&group)

@@ -16,7 +16,7 @@ package struct ResolvedServer: Equatable, Sendable {
     package internal(set) var address: ResolvedAddress? {
         didSet { lastAddress = address ?? lastAddress }
     }
-    /// The address that it has, or had last: that host returns to it.
+    /// Its address, or its last one: that host returns to it.
     private(set) var lastAddress: ResolvedAddress?
     /// True while an operator keeps it from taking sessions.
     package internal(set) var isReserved = false
@@ -65,7 +65,7 @@ package struct ResolvedServer: Equatable, Sendable {
 
     /// `server` as the configuration has it; `nil` unless it names a host and a `resolvers` section, or is filled by `discover`.
     ///
-    /// - Parameter status: how it starts; an earlier process may have left something there.
+    /// - Parameter status: its initial state, which may come from an earlier process.
     package init?(reference: ServerReference, server: Server, status: ServerStatus) {
         guard server.resolvers != nil || server.isDiscovered, case .name(let text, _) = server.endpoint, let hostName = DNSName(text) else { return nil }
         func resolved(_ address: SocketAddress?) -> ResolvedAddress? {

@@ -12,9 +12,9 @@ import Wire
 /// - Silence, SERVFAIL, REFUSED and "does not exist" take nothing away, unless the `hold` of that failure is written in the
 ///   configuration and has passed since the last good answer. `hold` without being written does not count: HAProxy's default of 30 s
 ///   empties whole backends when only the nameserver is ill.
-/// - Only a complete answer with at least one address takes addresses away. One with more records than are kept is not complete.
-/// - A server of a name with addresses of both families goes by the preferred one: one that has got the other family's, while there was no answer for
-///   its own, returns.
+/// - Only a complete answer with at least one address removes addresses. An answer with more records than are kept is not complete.
+/// - A server of a name with addresses of both families prefers one of them. A server that got the other family's address, while its own had no
+///   answer, returns.
 /// - A server whose checks pass keeps its address until the new one has been tried. A slot that is free tries its address first, too, while
 ///   another slot passes; and one whose address is gone is emptied at once then.
 /// - Addresses that an earlier process remembers serve only until the first good answer, and only after a trial.
@@ -42,7 +42,7 @@ package struct Resolver {
         var isAskedSoon = false
         /// Of a host.
         var book = AddressBook()
-        /// True when a host's addresses are others than when the services that name it were last looked at.
+        /// True when a host's addresses have changed since the services that name it were last updated.
         var hasMoved = false
         /// Of a service.
         var services = ServiceBook()
@@ -52,9 +52,9 @@ package struct Resolver {
         /// True once a nameserver has given an address or a service.
         var isProven = false
         var memory = Memory()
-        /// How many records the latest answer had of which some were left out; `nil` for an answer that was read whole.
+        /// The number of records in the latest answer, if some were left out; `nil` for an answer that was read whole.
         var totalOfCut: Int?
-        /// True once an alarm has told of that.
+        /// True once an alarm has reported it.
         var isCutTold = false
         /// By backend: how many addresses an alarm has told of that its slots are too few for.
         var excess: [Int: Int] = [:]
@@ -203,7 +203,7 @@ package struct Resolver {
         }
     }
 
-    /// An operator keeps the server from taking sessions, or does not any more: it gets no other host's address while others are free.
+    /// An operator keeps the server from taking sessions, or no longer does: until then it gets no other host's address while others are free.
     package mutating func reserve(_ reference: ServerReference, _ isReserved: Bool) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }) else { return }
         servers[index].isReserved = isReserved
@@ -232,7 +232,7 @@ package struct Resolver {
 }
 
 extension Resolver {
-    /// Record types of one round, at most: A and AAAA.
+    /// The most record types of one round: A and AAAA.
     private static let typesMax = 2
 
     mutating func startRounds(now: Instant) {
@@ -300,15 +300,15 @@ extension Resolver {
         passOnQuestions()
     }
 
-    /// Changes what is known of a host's addresses.
+    /// Changes the known addresses of a host.
     private mutating func update(_ index: Int, _ change: (inout AddressBook) -> Void) {
         let before = Set(names[index].book.current)
         change(&names[index].book)
         if Set(names[index].book.current) != before { names[index].hasMoved = true }
     }
 
-    /// Gives the servers of the services that name this host their addresses, if it has others than before. What else may change waits for the services'
-    /// own answers: there may be hundreds of hosts.
+    /// Gives the servers of the services that name this host their addresses, if they have changed. Other changes wait for the services' own
+    /// answers: there may be hundreds of hosts.
     private mutating func assignServices(of index: Int, by nameserver: Int) {
         guard names[index].hasMoved else { return }
         names[index].hasMoved = false

@@ -52,7 +52,7 @@ extension Resolver {
         names[index].places = places
         // Of too many those of the highest priorities stay out.
         let offered = Array(places.filter(\.isCurrent).map(\.entry.address).prefix(slots.count))
-        // A host that moves stays where it is.
+        // A host that moves keeps its server.
         var moved: [ServiceBook.Origin: ResolvedAddress] = [:]
         for place in places { if let origin = place.origin { moved[origin] = moved[origin] ?? place.entry.address } }
         let wanting = slots.map { server in
@@ -118,7 +118,7 @@ extension Resolver {
         return isKeptPassing && !leads(name, to: present)
     }
 
-    /// True when name `index` has `address`, of whatever family, or had it until less than `hold obsolete` ago.
+    /// True when name `index` has `address`, of either family, or had it until less than `hold obsolete` ago.
     private func leads(_ index: Int, to address: ResolvedAddress) -> Bool {
         guard names[index].isService else { return names[index].book.contains(address.host) }
         return names[index].places.contains { $0.entry.address == address } || names[index].services.leads(to: address, books: hostBooks)
@@ -169,7 +169,7 @@ extension Resolver {
         if old.weight != new.weight { outputs.append(.weight(servers[server].reference, new.weight)) }
     }
 
-    /// An alarm when answers have more records than are kept, `total`, and a notice when it is over.
+    /// An alarm when an answer has `total` records, more than are kept, and a notice when that is over.
     mutating func tellCut(_ index: Int, _ total: Int?) {
         names[index].totalOfCut = total
         guard (total != nil) != names[index].isCutTold else { return }
@@ -186,7 +186,7 @@ extension Resolver {
 
     /// An alarm when `count` addresses are more than there are `slots`, again with each other count; a notice when it is over.
     private mutating func tellExcess(_ count: Int, of index: Int, _ slots: [Int]) {
-        // What a part of the records comes to says nothing.
+        // The number of records in a partial answer means nothing.
         guard let last = slots.last, names[index].totalOfCut == nil else { return }
         let (backend, location, name) = (servers[last].reference.backend, servers[last].location, names[index].name)
         let told = names[index].excess[backend]
@@ -238,13 +238,13 @@ extension Resolver {
         names.indices.filter { names[$0].isService && names[$0].services.records.entries.contains { $0.record.target == host } }
     }
 
-    /// Where the servers of name `index` are, and those of the services that name this host.
+    /// The addresses in use by servers of name `index`, and by those of the services that name this host.
     func hostsUsed(of index: Int) -> Set<IPAddress> {
         let indices = [index] + services(with: names[index].name)
         return Set(indices.flatMap { names[$0].servers }.compactMap { servers[$0].address?.host })
     }
 
-    /// The records of service `index` that its servers are at.
+    /// The records of service `index` in use by its servers.
     func recordsUsed(of index: Int) -> Set<DNSService> {
         let (books, present) = (hostBooks, names[index].servers.compactMap { servers[$0].address })
         return Set(

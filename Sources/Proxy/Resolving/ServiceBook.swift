@@ -2,10 +2,10 @@ import Wire
 
 /// The records that one service's name has, as far as is known.
 struct ServiceBook: Equatable, Sendable {
-    /// Addresses of one host that are considered for its record; of more the last ones are left out.
+    /// The most addresses of one host that are considered for its record; the last ones are left out.
     private static let choicesMax = 8
 
-    /// The records, as answers have told them.
+    /// The records of the answers.
     var records = Sightings<DNSService>()
 
     /// The hosts that its records name, each once.
@@ -22,19 +22,19 @@ struct ServiceBook: Equatable, Sendable {
     /// One place of the service: a record whose host has an address.
     struct Place: Equatable, Sendable {
         let entry: KnownName.Entry
-        /// The record's; `nil` for what an earlier process remembers.
+        /// The record's; `nil` for one that an earlier process remembers.
         let origin: Origin?
         let isCurrent: Bool
     }
 
-    /// What stays of a record when its host's address changes.
+    /// The parts of a record that do not change with its host's address.
     struct Origin: Hashable, Sendable {
         let target: DNSName
         let port: UInt16
     }
 
     /// The places to choose from, by priority, those in use first, then in the order of the answer. Each record has an address that no other record has, as
-    /// far as there are enough; a record without one has no place.
+    /// far as there are enough; a record without an address has no place.
     ///
     /// - Parameters:
     ///   - present: where its servers are now: these addresses stay in use.
@@ -49,7 +49,7 @@ struct ServiceBook: Equatable, Sendable {
             let others = book.choices(preferring: family).map { ResolvedAddress($0, port: entry.record.port) }.filter { !used.contains($0) }
             return Array((inUse + others).prefix(Self.choicesMax))
         }
-        // Not in the order of the answer, which turns.
+        // Not in the order of the answer, which rotates.
         let order = entries.indices.sorted { Self.precedes(entries[$0].record, entries[$1].record) }
         let addresses = DistinctChoice.addresses(for: choices, order: order)
         var places: [Place] = []
@@ -70,14 +70,14 @@ struct ServiceBook: Equatable, Sendable {
     }
 }
 
-/// Gives each of several owners an address that no other has: a matching, found by augmenting paths.
+/// Gives each of several owners an address of its own: a matching, found by augmenting paths.
 struct DistinctChoice {
     private let choices: [[ResolvedAddress]]
     private var owners: [ResolvedAddress: Int] = [:]
-    /// Addresses that have been asked for in vain since an owner last got one.
+    /// Addresses tried in vain since an owner last got one.
     private var visited: Set<ResolvedAddress> = []
 
-    /// By owner, an address among its `choices`: as many owners as possible have one. An owner takes its first free choice, the first owner in `order` first.
+    /// An address among its `choices`, by owner, for as many as possible. An owner takes its first free choice; the first owner in `order` chooses first.
     static func addresses(for choices: [[ResolvedAddress]], order: [Int]) -> [ResolvedAddress?] {
         var choice = DistinctChoice(choices: choices)
         var waiting: [Int] = []
@@ -92,7 +92,7 @@ struct DistinctChoice {
 
     private init(choices: [[ResolvedAddress]]) { self.choices = choices }
 
-    /// Finds an address for `owner`; who has it takes another one. What is taken once stays taken.
+    /// Finds an address for `owner`; the present holder of that address takes another one. An address once taken stays taken.
     private mutating func give(_ owner: Int) -> Bool {
         for address in choices[owner] where visited.insert(address).inserted {
             if let other = owners[address], !give(other) { continue }

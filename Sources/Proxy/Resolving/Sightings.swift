@@ -1,6 +1,6 @@
 import Wire
 
-/// What the answers for one name and one record type have said: which records it has, and when each was seen last.
+/// The records in the answers for one name and one record type, and when each was last seen.
 struct Sightings<Record: Hashable & Sendable>: Equatable, Sendable {
     /// One record.
     struct Entry: Equatable, Sendable {
@@ -20,7 +20,7 @@ struct Sightings<Record: Hashable & Sendable>: Equatable, Sendable {
     /// True when the name has `record`, or had it until less than `hold obsolete` ago.
     func contains(_ record: Record) -> Bool { entries.contains { $0.record == record } }
 
-    /// `records` are all; others go once they have been missing for `holdObsolete`.
+    /// `records` are all; others are removed once they have been missing for `holdObsolete`.
     mutating func replace(with records: [Record], holdObsolete: Duration, now: Instant) {
         let seen = Set(records)
         let held = entries.filter { !seen.contains($0.record) && now < $0.lastSeen.advanced(by: holdObsolete) }
@@ -28,7 +28,7 @@ struct Sightings<Record: Hashable & Sendable>: Equatable, Sendable {
         entries = Array((Self.seen(records, now: now) + missing).prefix(DNSAnswer.recordsKeptMax))
     }
 
-    /// `records` are some. No other goes, unless there would be more than `DNSAnswer.recordsKeptMax`: then those that are `used` stay, whatever comes.
+    /// `records` are some. No other is removed, unless there would be more than `DNSAnswer.recordsKeptMax`: then those in use always stay.
     mutating func merge(with records: [Record], used: (Record) -> Bool, now: Instant) {
         let seen = Set(records)
         let all = Self.seen(records, now: now) + entries.filter { !seen.contains($0.record) }
@@ -36,7 +36,7 @@ struct Sightings<Record: Hashable & Sendable>: Equatable, Sendable {
         entries = Array(inOrder.prefix(DNSAnswer.recordsKeptMax))
     }
 
-    /// The records of the latest answers count as seen until `now`, however long no answer has come.
+    /// The records of the latest answers count as seen until `now`, even if no answer has come for long.
     mutating func renew(now: Instant) {
         for index in entries.indices where entries[index].isCurrent { entries[index].lastSeen = now }
     }
