@@ -26,8 +26,8 @@ enum Limits {
         /// Descriptors for neither sessions nor pipes.
         var reserve: Int
 
-        /// Shares `descriptors` out: an eighth at most for pipes; a quarter at most for everything else, unless that requires more; the rest, up to `wanted`, for
-        /// sessions.
+        /// Shares `descriptors` out: an eighth at most for pipes; a quarter at most for everything else, unless that requires more; the rest, up to
+        /// `wanted`, for sessions.
         init(descriptors: Int, wanted: Int, pipesWanted: Int, needs: Needs) {
             self.descriptors = descriptors
             pipesMax = max(0, min(pipesWanted, descriptors / 16))

@@ -38,7 +38,7 @@ struct ProbeAnswer: Equatable, Sendable {
         case stuck(workers: Int)
         /// The required proxy of this index has only so many usable servers, as this node sees them.
         case lacking(requirement: Int, usable: Int, PeersSight)
-        /// The required proxy of this index has enough servers, but only so many of them have been checked and are usable.
+        /// The required proxy of this index has enough servers, but only this many of them are checked and usable.
         case unchecked(requirement: Int, usable: Int)
     }
 
@@ -86,11 +86,11 @@ struct ProbeAnswer: Equatable, Sendable {
     }
 }
 
-/// What there is of a required proxy's servers.
+/// The servers of a required proxy.
 struct ProbeCount: Equatable, Sendable {
-    /// Servers that take sessions, as a check has found.
+    /// Servers that take sessions according to a check.
     var usable: Int
-    /// Servers that would take sessions and that no check has found anything of yet.
+    /// Servers that would take sessions, but have no check result yet.
     var unchecked: Int
 }
 
@@ -133,7 +133,7 @@ extension ProbeAnswer {
         }
     }
 
-    /// One line: the status, a reason for everything but `fit`, and the counts of each required proxy.
+    /// One line: the status, a reason unless it is `fit`, and the counts of each required proxy.
     ///
     ///     {"status":"down","reason":"mysql has 0 of 1 required server","proxies":{"mysql":{"usable":0,"unchecked":0,"required":1}}}
     func json(_ requirements: [ProbeRequirementName], _ counts: [ProbeCount]) -> String {

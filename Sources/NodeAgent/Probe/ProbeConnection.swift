@@ -4,13 +4,13 @@ import Wire
 
 /// What a probe's connection may take.
 struct ProbeLimits: Equatable, Sendable {
-    /// Connections at once; the one that has been silent longest makes room for another.
+    /// The most connections at once; a new one replaces the connection that has been silent longest.
     var connectionsMax = connectionsStandard
     /// `connectionsMax` where descriptors are not short.
     static let connectionsStandard = 256
     /// Several load balancers' nodes ask at once.
     static let connectionsMin = 16
-    /// Requests that have begun and are not whole yet; the oldest makes room for another. Fewer than `connectionsMax`, so that there is always a silent
+    /// The most requests that have begun and are incomplete; a new one replaces the oldest. Fewer than `connectionsMax`, so that there is always a silent
     /// connection to close for a new one.
     var openRequestsMax: Int { connectionsMax - connectionsMax / 4 }
     /// How long a connection may be silent before a request.
@@ -26,7 +26,7 @@ struct ProbeLimits: Equatable, Sendable {
     init() {}
 }
 
-/// What a request is answered; a HEAD without the body.
+/// The answer to a request; for HEAD without the body.
 struct ProbeReply: Equatable, Sendable {
     /// "200 OK".
     let status: String
@@ -37,15 +37,15 @@ struct ProbeReply: Equatable, Sendable {
     /// True when the connection is to end with it: the next request is another process's.
     var isLast = false
 
-    /// What a load balancer is answered.
+    /// The answer to a load balancer.
     init(_ answer: ProbeAnswer, body: String) { (status, self.body) = (answer.isPassing ? "200 OK" : "503 Service Unavailable", body) }
 
     /// A refusal.
     init(_ status: String, error: String) { (self.status, body) = (status, "{\"error\":\"\(error)\"}\n") }
 
-    /// The refusal of a request that is no load balancer's; `nil` for one that may be.
+    /// The refusal of a request that does not come from a load balancer; `nil` for one that may.
     ///
-    /// A probe answers every path, but for those at which programs read HAProxy's numbers: such a program must not take the probe's 200 for an empty
+    /// A probe answers every path except those at which programs read HAProxy's numbers: such a program must not take the probe's 200 for an empty
     /// table.
     static func refusal(of request: HTTPRequestHead) -> ProbeReply? {
         if request.method == .other {
@@ -74,13 +74,13 @@ struct ProbeConnection {
         case close
     }
 
-    /// What is waited for.
+    /// What the connection waits for.
     enum Phase: Equatable {
         /// The first byte of a request, or of a PROXY header before it.
         case silent
         /// The rest of a request.
         case reading
-        /// The peer's close; so many bytes have been thrown away.
+        /// The peer's close, after this many discarded bytes.
         case draining(bytes: Int)
     }
 
@@ -91,9 +91,9 @@ struct ProbeConnection {
     let file: OpenFile
     /// When it is closed if nothing happens.
     private(set) var deadline: Instant
-    /// What is waited for.
+    /// What the connection waits for.
     private(set) var phase = Phase.silent
-    /// Since when.
+    /// Since when it waits.
     private(set) var since: Instant
     private let limits: ProbeLimits
     private var input: [UInt8] = []
@@ -107,7 +107,7 @@ struct ProbeConnection {
         deadline = now.advanced(by: limits.idleTimeout)
     }
 
-    /// True while a request has begun and is not whole.
+    /// True while a request has begun and is incomplete.
     var isReading: Bool { phase == .reading }
 
     private mutating func enter(_ next: Phase, for patience: Duration, now: Instant) {

@@ -10,7 +10,7 @@ final class ProbeControl {
         var count: (_ backend: Int) -> ProbeCount
         /// What the live peers that have looked at a backend's servers see of them; empty without gossip.
         var peers: (_ backend: Int) -> [(usable: Int, failing: Int)]
-        /// A line for the log, about this section.
+        /// A log line about this section.
         var log: (LogLevel, String, _ section: String) -> Void
     }
 
@@ -126,7 +126,7 @@ final class ProbeControl {
     }
 }
 
-/// What `show probe` tells: a row for each section; the reason comes last and has spaces in it.
+/// The answer to `show probe`: a row for each section; the reason comes last because it contains spaces.
 struct ProbeReport {
     /// One section.
     struct Row {

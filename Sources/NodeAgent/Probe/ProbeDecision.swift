@@ -11,8 +11,8 @@ import Wire
 ///                          balancer cut what still lives and then send everybody everywhere
 ///     maybe enough         stays what it is until the hold is over, then fail
 ///
-/// A proxy that has enough servers only with those that no check has found anything of yet is waited for: the answer stays what it is, and fails
-/// at the start. The first checks that decide make it pass at once: a load balancer's first probe of a node may be the only one that it waits for.
+/// A proxy that has enough servers only with unchecked ones has to wait: the answer stays as it is, and fails at the start.
+/// The first checks that decide make it pass immediately: a load balancer's first probe of a node may be the only one that it waits for.
 ///
 /// `patience` is there because a peer's last look may be older than ours: gossip makes it look at once, so a moment later it either sees the
 /// same or really sees more. The hold (three times the slowest check) is the time in which every node's checks find the same.
@@ -70,7 +70,7 @@ struct ProbeDecision {
     private let whenNone: ProbeSettings.WhenNone
     private var lackingSince: [Instant?]
     private var rightSince: Instant?
-    /// Nothing has been decided yet.
+    /// No decision yet.
     private var isStarting = true
     /// Until then peers that are not heard say nothing against the answer of before.
     private var peersKnownAt: Instant

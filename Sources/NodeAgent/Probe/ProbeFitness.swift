@@ -23,7 +23,7 @@ final class ProbeFitness: Sendable {
 
     private final class Section: Sendable {
         let answer = Atomic<UInt64>(ProbeAnswer(isPassing: false, .starting).word)
-        /// Of each requirement: usable servers, and in the upper half those that are not checked yet.
+        /// For each requirement: usable servers, and in the upper half the unchecked ones.
         let counts: [Count]
         let asked = Atomic<Int>(0)
         let lastAsked = Atomic<Int64>(.min)
@@ -63,7 +63,7 @@ final class ProbeFitness: Sendable {
         change.signal()
     }
 
-    /// How many servers there are for each requirement of section `index`.
+    /// The number of servers for each requirement of section `index`.
     func set(_ counts: [ProbeCount], of index: Int) {
         for (cell, count) in zip(sections[index].counts, counts) {
             cell.word.store(UInt64(UInt32(clamping: count.usable)) | UInt64(UInt32(clamping: count.unchecked)) << 32, ordering: .relaxed)
@@ -129,7 +129,7 @@ final class ProbeFitness: Sendable {
     /// Whether somebody has been answered `starved` since this was last asked.
     func takeStarved() -> Bool { hasStarved.exchange(false, ordering: .relaxed) }
 
-    /// How many servers there are for each requirement of section `index`.
+    /// The number of servers for each requirement of section `index`.
     func counts(of index: Int) -> [ProbeCount] {
         sections[index].counts.map { cell in
             let word = cell.word.load(ordering: .relaxed)

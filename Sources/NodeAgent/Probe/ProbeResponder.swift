@@ -169,7 +169,7 @@ private final class ProbeLoop {
         try reactor.watch(raw, for: .read) { [weak self] _ in self?.advance(raw, index, source) }
         connections[raw] = (connection, setTimer(raw, at: connection.deadline))
         fitness.setOpen(connections: connections.count)
-        // A request that has come already must not count as silence while a crowd is accepted.
+        // A request that has already come must not count as silence while many connections are accepted.
         if port.mode == .http { advance(raw, index, source) }
     }
 
@@ -207,7 +207,7 @@ private final class ProbeLoop {
         fitness.setOpen(connections: connections.count)
     }
 
-    /// Closes the connection that has waited longest, of those that `isCandidate` is true of.
+    /// Closes the connection that has waited longest among those for which `isCandidate` is true.
     private func closeOldest(where isCandidate: (ProbeConnection) -> Bool) {
         let candidates = connections.filter { isCandidate($0.value.connection) }
         guard let raw = candidates.min(by: { ($0.value.connection.since, $0.key) < ($1.value.connection.since, $1.key) })?.key else { return }

@@ -41,9 +41,9 @@ struct AgentState: Equatable, Sendable {
 ///     row 2 mysql 1 read01 ...                    a line of `show servers state`
 ///     check mysql read01 3 1 5210 17 1045 2 Access denied ...
 ///                                                 failures, downs, milliseconds down, the last check's status, code, microseconds, text
-///     unchecked mysql read01                      no check has found anything of it yet
+///     unchecked mysql read01                      no check result yet
 ///     fitness mysql read01 fit 4                  quarters of its weight; or `out`, and the reason
-///     former mysql read05 10.0.0.5 3306           where it was last, when it has no address
+///     former mysql read05 10.0.0.5 3306           its last address, while it has none
 ///     priority mysql read03 20                    its service record's, where it is not 0
 ///     writer mysql-write 3 db2                    epoch, server
 ///     counters server mysql/read01 12 12 13 ...
@@ -57,7 +57,7 @@ enum AgentStateText {
     static let bytesMax = 32 << 20
     /// The highest counter that is believed: sums of many stay far from the end of `Int`.
     private static let counterMax: UInt64 = 1 << 53
-    /// The latest time that is believed, in nanoseconds: a century after the machine's start.
+    /// The latest time that is accepted, in nanoseconds: a century after the machine's start.
     private static let probeSinceMax: Int64 = 100 * 366 * 86_400 * 1_000_000_000
     private static let header = "tsukada-state 1"
 
@@ -196,13 +196,13 @@ enum AgentStateText {
     /// "name v4 dbserver01 10.0.0.1", with its line feed.
     static func line(of question: NameQuestion, _ address: IPAddress) -> String { "name \(question.family) \(question.name) \(address)\n" }
 
-    /// What such a line, without its line feed, says; `nil` when it is none.
+    /// The content of such a line without its line feed; `nil` for any other line.
     static func name(_ line: some StringProtocol) -> (NameQuestion, IPAddress)? {
         let fields = line.split(separator: " ")
         guard fields.count == 4, fields[0] == "name", let address = IPAddress(fields[3]) else { return nil }
         return (NameQuestion(family: fields[1] == "v6" ? .v6 : .v4, name: String(fields[2])), address)
     }
 
-    /// A count that leaves room for counting on, whoever has written it.
+    /// A count low enough to count on from, even if an intruder has written it.
     private static func count(_ text: Substring) -> Int? { Int(text).map { max(0, min($0, Int(counterMax))) } }
 }

@@ -44,7 +44,7 @@ extension Agent {
         if let memory = GossipStateText.memory(from: state.gossip, node: node) { gossipMemory = memory }
     }
 
-    /// Gives another process everything that it needs to take over, and listens for its word. Until then its connection counts under `stats maxconn`.
+    /// Gives another process everything that it needs to take over, and waits until it serves. Until then its connection counts under `stats maxconn`.
     func handOver(to file: OpenFile, _ place: RuntimePlace, within patience: Duration = Succession.takeoverPatience) {
         let subject = LogSubject(kind: "hand-over", about: "")
         guard draining.underWay == nil else { return log.write(.warning, "the sockets are not handed over: this process drains.", about: subject) }
@@ -59,7 +59,7 @@ extension Agent {
         }
     }
 
-    /// The master has gone: no other process would start this one again, so it ends with its last session. A supervisor starts another master, which needs
+    /// The master has died: no process would restart this one, so it ends with its last session. A supervisor starts another master, which needs
     /// the addresses.
     private func loseMaster() {
         log.write(.alert, "the master process has gone: this one stops when its sessions have ended.")

@@ -9,10 +9,10 @@ struct Inheritance {
 
     /// Bound sockets.
     let sockets = InheritedSockets()
-    /// What the one before knew; nothing before `readState`.
+    /// The predecessor's state; empty before `readState`.
     private(set) var state = AgentState()
     private var unreadState: OpenFile?
-    /// What the worker before was configured by.
+    /// The predecessor's configuration.
     private(set) var configuration: ConfigurationSnapshot?
     /// True once nobody else serves: the state is the last one.
     private(set) var isAlone = true
@@ -58,7 +58,7 @@ struct Inheritance {
         throw StartError("\(name) does not hand its sockets over")
     }
 
-    /// Reads what the one before knew. To be called once privileges are gone: it comes from a process that clients may have taken over.
+    /// Reads the predecessor's state. Call it once privileges are dropped: an intruder may have controlled the process that sent it.
     mutating func readState() {
         if let file = unreadState.take() { state = Self.state(in: file) }
     }
@@ -71,7 +71,7 @@ struct Inheritance {
 
 /// Configuration files as they were read, so that a worker that is started again after a crash reads the same: the files may be half edited by then.
 ///
-/// With them come the addresses of the names that sockets are bound to and log lines go to. A worker looks these up as root, so it must not have them from
+/// It includes the addresses of the names that sockets are bound to and log lines go to. A worker looks these up as root, so it must not take them from
 /// a process that has served.
 ///
 ///     name <family> <name> <address> LF     for each name
@@ -82,19 +82,19 @@ struct ConfigurationSnapshot {
 
     /// The files in the order of reading.
     var files: [(name: String, bytes: [UInt8])] = []
-    /// What names have been found to be.
+    /// The resolved names.
     var names: [NameQuestion: IPAddress] = [:]
 
     /// A snapshot of these.
     init(files: [(name: String, bytes: [UInt8])], names: [NameQuestion: IPAddress]) { (self.files, self.names) = (files, names) }
 
-    /// Its form between processes.
+    /// The bytes that one process sends another.
     var bytes: [UInt8] {
         let lines = names.sorted { $0.key < $1.key }.map { AgentStateText.line(of: $0.key, $0.value) }
         return files.reduce(into: Array(lines.joined().utf8)) { $0 += Array("file \($1.bytes.count) \($1.name)\n".utf8) + $1.bytes }
     }
 
-    /// What `bytes` say; `nil` when they are no snapshot.
+    /// The snapshot in `bytes`; `nil` for anything else.
     init?(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {

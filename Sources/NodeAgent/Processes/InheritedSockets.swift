@@ -18,7 +18,7 @@ final class InheritedSockets {
 
     private var groups: [Group] = []
     private var count = 0
-    /// Where streams come in, taken or not.
+    /// The addresses of stream listeners, taken or not.
     private(set) var streamAddresses: [SocketAddress] = []
 
     /// None yet.

@@ -16,7 +16,7 @@ final class Master {
     private static let reportPatience = Duration.milliseconds(300)
     /// Bytes of a worker's messages that are kept for whoever asked for its start.
     private static let messagesMax = 64 * 1024
-    /// Bytes of a worker's messages that are read in one turn.
+    /// The most bytes of a worker's messages that are read in one turn.
     private static let messagesPerTurn = 16 * 4096
 
     /// What a worker has told.
@@ -103,7 +103,8 @@ final class Master {
         carryOut(roster.reload(isHard: isHard))
     }
 
-    /// Lets `process` run a line of the runtime socket's language, and gives the answer. What it returns makes the answer unwanted, and the line, if it has not been run.
+    /// Lets `process` run a line of the runtime socket's language, and passes the answer on. The returned function cancels the answer, and also the
+    /// line if it has not begun.
     func ask(_ process: Int32, _ line: String, _ answer: @escaping ([UInt8]) -> Void) -> () -> Void {
         guard let seat = seats[process], let question = try? WorkerQuestion(line, over: seat.channel, on: reactor, answer) else {
             answer(WorkerQuestion.silence)
@@ -233,7 +234,7 @@ final class Master {
         return (process, Seat(channel: ProcessChannel(own), errors: reading))
     }
 
-    /// What a new worker is told of the one before. After a death it uses the configuration as it was: the files may be half edited.
+    /// The predecessor's data for a new worker. After a death it uses the previous configuration, since the files may be half edited.
     private func inheritance() throws(SystemError) -> [ProcessMessage] {
         let state = if let state = memory.state { state } else { try MemoryFile.holding([], name: "tsukada state") }
         var messages = ProcessMessage.passing(memory.sockets)

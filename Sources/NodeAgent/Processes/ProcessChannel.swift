@@ -11,7 +11,7 @@ import Wire
 ///     then the one that handed over:  lastState
 ///     a worker to its master:         alive, each second; state, now and then
 enum ProcessMessage: Sendable {
-    /// The configuration, as `ConfigurationSnapshot` has it.
+    /// The configuration, as `ConfigurationSnapshot` encodes it.
     case configuration(OpenFile)
     /// Bound sockets, at most `DescriptorPassing.filesMax`.
     case sockets([OpenFile])
@@ -83,7 +83,7 @@ extension ProcessMessage {
 
 /// One end of a socket between two processes of a node.
 final class ProcessChannel {
-    /// Messages that are taken in one turn of the reactor: a flood leaves time for everything else.
+    /// The most messages that are taken in one turn of the reactor, so that a flood leaves time for everything else.
     private static let messagesPerTurn = 64
 
     /// The socket.

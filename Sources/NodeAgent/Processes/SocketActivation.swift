@@ -37,11 +37,11 @@ struct ServiceNotifier {
 
     /// How often `watchdog` is to be said; `nil` for never.
     let watchdogInterval: Duration?
-    /// Why the supervisor gets no word; `nil` when it gets them, and when it wants none.
+    /// Why the supervisor gets no notifications; `nil` when it gets them, and when it wants none.
     let problem: String?
     private let address: SocketAddress?
 
-    /// Tells who `NOTIFY_SOCKET` names, a path or an abstract `@name`; nobody without it.
+    /// Notifies the socket that `NOTIFY_SOCKET` names, a path or an abstract `@name`; no socket without it.
     init(environment: [String: String]) {
         let socket = environment["NOTIFY_SOCKET"] ?? ""
         address = Self.address(socket)
@@ -54,7 +54,7 @@ struct ServiceNotifier {
         watchdogInterval = isOurs && limit > 0 ? .microseconds(max(1, limit / 3)) : nil
     }
 
-    /// The address that `NOTIFY_SOCKET` stands for; `nil` for none.
+    /// The address in `NOTIFY_SOCKET`; `nil` for none.
     private static func address(_ text: String) -> SocketAddress? {
         guard (2...RawSocketAddress.pathBytesMax).contains(text.utf8.count) else { return nil }
         if text.hasPrefix("/") { return .unix(text) }

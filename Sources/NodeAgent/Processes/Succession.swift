@@ -17,7 +17,7 @@ final class Succession {
 
     /// How long a successor may take to read what it is handed.
     private static let patience = Duration.seconds(2)
-    /// How long a successor may take to serve, once it has the sockets. A master gives its workers the same time.
+    /// How long a successor may take to serve once it has the sockets. A master gives its workers the same time.
     static let takeoverPatience = Duration.seconds(60)
     /// Bytes of the longest reason for a failed reload.
     static let reasonBytesMax = 512
@@ -30,7 +30,7 @@ final class Succession {
     private let ended: () -> Void
     /// When the master is to be told the next state.
     private var stateDue: Instant
-    /// What a successor takes of `stats maxconn` until it serves, and when it must.
+    /// The successor's place in `stats maxconn` until it serves, and its deadline.
     private var place: RuntimePlace?
     private var takeoverTimer: TimerToken?
     /// True once the other is gone.
@@ -43,7 +43,7 @@ final class Succession {
         try channel.watch(on: agent.reactor) { [unowned self] in receive($0) }
     }
 
-    /// A successor says that it serves, a predecessor what it knew last; everything else is the master's to say.
+    /// A successor sends only that it serves, a predecessor only its last state; the other messages are the master's.
     private func receive(_ message: ProcessMessage?) {
         switch (message, other) {
         case (.lastState(let file)?, .master), (.lastState(let file)?, .predecessor): agent.inherit(Inheritance.state(in: file))
@@ -69,18 +69,18 @@ final class Succession {
         }
     }
 
-    /// The successor serves, or is gone.
+    /// The successor serves, or has gone.
     private func settle() {
         if let takeoverTimer { agent.reactor.cancel(takeoverTimer) }
         (takeoverTimer, place) = (nil, nil)
     }
 
-    /// Tells the master what this worker knows, and that it serves.
+    /// Sends the master this worker's state, and that it serves.
     func report() throws(SystemError) {
         try channel.send([.state(try MemoryFile.holding(agent.stateBytes(), name: "tsukada state")), .ready], patience: Self.patience)
     }
 
-    /// Gives a successor all sockets and what this process knows. It has `place` until it serves, and must within `patience`.
+    /// Gives a successor all sockets and this process's state. It holds `place` until it serves, and must serve within `patience`.
     func handOver(sockets: [OpenFile], _ place: RuntimePlace, within patience: Duration) throws(SystemError) {
         let state = ProcessMessage.state(try MemoryFile.holding(agent.stateBytes(), name: "tsukada state"))
         try channel.send(ProcessMessage.passing(sockets) + [state], patience: Self.patience)

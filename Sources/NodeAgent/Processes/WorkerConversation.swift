@@ -1,6 +1,6 @@
 import LinuxIO
 
-/// What a master takes from one worker, message by message. No I/O.
+/// What a master accepts from one worker, message by message. No I/O.
 ///
 ///     the worker is       it may send                        and the master
 ///     starting, as root   sockets*, configuration            keeps them for the next worker
@@ -10,7 +10,7 @@ import LinuxIO
 ///     any of these        alive; state while it does not serve: ignored
 ///
 /// The next worker begins as root with these sockets and this configuration. A worker sends them before it hears a client, and only once: an intruder
-/// who takes over a worker that serves can choose neither. Anything else that a worker sends is a breach, and the master kills it.
+/// in a serving worker can choose neither. Any other message from a worker is a breach, and the master kills the worker.
 struct WorkerConversation: Equatable, Sendable {
     /// A message without its files.
     enum Word: Equatable, Sendable {
@@ -21,13 +21,13 @@ struct WorkerConversation: Equatable, Sendable {
         case ready
         case leaving
         case alive
-        /// Another message of the protocol, which only others send.
+        /// A message that is not a worker's to send.
         case foreign
     }
 
-    /// What the master does.
+    /// The master's reaction.
     enum Answer: Equatable, Sendable {
-        /// Keeps the message's files for the case that this worker serves.
+        /// Keeps the message's files, in case this worker comes to serve.
         case keep
         /// Lets the worker serve.
         case serve
@@ -51,7 +51,7 @@ struct WorkerConversation: Equatable, Sendable {
         case over
     }
 
-    /// Messages between two of the master's looks, a second apart: a worker sends about three, and up to 264 at its start.
+    /// The most messages between two of the master's checks, a second apart: a worker sends about three, and up to 264 at its start.
     static let wordsMax = 1_000
 
     private var progress = Progress.opening(sockets: 0)
@@ -60,7 +60,7 @@ struct WorkerConversation: Equatable, Sendable {
     /// A worker that has sent nothing.
     init() {}
 
-    /// Takes one message. `stage` is where the worker stands.
+    /// Takes one message. `stage` is the worker's stage in its life.
     mutating func hear(_ word: Word, stage: WorkerRoster.Stage) -> Answer {
         words += 1
         guard words <= Self.wordsMax else { return .breach("it has sent more than \(Self.wordsMax) messages within a second") }
@@ -89,12 +89,12 @@ struct WorkerConversation: Equatable, Sendable {
         }
     }
 
-    /// The master looks, once a second.
+    /// Starts the next second's count; the master calls it once a second.
     mutating func look() { words = 0 }
 }
 
 extension WorkerConversation.Word {
-    /// The word of `message`.
+    /// The name of `message` in log lines.
     init(_ message: ProcessMessage) {
         switch message {
         case .configuration: self = .configuration

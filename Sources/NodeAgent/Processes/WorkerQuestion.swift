@@ -4,11 +4,11 @@ import Wire
 
 /// One line that the master has a worker answer: over a connection of the worker's runtime socket that is made for it.
 final class WorkerQuestion {
-    /// The answer of a worker that gives none.
+    /// The answer for a worker that gives none.
     static let silence = Array("The worker does not answer.\n\n".utf8)
-    /// The worker composes in pieces: how long it may take for the next one.
+    /// How long the worker may take for the next piece of its answer.
     private static let patience = Duration.seconds(10)
-    /// The longest answer: the worker's own limit, and the sentence that says that it has reached it.
+    /// The longest answer: the worker's own limit, and the sentence that reports it.
     private static let answerBytesMax = RuntimeServer.outputBytesMax + 4096
     private static let readBytes = 65_536
 
@@ -28,7 +28,7 @@ final class WorkerQuestion {
         try channel.send(.runtime(other))
     }
 
-    /// Waits for the answer, which is the connection's bytes up to its end. It keeps itself until then.
+    /// Waits for the answer: the connection's bytes up to its end. It keeps itself alive until then.
     func start() {
         do throws(SystemError) {
             try reactor.watch(file.raw, for: .read) { [self] _ in read() }
@@ -39,7 +39,7 @@ final class WorkerQuestion {
         armTimer()
     }
 
-    /// Closes the connection: the worker does not run what it has not begun, and no answer comes.
+    /// Closes the connection: the worker does not run a line that it has not begun, and no answer comes.
     func cancel() {
         guard !isOver else { return }
         isOver = true
@@ -53,7 +53,7 @@ final class WorkerQuestion {
         timer = reactor.setTimer(at: reactor.now.advanced(by: Self.patience)) { [self] in end(with: Self.silence) }
     }
 
-    /// One read a round: the master has others to look after.
+    /// One read a round, since the master has other work.
     private func read() {
         do throws(SystemError) {
             guard let bytes = try Sockets.receive(file.raw, upTo: Self.readBytes) else { return }

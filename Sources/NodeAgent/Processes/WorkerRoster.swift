@@ -139,7 +139,7 @@ struct WorkerRoster {
         return effects
     }
 
-    /// A worker has sent what it must not send. Only the first breach counts.
+    /// A worker has broken the protocol. Only the first breach counts.
     mutating func breached(_ process: Int32, _ cause: String) -> [Effect] {
         guard let index = workers.firstIndex(where: { $0.process == process }), workers[index].causeOfDeath == nil else { return [] }
         return kill(index, cause, "somebody may have taken it over")

@@ -8,7 +8,7 @@ import LinuxIO
 struct WorkerSeat {
     private static let variable = "TSUKADA_WORKER"
 
-    /// How long the master may take to read what it is told.
+    /// How long the master may take to read a message.
     private static let patience = Duration.seconds(2)
 
     /// The way to the master.
@@ -35,8 +35,8 @@ struct WorkerSeat {
         [variable: "\(channel.raw),\(laterErrors.raw)" + (causeOfDeath.map { ",\($0)" } ?? "")]
     }
 
-    /// Tells the master what the next worker needs of this one. To be called while this process has its privileges, before it hears a client: the master
-    /// takes it only once.
+    /// Sends the master everything that determines the next worker. Call it while this process has its privileges, before it hears a client: the master
+    /// accepts it only once.
     func announce(_ sockets: [OpenFile], _ configuration: ConfigurationSnapshot) throws(SystemError) {
         let file = try MemoryFile.holding(configuration.bytes, name: "tsukada configuration")
         try channel.send(ProcessMessage.passing(sockets) + [.configuration(file)], patience: Self.patience)

@@ -1,13 +1,13 @@
-/// A command's answer. A table of thousands of rows is composed in pieces, each as its reader asks for it: no answer holds the control thread up for long.
+/// A command's answer. A table of thousands of rows is composed in pieces, each when its reader asks for it, so that no answer blocks the control thread.
 ///
-/// Every piece consists of whole rows: a table stays well formed whatever happens between two pieces.
+/// Every piece consists of whole rows, so that a table stays well formed whatever happens between two pieces.
 struct AnswerText {
-    /// Rows of the longest piece.
+    /// The most rows of a piece.
     static let pieceRowsMax = 32
-    /// A piece takes no further row after so many bytes.
+    /// A piece takes no further row after this many bytes.
     static let pieceBytesMax = 16 * 1024
 
-    /// Begins what is waited for; see `LinePiece.Later`.
+    /// Begins the wait for a later text; see `LinePiece.Later`.
     typealias Later = (@escaping (String) -> Void) -> () -> Void
 
     private var head: String
@@ -20,7 +20,7 @@ struct AnswerText {
 
     /// A table.
     ///
-    /// - Parameter rows: composed one by one, as late as possible; an empty one is a row that is left out.
+    /// - Parameter rows: composed one by one, as late as possible; an empty one is left out.
     init(head: String, rows: some Sequence<String>) {
         self.head = head
         self.rows = AnyIterator(rows.makeIterator())
@@ -44,7 +44,7 @@ struct AnswerText {
         return piece
     }
 
-    /// All of it at once, for a reader that can wait.
+    /// The whole text, for a reader that can wait.
     func whole() -> String {
         var (rest, text) = (self, "")
         while !rest.isOver { text += rest.next() }

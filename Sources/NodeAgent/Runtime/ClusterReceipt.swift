@@ -2,20 +2,20 @@ import Gossip
 import LinuxIO
 import Wire
 
-/// What a command `on cluster` waits for: that the live peers acknowledge it, for a moment. What it answers is who has and who has not.
+/// The receipt of a command `on cluster`: waits a moment for the live peers to acknowledge the command, then answers which have and which have not.
 struct ClusterReceipt: Equatable, Sendable {
-    /// How long a live peer is waited for: several round trips and a lost datagram.
+    /// How long it waits for a live peer: several round trips and a lost datagram.
     static let patience = Duration.milliseconds(200)
-    /// How often the receipts are looked at meanwhile.
+    /// How often it checks the receipts meanwhile.
     static let pause = Duration.milliseconds(5)
 
     /// The change that carries the command.
     let revision: UInt64
     private let deadline: Instant
-    /// `on cluster` was written, so that an answer is expected; without it, as `admin-scope` has it, HAProxy's empty answer means success.
+    /// Whether `on cluster` was written, so that an answer is expected. Otherwise, with `admin-scope`, HAProxy's empty answer means success.
     private let isAskedFor: Bool
 
-    /// The command was spread `now`, as the change `revision`.
+    /// The command was spread at `now`, as the change `revision`.
     init(revision: UInt64, isAskedFor: Bool = true, now: Instant) {
         self.revision = revision
         self.isAskedFor = isAskedFor
@@ -48,7 +48,7 @@ struct ClusterReceipt: Equatable, Sendable {
     }
 }
 
-/// Looks at the receipts until there is an answer. The control thread goes on meanwhile.
+/// Checks the receipts until there is an answer. The control thread goes on meanwhile.
 final class ReceiptWait {
     private let receipt: ClusterReceipt
     private let reactor: Reactor
@@ -61,14 +61,14 @@ final class ReceiptWait {
         (self.receipt, self.reactor, self.peers, self.answer) = (receipt, reactor, peers, answer)
     }
 
-    /// Answers now, or looks again later.
+    /// Answers now, or checks again later.
     func look() {
         timer = nil
         if let text = receipt.answer(peers(), now: reactor.now) { return answer(text) }
         timer = reactor.setTimer(at: reactor.now.advanced(by: ClusterReceipt.pause)) { self.look() }
     }
 
-    /// The answer is not wanted any more.
+    /// The answer is no longer wanted.
     func cancel() {
         if let timer { reactor.cancel(timer) }
         timer = nil

@@ -24,7 +24,7 @@ struct RuntimeCommand: Sendable {
     let level: StatsSocketSettings.Level
     /// What it does, for the help.
     let help: String
-    /// Whether it is one of what `tsukada drain` and `tsukada keys` say: those do not wait for a place among `stats maxconn`.
+    /// Whether `tsukada drain` or `tsukada keys` sends it: those do not wait for a place among `stats maxconn`.
     let isUrgent: Bool
     /// Does it, and gives the answer: empty, or lines that end with LF.
     let run: @Sendable (RuntimeCall, inout RuntimeSession) -> AnswerText
@@ -160,7 +160,7 @@ struct RuntimeCommand: Sendable {
 }
 
 extension RuntimeCommand {
-    /// The command that `words` call, with their arguments.
+    /// The command that `words` name, and their arguments.
     static func of(_ words: [String]) -> RuntimeCommand? {
         all.filter { words.starts(with: $0.words) }.max { $0.words.count < $1.words.count }
     }

@@ -7,14 +7,14 @@ import Wire
 ///     reading a line -> waiting for a turn -> a piece of its answer is sent -> waiting for the next turn -> ...
 ///                    -> reading the next (after `prompt`, in a payload, or when it has come already) -> ... -> closed
 ///
-/// It composes one piece a turn, and asks for the next turn when the client has taken that piece. A half-close is no hang-up: lines that came
-/// before it are answered. What a client has said that has gone is not run.
+/// It composes one piece a turn, and asks for the next turn when the client has taken that piece. A half-close is not a hang-up: the lines before it
+/// are answered. Lines of a client that has gone are not run.
 final class RuntimeConnection {
     /// What the owner is told.
     struct Handlers {
-        /// It has something to compose: `takeTurn` is to be called.
+        /// It has something to compose: call `takeTurn`.
         var wantsTurn: (RuntimeConnection) -> Void
-        /// The socket now belongs to a succession; it counts as a connection until the place is given back.
+        /// The socket now belongs to a succession; it counts as a connection until its place is given back.
         var handOver: (OpenFile, RuntimePlace) -> Void
         /// It has closed itself, or the place of the socket that it has given away is free.
         var ended: (RuntimeConnection) -> Void
@@ -22,11 +22,11 @@ final class RuntimeConnection {
 
     private typealias Composer = (inout RuntimeSession) -> LinePiece?
 
-    /// What is left to be said to the last line.
+    /// The rest of the answer to the last line.
     private enum Answer {
         case none
         case pieces(Composer)
-        /// The next piece has not come yet: nothing is read or composed until then. `cancel` makes it unwanted.
+        /// The next piece has not come yet: nothing is read or composed until then. `cancel` cancels it.
         case later(Composer, cancel: () -> Void)
     }
 
@@ -36,7 +36,7 @@ final class RuntimeConnection {
 
     /// The socket.
     let file: OpenFile
-    /// False for one beyond `stats maxconn`: it may say what is urgent, and waits with everything else.
+    /// False for a connection beyond `stats maxconn`: only its urgent lines run, and the others wait.
     private(set) var hasPlace: Bool
     /// False once it is closed or given away.
     private(set) var isOpen = true
@@ -92,7 +92,7 @@ final class RuntimeConnection {
     }
 
     private func handle(_ ready: Interest) {
-        // It has closed both ways: what it has said is not run, and no answer would reach it.
+        // It has closed both ways: its lines are not run, since no answer would reach it.
         guard ready.isDisjoint(with: .hangUp) else { return end() }
         step { () throws(SystemError) in
             if !ready.isDisjoint(with: .write) { try flush() }
@@ -100,7 +100,7 @@ final class RuntimeConnection {
         }
     }
 
-    /// Does `body`, then waits for whichever is due: a turn, bytes, or room to send.
+    /// Runs `body`, then waits for the event that is due: a turn, bytes, or room to send.
     private func step(_ body: () throws(SystemError) -> Void) {
         do throws(SystemError) {
             try body()
@@ -143,7 +143,7 @@ final class RuntimeConnection {
         interest = wanted
     }
 
-    /// Whether a turn would bring it on.
+    /// Whether a turn would make progress.
     private var hasWork: Bool {
         switch answer {
         case .pieces: true
@@ -154,20 +154,20 @@ final class RuntimeConnection {
 
     // MARK: Turns
 
-    /// It has a place from now on: what it has said before is answered now.
+    /// It has a place from now on: its waiting lines are answered now.
     func takePlace() {
         hasPlace = true
         if isWaitingForTurn { handlers.wantsTurn(self) }
     }
 
-    /// Whether it may take a turn: it has a place, or needs none for what it has said.
+    /// Whether it may take a turn: it has a place, or its line needs none.
     var mayTakeTurn: Bool {
         guard !hasPlace, case .none = answer else { return true }
         guard let newline = input.firstIndex(of: UInt8(ascii: "\n")), newline <= RuntimeServer.inputBytesMax else { return true }
         return interpreter.isUrgent(input[..<newline], session)
     }
 
-    /// Composes one piece, of the next line's answer when the last one's is over.
+    /// Composes one piece: the rest of the last answer, or the beginning of the next.
     func takeTurn() {
         isWaitingForTurn = false
         guard isOpen else { return }
@@ -193,7 +193,7 @@ final class RuntimeConnection {
         }
     }
 
-    /// Where the next line would begin is not looked for: this was the last one.
+    /// Ends the connection after the answer, since the beginning of the next line is unknown.
     private func refuseLine() {
         input = []
         sayLast(Array(Self.lineTooLong.utf8))
@@ -207,7 +207,7 @@ final class RuntimeConnection {
         case .later(let begin)?:
             answer = .later(next, cancel: {})
             let cancel = begin { [weak self] in self?.takeLater($0) }
-            // It may have come already.
+            // It may already have come.
             if case .later = answer { answer = .later(next, cancel: cancel) }
         }
     }
@@ -224,7 +224,7 @@ final class RuntimeConnection {
     private func takeLater(_ bytes: [UInt8]) {
         guard isOpen, case .later(let next, _) = answer else { return }
         step { () throws(SystemError) in
-            // Whoever answers later has a limit of its own.
+            // A later answer has a limit of its own.
             (output, answer) = (bytes, .pieces(next))
             try flush()
         }
@@ -239,7 +239,7 @@ final class RuntimeConnection {
         armTimer()
     }
 
-    /// Sends what the kernel takes at once.
+    /// Sends as much as the kernel takes at once.
     private func flush() throws(SystemError) {
         guard isOpen, outputSent < output.count else { return }
         let sent = try Sockets.send(file.raw, output[outputSent...])
@@ -248,7 +248,7 @@ final class RuntimeConnection {
         if outputSent == output.count { (output, outputSent) = ([], 0) }
     }
 
-    /// One timer, which looks at the last activity when it fires. A client whose turn or answer has not come yet is not idle.
+    /// One timer, which checks the last activity when it fires. A client that waits for its turn or answer is not idle.
     private func armTimer() {
         if let timer { reactor.cancel(timer) }
         timer = reactor.setTimer(at: lastActivity.advanced(by: session.timeout)) { [weak self] in
@@ -261,11 +261,11 @@ final class RuntimeConnection {
     }
 }
 
-/// A connection's place among `stats maxconn`, after its socket has been given away: free when this is forgotten.
+/// A connection's place among `stats maxconn`, after its socket has been given away: the place is free when this value is released.
 final class RuntimePlace {
     private let free: () -> Void
 
-    /// Calls `free` in the end.
+    /// Calls `free` on release.
     init(_ free: @escaping () -> Void) { self.free = free }
 
     deinit { free() }

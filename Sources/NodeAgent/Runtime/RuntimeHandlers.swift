@@ -12,7 +12,7 @@ extension RuntimeCommand {
         return body(RuntimeServerName(backend: String(text[..<slash]), server: String(text[text.index(after: slash)...])))
     }
 
-    /// Reads `backend/server`, and answers with what `body` makes of it, or why it could not.
+    /// Reads `backend/server`, and answers with the result of `body`, or with an error.
     static func onServer(_ call: RuntimeCall, _ body: (RuntimeServerName) throws(RuntimeTargetError) -> AnswerText) -> AnswerText {
         withServer(call) { server in
             do throws(RuntimeTargetError) { return try body(server) } catch { return AnswerText(error.text + "\n") }
@@ -65,7 +65,7 @@ extension RuntimeCommand {
         }
     }
 
-    /// What `text` asks for. The relative form ends at 256, as in HAProxy, but only `0%` of a weight is 0: a small share of a small weight takes no server out.
+    /// The weight in `text`. The relative form ends at 256, as in HAProxy, but only a weight of `0%` is 0: a small share of a small weight takes no server out.
     static func weight(_ text: String, initial: Int) throws(RuntimeTargetError) -> Int {
         guard !text.isEmpty else { throw .refused("Require <weight> or <weight%>.") }
         let isNegative = text.hasPrefix("-")

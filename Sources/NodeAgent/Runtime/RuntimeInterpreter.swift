@@ -33,12 +33,12 @@ struct RuntimeSession: Equatable, Sendable {
 enum LineAnswer {
     /// These bytes are sent.
     case bytes([UInt8])
-    /// The bytes are composed in pieces: each call makes one, until there is none.
+    /// The bytes are composed in pieces: each call returns one, until there is none.
     case pieces((inout RuntimeSession) -> LinePiece?)
     /// The connection speaks the language of `ProcessMessage` from now on.
     case handOver
 
-    /// One piece, which comes later.
+    /// A piece that comes later.
     static func later(_ begin: @escaping LinePiece.Later) -> LineAnswer {
         var rest: LinePiece? = .later(begin)
         return .pieces { _ in
@@ -50,10 +50,10 @@ enum LineAnswer {
 
 /// A part of the answer to a line.
 enum LinePiece {
-    /// Begins what is waited for. It hands the bytes to the function that is given, once; the client may go before: then what is returned is called.
+    /// Begins the wait. Hands the bytes to the given function, once. The caller calls the returned function if the client goes before that.
     typealias Later = (@escaping ([UInt8]) -> Void) -> () -> Void
 
-    /// These bytes, which can be none.
+    /// These bytes, which may be empty.
     case bytes([UInt8])
     /// The bytes come later; until then nothing is read or composed.
     case later(Later)
@@ -63,7 +63,7 @@ enum LinePiece {
 protocol LineInterpreter {
     /// Begins one line, without its LF.
     func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer
-    /// Whether the line is one that never waits for a place among `stats maxconn`.
+    /// Whether the line never waits for a place among `stats maxconn`.
     func isUrgent(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool
 }
 
@@ -75,7 +75,7 @@ protocol LineInterpreter {
 struct RuntimeInterpreter: LineInterpreter {
     /// What a process that takes over says first. No command of people's: it is not in the list.
     static let handOverCommand = "_handover"
-    /// What a process asks that wants the path of this socket. No command of people's either.
+    /// The question of a process that wants this socket's path. It is not a command for people.
     static let abandonedQuestion = "_abandoned"
     /// The answer of a worker whose master is dead.
     static let abandonedAnswer = "yes"

@@ -1,13 +1,13 @@
 import Wire
 
-/// One line that is being answered: each call of `next` runs one command, or composes the next piece of a long answer.
+/// The answering of one line: each call of `next` runs one command, or composes the next piece of a long answer.
 struct RuntimeLine {
-    /// How many characters of an unknown word are said back.
+    /// The most characters of an unknown command that the answer repeats.
     private static let echoMax = 64
 
     private let target: any RuntimeTarget
     private let line: ArraySlice<UInt8>
-    /// What is still to be run; `nil` before the first step.
+    /// The commands still to be run; `nil` before the first step.
     private var commands: ArraySlice<[String]>?
     /// The rest of the answer to the command that ran last.
     private var answer: AnswerText?
@@ -15,7 +15,7 @@ struct RuntimeLine {
     /// A line without its LF; a CR before it is dropped.
     init(_ line: ArraySlice<UInt8>, target: any RuntimeTarget) { (self.line, self.target) = (line, target) }
 
-    /// The next piece; `nil` when all has been said.
+    /// The next piece; `nil` at the end.
     mutating func next(_ session: inout RuntimeSession) -> LinePiece? {
         guard let text = compose(&session) else { return nil }
         guard let later = answer?.later else { return .bytes(Array(text.utf8)) }
@@ -24,7 +24,7 @@ struct RuntimeLine {
         return .later { reply in later { reply(Array(($0 + end).utf8)) } }
     }
 
-    /// The next text, which can be empty; with a `later` left in `answer` when the rest comes then.
+    /// The next text, which can be empty; with a `later` in `answer` when the rest comes later.
     private mutating func compose(_ session: inout RuntimeSession) -> String? {
         if commands == nil, let end = session.payloadEnd {
             commands = []
@@ -50,7 +50,7 @@ struct RuntimeLine {
         return text.isOver ? piece + Self.end(session) : piece
     }
 
-    /// What every answer ends with.
+    /// The end of every answer.
     private static func end(_ session: RuntimeSession) -> String { session.isInteractive ? "\n> " : "\n" }
 
     private static let payloadRefusal =
@@ -66,7 +66,7 @@ struct RuntimeLine {
         return command.run(RuntimeCall(target: target, arguments: Array(words.dropFirst(command.words.count))), &session)
     }
 
-    /// The answer to a command that does not exist: the commands that begin alike, or all.
+    /// The answer to an unknown command: the commands that begin alike, or all.
     private static func unknown(_ words: [String], level: StatsSocketSettings.Level) -> String {
         let likely = RuntimeCommand.nearest(to: words, level: level)
         let echo = (likely.first.map { Array(words.prefix($0.commonWords(with: words) + 1)) } ?? Array(words.prefix(1))).joined(separator: " ")

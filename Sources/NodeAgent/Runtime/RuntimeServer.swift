@@ -4,22 +4,22 @@ import Wire
 
 /// Serves the runtime sockets on the control thread's reactor.
 ///
-/// All its connections together compose one piece of an answer in each round of the reactor's loop, in turn: whatever clients ask, everything else on
-/// the control thread gets its time. A connection has at most `inputBytesMax` bytes of a line and one piece of an answer; the next piece is composed
-/// only when the last one has been taken.
+/// All connections together compose one piece of an answer in each round of the reactor's loop, in turn, so that clients cannot starve the other work of
+/// the control thread. A connection holds at most `inputBytesMax` bytes of a line and one piece of an answer. The next piece is composed
+/// only when the client has taken the last one.
 ///
-/// `stats maxconn` connections have a place. Beyond them up to `waitingMax` of the sockets of level admin are accepted: what is urgent is answered
-/// there, everything else waits for a place. All others wait in the kernel's queue.
+/// `stats maxconn` connections have a place. Up to `waitingMax` more connections to sockets of level admin are accepted: their urgent commands are answered,
+/// everything else waits for a place. All others wait in the kernel's queue.
 final class RuntimeServer {
     /// The longest line, in bytes.
     static let inputBytesMax = 16 * 1024
     /// The longest answer to a line, in bytes.
     static let outputBytesMax = 8 * 1024 * 1024
-    /// Connections of level admin that are accepted without a place.
+    /// The most connections of level admin that are accepted without a place.
     static let waitingMax = 16
     /// How long a listener rests when the process has no descriptor left.
     private static let exhaustionPause = Duration.milliseconds(100)
-    /// Connections that a listener accepts in one round.
+    /// The most connections that a listener accepts in one round.
     private static let acceptsMax = 16
 
     private struct Listener {
@@ -35,9 +35,9 @@ final class RuntimeServer {
     private let timeout: Duration
     private var listeners: [Listener] = []
     private var connections: [Int32: RuntimeConnection] = [:]
-    /// Those without a place, the oldest first.
+    /// Connections without a place, the oldest first.
     private var waiting: [RuntimeConnection] = []
-    /// Those that want a turn, the next one first.
+    /// Connections that want a turn, the next one first.
     private var turns: [RuntimeConnection] = []
     private var isTurnDue = false
     private var isAbandoned = false
@@ -60,7 +60,7 @@ final class RuntimeServer {
         self.timeout = timeout
     }
 
-    /// How many connections are open; those that were given away are not.
+    /// The number of open connections, without those that were given away.
     var connectionsCurrent: Int { connections.values.count { $0.isOpen } }
 
     /// Serves a listening, non-blocking socket.
@@ -74,7 +74,7 @@ final class RuntimeServer {
         do throws(SystemError) { try open(file, rights: rights, hasPlace: true) } catch {}
     }
 
-    /// Closes what listens at a network address; at UNIX paths it goes on listening, and answers that another process may take them.
+    /// Closes the listeners at network addresses. Those at UNIX paths go on listening, and answer that another process may take the paths.
     func abandon() {
         isAbandoned = true
         for listener in listeners {
@@ -108,7 +108,7 @@ final class RuntimeServer {
         return placesTaken < connectionsMax || rights.level == .admin && waiting.count < Self.waitingMax
     }
 
-    /// Watches the listeners from which one more connection may come, and no others.
+    /// Watches only the listeners that may accept one more connection.
     private func watchListeners() throws(SystemError) {
         for index in listeners.indices {
             let (file, rights) = (listeners[index].file, listeners[index].rights)
@@ -176,7 +176,7 @@ final class RuntimeServer {
     // MARK: Turns
 
     private func enqueue(_ connection: RuntimeConnection) {
-        // What is not urgent asks again once it has a place.
+        // A line that is not urgent asks again once the connection has a place.
         guard connection.mayTakeTurn else { return }
         turns.append(connection)
         scheduleTurn()

@@ -18,7 +18,7 @@ protocol RuntimeTarget: AnyObject, StatisticsSource {
     func retriesReport() -> AnswerText
     /// Begins to drain, or tells how far it is: a line.
     func drain(_ force: DrainForce) throws(RuntimeTargetError) -> String
-    /// Gives up a drain that has not begun: a line.
+    /// Gives up a drain that has not begun. Returns the answer.
     func cancelDrain() -> String
     /// Changes the keys of the gossip.
     func changeKeys(_ change: KeyChange) throws(RuntimeTargetError)

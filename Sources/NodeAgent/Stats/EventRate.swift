@@ -1,6 +1,6 @@
 import Wire
 
-/// How many events a second there are, by HAProxy's rule (its `freq_ctr`): the count of this period, and of the last one what a second back from now reaches into.
+/// The number of events a second by HAProxy's rule (its `freq_ctr`): the count of this period, plus the share of the last one within the second before now.
 ///
 ///     last period          this period
 ///     |--------------------|---------------> time
@@ -18,7 +18,7 @@ struct EventRate: Equatable, Sendable {
     /// The most events of one period.
     private(set) var peak = 0
 
-    /// Takes in that there have been `total` events until `now`; those that are new count as of now.
+    /// Takes the total of events until `now`; new events count as of now.
     mutating func count(_ total: Int, now: Instant) {
         guard total > self.total else { return }
         advance(to: now)
@@ -27,7 +27,7 @@ struct EventRate: Equatable, Sendable {
         peak = max(peak, current)
     }
 
-    /// The events before this are none of this rate's: they were another process's.
+    /// Ignores the events before this: they were another process's.
     mutating func start(from total: Int) { self.total = total }
 
     private mutating func advance(to now: Instant) {
@@ -50,7 +50,7 @@ struct EventRate: Equatable, Sendable {
         }
     }
 
-    /// One single event does not fade, but ends with its second.
+    /// A single event does not fade, but ends with its second.
     private func rate(past: Int, recent: Int, remaining: Int64) -> Int {
         if recent == 0, past <= 1 { return past }
         let (faded, overflow) = past.multipliedReportingOverflow(by: Int(remaining))

@@ -23,7 +23,7 @@ struct SessionStatistics: Equatable, Sendable {
     /// Nothing counted.
     init() {}
 
-    /// Takes `rate` and `rate_max` from `rate`, which learns of `total`.
+    /// Takes `rate` and `rate_max` from `rate`, which gets `total`.
     mutating func measure(_ rate: inout EventRate, now: Instant) {
         rate.count(total, now: now)
         (self.rate, ratePeak) = (rate.perSecond(now: now), rate.peak)
@@ -123,7 +123,7 @@ struct BackendStatistics: Equatable, Sendable {
     var activeServers = 0
     /// `bck`: usable backups.
     var backupServers = 0
-    /// Servers that run, and all of them: a status that counts says both.
+    /// Running servers, and all servers: a status with counts shows both.
     var serversRunning = 0
     var serversCount = 0
     /// `algo`: the keyword of `balance`.
@@ -169,7 +169,7 @@ struct ServerStatistics: Equatable, Sendable {
     var address: SocketAddress?
     /// The port in the configuration, shown while there is no address.
     var port: UInt16 = 0
-    /// What is added to the client's port; `nil` for a server with a port of its own.
+    /// The offset from the client's port; `nil` for a server with a port of its own.
     var portOffset: Int?
     /// The name that its address comes from; `nil` for a numeric address.
     var hostName: String?

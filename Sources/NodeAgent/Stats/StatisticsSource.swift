@@ -1,14 +1,14 @@
 import Proxy
 
-/// What there is to tell of one proxy of the file, without the values. It stays the same as long as the process lives.
+/// One proxy of the file, without its values. It stays the same as long as the process lives.
 struct ProxyOutline: Equatable, Sendable {
     /// One row of a proxy.
     enum Part: Equatable, Sendable {
-        /// The listening half, by its place in the configuration.
+        /// The frontend, by its index in the configuration.
         case frontend(Int)
         /// A server.
         case server(ServerReference)
-        /// The serving half, by its place in the configuration.
+        /// The backend, by its index in the configuration.
         case backend(Int)
 
         /// The row's kind.
@@ -25,16 +25,16 @@ struct ProxyOutline: Equatable, Sendable {
     var name: String
     /// `iid`.
     var identifier: Int
-    /// The listening half, by its place in the configuration.
+    /// The frontend, by its index in the configuration.
     var frontend: Int?
-    /// The serving half, by its place in the configuration.
+    /// The backend, by its index in the configuration.
     var backend: Int?
-    /// How many servers the serving half has.
+    /// The number of servers in the backend.
     var serversCount = 0
     /// `disabled`: `show stat` and a soft stop leave it out.
     var isDisabled = false
 
-    /// A proxy without halves.
+    /// A proxy with neither frontend nor backend.
     init(name: String, identifier: Int) {
         self.name = name
         self.identifier = identifier
@@ -54,7 +54,7 @@ struct ProxyOutline: Equatable, Sendable {
 }
 
 extension [ProxyOutline] {
-    /// The proxies of `configuration`, in the order of the file: a `listen` section's two halves are one.
+    /// The proxies of `configuration`, in the order of the file: the two halves of a `listen` section are one proxy.
     init(_ configuration: AgentConfiguration) {
         self = []
         var places: [Int: Int] = [:]
@@ -72,14 +72,14 @@ extension [ProxyOutline] {
         sort { $0.identifier < $1.identifier }
     }
 
-    /// The proxies as a soft stop names them: those that listen come first.
+    /// The proxies in a soft stop's order: those that listen come first.
     var stoppingOrder: [ProxyOutline] {
         let running = filter { !$0.isDisabled }
         return running.filter { $0.frontend != nil } + running.filter { $0.frontend == nil }
     }
 }
 
-/// Where `show stat` and its kin read from, one row at a time: a row's values are those of the moment at which it is composed.
+/// The source of `show stat` and similar commands, one row at a time: a row's values are those of the moment at which it is composed.
 protocol StatisticsSource {
     /// The proxies, in the order of the file.
     var outlines: [ProxyOutline] { get }

@@ -21,7 +21,7 @@ enum StatisticsTable {
         return full == 0 ? 100 : (100 * server.weight * server.share + SlowStart.fullShare - 1) / full
     }
 
-    /// Where sessions go, as HAProxy writes it: a path is `unix`, and in place of a port stands what is added to the client's.
+    /// The destination of sessions, as HAProxy writes it: `unix` for a path; a port relative to the client's shows as its offset.
     static func address(of server: ServerStatistics) -> String? {
         guard case .ip(let address, let port)? = server.address else { return server.address.map { _ in "unix" } }
         return "\(address.isV6 ? "[\(address)]" : "\(address)"):\(server.portOffset ?? Int(port))"

@@ -33,7 +33,7 @@ struct StatisticsFilter: Equatable, Sendable {
         }
     }
 
-    /// Whether rows of this kind are shown, as far as can be told before one is read.
+    /// Whether rows of this kind are shown, as far as the filter decides without reading one.
     fileprivate func admits(_ kind: StatisticsRowKind) -> Bool { kinds & (1 << kind.rawValue) != 0 }
 
     fileprivate func admits(_ row: StatisticsRow) -> Bool {
@@ -79,7 +79,7 @@ extension StatisticsSource {
 }
 
 extension StatisticsTable {
-    /// A field as CSV wants it: quoted when it holds a comma, a quote or a line's end, which is a space then.
+    /// A CSV field: quoted when it holds a comma, a quote or a line end, which becomes a space.
     static func quoted(_ field: String) -> String {
         guard !field.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f && $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: "\"") }) else { return field }
         let isQuoted = field.utf8.contains { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\"") || $0 == 10 || $0 == 13 }

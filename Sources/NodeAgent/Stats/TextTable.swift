@@ -1,7 +1,7 @@
 import Wire
 
-/// A table that a command of tsukada's own answers: a head line that begins with `# `, then a line for each row, the columns below each other. No cell but
-/// one of the last column has a space in it, so that a script can split a line at its spaces. `-` stands for what is not known.
+/// The table of a tsukada command: a head line that begins with `# `, then a line for each row, with aligned columns. Only cells of the last column may
+/// contain spaces, so that a script can split a line at its spaces. `-` stands for an unknown value.
 struct TextTable {
     /// The names of the columns.
     private let columns: [String]
@@ -10,7 +10,7 @@ struct TextTable {
 
     /// A table without rows.
     ///
-    /// - Parameter columns: their names, a space between them.
+    /// - Parameter columns: their names, separated by spaces.
     init(_ columns: String) {
         var names = columns.split(separator: " ").map(String.init)
         if let first = names.first { names[0] = "# \(first)" }
@@ -18,7 +18,7 @@ struct TextTable {
         widths = names.map(\.utf8.count)
     }
 
-    /// Adds a row; an empty cell is one that is not known.
+    /// Adds a row; an empty cell is an unknown value.
     mutating func add(_ row: [String]) {
         precondition(row.count == columns.count, "\(row.count) cells in \(columns.count) columns")
         var cells = row.map { $0.isEmpty ? "-" : $0.shown }
@@ -27,16 +27,16 @@ struct TextTable {
         rows.append(cells)
     }
 
-    /// How many rows it has.
+    /// The number of rows.
     var rowsCount: Int { rows.count }
 
     /// The head, with its newline.
     var head: String { line(columns) }
 
-    /// A row, with its newline: as wide as all rows that have been added need.
+    /// A row, with its newline, in the column widths of all rows added.
     func line(at row: Int) -> String { line(rows[row]) }
 
-    /// All of it.
+    /// The whole table.
     var text: String { head + rows.map { line($0) }.joined() }
 
     private func line(_ cells: [String]) -> String {
