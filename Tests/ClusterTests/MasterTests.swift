@@ -193,7 +193,7 @@ extension ClusterSuite {
             #expect(session.outside.output.contains("answered"), "\(session.outside.output)")
         }
 
-        @Test("leaves, when it is killed, a worker that closes its ports at once and answers at its runtime socket: the next start succeeds")
+        @Test("leaves a worker, when it is killed, that closes its ports immediately and answers at its runtime socket: the next start succeeds")
         func killedMaster() throws {
             let cluster = try freshCluster()
             let node = cluster.tsukada01

@@ -115,7 +115,7 @@ extension ClusterSuite {
             #expect(try ask() == ["200", "accepted"])
             try cluster.replica02.killAtOnce()
             try eventually(within: 20, "the probes to fail, they say \(try ask())") { try ask() == ["503", "refused"] }
-            // A node that starts now never passes, not for a moment.
+            // A node that starts now never passes, not even for a moment.
             let late = try RunningProxy(.tsukada, on: cluster.tsukada02, in: cluster.world, ownSections: probes + "\n")
             let loop = "for i in $(seq 50); do curl -s -o /dev/null -w '%{http_code}\\n' http://172.20.0.12:3307/; sleep 0.05; done | sort -u | grep -v 000"
             #expect(try cluster.client.run(["bash", "-c", loop]).output.split(separator: "\n") == ["503"])

@@ -88,7 +88,7 @@ extension ClusterSuite {
                 usleep(1_200_000)
             }
 
-            // "I serve", a second time: before it the intruder could send sockets and a configuration for the next worker, which begins as root.
+            // `ready`, a second time: before it the intruder could send sockets and a configuration for the next worker, which begins as root.
             let intruder = try #require(children(of: master.process).first)
             let seat = (readWholeFile("/proc/\(intruder)/environ") ?? "").split(separator: "\0").first { $0.hasPrefix("TSUKADA_WORKER=") }
             let channel = try #require(seat?.dropFirst("TSUKADA_WORKER=".count).split(separator: ",").first)

@@ -63,7 +63,7 @@ struct CodecTests {
                 let (read, _, malformed) = decoded(Array(whole.prefix(count)))
                 #expect(read.isEmpty && malformed == (count == 0 ? 0 : 1), "\(record) cut to \(count)")
             }
-            // The same with a length that claims to be whole: keys and parts of a configuration may be shorter lists.
+            // The same with a length that claims to be complete: keys and configuration parts may be shorter lists.
             for count in 3..<whole.count {
                 var short = Array(whole.prefix(count))
                 (short[1], short[2]) = (0, UInt8(count - 3))

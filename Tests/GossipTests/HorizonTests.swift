@@ -3,8 +3,8 @@ import Simulation
 import Testing
 import Wire
 
-/// A liar with a key says what lies at the end of a range, so that nothing could be said above it.
-@Suite("What is far ahead of the clock")
+/// A liar with a key sends values at the end of a range, so that no higher one is left.
+@Suite("A value far ahead of the clock")
 struct HorizonTests {
     private static let server = GossipServer(id: ServerID(5), name: "s", proxy: 0)
     private static let end = HybridTime(bits: (GossipLimits.clockMillisecondsMax << 16) - 1)
@@ -13,7 +13,7 @@ struct HorizonTests {
 
     private func world(nodes: Int = 2) throws -> GossipWorld { try GossipWorld(nodes: nodes, servers: [Self.server]) }
 
-    /// An operator on `node` says a weight; true when every honest node has taken it two seconds later.
+    /// An operator sets a weight on `node`; true when every honest node has taken it two seconds later.
     private func says(_ weight: UInt16, on node: Int, _ world: GossipWorld, honest: Range<Int> = 0..<2) -> Bool {
         let isSaid = world.with(node) { core, now, outputs in (try? core.setWeight(Self.server.id, weight, now: now, into: &outputs)) != nil }
         world.run(.seconds(2))
@@ -24,7 +24,7 @@ struct HorizonTests {
         AdministrativeRow(server: Self.server.id, stamp: stamp, origin: GossipWorld.id(0), state: .ready, weight: 9)
     }
 
-    @Test("is no operator's word: the next honest one is said, and counts")
+    @Test("is refused as an operator's command: the next honest command still counts")
     func stamps() throws {
         let world = try world(nodes: 3)
         world.members[2].rules = Self.believing
@@ -36,10 +36,10 @@ struct HorizonTests {
         #expect(says(7, on: 0, world) && says(8, on: 1, world))
     }
 
-    @Test("is no run: who has spoken once as another node in the last session keeps it out of nothing", arguments: [true, false])
+    @Test("is refused as a run: an impostor in the last session keeps the real node out of nothing", arguments: [true, false])
     func sessions(isLast: Bool) throws {
         let world = try world(nodes: 3)
-        // Node 2 is another machine that believes to be node 1.
+        // Node 2 is a second machine with node 1's name.
         world.impersonate(2, as: 1)
         world.members[2].rules = Self.believing
         let believed = HybridTime.horizon(wall: world.wall(0)).bits - 70_000
@@ -57,7 +57,7 @@ struct HorizonTests {
         #expect(says(7, on: 1, world))
     }
 
-    @Test("is no row in another node's name: what that node says goes on to count")
+    @Test("is refused in a row in another node's name: that node's own rows still count")
     func rows() throws {
         let world = try world(nodes: 3)
         world.startAll()
@@ -86,7 +86,7 @@ struct HorizonTests {
         #expect(world.tablesAreEqual && says(7, on: 2, world, honest: 0..<3))
     }
 
-    @Test("makes a node begin a new run when its own name is used up: the last version, or the last refutation")
+    @Test("makes a node begin a new run when its own name has the last version or the last refutation")
     func usedUp() throws {
         let world = try world(nodes: 3)
         world.startAll()
@@ -119,7 +119,7 @@ struct HorizonTests {
         #expect(world.allAlive && world.tablesAreEqual)
     }
 
-    @Test("is left out of a node's own store, and the rest of it kept")
+    @Test("is left out of a node's own store, and the rest of the store is kept")
     func stored() throws {
         let world = try world()
         let other = AdministrativeRow(server: ServerID(9), stamp: HybridTime(bits: 1_700_000_000_000 << 16), origin: GossipWorld.id(0), state: .maint)
@@ -130,7 +130,7 @@ struct HorizonTests {
         #expect(world.allAlive && world.members[1].core?.tables.administrativeRows == [other])
     }
 
-    @Test("is what a node refuses to say, with an error: beyond the end of the range, or years above its own clock")
+    @Test("is refused by a node for its own rows, with an error: beyond the end of the range, or years above its own clock")
     func unsayable() throws {
         let world = try world()
         world.walls[0] = GossipLimits.clockMillisecondsMax
@@ -146,7 +146,7 @@ struct HorizonTests {
         #expect(refusal { try $0.setWeight(Self.server.id, 7, now: $1, into: &$2) } == .clockUnusable)
         #expect(refusal { try $0.administer(Self.server.id, .drain, now: $1, into: &$2) } == .clockUnusable)
         #expect(world.members[0].core?.canStamp(now: world.now) == false)
-        // In 2043 it speaks; when the clock is right again it is twenty years above it, until its next start.
+        // In 2043 it sends a command; once the clock is right again, its stamp is twenty years ahead of the clock, until its next start.
         world.walls[0] = 2_300_000_000_000
         world.local(0, .wallClock(milliseconds: world.wall(0)))
         #expect(refusal { try $0.setWeight(Self.server.id, 7, now: $1, into: &$2) } == nil)
@@ -160,7 +160,7 @@ struct HorizonTests {
     }
 
     @Test(
-        "is nothing that a wrong clock says: by days, by years behind, or at its beginning",
+        "does not come from an ordinary wrong clock: wrong by days, behind by years, or at its beginning",
         arguments: [-1, 40 * 86_400_000, -40 * 86_400_000, 3 * 31_536_000_000])
     func wrongClocks(milliseconds: Int) throws {
         let world = try world()
@@ -169,7 +169,7 @@ struct HorizonTests {
         world.run(.seconds(3))
         #expect(world.allAlive)
         for (number, node) in [0, 1, 0, 1].enumerated() { #expect(says(UInt16(number + 1), on: node, world)) }
-        // The clock is set.
+        // The clock is set right.
         world.walls[1] = world.walls[0]
         world.local(1, .wallClock(milliseconds: world.wall(1)))
         for (number, node) in [1, 0].enumerated() { #expect(says(UInt16(number + 11), on: node, world)) }
@@ -178,7 +178,7 @@ struct HorizonTests {
 
     // MARK: A liar's rows
 
-    /// Puts `records` behind what every DELTA says.
+    /// Appends `records` to every DELTA.
     private func lie(_ records: [Record], _ world: GossipWorld) {
         let now = world.now
         world.seal.rewrite = { bytes in

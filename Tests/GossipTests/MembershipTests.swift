@@ -140,7 +140,7 @@ struct MembershipTests {
                 world.settings(0), ring: world.members[0].ring, memory: GossipMemory(session: stored), seal: world.seal, random: SplitMix64(seed: 1),
                 wallMilliseconds: wall, now: world.now, into: &outputs)
             let last = GossipLimits.sessionMax - 1
-            // What is stored far ahead of the clock is not believed.
+            // The store's values far ahead of the clock are not accepted.
             let believed = stored > HybridTime.horizon(wall: wall).bits ? 0 : stored
             #expect(node.session <= last && node.session > min(max(believed, min(wall, last >> 16) << 16), last - 65_537))
             #expect(wall == .max || node.session <= max(believed, wall << 16) + 65_536)
@@ -148,7 +148,7 @@ struct MembershipTests {
     }
 
     @Test(
-        "is another run than any before, though it begins with the same store at the same time",
+        "begins a run that differs from all earlier ones, even with the same store at the same time",
         arguments: [0, 1_700_000_000_000 << 16, 1_900_000_000_000 << 16])
     func sessionsDiffer(stored: UInt64) throws {
         let world = try GossipWorld(nodes: 2)

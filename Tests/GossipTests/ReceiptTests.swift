@@ -3,7 +3,7 @@ import Simulation
 import Testing
 import Wire
 
-@Suite("An operator's word")
+@Suite("An operator's command")
 struct ReceiptTests {
     private static let servers = (0..<4).map { GossipServer(id: ServerID(UInt64($0)), name: "mysql/read\($0)", proxy: 0) }
 
@@ -20,7 +20,7 @@ struct ReceiptTests {
         world.members[0].core?.receipts(of: revision).map(\.isAcknowledged) ?? []
     }
 
-    @Test("is acknowledged by every live peer within 200 ms, and by none at once")
+    @Test("is acknowledged by every live peer within 200 ms, and by none immediately")
     func acknowledged() throws {
         let world = try GossipWorld(nodes: 3, servers: Self.servers)
         world.startAll()
@@ -32,7 +32,7 @@ struct ReceiptTests {
         #expect(world.members[0].core?.receipts(of: revision).map(\.state) == [.alive, .alive])
     }
 
-    @Test("is not acknowledged by a peer that is dead, suspect or cut off, and is later, when it is back")
+    @Test("is not acknowledged by a peer that is dead, suspect or cut off, but is once the peer is back")
     func notAcknowledged() throws {
         let world = try GossipWorld(nodes: 3, servers: Self.servers)
         world.startAll()

@@ -234,7 +234,7 @@ struct DeliveryTests {
         #expect(world.members[1 - holder].core?.holder(ofLease: 5, now: world.now) == nil)
     }
 
-    @Test("tells that configurations differ, once, and when they are the same again")
+    @Test("reports once that configurations differ, and once that they are equal again")
     func configurationsDiffer() throws {
         let world = try GossipWorld(nodes: 2) { $0.configuration = $0.node.number }
         world.startAll()
@@ -245,13 +245,13 @@ struct DeliveryTests {
         #expect(configurationAlerts(world).dropFirst() == [.configurationAlike(peer: "node1")])
     }
 
-    @Test("tells which parts of the configurations differ, however many there are and whatever gets lost", arguments: [4, 700])
+    @Test("reports which parts of the configurations differ, however many there are and whatever gets lost", arguments: [4, 700])
     func partsDiffer(count: Int) throws {
         let world = try GossipWorld(nodes: 2) { settings in
             let isFirst = settings.node == GossipWorld.id(0)
             settings.configuration = settings.node.number
             settings.parts = (0..<count).map { number in
-                // Server 2 says something else on each node; server 1 is the first one's alone, and server 3 the second one's.
+                // Server 2 differs between the nodes; only the first one has server 1, and only the second one has server 3.
                 let id = number == 1 && !isFirst ? 90_000 : number == 3 && isFirst ? 80_000 : number
                 return ConfigurationPart(name: "server \(number)", id: UInt32(id), hash: number == 2 && isFirst ? 7 : 1)
             }

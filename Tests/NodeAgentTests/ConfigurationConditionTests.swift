@@ -19,7 +19,7 @@ struct ConfigurationConditionTests {
         (String(repeating: "!", count: 100) + "1", nil), (String(repeating: "(", count: 1_000), nil),
     ]
 
-    @Test("knows HAProxy's variables, and the files' names")
+    @Test("supports HAProxy's variables, and the files' names")
     func knowsVariables() {
         let text = ".notice \"$HAPROXY_BRANCH $HAPROXY_LOCALPEER $HAPROXY_CFGFILES\"\nlisten \"$HAPROXY_LOCALPEER\"\n"
         let reader = ConfigurationReader(environment: ["HAPROXY_BRANCH": "1"], localPeer: "tsukada01")

@@ -132,14 +132,14 @@ struct ConfigurationErrorTests {
         #expect(users.diagnostics.map(\.problem) == [.overwritten("uid", first: ConfigurationLocation(file: "t.cfg", line: 2))])
     }
 
-    @Test("may name two proxies alike, which HAProxy refuses since 3.3")
+    @Test("may give two proxies the same name, which HAProxy refuses since 3.3")
     func refusesOneNameTwice() {
         let (_, diagnostics) = Configuration.read("frontend a\n default_backend a\nbackend a\n")
         #expect(
             Configuration.alerts(diagnostics) == ["t.cfg:3: second proxy 'a' in section 'backend a'; the first stands at t.cfg:1: give this one another name"])
     }
 
-    @Test("may say 'nbthread' too late, which HAProxy refuses", arguments: ["defaults", "listen a", "resolvers a"])
+    @Test("may set 'nbthread' too late, which HAProxy refuses", arguments: ["defaults", "listen a", "resolvers a"])
     func refusesLateThreads(section: String) {
         let late = Configuration.read("\(section)\nglobal\n nbthread 2\n").diagnostics
         #expect(Configuration.alerts(late) == ["t.cfg:3: 'nbthread' after other sections in section 'global'; move it to a section 'global' before them"])

@@ -3,9 +3,9 @@ import Testing
 
 @testable import NodeAgent
 
-@Suite("Advice on what tsukada does not have")
+@Suite("Advice on unsupported keywords")
 struct ConfigurationForeignAdviceTests {
-    /// Parts of the names of keywords that decide which server is usable, which server a session gets, or who is let in.
+    /// Parts of keyword names that decide which server is usable, which server a session gets, or which clients are admitted.
     static let deciding = [
         "check", "agent", "track", "init-state", "acl", "tcp-request", "tcp-response", "filter", "rate-limit", "sessrate", "connrate", "stick", "persist",
         "cookie", "hash", "balance first", "balance sticky", "balance rdp", "use-server", "use_backend", "transparent", "source", "usesrc", "socks4",
@@ -14,7 +14,7 @@ struct ConfigurationForeignAdviceTests {
         "redir", "deny", "block", "tarpit", "allow", "verify", "ca-file", "ssl", "crt", "alpn", "lua", "dns-accept-family", "monitor fail", "appsession",
         "stats",
     ]
-    /// Names that contain one of these parts and yet decide nothing: they only set times, counters or logs, or undo what is refused anyway.
+    /// Names that contain one of these parts but decide nothing: they only set times, counters or logs, or undo something that is refused anyway.
     static let harmless: Set<String> = [
         "spread-checks", "max-spread-checks", "stats bind-process", "stats calculate-max-counters", "stats-file", "shm-stats-file",
         "shm-stats-file-max-objects", "no-agent-check", "no-check-ssl", "no-ssl", "no-verifyhost", "no-check-reuse-pool", "no-send-proxy-v2-ssl",
@@ -23,16 +23,16 @@ struct ConfigurationForeignAdviceTests {
         "deviceatlas-cookie-name", "deviceatlas-properties-cookie", "httpclient.ssl.ca-file", "httpclient.ssl.verify", "warn-blocked-traffic-after",
         "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn",
     ]
-    /// The ways to speak of what decides: HAProxy stays, or ignores the line itself; a path in place of an address lets fewer in, not more.
+    /// The accepted wordings for keywords that decide: keep HAProxy, HAProxy ignores the line itself, or a path in place of an address admits fewer clients.
     static func isSafe(_ advice: String) -> Bool {
         if advice.contains("write a path in place of the address") { return true }
         return advice.contains("keep HAProxy for") && (!mayLeaveOut(advice) || advice.contains("in 'mode tcp' HAProxy ignores"))
     }
 
-    /// True for advice that leaves the keyword out, or puts something else in its place.
+    /// True for advice that leaves the keyword out, or replaces it.
     static func mayLeaveOut(_ advice: String) -> Bool { ["remove", "leave", "write", "let ", "use "].contains { advice.contains($0) } }
 
-    /// Every name that is refused, with each place it may stand in.
+    /// Every refused name, with each of its places.
     static func refused() throws -> [(name: String, place: KeywordPlaces, problem: ConfigurationProblem)] {
         var names = Set(ForeignKeywords.all.flatMap(\.names))
         for line in try Configuration.lines(ofPackageFile: "Tests/NodeAgentTests/Fixtures/Configuration/haproxy-keywords.txt") {
@@ -53,14 +53,14 @@ struct ConfigurationForeignAdviceTests {
         for (name, place, problem) in refused where Self.deciding.contains(where: name.contains) && !Self.harmless.contains(name) {
             // Sizes of buffers.
             if name.hasPrefix("tune.") { continue }
-            // A notice: the line has no effect of its own, and what would give it one is refused.
+            // A notice: the line has no effect of its own, and lines that give it one are refused.
             if case .noEffect = problem { continue }
             #expect(Self.isSafe(problem.advice), "\(name) in \(place.description): \(problem.advice)")
         }
     }
 
     @Test(
-        "never replaces a way to choose servers by another one",
+        "never replaces one way to choose servers by another",
         arguments: ["first", "uri", "url_param", "hdr(host)", "hash", "rdp-cookie", "sticky", "log-hash"])
     func keepsBalance(word: String) throws {
         let problem = try #require(ForeignKeywords.problem(withBalance: word))
@@ -75,7 +75,7 @@ struct ConfigurationForeignAdviceTests {
         ("backend ldap\n option ldap-check\n server a 10.0.0.1:389 check\n", [2]),
         ("backend mail\n option smtpchk HELO x\n server a 10.0.0.1:25 check\n", [2]),
         ("backend pg\n option pgsql-check user x\n default-server agent-check agent-port 1\n server a 10.0.0.1:5432 check track b/c\n", [2, 3, 4]),
-        // Everything would go to the emergency pool.
+        // All traffic would go to the emergency pool.
         ("frontend a\n acl dead nbsrv(b) lt 1\n use_backend emergency if dead\nbackend emergency\n", [2, 3]),
         ("frontend a\n use_backend emergency unless { nbsrv(b) gt 0 }\nbackend emergency\n", [2]),
         ("frontend a\n tcp-request connection reject if { src 10.0.0.0/8 }\n rate-limit sessions 5\n", [2, 3]),
@@ -99,13 +99,13 @@ struct ConfigurationForeignAdviceTests {
         }
     }
 
-    @Test("may leave out what changes neither servers nor clients", arguments: ["option logasap", "log-format x", "id 5", "nice 3", "option nolinger"])
+    @Test("may leave out keywords that change neither servers nor clients", arguments: ["option logasap", "log-format x", "id 5", "nice 3", "option nolinger"])
     func leavesHarmlessOut(line: String) {
         let alerts = Configuration.alerts(Configuration.read("listen a\n \(line)\n").diagnostics)
         #expect(alerts.count == 1 && alerts.allSatisfy(Self.mayLeaveOut), "\(alerts)")
     }
 
-    @Test("is no error where the line has no effect of its own")
+    @Test("is not an error where the line has no effect of its own")
     func noticesInDefaults() {
         let text = """
             global

@@ -30,7 +30,7 @@ struct ConfigurationGossipTests {
         #expect(section.probeInterval == .milliseconds(180) && section.deadAfter == .seconds(1))
     }
 
-    @Test("takes a name where this node receives; it may be any address: keys are needed")
+    @Test("accepts a name where this node receives; any address is allowed, since keys are needed")
     func namedBind() throws {
         let (found, diagnostics) = read(Self.nodes + " bind own.internal:7947\n")
         #expect(diagnostics.isEmpty && found?.bind == .name("own.internal", port: 7_947))

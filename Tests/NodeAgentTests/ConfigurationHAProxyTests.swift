@@ -6,7 +6,7 @@ import Testing
 
 private let haproxy = "/usr/sbin/haproxy"
 
-/// Small files that Debian's haproxy 2.6 checks, too. Where 3.5 differs, other tests say what is right.
+/// Small files that Debian's haproxy 2.6 checks, too. Where 3.5 differs, other tests define the right answer.
 @Suite("Beside haproxy -c,", .enabled(if: access(haproxy, X_OK) == 0, "no haproxy"))
 struct ConfigurationHAProxyTests {
     private static let timeouts = " timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
@@ -48,7 +48,7 @@ struct ConfigurationHAProxyTests {
         ].map { "defaults\n \($0)\n" + listen("option tcplog") }
         + [listen("option tcplog") + "backend l\n" + timeouts, "backend b\nbackend b\n" + listen("option tcplog")]
 
-    @Test("a file is accepted or refused alike, and warned of alike", arguments: files)
+    @Test("a file is accepted or refused alike, with warnings for the same lines", arguments: files)
     func agrees(text: String) throws {
         let path = "/tmp/tsukada-haproxy-\(getpid())-\(UInt32.random(in: 0 ... .max)).cfg"
         let file = try #require(fopen(path, "w"))
@@ -59,12 +59,12 @@ struct ConfigurationHAProxyTests {
         let ours = Configuration.read(text).diagnostics
         let alerts = Configuration.alerts(ours)
         #expect((theirs.status == 0) == alerts.isEmpty, "\(text)\n\(theirs.output)\n\(ours)")
-        // Warnings are compared for keywords of the other side; of others haproxy warns by its version and its build.
+        // Compares warnings only for keywords of the other side; haproxy's other warnings depend on its version and its build.
         guard theirs.status == 0, text.contains("frontend f") else { return }
         #expect(theirs.output.contains("capability") == ours.contains { $0.severity == .warning }, "\(text)\n\(theirs.output)\n\(ours)")
     }
 
-    @Test("HAPROXY_LOCALPEER is the host's name, or that of -L")
+    @Test("HAPROXY_LOCALPEER is the host's name, or the name given with -L")
     func hasLocalPeer() throws {
         let path = "/tmp/tsukada-haproxy-\(getpid())-\(UInt32.random(in: 0 ... .max)).cfg"
         let file = try #require(fopen(path, "w"))

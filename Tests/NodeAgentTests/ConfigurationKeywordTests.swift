@@ -300,13 +300,13 @@ struct ConfigurationInheritanceTests {
         #expect(configuration.frontends.map { $0.backend.map { configuration.backends[$0].name } }[0] == "used")
     }
 
-    @Test("refuses a backend that is nowhere in every line that names one")
+    @Test("refuses an undefined backend in every line that names one")
     func missingBackends() {
         let (_, diagnostics) = Configuration.read("frontend f\n bind :1\n use_backend a\n use_backend b\n default_backend c\nbackend a\n")
         #expect(diagnostics.filter { $0.severity == .alert }.map(\.location.line) == [4, 5], "\(diagnostics)")
     }
 
-    @Test("takes keepalive's times in seconds, rounded up, and 0 as nothing; a section takes those of its defaults")
+    @Test("takes keepalive's times in seconds, rounded up, and 0 as unset; a section takes those of its defaults")
     func keepAlive() {
         let text = """
             defaults

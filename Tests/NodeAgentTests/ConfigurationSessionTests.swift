@@ -128,7 +128,7 @@ struct ConfigurationAdviceTests {
         #expect(gone.count == 1 && gone[0].contains("no effect"), "\(gone)")
     }
 
-    @Test("tells ports behind which there is no server, as a statistics page whose lines were removed leaves one")
+    @Test("warns of ports without a server behind them, as a statistics page whose lines were removed leaves one")
     func deadPort() {
         let page = Self.advice(server: "description statistics")
         #expect(page.count == 1 && page[0].contains("'l' has no servers"), "\(page)")

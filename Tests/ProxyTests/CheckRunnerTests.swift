@@ -229,7 +229,7 @@ struct CheckRunnerTests {
         #expect(bench.results.first?.status == .socketError)
     }
 
-    @Test("checks at the address of 'addr', and fails without asking anybody while its name has none")
+    @Test("checks at the address of 'addr', and fails without a connect while its name has none")
     func otherHost() throws {
         let bench = try Bench()
         let stub = try StubServer(.silent, on: bench.reactor)
@@ -308,7 +308,7 @@ struct CheckRunnerTests {
         bench.pace = .steadyUp
     }
 
-    @Test("connects and logs in anew for every check, also one that asks a database: that a server is full or refuses this host is seen by the next one")
+    @Test("makes a new connection and login for every check, even with a database: the next check notices a server that is full or refuses this host")
     func newConnections() throws {
         let settings = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "t", line: 1))
         let login = DatabaseLogin(user: "check", password: .empty, tls: .off)

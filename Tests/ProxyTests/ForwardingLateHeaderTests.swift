@@ -25,7 +25,7 @@ struct ForwardingLateHeaderTests {
         }
     }
 
-    /// A client that has got the greeting, and has said nothing yet.
+    /// A client that has received the greeting, and has sent nothing yet.
     private func greetedClient(_ harness: ForwardingHarness) throws -> TestSocket {
         let client = try harness.connect()
         try Sockets.set(TCP_NODELAY, at: Int32(IPPROTO_TCP), to: 1, on: client.raw)
@@ -38,13 +38,13 @@ struct ForwardingLateHeaderTests {
         #expect(line.contains(": Proxy front: a PROXY header came late, "), "\(line)")
     }
 
-    /// Expects the line of a connection from `port` that was refused.
+    /// Expects the log line of a refused connection from `port`.
     private func expectRefusal(_ reason: ProxyHeaderRefusal, _ harness: ForwardingHarness, from port: UInt16) {
         let line = harness.log.line()
         #expect(line.hasSuffix("] front/1: \(reason.rawValue)\n") && line.contains(": 127.0.0.1:\(port) ["), "\(line)")
     }
 
-    @Test("are taken away and used, whole and in pieces, alone and with what follows; one line tells the operator", arguments: rules)
+    @Test("are removed and used, whole and in pieces, alone and with data after them; one line informs the operator", arguments: rules)
     func used(rule: ProxyHeaderRule) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -64,7 +64,7 @@ struct ForwardingLateHeaderTests {
             #expect((session.client, session.clientPort, session.flags) == ("10.1.2.3", 40_000, "--"))
             #expect(session.queueTime >= 300)
         }
-        // The header is none of the client's bytes.
+        // The header does not count as the client's bytes.
         #expect(harness.sum { $0.bytesIn.value } == UInt64(pieces.count))
         #expect(harness.isEmptyEventually())
     }
@@ -85,7 +85,7 @@ struct ForwardingLateHeaderTests {
         #expect(try harness.log.session().client == "10.1.2.3")
     }
 
-    @Test("come no more after the client's first bytes", arguments: ["x", "\r", "PROXY!"])
+    @Test("are no longer accepted after the client's first bytes", arguments: ["x", "\r", "PROXY!"])
     func tooLate(first: String) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -103,7 +103,7 @@ struct ForwardingLateHeaderTests {
         #expect(try harness.log.session().client == "127.0.0.1")
     }
 
-    @Test("are the client's own data from other networks, and where none is expected", arguments: [ProxyHeaderRule.none, .optional(from: elsewhere)])
+    @Test("are the client's own data from other networks, and where no header is expected", arguments: [ProxyHeaderRule.none, .optional(from: elsewhere)])
     func foreign(rule: ProxyHeaderRule) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -115,7 +115,7 @@ struct ForwardingLateHeaderTests {
         #expect(try harness.log.session().client == "127.0.0.1")
     }
 
-    @Test("that are broken end the connection, and the server hears none of it", arguments: rules)
+    @Test("end the connection when they are broken, and the server receives none of it", arguments: rules)
     func broken(rule: ProxyHeaderRule) throws {
         let received = TestGate()
         let server = TestServer { socket in
@@ -143,7 +143,7 @@ struct ForwardingLateHeaderTests {
         #expect(!received.isOpen)
     }
 
-    @Test("that must come are waited for as long as timeout client says, and what has begun, too", arguments: rules)
+    @Test("may take as long as timeout client when they are mandatory, or have begun", arguments: rules)
     func overdue(rule: ProxyHeaderRule) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -183,7 +183,7 @@ struct ForwardingLateHeaderTests {
         #expect(try harness.log.flags() == "--")
     }
 
-    @Test("are waited for before the connect where the server, or its port, needs what they say", arguments: [false, true])
+    @Test("are waited for before the connect where the server, or its port, needs their addresses", arguments: [false, true])
     func neededBefore(byPort: Bool) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -201,7 +201,7 @@ struct ForwardingLateHeaderTests {
         #expect(try harness.log.session().client == "10.1.2.3")
     }
 
-    @Test("are taken where MySQL's checks say that the server speaks first, whether or not it is checked; not where checks go elsewhere")
+    @Test("are accepted where mysql-check implies that the server speaks first, with or without checks, but not where checks go elsewhere")
     func mysqlCheck() throws {
         var elsewhere = CheckSettings()
         elsewhere.port = 1
@@ -226,7 +226,7 @@ struct ForwardingLateHeaderTests {
         }
     }
 
-    @Test("are told on where the connect has not succeeded yet")
+    @Test("are passed on where the connect has not succeeded yet")
     func toldOn() throws {
         let address = TestServer.refusing()
         let harness = try ForwardingHarness([address]) {
@@ -263,7 +263,7 @@ struct ForwardingLateHeaderTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("stand in lines at accept, which wait for them", arguments: rules)
+    @Test("appear in the lines at accept, which wait for them", arguments: rules)
     func connectLine(rule: ProxyHeaderRule) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }

@@ -148,7 +148,7 @@ struct ForwardingProxyHeaderTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("with option dontlognull: clients that leave at once without a byte are not logged, others are")
+    @Test("with option dontlognull: clients that leave immediately without a byte are not logged, others are")
     func dontLogNull() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }

@@ -128,7 +128,7 @@ struct ForwardingTimeoutTests {
         #expect(try harness.log.session().bytes == 1_500_000)
     }
 
-    @Test("keepalive toward a server has the times that are written, once the session is five seconds old", arguments: [true, false])
+    @Test("keepalive toward a server has the configured times, once the session is five seconds old", arguments: [true, false])
     func keepAlive(isOn: Bool) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -137,7 +137,7 @@ struct ForwardingTimeoutTests {
         }
         let client = try harness.connect()
         #expect(client.text(1) == "A")
-        // This process has the proxy's socket, too: the one whose peer is the server.
+        // This process also has the proxy's socket: the one whose peer is the server.
         let found = (3..<4_096 as Range<Int32>).first { raw in
             var address = RawSocketAddress()
             return address.withMutablePointer { getpeername(raw, $0, $1) } == 0 && address.address == server.address

@@ -9,7 +9,7 @@ struct ServerConditionTests {
 
     private func pair() -> RegistryBench { RegistryBench([Bench.backend("mysql-read", [Bench.server("db1"), Bench.server("db2")])]) }
 
-    @Test("is told as an alert when sessions lose it, in every way, and not otherwise")
+    @Test("is logged as an alert when sessions lose the server, in every way, and not otherwise")
     func levels() {
         let events: [ServerRegistry.Event] = [
             .checkFinished(Bench.refused), .takenDown(.peers(["tsukada02"])), .takenDown(.server), .setAdministrative(.maint),
@@ -25,7 +25,7 @@ struct ServerConditionTests {
         }
     }
 
-    @Test("is counted as active in a line only while it takes sessions", arguments: 0..<64 as Range<UInt64>)
+    @Test("counts as active in a line only while the server takes sessions", arguments: 0..<64 as Range<UInt64>)
     func counts(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var bench = pair()
@@ -47,7 +47,7 @@ struct ServerConditionTests {
         }
     }
 
-    @Test("has a word and a date, through promotions and across a reload")
+    @Test("has a name and a time, through promotions and across a reload")
     func conditions() {
         var backend = Bench.backend("mysql-write", [Bench.server("db1"), Bench.server("db2")])
         backend.database = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
@@ -81,7 +81,7 @@ struct ServerConditionTests {
         #expect(next.status(of: ServerReference(backend: 0, server: 1)).conditionSince == start.advanced(by: .seconds(5)))
     }
 
-    @Test("is told once: a server that is DOWN is not said to be OUT before it comes up")
+    @Test("is logged once: a server that is DOWN is not logged as OUT before it comes up")
     func downAndOut() {
         var bench = pair()
         for _ in 0..<3 { _ = bench.lines(Bench.refused) }

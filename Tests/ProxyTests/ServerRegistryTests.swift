@@ -142,7 +142,7 @@ struct ServerRegistryLineTests {
         var bench = RegistryBench([backend])
         #expect(!bench.status().isUsable && bench.registry.status(ofBackend: 0).activeServers == 0)
         #expect(bench.lines(.setFitness(.whole)).first?.hasPrefix("<133>Server mysql-write/db1 is IN.") == true)
-        // The loss of the writer is an alert; a candidate that is gone is none, and no line counts one as active.
+        // The loss of the writer is an alert. The loss of a candidate is not, and no line counts a candidate as active.
         #expect(
             bench.lines(.setFitness(.unfit(reason: "read_only is ON"))).first
                 == "<129>Server mysql-write/db1 is OUT, reason: read_only is ON. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, "
@@ -287,7 +287,7 @@ struct ServerRegistryLineTests {
         #expect(bench.lines(.setAdministrative(.ready), 1) == ["<133>Server mysql-read/db2 is UP (leaving forced drain)."])
     }
 
-    @Test("tell who wants it, behind HAProxy's text, when it is not this node's operator")
+    @Test("name the operator, after HAProxy's text, when it is not this node's")
     func authors() {
         var bench = pair()
         let author = "the operator of tsukada01, for the cluster"

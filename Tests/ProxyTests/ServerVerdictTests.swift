@@ -2,13 +2,13 @@ import Proxy
 import Testing
 import Wire
 
-@Suite("What the registry knows of a server that no check has found anything of")
+@Suite("The verdict on a server without a check result")
 struct ServerVerdictTests {
     private typealias Bench = RegistryBench
 
     private func unchecked(_ bench: RegistryBench) -> Int { bench.registry.status(ofBackend: 0).uncheckedServers }
 
-    @Test("is that it is usable and unchecked, until a check decides")
+    @Test("is usable and unchecked, until a check decides")
     func start() {
         var bench = RegistryBench([Bench.backend("b", [Bench.server("db1"), Bench.server("db2"), Bench.server("plain", isChecked: false)])])
         #expect(unchecked(bench) == 2 && bench.registry.status(ofBackend: 0).activeServers == 3)
@@ -18,7 +18,7 @@ struct ServerVerdictTests {
         #expect(unchecked(bench) == 0 && bench.registry.status(ofBackend: 0).activeServers == 2)
     }
 
-    @Test("is the same again after a maintenance and at another address, and a check that this node could not make tells nothing")
+    @Test("is the same after maintenance and at another address, and a check that this node could not make changes nothing")
     func again() {
         var bench = RegistryBench([Bench.backend("b", [Bench.server("db1", host: "db1")])])
         _ = bench.lines(.checkInconclusive(CheckResult(status: .socketError, duration: .zero, fault: .node)))
@@ -34,7 +34,7 @@ struct ServerVerdictTests {
         #expect(unchecked(bench) == 1)
     }
 
-    @Test("is inherited from a process that hands over, and not from a state file")
+    @Test("is inherited from a process that hands over, but not from a state file")
     func inherited() {
         let backend = Bench.backend("b", [Bench.server("db1")])
         var memory = ServerMemory(

@@ -14,7 +14,7 @@ struct ServingServersTests {
 
     private static func serving(_ bench: RegistryBench) -> [Int] { bench.registry.servingServers(ofBackend: 0).map(\.server) }
 
-    @Test("are the active ones, then one backup, a near one if there is one")
+    @Test("are the active ones, otherwise one backup, preferably a near one")
     func backups() {
         for (far, backup) in [([false, false, false, false], 2), ([false, false, true, false], 3), ([false, false, true, true], 2)] {
             var bench = Self.bench(far)

@@ -18,7 +18,7 @@ struct SourceMapTests {
         #expect(SourceMap.places(weights: weights) == expected)
     }
 
-    @Test("takes HAProxy's number of an address: its 32-bit words, XORed")
+    @Test("uses HAProxy's number of an address: its 32-bit words, XORed")
     func numbers() throws {
         for (text, number) in [("10.1.2.3", 0x0a01_0203), ("2001:db8::1", 536_939_961), ("::ffff:10.1.2.3", 167_902_716)] as [(String, UInt64)] {
             #expect(SourceMap.value(of: try #require(IPAddress(text))) == number, "\(text)")
@@ -32,7 +32,7 @@ struct SourceMapTests {
         #expect(places.count <= Rotation.turnsMax && Set(places).count == weights.count)
     }
 
-    /// What a client of this address is greeted with, by a proxy that takes its header.
+    /// The greeting for a client of this address, from a proxy that accepts its header.
     private static func ask(_ address: SocketAddress, as client: IPAddress) throws -> String {
         let own: IPAddress = client.isV6 ? .v6(high: 1, low: 1) : .v4(1)
         let header = ProxyHeader(.init(source: client, sourcePort: 1, destination: own, destinationPort: 1))
@@ -93,7 +93,7 @@ struct SourceMapTests {
 
     private static let haproxy = "/usr/sbin/haproxy"
 
-    @Test("gives clients that come by a path turns")
+    @Test("distributes clients that come by a path in turn")
     func path() throws {
         let servers = ["A", "B"].map { TestServer.echo($0) }
         defer { for server in servers { server.stop() } }

@@ -18,7 +18,7 @@ extension GossipWorld {
         package internal(set) var isPaused = false
         /// The socket's buffer while it is paused.
         package internal(set) var inbox: [Datagram] = []
-        /// The rules of its own program; `nil` for those of the world. A liar's has fewer.
+        /// The rules of its own program; `nil` for those of the world. A liar's program has fewer.
         package var rules: SafetyRules?
         /// Its key file.
         package var ring: KeyRing

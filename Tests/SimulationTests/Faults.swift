@@ -189,7 +189,7 @@ extension Scenario {
         }
     }
 
-    /// The impostor has the key, and may speak in the last session that there is, or as an operator at the end of time.
+    /// The impostor has the key, and may use the highest session that exists, or send an operator's command with the last stamp.
     private func lie(_ impostor: Int) {
         var memory = world.members[impostor].memory
         memory.administrative = []

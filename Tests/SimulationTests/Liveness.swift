@@ -102,7 +102,7 @@ extension Scenario {
         }
     }
 
-    /// L7: whatever was said before, an operator can say something above it on every node, and all nodes take it.
+    /// L7: whatever was sent before, an operator can give a later command on every node, and all nodes take it.
     private func expectOperatorsHeard() {
         for (node, server) in zip(nodes.prefix(2), world.servers) where failure == nil {
             let isSaid = world.with(node) { core, now, outputs in (try? core.setWeight(server.id, 256, now: now, into: &outputs)) != nil }

@@ -78,7 +78,7 @@ final class Scenario: WorldProbe {
         if let impostor {
             world.impersonate(impostor, as: 1)
             issued.forgetful.insert(GossipWorld.id(1))
-            // Its own program believes everything: what it says must be refused by the others.
+            // Its own program accepts everything; the others must refuse what it sends.
             world.members[impostor].rules = rules.subtracting([.sessionHorizon, .stampHorizon])
         }
         (world.network.delayMin, world.network.delayMax) = (.microseconds(200), .microseconds(400 + draw(4) * 10_000))

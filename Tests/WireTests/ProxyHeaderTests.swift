@@ -45,7 +45,7 @@ struct ProxyHeaderTests {
         #expect(ProxyHeader(Self.v4).binary(withChecksum: false) == binary)
     }
 
-    @Test("leaves the connection's own addresses to LOCAL, whatever follows it, and to UNKNOWN alone; PROXY must name a TCP connection, as in HAProxy")
+    @Test("keeps the connection's own addresses for LOCAL, whatever follows it, and for UNKNOWN alone; PROXY must name a TCP connection, as in HAProxy")
     func ownAddresses() {
         var local = ProxyHeader(Self.v4).binary(withChecksum: false)
         local[12] = 0x20

@@ -33,7 +33,7 @@ struct DatabaseOverviewTests {
             registry = ServerRegistry(backends: [backend], now: now) { ServerRegistry.numericAddress(of: backend.servers[$0.server]) }
         }
 
-        /// A look at each server, and what follows.
+        /// A look at each server, and its consequences.
         mutating func look(_ looks: [DatabaseLook]) {
             for (server, look) in looks.enumerated() { watch.take(look, of: server, now: now) }
             let statuses = backend.servers.indices.map { registry.status(of: ServerReference(backend: 0, server: $0)) }
@@ -61,7 +61,7 @@ struct DatabaseOverviewTests {
         return view
     }
 
-    @Test("tells what each server is, and why it is fit or not")
+    @Test("shows the state of each server, and why it is fit or not")
     func table() {
         var bench = Bench(3)
         var stopped = Self.replica(lag: 0)
@@ -84,7 +84,7 @@ struct DatabaseOverviewTests {
                 """)
     }
 
-    @Test("shows no value of a server that is gone: it is DOWN, with the reason, and since when")
+    @Test("shows no old value of an unreachable server: it is DOWN, with the reason and the time")
     func stale() {
         var bench = Bench(2)
         let good = DatabaseLook.seen(Self.replica(lag: 0))
@@ -110,7 +110,7 @@ struct DatabaseOverviewTests {
         #expect(bench.rows[1].hasPrefix("read02   DRAIN replica ON "))
     }
 
-    @Test("names the question that has no answer, and shows what was answered only")
+    @Test("names the question without an answer, and shows only answered values")
     func unanswered() {
         var bench = Bench(2)
         bench.look([.seen(Self.replica(lag: 3)), .seen(Self.replica(lag: 3))])
@@ -140,7 +140,7 @@ struct DatabaseOverviewTests {
             ])
     }
 
-    @Test("shows no byte of a server that a terminal would obey, and a row for each server, whatever it says")
+    @Test("shows no byte from a server that could control a terminal, and one row for each server, whatever its text")
     func hostile() {
         var bench = Bench(1)
         var view = Self.replica(lag: 0, version: "8.4.3\u{1b}[2J\r\nread99 UP")

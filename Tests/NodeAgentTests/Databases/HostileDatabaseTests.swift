@@ -6,14 +6,14 @@ import Wire
 
 @testable import NodeAgent
 
-/// From the bytes of a database that is not meant well to everything that people read.
-@Suite("What a hostile database says")
+/// From the bytes of a hostile database to everything that people read.
+@Suite("A hostile database's text")
 struct HostileDatabaseTests {
     private static let evil = "\u{1b}[2J\u{9b}31m\r\n[ALERT] forged, \"quoted\""
     private static let query = "SELECT @@wsrep_ready"
     private static let now = Instant(nanoseconds: 1_000_000_000)
 
-    /// Everything that is shown of a server that answers like this.
+    /// All output about a server that answers like this.
     private func shown(_ change: (inout MySQLPeerSettings) -> Void) throws -> [String] {
         var peerSettings = MySQLPeerSettings()
         (peerSettings.plugin, peerSettings.userPlugin, peerSettings.serverVersion) = ("mysql_native_password", "mysql_native_password", "8.4.3" + Self.evil)
@@ -81,7 +81,7 @@ struct HostileDatabaseTests {
         }
     }
 
-    @Test("is shown without a byte that a terminal obeys, in one line each")
+    @Test("is shown without a byte that could control a terminal, in one line each")
     func escaped() throws {
         let refusal = MySQLErrorPacket(code: 1205, sqlState: "HY000", message: "Lock wait" + Self.evil)
         let peers: [(inout MySQLPeerSettings) -> Void] = [
@@ -102,7 +102,7 @@ struct HostileDatabaseTests {
     }
 
     @Test(
-        "has no SQL and no customer's value in it: of a statement's error the number and the first clause are shown",
+        "contains no SQL and no customer's value: only the number and the first clause of a statement's error are shown",
         arguments: [
             ("Error 'Duplicate entry 'taro@example.jp' for key 'email'' on query. Default database: 'shop'. Query: 'insert into c values ('4111-1111')'", ""),
             (

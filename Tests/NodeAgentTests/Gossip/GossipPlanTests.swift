@@ -47,7 +47,7 @@ struct GossipPlanTests {
         #expect(Set(others.map(\.settings.configuration)).count == others.count)
     }
 
-    @Test("names what differs between two configurations")
+    @Test("names the differences between two configurations")
     func parts() throws {
         let usual = try plan().settings.parts
         func differing(_ other: GossipPlan) -> [String] { usual.filter { !other.settings.parts.contains($0) }.map(\.name) }

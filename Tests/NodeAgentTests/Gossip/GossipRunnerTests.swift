@@ -108,7 +108,7 @@ struct GossipRunnerTests {
         let members = pair.report(1).members.whole().split(separator: "\n").map { $0.split(separator: " ") }
         #expect(members.map { $0.prefix(2).joined(separator: " ") } == ["# name", "two alive", "one left"])
         #expect(members.last?.suffix(2) == ["-", "-"])
-        // What a node has seen that is not heard any more is no state.
+        // The views of a silent node are not current.
         #expect(views(1).contains { $0.hasPrefix("mysql/read02 one stale - - - - - ") }, "\(views(1))")
         #expect(views(1).contains { $0.hasPrefix("mysql/read02 two up 2 L7OK ") }, "\(views(1))")
     }
@@ -229,7 +229,7 @@ struct StartGossipTests {
         }
     }
 
-    @Test("receives where a name leads to, and everywhere while no nameserver answers")
+    @Test("receives at the address of a name, and everywhere while no nameserver answers")
     func names() throws {
         let section = { (bind: String, own: String) in
             try #require(

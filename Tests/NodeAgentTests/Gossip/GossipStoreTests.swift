@@ -57,7 +57,7 @@ struct GossipStateTextTests {
         }
     }
 
-    @Test("is read with a session and a stamp from the end of the range: the core leaves out these, and not the whole file")
+    @Test("is read with a session and a stamp from the end of the range: the core leaves out only these, not the whole file")
     func farAhead() throws {
         var poisoned = memory(3)
         poisoned.session = .max

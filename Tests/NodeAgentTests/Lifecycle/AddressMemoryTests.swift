@@ -222,7 +222,7 @@ struct StartWithoutDNSTests {
         #expect(registry.status(of: reference).isUsable)
     }
 
-    @Test("goes on without servers of which nothing is remembered, or nothing young enough, and says so")
+    @Test("goes on without servers whose remembered address is missing or too old, with a warning")
     func goesOn() throws {
         var names = resolution(try memory(), at: start + 90_000)
         #expect(try names.address(of: server("db1.test"), owner: "b") == nil)
@@ -240,7 +240,7 @@ struct StartWithoutDNSTests {
         #expect(other.found.isEmpty, "the hosts file is read at each start")
     }
 
-    @Test("asks for all names at once, wherever they stand, and each once")
+    @Test("asks for all names at once, wherever they appear, and once for each")
     func asksForAll() throws {
         var text = """
             global
@@ -261,7 +261,7 @@ struct StartWithoutDNSTests {
         for number in 1...8 { text += "backend b\(number)\n server s db\(number).test:3306 check resolvers default init-addr last,libc,none\n" }
         let (configuration, diagnostics) = Configuration.read(text)
         #expect(Configuration.alerts(diagnostics).isEmpty)
-        // A nameserver that hears everything and says nothing.
+        // A nameserver that receives everything and answers nothing.
         let silent = try DatagramSocket(bind: .ip(.v4(0x7f00_0001), port: 0), receiveBuffer: 1 << 20)
         let port = try #require(Sockets.localAddress(silent.file.raw)?.port)
         let lookup = NameLookup(hosts: "", resolvConf: "nameserver 127.0.0.1\noptions attempts:1 timeout:1", port: port)
@@ -283,7 +283,7 @@ struct StartWithoutDNSTests {
         #expect(Set(configuration.names).count == 16)
     }
 
-    @Test("is tried by '-c', which only warns while nameservers are ill; the start needs the address of a bind")
+    @Test("is tried by '-c', which only warns while nameservers fail; the start needs the address of a bind")
     func trial() throws {
         let (configuration, _) = Configuration.read("listen b\n bind front.test:3306\n server s 10.0.0.1:3306\n")
         let bind = try #require(configuration.frontends.first?.binds.first)

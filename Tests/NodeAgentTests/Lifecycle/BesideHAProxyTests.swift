@@ -52,14 +52,14 @@ struct BesideHAProxyTests {
         """
     }
 
-    /// What `show stat` calls `slim` in each BACKEND row.
+    /// The column `slim` of `show stat` in each BACKEND row.
     private static func limits(_ folder: String) throws -> [String] {
         let text = try ChildProcess.demand(["bash", "-c", "echo 'show stat -1 2 -1' | socat - UNIX-CONNECT:\(folder)/stats"])
         return text.split(separator: "\n").dropFirst().map { $0.split(separator: ",", omittingEmptySubsequences: false) }.filter { $0.count > 6 }
             .map { "\($0[0]) \($0[6])" }
     }
 
-    /// The queues of the sockets that listen in a folder, as the kernel has them; they were bound under temporary names.
+    /// The queues of the sockets that listen in a folder, from the kernel; they were bound under temporary names.
     private static func queues(_ folder: String) throws -> [String] {
         try ChildProcess.demand(["ss", "-xlnH"]).split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ")
@@ -70,7 +70,7 @@ struct BesideHAProxyTests {
         }.sorted()
     }
 
-    @Test("fullconn and the listening queues are the same where no line says them")
+    @Test("fullconn and the listening queues are the same where no line sets them")
     func limitsAndQueues() throws {
         let folders = ["theirs", "ours"].map { "/tmp/tsukada-\($0)-\(getpid())-\(UInt32.random(in: 0 ... .max))" }
         for folder in folders { mkdir(folder, 0o700) }

@@ -153,7 +153,7 @@ struct DrainProgramTests {
         #expect(outcome([.notRunning(missing)]).outcome == .failed("no node listens on the runtime socket: \(missing)"))
     }
 
-    @Test("makes sure that a node does not drain once it has reported a failure", arguments: [true, false])
+    @Test("ensures that a node does not drain once the command has reported a failure", arguments: [true, false])
     func cancels(isSilent: Bool) {
         let failure = isSilent ? RuntimeAnswer.failed(SystemError("poll", code: 110)) : asking
         let complaint =
@@ -179,7 +179,7 @@ struct DrainProgramTests {
         #expect(end(.text("Unknown command")).outcome == .failed(unsure))
     }
 
-    @Test("says that it waits, and what for")
+    @Test("reports that it waits, and why")
     func waits() throws {
         let folder = try TemporaryFolder()
         let path = "\(folder.path)/s"
@@ -193,7 +193,7 @@ struct DrainProgramTests {
         #expect(said.count == 1 && said.first?.hasPrefix("the node at \(path) has not answered yet: its runtime connections are all in use") == true)
     }
 
-    @Test("names the level that it needs, and the one that the socket has")
+    @Test("names the level that it needs, and the level of the socket")
     func level() throws {
         let text = "global\n stats socket 127.0.0.1:9000 level admin\n stats socket /run/s\n stats socket /run/t level user\n"
         let configuration = Configuration.read(text).configuration

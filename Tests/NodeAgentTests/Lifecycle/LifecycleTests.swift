@@ -105,7 +105,7 @@ struct StartFoldersTests {
         #expect(StartFolders(Configuration.read("global\n pidfile /nonexistent/x\n").configuration, pidFile: "/x").missing.isEmpty)
     }
 
-    @Test("may be links, but no files")
+    @Test("may be links, but not files")
     func wantsFolders() {
         #expect(StartFolders(Configuration.read("global\n chroot /proc/self/cwd\n").configuration).missing.isEmpty)
         #expect(StartFolders(Configuration.read("global\n chroot /proc/self/exe\n").configuration).missing.count == 1)
@@ -242,7 +242,7 @@ struct ProcessTests {
 
         """
 
-    @Test("has a place in its plan for each descriptor that is no session's, and each user of them keeps to it", arguments: [300, 1_024, 20_000, 200_000])
+    @Test("plans every descriptor beside sessions, and each user of them keeps to the plan", arguments: [300, 1_024, 20_000, 200_000])
     func plan(descriptors: Int) throws {
         let (configuration, diagnostics) = Configuration.read(Self.hungry)
         #expect(Configuration.alerts(diagnostics).isEmpty)
@@ -259,7 +259,7 @@ struct ProcessTests {
         #expect((descriptors >= 200_000) == (plan.handshakesPerServer == 1_024 && plan.questionsPerSection == 256))
     }
 
-    @Test("plans less for what a configuration does not have")
+    @Test("plans less for parts that a configuration does not have")
     func smallPlan() {
         let (configuration, _) = Configuration.read(
             "resolvers r\n nameserver a 10.0.0.2:53\nlisten b\n bind 127.0.0.1:3306\n server s a.test:3306 check resolvers r\n")

@@ -7,13 +7,13 @@ import Wire
 
 @testable import NodeAgent
 
-@Suite("Lines that others can cause")
+@Suite("Log lines that others can cause")
 struct LogLimiterTests {
     private typealias Limiter = LogLimiter<String>
     private static let start = Instant(nanoseconds: 1_000_000_000)
     private let subject = LogSubject(kind: "gossip configuration", about: "tsukada02")
 
-    /// Offers a line each 100 ms for `seconds`, and collects what is written; each second looks for what has become due.
+    /// Offers a line every 100 ms for `seconds`, and collects the written ones; releases due lines every second.
     private func flood(_ limiter: inout Limiter, _ subjects: [LogSubject], seconds: Int) -> [(line: String, leftOut: Int)] {
         var written: [(String, Int)] = []
         for step in 0..<(10 * seconds) {
@@ -26,7 +26,7 @@ struct LogLimiterTests {
         return written
     }
 
-    @Test("are written ten at once, then one in six seconds, and none of them is left uncounted")
+    @Test("are written ten at once, then one every six seconds, and every omitted one is counted")
     func rate() {
         var limiter = Limiter()
         let written = flood(&limiter, [subject], seconds: 60)
@@ -38,14 +38,14 @@ struct LogLimiterTests {
         #expect(limiter.due(now: Self.start.advanced(by: .seconds(700))).isEmpty)
     }
 
-    @Test("of one peer and kind do not count against another's")
+    @Test("of one peer and kind do not count against another peer or kind")
     func subjects() {
         var limiter = Limiter()
         let others = [subject, LogSubject(kind: "gossip configuration", about: "tsukada03"), LogSubject(kind: "gossip loss", about: "tsukada02")]
         #expect(flood(&limiter, others, seconds: 1).count == 30)
     }
 
-    @Test("flow again after a rest")
+    @Test("are written at once again after a pause")
     func rest() {
         var limiter = Limiter()
         _ = flood(&limiter, [subject], seconds: 3)
@@ -55,7 +55,7 @@ struct LogLimiterTests {
         #expect(count == 10)
     }
 
-    @Test("take no more memory, and no more of the log, with subjects without end")
+    @Test("take no more memory, and no more of the log, when subjects never end")
     func endlessSubjects() {
         var limiter = Limiter()
         var written = 0
@@ -69,7 +69,7 @@ struct LogLimiterTests {
 
 @Suite("The control thread's log")
 struct AgentLogTests {
-    /// Lines that come to a log target.
+    /// Lines that arrive at a log target.
     private func lines(_ write: (AgentLog) -> Void) throws -> [String] {
         let receiver = OpenFile(try Sockets.open(.datagram, for: .ip(.v4(0x7f00_0001), port: 0)))
         try Sockets.bind(receiver.raw, to: .ip(.v4(0x7f00_0001), port: 0))
@@ -85,7 +85,7 @@ struct AgentLogTests {
         return lines
     }
 
-    @Test("is not filled by what peers say, whatever it is")
+    @Test("is not filled by peers, whatever they send")
     func flood() throws {
         var difference = ConfigurationDifference()
         difference.different = (0..<20).map { "server mysql/\($0)" }

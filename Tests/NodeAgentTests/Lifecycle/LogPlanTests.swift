@@ -63,7 +63,7 @@ struct LogPlanTests {
         #expect(try lines(daemon) == 3, "both lines of the first target, and the alert of the second")
     }
 
-    @Test("is the one inside the new root, where there is one, as in HAProxy")
+    @Test("is the one inside the new root, if there is one, as in HAProxy")
     func insideFirst() throws {
         defer { clean() }
         let outside = try receiver(path)
@@ -74,7 +74,7 @@ struct LogPlanTests {
         #expect(try lines(daemon) == 2 && lines(outside) == 0)
     }
 
-    @Test("is connected to again when the daemon has been restarted, where the path leads to it")
+    @Test("is reconnected after a restart of the daemon, if the path leads to it")
     func restarted() throws {
         defer { clean() }
         var daemon = try receiver(path)
@@ -88,7 +88,7 @@ struct LogPlanTests {
         #expect(try lines(daemon) == 2)
     }
 
-    @Test("that is missing is told of at the start, and lines reach it once it is there")
+    @Test("causes a warning at the start when it is missing, and gets lines once it exists")
     func missing() throws {
         defer { clean() }
         let plan = try plan()

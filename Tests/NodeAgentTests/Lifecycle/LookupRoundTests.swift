@@ -8,20 +8,20 @@ import Wire
 private let one = IPAddress.v4(0x0a00_0001)
 private let two = IPAddress.v4(0x0a00_0002)
 
-/// What a nameserver does with one question.
+/// A nameserver's reaction to one question.
 private enum Reply {
     case addresses([IPAddress])
-    /// An alias to another name, which has these.
+    /// An alias to another name, which has these addresses.
     case alias([IPAddress])
-    /// The first address, and the flag that there are more.
+    /// The first address, and the flag that the answer is truncated.
     case truncated([IPAddress])
     case code(UInt16)
-    /// The kernel says that nobody is there.
+    /// The kernel reports that no process listens.
     case refusal
     case silence
 }
 
-/// A round among nameservers that reply as told, in virtual time.
+/// A round with nameservers that react as configured, in virtual time.
 private struct LookupWorld {
     private(set) var round: LookupRound
     private(set) var now = Instant(nanoseconds: 5_000_000_000)
@@ -121,7 +121,7 @@ private struct LookupWorld {
 struct LookupRoundTests {
     private static let many = (1...1_000).map { "db\($0).test" }
 
-    @Test("are waited for once, not one after another, far below the master's patience", arguments: [1, 3])
+    @Test("share one wait, far below the master's patience", arguments: [1, 3])
     func silence(nameservers: Int) {
         let world = LookupWorld(Self.many, nameservers: nameservers) { _, _, _ in .silence }
         #expect(world.passed == LookupRound.patience && LookupRound.patience < .seconds(20))
@@ -129,7 +129,7 @@ struct LookupRoundTests {
         #expect(world.questionsMost <= LookupRound.questionsMax && world.questionsOpen.isEmpty)
     }
 
-    @Test("are waited for less when each that is open has a fallback, and no longer than resolv.conf says")
+    @Test("wait less when each unanswered one has a fallback, and no longer than resolv.conf allows")
     func fallbacks() {
         let names = ["db1.test", "db2.test"]
         #expect(LookupWorld(names, fallbacks: Set(names)) { _, _, _ in .silence }.passed == LookupRound.patienceWithFallback)
@@ -140,14 +140,14 @@ struct LookupRoundTests {
         #expect(LookupWorld(names, resolvConf: "options timeout:30 attempts:5") { _, _, _ in .silence }.passed == LookupRound.patience)
     }
 
-    @Test("fail at once when the kernel refuses, however many there are", arguments: ["", "search a.test b.test\noptions ndots:9"])
+    @Test("fail immediately when the kernel refuses, however many there are", arguments: ["", "search a.test b.test\noptions ndots:9"])
     func refusal(resolvConf: String) {
         let world = LookupWorld(Self.many, nameservers: 2, resolvConf: resolvConf) { _, _, _ in .refusal }
         #expect(world.passed == .zero && world.sent == 4 * Self.many.count)
         #expect(world.problem("db1.test") == .noAnswer(from: ["ns1", "ns2"]))
     }
 
-    @Test("fail at once when nobody is left: one nameserver refuses to answer, the other is not there")
+    @Test("fail immediately when no nameserver remains: one refuses to answer, the other is unreachable")
     func nobodyLeft() {
         let world = LookupWorld(Self.many, nameservers: 2) { nameserver, _, _ in nameserver == 0 ? .refusal : .code(5) }
         #expect(world.passed == .zero && world.problem("db7.test") == .refused(by: "ns2"))
@@ -155,7 +155,7 @@ struct LookupRoundTests {
         #expect(failing.passed == .zero && failing.problem("db7.test") == .failed(by: "ns1"))
     }
 
-    @Test("are found by the nameserver that answers, beside one that is silent or not there")
+    @Test("are found by the nameserver that answers, beside one that is silent or unreachable")
     func beside() {
         for other in [Reply.silence, .refusal, .code(2)] {
             let world = LookupWorld(Self.many, nameservers: 2) { nameserver, _, _ in nameserver == 0 ? other : .addresses([one, two]) }
@@ -163,7 +163,7 @@ struct LookupRoundTests {
         }
     }
 
-    @Test("are found behind aliases, over TCP, and in part where TCP is refused")
+    @Test("are found through aliases, over TCP, and in part where TCP is refused")
     func ways() {
         #expect(LookupWorld(["db"]) { _, _, _ in .alias([one]) }.addresses("db") == [one])
         #expect(LookupWorld(["db"]) { _, _, _ in .truncated([one, two]) }.addresses("db") == [one, two])
@@ -171,19 +171,19 @@ struct LookupRoundTests {
         #expect(partial.addresses("db") == [one] && partial.passed == .zero)
     }
 
-    @Test("are asked for with each search domain, one after another")
+    @Test("are tried with each search domain, one after another")
     func search() {
         let world = LookupWorld(["db", "no"], resolvConf: "search a.test b.test") { _, _, name in name == "db.b.test" ? .addresses([one]) : .code(3) }
         #expect(world.addresses("db") == [one] && world.problem("no") == .noSuchName(according: "ns1") && world.passed == .zero)
     }
 
-    @Test("that one nameserver denies are not waited for long at a silent one")
+    @Test("do not wait long for a silent nameserver once another one has denied them")
     func denial() {
         let world = LookupWorld(["db"], nameservers: 2) { nameserver, _, _ in nameserver == 0 ? .silence : .code(3) }
         #expect(world.problem("db") == .noSuchName(according: "ns2") && world.passed <= .seconds(1))
     }
 
-    @Test("do not keep each other from being asked again: what was lost is repeated")
+    @Test("do not prevent each other's repetitions: lost questions are repeated")
     func repetition() {
         let names = Self.many.prefix(200)
         var lost: Set<String> = []

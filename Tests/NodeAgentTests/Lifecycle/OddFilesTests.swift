@@ -6,7 +6,7 @@ import Wire
 
 @testable import NodeAgent
 
-@Suite("Where a regular file is wanted, anything else", .timeLimit(.minutes(2)))
+@Suite("A file that is not a regular one", .timeLimit(.minutes(2)))
 struct OddFilesTests {
     private static let proxy =
         "defaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nlisten a\n bind 127.0.0.1:9\n server s 127.0.0.1:9 check\n"
@@ -21,7 +21,7 @@ struct OddFilesTests {
         return (folder, [pipe, socket, folder.path, "/dev/zero"])
     }
 
-    @Test("is not read, and never waited for")
+    @Test("is not read, and never blocks")
     func reader() throws {
         let (folder, paths) = try Self.odd()
         let errors = paths.map { path in #expect(throws: FileError.self, "\(path)") { try Files.read(path, bytesMax: 100) } }
@@ -33,7 +33,7 @@ struct OddFilesTests {
         #expect(try Files.read(long, bytesMax: 101).count == 101)
     }
 
-    @Test("is an error by its name, of -f and in a folder of configuration files; a folder there is passed over")
+    @Test("is an error by its name, with -f and in a folder of configuration files; a folder there is skipped")
     func configurationFiles() throws {
         let (folder, paths) = try Self.odd()
         for path in paths where path != folder.path {
@@ -49,7 +49,7 @@ struct OddFilesTests {
     }
 
     @Test(
-        "is an error with -c in the place of every file that an option names",
+        "is an error with -c in place of every file that an option names",
         arguments: [
             "database a\n user u\n password-file PATH\n", "gossip g\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n key-file PATH\n",
         ])
@@ -62,7 +62,7 @@ struct OddFilesTests {
         }
     }
 
-    @Test("costs a start what the file would have said: state files, hosts, resolv.conf")
+    @Test("costs a start only the content of the file: state files, hosts, resolv.conf")
     func start() throws {
         let (folder, paths) = try Self.odd()
         for path in paths where path != folder.path {
@@ -80,7 +80,7 @@ struct OddFilesTests {
         }
     }
 
-    @Test("is not written to as a pid file, nor is a file that has another name elsewhere")
+    @Test("is not written to as a pid file, nor is a file with a second name elsewhere")
     func pidFiles() throws {
         let (folder, paths) = try Self.odd()
         for path in paths { #expect(throws: PIDFileError.self, "\(path)") { try PIDFile(path) } }

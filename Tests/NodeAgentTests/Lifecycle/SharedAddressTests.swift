@@ -21,7 +21,7 @@ struct SharedAddressTests {
     }
 
     @Test(
-        "are not opened where another one listens, however many threads: at the same address, or where a wildcard is one of the two",
+        "are not opened where another process listens, with any number of threads: at the same address, or where one of the two is a wildcard",
         arguments: [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("::", "127.0.0.1"), ("::1", "::")])
     func claims(earlier: String, later: String) throws {
         var request = request(.ip(try #require(IPAddress(earlier)), port: 0))
@@ -39,7 +39,7 @@ struct SharedAddressTests {
         #expect(try ListeningSockets.open(request, count: 2).count == 2)
     }
 
-    @Test("may overlap with their own process's, also with those that it has inherited")
+    @Test("may overlap with others of their own process, including inherited ones")
     func overlap() throws {
         let port = try freePort()
         let text = "listen a\n bind 127.0.0.1:\(port)\n bind 127.0.0.2:\(port)\n bind *:\(port)\n server s 127.0.0.1:9\n"
@@ -55,26 +55,26 @@ struct SharedAddressTests {
         #expect(try successor.listeners(configuration, sessionsMax: 100).map(\.count) == [3, 3])
     }
 
-    /// A port that nobody has.
+    /// A port that no process uses.
     private func freePort() throws -> UInt16 {
         let files = try ListeningSockets.open(request(.ip(.anyV4, port: 0)), count: 1)
         return try #require(Sockets.localAddress(files[0].raw)?.port)
     }
 
-    @Test("wait a moment for a process that closes its own, which may have lost its master")
+    @Test("wait a moment for a process that closes its own, since it may have lost its master")
     func closing() throws {
         let listener = try listenOnLoopback()
         let address = try #require(Sockets.localAddress(listener.raw))
         let thread = try LinuxIO.Thread(named: "closing") {
             usleep(100_000)
-            // The test lets go of it, too; this ends its listening.
+            // The test releases it, too; this ends its listening.
             shutdown(listener.raw, Int32(SHUT_RD))
         }
         #expect(try ListeningSockets.open(request(address), count: 2).count == 2)
         thread.join()
     }
 
-    @Test("change the mode of their own path, and of nothing that somebody has put in its place")
+    @Test("change the mode of their own path, but not of a file that has replaced it")
     func replacedPath() throws {
         let folder = try TemporaryFolder()
         let (path, secret) = ("\(folder.path)/stats", try folder.write("secret", "x", mode: 0o600))
@@ -115,7 +115,7 @@ struct SharedAddressTests {
         #expect(throws: ListenError.self) { try ListeningSockets.adopt(socket, for: request) }
     }
 
-    @Test("do not block once they are taken over, whatever the process before has made of them")
+    @Test("do not block once they are taken over, whatever the earlier process has set")
     func adopted() throws {
         let file = try listenOnLoopback()
         _ = fcntl(file.raw, F_SETFL, 0)
@@ -123,7 +123,7 @@ struct SharedAddressTests {
         #expect(fcntl(file.raw, F_GETFL) & O_NONBLOCK != 0)
     }
 
-    @Test("take the path of a worker whose master is dead, which answers there until then, and has closed its ports")
+    @Test("take the path of a worker whose master is dead, which has closed its ports and answers at the path until then")
     func abandonedPath() throws {
         let folder = try TemporaryFolder()
         let path = "\(folder.path)/stats"
@@ -145,7 +145,7 @@ struct SharedAddressTests {
     }
 }
 
-/// Files that go to a thread, and stay nowhere else.
+/// Files that move to another thread, and are used only there.
 private final class Descriptors: Sendable {
     private let files: Mutex<[OpenFile]>
 

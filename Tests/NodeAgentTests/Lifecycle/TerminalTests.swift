@@ -3,7 +3,7 @@ import Testing
 
 @testable import NodeAgent
 
-@Suite("What is said on stderr")
+@Suite("A message on stderr")
 struct TerminalTests {
     @Test("has a priority at the front of each line for the journal, by its level or its label")
     func priorities() {
@@ -12,7 +12,7 @@ struct TerminalTests {
         #expect(Terminal.withPriorities("[ALERT]    (7) : a\nb\n", .error) == "<3>[ALERT]    (7) : a\n<3>b\n")
     }
 
-    @Test("goes to the journal only on the stream that the journal has opened")
+    @Test("has the priority only on the stream that the journal has opened")
     func stream() {
         var ends: [Int32] = [-1, -1]
         #expect(pipe(&ends) == 0)

@@ -66,7 +66,7 @@ struct ProbeDecisionTests {
         #expect(node.decision.answer.cause == .lacking(requirement: 0, usable: 0, row.peers))
     }
 
-    @Test("fails until the first checks have decided, and passes at once when they have")
+    @Test("fails until the first checks have decided, and then passes immediately")
     func firstChecks() {
         var node = Node()
         node.look(0, unchecked: 2, at: .zero)
@@ -86,7 +86,7 @@ struct ProbeDecisionTests {
         #expect(!dead.decision.answer.isPassing, "what the checks have decided once passes after a second")
     }
 
-    @Test("stays what it was over a reload, however many servers the new process has not checked", arguments: [true, false])
+    @Test("stays the same over a reload, however many servers the new process has not checked", arguments: [true, false])
     func reload(wasPassing: Bool) {
         var node = Node(memory: ProbeMemory(isPassing: wasPassing, since: Self.start))
         node.look(0, unchecked: 2, at: .zero)
@@ -220,7 +220,7 @@ struct ProbeAnswerTests {
         #expect(ProbeAnswer(word: .max).isPassing == false || ProbeAnswer(word: .max).cause == .starting)
     }
 
-    @Test("says why, in JSON, with the counts")
+    @Test("gives the reason, in JSON, with the counts")
     func text() {
         let counts = [ProbeCount(usable: 0, unchecked: 2), ProbeCount(usable: 1, unchecked: 0)]
         let proxies =

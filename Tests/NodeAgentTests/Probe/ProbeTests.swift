@@ -126,7 +126,7 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("answers a request that came in two pieces, however many silent connections come between them")
+    @Test("answers a request that comes in two pieces, however many silent connections come between them")
     func silentFlood() throws {
         setUsable(1)
         var limits = ProbeLimits()
@@ -139,7 +139,7 @@ struct ProbeResponderTests {
             let balancer = try Client(to: address)
             try balancer.send(first)
             let silent = try (0..<100).map { _ in try Client(to: address) }
-            // The responder has accepted all of them when it has answered a later one.
+            // The responder has accepted all of them once it has answered a later one.
             let last = try Client(to: address)
             try last.send("GET / HTTP/1.0\r\n\r\n")
             #expect(last.read(until: "<end>").hasPrefix("HTTP/1.1 200 OK\r\n"))
@@ -150,7 +150,7 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("closes the connection that has been silent longest, also one that has been answered")
+    @Test("closes the connection that has been silent longest, even one that was answered")
     func oldestSilent() throws {
         setUsable(1)
         var limits = ProbeLimits()
@@ -171,7 +171,7 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("answers 404 where HAProxy's numbers are read, with or without a query, and any other path as ever")
+    @Test("answers 404 where programs read HAProxy's numbers, with or without a query, and any other path as usual")
     func scrapers() throws {
         setUsable(1)
         let responder = try start(.http)
@@ -267,7 +267,7 @@ struct ProbeResponderTests {
         try client.send("GET / HTTP/1.0\r\n\r\n")
         let answer = client.read(until: "<end>")
         #expect(mode == .tcp ? answer == "<end>" : answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
-        // The listener, what the limit allows, and one that is just being accepted.
+        // The listener, the connections of the limit, and one that is just being accepted.
         #expect((1...2 + ProbeLimits().connectionsMax).contains(responderSockets()))
         responder.end()
     }

@@ -65,7 +65,7 @@ struct AgentStateTests {
         #expect(AgentStateText.state(from: Array("tsukada-state 2\nrow \(Self.row)\n".utf8)) == AgentState())
     }
 
-    @Test("has configuration files byte for byte, and the addresses of names")
+    @Test("contains configuration files byte for byte, and the addresses of names")
     func snapshot() throws {
         let files = [(name: "/etc/my files/haproxy.cfg", bytes: Array("global\n".utf8)), (name: "b", bytes: []), (name: "c", bytes: [0, 10, 255])]
         let names = [NameQuestion(family: .v4, name: "a.b"): IPAddress.v4(1), NameQuestion(family: .v6, name: "a.b"): .v6(high: 1, low: 2)]
@@ -78,7 +78,7 @@ struct AgentStateTests {
         }
     }
 
-    @Test("counts no further than a successor can count on, whoever has written it")
+    @Test("has no count too high for a successor to continue, even one from an intruder")
     func extremes() throws {
         let end = String(Int64.max)
         let text = """
@@ -169,7 +169,7 @@ struct ServerMemoryTests {
         #expect(registry.status(of: reference).priority == 20 && registry.memory(of: reference, now: Self.now).priority == 20)
     }
 
-    @Test("keeps where it was last, as long as it has no other address")
+    @Test("keeps its last address, as long as it has no other")
     func formerAddress() throws {
         let text = "resolvers r\n nameserver n 127.0.0.1:53\nbackend b\n timeout connect 1s\n timeout server 1s\n server-template s 1 db:3306 resolvers r\n"
         let backends = Configuration.read(text).configuration.backends

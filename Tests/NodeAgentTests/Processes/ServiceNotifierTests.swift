@@ -7,7 +7,7 @@ import Wire
 
 @Suite("A service manager")
 struct ServiceNotifierTests {
-    @Test("is told at an absolute path and at an abstract name", arguments: ["/", "@"])
+    @Test("is notified at an absolute path and at an abstract name", arguments: ["/", "@"])
     func places(kind: String) throws {
         let folder = try TemporaryFolder()
         let name = kind == "/" ? "\(folder.path)/notify" : "@tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
@@ -22,7 +22,7 @@ struct ServiceNotifierTests {
     }
 
     @Test(
-        "is told nothing at any other place, and the operator learns it",
+        "is not notified at any other place, and the operator gets a warning",
         arguments: ["run/notify", "vsock:2:1234", "@", "/", "x", "/" + String(repeating: "y", count: 107)])
     func problems(socket: String) {
         let notifier = ServiceNotifier(environment: ["NOTIFY_SOCKET": socket])
@@ -30,6 +30,6 @@ struct ServiceNotifierTests {
         notifier.tell(.ready)
     }
 
-    @Test("that wants no word gets none", arguments: [[:], ["NOTIFY_SOCKET": ""]] as [[String: String]])
+    @Test("that wants no notification gets none", arguments: [[:], ["NOTIFY_SOCKET": ""]] as [[String: String]])
     func none(environment: [String: String]) { #expect(ServiceNotifier(environment: environment).problem == nil) }
 }

@@ -6,7 +6,7 @@ import Wire
 
 @testable import NodeAgent
 
-@Suite("What a master takes from a worker")
+@Suite("A worker's conversation with its master")
 struct WorkerConversationTests {
     private typealias Word = WorkerConversation.Word
     private typealias Answer = WorkerConversation.Answer
@@ -16,7 +16,7 @@ struct WorkerConversationTests {
     ]
     private static let starting = WorkerRoster.Stage.starting(.first)
 
-    /// A worker that has said what every worker says until it serves.
+    /// A worker that has sent everything that workers send before they serve.
     private static func ready() -> WorkerConversation {
         var conversation = WorkerConversation()
         for word in [.sockets(250), .sockets(7), .configuration, .state, .ready] as [Word] { _ = conversation.hear(word, stage: starting) }
@@ -25,7 +25,7 @@ struct WorkerConversationTests {
 
     private static func isBreach(_ answer: WorkerConversation.Answer) -> Bool { if case .breach = answer { true } else { false } }
 
-    @Test("is what an honest worker says, from its start to its end")
+    @Test("allows an honest worker's messages, from its start to its end")
     func honest() {
         var conversation = WorkerConversation()
         #expect(conversation.hear(.sockets(250), stage: Self.starting) == .keep)
@@ -46,7 +46,7 @@ struct WorkerConversationTests {
     }
 
     @Test(
-        "is, of a worker that serves, neither sockets nor a configuration nor readiness, whatever it says and whatever it has said before",
+        "refuses sockets, a configuration and readiness from a serving worker, whatever else it has sent",
         arguments: 0..<64 as Range<UInt64>)
     func hostile(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
@@ -68,7 +68,7 @@ struct WorkerConversationTests {
         }
     }
 
-    @Test("is one configuration, after the sockets, and one word of readiness, after the state", arguments: 0..<64 as Range<UInt64>)
+    @Test("has one configuration, after the sockets, and one readiness, after the state", arguments: 0..<64 as Range<UInt64>)
     func starting(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         var conversation = WorkerConversation()
@@ -88,7 +88,7 @@ struct WorkerConversationTests {
         #expect(last < kept.firstIndex(of: .configuration) ?? kept.count, "seed \(seed): sockets after the configuration: \(kept)")
     }
 
-    @Test("has an end: sockets at a start, and messages within a second")
+    @Test("is limited: the sockets of a start, and the messages of a second")
     func floods() {
         var conversation = WorkerConversation()
         var sockets = 0
@@ -102,7 +102,7 @@ struct WorkerConversationTests {
         #expect(Self.isBreach(serving.hear(.alive, stage: .serving)))
     }
 
-    @Test("ends, at a breach, with its death, once")
+    @Test("ends at a breach with the worker's death, once")
     func breach() {
         let now = Instant(nanoseconds: 1_000_000_000_000)
         var roster = WorkerRoster()
@@ -121,7 +121,7 @@ struct WorkerConversationTests {
 
 @Suite("A channel between processes")
 struct ProcessChannelTests {
-    @Test("leaves time for everything else in a flood, and its reader's patience ends")
+    @Test("leaves time for other work in a flood, and its reader's patience ends")
     func flood() throws {
         let (one, other) = try DescriptorPassing.pair()
         let (sender, receiver) = (ProcessChannel(one), ProcessChannel(other))
@@ -139,7 +139,7 @@ struct ProcessChannelTests {
         receiver.stopWatching()
     }
 
-    @Test("passes memory that cannot be changed; another kind of file is not read: it may have no end")
+    @Test("passes memory that cannot be changed; another kind of file is not read, since it may be endless")
     func files() throws {
         let file = try MemoryFile.holding([1, 2, 3], name: "test")
         #expect(pwrite(file.raw, [9], 1, 0) == -1 && ftruncate(file.raw, 0) == -1)
@@ -151,7 +151,7 @@ struct ProcessChannelTests {
         #expect(throws: SystemError.self) { try MemoryFile.bytes(of: try DescriptorPassing.pair().0, bytesMax: 9) }
     }
 
-    @Test("brings what the process before knew, which is not read until privileges are gone")
+    @Test("brings the predecessor's state, which is not read until privileges are dropped")
     func unreadState() throws {
         let (one, other) = try DescriptorPassing.pair()
         let text = "tsukada-state 1\nname v4 tsukada01 10.0.0.9\nwriter mysql-write 3 db2\n"

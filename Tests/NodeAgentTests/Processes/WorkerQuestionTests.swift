@@ -16,7 +16,7 @@ struct WorkerQuestionTests {
         (master, worker) = (ProcessChannel(own), ProcessChannel(other))
     }
 
-    /// The connection that the worker is given.
+    /// The worker's end of the connection.
     private func connection() throws -> OpenFile {
         guard case .runtime(let file)? = worker.next(until: MonotonicClock.now().advanced(by: .seconds(1))) else { throw SystemError("recv", code: 2) }
         return file
@@ -41,7 +41,7 @@ struct WorkerQuestionTests {
         #expect(answers == [piece])
     }
 
-    @Test("closes the connection when nobody wants the answer any more: a worker does not run what it has not begun")
+    @Test("closes the connection when the answer is no longer wanted: a worker does not run a line that it has not begun")
     func cancel() throws {
         let target = StubTarget()
         let question = try WorkerQuestion("set weight mysql/db1 5", over: master, on: reactor) { _ in Issue.record("an answer") }

@@ -27,7 +27,7 @@ struct ClusterReceiptTests {
                 == "Acknowledged by b. Not yet acknowledged by c (dead): it counts there once they hear this node.\n")
     }
 
-    @Test("is answered after 200 ms in any case, with every peer that has not acknowledged it")
+    @Test("is answered after 200 ms at the latest, with every peer that has not acknowledged it")
     func answersLate() {
         let peers = [Self.peer("b"), Self.peer("c", .suspect), Self.peer("d", .unknown), Self.peer("e", .left), Self.peer("f", has: true)]
         #expect(Self.answer(peers, after: 199) == nil)
@@ -36,19 +36,19 @@ struct ClusterReceiptTests {
                 == "Acknowledged by f. Not yet acknowledged by b (alive), c (suspect), d (never heard), e (left): it counts there once they hear this node.\n")
     }
 
-    @Test("waits for no peer that is dead or has left")
+    @Test("does not wait for a peer that is dead or has left")
     func waitsForNobody() {
         #expect(Self.answer([Self.peer("b", .dead)], after: 0) == "Not yet acknowledged by b (dead): it counts there once they hear this node.\n")
     }
 
-    @Test("answers nothing when 'on cluster' was not written and all have it, as HAProxy does")
+    @Test("answers nothing when 'on cluster' was not written and all peers have it, as HAProxy does")
     func answersNothing() {
         let receipt = ClusterReceipt(revision: 5, isAskedFor: false, now: Self.start)
         #expect(receipt.answer([Self.peer("b", has: true)], now: Self.start) == "")
         #expect(receipt.answer([Self.peer("b", .dead)], now: Self.start)?.hasPrefix("Not yet acknowledged by b (dead)") == true)
     }
 
-    @Test("holds nobody up while it waits, and the next command of the line waits for it")
+    @Test("blocks no other connection while it waits, but the next command of its line waits for it")
     func waits() throws {
         let reactor = try Reactor()
         let target = StubTarget()
@@ -85,7 +85,7 @@ struct ClusterReceiptTests {
         if case .some = next(&session) { Issue.record("more than two answers") }
     }
 
-    @Test("is not waited for once its client has gone")
+    @Test("stops waiting once its client has gone")
     func isCancelled() throws {
         let reactor = try Reactor()
         var answers = 0

@@ -15,7 +15,7 @@ final class StubTarget: RuntimeTarget {
     ]
     var current = sampleSnapshot()
     var reaches: [RuntimeReach] = []
-    /// What changes are answered with.
+    /// The answer to changes.
     var receipt = AnswerText("")
     var keyChanges: [KeyChange] = []
 
@@ -24,7 +24,7 @@ final class StubTarget: RuntimeTarget {
     func frontendStatistics(_ frontend: Int) -> FrontendStatistics { current.frontendStatistics(frontend) }
     func backendStatistics(_ backend: Int) -> BackendStatistics { current.backendStatistics(backend) }
 
-    /// How many servers' rows have been read.
+    /// The number of servers whose rows were read.
     var rowsRead = 0
 
     func serverStatistics(_ server: ServerReference) -> ServerStatistics {
@@ -188,7 +188,7 @@ struct RuntimeInterpreterTests {
         #expect(run("drain cancel") == "Not draining.\n\n" && target.cancels == 1)
     }
 
-    @Test("says which level a command needs, and which one the connection has", arguments: [StatsSocketSettings.Level.user, .operator])
+    @Test("names the level that a command needs, and the level of the connection", arguments: [StatsSocketSettings.Level.user, .operator])
     func neededLevel(level: StatsSocketSettings.Level) {
         for command in ["set server mysql/db1 state maint", "drain", "drain force", "disable server mysql/db1", "set weight mysql/db1 1"] {
             let words = RuntimeCommand.of(command.split(separator: " ").map(String.init))?.words.joined(separator: " ") ?? ""
@@ -223,7 +223,7 @@ struct RuntimeInterpreterTests {
         }
     }
 
-    @Test("looks at few rows a piece when all are left out, too")
+    @Test("reads few rows a piece even when all are left out")
     func hiddenRows() {
         target.current.proxies[0].servers = (1...2000).map { ServerStatistics(name: "db\($0)", identifier: $0) }
         var session = RuntimeSession(level: .user, timeout: .seconds(10))
@@ -242,7 +242,7 @@ struct RuntimeInterpreterTests {
     }
 
     @Test(
-        "knows what 'tsukada drain' and 'tsukada keys' say, and nothing else, as urgent",
+        "treats the commands of 'tsukada drain' and 'tsukada keys', and no others, as urgent",
         arguments: [
             ("drain", true), ("drain force", true), ("drain cancel\r", true), ("show gossip keys", true), ("use gossip key 0000beef", true),
             ("remove gossip key 1", true), ("install gossip key 12", true), ("show stat", false), ("drain;show stat", false), ("", false),

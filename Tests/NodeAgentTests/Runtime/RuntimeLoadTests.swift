@@ -7,12 +7,13 @@ import Wire
 
 @testable import NodeAgent
 
-/// A real agent's tables under clients that ask for as much as they can. The times are printed, not judged: machines differ; what a round may do is judged elsewhere, in rows.
+/// A real agent's tables under clients that ask for as much as they can. Prints the times without judging them, since machines differ; other tests limit a
+/// round's work in rows.
 @Suite("The runtime server under load")
 struct RuntimeLoadTests {
     private static let serversCount = 2000
 
-    /// What one kind of load cost.
+    /// The cost of one kind of load.
     private struct Load {
         let name: String
         var rounds = 0
@@ -20,7 +21,7 @@ struct RuntimeLoadTests {
         var longest = Duration.zero
     }
 
-    /// Runs `body` in a thread of its own: an agent blocks signals in its thread, which must be no other test's.
+    /// Runs `body` in a thread of its own: an agent blocks signals in its thread, which must not be another test's.
     private static func alone(_ body: @escaping @Sendable () throws -> [String]) throws -> [String] {
         let results = Mutex<[String]>([])
         let box = Box(results: results)
@@ -48,7 +49,7 @@ struct RuntimeLoadTests {
         print(lines.joined(separator: "\n"))
     }
 
-    @Test("closes a connection that has taken the sockets over and does not serve in time, and gives its place back")
+    @Test("closes a connection that has taken the sockets over and does not serve in time, and frees its place")
     func stalledHandOver() throws {
         let lines = try Self.alone {
             let agent = try Agent(Self.resources(servers: 1), reactor: Reactor())
@@ -100,7 +101,7 @@ struct RuntimeLoadTests {
             server.serve(connection: other, rights: rights)
             return own
         }
-        // A few dozen rounds show what one costs.
+        // A few dozen rounds show the cost of one.
         while server.connectionsCurrent > 0, load.rounds < 60 {
             let began = MonotonicClock.now()
             agent.reactor.runOnce(waitingAtMost: .zero)
@@ -111,7 +112,7 @@ struct RuntimeLoadTests {
         server.close()
     }
 
-    /// One proxy with many servers, which nobody serves.
+    /// One proxy with many servers, which does not serve.
     private static func resources(servers count: Int) throws -> Agent.Resources {
         let servers = (1...count).map { " server db\($0) 127.0.0.1:\($0) check\n" }.joined()
         let text = "defaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nbackend mysql\n\(servers)"

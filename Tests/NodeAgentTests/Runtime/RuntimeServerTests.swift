@@ -89,7 +89,7 @@ struct RuntimeServerTests {
         #expect(server.connectionsCurrent == 0)
     }
 
-    @Test("answers what is urgent at a full 'stats maxconn', and lets everything else wait for a place")
+    @Test("answers urgent commands at a full 'stats maxconn', and lets everything else wait for a place")
     func reserve() throws {
         let server = try server(connectionsMax: 1)
         let first = try Client(to: address)
@@ -105,7 +105,7 @@ struct RuntimeServerTests {
         #expect(server.connectionsCurrent == 0)
     }
 
-    @Test("accepts so many and no more without a place, and closes those that say nothing")
+    @Test("accepts a limited number without a place, and closes those that send nothing")
     func reserveLimit() throws {
         let server = try server(connectionsMax: 1, timeout: .milliseconds(300))
         let clients = try (0..<RuntimeServer.waitingMax + 4).map { _ in try Client(to: address) }
@@ -161,7 +161,7 @@ struct RuntimeServerTests {
         #expect(received == Array(repeating: 2 * (expected.utf8.count + 1), count: files.count))
     }
 
-    @Test("stops at the limit of an answer while it composes it, and says so")
+    @Test("stops composing an answer at its limit, and says it in the answer")
     func outputLimit() throws {
         target.current.proxies[0].servers = [ServerStatistics(name: String(repeating: "x", count: 64 * 1024), identifier: 1)]
         let server = try server()
@@ -184,7 +184,7 @@ struct RuntimeServerTests {
 
     // MARK: Clients that have gone
 
-    @Test("runs nothing of a client that has gone before its line was read", arguments: [1, 40])
+    @Test("runs no line of a client that had gone before the line was read", arguments: [1, 40])
     func gone(rounds: Int) throws {
         let server = try server()
         var files = try clients(1, of: server, saying: String(repeating: "set weight mysql/db1 5;", count: 100) + "drain\n", level: .admin)
@@ -196,7 +196,7 @@ struct RuntimeServerTests {
         #expect(target.reaches.count == before && target.drains.isEmpty && server.connectionsCurrent == 0)
     }
 
-    @Test("runs what a client has said that only closes its sending side")
+    @Test("runs the lines of a client that closes only its sending side")
     func halfClosed() throws {
         let server = try server()
         let files = try clients(1, of: server, saying: "set weight mysql/db1 5;drain force\n", level: .admin)
@@ -224,7 +224,7 @@ struct RuntimeServerTests {
         #expect(target.reaches.isEmpty && server.connectionsCurrent == 0)
     }
 
-    @Test("makes an answer that comes from elsewhere unwanted when its client goes")
+    @Test("cancels an answer that comes from elsewhere when its client goes")
     func goneLater() throws {
         final class Elsewhere: LineInterpreter {
             var (asked, cancelled) = (0, 0)

@@ -5,7 +5,7 @@ import Wire
 
 @Suite("The column 'addr'")
 struct AddressColumnTests {
-    /// What haproxy 2.6 and 3.5 show of these servers.
+    /// The column of haproxy 2.6 and 3.5 for these servers.
     static let addresses: [(address: SocketAddress?, offset: Int?, text: String?)] = [
         (.ip(.v4(0x7f11_0002), port: 5701), nil, "127.17.0.2:5701"), (.ip(.v4(0x7f11_0002), port: 0), 0, "127.17.0.2:0"),
         (.ip(.v4(0x7f11_0002), port: 0), 10, "127.17.0.2:10"), (.ip(.v4(0x7f11_0002), port: 0), -10_005, "127.17.0.2:-10005"),
@@ -13,7 +13,7 @@ struct AddressColumnTests {
         (.unix("/run/mysqld.sock"), 0, "unix"), (nil, nil, nil),
     ]
 
-    @Test("has HAProxy's words", arguments: addresses)
+    @Test("has HAProxy's values", arguments: addresses)
     func hasWords(address: SocketAddress?, offset: Int?, text: String?) {
         var server = ServerStatistics(name: "s", identifier: 1)
         (server.address, server.portOffset) = (address, offset)

@@ -7,7 +7,7 @@ import Wire
 struct EventRateTests {
     private static func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: 5_000_000_000 + milliseconds * 1_000_000) }
 
-    /// What haproxy 2.6 shows of six connections at once.
+    /// The values of haproxy 2.6 for six connections at once.
     @Test("slides: six events at once are six for a second, and fade in the next")
     func slides() {
         var rate = EventRate()
@@ -17,7 +17,7 @@ struct EventRateTests {
         #expect(rate.peak == 6)
     }
 
-    @Test("knows new events and their peak at once")
+    @Test("includes new events and their peak immediately")
     func knowsAtOnce() {
         var rate = EventRate()
         #expect(rate.perSecond(now: Self.at(0)) == 0)
@@ -27,7 +27,7 @@ struct EventRateTests {
         }
     }
 
-    @Test("adds what is left of the last period to this one")
+    @Test("adds the rest of the last period to this one")
     func mixesPeriods() {
         var rate = EventRate()
         rate.count(10, now: Self.at(0))
@@ -42,14 +42,14 @@ struct EventRateTests {
         #expect([5_200, 6_199, 6_700, 7_200].map { rate.perSecond(now: Self.at($0)) } == [6, 6, 3, 0])
     }
 
-    @Test("lets a single event not fade before its time")
+    @Test("keeps a single event for its full second")
     func keepsSingleEvent() {
         var rate = EventRate()
         rate.count(1, now: Self.at(0))
         #expect([0, 999, 1_000, 1_999, 2_000].map { rate.perSecond(now: Self.at($0)) } == [1, 1, 1, 1, 0])
     }
 
-    @Test("is steady while events are, to the events between two counts", arguments: [10, 100] as [Int64])
+    @Test("is steady while events are, up to the events between two counts", arguments: [10, 100] as [Int64])
     func isSteady(step: Int64) {
         var rate = EventRate()
         for time in stride(from: Int64(0), through: 20_000, by: Int(step)) {
@@ -60,7 +60,7 @@ struct EventRateTests {
         #expect((100...110).contains(rate.peak))
     }
 
-    @Test("takes no events of another process in, and no time that goes back")
+    @Test("ignores events of another process, and time that goes back")
     func startsFromTotal() {
         var rate = EventRate()
         rate.start(from: 1_000)

@@ -9,7 +9,7 @@ import Wire
 
 private let haproxy = "/usr/sbin/haproxy"
 
-/// Values that Debian's haproxy 2.6 shows of a file, and what tsukada makes of the same file.
+/// Values of Debian's haproxy 2.6 and of tsukada for the same file.
 @Suite("Beside haproxy's show stat,", .enabled(if: access(haproxy, X_OK) == 0, "no haproxy"))
 struct HAProxyStatisticsTests {
     private static let servers = """

@@ -16,7 +16,7 @@ struct ProxyStatistics {
     init(name: String, identifier: Int) { (self.name, self.identifier) = (name, identifier) }
 }
 
-/// Statistics that stand still.
+/// Statistics with constant values.
 struct StatisticsSnapshot: StatisticsSource {
     var process = ProcessStatistics()
     var proxies: [ProxyStatistics] = []

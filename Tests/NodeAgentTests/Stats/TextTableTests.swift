@@ -2,9 +2,9 @@ import Testing
 
 @testable import NodeAgent
 
-@Suite("A table of a command")
+@Suite("A command's table")
 struct TextTableTests {
-    @Test("has its columns below each other, and no spaces within a cell but the last")
+    @Test("has aligned columns, and spaces only in the cells of the last one")
     func columns() {
         var table = TextTable("name state reason")
         #expect(table.text == "# name state reason\n")

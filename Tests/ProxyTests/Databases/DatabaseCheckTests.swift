@@ -96,7 +96,7 @@ struct DatabaseCheckTests {
         #expect(nothing.unanswered.map(\.question) == [.variables])
     }
 
-    /// A check that has logged in and asked, of a server that answers its first `count` questions only, and then as `ending` has it.
+    /// A check that has logged in and asked, of a server that answers only its first `count` questions, and then behaves as in `ending`.
     private func unanswered(after count: Int, _ ending: (inout DatabaseCheck) -> [CheckMachine.Output]) throws -> (CheckResult, DatabaseView) {
         var section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
         section.query = .init(text: "SELECT card_number FROM customers", expected: "1")
@@ -126,7 +126,7 @@ struct DatabaseCheckTests {
         return (result, view)
     }
 
-    @Test("passes where the login is done and a question is not answered in time, and tells which one, and what was answered before")
+    @Test("passes when the login succeeds and a question times out, and names that question and keeps the earlier answers")
     func questionHangs() throws {
         let (result, view) = try unanswered(after: 1) { $0.timedOut(now: Self.start.advanced(by: .milliseconds(1500))) }
         #expect(result.status == .layer7OK && result.info == "8.4.3")
@@ -137,7 +137,7 @@ struct DatabaseCheckTests {
         #expect(query.replicationLag == .seconds(3) && query.unanswered.map(\.name) == ["query"])
     }
 
-    @Test("leaves a question that hangs out of the next checks, ever longer, so that hanging connections do not fill the server")
+    @Test("leaves a hanging question out of the next checks, for longer each time, so that hanging connections do not fill the server")
     func pause() throws {
         let login = DatabaseLogin(user: "monitor", password: try #require(DatabasePassword(Array("secret".utf8))), tls: .off)
         let section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
@@ -187,7 +187,7 @@ struct DatabaseCheckTests {
         #expect(pause == nil, "it answers again, and that is found out")
     }
 
-    @Test("passes where a question is killed, or its answer is too long: the login has shown that the server is up")
+    @Test("passes when a question is killed, or its answer is too long: the login has shown that the server is up")
     func questionFails() throws {
         for code in [1146, 1205, 1317, 1927, 1969, 3024, 3169] as [UInt16] {
             let (result, look) = try check(

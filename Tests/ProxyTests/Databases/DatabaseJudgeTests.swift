@@ -27,7 +27,7 @@ struct JudgedServers {
 
     static let stopped = replica(lag: nil) { $0.channels = [ReplicationChannel(applier: .stopped)] }
 
-    /// A look that got no answer to these questions.
+    /// A look without an answer to these questions.
     static func silent(_ questions: DatabaseQuestion..., code: Int = 0, _ change: (inout DatabaseView) -> Void = { _ in }) -> DatabaseLook {
         replica(lag: .zero) { view in
             view.unanswered = questions.map { UnansweredQuestion($0, name: "\($0)", DatabaseComplaint(code: code, text: "no answer within 1s")) }
@@ -159,7 +159,7 @@ struct DatabaseJudgeTests {
         #expect(servers.fit == [0, 1])
     }
 
-    @Test("keeps all in that stopped at the same event, and none that had stopped long before")
+    @Test("keeps all servers in that stopped at the same event, but none that stopped long before")
     func stoppedAlike() {
         for limit in [Duration.seconds(10), .seconds(1), nil] {
             var servers = JudgedServers(4) { $0.lagMax = limit }
@@ -176,7 +176,7 @@ struct DatabaseJudgeTests {
         }
     }
 
-    @Test("keeps all in whose fault is of one rank: an empty heartbeat table, no replication, a query, all stopped at the first look")
+    @Test("keeps all servers in with faults of one rank: an empty heartbeat table, no replication, a query, all stopped at the first look")
     func equalRanks() {
         let alike: [DatabaseLook] = [
             JudgedServers.replica(lag: .zero) { $0.heartbeatAge = nil }, JudgedServers.replica(lag: .zero) { $0.isReadOnly = false },
@@ -198,7 +198,7 @@ struct DatabaseJudgeTests {
         #expect(mixed.fit == [2])
     }
 
-    @Test("takes a server out whose question fails twice in a row, while others answer, and no more than min-up allows when all fail")
+    @Test("takes a server out whose question fails twice in a row while others answer, and no more than min-up allows when all fail")
     func questionFails() {
         let good = JudgedServers.replica(lag: .zero)
         for question in [DatabaseQuestion.variables, .replicaStatus, .query] {
@@ -226,7 +226,7 @@ struct DatabaseJudgeTests {
         #expect(lagging.fit == [0, 1])
     }
 
-    @Test("takes a server that never has told its replication for none that has no replication")
+    @Test("does not take a server that never reported its replication for one without replication")
     func replicationUnknown() {
         var servers = JudgedServers(2)
         servers.look([JudgedServers.silent(.replicaStatus) { $0.channels = [] }, JudgedServers.replica(lag: .zero)])
@@ -236,24 +236,24 @@ struct DatabaseJudgeTests {
         #expect(any.fit == [1], "it may be a replica that takes writes")
     }
 
-    @Test("counts what a server has answered, whatever it has not")
+    @Test("counts a server's answers, even when others are missing")
     func answersCount() {
         var servers = JudgedServers(2) { $0.query = .init(text: "SELECT 1", expected: "1") }
         let fine = JudgedServers.replica(lag: .zero) { $0.answer = "1" }
         servers.look([JudgedServers.silent(.replicaStatus) { ($0.isReadOnly, $0.answer) = (false, "1") }, fine])
         #expect(servers.reason(0) == "read_only is OFF on a replica")
-        // The last answer stands, too, and the worse fault counts.
+        // The last answer still counts, and so does the worse fault.
         servers.look([JudgedServers.replica(lag: .zero) { $0.answer = "3" }, fine])
         for _ in 0..<3 { servers.look([JudgedServers.silent(.replicaStatus, .query), fine]) }
         #expect(servers.reason(0) == "query returned 3, expected 1")
-        // Neither does silence bring a lagging one in again.
+        // Silence does not bring a lagging one back in either.
         var lagging = JudgedServers(2)
         lagging.look(lags: [11, 0])
         lagging.look([JudgedServers.silent(.replicaStatus), JudgedServers.replica(lag: .zero)])
         #expect(lagging.fit == [1] && lagging.reason(0) == "replication lag 11s > 10s")
     }
 
-    @Test("takes a right that is missing for this node's fault: nothing changes, and what was answered counts")
+    @Test("treats a missing right as this node's fault: nothing changes, and the answers count")
     func missingRight() {
         var servers = JudgedServers(2)
         servers.look(lags: [0, 0])
@@ -263,7 +263,7 @@ struct DatabaseJudgeTests {
         #expect(servers.reason(0) == "read_only is OFF on a replica")
     }
 
-    @Test("judges the role before the lag: a primary without replication does not lag, and needs no answer about it")
+    @Test("judges the role before the lag: a primary without replication does not lag, and needs no answer about lag")
     func primaryDoesNotLag() {
         let primary = { (change: (inout DatabaseView) -> Void) in
             JudgedServers.replica(lag: .zero) {
@@ -281,7 +281,7 @@ struct DatabaseJudgeTests {
             for _ in 0..<3 { servers.look([look, replica]) }
             #expect(servers.fit == [0, 1] && servers.judge.standings[0].fitness == .whole, "\(look)")
         }
-        // Writable, and replicating: a replica that is too late.
+        // Writable and replicating: a replica that lags too much.
         servers.look([JudgedServers.replica(lag: .zero) { ($0.isReadOnly, $0.heartbeatAge) = (false, .seconds(900)) }, replica])
         #expect(servers.fit == [1])
     }

@@ -123,7 +123,7 @@ struct DatabaseWatchTests {
         #expect(bench.look(Self.writable, Self.readOnly).news.map(\.text).contains("the trouble with the writer is over: writes go to db1"))
     }
 
-    @Test("keeps the writer whose questions fail until another server takes writes, and never one that says that it is read-only")
+    @Test("keeps the writer whose questions fail until another server takes writes, but never one that reports read_only")
     func questionFails() {
         let silent = JudgedServers.silent(.variables)
         var bench = Bench(.primary)
@@ -134,7 +134,7 @@ struct DatabaseWatchTests {
             news.first?.text
                 == "db1: the question 'variables' fails: no answer within 1s: takes sessions all the same, since no other server is known to take writes")
         #expect(bench.decide().fitness[0] == .whole && bench.watch.silent == [0, 1])
-        // A read-only server has answered, whatever hangs then, even when it is the last one.
+        // A read-only server has answered: a later silence does not matter, even when it is the last one.
         let hanging = JudgedServers.silent(.replicaStatus, .query)
         var last = Bench(.primary)
         _ = last.look(Self.writable, Self.readOnly)
@@ -144,13 +144,13 @@ struct DatabaseWatchTests {
         _ = bench.look(Self.writable, Self.readOnly)
         #expect(bench.look(silent, Self.writable).fitness[0] == .whole)
         #expect(bench.look(silent, Self.writable).fitness == [.unfit(reason: "the question 'variables' fails: no answer within 1s"), .whole])
-        // Replication that somebody has stopped before the promotion does not hide it.
+        // Replication that was stopped before the promotion does not hide it.
         let stopped = JudgedServers.replica(lag: nil) { ($0.isReadOnly, $0.channels) = (false, [ReplicationChannel(receiver: .stopped, applier: .stopped)]) }
         var leftover = Bench(.primary)
         #expect(leftover.look(stopped, Self.readOnly).fitness[0] == .whole)
         for _ in 0..<3 { _ = leftover.look(silent, Self.readOnly) }
         #expect(leftover.look(silent, Self.writable).fitness[1] == .whole)
-        // What is asked about replication says nothing of a writer.
+        // The questions about replication do not matter for a writer.
         let unfollowed = JudgedServers.silent(.replicaStatus) { ($0.isReadOnly, $0.channels) = (false, []) }
         for _ in 0..<3 { #expect(bench.look(Self.readOnly, unfollowed).fitness[1] == .whole) }
     }
@@ -168,7 +168,7 @@ struct DatabaseWatchTests {
         #expect(bench.look(JudgedServers.silent(.variables), Self.writable).closing == [0])
     }
 
-    @Test("raises one alarm for a question that no replica answers, and tells when it is over")
+    @Test("raises one alarm for a question that no replica answers, and reports its end")
     func silence() {
         var bench = Bench(.replica)
         let good = JudgedServers.replica(lag: .zero)
@@ -181,7 +181,7 @@ struct DatabaseWatchTests {
         #expect(news == [.init(level: .alert, text: text)])
         #expect((0..<9).allSatisfy { _ in bench.look(silent, silent).news.isEmpty })
         #expect(bench.look(good, good).news == [.init(level: .notice, text: "every server that takes sessions answers all questions again")])
-        // Out is enough for one of several: its own line tells why.
+        // When one of several goes out, its own line is enough: it gives the reason.
         #expect((0..<4).allSatisfy { _ in bench.look(silent, good).news.isEmpty })
     }
 

@@ -40,7 +40,7 @@ struct WriterElectionTests {
         #expect(election.decide([.unknown, Self.writable], peers: .heard([])).writer == 0)
     }
 
-    @Test("leaves a writer that does not answer for a server that takes writes, and for no other")
+    @Test("leaves a silent writer only for a server that takes writes")
     func unanswered() {
         var election = WriterElection(choices: [10, 20])
         #expect(election.decide([.unanswered, .unanswered], peers: .heard([])).trouble == .starting)

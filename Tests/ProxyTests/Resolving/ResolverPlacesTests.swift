@@ -31,7 +31,7 @@ private func pass(_ world: inout ResolverWorld, _ isPassing: Bool = true, _ serv
 
 @Suite("The preferred family")
 struct ResolverFamilyTests {
-    @Test("is returned to by servers whose checks do not pass, and by unchecked ones", arguments: [false, true])
+    @Test("gets back servers whose checks fail, and unchecked ones", arguments: [false, true])
     func returns(isTemplate: Bool) throws {
         var world = ResolverWorld([.failsFor(.v4, [six, seven])], servers: try servers(2, isTemplate: isTemplate))
         world.run(.seconds(8))
@@ -43,7 +43,7 @@ struct ResolverFamilyTests {
         #expect(!world.events.contains { $0.contains("lost") })
     }
 
-    @Test("is returned to by a service's servers")
+    @Test("gets back a service's servers")
     func services() throws {
         var zone = ServiceZone(services: [try record("db1"), try record("db2")], hosts: [try name("db1"): [six], try name("db2"): [seven]])
         var world = ResolverWorld([.serves(zone)], servers: try servers(3, "_mysql._tcp.db"))
@@ -64,7 +64,7 @@ struct ResolverFamilyTests {
         world.behaviours = [.answers([one, two, six, seven])]
         world.run(.seconds(30))
         #expect(Set(world.addresses.values) == [six, seven])
-        // One works: the other server is not thrown out for that.
+        // One works: the other server is not removed for that.
         world.verdict = { $0 == one }
         world.run(.seconds(30))
         #expect(world.addresses.count == 2 && world.addresses.values.contains(one))
@@ -85,7 +85,7 @@ struct ResolverFamilyTests {
         #expect(world.addresses.count == 2 && Set(world.addresses.values) == [one, two])
     }
 
-    @Test("is not waited for: the other one serves while it is missing")
+    @Test("is not waited for: the other family serves while it is missing")
     func other() throws {
         var world = ResolverWorld([.answers([one, six])], servers: try servers(1, isTemplate: false))
         world.run(.seconds(1))
@@ -95,9 +95,9 @@ struct ResolverFamilyTests {
     }
 }
 
-@Suite("An operator's word on a slot")
+@Suite("An operator's setting of a slot")
 struct ResolverReservedTests {
-    @Test("is for the host that it has: another one gets another slot, and its own returns to it")
+    @Test("applies to the host that it has: a new host gets another slot, and the old one returns to it")
     func host() throws {
         var world = ResolverWorld([.answers([one, two])], servers: try servers(4))
         world.run(.seconds(1))
@@ -111,7 +111,7 @@ struct ResolverReservedTests {
         #expect(world.addresses == [reference(0): one, reference(1): two, reference(2): three])
     }
 
-    @Test("is for the host that it had before a reload", arguments: [nil, SocketAddress.ip(one, port: 3306)])
+    @Test("applies to the host that it had before a reload", arguments: [nil, SocketAddress.ip(one, port: 3306)])
     func reload(present: SocketAddress?) throws {
         let location = ConfigurationLocation(file: "a.cfg", line: 7)
         var server = Server(name: "s", identifier: 1, endpoint: .name("db", port: 3306), port: .fixed(3306), location: location)
@@ -148,7 +148,7 @@ struct ResolverReservedTests {
         #expect(world.addresses == [reference(0): three, reference(1): two])
     }
 
-    @Test("ends with the word")
+    @Test("ends with the setting")
     func ends() throws {
         var world = ResolverWorld([.answers([one])], servers: try servers(2))
         world.run(.seconds(1))
@@ -161,7 +161,7 @@ struct ResolverReservedTests {
         #expect(world.addresses.count == 2)
     }
 
-    @Test("is for a service's record and for a listed replica, too")
+    @Test("applies to a service's record and to a listed replica, too")
     func others() throws {
         var zone = ServiceZone(
             services: [try record("db1"), try record("db2")], hosts: [try name("db1"): [one], try name("db2"): [two], try name("db3"): [three]])
@@ -177,7 +177,7 @@ struct ResolverReservedTests {
         world.behaviours = [.serves(zone)]
         world.run(.seconds(11))
         #expect(world.addresses[reference(slot)] == one && world.addresses.count == 3)
-        // The host moves, and the word with it.
+        // The host moves, and the setting with it.
         zone.hosts[try name("db1")] = [.v4(0x0a00_0009)]
         world.behaviours = [.serves(zone)]
         world.run(.seconds(11))
@@ -203,7 +203,7 @@ struct ResolverReservedTests {
 struct ResolverCutTests {
     private static let total = 300
 
-    /// Answers that turn, so that each round lacks other ones.
+    /// Answers that rotate, so that each round lacks other ones.
     private func rounds(_ world: inout ResolverWorld, _ count: Int, _ behaviour: (_ round: Int) -> NameserverBehaviour) {
         for round in 0..<count {
             world.behaviours = [behaviour(round)]
@@ -213,7 +213,7 @@ struct ResolverCutTests {
 
     private func turned<Element>(_ all: [Element], _ round: Int) -> [Element] { Array(all[(round * 37 % all.count)...] + all[..<(round * 37 % all.count)]) }
 
-    @Test("take no address away, and one alarm has their number", arguments: [8, 280])
+    @Test("remove no address, and one alarm gives their number", arguments: [8, 280])
     func addresses(count: Int) throws {
         let all = (0..<UInt32(Self.total)).map { IPAddress.v4(0x0a01_0000 + $0) }
         var world = ResolverWorld([.silent], servers: try servers(count))
@@ -228,7 +228,7 @@ struct ResolverCutTests {
         #expect(world.addresses.count == 1)
     }
 
-    @Test("of a service do the same")
+    @Test("of a service behave the same")
     func services() throws {
         var zone = ServiceZone(services: [], hosts: [:])
         for number in 0..<UInt32(Self.total) {
@@ -251,7 +251,7 @@ struct ResolverCutTests {
 @Suite("Records of one service whose hosts share an address")
 struct ResolverSharedAddressTests {
     @Test(
-        "take one each, whatever the order",
+        "use one address each, whatever the order",
         arguments: [
             ([one, two], [one], [one, two]), ([one], [one, two], [one, two]), ([one, two], [two, one], [one, two]), ([one], [one], [one]),
         ] as [([IPAddress], [IPAddress], Set<IPAddress>)])
@@ -263,7 +263,7 @@ struct ResolverSharedAddressTests {
         #expect(world.events.count <= 3, "they do not wander: \(world.events)")
     }
 
-    @Test("are found even by three that have to move up")
+    @Test("find addresses even if three of them have to move")
     func chain() throws {
         let zone = ServiceZone(
             services: [try record("db1"), try record("db2"), try record("db3")],
@@ -273,7 +273,7 @@ struct ResolverSharedAddressTests {
         #expect(Set(world.addresses.values) == [one, two, three])
     }
 
-    @Test("keep what is in use when the answers turn, and the weights with it")
+    @Test("keep the addresses in use, and the weights, when the answers rotate")
     func stable() throws {
         var zone = ServiceZone(
             services: [try record("db1", weight: 10), try record("db2", weight: 20)], hosts: [try name("db1"): [one, two], try name("db2"): [one, two]],
