@@ -32,7 +32,7 @@ struct IntendedDifference: Sendable {
     /// Our additions to HAProxy's log lines, or to the end of its text.
     static let additions = [
         IntendedDifference(why: "a DOWN has its reason, also where the checks are logged", pattern: #"( in queue\.) Reason: .*$"#, replacement: "$1"),
-        IntendedDifference(why: "start, reload and end are told", pattern: #"^tsukada \S+ (started|reloaded|restarted|ended).*$"#, replacement: ""),
+        IntendedDifference(why: "start, reload and end are logged", pattern: #"^tsukada \S+ (started|reloaded|restarted|ended).*$"#, replacement: ""),
     ]
 }
 

@@ -226,7 +226,7 @@ struct ForwardingLateHeaderTests {
         }
     }
 
-    @Test("are passed on where the connect has not succeeded yet")
+    @Test("are passed on to the server where the connect has not succeeded before")
     func toldOn() throws {
         let address = TestServer.refusing()
         let harness = try ForwardingHarness([address]) {

@@ -44,7 +44,7 @@ extension Agent {
         return DrainText.progress(underWay, sessions: sessions, now: reactor.now) + "\n"
     }
 
-    /// The runtime command `drain cancel`: the peers' answer no longer counts. A drain that has begun goes on, and the answer says it.
+    /// The runtime command `drain cancel`: the peers' answer no longer counts. A drain that has begun goes on, and the command's answer reports that.
     func cancelDrain() -> String {
         if let underWay = draining.underWay { return DrainText.progress(underWay, sessions: sessions, now: reactor.now) + "\n" }
         if draining.isAsking, let gossip { gossip.feed(.releaseLease(gossip.plan.drainLease)) }

@@ -23,7 +23,7 @@ struct LogPlan: Sendable {
         for backend in configuration.backends { backends.append(try plan(backend.log, defaultTag: tag, resolve)) }
     }
 
-    /// Connects to the UNIX sockets before chroot, as HAProxy's paths: to the path inside the new root, or else to the path outside.
+    /// Connects to the UNIX sockets before chroot: to the path inside the new root, as HAProxy does, or else to the path outside.
     ///
     /// - Returns: the paths where that fails, with the reason.
     func connect(root: String?) -> [(path: String, error: SystemError)] {

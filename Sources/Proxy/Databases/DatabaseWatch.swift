@@ -123,7 +123,7 @@ package struct DatabaseWatch: Sendable {
             outcome.fitness = judge.standings.map(\.fitness)
             for server in names.indices where judge.standings[server].isKept && !keptBefore[server] {
                 let fault = judge.standings[server].fault
-                // The alarm about the question already says it.
+                // The alarm about the question is enough.
                 if case .unanswered = fault { continue }
                 let reason = fault?.reason(lagMax: settings.lagMax) ?? "its state is not known yet"
                 outcome.news.append(

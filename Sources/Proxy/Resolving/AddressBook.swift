@@ -25,7 +25,7 @@ struct AddressBook: Equatable, Sendable {
         return preferred.isEmpty ? self[family == .v4 ? .v6 : .v4].current : preferred
     }
 
-    /// True when a server may stay at `address`: the name has it, and it is of `family`, unless the name has none of that.
+    /// True when a server may stay at `address`: the name has it, and it is of `family` unless the name has no address of `family`.
     func allows(_ address: IPAddress, preferring family: AddressFamily) -> Bool {
         contains(address) && (address.family == family || self[family].current.isEmpty)
     }
@@ -76,8 +76,8 @@ enum AddressAssignment {
         case empty
     }
 
-    /// For the plain servers of one name in one backend. Each keeps its address while the name has it and it is of the preferred family, or the name has
-    /// none of that. Otherwise it takes the first address that no other of them uses, or simply the first.
+    /// For the plain servers of one name in one backend. Each keeps its address while the name has it and it is of the preferred family, or the name has no
+    /// address of that family. Otherwise it takes the first address that no other of them uses; if there is none, the first of all.
     static func decide(servers: [Slot], from book: AddressBook) -> [Decision] {
         var used = servers.compactMap { $0.address?.host }.filter(book.contains)
         return servers.map { server in

@@ -49,7 +49,7 @@ package struct Resolution {
     /// True once all types have settled.
     package var isSettled: Bool { questions.allSatisfy { $0.outcome != nil } }
 
-    /// The number of open questions. With none open before it is settled, no answer can come until questions are repeated.
+    /// The number of open questions. When none is open before it is settled, no answer can come until questions are repeated.
     package var openQuestions: Int { questions.reduce(0) { $0 + $1.openQuestions } }
 
     /// How `family` ended, `nil` while it is open.

@@ -140,7 +140,7 @@ struct SharedAddressTests {
         #expect(throws: SystemError.self) { try Client(to: address) }
         let successor = try ListeningSockets.open(request, count: 1)
         #expect(Sockets.localAddress(successor[0].raw) != nil)
-        #expect(throws: ListenError.self, "nobody says that this one is abandoned") { try ListeningSockets.open(request, count: 1) }
+        #expect(throws: ListenError.self, "the process at this path has not abandoned it") { try ListeningSockets.open(request, count: 1) }
         orphan.end()
     }
 }

@@ -112,7 +112,7 @@ struct RuntimeLoadTests {
         server.close()
     }
 
-    /// One proxy with many servers, which does not serve.
+    /// One proxy with many servers; no process listens at their ports.
     private static func resources(servers count: Int) throws -> Agent.Resources {
         let servers = (1...count).map { " server db\($0) 127.0.0.1:\($0) check\n" }.joined()
         let text = "defaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nbackend mysql\n\(servers)"

@@ -161,7 +161,7 @@ struct RuntimeServerTests {
         #expect(received == Array(repeating: 2 * (expected.utf8.count + 1), count: files.count))
     }
 
-    @Test("stops composing an answer at its limit, and says it in the answer")
+    @Test("stops composing an answer at its limit, and reports that at its end")
     func outputLimit() throws {
         target.current.proxies[0].servers = [ServerStatistics(name: String(repeating: "x", count: 64 * 1024), identifier: 1)]
         let server = try server()

@@ -148,7 +148,7 @@ struct ResolverReservedTests {
         #expect(world.addresses == [reference(0): three, reference(1): two])
     }
 
-    @Test("ends with the setting")
+    @Test("is over once the operator ends it")
     func ends() throws {
         var world = ResolverWorld([.answers([one])], servers: try servers(2))
         world.run(.seconds(1))
