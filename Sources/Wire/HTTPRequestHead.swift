@@ -1,4 +1,4 @@
-/// The head of one HTTP/1 request, reduced to what an answer needs that ignores the headers.
+/// The parts of an HTTP/1 request's head that a probe needs: method, target, and whether the connection stays open.
 ///
 /// Strict where two readers could differ (the request line, what follows a header's name), lenient where real load balancers are (bare LF, empty
 /// lines before the request).

@@ -129,7 +129,7 @@ struct DatabaseOverview {
         }
     }
 
-    /// Why a server is out, kept or down; `nil` for one that serves without a fault.
+    /// Why a server does not serve, or which fault it has; `nil` for one that serves without a fault.
     private func reason(_ section: Section, _ place: Int, _ status: ServerStatus) -> String? {
         let standing = section.watch.judge.standings[place]
         switch status.condition {

@@ -87,7 +87,7 @@ struct GossipSentence: Equatable, Sendable {
 }
 
 extension ConfigurationDifference {
-    /// The most names of one sort in a sentence, which also gives the number of the others.
+    /// The most names of one sort in a sentence. The sentence also gives the number of further ones.
     private static let namesMax = 8
 
     /// The difference, for people; `nil` when it is unknown.

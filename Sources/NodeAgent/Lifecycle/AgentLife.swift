@@ -13,7 +13,7 @@ extension Agent {
         case restart = "restarted"
     }
 
-    /// The most addresses in the line about a start, which also gives the number of the others.
+    /// The most addresses in the line about a start. The line also gives the number of further ones.
     private static let addressesMax = 16
 
     /// Logs that this process serves: its version, node, listeners and files.

@@ -23,7 +23,7 @@ extension Limits {
         static let perThread = 3
         /// Threads that are not workers: control, probe, watchdog.
         static let otherThreads = 3
-        /// A database's session beside its check, handed-over runtime connections: short-lived ones.
+        /// Short-lived ones: a database's session beside its check, runtime connections that are being handed over.
         static let passing = 8
         /// The least number of connections of one server that finish a login for departed clients. A server that hangs collects no more.
         static let handshakesMin = 8

@@ -38,7 +38,7 @@ struct LogLimiter<Content> {
     /// The most subjects that are counted separately; all others share one.
     static var subjectsMax: Int { 4_096 }
 
-    /// By subject.
+    /// Sorted by subject.
     private var buckets: [Bucket] = []
 
     /// No line yet.

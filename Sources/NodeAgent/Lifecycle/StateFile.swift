@@ -3,7 +3,7 @@ import LinuxIO
 
 /// A file in a `state-dir`: what outlives the process.
 ///
-/// Its folder is opened before chroot, and the file can be loaded from then on. One thread, whichever, may save it while the process lives: whole or
+/// Its folder is opened before chroot, and the file can be loaded from then on. Only one thread may save it, as long as the process lives: as a whole or
 /// not at all.
 final class StateFile: Sendable {
     private let folder: Folder

@@ -41,7 +41,7 @@ struct ServiceNotifier {
     let problem: String?
     private let address: SocketAddress?
 
-    /// Notifies the socket that `NOTIFY_SOCKET` names, a path or an abstract `@name`; no socket without it.
+    /// Notifies the socket that `NOTIFY_SOCKET` names, a path or an abstract `@name`; does nothing without it.
     init(environment: [String: String]) {
         let socket = environment["NOTIFY_SOCKET"] ?? ""
         address = Self.address(socket)

@@ -16,7 +16,7 @@ package struct DatabaseAccess {
 }
 
 /// A question that a server has not answered in time is left out for a while: each attempt leaves a connection at the server for as long as the question
-/// hangs, and these would fill the server.
+/// hangs, and enough of them would use up the server's connections.
 package struct QuestionPause: Equatable, Sendable {
     /// The pause does not double beyond this.
     package static let longest = Duration.seconds(32)

@@ -80,7 +80,7 @@ package struct DatabaseQuestions: Equatable, Sendable {
 
     private var heartbeatTable: String { if case .heartbeat(let table) = settings.lagSource { table } else { "" } }
 
-    /// The question's name for people. The user's own is named by its keyword, since its SQL may contain secrets.
+    /// The question's name for people. The user's own is named by its keyword, since its SQL may contain any text.
     private func name(of question: DatabaseQuestion, for dialect: DatabaseDialect) -> String {
         switch question {
         case .variables: "SHOW GLOBAL VARIABLES"

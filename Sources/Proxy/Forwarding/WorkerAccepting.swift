@@ -119,7 +119,7 @@ extension Worker {
         send(.warning, frontend)
     }
 
-    /// True for one worker in this many milliseconds: that worker writes the line.
+    /// True at most once in this many milliseconds, for one of the workers: that worker writes the line.
     func isTimeToReport(_ reportedAt: borrowing Atomic<Int64>, every milliseconds: Int64) -> Bool {
         let before = reportedAt.load(ordering: .relaxed)
         guard before == .min || now - before >= milliseconds else { return false }

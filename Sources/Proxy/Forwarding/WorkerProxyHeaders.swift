@@ -20,8 +20,8 @@ enum ProxyHeaderRefusal: String {
 }
 
 extension Worker {
-    /// How long the server's greeting waits for a header. A load balancer sends the header immediately, and sends a lost segment again after 200 ms.
-    /// One that sends it with the client's first bytes, as AWS's does by default, waits for the client, which waits for the server.
+    /// How long a session waits for a header before the server may greet. A load balancer sends it immediately, and a lost segment again after 200 ms.
+    /// A load balancer that sends it with the client's first bytes, as AWS's does by default, waits for the client, which waits for the server.
     static let headerMilliseconds: Int64 = 300
     /// The least time between two lines that report late headers.
     private static let noticeMilliseconds: Int64 = 600_000

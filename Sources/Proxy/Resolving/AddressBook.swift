@@ -91,7 +91,7 @@ enum AddressAssignment {
 
     /// For the slots of one name in one backend: each address goes to one slot. A slot keeps its address while the name has it. A new address
     /// returns to the slot that had it last. Others fill the empty slots in order, then those whose address has gone, and reserved ones only when there
-    /// is no other. Slots that still have a gone address are emptied.
+    /// is no other. Slots that still have an obsolete address are emptied.
     ///
     /// - Parameters:
     ///   - offered: the addresses of the name, those first that count most. Without any nothing changes.
