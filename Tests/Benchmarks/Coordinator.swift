@@ -155,7 +155,8 @@ final class Coordinator {
         _ = write(2, line, line.count)
     }
 
-    private static func executablePath() throws -> String {
+    /// This program's own file.
+    static func executablePath() throws -> String {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress.unsafelyUnwrapped, $0.count) }
         guard count > 0 else { throw SystemError.last("readlink") }

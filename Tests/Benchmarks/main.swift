@@ -1,11 +1,14 @@
 import Foundation
 
-// The coordinator, unless it is a process that the coordinator started: `server` or `load`.
+// The coordinator, unless it is a process that the coordinator started (`server` or `load`), or the other benchmark, `runtime`.
 let arguments = Array(CommandLine.arguments.dropFirst())
 do {
     switch arguments.first {
     case "server": try Subcommands.server(Array(arguments.dropFirst()))
     case "load": try Subcommands.load(Array(arguments.dropFirst()))
+    case "runtime":
+        Interruption.install()
+        try RuntimeFlood.run(Array(arguments.dropFirst()))
     case "--help", "-h": print(Options.usage)
     default: exit(try coordinate(arguments))
     }
