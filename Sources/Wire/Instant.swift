@@ -16,7 +16,7 @@ package struct Instant: InstantProtocol, Sendable {
     }
 
     /// The time from this instant to `other`; negative when `other` is earlier.
-    package func duration(to other: Instant) -> Duration { Duration(attoseconds: Int128(other.nanoseconds - nanoseconds) * 1_000_000_000) }
+    package func duration(to other: Instant) -> Duration { Duration(attoseconds: (Int128(other.nanoseconds) - Int128(nanoseconds)) * 1_000_000_000) }
 
     /// True when `left` comes before `right`.
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }

@@ -41,7 +41,8 @@ struct AgentState: Equatable, Sendable {
 ///     row 2 mysql 1 read01 ...                    a line of `show servers state`
 ///     check mysql read01 3 1 5210 17 1045 2 Access denied ...
 ///                                                 failures, downs, milliseconds down, the last check's status, code, microseconds, text
-///     unchecked mysql read01                      no check result yet
+///     unchecked mysql read01                      no check has found anything of it yet
+///     condition mysql read01 UP 52000             what it is, and for how many milliseconds
 ///     fitness mysql read01 fit 4                  quarters of its weight; or `out`, and the reason
 ///     former mysql read05 10.0.0.5 3306           its last address, while it has none
 ///     priority mysql read03 20                    its service record's, where it is not 0
@@ -57,8 +58,8 @@ enum AgentStateText {
     static let bytesMax = 32 << 20
     /// The highest counter that is believed: sums of many stay far from the end of `Int`.
     private static let counterMax: UInt64 = 1 << 53
-    /// The latest time that is accepted, in nanoseconds: a century after the machine's start.
-    private static let probeSinceMax: Int64 = 100 * 366 * 86_400 * 1_000_000_000
+    /// The longest time that is believed, in nanoseconds: a century.
+    private static let sinceMax: Int64 = 100 * 366 * 86_400 * 1_000_000_000
     private static let header = "tsukada-state 1"
 
     /// - Parameter serversState: what `show servers state` says now; it stands for most of `state.servers`.
@@ -168,6 +169,7 @@ enum AgentStateText {
 
     private static func takeCondition(_ fields: [Substring], into state: inout AgentState) {
         guard fields.count == 4, let condition = ServerCondition(rawValue: String(fields[2])), let milliseconds = Int64(fields[3]) else { return }
+        guard (0...sinceMax / 1_000_000).contains(milliseconds) else { return }
         let name = RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))
         state.servers[name]?.condition = condition
         state.servers[name]?.sinceCondition = .milliseconds(milliseconds)
@@ -189,7 +191,7 @@ enum AgentStateText {
     }
 
     private static func takeProbe(_ fields: [Substring], into state: inout AgentState) {
-        guard fields.count == 3, let since = Int64(fields[2]), (0...probeSinceMax).contains(since) else { return }
+        guard fields.count == 3, let since = Int64(fields[2]), (0...sinceMax).contains(since) else { return }
         state.probes[String(fields[0])] = ProbeMemory(isPassing: fields[1] == "pass", since: Instant(nanoseconds: since))
     }
 

@@ -85,6 +85,7 @@ struct AgentStateTests {
             tsukada-state 1
             row 2 mysql 1 read01 10.0.0.1 2 0 7 1 52 15 3 4 6 0 0 0 read01.internal 3306 - 0 0 - - 0
             check mysql read01 \(end) \(end) \(end) 15 \(end) \(end) text
+            condition mysql read01 UP \(end)
             counters server mysql/read01 \(UInt64.max) \(UInt64.max)
             writer mysql \(UInt64.max) db
             probe nlb pass \(end)
@@ -93,6 +94,7 @@ struct AgentStateTests {
         let memory = try #require(state.servers.values.first)
         #expect(memory.failedChecks == 1 << 53 && memory.downTransitions == 1 << 53 && memory.completedDowntime == .milliseconds(1 << 53))
         #expect(state.counters.values.first == [1 << 53, 1 << 53] && state.writers.isEmpty && state.probes.isEmpty)
+        #expect(memory.condition == nil)
     }
 
     @Test("reads HAProxy's state files, and says where one is wrong")
