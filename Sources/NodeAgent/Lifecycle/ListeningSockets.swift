@@ -173,7 +173,8 @@ enum ListeningSockets {
 
     /// Whether the process that answers at a UNIX path is ending, and leaves the path to others.
     private static func isAbandoned(_ path: String) -> Bool {
-        RuntimeClient(path: path, timeout: answerPatience).ask(RuntimeInterpreter.abandonedQuestion) == .text(RuntimeInterpreter.abandonedAnswer)
+        let client = RuntimeClient(path: path, timeout: answerPatience, tell: { _ in })
+        return client.ask(RuntimeInterpreter.abandonedQuestion) == .text(RuntimeInterpreter.abandonedAnswer)
     }
 
     /// The entry at a path, even a symbolic link; `nil` for none.

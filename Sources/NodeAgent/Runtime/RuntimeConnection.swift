@@ -169,8 +169,9 @@ final class RuntimeConnection {
 
     /// Composes one piece: the rest of the last answer, or the beginning of the next.
     func takeTurn() {
+        // A place that has become free may have asked for a second turn.
+        guard isOpen, isWaitingForTurn else { return }
         isWaitingForTurn = false
-        guard isOpen else { return }
         step { () throws(SystemError) in
             if case .none = answer { beginLine() }
             if case .pieces(let next) = answer { compose(next) }

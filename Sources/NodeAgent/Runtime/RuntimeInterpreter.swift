@@ -87,14 +87,19 @@ struct RuntimeInterpreter: LineInterpreter {
 
     func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer {
         if isHandOver(line, session) { return .handOver }
-        if session.isAbandoned, line.elementsEqual(Self.abandonedQuestion.utf8) { return .bytes(Array("\(Self.abandonedAnswer)\n".utf8)) }
+        if isAbandonedQuestion(line, session) { return .bytes(Array("\(Self.abandonedAnswer)\n".utf8)) }
         var run = RuntimeLine(line, target: target)
         return .pieces { run.next(&$0) }
     }
 
     func isUrgent(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool {
         guard session.payloadEnd == nil else { return false }
-        return isHandOver(line, session) || RuntimeLine.commands(in: line).allSatisfy { RuntimeCommand.of($0)?.isUrgent == true }
+        if isHandOver(line, session) || isAbandonedQuestion(line, session) { return true }
+        return RuntimeLine.commands(in: line).allSatisfy { RuntimeCommand.of($0)?.isUrgent == true }
+    }
+
+    private func isAbandonedQuestion(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool {
+        session.isAbandoned && line.elementsEqual(Self.abandonedQuestion.utf8)
     }
 
     private func isHandOver(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool {

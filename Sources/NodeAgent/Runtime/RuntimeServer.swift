@@ -82,6 +82,8 @@ final class RuntimeServer {
             if listener.isWatched { reactor.unwatch(listener.file.raw) }
             listeners.removeAll { $0.file === listener.file }
         }
+        // A new process asks for the path here, however many clients are connected.
+        do throws(SystemError) { try watchListeners() } catch { rest() }
     }
 
     /// Closes every listener; connections go on.
@@ -105,7 +107,7 @@ final class RuntimeServer {
 
     private func accepts(_ rights: RuntimeRights) -> Bool {
         guard pause == nil else { return false }
-        return placesTaken < connectionsMax || rights.level == .admin && waiting.count < Self.waitingMax
+        return placesTaken < connectionsMax || (rights.level == .admin || isAbandoned) && waiting.count < Self.waitingMax
     }
 
     /// Watches only the listeners that may accept one more connection.
