@@ -175,7 +175,10 @@ struct Startup {
         let memory = NameResolution.Memory(
             answers: inheritance.configuration?.names ?? [:], addresses: kept.memory, time: kept.time, isTrusted: isRestart)
         var names = NameResolution(lookup: lookup, memory: memory)
-        names.ask(forPlacesOf: configuration, own: try? configuration.gossip?.node(named: node))
+        let own = try? configuration.gossip?.node(named: node)
+        // Before a port is open: no client waits for a nameserver. A process that takes over has open ports already, and knows the servers' addresses once
+        // it has read the state.
+        if inheritance.isAlone, !isRestart { names.ask(for: configuration, own: own) } else { names.ask(forPlacesOf: configuration, own: own) }
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         for (path, error) in logPlan.connect(root: privileges.directory) {
             Terminal.tell(.warning, "log: no syslog daemon listens at '\(path)' (\(error)): lines to it are lost; start the daemon, or write another target")
