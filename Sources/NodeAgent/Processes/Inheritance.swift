@@ -37,6 +37,8 @@ struct Inheritance {
             return file
         }
         do throws(StartError) { try take(over: ProcessChannel(file), path) } catch { throw StartError("-x \(path): \(error); \(remedy)") }
+        // Only a master's is trusted: a process that has served may have been taken over.
+        configuration = nil
     }
 
     private mutating func take(over channel: ProcessChannel, _ name: String) throws(StartError) {
