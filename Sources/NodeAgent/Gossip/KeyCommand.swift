@@ -138,7 +138,8 @@ struct KeyManagement {
             return finish(
                 publish, KeyOutcome(output: "\(change.done) on the node and in \(file.path); \(change.advice)\n"), failure: "\(change.done) on the node only")
         case .text(let answer):
-            return KeyOutcome(complaint: "the node refuses: \(Self.hiding(change.secret, in: answer)); nothing is changed")
+            let reason = Self.hiding(change.secret, in: answer).split(separator: "\n").joined(separator: "; ")
+            return KeyOutcome(complaint: "the node refuses: \(reason); nothing is changed")
         case .notRunning(let error) where change.worksAlone:
             let complaint = "\(isDown(error)): \(change.done) in \(file.path) only, which counts from the node's next start"
             return finish(publish, KeyOutcome(complaint: complaint), failure: isDown(error))

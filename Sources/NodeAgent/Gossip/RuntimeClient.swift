@@ -103,7 +103,8 @@ extension AgentConfiguration {
         let files = try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(paths) }
         let (configuration, diagnostics) = ConfigurationReader(environment: environment, localPeer: Startup.hostName()).read(files: files)
         let alerts = diagnostics.filter { $0.severity == .alert }
-        guard alerts.isEmpty else { throw StartError(alerts.map(\.description).joined(separator: "\n")) }
+        for alert in alerts.dropLast() { Terminal.tell(.alert, alert.description) }
+        if let last = alerts.last { throw StartError(last.description) }
         return configuration
     }
 }

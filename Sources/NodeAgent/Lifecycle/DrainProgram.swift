@@ -47,7 +47,7 @@ enum DrainProgram {
             case .text(let text) where text + "\n" == DrainText.asking:
                 hasAsked = true
                 if wait(deadline) { return giveUp("the other nodes have not answered; 'tsukada drain --force' does not ask them", ask) }
-            case .text(let text): return .failed(text.isEmpty ? "the node does not answer" : text)
+            case .text(let text): return .failed(text.isEmpty ? "the node does not answer" : text.split(separator: "\n").joined(separator: "; "))
             case .notRunning(let error): return .failed("no node listens on the runtime socket: \(error)")
             case .failed(let error):
                 let complaint = "the node could not be asked: \(error)"
