@@ -100,7 +100,9 @@ package struct DatabaseJudge: Equatable, Sendable {
         package internal(set) var refusal: DatabaseComplaint?
         /// The last look could log in: its answers are current.
         package internal(set) var isCurrent = false
-        /// Looks in a row without an answer to a question that counts.
+        /// The last look that reached it was not let in: earlier answers may be out of date.
+        var isShutOut = false
+        /// Looks in a row that got no answer to a question that counts.
         var unansweredRow = 0
         /// What is wrong with it; `nil` for nothing known.
         package internal(set) var fault: DatabaseFault?
@@ -116,8 +118,8 @@ package struct DatabaseJudge: Equatable, Sendable {
         /// All of it alike; tuples do not compare by themselves.
         package static func == (left: Standing, right: Standing) -> Bool {
             (left.view, left.seenAt, left.refusal, left.fault, left.isKept) == (right.view, right.seenAt, right.refusal, right.fault, right.isKept)
-                && (left.fitness, left.isHeldByLag, left.isCurrent, left.unansweredRow)
-                    == (right.fitness, right.isHeldByLag, right.isCurrent, right.unansweredRow)
+                && (left.fitness, left.isHeldByLag, left.isCurrent, left.isShutOut, left.unansweredRow)
+                    == (right.fitness, right.isHeldByLag, right.isCurrent, right.isShutOut, right.unansweredRow)
                 && left.knownLag?.lag == right.knownLag?.lag && left.knownLag?.at == right.knownLag?.at
         }
     }
@@ -154,7 +156,7 @@ package struct DatabaseJudge: Equatable, Sendable {
         standings[server].isCurrent = false
         switch look {
         case .failed: break
-        case .refused(let complaint): standings[server].refusal = complaint
+        case .refused(let complaint): (standings[server].refusal, standings[server].isShutOut) = (complaint, true)
         case .seen(let seen):
             var standing = standings[server]
             take(seen, &standing, now: now)
@@ -166,7 +168,7 @@ package struct DatabaseJudge: Equatable, Sendable {
         let view = seen.completed(by: standing.view)
         let missing = seen.unanswered.filter { needs($0.question, of: view) }
         let isFirst = standing.seenAt == nil
-        (standing.isCurrent, standing.view) = (true, view)
+        (standing.isCurrent, standing.isShutOut, standing.view) = (true, false, view)
         if seen.isAnswered(.variables) { standing.seenAt = now }
         standing.refusal = seen.unanswered.first { $0.complaint.isMissingRight }?.complaint
         standing.unansweredRow = missing.isEmpty ? 0 : standing.unansweredRow + 1
@@ -177,7 +179,9 @@ package struct DatabaseJudge: Equatable, Sendable {
         }
         // A missing answer counts as unchanged until it has been missing for long: a single look may fail by chance.
         let isLasting = standing.refusal == nil && (isFirst || standing.unansweredRow >= Self.missesMax)
-        standing.fault = Self.worse(found, isLasting ? .unanswered(first) : standing.fault)
+        // The questions after one that hangs were not asked: the one that hangs is named.
+        let cause = seen.unanswered.first { $0.complaint == first.complaint } ?? first
+        standing.fault = Self.worse(found, isLasting ? .unanswered(cause) : standing.fault)
     }
 
     /// Whether the answer to `question` counts for a server. A primary does not lag, whatever its heartbeat table contains.

@@ -56,7 +56,9 @@ package struct DatabaseQuestions: Equatable, Sendable {
 
     /// The questions of this section, in order.
     private var asked: [DatabaseQuestion] {
-        DatabaseQuestion.allCases.filter { question in
+        // A primary is judged by the first two alone: they do not wait for a question that hangs.
+        let order: [DatabaseQuestion] = settings.role == .primary ? [.variables, .query, .replicaStatus, .heartbeat, .replicas] : DatabaseQuestion.allCases
+        return order.filter { question in
             switch question {
             case .variables, .replicaStatus: true
             case .heartbeat: settings.lagSource != .replicaStatus

@@ -83,7 +83,11 @@ package struct DatabaseWatch: Sendable {
             let place = writer.flatMap { writer in names.firstIndex(of: writer.server) }
             election = WriterElection(choices: choices, memory: place.flatMap { place in writer.map { WriterBallot(epoch: $0.epoch, choice: choices[place]) } })
         } else {
-            for server in names.indices { if let known = memory(server) { judge.recall(server, known.fitness, since: known.since) } }
+            for server in names.indices {
+                guard let known = memory(server) else { continue }
+                // A fit server has served new values until now, however long it has been up.
+                judge.recall(server, known.fitness, since: known.fitness.isFit ? now : known.since)
+            }
         }
     }
 
@@ -180,7 +184,8 @@ extension DatabaseWatch {
     private func sight(of server: Int, _ circumstances: Circumstances) -> WriterSight {
         let standing = judge.standings[server]
         if !circumstances.isRunning || misses[server] >= DatabaseJudge.missesMax { return .unreachable }
-        // Each answer counts, even when others are missing.
+        if standing.isShutOut { return .unknown }
+        // What it has answered counts, whatever it has not.
         if case .answered = standing.fault { return .readOnly }
         if let view = standing.view, view.isReadOnly { return .readOnly }
         if case .unanswered = standing.fault { return .unanswered }

@@ -30,6 +30,15 @@ struct DatabaseQuestionsTests {
             ])
     }
 
+    @Test("asks a primary what it is judged by before what it is not: a hanging question hides nothing")
+    func primary() {
+        var settings = DatabaseSettings(user: "check", location: Self.location)
+        settings.role = .primary
+        settings.query = .init(text: "SELECT 1", expected: "1")
+        let statements = DatabaseQuestions(settings).statements(for: DatabaseDialect(version: "8.4.3"))
+        #expect(statements == [DatabaseQuestions.variables, "SELECT 1", "SHOW REPLICA STATUS"])
+    }
+
     @Test("ends with the list of replicas where that is wanted, which alone may be refused")
     func list() {
         var settings = DatabaseSettings(user: "check", location: Self.location)

@@ -13,13 +13,13 @@ struct DatabaseWatchTests {
         var circumstances = Array(repeating: Circumstances(isRunning: true, isAvailable: true), count: 2)
         var peers = WriterPeers.heard([])
 
-        init(_ role: DatabaseRole, memory: [ServerFitness?] = [nil, nil], writer: WriterMemory? = nil) {
+        init(_ role: DatabaseRole, memory: [ServerFitness?] = [nil, nil], ages: [Duration] = [.zero, .zero], writer: WriterMemory? = nil) {
             var settings = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
             (settings.role, settings.lagMax) = (role, .seconds(10))
             let now = now
             watch = DatabaseWatch(
-                settings, names: ["db1", "db2"], choices: [10, 20], memory: { place in memory[place].map { (fitness: $0, since: now) } }, writer: writer,
-                now: now)
+                settings, names: ["db1", "db2"], choices: [10, 20],
+                memory: { place in memory[place].map { (fitness: $0, since: now.advanced(by: .zero - ages[place])) } }, writer: writer, now: now)
         }
 
         mutating func look(_ first: DatabaseLook, _ second: DatabaseLook) -> DatabaseWatch.Outcome {
@@ -36,6 +36,26 @@ struct DatabaseWatchTests {
     private static let writable = server(isReadOnly: false)
     private static let readOnly = server(isReadOnly: true)
     private static let denied = DatabaseLook.refused(DatabaseComplaint(code: 1045, text: "Access denied for user 'check'"))
+
+    @Test("keeps replicas together that were fit before a reload, however long each has been up", arguments: [false, true])
+    func reloaded(isStopped: Bool) {
+        var bench = Bench(.replica, memory: [.whole, .whole], ages: [.seconds(30 * 86_400), .seconds(2 * 86_400)])
+        let cut = JudgedServers.replica(lag: nil) {
+            $0.channels = [isStopped ? ReplicationChannel(applier: .stopped) : ReplicationChannel(receiver: .connecting, applier: .running)]
+        }
+        let outcome = bench.look(cut, cut)
+        #expect(outcome.fitness == [.whole, .whole])
+        #expect(isStopped || bench.watch.judge.standings.allSatisfy { $0.fault == nil })
+    }
+
+    @Test("follows the peers' writer at a server that no longer lets this node in, whatever that server said before")
+    func shutOut() {
+        var bench = Bench(.primary)
+        _ = bench.look(Self.writable, Self.readOnly)
+        let ballot = WriterBallot(epoch: 2, choice: 20)
+        bench.peers = .heard([.init(name: "tsukada02", word: WriterWord(ballot: ballot, isConfirmed: true), known: ballot)])
+        #expect(bench.look(Self.readOnly, Self.denied).fitness == [.unfit(reason: "read_only is ON"), .whole])
+    }
 
     @Test("tells once that this node is not let in, and once that it is again")
     func refusal() {
