@@ -356,7 +356,7 @@ extension ServerRegistry {
             next.isRunning = false
         case (true, false):
             next.health?.leaveMaintenance()
-            next.hasVerdict = next.health == nil
+            next.hasVerdict = isUnchecked(change.server, next)
             next.isRunning = !next.isHeldDown
         case (true, true), (false, false):
             break
@@ -405,11 +405,16 @@ extension ServerRegistry {
         }
     }
 
+    /// Whether no check will ever judge the server: there is none, or its proxy is disabled.
+    private func isUnchecked(_ server: ServerReference, _ status: ServerStatus) -> Bool {
+        status.health == nil || backends[server.backend].isDisabled
+    }
+
     private mutating func moveAddress(to address: SocketAddress, by source: String, _ change: inout Change) {
         let before = status(of: change.server)
         guard before.address != address else { return }
         var next = before
-        (next.address, next.formerAddress, next.hasVerdict) = (address, nil, next.health == nil)
+        (next.address, next.formerAddress, next.hasVerdict) = (address, nil, isUnchecked(change.server, next))
         (next.unreachableSince, next.isGone) = (nil, false)
         store(next, &change)
         var parts: [String] = []
