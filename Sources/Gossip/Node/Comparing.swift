@@ -74,7 +74,10 @@ extension GossipNode {
             known.parts[place] = part
         }
         peers[index].configuration = known
-        if known.isComplete { tellDifference(difference(from: known), of: index, into: &outputs) }
+        // A peer that keeps changing costs one comparison in a while.
+        guard known.isComplete, peers[index].comparedAt.map({ $0.advanced(by: GossipNode.partsAwaited) <= now }) ?? true else { return }
+        peers[index].comparedAt = now
+        tellDifference(difference(from: known), of: index, into: &outputs)
     }
 
     private func difference(from known: PeerConfiguration) -> ConfigurationDifference {

@@ -56,7 +56,9 @@ struct Peer: Sendable {
     var configuration: PeerConfiguration?
     /// When this node may send it the parts of its configuration again.
     var partsAt: Instant?
-    /// The difference has been reported.
+    /// When its parts were last compared with this node's.
+    var comparedAt: Instant?
+    /// People know that its configuration differs.
     var isDifferenceTold = false
     var isTablesTold = false
     var isRefusalTold = false
