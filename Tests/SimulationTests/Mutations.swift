@@ -19,10 +19,10 @@ enum Mutations {
         Mutation(name: "window commit order", rule: .windowCommitOrder, seed: 3, nodes: 2, breaks: "S6"),
         Mutation(name: "refutation", rule: .refutation, seed: 1, nodes: 3, breaks: "S1"),
         Mutation(name: "own evidence", rule: .ownEvidence, seed: 1, nodes: 3, breaks: "S8", isWithinDepth: true),
-        Mutation(name: "spacing", rule: .spacing, seed: 38, nodes: 3, breaks: "S8", isWithinDepth: true),
+        Mutation(name: "spacing", rule: .spacing, seed: 37, nodes: 3, breaks: "S8", isWithinDepth: true),
         Mutation(name: "min-up", rule: .minUp, seed: 2, nodes: 3, breaks: "S9"),
-        Mutation(name: "session horizon", rule: .sessionHorizon, seed: 1, nodes: 2, breaks: "L1"),
-        Mutation(name: "stamp horizon", rule: .stampHorizon, seed: 1, nodes: 2, breaks: "S3"),
+        Mutation(name: "session horizon", rule: .sessionHorizon, seed: 92, nodes: 2, breaks: "L1"),
+        Mutation(name: "stamp horizon", rule: .stampHorizon, seed: 51, nodes: 2, breaks: "S3"),
     ]
 
     /// How many rules were not seen to be needed.
