@@ -160,7 +160,7 @@ extension ClusterSuite {
             let begun = MonotonicMoment.now
             try cluster.primary.execute("insert into shop.orders values (100)")
             for member in nodes.pair.both {
-                let out = try member.wait(for: "Server mysql/read01 is OUT, reason: replica SQL thread stopped: error 1062 ", after: begun, within: 6)
+                let out = try member.wait(for: "Server mysql/read01 is OUT, reason: replica SQL thread stopped: error 1062", after: begun, within: 6)
                 print("| database | SQL thread stopped | OUT on \(member.node.name) after \(Double(out - begun) / 1e9) s |")
                 #expect(Double(out - begun) / 1e9 < 3)
                 #expect(try member.proxy.command("show database mysql").contains("sql:stopped"))

@@ -8,6 +8,8 @@ package final class DatabaseScene: FailoverScene {
     private(set) var load: FailoverLoad?
     private(set) var report: ClientReport?
     private var isStarted = false
+    /// When the repair began; a server may come back before it is over.
+    private(set) var repairBeganAt: Int64?
     private(set) var repairedAt: Int64?
     /// Whose last answer after a moment (the event's when nil), or first one after the repair, is the row's subject.
     private(set) var struck: (database: Database, from: Int64?)?
@@ -59,6 +61,7 @@ package final class DatabaseScene: FailoverScene {
     /// Takes everything back that can be while clients run.
     func repair(_ body: () throws -> Void = {}) throws {
         guard repairedAt == nil else { return }
+        repairBeganAt = MonotonicMoment.now
         try cluster.repair()
         try body()
         repairedAt = MonotonicMoment.now
@@ -115,7 +118,7 @@ extension DatabaseCluster {
         let opened = report.short.attempts + report.long.opened + report.long.failures.count
         result.connectsPerClient = scene.connects.map { Double($0) / Double(max(1, opened)) }
         let repairedAt = scene.repairedAt ?? .max
-        let answers = AnswerTimes(tenths: report.short.tenthsByServer, repair: repairedAt)
+        let answers = AnswerTimes(tenths: report.short.tenthsByServer, repair: scene.repairBeganAt ?? .max)
         result.ejectedAfter = scene.struck.flatMap { answers.lastBeforeRepair(of: $0.database.node.name, from: $0.from ?? moment) } ?? scene.ejectedAfter
         let successor = scene.successor.flatMap { answers.first(of: $0.node.name, from: moment) }
         result.backAfter = successor ?? scene.struck.flatMap { answers.first(of: $0.database.node.name, from: repairedAt) } ?? scene.backAfter
