@@ -58,7 +58,7 @@ struct Peer: Sendable {
     var partsAt: Instant?
     /// When its parts were last compared with this node's.
     var comparedAt: Instant?
-    /// People know that its configuration differs.
+    /// The difference has been reported.
     var isDifferenceTold = false
     var isTablesTold = false
     var isRefusalTold = false

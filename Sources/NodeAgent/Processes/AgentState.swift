@@ -41,8 +41,8 @@ struct AgentState: Equatable, Sendable {
 ///     row 2 mysql 1 read01 ...                    a line of `show servers state`
 ///     check mysql read01 3 1 5210 17 1045 2 Access denied ...
 ///                                                 failures, downs, milliseconds down, the last check's status, code, microseconds, text
-///     unchecked mysql read01                      no check has found anything of it yet
-///     condition mysql read01 UP 52000             what it is, and for how many milliseconds
+///     unchecked mysql read01                      no check result yet
+///     condition mysql read01 UP 52000             its state, and for how many milliseconds
 ///     fitness mysql read01 fit 4                  quarters of its weight; or `out`, and the reason
 ///     former mysql read05 10.0.0.5 3306           its last address, while it has none
 ///     priority mysql read03 20                    its service record's, where it is not 0
@@ -58,7 +58,7 @@ enum AgentStateText {
     static let bytesMax = 32 << 20
     /// The highest counter that is believed: sums of many stay far from the end of `Int`.
     private static let counterMax: UInt64 = 1 << 53
-    /// The longest time that is believed, in nanoseconds: a century.
+    /// The longest time that is accepted, in nanoseconds: a century.
     private static let sinceMax: Int64 = 100 * 366 * 86_400 * 1_000_000_000
     private static let header = "tsukada-state 1"
 

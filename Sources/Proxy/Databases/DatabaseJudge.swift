@@ -102,7 +102,7 @@ package struct DatabaseJudge: Equatable, Sendable {
         package internal(set) var isCurrent = false
         /// The last look that reached it was not let in: earlier answers may be out of date.
         var isShutOut = false
-        /// Looks in a row that got no answer to a question that counts.
+        /// Looks in a row without an answer to a question that counts.
         var unansweredRow = 0
         /// What is wrong with it; `nil` for nothing known.
         package internal(set) var fault: DatabaseFault?

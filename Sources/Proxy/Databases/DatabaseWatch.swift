@@ -185,7 +185,7 @@ extension DatabaseWatch {
         let standing = judge.standings[server]
         if !circumstances.isRunning || misses[server] >= DatabaseJudge.missesMax { return .unreachable }
         if standing.isShutOut { return .unknown }
-        // What it has answered counts, whatever it has not.
+        // Each answer counts, even when others are missing.
         if case .answered = standing.fault { return .readOnly }
         if let view = standing.view, view.isReadOnly { return .readOnly }
         if case .unanswered = standing.fault { return .unanswered }
