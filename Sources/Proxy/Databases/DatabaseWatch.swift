@@ -154,7 +154,7 @@ package struct DatabaseWatch: Sendable {
             isSilenceTold = true
             let others = serving.count == 1 ? "" : " (and \(serving.count - 1) more)"
             let reason = election == nil ? "too few others are better (min-up \(settings.minUp))" : "no other server is known to take writes"
-            let effect = "takes sessions all the same, since \(reason)"
+            let effect = "it still takes sessions, since \(reason)"
             outcome.news.append(News(level: .alert, text: "\(names[first])\(others): \(question.description): \(effect)"))
         } else if serving.isEmpty, isSilenceTold {
             isSilenceTold = false

@@ -152,7 +152,7 @@ struct DatabaseWatchTests {
         #expect(news.map(\.level) == [.alert])
         #expect(
             news.first?.text
-                == "db1: the question 'variables' fails: no answer within 1s: takes sessions all the same, since no other server is known to take writes")
+                == "db1: the question 'variables' fails: no answer within 1s: it still takes sessions, since no other server is known to take writes")
         #expect(bench.decide().fitness[0] == .whole && bench.watch.silent == [0, 1])
         // A read-only server has answered: a later silence does not matter, even when it is the last one.
         let hanging = JudgedServers.silent(.replicaStatus, .query)
@@ -197,7 +197,7 @@ struct DatabaseWatchTests {
         #expect(bench.look(silent, silent).news.isEmpty)
         let news = bench.look(silent, silent).news
         let text =
-            "db1 (and 1 more): the question 'replicaStatus' fails: no answer within 1s: takes sessions all the same, since too few others are better (min-up 1)"
+            "db1 (and 1 more): the question 'replicaStatus' fails: no answer within 1s: it still takes sessions, since too few others are better (min-up 1)"
         #expect(news == [.init(level: .alert, text: text)])
         #expect((0..<9).allSatisfy { _ in bench.look(silent, silent).news.isEmpty })
         #expect(bench.look(good, good).news == [.init(level: .notice, text: "every server that takes sessions answers all questions again")])
