@@ -15,8 +15,6 @@ struct ConfigurationLine {
     let words: [String]
     let location: ConfigurationLocation
     let environment: [String: String]
-    /// Whether a HAProxy section other than `global` comes before this line.
-    var followsOtherSections = false
     var prefix = Prefix.nothing
     /// What messages call this line, or the option of it that is being read.
     var keyword = ""

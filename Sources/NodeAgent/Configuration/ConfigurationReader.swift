@@ -113,7 +113,6 @@ struct ConfigurationPass {
             guard let word = cut.words.first else { return }
             if word.utf8.first == UInt8(ascii: ".") { return try readDirective(cut.words, at: location) }
             var line = ConfigurationLine(words: cut.words, location: location, environment: lexer.environment)
-            line.followsOtherSections = defaults != nil || openProxy != nil || !proxies.isEmpty || !resolvers.isEmpty
             defer { for remark in line.remarks { say(remark.severity, remark.problem, at: location, in: sectionName) } }
             try readLine(&line)
         } catch {

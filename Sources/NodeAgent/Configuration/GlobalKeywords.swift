@@ -127,7 +127,6 @@ enum GlobalKeywords {
     }
 
     @Sendable private static func nbthread(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        guard !line.followsOtherSections else { throw .doNotFit("'nbthread' after other sections", advice: "move it to a section 'global' before them") }
         global.threads = try line.needNumber(in: 1...ForwardingState.workersMax)
     }
 
