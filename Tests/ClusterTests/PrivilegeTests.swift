@@ -92,7 +92,8 @@ extension ClusterSuite {
             let intruder = try #require(children(of: master.process).first)
             let seat = (readWholeFile("/proc/\(intruder)/environ") ?? "").split(separator: "\0").first { $0.hasPrefix("TSUKADA_WORKER=") }
             let channel = try #require(seat?.dropFirst("TSUKADA_WORKER=".count).split(separator: ",").first)
-            #expect(try make(__NR_sendto, "\(channel) path 1 0 0 0", path: "\u{5}", in: intruder) == "{\"result\":1}")
+            // The master may kill it at any moment from then on, also while the injector holds it: what the injector says does not matter.
+            _ = try? make(__NR_sendto, "\(channel) path 1 0 0 0", path: "\u{5}", in: intruder)
             try eventually(within: 5, "another worker") { children(of: master.process).first.map { $0 != intruder } ?? false }
             try eventually(within: 10, "it to serve") { try cluster.client.query(cluster.tsukada01, count: 1).first?.detail.isEmpty == false }
         }
