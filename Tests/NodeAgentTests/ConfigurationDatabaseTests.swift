@@ -109,7 +109,8 @@ struct ConfigurationDatabaseTests {
         let (configuration, diagnostics) = ConfigurationReader(environment: [:]).read(files: files)
         #expect(diagnostics.isEmpty, "\(diagnostics)")
         #expect(configuration.backends.map { $0.database?.role } == [.replica, .primary])
-        #expect(ConfigurationAdvice(configuration).diagnostics.map(\.section) == ["global", "listen mysql"],
+        #expect(
+            ConfigurationAdvice(configuration).diagnostics.map(\.section) == ["global", "listen mysql"],
             "of the article's own 'stats maxconn' and 'timeout check' alone")
     }
 }
