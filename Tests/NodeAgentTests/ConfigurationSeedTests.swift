@@ -11,10 +11,6 @@ struct ConfigurationSeedTests {
         let file = "\(node).cfg"
         let (configuration, diagnostics) = try Configuration.read(fixtures: [file])
         #expect(diagnostics.isEmpty, "\(diagnostics)")
-        #expect(
-            ConfigurationAdvice(configuration).diagnostics.first?.description
-                == "\(file):11: 'stats maxconn 1' in section 'global'; "
-                + "a tool that stays connected, such as hatop, makes all others wait: write 10, HAProxy's default")
 
         let log = LogTarget(endpoint: .name(node, port: 514), facility: 18, location: ConfigurationLocation(file: file, line: 2))
         var expected = AgentConfiguration()

@@ -84,13 +84,15 @@ struct ConfigurationAdviceTests {
         #expect(Self.advice(global: "global\n zone a\n", server: "server s 10.0.0.1:1 check zone a").isEmpty)
     }
 
-    @Test("says of the article's own file what is true of it: a server that hangs is found late")
+    @Test("says of the article's own file what is true of it: a tool keeps all others waiting, and a server that hangs is found late")
     func article() throws {
         let (configuration, _) = try Configuration.read(fixtures: ["tsukada01.cfg"])
         #expect(
             ConfigurationAdvice(configuration).diagnostics.map(\.description) == [
+                "tsukada01.cfg:11: 'stats maxconn 1' in section 'global'; "
+                    + "a tool that stays connected, such as hatop, makes all others wait: write 10, HAProxy's default",
                 "tsukada01.cfg:36: 'timeout check 10s' is longer than 'inter 2s': a server that hangs is found after up to 36s in section 'listen mysql'; "
-                    + "write 'timeout check 2s'"
+                    + "write 'timeout check 2s'",
             ])
     }
 
