@@ -49,7 +49,7 @@ struct ConfigurationAdvice {
         lookAtKeepAlive(frontend.keepAlive, isSilent: silence ?? .seconds(Int64.max) > Self.balancerIdle, text, at: location, in: section)
         if let backend, !backend.keepAlive.isOn, silence ?? .seconds(Int64.max) > Self.unwatchedSilence {
             warn(
-                "a session \(text), and nobody notices that its server has vanished",
+                "a session \(text), and this node does not notice that its server has vanished",
                 "remove 'no option srvtcpka', so that keepalive does within \(backend.keepAlive.secondsToNotice)s", at: location, in: section)
         }
         if let client = frontend.clientTimeout, let connect = backend?.connectTimeout, connect >= client {

@@ -78,7 +78,7 @@ final class ProbeControl {
         cameRoundAt = reactor.now
         fitness.setCameRound(at: reactor.now)
         guard fitness.takeStarved() else { return }
-        sources.log(.warning, "Probe: has failed for a while, the control thread had not come round for \(pause)s.", "")
+        sources.log(.warning, "Probe: has failed for a while, since the control thread was stalled for \(pause)s.", "")
     }
 
     private func look(_ index: Int) {
