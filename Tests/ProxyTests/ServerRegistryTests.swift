@@ -108,7 +108,7 @@ struct ServerRegistryLineTests {
                     + "1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
             ])
         #expect(bench.status().isRunning && !bench.status().isUsable)
-        #expect(bench.effects(.setFull(false)) == [.routingChanged(backend: 0)])
+        #expect(bench.effects(.setFull(false)) == [.routeChanged(ServerReference(backend: 0, server: 0))])
     }
 
     @Test("tell that a server is not what its role wants, once, whatever the reason becomes")
@@ -124,13 +124,13 @@ struct ServerRegistryLineTests {
             ])
         #expect(bench.status().isRunning && bench.status().isAvailable && !bench.status().isUsable && bench.status().text == "NOLB")
         #expect(bench.effects(.setFitness(.unfit(reason: "replication lag 38s > 10s"))).isEmpty)
-        #expect(bench.effects(.setFitness(.unfit(reason: "x")), 1).last == .routingChanged(backend: 0))
+        #expect(bench.effects(.setFitness(.unfit(reason: "x")), 1).last == .routeChanged(ServerReference(backend: 0, server: 1)))
         #expect(bench.registry.status(ofBackend: 0).activeServers == 0)
         #expect(
             bench.lines(.setFitness(.whole)) == [
                 "<133>Server mysql-read/db1 is IN. 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
             ])
-        #expect(bench.effects(.setFitness(.fit(quarters: 2))) == [.routingChanged(backend: 0)])
+        #expect(bench.effects(.setFitness(.fit(quarters: 2))) == [.routeChanged(ServerReference(backend: 0, server: 0))])
         #expect(bench.status().fitWeight == 2 && bench.status().weight == 1)
     }
 
@@ -321,7 +321,7 @@ struct ServerRegistryLineTests {
             ])
         #expect(bench.lines(.setAdministrative(.ready)) == ["<133>Server t/s is UP (leaving forced drain)."])
         let weight = "Server t/n: weight changed from 1 to 0 by the operator."
-        #expect(bench.effects(.setWeight(0), 1) == [.log(.notice, weight, backend: 0), .routingChanged(backend: 0)])
+        #expect(bench.effects(.setWeight(0), 1) == [.log(.notice, weight, backend: 0), .routeChanged(ServerReference(backend: 0, server: 1))])
         #expect(bench.effects(.setWeight(0), 1) == [])
         #expect(
             bench.lines(.setAdministrative(.maint), 3) == ["<129>Backup Server t/b is going DOWN for maintenance. 1 active and 0 backup servers left. \(down)"])
@@ -376,7 +376,7 @@ struct ServerRegistryNameTests {
                 .resumeChecks(ServerReference(backend: 0, server: 0)),
                 .log(.notice, "Server my/d1 ('db1.rds.example') is UP/READY (resolves again).", backend: 0),
                 .log(.notice, "Server my/d1 administratively READY thanks to valid DNS answer.", backend: 0),
-                .routingChanged(backend: 0),
+                .routeChanged(ServerReference(backend: 0, server: 0)),
             ])
         #expect(bench.effects(.addressResolved(address(1), by: "r/n")) == [])
         #expect(bench.lines(.addressResolved(address(9), by: "r/n")) == ["<133>my/d1: IP changed from '127.0.0.1' to '127.0.0.9' by 'r/n'."])
@@ -472,8 +472,8 @@ struct ServerRegistryStateTests {
         server.onMarkedDown = .shutdownSessions
         var bench = RegistryBench([Bench.backend("t", [server, Bench.server("other")])])
         let place = ServerReference(backend: 0, server: 0)
-        #expect(bench.effects(.checkFinished(Bench.refused)).suffix(2) == [.routingChanged(backend: 0), .shutdownSessions(place)])
-        #expect(bench.effects(.checkFinished(Bench.pass)).last == .routingChanged(backend: 0))
+        #expect(bench.effects(.checkFinished(Bench.refused)).suffix(2) == [.routeChanged(place), .shutdownSessions(place)])
+        #expect(bench.effects(.checkFinished(Bench.pass)).last == .routeChanged(place))
         let effects = bench.effects(.setAdministrative(.maint))
         #expect(effects.contains(.shutdownSessions(place)) && effects.contains(.pauseChecks(place)))
     }
@@ -501,7 +501,7 @@ struct ServerRegistryStateTests {
             let backend = bench.registry.status(ofBackend: 0)
             #expect(backend.activeServers == models[..<2].count { $0.isUsable }, "\(place)")
             #expect(backend.backupServers == models[2...].count { $0.isUsable }, "\(place)")
-            if usableBefore != models.map(\.isUsable) { #expect(effects.last == .routingChanged(backend: 0), "\(place)") }
+            if usableBefore != models.map(\.isUsable) { #expect(effects.last == .routeChanged(ServerReference(backend: 0, server: index)), "\(place)") }
             let hasEnded = usableBefore.contains(true) && !models.contains(where: \.isUsable)
             let line = ServerRegistry.Effect.log(.emergency, "backend t has no server available!", backend: 0)
             #expect(bench.registry.settle(0, now: bench.now) == (hasEnded ? [line] : []), "\(place)")

@@ -175,7 +175,7 @@ struct BackupSessionTests {
         var bench = bench()
         _ = bench.effects(.checkFinished(Bench.refused))
         let effects = bench.effects(.checkFinished(Bench.pass))
-        #expect(effects.suffix(3) == [.routingChanged(backend: 0)] + closings)
+        #expect(effects.suffix(3) == [.routeChanged(ServerReference(backend: 0, server: 0))] + closings)
     }
 
     @Test("stay when the server takes no sessions itself, or is a backup")

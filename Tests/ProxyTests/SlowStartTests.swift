@@ -75,12 +75,12 @@ struct ServerWarmingTests {
         #expect(bench.registry.share(of: Self.place) == 16, "not at the start")
         _ = bench.effects(.checkFinished(Bench.pass))
         _ = bench.effects(.checkFinished(Bench.refused))
-        #expect(bench.effects(.checkFinished(Bench.pass)).last == .routingChanged(backend: 0))
+        #expect(bench.effects(.checkFinished(Bench.pass)).last == .routeChanged(Self.place))
         var shares = [bench.registry.share(of: Self.place)]
         var limits = [bench.registry.connectionsMax(of: Self.place)]
         for _ in 1...5 {
             bench.now = bench.now.advanced(by: .seconds(1))
-            #expect(bench.registry.timePassed(now: bench.now) == [.routingChanged(backend: 0)])
+            #expect(bench.registry.timePassed(now: bench.now) == [.routeChanged(Self.place)])
             shares.append(bench.registry.share(of: Self.place))
             limits.append(bench.registry.connectionsMax(of: Self.place))
         }

@@ -148,7 +148,7 @@ final class Agent {
             configuration.backends, accesses: resources.databases, numbers: resources.gossip?.plan.identifiers ?? [:], servers: resources.servers,
             writers: resources.writers, now: reactor.now)
         state = try ForwardingState(
-            frontends: configuration.frontends, backends: configuration.backends, routes: Agent.routes(registry), sessionsMax: resources.limits.sessionsMax,
+            frontends: configuration.frontends, backends: configuration.backends, routes: registry.routes, sessionsMax: resources.limits.sessionsMax,
             workers: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
             pipesPerWorker: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer)
         evidence = EvidenceBook(configuration.backends)
@@ -264,7 +264,7 @@ final class Agent {
         for effect in registry.apply(event, to: server, now: reactor.now, load: load) { perform(effect, about: about) }
         let after = registry.status(of: server)
         if after.flags.isOperators != before.flags.isOperators { resolver(of: server)?.reserve(server, after.flags.isOperators) }
-        if after.hasVerdict != before.hasVerdict { probing?.look() }
+        if after.hasVerdict != before.hasVerdict { probing?.lookSoon() }
     }
 
     /// Handles an event from peers or a nameserver: limits the lines that they cause about each server.
@@ -280,11 +280,11 @@ final class Agent {
         case .log(let level, let text, let backend):
             guard isHeedingOthers else { return log.write(level, text, backend: backend) }
             log.write(level, text, about: LogSubject(kind: "server", about: subject), backend: backend)
-        case .routingChanged(let backend):
-            // First: a server that is kept in comes with the routes that the last fit one is gone from.
-            decideDatabases(backend)
-            forwarder.publish(Agent.routes(registry))
-            if !databases.deciding.contains(backend) { settle(backend) }
+        case .routeChanged(let server):
+            // First: a server that is kept in comes before the last fit one goes.
+            decideDatabases(server.backend)
+            state.route(server, registry.route(of: server))
+            if !databases.deciding.contains(server.backend) { settle(server.backend) }
         case .shutdownSessions(let server, let reason): forwarder.shutdownSessions(of: server, because: reason)
         case .pauseChecks(let server): checks?.pause(server)
         case .resumeChecks(let server): checks?.resume(server)
@@ -296,7 +296,7 @@ final class Agent {
     /// All is applied that belongs together: people and the load balancer may be told what a backend has come to.
     func settle(_ backend: Int) {
         for effect in registry.settle(backend, now: reactor.now) { perform(effect, about: configuration.backends[backend].name) }
-        probing?.look()
+        probing?.lookSoon()
     }
 
     private func checkFinished(_ server: ServerReference, _ result: CheckResult) -> CheckPace {
@@ -409,19 +409,6 @@ final class Agent {
     }
 
     // MARK: What others are told
-
-    /// What the workers are to know.
-    private static func routes(_ registry: ServerRegistry) -> [[ServerRoute]] {
-        registry.backends.enumerated().map { index, backend in
-            backend.servers.indices.map { place in
-                let server = ServerReference(backend: index, server: place)
-                let status = registry.status(of: server)
-                return ServerRoute(
-                    address: status.address, isUsable: status.isUsable, isSkipped: status.skip != nil, weight: status.fitWeight, priority: status.priority,
-                    share: registry.share(of: server), connectionsMax: registry.connectionsMax(of: server))
-            }
-        }
-    }
 
     private func sampleRates() {
         sampleRates { $0.count($1, now: reactor.now) }

@@ -32,14 +32,10 @@ extension Agent {
 
     /// Takes what workers have reported since the last time.
     func takeLeaveReasons() {
-        for backend in configuration.backends.indices {
-            for place in configuration.backends[backend].servers.indices {
-                let server = ServerReference(backend: backend, server: place)
-                let cell = state.serverCells[state.flatIndex(server)]
-                let bits = cell.pointee.leaveReasons.exchange(0, ordering: .acquiring)
-                guard bits != 0 else { continue }
-                take(LeaveReasons(rawValue: bits), inRow: Int(cell.pointee.longestRow.exchange(0, ordering: .relaxed)), of: server)
-            }
+        for server in state.takeLeftServers() {
+            let cell = state.serverCells[state.flatIndex(server)]
+            let reasons = LeaveReasons(rawValue: cell.pointee.leaveReasons.exchange(0, ordering: .acquiring))
+            take(reasons, inRow: Int(cell.pointee.longestRow.exchange(0, ordering: .relaxed)), of: server)
         }
     }
 

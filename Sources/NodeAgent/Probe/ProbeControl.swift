@@ -28,6 +28,7 @@ final class ProbeControl {
     private var sections: [Section]
     private var leaving: ProbeAnswer.Cause?
     private var timer: TimerToken?
+    private var isLookDue = false
     private var cameRoundAt: Instant
 
     /// Sections that all fail before the first look, but for those that `memories` know by name.
@@ -64,6 +65,17 @@ final class ProbeControl {
         timer = nil
         for index in sections.indices { look(index) }
         arm()
+    }
+
+    /// Looks in the next round of the reactor: once, however many servers have changed in this one.
+    func lookSoon() {
+        guard !isLookDue else { return }
+        isLookDue = true
+        reactor.inNextRound { [weak self] in
+            guard let self else { return }
+            isLookDue = false
+            look()
+        }
     }
 
     /// The node drains: from here on every section fails.

@@ -4,33 +4,71 @@ import Wire
 ///
 /// The map has a place for each unit of weight. A client's place is its number modulo the number of places. The map is equal on every node.
 /// - SeeAlso: HAProxy, `get_server_sh` in backend.c and `recalc_server_map` in lb_map.c.
-package enum SourceMap {
+enum SourceMap {
     /// A client's number: the 32-bit words of its address, XORed.
-    package static func value(of address: IPAddress) -> UInt64 {
+    static func value(of address: IPAddress) -> UInt64 {
         switch address {
         case .v4(let bits): UInt64(bits)
         case .v6(let high, let low): (high >> 32) ^ (high & 0xffff_ffff) ^ (low >> 32) ^ (low & 0xffff_ffff)
         }
     }
 
+    /// The most places: weights are scaled down to stay below it.
+    static let placesMax = 65_536
+
     /// The map for servers of these weights: indexes into `weights`; empty when all are 0.
     ///
     /// For each place every server earns its weight. The first server with the most whole shares earned gets the place, which costs it the sum of all
-    /// weights.
-    package static func places(weights: [Int]) -> [UInt16] {
-        let shares = Rotation.reduced(weights)
+    /// weights. Between two places only those servers move up that have come to another whole share, so that the map costs O(places log servers).
+    static func places(weights: [Int]) -> [UInt16] {
+        let shares = reduced(weights)
         let total = shares.reduce(0, +)
         guard total > 0 else { return [] }
-        var scores = Array(repeating: 0, count: shares.count)
-        return (0..<total).map { _ in
-            var (best, most) = (0, -1)
-            for index in shares.indices where shares[index] > 0 {
-                scores[index] += shares[index]
-                let earned = (scores[index] + total) / total
-                if earned > most { (best, most) = (index, earned) }
-            }
-            scores[best] -= total
-            return UInt16(truncatingIfNeeded: best)
+        var heap = ServerHeap()
+        var heapPlaces: ServerHeap.Places = Array(repeating: -1, count: shares.count)
+        // A whole share more is a lower key.
+        var keys = Array(repeating: 0, count: shares.count)
+        func entry(_ server: Int) -> ServerHeap.Entry {
+            ServerHeap.Entry(key: keys[server], arrival: UInt64(server), server: Int32(truncatingIfNeeded: server))
         }
+        for server in shares.indices where shares[server] > 0 { heap.insert(entry(server), &heapPlaces) }
+        func move(_ server: Int, by difference: Int) {
+            heap.remove(server, &heapPlaces)
+            keys[server] += difference
+            heap.insert(entry(server), &heapPlaces)
+        }
+        let earning = earnings(shares, total: total)
+        return (0..<total).map { place in
+            for server in earning[place] { move(Int(server), by: -1) }
+            guard let best = heap.first else { return 0 }
+            move(Int(best.server), by: 1)
+            return UInt16(truncatingIfNeeded: best.server)
+        }
+    }
+
+    /// The servers that come to another whole share before each place.
+    private static func earnings(_ shares: [Int], total: Int) -> [[Int32]] {
+        var earnings: [[Int32]] = Array(repeating: [], count: total)
+        for (server, share) in shares.enumerated() where share > 0 {
+            for whole in 1...share { earnings[(whole * total + share - 1) / share - 1].append(Int32(truncatingIfNeeded: server)) }
+        }
+        return earnings
+    }
+
+    /// The same proportions with the smallest whole numbers, and a sum of at most `placesMax` (no weight above 0 becomes 0).
+    static func reduced(_ weights: [Int]) -> [Int] {
+        let positive = weights.filter { $0 > 0 }
+        guard let first = positive.first else { return [] }
+        let divisor = positive.dropFirst().reduce(first, greatestCommonDivisor)
+        let shares = weights.map { max(0, $0) / divisor }
+        let total = shares.reduce(0, +)
+        guard total > placesMax else { return shares }
+        return shares.map { $0 == 0 ? 0 : max(1, $0 * (placesMax / 2) / total) }
+    }
+
+    private static func greatestCommonDivisor(_ left: Int, _ right: Int) -> Int {
+        var (left, right) = (left, right)
+        while right != 0 { (left, right) = (right, left % right) }
+        return left
     }
 }

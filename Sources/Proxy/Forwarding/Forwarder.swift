@@ -88,12 +88,6 @@ package final class Forwarder {
         return milliseconds.map { Instant(nanoseconds: Int64(clamping: $0) * 1_000_000) }
     }
 
-    /// Replaces the routes and wakes the workers, so that waiting sessions see the change.
-    package func publish(_ routes: [[ServerRoute]]) {
-        state.routing.publish(RoutingTable(backends: state.backends, routes: routes))
-        for worker in state.counters.indices { state.mailboxes[worker].pointee.wakeUp.signal() }
-    }
-
     /// Closes every session and waits for the threads to end.
     package func stop() {
         for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.stop) }

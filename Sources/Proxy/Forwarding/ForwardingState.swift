@@ -52,6 +52,31 @@ struct BackendRules: BitwiseCopyable, Sendable {
     }
 }
 
+/// A server's settings in the form that the path of a session reads.
+struct ServerRules: Sendable {
+    /// The backend it belongs to.
+    var backend: Int
+    /// What is added to the client's port, where that takes the place of the server's; `nil` elsewhere.
+    var clientPortOffset: Int?
+    /// `tcp-ut` in milliseconds; 0 for the system's.
+    var userTimeout: Int32
+    /// The header that it expects first.
+    var proxyHeader: ProxyHeaderForm?
+    /// It counts clients that leave before they log in against this host: such handshakes are finished.
+    var finishesHandshakes: Bool
+    /// What it says before its clients speak.
+    var opening: ServerOpening
+
+    init(_ server: Server, of backend: Backend, at index: Int) {
+        self.backend = index
+        clientPortOffset = if case .client(let offset) = server.port { offset } else { nil }
+        userTimeout = Int32(clamping: server.userTimeout?.wholeMilliseconds ?? 0)
+        proxyHeader = server.proxyHeader
+        finishesHandshakes = backend.finishesHandshakes(of: server)
+        opening = backend.opening(of: server)
+    }
+}
+
 /// Where a proxy's lines go: what a worker needs to write one.
 package struct ProxyLog: Sendable {
     /// Indexes into the destinations.
@@ -92,8 +117,6 @@ package final class ForwardingState: Sendable {
     package let pipesPerWorker: Int
     /// The most handshakes of one server at once that are finished for departed clients.
     let handshakesPerServer: Int
-    /// Who takes sessions.
-    package let routing: Routing
     /// One cell.
     package let process = SharedCells<ProcessCell>(count: 1) { _ in ProcessCell() }
     /// By frontend and backend.
@@ -122,6 +145,10 @@ package final class ForwardingState: Sendable {
 
     let frontendRules: FrozenTable<FrontendRules>
     let backendRules: FrozenTable<BackendRules>
+    /// By server, flat over all backends.
+    let serverRules: FrozenTable<ServerRules>
+    /// Servers that sessions have left since the control thread looked: each is here once.
+    private let leftServers = Mutex<[UInt32]>([])
 
     /// The state of `workers` threads, with no session.
     package init(
@@ -136,21 +163,25 @@ package final class ForwardingState: Sendable {
         self.pipesPerWorker = pipesPerWorker
         self.handshakesPerServer = handshakesPerServer
         self.frontendLogs = frontendLogs
-        routing = Routing(RoutingTable(backends: backends, routes: routes))
         frontendCells = SharedCells(count: frontends.count) { _ in FrontendCell() }
-        let now = MonotonicClock.now().nanoseconds / 1_000_000
-        backendCells = SharedCells(count: backends.count) {
-            BackendCell(
-                retryBudget: RetryBudget(percent: backends[$0].retryBudgetPercent, now: now),
-                hedgeBudget: RetryBudget(percent: Backend.hedgePercentMax, freeMax: 0, now: now))
-        }
         var first = 0
-        firstServers = backends.map { backend in
+        let firstServers = backends.map { backend in
             defer { first += backend.servers.count }
             return first
         }
         let servers = first
-        serverCells = SharedCells(count: servers) { _ in ServerCell() }
+        self.firstServers = firstServers
+        let now = MonotonicClock.now().nanoseconds / 1_000_000
+        backendCells = SharedCells(count: backends.count) {
+            BackendCell(
+                balancer: BackendBalancer(backends[$0], routes: routes[$0], firstServer: firstServers[$0]),
+                retryBudget: RetryBudget(percent: backends[$0].retryBudgetPercent, now: now),
+                hedgeBudget: RetryBudget(percent: Backend.hedgePercentMax, freeMax: 0, now: now))
+        }
+        let addresses = routes.joined().map(\.address)
+        serverCells = SharedCells(count: servers) { ServerCell(address: addresses[$0]) }
+        let rules = backends.enumerated().flatMap { index, backend in backend.servers.map { ServerRules($0, of: backend, at: index) } }
+        serverRules = FrozenTable(rules)
         tallies = SharedCells(count: servers * LeaveReason.count) { _ in Tally() }
         counters = (0..<workers).map { _ in WorkerCounters(frontends: frontends.count, servers: servers, backends: backends.count) }
         inherited = WorkerCounters(frontends: frontends.count, servers: servers, backends: backends.count)
@@ -187,4 +218,69 @@ package final class ForwardingState: Sendable {
 
     /// The flat index of a server.
     package func flatIndex(_ server: ServerReference) -> Int { firstServers[server.backend] + server.server }
+}
+
+// MARK: - Places of servers
+
+extension ForwardingState {
+    /// Takes in a server's new route: new sessions follow it at once, and waiting ones that it has room for.
+    package func route(_ server: ServerReference, _ route: ServerRoute) {
+        let index = UInt32(flatIndex(server))
+        serverCells[Int(index)].pointee.address.withLock { $0 = route.address.map { RawSocketAddress($0) } }
+        let limit = route.connectionsMax ?? backends[server.backend].servers[server.server].connectionsMax
+        let grants = backendCells[server.backend].pointee.balancer.withLock { $0.update(index, route, connectionsMax: limit) }
+        for grant in grants { send(grant) }
+    }
+
+    /// Finds a server of `backend` for a session, and takes a place of it.
+    func takePlace(of backend: Int, _ tried: TriedServers, client: UInt64?) -> Choice {
+        let choice = backendCells[backend].pointee.balancer.withLock { $0.take(tried, client: client) }
+        if case .server(let server) = choice { _ = serverCells[Int(server)].pointee.sessions.enter(limit: 0) }
+        return choice
+    }
+
+    /// Puts a session in the queue of `backend`, unless there is a place for it now: then its server is returned.
+    func wait(_ waiter: Waiter, in backend: Int) -> UInt32? {
+        let server = backendCells[backend].pointee.balancer.withLock { $0.wait(waiter) }
+        if let server { _ = serverCells[Int(server)].pointee.sessions.enter(limit: 0) }
+        return server
+    }
+
+    /// Counts a session out of its server. Its place is free after `freePlace`.
+    func countOut(of server: UInt32) { serverCells[Int(server)].pointee.sessions.leave() }
+
+    /// Gives a place back, or on to the session that has waited longest for one.
+    func freePlace(of server: UInt32) {
+        let grant = backendCells[serverRules[Int(server)].pointee.backend].pointee.balancer.withLock { $0.leave(server) }
+        if let grant { send(grant) }
+    }
+
+    private func send(_ grant: Grant) {
+        backendCells[serverRules[Int(grant.server)].pointee.backend].pointee.waiting.leave()
+        _ = serverCells[Int(grant.server)].pointee.sessions.enter(limit: 0)
+        mailboxes[grant.waiter.worker].pointee.post(.granted(session: grant.waiter.session, server: grant.server))
+    }
+
+    // MARK: Servers that sessions have left
+
+    /// Notes why a session has left a server, and wakes the control thread when that does not know yet.
+    func report(_ reason: LeaveReason, of server: UInt32) {
+        tallies[Int(server) * LeaveReason.count + reason.place].pointee.add()
+        let before = serverCells[Int(server)].pointee.leaveReasons.bitwiseOr(LeaveReasons(reason).rawValue, ordering: .releasing).oldValue
+        guard before == 0 else { return }
+        leftServers.withLock { $0.append(server) }
+        controlWakeUp.signal()
+    }
+
+    /// Takes the servers that sessions have left since the last call, by backend and in the order of the file.
+    package func takeLeftServers() -> [ServerReference] {
+        let servers = leftServers.withLock { left in
+            defer { left = [] }
+            return left
+        }
+        return servers.sorted().map { server in
+            let backend = serverRules[Int(server)].pointee.backend
+            return ServerReference(backend: backend, server: Int(server) - firstServers[backend])
+        }
+    }
 }

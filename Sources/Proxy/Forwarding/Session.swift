@@ -119,7 +119,6 @@ struct Termination: BitwiseCopyable, Equatable {
 /// One client's session: its two sockets and what is kept of them. A slot of the worker's session table.
 struct Session: BitwiseCopyable {
     static let noServer = UInt32.max
-    static let triedMax = 8
 
     /// Moves on at every accept and close, so that a late event finds no session.
     var generation: UInt32
@@ -153,9 +152,8 @@ struct Session: BitwiseCopyable {
     var retries: UInt16
     /// Whether keepalive toward the server has been seen to: once, when the session is old enough.
     var isKeepAliveDone: Bool
-    var triedCount: UInt8
-    /// Servers whose connect failed, the latest `triedMax`.
-    var tried: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32)
+    /// Servers whose connect failed.
+    var tried: TriedServers
     var termination: Termination
     /// Milliseconds of the worker's clock.
     var acceptedAt: Int64
@@ -221,24 +219,5 @@ struct KernelAddress: BitwiseCopyable {
             let family = raw.loadUnaligned(as: UInt16.self)
             return body(family, UnsafeRawBufferPointer(rebasing: Int32(family) == AF_INET6 ? raw[8..<24] : raw[4..<8]))
         }
-    }
-}
-
-extension Session {
-    /// True when a connect to `server` has failed in this session.
-    func hasTried(_ server: UInt32) -> Bool {
-        withUnsafeBytes(of: tried) { bytes in
-            let servers = bytes.assumingMemoryBound(to: UInt32.self)
-            for index in 0..<min(Int(triedCount), Session.triedMax) where servers[index] == server { return true }
-            return false
-        }
-    }
-
-    /// Remembers a failed connect to `server`; the oldest of more than `triedMax` is forgotten.
-    mutating func remember(tried server: UInt32) {
-        guard !hasTried(server) else { return }
-        let place = Int(triedCount) % Session.triedMax
-        withUnsafeMutableBytes(of: &tried) { $0.assumingMemoryBound(to: UInt32.self)[place] = server }
-        triedCount = triedCount == UInt8.max ? UInt8(Session.triedMax) : triedCount + 1
     }
 }

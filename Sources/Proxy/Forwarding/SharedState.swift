@@ -77,6 +77,8 @@ package struct Gauge: ~Copyable, Sendable {
 
 /// A server's process-wide cell.
 package struct ServerCell: ~Copyable, Sendable {
+    /// Where to connect; `nil` while it has no address.
+    let address: Mutex<RawSocketAddress?>
     /// Sessions that hold a connection, or the promise of one.
     package let sessions = Gauge()
     /// Why sessions have left it since the control thread looked: `LeaveReasons`. It takes them, and checks at once.
@@ -86,27 +88,27 @@ package struct ServerCell: ~Copyable, Sendable {
     package let longestRow = Atomic<UInt32>(0)
     /// Handshakes that the control thread finishes for clients who have left.
     package let handshakes = Gauge()
+
+    /// A server that nothing has happened to.
+    init(address: SocketAddress?) { self.address = Mutex(address.map { RawSocketAddress($0) }) }
 }
 
 /// A backend's process-wide cell.
 package struct BackendCell: ~Copyable, Sendable {
     /// Sessions, queued ones included.
     package let sessions = Gauge()
-    /// Whose turn it is: modulo the rotation's length.
-    package let turn = Atomic<UInt64>(0)
-    /// The same for sessions that leave a server which does not answer.
-    package let redispatchTurn = Atomic<UInt64>(0)
-    /// Sessions in the queue. Read without the lock to see whether there is anything to hand on.
+    /// Sessions in the queue, for statistics.
     package let waiting = Gauge()
-    /// Sessions that wait for a server, in order.
-    package let queue = Mutex(WaitingQueue())
+    /// Which server takes a session. Its lock is held for the time of one decision: twice in a session's life, and when a server changes.
+    let balancer: Mutex<BackendBalancer>
     /// How many sessions may leave servers that do not answer; its lock is taken for those, and once a second.
     package let retryBudget: Mutex<RetryBudget>
     /// The same for second servers that are asked beside slow ones.
     package let hedgeBudget: Mutex<RetryBudget>
 
     /// A cell in which nothing has happened.
-    package init(retryBudget: RetryBudget, hedgeBudget: RetryBudget) {
+    init(balancer: BackendBalancer, retryBudget: RetryBudget, hedgeBudget: RetryBudget) {
+        self.balancer = Mutex(balancer)
         self.retryBudget = Mutex(retryBudget)
         self.hedgeBudget = Mutex(hedgeBudget)
     }
@@ -136,61 +138,6 @@ package struct ProcessCell: ~Copyable, Sendable {
     package let stoppedWorkers = Atomic<Int>(0)
     /// Log lines that no target took.
     package let droppedLogs = Atomic<UInt64>(0)
-}
-
-/// A session that waits for a server.
-package struct Waiter: Equatable, Sendable {
-    /// The worker and its session.
-    package var worker: Int
-    /// Index and generation in the worker's table.
-    package var session: UInt64
-    /// Index into the flat table of servers when only that one will do; `nil` for any.
-    package var server: UInt32?
-}
-
-/// A backend's queue: first come, first served.
-package struct WaitingQueue: Sendable {
-    private var waiters: [Waiter] = []
-    private var head = 0
-
-    /// An empty queue.
-    package init() {}
-
-    /// How many wait.
-    package var count: Int { waiters.count - head }
-
-    /// Puts a waiter at the end.
-    package mutating func append(_ waiter: Waiter) { waiters.append(waiter) }
-
-    /// Takes out the first waiter for which `server` will do: it asked for no other one, or the one it asked for is no longer usable.
-    package mutating func takeFirst(for server: UInt32, isUsable: (UInt32) -> Bool) -> Waiter? {
-        guard let index = first(for: server, isUsable: isUsable) else { return nil }
-        return remove(at: index)
-    }
-
-    /// True when `takeFirst` would find one.
-    package func hasWaiter(for server: UInt32, isUsable: (UInt32) -> Bool) -> Bool { first(for: server, isUsable: isUsable) != nil }
-
-    private func first(for server: UInt32, isUsable: (UInt32) -> Bool) -> Int? {
-        waiters[head...].firstIndex { waiter in waiter.server.map { $0 == server || !isUsable($0) } ?? true }
-    }
-
-    /// Takes out the waiter that is `session` of `worker`; false when it is no longer there.
-    package mutating func remove(worker: Int, session: UInt64) -> Bool {
-        guard let index = waiters[head...].firstIndex(where: { $0.worker == worker && $0.session == session }) else { return false }
-        _ = remove(at: index)
-        return true
-    }
-
-    private mutating func remove(at index: Int) -> Waiter {
-        let waiter = waiters[index]
-        if index == head { head += 1 } else { waiters.remove(at: index) }
-        if head > 64, head * 2 > waiters.count {
-            waiters.removeFirst(head)
-            head = 0
-        }
-        return waiter
-    }
 }
 
 /// What other threads tell a worker.

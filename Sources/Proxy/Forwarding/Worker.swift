@@ -46,10 +46,8 @@ struct Worker: ~Copyable {
     var log: LogSender
     var line = LineBuilder(capacity: 2048)
     var stamp = LogStamp()
-    var table: RoutingTable
     /// How long servers take to greet, by backend; kept where sessions may ask a second one.
     var greetingTimes: [GreetingTimes]
-    var tableGeneration: UInt64 = 0
     /// Milliseconds of the monotonic clock, once per wake-up.
     var now: Int64
     /// The wall clock, once per wake-up that needs it.
@@ -103,9 +101,7 @@ struct Worker: ~Copyable {
         sessions = SessionTable(capacity: state.sessionsMax * 2)
         wheel = TimerWheel(capacity: sessions.capacity + listeners.count, now: now)
         for entry in 0..<listeners.count { wheel.prepare(sessions.capacity + entry) }
-        table = RoutingTable(backends: [], routes: [])
         greetingTimes = state.backends.map { _ in GreetingTimes() }
-        if let first = state.routing.newer(than: &tableGeneration) { table = first }
     }
 
     deinit { events.deallocate() }
@@ -125,7 +121,6 @@ struct Worker: ~Copyable {
         let count = poller.wait(events, milliseconds: waitTime())
         now = MonotonicClock.now().nanoseconds / 1_000_000
         wall = nil
-        takeRoutes()
         counters.rounds.add()
         enter(.sessions)
         for place in 0..<count { handle(events[place]) }
@@ -143,13 +138,6 @@ struct Worker: ~Copyable {
         enter(.sessions)
         runReady()
         report()
-    }
-
-    /// Takes the newest routes.
-    private mutating func takeRoutes() {
-        guard let newer = state.routing.newer(than: &tableGeneration) else { return }
-        table = newer
-        handOnAll()
     }
 
     /// Lets the watchdog see what this worker is doing.
@@ -193,8 +181,6 @@ struct Worker: ~Copyable {
         hasMail = false
         state.mailboxes[index].pointee.wakeUp.clear()
         let messages = state.mailboxes[index].pointee.takeAll()
-        // Older routes than the messages' would lead new sessions to a server whose sessions have just been closed.
-        takeRoutes()
         for message in messages { receive(message) }
         acceptPending()
     }

@@ -35,13 +35,14 @@ extension Worker {
     }
 
     private mutating func startConnect(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        let routed = table.servers[Int(session.pointee.serverIndex)]
         session.pointee.connectStartedAt = now
-        guard routed.pointee.hasAddress else { return connectFailed(index, session, code: EADDRNOTAVAIL) }
-        guard let descriptor = openSocket(session.pointee.serverIndex) else { return waitForDescriptor(index, session, SystemError("socket", code: errno)) }
+        guard let address = address(of: session.pointee.serverIndex) else { return connectFailed(index, session, code: EADDRNOTAVAIL) }
+        guard let descriptor = openSocket(session.pointee.serverIndex, for: address) else {
+            return waitForDescriptor(index, session, SystemError("socket", code: errno))
+        }
         session.pointee.server = Side(descriptor: descriptor, flags: [])
         session.pointee.state = .connecting
-        let result = connectCall(descriptor, routed, session)
+        let result = connectCall(descriptor, session.pointee.serverIndex, address, session)
         guard result == 0 || errno == EINPROGRESS else { return connectFailed(index, session, code: errno) }
         guard register(descriptor, as: SessionToken(session.pointee.serverKind, index: index, generation: session.pointee.generation)) else {
             session.pointee.termination = Termination("R", "C")
@@ -50,17 +51,19 @@ extension Worker {
         armConnect(index, session)
     }
 
-    /// A socket for a connect to `server`; `nil` when the system has none, see errno.
-    func openSocket(_ server: UInt32) -> Int32? {
-        let routed = table.servers[Int(server)]
-        let family = Int32(routed.pointee.address.storage.ss_family)
+    /// Where `server` is; `nil` while it has no address.
+    func address(of server: UInt32) -> RawSocketAddress? { state.serverCells[Int(server)].pointee.address.withLock { $0 } }
+
+    /// A socket for a connect to `server` at `address`; `nil` when the system has none, see errno.
+    func openSocket(_ server: UInt32, for address: borrowing RawSocketAddress) -> Int32? {
+        let family = Int32(address.storage.ss_family)
         let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         counters.servers[Int(server)].pointee.connects.add()
         counters.servers[Int(server)].pointee.sessions.add()
         var one: Int32 = 1
         if family != AF_UNIX { setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size)) }
-        var userTimeout = routed.pointee.userTimeout
+        var userTimeout = state.serverRules[Int(server)].pointee.userTimeout
         if userTimeout > 0, family != AF_UNIX { setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &userTimeout, 4) }
         return descriptor
     }
@@ -74,21 +77,23 @@ extension Worker {
 
     /// Until when a server that does not answer is waited for while there are others, in milliseconds.
     func patienceEnd(_ session: UnsafeMutablePointer<Session>) -> Int64 {
-        guard table.servers[Int(session.pointee.serverIndex)].pointee.opening != .none else {
+        guard state.serverRules[Int(session.pointee.serverIndex)].pointee.opening != .none else {
             return session.pointee.connectStartedAt + Self.sameServerMilliseconds
         }
         return session.pointee.connectStartedAt + state.backendRules[Int(session.pointee.backend)].pointee.greetingTimeout
     }
 
-    func connectCall(_ descriptor: Int32, _ routed: UnsafePointer<RoutedServer>, _ session: UnsafeMutablePointer<Session>) -> Int32 {
-        guard routed.pointee.usesClientPort else { return routed.pointee.address.withPointer { Glibc.connect(descriptor, $0, $1) } }
-        let port = Int(clientTarget(session)?.port ?? 0) + Int(routed.pointee.portOffset)
-        guard var address = routed.pointee.address.address, let ip = address.address, let number = UInt16(exactly: port) else {
+    /// Connects to `server` at `address`, or at the client's port there.
+    func connectCall(_ descriptor: Int32, _ server: UInt32, _ address: borrowing RawSocketAddress, _ session: UnsafeMutablePointer<Session>) -> Int32 {
+        // A path has no port to put the client's in.
+        guard let offset = state.serverRules[Int(server)].pointee.clientPortOffset, let ip = address.address?.address else {
+            return address.withPointer { Glibc.connect(descriptor, $0, $1) }
+        }
+        guard let port = UInt16(exactly: Int(clientTarget(session)?.port ?? 0) + offset) else {
             errno = EADDRNOTAVAIL
             return -1
         }
-        address = .ip(ip, port: number)
-        return RawSocketAddress(address).withPointer { Glibc.connect(descriptor, $0, $1) }
+        return RawSocketAddress(.ip(ip, port: port)).withPointer { Glibc.connect(descriptor, $0, $1) }
     }
 
     /// What the client connected to.
@@ -124,7 +129,7 @@ extension Worker {
     /// - Parameter reason: what it says of the server; `nil` for what `code` does.
     mutating func connectFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, code: Int32, reason: LeaveReason? = nil) {
         let server = session.pointee.serverIndex
-        session.pointee.remember(tried: server)
+        session.pointee.tried.insert(server)
         if code != EADDRNOTAVAIL, code != ECONNABORTED {
             if reason == nil { noteFailed(server) }
             tellControl(of: server, reason ?? LeaveReason(connectCode: code))
@@ -167,7 +172,7 @@ extension Worker {
 
     /// The moment is over: any server may be tried again; without redispatch it is the same one.
     private mutating func connectAgain(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        session.pointee.triedCount = 0
+        session.pointee.tried = TriedServers()
         if session.pointee.holdsServer {
             guard state.backendRules[Int(session.pointee.backend)].pointee.redispatches else {
                 session.pointee.assignedAt = session.pointee.assignedAt < 0 ? now : session.pointee.assignedAt
@@ -191,76 +196,51 @@ extension Worker {
         _ = cell.pointee.waiting.enter(limit: 0)
         cell.pointee.waiting.settle()
         session.pointee.queuePosition = UInt32(clamping: cell.pointee.waiting.value)
-        cell.pointee.queue.withLock { $0.append(Waiter(worker: self.index, session: token.raw, server: only)) }
-        // A place may have become free before the queue was seen to be in use.
-        handOn(backend: backend)
+        // A place may have become free meanwhile.
+        guard let server = state.wait(Waiter(worker: self.index, session: token.raw, server: only), in: backend) else { return }
+        cell.pointee.waiting.leave()
+        granted(index, session, server)
     }
 
     /// A queued session has been given a place of `server`.
     mutating func granted(_ token: SessionToken, server: UInt32) {
         guard let session = sessions.session(at: token.index, generation: token.generation), session.pointee.state == .queued else {
-            state.serverCells[Int(server)].pointee.sessions.leave()
-            return handOn(backend: Int(table.servers[Int(server)].pointee.backend))
+            return returnPlace(of: server)
         }
-        wheel.cancel(token.index)
+        granted(token.index, session, server)
+    }
+
+    private mutating func granted(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ server: UInt32) {
+        wheel.cancel(index)
         session.pointee.state = .waiting
-        guard table.servers[Int(server)].pointee.turns else {
+        guard state.backendCells[Int(session.pointee.backend)].pointee.balancer.withLock({ $0.isServing(server) }) else {
             // It has gone down since.
-            state.serverCells[Int(server)].pointee.sessions.leave()
-            handOn(backend: Int(session.pointee.backend))
-            return connect(token.index, session)
+            returnPlace(of: server)
+            return connect(index, session)
         }
         assign(server, to: session)
-        startConnect(token.index, session)
+        startConnect(index, session)
     }
 
-    /// Gives the session's place at its server back; whoever waits for one gets it.
+    /// Gives the session's place at its server back; the session that has waited longest for one gets it.
     func leaveServer(_ session: UnsafeMutablePointer<Session>) {
-        if releaseServer(session) { handOn(backend: Int(session.pointee.backend)) }
+        if releaseServer(session) { state.freePlace(of: session.pointee.serverIndex) }
     }
 
-    /// The same without handing it on: true when there was one, and the caller is to do that.
+    /// The same, but the place is not free yet: true when there was one, and the caller is to free it.
     func releaseServer(_ session: UnsafeMutablePointer<Session>) -> Bool {
         guard session.pointee.holdsServer else { return false }
         session.pointee.holdsServer = false
-        state.serverCells[Int(session.pointee.serverIndex)].pointee.sessions.leave()
+        state.countOut(of: session.pointee.serverIndex)
         return true
-    }
-
-    /// After a change of routes: a server that came back takes waiting sessions.
-    func handOnAll() {
-        for backend in 0..<table.backends.count { handOn(backend: backend) }
-    }
-
-    /// Gives free places to the sessions that wait for them.
-    func handOn(backend: Int) {
-        let cell = state.backendCells[backend]
-        guard cell.pointee.waiting.value > 0 else { return }
-        let routed = table.backends[backend]
-        let table = self.table
-        func hasTurns(_ server: UInt32) -> Bool { table.servers[Int(server)].pointee.turns }
-        for server in routed.pointee.firstServer..<routed.pointee.firstServer + routed.pointee.serverCount {
-            let route = table.servers[Int(server)]
-            guard route.pointee.turns else { continue }
-            // The place is given back before the queue is looked at for the last time: whoever came to it meanwhile found no place because of this one.
-            while cell.pointee.queue.withLock({ $0.hasWaiter(for: server, isUsable: hasTurns) }),
-                state.serverCells[Int(server)].pointee.sessions.enter(limit: Int(route.pointee.connectionsMax))
-            {
-                guard let waiter = cell.pointee.queue.withLock({ $0.takeFirst(for: server, isUsable: hasTurns) }) else {
-                    state.serverCells[Int(server)].pointee.sessions.leave()
-                    continue
-                }
-                cell.pointee.waiting.leave()
-                state.mailboxes[waiter.worker].pointee.post(.granted(session: waiter.session, server: server))
-            }
-        }
     }
 
     /// Takes the session out of its backend's queue. When a place has been promised to it meanwhile, the letter finds no session and the place goes on.
     func leaveQueue(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let cell = state.backendCells[Int(session.pointee.backend)]
         let token = SessionToken(.client, index: index, generation: session.pointee.generation)
-        if cell.pointee.queue.withLock({ $0.remove(worker: self.index, session: token.raw) }) { cell.pointee.waiting.leave() }
+        let worker = self.index
+        if cell.pointee.balancer.withLock({ $0.removeWaiter(worker: worker, session: token.raw) }) { cell.pointee.waiting.leave() }
     }
 
     /// The deadline of a session without a connection has come.
@@ -298,7 +278,7 @@ extension Worker {
     /// - Parameter isEarly: the server may still answer in time: the budget is that of `option hedge-greetings`, and not `retry-budget`.
     mutating func takeOther(_ session: UnsafeMutablePointer<Session>, isEarly: Bool) -> UInt32? {
         let backend = Int(session.pointee.backend)
-        session.pointee.remember(tried: session.pointee.serverIndex)
+        session.pointee.tried.insert(session.pointee.serverIndex)
         // A look that finds no place costs no budget.
         guard case .server(let other) = choose(session) else { return nil }
         let cell = state.backendCells[backend]
@@ -309,8 +289,7 @@ extension Worker {
             : cell.pointee.retryBudget.withLock { $0.take(sessions: sessions, now: now) }
         guard isWithinBudget else {
             if !isEarly { tellControl(of: session.pointee.serverIndex, .overBudget) }
-            state.serverCells[Int(other)].pointee.sessions.leave()
-            handOn(backend: backend)
+            returnPlace(of: other)
             return nil
         }
         return other
@@ -359,8 +338,6 @@ extension Worker {
 
     /// Counts why a session leaves a server, and has that checked at once.
     func tellControl(of server: UInt32, _ reason: LeaveReason) {
-        state.tallies[Int(server) * LeaveReason.count + reason.place].pointee.add()
-        let before = state.serverCells[Int(server)].pointee.leaveReasons.bitwiseOr(LeaveReasons(reason).rawValue, ordering: .releasing).oldValue
-        if before == 0 { state.controlWakeUp.signal() }
+        state.report(reason, of: server)
     }
 }

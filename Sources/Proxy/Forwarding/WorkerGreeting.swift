@@ -31,7 +31,7 @@ extension Worker {
 
     /// Takes what the server has said, and decides when it is enough.
     mutating func readGreeting(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        let opening = table.servers[Int(session.pointee.serverIndex)].pointee.opening
+        let opening = state.serverRules[Int(session.pointee.serverIndex)].pointee.opening
         while session.pointee.server.flags.contains(.readable) {
             switch relay.takeOpening(&session.pointee.down, from: &session.pointee.server, to: &session.pointee.client, as: opening) {
             case .waiting: continue
@@ -65,7 +65,7 @@ extension Worker {
     /// The server has refused with an error that another one would not say. When there is no other the client gets it.
     private mutating func refused(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ number: UInt16) {
         tellControl(of: session.pointee.serverIndex, LeaveReason(error: number))
-        session.pointee.remember(tried: session.pointee.serverIndex)
+        session.pointee.tried.insert(session.pointee.serverIndex)
         if !leaveFailed(index, session) { bind(index, session) }
     }
 

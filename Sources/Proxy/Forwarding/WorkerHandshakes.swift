@@ -43,7 +43,7 @@ extension Worker {
         _ side: Side, of server: UInt32, _ session: UnsafeMutablePointer<Session>, isConnected: Bool, isGreeted: Bool = false, opening: [UInt8] = []
     ) -> Bool {
         let (server, descriptor) = (Int(server), side.descriptor)
-        guard !isStopped, table.servers[server].pointee.finishesHandshakes, side.flags.isDisjoint(with: [.dead, .hungUp]) else { return false }
+        guard !isStopped, state.serverRules[server].pointee.finishesHandshakes, side.flags.isDisjoint(with: [.dead, .hungUp]) else { return false }
         guard isConnected || becomesConnected(descriptor, server, session) else { return false }
         guard state.serverCells[server].pointee.handshakes.enter(limit: state.handshakesPerServer) else {
             if !isGreeted { resetAtClose(descriptor) }
@@ -73,6 +73,6 @@ extension Worker {
     private func becomesConnected(_ descriptor: Int32, _ server: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         var address = RawSocketAddress()
         guard address.withMutablePointer({ getpeername(descriptor, $0, $1) }) == 0 else { return false }
-        return table.servers[server].pointee.proxyHeader.map { sendHeader($0, session, to: descriptor) } ?? true
+        return state.serverRules[server].pointee.proxyHeader.map { sendHeader($0, session, to: descriptor) } ?? true
     }
 }

@@ -27,7 +27,7 @@ extension Worker {
         session.pointee.askAt = isEarly ? patienceEnd : now + Self.lookMilliseconds
         // Those that have failed may be well again after a moment; `retries` bounds how often.
         let retriesMax = state.backendRules[Int(session.pointee.backend)].pointee.retriesMax
-        if !session.pointee.second.isThere, !hasOther(session), Int32(session.pointee.retries) < retriesMax { session.pointee.triedCount = 0 }
+        if !session.pointee.second.isThere, !hasOther(session), Int32(session.pointee.retries) < retriesMax { session.pointee.tried = TriedServers() }
         guard hasOther(session), let other = takeOther(session, isEarly: isEarly) else { return }
         if isEarly { tellControl(of: session.pointee.serverIndex, .hedged) } else { tellSilence(session) }
         if session.pointee.second.isThere { giveUpSecond(session) }
@@ -43,14 +43,13 @@ extension Worker {
 
     /// Asks `server`, at which a place is held.
     private mutating func ask(_ server: UInt32, _ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        let routed = table.servers[Int(server)]
-        session.pointee.remember(tried: server)
+        session.pointee.tried.insert(server)
         session.pointee.second = SecondServer(server: server, askedAt: now)
         session.pointee.askAt = now + state.backendRules[Int(session.pointee.backend)].pointee.greetingTimeout
         session.pointee.stateDeadline = greetingDeadline(session)
-        guard routed.pointee.hasAddress, let descriptor = openSocket(server) else { return dropSecond(session) }
+        guard let address = address(of: server), let descriptor = openSocket(server, for: address) else { return dropSecond(session) }
         session.pointee.second.side.descriptor = descriptor
-        let result = connectCall(descriptor, routed, session)
+        let result = connectCall(descriptor, server, address, session)
         guard result == 0 || errno == EINPROGRESS else { return secondFailed(index, session, connectCode: errno) }
         if !register(descriptor, as: SessionToken(session.pointee.secondKind, index: index, generation: session.pointee.generation)) { dropSecond(session) }
     }
@@ -65,7 +64,7 @@ extension Worker {
                 return secondFailed(index, session, connectCode: error.code)
             }
             guard events & (EPOLLOUT.rawValue | EPOLLHUP.rawValue) != 0 else { return }
-            guard table.servers[Int(server)].pointee.proxyHeader.map({ sendHeader($0, session, to: descriptor) }) ?? true else {
+            guard state.serverRules[Int(server)].pointee.proxyHeader.map({ sendHeader($0, session, to: descriptor) }) ?? true else {
                 return secondFailed(index, session, connectCode: ECONNRESET)
             }
             noteConnected(server)
@@ -76,7 +75,7 @@ extension Worker {
         case .greeting, .error:
             leaveHandshake(session)
             takeSecond(index, session)
-            if table.servers[Int(server)].pointee.opening == .none { bind(index, session) } else { readGreeting(index, session) }
+            if state.serverRules[Int(server)].pointee.opening == .none { bind(index, session) } else { readGreeting(index, session) }
         case .garbage: secondFailed(index, session, .garbage)
         case .incomplete where session.pointee.second.side.flags.contains(.hungUp): secondFailed(index, session, .closed)
         case .incomplete: return
@@ -85,7 +84,7 @@ extension Worker {
 
     /// What the second server has said so far, looked at where it lies.
     private func opening(of second: SecondServer) -> MySQLOpening {
-        let form = table.servers[Int(second.server)].pointee.opening
+        let form = state.serverRules[Int(second.server)].pointee.opening
         guard form != .none else { return .greeting }
         let bytes = [UInt8](unsafeUninitializedCapacity: MySQLOpening.bytesMax) { buffer, count in
             count = max(0, recv(second.side.descriptor, buffer.baseAddress, buffer.count, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)))
@@ -136,8 +135,7 @@ extension Worker {
         let second = session.pointee.second
         guard second.isThere else { return }
         session.pointee.second = .none
-        state.serverCells[Int(second.server)].pointee.sessions.leave()
-        handOn(backend: Int(session.pointee.backend))
+        returnPlace(of: second.server)
         if second.side.descriptor >= 0, !handOverHandshake(second.side, of: second.server, session, isConnected: second.isConnected) {
             resetAtClose(second.side.descriptor)
             close(second.side.descriptor)

@@ -39,18 +39,19 @@ extension Worker {
 
     /// The server has accepted.
     mutating func established(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        if let form = table.servers[Int(session.pointee.serverIndex)].pointee.proxyHeader, !sendHeader(form, session, to: session.pointee.server.descriptor) {
+        if let form = state.serverRules[Int(session.pointee.serverIndex)].pointee.proxyHeader, !sendHeader(form, session, to: session.pointee.server.descriptor)
+        {
             return connectFailed(index, session, code: ECONNRESET)
         }
         noteEstablished(session)
         noteConnected(session.pointee.serverIndex)
-        let speaksFirst = table.servers[Int(session.pointee.serverIndex)].pointee.opening != .none
+        let speaksFirst = state.serverRules[Int(session.pointee.serverIndex)].pointee.opening != .none
         if speaksFirst, !session.pointee.client.flags.contains(.readable) { awaitGreeting(index, session) } else { bind(index, session) }
     }
 
     /// The session has a connection to its server from here on.
     func noteEstablished(_ session: UnsafeMutablePointer<Session>) {
-        if table.servers[Int(session.pointee.serverIndex)].pointee.finishesHandshakes { session.pointee.up.flags.insert(.finishesHandshake) }
+        if state.serverRules[Int(session.pointee.serverIndex)].pointee.finishesHandshakes { session.pointee.up.flags.insert(.finishesHandshake) }
         (session.pointee.connectedAt, session.pointee.lastActivity) = (now, now)
     }
 
@@ -288,7 +289,7 @@ extension Worker {
         countEnd(session, hadBackend: hadBackend)
         if wasSession, session.pointee.header != .refused { logSession(session) }
         // After the line: it counts the sessions that are left, not the one that takes the place.
-        if heldServer { handOn(backend: Int(session.pointee.backend)) }
+        if heldServer { state.freePlace(of: session.pointee.serverIndex) }
         leave(Int(session.pointee.frontend))
         if session.pointee.isReady {
             session.pointee.state = .ended

@@ -49,8 +49,8 @@ package struct ServerRegistry: Sendable {
     package enum Effect: Equatable, Sendable {
         /// Write this line to the log targets of this backend.
         case log(LogLevel, String, backend: Int)
-        /// Which servers of this backend are usable, a weight or an address has changed: then `settle`. Only `shutdownSessions` comes after it.
-        case routingChanged(backend: Int)
+        /// This server's route has changed: whether it is usable, its weight or its address. Then `settle`. Only `shutdownSessions` comes after it.
+        case routeChanged(ServerReference)
         /// Close this server's sessions.
         case shutdownSessions(ServerReference, because: SessionShutdown = .serverDown)
         /// Check this server no more, and drop a running check.
@@ -93,7 +93,7 @@ package struct ServerRegistry: Sendable {
         }
         backendStatuses = backends.map { BackendStatus(isEmpty: $0.servers.isEmpty, now: now) }
         for index in backends.indices {
-            recount(index)
+            for (place, server) in backends[index].servers.enumerated() { backendStatuses[index].count(servers[index][place], isBackup: server.isBackup, 1) }
             backendStatuses[index].wasUp = backendStatuses[index].isUp
         }
     }
@@ -165,7 +165,7 @@ package struct ServerRegistry: Sendable {
             && before.fitWeight == after.fitWeight
         let sameUse = before.isUsable == after.isUsable && (before.skip == nil) == (after.skip == nil)
         if !sameUse || !sameTurns || before.address != after.address {
-            change.effects.append(.routingChanged(backend: server.backend))
+            change.effects.append(.routeChanged(server))
         }
         if !before.isRunning, after.isRunning { shutDownBackups(&change) }
         return change.effects + change.closings
@@ -207,8 +207,10 @@ package struct ServerRegistry: Sendable {
         }
         if before.condition != next.condition { next.conditionSince = now }
         if next.isChecked != before.isChecked { change.effects.append(next.isChecked ? .resumeChecks(server) : .pauseChecks(server)) }
+        let isBackup = configuration(of: server).isBackup
+        backendStatuses[server.backend].count(before, isBackup: isBackup, -1)
+        backendStatuses[server.backend].count(next, isBackup: isBackup, 1)
         servers[server.backend][server.server] = next
-        recount(server.backend)
     }
 
     /// Counts that a backend's usable servers have come to none, or from none. To be called when all is applied that belongs together: of two servers that
@@ -226,17 +228,6 @@ package struct ServerRegistry: Sendable {
         backendStatuses[backend].downTransitions += 1
         let kind = backends[backend].isListen ? "proxy" : "backend"
         return [.log(.emergency, "\(kind) \(backends[backend].name) has no server available!", backend: backend)]
-    }
-
-    private mutating func recount(_ backend: Int) {
-        // In place: of a thousand servers a list of the usable ones is a megabyte, for each check of each.
-        var (active, backup, unchecked) = (0, 0, 0)
-        for place in servers[backend].indices where servers[backend][place].isUsable {
-            if backends[backend].servers[place].isBackup { backup += 1 } else { active += 1 }
-            if !servers[backend][place].hasVerdict { unchecked += 1 }
-        }
-        (backendStatuses[backend].activeServers, backendStatuses[backend].backupServers) = (active, backup)
-        backendStatuses[backend].uncheckedServers = unchecked
     }
 
     func configuration(of server: ServerReference) -> Server { backends[server.backend].servers[server.server] }

@@ -195,6 +195,13 @@ package struct BackendStatus: Equatable, Sendable {
         lastChange = now
     }
 
+    /// Adds a server of this state to the counts, or takes it from them: `number` is 1 or -1.
+    mutating func count(_ server: ServerStatus, isBackup: Bool, _ number: Int) {
+        guard server.isUsable else { return }
+        if isBackup { backupServers += number } else { activeServers += number }
+        if !server.hasVerdict { uncheckedServers += number }
+    }
+
     /// True while it has a usable server.
     package var isUp: Bool { isEmpty || activeServers + backupServers > 0 }
 

@@ -33,15 +33,13 @@ extension ServerRegistry {
     package mutating func timePassed(now: Instant) -> [Effect] {
         var effects: [Effect] = []
         for backend in servers.indices {
-            var isChanged = false
             for place in servers[backend].indices {
                 guard var warming = servers[backend][place].warming else { continue }
                 warming.goOn(to: now)
                 guard servers[backend][place].warming != warming else { continue }
                 servers[backend][place].warming = warming.isOver ? nil : warming
-                isChanged = true
+                effects.append(.routeChanged(ServerReference(backend: backend, server: place)))
             }
-            if isChanged { effects.append(.routingChanged(backend: backend)) }
         }
         return effects
     }

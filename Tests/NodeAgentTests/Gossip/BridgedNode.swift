@@ -49,7 +49,7 @@ final class BridgedNode: GossipBridge {
             switch effect {
             case .pauseChecks(let server): paused.insert(server)
             case .resumeChecks(let server): paused.remove(server)
-            case .log, .routingChanged, .shutdownSessions, .checkWithin, .forgetFailedConnects: break
+            case .log, .routeChanged, .shutdownSessions, .checkWithin, .forgetFailedConnects: break
             }
         }
     }

@@ -87,7 +87,7 @@ final class ForwardingHarness {
     /// Changes one server's route.
     func route(_ server: Int, _ edit: (inout ServerRoute) -> Void) {
         edit(&routes[server])
-        forwarder.publish([routes])
+        state.route(ServerReference(backend: 0, server: server), routes[server])
     }
 
     /// Sessions of the process and places held at each server.

@@ -1,0 +1,363 @@
+/// What the search for a server has found.
+enum Choice: Equatable {
+    /// This one, and a place of it is held.
+    case server(UInt32)
+    /// All that would do have reached `maxconn`; when a server is named, only that one will do.
+    case full(UInt32?)
+    /// The session has tried all that are usable.
+    case allTried
+    /// No server is usable.
+    case none
+}
+
+/// A place of `server` for a session that has waited for one.
+struct Grant: Equatable {
+    let waiter: Waiter
+    let server: UInt32
+}
+
+/// Decides which server of a backend takes a session, and which session gets a place that becomes free.
+///
+/// The control thread describes the servers (`update`), the workers take places and give them back. Everything costs O(log n) at n servers, but for the
+/// first session by `balance source` after a change, which makes the map.
+///
+/// Servers are numbers in the flat table of all servers.
+struct BackendBalancer: Sendable {
+    /// What is known of a server.
+    private struct Seat: Sendable {
+        let isBackup: Bool
+        let isFar: Bool
+        /// Its tier; `nil` while it takes no sessions.
+        var rank: TierRank?
+        var share = SlowStart.fullShare
+        /// The most sessions at once; 0 for no limit.
+        var limit = 0
+        /// Places that are held.
+        var sessions = 0
+        /// Where it is among its group's servers with room; -1 for not.
+        var readyPlace: Int32 = -1
+
+        var hasRoom: Bool { limit == 0 || sessions < limit }
+        var isReady: Bool { readyPlace >= 0 }
+    }
+
+    private let algorithm: BalanceAlgorithm
+    private let spillOver: Int
+    private let firstServer: Int
+    private var seats: [Seat]
+    /// The weights are 0 for servers that take no sessions.
+    private var servers: WeightedTurns.Servers
+    /// Tiers with servers, the preferred one first. When the last server of all goes its tier stays, so that turns go on where they were.
+    private var tiers: [ServerTier] = []
+    private var waiters = WaitingQueue()
+    /// `balance source`: the server of each place; `nil` until it is needed.
+    private var map: [UInt16]?
+    private var redispatches = 0
+    private var arrivals: UInt64 = 0
+
+    /// The balancer of `backend`, whose first server is `firstServer`.
+    init(_ backend: Backend, routes: [ServerRoute], firstServer: Int) {
+        (algorithm, spillOver, self.firstServer) = (backend.balance, backend.spillOver, firstServer)
+        seats = backend.servers.map { Seat(isBackup: $0.isBackup, isFar: $0.isFar) }
+        servers = WeightedTurns.Servers(count: seats.count)
+        for (index, server) in backend.servers.enumerated() {
+            seats[index].limit = routes[index].connectionsMax ?? server.connectionsMax
+            if routes[index].takesSessions { add(index, routes[index], atStart: true) }
+        }
+    }
+
+    // MARK: Servers
+
+    /// How many sessions wait.
+    var waitingCount: Int { waiters.count }
+
+    /// Whether `server` takes sessions now.
+    func isServing(_ server: UInt32) -> Bool { isServing(Int(server) - firstServer) }
+
+    private func isServing(_ index: Int) -> Bool { seats[index].rank != nil && seats[index].rank == tiers.first?.rank }
+
+    /// True when a session that has tried `tried`, and is trying `current`, may find a better server: usable, and nothing speaks against it.
+    func hasOther(than current: UInt32, _ tried: TriedServers) -> Bool {
+        guard let tier = tiers.first, !tier.rank.isSkipped else { return false }
+        var tried = tried
+        // Of more than can be remembered the oldest is taken for untried, as elsewhere.
+        tried.insert(current)
+        return tier.count > servingCount(tried)
+    }
+
+    private func servingCount(_ tried: TriedServers) -> Int { (0..<Int(tried.count)).count { isServing(tried[$0]) } }
+
+    /// Takes in a server's new route.
+    ///
+    /// - Parameter connectionsMax: the most sessions at once; 0 for no limit.
+    /// - Returns: the waiting sessions that get places by it.
+    mutating func update(_ server: UInt32, _ route: ServerRoute, connectionsMax: Int) -> [Grant] {
+        let index = Int(server) - firstServer
+        let rank = route.takesSessions ? TierRank(route, isBackup: seats[index].isBackup, isFar: seats[index].isFar, index: index) : nil
+        seats[index].limit = connectionsMax
+        if let rank, rank == seats[index].rank {
+            change(index, route)
+        } else {
+            remove(index)
+            if rank != nil { add(index, route, atStart: false) }
+        }
+        return serveWaiters(preferring: index)
+    }
+
+    private func tierIndex(_ rank: TierRank) -> Int {
+        var (low, high) = (0, tiers.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if tiers[middle].rank < rank { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    private mutating func add(_ index: Int, _ route: ServerRoute, atStart: Bool) {
+        let rank = TierRank(route, isBackup: seats[index].isBackup, isFar: seats[index].isFar, index: index)
+        if let only = tiers.first, only.count == 0, only.rank != rank { tiers = [] }
+        let tier = tierIndex(rank)
+        if tier == tiers.count || tiers[tier].rank != rank { tiers.insert(ServerTier(rank: rank), at: tier) }
+        (seats[index].rank, seats[index].share) = (rank, route.share)
+        let isFar = seats[index].isFar
+        tiers[tier][isFar: isFar].countIn(share: route.share)
+        tiers[tier][isFar: isFar].turns.add(index, weight: route.turnWeight, atStart: atStart, &servers)
+        map = nil
+        if seats[index].hasRoom { list(index) } else { tiers[tier][isFar: isFar].turns.suspend(index, &servers) }
+    }
+
+    private mutating func remove(_ index: Int) {
+        guard let rank = seats[index].rank else { return }
+        unlist(index)
+        let (tier, isFar) = (tierIndex(rank), seats[index].isFar)
+        tiers[tier][isFar: isFar].turns.remove(index, &servers)
+        tiers[tier][isFar: isFar].countOut(share: seats[index].share)
+        if tiers[tier].count == 0, tiers.count > 1 { tiers.remove(at: tier) }
+        seats[index].rank = nil
+        map = nil
+    }
+
+    /// The route has changed, and the tier has not.
+    private mutating func change(_ index: Int, _ route: ServerRoute) {
+        guard let rank = seats[index].rank else { return }
+        let (tier, isFar) = (tierIndex(rank), seats[index].isFar)
+        tiers[tier][isFar: isFar].countOut(share: seats[index].share)
+        tiers[tier][isFar: isFar].countIn(share: route.share)
+        seats[index].share = route.share
+        if servers.weights[index] != route.turnWeight {
+            tiers[tier][isFar: isFar].turns.setWeight(route.turnWeight, of: index, &servers)
+            map = nil
+        }
+        sessionsChanged(index)
+    }
+}
+
+// MARK: - Room
+
+extension BackendBalancer {
+    /// The server can be chosen.
+    private mutating func list(_ index: Int) {
+        guard let rank = seats[index].rank else { return }
+        let (tier, isFar) = (tierIndex(rank), seats[index].isFar)
+        seats[index].readyPlace = Int32(truncatingIfNeeded: tiers[tier][isFar: isFar].ready.count)
+        tiers[tier][isFar: isFar].ready.append(Int32(truncatingIfNeeded: index))
+        if algorithm == .leastConnections {
+            tiers[tier][isFar: isFar].turns.suspend(index, &servers)
+            tiers[tier][isFar: isFar].loads.insert(loadEntry(index), &servers.places)
+        } else {
+            tiers[tier][isFar: isFar].turns.resume(index, &servers)
+        }
+    }
+
+    /// The server cannot be chosen.
+    private mutating func unlist(_ index: Int) {
+        guard let rank = seats[index].rank, seats[index].isReady else { return }
+        let (tier, isFar, place) = (tierIndex(rank), seats[index].isFar, Int(seats[index].readyPlace))
+        seats[index].readyPlace = -1
+        let last = tiers[tier][isFar: isFar].ready.removeLast()
+        if Int(last) != index {
+            tiers[tier][isFar: isFar].ready[place] = last
+            seats[Int(last)].readyPlace = Int32(truncatingIfNeeded: place)
+        }
+        if algorithm == .leastConnections {
+            tiers[tier][isFar: isFar].loads.remove(index, &servers.places)
+        } else {
+            tiers[tier][isFar: isFar].turns.suspend(index, &servers)
+        }
+    }
+
+    /// HAProxy's key: as in it idle servers are equal, whatever their weights, and of equals the one comes first whose load changed first.
+    private mutating func loadEntry(_ index: Int) -> ServerHeap.Entry {
+        let sessions = seats[index].sessions
+        let key = sessions == 0 ? 0 : (sessions + 1) * WeightedTurns.weightMax / max(1, servers.weights[index])
+        arrivals += 1
+        return ServerHeap.Entry(key: key, arrival: arrivals, server: Int32(truncatingIfNeeded: index))
+    }
+
+    /// The server has more sessions or fewer, or its limit or weight has changed.
+    private mutating func sessionsChanged(_ index: Int) {
+        guard let rank = seats[index].rank else { return }
+        guard seats[index].hasRoom == seats[index].isReady else { return seats[index].hasRoom ? list(index) : unlist(index) }
+        guard algorithm == .leastConnections, seats[index].isReady else { return }
+        let (tier, isFar) = (tierIndex(rank), seats[index].isFar)
+        tiers[tier][isFar: isFar].loads.remove(index, &servers.places)
+        tiers[tier][isFar: isFar].loads.insert(loadEntry(index), &servers.places)
+    }
+
+    private mutating func occupy(_ index: Int) {
+        seats[index].sessions += 1
+        sessionsChanged(index)
+    }
+}
+
+// MARK: - Sessions
+
+extension BackendBalancer {
+    /// Finds a server for a session that has tried `tried`, and takes a place of it.
+    ///
+    /// - Parameter client: the client's number for `balance source` (`SourceMap.value`); `nil` for a client without an address, whose sessions take turns.
+    mutating func take(_ tried: TriedServers, client: UInt64?) -> Choice {
+        guard let tier = tiers.first, tier.count > 0 else { return .none }
+        if algorithm == .source, let client { return takeMapped(tried, client) }
+        let isFarFirst = tried.isEmpty && tiers[0].takeFarTurn(spillOver: spillOver)
+        return takeAny(tried, isFarFirst: isFarFirst)
+    }
+
+    /// Puts a session in the queue, unless there is a place for it now.
+    ///
+    /// - Returns: the server at which it has got a place.
+    mutating func wait(_ waiter: Waiter) -> UInt32? {
+        if let server = waiter.server, isServing(server) {
+            if seats[Int(server) - firstServer].hasRoom {
+                occupy(Int(server) - firstServer)
+                return server
+            }
+        } else if case .server(let server) = takeAny(TriedServers(), isFarFirst: false) {
+            return server
+        }
+        waiters.append(waiter)
+        return nil
+    }
+
+    /// Takes a session out of the queue; false when it is no longer there.
+    mutating func removeWaiter(worker: Int, session: UInt64) -> Bool { waiters.remove(worker: worker, session: session) }
+
+    /// Gives a place of `server` back.
+    ///
+    /// - Returns: the waiting session that has got it.
+    mutating func leave(_ server: UInt32) -> Grant? {
+        let index = Int(server) - firstServer
+        seats[index].sessions -= 1
+        if isServing(index), seats[index].hasRoom, let waiter = takeWaiter(for: server) {
+            seats[index].sessions += 1
+            return Grant(waiter: waiter, server: server)
+        }
+        sessionsChanged(index)
+        return nil
+    }
+
+    /// Gives free places to waiting sessions, first those of the server at `index`.
+    private mutating func serveWaiters(preferring index: Int) -> [Grant] {
+        var grants: [Grant] = []
+        while waiters.count > 0,
+            let next = isServing(index) && seats[index].isReady ? index : pick(TriedServers(), isFar: false) ?? pick(TriedServers(), isFar: true)
+        {
+            let server = UInt32(firstServer + next)
+            guard let waiter = takeWaiter(for: server) else { break }
+            occupy(next)
+            grants.append(Grant(waiter: waiter, server: server))
+        }
+        return grants
+    }
+
+    /// The session that has waited longest, of those for which `server` will do.
+    private mutating func takeWaiter(for server: UInt32) -> Waiter? {
+        guard waiters.count > 0, let index = waiters.first(for: server, isUsable: { isServing($0) }) else { return nil }
+        return waiters.remove(at: index)
+    }
+
+    private mutating func takeAny(_ tried: TriedServers, isFarFirst: Bool) -> Choice {
+        guard let tier = tiers.first, tier.count > 0 else { return .none }
+        guard let index = pick(tried, isFar: isFarFirst) ?? pick(tried, isFar: !isFarFirst) else {
+            return tier.count > servingCount(tried) ? .full(nil) : .allTried
+        }
+        occupy(index)
+        return .server(UInt32(firstServer + index))
+    }
+
+    /// The near or far server with room that comes next, if there is one that is not among `tried`.
+    private mutating func pick(_ tried: TriedServers, isFar: Bool) -> Int? {
+        guard let tier = tiers.first, !tier[isFar: isFar].ready.isEmpty else { return nil }
+        if algorithm == .leastConnections { return leastLoaded(tried, isFar: isFar) }
+        guard tried.isEmpty else { return other(tried, isFar: isFar) }
+        return tiers[0][isFar: isFar].turns.next(&servers)
+    }
+
+    private mutating func leastLoaded(_ tried: TriedServers, isFar: Bool) -> Int? {
+        var passed: [ServerHeap.Entry] = []
+        defer { for entry in passed { tiers[0][isFar: isFar].loads.insert(entry, &servers.places) } }
+        while let first = tiers[0][isFar: isFar].loads.first {
+            let index = Int(first.server)
+            guard tried.contains(UInt32(firstServer + index)) else { return index }
+            tiers[0][isFar: isFar].loads.remove(index, &servers.places)
+            passed.append(first)
+        }
+        return nil
+    }
+
+    /// A server for a session that has left another one: the others in turn. The turns of new sessions stay as they are: a failure that took one would, of two
+    /// servers, send every new session to the dead one first.
+    private mutating func other(_ tried: TriedServers, isFar: Bool) -> Int? {
+        let count = tiers[0][isFar: isFar].ready.count
+        defer { redispatches &+= 1 }
+        var place = redispatches % count
+        if let last = tried.last, isServing(last), seats[Int(last) - firstServer].isFar == isFar, seats[Int(last) - firstServer].isReady {
+            place = (Int(seats[Int(last) - firstServer].readyPlace) + 1 + redispatches % max(1, count - 1)) % count
+        }
+        for _ in 0..<min(count, TriedServers.capacity + 1) {
+            let index = Int(tiers[0][isFar: isFar].ready[place])
+            if !tried.contains(UInt32(firstServer + index)) { return index }
+            place = (place + 1) % count
+        }
+        return nil
+    }
+}
+
+// MARK: - The map of `balance source`
+
+extension BackendBalancer {
+    private mutating func takeMapped(_ tried: TriedServers, _ client: UInt64) -> Choice {
+        let places = mapPlaces()
+        guard !places.isEmpty else { return .none }
+        let preferred = Int(places[Int(client % UInt64(places.count))])
+        let server = UInt32(firstServer + preferred)
+        if !tried.contains(server) {
+            guard seats[preferred].hasRoom else { return .full(server) }
+            occupy(preferred)
+            return .server(server)
+        }
+        let next = Int(places[Int((client &+ 1) % UInt64(places.count))])
+        guard seats[next].hasRoom, !tried.contains(UInt32(firstServer + next)) else { return takeAny(tried, isFarFirst: false) }
+        occupy(next)
+        return .server(UInt32(firstServer + next))
+    }
+
+    private mutating func mapPlaces() -> [UInt16] {
+        if let map { return map }
+        let places = SourceMap.places(weights: mapWeights())
+        map = places
+        return places
+    }
+
+    /// The weights of the serving servers, so that far ones have the share that `spill-over` gives them.
+    private func mapWeights() -> [Int] {
+        guard let tier = tiers.first else { return [] }
+        let percent = tier.farPercent(spillOver: spillOver)
+        let (near, far) = (tier[isFar: false].turns.total, tier[isFar: true].turns.total)
+        return seats.indices.map { index in
+            guard isServing(index) else { return 0 }
+            guard tier.hasBoth else { return servers.weights[index] }
+            return servers.weights[index] * (seats[index].isFar ? near * percent : far * (100 - percent))
+        }
+    }
+}

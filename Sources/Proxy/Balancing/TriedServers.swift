@@ -1,0 +1,41 @@
+/// The servers that a session has tried in vain, the latest `capacity`.
+package struct TriedServers: BitwiseCopyable, Sendable {
+    /// The most that are remembered.
+    package static let capacity = 8
+
+    private var servers: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0, 0, 0, 0, 0)
+    /// How many are remembered.
+    package private(set) var count: UInt8 = 0
+    private var oldest: UInt8 = 0
+
+    /// None.
+    package init() {}
+
+    /// True when none has been tried.
+    package var isEmpty: Bool { count == 0 }
+
+    /// True when as many have been tried as can be remembered.
+    package var isFull: Bool { count == Self.capacity }
+
+    /// One of them, by its age: 0 is the oldest.
+    package subscript(index: Int) -> UInt32 {
+        withUnsafeBytes(of: servers) { $0.assumingMemoryBound(to: UInt32.self)[(Int(oldest) + index) % Self.capacity] }
+    }
+
+    /// The one that was tried last.
+    package var last: UInt32? { isEmpty ? nil : self[Int(count) - 1] }
+
+    /// True when `server` is one of them.
+    package func contains(_ server: UInt32) -> Bool {
+        for index in 0..<Int(count) where self[index] == server { return true }
+        return false
+    }
+
+    /// Remembers a server; the oldest of more than `capacity` is forgotten.
+    package mutating func insert(_ server: UInt32) {
+        guard !contains(server) else { return }
+        let place = (Int(oldest) + Int(count)) % Self.capacity
+        withUnsafeMutableBytes(of: &servers) { $0.assumingMemoryBound(to: UInt32.self)[place] = server }
+        if isFull { oldest = UInt8((Int(oldest) + 1) % Self.capacity) } else { count += 1 }
+    }
+}

@@ -1,0 +1,47 @@
+/// A session that waits for a server.
+struct Waiter: Equatable, Sendable {
+    /// The worker and its session.
+    var worker: Int
+    /// Index and generation in the worker's table.
+    var session: UInt64
+    /// Index into the flat table of servers when only that one will do; `nil` for any.
+    var server: UInt32?
+}
+
+/// A backend's queue: first come, first served.
+struct WaitingQueue: Sendable {
+    private var waiters: [Waiter] = []
+    private var head = 0
+
+    /// An empty queue.
+    init() {}
+
+    /// How many wait.
+    var count: Int { waiters.count - head }
+
+    /// Puts a waiter at the end.
+    mutating func append(_ waiter: Waiter) { waiters.append(waiter) }
+
+    /// The first waiter for which `server` will do: it asked for no other one, or the one it asked for is no longer usable.
+    func first(for server: UInt32, isUsable: (UInt32) -> Bool) -> Int? {
+        waiters[head...].firstIndex { waiter in waiter.server.map { $0 == server || !isUsable($0) } ?? true }
+    }
+
+    /// Takes out the waiter that is `session` of `worker`; false when it is no longer there.
+    mutating func remove(worker: Int, session: UInt64) -> Bool {
+        guard let index = waiters[head...].firstIndex(where: { $0.worker == worker && $0.session == session }) else { return false }
+        _ = remove(at: index)
+        return true
+    }
+
+    /// Takes out the waiter that `first` has found.
+    mutating func remove(at index: Int) -> Waiter {
+        let waiter = waiters[index]
+        if index == head { head += 1 } else { waiters.remove(at: index) }
+        if head > 64, head * 2 > waiters.count {
+            waiters.removeFirst(head)
+            head = 0
+        }
+        return waiter
+    }
+}

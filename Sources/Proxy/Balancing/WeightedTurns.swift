@@ -1,0 +1,167 @@
+/// Turns in proportion to weights, in the order of HAProxy's `balance roundrobin`, which also holds while servers come, go and change their weights.
+///
+/// Turns are numbered, and come in windows of as many turns as the weights' sum. A server that has had a turn gets its next one so many turns later as
+/// its part of the sum says. What lies beyond the window waits for the next one, whose servers begin with the heaviest.
+///
+///     opening --first turn--> running --turn--> running ... --beyond the window--> coming; at the window's end, coming becomes opening
+///
+/// - SeeAlso: HAProxy's lb_fwrr.c, for the order.
+struct WeightedTurns: Sendable {
+    /// The heaviest weight: 256, with each unit divided in sixteenths.
+    static let weightMax = 4096
+    private static let keysPerTurn = 256
+    private static let weightsPerKey = 16
+
+    /// A server's state. It is kept while the server has no turns.
+    struct Turn: Sendable {
+        /// The number of its next turn.
+        fileprivate var at = 0
+        /// The number of its last turn.
+        fileprivate var last = 0
+        /// What division has left over of its distances so far.
+        fileprivate var remainder = 0
+        /// The heap that it is in; `nil` for none.
+        fileprivate var heap: Int?
+        /// The window that `at` counts in.
+        fileprivate var window = 0
+    }
+
+    /// Servers with their weights and turns, and their places in the heaps.
+    struct Servers: Sendable {
+        /// 0 to `weightMax`, by server.
+        var weights: [Int]
+        fileprivate var turns: [Turn]
+        /// Where each server is in the heap that it is in.
+        var places: ServerHeap.Places
+
+        /// Servers without turns.
+        init(count: Int) {
+            weights = Array(repeating: 0, count: count)
+            turns = Array(repeating: Turn(), count: count)
+            places = Array(repeating: -1, count: count)
+        }
+    }
+
+    private static let running = 0
+    private var heaps = [ServerHeap(), ServerHeap(), ServerHeap()]
+    private var opening = 1
+    private var coming: Int { 3 - opening }
+    /// The sum of the weights.
+    private(set) var total = 0
+    /// The length of the present window, and its number.
+    private var window = 0
+    private var windowNumber = 0
+    /// The number of the next turn: from `window` to twice that.
+    private var position = 0
+    private var arrivals: UInt64 = 0
+
+    /// Adds a server with turns. At the start all servers open the first window; later ones wait for what is left of the present one.
+    mutating func add(_ server: Int, weight: Int, atStart: Bool, _ servers: inout Servers) {
+        servers.weights[server] = weight
+        total += weight
+        servers.turns[server].window = windowNumber
+        if atStart {
+            open(server, heap: opening, &servers)
+        } else {
+            servers.turns[server].at = position + max(0, total + window - position) / weight
+            queue(server, &servers)
+        }
+    }
+
+    /// Removes a server.
+    mutating func remove(_ server: Int, _ servers: inout Servers) {
+        suspend(server, &servers)
+        total -= servers.weights[server]
+        servers.weights[server] = 0
+    }
+
+    /// A server has no turns until `resume`; its part of the others' distances stays.
+    mutating func suspend(_ server: Int, _ servers: inout Servers) {
+        guard let heap = servers.turns[server].heap else { return }
+        heaps[heap].remove(server, &servers.places)
+        servers.turns[server].heap = nil
+    }
+
+    /// A suspended server has turns again. It has lost those that have passed meanwhile.
+    mutating func resume(_ server: Int, _ servers: inout Servers) {
+        guard servers.turns[server].heap == nil else { return }
+        guard servers.turns[server].window <= windowNumber else { return open(server, heap: coming, &servers) }
+        let isCurrent = servers.turns[server].window == windowNumber
+        servers.turns[server].at = isCurrent ? max(servers.turns[server].at, position) : position
+        queue(server, &servers)
+    }
+
+    /// Changes a server's weight to another one above 0.
+    mutating func setWeight(_ weight: Int, of server: Int, _ servers: inout Servers) {
+        let heap = servers.turns[server].heap
+        if heap == coming { servers.turns[server].at = window }
+        suspend(server, &servers)
+        total += weight - servers.weights[server]
+        servers.weights[server] = weight
+        guard let heap else { return }
+        guard heap != opening else { return open(server, heap: opening, &servers) }
+        let (planned, step) = (servers.turns[server].at, total / weight)
+        servers.turns[server].remainder = 0
+        servers.turns[server].at = min(planned, servers.turns[server].last + step)
+        if servers.turns[server].at < position + 2 { servers.turns[server].at = position + step }
+        queue(server, &servers)
+    }
+
+    /// The server whose turn it is; `nil` when no server has turns.
+    mutating func next(_ servers: inout Servers) -> Int? {
+        if window == 0 { (window, position) = (total, total) }
+        if candidate(servers) == nil { beginWindow() }
+        guard let server = candidate(servers) else { return nil }
+        if servers.turns[server].heap == opening { (servers.turns[server].at, servers.turns[server].remainder) = (position, 0) }
+        suspend(server, &servers)
+        let weight = servers.weights[server]
+        servers.turns[server].last = servers.turns[server].at
+        servers.turns[server].at += total / weight
+        servers.turns[server].remainder += total % weight
+        if servers.turns[server].remainder >= weight {
+            servers.turns[server].remainder -= weight
+            servers.turns[server].at += 1
+        }
+        position += 1
+        queue(server, &servers)
+        return server
+    }
+
+    /// A running server whose turn has come, else the heaviest that opens the window, else the next running one.
+    private func candidate(_ servers: borrowing Servers) -> Int? {
+        let next = heaps[Self.running].first.map { Int($0.server) }
+        if let next, servers.turns[next].at <= position { return next }
+        return heaps[opening].first.map { Int($0.server) } ?? next
+    }
+
+    private mutating func beginWindow() {
+        opening = coming
+        (window, position) = (total, total)
+        windowNumber += 1
+    }
+
+    /// Puts a server where its next turn belongs.
+    private mutating func queue(_ server: Int, _ servers: inout Servers) {
+        let at = servers.turns[server].at
+        guard at < 2 * window, at < window + total else {
+            servers.turns[server].at -= window
+            servers.turns[server].window = windowNumber + 1
+            return open(server, heap: coming, &servers)
+        }
+        servers.turns[server].window = windowNumber
+        let weight = servers.weights[server]
+        let order = (Self.weightMax + servers.turns[server].remainder - weight) / Self.weightsPerKey
+        insert(server, key: Self.keysPerTurn * at + order, heap: Self.running, &servers)
+    }
+
+    /// Heavy servers come first.
+    private mutating func open(_ server: Int, heap: Int, _ servers: inout Servers) {
+        insert(server, key: Self.weightMax - servers.weights[server], heap: heap, &servers)
+    }
+
+    private mutating func insert(_ server: Int, key: Int, heap: Int, _ servers: inout Servers) {
+        arrivals += 1
+        servers.turns[server].heap = heap
+        heaps[heap].insert(ServerHeap.Entry(key: key, arrival: arrivals, server: Int32(truncatingIfNeeded: server)), &servers.places)
+    }
+}

@@ -1,0 +1,24 @@
+extension ServerRegistry {
+    /// The usable servers that a backend's sessions go to: all active ones or, while there are none, one backup, preferably a near one.
+    package func servingServers(ofBackend backend: Int) -> [ServerReference] {
+        let usable = backends[backend].servers.indices.map { ServerReference(backend: backend, server: $0) }.filter { status(of: $0).isUsable }
+        let active = usable.filter { !configuration(of: $0).isBackup }
+        guard active.isEmpty else { return active }
+        return (usable.first { !configuration(of: $0).isFar } ?? usable.first).map { [$0] } ?? []
+    }
+}
+
+extension ServerRegistry {
+    /// What the workers are to know of each server, by backend.
+    package var routes: [[ServerRoute]] {
+        backends.enumerated().map { index, backend in backend.servers.indices.map { route(of: ServerReference(backend: index, server: $0)) } }
+    }
+
+    /// What the workers are to know of a server.
+    package func route(of server: ServerReference) -> ServerRoute {
+        let status = status(of: server)
+        return ServerRoute(
+            address: status.address, isUsable: status.isUsable, isSkipped: status.skip != nil, weight: status.fitWeight, priority: status.priority,
+            share: share(of: server), connectionsMax: connectionsMax(of: server))
+    }
+}

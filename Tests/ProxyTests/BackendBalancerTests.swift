@@ -1,0 +1,287 @@
+import Support
+import Testing
+import Wire
+
+@testable import Proxy
+
+/// A balancer and the routes that it has been given.
+struct BalancerBench {
+    private static let address = SocketAddress.ip(.v4(1), port: 2)
+    static let first = 100
+
+    let backend: Backend
+    private(set) var routes: [ServerRoute]
+    private(set) var balancer: BackendBalancer
+
+    /// Servers of these weights, by HAProxy's measure; those of weight 0 are not usable.
+    init(_ weights: [Int], balance: BalanceAlgorithm = .roundRobin, edit: (inout Backend, inout [ServerRoute]) -> Void = { _, _ in }) {
+        var backend = Backend(name: "b", identifier: 1)
+        backend.balance = balance
+        let location = ConfigurationLocation(file: "f", line: 1)
+        for index in weights.indices {
+            backend.servers.append(Server(name: "s\(index)", identifier: index + 1, endpoint: .unix(""), port: .fixed(1), location: location))
+        }
+        var routes = weights.map { ServerRoute(address: Self.address, isUsable: $0 > 0, weight: 4 * $0) }
+        edit(&backend, &routes)
+        (self.backend, self.routes) = (backend, routes)
+        balancer = BackendBalancer(backend, routes: routes, firstServer: Self.first)
+    }
+
+    /// Changes a server's route; returns the sessions that get a place by it, and where.
+    @discardableResult
+    mutating func route(_ server: Int, _ edit: (inout ServerRoute) -> Void) -> [Grant] {
+        edit(&routes[server])
+        let limit = routes[server].connectionsMax ?? backend.servers[server].connectionsMax
+        return balancer.update(UInt32(Self.first + server), routes[server], connectionsMax: limit)
+    }
+
+    /// The next session's server, in which it stays.
+    mutating func take(tried: [Int] = [], client: UInt64? = nil) -> Choice {
+        var servers = TriedServers()
+        for server in tried { servers.insert(UInt32(Self.first + server)) }
+        return balancer.take(servers, client: client)
+    }
+
+    /// The same in short: the server's number; `nil` for none.
+    mutating func stay(tried: [Int] = [], client: UInt64? = nil) -> Int? {
+        guard case .server(let server) = take(tried: tried, client: client) else { return nil }
+        return Int(server) - Self.first
+    }
+
+    /// The next session's server, which it leaves at once.
+    mutating func visit(tried: [Int] = [], client: UInt64? = nil) -> Int? {
+        let server = stay(tried: tried, client: client)
+        if let server { leave(server) }
+        return server
+    }
+
+    @discardableResult
+    mutating func leave(_ server: Int) -> Grant? { balancer.leave(UInt32(Self.first + server)) }
+
+    /// Puts a session in the queue; its server when it has got one at once.
+    mutating func wait(_ session: UInt64, for server: Int? = nil) -> Int? {
+        balancer.wait(Waiter(worker: 0, session: session, server: server.map { UInt32(Self.first + $0) })).map { Int($0) - Self.first }
+    }
+
+    /// How many of `count` sessions each server has.
+    mutating func shares(of count: Int) -> [Int] {
+        var shares = Array(repeating: 0, count: routes.count)
+        for _ in 0..<count { if let server = visit() { shares[server] += 1 } }
+        return shares
+    }
+}
+
+@Suite("A backend's balancer")
+struct BackendBalancerTests {
+    @Test("gives sessions to usable servers with an address and a weight only")
+    func usableOnly() {
+        var bench = BalancerBench([1, 1, 1, 1])
+        bench.route(1) { $0.isUsable = false }
+        bench.route(2) { $0.address = nil }
+        bench.route(3) { $0.weight = 0 }
+        #expect(bench.shares(of: 4) == [4, 0, 0, 0])
+        bench.route(0) { $0.isUsable = false }
+        #expect(bench.take() == .none)
+        bench.route(3) { $0.weight = 4 }
+        #expect(bench.shares(of: 4) == [0, 0, 0, 4])
+    }
+
+    @Test("takes one backup when nothing else is usable, a near one if there is one")
+    func backups() {
+        var bench = BalancerBench([1, 1, 1, 1]) { backend, _ in
+            for index in 1...3 { backend.servers[index].isBackup = true }
+            backend.servers[1].isFar = true
+        }
+        #expect(bench.shares(of: 3) == [3, 0, 0, 0])
+        bench.route(0) { $0.isUsable = false }
+        #expect(bench.shares(of: 3) == [0, 0, 3, 0])
+        bench.route(2) { $0.isSkipped = true }
+        #expect(bench.shares(of: 3) == [0, 0, 0, 3])
+        bench.route(3) { $0.isUsable = false }
+        #expect(bench.shares(of: 3) == [0, 3, 0, 0])
+        bench.route(1) { $0.isUsable = false }
+        #expect(bench.shares(of: 3) == [0, 0, 3, 0], "rather one that is skipped than none")
+    }
+
+    @Test("leaves servers out that something speaks against while there are others")
+    func skipped() {
+        var bench = BalancerBench([1, 1, 1])
+        bench.route(0) { $0.isSkipped = true }
+        #expect(bench.shares(of: 4) == [0, 2, 2])
+        for server in 1...2 { bench.route(server) { $0.isSkipped = true } }
+        #expect(bench.shares(of: 6) == [2, 2, 2])
+    }
+
+    @Test("gives sessions to the servers of the lowest priority")
+    func priorities() {
+        var bench = BalancerBench([1, 1, 1]) { for (index, priority) in [20, 10, 10].enumerated() { $1[index].priority = priority } }
+        #expect(bench.shares(of: 4) == [0, 2, 2])
+        for server in 1...2 { bench.route(server) { $0.isUsable = false } }
+        #expect(bench.shares(of: 4) == [4, 0, 0])
+    }
+
+    private func zones(_ weights: [Int], far: Set<Int>, spillOver: Int = 0, balance: BalanceAlgorithm = .roundRobin) -> BalancerBench {
+        BalancerBench(weights, balance: balance) { backend, _ in
+            backend.spillOver = spillOver
+            for server in far { backend.servers[server].isFar = true }
+        }
+    }
+
+    @Test("gives other zones their share, whatever the weights", arguments: [BalanceAlgorithm.roundRobin, .leastConnections])
+    func zones(balance: BalanceAlgorithm) {
+        var bench = zones([1, 1, 1], far: [2], balance: balance)
+        #expect(bench.shares(of: 100) == [50, 50, 0])
+        bench = zones([1, 1, 1], far: [2], spillOver: 10, balance: balance)
+        #expect(bench.shares(of: 100) == [45, 45, 10])
+        bench = zones([100, 1, 1], far: [1, 2], spillOver: 20, balance: balance)
+        #expect(bench.shares(of: 100) == [80, 10, 10])
+        bench = zones([1, 1], far: [1], spillOver: 100, balance: balance)
+        #expect(bench.shares(of: 100) == [0, 100])
+        bench = zones([0, 1, 1], far: [1, 2], balance: balance)
+        #expect(bench.shares(of: 100) == [0, 50, 50])
+    }
+
+    @Test("lets other zones take what near servers do not yet take while all of these are being warmed")
+    func warming() {
+        var bench = zones([1, 1, 1], far: [2])
+        bench.route(0) { $0.share = 4 }
+        #expect(bench.shares(of: 100) == [20, 80, 0])
+        bench.route(1) { $0.isUsable = false }
+        #expect(bench.shares(of: 100) == [25, 0, 75])
+        bench.route(0) { $0.share = 16 }
+        #expect(bench.shares(of: 100) == [100, 0, 0])
+    }
+
+    @Test("passes over servers without room, and far servers help out", arguments: [BalanceAlgorithm.roundRobin, .leastConnections])
+    func full(balance: BalanceAlgorithm) {
+        var bench = BalancerBench([1, 1, 1], balance: balance) { backend, _ in
+            backend.servers[2].isFar = true
+            for server in 0...2 { backend.servers[server].connectionsMax = 2 }
+        }
+        #expect((0..<4).compactMap { _ in bench.stay() }.sorted() == [0, 0, 1, 1])
+        #expect((0..<2).compactMap { _ in bench.stay() } == [2, 2])
+        #expect(bench.take() == .full(nil))
+        bench.leave(1)
+        #expect(bench.stay() == 1)
+    }
+
+    @Test("divides the sessions that leave a server evenly among the others, and takes no turn of new ones")
+    func redispatch() {
+        var bench = BalancerBench([1, 1, 1, 1])
+        var shares = [0, 0, 0, 0]
+        for _ in 0..<30 { if let server = bench.visit(tried: [1]) { shares[server] += 1 } }
+        #expect(shares == [10, 0, 10, 10])
+        #expect((0..<4).map { _ in bench.visit() } == [0, 1, 2, 3])
+        #expect(bench.visit(tried: [0, 1, 3]) == 2)
+        #expect(bench.take(tried: [0, 1, 2, 3]) == .allTried)
+    }
+
+    @Test("knows whether there is a better server than the one that does not answer")
+    func hasOther() {
+        var bench = BalancerBench([1, 1])
+        func hasOther(_ current: Int, _ tried: [Int] = []) -> Bool {
+            var servers = TriedServers()
+            for server in tried { servers.insert(UInt32(BalancerBench.first + server)) }
+            return bench.balancer.hasOther(than: UInt32(BalancerBench.first + current), servers)
+        }
+        #expect(hasOther(0) && hasOther(0, [0]) && !hasOther(0, [1]))
+        bench.route(1) { $0.isSkipped = true }
+        #expect(!hasOther(0) && hasOther(1))
+        bench.route(0) { $0.isUsable = false }
+        #expect(!hasOther(0), "something speaks against the only one that is left")
+    }
+
+    @Test("gives the place that becomes free to the session that has waited longest, if the server will do for it")
+    func queue() {
+        var bench = BalancerBench([1, 1]) { backend, _ in for server in 0...1 { backend.servers[server].connectionsMax = 1 } }
+        #expect([bench.stay(), bench.stay()] == [0, 1])
+        #expect(bench.wait(1, for: 1) == nil && bench.wait(2) == nil && bench.wait(3) == nil)
+        #expect(bench.leave(0)?.waiter.session == 2)
+        #expect(bench.leave(1)?.waiter.session == 1)
+        #expect(bench.leave(1)?.waiter.session == 3)
+        #expect(bench.balancer.waitingCount == 0)
+        #expect(bench.leave(1) == nil && bench.stay() == 1)
+    }
+
+    @Test("lets sessions that wait for a server that has gone wait for any")
+    func goneServer() {
+        var bench = BalancerBench([1, 1], balance: .source) { backend, _ in for server in 0...1 { backend.servers[server].connectionsMax = 1 } }
+        #expect(bench.stay(client: 0) == 0)
+        #expect(bench.take(client: 0) == .full(UInt32(BalancerBench.first)))
+        #expect(bench.wait(1, for: 0) == nil)
+        #expect(bench.route(0) { $0.isUsable = false }.map(\.server) == [UInt32(BalancerBench.first + 1)])
+    }
+
+    @Test("fills a server that comes, or gets more room, with waiting sessions")
+    func serves() {
+        var bench = BalancerBench([1, 1]) {
+            $1[0].connectionsMax = 1; $1[1].isUsable = false; $1[1].connectionsMax = 2
+        }
+        #expect(bench.stay() == 0)
+        for session in 1...5 as ClosedRange<UInt64> { #expect(bench.wait(session) == nil) }
+        #expect(bench.route(1) { $0.isUsable = true }.map(\.waiter.session) == [1, 2])
+        #expect(bench.route(1) { $0.connectionsMax = 3 }.map(\.waiter.session) == [3])
+        #expect(bench.route(0) { $0.connectionsMax = 0 }.map(\.waiter.session) == [4, 5])
+    }
+
+    @Test("keeps its promises for any servers and any events", arguments: seeds(100))
+    func properties(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let count = Int.random(in: 1...7, using: &random)
+        let algorithms: [BalanceAlgorithm] = [.roundRobin, .leastConnections, .source]
+        var bench = BalancerBench((0..<count).map { _ in Int.random(in: 0...9, using: &random) }, balance: algorithms[Int(seed % 3)]) { backend, _ in
+            backend.spillOver = Int.random(in: 0...100, using: &random)
+            for server in 0..<count {
+                backend.servers[server].isBackup = Int.random(in: 0..<4, using: &random) == 0
+                backend.servers[server].isFar = Bool.random(using: &random)
+                backend.servers[server].connectionsMax = Int.random(in: 0...3, using: &random)
+            }
+        }
+        var held = Array(repeating: 0, count: count)
+        var waiting: [UInt64: Int?] = [:]
+        func hasRoom(_ server: Int) -> Bool {
+            let limit = bench.routes[server].connectionsMax ?? bench.backend.servers[server].connectionsMax
+            return limit == 0 || held[server] < limit
+        }
+        for step in 0..<400 as Range<UInt64> {
+            let server = Int.random(in: 0..<count, using: &random)
+            var grants: [Grant] = []
+            switch Int.random(in: 0..<6, using: &random) {
+            case 0:
+                grants = bench.route(server) {
+                    $0.isUsable = Bool.random(using: &random)
+                    $0.isSkipped = Int.random(in: 0..<4, using: &random) == 0
+                    $0.weight = 4 * Int.random(in: 0...9, using: &random)
+                    $0.share = Int.random(in: 1...16, using: &random)
+                    $0.priority = Int.random(in: 0...1, using: &random)
+                }
+            case 1 where held[server] > 0:
+                held[server] -= 1
+                grants = bench.leave(server).map { [$0] } ?? []
+            case 1: break
+            default:
+                switch bench.take(client: random.next()) {
+                case .server(let server): held[Int(server) - BalancerBench.first] += 1
+                case .none: #expect((0..<count).allSatisfy { !bench.routes[$0].takesSessions }, "seed \(seed), step \(step)")
+                case .allTried: Issue.record("seed \(seed), step \(step): nothing was tried")
+                case .full(let only):
+                    let serving = (0..<count).filter { bench.balancer.isServing(UInt32(BalancerBench.first + $0)) }
+                    let wanted = only.map { Int($0) - BalancerBench.first }
+                    #expect(serving.allSatisfy { !hasRoom($0) || wanted != nil && wanted != $0 }, "seed \(seed), step \(step)")
+                    if let place = bench.wait(step, for: wanted) { held[place] += 1 } else { waiting[step] = wanted }
+                }
+            }
+            for grant in grants {
+                let server = Int(grant.server) - BalancerBench.first
+                #expect(hasRoom(server) && bench.balancer.isServing(grant.server), "seed \(seed), step \(step)")
+                held[server] += 1
+                #expect(waiting.removeValue(forKey: grant.waiter.session) != nil, "seed \(seed), step \(step)")
+            }
+            #expect(bench.balancer.waitingCount == waiting.count, "seed \(seed), step \(step)")
+            let serving = (0..<count).filter { bench.balancer.isServing(UInt32(BalancerBench.first + $0)) }
+            let isRoomWasted = serving.contains(where: hasRoom) && waiting.values.contains { $0.map { !serving.contains($0) || hasRoom($0) } ?? true }
+            #expect(!isRoomWasted, "seed \(seed), step \(step): a session waits although there is room")
+            #expect(serving.isEmpty == (0..<count).allSatisfy { !bench.routes[$0].takesSessions }, "seed \(seed), step \(step)")
+        }
+    }
+}

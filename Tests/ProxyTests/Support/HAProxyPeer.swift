@@ -1,0 +1,90 @@
+import Glibc
+import Support
+import Testing
+import Wire
+
+/// A running haproxy in front of servers that greet with their numbers.
+final class HAProxyPeer {
+    static let program = "/usr/sbin/haproxy"
+
+    private let servers: [TestServer]
+    private let folder: String
+    private let process: ChildProcess
+    private var kept: [TestSocket] = []
+    private var path: SocketAddress { .unix("\(folder)/in") }
+
+    /// One thread, and a proxy `in` whose servers `s0`, `s1`, ... have these weights.
+    ///
+    /// - Parameters:
+    ///   - bindOptions: further words of the `bind` line.
+    ///   - down: servers that start in maintenance.
+    init(balance: String, weights: [Int], bindOptions: String = "", down: Set<Int> = []) throws {
+        servers = weights.indices.map { TestServer.echo("s\($0)") }
+        folder = "/tmp/tsukada-peer-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        mkdir(folder, 0o700)
+        let lines = servers.enumerated().map { place, server in
+            " server s\(place) \(server.address) weight \(weights[place])\(down.contains(place) ? " disabled" : "")\n"
+        }
+        let text = """
+            global
+             nbthread 1
+             stats socket \(folder)/stats level admin
+            defaults
+             mode tcp
+             timeout connect 60s
+             timeout client 60s
+             timeout server 60s
+            listen in
+             bind \(folder)/in \(bindOptions)
+             balance \(balance)
+
+            """
+        let file = try #require(fopen("\(folder)/cfg", "w"))
+        fputs(text + lines.joined(), file)
+        fclose(file)
+        process = try ChildProcess([Self.program, "-db", "-f", "\(folder)/cfg"])
+        // Not by a connection to the proxy, which would take a turn.
+        let answers = eventually { process.exitStatus != nil || TestSocket(to: .unix("\(folder)/stats")) != nil }
+        try #require(answers && process.exitStatus == nil, "\(process.output)")
+    }
+
+    deinit {
+        process.send(signal: SIGKILL)
+        _ = try? process.wait(within: 10)
+        for server in servers { server.stop() }
+        for file in ["in", "stats", "cfg"] { unlink("\(folder)/\(file)") }
+        rmdir(folder)
+    }
+
+    /// The number of the next session's server, which has greeted; `nil` when there is none.
+    func visit(sending bytes: [UInt8] = []) throws -> Int? {
+        let socket = try connect()
+        if !bytes.isEmpty { socket.send(bytes) }
+        return Int(socket.text(2).dropFirst())
+    }
+
+    /// The number of the next session's server; the session stays.
+    func stay() throws -> Int? {
+        let socket = try connect()
+        kept.append(socket)
+        return Int(socket.text(2).dropFirst())
+    }
+
+    /// A client. For a moment after the start there may be no listener.
+    private func connect() throws -> TestSocket {
+        var socket: TestSocket?
+        _ = eventually {
+            socket = TestSocket(to: path)
+            return socket != nil
+        }
+        return try #require(socket, "errno \(errno)")
+    }
+
+    /// Runs a command, which must answer nothing.
+    func ask(_ command: String) throws {
+        let socket = try #require(TestSocket(to: .unix("\(folder)/stats")))
+        socket.send(command + "\n")
+        let answer = socket.textToEnd().trimmingPrefix { $0.isWhitespace }
+        try #require(answer.isEmpty, "\(command): \(answer)")
+    }
+}
