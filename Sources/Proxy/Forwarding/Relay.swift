@@ -39,13 +39,15 @@ enum OpeningResult {
 /// through a lent pipe without copying.
 struct Relay: ~Copyable {
     /// Bytes one direction may move before others have a turn.
-    static let turnBytes = 1 << 20
+    static let turnBytes = 1 << 19
     /// Full reads in a row that make a direction a stream.
     static let streamAfter = 4
 
     private let scratch = UnsafeMutableRawPointer.allocate(byteCount: BufferPool.bufferBytes, alignment: 4096)
     private var buffers = BufferPool()
     private var pipes: PipePool
+    /// Bytes taken from sources.
+    private(set) var movedBytes: UInt64 = 0
     /// Bytes that went through pipes.
     private(set) var splicedBytes: UInt64 = 0
     /// Bytes that were pending and have been sent: a slow sink moves, though nothing is read for it.
@@ -79,7 +81,9 @@ struct Relay: ~Copyable {
             guard budget > 0 else { return .more }
             let moved = direction.flags.contains(.spliced) ? splice(&direction, from: &source) : copy(&direction, from: &source, to: &sink)
             switch moved {
-            case .bytes(let count): budget -= count
+            case .bytes(let count):
+                budget -= count
+                movedBytes &+= UInt64(count)
             case .nothing: continue
             case .sourceFailed(let code): return .sourceFailed(code)
             case .sinkFailed(let code): return .sinkFailed(code)

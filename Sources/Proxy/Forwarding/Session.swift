@@ -154,6 +154,8 @@ struct Session: BitwiseCopyable {
     var isKeepAliveDone: Bool
     /// Servers whose connect failed.
     var tried: TriedServers
+    /// It moves much, one way or both.
+    var streams: Bool { up.flags.contains(.spliced) || down.flags.contains(.spliced) }
     var termination: Termination
     /// Milliseconds of the worker's clock.
     var acceptedAt: Int64

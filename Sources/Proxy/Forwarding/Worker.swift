@@ -34,6 +34,10 @@ package struct WorkerListener: Sendable {
 /// A session lives and dies on the worker that accepted it. What is process-wide is in `ForwardingState`.
 struct Worker: ~Copyable {
     private static let eventsMax = 256
+    /// Sessions in the ready list have turns in a round until they have moved so many bytes.
+    private static let bytesPerRound = 1 << 20
+    /// What a turn counts for at least.
+    private static let bytesPerTurnMin = 1 << 14
 
     let index: Int
     let state: ForwardingState
@@ -208,18 +212,22 @@ struct Worker: ~Copyable {
         readyTail = UInt32(index)
     }
 
-    /// Gives each session that was in the list when this began one turn.
+    /// Gives turns to the sessions in the list until they have moved `bytesPerRound`. The others go on in the next round: sessions with little to move, whose
+    /// events it begins with, do not wait for all that have much.
     private mutating func runReady() {
-        guard readyHead != .max else { return }
-        var next = readyHead
-        let last = readyTail
-        (readyHead, readyTail) = (.max, .max)
-        while next != .max {
-            let current = Int(next)
+        var budget = Self.bytesPerRound
+        while readyHead != .max, budget > 0 {
+            let current = Int(readyHead)
             let session = sessions[current]
-            next = current == Int(last) ? .max : session.pointee.nextReady
+            if readyHead == readyTail { (readyHead, readyTail) = (.max, .max) } else { readyHead = session.pointee.nextReady }
             session.pointee.isReady = false
-            if session.pointee.state == .ended { sessions.release(current) } else { transfer(current, session) }
+            guard session.pointee.state != .ended else {
+                sessions.release(current)
+                continue
+            }
+            let before = relay.movedBytes
+            transfer(current, session)
+            budget -= max(Self.bytesPerTurnMin, Int(relay.movedBytes &- before))
         }
     }
 

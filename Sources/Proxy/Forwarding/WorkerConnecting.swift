@@ -119,7 +119,7 @@ extension Worker {
             readGreeting(index, session)
         case .established:
             note(events, on: &session.pointee.server)
-            transfer(index, session)
+            transferInTurn(index, session)
         case .free, .awaitingHeader, .queued, .waiting, .ended: return
         }
     }

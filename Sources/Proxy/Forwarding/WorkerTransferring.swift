@@ -13,7 +13,7 @@ extension Worker {
     /// epoll has something to say of the client's side.
     mutating func clientReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
         note(events, on: &session.pointee.client)
-        guard session.pointee.state != .established else { return transfer(index, session) }
+        guard session.pointee.state != .established else { return transferInTurn(index, session) }
         if session.pointee.header != .none {
             let isSession = session.pointee.state != .awaitingHeader
             guard session.pointee.client.flags.contains(.readable), readHeader(index, session), isSession else { return }
@@ -53,6 +53,11 @@ extension Worker {
     func noteEstablished(_ session: UnsafeMutablePointer<Session>) {
         if state.serverRules[Int(session.pointee.serverIndex)].pointee.finishesHandshakes { session.pointee.up.flags.insert(.finishesHandshake) }
         (session.pointee.connectedAt, session.pointee.lastActivity) = (now, now)
+    }
+
+    /// Moves what can be moved: at once, or where a session streams when its turn comes.
+    mutating func transferInTurn(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+        if session.pointee.streams { enqueue(index, session) } else { transfer(index, session) }
     }
 
     /// Moves what can be moved, both ways, and ends the session when nothing is left to come.
