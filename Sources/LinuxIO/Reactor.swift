@@ -14,35 +14,49 @@ package struct Interest: OptionSet, Sendable {
     package static let write = Interest(rawValue: EPOLLOUT.rawValue)
     /// An error, or the end in both directions: the other end of a UNIX socket is closed, or a TCP connection was reset. Reported without a request.
     package static let hangUp = Interest(rawValue: EPOLLHUP.rawValue | EPOLLERR.rawValue)
-}
 
-/// A timer of a `Reactor`, to cancel it by.
-package struct TimerToken: Hashable, Sendable {
-    fileprivate let deadline: Instant
-    fileprivate let number: UInt64
+    /// What the kernel has reported; an error or hang-up shows as all three.
+    fileprivate init(reported bits: UInt32) { self = bits & Interest.hangUp.rawValue != 0 ? [.read, .write, .hangUp] : Interest(rawValue: bits) }
+
+    /// Which of `interest` `raw` is ready for now, without the loop; an error or hang-up shows as all three.
+    package static func ready(_ raw: Int32, for interest: Interest) -> Interest {
+        // The bits of poll(2) are those of epoll.
+        var entry = pollfd(fd: raw, events: Int16(truncatingIfNeeded: interest.rawValue), revents: 0)
+        guard poll(&entry, 1, 0) == 1 else { return [] }
+        return Interest(reported: UInt32(UInt16(bitPattern: entry.revents)))
+    }
 }
 
 /// The control thread's event loop: level-triggered descriptors and timers, one handler each.
 ///
+/// A round takes a bounded number of events, then the timers that are due, as `TimerQueue` has it. So the loop soon gets back to what is urgent, however much
+/// else there is to do. An event that waits for a later round may come after a timer: a timer that judges silence has to look at its socket first.
+///
 /// One thread makes, feeds and runs it. It is not for the path of a client's bytes: a worker has a loop of its own.
 package final class Reactor {
-    /// So many that all that has come is seen before timers find that it has not.
-    private static let eventsMax = 1024
+    /// Events of one round.
+    package static let eventsMax = 128
 
     private let poller: Poller
     private let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: eventsMax)
     private var handlers: [Int32: (generation: UInt32, handler: (Interest) -> Void)] = [:]
     private var generation: UInt32 = 0
-    /// Sorted by (deadline, number), earliest last.
-    private var timers: [(token: TimerToken, handler: () -> Void)] = []
-    private var timerNumber: UInt64 = 0
+    private var timers = TimerQueue<() -> Void>()
+    private var delay: LoopDelay
     private var isStopped = false
 
-    /// The clock as it was when the present round of handlers began.
-    package private(set) var now: Instant = MonotonicClock.now()
+    /// The clock as it was when the present round of handlers began; in a deferrable timer's handler, when that began.
+    package private(set) var now: Instant
+
+    /// How long what the present handler is called for may have waited for this thread, at most.
+    package var delayBound: Duration { delay.bound(now: MonotonicClock.now()) }
 
     /// Opens the loop's epoll instance.
-    package init() throws(SystemError) { poller = try Poller() }
+    package init() throws(SystemError) {
+        poller = try Poller()
+        now = MonotonicClock.now()
+        delay = LoopDelay(now: now)
+    }
 
     deinit { events.deallocate() }
 
@@ -66,23 +80,20 @@ package final class Reactor {
         poller.remove(raw)
     }
 
+    /// Stops watching `raw`, whose last copy the caller closes before the loop goes on: the kernel forgets it with that.
+    package func unwatch(closing raw: Int32) { handlers[raw] = nil }
+
     /// Calls `handler` once, at `deadline` or as soon after as the loop comes round.
     @discardableResult
-    package func setTimer(at deadline: Instant, _ handler: @escaping () -> Void) -> TimerToken {
-        timerNumber += 1
-        let token = TimerToken(deadline: deadline, number: timerNumber)
-        timers.insert((token, handler), at: position(of: token))
-        return token
+    package func setTimer(at deadline: Instant, _ urgency: TimerUrgency = .ordinary, _ handler: @escaping () -> Void) -> TimerToken {
+        timers.set(at: deadline, urgency, handler)
     }
 
     /// Calls `handler` once in the next round, after the descriptors that are ready by then, so that other work runs between the pieces of long work.
-    package func inNextRound(_ handler: @escaping () -> Void) { setTimer(at: now.advanced(by: .nanoseconds(1)), handler) }
+    package func inNextRound(_ handler: @escaping () -> Void) { setTimer(at: now.advanced(by: .nanoseconds(1)), .ordinary, handler) }
 
     /// Forgets a timer; nothing happens when it has fired already.
-    package func cancel(_ token: TimerToken) {
-        let index = position(of: token)
-        if index < timers.count, timers[index].token == token { timers.remove(at: index) }
-    }
+    package func cancel(_ token: TimerToken) { timers.cancel(token) }
 
     /// Runs handlers until `stop`.
     package func run() {
@@ -94,33 +105,33 @@ package final class Reactor {
 
     /// One round: waits for readiness or the next timer, at most `limit`, and calls what is due.
     package func runOnce(waitingAtMost limit: Duration) {
-        let current = MonotonicClock.now()
-        let wait = timers.last.map { min(limit, max(.zero, current.duration(to: $0.token.deadline))) } ?? limit
+        let begin = MonotonicClock.now()
+        let wait = timers.nextDeadline.map { min(limit, max(.zero, begin.duration(to: $0))) } ?? limit
         let milliseconds = Int32(clamping: (wait.wholeNanoseconds + 999_999) / 1_000_000)
         let count = poller.wait(events, milliseconds: milliseconds)
         now = MonotonicClock.now()
+        delay.waited(from: begin, atMost: .milliseconds(milliseconds), until: now, isBatchFull: count == Self.eventsMax)
         for index in 0..<count {
             let event = events[index]
             let raw = Int32(truncatingIfNeeded: event.data.u64)
             guard let entry = handlers[raw], UInt64(entry.generation) == event.data.u64 >> 32 else { continue }
-            let failed = event.events & Interest.hangUp.rawValue != 0
-            entry.handler(failed ? [.read, .write, .hangUp] : Interest(rawValue: event.events))
+            entry.handler(Interest(reported: event.events))
         }
-        while let last = timers.last, last.token.deadline <= now {
-            timers.removeLast()
-            last.handler()
-        }
+        fireTimers()
     }
 
-    /// Where `token` stands or would stand.
-    private func position(of token: TimerToken) -> Int {
-        var low = 0
-        var high = timers.count
-        while low < high {
-            let middle = (low + high) / 2
-            let other = timers[middle].token
-            if (other.deadline, other.number) > (token.deadline, token.number) { low = middle + 1 } else { high = middle }
+    private func fireTimers() {
+        let start = now
+        var spent = Duration.zero
+        while let timer = timers.next(now: start, spent: spent) {
+            switch timer.urgency {
+            case .ordinary:
+                timer.handler()
+            case .deferrable:
+                now = MonotonicClock.now()
+                timer.handler()
+                spent += now.duration(to: MonotonicClock.now())
+            }
         }
-        return low
     }
 }

@@ -41,4 +41,87 @@ struct ReactorTests {
         reactor.runOnce(waitingAtMost: .zero)
         #expect(calls == 1)
     }
+
+    @Test("goes back to epoll and to ordinary timers after 5 ms of deferrable ones")
+    func deferrable() throws {
+        let reactor = try Reactor()
+        let file = try WakeUp()
+        var fired: [String] = []
+        try reactor.watch(file.raw, for: .read) { _ in
+            file.clear()
+            fired.append("event")
+        }
+        for _ in 0..<3 {
+            reactor.setTimer(at: reactor.now, .deferrable) {
+                usleep(6_000)
+                fired.append("check")
+                reactor.inNextRound { fired.append("heartbeat") }
+                file.signal()
+            }
+        }
+        for _ in 0..<4 { reactor.runOnce(waitingAtMost: .zero) }
+        #expect(fired == ["check", "event", "heartbeat", "check", "event", "heartbeat", "check", "event", "heartbeat"])
+    }
+
+    @Test("takes a bounded number of events a round, and all of them in turn")
+    func bounded() throws {
+        let reactor = try Reactor()
+        let files = try (0..<Reactor.eventsMax + 72).map { _ in OpenFile(try WakeUp.signalled()) }
+        var calls = [Int](repeating: 0, count: files.count)
+        for (place, file) in files.enumerated() { try reactor.watch(file.raw, for: .read) { _ in calls[place] += 1 } }
+        reactor.runOnce(waitingAtMost: .zero)
+        #expect(calls.reduce(0, +) == Reactor.eventsMax)
+        reactor.runOnce(waitingAtMost: .zero)
+        #expect(calls.reduce(0, +) == 2 * Reactor.eventsMax && calls.allSatisfy { $0 >= 1 })
+    }
+
+    @Test("tells how long an event may have waited for the thread, also for one that comes while a handler runs")
+    func delay() throws {
+        let reactor = try Reactor()
+        let file = try WakeUp()
+        var bound: Duration?
+        try reactor.watch(file.raw, for: .read) { _ in
+            file.clear()
+            bound = reactor.delayBound
+        }
+        reactor.setTimer(at: reactor.now) {
+            file.signal()
+            usleep(20_000)
+        }
+        for _ in 0..<2 { reactor.runOnce(waitingAtMost: .zero) }
+        #expect(bound.map { $0 >= .milliseconds(20) } == true)
+    }
+
+    @Test("says what a socket is ready for, without the loop")
+    func ready() throws {
+        let file = try WakeUp()
+        #expect(Interest.ready(file.raw, for: .read).isEmpty)
+        file.signal()
+        #expect(Interest.ready(file.raw, for: .read).contains(.read) == false && !Interest.ready(file.raw, for: .read).isEmpty)
+        #expect(Interest.ready(file.raw, for: .write) == .write)
+    }
+
+    @Test("forgets a descriptor that is closed, whose number the next one gets")
+    func closing() throws {
+        let reactor = try Reactor()
+        var calls: [String] = []
+        var number: Int32 = -1
+        for name in ["first", "second"] {
+            let file = OpenFile(try WakeUp.signalled())
+            try reactor.watch(file.raw, for: .read) { _ in calls.append(name) }
+            number = file.raw
+            if name == "first" { reactor.unwatch(closing: file.raw) } else { reactor.runOnce(waitingAtMost: .zero) }
+            reactor.unwatch(closing: number)
+        }
+        #expect(calls == ["second"])
+    }
+}
+
+extension WakeUp {
+    /// A readable descriptor of its own.
+    fileprivate static func signalled() throws -> FileDescriptor {
+        let wakeUp = try WakeUp()
+        wakeUp.signal()
+        return FileDescriptor(owning: dup(wakeUp.raw))
+    }
 }

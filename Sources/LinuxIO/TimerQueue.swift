@@ -1,0 +1,91 @@
+import Wire
+
+/// A timer of a `Reactor`, to cancel it by.
+package struct TimerToken: Hashable, Sendable {
+    fileprivate let place: Int
+    fileprivate let number: UInt64
+}
+
+/// Whether a timer can wait for others.
+package enum TimerUrgency: Sendable {
+    /// It fires in the first round after its deadline.
+    case ordinary
+    /// It may fire later: a round gives all timers of this kind together only `TimerQueue.deferrableBudget`. For work of which thousands of pieces can be due at
+    /// once.
+    case deferrable
+}
+
+/// The timers of an event loop, and the rule of what fires in a round: all ordinary timers that are due; then the deferrable ones, oldest first, until their
+/// budget is used up. Between two deferrable timers any ordinary one that is due fires first.
+package struct TimerQueue<Handler> {
+    private struct Timer {
+        let number: UInt64
+        let urgency: TimerUrgency
+        let handler: Handler
+    }
+
+    /// What the deferrable timers of one round may take together. The last one may go beyond it.
+    package static var deferrableBudget: Duration { .milliseconds(5) }
+
+    /// The places of timers that have fired or were cancelled are used again.
+    private var timers: [Timer?] = []
+    private var free: [Int] = []
+    private var ordinary = DeadlineQueue()
+    private var deferrable = DeadlineQueue()
+    private var number: UInt64 = 0
+
+    /// No timers.
+    package init() {}
+
+    /// How many timers are set.
+    package var count: Int { ordinary.count + deferrable.count }
+
+    /// The most timers that were set at once: what the queue has memory for.
+    package var capacity: Int { timers.count }
+
+    /// When the next timer is due.
+    package var nextDeadline: Instant? {
+        guard let first = ordinary.first?.deadline else { return deferrable.first?.deadline }
+        return deferrable.first.map { min(first, $0.deadline) } ?? first
+    }
+
+    /// Sets a timer.
+    package mutating func set(at deadline: Instant, _ urgency: TimerUrgency, _ handler: Handler) -> TimerToken {
+        number += 1
+        let place = free.popLast() ?? timers.count
+        if place == timers.count { timers.append(nil) }
+        timers[place] = Timer(number: number, urgency: urgency, handler: handler)
+        switch urgency {
+        case .ordinary: ordinary.set(place, to: deadline)
+        case .deferrable: deferrable.set(place, to: deadline)
+        }
+        return TimerToken(place: place, number: number)
+    }
+
+    /// Forgets a timer; nothing happens when it has fired already.
+    package mutating func cancel(_ token: TimerToken) {
+        guard let timer = timers[token.place], timer.number == token.number else { return }
+        switch timer.urgency {
+        case .ordinary: ordinary.set(token.place, to: nil)
+        case .deferrable: deferrable.set(token.place, to: nil)
+        }
+        _ = release(token.place)
+    }
+
+    /// Takes the timer that fires next in a round; `nil` ends the round.
+    ///
+    /// - Parameters:
+    ///   - now: when the round began.
+    ///   - spent: what the deferrable timers of this round have taken so far.
+    package mutating func next(now: Instant, spent: Duration) -> (urgency: TimerUrgency, handler: Handler)? {
+        let due = ordinary.takeFirst(dueBy: now) ?? (spent < Self.deferrableBudget ? deferrable.takeFirst(dueBy: now) : nil)
+        guard let due, let timer = release(due) else { return nil }
+        return (timer.urgency, timer.handler)
+    }
+
+    private mutating func release(_ place: Int) -> Timer? {
+        free.append(place)
+        defer { timers[place] = nil }
+        return timers[place]
+    }
+}
