@@ -399,4 +399,83 @@ struct CheckRunnerTests {
         bench.run { answers == [true, false] }
         #expect(bench.runner?.isUnderWay(place) == true && bench.results.isEmpty)
     }
+
+    // MARK: A starved thread
+
+    /// A MySQL check with a time limit of 300 ms, on a loop that is blocked for longer right after the check has begun. Before the loop goes on `answer` may
+    /// write on the connection that the kernel has accepted meanwhile.
+    private func stalled(_ bench: Bench, _ answer: @escaping (Int32) -> Void) throws -> (listener: OpenFile, connection: () -> OpenFile?) {
+        let any = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
+        let listener = OpenFile(try Sockets.open(.stream, for: any))
+        try Sockets.bind(listener.raw, to: any)
+        try Sockets.listen(listener.raw, backlog: 16)
+        let address: SocketAddress = try #require(Sockets.localAddress(listener.raw))
+        bench.start(mysql, at: address, interval: .milliseconds(300)) { $0.servers[0].check?.fastInterval = .seconds(60) }
+        var connection: OpenFile?
+        bench.run {
+            guard connection == nil, let accepted = try? Sockets.accept(listener.raw) else { return connection != nil }
+            connection = OpenFile(accepted)
+            if let connection { answer(connection.raw) }
+            usleep(400_000)
+            return true
+        }
+        return (listener, { connection })
+    }
+
+    @Test("passes a server that has answered while this thread was blocked, though the time is over and other events come first")
+    func starved() throws {
+        let bench = try Bench()
+        let crowd = try (0..<3 * Reactor.eventsMax).map { _ in try OpenFile.alwaysReady() }
+        for file in crowd { try bench.reactor.watch(file.raw, for: .read) { _ in } }
+        let (greeting, ok) = (greeting, ok)
+        let (listener, connection) = try stalled(bench) { _ = try? Sockets.send($0, greeting[...]) }
+        let server = try #require(connection())
+        var login: [UInt8] = []
+        bench.run {
+            if login.isEmpty, let bytes = try? Sockets.receive(server.raw, upTo: 4096) {
+                login = bytes
+                usleep(400_000)
+                _ = try? Sockets.send(server.raw, ok[...])
+            }
+            return !bench.results.isEmpty
+        }
+        #expect(login == MySQLLogin.since41(user: "haproxy_check").bytes)
+        #expect(bench.results.map(\.status) == [.layer7OK])
+        _ = listener
+    }
+
+    @Test("gives the time back that this thread has taken: a server that could not answer yet is waited for")
+    func credit() throws {
+        let bench = try Bench()
+        let (greeting, ok) = (greeting, ok)
+        let (listener, connection) = try stalled(bench) { _ in }
+        let server = try #require(connection())
+        // The limit has passed. The connect is seen in the first of these rounds, and the greeting comes after it.
+        for _ in 0..<2 { bench.reactor.runOnce(waitingAtMost: .zero) }
+        #expect(bench.results.isEmpty)
+        _ = try Sockets.send(server.raw, greeting[...])
+        _ = try Sockets.send(server.raw, ok[...])
+        bench.run { !bench.results.isEmpty }
+        #expect(bench.results.map(\.status) == [.layer7OK])
+        _ = listener
+    }
+
+    @Test("times a silent server out all the same")
+    func starvedAndSilent() throws {
+        let bench = try Bench()
+        let (listener, connection) = try stalled(bench) { _ in }
+        bench.run { !bench.results.isEmpty }
+        #expect(bench.results.map(\.status) == [.layer7Timeout] && connection() != nil)
+        #expect(bench.results.first.map { $0.duration >= .milliseconds(300) } == true)
+        _ = listener
+    }
+}
+
+extension OpenFile {
+    /// A descriptor that is readable all the time.
+    fileprivate static func alwaysReady() throws -> OpenFile {
+        let wakeUp = try WakeUp()
+        wakeUp.signal()
+        return OpenFile(FileDescriptor(owning: dup(wakeUp.raw)))
+    }
 }

@@ -6,6 +6,10 @@ import Wire
 /// Runs every server's checks on the control thread's loop: sockets and timers around `CheckMachine` and `CheckSchedule`.
 ///
 /// A server has at most one check under way; the time to its next counts from the end of the last, as in HAProxy.
+///
+/// This thread's own delay never fails a check. First, what has come by the deadline counts: an attempt times out only when its socket has nothing to say.
+/// Second, an attempt gets back the time that its events have waited for this thread: `Reactor.delayBound` of each, microseconds unless the thread is starved.
+///
 /// All calls are made on the loop's thread; `finished` is called from the loop, never from inside a call to the runner.
 package final class CheckRunner {
     /// Bytes taken from a socket at once; more than any answer.
@@ -24,8 +28,11 @@ package final class CheckRunner {
         var attempt: Attempt?
         /// The question that the next check leaves out.
         var pause: QuestionPause?
-        /// The timer of the next start, or of the attempt's deadline.
-        var timer: TimerToken?
+        /// The one timer: of the next start, or of the attempt's deadline. It may stand too early, and is set again then.
+        var timer: (token: TimerToken, at: Instant)?
+        /// What the timer and the attempt's socket call, made once and not for each check.
+        var timerFired: () -> Void = {}
+        var socketReady: (Interest) -> Void = { _ in }
         /// Set in a trial: takes the one verdict that there will be.
         var answer: ((Bool) -> Void)?
 
@@ -54,6 +61,15 @@ package final class CheckRunner {
             if let access { DatabaseCheck(access, limits: limits, pause: pause, now: now) } else { CheckMachine(kind, limits: limits, now: now) }
         }
 
+        /// When there is something to do unless the attempt's socket says something; `nil` for never.
+        var deadline: Instant? {
+            if let attempt { return attempt.machine.deadline.advanced(by: attempt.credit) }
+            return address == nil ? nil : schedule.nextStart
+        }
+
+        /// False for a check that ends with the connect.
+        var hasWords: Bool { kind != .connect || access != nil || settings.proxyHeader != nil }
+
         /// Where to check: the server's address, with `addr` and `port` of its line in its place; `nil` without an address or a port.
         var target: SocketAddress? {
             guard let address else { return nil }
@@ -75,8 +91,12 @@ package final class CheckRunner {
         let file: OpenFile
         var machine: any CheckProcess
         var isConnected = false
+        /// What its events have waited for this thread.
+        var credit = Duration.zero
         /// What the kernel has not taken yet.
         var unsent: ArraySlice<UInt8> = []
+        /// What the socket is watched for.
+        var interest = Interest.write
 
         init(file: OpenFile, machine: any CheckProcess) {
             self.file = file
@@ -135,7 +155,9 @@ package final class CheckRunner {
                 // Nobody writes before the writer is known: those are looked at at once.
                 let turn = backend.database?.role == .primary ? 0 : position
                 let schedule = CheckSchedule(settings, position: turn, of: count, now: reactor.now)
-                row.append(Slot(reference, settings, of: backend, access: access, schedule: schedule, address: initialAddress(reference)))
+                let slot = Slot(reference, settings, of: backend, access: access, schedule: schedule, address: initialAddress(reference))
+                attach(slot)
+                row.append(slot)
                 position += 1
             }
             slots.append(row)
@@ -208,6 +230,7 @@ package final class CheckRunner {
         guard let model = slot(server) else { return answer(true) }
         guard isStarted, trials.count < Self.trialsMax else { return answer(false) }
         let trial = Slot(model, address: address, now: reactor.now, answer)
+        attach(trial)
         trials.append(trial)
         begin(trial)
     }
@@ -219,30 +242,42 @@ package final class CheckRunner {
         return slots[server.backend][server.server]
     }
 
-    /// Sets the slot's one timer to what it waits for.
-    private func arm(_ slot: Slot) {
-        if let timer = slot.timer { reactor.cancel(timer) }
-        slot.timer = nil
-        guard isStarted else { return }
-        if let attempt = slot.attempt {
-            slot.timer = reactor.setTimer(at: attempt.machine.deadline) { [weak self, weak slot] in
-                guard let self, let slot, let attempt = slot.attempt else { return }
-                slot.timer = nil
-                self.carryOut(attempt.machine.timedOut(now: self.reactor.now), slot, attempt)
-            }
-        } else if let start = slot.schedule.nextStart, slot.address != nil {
-            slot.timer = reactor.setTimer(at: start) { [weak self, weak slot] in
-                guard let self, let slot else { return }
-                slot.timer = nil
-                self.begin(slot)
-            }
+    /// Lets the slot's timer and sockets call this runner.
+    private func attach(_ slot: Slot) {
+        slot.timerFired = { [weak self, unowned slot] in self?.timerFired(slot) }
+        slot.socketReady = { [weak self, unowned slot] interest in
+            if let self, let attempt = slot.attempt { self.ready(interest, slot, attempt) }
         }
+    }
+
+    /// Sees that the slot's timer fires in time for what it waits for.
+    private func arm(_ slot: Slot) {
+        guard isStarted, let deadline = slot.deadline else { return disarm(slot) }
+        if let timer = slot.timer, timer.at <= deadline { return }
+        disarm(slot)
+        slot.timer = (reactor.setTimer(at: deadline, .deferrable, slot.timerFired), deadline)
+    }
+
+    private func disarm(_ slot: Slot) {
+        if let timer = slot.timer { reactor.cancel(timer.token) }
+        slot.timer = nil
+    }
+
+    private func timerFired(_ slot: Slot) {
+        slot.timer = nil
+        guard let deadline = slot.deadline, deadline <= reactor.now else { return arm(slot) }
+        guard let attempt = slot.attempt else { return begin(slot) }
+        let interest = Interest.ready(attempt.file.raw, for: attempt.interest)
+        guard interest.isEmpty else {
+            ready(interest, slot, attempt)
+            return arm(slot)
+        }
+        carryOut(attempt.machine.timedOut(now: reactor.now), slot, attempt)
     }
 
     /// Ends the slot's attempt, if there is one, without a result.
     private func drop(_ slot: Slot) {
-        if let timer = slot.timer { reactor.cancel(timer) }
-        slot.timer = nil
+        disarm(slot)
         guard let attempt = slot.attempt else { return }
         slot.attempt = nil
         close(attempt, of: slot)
@@ -257,13 +292,10 @@ package final class CheckRunner {
         }
         do throws(SystemError) {
             let file = OpenFile(try openSocket(target))
-            if case .ip = target { try Sockets.set(TCP_NODELAY, at: Int32(IPPROTO_TCP), to: 1, on: file.raw) }
+            if case .ip = target, slot.hasWords { try Sockets.set(TCP_NODELAY, at: Int32(IPPROTO_TCP), to: 1, on: file.raw) }
             let progress = try Sockets.connect(file.raw, to: target)
             let attempt = Attempt(file: file, machine: machine)
-            try reactor.watch(file.raw, for: .write) { [weak self, weak slot, weak attempt] interest in
-                guard let self, let slot, let attempt, slot.attempt === attempt else { return }
-                self.ready(interest, slot, attempt)
-            }
+            try reactor.watch(file.raw, for: attempt.interest, slot.socketReady)
             slot.attempt = attempt
             arm(slot)
             if progress == .connected { connected(slot, attempt) }
@@ -296,8 +328,9 @@ package final class CheckRunner {
     private static func text(_ error: SystemError) -> String { "\(error.name) returned by OS (\(error.reason))" }
 
     private func ready(_ interest: Interest, _ slot: Slot, _ attempt: Attempt) {
+        attempt.credit += reactor.delayBound
         guard attempt.isConnected else {
-            let error = Sockets.pendingError(attempt.file.raw)
+            let error = interest.contains(.hangUp) ? Sockets.pendingError(attempt.file.raw) : nil
             // A refusal is ECONNREFUSED; these two come from a server that has accepted, and then reset.
             if error == nil || error?.code == ECONNRESET || error?.code == EPIPE { connected(slot, attempt) }
             if let error, slot.attempt === attempt { fail(error, slot, attempt) }
@@ -363,8 +396,11 @@ package final class CheckRunner {
     }
 
     private func rewatch(_ slot: Slot, _ attempt: Attempt) {
+        let interest: Interest = attempt.unsent.isEmpty ? .read : [.read, .write]
+        guard interest != attempt.interest else { return }
+        attempt.interest = interest
         do throws(SystemError) {
-            try reactor.rewatch(attempt.file.raw, for: attempt.unsent.isEmpty ? .read : [.read, .write])
+            try reactor.rewatch(attempt.file.raw, for: interest)
         } catch {
             carryOut(attempt.machine.couldNotStart(Self.text(error), now: reactor.now), slot, attempt)
         }
@@ -372,8 +408,12 @@ package final class CheckRunner {
 
     /// Closes the attempt's socket as its machine wants it.
     private func close(_ attempt: Attempt, of slot: Slot) {
-        reactor.unwatch(attempt.file.raw)
-        if attempt.machine.isUnanswered, slot.answer == nil, abandoned(slot.server, attempt.file) { return }
+        if attempt.machine.isUnanswered, slot.answer == nil {
+            reactor.unwatch(attempt.file.raw)
+            if abandoned(slot.server, attempt.file) { return }
+        } else {
+            reactor.unwatch(closing: attempt.file.raw)
+        }
         switch attempt.machine.closing {
         case .reset:
             Sockets.resetAtClose(attempt.file.raw)

@@ -80,6 +80,13 @@ package final class QuestionSockets {
         for number in connections.keys.sorted() { forget(number) }
     }
 
+    /// Takes what has come to the sockets. To be called before a deadline is judged: an answer that the loop has not got to yet is no silence.
+    package func takeWaiting() {
+        for (number, connection) in connections.sorted(by: { $0.key < $1.key }) where !Interest.ready(connection.file.raw, for: .read).isEmpty {
+            ready(number)
+        }
+    }
+
     private func ready(_ number: UInt64) {
         guard let connection = connections[number] else { return }
         do throws(SystemError) {

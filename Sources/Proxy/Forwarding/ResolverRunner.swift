@@ -109,6 +109,7 @@ package final class ResolverRunner {
             reactor.setTimer(at: deadline) { [weak self] in
                 guard let self else { return }
                 timer = nil
+                sockets?.takeWaiting()
                 resolver.deadlinePassed(now: reactor.now)
                 drain()
             }
