@@ -55,7 +55,7 @@ extension GossipNode {
                 outputs.append(.alert(.viewsDiffer(server: view.server.name, peer: peers[peer].name, isDownHere: view.isOwnDown)))
             }
         }
-        judgeDeadline = judge.nextDeadline()
+        judgeDeadline = judge.nextDeadline
     }
 
     /// Tells what this node sees of a server, when that differs from what it told: by its own looks only, never by a peer's word, so

@@ -82,7 +82,7 @@ extension GossipNode {
             for row in tables.administrativeRows {
                 judge.setAdministrative(row.server, row.effective(wall: wallMilliseconds(now)), isWord: true)
             }
-            judgeDeadline = judge.nextDeadline()
+            judgeDeadline = judge.nextDeadline
         case .observed(let server, let observation):
             observe(server, observation, now: now, into: &outputs)
         case .administered(let server, let state):

@@ -136,7 +136,7 @@ extension GossipNode {
             answerPull(buckets, of: index, now: now, into: &outputs)
         case .checkNow(let server):
             judge.askForCheck(server, now: now)
-            judgeDeadline = judge.nextDeadline()
+            judgeDeadline = judge.nextDeadline
         case .keys(let keys):
             peers[index].keys = keys
         case .configuration(let record):

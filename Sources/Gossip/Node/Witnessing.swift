@@ -5,11 +5,11 @@ package struct PeerSight: Equatable, Sendable {
     /// Whose.
     package let peer: NodeID
     /// Servers that its last check found in order, and that take traffic.
-    package let usable: Int
+    package fileprivate(set) var usable = 0
     /// Servers that are failing its checks, but not often enough yet.
-    package let failing: Int
+    package fileprivate(set) var failing = 0
     /// Servers it has looked at at all.
-    package let seen: Int
+    package fileprivate(set) var seen = 0
 }
 
 extension GossipNode {
@@ -18,17 +18,16 @@ extension GossipNode {
     /// By its rows, which tell its own looks and no rumour. A server that operators have taken out for the whole cluster is usable nowhere. The
     /// address does not matter: a peer that reaches the server at another one reaches it.
     package func sights(of servers: [ServerID], now: Instant) -> [PeerSight] {
-        var sights: [PeerSight] = []
-        for peer in settings.peers {
-            var (usable, failing, seen) = (0, 0, 0)
-            for server in servers {
-                guard let row = witnesses(of: server).first(where: { $0.observer == peer.id }) else { continue }
-                seen += 1
-                guard row.verdict == .up, row.weight > 0, administrativeState(of: server, now: now) == .ready else { continue }
-                if row.failures == 0 { usable += 1 } else { failing += 1 }
+        var sights = settings.peers.map { PeerSight(peer: $0.id) }
+        for server in servers {
+            let isReady = administrativeState(of: server, now: now) == .ready
+            for row in witnesses(of: server) {
+                guard let place = settings.peers.firstIndex(where: { $0.id == row.observer }) else { continue }
+                sights[place].seen += 1
+                guard isReady, row.verdict == .up, row.weight > 0 else { continue }
+                if row.failures == 0 { sights[place].usable += 1 } else { sights[place].failing += 1 }
             }
-            if seen > 0 { sights.append(PeerSight(peer: peer.id, usable: usable, failing: failing, seen: seen)) }
         }
-        return sights
+        return sights.filter { $0.seen > 0 }
     }
 }

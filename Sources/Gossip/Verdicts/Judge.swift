@@ -14,24 +14,38 @@ enum JudgeOutput: Equatable, Sendable {
 ///
 /// Peers' rows are passed in by the caller as witnesses: only those of live peers in their proven session. Gossip is an accelerator:
 /// without rows everything here is `rise` and `fall`.
+///
+/// What an observation costs does not grow with the number of servers: `census` counts the views, `deadlines` orders what falls due.
 struct Judge: Sendable {
-    /// Views that differ for this long are told.
-    static let differenceAfter = Duration.seconds(30)
-
     private let rules: SafetyRules
+    /// By the servers' ids. Only `update` changes one.
     private(set) var views: [ServerView] = []
+    private(set) var census = Census()
+    /// By the places of the views.
+    private var deadlines = DeadlineQueue()
     private(set) var isIsolated = false
 
     init(rules: SafetyRules) { self.rules = rules }
 
     /// Takes the servers of a configuration; those that stay keep what is known of them.
     mutating func configure(_ servers: [GossipServer]) {
-        let old = views
         views = servers.prefix(GossipLimits.serversMax).sorted { $0.id < $1.id }.map { server in
-            guard var kept = old.first(where: { $0.server.id == server.id }) else { return ServerView(server) }
+            guard let index = index(server.id) else { return ServerView(server) }
+            var kept = views[index]
             kept.server = server
             return kept
         }
+        census = Census(views)
+        deadlines = DeadlineQueue()
+        for place in views.indices { deadlines.set(place, to: views[place].deadline) }
+    }
+
+    /// The one place where a view changes: what is counted and ordered of it moves along.
+    private mutating func update(_ index: Int, _ change: (inout ServerView) -> Void) {
+        let before = views[index].standing
+        change(&views[index])
+        census.move(index, of: views[index].server.proxy, from: before, to: views[index].standing)
+        deadlines.set(index, to: views[index].deadline)
     }
 
     func index(_ id: ServerID) -> Int? {
@@ -45,31 +59,19 @@ struct Judge: Sendable {
 
     func view(of id: ServerID) -> ServerView? { index(id).map { views[$0] } }
 
-    func usableCount(ofProxy proxy: Int) -> Int { views.reduce(0) { $0 + ($1.server.proxy == proxy && $1.isUsable ? 1 : 0) } }
+    func usableCount(ofProxy proxy: Int) -> Int { census.usableCount(ofProxy: proxy) }
 
     /// The earliest thing to do without an input.
-    func nextDeadline() -> Instant? {
-        var earliest: Instant?
-        for view in views {
-            for candidate in [view.checkAt, view.fullUntil, differenceDeadline(view)] {
-                guard let candidate else { continue }
-                earliest = earliest.map { min($0, candidate) } ?? candidate
-            }
-        }
-        return earliest
-    }
-
-    private func differenceDeadline(_ view: ServerView) -> Instant? {
-        view.isDifferenceTold ? nil : view.differsSince?.advanced(by: Judge.differenceAfter)
-    }
+    var nextDeadline: Instant? { deadlines.first?.deadline }
 
     /// An own look. `witnesses` are the live peers' rows on that server.
     mutating func observe(_ id: ServerID, _ observation: Observation, witnesses: [HealthRow], now: Instant, into outputs: inout [JudgeOutput]) {
         guard let index = index(id) else { return }
         let holdsDown = views[index].server.policy == .anyDown && witnesses.contains { $0.verdict == .down && $0.address == observation.address }
-        views[index].observe(observation, holdsDown: holdsDown, isSpacing: rules.contains(.spacing), now: now)
+        let isSpacing = rules.contains(.spacing)
+        update(index) { $0.observe(observation, holdsDown: holdsDown, isSpacing: isSpacing, now: now) }
         let isolatedBefore = isIsolated
-        isIsolated = seesNothing()
+        isIsolated = census.seesNothing
         // The row of every server says "unknown" while the fault may be this node's own.
         if isolatedBefore != isIsolated {
             for view in views { outputs.append(.publish(view.server.id)) }
@@ -80,35 +82,32 @@ struct Judge: Sendable {
         reconsiderHeldUp(now: now, into: &outputs)
     }
 
-    /// Everything unreachable at once, or the check's user refused everywhere: rather this node's fault than all the servers'.
-    private func seesNothing() -> Bool {
-        let findings = views.compactMap { $0.last?.finding }
-        guard findings.count >= 2 else { return false }
-        return findings.allSatisfy { $0 == .failedSilently } || findings.allSatisfy { $0 == .accessDenied }
-    }
-
     /// Decides anew on a server: after an own look, a peer's row, a change of who is alive.
     mutating func reconsider(_ id: ServerID, witnesses: [HealthRow], now: Instant, into outputs: inout [JudgeOutput]) {
         guard let index = index(id) else { return }
         let matching = witnesses.filter { $0.address == views[index].address && $0.address != nil }
-        if views[index].isDown == nil, let reason = gossipDown(views[index], matching, now: now) {
-            let isFloor = rules.contains(.minUp) && isAtFloor(views[index])
-            if !isFloor { views[index].takeDown(reason) }
-            views[index].isHeldUp = isFloor
-        } else {
-            views[index].isHeldUp = false
+        let reason = views[index].isDown == nil ? gossipDown(views[index], matching, now: now) : nil
+        let isFloor = reason != nil && rules.contains(.minUp) && isAtFloor(views[index])
+        update(index) { view in
+            if let reason, !isFloor { view.takeDown(reason) }
+            view.isHeldUp = isFloor
         }
-        planCheck(index, matching, now: now)
-        compareViews(index, matching, now: now)
+        let checkAt = plannedCheck(views[index], matching, now: now)
+        let isDifferent = isOpposed(views[index], matching)
+        update(index) { view in
+            view.checkAt = checkAt
+            view.differsSince = isDifferent ? view.differsSince ?? now : nil
+            if !isDifferent { view.isDifferenceTold = false }
+        }
         tell(index, into: &outputs)
     }
 
     /// A server is usable again somewhere: what `min-up` held back may go down now, at the next row or look of its own. Nothing is
     /// remembered of the rows, so the look is asked for.
     private mutating func reconsiderHeldUp(now: Instant, into outputs: inout [JudgeOutput]) {
-        for index in views.indices where views[index].isHeldUp && !isAtFloor(views[index]) {
-            views[index].isHeldUp = false
-            views[index].checkAt = earliestRequest(views[index], now: now)
+        for index in census.takeStale() where !isAtFloor(views[index]) {
+            let checkAt = earliestRequest(views[index], now: now)
+            update(index) { ($0.isHeldUp, $0.checkAt) = (false, checkAt) }
         }
     }
 
@@ -143,18 +142,10 @@ struct Judge: Sendable {
     }
 
     /// A peer sees failures that this node has not looked at yet: look.
-    private mutating func planCheck(_ index: Int, _ witnesses: [HealthRow], now: Instant) {
-        let view = views[index]
-        guard view.server.policy != .own, view.isDown == nil, view.wish != .maint else {
-            views[index].checkAt = nil
-            return
-        }
+    private func plannedCheck(_ view: ServerView, _ witnesses: [HealthRow], now: Instant) -> Instant? {
+        guard view.server.policy != .own, view.isDown == nil, view.wish != .maint else { return nil }
         let isNews = witnesses.contains { row in isFailing(row, now: now) && (view.passedAt.map { $0 < row.observed } ?? true) }
-        guard isNews, view.freshEvidence(now: now) < 2 else {
-            views[index].checkAt = nil
-            return
-        }
-        views[index].checkAt = earliestRequest(view, now: now)
+        return isNews && view.freshEvidence(now: now) < 2 ? earliestRequest(view, now: now) : nil
     }
 
     private func earliestRequest(_ view: ServerView, now: Instant) -> Instant {
@@ -166,21 +157,16 @@ struct Judge: Sendable {
         return earliest
     }
 
-    private mutating func compareViews(_ index: Int, _ witnesses: [HealthRow], now: Instant) {
-        let view = views[index]
-        let opposite: HealthVerdict = view.isOwnDown ? .up : .down
-        guard view.lastAt != nil, !isIsolated, !view.isBlocked, witnesses.contains(where: { $0.verdict == opposite }) else {
-            views[index].differsSince = nil
-            views[index].isDifferenceTold = false
-            return
-        }
-        views[index].differsSince = view.differsSince ?? now
+    /// A peer's verdict is the opposite of this node's.
+    private func isOpposed(_ view: ServerView, _ witnesses: [HealthRow]) -> Bool {
+        guard view.lastAt != nil, !isIsolated, !view.isBlocked else { return false }
+        return witnesses.contains { $0.verdict == view.opposite }
     }
 
     private mutating func tell(_ index: Int, into outputs: inout [JudgeOutput]) {
         let verdict = views[index].verdict
         if verdict != views[index].told {
-            views[index].told = verdict
+            update(index) { $0.told = verdict }
             outputs.append(.verdictChanged(views[index].server.id, verdict))
         }
     }
@@ -189,16 +175,17 @@ struct Judge: Sendable {
 extension Judge {
     /// Does what has fallen due. `witnesses` gives the live peers' rows on a server.
     mutating func tick(now: Instant, witnesses: (ServerID) -> [HealthRow], into outputs: inout [JudgeOutput]) {
-        for index in views.indices {
-            let id = views[index].server.id
-            if let due = views[index].checkAt, due <= now { request(index, now: now, into: &outputs) }
+        var due: [Int] = []
+        while let index = deadlines.takeFirst(dueBy: now) { due.append(index) }
+        for index in due.sorted() {
+            if let time = views[index].checkAt, time <= now { request(index, now: now, into: &outputs) }
             if let until = views[index].fullUntil, until <= now {
-                views[index].endFull(now: now)
+                update(index) { $0.endFull(now: now) }
                 tell(index, into: &outputs)
             }
-            if let due = differenceDeadline(views[index]), due <= now {
-                views[index].isDifferenceTold = true
-                let opposite: HealthVerdict = views[index].isOwnDown ? .up : .down
+            if let time = views[index].differenceDeadline, time <= now {
+                update(index) { $0.isDifferenceTold = true }
+                let (id, opposite) = (views[index].server.id, views[index].opposite)
                 if let row = witnesses(id).first(where: { $0.verdict == opposite }) { outputs.append(.viewsDiffer(id, observer: row.observer)) }
             }
         }
@@ -207,35 +194,36 @@ extension Judge {
     /// A peer or an operator asks for a check.
     mutating func askForCheck(_ id: ServerID, now: Instant) {
         guard let index = index(id), views[index].server.policy != .own else { return }
-        views[index].checkAt = earliestRequest(views[index], now: now)
+        let checkAt = earliestRequest(views[index], now: now)
+        update(index) { $0.checkAt = checkAt }
     }
 
     private mutating func request(_ index: Int, now: Instant, into outputs: inout [JudgeOutput]) {
-        views[index].checkAt = nil
-        views[index].requestedAt = now
-        views[index].isAwaitingCheck = true
+        update(index) { view in
+            (view.checkAt, view.requestedAt) = (nil, now)
+            view.isAwaitingCheck = true
+        }
         outputs.append(.requestCheck(views[index].server.id))
     }
 
     mutating func setAddress(_ id: ServerID, _ address: SocketAddress?) {
         guard let index = index(id) else { return }
-        views[index].setAddress(address)
+        update(index) { $0.setAddress(address) }
     }
 
     /// `isWord`: an operator has said it for the whole cluster; else it is so on this node.
     mutating func setAdministrative(_ id: ServerID, _ state: AdministrativeState, isWord: Bool) {
         guard let index = index(id), isWord || views[index].administrative != state else { return }
-        views[index].administrative = state
-        views[index].isAdministeredByWord = isWord
+        update(index) { ($0.administrative, $0.isAdministeredByWord) = (state, isWord) }
     }
 
     mutating func setCircumstances(_ id: ServerID, _ state: AdministrativeState) {
         guard let index = index(id) else { return }
-        views[index].circumstances = state
+        update(index) { $0.circumstances = state }
     }
 
     mutating func forgetLooks(_ id: ServerID) {
         guard let index = index(id) else { return }
-        views[index].forgetLooks()
+        update(index) { $0.forgetLooks() }
     }
 }

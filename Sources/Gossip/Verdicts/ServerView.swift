@@ -17,6 +17,8 @@ struct ServerView: Sendable {
     static let requestInterval = Duration.milliseconds(100)
     /// A requested check that has not ended in this time is requested again.
     static let requestPatience = Duration.seconds(1)
+    /// A peer's verdict that is the opposite one for this long is told.
+    static let differenceAfter = Duration.seconds(30)
     /// The doubling of FULL ends here, in seconds.
     static let fullSecondsMax: Int64 = 8
 
@@ -94,6 +96,23 @@ struct ServerView: Sendable {
         if let isDown { return .down(isDown) }
         if let fullUntil { return .full(until: fullUntil) }
         return .up
+    }
+
+    /// The verdict of a peer that sees it otherwise.
+    var opposite: HealthVerdict { isOwnDown ? .up : .down }
+
+    var standing: Standing { Standing(isUsable: isUsable, isOnlyFull: isOnlyFull, isHeldUp: isHeldUp, finding: last?.finding) }
+
+    /// When a difference is to be told.
+    var differenceDeadline: Instant? { isDifferenceTold ? nil : differsSince?.advanced(by: ServerView.differenceAfter) }
+
+    /// The earliest thing to do without an input.
+    var deadline: Instant? {
+        var earliest = checkAt
+        for candidate in [fullUntil, differenceDeadline] {
+            if let candidate, earliest.map({ candidate < $0 }) ?? true { earliest = candidate }
+        }
+        return earliest
     }
 
     /// Takes an own look in. `holdsDown`: a peer's DOWN forbids UP (`any-down`).
