@@ -90,6 +90,7 @@ struct JudgeTests {
             judge.observe(id, Observation(finding, address: Self.addresses[0]), witnesses: witnesses, now: now, into: &outputs)
         }
         judge.setCircumstances(ids[1], .drain)
+        observe(ids[0], .passed)
         observe(ids[0], .failedLoudly)
         now = now.advanced(by: .milliseconds(100))
         let row = HealthRow(

@@ -61,6 +61,16 @@ private final class SocketProbe {
 
 @Suite("A question's socket")
 struct QuestionSocketsTests {
+    @Test("takes an answer that has come before the loop gets to it, so that no deadline is judged without it")
+    func waiting() throws {
+        let probe = try SocketProbe(.datagram)
+        for number in 1...2 as ClosedRange<UInt64> { try probe.ask(number, .udp) }
+        let source = try probe.receiveQuestion()
+        #expect(probe.send([7], from: probe.peer.raw, to: source) == 1)
+        probe.sockets?.takeWaiting()
+        #expect(probe.messages == [[7]] && probe.failures.isEmpty)
+    }
+
     @Test("has a port of its own for each question, and hears its nameserver only")
     func datagrams() throws {
         let probe = try SocketProbe(.datagram)
