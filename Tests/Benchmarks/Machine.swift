@@ -20,13 +20,14 @@ struct Machine: Codable, Sendable {
     let stolen: Double
 
     /// A description from now, with what has happened since `start`. To be made when all children have been reaped.
-    init(since start: Activity) {
+    /// - Parameter processorCount: processors that the benchmark could use.
+    init(since start: Activity, processorCount: Int = Processors.allowed().count) {
         var name = utsname()
         uname(&name)
         kernel = withUnsafeBytes(of: name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         let model = ProcessAccounting.read("/proc/cpuinfo").split(separator: "\n").first { $0.hasPrefix("model name") }
         processor = model.flatMap { $0.split(separator: ":").last }.map { String($0.drop { $0 == " " }) } ?? "unknown"
-        processorCount = Processors.allowed().count
+        self.processorCount = processorCount
         congestionControl = Machine.word("/proc/sys/net/ipv4/tcp_congestion_control")
         descriptorLimit = DescriptorLimit.current()
         loadAtStart = start.load

@@ -27,14 +27,20 @@ struct Sample {
 enum ProcessAccounting {
     /// CPU time of all threads of `processes`: the first field of each thread's schedstat.
     static func processorNanoseconds(of processes: [pid_t]) -> Int64 {
-        var sum: Int64 = 0
-        for process in processes {
-            for thread in entries(of: "/proc/\(process)/task") {
-                let text = read("/proc/\(process)/task/\(thread)/schedstat")
-                sum += text.split(separator: " ").first.flatMap { Int64($0) } ?? 0
-            }
+        threadFiles("schedstat", of: processes).reduce(0) { $0 + ($1.split(separator: " ").first.flatMap { Int64($0) } ?? 0) }
+    }
+
+    /// How often threads of `processes` have gone to sleep: each wake-up was preceded by one.
+    static func voluntarySwitches(of processes: [pid_t]) -> Int64 {
+        threadFiles("status", of: processes).reduce(0) { sum, text in
+            let line = text.split(separator: "\n").first { $0.hasPrefix("voluntary_ctxt_switches:") }
+            return sum + (line?.split(separator: "\t").last.flatMap { Int64($0) } ?? 0)
         }
-        return sum
+    }
+
+    /// One file of /proc of each thread of `processes`.
+    private static func threadFiles(_ name: String, of processes: [pid_t]) -> [String] {
+        processes.flatMap { process in entries(of: "/proc/\(process)/task").map { read("/proc/\(process)/task/\($0)/\(name)") } }
     }
 
     /// Memory that belongs to `processes` alone: anonymous and shared memory, pages shared between them counted once.

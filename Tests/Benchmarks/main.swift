@@ -1,6 +1,6 @@
 import Foundation
 
-// The coordinator, unless it is a process that the coordinator started (`server` or `load`), or the other benchmark, `runtime`.
+// The coordinator, unless it is a process that the coordinator started (`server` or `load`), or another benchmark, `runtime` or `scale`.
 let arguments = Array(CommandLine.arguments.dropFirst())
 do {
     switch arguments.first {
@@ -9,6 +9,7 @@ do {
     case "runtime":
         Interruption.install()
         try RuntimeFlood.run(Array(arguments.dropFirst()))
+    case "scale": exit(try ScaleBenchmark.run(Array(arguments.dropFirst())))
     case "--help", "-h": print(Options.usage)
     default: exit(try coordinate(arguments))
     }

@@ -1,0 +1,55 @@
+import LinuxIO
+import Wire
+
+/// How long a mass failure takes: half of 2,000 checked servers die at once, and later return at once.
+enum FlipRow {
+    private static let serversCount = 2000
+    /// All servers are checked once in this time, so no program can mark them faster.
+    private static let interval = Duration.seconds(1)
+    private static let limit = Duration.seconds(10)
+    private static let pause = Duration.milliseconds(10)
+
+    /// Three kinds of backends.
+    static func cases(_ site: ScaleSite, _ options: ScaleOptions) -> [ScaleCase] {
+        ScaleFile.Balance.allCases.map { balance in
+            let figures = ["DOWN", "UP"].map { ScaleFigure(name: "flip, \(balance.rawValue), until \($0)", unit: "s") }
+            let file = ScaleFile(
+                balance: balance, serverWords: "check inter \(interval.wholeMilliseconds) fall 1 rise 1", servers: serversCount,
+                serverPorts: [site.targets.steadyPort, site.targets.dyingPort])
+            return ScaleCase(size: serversCount, figures: figures, file: file) { try measure($0, site.targets) }
+        }
+    }
+
+    private static func measure(_ program: ScaleProgram, _ targets: CheckTargets) throws -> [ScaleValue?] {
+        guard try seconds(until: serversCount, in: program)?.isAbove == false else { throw RunError(message: "not all servers were UP") }
+        try Interruption.pause(interval * 2)
+        targets.die()
+        let down: ScaleValue?
+        do {
+            defer { try? targets.revive() }
+            down = try seconds(until: serversCount / 2, in: program)
+            guard down?.isAbove == false else { return [down, nil] }
+        }
+        return [down, try seconds(until: serversCount, in: program)]
+    }
+
+    /// The time until so many servers are usable, as the section's row of `show stat` counts them: one line, which costs a program nothing that would show.
+    private static func seconds(until usable: Int, in program: ScaleProgram) throws -> ScaleValue? {
+        let start = MonotonicClock.now()
+        while true {
+            let rest = limit - start.duration(to: MonotonicClock.now())
+            guard rest > .zero, let answer = try program.ask("show stat b0 2 -1", within: rest) else {
+                return ScaleValue(number: Double(limit.wholeMilliseconds) / 1000, isAbove: true)
+            }
+            if Self.usable(in: answer) == usable { return ScaleValue(number: Double(start.duration(to: MonotonicClock.now()).wholeMilliseconds) / 1000) }
+            try Interruption.pause(pause)
+        }
+    }
+
+    /// The column `act` of a table of one section's row.
+    static func usable(in table: String) -> Int? {
+        let lines = table.split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+        guard lines.count > 1, let column = lines[0].firstIndex(of: "act"), column < lines[1].count else { return nil }
+        return Int(lines[1][column])
+    }
+}

@@ -1,0 +1,73 @@
+import Glibc
+import LinuxIO
+import Wire
+
+/// A program under test that serves with a file of the scale benchmark.
+final class ScaleProgram {
+    /// Which.
+    let kind: ProxyKind
+    /// All its processes.
+    private(set) var processes: [pid_t] = []
+    private let child: Child
+    private let socket: String
+    private let log: String
+    private var session: RuntimeSession?
+
+    /// Starts it and waits until its runtime socket answers.
+    init(_ kind: ProxyKind, _ item: ScaleCase, on site: ScaleSite) throws {
+        self.kind = kind
+        (socket, log) = (site.socket, "\(site.directory.path)/\(kind.rawValue).log")
+        unlink(socket)
+        try site.directory.write(item.file.text(socket: socket, port: site.port), to: "scale.cfg")
+        let command = [site.path(of: kind), "-db", "-f", "\(site.directory.path)/scale.cfg"] + item.options
+        child = try Child(command, on: site.processors.proxies, output: .file(log))
+        for _ in 0..<500 where child.isRunning() {
+            if let session = try? RuntimeSession(socket) {
+                self.session = session
+                processes = ProcessAccounting.family(of: child.identifier)
+                return
+            }
+            try Interruption.pause(.milliseconds(10))
+        }
+        throw RunError(message: "no answer at the runtime socket: \(ProcessAccounting.read(log).suffix(500))")
+    }
+
+    /// Ends it.
+    func stop() {
+        session = nil
+        child.stop()
+    }
+
+    /// The answer to a command; `nil` when it takes longer than `limit`.
+    func ask(_ command: String, within limit: Duration = .seconds(5)) throws -> String? {
+        guard let session else { throw RunError(message: "the runtime socket was given up") }
+        return try session.ask(command, within: limit)
+    }
+
+    /// The answer to a command, which must come.
+    func demand(_ command: String) throws -> String {
+        guard let answer = try ask(command) else { throw RunError(message: "no answer to '\(command)' within 5 s") }
+        return answer
+    }
+
+    /// CPU time of all its processes so far.
+    var processorNanoseconds: Int64 { ProcessAccounting.processorNanoseconds(of: processes) }
+
+    /// How often its threads have gone to sleep so far.
+    var sleepsCount: Int64 { ProcessAccounting.voluntarySwitches(of: processes) }
+
+    /// The microseconds of CPU that one of `count` pieces of work has taken since `processorNanoseconds` was `before`.
+    func microseconds(since before: Int64, count: Double) -> Double { Double(processorNanoseconds - before) / 1000 / max(1, count) }
+
+    /// The number of the process that answers at the runtime socket, by a connection of its own.
+    func servingProcess() throws -> String? {
+        guard let answer = try? RuntimeSession(socket).ask("show info", within: .seconds(1)) else { return nil }
+        return answer.split(separator: "\n").first { $0.hasPrefix("Pid:") }.map(String.init)
+    }
+
+    /// Lets a master reload. The session ends with the former worker.
+    func reload() {
+        session = nil
+        kill(child.identifier, SIGUSR2)
+    }
+}
