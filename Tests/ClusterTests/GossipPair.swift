@@ -15,8 +15,10 @@ final class GossipPair {
     ///   - options: more words of the command line.
     ///   - hasStore: whether they remember over a restart, which takes a fifth line.
     ///   - sections: lines of sections that follow, the same on both.
+    ///   - configuration: the text of haproxy.cfg, the same on both; the article's when nil.
     init(
-        _ cluster: Cluster, asAdministrator: Bool = false, hasStore: Bool = false, options: [String] = [], sections: [String] = []
+        _ cluster: Cluster, asAdministrator: Bool = false, hasStore: Bool = false, options: [String] = [], sections: [String] = [],
+        configuration: String? = nil
     ) throws {
         self.cluster = cluster
         var file = GossipFile(key: try GossipFile.newKey(on: cluster.tsukada01))
@@ -25,7 +27,7 @@ final class GossipPair {
         func member(_ node: Node) throws -> GossipMember {
             let article = try seedConfiguration(of: node.name)
             let changed = article.replacingOccurrences(of: "stats socket /var/lib/haproxy/stats", with: GossipMember.adminSocket)
-            return try GossipMember(node, of: cluster, file, configuration: asAdministrator ? changed : nil, options: options)
+            return try GossipMember(node, of: cluster, file, configuration: configuration ?? (asAdministrator ? changed : nil), options: options)
         }
         first = try member(cluster.tsukada01)
         do {

@@ -116,3 +116,14 @@ func receiveLogs(_ arguments: Arguments) {
         _ = write(output, line, line.count)
     }
 }
+
+/// `accept --listen A:P`: accepts and closes, as thousands of checks a second need it, until it is killed.
+func acceptConnections(_ arguments: Arguments) {
+    let (address, port) = arguments.endpoint("listen")
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    var on: Int32 = 1
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+    guard bindAddress(listener, address: address, port: port), listen(listener, 4096) == 0 else { fail("cannot listen at \(address):\(port)") }
+    printLine("accepting")
+    while true { close(accept(listener, nil, nil)) }
+}

@@ -41,6 +41,7 @@ case "relay": relay(arguments)
 case "beat": beat(arguments)
 case "fault": serveFault(arguments)
 case "name-fault": serveNameFault(arguments)
+case "accept": acceptConnections(arguments)
 case "inject": inject(arguments)
 case "activate": activate(arguments)
 case "stub":
@@ -48,6 +49,6 @@ case "stub":
     do { try MySQLStub(name: arguments.text("name"), address: address, port: port).serve() } catch { fail("\(error)") }
 default:
     fail(
-        "usage: ClusterTool hold|query|load|abandon|sessions|database|storm|watch|log-receiver|relay|stub|beat|fault|name-fault|inject|activate --name value ..."
+        "usage: ClusterTool hold|query|load|abandon|sessions|database|storm|watch|log-receiver|relay|stub|beat|accept|fault|name-fault|inject|activate --name value ..."
     )
 }
