@@ -76,11 +76,11 @@ struct ScaleTests {
         #expect(file.server(301) == "b1/s1")
     }
 
-    @Test("finds the usable servers in the section's row")
-    func usable() {
-        #expect(FlipRow.usable(in: "# pxname,svname,act,bck,\nb0,BACKEND,1000,0,\n") == 1000)
-        #expect(FlipRow.usable(in: "") == nil)
-        #expect(FlipRow.usable(in: "# pxname,svname,act\n") == nil)
+    @Test("finds a number in the section's row")
+    func backendValue() {
+        #expect(ScaleProgram.value(of: "act", in: "# pxname,svname,act,bck,\nb0,BACKEND,1000,0,\n") == 1000)
+        #expect(ScaleProgram.value(of: "act", in: "") == nil)
+        #expect(ScaleProgram.value(of: "scur", in: "# pxname,svname,act\n") == nil)
     }
 
     @Test("has percentiles")

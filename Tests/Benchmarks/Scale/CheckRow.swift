@@ -19,13 +19,11 @@ enum CheckRow {
                     try Interruption.pause(warmUp)
                     let before = (count: site.targets.acceptedCount, nanoseconds: program.processorNanoseconds, instant: MonotonicClock.now())
                     try Interruption.pause(window)
-                    let value = (program.processorNanoseconds - before.nanoseconds)
                     let seconds = Double(before.instant.duration(to: MonotonicClock.now()).wholeNanoseconds) / 1e9
                     // A check that only connects may be reset before its connection can be accepted: then the schedule counts.
-                    let scheduled = seconds * Double(checksPerSecond)
-                    let count = isMySQL ? Double(site.targets.acceptedCount - before.count) : scheduled
-                    guard count > scheduled / 2 else { throw RunError(message: "\(Int(count)) checks instead of \(Int(scheduled))") }
-                    return [ScaleValue(number: Double(value) / 1000 / count)]
+                    let count = isMySQL ? Double(site.targets.acceptedCount - before.count) : seconds * Double(checksPerSecond)
+                    guard count > 0 else { throw RunError(message: "no check has come") }
+                    return [ScaleValue(number: program.microseconds(since: before.nanoseconds, count: count))]
                 }
             }
         }

@@ -38,18 +38,11 @@ enum FlipRow {
         let start = MonotonicClock.now()
         while true {
             let rest = limit - start.duration(to: MonotonicClock.now())
-            guard rest > .zero, let answer = try program.ask("show stat b0 2 -1", within: rest) else {
+            guard rest > .zero, let count = try program.backendValue("act", within: rest) else {
                 return ScaleValue(number: Double(limit.wholeMilliseconds) / 1000, isAbove: true)
             }
-            if Self.usable(in: answer) == usable { return ScaleValue(number: Double(start.duration(to: MonotonicClock.now()).wholeMilliseconds) / 1000) }
+            if count == usable { return ScaleValue(number: Double(start.duration(to: MonotonicClock.now()).wholeMilliseconds) / 1000) }
             try Interruption.pause(pause)
         }
-    }
-
-    /// The column `act` of a table of one section's row.
-    static func usable(in table: String) -> Int? {
-        let lines = table.split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
-        guard lines.count > 1, let column = lines[0].firstIndex(of: "act"), column < lines[1].count else { return nil }
-        return Int(lines[1][column])
     }
 }

@@ -4,6 +4,8 @@ import Wire
 
 /// A program under test that serves with a file of the scale benchmark.
 final class ScaleProgram {
+    private static let startMax = Duration.seconds(8)
+
     /// Which.
     let kind: ProxyKind
     /// All its processes.
@@ -21,7 +23,8 @@ final class ScaleProgram {
         try site.directory.write(item.file.text(socket: socket, port: site.port), to: "scale.cfg")
         let command = [site.path(of: kind), "-db", "-f", "\(site.directory.path)/scale.cfg"] + item.options
         child = try Child(command, on: site.processors.proxies, output: .file(log))
-        for _ in 0..<500 where child.isRunning() {
+        let end = MonotonicClock.now().advanced(by: Self.startMax)
+        while child.isRunning(), MonotonicClock.now() < end {
             if let session = try? RuntimeSession(socket) {
                 self.session = session
                 processes = ProcessAccounting.family(of: child.identifier)
@@ -48,6 +51,20 @@ final class ScaleProgram {
     func demand(_ command: String) throws -> String {
         guard let answer = try ask(command) else { throw RunError(message: "no answer to '\(command)' within 5 s") }
         return answer
+    }
+
+    /// A number of the first section's row in `show stat`: one line, whose cost does not show in a measurement. `nil` when it takes longer than `limit`.
+    func backendValue(_ column: String, within limit: Duration = .seconds(5)) throws -> Int? {
+        guard let table = try ask("show stat b0 2 -1", within: limit) else { return nil }
+        guard let value = Self.value(of: column, in: table) else { throw RunError(message: "'show stat' has no \(column): \(table.suffix(200))") }
+        return value
+    }
+
+    /// A number of a table's first row.
+    static func value(of column: String, in table: String) -> Int? {
+        let lines = table.split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+        guard lines.count > 1, let index = lines[0].firstIndex(of: Substring(column)), index < lines[1].count else { return nil }
+        return Int(lines[1][index])
     }
 
     /// CPU time of all its processes so far.
