@@ -68,7 +68,7 @@ struct ScaleTests {
     @Test("writes a file in which every server has an address of its own")
     func file() {
         let file = ScaleFile(balance: .weighted, serverWords: "check", sections: 2, servers: 300, serverPorts: [7, 8])
-        let lines = file.text(socket: "/s", port: 9).split(separator: "\n").filter { $0.contains(" server ") }
+        let lines = file.text(socket: "/s", port: 9).split(separator: "\n").filter { $0.hasPrefix("    server ") }
         #expect(lines.count == 600)
         #expect(Set(lines.compactMap { $0.split(separator: " ").dropFirst(2).first }).count == 600)
         #expect(lines[1] == "    server s1 127.30.0.2:8 weight 2 check")

@@ -76,7 +76,7 @@ extension ClusterSuite {
             try dying.killAtOnce()
             let killed = MonotonicMoment.now
             try wait(until: Self.serversCount / 2, on: pair)
-            print("| many servers | \((MonotonicMoment.now - killed) / 1_000_000) ms until \(Self.serversCount / 2) servers are DOWN on both nodes |")
+            print("| gossip | half of 2,000 servers dead | until they are DOWN on both nodes | \((MonotonicMoment.now - killed) / 1_000_000) ms |")
             for member in pair.both {
                 let status = try member.proxy.statistics("status")
                 #expect((0..<Self.serversCount).allSatisfy { status["s\($0)"] == ($0.isMultiple(of: 2) ? "UP" : "DOWN") })
@@ -125,7 +125,7 @@ extension ClusterSuite {
                 #expect(watcher.count > 10 && watcher.wrongAnswers.isEmpty, "\(member.node.name)")
                 // On a quiet machine the delays are nothing. On a busy one they keep the runtime socket's answer and this process's reading of it waiting.
                 let longest = watcher.milliseconds(without: delays).max() ?? .nan
-                print("| many servers | \(backend) | \(member.node.name)'s longest answer of \(watcher.count): \(longest) ms |")
+                print("| gossip | half of 2,000 servers dead, \(backend) | longest of \(watcher.count) answers of \(member.node.name) | \(longest) ms |")
                 #expect(longest <= Self.answerMax)
                 for word in ["is SUSPECT", "is DEAD"] { #expect(member.lines(with: word).isEmpty, "\(member.node.name)") }
             }

@@ -105,7 +105,7 @@ private final class RepeatingThread: Sendable {
 
 /// A question to a runtime socket without a program between: its path is reachable from outside the node.
 enum RuntimeQuestion {
-    private static let patience: Int32 = 15_000
+    private static let patience: Int32 = 5000
     private static let readBytes = 1 << 16
 
     /// The whole answer.
