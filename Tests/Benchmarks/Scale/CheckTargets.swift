@@ -32,12 +32,13 @@ final class CheckTargets: Sendable {
     private let accepted = Atomic<Int>(0)
     private let isEnding = Atomic<Bool>(false)
 
-    /// Listens, and starts the thread.
-    init() throws {
+    /// Listens, at any port but `taken`, and starts the thread.
+    init(not taken: UInt16) throws {
         listeners = try Kind.allCases.map { _ in
-            // A port that is asked for by number outlives the shutdown of its listener.
-            let address = SocketAddress.ip(.anyV4, port: try FreePort.find(on: "0.0.0.0", not: []))
+            // A port that is asked for by number outlives the shutdown of its listener; the address is reused beside connections that were accepted before.
+            let address = SocketAddress.ip(.anyV4, port: try FreePort.find(on: "0.0.0.0", not: [taken]))
             let listener = try Sockets.open(.stream, for: address)
+            try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: listener.raw)
             try Sockets.bind(listener.raw, to: address)
             try Sockets.listen(listener.raw, backlog: Self.backlog)
             return OpenFile(listener)

@@ -21,20 +21,17 @@ enum FlipRow {
     }
 
     private static func measure(_ program: ScaleProgram, _ targets: CheckTargets) throws -> [ScaleValue?] {
-        guard try seconds(until: serversCount, in: program)?.isAbove == false else { throw RunError(message: "not all servers were UP") }
+        guard try !seconds(until: serversCount, in: program).isAbove else { throw RunError(message: "not all servers were UP") }
         try Interruption.pause(interval * 2)
         targets.die()
-        let down: ScaleValue?
-        do {
-            defer { try? targets.revive() }
-            down = try seconds(until: serversCount / 2, in: program)
-            guard down?.isAbove == false else { return [down, nil] }
-        }
-        return [down, try seconds(until: serversCount, in: program)]
+        let down = Result { try seconds(until: serversCount / 2, in: program) }
+        try targets.revive()
+        let value = try down.get()
+        return [value, value.isAbove ? nil : try seconds(until: serversCount, in: program)]
     }
 
     /// The time until so many servers are usable, as the section's row of `show stat` counts them: one line, which costs a program nothing that would show.
-    private static func seconds(until usable: Int, in program: ScaleProgram) throws -> ScaleValue? {
+    private static func seconds(until usable: Int, in program: ScaleProgram) throws -> ScaleValue {
         let start = MonotonicClock.now()
         while true {
             let rest = limit - start.duration(to: MonotonicClock.now())

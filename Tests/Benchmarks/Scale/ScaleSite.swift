@@ -26,7 +26,7 @@ final class ScaleSite {
         port = try FreePort.find(on: "0.0.0.0", not: [])
         let pin = try Child(["taskset", "-apc", processors.load, String(getpid())], on: processors.load, output: .pipe)
         _ = try pin.readOutput()
-        targets = try CheckTargets()
+        targets = try CheckTargets(not: port)
     }
 
     deinit { targets.stop() }
