@@ -8,13 +8,17 @@ package final class RunningProxy: Sendable {
     /// The daemon, as seen from outside and as it sees itself.
     package let process: Int32
     package let innerProcess: Int32
+    /// What it said before it went to the background.
+    package let output: String
 
     /// - Parameters:
     ///   - configuration: the text of haproxy.cfg; the seed's when nil.
     ///   - ownSections: the text of tsukada.cfg, a second `-f`.
     ///   - options: more words of the command line.
+    ///   - launcher: the words before the program's: what limits it.
     package init(
-        _ program: ProxyProgram, on node: Node, in world: World, configuration: String? = nil, ownSections: String? = nil, options: [String] = []
+        _ program: ProxyProgram, on node: Node, in world: World, configuration: String? = nil, ownSections: String? = nil, options: [String] = [],
+        launcher: [String] = []
     ) throws {
         self.program = program
         self.node = node
@@ -23,8 +27,9 @@ package final class RunningProxy: Sendable {
         let files = try Self.writeFiles(on: node, configuration: configuration, ownSections: ownSections)
         // nginx has one file, and an error log that it opens before it has read it.
         let arguments = program == .nginx ? ["-c", "/etc/haproxy/haproxy.cfg", "-e", "/run/error.log"] : files
-        let (status, output) = try node.run([program.path] + options + arguments)
+        let (status, output) = try node.run(launcher + [program.path] + options + arguments)
         guard status == 0 else { throw ChildProcessError(description: "\(program.path) \(arguments) ended with \(status): \(output)") }
+        self.output = output
         try eventually(within: 5, "the pidfile") { Int32(Self.firstLine(of: pidfile)) != nil }
         innerProcess = Int32(Self.firstLine(of: pidfile)) ?? -1
         guard let process = Self.outsideIdentifier(of: innerProcess, in: world) else {

@@ -52,6 +52,29 @@ extension ClusterSuite {
             try proxy.waitUntilBothServersAreUp()
         }
 
+        @Test(
+            "is warned when one listening socket for each bind and thread is too much for the descriptor limit: threads share sockets, all clients are served",
+            .disabled(if: ProxyProgram.isStandIn, "haproxy has one socket for each bind"))
+        func sharedSockets() throws {
+            let cluster = try freshCluster()
+            let node = cluster.tsukada01
+            let binds = "\nlisten many\n    bind 172.20.0.11:4000-4099\n    server read01 172.20.0.21:3306\n"
+            let configuration =
+                try seedConfiguration(of: node.name).replacingOccurrences(of: "    maxconn     4096", with: "    nbthread 8\n    maxconn 100") + binds
+            // Without the capability that would raise the limit.
+            let launcher = ["prlimit", "--nofile=900:900", "setpriv", "--bounding-set=-sys_resource"]
+            let proxy = try RunningProxy(.tsukada, on: node, in: cluster.world, configuration: configuration, launcher: launcher)
+            defer { proxy.stop() }
+            let warning = "one listening socket for each bind and thread is 808 sockets, more than a quarter of the descriptor limit of 900: 202 are opened"
+            #expect(proxy.output.contains(warning), "\(proxy.output)")
+            #expect(!proxy.output.contains("for sessions"), "maxconn fits: \(proxy.output)")
+            let open = try node.demand(["ls", "/proc/\(proxy.innerProcess)/fd"]).split(separator: "\n").count
+            #expect((202..<400).contains(open))
+            for port in stride(from: 4000, to: 4100, by: 11) {
+                #expect(try cluster.client.query(node, port: port, count: 4).allSatisfy { $0.outcome == .answered }, "port \(port)")
+            }
+        }
+
         @Test("takes a server out and back through a runtime socket of level admin")
         func runtimeSocket() throws {
             let cluster = try freshCluster()

@@ -42,6 +42,24 @@ struct ForwardingLimitTests {
         #expect(harness.held(0) == 0 && harness.state.backendCells[0].pointee.waiting.value == 0)
     }
 
+    @Test("serves everyone when workers share sockets, also through pauses at maxconn and when the sockets close", arguments: [1, 3])
+    func sharedSockets(sockets: Int) throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) {
+            ($0.workers, $0.sockets) = (8, sockets)
+            $0.frontend.connectionsMax = 5
+        }
+        var served = 0
+        for _ in 0..<5 { served += serve(60, by: harness) }
+        #expect(served == 300)
+        #expect(harness.state.frontendCells[0].pointee.sessions.max <= 5)
+        #expect(harness.isEmptyEventually())
+        harness.forwarder.stopListening()
+        #expect(eventually { harness.forwarder.hasStoppedListening })
+        #expect(TestSocket(to: harness.address) == nil)
+    }
+
     @Test("serves a queue in the order in which it was joined, and logs each one's place", arguments: [1, 4])
     func queueOrder(workers: Int) throws {
         let server = TestServer.echo("A")

@@ -36,7 +36,15 @@ extension Limits {
         /// The least number of trials of new addresses at once.
         private static let trialsMin = 8
 
-        /// Those that are always open, or may be at any time.
+        /// Threads that accept connections.
+        var threads = 1
+        /// Addresses at which each thread wants a listening socket of its own.
+        var groupBinds = 0
+        /// Binds that have one socket however many threads there are: paths, `fd@N`.
+        var singleBinds = 0
+        /// Listening sockets of earlier processes: a group of them stays as it is.
+        var inheritedListeners = 0
+        /// Those that are always open, or may be at any time, beside listeners.
         var fixed = filesMax
         /// A hundred sessions: two sockets each, and a third for those that ask a second server.
         var perHundredSessions = 200
@@ -55,22 +63,35 @@ extension Limits {
 
         /// Every part that opens descriptors while it runs.
         var demands: [Demand] { [checks, questions, probes, handshakes] }
-        /// The number that all parts together want.
+        /// The number that all parts together want, beside listeners.
         var most: Int { fixed + demands.reduce(0) { $0 + $1.wanted } }
-        /// The number that all parts together require.
+        /// The number that all parts together require, beside listeners.
         var least: Int { fixed + demands.reduce(0) { $0 + $1.least } }
+
+        /// The listening sockets when each address gets so many.
+        func listeners(each sockets: Int) -> Int { max(singleBinds + groupBinds * sockets, inheritedListeners) }
 
         /// Nothing but the files.
         init() {}
 
         /// The needs of `configuration` with this many serving threads and sessions.
-        init(_ configuration: AgentConfiguration, threads: Int, sessions: Int) {
+        ///
+        /// - Parameter inherited: the listening sockets of earlier processes.
+        init(_ configuration: AgentConfiguration, threads: Int, sessions: Int, inherited: Int = 0) {
             let servers = configuration.backends.filter { !$0.isDisabled }.flatMap { backend in backend.servers.map { (backend, $0) } }
             let global = configuration.global
             let ports = configuration.probes.flatMap(\.binds).count + global.statsSockets.count + (configuration.gossip == nil ? 0 : 1)
-            let listeners = threads * configuration.frontends.filter { !$0.isDisabled }.flatMap(\.binds).count
+            let binds = configuration.frontends.filter { !$0.isDisabled }.flatMap(\.binds)
+            self.threads = threads
+            groupBinds = binds.count { bind in
+                switch bind.endpoint {
+                case .ip, .name: true
+                case .unix, .inherited: false
+                }
+            }
+            (singleBinds, inheritedListeners) = (binds.count - groupBinds, inherited)
             let logs = (threads + 1) * Set(configuration.logTargets.map(\.endpoint)).count
-            fixed += (threads + Self.otherThreads) * Self.perThread + listeners + ports + logs + global.statsConnectionsMax + Self.passing
+            fixed += (threads + Self.otherThreads) * Self.perThread + ports + logs + global.statsConnectionsMax + Self.passing
             if servers.contains(where: { $0.0.hedgesGreetings }) { perHundredSessions += Backend.hedgePercentMax }
             let checked = servers.count { $0.1.check != nil }
             let followed = servers.count { $0.1.check != nil && ($0.1.resolvers != nil || $0.1.isDiscovered) }

@@ -8,6 +8,8 @@ enum Limits {
     static let sessionsAdvised = 50
     /// Sessions where nothing else limits them: a limit that is "unlimited" must not become a table of that size.
     static let sessionsMax = 1_000_000
+    /// Listening sockets that threads do not share are at most one part in so many of all descriptors.
+    static let listenersShare = 4
 
     /// What the descriptors are for.
     struct Plan: Equatable, Sendable {
@@ -23,21 +25,29 @@ enum Limits {
         var probeConnectionsMax = ProbeLimits.connectionsStandard
         /// The most handshakes of one server at once that are finished for clients who have left.
         var handshakesPerServer = ForwardingState.handshakesPerServerMax
+        /// Listening sockets at each address: one for each thread, or fewer that threads share.
+        var socketsPerBind: Int
+        /// Listening sockets in all.
+        var listeners: Int
         /// Descriptors for neither sessions nor pipes.
         var reserve: Int
 
-        /// Shares `descriptors` out: an eighth at most for pipes; a quarter at most for everything else, unless that requires more; the rest, up to
-        /// `wanted`, for sessions.
+        /// Shares `descriptors` out. Listening sockets come first: a quarter at most, unless one at each address is more. Of what they leave an eighth at
+        /// most is for pipes; a quarter at most for everything else, unless that requires more; the rest, up to `wanted`, for sessions.
         init(descriptors: Int, wanted: Int, pipesWanted: Int, needs: Needs) {
             self.descriptors = descriptors
-            pipesMax = max(0, min(pipesWanted, descriptors / 16))
-            let (spare, all) = (max(0, descriptors / 4 - needs.least), needs.most - needs.least)
+            socketsPerBind = max(1, min(needs.threads, (descriptors / Limits.listenersShare - needs.singleBinds) / max(1, needs.groupBinds)))
+            listeners = needs.listeners(each: socketsPerBind)
+            let free = max(0, descriptors - listeners)
+            pipesMax = max(0, min(pipesWanted, free / 16))
+            let (spare, all) = (max(0, free / 4 - needs.least), needs.most - needs.least)
             let (questions, handshakes) = (needs.questions.share(of: spare, all: all), needs.handshakes.share(of: spare, all: all))
             if needs.resolvers > 0 { questionsPerSection = questions / needs.resolvers }
             if needs.probes.wanted > 0 { probeConnectionsMax = needs.probes.share(of: spare, all: all) }
             if needs.handshakeServers > 0 { handshakesPerServer = max(1, handshakes / needs.handshakeServers) }
-            reserve = needs.fixed + needs.demands.reduce(0) { $0 + $1.share(of: spare, all: all) }
-            let left = descriptors - min(reserve, descriptors * 3 / 4) - 2 * pipesMax
+            let others = needs.fixed + needs.demands.reduce(0) { $0 + $1.share(of: spare, all: all) }
+            reserve = listeners + others
+            let left = free - min(others, free * 3 / 4) - 2 * pipesMax
             sessionsMax = max(1, min(wanted, left * 100 / needs.perHundredSessions))
         }
     }
@@ -45,16 +55,19 @@ enum Limits {
     /// Raises the limit as far as `wanted` sessions need it (`nil`: as far as the hard limit goes, as in HAProxy) and shares it out.
     static func plan(wanted: Int?, pipesWanted: Int, needs: Needs) throws(SystemError) -> Plan {
         let sessions = min(wanted ?? sessionsMax, sessionsMax)
-        let needed = descriptorsNeeded(sessions: sessions, pipes: pipesWanted, needs: needs)
+        let needed = max(
+            listenersShare * needs.listeners(each: needs.threads),
+            descriptorsNeeded(sessions: sessions, pipes: pipesWanted, needs: needs, socketsPerBind: needs.threads))
         let reached = try raiseDescriptors(to: wanted == nil ? min(needed, try descriptors().hard) : needed)
         return Plan(descriptors: reached, wanted: sessions, pipesWanted: pipesWanted, needs: needs)
     }
 
-    /// The descriptors for this many sessions and pipes, and everything else.
-    static func descriptorsNeeded(sessions: Int, pipes: Int, needs: Needs) -> Int {
+    /// The descriptors for this many sessions, pipes and listening sockets at each address, and everything else.
+    static func descriptorsNeeded(sessions: Int, pipes: Int, needs: Needs, socketsPerBind: Int) -> Int {
         // A plan gives at most a quarter to the parts that open more while they run.
         let reserve = needs.most
-        return max((sessions * needs.perHundredSessions + 99) / 100 + 2 * pipes + reserve, 16 * pipes, 4 * reserve)
+        let free = max((sessions * needs.perHundredSessions + 99) / 100 + 2 * pipes + reserve, 16 * pipes, 4 * reserve)
+        return needs.listeners(each: socketsPerBind) + free
     }
 
     /// The soft and the hard limit.

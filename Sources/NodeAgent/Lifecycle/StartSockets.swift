@@ -9,16 +9,22 @@ struct StartSockets {
     /// What turns names into addresses.
     var names: NameResolution
     private let threads: Int
+    private let socketsPerBind: Int
     private let accounts: AccountFiles
     private let inherited: InheritedSockets
     private let replacesOthers: Bool
     /// The addresses at which this process itself listens.
-    private var opened: [SocketAddress] = []
+    private var listening = ListeningAddresses()
 
-    /// Sockets for `threads` workers, from `inherited` where it has them. Takes the paths and ports of a running process only with `replacesOthers`.
-    init(names: NameResolution, threads: Int, accounts: AccountFiles, inherited: InheritedSockets, replacesOthers: Bool = false) {
+    /// Sockets for `threads` workers, `socketsPerBind` at each address (`nil`: one for each worker), from `inherited` where it has them. Takes the paths and ports of a running process
+    /// only with `replacesOthers`.
+    init(
+        names: NameResolution, threads: Int, socketsPerBind: Int? = nil, accounts: AccountFiles, inherited: InheritedSockets, replacesOthers: Bool = false
+    ) {
         self.names = names
         self.threads = threads
+        self.socketsPerBind = socketsPerBind ?? threads
+        for address in inherited.streamAddresses { listening.insert(address) }
         self.accounts = accounts
         self.inherited = inherited
         self.replacesOthers = replacesOthers
@@ -31,8 +37,9 @@ struct StartSockets {
             let owner = StartSockets.owner(frontend)
             for (number, bind) in frontend.binds.enumerated() {
                 let backlog = bind.backlog ?? frontend.backlog ?? frontend.connectionsMax ?? sessionsMax
-                let files = try open(bind, owner: owner, backlog: backlog, keepAlive: frontend.keepAlive, count: threads)
-                // Every socket has a worker and every worker a socket: of a group made for another number of threads some own several, or share one.
+                let files = try open(bind, owner: owner, backlog: backlog, keepAlive: frontend.keepAlive, count: socketsPerBind)
+                // Every socket has a worker and every worker a socket: of a group that is smaller or larger than the number of threads some share one, or own
+                // several.
                 for turn in 0..<max(threads, files.count) {
                     let (worker, file) = (turn % threads, files[turn % files.count])
                     let bound = Sockets.localAddress(file.raw)
@@ -122,18 +129,30 @@ struct StartSockets {
                 if !files.isEmpty { return files }
             }
             if case .unix = request.address { request.backlog = share(of: 1) } else { request.backlog = share(of: count) }
-            request.sharesOwnAddress = (inherited.streamAddresses + opened).contains { $0.overlaps(request.address) }
-            opened.append(request.address)
+            request.sharesOwnAddress = listening.overlaps(request.address)
+            listening.insert(request.address)
             return try ListeningSockets.open(request, count: count)
         }
     }
 }
 
-extension SocketAddress {
-    /// Whether a client of one may come in at the other, too: the same port, and the same address or a wildcard.
-    fileprivate func overlaps(_ other: SocketAddress) -> Bool {
-        guard let address, let otherAddress = other.address, port == other.port else { return self == other }
-        return address == otherAddress || address.isUnspecified || otherAddress.isUnspecified
+/// The addresses of listening sockets.
+private struct ListeningAddresses {
+    private var all: Set<SocketAddress> = []
+    private var ports: Set<UInt16> = []
+    private var wildcardPorts: Set<UInt16> = []
+
+    /// Whether a client of `address` may come in at one of them, too: the same port, and the same address or a wildcard.
+    func overlaps(_ address: SocketAddress) -> Bool {
+        guard case .ip(let host, let port) = address else { return all.contains(address) }
+        return all.contains(address) || wildcardPorts.contains(port) || host.isUnspecified && ports.contains(port)
+    }
+
+    mutating func insert(_ address: SocketAddress) {
+        all.insert(address)
+        guard case .ip(let host, let port) = address else { return }
+        ports.insert(port)
+        if host.isUnspecified { wildcardPorts.insert(port) }
     }
 }
 

@@ -184,10 +184,11 @@ struct Startup {
             Terminal.tell(.warning, "log: no syslog daemon listens at '\(path)' (\(error)): lines to it are lost; start the daemon, or write another target")
         }
         let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-        let limits = try limits(configuration, threads: threads)
+        let limits = try limits(configuration, threads: threads, inherited: inheritance.sockets.streamsCount)
         for index in configuration.resolvers.indices { configuration.resolvers[index].questionsMax = limits.questionsPerSection }
         var sockets = StartSockets(
-            names: names, threads: threads, accounts: accounts, inherited: inheritance.sockets, replacesOthers: options.replacesOthers)
+            names: names, threads: threads, socketsPerBind: limits.socketsPerBind, accounts: accounts, inherited: inheritance.sockets,
+            replacesOthers: options.replacesOthers)
         let listeners = try sockets.listeners(configuration, sessionsMax: limits.sessionsMax)
         let probeSockets = try sockets.probes(configuration)
         let statsSockets = try sockets.statsSockets(configuration)
@@ -257,16 +258,24 @@ struct Startup {
     }
 
     /// The descriptor limit, raised as far as it can be, and shared out between sessions, pipes and everything else.
-    private func limits(_ configuration: AgentConfiguration, threads: Int) throws(StartError) -> Limits.Plan {
+    private func limits(_ configuration: AgentConfiguration, threads: Int, inherited: Int) throws(StartError) -> Limits.Plan {
         let global = configuration.global
         let pipes = threads * ForwardingState.pipesPerWorkerMax
-        let needs = Limits.Needs(configuration, threads: threads, sessions: global.connectionsMax ?? Limits.sessionsMax)
+        let needs = Limits.Needs(configuration, threads: threads, sessions: global.connectionsMax ?? Limits.sessionsMax, inherited: inherited)
         let plan = try StartError.wrapping("descriptor limit: ") { () throws(SystemError) in
             try Limits.plan(wanted: global.connectionsMax, pipesWanted: pipes, needs: needs)
         }
         let remedy = "raise it ('ulimit -n', LimitNOFILE)"
+        if plan.socketsPerBind < threads {
+            let wanted = needs.listeners(each: threads)
+            let limit = "more than a quarter of the descriptor limit of \(plan.descriptors)"
+            Terminal.tell(
+                .warning,
+                "one listening socket for each bind and thread is \(wanted) sockets, \(limit): \(plan.listeners) are opened, and threads share them; "
+                    + "\(remedy) to \(Limits.listenersShare * wanted) or lower nbthread")
+        }
         if let wanted = global.connectionsMax, plan.sessionsMax < wanted {
-            let needed = Limits.descriptorsNeeded(sessions: wanted, pipes: pipes, needs: needs)
+            let needed = Limits.descriptorsNeeded(sessions: wanted, pipes: pipes, needs: needs, socketsPerBind: plan.socketsPerBind)
             let rest = "the limit of \(plan.descriptors) leaves \(plan.sessionsMax) for sessions: \(remedy) or lower maxconn"
             Terminal.tell(.warning, "maxconn \(wanted) needs \(needed) descriptors, \(rest)")
         } else if plan.sessionsMax < min(Limits.sessionsAdvised, global.connectionsMax ?? .max) {

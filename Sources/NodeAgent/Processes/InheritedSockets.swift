@@ -10,14 +10,15 @@ final class InheritedSockets {
     /// Sockets that are kept; more are closed.
     static let socketsMax = 65_536
 
-    private struct Group {
+    private struct Place: Hashable {
         let kind: Int32
         let address: SocketAddress
-        var files: [OpenFile]
     }
 
-    private var groups: [Group] = []
+    private var groups: [Place: [OpenFile]] = [:]
     private var count = 0
+    /// The number of stream listeners, taken or not.
+    private(set) var streamsCount = 0
     /// The addresses of stream listeners, taken or not.
     private(set) var streamAddresses: [SocketAddress] = []
 
@@ -29,24 +30,23 @@ final class InheritedSockets {
         for file in files where count < Self.socketsMax {
             guard let address = Self.address(of: file.raw), let kind = ListeningSockets.option(SO_TYPE, file.raw) else { continue }
             count += 1
-            if let index = groups.firstIndex(where: { $0.kind == kind && $0.address == address }) {
-                groups[index].files.append(file)
-            } else {
-                groups.append(Group(kind: kind, address: address, files: [file]))
-                if kind == Int32(SOCK_STREAM.rawValue) { streamAddresses.append(address) }
+            let place = Place(kind: kind, address: address)
+            if kind == Int32(SOCK_STREAM.rawValue) {
+                streamsCount += 1
+                if groups[place] == nil { streamAddresses.append(address) }
             }
+            groups[place, default: []].append(file)
         }
     }
 
     /// All sockets of `kind` that are bound to `address`; none when nobody had it.
     func take(_ kind: SocketKind, at address: SocketAddress) -> [OpenFile] {
         let type = kind == .stream ? Int32(SOCK_STREAM.rawValue) : Int32(SOCK_DGRAM.rawValue)
-        guard let index = groups.firstIndex(where: { $0.kind == type && $0.address == address }) else { return [] }
-        return groups.remove(at: index).files
+        return groups.removeValue(forKey: Place(kind: type, address: address)) ?? []
     }
 
     /// Closes what nobody has taken: nobody would accept what connects there.
-    func closeRest() { groups = [] }
+    func closeRest() { groups = [:] }
 
     /// Where a socket is bound. A UNIX path is bound under a temporary name first (`ListeningSockets`): the name it was meant for.
     private static func address(of raw: Int32) -> SocketAddress? {

@@ -210,7 +210,7 @@ struct ProcessTests {
         needs.perHundredSessions = 205
         (needs.questions, needs.resolvers) = (Limits.Demand(512, least: 80), 2)
         for sessions in [1, 50, 4096, 1_000_000] {
-            let needed = Limits.descriptorsNeeded(sessions: sessions, pipes: 512, needs: needs)
+            let needed = Limits.descriptorsNeeded(sessions: sessions, pipes: 512, needs: needs, socketsPerBind: 1)
             let plan = Limits.Plan(descriptors: needed, wanted: sessions, pipesWanted: 512, needs: needs)
             #expect(plan.sessionsMax == sessions && plan.pipesMax == 512 && plan.questionsPerSection == 256, "\(sessions)")
         }
@@ -257,6 +257,33 @@ struct ProcessTests {
         #expect(plan.sessionsMax > descriptors / 12)
         #expect(plan.questionsPerSection >= Limits.Needs.questionsMin && plan.questionsPerSection <= ResolverSettings.questionsStandard)
         #expect((descriptors >= 200_000) == (plan.handshakesPerServer == 1_024 && plan.questionsPerSection == 256))
+    }
+
+    @Test(
+        "plans one listening socket for each bind and thread up to a quarter of the descriptors, else fewer, and always one for each bind",
+        arguments: [(64_000, 16), (63_999, 15), (20_000, 5), (8_000, 2), (7_999, 1), (3_000, 1), (900, 1)])
+    func listeners(descriptors: Int, each: Int) {
+        var needs = Limits.Needs()
+        (needs.threads, needs.groupBinds) = (16, 1_000)
+        let plan = Limits.Plan(descriptors: descriptors, wanted: 3_000, pipesWanted: 256, needs: needs)
+        #expect(plan.socketsPerBind == each && plan.listeners == each * 1_000)
+        #expect(plan.reserve == plan.listeners + needs.fixed)
+        #expect(plan.sessionsMax == 1 || plan.reserve + 2 * plan.pipesMax + 2 * plan.sessionsMax <= descriptors)
+        #expect((plan.sessionsMax == 3_000) == (descriptors > 7_999))
+        let wanted = Limits.descriptorsNeeded(sessions: 3_000, pipes: 256, needs: needs, socketsPerBind: each)
+        #expect(Limits.Plan(descriptors: max(wanted, descriptors), wanted: 3_000, pipesWanted: 256, needs: needs).sessionsMax == 3_000)
+    }
+
+    @Test("counts binds that have one socket for all threads, and the sockets of an earlier process")
+    func singleListeners() {
+        let text = "listen a\n bind 127.0.0.1:3306-3309\n bind /run/a\n bind localhost:3310\nlisten b\n disabled\n bind 127.0.0.1:3311\n"
+        let configuration = Configuration.read(text).configuration
+        var needs = Limits.Needs(configuration, threads: 8, sessions: 100)
+        #expect(needs.listeners(each: 8) == 5 * 8 + 1 && needs.listeners(each: 1) == 6)
+        #expect(needs.fixed == Limits.Needs(configuration, threads: 8, sessions: 100, inherited: 999).fixed)
+        needs = Limits.Needs(configuration, threads: 8, sessions: 100, inherited: 999)
+        let plan = Limits.Plan(descriptors: 1_400, wanted: 1_000, pipesWanted: 0, needs: needs)
+        #expect(plan.listeners == 999 && plan.reserve + 2 * plan.sessionsMax <= 1_400)
     }
 
     @Test("plans less for parts that a configuration does not have")

@@ -47,6 +47,26 @@ struct StartSocketsTests {
         #expect(workers.map { $0.map { Self.queue($0.file) } } == Array(repeating: [expected], count: threads))
     }
 
+    @Test("are as many for each address as planned; the workers share them, and each has one", arguments: [1, 3, 8])
+    func shared(each: Int) throws {
+        var sockets = StartSockets(
+            names: NameResolution(lookup: NameLookup()), threads: 8, socketsPerBind: each, accounts: AccountFiles.ofMachine(), inherited: InheritedSockets())
+        let workers = try sockets.listeners(Self.configuration(port: 0, "maxconn 240"), sessionsMax: 1_000)
+        #expect(workers.map(\.count) == Array(repeating: 1, count: 8))
+        var shares: [ObjectIdentifier: Int] = [:]
+        for listener in workers.joined() { shares[ObjectIdentifier(listener.file), default: 0] += 1 }
+        #expect(shares.count == each && shares.values.allSatisfy { (8 / each...(8 + each - 1) / each).contains($0) })
+        #expect(Set(workers.joined().map { Self.queue($0.file) }) == [UInt32(240 / each)])
+        let port = try #require(workers[0].first.flatMap { Sockets.localAddress($0.file.raw)?.port })
+        let inherited = InheritedSockets()
+        inherited.add(Set(workers.joined().map(\.file.raw)).sorted().map { OpenFile(FileDescriptor(owning: dup($0))) })
+        #expect(inherited.streamsCount == each)
+        // A successor with another plan: the group stays as it is.
+        var next = Self.sockets(threads: 4, inherited: inherited)
+        let adopted = try next.listeners(Self.configuration(port: port, ""), sessionsMax: 1_000)
+        #expect(adopted.allSatisfy { !$0.isEmpty } && Set(adopted.joined().map { ObjectIdentifier($0.file) }).count == each)
+    }
+
     @Test("of an earlier process get the queue and the keepalive of the new file")
     func adopted() throws {
         var first = Self.sockets(threads: 2)

@@ -11,6 +11,8 @@ final class ForwardingHarness {
     /// What a test may change before the start.
     struct Settings {
         var workers = 2
+        /// Workers beyond these share sockets.
+        var sockets = Int.max
         var sessionsMax = 2000
         var listen = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
         var frontend = Frontend(name: "front", identifier: 2)
@@ -60,8 +62,9 @@ final class ForwardingHarness {
             destinations: destinations, frontendLogs: [proxyLog])
         var (listeners, address) = ([[WorkerListener]](), settings.listen)
         for _ in 0..<settings.workers {
-            if case .unix = address, let shared = listeners.first {
-                listeners.append(shared)
+            let isPath = if case .unix = address { true } else { false }
+            if isPath || listeners.count >= settings.sockets, !listeners.isEmpty {
+                listeners.append(listeners[isPath ? 0 : listeners.count % settings.sockets])
                 continue
             }
             let isIP = address.port != nil
