@@ -291,7 +291,7 @@ struct ConfigurationInheritanceTests {
 
             """
         let configuration = Configuration.read(text).configuration
-        let shown = configuration.backends.enumerated().map { "\($1.name) \(configuration.fullConnections(of: $0, sessionsMax: 150))" }
+        let shown = zip(configuration.backends, configuration.fullConnections(sessionsMax: 150)).map { "\($0.name) \($1)" }
         #expect(
             shown == [
                 "used 4", "standard 19", "later 4", "nowhere 1", "written 77", "own 3", "own-and-used 5", "not-own 1", "off 1", "other 5", "third 6",

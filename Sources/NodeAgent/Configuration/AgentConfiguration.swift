@@ -16,12 +16,14 @@ struct AgentConfiguration: Equatable, Sendable {
     /// The `gossip` section; `nil` for a node that keeps to itself.
     var gossip: GossipSection?
 
-    /// The `fullconn` of a backend. The default is HAProxy's: a tenth, rounded up, of the `maxconn` of all frontends that name the backend,
+    /// The `fullconn` of each backend. The default is HAProxy's: a tenth, rounded up, of the `maxconn` of all frontends that name the backend,
     /// at least 1. A frontend without `maxconn` counts `sessionsMax`.
-    func fullConnections(of backend: Int, sessionsMax: Int) -> Int {
-        if let written = backends[backend].fullConnections { return written }
-        let naming = frontends.filter { !$0.isDisabled && $0.namedBackends.contains(backend) }
-        return max(1, (naming.reduce(0) { $0 + ($1.connectionsMax ?? sessionsMax) } + 9) / 10)
+    func fullConnections(sessionsMax: Int) -> [Int] {
+        var sums = Array(repeating: 0, count: backends.count)
+        for frontend in frontends where !frontend.isDisabled {
+            for backend in frontend.namedBackends { sums[backend] += frontend.connectionsMax ?? sessionsMax }
+        }
+        return zip(backends, sums).map { $0.fullConnections ?? max(1, ($1 + 9) / 10) }
     }
 }
 

@@ -108,8 +108,9 @@ extension Agent {
 
     /// `show retries`: a row for each server.
     func retriesReport() -> AnswerText {
-        let rows = outlines.lazy.flatMap { $0.servers.lazy.map { self.retriesRow($0) } }
-        return AnswerText(head: "# server refused unreachable silent closed garbage over_budget hedged errors\n", rows: rows)
+        AnswerText(head: "# server refused unreachable silent closed garbage over_budget hedged errors\n", outlines) { [unowned self] _, part in
+            if case .server(let server) = part { retriesRow(server) } else { "" }
+        }
     }
 
     private func retriesRow(_ reference: ServerReference) -> String {

@@ -53,8 +53,31 @@ extension Agent: RuntimeTarget {
     }
 
     private func reference(_ server: RuntimeServerName) throws(RuntimeTargetError) -> ServerReference {
-        guard let backend = configuration.backends.firstIndex(where: { $0.name == server.backend }) else { throw .noSuchBackend }
-        guard let place = configuration.backends[backend].servers.firstIndex(where: { $0.name == server.server }) else { throw .noSuchServer }
-        return ServerReference(backend: backend, server: place)
+        try serverNames.reference(of: server)
+    }
+}
+
+/// Finds servers by their names.
+struct ServerNames {
+    private let backends: Set<String>
+    private let servers: [RuntimeServerName: ServerReference]
+
+    /// The servers of `backends`. Of two with one name it finds the first.
+    init(_ backends: [Backend]) {
+        self.backends = Set(backends.map(\.name))
+        var servers: [RuntimeServerName: ServerReference] = [:]
+        for (index, backend) in backends.enumerated() {
+            for (place, server) in backend.servers.enumerated() {
+                let name = RuntimeServerName(backend: backend.name, server: server.name)
+                if servers[name] == nil { servers[name] = ServerReference(backend: index, server: place) }
+            }
+        }
+        self.servers = servers
+    }
+
+    /// The server that a command names.
+    func reference(of name: RuntimeServerName) throws(RuntimeTargetError) -> ServerReference {
+        if let reference = servers[name] { return reference }
+        throw backends.contains(name.backend) ? .noSuchServer : .noSuchBackend
     }
 }

@@ -4,54 +4,8 @@ import Proxy
 import Synchronization
 import Wire
 
-/// The rates of everything that is counted. The workers only count: the control thread reads their totals ten times a second, and whenever a rate is read.
-struct RateSamples {
-    static let interval = Duration.milliseconds(100)
-
-    var connections = EventRate()
-    var bytes = EventRate()
-    var frontends: [EventRate]
-    var backends: [EventRate]
-    /// By flat index.
-    var servers: [EventRate]
-
-    /// Nothing counted, for so many of each.
-    init(frontends: Int, backends: Int, servers: Int) {
-        self.frontends = Array(repeating: EventRate(), count: frontends)
-        self.backends = Array(repeating: EventRate(), count: backends)
-        self.servers = Array(repeating: EventRate(), count: servers)
-    }
-}
-
 /// Reads each row alone, so that one read is short.
 extension Agent: StatisticsSource {
-    /// Hands each rate its total.
-    func sampleRates(_ take: (inout EventRate, Int) -> Void) {
-        for index in rates.frontends.indices { take(&rates.frontends[index], sum { Int($0.frontends[index].pointee.connections.value) }) }
-        for index in rates.servers.indices { take(&rates.servers[index], sum { Int($0.servers[index].pointee.sessions.value) }) }
-        for index in rates.backends.indices { take(&rates.backends[index], backendSessions(index)) }
-        take(&rates.connections, connectionsTotal)
-        take(&rates.bytes, bytesForwarded)
-    }
-
-    /// One number of every worker, added up.
-    private func sum(_ number: (WorkerCounters) -> Int) -> Int { state.allCounters.reduce(0) { $0 + number($1) } }
-
-    private var connectionsTotal: Int { sumOfFrontends { Int($0.pointee.connections.value) } }
-
-    private var bytesForwarded: Int { sumOfFrontends { Int($0.pointee.bytesIn.value + $0.pointee.bytesOut.value) } }
-
-    private func sumOfFrontends(_ number: (UnsafePointer<FrontendCounters>) -> Int) -> Int {
-        sum { counters in configuration.frontends.indices.reduce(0) { $0 + number(counters.frontends[$1]) } }
-    }
-
-    private func flatRange(_ backend: Int) -> Range<Int> {
-        let first = state.firstServers[backend]
-        return first..<first + configuration.backends[backend].servers.count
-    }
-
-    private func backendSessions(_ backend: Int) -> Int { sum { Int($0.backends[backend].pointee.sessions.value) } }
-
     func processStatistics() -> ProcessStatistics {
         var process = ProcessStatistics()
         process.threads = state.counters.count
@@ -61,9 +15,10 @@ extension Agent: StatisticsSource {
         process.descriptorsMax = limits.descriptors
         process.connectionsMax = state.sessionsMax
         process.connectionsCurrent = state.process[0].pointee.sessions.value
-        process.connectionsTotal = connectionsTotal
+        let forwarded = forwardedTotals()
+        process.connectionsTotal = forwarded.connections
         process.pipesMax = state.counters.count * state.pipesPerWorker
-        process.pipesUsed = sum { Int($0.pipesNow.value) }
+        process.pipesUsed = Int(clamping: state.counters.reduce(0) { $0 &+ $1.pipesNow.value })
         rates.connections.count(process.connectionsTotal, now: reactor.now)
         process.connectionRate.current = rates.connections.perSecond(now: reactor.now)
         process.connectionRate.peak = rates.connections.peak
@@ -74,8 +29,8 @@ extension Agent: StatisticsSource {
         process.jobs = process.listeners + process.connectionsCurrent
         process.logLinesDropped = Int(state.process[0].pointee.droppedLogs.load(ordering: .relaxed))
         process.resolutionsFailed = resolvers.reduce(0) { $0 + failures($1) }
-        process.bytesTotal = bytesForwarded
-        process.bytesSpliced = sum { Int($0.splicedBytes.value) }
+        process.bytesTotal = forwarded.bytes
+        process.bytesSpliced = Int(clamping: state.counters.reduce(0) { $0 &+ $1.splicedBytes.value })
         rates.bytes.count(process.bytesTotal, now: reactor.now)
         process.bytesRate = rates.bytes.perSecond(now: reactor.now)
         process.connectionsMaxReached = Int(state.process[0].pointee.pauses.load(ordering: .relaxed))
@@ -96,9 +51,9 @@ extension Agent: StatisticsSource {
         row.sessions.current = cell.pointee.sessions.value
         row.sessions.peak = cell.pointee.sessions.max
         row.sessions.limit = configuration.frontends[index].connectionsMax ?? state.sessionsMax
-        row.sessions.total = sum { Int($0.frontends[index].pointee.connections.value) }
-        row.sessions.bytesIn = sum { Int($0.frontends[index].pointee.bytesIn.value) }
-        row.sessions.bytesOut = sum { Int($0.frontends[index].pointee.bytesOut.value) }
+        let totals = state.totals(ofFrontend: index)
+        row.sessions.total = Int(clamping: totals.connections)
+        (row.sessions.bytesIn, row.sessions.bytesOut) = (Int(clamping: totals.bytesIn), Int(clamping: totals.bytesOut))
         row.sessions.measure(&rates.frontends[index], now: reactor.now)
         return row
     }
@@ -120,14 +75,14 @@ extension Agent: StatisticsSource {
         row.sessions.current = cell.pointee.sessions.value
         row.sessions.peak = cell.pointee.sessions.max
         row.sessions.limit = server.connectionsMax > 0 ? server.connectionsMax : nil
-        row.sessions.total = sum { Int($0.servers[flat].pointee.sessions.value) }
-        row.sessions.bytesIn = sum { Int($0.servers[flat].pointee.bytesIn.value) }
-        row.sessions.bytesOut = sum { Int($0.servers[flat].pointee.bytesOut.value) }
+        let totals = state.totals(ofServers: flat..<flat + 1)
+        row.sessions.total = Int(clamping: totals.sessions)
+        (row.sessions.bytesIn, row.sessions.bytesOut) = (Int(clamping: totals.bytesIn), Int(clamping: totals.bytesOut))
         row.sessions.measure(&rates.servers[flat], now: reactor.now)
-        row.serving = serving { [$0.servers[flat]] }
+        row.serving = ServingStatistics(totals)
         row.serving.downs = status.health == nil ? nil : status.downTransitions
-        row.serving.sinceChange = status.lastChange.duration(to: MonotonicClock.now())
-        row.serving.downtime = status.health == nil ? nil : status.downtime(now: MonotonicClock.now())
+        row.serving.sinceChange = status.lastChange.duration(to: reactor.now)
+        row.serving.downtime = status.health == nil ? nil : status.downtime(now: reactor.now)
         row.isBackup = server.isBackup
         row.observedFailures = server.observation == nil ? nil : status.observedFailures
         row.hostName = if case .name(let name, _) = server.endpoint { name } else { nil }
@@ -157,62 +112,56 @@ extension Agent: StatisticsSource {
     }
 
     func backendStatistics(_ index: Int) -> BackendStatistics {
-        let backend = configuration.backends[index]
         let status = registry.status(ofBackend: index)
-        let cell = state.backendCells[index]
+        let (cell, serversCount) = (state.backendCells[index], configuration.backends[index].servers.count)
+        let servers = state.totals(ofServers: state.firstServers[index]..<state.firstServers[index] + serversCount)
+        var all = state.totals(ofBackend: index)
         var row = BackendStatistics()
         row.status = status.isUp ? .up : .down
         row.sessions.current = cell.pointee.sessions.value
         row.sessions.peak = cell.pointee.sessions.max
-        row.sessions.limit = configuration.fullConnections(of: index, sessionsMax: state.sessionsMax)
-        row.sessions.total = backendSessions(index)
-        row.sessions.bytesIn = sum { counters in flatRange(index).reduce(0) { $0 + Int(counters.servers[$1].pointee.bytesIn.value) } }
-        row.sessions.bytesOut = sum { counters in flatRange(index).reduce(0) { $0 + Int(counters.servers[$1].pointee.bytesOut.value) } }
+        row.sessions.limit = fullConnections[index]
+        row.sessions.total = Int(clamping: all.sessions)
+        (row.sessions.bytesIn, row.sessions.bytesOut) = (Int(clamping: servers.bytesIn), Int(clamping: servers.bytesOut))
         row.sessions.measure(&rates.backends[index], now: reactor.now)
-        row.serving = serving { counters in flatRange(index).map { counters.servers[$0] } + [counters.backends[index]] }
+        all.add(servers)
+        row.serving = ServingStatistics(all)
         row.serving.queued = cell.pointee.waiting.value
         row.serving.queuedPeak = cell.pointee.waiting.max
         row.serving.downs = status.downTransitions
-        row.serving.sinceChange = status.lastChange.duration(to: MonotonicClock.now())
-        row.serving.downtime = backend.servers.isEmpty ? nil : status.downtime(now: MonotonicClock.now())
+        row.serving.sinceChange = status.lastChange.duration(to: reactor.now)
+        row.serving.downtime = serversCount == 0 ? nil : status.downtime(now: reactor.now)
         row.activeServers = status.activeServers
         row.backupServers = status.backupServers
-        row.serversRunning = backend.servers.indices.count { registry.status(of: ServerReference(backend: index, server: $0)).isRunning }
-        row.serversCount = backend.servers.count
+        row.serversRunning = (0..<serversCount).count { registry.status(of: ServerReference(backend: index, server: $0)).isRunning }
+        row.serversCount = serversCount
         let usable = registry.servingServers(ofBackend: index)
         row.weight = usable.reduce(0) { $0 + registry.status(of: $1).weight }
         row.effectiveWeight = StatisticsTable.weight(sixteenths: usable.reduce(0) { $0 + registry.status(of: $1).weight * registry.share(of: $1) })
-        row.algorithm = backend.balance.keyword
+        row.algorithm = configuration.backends[index].balance.keyword
         return row
     }
+}
 
-    /// What the cells that `cells` picks of each worker have counted, added up.
-    private func serving(_ cells: (WorkerCounters) -> [UnsafePointer<ServerCounters>]) -> ServingStatistics {
-        var row = ServingStatistics()
-        var sums = (queue: 0, connect: 0, total: 0, measured: 0)
-        var last = 0
-        for cell in state.allCounters.flatMap(cells) {
-            row.connectErrors += Int(cell.pointee.connectErrors.value)
-            row.retries += Int(cell.pointee.retries.value)
-            row.redispatches += Int(cell.pointee.redispatches.value)
-            row.selections += Int(cell.pointee.chosen.value)
-            row.connects += Int(cell.pointee.connects.value)
-            row.clientAborts += Int(cell.pointee.clientAborts.value)
-            row.serverAborts += Int(cell.pointee.serverAborts.value)
-            sums.queue += Int(cell.pointee.queueTime.value)
-            sums.connect += Int(cell.pointee.connectTime.value)
-            sums.total += Int(cell.pointee.totalTime.value)
-            sums.measured += Int(cell.pointee.measured.value)
-            row.queueTime.peak = max(row.queueTime.peak, .milliseconds(Int(cell.pointee.queueTimeMax.value)))
-            row.connectTime.peak = max(row.connectTime.peak, .milliseconds(Int(cell.pointee.connectTimeMax.value)))
-            row.totalTime.peak = max(row.totalTime.peak, .milliseconds(Int(cell.pointee.totalTimeMax.value)))
-            last = max(last, Int(cell.pointee.lastSession.value))
+extension ServingStatistics {
+    /// What was counted, without what is not.
+    fileprivate init(_ totals: ServingTotals) {
+        self.init()
+        connectErrors = Int(clamping: totals.connectErrors)
+        retries = Int(clamping: totals.retries)
+        redispatches = Int(clamping: totals.redispatches)
+        selections = Int(clamping: totals.chosen)
+        connects = Int(clamping: totals.connects)
+        clientAborts = Int(clamping: totals.clientAborts)
+        serverAborts = Int(clamping: totals.serverAborts)
+        func time(_ sum: UInt64, _ longest: UInt64) -> TimeStatistics {
+            var time = TimeStatistics()
+            (time.mean, time.peak) = (.milliseconds(Int64(clamping: sum / max(1, totals.measured))), .milliseconds(Int64(clamping: longest)))
+            return time
         }
-        let measured = max(1, sums.measured)
-        row.queueTime.mean = .milliseconds(sums.queue / measured)
-        row.connectTime.mean = .milliseconds(sums.connect / measured)
-        row.totalTime.mean = .milliseconds(sums.total / measured)
-        row.sinceLastSession = last == 0 ? nil : .seconds(max(0, Int(WallTime.now().seconds) - last))
-        return row
+        queueTime = time(totals.queueTime, totals.queueTimeMax)
+        connectTime = time(totals.connectTime, totals.connectTimeMax)
+        totalTime = time(totals.totalTime, totals.totalTimeMax)
+        if totals.lastSession > 0 { sinceLastSession = .seconds(max(0, WallTime.now().seconds - Int64(clamping: totals.lastSession))) }
     }
 }

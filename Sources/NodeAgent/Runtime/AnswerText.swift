@@ -26,6 +26,24 @@ struct AnswerText {
         self.rows = AnyIterator(rows.makeIterator())
     }
 
+    /// The parts of `proxies`, each proxy's in turn.
+    ///
+    /// - Parameter row: composes the row of one part; an empty one is left out.
+    init(head: String, _ proxies: [ProxyOutline], row compose: @escaping (ProxyOutline, ProxyOutline.Part) -> String) {
+        var (proxy, part) = (0, 0)
+        let rows = AnyIterator<String> {
+            while proxy < proxies.count {
+                if part < proxies[proxy].partsCount {
+                    part += 1
+                    return compose(proxies[proxy], proxies[proxy].part(at: part - 1))
+                }
+                (proxy, part) = (proxy + 1, 0)
+            }
+            return nil
+        }
+        self.init(head: head, rows: rows)
+    }
+
     /// A text that comes later, as a whole.
     init(later: @escaping Later) { (head, self.later) = ("", later) }
 

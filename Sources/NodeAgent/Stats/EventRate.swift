@@ -11,20 +11,23 @@ import Wire
 struct EventRate: Equatable, Sendable {
     private static let period = Duration.seconds(1)
 
-    private var total = 0
+    /// The events so far.
+    private(set) var total = 0
     private var periodStart: Instant?
     private var previous = 0
     private var current = 0
     /// The most events of one period.
     private(set) var peak = 0
 
-    /// Takes the total of events until `now`; new events count as of now.
-    mutating func count(_ total: Int, now: Instant) {
-        guard total > self.total else { return }
+    /// Takes the total of events until `now`; new events count as of now. Returns whether there are any.
+    @discardableResult
+    mutating func count(_ total: Int, now: Instant) -> Bool {
+        guard total > self.total else { return false }
         advance(to: now)
         current += total - self.total
         self.total = total
         peak = max(peak, current)
+        return true
     }
 
     /// Ignores the events before this: they were another process's.

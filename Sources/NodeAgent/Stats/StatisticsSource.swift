@@ -40,16 +40,16 @@ struct ProxyOutline: Equatable, Sendable {
         self.identifier = identifier
     }
 
-    /// Its servers, in the order of the file.
-    var servers: [ServerReference] {
-        guard let backend else { return [] }
-        return (0..<serversCount).map { ServerReference(backend: backend, server: $0) }
-    }
+    /// The number of its rows.
+    var partsCount: Int { (frontend == nil ? 0 : 1) + serversCount + (backend == nil ? 0 : 1) }
 
-    /// The rows in HAProxy's order: the frontend, the servers, the backend.
-    var parts: [Part] {
-        let (first, last) = (frontend.map(Part.frontend), backend.map(Part.backend))
-        return [first].compactMap { $0 } + servers.map { .server($0) } + [last].compactMap { $0 }
+    /// A row, by its place in HAProxy's order: the frontend, the servers, the backend.
+    func part(at row: Int) -> Part {
+        precondition((0..<partsCount).contains(row), "row \(row) of \(partsCount)")
+        if let frontend, row == 0 { return .frontend(frontend) }
+        guard let backend else { preconditionFailure("a proxy without a backend has one row") }
+        let place = frontend == nil ? row : row - 1
+        return place < serversCount ? .server(ServerReference(backend: backend, server: place)) : .backend(backend)
     }
 }
 

@@ -12,14 +12,28 @@ enum StatisticsTable {
     /// `# pxname,…,` without a line's end.
     static let header = "# " + columns.map { $0.name + "," }.joined()
 
+    /// The lines of each kind.
+    static let frontendLine = StatisticsLine(columns.map(\.frontend))
+    static let backendLine = StatisticsLine(columns.map(\.backend))
+    static let serverLine = StatisticsLine(columns.map(\.server))
+
     /// What `weight` shows of a weight in sixteenths: rounded up.
     static func weight(sixteenths: Int) -> Int { (sixteenths + SlowStart.fullShare - 1) / SlowStart.fullShare }
 
-    /// The hundredths of its weight that a server has; all of none.
-    private static func throttle(_ server: ServerStatistics) -> Int {
+    /// The hundredths of its weight that a server which is being warmed has; all of none. `nil` for any other server.
+    private static func throttle(_ server: ServerStatistics) -> Int? {
+        guard server.isWarming, !server.administration.isDrain else { return nil }
         let full = SlowStart.fullShare * server.weight
         return full == 0 ? 100 : (100 * server.weight * server.share + SlowStart.fullShare - 1) / full
     }
+
+    /// A backend's status; with counts when servers may have been left out.
+    private static func status(_ row: StatisticsRow<BackendStatistics>) -> String {
+        let (word, backend) = (row.values.status.rawValue, row.values)
+        return row.countsServers ? "\(word) (\(backend.serversRunning)/\(backend.serversCount))" : word
+    }
+
+    private static func type<Values>(_ kind: StatisticsRowKind) -> StatisticsField<Values> { .constant(String(kind.rawValue)) }
 
     /// The destination of sessions, as HAProxy writes it: `unix` for a path; a port relative to the client's shows as its offset.
     static func address(of server: ServerStatistics) -> String? {
@@ -29,16 +43,16 @@ enum StatisticsTable {
 
     /// `pxname` to `wredis`.
     private static let counterColumns: [StatisticsColumn] = [
-        .all("pxname") { $0.proxy.name },
-        .all("svname") { $0.name },
+        .proxy("pxname") { $0.name },
+        StatisticsColumn("svname", frontend: .constant("FRONTEND"), backend: .constant("BACKEND"), server: .text { $0.values.name }),
         .serving("qcur") { $0.queued },
         .serving("qmax") { $0.queuedPeak },
-        .sessions("scur", \.current),
-        .sessions("smax", \.peak),
-        .all("slim") { $0.sessions.limit.map(String.init) },
-        .sessions("stot", \.total),
-        .sessions("bin", \.bytesIn),
-        .sessions("bout", \.bytesOut),
+        .sessions("scur") { $0.current },
+        .sessions("smax") { $0.peak },
+        .sessions("slim") { $0.limit },
+        .sessions("stot") { $0.total },
+        .sessions("bin") { $0.bytesIn },
+        .sessions("bout") { $0.bytesOut },
         .zero("dreq", in: .frontend, .backend),
         .zero("dresp", in: .frontend, .backend, .server),
         .zero("ereq", in: .frontend),
@@ -50,36 +64,37 @@ enum StatisticsTable {
 
     /// `status` to `type`.
     private static let stateColumns: [StatisticsColumn] = [
-        .all("status") { $0.status },
-        .pair("weight", backend: { $0.effectiveWeight }, server: { weight(sixteenths: $0.weight * $0.share) }),
-        .pair("act", backend: { $0.activeServers }, server: { $0.isBackup ? 0 : 1 }),
-        .pair("bck", backend: { $0.backupServers }, server: { $0.isBackup ? 1 : 0 }),
-        .server("chkfail") { $0.check.map { String($0.failures) } },
+        StatisticsColumn("status", frontend: .text { $0.values.status.rawValue }, backend: .text { status($0) }, server: .text { $0.values.status }),
+        StatisticsColumn(
+            "weight", backend: .number { $0.values.effectiveWeight }, server: .number { weight(sixteenths: $0.values.weight * $0.values.share) }),
+        StatisticsColumn("act", backend: .number { $0.values.activeServers }, server: .number { $0.values.isBackup ? 0 : 1 }),
+        StatisticsColumn("bck", backend: .number { $0.values.backupServers }, server: .number { $0.values.isBackup ? 1 : 0 }),
+        StatisticsColumn("chkfail", server: .number { $0.values.check?.failures }),
         .serving("chkdown") { $0.downs },
         .serving("lastchg") { $0.sinceChange.wholeSeconds },
         .serving("downtime") { $0.downtime?.wholeSeconds },
         .empty("qlimit"),
-        .all("pid") { _ in "1" },
-        .all("iid") { String($0.proxy.identifier) },
-        .all("sid") { String($0.identifier) },
-        .server("throttle") { $0.isWarming && !$0.administration.isDrain ? String(throttle($0)) : nil },
+        .constant("pid", "1"),
+        .proxy("iid") { String($0.identifier) },
+        StatisticsColumn("sid", frontend: .constant("0"), backend: .constant("0"), server: .number { $0.values.identifier }),
+        StatisticsColumn("throttle", server: .number { throttle($0.values) }),
         .serving("lbtot") { $0.selections },
         .empty("tracked"),
-        .all("type") { String($0.kind.rawValue) },
+        StatisticsColumn("type", frontend: type(.frontend), backend: type(.backend), server: type(.server)),
     ]
 
     /// `rate` to `comp_rsp`.
     private static let rateColumns: [StatisticsColumn] =
         [
-            .sessions("rate", \.rate),
+            .sessions("rate") { $0.rate },
             .zero("rate_lim", in: .frontend),
-            .sessions("rate_max", \.ratePeak),
-            .check("check_status") { ($0.isRunning ? "* " : "") + $0.status.name },
-            .check("check_code") { $0.code.map(String.init) },
-            .check("check_duration") { $0.duration.map { String($0.wholeMilliseconds) } },
+            .sessions("rate_max") { $0.ratePeak },
+            .check("check_status", text: { ($0.isRunning ? "* " : "") + $0.status.name }),
+            .check("check_code", number: { $0.code }),
+            .check("check_duration", number: { $0.duration.map { Int($0.wholeMilliseconds) } }),
         ]
         + ["hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"].map { .empty($0) }
-        + [.server("hanafail") { $0.observedFailures.map(String.init) }]
+        + [StatisticsColumn("hanafail", server: .number { $0.values.observedFailures })]
         + ["req_rate", "req_rate_max", "req_tot"].map { .zero($0, in: .frontend) }
         + [.serving("cli_abrt") { $0.clientAborts }, .serving("srv_abrt") { $0.serverAborts }]
         + ["comp_in", "comp_out", "comp_byp", "comp_rsp"].map { .zero($0, in: .frontend, .backend) }
@@ -88,7 +103,7 @@ enum StatisticsTable {
     private static let checkColumns: [StatisticsColumn] =
         [
             .serving("lastsess") { $0.sinceLastSession?.wholeSeconds ?? -1 },
-            .check("last_chk") { $0.text },
+            .check("last_chk", text: { $0.text }),
             .empty("last_agt"),
             .serving("qtime") { Int($0.queueTime.mean.wholeMilliseconds) },
             .serving("ctime") { Int($0.connectTime.mean.wholeMilliseconds) },
@@ -97,26 +112,23 @@ enum StatisticsTable {
         ]
         + ["agent_status", "agent_code", "agent_duration"].map { .empty($0) }
         + [
-            .check("check_desc") { $0.status.text },
+            .check("check_desc", text: { $0.status.text }),
             .empty("agent_desc"),
-            .check("check_rise") { String($0.rise) },
-            .check("check_fall") { String($0.fall) },
-            .check("check_health") { String($0.health) },
+            .check("check_rise", number: { $0.rise }),
+            .check("check_fall", number: { $0.fall }),
+            .check("check_health", number: { $0.health }),
         ]
         + ["agent_rise", "agent_fall", "agent_health"].map { .empty($0) }
 
     /// `addr` to `dses`.
     private static let sessionColumns: [StatisticsColumn] = [
-        .all("addr") { row in
-            guard case .server(let server) = row.subject, row.showsAddresses else { return nil }
-            return address(of: server)
-        },
+        StatisticsColumn("addr", server: .text { $0.showsAddresses ? address(of: $0.values) : nil }),
         .empty("cookie"),
-        .all("mode") { _ in "tcp" },
-        .backend("algo") { $0.algorithm },
-        .frontend("conn_rate") { $0.sessions.rate },
-        .frontend("conn_rate_max") { $0.sessions.ratePeak },
-        .frontend("conn_tot") { $0.sessions.total },
+        .constant("mode", "tcp"),
+        StatisticsColumn("algo", backend: .text { $0.values.algorithm }),
+        StatisticsColumn("conn_rate", frontend: .number { $0.values.sessions.rate }),
+        StatisticsColumn("conn_rate_max", frontend: .number { $0.values.sessions.ratePeak }),
+        StatisticsColumn("conn_tot", frontend: .number { $0.values.sessions.total }),
         .empty("intercepted"),
         .zero("dcon", in: .frontend),
         .zero("dses", in: .frontend),
@@ -142,9 +154,9 @@ enum StatisticsTable {
         .zero("eint", in: .frontend, .backend, .server),
         .zero("idle_conn_cur", in: .server),
         .zero("safe_conn_cur", in: .server),
-        .server("used_conn_cur") { String($0.sessions.current) },
-        .server("need_conn_est") { String($0.sessions.current) },
-        .pair("uweight", backend: { $0.weight }, server: { $0.weight }),
+        StatisticsColumn("used_conn_cur", server: .number { $0.values.sessions.current }),
+        StatisticsColumn("need_conn_est", server: .number { $0.values.sessions.current }),
+        StatisticsColumn("uweight", backend: .number { $0.values.weight }, server: .number { $0.values.weight }),
         .zero("agg_server_status", in: .backend),
         .zero("agg_server_check_status", in: .backend),
         .zero("agg_check_status", in: .backend),
@@ -152,21 +164,21 @@ enum StatisticsTable {
 
     /// What 3.5 has after 2.6's columns.
     private static let newerColumns: [StatisticsColumn] =
-        [.zero("srid", in: .server), .frontend("sess_other") { $0.sessions.total }]
+        [.zero("srid", in: .server), StatisticsColumn("sess_other", frontend: .number { $0.values.sessions.total })]
         + ["h1sess", "h2sess", "h3sess", "req_other", "h1req", "h2req", "h3req"].map { .zero($0, in: .frontend) }
         + [
             .empty("proto"),
             .zero("priv_idle_cur", in: .server),
-            .sessions("reqbin", \.bytesIn),
-            .sessions("reqbout", \.bytesIn),
-            .sessions("resbin", \.bytesOut),
-            .sessions("resbout", \.bytesOut),
+            .sessions("reqbin") { $0.bytesIn },
+            .sessions("reqbout") { $0.bytesIn },
+            .sessions("resbin") { $0.bytesOut },
+            .sessions("resbout") { $0.bytesOut },
             .empty("cache_hint_hits"),
         ]
 
     /// The dash and the modules' fields: no HTTP and no TLS is spoken here, so they are zeros.
     private static let moduleColumns: [StatisticsColumn] =
-        [.all("-") { _ in "-" }]
+        [.constant("-", "-")]
         + [
             "h2_headers_rcvd", "h2_data_rcvd", "h2_settings_rcvd", "h2_rst_stream_rcvd", "h2_goaway_rcvd", "h2_detected_conn_protocol_errors",
             "h2_detected_strm_protocol_errors", "h2_rst_stream_resp", "h2_goaway_resp", "h2_open_connections", "h2_backend_open_streams",

@@ -36,11 +36,12 @@ struct StatisticsFilter: Equatable, Sendable {
     /// Whether rows of this kind are shown, as far as the filter decides without reading one.
     fileprivate func admits(_ kind: StatisticsRowKind) -> Bool { kinds & (1 << kind.rawValue) != 0 }
 
-    fileprivate func admits(_ row: StatisticsRow) -> Bool {
-        if let server, server != row.identifier { return false }
-        guard case .server(let server) = row.subject else { return true }
-        let isInMaintenance = server.administration.isMaintenance
-        if isInMaintenance { return !hidesDown && !hidesMaintenance }
+    /// Whether the row with this `sid` is shown; 0 for the rows of a proxy itself.
+    fileprivate func admits(identifier: Int) -> Bool { server == nil || server == identifier }
+
+    fileprivate func admits(_ server: ServerStatistics) -> Bool {
+        guard admits(identifier: server.identifier) else { return false }
+        if server.administration.isMaintenance { return !hidesDown && !hidesMaintenance }
         return !(hidesDown && !server.isRunning)
     }
 }
@@ -48,33 +49,37 @@ struct StatisticsFilter: Equatable, Sendable {
 extension StatisticsSource {
     /// `show stat`: the header and a line for each row. Every line ends with a comma and a newline.
     func csv(_ filter: StatisticsFilter = StatisticsFilter(), showsAddresses: Bool = true) -> AnswerText {
-        let rows = outlines.lazy.filter { filter.admits($0) }.flatMap { proxy in
-            proxy.parts.lazy.map { line($0, of: proxy, filter, showsAddresses: showsAddresses) }
+        AnswerText(head: StatisticsTable.header + "\n", outlines.filter { filter.admits($0) }) { proxy, part in
+            line(part, of: proxy, filter, showsAddresses: showsAddresses)
         }
-        return AnswerText(head: StatisticsTable.header + "\n", rows: rows)
     }
 
     /// One line of `show stat`; empty when `filter` leaves it out.
     private func line(_ part: ProxyOutline.Part, of proxy: ProxyOutline, _ filter: StatisticsFilter, showsAddresses: Bool) -> String {
         guard filter.admits(part.kind) else { return "" }
-        let subject: StatisticsRow.Subject =
-            switch part {
-            case .frontend(let frontend): .frontend(frontendStatistics(frontend))
-            case .server(let server): .server(serverStatistics(server))
-            case .backend(let backend): .backend(backendStatistics(backend))
-            }
-        var row = StatisticsRow(proxy: proxy, subject: subject, showsAddresses: showsAddresses)
-        row.countsServers = filter.hidesDown || filter.hidesMaintenance
-        guard filter.admits(row) else { return "" }
-        return StatisticsTable.columns.reduce(into: "") { $0 += StatisticsTable.quoted($1.read(row) ?? "") + "," } + "\n"
+        switch part {
+        case .frontend(let frontend):
+            guard filter.admits(identifier: 0) else { return "" }
+            return StatisticsTable.frontendLine.text(of: StatisticsRow(proxy: proxy, values: frontendStatistics(frontend)))
+        case .server(let server):
+            let values = serverStatistics(server)
+            guard filter.admits(values) else { return "" }
+            return StatisticsTable.serverLine.text(of: StatisticsRow(proxy: proxy, values: values, showsAddresses: showsAddresses))
+        case .backend(let backend):
+            guard filter.admits(identifier: 0) else { return "" }
+            let countsServers = filter.hidesDown || filter.hidesMaintenance
+            return StatisticsTable.backendLine.text(of: StatisticsRow(proxy: proxy, values: backendStatistics(backend), countsServers: countsServers))
+        }
     }
 
     /// `show servers state`: of one backend, or of all; `nil` when there is no such backend.
     func serversState(backend: String?) -> AnswerText? {
         let chosen = outlines.filter { $0.backend != nil && (backend == nil || $0.name == backend) }
         guard backend == nil || !chosen.isEmpty else { return nil }
-        let rows = chosen.lazy.flatMap { proxy in proxy.servers.lazy.map { proxy.stateLine(serverStatistics($0)) } }
-        return AnswerText(head: "1\n" + ProxyOutline.stateHeader, rows: rows)
+        return AnswerText(head: "1\n" + ProxyOutline.stateHeader, chosen) { proxy, part in
+            guard case .server(let server) = part else { return "" }
+            return proxy.stateLine(serverStatistics(server))
+        }
     }
 }
 
@@ -101,21 +106,42 @@ extension ProxyOutline {
 
     /// One line of `show servers state`, version 1.
     fileprivate func stateLine(_ server: ServerStatistics) -> String {
+        var line = FieldText()
+        writeState(of: server, to: &line)
+        return line.text
+    }
+
+    /// Writes such a line.
+    func writeState(of server: ServerStatistics, to line: inout FieldText) {
         let check = server.check
         let isRunning = check?.isRunning ?? false
         // Configured and enabled, paused (without checks, too), under way. What is under way has no result yet.
         let checkState = (check == nil ? 0 : 6) | (server.administration.isMaintenance ? 8 : 0) | (isRunning ? 1 : 0)
         let result = isRunning ? 0 : (check?.status ?? .initializing).resultNumber
-        let port = String(check?.port ?? 0)
-        let address = check?.address?.description ?? "-"
-        let fields: [String] = [
-            String(identifier), name, String(server.identifier), server.name, server.addressText,
-            server.isRunning ? (!server.isFit ? "3" : server.isWarming ? "1" : "2") : "0", String(server.administration.rawValue),
-            String(server.weight), String(server.initialWeight), String(server.serving.sinceChange.wholeSeconds),
-            String((check?.status ?? .initializing).rawValue), String(result), String(check?.health ?? 0), String(checkState),
-            "0", "0", "0", server.hostName ?? "-", String(server.address?.port ?? server.port), "-", "0", port, address, address, port,
-        ]
-        return fields.joined(separator: " ") + "\n"
+        let (port, address) = (check?.port ?? 0, check?.address?.description ?? "-")
+        line.append(identifier)
+        line.field(name)
+        line.field(server.identifier)
+        line.field(server.name)
+        line.field(server.addressText)
+        line.field(server.isRunning ? (!server.isFit ? 3 : server.isWarming ? 1 : 2) : 0)
+        line.field(server.administration.rawValue)
+        line.field(server.weight)
+        line.field(server.initialWeight)
+        line.field(server.serving.sinceChange.wholeSeconds)
+        line.field((check?.status ?? .initializing).rawValue)
+        line.field(result)
+        line.field(check?.health ?? 0)
+        line.field(checkState)
+        line.append(" 0 0 0")
+        line.field(server.hostName ?? "-")
+        line.field(server.address?.port ?? server.port)
+        line.append(" - 0")
+        line.field(port)
+        line.field(address)
+        line.field(address)
+        line.field(port)
+        line.endLine()
     }
 }
 

@@ -42,9 +42,6 @@ package struct ServerCounters: ~Copyable, Sendable {
 }
 
 extension FrontendCounters {
-    /// All of them, in this order.
-    package var numbers: [UInt64] { [connections.value, bytesIn.value, bytesOut.value] }
-
     /// Adds what was counted elsewhere; for the one thread that writes.
     package borrowing func add(_ numbers: [UInt64]) {
         guard numbers.count == 3 else { return }
@@ -55,22 +52,7 @@ extension FrontendCounters {
 }
 
 extension ServerCounters {
-    private static let sumCount = 14
     private static let count = 18
-
-    /// All of them: fourteen sums, then the longest times and the last moment.
-    package var numbers: [UInt64] {
-        [
-            sessions.value, chosen.value, connects.value, bytesIn.value, bytesOut.value, connectErrors.value, retries.value, redispatches.value,
-            clientAborts.value, serverAborts.value, queueTime.value, connectTime.value, totalTime.value, measured.value,
-            queueTimeMax.value, connectTimeMax.value, totalTimeMax.value, lastSession.value,
-        ]
-    }
-
-    /// `numbers` of two threads in one.
-    package static func total(_ one: [UInt64], _ other: [UInt64]) -> [UInt64] {
-        zip(one, other).enumerated().map { $0 < sumCount ? $1.0 &+ $1.1 : max($1.0, $1.1) }
-    }
 
     /// Adds what was counted elsewhere; for the one thread that writes.
     package borrowing func add(_ numbers: [UInt64]) {

@@ -85,7 +85,7 @@ struct BesideHAProxyTests {
         }
         try eventually(within: 60, "haproxy's sockets: \(process.output)") { try Self.queues(folders[0]).count == 5 && !Self.limits(folders[0]).isEmpty }
         let configuration = Configuration.read(Self.text(folders[1])).configuration
-        let ours = configuration.backends.enumerated().map { "\($1.name) \(configuration.fullConnections(of: $0, sessionsMax: 150))" }
+        let ours = zip(configuration.backends, configuration.fullConnections(sessionsMax: 150)).map { "\($0.name) \($1)" }
         #expect(try Self.limits(folders[0]).sorted() == ours.sorted())
         var sockets = StartSockets(
             names: NameResolution(lookup: NameLookup()), threads: 2, accounts: AccountFiles.ofMachine(), inherited: InheritedSockets())

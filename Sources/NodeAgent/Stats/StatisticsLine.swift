@@ -1,0 +1,46 @@
+/// The line of one kind of rows: the text that all of them share, and the fields between its parts.
+///
+/// A line has over a hundred fields, and most of them never change: they are joined once, so that a row costs as much as what it shows.
+struct StatisticsLine<Values: Sendable>: Sendable {
+    private struct Part: Sendable {
+        /// The text before the field.
+        let constant: [UInt8]
+        let field: StatisticsField<Values>
+    }
+
+    private static var comma: UInt8 { UInt8(ascii: ",") }
+    private let parts: [Part]
+    private let end: [UInt8]
+
+    /// A line of these fields. Each ends with a comma, the line with a newline.
+    init(_ fields: [StatisticsField<Values>]) {
+        var parts: [Part] = []
+        var constant: [UInt8] = []
+        for field in fields {
+            if case .constant(let text) = field {
+                constant += Array(text.utf8)
+            } else {
+                parts.append(Part(constant: constant, field: field))
+                constant = []
+            }
+            constant.append(Self.comma)
+        }
+        self.parts = parts
+        end = constant + [UInt8(ascii: "\n")]
+    }
+
+    /// The line of `row`.
+    func text(of row: StatisticsRow<Values>) -> String {
+        var line = FieldText()
+        for part in parts {
+            line.append(part.constant)
+            switch part.field {
+            case .constant: break
+            case .number(let read): if let number = read(row) { line.append(number) }
+            case .text(let read): if let text = read(row) { line.append(StatisticsTable.quoted(text)) }
+            }
+        }
+        line.append(end)
+        return line.text
+    }
+}

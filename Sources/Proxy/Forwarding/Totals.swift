@@ -1,0 +1,140 @@
+// What all workers have counted, added up: for readers, who come rarely.
+
+/// What was counted for one frontend.
+package struct FrontendTotals: Equatable, Sendable {
+    /// See `FrontendCounters`.
+    package private(set) var connections: UInt64 = 0
+    package private(set) var bytesIn: UInt64 = 0
+    package private(set) var bytesOut: UInt64 = 0
+
+    /// Nothing counted.
+    package init() {}
+
+    /// All of them, in this order.
+    package var numbers: [UInt64] { [connections, bytesIn, bytesOut] }
+
+    mutating func add(_ counters: borrowing FrontendCounters) {
+        connections &+= counters.connections.value
+        bytesIn &+= counters.bytesIn.value
+        bytesOut &+= counters.bytesOut.value
+    }
+}
+
+/// What was counted for servers, or for a backend's sessions that found none.
+package struct ServingTotals: Equatable, Sendable {
+    /// Sums; see `ServerCounters`.
+    package private(set) var sessions: UInt64 = 0
+    package private(set) var chosen: UInt64 = 0
+    package private(set) var connects: UInt64 = 0
+    package private(set) var bytesIn: UInt64 = 0
+    package private(set) var bytesOut: UInt64 = 0
+    package private(set) var connectErrors: UInt64 = 0
+    package private(set) var retries: UInt64 = 0
+    package private(set) var redispatches: UInt64 = 0
+    package private(set) var clientAborts: UInt64 = 0
+    package private(set) var serverAborts: UInt64 = 0
+    package private(set) var queueTime: UInt64 = 0
+    package private(set) var connectTime: UInt64 = 0
+    package private(set) var totalTime: UInt64 = 0
+    package private(set) var measured: UInt64 = 0
+    /// The longest times, and the last moment.
+    package private(set) var queueTimeMax: UInt64 = 0
+    package private(set) var connectTimeMax: UInt64 = 0
+    package private(set) var totalTimeMax: UInt64 = 0
+    package private(set) var lastSession: UInt64 = 0
+
+    /// Nothing counted.
+    package init() {}
+
+    /// All of them: fourteen sums, then the longest times and the last moment.
+    package var numbers: [UInt64] {
+        [
+            sessions, chosen, connects, bytesIn, bytesOut, connectErrors, retries, redispatches, clientAborts, serverAborts, queueTime, connectTime,
+            totalTime, measured, queueTimeMax, connectTimeMax, totalTimeMax, lastSession,
+        ]
+    }
+
+    /// Adds what was counted for others.
+    package mutating func add(_ other: ServingTotals) {
+        sessions &+= other.sessions
+        chosen &+= other.chosen
+        connects &+= other.connects
+        bytesIn &+= other.bytesIn
+        bytesOut &+= other.bytesOut
+        connectErrors &+= other.connectErrors
+        retries &+= other.retries
+        redispatches &+= other.redispatches
+        clientAborts &+= other.clientAborts
+        serverAborts &+= other.serverAborts
+        queueTime &+= other.queueTime
+        connectTime &+= other.connectTime
+        totalTime &+= other.totalTime
+        measured &+= other.measured
+        queueTimeMax = max(queueTimeMax, other.queueTimeMax)
+        connectTimeMax = max(connectTimeMax, other.connectTimeMax)
+        totalTimeMax = max(totalTimeMax, other.totalTimeMax)
+        lastSession = max(lastSession, other.lastSession)
+    }
+
+    mutating func add(_ counters: borrowing ServerCounters) {
+        var other = ServingTotals()
+        other.sessions = counters.sessions.value
+        other.chosen = counters.chosen.value
+        other.connects = counters.connects.value
+        other.bytesIn = counters.bytesIn.value
+        other.bytesOut = counters.bytesOut.value
+        other.connectErrors = counters.connectErrors.value
+        other.retries = counters.retries.value
+        other.redispatches = counters.redispatches.value
+        other.clientAborts = counters.clientAborts.value
+        other.serverAborts = counters.serverAborts.value
+        other.queueTime = counters.queueTime.value
+        other.connectTime = counters.connectTime.value
+        other.totalTime = counters.totalTime.value
+        other.measured = counters.measured.value
+        other.queueTimeMax = counters.queueTimeMax.value
+        other.connectTimeMax = counters.connectTimeMax.value
+        other.totalTimeMax = counters.totalTimeMax.value
+        other.lastSession = counters.lastSession.value
+        add(other)
+    }
+}
+
+extension ForwardingState {
+    /// What was counted for a frontend, by earlier processes, too.
+    package func totals(ofFrontend frontend: Int) -> FrontendTotals {
+        var totals = FrontendTotals()
+        for worker in allCounters { totals.add(worker.frontends[frontend].pointee) }
+        return totals
+    }
+
+    /// What was counted for servers, by their flat indexes.
+    package func totals(ofServers servers: Range<Int>) -> ServingTotals {
+        var totals = ServingTotals()
+        for worker in allCounters {
+            for server in servers { totals.add(worker.servers[server].pointee) }
+        }
+        return totals
+    }
+
+    /// What was counted for a backend itself: its sessions, and what belongs to no server.
+    package func totals(ofBackend backend: Int) -> ServingTotals {
+        var totals = ServingTotals()
+        for worker in allCounters { totals.add(worker.backends[backend].pointee) }
+        return totals
+    }
+
+    /// The sessions that a connect to a server was begun for, by its flat index.
+    package func sessionsTotal(ofServer server: Int) -> Int {
+        var sum: UInt64 = 0
+        for worker in allCounters { sum &+= worker.servers[server].pointee.sessions.value }
+        return Int(clamping: sum)
+    }
+
+    /// The sessions that came to a backend.
+    package func sessionsTotal(ofBackend backend: Int) -> Int {
+        var sum: UInt64 = 0
+        for worker in allCounters { sum &+= worker.backends[backend].pointee.sessions.value }
+        return Int(clamping: sum)
+    }
+}
