@@ -12,6 +12,13 @@ package struct Poller: ~Copyable {
         descriptor = FileDescriptor(owning: raw)
     }
 
+    /// Another descriptor of this instance: it is readable while something that is registered is ready.
+    package borrowing func duplicate() throws(SystemError) -> OpenFile {
+        let raw = fcntl(descriptor.raw, F_DUPFD_CLOEXEC, 0)
+        guard raw >= 0 else { throw .last("fcntl") }
+        return OpenFile(FileDescriptor(owning: raw))
+    }
+
     /// Registers `raw` for `events`; `token` comes back with each readiness.
     package borrowing func add(_ raw: Int32, events: UInt32, token: UInt64) throws(SystemError) {
         try control(EPOLL_CTL_ADD, raw, events: events, token: token)

@@ -3,13 +3,22 @@ import Testing
 
 @Suite("The watchdog's look at the workers")
 struct StuckWorkersTests {
-    @Test("wakes one that has not come round, and finds nothing when it then does")
-    func idle() {
+    private static func seconds(_ duration: Duration) -> Double { Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18 }
+
+    @Test("finds nothing as long as each comes round, or waits while nothing waits for it")
+    func healthy() {
         var stuck = StuckWorkers(workers: 2)
-        #expect(stuck.look([0, 0]).isEmpty)
-        #expect(stuck.look([0, 1]) == [.idle(0)])
-        #expect(stuck.look([1, 1]) == [.idle(1)])
-        #expect(stuck.look([1, 2]) == [.idle(0)])
+        for round in 0..<100 as Range<UInt64> { #expect(stuck.look([round, nil]).isEmpty && stuck.slowCount == 0) }
+    }
+
+    @Test("comes once a second while all wait, and four times while one has something to do")
+    func pause() {
+        var stuck = StuckWorkers(workers: 2)
+        #expect(stuck.pause == .seconds(1))
+        _ = stuck.look([nil, 7])
+        #expect(stuck.pause == .milliseconds(250))
+        _ = stuck.look([nil, nil])
+        #expect(stuck.pause == .seconds(1))
     }
 
     @Test("tells of one after a second and gives it up after ten, each once")
@@ -20,10 +29,19 @@ struct StuckWorkersTests {
             let found = stuck.look([7])
             if !found.isEmpty { findings[look] = found }
         }
-        #expect(findings == [1: [.idle(0)], StuckWorkers.slowAfter: [.slow(0)], StuckWorkers.deadAfter: [.dead(0)]])
-        let looks = Double(StuckWorkers.deadAfter - 1) * Double(StuckWorkers.interval.components.attoseconds) / 1e18
-        #expect(looks == 10)
-        #expect(stuck.look([8]).isEmpty)
-        #expect(stuck.look([8]) == [.idle(0)])
+        #expect(findings == [StuckWorkers.slowAfter: [.slow(0)], StuckWorkers.deadAfter: [.dead(0)]])
+        let looks = Self.seconds(StuckWorkers.interval)
+        #expect(Double(StuckWorkers.slowAfter) * looks == 1 && Double(StuckWorkers.deadAfter) * looks == 10)
+        #expect(stuck.slowCount == 1)
+        #expect(stuck.look([8]).isEmpty && stuck.slowCount == 0)
+    }
+
+    @Test("does not count the time that one waits for something to do")
+    func idle() {
+        var stuck = StuckWorkers(workers: 1)
+        for _ in 0..<10 {
+            for _ in 0..<StuckWorkers.slowAfter { #expect(stuck.look([7]).isEmpty) }
+            #expect(stuck.look([nil]).isEmpty)
+        }
     }
 }

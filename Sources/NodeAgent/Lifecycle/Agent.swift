@@ -59,7 +59,8 @@ final class Agent {
         /// Every bound socket.
         var boundSockets: [OpenFile] {
             var files: [OpenFile] = []
-            for file in listeners.joined().map(\.file) where !files.contains(where: { $0 === file }) { files.append(file) }
+            var known: Set<ObjectIdentifier> = []
+            for file in listeners.joined().map(\.file) where known.insert(ObjectIdentifier(file)).inserted { files.append(file) }
             files += probePorts.flatMap(\.listeners) + statsSockets.map(\.file)
             if let socket = gossip?.socket { files.append(socket.file) }
             return files
@@ -104,6 +105,10 @@ final class Agent {
     /// The present event comes from outside: its lines are limited.
     private var isHeedingOthers = false
     var rates: RateSamples
+    /// What backends show as their limit: `fullconn`.
+    let fullConnections: [Int]
+    /// Built when a command first names a server.
+    private(set) lazy var serverNames = ServerNames(configuration.backends)
     var evidence: EvidenceBook
 
     private var lingersUntil: Instant?
@@ -152,6 +157,7 @@ final class Agent {
             workers: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
             pipesPerWorker: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer)
         evidence = EvidenceBook(configuration.backends)
+        fullConnections = configuration.fullConnections(sessionsMax: resources.limits.sessionsMax)
         rates = RateSamples(frontends: configuration.frontends.count, backends: configuration.backends.count, servers: state.serverCells.count)
         log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal, reactor: reactor)
         fitness = try Agent.fitness(configuration, now: reactor.now)
@@ -167,7 +173,7 @@ final class Agent {
         signals = nil
         signals = try Signals(reactor: reactor) { [unowned self] in receive($0) }
         try startProbe()
-        watchdog = try Watchdog(state) { [fitness] in
+        watchdog = try Watchdog(forwarder) { [fitness] in
             fitness.setStuck(workers: $0)
         } giveUp: { worker, place in
             Terminal.tell(.alert, "worker thread \(worker + 1) has not come round for 10s (\(place)): this process ends", patience: .none)
@@ -196,9 +202,9 @@ final class Agent {
             tellSlowWorkers()
             takeLeaveReasons()
             handshakes.takeAll()
+            sampleRatesSoon()
         }
         tick()
-        sampleRates()
     }
 
     /// The answers are there before the ports: a port that is shared with the process before must not close for a moment.
@@ -410,11 +416,6 @@ final class Agent {
 
     // MARK: What others are told
 
-    private func sampleRates() {
-        sampleRates { $0.count($1, now: reactor.now) }
-        reactor.setTimer(at: reactor.now.advanced(by: RateSamples.interval)) { [unowned self] in sampleRates() }
-    }
-
     private func tick() {
         state.lookAtBudgets(now: reactor.now)
         tellWhoWasLeft()
@@ -423,6 +424,7 @@ final class Agent {
         probing?.comeRound()
         log.writeKept()
         decideDatabases()
+        sampleRates()
         reactor.setTimer(at: reactor.now.advanced(by: .seconds(1))) { [unowned self] in tick() }
     }
 }

@@ -18,6 +18,8 @@ package final class Forwarder {
 
     /// What the workers share.
     package let state: ForwardingState
+    /// By worker: readable while something waits for it.
+    let pollers: [OpenFile]
     private var threads: [JoinOnce] = []
 
     /// A thread that is waited for once.
@@ -32,7 +34,13 @@ package final class Forwarder {
         precondition(listeners.count == state.counters.count, "listeners for \(listeners.count) of \(state.counters.count) workers")
         self.state = state
         var handovers: [Handover] = []
-        for index in listeners.indices { handovers.append(Handover(try Worker(index: index, state: state, listeners: listeners[index]))) }
+        var pollers: [OpenFile] = []
+        for index in listeners.indices {
+            let worker = try Worker(index: index, state: state, listeners: listeners[index])
+            pollers.append(try worker.poller.duplicate())
+            handovers.append(Handover(worker))
+        }
+        self.pollers = pollers
         do throws(SystemError) {
             for (index, handover) in handovers.enumerated() {
                 threads.append(JoinOnce(try LinuxIO.Thread(named: "worker \(index + 1)") { handover.run() }))

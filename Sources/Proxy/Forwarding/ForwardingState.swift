@@ -192,6 +192,15 @@ package final class ForwardingState: Sendable {
         mailboxes = try SharedCells(count: workers) { _ throws(SystemError) in try WorkerMailbox() }
     }
 
+    /// Lets the next worker that has something to do wake the control thread, once: an idle process reads no counters.
+    package func awaitWork() { process[0].pointee.isWorkAwaited.store(true, ordering: .relaxed) }
+
+    /// A worker has something to do.
+    func beginWork() {
+        guard process[0].pointee.isWorkAwaited.load(ordering: .relaxed) else { return }
+        if process[0].pointee.isWorkAwaited.exchange(false, ordering: .relaxed) { controlWakeUp.signal() }
+    }
+
     /// What a worker was doing last.
     package func place(ofWorker worker: Int) -> WorkerPlace { WorkerPlace(rawValue: counters[worker].place.value) ?? .waiting }
 

@@ -138,6 +138,8 @@ package struct ProcessCell: ~Copyable, Sendable {
     package let stoppedWorkers = Atomic<Int>(0)
     /// Log lines that no target took.
     package let droppedLogs = Atomic<UInt64>(0)
+    /// The control thread waits for a worker that has something to do.
+    let isWorkAwaited = Atomic<Bool>(false)
 }
 
 /// What other threads tell a worker.

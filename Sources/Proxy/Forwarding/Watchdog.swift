@@ -23,44 +23,46 @@ package enum WorkerPlace: UInt64, Sendable {
 package struct StuckWorkers: Sendable {
     /// What a look has found.
     package enum Finding: Equatable, Sendable {
-        /// This worker has not come round since the look before: wake it up.
-        case idle(Int)
         /// This worker has not come round for `slowAfter` looks.
         case slow(Int)
         /// This worker has not come round for `deadAfter` looks.
         case dead(Int)
     }
 
-    /// Between two looks.
+    /// Between two looks while a worker has something to do.
     package static let interval = Duration.milliseconds(250)
-    /// Looks until a worker is told of: one second after it was woken in vain.
-    package static let slowAfter = 5
+    /// Between two looks while all of them wait.
+    package static let idleInterval = Duration.seconds(1)
+    /// Looks until a worker is told of: one second.
+    package static let slowAfter = 4
     /// Looks until a worker is given up: ten seconds.
-    package static let deadAfter = 41
+    package static let deadAfter = 40
 
-    private var rounds: [UInt64]
+    private var rounds: [UInt64?]
     private var looks: [Int]
 
     /// How many workers have not come round for `slowAfter` looks.
     package var slowCount: Int { looks.count { $0 >= Self.slowAfter } }
 
+    /// How long after this look the next one is due.
+    package var pause: Duration { rounds.allSatisfy { $0 == nil } ? Self.idleInterval : Self.interval }
+
     /// Workers that have not been looked at.
     package init(workers: Int) {
-        rounds = Array(repeating: .max, count: workers)
+        rounds = Array(repeating: nil, count: workers)
         looks = Array(repeating: 0, count: workers)
     }
 
-    /// Takes in how often each worker has come round.
-    package mutating func look(_ present: [UInt64]) -> [Finding] {
+    /// Takes in how often each worker has come round; `nil` for an idle one: it waits, and nothing waits for it.
+    package mutating func look(_ present: [UInt64?]) -> [Finding] {
         var findings: [Finding] = []
         for (worker, round) in present.enumerated() where rounds.indices.contains(worker) {
-            guard round == rounds[worker] else {
+            guard let round, round == rounds[worker] else {
                 (rounds[worker], looks[worker]) = (round, 0)
                 continue
             }
             looks[worker] += 1
             switch looks[worker] {
-            case 1: findings.append(.idle(worker))
             case Self.slowAfter: findings.append(.slow(worker))
             case Self.deadAfter: findings.append(.dead(worker))
             default: break
@@ -87,16 +89,15 @@ package final class Watchdog {
     ///   - tell: called on the watchdog's thread, at every look, with how many workers have not come round for a second.
     ///   - giveUp: called on the watchdog's thread with the worker's number, from 0, and its last place; it should not return.
     package init(
-        _ state: ForwardingState, tell: @escaping @Sendable (Int) -> Void, giveUp: @escaping @Sendable (Int, WorkerPlace) -> Void
+        _ forwarder: Forwarder, tell: @escaping @Sendable (Int) -> Void, giveUp: @escaping @Sendable (Int, WorkerPlace) -> Void
     ) throws(SystemError) {
         let stop = try Stop()
         self.stop = stop
-        thread = try LinuxIO.Thread(named: "watchdog") {
+        thread = try LinuxIO.Thread(named: "watchdog") { [state = forwarder.state, pollers = forwarder.pollers] in
             var stuck = StuckWorkers(workers: state.counters.count)
             while !stop.isAsked.load(ordering: .acquiring) {
-                for finding in stuck.look(state.counters.map { $0.rounds.value }) {
+                for finding in stuck.look(Self.rounds(state, pollers)) {
                     switch finding {
-                    case .idle(let worker): state.mailboxes[worker].pointee.wakeUp.signal()
                     case .slow(let worker):
                         state.process[0].pointee.slowWorkers.bitwiseOr(1 << UInt64(worker), ordering: .relaxed)
                         state.controlWakeUp.signal()
@@ -105,8 +106,19 @@ package final class Watchdog {
                 }
                 tell(stuck.slowCount)
                 var request = pollfd(fd: stop.wakeUp.raw, events: Int16(POLLIN), revents: 0)
-                poll(&request, 1, Int32(StuckWorkers.interval.wholeMilliseconds))
+                poll(&request, 1, Int32(stuck.pause.wholeMilliseconds))
             }
+        }
+    }
+
+    /// How often each worker has come round; `nil` for an idle one. A look wakes none of them.
+    static func rounds(_ state: ForwardingState, _ pollers: [OpenFile]) -> [UInt64?] {
+        var requests = pollers.enumerated().map { worker, poller in
+            pollfd(fd: state.place(ofWorker: worker) == .waiting ? poller.raw : -1, events: Int16(POLLIN), revents: 0)
+        }
+        poll(&requests, nfds_t(requests.count), 0)
+        return requests.enumerated().map { worker, request in
+            request.fd >= 0 && request.revents == 0 ? nil : state.counters[worker].rounds.value
         }
     }
 

@@ -126,6 +126,7 @@ struct Worker: ~Copyable {
         now = MonotonicClock.now().nanoseconds / 1_000_000
         wall = nil
         counters.rounds.add()
+        state.beginWork()
         enter(.sessions)
         for place in 0..<count { handle(events[place]) }
         enter(.mail)

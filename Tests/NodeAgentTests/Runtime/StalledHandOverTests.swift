@@ -1,7 +1,6 @@
 import Glibc
 import LinuxIO
 import Proxy
-import Synchronization
 import Testing
 import Wire
 
@@ -10,30 +9,9 @@ import Wire
 /// What a process that takes over may hold of the runtime server's places.
 @Suite("A connection that takes the sockets over")
 struct StalledHandOverTests {
-    /// Runs `body` in a thread of its own: an agent blocks signals in its thread, which must not be another test's.
-    private static func alone(_ body: @escaping @Sendable () throws -> [String]) throws -> [String] {
-        let results = Mutex<[String]>([])
-        let box = Box(results: results)
-        try Thread(named: "agent") {
-            do {
-                let lines = try body()
-                box.results.withLock { $0 = lines }
-            } catch {
-                box.results.withLock { $0 = ["\(error)"] }
-            }
-        }.join()
-        return box.results.withLock { $0 }
-    }
-
-    private final class Box: Sendable {
-        let results: Mutex<[String]>
-
-        init(results: consuming sending Mutex<[String]>) { self.results = results }
-    }
-
     @Test("is closed when its process does not serve in time, and its place is free again")
     func stalledHandOver() throws {
-        let lines = try Self.alone {
+        let lines = try inOwnThread {
             let agent = try Agent(Self.resources(), reactor: Reactor())
             defer { agent.stop() }
             final class Counter { var count = 0 }

@@ -1,0 +1,58 @@
+import Glibc
+import LinuxIO
+import Testing
+
+@testable import Proxy
+
+@Suite("Idle workers", .timeLimit(.minutes(2)))
+struct IdleWorkersTests {
+    /// True while the control thread has been asked to wake up.
+    private static func isControlWoken(_ state: ForwardingState) -> Bool {
+        var request = pollfd(fd: state.controlWakeUp.raw, events: Int16(POLLIN), revents: 0)
+        return poll(&request, 1, 0) == 1
+    }
+
+    private static func rounds(_ harness: ForwardingHarness) -> [UInt64] { harness.state.counters.map { $0.rounds.value } }
+
+    @Test("are not woken by the watchdog's looks, and known to be idle")
+    func looks() throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) { $0.workers = 4 }
+        #expect(eventually { Watchdog.rounds(harness.state, harness.forwarder.pollers) == [nil, nil, nil, nil] })
+        let before = Self.rounds(harness)
+        for _ in 0..<100 { #expect(Watchdog.rounds(harness.state, harness.forwarder.pollers) == [nil, nil, nil, nil]) }
+        #expect(Self.rounds(harness) == before)
+    }
+
+    @Test("are idle no longer once something waits for them, even when they do not take it")
+    func hangs() throws {
+        let state = try ForwardingState(
+            frontends: [], backends: [], routes: [], sessionsMax: 1, workers: 1, destinations: [], frontendLogs: [])
+        // No thread runs it: it hangs where it waits.
+        let worker = try Worker(index: 0, state: state, listeners: [])
+        let poller = try worker.poller.duplicate()
+        #expect(Watchdog.rounds(state, [poller]) == [nil])
+        state.mailboxes[0].pointee.post(.findOldest)
+        #expect(Watchdog.rounds(state, [poller]) == [0])
+        withExtendedLifetime(worker) {}
+    }
+
+    @Test("wake the control thread when they get something to do, once, if it waits for that")
+    func beginWork() throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address])
+        let first = try harness.connect()
+        #expect(first.text(1) == "A")
+        #expect(!Self.isControlWoken(harness.state))
+        #expect(eventually { Watchdog.rounds(harness.state, harness.forwarder.pollers) == [nil, nil] })
+        harness.state.awaitWork()
+        #expect(!Self.isControlWoken(harness.state))
+        first.send("word")
+        #expect(first.text(4) == "word" && eventually { Self.isControlWoken(harness.state) })
+        harness.state.controlWakeUp.clear()
+        first.send("word")
+        #expect(first.text(4) == "word" && !Self.isControlWoken(harness.state))
+    }
+}
