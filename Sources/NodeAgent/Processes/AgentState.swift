@@ -20,7 +20,7 @@ struct AgentState: Equatable, Sendable {
 
     /// By backend and server.
     var servers: [RuntimeServerName: ServerMemory] = [:]
-    /// What was counted, in the order of `FrontendCounters.numbers` and `ServerCounters.numbers`.
+    /// What was counted, in the order of `FrontendTotals.numbers` and `ServingTotals.numbers`.
     var counters: [CounterKey: [UInt64]] = [:]
     /// Whom each proxy with `role primary` sends its writes to, by proxy.
     var writers: [String: WriterMemory] = [:]
@@ -61,64 +61,104 @@ enum AgentStateText {
     /// The longest time that is accepted, in nanoseconds: a century.
     private static let sinceMax: Int64 = 100 * 366 * 86_400 * 1_000_000_000
     private static let header = "tsukada-state 1"
+    private static let (newline, space) = (UInt8(ascii: "\n"), UInt8(ascii: " "))
 
-    /// - Parameter serversState: what `show servers state` says now; it stands for most of `state.servers`.
-    static func bytes(of state: AgentState, serversState: String) -> [UInt8] {
+    /// What belongs to no proxy, before the lines of the proxies.
+    static func head(of state: AgentState) -> String {
         var text = header + "\n"
-        for line in serversState.split(separator: "\n").dropFirst() where !line.hasPrefix("#") { text += "row \(line)\n" }
-        for (name, memory) in state.servers.sorted(by: { ($0.key.backend, $0.key.server) < ($1.key.backend, $1.key.server) }) {
-            text += "check \(name.backend) \(name.server) \(checkFields(memory))\n"
-            if !memory.hasVerdict { text += "unchecked \(name.backend) \(name.server)\n" }
-            if let fitness = memory.fitness { text += "fitness \(name.backend) \(name.server) \(fitnessFields(fitness))\n" }
-            if let address = memory.formerAddress?.address {
-                text += "former \(name.backend) \(name.server) \(address) \(memory.formerAddress?.port ?? 0)\n"
-            }
-            if let condition = memory.condition {
-                text += "condition \(name.backend) \(name.server) \(condition.rawValue) \(memory.sinceCondition.wholeMilliseconds)\n"
-            }
-            if memory.priority > 0 { text += "priority \(name.backend) \(name.server) \(memory.priority)\n" }
-        }
-        for (key, numbers) in state.counters.sorted(by: { $0.key < $1.key }) {
-            text += "counters \(key.kind.rawValue) \(key.name) " + numbers.map(String.init).joined(separator: " ") + "\n"
-        }
         for (proxy, writer) in state.writers.sorted(by: { $0.key < $1.key }) { text += "writer \(proxy) \(writer.epoch) \(writer.server)\n" }
         for (question, address) in state.names.sorted(by: { $0.key < $1.key }) { text += line(of: question, address) }
         for (name, probe) in state.probes.sorted(by: { $0.key < $1.key }) {
             text += "probe \(name) \(probe.isPassing ? "pass" : "fail") \(probe.since.nanoseconds)\n"
         }
-        for line in String(decoding: state.gossip, as: UTF8.self).split(separator: "\n") { text += "gossip \(line)\n" }
-        return Array(text.utf8)
+        for line in String(decoding: state.gossip, as: UTF8.self)[...].parts(at: newline) { text += "gossip \(line)\n" }
+        return text
     }
 
-    private static func checkFields(_ memory: ServerMemory) -> String {
+    /// Writes the lines of one server.
+    ///
+    /// - Parameter state: writes its line of `show servers state`, which stands for most of `memory`.
+    static func write(_ server: RuntimeServerName, _ memory: ServerMemory, to text: inout FieldText, state: (inout FieldText) -> Void) {
+        func begin(_ word: String, _ text: inout FieldText) {
+            text.append(word)
+            text.field(server.backend)
+            text.field(server.server)
+        }
+        text.append("row ")
+        state(&text)
+        begin("check", &text)
+        writeCheck(memory, to: &text)
+        text.endLine()
+        if !memory.hasVerdict {
+            begin("unchecked", &text)
+            text.endLine()
+        }
+        if let fitness = memory.fitness {
+            begin("fitness", &text)
+            text.field(fitnessFields(fitness))
+            text.endLine()
+        }
+        if let address = memory.formerAddress?.address {
+            begin("former", &text)
+            text.field(address.description)
+            text.field(memory.formerAddress?.port ?? 0)
+            text.endLine()
+        }
+        if let condition = memory.condition {
+            begin("condition", &text)
+            text.field(condition.rawValue)
+            text.field(memory.sinceCondition.wholeMilliseconds)
+            text.endLine()
+        }
+        if memory.priority > 0 {
+            begin("priority", &text)
+            text.field(memory.priority)
+            text.endLine()
+        }
+    }
+
+    /// Writes the line of what was counted for a proxy's half, or for one of its servers.
+    static func write(_ kind: AgentState.CounterKey.Kind, _ name: String, server: String? = nil, _ numbers: [UInt64], to text: inout FieldText) {
+        text.append("counters ")
+        text.append(kind.rawValue)
+        text.field(name)
+        if let server { text.append("/" + server) }
+        for number in numbers { text.field(number) }
+        text.endLine()
+    }
+
+    private static func writeCheck(_ memory: ServerMemory, to text: inout FieldText) {
         let check = memory.lastCheck ?? CheckResult(status: .initializing, duration: .zero)
-        let info = check.info.split(whereSeparator: \.isNewline).joined(separator: " ")
-        let downtime = memory.completedDowntime.wholeMilliseconds
-        return "\(memory.failedChecks) \(memory.downTransitions) \(downtime) \(check.status.rawValue) \(check.code) "
-            + "\(check.duration.wholeNanoseconds / 1000) \(info)"
+        text.field(memory.failedChecks)
+        text.field(memory.downTransitions)
+        text.field(memory.completedDowntime.wholeMilliseconds)
+        text.field(check.status.rawValue)
+        text.field(check.code)
+        text.field(check.duration.wholeNanoseconds / 1000)
+        text.field(check.info.isEmpty ? "" : check.info.split(whereSeparator: \.isNewline).joined(separator: " "))
     }
 
     /// What `bytes` say; empty when they are no such text.
     static func state(from bytes: [UInt8]) -> AgentState {
         var state = AgentState()
         guard bytes.count <= bytesMax else { return state }
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        let lines = String(decoding: bytes, as: UTF8.self)[...].parts(at: newline)
         guard lines.first.map({ $0 == header }) ?? false else { return state }
         for line in lines.dropFirst() {
-            guard let space = line.firstIndex(of: " ") else { continue }
-            let rest = line[line.index(after: space)...]
+            guard let space = line.utf8.firstIndex(of: Self.space) else { continue }
+            let rest = line[line.utf8.index(after: space)...]
             switch line[..<space] {
-            case "row": if let (name, memory) = ServerStateText.row(rest.split(separator: " ")) { state.servers[name] = memory }
+            case "row": if let (name, memory) = ServerStateText.row(rest.parts(at: Self.space)) { state.servers[name] = memory }
             case "check": takeCheck(rest, into: &state)
-            case "unchecked": takeUnchecked(rest.split(separator: " "), into: &state)
+            case "unchecked": takeUnchecked(rest.parts(at: Self.space), into: &state)
             case "fitness": takeFitness(rest, into: &state)
-            case "former": takeFormerAddress(rest.split(separator: " "), into: &state)
-            case "condition": takeCondition(rest.split(separator: " "), into: &state)
-            case "priority": takePriority(rest.split(separator: " "), into: &state)
-            case "writer": takeWriter(rest.split(separator: " "), into: &state)
-            case "counters": takeCounters(rest.split(separator: " "), into: &state)
+            case "former": takeFormerAddress(rest.parts(at: Self.space), into: &state)
+            case "condition": takeCondition(rest.parts(at: Self.space), into: &state)
+            case "priority": takePriority(rest.parts(at: Self.space), into: &state)
+            case "writer": takeWriter(rest.parts(at: Self.space), into: &state)
+            case "counters": takeCounters(rest.parts(at: Self.space), into: &state)
             case "name": if let (question, address) = name(line) { state.names[question] = address }
-            case "probe": takeProbe(rest.split(separator: " "), into: &state)
+            case "probe": takeProbe(rest.parts(at: Self.space), into: &state)
             case "gossip": state.gossip += Array(rest.utf8) + [UInt8(ascii: "\n")]
             default: break
             }
@@ -127,7 +167,7 @@ enum AgentStateText {
     }
 
     private static func takeCheck(_ text: Substring, into state: inout AgentState) {
-        let fields = text.split(separator: " ", maxSplits: 8, omittingEmptySubsequences: false)
+        let fields = text.parts(at: space, maxSplits: 8, omittingEmptySubsequences: false)
         guard fields.count == 9, var memory = state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))] else { return }
         guard let failed = count(fields[2]), let downs = count(fields[3]), let downtime = count(fields[4]), let status = Int(fields[5]) else { return }
         guard let code = count(fields[6]), let microseconds = count(fields[7]) else { return }
@@ -152,7 +192,7 @@ enum AgentStateText {
     }
 
     private static func takeFitness(_ text: Substring, into state: inout AgentState) {
-        let fields = text.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+        let fields = text.parts(at: space, maxSplits: 3, omittingEmptySubsequences: false)
         guard fields.count == 4 else { return }
         let name = RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))
         switch fields[2] {
@@ -207,4 +247,11 @@ enum AgentStateText {
 
     /// A count low enough to count on from, even if an intruder has written it.
     private static func count(_ text: Substring) -> Int? { Int(text).map { max(0, min($0, Int(counterMax))) } }
+}
+
+extension Substring {
+    /// Its parts between these bytes. Splitting at characters takes ten times as long, and a state has as many lines as servers.
+    func parts(at separator: UInt8, maxSplits: Int = .max, omittingEmptySubsequences: Bool = true) -> [Substring] {
+        utf8.split(separator: separator, maxSplits: maxSplits, omittingEmptySubsequences: omittingEmptySubsequences).map { Substring($0) }
+    }
 }

@@ -37,7 +37,7 @@ extension Agent {
             remember(gossip: state)
         }
         speakAlone()
-        for succession in successions { succession.push() }
+        for succession in successions { succession.tellState() }
     }
 
     private func remember(gossip state: AgentState) {
@@ -67,30 +67,30 @@ extension Agent {
     }
 
     /// What a successor should know, in the form that goes from process to process.
-    func stateBytes() -> [UInt8] {
+    func stateText() -> AnswerText {
         var known = AgentState()
-        for (index, backend) in configuration.backends.enumerated() {
-            for place in backend.servers.indices {
-                let reference = ServerReference(backend: index, server: place)
-                let name = RuntimeServerName(backend: backend.name, server: backend.servers[place].name)
-                known.servers[name] = registry.memory(of: reference, now: reactor.now)
-                known.counters[.init(kind: .server, name: "\(name.backend)/\(name.server)")] = total { $0.servers[state.flatIndex(reference)].pointee.numbers }
-            }
-            known.counters[.init(kind: .backend, name: backend.name)] = total { $0.backends[index].pointee.numbers }
-        }
-        for (index, frontend) in configuration.frontends.enumerated() {
-            known.counters[.init(kind: .frontend, name: frontend.name)] = total { $0.frontends[index].pointee.numbers }
-        }
         known.writers = writerMemories
         known.names = names
         known.probes = probing?.memories ?? [:]
         known.gossip = (gossip?.memory ?? gossipMemory).map { GossipStateText.bytes(of: $0, node: node) } ?? []
-        return AgentStateText.bytes(of: known, serversState: serversState(backend: nil)?.whole() ?? "")
+        return AnswerText(head: AgentStateText.head(of: known), outlines) { [unowned self] in stateLines($1, of: $0) }
     }
 
-    /// One list of counters of every worker, added up.
-    private func total(_ numbers: (WorkerCounters) -> [UInt64]) -> [UInt64] {
-        state.allCounters.dropFirst().reduce(numbers(state.allCounters[0])) { ServerCounters.total($0, numbers($1)) }
+    private func stateLines(_ part: ProxyOutline.Part, of proxy: ProxyOutline) -> String {
+        var text = FieldText()
+        switch part {
+        case .frontend(let frontend): AgentStateText.write(.frontend, proxy.name, state.totals(ofFrontend: frontend).numbers, to: &text)
+        case .backend(let backend): AgentStateText.write(.backend, proxy.name, state.totals(ofBackend: backend).numbers, to: &text)
+        case .server(let reference):
+            let statistics = serverStatistics(reference)
+            let memory = registry.memory(of: reference, now: reactor.now)
+            AgentStateText.write(RuntimeServerName(backend: proxy.name, server: statistics.name), memory, to: &text) {
+                proxy.writeState(of: statistics, to: &$0)
+            }
+            let flat = state.flatIndex(reference)
+            AgentStateText.write(.server, proxy.name, server: statistics.name, state.totals(ofServers: flat..<flat + 1).numbers, to: &text)
+        }
+        return text.text
     }
 
     private func take(counters: [AgentState.CounterKey: [UInt64]]) {
@@ -104,6 +104,6 @@ extension Agent {
         for (index, frontend) in configuration.frontends.enumerated() {
             state.inherited.frontends[index].pointee.add(counters[.init(kind: .frontend, name: frontend.name)] ?? [])
         }
-        sampleRates { $0.start(from: $1) }
+        startRates()
     }
 }

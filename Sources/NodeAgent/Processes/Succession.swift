@@ -30,6 +30,8 @@ final class Succession {
     private let ended: () -> Void
     /// When the master is to be told the next state.
     private var stateDue: Instant
+    /// The state that is being composed for it.
+    private var pending: PendingState?
     /// The successor's place in `stats maxconn` until it serves, and its deadline.
     private var place: RuntimePlace?
     private var takeoverTimer: TimerToken?
@@ -77,12 +79,12 @@ final class Succession {
 
     /// Sends the master this worker's state, and that it serves.
     func report() throws(SystemError) {
-        try channel.send([.state(try MemoryFile.holding(agent.stateBytes(), name: "tsukada state")), .ready], patience: Self.patience)
+        try channel.send([.state(try Self.file(agent.stateText().whole())), .ready], patience: Self.patience)
     }
 
     /// Gives a successor all sockets and this process's state. It holds `place` until it serves, and must serve within `patience`.
     func handOver(sockets: [OpenFile], _ place: RuntimePlace, within patience: Duration) throws(SystemError) {
-        let state = ProcessMessage.state(try MemoryFile.holding(agent.stateBytes(), name: "tsukada state"))
+        let state = ProcessMessage.state(try Self.file(agent.stateText().whole()))
         try channel.send(ProcessMessage.passing(sockets) + [state], patience: Self.patience)
         self.place = place
         takeoverTimer = agent.reactor.setTimer(at: agent.reactor.now.advanced(by: patience)) { [weak self] in
@@ -99,20 +101,58 @@ final class Succession {
     /// Tells the process before this one that it serves no longer.
     func takeOver() throws(SystemError) { try channel.send([.takenOver], patience: Self.patience) }
 
-    /// Tells the master what this process knows: it is what a worker that is started after a crash will know. A master that reads too slowly gets the next one.
-    func push() {
-        guard other == .master, let file = try? MemoryFile.holding(agent.stateBytes(), name: "tsukada state") else { return }
+    private static func file(_ text: String) throws(SystemError) -> OpenFile { try MemoryFile.holding(Array(text.utf8), name: "tsukada state") }
+
+    /// Tells the master what this process knows, over the next rounds: it is what a worker that is started after a crash will know. A master that reads too
+    /// slowly gets the next one.
+    func tellState() {
+        guard other == .master else { return }
+        let isComposing = pending != nil
+        pending = PendingState(rest: agent.stateText())
+        if !isComposing { composePiece() }
+    }
+
+    /// The same immediately: the master waits for it.
+    private func push() {
+        pending = nil
+        send(agent.stateText().whole())
+    }
+
+    private func send(_ state: String) {
+        guard let file = try? Self.file(state) else { return }
         try? channel.send(.state(file))
+    }
+
+    /// A state that is composed in pieces, so that thousands of servers never hold up the control thread.
+    private struct PendingState {
+        var rest: AnswerText
+        var text = ""
+        /// The time that its pieces have taken.
+        var taken = Duration.zero
+    }
+
+    /// Composes a piece of the state in each round, and sends it after the last one.
+    private func composePiece() {
+        guard !isOver, var state = pending.take() else { return }
+        let began = MonotonicClock.now()
+        state.text += state.rest.next()
+        if state.rest.isOver { send(state.text) }
+        let ended = MonotonicClock.now()
+        state.taken += began.duration(to: ended)
+        if state.rest.isOver {
+            stateDue = ended.advanced(by: Self.statePause(after: state.taken))
+            return
+        }
+        pending = state
+        agent.reactor.inNextRound { [weak self] in self?.composePiece() }
     }
 
     /// Tells the master that this worker runs, and from time to time what it knows. To be called each second.
     func comeRound() {
         guard other == .master else { return }
         try? channel.send(.alive)
-        let began = MonotonicClock.now()
-        guard stateDue <= began else { return }
-        push()
-        stateDue = began.advanced(by: Self.statePause(after: began.duration(to: MonotonicClock.now())))
+        guard pending == nil, stateDue <= agent.reactor.now else { return }
+        tellState()
     }
 
     /// How long after a state that took so long the next one is due: with many servers it must not cost more than a hundredth of a core.
@@ -125,7 +165,8 @@ final class Succession {
     }
 
     private func sayLastWords() {
-        guard !isOver, let file = try? MemoryFile.holding(agent.stateBytes(), name: "tsukada state") else { return }
+        pending = nil
+        guard !isOver, let file = try? Self.file(agent.stateText().whole()) else { return }
         try? channel.send([.lastState(file)], patience: Self.patience)
     }
 }

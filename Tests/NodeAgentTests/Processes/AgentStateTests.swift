@@ -35,7 +35,13 @@ struct AgentStateTests {
         return state
     }
 
-    private static func bytes(_ state: AgentState) -> [UInt8] { AgentStateText.bytes(of: state, serversState: header + row + "\n") }
+    private static func bytes(_ state: AgentState) -> [UInt8] {
+        var text = FieldText()
+        text.append(AgentStateText.head(of: state))
+        for (name, memory) in state.servers { AgentStateText.write(name, memory, to: &text) { $0.append(row + "\n") } }
+        for (key, numbers) in state.counters { AgentStateText.write(key.kind, key.name, numbers, to: &text) }
+        return Array(text.text.utf8)
+    }
 
     @Test("is read as it was written", arguments: [true, false])
     func roundTrip(hasVerdict: Bool) throws {
