@@ -32,11 +32,19 @@ enum Limits {
         /// Descriptors for neither sessions nor pipes.
         var reserve: Int
 
-        /// Shares `descriptors` out. Listening sockets come first: a quarter at most, unless one at each address is more. Of what they leave an eighth at
-        /// most is for pipes; a quarter at most for everything else, unless that requires more; the rest, up to `wanted`, for sessions.
+        /// Shares `descriptors` out. Listening sockets come first: a quarter at most, and fewer where `wanted` sessions fit then, but at least one at each
+        /// address. Of what they leave an eighth at most is for pipes; a quarter at most for everything else, unless that requires more; the rest, up to `wanted`, for sessions.
         init(descriptors: Int, wanted: Int, pipesWanted: Int, needs: Needs) {
-            self.descriptors = descriptors
-            socketsPerBind = max(1, min(needs.threads, (descriptors / Limits.listenersShare - needs.singleBinds) / max(1, needs.groupBinds)))
+            let quarter = (descriptors / Limits.listenersShare - needs.singleBinds) / max(1, needs.groupBinds)
+            let most = max(1, min(needs.threads, quarter))
+            let plans = (1...most).reversed().lazy.map { sockets in
+                Plan(descriptors: descriptors, wanted: wanted, pipesWanted: pipesWanted, needs: needs, socketsPerBind: sockets)
+            }
+            self = plans.first { $0.sessionsMax == wanted } ?? plans[plans.startIndex]
+        }
+
+        private init(descriptors: Int, wanted: Int, pipesWanted: Int, needs: Needs, socketsPerBind: Int) {
+            (self.descriptors, self.socketsPerBind) = (descriptors, socketsPerBind)
             listeners = needs.listeners(each: socketsPerBind)
             let free = max(0, descriptors - listeners)
             pipesMax = max(0, min(pipesWanted, free / 16))

@@ -268,7 +268,7 @@ struct Startup {
         let remedy = "raise it ('ulimit -n', LimitNOFILE)"
         if plan.socketsPerBind < threads {
             let wanted = needs.listeners(each: threads)
-            let limit = "more than a quarter of the descriptor limit of \(plan.descriptors)"
+            let limit = "too many for the descriptor limit of \(plan.descriptors)"
             Terminal.tell(
                 .warning,
                 "one listening socket for each bind and thread is \(wanted) sockets, \(limit): \(plan.listeners) are opened, and threads share them; "

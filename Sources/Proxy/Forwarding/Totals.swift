@@ -2,9 +2,11 @@
 
 /// What was counted for one frontend.
 package struct FrontendTotals: Equatable, Sendable {
-    /// See `FrontendCounters`.
+    /// Connections accepted.
     package private(set) var connections: UInt64 = 0
+    /// Bytes from clients.
     package private(set) var bytesIn: UInt64 = 0
+    /// Bytes to clients.
     package private(set) var bytesOut: UInt64 = 0
 
     /// Nothing counted.
@@ -22,25 +24,41 @@ package struct FrontendTotals: Equatable, Sendable {
 
 /// What was counted for servers, or for a backend's sessions that found none.
 package struct ServingTotals: Equatable, Sendable {
-    /// Sums; see `ServerCounters`.
+    /// Sessions that a connect was begun for; of a backend itself those that came to it.
     package private(set) var sessions: UInt64 = 0
+    /// How often it was chosen.
     package private(set) var chosen: UInt64 = 0
+    /// Connects begun.
     package private(set) var connects: UInt64 = 0
+    /// Bytes from clients.
     package private(set) var bytesIn: UInt64 = 0
+    /// Bytes to clients.
     package private(set) var bytesOut: UInt64 = 0
+    /// Connects that failed for good.
     package private(set) var connectErrors: UInt64 = 0
+    /// Connects that were tried again.
     package private(set) var retries: UInt64 = 0
+    /// Connects that went on to another server.
     package private(set) var redispatches: UInt64 = 0
+    /// Transfers that the client broke off.
     package private(set) var clientAborts: UInt64 = 0
+    /// Transfers that the server broke off.
     package private(set) var serverAborts: UInt64 = 0
+    /// Milliseconds in the queue, over `measured` sessions.
     package private(set) var queueTime: UInt64 = 0
+    /// Milliseconds of connecting.
     package private(set) var connectTime: UInt64 = 0
+    /// Milliseconds in all.
     package private(set) var totalTime: UInt64 = 0
+    /// Sessions that were measured.
     package private(set) var measured: UInt64 = 0
-    /// The longest times, and the last moment.
+    /// The longest time in the queue, in milliseconds.
     package private(set) var queueTimeMax: UInt64 = 0
+    /// The longest connect.
     package private(set) var connectTimeMax: UInt64 = 0
+    /// The longest session.
     package private(set) var totalTimeMax: UInt64 = 0
+    /// When the last session began, in seconds since 1970; 0 before the first.
     package private(set) var lastSession: UInt64 = 0
 
     /// Nothing counted.

@@ -260,8 +260,8 @@ struct ProcessTests {
     }
 
     @Test(
-        "plans one listening socket for each bind and thread up to a quarter of the descriptors, else fewer, and always one for each bind",
-        arguments: [(64_000, 16), (63_999, 15), (20_000, 5), (8_000, 2), (7_999, 1), (3_000, 1), (900, 1)])
+        "plans one listening socket for each bind and thread up to a quarter of the descriptors, fewer where sessions need them, at least one for each bind",
+        arguments: [(64_000, 16), (63_999, 15), (20_000, 5), (9_000, 2), (8_000, 1), (7_532, 1), (7_450, 1), (3_000, 1), (900, 1)])
     func listeners(descriptors: Int, each: Int) {
         var needs = Limits.Needs()
         (needs.threads, needs.groupBinds) = (16, 1_000)
@@ -269,7 +269,7 @@ struct ProcessTests {
         #expect(plan.socketsPerBind == each && plan.listeners == each * 1_000)
         #expect(plan.reserve == plan.listeners + needs.fixed)
         #expect(plan.sessionsMax == 1 || plan.reserve + 2 * plan.pipesMax + 2 * plan.sessionsMax <= descriptors)
-        #expect((plan.sessionsMax == 3_000) == (descriptors > 7_999))
+        #expect((plan.sessionsMax == 3_000) == (descriptors > 7_500))
         let wanted = Limits.descriptorsNeeded(sessions: 3_000, pipes: 256, needs: needs, socketsPerBind: each)
         #expect(Limits.Plan(descriptors: max(wanted, descriptors), wanted: 3_000, pipesWanted: 256, needs: needs).sessionsMax == 3_000)
     }
