@@ -13,7 +13,7 @@ import Synchronization
 
 /// The namespace that all nodes share.
 package final class World: Sendable {
-    /// Files of this run: configurations, databases, logs.
+    /// Files of this world: configurations, databases, logs.
     package let directory: String
     /// The first process of the namespace, as seen from outside.
     package let firstProcess: Int32
@@ -21,8 +21,9 @@ package final class World: Sendable {
 
     package init() throws {
         try Self.removeLeftovers()
-        directory = "/tmp/tsk-cluster-\(getpid())"
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        var template = Array("/tmp/tsk-cluster-\(getpid())-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw ChildProcessError(description: "no temporary directory: errno \(errno)") }
+        directory = String(cString: made)
         let unshare = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"]
         let holder = try ChildProcess(unshare + [clusterTool, "hold", "--remove", directory], input: .untilWeEnd)
         self.holder = holder
@@ -48,8 +49,8 @@ package final class World: Sendable {
     private static func removeLeftovers() throws {
         let temporary = "/tmp"
         for name in try FileManager.default.contentsOfDirectory(atPath: temporary) where name.hasPrefix("tsk-cluster-") {
-            guard let owner = Int32(name.dropFirst("tsk-cluster-".count)), kill(owner, 0) != 0 || owner == getpid() else { continue }
-            try FileManager.default.removeItem(atPath: "\(temporary)/\(name)")
+            guard let owner = Int32(name.dropFirst("tsk-cluster-".count).prefix { $0 != "-" }), kill(owner, 0) != 0 else { continue }
+            try? FileManager.default.removeItem(atPath: "\(temporary)/\(name)")
         }
     }
 

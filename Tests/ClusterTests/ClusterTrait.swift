@@ -1,34 +1,92 @@
-// One cluster for the tests of a suite.
+// A cluster for each suite while it runs.
 
 import ClusterWorld
 import Foundation
 import Support
+import Synchronization
 import Testing
 
-/// The cluster of the suite that is running.
-private enum CurrentCluster {
-    @TaskLocal static var value: Cluster?
+/// The clusters of a run. Tests mostly wait, so suites go on beside each other; not so many that two processors change what tests measure.
+private final class ClusterPool: Sendable {
+    /// The pool of the run, and of it the cluster of the suite that is running.
+    @TaskLocal static var current: ClusterPool?
+    @TaskLocal static var cluster: Cluster?
+
+    private struct State {
+        /// A place without a cluster has one as soon as a suite needs it.
+        var free: [Cluster?] = [nil, nil, nil]
+        var waiting: [CheckedContinuation<Cluster?, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    /// Gives `suite` a cluster that no other one uses meanwhile, once there is one.
+    func lend(to suite: () async throws -> Void) async throws {
+        var cluster = await take()
+        defer { giveBack(cluster) }
+        if cluster == nil { cluster = try Cluster() }
+        try await Self.$cluster.withValue(cluster) { try await suite() }
+    }
+
+    private func take() async -> Cluster? {
+        await withCheckedContinuation { continuation in
+            let place = state.withLock { state in
+                let place = state.free.popLast()
+                if place == nil { state.waiting.append(continuation) }
+                return place
+            }
+            if let place { continuation.resume(returning: place) }
+        }
+    }
+
+    private func giveBack(_ cluster: Cluster?) {
+        let next = state.withLock { state in
+            if state.waiting.isEmpty {
+                state.free.append(cluster)
+                return nil as CheckedContinuation<Cluster?, Never>?
+            }
+            return state.waiting.removeFirst()
+        }
+        next?.resume(returning: cluster)
+    }
+
+    /// Ends all of them.
+    func end() { for cluster in state.withLock({ $0.free }) { try? cluster?.world.end() } }
 }
 
-/// Gives a suite one cluster for all its tests, and takes it away at the end, however they end.
+/// Runs each job on a thread of its own: tests block theirs, and Swift's own are only as many as there are processors.
+private final class ThreadForEachJob: TaskExecutor {
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        Thread.detachNewThread { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}
+
+/// Gives each suite in the suite that has this trait a cluster, and takes the clusters away at the end, however the suites end.
 struct ClusterTrait: SuiteTrait, TestScoping {
+    let isRecursive = true
+
+    func scopeProvider(for test: Test, testCase: Test.Case?) -> Self? { test.isSuite && hindrance == nil ? self : nil }
+
     func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
-        guard hindrance == nil, test.isSuite else { return try await function() }
-        let cluster = try Cluster()
-        defer { try? cluster.world.end() }
-        try await CurrentCluster.$value.withValue(cluster) { try await function() }
+        if let pool = ClusterPool.current { return try await pool.lend(to: function) }
+        let pool = ClusterPool()
+        defer { pool.end() }
+        try await ClusterPool.$current.withValue(pool) {
+            try await withTaskExecutorPreference(ThreadForEachJob()) { try await function() }
+        }
     }
 }
 
 extension Trait where Self == ClusterTrait {
-    /// The article's network, shared by the suite's tests.
-    static var articlesCluster: ClusterTrait { ClusterTrait() }
+    /// The article's network for each suite in this one.
+    static var articlesClusters: ClusterTrait { ClusterTrait() }
 }
 
 /// The cluster of the running suite, in its first state.
 func freshCluster() throws -> Cluster {
     if let hindrance { throw ChildProcessError(description: hindrance) }
-    let cluster = try #require(CurrentCluster.value)
+    let cluster = try #require(ClusterPool.cluster)
     try cluster.restore()
     return cluster
 }

@@ -1,6 +1,7 @@
 // Children of the tests: started with posix_spawn in a session of their own (so that Ctrl-C at the terminal reaches the tests only),
 // known by pid, ended by pid. Their output goes to a file, never to a pipe that nobody reads.
 
+import CLinux
 import Glibc
 import LinuxIO
 import Synchronization
@@ -45,8 +46,10 @@ package final class ChildProcess: Sendable {
 
         var pipeEnds: [Int32] = [-1, -1]
         if case .untilWeEnd = input {
-            guard pipe(&pipeEnds) == 0 else { throw ChildProcessError(description: "no pipe: errno \(errno)") }
-            for end in pipeEnds { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            // Closed on exec from its first moment: a child that another thread starts meanwhile must not keep it open.
+            let status = clinux_pipe(&pipeEnds)
+            guard status == 0 else { throw ChildProcessError(description: "no pipe: errno \(-status)") }
+            for end in pipeEnds { _ = fcntl(end, F_SETFL, 0) }
         }
         state = Mutex(State(exitStatus: nil, inputDescriptor: pipeEnds[1]))
         pid = try Self.spawn(arguments, input: pipeEnds[0], output: outputDescriptor)
