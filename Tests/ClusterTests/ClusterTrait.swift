@@ -63,7 +63,7 @@ private final class ThreadForEachJob: TaskExecutor {
 }
 
 /// Gives each suite in the suite that has this trait a cluster, and takes the clusters away at the end, however the suites end.
-struct ClusterTrait: SuiteTrait, TestScoping {
+struct ClusterTrait: SuiteTrait, TestTrait, TestScoping {
     let isRecursive = true
 
     func scopeProvider(for test: Test, testCase: Test.Case?) -> Self? { test.isSuite && hindrance == nil ? self : nil }
