@@ -73,8 +73,8 @@ final class SystemdMachine {
         try "\(text)\n".write(toFile: outside(path), atomically: false, encoding: .utf8)
     }
 
-    /// Copies a file into the machine.
-    func copy(_ source: String, to path: String) throws { try FileManager.default.copyItem(atPath: source, toPath: outside(path)) }
+    /// Copies a file into the machine. `cp` does it: a program cannot be started while one of our own children has it open for writing.
+    func copy(_ source: String, to path: String) throws { try ChildProcess.demand(["cp", source, outside(path)]) }
 
     /// The name by which a file of the machine is reached from here.
     private func outside(_ path: String) -> String { "/proc/\(firstProcess)/root\(path)" }

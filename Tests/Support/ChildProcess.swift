@@ -97,7 +97,9 @@ package final class ChildProcess: Sendable {
 
     /// Everything the child has printed so far, at most 4 MiB.
     package var output: String {
-        var bytes = [UInt8](repeating: 0, count: 4 << 20)
+        var status = stat()
+        fstat(outputDescriptor, &status)
+        var bytes = [UInt8](repeating: 0, count: min(Int(status.st_size), 4 << 20))
         let count = pread(outputDescriptor, &bytes, bytes.count, 0)
         return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
     }
