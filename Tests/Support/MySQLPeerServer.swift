@@ -42,6 +42,8 @@ package final class MySQLPeerServer: Sendable {
             }
             Thread.detachNewThread { [self] in
                 if let settings = try? settings() { converse(client, MySQLPeer(settings)) }
+                // A child that was started since may have the descriptor too, and closing ours would end nothing.
+                shutdown(client, Int32(SHUT_RDWR))
                 close(client)
             }
         }
