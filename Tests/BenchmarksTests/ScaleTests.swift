@@ -92,8 +92,8 @@ struct ScaleTests {
 
     @Test("reads options, and names wrong ones")
     func options() throws {
-        let options = try ScaleOptions.parse(["--quick", "--row", "stat,change", "/bin/tsukada"])
-        #expect(options == ScaleOptions(rows: [.change, .stat], rounds: 1, isQuick: true, tsukada: "/bin/tsukada"))
+        let options = try ScaleOptions.parse(["--quick", "--rounds", "5", "--row", "stat,change", "/bin/tsukada"])
+        #expect(options == ScaleOptions(rows: [.change, .stat], rounds: 5, isQuick: true, tsukada: "/bin/tsukada"))
         #expect(options.sizes(20, 200, 2000) == [20, 2000])
         #expect(ScaleOptions().sizes(20, 200, 2000) == [20, 200, 2000])
         #expect(throws: UsageError.self) { try ScaleOptions.parse(["--row", "chang"]) }

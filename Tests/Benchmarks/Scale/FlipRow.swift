@@ -22,7 +22,7 @@ enum FlipRow {
 
     private static func measure(_ program: ScaleProgram, _ targets: CheckTargets) throws -> [ScaleValue?] {
         guard try !seconds(until: serversCount, in: program).isAbove else { throw RunError(message: "not all servers were UP") }
-        try Interruption.pause(interval * 2)
+        try Interruption.pause(interval * 1.2)
         targets.die()
         let down = Result { try seconds(until: serversCount / 2, in: program) }
         try targets.revive()

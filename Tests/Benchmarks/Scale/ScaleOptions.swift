@@ -25,7 +25,7 @@ struct ScaleOptions: Equatable, Sendable {
     /// Rows, in order.
     var rows = ScaleRow.allCases
     /// How often each case is measured with each program; the median counts.
-    var rounds = 3
+    var rounds = 1
     /// Only the smallest and the largest size, which give the same growth factors.
     var isQuick = false
     /// Our proxy; `nil` means the one beside this executable.
@@ -35,9 +35,9 @@ struct ScaleOptions: Equatable, Sendable {
     static let usage = """
         usage: deploy/benchmark scale [--quick] [--row ROW,...] [--rounds N] [TSUKADA]
 
-          --quick     the smallest and the largest size, once: about 2 minutes
+          --quick     only the smallest and the largest size, which give the same growth factors
           --row       of \(ScaleRow.allCases.map(\.rawValue).joined(separator: ", ")); default all
-          --rounds N  how often each case is measured; the median counts; default 3
+          --rounds N  how often each case is measured; the median counts; default 1
 
         Exit status: 0 when every case was measured, 1 when one failed, 2 for a wrong command line.
         """
@@ -48,7 +48,7 @@ struct ScaleOptions: Equatable, Sendable {
         var rest = arguments[...]
         while let argument = rest.popFirst() {
             switch argument {
-            case "--quick": (options.isQuick, options.rounds) = (true, 1)
+            case "--quick": options.isQuick = true
             case "--row", "--rows": options.rows = try rows(rest.popFirst() ?? "")
             case "--rounds":
                 guard let rounds = rest.popFirst().flatMap({ Int($0) }), (1...100).contains(rounds) else {
