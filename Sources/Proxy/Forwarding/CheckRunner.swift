@@ -292,7 +292,7 @@ package final class CheckRunner {
         }
         do throws(SystemError) {
             let file = OpenFile(try openSocket(target))
-            if case .ip = target, slot.hasWords { try Sockets.set(TCP_NODELAY, at: Int32(IPPROTO_TCP), to: 1, on: file.raw) }
+            if case .ip = target { try prepare(file.raw, for: slot) }
             let progress = try Sockets.connect(file.raw, to: target)
             let attempt = Attempt(file: file, machine: machine)
             try reactor.watch(file.raw, for: attempt.interest, slot.socketReady)
@@ -305,6 +305,12 @@ package final class CheckRunner {
             let outputs = Self.isLocal(error) ? machine.couldNotStart(text, now: now) : machine.failed(text, fault: Self.fault(error), now: now)
             conclude(slot, outputs, machine.look)
         }
+    }
+
+    /// A check that ends with the connect leaves the handshake's last packet out, as HAProxy does: the reset comes in its place, so that the server's process
+    /// never sees the connection, and neither side has work with it.
+    private func prepare(_ raw: Int32, for slot: Slot) throws(SystemError) {
+        try Sockets.set(slot.hasWords ? TCP_NODELAY : TCP_QUICKACK, at: Int32(IPPROTO_TCP), to: slot.hasWords ? 1 : 0, on: raw)
     }
 
     /// This machine has no socket to check with. Its servers stay what they are: clients that use up every descriptor must not take them all down.
