@@ -35,7 +35,7 @@ package struct Interest: OptionSet, Sendable {
 /// One thread makes, feeds and runs it. It is not for the path of a client's bytes: a worker has a loop of its own.
 package final class Reactor {
     /// Events of one round.
-    package static let eventsMax = 128
+    package static let eventsMax = 32
 
     private let poller: Poller
     private let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: eventsMax)
