@@ -5,13 +5,13 @@ import Wire
 ///     wait returns .. handlers .. wait sleeps, returns .. handlers .. the event's handler
 ///                     |------|                          |---------|
 ///
-/// A wait that returns fewer events than it may has returned all that were ready. So an event that a later wait returns has come since, and it has waited at most
-/// for as long as the thread has done other things. The time that the thread slept in a wait does not count, except what it slept too long: then the thread, or
-/// the machine, was stopped.
+/// A wait that returns fewer events than its limit has returned every event that was ready. An event that a later wait returns has arrived since then, so it has
+/// waited no longer than the thread has spent on other work. Time asleep in a wait does not count, except the part beyond the wait's limit: during that part the
+/// thread, or the machine, was stopped.
 package struct LoopDelay: Sendable {
     /// When the last wait returned.
     private var returned: Instant
-    /// What the thread did before that since an event of the last wait can have come.
+    /// The time before `returned` during which an event of the last wait may already have waited.
     private var before = Duration.zero
     private var isBatchFull = false
 
@@ -21,9 +21,9 @@ package struct LoopDelay: Sendable {
     /// A wait has returned.
     ///
     /// - Parameters:
-    ///   - begin: when it was begun.
-    ///   - limit: how long it was to last at most.
-    ///   - isBatchFull: it has returned as many events as it may, so that others may be ready.
+    ///   - begin: when the wait began.
+    ///   - limit: the longest time that it was allowed to last.
+    ///   - isBatchFull: the wait has returned as many events as it can at once, so others may be ready.
     package mutating func waited(from begin: Instant, atMost limit: Duration, until end: Instant, isBatchFull: Bool) {
         let overslept = max(.zero, begin.advanced(by: limit).duration(to: end))
         before = (self.isBatchFull ? before : .zero) + returned.duration(to: begin) + overslept

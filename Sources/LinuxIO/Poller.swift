@@ -12,7 +12,7 @@ package struct Poller: ~Copyable {
         descriptor = FileDescriptor(owning: raw)
     }
 
-    /// Another descriptor of this instance: it is readable while something that is registered is ready.
+    /// Another descriptor of this instance: it is readable while any registered descriptor is ready.
     package borrowing func duplicate() throws(SystemError) -> OpenFile {
         let raw = fcntl(descriptor.raw, F_DUPFD_CLOEXEC, 0)
         guard raw >= 0 else { throw .last("fcntl") }

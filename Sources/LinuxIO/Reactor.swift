@@ -18,7 +18,7 @@ package struct Interest: OptionSet, Sendable {
     /// What the kernel has reported; an error or hang-up shows as all three.
     fileprivate init(reported bits: UInt32) { self = bits & Interest.hangUp.rawValue != 0 ? [.read, .write, .hangUp] : Interest(rawValue: bits) }
 
-    /// Which of `interest` `raw` is ready for now, without the loop; an error or hang-up shows as all three.
+    /// Polls `raw` at once, outside the loop: the part of `interest` that it is ready for. An error or hang-up shows as all three.
     package static func ready(_ raw: Int32, for interest: Interest) -> Interest {
         // The bits of poll(2) are those of epoll.
         var entry = pollfd(fd: raw, events: Int16(truncatingIfNeeded: interest.rawValue), revents: 0)
@@ -29,12 +29,12 @@ package struct Interest: OptionSet, Sendable {
 
 /// The control thread's event loop: level-triggered descriptors and timers, one handler each.
 ///
-/// A round takes a bounded number of events, then the timers that are due, as `TimerQueue` has it. So the loop soon gets back to what is urgent, however much
-/// else there is to do. An event that waits for a later round may come after a timer: a timer that judges silence has to look at its socket first.
+/// A round handles a bounded number of events, then the timers that are due, by the rule of `TimerQueue`. So the loop soon returns to urgent work, however much
+/// other work there is. A timer may fire before an event that waits for a later round: a timer that decides on silence must poll its socket first.
 ///
 /// One thread makes, feeds and runs it. It is not for the path of a client's bytes: a worker has a loop of its own.
 package final class Reactor {
-    /// Events of one round.
+    /// The most events of one round.
     package static let eventsMax = 32
 
     private let poller: Poller
@@ -45,10 +45,10 @@ package final class Reactor {
     private var delay: LoopDelay
     private var isStopped = false
 
-    /// The clock as it was when the present round of handlers began; in a deferrable timer's handler, when that began.
+    /// The clock as it was when the present round of handlers began; in the handler of a deferrable timer, when that handler began.
     package private(set) var now: Instant
 
-    /// How long what the present handler is called for may have waited for this thread, at most.
+    /// The longest time that the present handler's event may have waited for this thread.
     package var delayBound: Duration { delay.bound(now: MonotonicClock.now()) }
 
     /// Opens the loop's epoll instance.
@@ -80,7 +80,7 @@ package final class Reactor {
         poller.remove(raw)
     }
 
-    /// Stops watching `raw`, whose last copy the caller closes before the loop goes on: the kernel forgets it with that.
+    /// Stops watching `raw` without a system call. The caller closes its last copy before the next wait, and the kernel then forgets it.
     package func unwatch(closing raw: Int32) { handlers[raw] = nil }
 
     /// Calls `handler` once, at `deadline` or as soon after as the loop comes round.

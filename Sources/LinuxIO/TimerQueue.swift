@@ -10,13 +10,12 @@ package struct TimerToken: Hashable, Sendable {
 package enum TimerUrgency: Sendable {
     /// It fires in the first round after its deadline.
     case ordinary
-    /// It may fire later: a round gives all timers of this kind together only `TimerQueue.deferrableBudget`. For work of which thousands of pieces can be due at
-    /// once.
+    /// It may fire later: all timers of this kind share `TimerQueue.deferrableBudget` in a round. For work of which thousands of pieces can be due at once.
     case deferrable
 }
 
-/// The timers of an event loop, and the rule of what fires in a round: all ordinary timers that are due; then the deferrable ones, oldest first, until their
-/// budget is used up. Between two deferrable timers any ordinary one that is due fires first.
+/// The timers of an event loop, and the order in which they fire in a round: all ordinary timers that are due; then the deferrable ones, earliest deadline first,
+/// until their budget is used up. An ordinary timer that becomes due meanwhile fires before the next deferrable one.
 package struct TimerQueue<Handler> {
     private struct Timer {
         let number: UInt64
@@ -24,10 +23,10 @@ package struct TimerQueue<Handler> {
         let handler: Handler
     }
 
-    /// What the deferrable timers of one round may take together. The last one may go beyond it.
+    /// The time that the deferrable timers of one round may take together. The last one may exceed it.
     package static var deferrableBudget: Duration { .milliseconds(5) }
 
-    /// The places of timers that have fired or were cancelled are used again.
+    /// By place. The places of timers that have fired or were cancelled are reused.
     private var timers: [Timer?] = []
     private var free: [Int] = []
     private var ordinary = DeadlineQueue()
@@ -40,7 +39,7 @@ package struct TimerQueue<Handler> {
     /// How many timers are set.
     package var count: Int { ordinary.count + deferrable.count }
 
-    /// The most timers that were set at once: what the queue has memory for.
+    /// The most timers that were ever set at the same time: the queue keeps memory for them.
     package var capacity: Int { timers.count }
 
     /// When the next timer is due.

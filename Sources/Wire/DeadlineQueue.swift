@@ -1,7 +1,7 @@
-/// At most one deadline for each of some entries, which small numbers name. The earliest comes first, and of equal ones the one that was set first.
+/// At most one deadline for each entry; entries are small numbers. The earliest deadline comes first; of equal deadlines, the one that was set first.
 ///
-/// A binary heap that knows the place of each entry: a deadline is set, moved or removed in O(log n), and the first one is found at once. Memory is bounded by
-/// the highest number that was ever used.
+/// A binary heap that knows the place of each entry: it sets, moves or removes a deadline in O(log n), and finds the first one in O(1). The highest entry that
+/// was ever used bounds its memory.
 package struct DeadlineQueue: Sendable {
     private struct Item: Sendable {
         let deadline: Instant
@@ -26,13 +26,13 @@ package struct DeadlineQueue: Sendable {
     /// How many entries have a deadline.
     package var count: Int { items.count }
 
-    /// The entry whose turn is next.
+    /// The entry with the earliest deadline.
     package var first: (entry: Int, deadline: Instant)? { items.first.map { ($0.entry, $0.deadline) } }
 
     /// The deadline of an entry; `nil` for none.
     package func deadline(of entry: Int) -> Instant? { entry < places.count && places[entry] != Self.nowhere ? items[places[entry]].deadline : nil }
 
-    /// Gives an entry another deadline, `nil` for none. One that it has already keeps its turn.
+    /// Gives an entry another deadline, `nil` for none. Setting the deadline that it already has does not change its order among equal deadlines.
     package mutating func set(_ entry: Int, to deadline: Instant?) {
         precondition(entry >= 0, "an entry's number is never negative, got \(entry)")
         guard deadline != self.deadline(of: entry) else { return }

@@ -20,6 +20,7 @@ struct Machine: Codable, Sendable {
     let stolen: Double
 
     /// A description from now, with what has happened since `start`. To be made when all children have been reaped.
+    ///
     /// - Parameter processorCount: processors that the benchmark could use.
     init(since start: Activity, processorCount: Int = Processors.allowed().count) {
         var name = utsname()

@@ -30,7 +30,7 @@ enum ProcessAccounting {
         threadFiles("schedstat", of: processes).reduce(0) { $0 + ($1.split(separator: " ").first.flatMap { Int64($0) } ?? 0) }
     }
 
-    /// How often threads of `processes` have gone to sleep: each wake-up was preceded by one.
+    /// How often threads of `processes` have gone to sleep: as often as they have woken, to within one each.
     static func voluntarySwitches(of processes: [pid_t]) -> Int64 {
         threadFiles("status", of: processes).reduce(0) { sum, text in
             let line = text.split(separator: "\n").first { $0.hasPrefix("voluntary_ctxt_switches:") }

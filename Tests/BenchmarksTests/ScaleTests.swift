@@ -13,7 +13,7 @@ struct ScaleTests {
         return ScaleTable.Line(figure: figure, size: size, values: values)
     }
 
-    @Test("has the growth from the smallest to the largest size, whatever the order")
+    @Test("computes the growth from the smallest to the largest size, whatever their order")
     func growth() {
         let lines = [
             line(Self.change, 200, ScaleValue(number: 7), ScaleValue(number: 3)), line(Self.change, 2000, ScaleValue(number: 40), ScaleValue(number: 6)),
@@ -25,7 +25,7 @@ struct ScaleTests {
         #expect(table.growth(of: .tsukada, in: Self.flip) == nil, "one size does not grow")
     }
 
-    @Test("calls a value that reached its limit greater, and compares with no such value")
+    @Test("marks a value that reached its limit as greater, and never divides by one")
     func limits() {
         let limit = ScaleValue(number: 10, isAbove: true)
         #expect(limit.ratio(to: ScaleValue(number: 2)) == ScaleValue(number: 5, isAbove: true))
@@ -35,7 +35,7 @@ struct ScaleTests {
         #expect(ScaleValue(number: -1).ratio(to: ScaleValue(number: 2)) == nil)
     }
 
-    @Test("takes the median of the rounds, in which a limit is the greatest value")
+    @Test("takes the median of the rounds, with a reached limit above every other value")
     func median() {
         #expect(ScaleValue.median([]) == nil)
         #expect(ScaleValue.median([9, 1, 4].map { ScaleValue(number: $0) }) == ScaleValue(number: 4))
@@ -83,14 +83,14 @@ struct ScaleTests {
         #expect(ScaleProgram.value(of: "scur", in: "# pxname,svname,act\n") == nil)
     }
 
-    @Test("has percentiles")
+    @Test("computes percentiles")
     func percentiles() {
         #expect(FairRow.percentile(50, of: [3, 1, 2]) == 2)
         #expect(FairRow.percentile(99, of: [3, 1, 2]) == 3)
         #expect(FairRow.percentile(99, of: []) == 0)
     }
 
-    @Test("reads options, and names wrong ones")
+    @Test("reads options, and reports wrong ones")
     func options() throws {
         let options = try ScaleOptions.parse(["--quick", "--rounds", "5", "--row", "stat,change", "/bin/tsukada"])
         #expect(options == ScaleOptions(rows: [.change, .stat], rounds: 5, isQuick: true, tsukada: "/bin/tsukada"))

@@ -27,7 +27,7 @@ package final class LogReceiver: Sendable {
 
     /// All lines so far, from number `first` on.
     package func lines(from first: Int = 0) -> [LogLine] {
-        // By bytes: under load there are thousands of lines, and tests look many times.
+        // By bytes, which is faster: under load there are thousands of lines, and tests read them often.
         (readWholeFile(file) ?? "").utf8.split(separator: UInt8(ascii: "\n")).dropFirst(first).map { line in
             let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 1).map { Substring($0) }
             return LogLine(receivedAt: Int64(parts.first ?? "") ?? 0, datagram: String(parts.last ?? ""))

@@ -8,14 +8,14 @@ package final class RunningProxy: Sendable {
     /// The daemon, as seen from outside and as it sees itself.
     package let process: Int32
     package let innerProcess: Int32
-    /// What it said before it went to the background.
+    /// What it printed before it went to the background.
     package let output: String
 
     /// - Parameters:
     ///   - configuration: the text of haproxy.cfg; the seed's when nil.
     ///   - ownSections: the text of tsukada.cfg, a second `-f`.
     ///   - options: more words of the command line.
-    ///   - launcher: the words before the program's: what limits it.
+    ///   - launcher: a command that starts the program, for instance one that limits it.
     package init(
         _ program: ProxyProgram, on node: Node, in world: World, configuration: String? = nil, ownSections: String? = nil, options: [String] = [],
         launcher: [String] = []

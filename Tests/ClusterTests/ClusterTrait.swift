@@ -6,21 +6,21 @@ import Support
 import Synchronization
 import Testing
 
-/// The clusters of a run. Tests mostly wait, so suites go on beside each other; not so many that two processors change what tests measure.
+/// The clusters of a run. Tests mostly wait, so three suites run at a time. More would affect what the tests measure on two processors.
 private final class ClusterPool: Sendable {
-    /// The pool of the run, and of it the cluster of the suite that is running.
+    /// The pool of the run, and the cluster that the running suite has borrowed from it.
     @TaskLocal static var current: ClusterPool?
     @TaskLocal static var cluster: Cluster?
 
     private struct State {
-        /// A place without a cluster has one as soon as a suite needs it.
+        /// `nil` for a cluster that is not built yet; the first suite that borrows it builds it.
         var free: [Cluster?] = [nil, nil, nil]
         var waiting: [CheckedContinuation<Cluster?, Never>] = []
     }
 
     private let state = Mutex(State())
 
-    /// Gives `suite` a cluster that no other one uses meanwhile, once there is one.
+    /// Runs `suite` with a cluster of its own, and waits until one is free.
     func lend(to suite: () async throws -> Void) async throws {
         var cluster = await take()
         defer { giveBack(cluster) }
@@ -54,7 +54,7 @@ private final class ClusterPool: Sendable {
     func end() { for cluster in state.withLock({ $0.free }) { try? cluster?.world.end() } }
 }
 
-/// Runs each job on a thread of its own: tests block theirs, and Swift's own are only as many as there are processors.
+/// Runs each job on a thread of its own: tests block their threads, and Swift's pool has only one for each processor.
 private final class ThreadForEachJob: TaskExecutor {
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
@@ -62,7 +62,7 @@ private final class ThreadForEachJob: TaskExecutor {
     }
 }
 
-/// Gives each suite in the suite that has this trait a cluster, and takes the clusters away at the end, however the suites end.
+/// Lends a cluster to each suite in the suite that has this trait, and ends the clusters afterwards, even if suites fail.
 struct ClusterTrait: SuiteTrait, TestTrait, TestScoping {
     let isRecursive = true
 

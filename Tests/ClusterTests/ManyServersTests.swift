@@ -12,7 +12,7 @@ extension ClusterSuite {
         enum Backend: String, CaseIterable, Sendable {
             case equal, weighted, leastconn
 
-            /// The whole file: servers of even number are checked at one port, those of odd number at another.
+            /// The whole file: servers with even numbers are checked at one port, those with odd numbers at another.
             var configuration: String {
                 let servers = (0..<serversCount).map { number in
                     let weight = self == .weighted ? " weight \(number % 256 + 1)" : ""
@@ -46,9 +46,9 @@ extension ClusterSuite {
         private static let serversCount = 2000
         private static let steadyPort = 9001
         private static let dyingPort = 9002
-        /// Checks are spread over `inter`, one second.
+        /// The most seconds until every change shows. Checks are spread over `inter`, one second.
         private static let markingMax = 10.0
-        /// What an answer of the runtime socket may take meanwhile, in milliseconds.
+        /// The most milliseconds that an answer of the runtime socket may take meanwhile.
         private static let answerMax = 100.0
 
         private func acceptor(on node: Node, port: Int) throws -> NodeProcess {
@@ -71,7 +71,7 @@ extension ClusterSuite {
             }
         }
 
-        /// Half of the servers die at once and return.
+        /// Kills half of the servers at once, and starts them again.
         private func flip(_ pair: GossipPair, on node: Node, _ dying: NodeProcess) throws -> NodeProcess {
             try dying.killAtOnce()
             let killed = MonotonicMoment.now
@@ -86,7 +86,7 @@ extension ClusterSuite {
             return revived
         }
 
-        /// Both nodes' probes, asked every 100 ms by a load balancer that says when an answer is not 200.
+        /// A load balancer that asks both nodes' probes every 100 ms, and reports an answer that is not 200.
         private func prober(of pair: GossipPair, on node: Node) throws -> BalancerNode {
             var times = BalancerTimes(interval: 0.1)
             (times.threshold, times.timeout) = (1, 1)
@@ -123,7 +123,7 @@ extension ClusterSuite {
             #expect(prober.events.filter { $0.at >= start }.isEmpty, "a probe has failed")
             for (member, watcher) in zip(pair.both, watchers) {
                 #expect(watcher.count > 10 && watcher.wrongAnswers.isEmpty, "\(member.node.name)")
-                // On a quiet machine the delays are nothing. On a busy one they keep the runtime socket's answer and this process's reading of it waiting.
+                // On a quiet machine the delays are zero. A busy machine delays the answer of the runtime socket, and this process when it reads the answer.
                 let longest = watcher.milliseconds(without: delays).max() ?? .nan
                 print("| gossip | half of 2,000 servers dead, \(backend) | longest of \(watcher.count) answers of \(member.node.name) | \(longest) ms |")
                 #expect(longest <= Self.answerMax)

@@ -112,7 +112,7 @@ extension ClusterSuite {
             let words = ["inject", "--process", "\(try master.thread("worker 1"))", "--call", "\(__NR_poll)", "--arguments", "0 0 30000"]
             let began = MonotonicMoment.now
             let injection = try ChildProcess([clusterTool] + words)
-            // A thread hangs when it has something to do: a weight is news for every worker.
+            // A thread counts as hung only while it has something to do.
             usleep(500_000)
             _ = try master.command("@1 set weight mysql/read02 2")
             try log.wait(for: "worker thread 1 has not come round for 1s", from: mark, within: 5)

@@ -53,7 +53,7 @@ extension ClusterSuite {
         }
 
         @Test(
-            "is warned when one listening socket for each bind and thread is too much for the descriptor limit: threads share sockets, all clients are served",
+            "is warned when one listening socket for each bind and thread exceeds the descriptor limit: threads share sockets, all clients are served",
             .disabled(if: ProxyProgram.isStandIn, "haproxy has one socket for each bind"))
         func sharedSockets() throws {
             let cluster = try freshCluster()
@@ -61,7 +61,7 @@ extension ClusterSuite {
             let binds = "\nlisten many\n    bind 172.20.0.11:4000-4099\n    server read01 172.20.0.21:3306\n"
             let configuration =
                 try seedConfiguration(of: node.name).replacingOccurrences(of: "    maxconn     4096", with: "    nbthread 8\n    maxconn 100") + binds
-            // Without the capability that would raise the limit.
+            // Without the capability to raise the limit.
             let launcher = ["prlimit", "--nofile=900:900", "setpriv", "--bounding-set=-sys_resource"]
             let proxy = try RunningProxy(.tsukada, on: node, in: cluster.world, configuration: configuration, launcher: launcher)
             defer { proxy.stop() }

@@ -3,13 +3,13 @@ import LinuxIO
 import Support
 import Synchronization
 
-/// Asks a node's runtime socket for its peers, every 50 ms, from a thread of its own.
+/// Asks a node's runtime socket for the state of its peers every 50 ms, from a thread of its own.
 final class RuntimeWatcher: Sendable {
-    /// One question and what came of it.
+    /// One question and its answer.
     private struct Answer {
         let askedAt: Int64
         let answeredAt: Int64
-        /// Nothing when no answer came.
+        /// `nil` when no answer came.
         let text: String?
     }
 
@@ -48,7 +48,7 @@ final class RuntimeWatcher: Sendable {
         }
     }
 
-    /// How long answers took, in milliseconds, without the time that the machine let `delays` wait meanwhile.
+    /// How long answers took, in milliseconds, less the machine's `delays` meanwhile.
     func milliseconds(without delays: MachineDelays) -> [Double] {
         answers.withLock { $0 }.map { answer in
             Double(answer.answeredAt - answer.askedAt - delays.nanoseconds(from: answer.askedAt, to: answer.answeredAt)) / 1e6
@@ -56,7 +56,7 @@ final class RuntimeWatcher: Sendable {
     }
 }
 
-/// How late the machine lets a thread run that wants to run every 5 ms: a busy machine delays a program and the test that asks it, and neither can help it.
+/// How late the machine runs a thread that should run every 5 ms. A busy machine delays the program and the test alike; that delay is not the program's fault.
 final class MachineDelays: Sendable {
     private static let microseconds: UInt32 = 5000
     private let moments = Mutex<[Int64]>([])
@@ -72,7 +72,7 @@ final class MachineDelays: Sendable {
     /// Ends.
     func stop() { thread.withLock { $0.take() }?.stop() }
 
-    /// Delays between two moments, together.
+    /// The sum of the delays between two moments.
     func nanoseconds(from start: Int64, to end: Int64) -> Int64 {
         let moments = moments.withLock { $0 }
         return zip(moments, moments.dropFirst()).reduce(0) { sum, pair in
@@ -82,7 +82,7 @@ final class MachineDelays: Sendable {
     }
 }
 
-/// A thread that does something again and again.
+/// A thread that calls a closure periodically.
 private final class RepeatingThread: Sendable {
     private let isEnding = Atomic<Bool>(false)
     private let hasEnded = DispatchSemaphore(value: 0)
@@ -103,7 +103,7 @@ private final class RepeatingThread: Sendable {
     }
 }
 
-/// A question to a runtime socket without a program between: its path is reachable from outside the node.
+/// A question to a runtime socket, asked by this process: the path is reachable from outside the node.
 enum RuntimeQuestion {
     private static let patience: Int32 = 5000
     private static let readBytes = 1 << 16

@@ -73,7 +73,8 @@ final class SystemdMachine {
         try "\(text)\n".write(toFile: outside(path), atomically: false, encoding: .utf8)
     }
 
-    /// Copies a file into the machine. `cp` does it: a program cannot be started while one of our own children has it open for writing.
+    /// Copies a file into the machine by `cp`. If this process wrote the file, a child started meanwhile could inherit the open descriptor, and the program could
+    /// not be started (ETXTBSY).
     func copy(_ source: String, to path: String) throws { try ChildProcess.demand(["cp", source, outside(path)]) }
 
     /// The name by which a file of the machine is reached from here.

@@ -25,7 +25,7 @@ struct JudgeTests {
         }
     }
 
-    /// One event of any kind. Returns what it was, and whether it was a look at a server.
+    /// Feeds one random event. Returns a description, and whether it was an observation of a server.
     private static func feed(_ judge: inout Judge, now: Instant, _ random: inout SplitMix64) -> (what: String, isLook: Bool) {
         var outputs: [JudgeOutput] = []
         var isLook = false
@@ -56,7 +56,7 @@ struct JudgeTests {
     }
 
     /// The number of seeds keeps this below a second.
-    @Test("counts and orders as a look at all views would, whatever happens", arguments: 0..<60 as Range<UInt64>)
+    @Test("counts and orders as a scan of all views would, after any events", arguments: 0..<60 as Range<UInt64>)
     func census(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var judge = Judge(rules: .all)
@@ -79,7 +79,7 @@ struct JudgeTests {
         }
     }
 
-    @Test("asks for a look at what min-up has held up, as soon as another server of the proxy is usable")
+    @Test("requests a check of a server that min-up holds up, as soon as another server of the proxy is usable")
     func heldUp() {
         var judge = Judge(rules: .all)
         let ids = (1...2).map { ServerID(UInt64($0)) }

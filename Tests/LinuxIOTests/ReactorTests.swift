@@ -42,7 +42,7 @@ struct ReactorTests {
         #expect(calls == 1)
     }
 
-    @Test("goes back to epoll and to ordinary timers after 5 ms of deferrable ones")
+    @Test("returns to epoll and to ordinary timers after 5 ms of deferrable ones")
     func deferrable() throws {
         let reactor = try Reactor()
         let file = try WakeUp()
@@ -63,7 +63,7 @@ struct ReactorTests {
         #expect(fired == ["check", "event", "heartbeat", "check", "event", "heartbeat", "check", "event", "heartbeat"])
     }
 
-    @Test("takes a bounded number of events a round, and all of them in turn")
+    @Test("handles a bounded number of events in a round, and every ready descriptor in turn")
     func bounded() throws {
         let reactor = try Reactor()
         let files = try (0..<Reactor.eventsMax + 72).map { _ in OpenFile(try WakeUp.signalled()) }
@@ -75,7 +75,7 @@ struct ReactorTests {
         #expect(calls.reduce(0, +) == 2 * Reactor.eventsMax && calls.allSatisfy { $0 >= 1 })
     }
 
-    @Test("tells how long an event may have waited for the thread, also for one that comes while a handler runs")
+    @Test("bounds how long an event may have waited for the thread, also for one that arrives while a handler runs")
     func delay() throws {
         let reactor = try Reactor()
         let file = try WakeUp()
@@ -92,16 +92,17 @@ struct ReactorTests {
         #expect(bound.map { $0 >= .milliseconds(20) } == true)
     }
 
-    @Test("says what a socket is ready for, without the loop")
+    @Test("polls a socket outside the loop")
     func ready() throws {
         let file = try WakeUp()
         #expect(Interest.ready(file.raw, for: .read).isEmpty)
         file.signal()
+        // `.read` includes RDHUP, which an eventfd never reports.
         #expect(Interest.ready(file.raw, for: .read).contains(.read) == false && !Interest.ready(file.raw, for: .read).isEmpty)
         #expect(Interest.ready(file.raw, for: .write) == .write)
     }
 
-    @Test("forgets a descriptor that is closed, whose number the next one gets")
+    @Test("forgets a closed descriptor whose number the next one gets")
     func closing() throws {
         let reactor = try Reactor()
         var calls: [String] = []
@@ -118,7 +119,7 @@ struct ReactorTests {
 }
 
 extension WakeUp {
-    /// A readable descriptor of its own.
+    /// A descriptor that is readable all the time.
     fileprivate static func signalled() throws -> FileDescriptor {
         let wakeUp = try WakeUp()
         wakeUp.signal()

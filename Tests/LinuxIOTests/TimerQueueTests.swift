@@ -30,7 +30,7 @@ struct TimerQueueTests {
         #expect(round(&queue, at: 3, each: .zero).isEmpty && queue.nextDeadline == Self.at(9))
     }
 
-    @Test("lets an ordinary timer that becomes due meanwhile go before the rest of the deferrable ones")
+    @Test("fires an ordinary timer that becomes due meanwhile before the remaining deferrable ones")
     func between() {
         var queue = TimerQueue<String>()
         for name in ["a", "b"] { _ = queue.set(at: Self.at(1), .deferrable, name) }
@@ -79,7 +79,7 @@ struct LoopDelayTests {
         #expect(delay.bound(now: Self.at(111)) == .milliseconds(4))
     }
 
-    @Test("goes on growing while there may be events that no wait has returned yet")
+    @Test("keeps growing while there may be events that no wait has returned yet")
     func backlog() {
         var delay = LoopDelay(now: Self.at(0))
         delay.waited(from: Self.at(5), atMost: .zero, until: Self.at(5), isBatchFull: true)
@@ -90,7 +90,7 @@ struct LoopDelayTests {
         #expect(delay.bound(now: Self.at(28)) == .milliseconds(3))
     }
 
-    @Test("counts what a wait has lasted beyond its limit: the thread was stopped")
+    @Test("counts the time that a wait lasted beyond its limit: the thread was stopped")
     func overslept() {
         var delay = LoopDelay(now: Self.at(0))
         delay.waited(from: Self.at(1), atMost: .milliseconds(10), until: Self.at(61), isBatchFull: false)

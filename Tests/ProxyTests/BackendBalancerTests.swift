@@ -13,7 +13,7 @@ struct BalancerBench {
     private(set) var routes: [ServerRoute]
     private(set) var balancer: BackendBalancer
 
-    /// Servers of these weights, by HAProxy's measure; those of weight 0 are not usable.
+    /// Servers with these weights, in HAProxy's units; those with weight 0 are not usable.
     init(_ weights: [Int], balance: BalanceAlgorithm = .roundRobin, edit: (inout Backend, inout [ServerRoute]) -> Void = { _, _ in }) {
         var backend = Backend(name: "b", identifier: 1)
         backend.balance = balance
@@ -27,7 +27,7 @@ struct BalancerBench {
         balancer = BackendBalancer(backend, routes: routes, firstServer: Self.first)
     }
 
-    /// Changes a server's route; returns the sessions that get a place by it, and where.
+    /// Changes a server's route; returns the waiting sessions that get a place, and where.
     @discardableResult
     mutating func route(_ server: Int, _ edit: (inout ServerRoute) -> Void) -> [Grant] {
         edit(&routes[server])
@@ -35,7 +35,7 @@ struct BalancerBench {
         return balancer.update(UInt32(Self.first + server), routes[server], connectionsMax: limit)
     }
 
-    /// The next session's server, in which it stays.
+    /// The next session's server; the session stays there.
     mutating func take(tried: [Int] = [], client: UInt64? = nil) -> Choice {
         var servers = TriedServers()
         for server in tried { servers.insert(UInt32(Self.first + server)) }
@@ -103,7 +103,7 @@ struct BackendBalancerTests {
         #expect(bench.shares(of: 3) == [0, 0, 3, 0], "rather one that is skipped than none")
     }
 
-    @Test("leaves servers out that something speaks against while there are others")
+    @Test("leaves out skipped servers while there are others")
     func skipped() {
         var bench = BalancerBench([1, 1, 1])
         bench.route(0) { $0.isSkipped = true }
@@ -141,7 +141,7 @@ struct BackendBalancerTests {
         #expect(bench.shares(of: 100) == [0, 50, 50])
     }
 
-    @Test("lets other zones take what near servers do not yet take while all of these are being warmed")
+    @Test("gives other zones the sessions that near servers cannot take while all of them are being warmed")
     func warming() {
         var bench = zones([1, 1, 1], far: [2])
         bench.route(0) { $0.share = 4 }
@@ -188,10 +188,10 @@ struct BackendBalancerTests {
         bench.route(1) { $0.isSkipped = true }
         #expect(!hasOther(0) && hasOther(1))
         bench.route(0) { $0.isUsable = false }
-        #expect(!hasOther(0), "something speaks against the only one that is left")
+        #expect(!hasOther(0), "the only one that is left is skipped")
     }
 
-    @Test("gives the place that becomes free to the session that has waited longest, if the server will do for it")
+    @Test("gives a free place to the session that has waited longest, of those that can use the server")
     func queue() {
         var bench = BalancerBench([1, 1]) { backend, _ in for server in 0...1 { backend.servers[server].connectionsMax = 1 } }
         #expect([bench.stay(), bench.stay()] == [0, 1])
@@ -203,7 +203,7 @@ struct BackendBalancerTests {
         #expect(bench.leave(1) == nil && bench.stay() == 1)
     }
 
-    @Test("lets sessions that wait for a server that has gone wait for any")
+    @Test("lets a session take any server when the one that it waits for has gone")
     func goneServer() {
         var bench = BalancerBench([1, 1], balance: .source) { backend, _ in for server in 0...1 { backend.servers[server].connectionsMax = 1 } }
         #expect(bench.stay(client: 0) == 0)
@@ -212,7 +212,7 @@ struct BackendBalancerTests {
         #expect(bench.route(0) { $0.isUsable = false }.map(\.server) == [UInt32(BalancerBench.first + 1)])
     }
 
-    @Test("fills a server that comes, or gets more room, with waiting sessions")
+    @Test("fills a server that comes back, or gets more room, with waiting sessions")
     func serves() {
         var bench = BalancerBench([1, 1]) {
             $1[0].connectionsMax = 1; $1[1].isUsable = false; $1[1].connectionsMax = 2
@@ -224,7 +224,7 @@ struct BackendBalancerTests {
         #expect(bench.route(0) { $0.connectionsMax = 0 }.map(\.waiter.session) == [4, 5])
     }
 
-    @Test("keeps its promises for any servers and any events", arguments: seeds(100))
+    @Test("keeps its invariants for any servers and any events", arguments: seeds(100))
     func properties(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let count = Int.random(in: 1...7, using: &random)

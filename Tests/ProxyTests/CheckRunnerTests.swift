@@ -403,8 +403,8 @@ struct CheckRunnerTests {
 
     // MARK: A starved thread
 
-    /// A MySQL check with a time limit of 300 ms, on a loop that is blocked for longer right after the check has begun. Before the loop goes on `answer` may
-    /// write on the connection that the kernel has accepted meanwhile.
+    /// A MySQL check with a time limit of 300 ms, on a loop that is blocked for longer right after the check has begun. Before the loop continues, `answer` may write
+    /// to the connection that the kernel has accepted meanwhile.
     private func stalled(_ bench: Bench, _ answer: @escaping (Int32) -> Void) throws -> (listener: OpenFile, connection: () -> OpenFile?) {
         let any = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
         let listener = OpenFile(try Sockets.open(.stream, for: any))
@@ -423,7 +423,7 @@ struct CheckRunnerTests {
         return (listener, { connection })
     }
 
-    @Test("passes a server that has answered while this thread was blocked, though the time is over and other events come first")
+    @Test("passes a server that answered while this thread was blocked, although its time is over and other events come first")
     func starved() throws {
         let bench = try Bench()
         let crowd = try (0..<3 * Reactor.eventsMax).map { _ in try OpenFile.alwaysReady() }
@@ -445,13 +445,13 @@ struct CheckRunnerTests {
         _ = listener
     }
 
-    @Test("gives the time back that this thread has taken: a server that could not answer yet is waited for")
+    @Test("gives back the time that this thread has taken, and waits for a server that could not answer yet")
     func credit() throws {
         let bench = try Bench()
         let (greeting, ok) = (greeting, ok)
         let (listener, connection) = try stalled(bench) { _ in }
         let server = try #require(connection())
-        // The limit has passed. The connect is seen in the first of these rounds, and the greeting comes after it.
+        // The limit has passed. The loop sees the connect in the first of these rounds; the greeting arrives after both.
         for _ in 0..<2 { bench.reactor.runOnce(waitingAtMost: .zero) }
         #expect(bench.results.isEmpty)
         _ = try Sockets.send(server.raw, greeting[...])
@@ -461,7 +461,7 @@ struct CheckRunnerTests {
         _ = listener
     }
 
-    @Test("times a silent server out all the same")
+    @Test("still times out a silent server")
     func starvedAndSilent() throws {
         let bench = try Bench()
         let (listener, connection) = try stalled(bench) { _ in }

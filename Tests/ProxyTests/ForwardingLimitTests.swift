@@ -42,7 +42,7 @@ struct ForwardingLimitTests {
         #expect(harness.held(0) == 0 && harness.state.backendCells[0].pointee.waiting.value == 0)
     }
 
-    @Test("serves everyone when workers share sockets, also through pauses at maxconn and when the sockets close", arguments: [1, 3])
+    @Test("serves every client when workers share sockets, even with pauses at maxconn, and closes the sockets", arguments: [1, 3])
     func sharedSockets(sockets: Int) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }

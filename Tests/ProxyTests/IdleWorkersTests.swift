@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Idle workers", .timeLimit(.minutes(2)))
 struct IdleWorkersTests {
-    /// True while the control thread has been asked to wake up.
+    /// True while a wake-up of the control thread is pending.
     private static func isControlWoken(_ state: ForwardingState) -> Bool {
         var request = pollfd(fd: state.controlWakeUp.raw, events: Int16(POLLIN), revents: 0)
         return poll(&request, 1, 0) == 1
@@ -14,7 +14,7 @@ struct IdleWorkersTests {
 
     private static func rounds(_ harness: ForwardingHarness) -> [UInt64] { harness.state.counters.map { $0.rounds.value } }
 
-    @Test("are not woken by the watchdog's looks, and known to be idle")
+    @Test("are recognized by the watchdog, which does not wake them")
     func looks() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -25,11 +25,11 @@ struct IdleWorkersTests {
         #expect(Self.rounds(harness) == before)
     }
 
-    @Test("are idle no longer once something waits for them, even when they do not take it")
+    @Test("are no longer idle once an event is ready for them, even if they never handle it")
     func hangs() throws {
         let state = try ForwardingState(
             frontends: [], backends: [], routes: [], sessionsMax: 1, workers: 1, destinations: [], frontendLogs: [])
-        // No thread runs it: it hangs where it waits.
+        // No thread runs the worker, so it handles nothing.
         let worker = try Worker(index: 0, state: state, listeners: [])
         let poller = try worker.poller.duplicate()
         #expect(Watchdog.rounds(state, [poller]) == [nil])
@@ -38,7 +38,7 @@ struct IdleWorkersTests {
         withExtendedLifetime(worker) {}
     }
 
-    @Test("wake the control thread when they get something to do, once, if it waits for that")
+    @Test("wake the control thread once when they get something to do, if it awaits that")
     func beginWork() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }

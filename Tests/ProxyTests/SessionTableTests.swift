@@ -9,7 +9,7 @@ struct WaitingQueueTests {
         queue.first(for: server) { _ in true }.map { queue.remove(at: $0) }
     }
 
-    @Test("serves first who came first, and passes over who waits for another server")
+    @Test("serves sessions in the order of their arrival, and passes over those that wait for another server")
     func order() {
         var queue = WaitingQueue()
         for session in 0..<4 as Range<UInt64> { queue.append(Waiter(worker: 0, session: session, server: session == 0 ? 7 : nil)) }
@@ -19,7 +19,7 @@ struct WaitingQueueTests {
         #expect(queue.count == 1)
     }
 
-    @Test("gives who waits for a server that has gone to any other")
+    @Test("gives a session whose server has gone to any other server")
     func goneServer() throws {
         var queue = WaitingQueue()
         queue.append(Waiter(worker: 0, session: 1, server: 7))
@@ -28,7 +28,7 @@ struct WaitingQueueTests {
         #expect(queue.remove(at: index).session == 1)
     }
 
-    @Test("equals a plain list, whoever leaves", arguments: seeds(30))
+    @Test("behaves like a plain list, whichever session leaves", arguments: seeds(30))
     func equalsModel(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var queue = WaitingQueue()
@@ -70,7 +70,7 @@ struct SessionTableTests {
         table.release(index)
         let late = table.session(at: index, generation: generation)
         let free = table.session(at: index, generation: generation + 1)
-        #expect(late == nil && free == nil, "a free slot is nobody's")
+        #expect(late == nil && free == nil, "a free slot has no session")
         let retaken = table.take()
         let again = try #require(retaken)
         #expect(again.index == index && !again.isNew)

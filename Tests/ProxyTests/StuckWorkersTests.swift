@@ -5,13 +5,13 @@ import Testing
 struct StuckWorkersTests {
     private static func seconds(_ duration: Duration) -> Double { Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18 }
 
-    @Test("finds nothing as long as each comes round, or waits while nothing waits for it")
+    @Test("finds nothing while each worker begins rounds or is idle")
     func healthy() {
         var stuck = StuckWorkers(workers: 2)
         for round in 0..<100 as Range<UInt64> { #expect(stuck.look([round, nil]).isEmpty && stuck.slowCount == 0) }
     }
 
-    @Test("comes once a second while all wait, and four times while one has something to do")
+    @Test("is due once a second while all workers are idle, four times a second otherwise")
     func pause() {
         var stuck = StuckWorkers(workers: 2)
         #expect(stuck.pause == .seconds(1))
@@ -36,7 +36,7 @@ struct StuckWorkersTests {
         #expect(stuck.look([8]).isEmpty && stuck.slowCount == 0)
     }
 
-    @Test("does not count the time that one waits for something to do")
+    @Test("does not count the time that a worker is idle")
     func idle() {
         var stuck = StuckWorkers(workers: 1)
         for _ in 0..<10 {

@@ -5,13 +5,13 @@ import Testing
 
 @Suite("Turns")
 struct WeightedTurnsTests {
-    @Test("go round between servers of equal weight, whatever it is", arguments: [1, 100, 256])
+    @Test("alternate between servers of equal weight, whatever the weight", arguments: [1, 100, 256])
     func even(weight: Int) {
         var bench = BalancerBench([weight, weight, weight])
         #expect((0..<9).map { _ in bench.visit() } == [0, 1, 2, 0, 1, 2, 0, 1, 2])
     }
 
-    @Test("are in proportion to the weights and spread", arguments: seeds(50))
+    @Test("are proportional to the weights and evenly spread", arguments: seeds(50))
     func proportional(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         let weights = (0..<Int.random(in: 1...6, using: &random)).map { _ in Int.random(in: 1...40, using: &random) }
@@ -27,7 +27,7 @@ struct WeightedTurnsTests {
         }
     }
 
-    @Test("of a server that comes back from being full are neither made up for nor lost for good")
+    @Test("of a server that was full are not made up for afterwards, and it gets its share again")
     func fullForAWhile() {
         var bench = BalancerBench([1, 1]) { backend, _ in backend.servers[0].connectionsMax = 1 }
         #expect(bench.stay() == 0)

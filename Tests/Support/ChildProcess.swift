@@ -46,7 +46,7 @@ package final class ChildProcess: Sendable {
 
         var pipeEnds: [Int32] = [-1, -1]
         if case .untilWeEnd = input {
-            // Closed on exec from its first moment: a child that another thread starts meanwhile must not keep it open.
+            // Close-on-exec from the beginning: a child that another thread starts meanwhile must not inherit it.
             let status = clinux_pipe(&pipeEnds)
             guard status == 0 else { throw ChildProcessError(description: "no pipe: errno \(-status)") }
             for end in pipeEnds { _ = fcntl(end, F_SETFL, 0) }

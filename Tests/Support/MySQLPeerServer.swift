@@ -42,7 +42,7 @@ package final class MySQLPeerServer: Sendable {
             }
             Thread.detachNewThread { [self] in
                 if let settings = try? settings() { converse(client, MySQLPeer(settings)) }
-                // A child that was started since may have the descriptor too, and closing ours would end nothing.
+                // A child started meanwhile may have inherited the descriptor: then `close` alone would not end the connection.
                 shutdown(client, Int32(SHUT_RDWR))
                 close(client)
             }

@@ -6,7 +6,7 @@ import Wire
 struct DeadlineQueueTests {
     private static func instant(_ nanoseconds: Int) -> Instant { Instant(nanoseconds: Int64(nanoseconds)) }
 
-    @Test("gives entries by deadline, those of one deadline in the order they were set")
+    @Test("returns entries by deadline, those with equal deadlines in the order they were set")
     func order() {
         var queue = DeadlineQueue()
         for (entry, deadline) in [(4, 7), (0, 7), (9, 3), (2, 7), (1, 5)] { queue.set(entry, to: Self.instant(deadline)) }

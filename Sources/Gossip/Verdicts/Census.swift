@@ -1,4 +1,4 @@
-/// What counts about a view among all others.
+/// The part of a view that the census counts.
 struct Standing: Equatable, Sendable {
     var isUsable: Bool
     var isOnlyFull: Bool
@@ -7,7 +7,7 @@ struct Standing: Equatable, Sendable {
     var finding: Finding?
 }
 
-/// The views, counted. The counts move with each view that changes, so that a look at one server costs no look at all.
+/// Counts over all views. Each change of a view updates the counts, so that an observation of one server needs no scan of all views.
 struct Census: Sendable {
     struct Proxy: Equatable, Sendable {
         var usable = 0
@@ -16,11 +16,11 @@ struct Census: Sendable {
     }
 
     private(set) var proxies: [Int: Proxy] = [:]
-    /// Views that have been looked at.
+    /// Views of servers that have been checked.
     private(set) var looked = 0
     private(set) var failedSilently = 0
     private(set) var accessDenied = 0
-    /// Proxies with servers that are held up and of which something has changed since `takeStale`.
+    /// Proxies with servers that are held up, in which a view has changed since the last `takeStale`.
     private var stale: Set<Int> = []
 
     init(_ views: [ServerView] = []) {
@@ -30,7 +30,7 @@ struct Census: Sendable {
 
     func usableCount(ofProxy proxy: Int) -> Int { proxies[proxy]?.usable ?? 0 }
 
-    /// Everything unreachable at once, or the check's user refused everywhere: rather this node's fault than all the servers'.
+    /// All servers are unreachable, or all refuse the check's user: more likely this node's fault than theirs.
     var seesNothing: Bool { looked >= 2 && (failedSilently == looked || accessDenied == looked) }
 
     /// The view at `place` has changed.
@@ -41,7 +41,7 @@ struct Census: Sendable {
         if proxies[proxy]?.heldUp.isEmpty == false { stale.insert(proxy) }
     }
 
-    /// The views that are held up in proxies of which something has changed since the last call.
+    /// The places of the views that are held up in proxies in which a view has changed since the last call.
     mutating func takeStale() -> [Int] {
         guard !stale.isEmpty else { return [] }
         defer { stale.removeAll() }

@@ -15,13 +15,13 @@ enum JudgeOutput: Equatable, Sendable {
 /// Peers' rows are passed in by the caller as witnesses: only those of live peers in their proven session. Gossip is an accelerator:
 /// without rows everything here is `rise` and `fall`.
 ///
-/// What an observation costs does not grow with the number of servers: `census` counts the views, `deadlines` orders what falls due.
+/// The cost of an observation does not grow with the number of servers: `census` counts the views, `deadlines` orders what falls due.
 struct Judge: Sendable {
     private let rules: SafetyRules
-    /// By the servers' ids. Only `update` changes one.
+    /// Sorted by server id. Only `update` and `configure` change a view.
     private(set) var views: [ServerView] = []
     private(set) var census = Census()
-    /// By the places of the views.
+    /// By each view's place in `views`.
     private var deadlines = DeadlineQueue()
     private(set) var isIsolated = false
 
@@ -40,7 +40,7 @@ struct Judge: Sendable {
         for place in views.indices { deadlines.set(place, to: views[place].deadline) }
     }
 
-    /// The one place where a view changes: what is counted and ordered of it moves along.
+    /// Changes a view, and its counts and its deadline with it.
     private mutating func update(_ index: Int, _ change: (inout ServerView) -> Void) {
         let before = views[index].standing
         change(&views[index])

@@ -17,7 +17,7 @@ struct ServerView: Sendable {
     static let requestInterval = Duration.milliseconds(100)
     /// A requested check that has not ended in this time is requested again.
     static let requestPatience = Duration.seconds(1)
-    /// A peer's verdict that is the opposite one for this long is told.
+    /// A peer's verdict that contradicts this node's for this long is reported.
     static let differenceAfter = Duration.seconds(30)
     /// The doubling of FULL ends here, in seconds.
     static let fullSecondsMax: Int64 = 8
@@ -98,12 +98,12 @@ struct ServerView: Sendable {
         return .up
     }
 
-    /// The verdict of a peer that sees it otherwise.
+    /// The verdict of a peer that contradicts this node's own.
     var opposite: HealthVerdict { isOwnDown ? .up : .down }
 
     var standing: Standing { Standing(isUsable: isUsable, isOnlyFull: isOnlyFull, isHeldUp: isHeldUp, finding: last?.finding) }
 
-    /// When a difference is to be told.
+    /// When to report that a peer's verdict differs.
     var differenceDeadline: Instant? { isDifferenceTold ? nil : differsSince?.advanced(by: ServerView.differenceAfter) }
 
     /// The earliest thing to do without an input.

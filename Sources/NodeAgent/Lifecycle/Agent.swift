@@ -105,7 +105,7 @@ final class Agent {
     /// The present event comes from outside: its lines are limited.
     private var isHeedingOthers = false
     var rates: RateSamples
-    /// What backends show as their limit: `fullconn`.
+    /// By backend: `fullconn`, which `show stat` shows as its limit.
     let fullConnections: [Int]
     /// Built when a command first names a server.
     private(set) lazy var serverNames = ServerNames(configuration.backends)
@@ -287,7 +287,7 @@ final class Agent {
             guard isHeedingOthers else { return log.write(level, text, backend: backend) }
             log.write(level, text, about: LogSubject(kind: "server", about: subject), backend: backend)
         case .routeChanged(let server):
-            // First: a server that is kept in comes before the last fit one goes.
+            // First, so that a server that stays in as a substitute is routed before the last fit one is taken out.
             decideDatabases(server.backend)
             state.route(server, registry.route(of: server))
             if !databases.deciding.contains(server.backend) { settle(server.backend) }

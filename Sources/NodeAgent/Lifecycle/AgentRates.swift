@@ -2,7 +2,7 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// The rates of everything that is counted. The workers only count: the control thread reads their totals ten times a second while they grow, and whenever a
+/// The rates of connections, sessions and bytes. The workers only count: the control thread reads their totals ten times a second while they grow, and whenever a
 /// rate is read.
 struct RateSamples {
     static let interval = Duration.milliseconds(100)
@@ -28,14 +28,14 @@ struct RateSamples {
 }
 
 extension Agent {
-    /// Reads the totals, and again soon if any has grown. Otherwise a worker that has something to do asks for the next read, or the next second.
+    /// Reads the totals, and again soon if any has grown. Otherwise the next read follows when a worker has something to do, or at the next tick.
     func sampleRates() {
         guard !rates.isDueSoon else { return }
         let now = reactor.now
         if sampleRates(of: occupiedBackends(), { $0.count($1, now: now) }) { sampleRatesSoon() } else { state.awaitWork() }
     }
 
-    /// A worker has something to do: it may count.
+    /// Reads the totals after `RateSamples.interval`: a worker has something to do, so they may grow.
     func sampleRatesSoon() {
         guard !rates.isDueSoon else { return }
         rates.isDueSoon = true
@@ -45,7 +45,7 @@ extension Agent {
         }
     }
 
-    /// Ignores what was counted so far: that was another process.
+    /// Ignores what was counted so far: another process counted it.
     func startRates() {
         sampleRates(of: configuration.backends.indices) { rate, total in
             rate.start(from: total)
@@ -53,7 +53,7 @@ extension Agent {
         }
     }
 
-    /// Hands each rate its total; of backends and servers only those of `backends`. Returns whether `take` has found one that has grown.
+    /// Gives `take` each rate with its total; of backends and servers, only those of `backends`. Returns whether any total has grown.
     @discardableResult
     private func sampleRates(of backends: some Sequence<Int>, _ take: (inout EventRate, Int) -> Bool) -> Bool {
         var hasGrown = false
@@ -73,7 +73,7 @@ extension Agent {
         return hasGrown
     }
 
-    /// The backends whose servers can have counted since they were last read: those that have sessions, had some then, or have got some in between.
+    /// The backends whose totals may have grown since the last read: those that have sessions, had sessions then, or have had sessions in between.
     private func occupiedBackends() -> [Int] {
         configuration.backends.indices.filter { index in
             let (isOccupied, wasOccupied) = (state.backendCells[index].pointee.sessions.value > 0, rates.wereOccupied[index])

@@ -62,7 +62,7 @@ struct ServerNames {
     private let backends: Set<String>
     private let servers: [RuntimeServerName: ServerReference]
 
-    /// The servers of `backends`. Of two with one name it finds the first.
+    /// The servers of `backends`. Of two servers with the same name it finds the first.
     init(_ backends: [Backend]) {
         self.backends = Set(backends.map(\.name))
         var servers: [RuntimeServerName: ServerReference] = [:]

@@ -144,7 +144,7 @@ extension Agent: StatisticsSource {
 }
 
 extension ServingStatistics {
-    /// What was counted, without what is not.
+    /// The fields that come from counters; the others are left at their defaults.
     fileprivate init(_ totals: ServingTotals) {
         self.init()
         connectErrors = Int(clamping: totals.connectErrors)

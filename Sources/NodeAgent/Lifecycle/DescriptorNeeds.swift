@@ -40,11 +40,11 @@ extension Limits {
         var threads = 1
         /// Addresses at which each thread wants a listening socket of its own.
         var groupBinds = 0
-        /// Binds that have one socket however many threads there are: paths, `fd@N`.
+        /// Binds with one socket, whatever the number of threads: paths, `fd@N`.
         var singleBinds = 0
-        /// Listening sockets of earlier processes: a group of them stays as it is.
+        /// Listening sockets of earlier processes: the size of a group never changes.
         var inheritedListeners = 0
-        /// Those that are always open, or may be at any time, beside listeners.
+        /// Descriptors that are always open, or may be at any time, without listening sockets.
         var fixed = filesMax
         /// A hundred sessions: two sockets each, and a third for those that ask a second server.
         var perHundredSessions = 200
@@ -63,12 +63,12 @@ extension Limits {
 
         /// Every part that opens descriptors while it runs.
         var demands: [Demand] { [checks, questions, probes, handshakes] }
-        /// The number that all parts together want, beside listeners.
+        /// The number that all parts together want, without listening sockets.
         var most: Int { fixed + demands.reduce(0) { $0 + $1.wanted } }
-        /// The number that all parts together require, beside listeners.
+        /// The number that all parts together require, without listening sockets.
         var least: Int { fixed + demands.reduce(0) { $0 + $1.least } }
 
-        /// The listening sockets when each address gets so many.
+        /// The number of listening sockets, with this many at each address of `groupBinds`.
         func listeners(each sockets: Int) -> Int { max(singleBinds + groupBinds * sockets, inheritedListeners) }
 
         /// Nothing but the files.

@@ -8,7 +8,7 @@ enum Limits {
     static let sessionsAdvised = 50
     /// Sessions where nothing else limits them: a limit that is "unlimited" must not become a table of that size.
     static let sessionsMax = 1_000_000
-    /// Listening sockets that threads do not share are at most one part in so many of all descriptors.
+    /// Listening sockets take at most one in this many descriptors, unless one socket at each address already takes more.
     static let listenersShare = 4
 
     /// What the descriptors are for.
@@ -25,15 +25,16 @@ enum Limits {
         var probeConnectionsMax = ProbeLimits.connectionsStandard
         /// The most handshakes of one server at once that are finished for clients who have left.
         var handshakesPerServer = ForwardingState.handshakesPerServerMax
-        /// Listening sockets at each address: one for each thread, or fewer that threads share.
+        /// Listening sockets at each address: one for each thread, or fewer, which threads share.
         var socketsPerBind: Int
         /// Listening sockets in all.
         var listeners: Int
         /// Descriptors for neither sessions nor pipes.
         var reserve: Int
 
-        /// Shares `descriptors` out. Listening sockets come first: a quarter at most, and fewer where `wanted` sessions fit then, but at least one at each
-        /// address. Of what they leave an eighth at most is for pipes; a quarter at most for everything else, unless that requires more; the rest, up to `wanted`, for sessions.
+        /// Divides `descriptors`. Listening sockets come first: at most a quarter, fewer if that makes room for `wanted` sessions, and at least one at each address.
+        /// Of the rest, at most an eighth is for pipes; at most a quarter for everything else, unless that requires more; the remainder, up to `wanted`, for
+        /// sessions.
         init(descriptors: Int, wanted: Int, pipesWanted: Int, needs: Needs) {
             let quarter = (descriptors / Limits.listenersShare - needs.singleBinds) / max(1, needs.groupBinds)
             let most = max(1, min(needs.threads, quarter))
@@ -70,7 +71,7 @@ enum Limits {
         return Plan(descriptors: reached, wanted: sessions, pipesWanted: pipesWanted, needs: needs)
     }
 
-    /// The descriptors for this many sessions, pipes and listening sockets at each address, and everything else.
+    /// The descriptors that this many sessions, pipes and listening sockets at each address need, with everything else.
     static func descriptorsNeeded(sessions: Int, pipes: Int, needs: Needs, socketsPerBind: Int) -> Int {
         // A plan gives at most a quarter to the parts that open more while they run.
         let reserve = needs.most

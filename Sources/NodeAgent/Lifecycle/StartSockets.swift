@@ -16,8 +16,8 @@ struct StartSockets {
     /// The addresses at which this process itself listens.
     private var listening = ListeningAddresses()
 
-    /// Sockets for `threads` workers, `socketsPerBind` at each address (`nil`: one for each worker), from `inherited` where it has them. Takes the paths and ports of a running process
-    /// only with `replacesOthers`.
+    /// Sockets for `threads` workers, `socketsPerBind` at each address (`nil`: one for each worker), from `inherited` where it has them. Takes the paths and ports
+    /// of a running process only with `replacesOthers`.
     init(
         names: NameResolution, threads: Int, socketsPerBind: Int? = nil, accounts: AccountFiles, inherited: InheritedSockets, replacesOthers: Bool = false
     ) {
@@ -38,8 +38,7 @@ struct StartSockets {
             for (number, bind) in frontend.binds.enumerated() {
                 let backlog = bind.backlog ?? frontend.backlog ?? frontend.connectionsMax ?? sessionsMax
                 let files = try open(bind, owner: owner, backlog: backlog, keepAlive: frontend.keepAlive, count: socketsPerBind)
-                // Every socket has a worker and every worker a socket: of a group that is smaller or larger than the number of threads some share one, or own
-                // several.
+                // Every socket has a worker and every worker a socket: with more threads than sockets, workers share sockets; with fewer, workers own several.
                 for turn in 0..<max(threads, files.count) {
                     let (worker, file) = (turn % threads, files[turn % files.count])
                     let bound = Sockets.localAddress(file.raw)
@@ -142,7 +141,7 @@ private struct ListeningAddresses {
     private var ports: Set<UInt16> = []
     private var wildcardPorts: Set<UInt16> = []
 
-    /// Whether a client of `address` may come in at one of them, too: the same port, and the same address or a wildcard.
+    /// Whether a client of `address` may also reach one of them: the same port, and the same address or a wildcard.
     func overlaps(_ address: SocketAddress) -> Bool {
         guard case .ip(let host, let port) = address else { return all.contains(address) }
         return all.contains(address) || wildcardPorts.contains(port) || host.isUnspecified && ports.contains(port)

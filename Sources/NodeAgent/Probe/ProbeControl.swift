@@ -67,7 +67,7 @@ final class ProbeControl {
         arm()
     }
 
-    /// Looks in the next round of the reactor: once, however many servers have changed in this one.
+    /// Looks in the next round of the reactor: once for all servers that change in this one.
     func lookSoon() {
         guard !isLookDue else { return }
         isLookDue = true

@@ -63,7 +63,7 @@ enum AgentStateText {
     private static let header = "tsukada-state 1"
     private static let (newline, space) = (UInt8(ascii: "\n"), UInt8(ascii: " "))
 
-    /// What belongs to no proxy, before the lines of the proxies.
+    /// The lines that belong to no proxy; they precede the lines of the proxies.
     static func head(of state: AgentState) -> String {
         var text = header + "\n"
         for (proxy, writer) in state.writers.sorted(by: { $0.key < $1.key }) { text += "writer \(proxy) \(writer.epoch) \(writer.server)\n" }
@@ -77,7 +77,7 @@ enum AgentStateText {
 
     /// Writes the lines of one server.
     ///
-    /// - Parameter state: writes its line of `show servers state`, which stands for most of `memory`.
+    /// - Parameter state: writes the server's line of `show servers state`, which holds most of `memory`.
     static func write(_ server: RuntimeServerName, _ memory: ServerMemory, to text: inout FieldText, state: (inout FieldText) -> Void) {
         func begin(_ word: String, _ text: inout FieldText) {
             text.append(word)
@@ -117,7 +117,7 @@ enum AgentStateText {
         }
     }
 
-    /// Writes the line of what was counted for a proxy's half, or for one of its servers.
+    /// Writes the counters of a frontend, of a backend, or of one of a backend's servers, as one line.
     static func write(_ kind: AgentState.CounterKey.Kind, _ name: String, server: String? = nil, _ numbers: [UInt64], to text: inout FieldText) {
         text.append("counters ")
         text.append(kind.rawValue)
@@ -250,7 +250,7 @@ enum AgentStateText {
 }
 
 extension Substring {
-    /// Its parts between these bytes. Splitting at characters takes ten times as long, and a state has as many lines as servers.
+    /// Its parts between bytes `separator`. Splitting at characters takes ten times as long, and a state has several lines for each server.
     func parts(at separator: UInt8, maxSplits: Int = .max, omittingEmptySubsequences: Bool = true) -> [Substring] {
         utf8.split(separator: separator, maxSplits: maxSplits, omittingEmptySubsequences: omittingEmptySubsequences).map { Substring($0) }
     }

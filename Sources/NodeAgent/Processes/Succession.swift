@@ -30,7 +30,7 @@ final class Succession {
     private let ended: () -> Void
     /// When the master is to be told the next state.
     private var stateDue: Instant
-    /// The state that is being composed for it.
+    /// The state that is being composed for the master.
     private var pending: PendingState?
     /// The successor's place in `stats maxconn` until it serves, and its deadline.
     private var place: RuntimePlace?
@@ -103,8 +103,8 @@ final class Succession {
 
     private static func file(_ text: String) throws(SystemError) -> OpenFile { try MemoryFile.holding(Array(text.utf8), name: "tsukada state") }
 
-    /// Tells the master what this process knows, over the next rounds: it is what a worker that is started after a crash will know. A master that reads too
-    /// slowly gets the next one.
+    /// Sends the master this process's state, composed over the next rounds: a worker that is started after a crash begins with it. A master that reads too slowly
+    /// misses this one and gets the next.
     func tellState() {
         guard other == .master else { return }
         let isComposing = pending != nil
@@ -112,7 +112,7 @@ final class Succession {
         if !isComposing { composePiece() }
     }
 
-    /// The same immediately: the master waits for it.
+    /// The same in one piece, at once: the master waits for it.
     private func push() {
         pending = nil
         send(agent.stateText().whole())
@@ -123,11 +123,11 @@ final class Succession {
         try? channel.send(.state(file))
     }
 
-    /// A state that is composed in pieces, so that thousands of servers never hold up the control thread.
+    /// A state that is composed in pieces, so that thousands of servers do not delay the control thread.
     private struct PendingState {
         var rest: AnswerText
         var text = ""
-        /// The time that its pieces have taken.
+        /// The time that composing the pieces has taken.
         var taken = Duration.zero
     }
 

@@ -26,9 +26,9 @@ struct AnswerText {
         self.rows = AnyIterator(rows.makeIterator())
     }
 
-    /// The parts of `proxies`, each proxy's in turn.
+    /// A row for each part of `proxies`, one proxy after the other.
     ///
-    /// - Parameter row: composes the row of one part; an empty one is left out.
+    /// - Parameter compose: the row of one part; an empty row is left out.
     init(head: String, _ proxies: [ProxyOutline], row compose: @escaping (ProxyOutline, ProxyOutline.Part) -> String) {
         var (proxy, part) = (0, 0)
         let rows = AnyIterator<String> {

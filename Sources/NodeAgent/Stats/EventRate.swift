@@ -19,7 +19,7 @@ struct EventRate: Equatable, Sendable {
     /// The most events of one period.
     private(set) var peak = 0
 
-    /// Takes the total of events until `now`; new events count as of now. Returns whether there are any.
+    /// Takes the total of events until `now`; new events count as of `now`. Returns whether there are new ones.
     @discardableResult
     mutating func count(_ total: Int, now: Instant) -> Bool {
         guard total > self.total else { return false }

@@ -1,4 +1,4 @@
-/// A text of many short fields. It appends bytes: appending as many strings takes several times as long.
+/// A text of many short fields. It appends bytes, because appending strings takes several times as long.
 struct FieldText {
     private var bytes: [UInt8] = []
 

@@ -43,7 +43,7 @@ struct StatisticsColumn: Sendable {
     /// The field of servers.
     let server: StatisticsField<ServerStatistics>
 
-    /// A column with these fields; the kinds that are left out show nothing.
+    /// A column with these fields; kinds without a field show nothing.
     init(
         _ name: String, frontend: StatisticsField<FrontendStatistics> = .empty, backend: StatisticsField<BackendStatistics> = .empty,
         server: StatisticsField<ServerStatistics> = .empty
@@ -84,7 +84,7 @@ struct StatisticsColumn: Sendable {
     /// A column that HAProxy leaves empty in every row of a TCP proxy.
     static func empty(_ name: String) -> StatisticsColumn { StatisticsColumn(name) }
 
-    /// A column of one text.
+    /// A column of a constant text.
     static func constant(
         _ name: String, _ text: String, in kinds: [StatisticsRowKind] = [.frontend, .backend, .server]
     ) -> StatisticsColumn {

@@ -1,6 +1,6 @@
-/// The line of one kind of rows: the text that all of them share, and the fields between its parts.
+/// The template of one kind of rows: the constant text, and the fields between its parts.
 ///
-/// A line has over a hundred fields, and most of them never change: they are joined once, so that a row costs as much as what it shows.
+/// A line has over a hundred fields, and most of them are constant. They are joined once, so that a row costs no more than its variable fields.
 struct StatisticsLine<Values: Sendable>: Sendable {
     private struct Part: Sendable {
         /// The text before the field.

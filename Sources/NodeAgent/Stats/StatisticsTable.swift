@@ -12,7 +12,7 @@ enum StatisticsTable {
     /// `# pxname,…,` without a line's end.
     static let header = "# " + columns.map { $0.name + "," }.joined()
 
-    /// The lines of each kind.
+    /// The template of each kind of rows.
     static let frontendLine = StatisticsLine(columns.map(\.frontend))
     static let backendLine = StatisticsLine(columns.map(\.backend))
     static let serverLine = StatisticsLine(columns.map(\.server))
@@ -20,14 +20,14 @@ enum StatisticsTable {
     /// What `weight` shows of a weight in sixteenths: rounded up.
     static func weight(sixteenths: Int) -> Int { (sixteenths + SlowStart.fullShare - 1) / SlowStart.fullShare }
 
-    /// The hundredths of its weight that a server which is being warmed has; all of none. `nil` for any other server.
+    /// The percentage of its weight that a server in slow start has; 100 for a weight of 0. `nil` for any other server.
     private static func throttle(_ server: ServerStatistics) -> Int? {
         guard server.isWarming, !server.administration.isDrain else { return nil }
         let full = SlowStart.fullShare * server.weight
         return full == 0 ? 100 : (100 * server.weight * server.share + SlowStart.fullShare - 1) / full
     }
 
-    /// A backend's status; with counts when servers may have been left out.
+    /// A backend's status, with counts when servers may have been left out.
     private static func status(_ row: StatisticsRow<BackendStatistics>) -> String {
         let (word, backend) = (row.values.status.rawValue, row.values)
         return row.countsServers ? "\(word) (\(backend.serversRunning)/\(backend.serversCount))" : word

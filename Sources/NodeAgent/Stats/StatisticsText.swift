@@ -36,7 +36,7 @@ struct StatisticsFilter: Equatable, Sendable {
     /// Whether rows of this kind are shown, as far as the filter decides without reading one.
     fileprivate func admits(_ kind: StatisticsRowKind) -> Bool { kinds & (1 << kind.rawValue) != 0 }
 
-    /// Whether the row with this `sid` is shown; 0 for the rows of a proxy itself.
+    /// Whether the row with this `sid` is shown. The rows of a proxy itself have 0.
     fileprivate func admits(identifier: Int) -> Bool { server == nil || server == identifier }
 
     fileprivate func admits(_ server: ServerStatistics) -> Bool {
@@ -111,7 +111,7 @@ extension ProxyOutline {
         return line.text
     }
 
-    /// Writes such a line.
+    /// Appends one line of `show servers state` to `line`.
     func writeState(of server: ServerStatistics, to line: inout FieldText) {
         let check = server.check
         let isRunning = check?.isRunning ?? false

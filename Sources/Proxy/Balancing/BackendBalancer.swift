@@ -1,16 +1,16 @@
-/// What the search for a server has found.
+/// The result of a search for a server.
 enum Choice: Equatable {
-    /// This one, and a place of it is held.
+    /// This server; a place at it is held.
     case server(UInt32)
-    /// All that would do have reached `maxconn`; when a server is named, only that one will do.
+    /// Every suitable server has reached `maxconn`. When a server is named, the session can use only that one.
     case full(UInt32?)
-    /// The session has tried all that are usable.
+    /// The session has tried every usable server.
     case allTried
     /// No server is usable.
     case none
 }
 
-/// A place of `server` for a session that has waited for one.
+/// A place at `server` for a session that has waited for one.
 struct Grant: Equatable {
     let waiter: Waiter
     let server: UInt32
@@ -18,12 +18,12 @@ struct Grant: Equatable {
 
 /// Decides which server of a backend takes a session, and which session gets a place that becomes free.
 ///
-/// The control thread describes the servers (`update`), the workers take places and give them back. Everything costs O(log n) at n servers, but for the
-/// first session by `balance source` after a change, which makes the map.
+/// The control thread describes the servers (`update`); the workers take places and give them back. Each step costs O(log n) at n servers, except the first
+/// session of `balance source` after a change: it builds the map.
 ///
 /// Servers are numbers in the flat table of all servers.
 struct BackendBalancer: Sendable {
-    /// What is known of a server.
+    /// A server's state, without its weight and its turns.
     private struct Seat: Sendable {
         let isBackup: Bool
         let isFar: Bool
@@ -34,7 +34,7 @@ struct BackendBalancer: Sendable {
         var limit = 0
         /// Places that are held.
         var sessions = 0
-        /// Where it is among its group's servers with room; -1 for not.
+        /// Its index in its group's `ready`; -1 when it is not there.
         var readyPlace: Int32 = -1
 
         var hasRoom: Bool { limit == 0 || sessions < limit }
@@ -45,12 +45,12 @@ struct BackendBalancer: Sendable {
     private let spillOver: Int
     private let firstServer: Int
     private var seats: [Seat]
-    /// The weights are 0 for servers that take no sessions.
+    /// Weights and turns. The weight is 0 for a server that takes no sessions.
     private var servers: WeightedTurns.Servers
-    /// Tiers with servers, the preferred one first. When the last server of all goes its tier stays, so that turns go on where they were.
+    /// Tiers with servers, the preferred one first. The last tier stays when its last server goes, so that turns continue when a server comes back.
     private var tiers: [ServerTier] = []
     private var waiters = WaitingQueue()
-    /// `balance source`: the server of each place; `nil` until it is needed.
+    /// `balance source`: the server at each place of the map; `nil` until a session needs it.
     private var map: [UInt16]?
     private var redispatches = 0
     private var arrivals: UInt64 = 0
@@ -76,21 +76,21 @@ struct BackendBalancer: Sendable {
 
     private func isServing(_ index: Int) -> Bool { seats[index].rank != nil && seats[index].rank == tiers.first?.rank }
 
-    /// True when a session that has tried `tried`, and is trying `current`, may find a better server: usable, and nothing speaks against it.
+    /// True when a session that has tried `tried`, and is trying `current`, may find a better server: one that is usable and not skipped.
     func hasOther(than current: UInt32, _ tried: TriedServers) -> Bool {
         guard let tier = tiers.first, !tier.rank.isSkipped else { return false }
         var tried = tried
-        // Of more than can be remembered the oldest is taken for untried, as elsewhere.
+        // A full list forgets its oldest server, which then counts as untried.
         tried.insert(current)
         return tier.count > servingCount(tried)
     }
 
     private func servingCount(_ tried: TriedServers) -> Int { (0..<Int(tried.count)).count { isServing(tried[$0]) } }
 
-    /// Takes in a server's new route.
+    /// Applies a server's new route.
     ///
     /// - Parameter connectionsMax: the most sessions at once; 0 for no limit.
-    /// - Returns: the waiting sessions that get places by it.
+    /// - Returns: the places that waiting sessions get because of the change.
     mutating func update(_ server: UInt32, _ route: ServerRoute, connectionsMax: Int) -> [Grant] {
         let index = Int(server) - firstServer
         let rank = route.takesSessions ? TierRank(route, isBackup: seats[index].isBackup, isFar: seats[index].isFar, index: index) : nil
@@ -137,7 +137,7 @@ struct BackendBalancer: Sendable {
         map = nil
     }
 
-    /// The route has changed, and the tier has not.
+    /// Applies a route that leaves the server in its tier.
     private mutating func change(_ index: Int, _ route: ServerRoute) {
         guard let rank = seats[index].rank else { return }
         let (tier, isFar) = (tierIndex(rank), seats[index].isFar)
@@ -155,7 +155,7 @@ struct BackendBalancer: Sendable {
 // MARK: - Room
 
 extension BackendBalancer {
-    /// The server can be chosen.
+    /// Makes the server available for selection.
     private mutating func list(_ index: Int) {
         guard let rank = seats[index].rank else { return }
         let (tier, isFar) = (tierIndex(rank), seats[index].isFar)
@@ -169,7 +169,7 @@ extension BackendBalancer {
         }
     }
 
-    /// The server cannot be chosen.
+    /// Excludes the server from selection.
     private mutating func unlist(_ index: Int) {
         guard let rank = seats[index].rank, seats[index].isReady else { return }
         let (tier, isFar, place) = (tierIndex(rank), seats[index].isFar, Int(seats[index].readyPlace))
@@ -186,7 +186,7 @@ extension BackendBalancer {
         }
     }
 
-    /// HAProxy's key: as in it idle servers are equal, whatever their weights, and of equals the one comes first whose load changed first.
+    /// HAProxy's key. As in HAProxy, idle servers are equal, whatever their weights; of equal servers, the one whose load changed first comes first.
     private mutating func loadEntry(_ index: Int) -> ServerHeap.Entry {
         let sessions = seats[index].sessions
         let key = sessions == 0 ? 0 : (sessions + 1) * WeightedTurns.weightMax / max(1, servers.weights[index])
@@ -194,7 +194,7 @@ extension BackendBalancer {
         return ServerHeap.Entry(key: key, arrival: arrivals, server: Int32(truncatingIfNeeded: index))
     }
 
-    /// The server has more sessions or fewer, or its limit or weight has changed.
+    /// Updates the heaps after a change of the server's sessions, limit or weight.
     private mutating func sessionsChanged(_ index: Int) {
         guard let rank = seats[index].rank else { return }
         guard seats[index].hasRoom == seats[index].isReady else { return seats[index].hasRoom ? list(index) : unlist(index) }
@@ -213,7 +213,7 @@ extension BackendBalancer {
 // MARK: - Sessions
 
 extension BackendBalancer {
-    /// Finds a server for a session that has tried `tried`, and takes a place of it.
+    /// Finds a server for a session that has tried `tried`, and takes a place at it.
     ///
     /// - Parameter client: the client's number for `balance source` (`SourceMap.value`); `nil` for a client without an address, whose sessions take turns.
     mutating func take(_ tried: TriedServers, client: UInt64?) -> Choice {
@@ -225,7 +225,7 @@ extension BackendBalancer {
 
     /// Puts a session in the queue, unless there is a place for it now.
     ///
-    /// - Returns: the server at which it has got a place.
+    /// - Returns: the server at which it gets a place; `nil` when it waits.
     mutating func wait(_ waiter: Waiter) -> UInt32? {
         if let server = waiter.server, isServing(server) {
             if seats[Int(server) - firstServer].hasRoom {
@@ -242,9 +242,9 @@ extension BackendBalancer {
     /// Takes a session out of the queue; false when it is no longer there.
     mutating func removeWaiter(worker: Int, session: UInt64) -> Bool { waiters.remove(worker: worker, session: session) }
 
-    /// Gives a place of `server` back.
+    /// Gives back a place at `server`.
     ///
-    /// - Returns: the waiting session that has got it.
+    /// - Returns: the waiting session that gets the place.
     mutating func leave(_ server: UInt32) -> Grant? {
         let index = Int(server) - firstServer
         seats[index].sessions -= 1
@@ -270,7 +270,7 @@ extension BackendBalancer {
         return grants
     }
 
-    /// The session that has waited longest, of those for which `server` will do.
+    /// Takes the session that has waited longest, of those that can use `server`.
     private mutating func takeWaiter(for server: UInt32) -> Waiter? {
         guard waiters.count > 0, let index = waiters.first(for: server, isUsable: { isServing($0) }) else { return nil }
         return waiters.remove(at: index)
@@ -285,7 +285,7 @@ extension BackendBalancer {
         return .server(UInt32(firstServer + index))
     }
 
-    /// The near or far server with room that comes next, if there is one that is not among `tried`.
+    /// The next near or far server with room that is not among `tried`.
     private mutating func pick(_ tried: TriedServers, isFar: Bool) -> Int? {
         guard let tier = tiers.first, !tier[isFar: isFar].ready.isEmpty else { return nil }
         if algorithm == .leastConnections { return leastLoaded(tried, isFar: isFar) }
@@ -305,8 +305,8 @@ extension BackendBalancer {
         return nil
     }
 
-    /// A server for a session that has left another one: the others in turn. The turns of new sessions stay as they are: a failure that took one would, of two
-    /// servers, send every new session to the dead one first.
+    /// A server for a session that has left another one: the others in turn. It takes no turn of new sessions: if a failure took one, every new session would try
+    /// the dead server of two first.
     private mutating func other(_ tried: TriedServers, isFar: Bool) -> Int? {
         let count = tiers[0][isFar: isFar].ready.count
         defer { redispatches &+= 1 }
@@ -349,7 +349,7 @@ extension BackendBalancer {
         return places
     }
 
-    /// The weights of the serving servers, so that far ones have the share that `spill-over` gives them.
+    /// The weights of the serving servers, scaled so that far ones get the share that `spill-over` gives them.
     private func mapWeights() -> [Int] {
         guard let tier = tiers.first else { return [] }
         let percent = tier.farPercent(spillOver: spillOver)

@@ -1,11 +1,11 @@
-/// Servers in the order of a key; those with equal keys are in the order of their arrival.
+/// Servers in the order of a key; those with equal keys in the order of their arrival.
 ///
-/// A server knows its place, so that it leaves from the middle as cheaply as from the front: each change costs O(log n).
+/// `Places` knows where each server is, so that removing any server costs O(log n), as does every other change.
 struct ServerHeap: Sendable {
-    /// Each server's place in the one heap that it is in; -1 for none.
+    /// By server: its index in the one heap that holds it; -1 for none.
     typealias Places = [Int32]
 
-    /// A server and its rank.
+    /// A server and its key.
     struct Entry: Equatable, Sendable {
         /// The lowest comes first.
         let key: Int

@@ -33,10 +33,10 @@ package struct ServerRoute: Equatable, Sendable {
 }
 
 extension ServerRoute {
-    /// Whether it can take sessions, beside others or in their place.
+    /// Whether it can take sessions, as a preferred server or as a substitute.
     var takesSessions: Bool { isUsable && address != nil && weight > 0 && share > 0 }
 
-    /// Its weight as `WeightedTurns` has it: sixteenths of HAProxy's.
+    /// Its weight in sixteenths of HAProxy's unit, as `WeightedTurns` takes it.
     var turnWeight: Int { min(WeightedTurns.weightMax, (weight * share + Self.quarters - 1) / Self.quarters) }
 
     private static let quarters = 4

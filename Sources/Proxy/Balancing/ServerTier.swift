@@ -1,7 +1,7 @@
-/// Which servers are preferred: those of the lowest rank that has any take the sessions.
+/// How much a server is preferred: the lowest rank that has servers takes the sessions.
 ///
-/// First the servers without a drawback; then those that sessions leave out while there are others; then one backup alone, a near one if there is one. Of
-/// servers with priorities those of the lowest one come first.
+/// Preferred servers come first; then the skipped ones, which sessions leave out while there are others; then one backup alone, a near one if there is one.
+/// Within the first two kinds, a lower priority comes first.
 struct TierRank: Comparable, Sendable {
     private enum Kind: Int, Sendable {
         case preferred, skipped, backup, skippedBackup
@@ -20,7 +20,7 @@ struct TierRank: Comparable, Sendable {
         number = isFar ? Int(UInt16.max) + index : index
     }
 
-    /// True when something speaks against its servers.
+    /// True for servers that are used only because there is no better one.
     var isSkipped: Bool { kind == .skipped || kind == .skippedBackup }
 
     static func < (left: TierRank, right: TierRank) -> Bool {
@@ -28,12 +28,12 @@ struct TierRank: Comparable, Sendable {
     }
 }
 
-/// The servers of one rank. The near ones take the sessions; the far ones take a share of them (`spill-over`), and those that near ones have no room for.
+/// The servers of one rank. The near ones take the sessions; the far ones take a share (`spill-over`), and the sessions that near ones have no room for.
 struct ServerTier: Sendable {
     let rank: TierRank
     private var near = ServerGroup()
     private var far = ServerGroup()
-    /// The hundredths of the sessions that far servers are due; one is due at a hundred.
+    /// Hundredths of a session that far servers are owed; at a hundred they get the next one.
     private var farCredit = 0
 
     init(rank: TierRank) { self.rank = rank }
@@ -50,7 +50,7 @@ struct ServerTier: Sendable {
     /// There are two groups to choose between.
     var hasBoth: Bool { near.count > 0 && far.count > 0 }
 
-    /// The hundredths of the sessions for far servers: `spillOver`, or more while all near servers are being warmed.
+    /// The percentage of sessions for far servers: `spillOver`, or more while all near servers are being warmed.
     func farPercent(spillOver: Int) -> Int {
         guard hasBoth else { return near.count > 0 ? 0 : 100 }
         return max(spillOver, 100 - 100 * near.warmth / SlowStart.fullShare)
@@ -66,17 +66,17 @@ struct ServerTier: Sendable {
     }
 }
 
-/// Servers that are equals but for their weights.
+/// The near or the far servers of a tier; they differ only in their weights.
 struct ServerGroup: Sendable {
-    /// How many there are, those without room included.
+    /// How many there are, including those without room.
     private(set) var count = 0
-    /// How many have each share of their weight.
+    /// By share of the weight, in sixteenths: how many servers have it.
     private var shares = Array(repeating: 0, count: SlowStart.fullShare + 1)
-    /// Those with room, in no order.
+    /// Those with room, unordered.
     var ready: [Int32] = []
     /// Their turns.
     var turns = WeightedTurns()
-    /// Those with room by their load, for `leastconn`.
+    /// Those with room, by load, for `leastconn`.
     var loads = ServerHeap()
 
     /// The largest share of any server.

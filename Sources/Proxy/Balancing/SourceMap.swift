@@ -19,14 +19,14 @@ enum SourceMap {
     /// The map for servers of these weights: indexes into `weights`; empty when all are 0.
     ///
     /// For each place every server earns its weight. The first server with the most whole shares earned gets the place, which costs it the sum of all
-    /// weights. Between two places only those servers move up that have come to another whole share, so that the map costs O(places log servers).
+    /// weights. Between two places only the servers that reach another whole share move in the heap, so the map costs O(places log servers).
     static func places(weights: [Int]) -> [UInt16] {
         let shares = reduced(weights)
         let total = shares.reduce(0, +)
         guard total > 0 else { return [] }
         var heap = ServerHeap()
         var heapPlaces: ServerHeap.Places = Array(repeating: -1, count: shares.count)
-        // A whole share more is a lower key.
+        // The negated balance of whole shares: a share earned lowers a key, a place received raises it.
         var keys = Array(repeating: 0, count: shares.count)
         func entry(_ server: Int) -> ServerHeap.Entry {
             ServerHeap.Entry(key: keys[server], arrival: UInt64(server), server: Int32(truncatingIfNeeded: server))
@@ -46,7 +46,7 @@ enum SourceMap {
         }
     }
 
-    /// The servers that come to another whole share before each place.
+    /// By place: the servers that reach another whole share before it.
     private static func earnings(_ shares: [Int], total: Int) -> [[Int32]] {
         var earnings: [[Int32]] = Array(repeating: [], count: total)
         for (server, share) in shares.enumerated() where share > 0 {

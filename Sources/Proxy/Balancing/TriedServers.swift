@@ -1,4 +1,4 @@
-/// The servers that a session has tried in vain, the latest `capacity`.
+/// The latest `capacity` servers that a session has tried.
 package struct TriedServers: BitwiseCopyable, Sendable {
     /// The most that are remembered.
     package static let capacity = 8
@@ -17,7 +17,7 @@ package struct TriedServers: BitwiseCopyable, Sendable {
     /// True when as many have been tried as can be remembered.
     package var isFull: Bool { count == Self.capacity }
 
-    /// One of them, by its age: 0 is the oldest.
+    /// One of them, by age: 0 is the oldest.
     package subscript(index: Int) -> UInt32 {
         withUnsafeBytes(of: servers) { $0.assumingMemoryBound(to: UInt32.self)[(Int(oldest) + index) % Self.capacity] }
     }
@@ -31,7 +31,7 @@ package struct TriedServers: BitwiseCopyable, Sendable {
         return false
     }
 
-    /// Remembers a server; the oldest of more than `capacity` is forgotten.
+    /// Remembers a server; when the list is full, the oldest one is forgotten.
     package mutating func insert(_ server: UInt32) {
         guard !contains(server) else { return }
         let place = (Int(oldest) + Int(count)) % Self.capacity

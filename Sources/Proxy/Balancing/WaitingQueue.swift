@@ -4,7 +4,7 @@ struct Waiter: Equatable, Sendable {
     var worker: Int
     /// Index and generation in the worker's table.
     var session: UInt64
-    /// Index into the flat table of servers when only that one will do; `nil` for any.
+    /// The only server that it can use, as an index into the flat table of servers; `nil` for any.
     var server: UInt32?
 }
 
@@ -22,7 +22,7 @@ struct WaitingQueue: Sendable {
     /// Puts a waiter at the end.
     mutating func append(_ waiter: Waiter) { waiters.append(waiter) }
 
-    /// The first waiter for which `server` will do: it asked for no other one, or the one it asked for is no longer usable.
+    /// The first waiter that can use `server`: it asked for no other server, or that one is no longer usable.
     func first(for server: UInt32, isUsable: (UInt32) -> Bool) -> Int? {
         waiters[head...].firstIndex { waiter in waiter.server.map { $0 == server || !isUsable($0) } ?? true }
     }
@@ -34,7 +34,7 @@ struct WaitingQueue: Sendable {
         return true
     }
 
-    /// Takes out the waiter that `first` has found.
+    /// Takes out the waiter at an index from `first`.
     mutating func remove(at index: Int) -> Waiter {
         let waiter = waiters[index]
         if index == head { head += 1 } else { waiters.remove(at: index) }

@@ -1,13 +1,13 @@
-/// Turns in proportion to weights, in the order of HAProxy's `balance roundrobin`, which also holds while servers come, go and change their weights.
+/// Turns in proportion to weights, in the order of HAProxy's `balance roundrobin`, even while servers come, go and change their weights.
 ///
-/// Turns are numbered, and come in windows of as many turns as the weights' sum. A server that has had a turn gets its next one so many turns later as
-/// its part of the sum says. What lies beyond the window waits for the next one, whose servers begin with the heaviest.
+/// Turns are numbered and grouped into windows; a window has as many turns as the sum of the weights. A server's next turn comes sum / weight turns after its last
+/// one. A turn beyond the end of the window waits for the next window, which begins with the heaviest servers.
 ///
 ///     opening --first turn--> running --turn--> running ... --beyond the window--> coming; at the window's end, coming becomes opening
 ///
 /// - SeeAlso: HAProxy's lb_fwrr.c, for the order.
 struct WeightedTurns: Sendable {
-    /// The heaviest weight: 256, with each unit divided in sixteenths.
+    /// The heaviest weight: 256 units of sixteen sixteenths.
     static let weightMax = 4096
     private static let keysPerTurn = 256
     private static let weightsPerKey = 16
@@ -18,11 +18,11 @@ struct WeightedTurns: Sendable {
         fileprivate var at = 0
         /// The number of its last turn.
         fileprivate var last = 0
-        /// What division has left over of its distances so far.
+        /// The accumulated remainder of its distances, which are whole turns.
         fileprivate var remainder = 0
-        /// The heap that it is in; `nil` for none.
+        /// The index of the heap that holds it; `nil` for none.
         fileprivate var heap: Int?
-        /// The window that `at` counts in.
+        /// The number of the window that `at` belongs to.
         fileprivate var window = 0
     }
 
@@ -31,7 +31,7 @@ struct WeightedTurns: Sendable {
         /// 0 to `weightMax`, by server.
         var weights: [Int]
         fileprivate var turns: [Turn]
-        /// Where each server is in the heap that it is in.
+        /// Each server's place in the heap that holds it.
         var places: ServerHeap.Places
 
         /// Servers without turns.
@@ -55,7 +55,7 @@ struct WeightedTurns: Sendable {
     private var position = 0
     private var arrivals: UInt64 = 0
 
-    /// Adds a server with turns. At the start all servers open the first window; later ones wait for what is left of the present one.
+    /// Adds a server, which gets turns. At the start all servers open the first window; the weight of a later server says how soon its first turn comes.
     mutating func add(_ server: Int, weight: Int, atStart: Bool, _ servers: inout Servers) {
         servers.weights[server] = weight
         total += weight
@@ -75,14 +75,14 @@ struct WeightedTurns: Sendable {
         servers.weights[server] = 0
     }
 
-    /// A server has no turns until `resume`; its part of the others' distances stays.
+    /// Gives a server no turns until `resume`. Its weight still counts in the distances of the others.
     mutating func suspend(_ server: Int, _ servers: inout Servers) {
         guard let heap = servers.turns[server].heap else { return }
         heaps[heap].remove(server, &servers.places)
         servers.turns[server].heap = nil
     }
 
-    /// A suspended server has turns again. It has lost those that have passed meanwhile.
+    /// Gives a suspended server turns again. Turns that have passed meanwhile are lost.
     mutating func resume(_ server: Int, _ servers: inout Servers) {
         guard servers.turns[server].heap == nil else { return }
         guard servers.turns[server].window <= windowNumber else { return open(server, heap: coming, &servers) }
@@ -91,7 +91,7 @@ struct WeightedTurns: Sendable {
         queue(server, &servers)
     }
 
-    /// Changes a server's weight to another one above 0.
+    /// Changes a server's weight. The new one is above 0.
     mutating func setWeight(_ weight: Int, of server: Int, _ servers: inout Servers) {
         let heap = servers.turns[server].heap
         if heap == coming { servers.turns[server].at = window }
@@ -127,7 +127,7 @@ struct WeightedTurns: Sendable {
         return server
     }
 
-    /// A running server whose turn has come, else the heaviest that opens the window, else the next running one.
+    /// The running server whose turn is due; otherwise the heaviest one that opens the window; otherwise the next running one.
     private func candidate(_ servers: borrowing Servers) -> Int? {
         let next = heaps[Self.running].first.map { Int($0.server) }
         if let next, servers.turns[next].at <= position { return next }
@@ -140,7 +140,7 @@ struct WeightedTurns: Sendable {
         windowNumber += 1
     }
 
-    /// Puts a server where its next turn belongs.
+    /// Puts a server into the heap of its next turn.
     private mutating func queue(_ server: Int, _ servers: inout Servers) {
         let at = servers.turns[server].at
         guard at < 2 * window, at < window + total else {
@@ -154,7 +154,7 @@ struct WeightedTurns: Sendable {
         insert(server, key: Self.keysPerTurn * at + order, heap: Self.running, &servers)
     }
 
-    /// Heavy servers come first.
+    /// Puts a server into a heap that opens a window: heavy servers come first.
     private mutating func open(_ server: Int, heap: Int, _ servers: inout Servers) {
         insert(server, key: Self.weightMax - servers.weights[server], heap: heap, &servers)
     }

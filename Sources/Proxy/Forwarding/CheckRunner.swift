@@ -7,8 +7,9 @@ import Wire
 ///
 /// A server has at most one check under way; the time to its next counts from the end of the last, as in HAProxy.
 ///
-/// This thread's own delay never fails a check. First, what has come by the deadline counts: an attempt times out only when its socket has nothing to say.
-/// Second, an attempt gets back the time that its events have waited for this thread: `Reactor.delayBound` of each, microseconds unless the thread is starved.
+/// This thread's own delay never fails a check. First, an answer that has arrived by the deadline counts: an attempt times out only when its socket is not ready.
+/// Second, an attempt gets back the time that its events have waited for this thread: `Reactor.delayBound` for each event, microseconds unless the thread is
+/// starved.
 ///
 /// All calls are made on the loop's thread; `finished` is called from the loop, never from inside a call to the runner.
 package final class CheckRunner {
@@ -28,9 +29,9 @@ package final class CheckRunner {
         var attempt: Attempt?
         /// The question that the next check leaves out.
         var pause: QuestionPause?
-        /// The one timer: of the next start, or of the attempt's deadline. It may stand too early, and is set again then.
+        /// The one timer: for the next start, or for the attempt's deadline. It may fire too early; then it is set again.
         var timer: (token: TimerToken, at: Instant)?
-        /// What the timer and the attempt's socket call, made once and not for each check.
+        /// The handlers of the timer and of the attempt's socket, made once instead of for each check.
         var timerFired: () -> Void = {}
         var socketReady: (Interest) -> Void = { _ in }
         /// Set in a trial: takes the one verdict that there will be.
@@ -61,13 +62,13 @@ package final class CheckRunner {
             if let access { DatabaseCheck(access, limits: limits, pause: pause, now: now) } else { CheckMachine(kind, limits: limits, now: now) }
         }
 
-        /// When there is something to do unless the attempt's socket says something; `nil` for never.
+        /// When to act if no event of the attempt's socket comes first; `nil` for never.
         var deadline: Instant? {
             if let attempt { return attempt.machine.deadline.advanced(by: attempt.credit) }
             return address == nil ? nil : schedule.nextStart
         }
 
-        /// False for a check that ends with the connect.
+        /// True for a check that exchanges bytes after the connect.
         var hasWords: Bool { kind != .connect || access != nil || settings.proxyHeader != nil }
 
         /// Where to check: the server's address, with `addr` and `port` of its line in its place; `nil` without an address or a port.
@@ -91,7 +92,7 @@ package final class CheckRunner {
         let file: OpenFile
         var machine: any CheckProcess
         var isConnected = false
-        /// What its events have waited for this thread.
+        /// The time that its events have waited for this thread.
         var credit = Duration.zero
         /// What the kernel has not taken yet.
         var unsent: ArraySlice<UInt8> = []
@@ -242,7 +243,7 @@ package final class CheckRunner {
         return slots[server.backend][server.server]
     }
 
-    /// Lets the slot's timer and sockets call this runner.
+    /// Makes the handlers of the slot's timer and sockets.
     private func attach(_ slot: Slot) {
         slot.timerFired = { [weak self, unowned slot] in self?.timerFired(slot) }
         slot.socketReady = { [weak self, unowned slot] interest in
@@ -250,7 +251,7 @@ package final class CheckRunner {
         }
     }
 
-    /// Sees that the slot's timer fires in time for what it waits for.
+    /// Sets the slot's timer, unless it already fires early enough.
     private func arm(_ slot: Slot) {
         guard isStarted, let deadline = slot.deadline else { return disarm(slot) }
         if let timer = slot.timer, timer.at <= deadline { return }
@@ -307,8 +308,8 @@ package final class CheckRunner {
         }
     }
 
-    /// A check that ends with the connect leaves the handshake's last packet out, as HAProxy does: the reset comes in its place, so that the server's process
-    /// never sees the connection, and neither side has work with it.
+    /// Sets the option that the check needs. A check that ends with the connect leaves out the last packet of the handshake, as in HAProxy, and sends the reset
+    /// instead: the server's process never sees the connection, which saves work on both sides.
     private func prepare(_ raw: Int32, for slot: Slot) throws(SystemError) {
         try Sockets.set(slot.hasWords ? TCP_NODELAY : TCP_QUICKACK, at: Int32(IPPROTO_TCP), to: slot.hasWords ? 1 : 0, on: raw)
     }

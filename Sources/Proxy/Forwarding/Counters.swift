@@ -42,7 +42,7 @@ package struct ServerCounters: ~Copyable, Sendable {
 }
 
 extension FrontendCounters {
-    /// Adds what was counted elsewhere; for the one thread that writes.
+    /// Adds what was counted elsewhere, in the order of `FrontendTotals.numbers`; for the one thread that writes.
     package borrowing func add(_ numbers: [UInt64]) {
         guard numbers.count == 3 else { return }
         connections.add(numbers[0])
@@ -54,7 +54,7 @@ extension FrontendCounters {
 extension ServerCounters {
     private static let count = 18
 
-    /// Adds what was counted elsewhere; for the one thread that writes.
+    /// Adds what was counted elsewhere, in the order of `ServingTotals.numbers`; for the one thread that writes.
     package borrowing func add(_ numbers: [UInt64]) {
         guard numbers.count == Self.count else { return }
         sessions.add(numbers[0])

@@ -18,7 +18,7 @@ package final class Forwarder {
 
     /// What the workers share.
     package let state: ForwardingState
-    /// By worker: readable while something waits for it.
+    /// By worker: its epoll instance, readable while an event waits for the worker.
     let pollers: [OpenFile]
     private var threads: [JoinOnce] = []
 

@@ -56,7 +56,7 @@ struct BackendRules: BitwiseCopyable, Sendable {
 struct ServerRules: Sendable {
     /// The backend it belongs to.
     var backend: Int
-    /// What is added to the client's port, where that takes the place of the server's; `nil` elsewhere.
+    /// The offset to the client's port, when the server is connected to at that port; otherwise `nil`.
     var clientPortOffset: Int?
     /// `tcp-ut` in milliseconds; 0 for the system's.
     var userTimeout: Int32
@@ -140,14 +140,14 @@ package final class ForwardingState: Sendable {
     package let frontendLogs: [ProxyLog]
     /// Connections whose clients have left before they logged in.
     let abandonedHandshakes = Mutex<[AbandonedHandshake]>([])
-    /// Wakes the control thread: a connect has failed, or a handshake was abandoned.
+    /// Wakes the control thread: a session has left a server, a handshake was abandoned, a worker is slow, or work that it awaits has begun.
     package let controlWakeUp: WakeUp
 
     let frontendRules: FrozenTable<FrontendRules>
     let backendRules: FrozenTable<BackendRules>
     /// By server, flat over all backends.
     let serverRules: FrozenTable<ServerRules>
-    /// Servers that sessions have left since the control thread looked: each is here once.
+    /// Servers that sessions have left since the control thread took them; each appears once.
     private let leftServers = Mutex<[UInt32]>([])
 
     /// The state of `workers` threads, with no session.
@@ -192,10 +192,10 @@ package final class ForwardingState: Sendable {
         mailboxes = try SharedCells(count: workers) { _ throws(SystemError) in try WorkerMailbox() }
     }
 
-    /// Lets the next worker that has something to do wake the control thread, once: an idle process reads no counters.
+    /// Asks for one wake-up of the control thread by the next worker that has something to do. In an idle process it reads no counters.
     package func awaitWork() { process[0].pointee.isWorkAwaited.store(true, ordering: .relaxed) }
 
-    /// A worker has something to do.
+    /// A worker begins a round: wakes the control thread if that awaits it.
     func beginWork() {
         guard process[0].pointee.isWorkAwaited.load(ordering: .relaxed) else { return }
         if process[0].pointee.isWorkAwaited.exchange(false, ordering: .relaxed) { controlWakeUp.signal() }
@@ -232,7 +232,7 @@ package final class ForwardingState: Sendable {
 // MARK: - Places of servers
 
 extension ForwardingState {
-    /// Takes in a server's new route: new sessions follow it at once, and waiting ones that it has room for.
+    /// Applies a server's new route: new sessions follow it at once, and so do waiting ones that the server has room for.
     package func route(_ server: ServerReference, _ route: ServerRoute) {
         let index = UInt32(flatIndex(server))
         serverCells[Int(index)].pointee.address.withLock { $0 = route.address.map { RawSocketAddress($0) } }
@@ -241,24 +241,24 @@ extension ForwardingState {
         for grant in grants { send(grant) }
     }
 
-    /// Finds a server of `backend` for a session, and takes a place of it.
+    /// Finds a server of `backend` for a session, and takes a place at it.
     func takePlace(of backend: Int, _ tried: TriedServers, client: UInt64?) -> Choice {
         let choice = backendCells[backend].pointee.balancer.withLock { $0.take(tried, client: client) }
         if case .server(let server) = choice { _ = serverCells[Int(server)].pointee.sessions.enter(limit: 0) }
         return choice
     }
 
-    /// Puts a session in the queue of `backend`, unless there is a place for it now: then its server is returned.
+    /// Puts a session in the queue of `backend`, unless there is a place for it now: then it returns the server of that place.
     func wait(_ waiter: Waiter, in backend: Int) -> UInt32? {
         let server = backendCells[backend].pointee.balancer.withLock { $0.wait(waiter) }
         if let server { _ = serverCells[Int(server)].pointee.sessions.enter(limit: 0) }
         return server
     }
 
-    /// Counts a session out of its server. Its place is free after `freePlace`.
+    /// Counts a session out of its server. Its place stays taken until `freePlace`.
     func countOut(of server: UInt32) { serverCells[Int(server)].pointee.sessions.leave() }
 
-    /// Gives a place back, or on to the session that has waited longest for one.
+    /// Frees a place, or hands it to the session that has waited longest for one.
     func freePlace(of server: UInt32) {
         let grant = backendCells[serverRules[Int(server)].pointee.backend].pointee.balancer.withLock { $0.leave(server) }
         if let grant { send(grant) }
@@ -272,7 +272,7 @@ extension ForwardingState {
 
     // MARK: Servers that sessions have left
 
-    /// Notes why a session has left a server, and wakes the control thread when that does not know yet.
+    /// Counts why a session has left a server, and wakes the control thread unless a report on that server already waits for it.
     func report(_ reason: LeaveReason, of server: UInt32) {
         tallies[Int(server) * LeaveReason.count + reason.place].pointee.add()
         let before = serverCells[Int(server)].pointee.leaveReasons.bitwiseOr(LeaveReasons(reason).rawValue, ordering: .releasing).oldValue

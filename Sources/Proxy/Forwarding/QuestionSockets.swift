@@ -80,7 +80,7 @@ package final class QuestionSockets {
         for number in connections.keys.sorted() { forget(number) }
     }
 
-    /// Takes what has come to the sockets. To be called before a deadline is judged: an answer that the loop has not got to yet is no silence.
+    /// Reads every socket that is ready. Call it before acting on a deadline: an answer that the loop has not handled yet is not silence.
     package func takeWaiting() {
         for (number, connection) in connections.sorted(by: { $0.key < $1.key }) where !Interest.ready(connection.file.raw, for: .read).isEmpty {
             ready(number)

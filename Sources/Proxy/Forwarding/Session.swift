@@ -152,9 +152,9 @@ struct Session: BitwiseCopyable {
     var retries: UInt16
     /// Whether keepalive toward the server has been seen to: once, when the session is old enough.
     var isKeepAliveDone: Bool
-    /// Servers whose connect failed.
+    /// Servers that have failed this session, or that it is asking beside the present one.
     var tried: TriedServers
-    /// It moves much, one way or both.
+    /// True when a direction is a stream: its transfers take turns in the ready list.
     var streams: Bool { up.flags.contains(.spliced) || down.flags.contains(.spliced) }
     var termination: Termination
     /// Milliseconds of the worker's clock.

@@ -89,7 +89,7 @@ package struct ServerCell: ~Copyable, Sendable {
     /// Handshakes that the control thread finishes for clients who have left.
     package let handshakes = Gauge()
 
-    /// A server that nothing has happened to.
+    /// A cell in which nothing has happened.
     init(address: SocketAddress?) { self.address = Mutex(address.map { RawSocketAddress($0) }) }
 }
 
@@ -97,9 +97,9 @@ package struct ServerCell: ~Copyable, Sendable {
 package struct BackendCell: ~Copyable, Sendable {
     /// Sessions, queued ones included.
     package let sessions = Gauge()
-    /// Sessions in the queue, for statistics.
+    /// Sessions in the queue, for statistics and log lines.
     package let waiting = Gauge()
-    /// Which server takes a session. Its lock is held for the time of one decision: twice in a session's life, and when a server changes.
+    /// Decides which server takes a session. Its lock is held for one decision at a time: a session normally takes it twice; a change of a server, once.
     let balancer: Mutex<BackendBalancer>
     /// How many sessions may leave servers that do not answer; its lock is taken for those, and once a second.
     package let retryBudget: Mutex<RetryBudget>
@@ -138,7 +138,7 @@ package struct ProcessCell: ~Copyable, Sendable {
     package let stoppedWorkers = Atomic<Int>(0)
     /// Log lines that no target took.
     package let droppedLogs = Atomic<UInt64>(0)
-    /// The control thread waits for a worker that has something to do.
+    /// True while the control thread wants the next worker that has something to do to wake it.
     let isWorkAwaited = Atomic<Bool>(false)
 }
 

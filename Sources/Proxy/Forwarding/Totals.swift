@@ -1,4 +1,4 @@
-// What all workers have counted, added up: for readers, who come rarely.
+// The sums of all workers' counters. They are computed when they are read, which is rare.
 
 /// What was counted for one frontend.
 package struct FrontendTotals: Equatable, Sendable {
@@ -64,7 +64,7 @@ package struct ServingTotals: Equatable, Sendable {
     /// Nothing counted.
     package init() {}
 
-    /// All of them: fourteen sums, then the longest times and the last moment.
+    /// All of them: fourteen sums, then the three longest times and the time of the last session.
     package var numbers: [UInt64] {
         [
             sessions, chosen, connects, bytesIn, bytesOut, connectErrors, retries, redispatches, clientAborts, serverAborts, queueTime, connectTime,
@@ -119,7 +119,7 @@ package struct ServingTotals: Equatable, Sendable {
 }
 
 extension ForwardingState {
-    /// What was counted for a frontend, by earlier processes, too.
+    /// What was counted for a frontend, including by earlier processes.
     package func totals(ofFrontend frontend: Int) -> FrontendTotals {
         var totals = FrontendTotals()
         for worker in allCounters { totals.add(worker.frontends[frontend].pointee) }
@@ -135,14 +135,14 @@ extension ForwardingState {
         return totals
     }
 
-    /// What was counted for a backend itself: its sessions, and what belongs to no server.
+    /// What was counted for a backend itself: its sessions, and events that belong to no server.
     package func totals(ofBackend backend: Int) -> ServingTotals {
         var totals = ServingTotals()
         for worker in allCounters { totals.add(worker.backends[backend].pointee) }
         return totals
     }
 
-    /// The sessions that a connect to a server was begun for, by its flat index.
+    /// The sessions for which a connect to this server was begun, by its flat index.
     package func sessionsTotal(ofServer server: Int) -> Int {
         var sum: UInt64 = 0
         for worker in allCounters { sum &+= worker.servers[server].pointee.sessions.value }

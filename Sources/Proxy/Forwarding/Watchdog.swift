@@ -31,11 +31,11 @@ package struct StuckWorkers: Sendable {
 
     /// Between two looks while a worker has something to do.
     package static let interval = Duration.milliseconds(250)
-    /// Between two looks while all of them wait.
+    /// Between two looks while all workers are idle.
     package static let idleInterval = Duration.seconds(1)
-    /// Looks until a worker is told of: one second.
+    /// Looks after which a worker counts as slow: one second.
     package static let slowAfter = 4
-    /// Looks until a worker is given up: ten seconds.
+    /// Looks after which a worker counts as dead: ten seconds.
     package static let deadAfter = 40
 
     private var rounds: [UInt64?]
@@ -53,7 +53,7 @@ package struct StuckWorkers: Sendable {
         looks = Array(repeating: 0, count: workers)
     }
 
-    /// Takes in how often each worker has come round; `nil` for an idle one: it waits, and nothing waits for it.
+    /// Compares each worker's number of rounds with the last look; `nil` stands for an idle worker, which waits in epoll while nothing is ready for it.
     package mutating func look(_ present: [UInt64?]) -> [Finding] {
         var findings: [Finding] = []
         for (worker, round) in present.enumerated() where rounds.indices.contains(worker) {
@@ -111,7 +111,7 @@ package final class Watchdog {
         }
     }
 
-    /// How often each worker has come round; `nil` for an idle one. A look wakes none of them.
+    /// How many rounds each worker has begun; `nil` for an idle one. This wakes no worker.
     static func rounds(_ state: ForwardingState, _ pollers: [OpenFile]) -> [UInt64?] {
         var requests = pollers.enumerated().map { worker, poller in
             pollfd(fd: state.place(ofWorker: worker) == .waiting ? poller.raw : -1, events: Int16(POLLIN), revents: 0)

@@ -34,9 +34,9 @@ package struct WorkerListener: Sendable {
 /// A session lives and dies on the worker that accepted it. What is process-wide is in `ForwardingState`.
 struct Worker: ~Copyable {
     private static let eventsMax = 256
-    /// Sessions in the ready list have turns in a round until they have moved so many bytes.
+    /// Bytes that sessions of the ready list may move in a round.
     private static let bytesPerRound = 1 << 20
-    /// What a turn counts for at least.
+    /// Bytes that a turn counts for at least, so that turns that move little are bounded, too.
     private static let bytesPerTurnMin = 1 << 14
 
     let index: Int
@@ -213,8 +213,8 @@ struct Worker: ~Copyable {
         readyTail = UInt32(index)
     }
 
-    /// Gives turns to the sessions in the list until they have moved `bytesPerRound`. The others go on in the next round: sessions with little to move, whose
-    /// events it begins with, do not wait for all that have much.
+    /// Gives turns to the sessions in the list until they have moved `bytesPerRound`. The others continue in the next round, which begins with events: so a session
+    /// that moves little does not wait for all that stream.
     private mutating func runReady() {
         var budget = Self.bytesPerRound
         while readyHead != .max, budget > 0 {

@@ -5,7 +5,7 @@ extension Worker {
     func choose(_ session: UnsafeMutablePointer<Session>) -> Choice {
         let backend = Int(session.pointee.backend)
         let usesAddress = state.backendRules[backend].pointee.balance == .source
-        // As in HAProxy, clients that come by a path are distributed in turn.
+        // As in HAProxy, clients that come by a UNIX socket have no address and take turns.
         let client = usesAddress ? session.pointee.clientAddress.address.map { SourceMap.value(of: $0) } : nil
         return state.takePlace(of: backend, session.pointee.tried, client: client)
     }
@@ -23,7 +23,7 @@ extension Worker {
         return state.backendCells[Int(session.pointee.backend)].pointee.balancer.withLock { $0.hasOther(than: current, tried) }
     }
 
-    /// Gives a place back that no session has used yet.
+    /// Gives back a place that no session has used.
     func returnPlace(of server: UInt32) {
         state.countOut(of: server)
         state.freePlace(of: server)

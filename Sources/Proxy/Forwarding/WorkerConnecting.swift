@@ -83,9 +83,9 @@ extension Worker {
         return session.pointee.connectStartedAt + state.backendRules[Int(session.pointee.backend)].pointee.greetingTimeout
     }
 
-    /// Connects to `server` at `address`, or at the client's port there.
+    /// Connects to `server` at `address`, with the client's port and an offset if the server's port is relative to it.
     func connectCall(_ descriptor: Int32, _ server: UInt32, _ address: borrowing RawSocketAddress, _ session: UnsafeMutablePointer<Session>) -> Int32 {
-        // A path has no port to put the client's in.
+        // A path has no port that the client's could replace.
         guard let offset = state.serverRules[Int(server)].pointee.clientPortOffset, let ip = address.address?.address else {
             return address.withPointer { Glibc.connect(descriptor, $0, $1) }
         }
@@ -196,7 +196,7 @@ extension Worker {
         _ = cell.pointee.waiting.enter(limit: 0)
         cell.pointee.waiting.settle()
         session.pointee.queuePosition = UInt32(clamping: cell.pointee.waiting.value)
-        // A place may have become free meanwhile.
+        // A place may have become free since the search.
         guard let server = state.wait(Waiter(worker: self.index, session: token.raw, server: only), in: backend) else { return }
         cell.pointee.waiting.leave()
         granted(index, session, server)
@@ -227,7 +227,7 @@ extension Worker {
         if releaseServer(session) { state.freePlace(of: session.pointee.serverIndex) }
     }
 
-    /// The same, but the place is not free yet: true when there was one, and the caller is to free it.
+    /// The same without freeing the place: true when the session held one, and the caller must free it.
     func releaseServer(_ session: UnsafeMutablePointer<Session>) -> Bool {
         guard session.pointee.holdsServer else { return false }
         session.pointee.holdsServer = false

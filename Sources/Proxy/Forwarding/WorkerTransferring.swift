@@ -55,7 +55,7 @@ extension Worker {
         (session.pointee.connectedAt, session.pointee.lastActivity) = (now, now)
     }
 
-    /// Moves what can be moved: at once, or where a session streams when its turn comes.
+    /// Moves what can be moved: at once, or, for a session that streams, when its turn comes in the ready list.
     mutating func transferInTurn(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         if session.pointee.streams { enqueue(index, session) } else { transfer(index, session) }
     }

@@ -49,7 +49,7 @@ package struct ServerRegistry: Sendable {
     package enum Effect: Equatable, Sendable {
         /// Write this line to the log targets of this backend.
         case log(LogLevel, String, backend: Int)
-        /// This server's route has changed: whether it is usable, its weight or its address. Then `settle`. Only `shutdownSessions` comes after it.
+        /// This server's route has changed: its usability, weight or address. Call `settle` afterwards. Only `shutdownSessions` follows this effect.
         case routeChanged(ServerReference)
         /// Close this server's sessions.
         case shutdownSessions(ServerReference, because: SessionShutdown = .serverDown)

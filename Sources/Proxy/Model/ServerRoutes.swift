@@ -9,12 +9,12 @@ extension ServerRegistry {
 }
 
 extension ServerRegistry {
-    /// What the workers are to know of each server, by backend.
+    /// The route of each server, by backend.
     package var routes: [[ServerRoute]] {
         backends.enumerated().map { index, backend in backend.servers.indices.map { route(of: ServerReference(backend: index, server: $0)) } }
     }
 
-    /// What the workers are to know of a server.
+    /// The route of a server, from its status.
     package func route(of server: ServerReference) -> ServerRoute {
         let status = status(of: server)
         return ServerRoute(

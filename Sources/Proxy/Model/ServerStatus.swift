@@ -195,7 +195,7 @@ package struct BackendStatus: Equatable, Sendable {
         lastChange = now
     }
 
-    /// Adds a server of this state to the counts, or takes it from them: `number` is 1 or -1.
+    /// Adds a server with this status to the counts (`number` is 1), or removes it (-1).
     mutating func count(_ server: ServerStatus, isBackup: Bool, _ number: Int) {
         guard server.isUsable else { return }
         if isBackup { backupServers += number } else { activeServers += number }

@@ -1,8 +1,8 @@
 import LinuxIO
 import Wire
 
-/// What a server's state change costs, in CPU, wherever the program does the work: `set server` on the runtime socket, one command after the other,
-/// as it is and less what as many `show version` cost.
+/// The CPU cost of a server's state change, in whichever thread: `set server` on the runtime socket, one command after the other. The result is given twice: with
+/// the command, and less the cost of `show version`.
 enum ChangeRow {
     private static let window = Duration.milliseconds(400)
     private static let commandsMax = 2000

@@ -35,7 +35,7 @@ final class CheckTargets: Sendable {
     /// Listens, at any port but `taken`, and starts the thread.
     init(not taken: UInt16) throws {
         listeners = try Kind.allCases.map { _ in
-            // A port that is asked for by number outlives the shutdown of its listener; the address is reused beside connections that were accepted before.
+            // A port that was bound by its number stays bound after the listener's shutdown. SO_REUSEADDR lets it listen again beside earlier connections.
             let address = SocketAddress.ip(.anyV4, port: try FreePort.find(on: "0.0.0.0", not: [taken]))
             let listener = try Sockets.open(.stream, for: address)
             try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: listener.raw)

@@ -4,7 +4,8 @@ import Wire
 
 /// How long a small session waits for its answer beside 32 bulk sessions through the same thread, and what the bulk costs meanwhile.
 ///
-/// Both ends of the small session are here, so that only the proxy stands between them. The bulk's load and servers are nice: they share processors with this process.
+/// This process holds both ends of the small session, so that only the proxy is between them. The bulk load and its servers run at a lower priority (nice), because
+/// they share processors with this process.
 enum FairRow {
     private static let bulkCount = 32
     private static let niceness = 10
@@ -40,7 +41,7 @@ enum FairRow {
         return [item]
     }
 
-    /// The value below which so many of a hundred lie.
+    /// The value below which `percent` of the values lie.
     static func percentile(_ percent: Int, of values: [Double]) -> Double {
         values.isEmpty ? 0 : values.sorted()[min(values.count - 1, values.count * percent / 100)]
     }
@@ -58,7 +59,7 @@ enum FairRow {
         return ends
     }
 
-    /// Milliseconds of exchanges one after the other.
+    /// The duration of each exchange, one after the other, in milliseconds.
     private static func roundTrips(between ends: (client: OpenFile, server: OpenFile), until end: Instant) throws -> [Double] {
         var times: [Double] = []
         while MonotonicClock.now() < end {
@@ -87,7 +88,7 @@ enum FairRow {
         var polled = pollfd(fd: file.raw, events: Int16(POLLIN), revents: 0)
         guard poll(&polled, 1, patience) == 1 else {
             try Interruption.check()
-            throw RunError(message: "the small session waited \(patience) ms in vain")
+            throw RunError(message: "the small session got nothing within \(patience) ms")
         }
     }
 }

@@ -30,7 +30,7 @@ enum FlipRow {
         return [value, value.isAbove ? nil : try seconds(until: serversCount, in: program)]
     }
 
-    /// The time until so many servers are usable, as the section's row of `show stat` counts them: one line, which costs a program nothing that would show.
+    /// The time until this many servers are usable, by the section's row of `show stat`: one line, whose cost is too small to affect the result.
     private static func seconds(until usable: Int, in program: ScaleProgram) throws -> ScaleValue {
         let start = MonotonicClock.now()
         while true {

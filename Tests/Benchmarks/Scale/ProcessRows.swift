@@ -61,7 +61,7 @@ enum ReloadRow {
     }
 }
 
-/// How often a process wakes that has nothing to do.
+/// How often an idle process wakes.
 enum IdleRow {
     private static let window = Duration.seconds(3)
     private static let settling = Duration.milliseconds(500)

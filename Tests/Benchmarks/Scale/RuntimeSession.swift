@@ -16,7 +16,7 @@ final class RuntimeSession {
         guard try ask("prompt", within: .seconds(2)) != nil else { throw RunError(message: "no prompt at \(path)") }
     }
 
-    /// The answer to `command`, without the prompt and empty lines at its end. `nil` when it is not complete in time: the session is of no use then.
+    /// The answer to `command`, without the prompt and the empty line at its end. `nil` when it is not complete in time: then the session is unusable.
     func ask(_ command: String, within limit: Duration) throws -> String? {
         let end = MonotonicClock.now().advanced(by: limit)
         let line = Array((command + "\n").utf8)

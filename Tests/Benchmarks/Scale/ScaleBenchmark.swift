@@ -2,7 +2,7 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// One file, and what is measured with each program that reads it.
+/// One configuration file, and what is measured in each program that reads it.
 struct ScaleCase {
     /// How many servers, sections or threads.
     let size: Int
@@ -16,9 +16,9 @@ struct ScaleCase {
     let measure: (ScaleProgram) throws -> [ScaleValue?]
 }
 
-/// How the cost of what tsukada does grows with servers, sections and threads, beside HAProxy with the same file: `deploy/benchmark scale`.
+/// How tsukada's costs grow with servers, sections and threads, compared with HAProxy and the same file: `deploy/benchmark scale`.
 ///
-/// Every case starts one program after the other, alone, several times. A case that fails is named below the table and leaves `-` in it.
+/// Each case starts the programs one after the other, several times; only one runs at a time. A failed case shows `-` in the table, and its error below.
 final class ScaleBenchmark {
     private let options: ScaleOptions
     private let site: ScaleSite

@@ -8,7 +8,7 @@ enum ScaleRow: String, CaseIterable, Sendable {
     case check
     /// More clients than all servers' `maxconn` allows.
     case queue
-    /// The server with the fewest connections is sought.
+    /// Connections through `balance leastconn`.
     case leastconn
     /// A small session beside bulk sessions.
     case fair

@@ -6,7 +6,7 @@ import Wire
 final class ScaleProgram {
     private static let startMax = Duration.seconds(8)
 
-    /// Which.
+    /// The program.
     let kind: ProxyKind
     /// All its processes.
     private(set) var processes: [pid_t] = []
@@ -53,7 +53,7 @@ final class ScaleProgram {
         return answer
     }
 
-    /// A number of the first section's row in `show stat`: one line, whose cost does not show in a measurement. `nil` when it takes longer than `limit`.
+    /// A number of the first section's row in `show stat`: one line, whose cost is too small to affect a measurement. `nil` when it takes longer than `limit`.
     func backendValue(_ column: String, within limit: Duration = .seconds(5)) throws -> Int? {
         guard let table = try ask("show stat b0 2 -1", within: limit) else { return nil }
         guard let value = Self.value(of: column, in: table) else { throw RunError(message: "'show stat' has no \(column): \(table.suffix(200))") }

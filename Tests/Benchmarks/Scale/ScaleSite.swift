@@ -8,7 +8,7 @@ final class ScaleSite {
     let directory: TemporaryDirectory
     /// This program.
     let executable: String
-    /// Who runs where.
+    /// Which processors the proxies and the load use.
     let processors = Processors.split(Processors.allowed())
     /// What checks connect to.
     let targets: CheckTargets
@@ -34,7 +34,7 @@ final class ScaleSite {
     /// The runtime socket.
     var socket: String { "\(directory.path)/runtime" }
 
-    /// The file of a program.
+    /// The path of a program.
     func path(of program: ProxyKind) -> String { program == .tsukada ? tsukada : "haproxy" }
 
     /// Starts servers for traffic, `count` listeners at every loopback address. They end with the returned child.

@@ -10,7 +10,7 @@ struct ScaleValue: Equatable, Sendable {
         values.isEmpty ? nil : values.sorted { ($0.number, $0.isAbove ? 1 : 0) < ($1.number, $1.isAbove ? 1 : 0) }[values.count / 2]
     }
 
-    /// How many times `other` this is; `nil` when that cannot be told.
+    /// This value divided by `other`; `nil` when that is unknown.
     func ratio(to other: ScaleValue?) -> ScaleValue? {
         guard let other, !other.isAbove, other.number > 0, number > 0 else { return nil }
         return ScaleValue(number: number / other.number, isAbove: isAbove)
@@ -24,7 +24,7 @@ struct ScaleValue: Equatable, Sendable {
     }
 }
 
-/// What a number of the table is.
+/// What a number in the table measures.
 struct ScaleFigure: Equatable, Sendable {
     /// The load and its kind: "change, weighted".
     let name: String
@@ -50,14 +50,14 @@ struct ScaleTable: Sendable {
     /// The lines, in the order in which they are printed.
     var lines: [Line] = []
 
-    /// How many times the value at the figure's smallest size the one at its largest is; `nil` for a figure of one size.
+    /// The value at the figure's largest size divided by the one at its smallest; `nil` for a figure of one size.
     func growth(of program: ProxyKind, in figure: ScaleFigure) -> ScaleValue? {
         let own = lines.filter { $0.figure == figure }.sorted { $0.size < $1.size }
         guard own.count > 1, let first = own.first, let last = own.last else { return nil }
         return last.values[program]?.ratio(to: first.values[program])
     }
 
-    /// The same lines, those of a figure together, in the order in which `figures` has them first.
+    /// The same lines, grouped by figure, in the order of the figures' first appearance in `figures`.
     func sorted(by figures: [ScaleFigure]) -> ScaleTable {
         func order(_ line: Line) -> (Int, Int) { (figures.firstIndex(of: line.figure) ?? figures.count, line.size) }
         return ScaleTable(lines: lines.sorted { order($0) < order($1) })
@@ -69,7 +69,7 @@ struct ScaleTable: Sendable {
         |--|--:|--|--:|--:|--:|--:|--:|
         """
 
-    /// The lines as Markdown. The growth stands in the line of a figure's largest size.
+    /// The lines as Markdown. The line of a figure's largest size has the growth.
     var text: String { lines.map(text).joined(separator: "\n") }
 
     private func text(of line: Line) -> String {

@@ -1,7 +1,7 @@
 import LinuxIO
 import Wire
 
-/// What a connection costs that has to wait for a server's place, or for which the server with the fewest connections is sought.
+/// The cost of a connection that waits for a free place, and of one that goes to the server with the fewest connections.
 enum TrafficRows {
     /// Milliseconds.
     private static let warmUp = 300
@@ -12,7 +12,7 @@ enum TrafficRows {
     private static let holdingMax = 20_000
     private static let openingMax = Duration.seconds(5)
 
-    /// Every server takes one session at a time, idle sessions hold all places but eight, and 64 clients wait for these.
+    /// Every server takes one session at a time, idle sessions hold all places but eight, and 64 clients compete for those.
     static func queue(_ site: ScaleSite, _ options: ScaleOptions) throws -> [ScaleCase] {
         let servers = try site.startServers(1)
         return options.sizes(20, 200, 2000).map { size in

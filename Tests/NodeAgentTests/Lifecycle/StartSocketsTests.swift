@@ -47,7 +47,7 @@ struct StartSocketsTests {
         #expect(workers.map { $0.map { Self.queue($0.file) } } == Array(repeating: [expected], count: threads))
     }
 
-    @Test("are as many for each address as planned; the workers share them, and each has one", arguments: [1, 3, 8])
+    @Test("are as many for each address as planned; workers share them, and each worker has one", arguments: [1, 3, 8])
     func shared(each: Int) throws {
         var sockets = StartSockets(
             names: NameResolution(lookup: NameLookup()), threads: 8, socketsPerBind: each, accounts: AccountFiles.ofMachine(), inherited: InheritedSockets())

@@ -61,7 +61,7 @@ private final class SocketProbe {
 
 @Suite("A question's socket")
 struct QuestionSocketsTests {
-    @Test("takes an answer that has come before the loop gets to it, so that no deadline is judged without it")
+    @Test("takes an answer that has arrived but that the loop has not handled yet, before a deadline is judged")
     func waiting() throws {
         let probe = try SocketProbe(.datagram)
         for number in 1...2 as ClosedRange<UInt64> { try probe.ask(number, .udp) }

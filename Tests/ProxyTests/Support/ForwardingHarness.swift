@@ -11,7 +11,7 @@ final class ForwardingHarness {
     /// What a test may change before the start.
     struct Settings {
         var workers = 2
-        /// Workers beyond these share sockets.
+        /// The most listening sockets; with more workers than these, workers share them.
         var sockets = Int.max
         var sessionsMax = 2000
         var listen = SocketAddress.ip(.v4(0x7f00_0001), port: 0)

@@ -43,7 +43,7 @@ final class HAProxyPeer {
         fputs(text + lines.joined(), file)
         fclose(file)
         process = try ChildProcess([Self.program, "-db", "-f", "\(folder)/cfg"])
-        // Not by a connection to the proxy, which would take a turn.
+        // Through the runtime socket: a connection to the proxy would take a turn.
         let answers = eventually { process.exitStatus != nil || TestSocket(to: .unix("\(folder)/stats")) != nil }
         try #require(answers && process.exitStatus == nil, "\(process.output)")
     }
@@ -80,7 +80,7 @@ final class HAProxyPeer {
         return try #require(socket, "errno \(errno)")
     }
 
-    /// Runs a command, which must answer nothing.
+    /// Runs a command whose answer must be empty.
     func ask(_ command: String) throws {
         let socket = try #require(TestSocket(to: .unix("\(folder)/stats")))
         socket.send(command + "\n")

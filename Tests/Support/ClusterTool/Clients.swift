@@ -117,7 +117,7 @@ func receiveLogs(_ arguments: Arguments) {
     }
 }
 
-/// `accept --listen A:P`: accepts and closes, as thousands of checks a second need it, until it is killed.
+/// `accept --listen A:P`: accepts and closes connections until it is killed; fast enough for thousands of checks a second.
 func acceptConnections(_ arguments: Arguments) {
     let (address, port) = arguments.endpoint("listen")
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
