@@ -74,15 +74,15 @@ struct BackendBalancer: Sendable {
     /// Whether `server` takes sessions now.
     func isServing(_ server: UInt32) -> Bool { isServing(Int(server) - firstServer) }
 
-    private func isServing(_ index: Int) -> Bool { seats[index].rank != nil && seats[index].rank == tiers.first?.rank }
+    private func isServing(_ index: Int) -> Bool { !tiers.isEmpty && seats[index].rank == tiers[0].rank }
 
     /// True when a session that has tried `tried`, and is trying `current`, may find a better server: one that is usable and not skipped.
     func hasOther(than current: UInt32, _ tried: TriedServers) -> Bool {
-        guard let tier = tiers.first, !tier.rank.isSkipped else { return false }
+        guard !tiers.isEmpty, !tiers[0].rank.isSkipped else { return false }
         var tried = tried
         // A full list forgets its oldest server, which then counts as untried.
         tried.insert(current)
-        return tier.count > servingCount(tried)
+        return tiers[0].count > servingCount(tried)
     }
 
     private func servingCount(_ tried: TriedServers) -> Int { (0..<Int(tried.count)).count { isServing(tried[$0]) } }
@@ -217,9 +217,8 @@ extension BackendBalancer {
     ///
     /// - Parameter client: the client's number for `balance source` (`SourceMap.value`); `nil` for a client without an address, whose sessions take turns.
     mutating func take(_ tried: TriedServers, client: UInt64?) -> Choice {
-        guard let tier = tiers.first, tier.count > 0 else { return .none }
         if algorithm == .source, let client { return takeMapped(tried, client) }
-        let isFarFirst = tried.isEmpty && tiers[0].takeFarTurn(spillOver: spillOver)
+        let isFarFirst = tried.isEmpty && !tiers.isEmpty && tiers[0].takeFarTurn(spillOver: spillOver)
         return takeAny(tried, isFarFirst: isFarFirst)
     }
 
@@ -277,9 +276,9 @@ extension BackendBalancer {
     }
 
     private mutating func takeAny(_ tried: TriedServers, isFarFirst: Bool) -> Choice {
-        guard let tier = tiers.first, tier.count > 0 else { return .none }
+        guard !tiers.isEmpty, tiers[0].count > 0 else { return .none }
         guard let index = pick(tried, isFar: isFarFirst) ?? pick(tried, isFar: !isFarFirst) else {
-            return tier.count > servingCount(tried) ? .full(nil) : .allTried
+            return tiers[0].count > servingCount(tried) ? .full(nil) : .allTried
         }
         occupy(index)
         return .server(UInt32(firstServer + index))
@@ -287,7 +286,7 @@ extension BackendBalancer {
 
     /// The next near or far server with room that is not among `tried`.
     private mutating func pick(_ tried: TriedServers, isFar: Bool) -> Int? {
-        guard let tier = tiers.first, !tier[isFar: isFar].ready.isEmpty else { return nil }
+        guard !tiers.isEmpty, !tiers[0][isFar: isFar].ready.isEmpty else { return nil }
         if algorithm == .leastConnections { return leastLoaded(tried, isFar: isFar) }
         guard tried.isEmpty else { return other(tried, isFar: isFar) }
         return tiers[0][isFar: isFar].turns.next(&servers)

@@ -22,9 +22,6 @@ struct ServerHeap: Sendable {
     /// The first server; `nil` when the heap is empty.
     var first: Entry? { entries.first }
 
-    /// True when no server is in it.
-    var isEmpty: Bool { entries.isEmpty }
-
     /// Adds a server that is in no heap.
     mutating func insert(_ entry: Entry, _ places: inout Places) {
         entries.append(entry)

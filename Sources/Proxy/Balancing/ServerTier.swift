@@ -40,7 +40,7 @@ struct ServerTier: Sendable {
 
     /// Near servers, or far ones.
     subscript(isFar isFar: Bool) -> ServerGroup {
-        get { isFar ? far : near }
+        _read { if isFar { yield far } else { yield near } }
         _modify { if isFar { yield &far } else { yield &near } }
     }
 

@@ -1,38 +1,38 @@
 /// The latest `capacity` servers that a session has tried.
-package struct TriedServers: BitwiseCopyable, Sendable {
+struct TriedServers: BitwiseCopyable, Sendable {
     /// The most that are remembered.
-    package static let capacity = 8
+    static let capacity = 8
 
     private var servers: (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0, 0, 0, 0, 0)
     /// How many are remembered.
-    package private(set) var count: UInt8 = 0
+    private(set) var count: UInt8 = 0
     private var oldest: UInt8 = 0
 
     /// None.
-    package init() {}
+    init() {}
 
     /// True when none has been tried.
-    package var isEmpty: Bool { count == 0 }
+    var isEmpty: Bool { count == 0 }
 
     /// True when as many have been tried as can be remembered.
-    package var isFull: Bool { count == Self.capacity }
+    var isFull: Bool { count == Self.capacity }
 
     /// One of them, by age: 0 is the oldest.
-    package subscript(index: Int) -> UInt32 {
+    subscript(index: Int) -> UInt32 {
         withUnsafeBytes(of: servers) { $0.assumingMemoryBound(to: UInt32.self)[(Int(oldest) + index) % Self.capacity] }
     }
 
     /// The one that was tried last.
-    package var last: UInt32? { isEmpty ? nil : self[Int(count) - 1] }
+    var last: UInt32? { isEmpty ? nil : self[Int(count) - 1] }
 
     /// True when `server` is one of them.
-    package func contains(_ server: UInt32) -> Bool {
+    func contains(_ server: UInt32) -> Bool {
         for index in 0..<Int(count) where self[index] == server { return true }
         return false
     }
 
     /// Remembers a server; when the list is full, the oldest one is forgotten.
-    package mutating func insert(_ server: UInt32) {
+    mutating func insert(_ server: UInt32) {
         guard !contains(server) else { return }
         let place = (Int(oldest) + Int(count)) % Self.capacity
         withUnsafeMutableBytes(of: &servers) { $0.assumingMemoryBound(to: UInt32.self)[place] = server }

@@ -154,8 +154,6 @@ struct Session: BitwiseCopyable {
     var isKeepAliveDone: Bool
     /// Servers that have failed this session, or that it is asking beside the present one.
     var tried: TriedServers
-    /// True when a direction is a stream: its transfers take turns in the ready list.
-    var streams: Bool { up.flags.contains(.spliced) || down.flags.contains(.spliced) }
     var termination: Termination
     /// Milliseconds of the worker's clock.
     var acceptedAt: Int64
@@ -178,6 +176,9 @@ struct Session: BitwiseCopyable {
     var clientAddress: KernelAddress
     /// What the load balancer says the client connected to; none where it says nothing.
     var clientTarget: KernelAddress
+
+    /// True when a direction is a stream: its transfers take turns in the ready list.
+    var isStreaming: Bool { up.flags.contains(.spliced) || down.flags.contains(.spliced) }
 }
 
 /// An IP address and a port as the kernel has them, in as many bytes as they need. A path is no more than its family.

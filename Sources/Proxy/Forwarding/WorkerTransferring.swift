@@ -57,7 +57,7 @@ extension Worker {
 
     /// Moves what can be moved: at once, or, for a session that streams, when its turn comes in the ready list.
     mutating func transferInTurn(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        if session.pointee.streams { enqueue(index, session) } else { transfer(index, session) }
+        if session.pointee.isStreaming { enqueue(index, session) } else { transfer(index, session) }
     }
 
     /// Moves what can be moved, both ways, and ends the session when nothing is left to come.
