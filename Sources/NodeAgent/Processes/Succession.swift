@@ -108,7 +108,7 @@ final class Succession {
     func tellState() {
         guard other == .master else { return }
         let isComposing = pending != nil
-        pending = PendingState(rest: agent.stateText())
+        pending = PendingState(rest: agent.stateText(), began: agent.reactor.now)
         if !isComposing { composePiece() }
     }
 
@@ -126,6 +126,8 @@ final class Succession {
     /// A state that is composed in pieces, so that thousands of servers do not delay the control thread.
     private struct PendingState {
         var rest: AnswerText
+        /// The round in which it was begun: ticks are a second apart from round to round.
+        let began: Instant
         var text = ""
         /// The time that composing the pieces has taken.
         var taken = Duration.zero
@@ -137,10 +139,9 @@ final class Succession {
         let began = MonotonicClock.now()
         state.text += state.rest.next()
         if state.rest.isOver { send(state.text) }
-        let ended = MonotonicClock.now()
-        state.taken += began.duration(to: ended)
+        state.taken += began.duration(to: MonotonicClock.now())
         if state.rest.isOver {
-            stateDue = ended.advanced(by: Self.statePause(after: state.taken))
+            stateDue = state.began.advanced(by: Self.statePause(after: state.taken))
             return
         }
         pending = state
