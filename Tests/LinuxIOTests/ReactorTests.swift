@@ -66,7 +66,7 @@ struct ReactorTests {
     @Test("handles a bounded number of events in a round, and every ready descriptor in turn")
     func bounded() throws {
         let reactor = try Reactor()
-        let files = try (0..<Reactor.eventsMax + 72).map { _ in OpenFile(try WakeUp.signalled()) }
+        let files = try (0..<Reactor.eventsMax * 3 / 2).map { _ in OpenFile(try WakeUp.signalled()) }
         var calls = [Int](repeating: 0, count: files.count)
         for (place, file) in files.enumerated() { try reactor.watch(file.raw, for: .read) { _ in calls[place] += 1 } }
         reactor.runOnce(waitingAtMost: .zero)

@@ -212,6 +212,21 @@ struct BackendBalancerTests {
         #expect(bench.route(0) { $0.isUsable = false }.map(\.server) == [UInt32(BalancerBench.first + 1)])
     }
 
+    @Test("finds the server that has room for a session that waits for it alone, whichever server has changed")
+    func pinned() {
+        var bench = BalancerBench([1, 1, 1], balance: .source) { backend, routes in
+            for server in 0...2 { backend.servers[server].connectionsMax = 1 }
+            routes[0].isUsable = false
+            for server in 1...2 { routes[server].priority = 1 }
+        }
+        // The client's server is 2, which is full; 1 has room.
+        #expect(bench.stay(client: 1) == 2 && bench.wait(1, for: 2) == nil && bench.wait(2, for: 2) == nil)
+        #expect(bench.route(0) { $0.isUsable = true }.map(\.waiter.session) == [1], "another tier serves")
+        #expect(bench.leave(2) == nil)
+        let own = UInt32(BalancerBench.first + 2)
+        #expect(bench.route(0) { $0.isUsable = false } == [Grant(waiter: Waiter(worker: 0, session: 2, server: own), server: own)])
+    }
+
     @Test("fills a server that comes back, or gets more room, with waiting sessions")
     func serves() {
         var bench = BalancerBench([1, 1]) {

@@ -27,14 +27,17 @@ struct WeightedTurnsTests {
         }
     }
 
-    @Test("of a server that was full are not made up for afterwards, and it gets its share again")
-    func fullForAWhile() {
-        var bench = BalancerBench([1, 1]) { backend, _ in backend.servers[0].connectionsMax = 1 }
+    @Test("of a server that was full are not made up for afterwards, and it gets its share again", arguments: [1, 100], [1, 20, 99, 1_580])
+    func fullForAWhile(weight: Int, turns: Int) {
+        var bench = BalancerBench([weight, weight]) { backend, _ in backend.servers[0].connectionsMax = 1 }
         #expect(bench.stay() == 0)
-        #expect((0..<20).map { _ in bench.visit() } == Array(repeating: 1, count: 20))
+        #expect((0..<turns).map { _ in bench.visit() } == Array(repeating: 1, count: turns))
         bench.leave(0)
-        let shares = bench.shares(of: 20)
-        #expect(abs(shares[0] - shares[1]) <= 2, "\(shares)")
+        var shares = [0, 0]
+        for turn in 1...200 {
+            if let server = bench.visit() { shares[server] += 1 }
+            #expect(abs(shares[0] - shares[1]) <= 2, "turn \(turn): \(shares)")
+        }
     }
 
     /// HAProxy's order at the start, measured with 2.6.

@@ -41,7 +41,9 @@ enum Limits {
             let plans = (1...most).reversed().lazy.map { sockets in
                 Plan(descriptors: descriptors, wanted: wanted, pipesWanted: pipesWanted, needs: needs, socketsPerBind: sockets)
             }
-            self = plans.first { $0.sessionsMax == wanted } ?? plans[plans.startIndex]
+            // A `maxconn` that does not fit gets as near as it can; without one the process keeps its sockets.
+            let nearest = wanted < Limits.sessionsMax ? plans.last : plans.first
+            self = plans.first { $0.sessionsMax == wanted } ?? nearest ?? plans[plans.startIndex]
         }
 
         private init(descriptors: Int, wanted: Int, pipesWanted: Int, needs: Needs, socketsPerBind: Int) {

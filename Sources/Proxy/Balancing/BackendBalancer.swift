@@ -122,7 +122,7 @@ struct BackendBalancer: Sendable {
         let isFar = seats[index].isFar
         tiers[tier][isFar: isFar].countIn(share: route.share)
         tiers[tier][isFar: isFar].turns.add(index, weight: route.turnWeight, atStart: atStart, &servers)
-        map = nil
+        if tier == 0 { map = nil }
         if seats[index].hasRoom { list(index) } else { tiers[tier][isFar: isFar].turns.suspend(index, &servers) }
     }
 
@@ -134,7 +134,7 @@ struct BackendBalancer: Sendable {
         tiers[tier][isFar: isFar].countOut(share: seats[index].share)
         if tiers[tier].count == 0, tiers.count > 1 { tiers.remove(at: tier) }
         seats[index].rank = nil
-        map = nil
+        if tier == 0 { map = nil }
     }
 
     /// Applies a route that leaves the server in its tier.
@@ -146,7 +146,7 @@ struct BackendBalancer: Sendable {
         seats[index].share = route.share
         if servers.weights[index] != route.turnWeight {
             tiers[tier][isFar: isFar].turns.setWeight(route.turnWeight, of: index, &servers)
-            map = nil
+            if tier == 0 { map = nil }
         }
         sessionsChanged(index)
     }
@@ -258,21 +258,26 @@ extension BackendBalancer {
     /// Gives free places to waiting sessions, first those of the server at `index`.
     private mutating func serveWaiters(preferring index: Int) -> [Grant] {
         var grants: [Grant] = []
-        while waiters.count > 0,
-            let next = isServing(index) && seats[index].isReady ? index : pick(TriedServers(), isFar: false) ?? pick(TriedServers(), isFar: true)
-        {
-            let server = UInt32(firstServer + next)
-            guard let waiter = takeWaiter(for: server) else { break }
+        while waiters.count > 0, !tiers.isEmpty {
+            let hasRoom = !tiers[0][isFar: false].ready.isEmpty || !tiers[0][isFar: true].ready.isEmpty
+            guard let place = waiters.first(where: { onlyServer(of: $0).map { seats[$0].hasRoom } ?? hasRoom }) else { break }
+            let waiter = waiters.remove(at: place)
+            let preferred = onlyServer(of: waiter) ?? (isServing(index) && seats[index].isReady ? index : nil)
+            guard let next = preferred ?? pick(TriedServers(), isFar: false) ?? pick(TriedServers(), isFar: true) else { break }
             occupy(next)
-            grants.append(Grant(waiter: waiter, server: server))
+            grants.append(Grant(waiter: waiter, server: UInt32(firstServer + next)))
         }
         return grants
     }
 
+    /// The only server that a waiting session can use; `nil` when it can use any.
+    private func onlyServer(of waiter: Waiter) -> Int? { waiter.server.flatMap { isServing($0) ? Int($0) - firstServer : nil } }
+
     /// Takes the session that has waited longest, of those that can use `server`.
     private mutating func takeWaiter(for server: UInt32) -> Waiter? {
-        guard waiters.count > 0, let index = waiters.first(for: server, isUsable: { isServing($0) }) else { return nil }
-        return waiters.remove(at: index)
+        let index = Int(server) - firstServer
+        guard waiters.count > 0, let place = waiters.first(where: { onlyServer(of: $0).map { $0 == index } ?? true }) else { return nil }
+        return waiters.remove(at: place)
     }
 
     private mutating func takeAny(_ tried: TriedServers, isFarFirst: Bool) -> Choice {

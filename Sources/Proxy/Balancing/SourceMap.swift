@@ -37,22 +37,30 @@ enum SourceMap {
             keys[server] += difference
             heap.insert(entry(server), &heapPlaces)
         }
-        let earning = earnings(shares, total: total)
+        let (earners, ends) = earnings(shares, total: total)
         return (0..<total).map { place in
-            for server in earning[place] { move(Int(server), by: -1) }
+            for earner in (place == 0 ? 0 : ends[place - 1])..<ends[place] { move(Int(earners[earner]), by: -1) }
             guard let best = heap.first else { return 0 }
             move(Int(best.server), by: 1)
             return UInt16(truncatingIfNeeded: best.server)
         }
     }
 
-    /// By place: the servers that reach another whole share before it.
-    private static func earnings(_ shares: [Int], total: Int) -> [[Int32]] {
-        var earnings: [[Int32]] = Array(repeating: [], count: total)
+    /// The servers that reach another whole share before each place, in the order of the places, and the index at which those of each place end.
+    private static func earnings(_ shares: [Int], total: Int) -> (earners: [Int32], ends: [Int]) {
+        var ends = Array(repeating: 0, count: total)
+        func place(_ whole: Int, _ share: Int) -> Int { (whole * total + share - 1) / share - 1 }
+        for share in shares where share > 0 { for whole in 1...share { ends[place(whole, share)] += 1 } }
+        for place in ends.indices.dropFirst() { ends[place] += ends[place - 1] }
+        var (earners, next) = (Array(repeating: Int32(0), count: total), ends)
         for (server, share) in shares.enumerated() where share > 0 {
-            for whole in 1...share { earnings[(whole * total + share - 1) / share - 1].append(Int32(truncatingIfNeeded: server)) }
+            for whole in 1...share {
+                let place = place(whole, share)
+                next[place] -= 1
+                earners[next[place]] = Int32(truncatingIfNeeded: server)
+            }
         }
-        return earnings
+        return (earners, ends)
     }
 
     /// The same proportions with the smallest whole numbers, and a sum of at most `placesMax` (no weight above 0 becomes 0).

@@ -22,10 +22,8 @@ struct WaitingQueue: Sendable {
     /// Puts a waiter at the end.
     mutating func append(_ waiter: Waiter) { waiters.append(waiter) }
 
-    /// The first waiter that can use `server`: it asked for no other server, or that one is no longer usable.
-    func first(for server: UInt32, isUsable: (UInt32) -> Bool) -> Int? {
-        waiters[head...].firstIndex { waiter in waiter.server.map { $0 == server || !isUsable($0) } ?? true }
-    }
+    /// The first waiter that satisfies `predicate`.
+    func first(where predicate: (Waiter) -> Bool) -> Int? { waiters[head...].firstIndex(where: predicate) }
 
     /// Takes out the waiter that is `session` of `worker`; false when it is no longer there.
     mutating func remove(worker: Int, session: UInt64) -> Bool {

@@ -53,6 +53,10 @@ struct WeightedTurns: Sendable {
     private var windowNumber = 0
     /// The number of the next turn: from `window` to twice that.
     private var position = 0
+    /// The weights of suspended servers.
+    private var suspended = 0
+    /// What is left over of their lost turns when whole ones are counted.
+    private var lost = 0
     private var arrivals: UInt64 = 0
 
     /// Adds a server, which gets turns. At the start all servers open the first window; the weight of a later server says how soon its first turn comes.
@@ -70,21 +74,23 @@ struct WeightedTurns: Sendable {
 
     /// Removes a server.
     mutating func remove(_ server: Int, _ servers: inout Servers) {
-        suspend(server, &servers)
+        if servers.turns[server].heap == nil { suspended -= servers.weights[server] }
+        dequeue(server, &servers)
         total -= servers.weights[server]
         servers.weights[server] = 0
     }
 
     /// Gives a server no turns until `resume`. Its weight still counts in the distances of the others.
     mutating func suspend(_ server: Int, _ servers: inout Servers) {
-        guard let heap = servers.turns[server].heap else { return }
-        heaps[heap].remove(server, &servers.places)
-        servers.turns[server].heap = nil
+        guard servers.turns[server].heap != nil else { return }
+        dequeue(server, &servers)
+        suspended += servers.weights[server]
     }
 
     /// Gives a suspended server turns again. Turns that have passed meanwhile are lost.
     mutating func resume(_ server: Int, _ servers: inout Servers) {
         guard servers.turns[server].heap == nil else { return }
+        suspended -= servers.weights[server]
         guard servers.turns[server].window <= windowNumber else { return open(server, heap: coming, &servers) }
         let isCurrent = servers.turns[server].window == windowNumber
         servers.turns[server].at = isCurrent ? max(servers.turns[server].at, position) : position
@@ -95,10 +101,14 @@ struct WeightedTurns: Sendable {
     mutating func setWeight(_ weight: Int, of server: Int, _ servers: inout Servers) {
         let heap = servers.turns[server].heap
         if heap == coming { servers.turns[server].at = window }
-        suspend(server, &servers)
-        total += weight - servers.weights[server]
+        dequeue(server, &servers)
+        let difference = weight - servers.weights[server]
+        total += difference
         servers.weights[server] = weight
-        guard let heap else { return }
+        guard let heap else {
+            suspended += difference
+            return
+        }
         guard heap != opening else { return open(server, heap: opening, &servers) }
         let (planned, step) = (servers.turns[server].at, total / weight)
         servers.turns[server].remainder = 0
@@ -113,7 +123,7 @@ struct WeightedTurns: Sendable {
         if candidate(servers) == nil { beginWindow() }
         guard let server = candidate(servers) else { return nil }
         if servers.turns[server].heap == opening { (servers.turns[server].at, servers.turns[server].remainder) = (position, 0) }
-        suspend(server, &servers)
+        dequeue(server, &servers)
         let weight = servers.weights[server]
         servers.turns[server].last = servers.turns[server].at
         servers.turns[server].at += total / weight
@@ -123,8 +133,18 @@ struct WeightedTurns: Sendable {
             servers.turns[server].at += 1
         }
         position += 1
+        loseTurns()
         queue(server, &servers)
         return server
+    }
+
+    /// Passes the turns that suspended servers would have had. So such a server later finds the others where they would be.
+    private mutating func loseTurns() {
+        let active = total - suspended
+        guard suspended > 0, active > 0 else { return }
+        lost += suspended
+        position += lost / active
+        lost %= active
     }
 
     /// The running server whose turn is due; otherwise the heaviest one that opens the window; otherwise the next running one.
@@ -138,6 +158,12 @@ struct WeightedTurns: Sendable {
         opening = coming
         (window, position) = (total, total)
         windowNumber += 1
+    }
+
+    private mutating func dequeue(_ server: Int, _ servers: inout Servers) {
+        guard let heap = servers.turns[server].heap else { return }
+        heaps[heap].remove(server, &servers.places)
+        servers.turns[server].heap = nil
     }
 
     /// Puts a server into the heap of its next turn.

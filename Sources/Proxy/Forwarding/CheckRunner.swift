@@ -94,14 +94,17 @@ package final class CheckRunner {
         var isConnected = false
         /// The time that its events have waited for this thread.
         var credit = Duration.zero
+        /// When this thread last looked at it. An event of it has not waited for longer than since then.
+        var lookedAt: Instant
         /// What the kernel has not taken yet.
         var unsent: ArraySlice<UInt8> = []
         /// What the socket is watched for.
         var interest = Interest.write
 
-        init(file: OpenFile, machine: any CheckProcess) {
+        init(file: OpenFile, machine: any CheckProcess, now: Instant) {
             self.file = file
             self.machine = machine
+            lookedAt = now
         }
     }
 
@@ -295,7 +298,7 @@ package final class CheckRunner {
             let file = OpenFile(try openSocket(target))
             if case .ip = target { try prepare(file.raw, for: slot) }
             let progress = try Sockets.connect(file.raw, to: target)
-            let attempt = Attempt(file: file, machine: machine)
+            let attempt = Attempt(file: file, machine: machine, now: reactor.now)
             try reactor.watch(file.raw, for: attempt.interest, slot.socketReady)
             slot.attempt = attempt
             arm(slot)
@@ -335,7 +338,9 @@ package final class CheckRunner {
     private static func text(_ error: SystemError) -> String { "\(error.name) returned by OS (\(error.reason))" }
 
     private func ready(_ interest: Interest, _ slot: Slot, _ attempt: Attempt) {
-        attempt.credit += reactor.delayBound
+        let now = MonotonicClock.now()
+        attempt.credit += min(reactor.delayBound, attempt.lookedAt.duration(to: now))
+        attempt.lookedAt = now
         guard attempt.isConnected else {
             let error = interest.contains(.hangUp) ? Sockets.pendingError(attempt.file.raw) : nil
             // A refusal is ECONNREFUSED; these two come from a server that has accepted, and then reset.

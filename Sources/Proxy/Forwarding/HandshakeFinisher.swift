@@ -138,11 +138,10 @@ package final class HandshakeFinisher {
 
     /// The server has not answered in time, unless it has just now. It will find a connection that was reset, which it does not count, and not one that has ended.
     private func leave(_ attempt: Attempt) {
-        if attempt.machine.isAwaitingGreeting {
-            receive(attempt)
-            guard attempts.contains(where: { $0 === attempt }), attempt.machine.isAwaitingGreeting else { return }
-            attempt.isHarmless = true
-        }
+        let wasAwaitingGreeting = attempt.machine.isAwaitingGreeting
+        receive(attempt)
+        guard attempts.contains(where: { $0 === attempt }), attempt.machine.isAwaitingGreeting == wasAwaitingGreeting else { return }
+        if wasAwaitingGreeting { attempt.isHarmless = true }
         Sockets.resetAtClose(attempt.handshake.file.raw)
         end(attempt)
     }

@@ -166,6 +166,11 @@ extension Worker {
             connectTimedOut(index, session)
             return
         }
+        if session.pointee.isReady {
+            // It waits for its turn: what has come in time counts.
+            transfer(index, session)
+            guard session.pointee.state == .established else { return }
+        }
         if !session.pointee.isKeepAliveDone, now - session.pointee.connectedAt >= Self.keepAliveMilliseconds { keepAlive(session) }
         let (client, server) = deadlines(session)
         if now >= min(client, server) { expire(index, session, isClient: client <= server) } else { arm(index, session) }
