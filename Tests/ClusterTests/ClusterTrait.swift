@@ -14,40 +14,45 @@ private final class ClusterPool: Sendable {
 
     private struct State {
         /// `nil` for a cluster that is not built yet; the first suite that borrows it builds it.
-        var free: [Cluster?] = [nil, nil, nil]
-        var waiting: [CheckedContinuation<Cluster?, Never>] = []
+        var free: [Cluster?] = Array(repeating: nil, count: ClusterPool.size)
+        /// A suite runs that must run alone.
+        var isLentAlone = false
+        /// In the order of their arrival. A suite that must run alone keeps later ones waiting.
+        var waiting: [(isAlone: Bool, continuation: CheckedContinuation<Cluster?, Never>)] = []
+
+        /// Lends a cluster to the first suite that waits, if it may run now.
+        mutating func lendNext() -> (CheckedContinuation<Cluster?, Never>, Cluster?)? {
+            guard let next = waiting.first, !isLentAlone, free.count == ClusterPool.size || !next.isAlone, let cluster = free.popLast() else { return nil }
+            waiting.removeFirst()
+            isLentAlone = next.isAlone
+            return (next.continuation, cluster)
+        }
     }
 
+    private static let size = 3
     private let state = Mutex(State())
 
     /// Runs `suite` with a cluster of its own, and waits until one is free.
-    func lend(to suite: () async throws -> Void) async throws {
-        var cluster = await take()
-        defer { giveBack(cluster) }
+    ///
+    /// - Parameter isAlone: no other suite runs meanwhile.
+    func lend(isAlone: Bool, to suite: () async throws -> Void) async throws {
+        var cluster = await withCheckedContinuation { continuation in
+            state.withLock { $0.waiting.append((isAlone, continuation)) }
+            lendAll()
+        }
+        defer {
+            state.withLock { state in
+                state.free.append(cluster)
+                if isAlone { state.isLentAlone = false }
+            }
+            lendAll()
+        }
         if cluster == nil { cluster = try Cluster() }
         try await Self.$cluster.withValue(cluster) { try await suite() }
     }
 
-    private func take() async -> Cluster? {
-        await withCheckedContinuation { continuation in
-            let place = state.withLock { state in
-                let place = state.free.popLast()
-                if place == nil { state.waiting.append(continuation) }
-                return place
-            }
-            if let place { continuation.resume(returning: place) }
-        }
-    }
-
-    private func giveBack(_ cluster: Cluster?) {
-        let next = state.withLock { state in
-            if state.waiting.isEmpty {
-                state.free.append(cluster)
-                return nil as CheckedContinuation<Cluster?, Never>?
-            }
-            return state.waiting.removeFirst()
-        }
-        next?.resume(returning: cluster)
+    private func lendAll() {
+        while let (continuation, cluster) = state.withLock({ $0.lendNext() }) { continuation.resume(returning: cluster) }
     }
 
     /// Ends all of them.
@@ -69,13 +74,18 @@ struct ClusterTrait: SuiteTrait, TestTrait, TestScoping {
     func scopeProvider(for test: Test, testCase: Test.Case?) -> Self? { test.isSuite && hindrance == nil ? self : nil }
 
     func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
-        if let pool = ClusterPool.current { return try await pool.lend(to: function) }
+        if let pool = ClusterPool.current { return try await pool.lend(isAlone: test.tags.contains(.alone), to: function) }
         let pool = ClusterPool()
         defer { pool.end() }
         try await ClusterPool.$current.withValue(pool) {
             try await withTaskExecutorPreference(ThreadForEachJob()) { try await function() }
         }
     }
+}
+
+extension Tag {
+    /// The suite measures times that other suites would disturb: none runs meanwhile.
+    @Tag static var alone: Self
 }
 
 extension Trait where Self == ClusterTrait {
