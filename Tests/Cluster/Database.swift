@@ -24,17 +24,19 @@ package final class Database: Sendable {
         try ChildProcess.demand(
             [
                 "mariadb-install-db", "--no-defaults", "--datadir=\(template)", "--auth-root-authentication-method=normal", "--skip-test-db",
-                "--innodb-log-file-size=4M", "--user=root",
+                "--innodb-log-file-size=4M", "--user=root", "--tmpdir=\(world.directory)",
             ], within: 120)
         return template
     }
 
     /// Starts the server, without waiting for it; `options` win over the usual ones.
     package func start(options: [String] = []) throws {
+        // A server that starts deletes the temporary tables of all servers in its `tmpdir`.
         // Without an fsync for each transaction, but what it has said it has done outlives its process: 2.
         let command =
             [
                 "mariadbd", "--no-defaults", "--user=root", "--datadir=\(dataDirectory)", "--socket=\(socket)", "--pid-file=\(node.directory)/mysqld.pid",
+                "--tmpdir=\(node.directory)",
                 "--server-id=\(identifier)", "--log-bin=binlog", "--log-slave-updates=1", "--gtid-strict-mode=1", "--max-connections=500",
                 "--innodb-log-file-size=4M", "--innodb-flush-log-at-trx-commit=2", "--innodb-use-native-aio=0", "--innodb-buffer-pool-size=32M",
                 "--performance-schema=0", "--back-log=500", "--read-only=\(identifier == 3 ? 0 : 1)", "--slave-net-timeout=5",
