@@ -289,7 +289,7 @@ final class Agent {
         case .routeChanged(let server):
             // First, so that a server that stays in as a substitute is routed before the last fit one is taken out.
             decideDatabases(server.backend)
-            state.route(server, registry.route(of: server))
+            state.setRoute(registry.route(of: server), of: server)
             if !databases.deciding.contains(server.backend) { settle(server.backend) }
         case .shutdownSessions(let server, let reason): forwarder.shutdownSessions(of: server, because: reason)
         case .pauseChecks(let server): checks?.pause(server)

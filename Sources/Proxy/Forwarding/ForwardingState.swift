@@ -233,7 +233,7 @@ package final class ForwardingState: Sendable {
 
 extension ForwardingState {
     /// Applies a server's new route: new sessions follow it at once, and so do waiting ones that the server has room for.
-    package func route(_ server: ServerReference, _ route: ServerRoute) {
+    package func setRoute(_ route: ServerRoute, of server: ServerReference) {
         let index = UInt32(flatIndex(server))
         serverCells[Int(index)].pointee.address.withLock { $0 = route.address.map { RawSocketAddress($0) } }
         let limit = route.connectionsMax ?? backends[server.backend].servers[server.server].connectionsMax

@@ -132,7 +132,7 @@ extension Worker {
         session.pointee.tried.insert(server)
         if code != EADDRNOTAVAIL, code != ECONNABORTED {
             if reason == nil { noteFailed(server) }
-            tellControl(of: server, reason ?? LeaveReason(connectCode: code))
+            state.report(reason ?? LeaveReason(connectCode: code), of: server)
         }
         guard !leaveFailed(index, session) else { return }
         closeServer(session)
@@ -269,7 +269,7 @@ extension Worker {
         guard let other = takeOther(session, isEarly: false) else {
             return wheel.arm(index, deadline: min(session.pointee.stateDeadline, now + Self.sameServerMilliseconds))
         }
-        tellControl(of: session.pointee.serverIndex, .unreachable)
+        state.report(.unreachable, of: session.pointee.serverIndex)
         redispatch(index, session, to: other)
     }
 
@@ -288,7 +288,7 @@ extension Worker {
             ? cell.pointee.hedgeBudget.withLock { $0.take(sessions: sessions, now: now) }
             : cell.pointee.retryBudget.withLock { $0.take(sessions: sessions, now: now) }
         guard isWithinBudget else {
-            if !isEarly { tellControl(of: session.pointee.serverIndex, .overBudget) }
+            if !isEarly { state.report(.overBudget, of: session.pointee.serverIndex) }
             returnPlace(of: other)
             return nil
         }
@@ -334,10 +334,5 @@ extension Worker {
         counters.servers[Int(session.pointee.serverIndex)].pointee.redispatches.add()
         session.pointee.retries += 1
         leaveServer(session)
-    }
-
-    /// Counts why a session leaves a server, and has that checked at once.
-    func tellControl(of server: UInt32, _ reason: LeaveReason) {
-        state.report(reason, of: server)
     }
 }

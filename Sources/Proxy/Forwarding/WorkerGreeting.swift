@@ -64,7 +64,7 @@ extension Worker {
 
     /// The server has refused with an error that another one would not say. When there is no other the client gets it.
     private mutating func refused(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ number: UInt16) {
-        tellControl(of: session.pointee.serverIndex, LeaveReason(error: number))
+        state.report(LeaveReason(error: number), of: session.pointee.serverIndex)
         session.pointee.tried.insert(session.pointee.serverIndex)
         if !leaveFailed(index, session) { bind(index, session) }
     }

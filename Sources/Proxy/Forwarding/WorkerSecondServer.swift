@@ -29,7 +29,7 @@ extension Worker {
         let retriesMax = state.backendRules[Int(session.pointee.backend)].pointee.retriesMax
         if !session.pointee.second.isThere, !hasOther(session), Int32(session.pointee.retries) < retriesMax { session.pointee.tried = TriedServers() }
         guard hasOther(session), let other = takeOther(session, isEarly: isEarly) else { return }
-        if isEarly { tellControl(of: session.pointee.serverIndex, .hedged) } else { tellSilence(session) }
+        if isEarly { state.report(.hedged, of: session.pointee.serverIndex) } else { tellSilence(session) }
         if session.pointee.second.isThere { giveUpSecond(session) }
         ask(other, index, session)
     }
@@ -37,8 +37,8 @@ extension Worker {
     /// Tells of the servers that have not greeted in time, of the first one once.
     func tellSilence(_ session: UnsafeMutablePointer<Session>) {
         let second = session.pointee.second
-        if second.isThere { tellControl(of: second.server, second.isConnected ? .silent : .unreachable) }
-        if !second.isThere || second.askedAt < patienceEnd(session) { tellControl(of: session.pointee.serverIndex, .silent) }
+        if second.isThere { state.report(second.isConnected ? .silent : .unreachable, of: second.server) }
+        if !second.isThere || second.askedAt < patienceEnd(session) { state.report(.silent, of: session.pointee.serverIndex) }
     }
 
     /// Asks `server`, at which a place is held.
@@ -115,7 +115,7 @@ extension Worker {
 
     /// The second server is of no use: another one is asked in its place at once.
     private mutating func secondFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: LeaveReason) {
-        tellControl(of: session.pointee.second.server, reason)
+        state.report(reason, of: session.pointee.second.server)
         close(session.pointee.second.side.descriptor)
         session.pointee.second.side.descriptor = -1
         giveUpSecond(session)

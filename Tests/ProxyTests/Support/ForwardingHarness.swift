@@ -90,7 +90,7 @@ final class ForwardingHarness {
     /// Changes one server's route.
     func route(_ server: Int, _ edit: (inout ServerRoute) -> Void) {
         edit(&routes[server])
-        state.route(ServerReference(backend: 0, server: server), routes[server])
+        state.setRoute(routes[server], of: ServerReference(backend: 0, server: server))
     }
 
     /// Sessions of the process and places held at each server.
