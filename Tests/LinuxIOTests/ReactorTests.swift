@@ -80,7 +80,7 @@ struct ReactorTests {
         let reactor = try Reactor()
         let file = try WakeUp()
         var bound: Duration?
-        try reactor.watch(file.raw, for: .read) { _ in
+        try reactor.watch(file.raw, for: .read) { [unowned reactor] _ in
             file.clear()
             bound = reactor.delayBound
         }
