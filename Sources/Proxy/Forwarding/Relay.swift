@@ -39,7 +39,7 @@ enum OpeningResult {
 /// through a lent pipe without copying.
 struct Relay: ~Copyable {
     /// Bytes one direction may move before others have a turn.
-    static let turnBytes = 1 << 19
+    static let turnBytes = 1 << 20
     /// Full reads in a row that make a direction a stream.
     static let streamAfter = 4
 

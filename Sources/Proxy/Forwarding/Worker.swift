@@ -35,7 +35,7 @@ package struct WorkerListener: Sendable {
 struct Worker: ~Copyable {
     private static let eventsMax = 256
     /// Bytes that sessions of the ready list may move in a round.
-    private static let bytesPerRound = 1 << 20
+    private static let bytesPerRound = 1 << 21
     /// Bytes that a turn counts for at least, so that turns that move little are bounded, too.
     private static let bytesPerTurnMin = 1 << 14
 
