@@ -31,8 +31,7 @@ struct BalancerBench {
     @discardableResult
     mutating func route(_ server: Int, _ edit: (inout ServerRoute) -> Void) -> [Grant] {
         edit(&routes[server])
-        let limit = routes[server].connectionsMax ?? backend.servers[server].connectionsMax
-        return balancer.update(UInt32(Self.first + server), routes[server], connectionsMax: limit)
+        return balancer.update(UInt32(Self.first + server), routes[server])
     }
 
     /// The next session's server; the session stays there.

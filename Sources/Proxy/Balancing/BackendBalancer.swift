@@ -27,6 +27,8 @@ struct BackendBalancer: Sendable {
     private struct Seat: Sendable {
         let isBackup: Bool
         let isFar: Bool
+        /// `maxconn` of the configuration: the limit of a route that names none.
+        let configuredLimit: Int
         /// Its tier; `nil` while it takes no sessions.
         var rank: TierRank?
         var share = SlowStart.fullShare
@@ -58,12 +60,9 @@ struct BackendBalancer: Sendable {
     /// The balancer of `backend`, whose first server is `firstServer`.
     init(_ backend: Backend, routes: [ServerRoute], firstServer: Int) {
         (algorithm, spillOver, self.firstServer) = (backend.balance, backend.spillOver, firstServer)
-        seats = backend.servers.map { Seat(isBackup: $0.isBackup, isFar: $0.isFar) }
+        seats = backend.servers.map { Seat(isBackup: $0.isBackup, isFar: $0.isFar, configuredLimit: $0.connectionsMax) }
         servers = WeightedTurns.Servers(count: seats.count)
-        for (index, server) in backend.servers.enumerated() {
-            seats[index].limit = routes[index].connectionsMax ?? server.connectionsMax
-            if routes[index].takesSessions { add(index, routes[index], atStart: true) }
-        }
+        for (index, route) in routes.enumerated() { place(index, route, atStart: true) }
     }
 
     // MARK: Servers
@@ -89,19 +88,20 @@ struct BackendBalancer: Sendable {
 
     /// Applies a server's new route.
     ///
-    /// - Parameter connectionsMax: the most sessions at once; 0 for no limit.
     /// - Returns: the places that waiting sessions get because of the change.
-    mutating func update(_ server: UInt32, _ route: ServerRoute, connectionsMax: Int) -> [Grant] {
+    mutating func update(_ server: UInt32, _ route: ServerRoute) -> [Grant] {
         let index = Int(server) - firstServer
-        let rank = route.takesSessions ? TierRank(route, isBackup: seats[index].isBackup, isFar: seats[index].isFar, index: index) : nil
-        seats[index].limit = connectionsMax
-        if let rank, rank == seats[index].rank {
-            change(index, route)
-        } else {
-            remove(index)
-            if rank != nil { add(index, route, atStart: false) }
-        }
+        place(index, route, atStart: false)
         return serveWaiters(preferring: index)
+    }
+
+    /// Puts a server where its route says: in a tier, or in none.
+    private mutating func place(_ index: Int, _ route: ServerRoute, atStart: Bool) {
+        seats[index].limit = route.connectionsMax ?? seats[index].configuredLimit
+        let rank = route.takesSessions ? TierRank(route, isBackup: seats[index].isBackup, isFar: seats[index].isFar, index: index) : nil
+        if let rank, rank == seats[index].rank { return change(index, route) }
+        remove(index)
+        if let rank { add(index, route, to: rank, atStart: atStart) }
     }
 
     private func tierIndex(_ rank: TierRank) -> Int {
@@ -113,8 +113,7 @@ struct BackendBalancer: Sendable {
         return low
     }
 
-    private mutating func add(_ index: Int, _ route: ServerRoute, atStart: Bool) {
-        let rank = TierRank(route, isBackup: seats[index].isBackup, isFar: seats[index].isFar, index: index)
+    private mutating func add(_ index: Int, _ route: ServerRoute, to rank: TierRank, atStart: Bool) {
         if let only = tiers.first, only.count == 0, only.rank != rank { tiers = [] }
         let tier = tierIndex(rank)
         if tier == tiers.count || tiers[tier].rank != rank { tiers.insert(ServerTier(rank: rank), at: tier) }

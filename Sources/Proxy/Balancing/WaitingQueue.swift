@@ -27,7 +27,7 @@ struct WaitingQueue: Sendable {
 
     /// Takes out the waiter that is `session` of `worker`; false when it is no longer there.
     mutating func remove(worker: Int, session: UInt64) -> Bool {
-        guard let index = waiters[head...].firstIndex(where: { $0.worker == worker && $0.session == session }) else { return false }
+        guard let index = first(where: { $0.worker == worker && $0.session == session }) else { return false }
         _ = remove(at: index)
         return true
     }

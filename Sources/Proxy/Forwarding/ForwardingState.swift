@@ -236,8 +236,7 @@ extension ForwardingState {
     package func setRoute(_ route: ServerRoute, of server: ServerReference) {
         let index = UInt32(flatIndex(server))
         serverCells[Int(index)].pointee.address.withLock { $0 = route.address.map { RawSocketAddress($0) } }
-        let limit = route.connectionsMax ?? backends[server.backend].servers[server.server].connectionsMax
-        let grants = backendCells[server.backend].pointee.balancer.withLock { $0.update(index, route, connectionsMax: limit) }
+        let grants = backendCells[server.backend].pointee.balancer.withLock { $0.update(index, route) }
         for grant in grants { send(grant) }
     }
 
