@@ -38,12 +38,12 @@ enum Limits {
         init(descriptors: Int, wanted: Int, pipesWanted: Int, needs: Needs) {
             let quarter = (descriptors / Limits.listenersShare - needs.singleBinds) / max(1, needs.groupBinds)
             let most = max(1, min(needs.threads, quarter))
-            let plans = (1...most).reversed().lazy.map { sockets in
+            func plan(_ sockets: Int) -> Plan {
                 Plan(descriptors: descriptors, wanted: wanted, pipesWanted: pipesWanted, needs: needs, socketsPerBind: sockets)
             }
             // A `maxconn` that does not fit gets as near as it can; without one the process keeps its sockets.
-            let nearest = wanted < Limits.sessionsMax ? plans.last : plans.first
-            self = plans.first { $0.sessionsMax == wanted } ?? nearest ?? plans[plans.startIndex]
+            let fitting = (1...most).last { plan($0).sessionsMax == wanted }
+            self = plan(fitting ?? (wanted < Limits.sessionsMax ? 1 : most))
         }
 
         private init(descriptors: Int, wanted: Int, pipesWanted: Int, needs: Needs, socketsPerBind: Int) {

@@ -79,12 +79,12 @@ final class Succession {
 
     /// Sends the master this worker's state, and that it serves.
     func report() throws(SystemError) {
-        try channel.send([.state(try Self.file(agent.stateText().whole())), .ready], patience: Self.patience)
+        try channel.send([.state(try wholeState()), .ready], patience: Self.patience)
     }
 
     /// Gives a successor all sockets and this process's state. It holds `place` until it serves, and must serve within `patience`.
     func handOver(sockets: [OpenFile], _ place: RuntimePlace, within patience: Duration) throws(SystemError) {
-        let state = ProcessMessage.state(try Self.file(agent.stateText().whole()))
+        let state = ProcessMessage.state(try wholeState())
         try channel.send(ProcessMessage.passing(sockets) + [state], patience: Self.patience)
         self.place = place
         takeoverTimer = agent.reactor.setTimer(at: agent.reactor.now.advanced(by: patience)) { [weak self] in
@@ -100,6 +100,9 @@ final class Succession {
 
     /// Tells the process before this one that it serves no longer.
     func takeOver() throws(SystemError) { try channel.send([.takenOver], patience: Self.patience) }
+
+    /// This process's state, composed in one piece.
+    private func wholeState() throws(SystemError) -> OpenFile { try Self.file(agent.stateText().whole()) }
 
     private static func file(_ text: String) throws(SystemError) -> OpenFile { try MemoryFile.holding(Array(text.utf8), name: "tsukada state") }
 
@@ -167,7 +170,7 @@ final class Succession {
 
     private func sayLastWords() {
         pending = nil
-        guard !isOver, let file = try? Self.file(agent.stateText().whole()) else { return }
+        guard !isOver, let file = try? wholeState() else { return }
         try? channel.send([.lastState(file)], patience: Self.patience)
     }
 }

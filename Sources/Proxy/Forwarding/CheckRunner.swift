@@ -314,7 +314,8 @@ package final class CheckRunner {
     /// Sets the option that the check needs. A check that ends with the connect leaves out the last packet of the handshake, as in HAProxy, and sends the reset
     /// instead: the server's process never sees the connection, which saves work on both sides.
     private func prepare(_ raw: Int32, for slot: Slot) throws(SystemError) {
-        try Sockets.set(slot.hasWords ? TCP_NODELAY : TCP_QUICKACK, at: Int32(IPPROTO_TCP), to: slot.hasWords ? 1 : 0, on: raw)
+        let (option, value): (Int32, Int32) = slot.hasWords ? (TCP_NODELAY, 1) : (TCP_QUICKACK, 0)
+        try Sockets.set(option, at: Int32(IPPROTO_TCP), to: value, on: raw)
     }
 
     /// This machine has no socket to check with. Its servers stay what they are: clients that use up every descriptor must not take them all down.

@@ -151,8 +151,6 @@ extension ForwardingState {
 
     /// The sessions that came to a backend.
     package func sessionsTotal(ofBackend backend: Int) -> Int {
-        var sum: UInt64 = 0
-        for worker in allCounters { sum &+= worker.backends[backend].pointee.sessions.value }
-        return Int(clamping: sum)
+        Int(clamping: sessionsBegun(of: backend) &+ inherited.backends[backend].pointee.sessions.value)
     }
 }
