@@ -38,15 +38,7 @@ private final class Pool {
     /// The seed's file with other servers and a port that needs no name.
     static func configuration(servers: [String], nameserver: String, holdValid: String = "10s", global: String = "") -> String {
         """
-        global
-            log 172.20.0.11 local2
-            chroot /var/lib/haproxy
-            pidfile /var/run/haproxy.pid
-            user haproxy
-            group haproxy
-            daemon
-            stats socket /var/lib/haproxy/stats
-            stats maxconn 10
+        \(globalSection(log: "172.20.0.11"))
         \(global)
         resolvers vpc
             nameserver vpc \(nameserver):53

@@ -19,15 +19,7 @@ extension ClusterSuite {
                     return "    server s\(number) 172.20.0.30:\(number.isMultiple(of: 2) ? steadyPort : dyingPort) check inter 1s fall 1 rise 1\(weight)\n"
                 }
                 return """
-                    global
-                        log 127.0.0.1:514 local2
-                        chroot /var/lib/haproxy
-                        pidfile /var/run/haproxy.pid
-                        user haproxy
-                        group haproxy
-                        daemon
-                        stats socket /var/lib/haproxy/stats
-                        stats maxconn 10
+                    \(globalSection(log: "127.0.0.1:514"))
                     defaults
                         mode tcp
                         log global

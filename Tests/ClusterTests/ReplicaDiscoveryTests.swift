@@ -10,15 +10,7 @@ extension ClusterSuite {
     struct ReplicaDiscoveryTests {
         private static let password = "check"
         private static let configuration = """
-            global
-                log 172.20.0.11 local2
-                chroot /var/lib/haproxy
-                pidfile /var/run/haproxy.pid
-                user haproxy
-                group haproxy
-                daemon
-                stats socket /var/lib/haproxy/stats
-                stats maxconn 10
+            \(globalSection(log: "172.20.0.11"))
                 state-dir /var/lib/tsukada
             defaults
                 mode tcp
