@@ -1,3 +1,5 @@
+import Wire
+
 /// The result of a search for a server.
 enum Choice: Equatable {
     /// This server; a place at it is held.
@@ -186,11 +188,11 @@ extension BackendBalancer {
     }
 
     /// HAProxy's key. As in HAProxy, idle servers are equal, whatever their weights; of equal servers, the one whose load changed first comes first.
-    private mutating func loadEntry(_ index: Int) -> ServerHeap.Entry {
+    private mutating func loadEntry(_ index: Int) -> IndexedHeap.Entry {
         let sessions = seats[index].sessions
         let key = sessions == 0 ? 0 : (sessions + 1) * WeightedTurns.weightMax / max(1, servers.weights[index])
         arrivals += 1
-        return ServerHeap.Entry(key: key, arrival: arrivals, server: Int32(truncatingIfNeeded: index))
+        return IndexedHeap.Entry(index, key: key, arrival: arrivals)
     }
 
     /// Updates the heaps after a change of the server's sessions, limit or weight.
@@ -297,10 +299,10 @@ extension BackendBalancer {
     }
 
     private mutating func leastLoaded(_ tried: TriedServers, isFar: Bool) -> Int? {
-        var passed: [ServerHeap.Entry] = []
+        var passed: [IndexedHeap.Entry] = []
         defer { for entry in passed { tiers[0][isFar: isFar].loads.insert(entry, &servers.places) } }
         while let first = tiers[0][isFar: isFar].loads.first {
-            let index = Int(first.server)
+            let index = first.number
             guard tried.contains(UInt32(firstServer + index)) else { return index }
             tiers[0][isFar: isFar].loads.remove(index, &servers.places)
             passed.append(first)

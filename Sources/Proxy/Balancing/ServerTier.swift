@@ -1,3 +1,5 @@
+import Wire
+
 /// How much a server is preferred: the lowest rank that has servers takes the sessions.
 ///
 /// Preferred servers come first; then the skipped ones, which sessions leave out while there are others; then one backup alone, a near one if there is one.
@@ -77,7 +79,7 @@ struct ServerGroup: Sendable {
     /// Their turns.
     var turns = WeightedTurns()
     /// Those with room, by load, for `leastconn`.
-    var loads = ServerHeap()
+    var loads = IndexedHeap()
 
     /// The largest share of any server.
     var warmth: Int { shares.lastIndex { $0 > 0 } ?? 0 }

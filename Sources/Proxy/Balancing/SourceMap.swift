@@ -24,13 +24,11 @@ enum SourceMap {
         let shares = reduced(weights)
         let total = shares.reduce(0, +)
         guard total > 0 else { return [] }
-        var heap = ServerHeap()
-        var heapPlaces: ServerHeap.Places = Array(repeating: -1, count: shares.count)
+        var heap = IndexedHeap()
+        var heapPlaces: IndexedHeap.Places = Array(repeating: -1, count: shares.count)
         // The negated balance of whole shares: a share earned lowers a key, a place received raises it.
         var keys = Array(repeating: 0, count: shares.count)
-        func entry(_ server: Int) -> ServerHeap.Entry {
-            ServerHeap.Entry(key: keys[server], arrival: UInt64(server), server: Int32(truncatingIfNeeded: server))
-        }
+        func entry(_ server: Int) -> IndexedHeap.Entry { IndexedHeap.Entry(server, key: keys[server], arrival: UInt64(server)) }
         for server in shares.indices where shares[server] > 0 { heap.insert(entry(server), &heapPlaces) }
         func move(_ server: Int, by difference: Int) {
             heap.remove(server, &heapPlaces)
@@ -41,8 +39,8 @@ enum SourceMap {
         return (0..<total).map { place in
             for earner in (place == 0 ? 0 : ends[place - 1])..<ends[place] { move(Int(earners[earner]), by: -1) }
             guard let best = heap.first else { return 0 }
-            move(Int(best.server), by: 1)
-            return UInt16(truncatingIfNeeded: best.server)
+            move(best.number, by: 1)
+            return UInt16(truncatingIfNeeded: best.number)
         }
     }
 

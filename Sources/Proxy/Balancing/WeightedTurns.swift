@@ -1,3 +1,5 @@
+import Wire
+
 /// Turns in proportion to weights, in the order of HAProxy's `balance roundrobin`, even while servers come, go and change their weights.
 ///
 /// Turns are numbered and grouped into windows; a window has as many turns as the sum of the weights. A server's next turn comes sum / weight turns after its last
@@ -32,7 +34,7 @@ struct WeightedTurns: Sendable {
         var weights: [Int]
         fileprivate var turns: [Turn]
         /// Each server's place in the heap that holds it.
-        var places: ServerHeap.Places
+        var places: IndexedHeap.Places
 
         /// Servers without turns.
         init(count: Int) {
@@ -43,7 +45,7 @@ struct WeightedTurns: Sendable {
     }
 
     private static let running = 0
-    private var heaps = [ServerHeap(), ServerHeap(), ServerHeap()]
+    private var heaps = [IndexedHeap(), IndexedHeap(), IndexedHeap()]
     private var opening = 1
     private var coming: Int { 3 - opening }
     /// The sum of the weights.
@@ -149,9 +151,9 @@ struct WeightedTurns: Sendable {
 
     /// The running server whose turn is due; otherwise the heaviest one that opens the window; otherwise the next running one.
     private func candidate(_ servers: borrowing Servers) -> Int? {
-        let next = heaps[Self.running].first.map { Int($0.server) }
+        let next = heaps[Self.running].first?.number
         if let next, servers.turns[next].at <= position { return next }
-        return heaps[opening].first.map { Int($0.server) } ?? next
+        return heaps[opening].first?.number ?? next
     }
 
     private mutating func beginWindow() {
@@ -188,6 +190,6 @@ struct WeightedTurns: Sendable {
     private mutating func insert(_ server: Int, key: Int, heap: Int, _ servers: inout Servers) {
         arrivals += 1
         servers.turns[server].heap = heap
-        heaps[heap].insert(ServerHeap.Entry(key: key, arrival: arrivals, server: Int32(truncatingIfNeeded: server)), &servers.places)
+        heaps[heap].insert(IndexedHeap.Entry(server, key: key, arrival: arrivals), &servers.places)
     }
 }
