@@ -67,4 +67,12 @@ package final class Cluster: Sendable {
         // What one test's clients have broken off is not held against the next one's host; nor are plain checks, which log in nowhere.
         for replica in [replica01, replica02] { try replica.execute("set global max_connect_errors=100000; flush local hosts") }
     }
+
+    /// Removes what proxies have stored on the nodes, which a new one would continue with. None may run.
+    package func emptyStateDirectories() throws {
+        for node in [tsukada01, tsukada02] {
+            try node.demand(["find", "/var/lib/haproxy", "/var/lib/tsukada", "-mindepth", "1", "-delete"])
+            try node.demand(["install", "-d", "-m", "700", "-o", "haproxy", "-g", "haproxy", "/var/lib/tsukada"])
+        }
+    }
 }

@@ -98,5 +98,6 @@ func freshCluster() throws -> Cluster {
     if let hindrance { throw ChildProcessError(description: hindrance) }
     let cluster = try #require(ClusterPool.cluster)
     try cluster.restore()
+    try cluster.emptyStateDirectories()
     return cluster
 }

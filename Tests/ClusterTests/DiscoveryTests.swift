@@ -206,7 +206,10 @@ extension ClusterSuite {
             try eventually(within: 10, "the new address") { try pool.proxy.command("show servers state").contains("read01 172.20.0.23 ") }
             let after = Double(MonotonicMoment.now - start) / 1e9
             #expect(after < 3, "moved after \(after) s")
-            #expect(try cluster.client.query(cluster.tsukada01, count: 4).contains { $0.detail == "dbserver03" })
+            // The other clients take turns, too.
+            try eventually(within: 5, "a session at the new address") {
+                try cluster.client.query(cluster.tsukada01, count: 4).contains { $0.detail == "dbserver03" }
+            }
             try pool.finish("moved in \(after) s")
         }
 
@@ -262,7 +265,6 @@ extension ClusterSuite {
             try nameserver.serve(Self.replicas)
             defer { try? nameserver.stop() }
             let node = cluster.tsukada01
-            try node.demand(["bash", "-c", "rm -f /var/lib/tsukada/*; chown haproxy:haproxy /var/lib/tsukada"])
             let isTemplate = line.contains("template")
             let count = isTemplate ? 2 : 1
             let text = Pool.configuration(

@@ -7,7 +7,7 @@ final class GossipMember {
     /// The runtime socket of the article's file, with the right to change things.
     static let adminSocket = "stats socket /var/lib/haproxy/stats level admin"
 
-    /// Where a node may remember; the user of the article's file has to own it.
+    /// Where a node stores state; the user of the article's file owns it.
     static let stateDirectory = "/var/lib/tsukada"
 
     let node: Node
@@ -27,7 +27,6 @@ final class GossipMember {
         (self.node, self.file, self.cluster, self.configuration, self.options) = (node, file, cluster, configuration, options)
         log = try cluster.log(of: node)
         mark = log.mark
-        try node.demand(["install", "-d", "-m", "700", "-o", "haproxy", "-g", "haproxy", Self.stateDirectory])
         proxy = try Self.start(on: node, of: cluster, file, configuration, options)
     }
 

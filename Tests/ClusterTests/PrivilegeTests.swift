@@ -106,7 +106,6 @@ extension ClusterSuite {
             .timeLimit(.minutes(2)))
         func callsAreThoseOfService() throws {
             let cluster = try freshCluster()
-            for node in [cluster.tsukada01, cluster.tsukada02] { try node.demand(["chown", "haproxy:haproxy", GossipMember.stateDirectory]) }
             let pair = try GossipPair(cluster, asAdministrator: true, hasStore: true, options: ["-W", "-S", "/run/master"])
             defer { pair.stop() }
             try pair.waitUntilSettled()
@@ -151,18 +150,16 @@ extension ClusterSuite {
         func modes() throws {
             let cluster = try freshCluster()
             let node = cluster.tsukada01
-            try node.demand(["chown", "haproxy:haproxy", GossipMember.stateDirectory])
-            try node.demand(["chmod", "700", GossipMember.stateDirectory])
             let configuration = try seedConfiguration(of: node.name).replacingOccurrences(
                 of: "    stats socket /var/lib/haproxy/stats",
                 with: "    stats socket /run/plain level admin\n    stats socket /run/own mode 666 user haproxy level admin")
             let file = GossipFile(key: try GossipFile.newKey(on: node))
             try file.writeKey(on: node)
             let gossip = file.text + "    state-dir \(GossipMember.stateDirectory)\n"
-            let arguments = try RunningProxy.writeFiles(on: node, configuration: configuration, ownSections: gossip)
-            let start = "umask 0; exec \(ProxyProgram.tsukada.path) -W -S /run/master \(arguments.joined(separator: " "))"
-            try node.demand(["bash", "-c", start])
-            defer { _ = try? node.run(["bash", "-c", "kill $(cat /run/haproxy.pid)"]) }
+            let proxy = try RunningProxy(
+                .tsukada, on: node, in: cluster.world, configuration: configuration, ownSections: gossip, options: ["-W", "-S", "/run/master"],
+                launcher: ["bash", "-c", "umask 0; exec \"$@\"", "umask"])
+            defer { proxy.stop() }
             let change = "echo 'disable server mysql/read01 on cluster' | socat -t 10 - UNIX-CONNECT:/run/plain"
             try node.demand(["bash", "-c", change])
             let state = "\(GossipMember.stateDirectory)/gossip-\(node.name).state"
