@@ -10,7 +10,8 @@ struct TidyTests {
         ("Sources/Seals", ["COpenSSL", "Wire"]),
         ("Sources/Gossip", ["Wire"]),
         ("Sources/Proxy", ["Wire"]),
-        ("Sources/Proxy/Forwarding", ["CLinux", "Glibc", "LinuxIO", "Wire"]),
+        ("Sources/Proxy/DataPlane", ["CLinux", "Glibc", "LinuxIO", "Wire"]),
+        ("Sources/Proxy/Runners", ["CLinux", "Glibc", "LinuxIO", "Wire"]),
         ("Sources/NodeAgent", ["CLinux", "Gossip", "Glibc", "LinuxIO", "Proxy", "Seals", "Wire"]),
     ]
 
