@@ -32,7 +32,7 @@ package struct Interest: OptionSet, Sendable {
 /// A round handles a bounded number of events, then the timers that are due, by the rule of `TimerQueue`. So the loop soon returns to urgent work, however much
 /// other work there is. A timer may fire before an event that waits for a later round: a timer that decides on silence must poll its socket first.
 ///
-/// One thread makes, feeds and runs it. It is not for the path of a client's bytes: a worker has a loop of its own.
+/// One thread makes, feeds and runs it. It is not for the path of a client's bytes: a forwarding thread has a loop of its own.
 package final class Reactor {
     /// The most events of one round.
     package static let eventsMax = 32

@@ -82,7 +82,7 @@ final class Coordinator {
         let output = try load.readOutput()
         guard let report = LoadReport(line: output) else { throw RunError(message: "the load of \(shape.rawValue) ended without a report: \(output)") }
         guard proxy.child.isRunning() else { throw RunError(message: "\(proxy.kind.rawValue) ended during \(shape.rawValue):\n\(proxy.output)") }
-        // A worker that was started anew would have used CPU that nobody counted.
+        // A thread that was started anew would have used CPU that nobody counted.
         guard ProcessAccounting.family(of: proxy.child.identifier) == proxy.family else {
             throw RunError(message: "\(proxy.kind.rawValue) has lost or started a process during \(shape.rawValue):\n\(proxy.output)")
         }
@@ -117,7 +117,7 @@ final class Coordinator {
         guard let address = Subcommands.address(network.listener(.plain)) else { throw RunError(message: "no address for \(kind.rawValue)") }
         for _ in 0..<100 {
             guard child.isRunning() else { break }
-            // Two exchanges reach both servers; a listener alone does not say that a worker runs.
+            // Two exchanges reach both servers; a listener alone does not say that a thread runs.
             let probe = LoadSettings(shape: .connections, destination: address, connectionCount: 2, warmUp: .zero, window: .milliseconds(20))
             let report = try Subcommands.run(probe)
             if report.errorCount == 0, report.count > 1 {

@@ -59,7 +59,7 @@ struct BalancerBench {
 
     /// Puts a session in the queue; its server when it has got one at once.
     mutating func wait(_ session: UInt64, for server: Int? = nil) -> Int? {
-        balancer.wait(Waiter(worker: 0, session: session, server: server.map { UInt32(Self.first + $0) })).map { Int($0) - Self.first }
+        balancer.wait(Waiter(thread: 0, session: session, server: server.map { UInt32(Self.first + $0) })).map { Int($0) - Self.first }
     }
 
     /// How many of `count` sessions each server has.
@@ -223,7 +223,7 @@ struct BackendBalancerTests {
         #expect(bench.route(0) { $0.isUsable = true }.map(\.waiter.session) == [1], "another tier serves")
         #expect(bench.leave(2) == nil)
         let own = UInt32(BalancerBench.first + 2)
-        #expect(bench.route(0) { $0.isUsable = false } == [Grant(waiter: Waiter(worker: 0, session: 2, server: own), server: own)])
+        #expect(bench.route(0) { $0.isUsable = false } == [Grant(waiter: Waiter(thread: 0, session: 2, server: own), server: own)])
     }
 
     @Test("fills a server that comes back, or gets more room, with waiting sessions")

@@ -16,11 +16,11 @@ struct ForwardingConnectTests {
         }
     }
 
-    @Test("splits ten long connections on eight workers five to five")
+    @Test("splits ten long connections on eight threads five to five")
     func fiveToFive() throws {
         let servers = [TestServer.echo("A"), TestServer.echo("B")]
         defer { for server in servers { server.stop() } }
-        let harness = try ForwardingHarness(servers.map(\.address)) { $0.workers = 8 }
+        let harness = try ForwardingHarness(servers.map(\.address)) { $0.threads = 8 }
         var stay: [TestSocket] = []
         let names = try greetings(harness, 10, keep: &stay)
         #expect(names.filter { $0 == "A" }.count == 5 && names.filter { $0 == "B" }.count == 5)
@@ -32,7 +32,7 @@ struct ForwardingConnectTests {
         let servers = ["A", "B", "C"].map { TestServer.echo($0) }
         defer { for server in servers { server.stop() } }
         let harness = try ForwardingHarness(servers.map(\.address)) {
-            $0.workers = 4
+            $0.threads = 4
             $0.weights = [1, 2, 3]
         }
         var stay: [TestSocket] = []

@@ -66,7 +66,7 @@ struct ForwardingHostilityTests {
         let server = server()
         defer { server.stop() }
         let harness = try ForwardingHarness([server.address, TestServer.refusing()]) {
-            $0.workers = 4
+            $0.threads = 4
             $0.backend.servers[0].connectionsMax = 20
             $0.backend.connectTimeout = .milliseconds(30)
             $0.backend.queueTimeout = .milliseconds(300)
@@ -115,7 +115,7 @@ struct ForwardingHostilityTests {
         let server = TestServer.echo("A")
         defer { server.stop() }
         let harness = try ForwardingHarness([server.address]) {
-            $0.workers = 4
+            $0.threads = 4
             $0.frontend.connectionsMax = 3
         }
         // Three are served, seven wait in the kernel's queue because of the limit.
@@ -142,11 +142,11 @@ struct ForwardingHostilityTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("closes as many sessions as it is told, over all workers, and knows the oldest one", arguments: [1, 3])
-    func closesSome(workers: Int) throws {
+    @Test("closes as many sessions as it is told, over all threads, and knows the oldest one", arguments: [1, 3])
+    func closesSome(threads: Int) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
-        let harness = try ForwardingHarness([server.address]) { $0.workers = workers }
+        let harness = try ForwardingHarness([server.address]) { $0.threads = threads }
         harness.forwarder.findOldest()
         #expect(harness.forwarder.oldestSession == nil)
         let before = MonotonicClock.now()
@@ -158,7 +158,7 @@ struct ForwardingHostilityTests {
         #expect(before.advanced(by: .milliseconds(-1)) <= oldest && oldest <= MonotonicClock.now())
         harness.forwarder.close(sessions: 4)
         #expect(eventually { harness.sessionCount == 6 }, "\(harness.sessionCount)")
-        // What the workers hold is told when they have gone round.
+        // What the threads hold is told when they have gone round.
         #expect(eventually { harness.state.counters.reduce(0) { $0 + Int($1.sessionsNow.value) } == 6 })
         harness.forwarder.close(sessions: 100)
         #expect(harness.isEmptyEventually())

@@ -25,12 +25,12 @@ struct ForwardingLimitTests {
         return served.load(ordering: .relaxed)
     }
 
-    @Test("holds a server's maxconn exactly under load over several workers, and serves everyone")
+    @Test("holds a server's maxconn exactly under load over several threads, and serves everyone")
     func serverLimit() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
         let harness = try ForwardingHarness([server.address]) {
-            $0.workers = 4
+            $0.threads = 4
             $0.backend.servers[0].connectionsMax = 3
             $0.backend.queueTimeout = .seconds(60)
         }
@@ -42,12 +42,12 @@ struct ForwardingLimitTests {
         #expect(harness.held(0) == 0 && harness.state.backendCells[0].pointee.waiting.value == 0)
     }
 
-    @Test("serves every client when workers share sockets, even with pauses at maxconn, and closes the sockets", arguments: [1, 3])
+    @Test("serves every client when threads share sockets, even with pauses at maxconn, and closes the sockets", arguments: [1, 3])
     func sharedSockets(sockets: Int) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
         let harness = try ForwardingHarness([server.address]) {
-            ($0.workers, $0.sockets) = (8, sockets)
+            ($0.threads, $0.sockets) = (8, sockets)
             $0.frontend.connectionsMax = 5
         }
         var served = 0
@@ -61,11 +61,11 @@ struct ForwardingLimitTests {
     }
 
     @Test("serves a queue in the order in which it was joined, and logs each one's place", arguments: [1, 4])
-    func queueOrder(workers: Int) throws {
+    func queueOrder(threads: Int) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
         let harness = try ForwardingHarness([server.address]) {
-            $0.workers = workers
+            $0.threads = threads
             $0.backend.servers[0].connectionsMax = 1
             $0.backend.queueTimeout = .seconds(60)
         }
@@ -177,7 +177,7 @@ struct ForwardingLimitTests {
         let server = TestServer.echo("A")
         defer { server.stop() }
         let harness = try ForwardingHarness([server.address]) {
-            $0.workers = 4
+            $0.threads = 4
             if kind == "process" { $0.sessionsMax = 5 } else { $0.frontend.connectionsMax = 5 }
         }
         #expect(serve(120, by: harness) == 120)
@@ -191,18 +191,18 @@ struct ForwardingLimitTests {
             let line = harness.log.line()
             if line.contains(" has reached ") { pauses.append(line) } else { lines.append(try LoggedSession(line)) }
         }
-        #expect(pauses.count == 1, "one worker says so for all: \(pauses)")
+        #expect(pauses.count == 1, "one thread says so for all: \(pauses)")
         let text = kind == "process" ? "the process's maxconn 5" : "its maxconn 5"
         #expect(pauses.allSatisfy { $0.hasPrefix("<132>") && $0.hasSuffix("Proxy front has reached \(text): new connections wait until a session ends.\n") })
         #expect(lines.allSatisfy { $0.flags == "--" })
     }
 
-    @Test("with a limit of one, serves clients one after the other on any number of workers")
+    @Test("with a limit of one, serves clients one after the other on any number of threads")
     func limitOfOne() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
         let harness = try ForwardingHarness([server.address]) {
-            $0.workers = 8
+            $0.threads = 8
             $0.sessionsMax = 1
         }
         #expect(serve(60, by: harness) == 60)

@@ -75,7 +75,7 @@ struct ForwardingLogTests {
             }
         let harness = try ForwardingHarness([server.address]) {
             $0.otherDestination = place
-            $0.workers = 4
+            $0.threads = 4
         }
         for _ in 0..<700 { try exchange(harness) }
         for _ in 0..<700 {

@@ -182,7 +182,7 @@ struct ForwardingSecondServerTests {
     func hedged() throws {
         let start = TestGate()
         let bench = try ServerFirstBench([.slows(from: start, to: TestGate()), .says(greeting("good"))], timeout: 60_000) {
-            $0.workers = 1
+            $0.threads = 1
             $0.backend.hedgesGreetings = true
         }
         for _ in 0..<200 {
@@ -207,7 +207,7 @@ struct ForwardingSecondServerTests {
     func hedgeLost() throws {
         let (start, first, second) = (TestGate(), TestGate(), TestGate())
         let bench = try ServerFirstBench([.slows(from: start, to: first), .slows(from: start, to: second)], timeout: 60_000) {
-            $0.workers = 1
+            $0.threads = 1
             $0.backend.hedgesGreetings = true
         }
         for _ in 0..<200 {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("Idle workers", .timeLimit(.minutes(2)))
+@Suite("Idle threads", .timeLimit(.minutes(2)))
 struct IdleWorkersTests {
     /// True while a wake-up of the control thread is pending.
     private static func isControlWoken(_ state: ForwardingState) -> Bool {
@@ -18,9 +18,9 @@ struct IdleWorkersTests {
     func looks() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
-        let harness = try ForwardingHarness([server.address]) { $0.workers = 4 }
+        let harness = try ForwardingHarness([server.address]) { $0.threads = 4 }
         #expect(eventually { Watchdog.rounds(harness.state, harness.forwarder.pollers) == [nil, nil, nil, nil] })
-        // A worker may still be on its way into the wait.
+        // A thread may still be on its way into the wait.
         #expect(
             eventually {
                 let before = Self.rounds(harness)
@@ -32,14 +32,14 @@ struct IdleWorkersTests {
     @Test("are no longer idle once an event is ready for them, even if they never handle it")
     func hangs() throws {
         let state = try ForwardingState(
-            frontends: [], backends: [], routes: [], sessionsMax: 1, workers: 1, destinations: [], frontendLogs: [])
-        // No thread runs the worker, so it handles nothing.
-        let worker = try Worker(index: 0, state: state, listeners: [])
-        let poller = try worker.poller.duplicate()
+            frontends: [], backends: [], routes: [], sessionsMax: 1, threads: 1, destinations: [], frontendLogs: [])
+        // No thread runs the thread, so it handles nothing.
+        let thread = try ForwardingThread(index: 0, state: state, listeners: [])
+        let poller = try thread.poller.duplicate()
         #expect(Watchdog.rounds(state, [poller]) == [nil])
         state.mailboxes[0].pointee.post(.findOldest)
         #expect(Watchdog.rounds(state, [poller]) == [0])
-        withExtendedLifetime(worker) {}
+        withExtendedLifetime(thread) {}
     }
 
     @Test("wake the control thread once when they get something to do, if it awaits that")

@@ -12,7 +12,7 @@ struct WaitingQueueTests {
     @Test("serves sessions in the order of their arrival, and passes over those that wait for another server")
     func order() {
         var queue = WaitingQueue()
-        for session in 0..<4 as Range<UInt64> { queue.append(Waiter(worker: 0, session: session, server: session == 0 ? 7 : nil)) }
+        for session in 0..<4 as Range<UInt64> { queue.append(Waiter(thread: 0, session: session, server: session == 0 ? 7 : nil)) }
         #expect(take(&queue, for: 3)?.session == 1)
         #expect(take(&queue, for: 7)?.session == 0)
         #expect(take(&queue, for: 3)?.session == 2)
@@ -28,7 +28,7 @@ struct WaitingQueueTests {
             switch Int.random(in: 0..<4, using: &random) {
             case 0, 1:
                 let server: UInt32? = Bool.random(using: &random) ? UInt32.random(in: 0..<3, using: &random) : nil
-                let waiter = Waiter(worker: Int(step % 3), session: step, server: server)
+                let waiter = Waiter(thread: Int(step % 3), session: step, server: server)
                 queue.append(waiter)
                 model.append(waiter)
             case 2:
@@ -38,7 +38,7 @@ struct WaitingQueueTests {
             default:
                 let session = UInt64.random(in: 0...step, using: &random)
                 let index = model.firstIndex { $0.session == session }
-                #expect(queue.remove(worker: Int(session % 3), session: session) == (index != nil), "seed \(seed), step \(step)")
+                #expect(queue.remove(thread: Int(session % 3), session: session) == (index != nil), "seed \(seed), step \(step)")
                 if let index { model.remove(at: index) }
             }
             #expect(queue.count == model.count)

@@ -27,7 +27,7 @@ struct TimerWheelTests {
                 wheel.cancel(entry)
                 model[entry] = nil
             default:
-                // As the worker does: not past the wheel's wake-up, or later than it.
+                // As the thread does: not past the wheel's wake-up, or later than it.
                 let wake = wheel.wakeUp ?? now + range
                 now = Bool.random(using: &random) ? max(now, wake) : now + Int64.random(in: 0...range, using: &random)
                 var taken: Set<Int> = []

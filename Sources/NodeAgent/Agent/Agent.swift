@@ -21,8 +21,8 @@ final class Agent {
     struct Resources: ~Copyable {
         /// Valid.
         var configuration: AgentConfiguration
-        /// By worker.
-        var listeners: [[WorkerListener]]
+        /// By thread.
+        var listeners: [[ThreadListener]]
         /// Open stats sockets.
         var statsSockets: [StatsSocket]
         /// Open probe sockets.
@@ -126,7 +126,7 @@ final class Agent {
     private var runtime: RuntimeServer?
     private var signals: Signals?
 
-    /// Blocks the signals, then starts the workers and the probe: sessions are forwarded from here on.
+    /// Blocks the signals, then starts the forwarding threads and the probe: sessions are forwarded from here on.
     init(_ resources: consuming Resources, reactor: Reactor) throws(SystemError) {
         let configuration = resources.configuration
         self.configuration = configuration
@@ -154,8 +154,8 @@ final class Agent {
             writers: resources.writers, now: reactor.now)
         state = try ForwardingState(
             frontends: configuration.frontends, backends: configuration.backends, routes: registry.routes, sessionsMax: resources.limits.sessionsMax,
-            workers: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
-            pipesPerWorker: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer)
+            threads: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
+            pipesPerThread: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer)
         evidence = EvidenceBook(configuration.backends)
         fullConnections = configuration.fullConnections(sessionsMax: resources.limits.sessionsMax)
         rates = RateSamples(frontends: configuration.frontends.count, backends: configuration.backends.count, servers: state.serverCells.count)
@@ -174,9 +174,9 @@ final class Agent {
         signals = try Signals(reactor: reactor) { [unowned self] in receive($0) }
         try startProbe()
         watchdog = try Watchdog(forwarder) { [fitness] in
-            fitness.setStuck(workers: $0)
-        } giveUp: { worker, place in
-            Terminal.tell(.alert, "worker thread \(worker + 1) has not come round for 10s (\(place)): this process ends", patience: .none)
+            fitness.setStuck(threads: $0)
+        } giveUp: { thread, place in
+            Terminal.tell(.alert, "worker thread \(thread + 1) has not come round for 10s (\(place)): this process ends", patience: .none)
             abort()
         }
         let addresses = { [registry] (server: ServerReference) in registry.status(of: server).address }
@@ -199,7 +199,7 @@ final class Agent {
         self.runtime = runtime
         try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in
             state.controlWakeUp.clear()
-            tellSlowWorkers()
+            tellSlowThreads()
             takeLeaveReasons()
             handshakes.takeAll()
             sampleRatesSoon()
@@ -315,12 +315,12 @@ final class Agent {
         return registry.checkPace(of: server)
     }
 
-    private func tellSlowWorkers() {
-        var slow = state.process[0].pointee.slowWorkers.exchange(0, ordering: .relaxed)
+    private func tellSlowThreads() {
+        var slow = state.process[0].pointee.slowThreads.exchange(0, ordering: .relaxed)
         while slow != 0 {
-            let worker = slow.trailingZeroBitCount
+            let thread = slow.trailingZeroBitCount
             slow &= slow - 1
-            log.write(.alert, "worker thread \(worker + 1) has not come round for 1s (\(state.place(ofWorker: worker))): its sessions wait.")
+            log.write(.alert, "worker thread \(thread + 1) has not come round for 1s (\(state.place(ofThread: thread))): its sessions wait.")
         }
     }
 

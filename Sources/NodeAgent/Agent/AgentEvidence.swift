@@ -23,14 +23,14 @@ struct EvidenceBook {
     }
 }
 
-/// What workers have found out: those servers are left out where that is sensible, checked at once, and their names asked for.
+/// What sessions have found out: those servers are left out where that is sensible, checked at once, and their names asked for.
 extension Agent {
     /// At most one check in this time because of handshakes that came to nothing.
     private static let handshakeCheckInterval = Duration.seconds(1)
     /// What a backend of plain TCP has no word for.
     private static let unnamed: [LeaveReason] = [.refused, .unreachable, .hedged]
 
-    /// Takes what workers have reported since the last time.
+    /// Takes what forwarding threads have reported since the last time.
     func takeLeaveReasons() {
         for server in state.takeLeftServers() {
             let cell = state.serverCells[state.flatIndex(server)]

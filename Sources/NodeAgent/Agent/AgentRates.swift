@@ -2,7 +2,7 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// The rates of connections, sessions and bytes. The workers only count: the control thread reads their totals ten times a second while they grow, and whenever a
+/// The rates of connections, sessions and bytes. Forwarding threads only count: the control thread reads their totals ten times a second while they grow, and whenever a
 /// rate is read.
 struct RateSamples {
     static let interval = Duration.milliseconds(100)
@@ -28,14 +28,14 @@ struct RateSamples {
 }
 
 extension Agent {
-    /// Reads the totals, and again soon if any has grown. Otherwise the next read follows when a worker has something to do, or at the next tick.
+    /// Reads the totals, and again soon if any has grown. Otherwise the next read follows when a thread has something to do, or at the next tick.
     func sampleRates() {
         guard !rates.isDueSoon else { return }
         let now = reactor.now
         if sampleRates(of: occupiedBackends(), { $0.count($1, now: now) }) { sampleRatesSoon() } else { state.awaitWork() }
     }
 
-    /// Reads the totals after `RateSamples.interval`: a worker has something to do, so they may grow.
+    /// Reads the totals after `RateSamples.interval`: a thread has something to do, so they may grow.
     func sampleRatesSoon() {
         guard !rates.isDueSoon else { return }
         rates.isDueSoon = true

@@ -17,7 +17,7 @@ extension Agent: StatisticsSource {
         process.connectionsCurrent = state.process[0].pointee.sessions.value
         let forwarded = forwardedTotals()
         process.connectionsTotal = forwarded.connections
-        process.pipesMax = state.counters.count * state.pipesPerWorker
+        process.pipesMax = state.counters.count * state.pipesPerThread
         process.pipesUsed = Int(clamping: state.counters.reduce(0) { $0 &+ $1.pipesNow.value })
         rates.connections.count(process.connectionsTotal, now: reactor.now)
         process.connectionRate.current = rates.connections.perSecond(now: reactor.now)

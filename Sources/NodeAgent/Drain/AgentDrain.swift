@@ -134,7 +134,7 @@ extension Agent {
         case .closeListeners: stopListening()
         case .close(let count): forwarder.close(sessions: count)
         case .report:
-            // The workers look first.
+            // The threads look first.
             forwarder.findOldest()
             reactor.setTimer(at: reactor.now.advanced(by: Draining.look)) { [unowned self] in tellProgress() }
         case .hardStop: tellHardStop()

@@ -4,7 +4,7 @@ import Wire
 ///
 ///     bit     0          pass
 ///     bits    1 to 7     kind of the cause
-///     bits    8 to 23    requirement, or workers
+///     bits    8 to 23    requirement, or threads
 ///     bits   24 to 31    what the peers see
 ///     bits   32 to 63    usable servers
 struct ProbeAnswer: Equatable, Sendable {
@@ -34,8 +34,8 @@ struct ProbeAnswer: Equatable, Sendable {
         case stopping
         /// The control thread does not come round.
         case starved
-        /// So many workers do not.
-        case stuck(workers: Int)
+        /// So many threads do not.
+        case stuck(threads: Int)
         /// The required proxy of this index has only so many usable servers, as this node sees them.
         case lacking(requirement: Int, usable: Int, PeersSight)
         /// The required proxy of this index has enough servers, but only this many of them are checked and usable.
@@ -60,7 +60,7 @@ struct ProbeAnswer: Equatable, Sendable {
         case .draining: pass | 3 << 1
         case .stopping: pass | 4 << 1
         case .starved: pass | 5 << 1
-        case .stuck(let workers): pass | 6 << 1 | UInt64(UInt16(clamping: workers)) << 8
+        case .stuck(let threads): pass | 6 << 1 | UInt64(UInt16(clamping: threads)) << 8
         case .lacking(let requirement, let usable, let peers):
             pass | 7 << 1 | UInt64(UInt16(clamping: requirement)) << 8 | peers.rawValue << 24 | UInt64(UInt32(clamping: usable)) << 32
         case .unchecked(let requirement, let usable): pass | 8 << 1 | UInt64(UInt16(clamping: requirement)) << 8 | UInt64(UInt32(clamping: usable)) << 32
@@ -76,7 +76,7 @@ struct ProbeAnswer: Equatable, Sendable {
         case 3: cause = .draining
         case 4: cause = .stopping
         case 5: cause = .starved
-        case 6: cause = .stuck(workers: Int(word >> 8 & 0xffff))
+        case 6: cause = .stuck(threads: Int(word >> 8 & 0xffff))
         case 7:
             let peers = PeersSight(rawValue: word >> 24 & 0xff) ?? .nothing
             cause = .lacking(requirement: Int(word >> 8 & 0xffff), usable: Int(word >> 32), peers)
@@ -112,7 +112,7 @@ extension ProbeAnswer {
         case .draining: "this node is draining"
         case .stopping: "this node is stopping"
         case .starved: "the control thread does not come round"
-        case .stuck(let workers): "\(workers) \(workers == 1 ? "worker does" : "workers do") not come round"
+        case .stuck(let threads): "\(threads) \(threads == 1 ? "worker does" : "workers do") not come round"
         case .lacking(let index, let usable, let peers): lack(requirements.indices.contains(index) ? requirements[index] : nil, usable) + Self.text(peers)
         case .unchecked(let index, let usable): lack(requirements.indices.contains(index) ? requirements[index] : nil, usable) + " so far, first checks run"
         }

@@ -40,7 +40,7 @@ final class ProbeFitness: Sendable {
     private let sections: [Section]
     private let requirements: [[ProbeRequirementName]]
     private let cameRound: Atomic<Int64>
-    private let stuckWorkers = Atomic<Int>(0)
+    private let stuckThreads = Atomic<Int>(0)
     private let isLeaving = Atomic<Bool>(false)
     private let hasStarved = Atomic<Bool>(false)
     private let connections = Atomic<Int>(0)
@@ -74,8 +74,8 @@ final class ProbeFitness: Sendable {
     func setCameRound(at now: Instant) { cameRound.store(now.nanoseconds, ordering: .relaxed) }
 
     /// So many workers do not come round: no section passes before there are none. Any thread may say so.
-    func setStuck(workers count: Int) {
-        guard stuckWorkers.exchange(count, ordering: .relaxed) != count else { return }
+    func setStuck(threads count: Int) {
+        guard stuckThreads.exchange(count, ordering: .relaxed) != count else { return }
         change.signal()
     }
 
@@ -110,7 +110,7 @@ final class ProbeFitness: Sendable {
     /// How many connections of load balancers are open.
     var connectionsOpen: Int { connections.load(ordering: .relaxed) }
 
-    /// What section `index` answers: the control thread's word, unless it does not come round, or workers do not.
+    /// What section `index` answers: the control thread's word, unless it does not come round, or threads do not.
     ///
     /// - Parameter ranSince: since when the thread that asks has been running without a pause. A process that was stopped as a whole
     ///   is not starved when it goes on: what the control thread has missed it has missed, too.
@@ -121,8 +121,8 @@ final class ProbeFitness: Sendable {
             hasStarved.store(true, ordering: .relaxed)
             return ProbeAnswer(isPassing: false, .starved)
         }
-        let stuck = stuckWorkers.load(ordering: .relaxed)
-        if stuck > 0 { return ProbeAnswer(isPassing: false, .stuck(workers: stuck)) }
+        let stuck = stuckThreads.load(ordering: .relaxed)
+        if stuck > 0 { return ProbeAnswer(isPassing: false, .stuck(threads: stuck)) }
         return ProbeAnswer(word: sections[index].answer.load(ordering: .relaxed))
     }
 

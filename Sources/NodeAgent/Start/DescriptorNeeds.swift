@@ -21,7 +21,7 @@ extension Limits {
         static let filesMax = 20
         /// For each thread: its poller and its wake-up, with one to spare.
         static let perThread = 3
-        /// Threads that are not workers: control, probe, watchdog.
+        /// Threads that do not forward: control, probe, watchdog.
         static let otherThreads = 3
         /// Short-lived ones: a database's session beside its check, runtime connections that are being handed over.
         static let passing = 8

@@ -16,7 +16,7 @@ struct StartSockets {
     /// The addresses at which this process itself listens.
     private var listening = ListeningAddresses()
 
-    /// Sockets for `threads` workers, `socketsPerBind` at each address (`nil`: one for each worker), from `inherited` where it has them. Takes the paths and ports
+    /// Sockets for so many forwarding threads, `socketsPerBind` at each address (`nil`: one for each thread), from `inherited` where it has them. Takes the paths and ports
     /// of a running process only with `replacesOthers`.
     init(
         names: NameResolution, threads: Int, socketsPerBind: Int? = nil, accounts: AccountFiles, inherited: InheritedSockets, replacesOthers: Bool = false
@@ -30,27 +30,27 @@ struct StartSockets {
         self.replacesOthers = replacesOthers
     }
 
-    /// The frontends' listeners, by worker. The process's `maxconn` is `sessionsMax`.
-    mutating func listeners(_ configuration: AgentConfiguration, sessionsMax: Int) throws(StartError) -> [[WorkerListener]] {
-        var workers: [[WorkerListener]] = Array(repeating: [], count: threads)
+    /// The frontends' listeners, by thread. The process's `maxconn` is `sessionsMax`.
+    mutating func listeners(_ configuration: AgentConfiguration, sessionsMax: Int) throws(StartError) -> [[ThreadListener]] {
+        var listeners: [[ThreadListener]] = Array(repeating: [], count: threads)
         for (index, frontend) in configuration.frontends.enumerated() where !frontend.isDisabled {
             let owner = StartSockets.owner(frontend)
             for (number, bind) in frontend.binds.enumerated() {
                 let backlog = bind.backlog ?? frontend.backlog ?? frontend.connectionsMax ?? sessionsMax
                 let files = try open(bind, owner: owner, backlog: backlog, keepAlive: frontend.keepAlive, count: socketsPerBind)
-                // Every socket has a worker and every worker a socket: with more threads than sockets, workers share sockets; with fewer, workers own several.
+                // Every socket has a thread and every thread a socket: with more threads than sockets, threads share sockets; with fewer, threads own several.
                 for turn in 0..<max(threads, files.count) {
-                    let (worker, file) = (turn % threads, files[turn % files.count])
+                    let (thread, file) = (turn % threads, files[turn % files.count])
                     let bound = Sockets.localAddress(file.raw)
                     let isWildcard = bound?.address?.isUnspecified ?? false
-                    workers[worker].append(
-                        WorkerListener(
+                    listeners[thread].append(
+                        ThreadListener(
                             file: file, frontend: index, address: isWildcard ? nil : bound, name: bind.name ?? "\(number + 1)",
                             proxyHeader: bind.proxyHeader))
                 }
             }
         }
-        return workers
+        return listeners
     }
 
     /// The probe sections' sockets.

@@ -183,7 +183,7 @@ struct Startup {
         for (path, error) in logPlan.connect(root: privileges.directory) {
             Terminal.tell(.warning, "log: no syslog daemon listens at '\(path)' (\(error)): lines to it are lost; start the daemon, or write another target")
         }
-        let threads = configuration.global.threads ?? max(1, min(ForwardingState.workersMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let threads = configuration.global.threads ?? max(1, min(ForwardingState.threadsMax, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let limits = try limits(configuration, threads: threads, inherited: inheritance.sockets.streamsCount)
         for index in configuration.resolvers.indices { configuration.resolvers[index].questionsMax = limits.questionsPerSection }
         var sockets = StartSockets(
@@ -260,7 +260,7 @@ struct Startup {
     /// The descriptor limit, raised as far as it can be, and shared out between sessions, pipes and everything else.
     private func limits(_ configuration: AgentConfiguration, threads: Int, inherited: Int) throws(StartError) -> Limits.Plan {
         let global = configuration.global
-        let pipes = threads * ForwardingState.pipesPerWorkerMax
+        let pipes = threads * ForwardingState.pipesPerThreadMax
         let needs = Limits.Needs(configuration, threads: threads, sessions: global.connectionsMax ?? Limits.sessionsMax, inherited: inherited)
         let plan = try StartError.wrapping("descriptor limit: ") { () throws(SystemError) in
             try Limits.plan(wanted: global.connectionsMax, pipesWanted: pipes, needs: needs)

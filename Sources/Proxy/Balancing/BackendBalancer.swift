@@ -20,7 +20,7 @@ struct Grant: Equatable {
 
 /// Decides which server of a backend takes a session, and which session gets a place that becomes free.
 ///
-/// The control thread describes the servers (`update`); the workers take places and give them back. Each step costs O(log n) at n servers, except the first
+/// The control thread describes the servers (`update`); forwarding threads take places and give them back. Each step costs O(log n) at n servers, except the first
 /// session of `balance source` after a change: it builds the map.
 ///
 /// Servers are numbers in the flat table of all servers.
@@ -240,7 +240,7 @@ extension BackendBalancer {
     }
 
     /// Takes a session out of the queue; false when it is no longer there.
-    mutating func removeWaiter(worker: Int, session: UInt64) -> Bool { waiters.remove(worker: worker, session: session) }
+    mutating func removeWaiter(thread: Int, session: UInt64) -> Bool { waiters.remove(thread: thread, session: session) }
 
     /// Gives back a place at `server`.
     ///

@@ -1,8 +1,8 @@
 /// A session that waits for a server.
 struct Waiter: Equatable, Sendable {
-    /// The worker and its session.
-    var worker: Int
-    /// Index and generation in the worker's table.
+    /// The thread and its session.
+    var thread: Int
+    /// Index and generation in the thread's table.
     var session: UInt64
     /// The only server that it can use, as an index into the flat table of servers; `nil` for any.
     var server: UInt32?
@@ -25,9 +25,9 @@ struct WaitingQueue: Sendable {
     /// The first waiter that satisfies `predicate`.
     func first(where predicate: (Waiter) -> Bool) -> Int? { waiters[head...].firstIndex(where: predicate) }
 
-    /// Takes out the waiter that is `session` of `worker`; false when it is no longer there.
-    mutating func remove(worker: Int, session: UInt64) -> Bool {
-        guard let index = first(where: { $0.worker == worker && $0.session == session }) else { return false }
+    /// Takes out the waiter that is `session` of `thread`; false when it is no longer there.
+    mutating func remove(thread: Int, session: UInt64) -> Bool {
+        guard let index = first(where: { $0.thread == thread && $0.session == session }) else { return false }
         _ = remove(at: index)
         return true
     }

@@ -20,7 +20,7 @@ package struct ConnectObservation: Equatable, Sendable {
     /// HAProxy's defaults.
     package init() {}
 
-    /// What is to be done after so many failed connects in a row, all workers' together; `nil` for nothing yet.
+    /// What is to be done after so many failed connects in a row, all threads' together; `nil` for nothing yet.
     package func reaction(toErrorsInRow errors: Int) -> OnError? { errors >= errorsMax ? reaction : nil }
 
     /// What stands in the log and in `show stat`, HAProxy's words.

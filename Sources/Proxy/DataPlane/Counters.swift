@@ -1,9 +1,9 @@
 import LinuxIO
 import Synchronization
 
-// HAProxy's names for what is counted. Each worker has counters of its own; readers add them up.
+// HAProxy's names for what is counted. Each forwarding thread has counters of its own; readers add them up.
 
-/// What one worker has counted for one frontend.
+/// What one thread has counted for one frontend.
 package struct FrontendCounters: ~Copyable, Sendable {
     /// Connections accepted.
     package let connections = Counter()
@@ -12,7 +12,7 @@ package struct FrontendCounters: ~Copyable, Sendable {
     package let bytesOut = Counter()
 }
 
-/// What one worker has counted for one server, or for a backend's sessions that found none.
+/// What one thread has counted for one server, or for a backend's sessions that found none.
 package struct ServerCounters: ~Copyable, Sendable {
     /// Sessions that a connect to it was begun for, each attempt anew, and how often it was chosen; a backend's are those that came to it.
     package let sessions = Counter()
@@ -78,8 +78,8 @@ extension ServerCounters {
     }
 }
 
-/// All that one worker has counted.
-package final class WorkerCounters: Sendable {
+/// All that one thread has counted.
+package final class ThreadCounters: Sendable {
     /// By frontend.
     package let frontends: SharedCells<FrontendCounters>
     /// By server, flat over all backends.
@@ -88,7 +88,7 @@ package final class WorkerCounters: Sendable {
     package let backends: SharedCells<ServerCounters>
     /// Bytes that went through pipes.
     package let splicedBytes = Counter()
-    /// How often it has come round, and where it is (`WorkerPlace`).
+    /// How often it has come round, and where it is (`ThreadPlace`).
     package let rounds = Counter()
     package let place = Counter()
     /// Sessions, buffers and pipes that were in use after the last wake-up.

@@ -2,23 +2,23 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// The data plane: a thread for every worker, started and stopped together.
+/// The data plane: its threads, started and stopped together.
 package final class Forwarder {
-    /// A worker on its way to its thread.
+    /// A forwarding thread on its way to the thread that runs it.
     private final class Handover: Sendable {
-        private let worker: Mutex<Worker?>
+        private let thread: Mutex<ForwardingThread?>
 
-        init(_ worker: consuming sending Worker) { self.worker = Mutex(worker) }
+        init(_ thread: consuming sending ForwardingThread) { self.thread = Mutex(thread) }
 
         func run() {
-            guard var worker = worker.withLock({ $0.take() }) else { return }
-            worker.run()
+            guard var thread = thread.withLock({ $0.take() }) else { return }
+            thread.run()
         }
     }
 
-    /// What the workers share.
+    /// What forwarding threads share.
     package let state: ForwardingState
-    /// By worker: its epoll instance, readable while an event waits for the worker.
+    /// By thread: its epoll instance, readable while an event waits for the thread.
     let pollers: [OpenFile]
     private var threads: [JoinOnce] = []
 
@@ -29,16 +29,16 @@ package final class Forwarder {
         func join() { thread.take()?.join() }
     }
 
-    /// Makes and starts the workers, one for each element of `listeners`.
-    package init(state: ForwardingState, listeners: [[WorkerListener]]) throws(SystemError) {
-        precondition(listeners.count == state.counters.count, "listeners for \(listeners.count) of \(state.counters.count) workers")
+    /// Makes and starts the threads, one for each element of `listeners`.
+    package init(state: ForwardingState, listeners: [[ThreadListener]]) throws(SystemError) {
+        precondition(listeners.count == state.counters.count, "listeners for \(listeners.count) of \(state.counters.count) threads")
         self.state = state
         var handovers: [Handover] = []
         var pollers: [OpenFile] = []
         for index in listeners.indices {
-            let worker = try Worker(index: index, state: state, listeners: listeners[index])
-            pollers.append(try worker.poller.duplicate())
-            handovers.append(Handover(worker))
+            let thread = try ForwardingThread(index: index, state: state, listeners: listeners[index])
+            pollers.append(try thread.poller.duplicate())
+            handovers.append(Handover(thread))
         }
         self.pollers = pollers
         do throws(SystemError) {
@@ -53,41 +53,41 @@ package final class Forwarder {
 
     /// Closes the listeners, once what waits on them has been accepted. Sessions go on.
     package func stopListening() {
-        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.stopListening) }
+        for thread in state.counters.indices { state.mailboxes[thread].pointee.post(.stopListening) }
     }
 
     /// Closes the listeners immediately, since another process needs their addresses. Accepts their waiting connections as far as limits allow. Sessions go on.
     package func closeListeners() {
-        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.closeListeners) }
+        for thread in state.counters.indices { state.mailboxes[thread].pointee.post(.closeListeners) }
     }
 
-    /// True once every worker has closed its listeners.
-    package var hasStoppedListening: Bool { state.process[0].pointee.stoppedWorkers.load(ordering: .acquiring) >= state.counters.count }
+    /// True once every thread has closed its listeners.
+    package var hasStoppedListening: Bool { state.process[0].pointee.stoppedThreads.load(ordering: .acquiring) >= state.counters.count }
 
     /// Closes every session of a server.
     package func shutdownSessions(of server: ServerReference, because reason: SessionShutdown = .serverDown) {
-        for worker in state.counters.indices {
-            state.mailboxes[worker].pointee.post(.shutdownSessions(server: UInt32(state.flatIndex(server)), because: reason))
+        for thread in state.counters.indices {
+            state.mailboxes[thread].pointee.post(.shutdownSessions(server: UInt32(state.flatIndex(server)), because: reason))
         }
     }
 
-    /// Closes so many sessions, of each worker as its part of all is; no more than there were at its last wake-up.
+    /// Closes so many sessions, of each thread as its part of all is; no more than there were at its last wake-up.
     package func close(sessions count: Int) {
         let held = state.counters.map { Int($0.sessionsNow.value) }
         let total = held.reduce(0, +)
         let wanted = min(count, total)
         var left = wanted
         // The fullest first, so that what is rounded up does not end the only session of another.
-        for worker in held.indices.sorted(by: { (held[$1], $0) < (held[$0], $1) }) where left > 0 && held[worker] > 0 {
-            let part = min(left, (held[worker] * wanted + total - 1) / total)
-            state.mailboxes[worker].pointee.post(.close(sessions: part))
+        for thread in held.indices.sorted(by: { (held[$1], $0) < (held[$0], $1) }) where left > 0 && held[thread] > 0 {
+            let part = min(left, (held[thread] * wanted + total - 1) / total)
+            state.mailboxes[thread].pointee.post(.close(sessions: part))
             left -= part
         }
     }
 
-    /// Lets the workers find their oldest session; a moment later `oldestSession` tells.
+    /// Lets the threads find their oldest session; a moment later `oldestSession` tells.
     package func findOldest() {
-        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.findOldest) }
+        for thread in state.counters.indices { state.mailboxes[thread].pointee.post(.findOldest) }
     }
 
     /// When the oldest session was accepted, as of the last `findOldest`; `nil` when there was none.
@@ -98,7 +98,7 @@ package final class Forwarder {
 
     /// Closes every session and waits for the threads to end.
     package func stop() {
-        for worker in state.counters.indices { state.mailboxes[worker].pointee.post(.stop) }
+        for thread in state.counters.indices { state.mailboxes[thread].pointee.post(.stop) }
         for thread in threads { thread.join() }
         threads = []
     }

@@ -31,7 +31,7 @@ struct BackendRules: BitwiseCopyable, Sendable {
     var greetingTimeout: Int64
     /// Its clients wait for MySQL's greeting: an error in its place tells them why there is none.
     var greetsInMySQL: Bool
-    /// Every server speaks first, and none needs the client's address before that: see `Worker.mayBeginWithoutHeader`.
+    /// Every server speaks first, and none needs the client's address before that: see `ForwardingThread.mayBeginWithoutHeader`.
     var greetsBeforeHeader: Bool
     var hedges: Bool
 
@@ -77,7 +77,7 @@ struct ServerRules: Sendable {
     }
 }
 
-/// Where a proxy's lines go: what a worker needs to write one.
+/// Where a proxy's lines go: what a thread needs to write one.
 package struct ProxyLog: Sendable {
     /// Indexes into the destinations.
     package var targets: [Int]
@@ -97,12 +97,12 @@ package struct ProxyLog: Sendable {
     }
 }
 
-/// All that the workers share, with each other and with the control thread.
+/// All that forwarding threads share, with each other and with the control thread.
 package final class ForwardingState: Sendable {
-    /// The most pipes that any worker can use for splicing.
-    package static let pipesPerWorkerMax = PipePool.pipesMax
-    /// The most workers: `ProcessCell.pausedWorkers` has a bit for each.
-    package static let workersMax = 64
+    /// The most pipes that any thread can use for splicing.
+    package static let pipesPerThreadMax = PipePool.pipesMax
+    /// The most threads: `ProcessCell.pausedThreads` has a bit for each.
+    package static let threadsMax = 64
 
     /// The most handshakes of one server at once that are finished for departed clients, where descriptors are not short. Connections beyond it are closed.
     /// Each takes a round trip, but they come in bursts.
@@ -113,8 +113,8 @@ package final class ForwardingState: Sendable {
     package let backends: [Backend]
     /// `maxconn` of the process: sessions at once.
     package let sessionsMax: Int
-    /// The most pipes each worker may hold for splicing.
-    package let pipesPerWorker: Int
+    /// The most pipes each thread may hold for splicing.
+    package let pipesPerThread: Int
     /// The most handshakes of one server at once that are finished for departed clients.
     let handshakesPerServer: Int
     /// One cell.
@@ -128,19 +128,19 @@ package final class ForwardingState: Sendable {
     let tallies: SharedCells<Tally>
     /// The flat index of each backend's first server.
     package let firstServers: [Int]
-    /// By worker.
-    package let mailboxes: SharedCells<WorkerMailbox>
-    package let counters: [WorkerCounters]
+    /// By thread.
+    package let mailboxes: SharedCells<ThreadMailbox>
+    package let counters: [ThreadCounters]
     /// What earlier processes have counted; the control thread writes it.
-    package let inherited: WorkerCounters
-    /// The counters of every worker, and those of earlier processes.
-    package let allCounters: [WorkerCounters]
+    package let inherited: ThreadCounters
+    /// The counters of every thread, and those of earlier processes.
+    package let allCounters: [ThreadCounters]
     /// Where lines go.
     package let destinations: [LogDestination]
     package let frontendLogs: [ProxyLog]
     /// Connections whose clients have left before they logged in.
     let abandonedHandshakes = Mutex<[AbandonedHandshake]>([])
-    /// Wakes the control thread: a session has left a server, a handshake was abandoned, a worker is slow, or work that it awaits has begun.
+    /// Wakes the control thread: a session has left a server, a handshake was abandoned, a forwarding thread is slow, or work that it awaits has begun.
     package let controlWakeUp: WakeUp
 
     let frontendRules: FrozenTable<FrontendRules>
@@ -150,17 +150,17 @@ package final class ForwardingState: Sendable {
     /// Servers that sessions have left since the control thread took them; each appears once.
     private let leftServers = Mutex<[UInt32]>([])
 
-    /// The state of `workers` threads, with no session.
+    /// The state of `threads` threads, with no session.
     package init(
-        frontends: [Frontend], backends: [Backend], routes: [[ServerRoute]], sessionsMax: Int, workers: Int, destinations: [LogDestination],
-        frontendLogs: [ProxyLog], pipesPerWorker: Int = pipesPerWorkerMax, handshakesPerServer: Int = handshakesPerServerMax
+        frontends: [Frontend], backends: [Backend], routes: [[ServerRoute]], sessionsMax: Int, threads: Int, destinations: [LogDestination],
+        frontendLogs: [ProxyLog], pipesPerThread: Int = pipesPerThreadMax, handshakesPerServer: Int = handshakesPerServerMax
     ) throws(SystemError) {
-        precondition((1...Self.workersMax).contains(workers), "\(workers) workers, at most \(Self.workersMax)")
+        precondition((1...Self.threadsMax).contains(threads), "\(threads) threads, at most \(Self.threadsMax)")
         self.frontends = frontends
         self.backends = backends
         self.sessionsMax = sessionsMax
         self.destinations = destinations
-        self.pipesPerWorker = pipesPerWorker
+        self.pipesPerThread = pipesPerThread
         self.handshakesPerServer = handshakesPerServer
         self.frontendLogs = frontendLogs
         frontendCells = SharedCells(count: frontends.count) { _ in FrontendCell() }
@@ -183,26 +183,26 @@ package final class ForwardingState: Sendable {
         let rules = backends.enumerated().flatMap { index, backend in backend.servers.map { ServerRules($0, of: backend, at: index) } }
         serverRules = FrozenTable(rules)
         tallies = SharedCells(count: servers * LeaveReason.count) { _ in Tally() }
-        counters = (0..<workers).map { _ in WorkerCounters(frontends: frontends.count, servers: servers, backends: backends.count) }
-        inherited = WorkerCounters(frontends: frontends.count, servers: servers, backends: backends.count)
+        counters = (0..<threads).map { _ in ThreadCounters(frontends: frontends.count, servers: servers, backends: backends.count) }
+        inherited = ThreadCounters(frontends: frontends.count, servers: servers, backends: backends.count)
         allCounters = counters + [inherited]
         frontendRules = FrozenTable(frontends.map { FrontendRules($0, processLimit: sessionsMax) })
         backendRules = FrozenTable(backends.map { BackendRules($0) })
         controlWakeUp = try WakeUp()
-        mailboxes = try SharedCells(count: workers) { _ throws(SystemError) in try WorkerMailbox() }
+        mailboxes = try SharedCells(count: threads) { _ throws(SystemError) in try ThreadMailbox() }
     }
 
-    /// Asks for one wake-up of the control thread by the next worker that has something to do. In an idle process it reads no counters.
+    /// Asks for one wake-up of the control thread by the next forwarding thread that has something to do. In an idle process it reads no counters.
     package func awaitWork() { process[0].pointee.isWorkAwaited.store(true, ordering: .relaxed) }
 
-    /// A worker begins a round: wakes the control thread if that awaits it.
+    /// A forwarding thread begins a round: wakes the control thread if that awaits it.
     func beginWork() {
         guard process[0].pointee.isWorkAwaited.load(ordering: .relaxed) else { return }
         if process[0].pointee.isWorkAwaited.exchange(false, ordering: .relaxed) { controlWakeUp.signal() }
     }
 
-    /// What a worker was doing last.
-    package func place(ofWorker worker: Int) -> WorkerPlace { WorkerPlace(rawValue: counters[worker].place.value) ?? .waiting }
+    /// What a thread was doing last.
+    package func place(ofThread thread: Int) -> ThreadPlace { ThreadPlace(rawValue: counters[thread].place.value) ?? .waiting }
 
     /// How often sessions have left a server for this reason.
     package func left(_ server: ServerReference, for reason: LeaveReason) -> UInt64 {
@@ -221,7 +221,7 @@ package final class ForwardingState: Sendable {
     /// How many sessions have come to a backend.
     func sessionsBegun(of backend: Int) -> UInt64 {
         var sum: UInt64 = 0
-        for worker in counters.indices { sum &+= counters[worker].backends[backend].pointee.sessions.value }
+        for thread in counters.indices { sum &+= counters[thread].backends[backend].pointee.sessions.value }
         return sum
     }
 
@@ -266,7 +266,7 @@ extension ForwardingState {
     private func send(_ grant: Grant) {
         backendCells[serverRules[Int(grant.server)].pointee.backend].pointee.waiting.leave()
         _ = serverCells[Int(grant.server)].pointee.sessions.enter(limit: 0)
-        mailboxes[grant.waiter.worker].pointee.post(.granted(session: grant.waiter.session, server: grant.server))
+        mailboxes[grant.waiter.thread].pointee.post(.granted(session: grant.waiter.session, server: grant.server))
     }
 
     // MARK: Servers that sessions have left

@@ -39,7 +39,7 @@ struct BufferPool: ~Copyable {
 
 /// Pipes for splice(2).
 struct PipePool: ~Copyable {
-    /// The most pipes that any worker holds.
+    /// The most pipes that any thread holds.
     static let pipesMax = 256
     /// The capacity asked for, in bytes. The kernel may give less.
     static let pipeBytes: Int32 = 524_288

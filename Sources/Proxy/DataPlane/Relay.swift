@@ -34,7 +34,7 @@ enum OpeningResult {
 
 /// Moves bytes from one side of a session to the other.
 ///
-/// A read goes into the worker's one scratch buffer and is sent on at once; only what the sink does not take is kept, in a lent buffer, and while it is kept
+/// A read goes into the thread's one scratch buffer and is sent on at once; only what the sink does not take is kept, in a lent buffer, and while it is kept
 /// nothing more is read: the kernel's window slows the source down. After `streamAfter` full reads in a row the direction is a stream, and splice(2) moves it
 /// through a lent pipe without copying.
 struct Relay: ~Copyable {

@@ -35,7 +35,7 @@ struct SecondServer: BitwiseCopyable {
     let server: UInt32
     /// Its connect may be under way. What it says is not taken.
     var side = Side(descriptor: -1, flags: [])
-    /// Milliseconds of the worker's clock.
+    /// Milliseconds of the thread's clock.
     let askedAt: Int64
 
     var isThere: Bool { server != Session.noServer }
@@ -59,7 +59,7 @@ struct DirectionFlags: OptionSet, BitwiseCopyable {
 
 /// The bytes on their way from one side to the other.
 struct Direction: BitwiseCopyable {
-    /// A buffer lent from the worker's pool while the sink does not take what was read; `nil` otherwise.
+    /// A buffer lent from the thread's pool while the sink does not take what was read; `nil` otherwise.
     var buffer: UnsafeMutableRawPointer?
     /// The pending bytes in `buffer`: `start..<end`.
     var start: UInt32
@@ -116,7 +116,7 @@ struct Termination: BitwiseCopyable, Equatable {
     var isNormal: Bool { self == .normal }
 }
 
-/// One client's session: its two sockets and what is kept of them. A slot of the worker's session table.
+/// One client's session: its two sockets and what is kept of them. A slot of the thread's session table.
 struct Session: BitwiseCopyable {
     static let noServer = UInt32.max
 
@@ -124,7 +124,7 @@ struct Session: BitwiseCopyable {
     var generation: UInt32
     var state: SessionState
     var header: HeaderExpectation
-    /// Whether it stands in the worker's ready list, and the one after it there.
+    /// Whether it stands in the thread's ready list, and the one after it there.
     var isReady: Bool
     /// A connect to one server has been followed by one to another.
     var isRedispatched: Bool
@@ -147,7 +147,7 @@ struct Session: BitwiseCopyable {
     var backend: UInt16
     /// Index into the flat table of all servers; `noServer` for none.
     var serverIndex: UInt32
-    /// The listener's index in the worker.
+    /// The listener's index in the thread.
     var listener: UInt32
     var retries: UInt16
     /// Whether keepalive toward the server has been seen to: once, when the session is old enough.
@@ -155,7 +155,7 @@ struct Session: BitwiseCopyable {
     /// Servers that have failed this session, or that it is asking beside the present one.
     var tried: TriedServers
     var termination: Termination
-    /// Milliseconds of the worker's clock.
+    /// Milliseconds of the thread's clock.
     var acceptedAt: Int64
     var connectStartedAt: Int64
     var connectedAt: Int64

@@ -2,7 +2,7 @@ import Glibc
 
 // The hot path: a preallocated table, nothing here allocates, retains or releases.
 
-/// A worker's sessions: a fixed table, addressed by index, with a free list.
+/// A thread's sessions: a fixed table, addressed by index, with a free list.
 struct SessionTable: ~Copyable {
     private let base: UnsafeMutablePointer<Session>
     /// How many sessions fit.

@@ -2,7 +2,7 @@ import LinuxIO
 import Synchronization
 import Wire
 
-// What is process-wide. Workers touch it at accept and at close only, never per byte.
+// What is process-wide. Forwarding threads touch it at accept and at close only, never per byte.
 
 /// A number that one thread writes and any thread reads: the cost of a plain variable.
 package struct Counter: ~Copyable, Sendable {
@@ -118,7 +118,7 @@ package struct BackendCell: ~Copyable, Sendable {
 package struct FrontendCell: ~Copyable, Sendable {
     /// Sessions.
     package let sessions = Gauge()
-    /// When a line last told that accepting paused, in milliseconds; whichever worker moves it on writes the next one.
+    /// When a line last told that accepting paused, in milliseconds; whichever thread moves it on writes the next one.
     let pauseReportedAt = Atomic<Int64>(.min)
     /// The same for late PROXY headers.
     let lateHeaderReportedAt = Atomic<Int64>(.min)
@@ -128,22 +128,22 @@ package struct FrontendCell: ~Copyable, Sendable {
 package struct ProcessCell: ~Copyable, Sendable {
     /// Sessions.
     package let sessions = Gauge()
-    /// Workers that stopped accepting at a limit: bit by worker. Whoever closes a session wakes them.
-    package let pausedWorkers = Atomic<UInt64>(0)
+    /// Threads that stopped accepting at a limit: bit by thread. Whoever closes a session wakes them.
+    package let pausedThreads = Atomic<UInt64>(0)
     /// How often accepting paused at a limit of sessions, of descriptors or of memory.
     package let pauses = Atomic<UInt64>(0)
-    /// Workers that have not come round for a second, since the control thread looked: bit by worker.
-    package let slowWorkers = Atomic<UInt64>(0)
-    /// Workers that have closed their listeners for good.
-    package let stoppedWorkers = Atomic<Int>(0)
+    /// Threads that have not come round for a second, since the control thread looked: bit by thread.
+    package let slowThreads = Atomic<UInt64>(0)
+    /// Threads that have closed their listeners for good.
+    package let stoppedThreads = Atomic<Int>(0)
     /// Log lines that no target took.
     package let droppedLogs = Atomic<UInt64>(0)
-    /// True while the control thread wants the next worker that has something to do to wake it.
+    /// True while the control thread wants the next forwarding thread that has something to do to wake it.
     let isWorkAwaited = Atomic<Bool>(false)
 }
 
-/// What other threads tell a worker.
-package enum WorkerMessage: Sendable {
+/// What other threads tell a forwarding thread.
+package enum ThreadMessage: Sendable {
     /// A queued session may connect: a place of this server is held for it.
     case granted(session: UInt64, server: UInt32)
     /// Close every session of this server.
@@ -160,23 +160,23 @@ package enum WorkerMessage: Sendable {
     case stop
 }
 
-/// A worker's letter box.
-package struct WorkerMailbox: ~Copyable, Sendable {
-    private let messages = Mutex<[WorkerMessage]>([])
-    /// Wakes the worker.
+/// A forwarding thread's letter box.
+package struct ThreadMailbox: ~Copyable, Sendable {
+    private let messages = Mutex<[ThreadMessage]>([])
+    /// Wakes the thread.
     package let wakeUp: WakeUp
 
     /// An empty box.
     package init() throws(SystemError) { wakeUp = try WakeUp() }
 
-    /// Leaves a message and wakes the worker.
-    package borrowing func post(_ message: WorkerMessage) {
+    /// Leaves a message and wakes the thread.
+    package borrowing func post(_ message: ThreadMessage) {
         messages.withLock { $0.append(message) }
         wakeUp.signal()
     }
 
     /// Takes all messages.
-    package borrowing func takeAll() -> [WorkerMessage] {
+    package borrowing func takeAll() -> [ThreadMessage] {
         messages.withLock { waiting in
             defer { waiting = [] }
             return waiting

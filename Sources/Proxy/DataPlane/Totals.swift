@@ -1,4 +1,4 @@
-// The sums of all workers' counters. They are computed when they are read, which is rare.
+// The sums of all forwarding threads' counters. They are computed when they are read, which is rare.
 
 /// What was counted for one frontend.
 package struct FrontendTotals: Equatable, Sendable {
@@ -122,15 +122,15 @@ extension ForwardingState {
     /// What was counted for a frontend, including by earlier processes.
     package func totals(ofFrontend frontend: Int) -> FrontendTotals {
         var totals = FrontendTotals()
-        for worker in allCounters { totals.add(worker.frontends[frontend].pointee) }
+        for thread in allCounters { totals.add(thread.frontends[frontend].pointee) }
         return totals
     }
 
     /// What was counted for servers, by their flat indexes.
     package func totals(ofServers servers: Range<Int>) -> ServingTotals {
         var totals = ServingTotals()
-        for worker in allCounters {
-            for server in servers { totals.add(worker.servers[server].pointee) }
+        for thread in allCounters {
+            for server in servers { totals.add(thread.servers[server].pointee) }
         }
         return totals
     }
@@ -138,14 +138,14 @@ extension ForwardingState {
     /// What was counted for a backend itself: its sessions, and events that belong to no server.
     package func totals(ofBackend backend: Int) -> ServingTotals {
         var totals = ServingTotals()
-        for worker in allCounters { totals.add(worker.backends[backend].pointee) }
+        for thread in allCounters { totals.add(thread.backends[backend].pointee) }
         return totals
     }
 
     /// The sessions for which a connect to this server was begun, by its flat index.
     package func sessionsTotal(ofServer server: Int) -> Int {
         var sum: UInt64 = 0
-        for worker in allCounters { sum &+= worker.servers[server].pointee.sessions.value }
+        for thread in allCounters { sum &+= thread.servers[server].pointee.sessions.value }
         return Int(clamping: sum)
     }
 

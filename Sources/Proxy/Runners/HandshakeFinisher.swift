@@ -40,7 +40,7 @@ package final class HandshakeFinisher {
     private var attempts: [Attempt] = []
     private var isStopping = false
 
-    /// A finisher of what the workers of `state` hand over.
+    /// A finisher of what the forwarding threads of `state` hand over.
     ///
     /// - Parameter failed: told of each handshake that has not become a login.
     package init(reactor: Reactor, state: ForwardingState, patience: Duration = patience, failed: @escaping (ServerReference) -> Void = { _ in }) {
@@ -63,7 +63,7 @@ package final class HandshakeFinisher {
     /// True when nothing is under way.
     package var isIdle: Bool { attempts.isEmpty && state.abandonedHandshakes.withLock { $0.isEmpty } }
 
-    /// Begins with what the workers have handed over since the last call.
+    /// Begins with what the threads have handed over since the last call.
     package func takeAll() {
         let handshakes = state.abandonedHandshakes.withLock { waiting in
             defer { waiting = [] }

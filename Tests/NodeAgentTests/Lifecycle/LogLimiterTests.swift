@@ -77,7 +77,7 @@ struct AgentLogTests {
         let configuration = Configuration.read("global\n log 127.0.0.1:\(port) local0\n").configuration
         let plan = try LogPlan(configuration) { _ throws(SystemError) in .datagram(.ip(.v4(0x7f00_0001), port: port)) }
         let state = try ForwardingState(
-            frontends: [], backends: [], routes: [], sessionsMax: 1, workers: 1, destinations: plan.destinations, frontendLogs: [])
+            frontends: [], backends: [], routes: [], sessionsMax: 1, threads: 1, destinations: plan.destinations, frontendLogs: [])
         let log = try AgentLog(plan, process: state.process, tellsTerminal: false, reactor: try Reactor())
         write(log)
         var lines: [String] = []

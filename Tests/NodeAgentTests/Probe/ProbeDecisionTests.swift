@@ -206,7 +206,7 @@ struct ProbeAnswerTests {
     @Test("fits a word, and any word is one")
     func words() {
         let causes: [ProbeAnswer.Cause] = [
-            .fit, .recovering, .starting, .draining, .stopping, .starved, .stuck(workers: 64), .lacking(requirement: 63, usable: 4_096, .fewer),
+            .fit, .recovering, .starting, .draining, .stopping, .starved, .stuck(threads: 64), .lacking(requirement: 63, usable: 4_096, .fewer),
             .lacking(requirement: 0, usable: 0, .nothing), .unchecked(requirement: 63, usable: 4_096),
         ]
         for cause in causes {

@@ -236,9 +236,9 @@ struct ProbeResponderTests {
         #expect(fitness.takeStarved())
         fitness.setCameRound(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
         #expect(eventually(true))
-        fitness.setStuck(workers: 1)
+        fitness.setStuck(threads: 1)
         #expect(eventually(false))
-        fitness.setStuck(workers: 0)
+        fitness.setStuck(threads: 0)
         #expect(eventually(true))
         responder.end()
     }

@@ -41,7 +41,7 @@ struct IdleRatesTests {
         struct NoTarget: Error {}
         let logPlan = try LogPlan(configuration) { (_) throws(NoTarget) in throw NoTarget() }
         return Agent.Resources(
-            configuration: configuration, listeners: [[WorkerListener(file: socket, frontend: 0, address: address)]], statsSockets: [], probePorts: [],
+            configuration: configuration, listeners: [[ThreadListener(file: socket, frontend: 0, address: address)]], statsSockets: [], probePorts: [],
             addresses: [[.ip(.v4(0x7f00_0001), port: 1)]], logPlan: logPlan,
             limits: Limits.Plan(descriptors: 1000, wanted: 16, pipesWanted: 0, needs: Limits.Needs()), node: "one", databases: [nil])
     }

@@ -10,8 +10,8 @@ import Wire
 final class ForwardingHarness {
     /// What a test may change before the start.
     struct Settings {
-        var workers = 2
-        /// The most listening sockets; with more workers than these, workers share them.
+        var threads = 2
+        /// The most listening sockets; with more threads than these, threads share them.
         var sockets = Int.max
         var sessionsMax = 2000
         var listen = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
@@ -41,7 +41,7 @@ final class ForwardingHarness {
     private(set) var routes: [ServerRoute]
     var state: ForwardingState { forwarder.state }
 
-    /// Starts workers in front of servers at `servers`.
+    /// Starts threads in front of servers at `servers`.
     init(_ servers: [SocketAddress], _ edit: (inout Settings) -> Void = { _ in }) throws {
         var settings = Settings()
         let location = ConfigurationLocation(file: "test", line: 1)
@@ -58,10 +58,10 @@ final class ForwardingHarness {
             targets: Array(destinations.indices), tag: Array("haproxy".utf8), sessions: settings.sessionLog, hidesEmptySessions: settings.hidesEmptySessions)
         routes = servers.enumerated().map { ServerRoute(address: $1, isUsable: !settings.down.contains($0), weight: settings.weights?[$0] ?? 1) }
         let state = try ForwardingState(
-            frontends: [settings.frontend], backends: [settings.backend], routes: [routes], sessionsMax: settings.sessionsMax, workers: settings.workers,
+            frontends: [settings.frontend], backends: [settings.backend], routes: [routes], sessionsMax: settings.sessionsMax, threads: settings.threads,
             destinations: destinations, frontendLogs: [proxyLog])
-        var (listeners, address) = ([[WorkerListener]](), settings.listen)
-        for _ in 0..<settings.workers {
+        var (listeners, address) = ([[ThreadListener]](), settings.listen)
+        for _ in 0..<settings.threads {
             let isPath = if case .unix = address { true } else { false }
             if isPath || listeners.count >= settings.sockets, !listeners.isEmpty {
                 listeners.append(listeners[isPath ? 0 : listeners.count % settings.sockets])
@@ -73,7 +73,7 @@ final class ForwardingHarness {
             _ = fcntl(raw, F_SETFL, O_NONBLOCK)
             address = Sockets.localAddress(raw) ?? address
             listeners.append([
-                WorkerListener(file: OpenFile(FileDescriptor(owning: raw)), frontend: 0, address: address, proxyHeader: settings.proxyHeader)
+                ThreadListener(file: OpenFile(FileDescriptor(owning: raw)), frontend: 0, address: address, proxyHeader: settings.proxyHeader)
             ])
         }
         self.address = address
@@ -101,7 +101,7 @@ final class ForwardingHarness {
     var pauses: UInt64 { state.process[0].pointee.pauses.load(ordering: .relaxed) }
     var droppedLogs: UInt64 { state.process[0].pointee.droppedLogs.load(ordering: .relaxed) }
 
-    /// What the workers have lent and hold, all together.
+    /// What the threads have lent and hold, all together.
     var inUse: (sessions: UInt64, buffers: UInt64, pipes: UInt64) {
         state.counters.reduce(into: (0, 0, 0)) {
             $0.sessions += $1.sessionsNow.value
@@ -115,9 +115,9 @@ final class ForwardingHarness {
         eventually { sessionCount == 0 && inUse == (0, 0, 0) && state.backendCells[0].pointee.sessions.value == 0 }
     }
 
-    /// The sum of a counter over workers and servers.
+    /// The sum of a counter over threads and servers.
     func sum(_ counter: (borrowing ServerCounters) -> UInt64) -> UInt64 {
-        state.counters.reduce(0) { sum, worker in (0..<worker.servers.count).reduce(sum) { $0 + counter(worker.servers[$1].pointee) } }
+        state.counters.reduce(0) { sum, thread in (0..<thread.servers.count).reduce(sum) { $0 + counter(thread.servers[$1].pointee) } }
     }
 }
 

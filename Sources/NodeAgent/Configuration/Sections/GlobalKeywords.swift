@@ -127,7 +127,7 @@ enum GlobalKeywords {
     }
 
     @Sendable private static func nbthread(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.threads = try line.needNumber(in: 1...ForwardingState.workersMax)
+        global.threads = try line.needNumber(in: 1...ForwardingState.threadsMax)
     }
 
     @Sendable private static func logTag(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

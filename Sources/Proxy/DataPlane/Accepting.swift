@@ -6,7 +6,7 @@ import LinuxIO
 import Synchronization
 import Wire
 
-extension Worker {
+extension ForwardingThread {
     /// Connections one listener may bring before others have a turn.
     private static let acceptsPerTurn = 64
     /// How long accepting pauses when the kernel has no descriptor or memory to give.
@@ -50,7 +50,7 @@ extension Worker {
         hasMoreToAccept = true
     }
 
-    /// Takes a place among the frontend's and the process's sessions. The frontend's comes first: a worker that another frontend's limit stops must not
+    /// Takes a place among the frontend's and the process's sessions. The frontend's comes first: a thread that another frontend's limit stops must not
     /// hold a place of the process meanwhile.
     private func enter(_ frontend: Int) -> Bool {
         guard state.frontendCells[frontend].pointee.sessions.enter(limit: Int(state.frontendRules[frontend].pointee.connectionsMax)) else { return false }
@@ -61,34 +61,34 @@ extension Worker {
         return true
     }
 
-    /// Gives both places back, and wakes the workers that wait for one.
+    /// Gives both places back, and wakes the threads that wait for one.
     func leave(_ frontend: Int) {
         state.frontendCells[frontend].pointee.sessions.leave()
         state.process[0].pointee.sessions.leave()
-        guard state.process[0].pointee.pausedWorkers.load(ordering: .sequentiallyConsistent) != 0 else { return }
-        var paused = state.process[0].pointee.pausedWorkers.exchange(0, ordering: .sequentiallyConsistent)
+        guard state.process[0].pointee.pausedThreads.load(ordering: .sequentiallyConsistent) != 0 else { return }
+        var paused = state.process[0].pointee.pausedThreads.exchange(0, ordering: .sequentiallyConsistent)
         while paused != 0 {
-            let worker = paused.trailingZeroBitCount
+            let thread = paused.trailingZeroBitCount
             paused &= paused - 1
-            state.mailboxes[worker].pointee.wakeUp.signal()
+            state.mailboxes[thread].pointee.wakeUp.signal()
         }
     }
 
     /// A limit is reached: connections wait in the kernel's queue until a session ends.
     private mutating func pauseAtLimit(_ number: Int) {
         let bit = UInt64(1) << UInt64(index)
-        let before = state.process[0].pointee.pausedWorkers.bitwiseOr(bit, ordering: .sequentiallyConsistent).oldValue
+        let before = state.process[0].pointee.pausedThreads.bitwiseOr(bit, ordering: .sequentiallyConsistent).oldValue
         if before & bit == 0 {
             let frontend = listeners[number].frontend
-            reportPause(number) { worker in
-                let isProcess = worker.state.process[0].pointee.sessions.value >= worker.state.sessionsMax
-                worker.line.append(isProcess ? "the process's maxconn " : "its maxconn ")
-                let limit = isProcess ? worker.state.sessionsMax : Int(worker.state.frontendRules[frontend].pointee.connectionsMax)
-                worker.line.append(Int64(limit))
-                worker.line.append(": new connections wait until a session ends.")
+            reportPause(number) { thread in
+                let isProcess = thread.state.process[0].pointee.sessions.value >= thread.state.sessionsMax
+                thread.line.append(isProcess ? "the process's maxconn " : "its maxconn ")
+                let limit = isProcess ? thread.state.sessionsMax : Int(thread.state.frontendRules[frontend].pointee.connectionsMax)
+                thread.line.append(Int64(limit))
+                thread.line.append(": new connections wait until a session ends.")
             }
         }
-        // A session may have ended before the bit was seen: whoever ends one from here on wakes this worker.
+        // A session may have ended before the bit was seen: whoever ends one from here on wakes this thread.
         if enter(listeners[number].frontend) {
             leave(listeners[number].frontend)
             state.mailboxes[index].pointee.wakeUp.signal()
@@ -99,15 +99,15 @@ extension Worker {
     mutating func pauseForResources(_ number: Int, _ error: SystemError) {
         noDescriptorsUntil = now + Self.pauseMilliseconds
         if listeners[number].file != nil { wheel.arm(sessions.capacity + number, deadline: noDescriptorsUntil) }
-        reportPause(number) { worker in
-            worker.line.append("the system's limit (")
-            worker.line.append(Array(error.name.utf8))
-            worker.line.append("): accepting pauses for 100ms; raise the descriptor limit (ulimit -n, LimitNOFILE) or lower maxconn.")
+        reportPause(number) { thread in
+            thread.line.append("the system's limit (")
+            thread.line.append(Array(error.name.utf8))
+            thread.line.append("): accepting pauses for 100ms; raise the descriptor limit (ulimit -n, LimitNOFILE) or lower maxconn.")
         }
     }
 
-    /// Counts a pause and says so, at most every ten seconds a frontend, whatever worker it is.
-    private mutating func reportPause(_ number: Int, _ reason: (inout Worker) -> Void) {
+    /// Counts a pause and says so, at most every ten seconds a frontend, whatever thread it is.
+    private mutating func reportPause(_ number: Int, _ reason: (inout ForwardingThread) -> Void) {
         state.process[0].pointee.pauses.wrappingAdd(1, ordering: .relaxed)
         let frontend = listeners[number].frontend
         guard isTimeToReport(state.frontendCells[frontend].pointee.pauseReportedAt, every: Self.pauseReportMilliseconds) else { return }
@@ -119,7 +119,7 @@ extension Worker {
         send(.warning, frontend)
     }
 
-    /// True at most once in this many milliseconds, for one of the workers: that worker writes the line.
+    /// True at most once in this many milliseconds, for one of the threads: that thread writes the line.
     func isTimeToReport(_ reportedAt: borrowing Atomic<Int64>, every milliseconds: Int64) -> Bool {
         let before = reportedAt.load(ordering: .relaxed)
         guard before == .min || now - before >= milliseconds else { return false }
@@ -202,6 +202,6 @@ extension Worker {
         poller.remove(file.raw)
         wheel.cancel(sessions.capacity + number)
         listeners[number].file = nil
-        if listeners.allSatisfy({ $0.file == nil }) { state.process[0].pointee.stoppedWorkers.wrappingAdd(1, ordering: .releasing) }
+        if listeners.allSatisfy({ $0.file == nil }) { state.process[0].pointee.stoppedThreads.wrappingAdd(1, ordering: .releasing) }
     }
 }

@@ -7,10 +7,10 @@ import Glibc
 import LinuxIO
 import Wire
 
-extension Worker {
+extension ForwardingThread {
     /// How soon a session looks again for another server when there was none to ask.
     private static let lookMilliseconds: Int64 = 1000
-    /// Nobody is asked sooner than this, however quick servers are: the clock of a worker counts milliseconds.
+    /// Nobody is asked sooner than this, however quick servers are: the clock of a thread counts milliseconds.
     private static let hedgeMillisecondsMin: Int64 = 5
 
     /// When another server is to be asked for a session whose server has just accepted.

@@ -1,6 +1,6 @@
 // The hot path: which server takes a session.
 
-extension Worker {
+extension ForwardingThread {
     /// Chooses by the backend's algorithm among the usable servers that this session has not tried, and takes a place.
     func choose(_ session: UnsafeMutablePointer<Session>) -> Choice {
         let backend = Int(session.pointee.backend)

@@ -16,7 +16,7 @@ struct LogStamp {
     }
 }
 
-extension Worker {
+extension ForwardingThread {
     /// `Connect from 1.2.3.4:5 to 6.7.8.9:10 (mysql/TCP)`: HAProxy's line for proxies without a log format.
     mutating func logConnect(_ session: UnsafeMutablePointer<Session>) {
         let frontend = Int(session.pointee.frontend)

@@ -2,7 +2,7 @@
 
 import Synchronization
 
-extension Worker {
+extension ForwardingThread {
     /// A connect has succeeded.
     func noteConnected(_ server: UInt32) {
         let cell = state.serverCells[Int(server)]

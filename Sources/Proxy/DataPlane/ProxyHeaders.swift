@@ -19,7 +19,7 @@ enum ProxyHeaderRefusal: String {
     var isDeparture: Bool { self == .closed || self == .failed }
 }
 
-extension Worker {
+extension ForwardingThread {
     /// How long a session waits for a header before the server may greet. A load balancer sends it immediately, and a lost segment again after 200 ms.
     /// A load balancer that sends it with the client's first bytes, as AWS's does by default, waits for the client, which waits for the server.
     static let headerMilliseconds: Int64 = 300

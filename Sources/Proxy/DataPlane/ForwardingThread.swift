@@ -6,9 +6,9 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// A listening socket as its worker knows it.
-package struct WorkerListener: Sendable {
-    /// The open, listening, non-blocking socket. The worker that gets it polls it; the file is shared by workers when the socket is.
+/// A listening socket as its thread knows it.
+package struct ThreadListener: Sendable {
+    /// The open, listening, non-blocking socket. The thread that gets it polls it; the file is shared by threads when the socket is.
     package var file: OpenFile
     /// Index into the frontends.
     package var frontend: Int
@@ -31,8 +31,8 @@ package struct WorkerListener: Sendable {
 
 /// One thread's share of the work: its listeners, its sessions, its timers, its log.
 ///
-/// A session lives and dies on the worker that accepted it. What is process-wide is in `ForwardingState`.
-struct Worker: ~Copyable {
+/// A session lives and dies on the thread that accepted it. What is process-wide is in `ForwardingState`.
+struct ForwardingThread: ~Copyable {
     private static let eventsMax = 256
     /// Bytes that sessions of the ready list may move in a round.
     private static let bytesPerRound = 1 << 21
@@ -41,7 +41,7 @@ struct Worker: ~Copyable {
 
     let index: Int
     let state: ForwardingState
-    let counters: WorkerCounters
+    let counters: ThreadCounters
     var poller: Poller
     var listeners: [Listener]
     var sessions: SessionTable
@@ -81,7 +81,7 @@ struct Worker: ~Copyable {
         var isClosing = false
     }
 
-    init(index: Int, state: ForwardingState, listeners: [WorkerListener]) throws(SystemError) {
+    init(index: Int, state: ForwardingState, listeners: [ThreadListener]) throws(SystemError) {
         let now = MonotonicClock.now().nanoseconds / 1_000_000
         let poller = try Poller()
         let log = try LogSender(destinations: state.destinations, process: state.process)
@@ -91,7 +91,7 @@ struct Worker: ~Copyable {
         }
         self.index = index
         self.state = state
-        relay = Relay(pipesMax: state.pipesPerWorker)
+        relay = Relay(pipesMax: state.pipesPerThread)
         self.now = now
         self.poller = poller
         self.log = log
@@ -145,8 +145,8 @@ struct Worker: ~Copyable {
         report()
     }
 
-    /// Lets the watchdog see what this worker is doing.
-    private func enter(_ place: WorkerPlace) { counters.place.set(place.rawValue) }
+    /// Lets the watchdog see what this thread is doing.
+    private func enter(_ place: ThreadPlace) { counters.place.set(place.rawValue) }
 
     /// Lets other threads see what is in use.
     private func report() {
@@ -190,7 +190,7 @@ struct Worker: ~Copyable {
         acceptPending()
     }
 
-    private mutating func receive(_ message: WorkerMessage) {
+    private mutating func receive(_ message: ThreadMessage) {
         switch message {
         case .granted(let raw, let server): granted(SessionToken(raw: raw), server: server)
         case .shutdownSessions(let server, let reason): shutdownSessions(of: server, because: reason)

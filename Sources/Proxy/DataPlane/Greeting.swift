@@ -11,7 +11,7 @@ enum UnservedReason {
     case noneUsable, noneReached, allFull, noGreeting
 }
 
-extension Worker {
+extension ForwardingThread {
     /// The connection is there: the server speaks first.
     mutating func awaitGreeting(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         session.pointee.state = .greeting

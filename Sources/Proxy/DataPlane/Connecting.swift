@@ -6,7 +6,7 @@ import LinuxIO
 import Synchronization
 import Wire
 
-extension Worker {
+extension ForwardingThread {
     /// How long the same server is left alone after a failed connect, and how long a silent one is waited for while there are others.
     private static let sameServerMilliseconds: Int64 = 1000
 
@@ -197,7 +197,7 @@ extension Worker {
         cell.pointee.waiting.settle()
         session.pointee.queuePosition = UInt32(clamping: cell.pointee.waiting.value)
         // A place may have become free since the search.
-        guard let server = state.wait(Waiter(worker: self.index, session: token.raw, server: only), in: backend) else { return }
+        guard let server = state.wait(Waiter(thread: self.index, session: token.raw, server: only), in: backend) else { return }
         cell.pointee.waiting.leave()
         granted(index, session, server)
     }
@@ -239,8 +239,8 @@ extension Worker {
     func leaveQueue(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let cell = state.backendCells[Int(session.pointee.backend)]
         let token = SessionToken(.client, index: index, generation: session.pointee.generation)
-        let worker = self.index
-        if cell.pointee.balancer.withLock({ $0.removeWaiter(worker: worker, session: token.raw) }) { cell.pointee.waiting.leave() }
+        let thread = self.index
+        if cell.pointee.balancer.withLock({ $0.removeWaiter(thread: thread, session: token.raw) }) { cell.pointee.waiting.leave() }
     }
 
     /// The deadline of a session without a connection has come.

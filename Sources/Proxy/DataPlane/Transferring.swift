@@ -6,7 +6,7 @@ import LinuxIO
 import Synchronization
 import Wire
 
-extension Worker {
+extension ForwardingThread {
     /// Keepalive toward servers is set when a session is this old: short ones are spared the system calls.
     private static let keepAliveMilliseconds: Int64 = 5000
 

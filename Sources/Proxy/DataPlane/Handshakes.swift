@@ -20,7 +20,7 @@ struct AbandonedHandshake: Sendable {
     var opening: [UInt8] = []
 }
 
-extension Worker {
+extension ForwardingThread {
     /// True when the client has ended its stream, not having sent a byte, and has got the server's greeting: nothing more is to come.
     func hasLeftGreeted(_ session: UnsafeMutablePointer<Session>) -> Bool {
         session.pointee.up.flags.contains(.finishesHandshake) && session.pointee.up.bytes == 0 && session.pointee.down.bytes > 0
