@@ -28,14 +28,14 @@ let package = Package(
 
         // The gossip core in virtual time: a world of nodes for `GossipTests`, and the program that runs thousands of seeds.
         .target(name: "Simulation", dependencies: ["Gossip", "Support", "Wire"], path: "Tests/Simulation"),
-        .executableTarget(name: "Simulator", dependencies: ["CLinux", "Gossip", "Simulation", "Support", "Wire"], path: "Tests/SimulationTests"),
+        .executableTarget(name: "Simulator", dependencies: ["CLinux", "Gossip", "Simulation", "Support", "Wire"], path: "Tests/Simulator"),
 
         // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
-        .target(name: "Support", dependencies: ["CLinux", "COpenSSL", "LinuxIO", "Wire"], path: "Tests/Support", exclude: ["Balancer", "ClusterTool"]),
-        .executableTarget(name: "ClusterTool", dependencies: ["LinuxIO", "Proxy", "Seals", "Support", "Wire"], path: "Tests/Support/ClusterTool"),
-        .executableTarget(name: "LoadBalancer", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"], path: "Tests/Support/Balancer"),
+        .target(name: "Support", dependencies: ["CLinux", "COpenSSL", "LinuxIO", "Wire"], path: "Tests/Support"),
+        .executableTarget(name: "ClusterTool", dependencies: ["LinuxIO", "Proxy", "Seals", "Support", "Wire"], path: "Tests/ClusterTool"),
+        .executableTarget(name: "LoadBalancer", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"], path: "Tests/LoadBalancer"),
         // The article's network in namespaces, for the cluster's tests and for `deploy/failover-test`.
-        .target(name: "ClusterWorld", dependencies: ["Support"], path: "Tests/Cluster"),
+        .target(name: "ClusterWorld", dependencies: ["Support"], path: "Tests/ClusterWorld"),
         .executableTarget(name: "FailoverTest", dependencies: ["ClusterTool", "ClusterWorld", "LoadBalancer", "Support"], path: "Tests/FailoverTest"),
         .testTarget(
             name: "ClusterTests", dependencies: ["CLinux", "ClusterTool", "ClusterWorld", "LinuxIO", "LoadBalancer", "Support"], exclude: ["Fixtures"]),

@@ -2,8 +2,8 @@ import LinuxIO
 import Synchronization
 import Testing
 
-@Suite("Shared tables")
-struct SharedTablesTests {
+@Suite("Shared cells")
+struct SharedCellsTests {
     private final class Witness: Sendable {
         let deaths: Tally
         init(_ deaths: Tally) { self.deaths = deaths }
