@@ -26,6 +26,11 @@ let package = Package(
         .testTarget(name: "SupportTests", dependencies: ["LinuxIO", "LoadBalancer", "Support", "Wire"]),
         .testTarget(name: "TidyTests"),
 
+        .executableTarget(name: "Benchmarks", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Benchmarks"),
+        .executableTarget(
+            name: "GossipBenchmark", dependencies: ["CLinux", "Gossip", "LinuxIO", "Seals", "Support", "Wire"], path: "Tests/GossipBenchmark"),
+        .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "LinuxIO", "Support", "Wire"]),
+
         // The gossip core in virtual time: a world of nodes for `GossipTests`, and the program that runs thousands of seeds.
         .target(name: "Simulation", dependencies: ["Gossip", "Support", "Wire"], path: "Tests/Simulation"),
         .executableTarget(name: "Simulator", dependencies: ["CLinux", "Gossip", "Simulation", "Support", "Wire"], path: "Tests/Simulator"),
@@ -44,21 +49,21 @@ let package = Package(
     cLanguageStandard: .c11
 )
 
-// Under a sanitizer `deploy/test` builds what has threads or pointers and no more; with "all" everything but Benchmarks, which Swift 6.3.1 cannot compile for the
-// thread sanitizer ("Invalid bitcast" in its own verifier).
-switch Context.environment["TSUKADA_SANITIZED"] {
-case "all": break
-case .some:
-    let kept: Set = ["CLinux", "COpenSSL", "LinuxIO", "LinuxIOTests", "Proxy", "ProxyTests", "Seals", "SealsTests", "Support", "Wire"]
-    package.targets.removeAll { !kept.contains($0.name) }
-    package.products = []
-case nil:
-    package.targets += [
-        .executableTarget(name: "Benchmarks", dependencies: ["CLinux", "LinuxIO", "Wire"], path: "Tests/Benchmarks"),
-        .executableTarget(
-            name: "GossipBenchmark", dependencies: ["CLinux", "Gossip", "LinuxIO", "Seals", "Support", "Wire"], path: "Tests/GossipBenchmark"),
-        .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks", "LinuxIO", "Support", "Wire"]),
-    ]
+// `deploy/test` builds parts: a build for a few tests needs few targets.
+let parts: [String: (_ target: String) -> Bool] = [
+    // What the cluster's tests consist of. The agent that they start is the release build.
+    "cluster": Set([
+        "CLinux", "COpenSSL", "ClusterTests", "ClusterTool", "ClusterWorld", "FailoverTest", "LinuxIO", "LoadBalancer", "Proxy", "Seals", "Support", "Wire",
+    ]).contains,
+    // What has threads. Swift 6.3.1 cannot compile Benchmarks for the thread sanitizer ("Invalid bitcast" in its own verifier).
+    "threads": Set(["CLinux", "COpenSSL", "LinuxIO", "LinuxIOTests", "Proxy", "ProxyTests", "Seals", "Support", "Wire"]).contains,
+    // All but the cluster.
+    "units": { !$0.hasPrefix("Cluster") && $0 != "FailoverTest" },
+]
+if let part = Context.environment["TSUKADA_PART"] {
+    guard let isIn = parts[part] else { fatalError("TSUKADA_PART=\(part): no such part") }
+    package.targets.removeAll { !isIn($0.name) }
+    package.products.removeAll { _ in !isIn("NodeAgent") }
 }
 
 // The fuzz targets need compiler-rt's libFuzzer: `deploy/fuzz` names its file.
