@@ -142,6 +142,7 @@ extension ForwardingThread {
         session.pointee.down.pipe = -1
         session.pointee.frontend = UInt16(frontend)
         session.pointee.listener = UInt32(listener)
+        session.pointee.backend = Session.noBackend
         session.pointee.serverIndex = Session.noServer
         session.pointee.termination = .normal
         session.pointee.state = .waiting
@@ -162,20 +163,13 @@ extension ForwardingThread {
     /// The client is known: looks for its server.
     mutating func startSession(_ index: Int, _ session: UnsafeMutablePointer<Session>, isRegistered: Bool = true) {
         let frontend = Int(session.pointee.frontend)
-        let rules = state.frontendRules[frontend]
         if state.frontendLogs[frontend].sessions == .connect, session.pointee.header == .none { logConnect(session) }
-        if rules.pointee.backend >= 0 {
-            session.pointee.backend = UInt16(rules.pointee.backend)
-            let cell = state.backendCells[Int(rules.pointee.backend)]
-            _ = cell.pointee.sessions.enter(limit: 0)
-            cell.pointee.sessions.settle()
-            counters.backends[Int(rules.pointee.backend)].pointee.sessions.add()
-        }
+        chooseBackend(session)
         guard isRegistered else {
             session.pointee.termination = Termination("R", "C")
             return end(index, session)
         }
-        guard rules.pointee.backend >= 0 else {
+        guard session.pointee.hasBackend else {
             session.pointee.termination = Termination("S", "C")
             return end(index, session)
         }

@@ -1,6 +1,17 @@
-// The hot path: which server takes a session.
+// The hot path: which backend and which server take a session.
 
 extension ForwardingThread {
+    /// Gives the session to a backend, if there is one for it.
+    mutating func chooseBackend(_ session: UnsafeMutablePointer<Session>) {
+        session.pointee.backend = state.frontendRules[Int(session.pointee.frontend)].pointee.defaultBackend
+        guard session.pointee.hasBackend else { return }
+        let backend = Int(session.pointee.backend)
+        let cell = state.backendCells[backend]
+        _ = cell.pointee.sessions.enter(limit: 0)
+        cell.pointee.sessions.settle()
+        counters.backends[backend].pointee.sessions.add()
+    }
+
     /// Chooses by the backend's algorithm among the usable servers that this session has not tried, and takes a place.
     func choose(_ session: UnsafeMutablePointer<Session>) -> Choice {
         let backend = Int(session.pointee.backend)

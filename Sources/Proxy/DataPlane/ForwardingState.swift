@@ -4,13 +4,17 @@ import Wire
 
 /// A frontend's settings in the form that the path of a session reads. Times in milliseconds, -1 for none.
 struct FrontendRules: BitwiseCopyable, Sendable {
-    var backend: Int32
+    /// The backend that takes its sessions; `Session.noBackend` for none.
+    var defaultBackend: UInt16
+    /// Its sessions may begin before their PROXY header: every server that may take one speaks first, and none needs the client's address before that.
+    var greetsBeforeHeader: Bool
     var connectionsMax: Int32
     var clientTimeout: Int64
     var clientFinTimeout: Int64
 
-    init(_ frontend: Frontend, processLimit: Int) {
-        backend = Int32(frontend.backend ?? -1)
+    init(_ frontend: Frontend, backends: [Backend], processLimit: Int) {
+        defaultBackend = frontend.backend.map { UInt16($0) } ?? Session.noBackend
+        greetsBeforeHeader = frontend.backend.map { backends[$0].greetsBeforeHeader } ?? false
         connectionsMax = Int32(clamping: frontend.connectionsMax ?? processLimit)
         clientTimeout = frontend.clientTimeout?.wholeMilliseconds ?? -1
         clientFinTimeout = frontend.clientFinTimeout?.wholeMilliseconds ?? -1
@@ -31,8 +35,6 @@ struct BackendRules: BitwiseCopyable, Sendable {
     var greetingTimeout: Int64
     /// Its clients wait for MySQL's greeting: an error in its place tells them why there is none.
     var greetsInMySQL: Bool
-    /// Every server speaks first, and none needs the client's address before that: see `ForwardingThread.mayBeginWithoutHeader`.
-    var greetsBeforeHeader: Bool
     var hedges: Bool
 
     init(_ backend: Backend) {
@@ -48,8 +50,12 @@ struct BackendRules: BitwiseCopyable, Sendable {
         greetingTimeout = backend.greetingTimeout.wholeMilliseconds
         hedges = backend.hedgesGreetings
         greetsInMySQL = backend.servers.contains { backend.opening(of: $0) == .mysql }
-        greetsBeforeHeader = !backend.servers.isEmpty && backend.servers.allSatisfy { backend.speaksFirst($0) && !$0.needsClient }
     }
+}
+
+extension Backend {
+    /// Every server speaks first, and none needs the client's address before that.
+    fileprivate var greetsBeforeHeader: Bool { !servers.isEmpty && servers.allSatisfy { speaksFirst($0) && !$0.needsClient } }
 }
 
 /// A server's settings in the form that the path of a session reads.
@@ -156,6 +162,7 @@ package final class ForwardingState: Sendable {
         frontendLogs: [ProxyLog], pipesPerThread: Int = pipesPerThreadMax, handshakesPerServer: Int = handshakesPerServerMax
     ) throws(SystemError) {
         precondition((1...Self.threadsMax).contains(threads), "\(threads) threads, at most \(Self.threadsMax)")
+        precondition(backends.count <= Int(Session.noBackend), "\(backends.count) backends, at most \(Session.noBackend)")
         self.frontends = frontends
         self.backends = backends
         self.sessionsMax = sessionsMax
@@ -186,7 +193,7 @@ package final class ForwardingState: Sendable {
         counters = (0..<threads).map { _ in ThreadCounters(frontends: frontends.count, servers: servers, backends: backends.count) }
         inherited = ThreadCounters(frontends: frontends.count, servers: servers, backends: backends.count)
         allCounters = counters + [inherited]
-        frontendRules = FrozenTable(frontends.map { FrontendRules($0, processLimit: sessionsMax) })
+        frontendRules = FrozenTable(frontends.map { FrontendRules($0, backends: backends, processLimit: sessionsMax) })
         backendRules = FrozenTable(backends.map { BackendRules($0) })
         controlWakeUp = try WakeUp()
         mailboxes = try SharedCells(count: threads) { _ throws(SystemError) in try ThreadMailbox() }

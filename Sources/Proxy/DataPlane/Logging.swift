@@ -95,8 +95,7 @@ extension ForwardingThread {
     }
 
     private mutating func appendServer(_ session: UnsafeMutablePointer<Session>) {
-        let hasBackend = state.frontendRules[Int(session.pointee.frontend)].pointee.backend >= 0
-        guard hasBackend else {
+        guard session.pointee.hasBackend else {
             line.append(Array(state.frontends[Int(session.pointee.frontend)].name.utf8))
             return line.append("/<NOSRV>")
         }
@@ -122,8 +121,7 @@ extension ForwardingThread {
         line.append("/")
         line.append(Int64(state.frontendCells[Int(session.pointee.frontend)].pointee.sessions.value))
         line.append("/")
-        let hasBackend = state.frontendRules[Int(session.pointee.frontend)].pointee.backend >= 0
-        line.append(hasBackend ? Int64(state.backendCells[Int(session.pointee.backend)].pointee.sessions.value) : 0)
+        line.append(session.pointee.hasBackend ? Int64(state.backendCells[Int(session.pointee.backend)].pointee.sessions.value) : 0)
         line.append("/")
         let server = session.pointee.serverIndex
         line.append(server == Session.noServer ? 0 : Int64(state.serverCells[Int(server)].pointee.sessions.value))

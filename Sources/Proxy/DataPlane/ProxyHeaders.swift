@@ -48,10 +48,8 @@ extension ForwardingThread {
 
     /// True when the session may begin before its header: the server's greeting then makes the client speak. No byte of the client goes on before the
     /// header.
-    private func mayBeginWithoutHeader(_ session: UnsafeMutablePointer<Session>) -> Bool {
-        guard session.pointee.header == .required else { return true }
-        let backend = state.frontendRules[Int(session.pointee.frontend)].pointee.backend
-        return backend >= 0 && state.backendRules[Int(backend)].pointee.greetsBeforeHeader
+    private mutating func mayBeginWithoutHeader(_ session: UnsafeMutablePointer<Session>) -> Bool {
+        session.pointee.header != .required || state.frontendRules[Int(session.pointee.frontend)].pointee.greetsBeforeHeader
     }
 
     /// A header that the session needs to begin, or that has begun, may take `timeout client`.

@@ -119,6 +119,7 @@ struct Termination: BitwiseCopyable, Equatable {
 /// One client's session: its two sockets and what is kept of them. A slot of the thread's session table.
 struct Session: BitwiseCopyable {
     static let noServer = UInt32.max
+    static let noBackend = UInt16.max
 
     /// Moves on at every accept and close, so that a late event finds no session.
     var generation: UInt32
@@ -144,6 +145,7 @@ struct Session: BitwiseCopyable {
     var up: Direction
     var down: Direction
     var frontend: UInt16
+    /// Index into the backends; `noBackend` until one is chosen, which counts the session until it ends.
     var backend: UInt16
     /// Index into the flat table of all servers; `noServer` for none.
     var serverIndex: UInt32
@@ -177,6 +179,7 @@ struct Session: BitwiseCopyable {
     /// What the load balancer says the client connected to; none where it says nothing.
     var clientTarget: KernelAddress
 
+    var hasBackend: Bool { backend != Self.noBackend }
     /// True when a direction is a stream: its transfers take turns in the ready list.
     var isStreaming: Bool { up.flags.contains(.spliced) || down.flags.contains(.spliced) }
 }

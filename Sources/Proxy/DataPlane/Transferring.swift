@@ -284,7 +284,6 @@ extension ForwardingThread {
         let wasQueued = session.pointee.state == .queued
         let wasSession = session.pointee.state != .awaitingHeader
         let opening = session.pointee.state == .greeting ? relay.heldBytes(session.pointee.down) : []
-        let hadBackend = wasSession && state.frontendRules[Int(session.pointee.frontend)].pointee.backend >= 0
         if wasQueued { leaveQueue(index, session) }
         dropSecond(session)
         wheel.cancel(index)
@@ -295,8 +294,8 @@ extension ForwardingThread {
             close(session.pointee.server.descriptor)
         }
         let heldServer = releaseServer(session)
-        if hadBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
-        countEnd(session, hadBackend: hadBackend)
+        if session.pointee.hasBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
+        countEnd(session)
         if wasSession, session.pointee.header != .refused { logSession(session) }
         // After the line: it counts the sessions that are left, not the one that takes the place.
         if heldServer { state.freePlace(of: session.pointee.serverIndex) }
@@ -309,8 +308,8 @@ extension ForwardingThread {
         }
     }
 
-    private mutating func countEnd(_ session: UnsafeMutablePointer<Session>, hadBackend: Bool) {
-        guard hadBackend else { return }
+    private mutating func countEnd(_ session: UnsafeMutablePointer<Session>) {
+        guard session.pointee.hasBackend else { return }
         let backend = counters.backends[Int(session.pointee.backend)]
         backend.pointee.lastSession.set(UInt64(wallNow().seconds))
         guard session.pointee.serverIndex != Session.noServer else {
