@@ -43,6 +43,19 @@ private struct Line: ~Copyable {
         }
     }
 
+    /// How many bytes an inspection finds; -1 at the end, -2 for a failure.
+    mutating func inspect() -> Int {
+        switch relay.inspect(&direction, from: &from) {
+        case .bytes(let bytes): bytes.count
+        case .nothing: 0
+        case .ended: -1
+        case .failed: -2
+        }
+    }
+
+    /// Drops the first `count` of the bytes that an inspection has found.
+    mutating func drop(_ count: Int, of found: Int) -> Bool { relay.drop(count, of: found, &direction, from: &from) }
+
     /// The kernel says that the sink takes bytes again, that the source has some.
     mutating func sinkIsReady() { to.flags.insert(.writable) }
     mutating func sourceIsReady() { from.flags.insert(.readable) }
@@ -187,6 +200,56 @@ struct RelayTests {
         line.from.flags.insert([.readable, .hungUp])
         let third = line.pump()
         #expect(third == "finished")
+    }
+
+    @Test("holds what is inspected, as much as one buffer may hold, and sends it on first")
+    func held() {
+        var line = Line()
+        var got = 3
+        let filled = line.fill(20_000)
+        let (first, full) = (line.inspect(), line.inspect())
+        let (isPending, buffers, bytes) = (line.direction.hasPending, line.relay.lentBuffers, line.direction.bytes)
+        #expect(filled == 20_000 && first == Relay.heldBytesMax && full == Relay.heldBytesMax && line.unread == 3616)
+        #expect(!isPending && buffers == 1 && bytes == 0)
+        let isDropped = line.drop(3, of: first)
+        let result = line.pump()
+        let isIntact = line.drain(from: &got)
+        let (after, count) = (line.relay.lentBuffers, line.direction.bytes)
+        #expect(isDropped && result == "waiting" && isIntact && got == 20_000 && after == 0 && count == 19_997)
+    }
+
+    @Test("holds nothing when all that is inspected is dropped, or there is nothing to inspect")
+    func heldNothing() {
+        var line = Line()
+        let nothing = line.inspect()
+        line.far.send("header")
+        line.sourceIsReady()
+        let count = line.inspect()
+        let isDropped = line.drop(6, of: count)
+        let (buffers, isHeld, isReadable) = (line.relay.lentBuffers, line.direction.flags.contains(.held), line.from.flags.contains(.readable))
+        #expect(nothing == 0 && count == 6 && isDropped && buffers == 0 && !isHeld && !isReadable)
+        line.far.finishSending()
+        line.from.flags.insert([.readable, .hungUp])
+        let ended = line.inspect()
+        #expect(ended == -1 && line.relay.lentBuffers == 0)
+    }
+
+    @Test("leaves what is inspected in the kernel when too many buffers are lent")
+    func heldByKernel() {
+        var line = Line()
+        line.relay = Relay(inspectionBuffersMax: 0)
+        line.far.send("headerrequest")
+        let (first, second) = (line.inspect(), line.inspect())
+        let isDropped = line.drop(6, of: second)
+        let (buffers, isReadable) = (line.relay.lentBuffers, line.from.flags.contains(.readable))
+        #expect(first == 13 && second == 13 && isDropped && buffers == 0 && isReadable && line.unread == 7)
+        let result = line.pump()
+        #expect(result == "waiting" && line.near.text(7) == "request")
+        line.far.send("header")
+        line.sourceIsReady()
+        let third = line.inspect()
+        let isAlone = line.drop(6, of: third) && !line.from.flags.contains(.readable)
+        #expect(third == 6 && isAlone && line.unread == 0)
     }
 
     @Test("gives others a turn after its share of bytes")

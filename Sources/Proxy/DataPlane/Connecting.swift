@@ -120,7 +120,7 @@ extension ForwardingThread {
         case .established:
             note(events, on: &session.pointee.server)
             transferInTurn(index, session)
-        case .free, .awaitingHeader, .queued, .waiting, .ended: return
+        case .free, .inspecting, .queued, .waiting, .ended: return
         }
     }
 
@@ -246,7 +246,7 @@ extension ForwardingThread {
     /// The deadline of a session without a connection has come.
     mutating func connectTimedOut(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         switch session.pointee.state {
-        case .awaitingHeader where now >= session.pointee.stateDeadline: readHeader(index, session, isOverdue: true)
+        case .inspecting where now >= session.pointee.stateDeadline: readHeader(index, session, isOverdue: true)
         case .queued where now >= session.pointee.stateDeadline:
             endUnserved(index, session, Termination("s", "Q"), .allFull)
         case .connecting where now >= session.pointee.stateDeadline:

@@ -55,8 +55,7 @@ extension ForwardingThread {
         dropSecond(session)
         session.pointee.state = .established
         session.pointee.lastActivity = now
-        // A client that speaks first gets what the server has said of its greeting so far.
-        if session.pointee.down.bytes == 0 { session.pointee.down.bytes = UInt64(session.pointee.down.end) }
+        // Held bytes go on from here: the client's request, and, to a client that speaks first, what the server has said of its greeting so far.
         count(session, up: 0, down: session.pointee.down.bytes)
         transfer(index, session)
         if session.pointee.state == .established { arm(index, session) }

@@ -36,7 +36,7 @@ extension ForwardingThread {
             session.pointee.header = networks.contains { network in client.map { network.contains($0) } ?? false } ? .optional : .none
         }
         guard session.pointee.header != .none else { return false }
-        session.pointee.state = .awaitingHeader
+        session.pointee.state = .inspecting
         if mayBeginWithoutHeader(session) {
             session.pointee.stateDeadline = now + Self.headerMilliseconds
             wheel.arm(index, deadline: session.pointee.stateDeadline)
@@ -59,38 +59,34 @@ extension ForwardingThread {
         if limit < 0 { wheel.cancel(index) } else { wheel.arm(index, deadline: session.pointee.stateDeadline) }
     }
 
-    /// Reads the client's first bytes, which may be a header, or handles their end or their timeout. Peeks at the bytes, and consumes only the header.
+    /// Reads the client's first bytes, which may be a header, or handles their end or their timeout. What follows the header is held for the server.
     ///
     /// Afterwards the client is readable only for its own bytes or its end.
     ///
     /// - Returns: false when the session has ended.
     @discardableResult
     mutating func readHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>, isOverdue: Bool = false) -> Bool {
-        let descriptor = session.pointee.client.descriptor
-        var failure: Int32 = 0
-        var bytes = [UInt8](unsafeUninitializedCapacity: ProxyHeader.bytesMax) { buffer, count in
-            let received = recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
-            failure = received < 0 ? errno : 0
-            count = max(0, received)
+        switch relay.inspect(&session.pointee.up, from: &session.pointee.client) {
+        case .bytes(let bytes): readHeader(in: bytes, index, session, isOverdue: isOverdue)
+        case .nothing: isOverdue ? headerOverdue(index, session) : true
+        case .ended: withoutHeader(index, session, .closed)
+        case .failed: withoutHeader(index, session, .failed)
         }
-        if failure == EAGAIN || failure == EINTR {
-            session.pointee.client.flags.remove(.readable)
-            return isOverdue ? headerOverdue(index, session) : true
-        }
-        guard failure == 0 else { return withoutHeader(index, session, .failed) }
-        guard !bytes.isEmpty else { return withoutHeader(index, session, .closed) }
+    }
+
+    private mutating func readHeader(
+        in bytes: UnsafeRawBufferPointer, _ index: Int, _ session: UnsafeMutablePointer<Session>, isOverdue: Bool
+    ) -> Bool {
         let hasEnded = session.pointee.client.flags.contains(.hungUp)
-        switch ProxyHeader.read(bytes[...]) {
+        switch ProxyHeader.read(ArraySlice(bytes.prefix(ProxyHeader.bytesMax))) {
         case .whole(let header, let count):
-            let isAll = count == bytes.count && count < ProxyHeader.bytesMax
-            guard recv(descriptor, &bytes, count, Int32(MSG_DONTWAIT)) == count else { return refuse(index, session, .failed) }
-            if isAll, !hasEnded { session.pointee.client.flags.remove(.readable) }
+            guard relay.drop(count, of: bytes.count, &session.pointee.up, from: &session.pointee.client) else { return refuse(index, session, .failed) }
             return take(header, index, session)
         case .incomplete where hasEnded: return refuse(index, session, .truncated)
         case .incomplete where isOverdue: return refuse(index, session, .timeout)
         case .incomplete:
             session.pointee.client.flags.remove(.readable)
-            if session.pointee.state == .awaitingHeader { waitForHeader(index, session) }
+            if session.pointee.state == .inspecting { waitForHeader(index, session) }
             return true
         case .absent: return withoutHeader(index, session, .absent)
         case .malformed(.unknownProtocol): return refuse(index, session, .otherProtocol)
@@ -103,14 +99,14 @@ extension ForwardingThread {
             session.pointee.clientAddress = KernelAddress(addresses.source, port: addresses.sourcePort)
             session.pointee.clientTarget = KernelAddress(addresses.destination, port: addresses.destinationPort)
         }
-        if session.pointee.state != .awaitingHeader { noticeLateHeader(session) }
+        if session.pointee.state != .inspecting { noticeLateHeader(session) }
         return settle(index, session)
     }
 
     /// No byte has come in time. The session begins where it may: then the client is silent because it waits for the server, and the header comes with
     /// the client's first bytes.
     private mutating func headerOverdue(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
-        guard session.pointee.state == .awaitingHeader, mayBeginWithoutHeader(session) else { return withoutHeader(index, session, .timeout) }
+        guard session.pointee.state == .inspecting, mayBeginWithoutHeader(session) else { return withoutHeader(index, session, .timeout) }
         begin(index, session)
         return true
     }
@@ -125,7 +121,7 @@ extension ForwardingThread {
     /// From here on all bytes are the client's own.
     private mutating func settle(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         session.pointee.header = .none
-        if session.pointee.state == .awaitingHeader {
+        if session.pointee.state == .inspecting {
             begin(index, session)
         } else if state.frontendLogs[Int(session.pointee.frontend)].sessions == .connect {
             logConnect(session)

@@ -18,6 +18,18 @@ enum PumpResult {
     case sinkFailed(Int32)
 }
 
+/// What `Relay.inspect` has found.
+enum InspectResult {
+    /// These bytes, until the next call of the relay; they are held.
+    case bytes(UnsafeRawBufferPointer)
+    /// No byte has come.
+    case nothing
+    /// The source has ended without a byte.
+    case ended
+    /// The source has failed without a byte.
+    case failed
+}
+
 /// How a server's first bytes were taken, see `Relay.takeOpening`.
 enum OpeningResult {
     /// Nothing is decided: more has to come.
@@ -42,10 +54,15 @@ struct Relay: ~Copyable {
     static let turnBytes = 1 << 20
     /// Full reads in a row that make a direction a stream.
     static let streamAfter = 4
+    /// The most bytes of a source that are held for `inspect`; the kernel keeps the others. HAProxy's `tune.bufsize`.
+    static let heldBytesMax = 16_384
+    /// While so many buffers are lent, the kernel keeps all bytes that are inspected.
+    static let inspectionBuffersMax = 1024
 
     private let scratch = UnsafeMutableRawPointer.allocate(byteCount: BufferPool.bufferBytes, alignment: 4096)
     private var buffers = BufferPool()
     private var pipes: PipePool
+    private let inspectionBuffersMax: Int
     /// Bytes taken from sources.
     private(set) var movedBytes: UInt64 = 0
     /// Bytes that went through pipes.
@@ -57,13 +74,17 @@ struct Relay: ~Copyable {
     var lentPipes: Int { pipes.lentCount }
 
     /// A relay with at most `pipesMax` pipes.
-    init(pipesMax: Int = PipePool.pipesMax) { pipes = PipePool(limit: pipesMax) }
+    init(pipesMax: Int = PipePool.pipesMax, inspectionBuffersMax: Int = inspectionBuffersMax) {
+        pipes = PipePool(limit: pipesMax)
+        self.inspectionBuffersMax = inspectionBuffersMax
+    }
 
     deinit { scratch.deallocate() }
 
     /// Moves what can be moved now.
     mutating func pump(_ direction: inout Direction, from source: inout Side, to sink: inout Side) -> PumpResult {
         var budget = Self.turnBytes
+        if direction.flags.contains(.held) { release(&direction) }
         while true {
             if direction.hasPending {
                 if sink.flags.contains(.dead) { discard(&direction) }
@@ -96,6 +117,7 @@ struct Relay: ~Copyable {
         if let buffer = direction.buffer { buffers.giveBack(buffer) }
         direction.buffer = nil
         (direction.start, direction.end) = (0, 0)
+        direction.flags.remove(.held)
         returnPipe(&direction)
     }
 
@@ -134,6 +156,66 @@ struct Relay: ~Copyable {
         (direction.start, direction.end) = (0, UInt32(count - taken))
     }
 
+    // MARK: Held bytes
+
+    /// One read of bytes that something is to be decided by. They are held, behind those that are held already, until `pump` sends them on or `drop` removes them.
+    ///
+    /// What does not fit in `heldBytesMax` is not read: then the bytes are the same ones as before.
+    mutating func inspect(_ direction: inout Direction, from source: inout Side) -> InspectResult {
+        guard direction.buffer != nil || buffers.lentCount < inspectionBuffersMax else { return peek(&source) }
+        let buffer = direction.buffer ?? buffers.lend()
+        let (start, held) = (Int(direction.start), Int(direction.end - direction.start))
+        let room = min(Self.heldBytesMax - held, BufferPool.bufferBytes - Int(direction.end))
+        guard room > 0 else { return .bytes(UnsafeRawBufferPointer(start: buffer + start, count: held)) }
+        let count = recv(source.descriptor, buffer + Int(direction.end), room, 0)
+        let outcome = note(count, of: room, code: errno, from: &source)
+        guard count > 0 || held > 0 else {
+            buffers.giveBack(buffer)
+            return outcome
+        }
+        direction.buffer = buffer
+        direction.end += UInt32(max(0, count))
+        direction.flags.insert(.held)
+        return .bytes(UnsafeRawBufferPointer(start: buffer + start, count: held + max(0, count)))
+    }
+
+    /// The same without a buffer: the bytes stay in the kernel.
+    private mutating func peek(_ source: inout Side) -> InspectResult {
+        let count = recv(source.descriptor, scratch, Self.heldBytesMax, Int32(MSG_PEEK))
+        guard count > 0 else { return note(count, of: Self.heldBytesMax, code: errno, from: &source) }
+        return .bytes(UnsafeRawBufferPointer(start: scratch, count: count))
+    }
+
+    /// Takes note of a read that is short, and tells what one without a byte means.
+    private mutating func note(_ count: Int, of room: Int, code: Int32, from source: inout Side) -> InspectResult {
+        let isEmpty = count < 0 && (code == EAGAIN || code == EINTR)
+        if isEmpty || count > 0 && count < room && !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
+        return isEmpty ? .nothing : count < 0 ? .failed : .ended
+    }
+
+    /// Removes the first `count` bytes of those that `inspect` has found: they are not for the sink. False when the source has failed meanwhile.
+    mutating func drop(_ count: Int, of found: Int, _ direction: inout Direction, from source: inout Side) -> Bool {
+        guard let buffer = direction.buffer else {
+            let isAll = count == found && count < Self.heldBytesMax
+            if isAll, !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
+            return recv(source.descriptor, scratch, count, 0) == count
+        }
+        direction.start += UInt32(count)
+        if direction.start == direction.end {
+            buffers.giveBack(buffer)
+            direction.buffer = nil
+            (direction.start, direction.end) = (0, 0)
+            direction.flags.remove(.held)
+        }
+        return true
+    }
+
+    /// From here on what was held waits for the sink.
+    private mutating func release(_ direction: inout Direction) {
+        direction.flags.remove(.held)
+        direction.bytes &+= UInt64(direction.end - direction.start)
+    }
+
     // MARK: A server's first bytes
 
     /// One read of what a server says first. It goes on only once it is known to be what it should; until then it is kept in a lent buffer, unless it comes in
@@ -170,13 +252,13 @@ struct Relay: ~Copyable {
     /// Keeps `count` bytes that have just been read, behind those that are kept already.
     private mutating func hold(_ count: Int, _ direction: inout Direction) {
         if direction.buffer == nil { keep(count, after: 0, &direction) } else { direction.end += UInt32(count) }
+        direction.flags.insert(.held)
     }
 
-    /// Sends what has just been read; what is not taken, and all of it where some was kept before, waits as any pending bytes do.
+    /// Sends what has just been read; what is not taken waits as any pending bytes do. Where some is held already, all of it goes by `pump`.
     private mutating func passOpening(_ count: Int, _ direction: inout Direction, to sink: inout Side) {
         guard direction.buffer == nil else {
             direction.end += UInt32(count)
-            direction.bytes = UInt64(direction.end)
             return
         }
         direction.bytes = UInt64(count)

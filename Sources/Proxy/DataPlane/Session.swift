@@ -55,13 +55,15 @@ struct DirectionFlags: OptionSet, BitwiseCopyable {
     static let unspliceable = DirectionFlags(rawValue: 8)
     /// The sink does not hear of an end that comes before the first byte: its handshake is finished by the control thread.
     static let finishesHandshake = DirectionFlags(rawValue: 16)
+    /// What is in the buffer does not go to the sink yet: it is being looked at, or there is no sink.
+    static let held = DirectionFlags(rawValue: 32)
 }
 
 /// The bytes on their way from one side to the other.
 struct Direction: BitwiseCopyable {
-    /// A buffer lent from the thread's pool while the sink does not take what was read; `nil` otherwise.
+    /// A buffer lent from the thread's pool while the sink does not take what was read, or bytes are held; `nil` otherwise.
     var buffer: UnsafeMutableRawPointer?
-    /// The pending bytes in `buffer`: `start..<end`.
+    /// The pending or held bytes in `buffer`: `start..<end`.
     var start: UInt32
     var end: UInt32
     /// The lent pipe's index, -1 for none, and the bytes in it.
@@ -70,10 +72,11 @@ struct Direction: BitwiseCopyable {
     var flags: DirectionFlags
     /// Reads in a row that filled the whole scratch buffer.
     var fullReads: UInt8
-    /// Bytes taken from the source since the session began.
+    /// Bytes taken from the source since the session began, without those that are held.
     var bytes: UInt64
 
-    var hasPending: Bool { end > start || pipeBytes > 0 }
+    /// True when bytes wait for the sink only.
+    var hasPending: Bool { end > start && !flags.contains(.held) || pipeBytes > 0 }
 }
 
 /// Where a session stands.
@@ -83,9 +86,12 @@ struct Direction: BitwiseCopyable {
 ///      |    v       v  |           v
 ///      |  queued  waiting <--------+  (another server at once; 1 s before the same one is tried again)
 ///      v
-///     awaiting the load balancer's header: becomes a session when the header has come, or when the server is to greet first
+///     inspecting: the client's first bytes decide. It becomes a session when the load balancer's header has come, or when the server is to greet first
+///
+/// Client's bytes that were read before there is a server are held in `up`, in every state: they go to the server that the session stays with, which it does from
+/// `established` on. So they may follow the session from one server to another, and no byte is sent twice.
 enum SessionState: UInt8, BitwiseCopyable {
-    case free, awaitingHeader, queued, connecting, greeting, waiting, established
+    case free, inspecting, queued, connecting, greeting, waiting, established
     /// Closed, but still linked in the ready list: its turn there frees the slot.
     case ended
 }
@@ -180,6 +186,8 @@ struct Session: BitwiseCopyable {
     var clientTarget: KernelAddress
 
     var hasBackend: Bool { backend != Self.noBackend }
+    /// True when the client has sent bytes of its own, or has ended its stream.
+    var hasSpoken: Bool { client.flags.contains(.readable) || header == .none && up.flags.contains(.held) }
     /// True when a direction is a stream: its transfers take turns in the ready list.
     var isStreaming: Bool { up.flags.contains(.spliced) || down.flags.contains(.spliced) }
 }

@@ -15,10 +15,10 @@ extension ForwardingThread {
         note(events, on: &session.pointee.client)
         guard session.pointee.state != .established else { return transferInTurn(index, session) }
         if session.pointee.header != .none {
-            let isSession = session.pointee.state != .awaitingHeader
+            let isSession = session.pointee.state != .inspecting
             guard session.pointee.client.flags.contains(.readable), readHeader(index, session), isSession else { return }
         }
-        guard session.pointee.state != .greeting else { return session.pointee.client.flags.contains(.readable) ? bind(index, session) : () }
+        guard session.pointee.state != .greeting else { return session.pointee.hasSpoken ? bind(index, session) : () }
         // A connect that is under way is waited for: it is likely to be there in a moment.
         let isWaiting = session.pointee.state != .connecting
         if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 || isWaiting && hasLeft(session) { abandon(index, session) }
@@ -26,7 +26,7 @@ extension ForwardingThread {
 
     /// True when the client has ended its stream without a word: as in HAProxy nobody is looked for to hear it.
     func hasLeft(_ session: UnsafeMutablePointer<Session>) -> Bool {
-        guard session.pointee.client.flags.contains(.hungUp) else { return false }
+        guard session.pointee.client.flags.contains(.hungUp), !session.pointee.up.flags.contains(.held) else { return false }
         var byte: UInt8 = 0
         return recv(session.pointee.client.descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0
     }
@@ -46,7 +46,7 @@ extension ForwardingThread {
         noteEstablished(session)
         noteConnected(session.pointee.serverIndex)
         let speaksFirst = state.serverRules[Int(session.pointee.serverIndex)].pointee.opening != .none
-        if speaksFirst, !session.pointee.client.flags.contains(.readable) { awaitGreeting(index, session) } else { bind(index, session) }
+        if speaksFirst, !session.pointee.hasSpoken { awaitGreeting(index, session) } else { bind(index, session) }
     }
 
     /// The session has a connection to its server from here on.
@@ -253,7 +253,7 @@ extension ForwardingThread {
                 leaveServer(session)
                 connectFailed(index, session, code: ECONNABORTED)
             case .waiting: leaveServer(session)
-            case .free, .awaitingHeader, .queued, .ended: continue
+            case .free, .inspecting, .queued, .ended: continue
             }
         }
     }
@@ -282,7 +282,7 @@ extension ForwardingThread {
     /// Ends a session: closes what is open, counts, logs, and gives everything back.
     mutating func end(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let wasQueued = session.pointee.state == .queued
-        let wasSession = session.pointee.state != .awaitingHeader
+        let wasSession = session.pointee.state != .inspecting
         let opening = session.pointee.state == .greeting ? relay.heldBytes(session.pointee.down) : []
         if wasQueued { leaveQueue(index, session) }
         dropSecond(session)
