@@ -72,7 +72,7 @@ struct ConfigurationHAProxyTests {
         fputs(text, file)
         fclose(file)
         defer { remove(path) }
-        for (options, name) in [([], Startup.hostName()), (["-L", "other"], "other")] as [([String], String)] {
+        for (options, name) in [([], HostName.current()), (["-L", "other"], "other")] as [([String], String)] {
             let theirs = try ChildProcess.run([haproxy, "-c", "-f", path] + options)
             #expect(theirs.output.contains("peer=\(name)."), "\(theirs.output)")
             let ours = ConfigurationReader(environment: ["HAPROXY_LOCALPEER": "x"], localPeer: name).read(files: [(path, Array(text.utf8))]).diagnostics

@@ -9,14 +9,6 @@ import Wire
 ///
 /// Events come in from checks, resolvers, operators and signals; `ServerRegistry` decides what they mean, and `perform` carries its effects out.
 final class Agent {
-    /// An open stats socket.
-    struct StatsSocket {
-        /// Bound and listening.
-        var file: OpenFile
-        /// What a connection may do.
-        var rights: RuntimeRights
-    }
-
     /// What start-up has opened and found out.
     struct Resources: ~Copyable {
         /// Valid.

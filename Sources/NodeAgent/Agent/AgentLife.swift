@@ -22,13 +22,13 @@ extension Agent {
         let binds = configuration.frontends.filter { !$0.isDisabled }.flatMap { frontend in frontend.binds.map { "\($0.endpoint) (\(frontend.name))" } }
         let rest = binds.count > Self.addressesMax ? " and \(binds.count - Self.addressesMax) more" : ""
         let listeners = binds.prefix(Self.addressesMax).joined(separator: ", ") + rest
-        log.write(.notice, "tsukada \(CommandLineText.version) \(beginning.rawValue): node \(node), files \(files), listeners \(listeners).")
+        log.write(.notice, "tsukada \(Release.version) \(beginning.rawValue): node \(node), files \(files), listeners \(listeners).")
     }
 
     /// The line about the end.
     var endText: String {
         let left = state.process[0].pointee.sessions.value
         let closed = left == 0 ? "" : ", \(left) \(left == 1 ? "session is" : "sessions are") closed"
-        return "tsukada \(CommandLineText.version) \(isSuperseded ? "ended, another process serves" : "ended"): node \(node)\(closed)."
+        return "tsukada \(Release.version) \(isSuperseded ? "ended, another process serves" : "ended"): node \(node)\(closed)."
     }
 }

@@ -20,12 +20,12 @@ enum DrainProgram {
             switch outcome {
             case .draining(let progress):
                 Terminal.print(progress + "\n")
-                return Startup.ExitCode.success
+                return ExitCode.success
             case .failed(let complaint): throw StartError(complaint)
             }
         } catch {
             Terminal.tell(.alert, error.description)
-            return Startup.ExitCode.failure
+            return ExitCode.failure
         }
     }
 

@@ -43,8 +43,8 @@ enum KeyProgram {
         } catch {
             complaint = complaint ?? "stdout: \(error)"
         }
-        guard let complaint else { return Startup.ExitCode.success }
+        guard let complaint else { return ExitCode.success }
         Terminal.tell(.alert, complaint)
-        return Startup.ExitCode.failure
+        return ExitCode.failure
     }
 }

@@ -13,14 +13,6 @@ struct DrainState {
     var isWanted = false
 }
 
-/// Whether an operator insists on a drain.
-enum DrainForce: Equatable, Sendable {
-    /// Refused while another node drains.
-    case careful
-    /// Never refused.
-    case forced
-}
-
 /// Stopping without a failed connect: `Draining` decides, this carries it out; the lease keeps two nodes from draining at once.
 ///
 ///     `drain`                                  the lease is asked for, the drain begins when every live peer knows of it; refused when another node has it

@@ -2,16 +2,6 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// A name as it was asked for.
-struct NameQuestion: Hashable, Comparable, Sendable {
-    /// The family that was preferred.
-    let family: AddressFamily
-    /// The name.
-    let name: String
-
-    static func < (left: NameQuestion, right: NameQuestion) -> Bool { ("\(left.family)", left.name) < ("\(right.family)", right.name) }
-}
-
 /// Turns every name of a configuration into an address, before there are threads: binds, log targets, servers, the gossip's own address.
 ///
 /// `ask` looks all of them up at once. The result of each is then decided without waiting:

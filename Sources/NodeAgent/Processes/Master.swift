@@ -45,7 +45,7 @@ final class Master {
         /// The variables that workers are started with.
         var environment: [String: String]
         /// Where commands come from, with what they may do.
-        var sockets: [Agent.StatsSocket]
+        var sockets: [StatsSocket]
         /// `drain-on-term`: SIGTERM ends nothing at once.
         var drainsOnTerm: Bool
         /// Called when the first worker serves.

@@ -65,7 +65,7 @@ struct MasterInterpreter: LineInterpreter {
     private func text(for command: String, level: StatsSocketSettings.Level) -> String {
         switch command {
         case "show proc": processes
-        case "show version": ProcessStatistics().version + "\n"
+        case "show version": Release.reportedVersion + "\n"
         case "show startup-logs": master.startMessages
         case "help": "The following commands are valid at this level:\n" + Self.list(level)
         default: "Unknown command: '\(String(command.prefix(64)).shown)'. Please enter one of the following commands only:\n" + Self.list(level)
@@ -99,7 +99,7 @@ struct MasterInterpreter: LineInterpreter {
     // MARK: show proc
 
     private var processes: String {
-        let version = ProcessStatistics().version
+        let version = Release.reportedVersion
         let roster = master.roster
         func row(_ process: Int32, _ type: String, _ reloads: String, since start: Instant) -> String {
             let uptime = Self.uptime(start.duration(to: MonotonicClock.now()))

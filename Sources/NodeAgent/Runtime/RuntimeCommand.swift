@@ -136,7 +136,7 @@ struct RuntimeCommand: Sendable {
         table("show stat", usage: " [<iid|name> <type> <sid>] [up|no-maint]", level: .user, help: "list every proxy's and server's counters, as CSV") {
             showStatistics($0, $1)
         },
-        RuntimeCommand("show version", level: .user, help: "tell the version") { call, _ in call.target.processStatistics().version + "\n" },
+        RuntimeCommand("show version", level: .user, help: "tell the version") { _, _ in Release.reportedVersion + "\n" },
         RuntimeCommand("user", level: .user, help: "go on with the rights of level user") { _, session in
             session.level = .user
             return ""

@@ -29,13 +29,7 @@ enum RuntimeReach: Equatable, Sendable {
     fileprivate static let usage = "Require 'on node' or 'on cluster [for <time>] [force]'."
 }
 
-/// How an operator's word for the whole cluster is meant.
-struct ClusterSpread: Equatable, Sendable {
-    /// After which it counts as ready again; `nil` for never.
-    var duration: Duration?
-    /// Whether the last usable server may go.
-    var isForced = false
-
+extension ClusterSpread {
     fileprivate static func parse(_ words: ArraySlice<String>) throws(RuntimeTargetError) -> ClusterSpread {
         var (words, spread) = (words, ClusterSpread())
         while let word = words.popFirst() {
@@ -52,24 +46,5 @@ struct ClusterSpread: Equatable, Sendable {
             }
         }
         return spread
-    }
-}
-
-/// What an operator does to the ring of this node.
-enum KeyChange: Equatable, Sendable, CustomStringConvertible {
-    /// Receive with this key from now on.
-    case install(Bytes32)
-    /// Send with the key of this id.
-    case use(UInt32)
-    /// Give the key of this id up.
-    case remove(UInt32)
-
-    /// What has been done, for the log; never the key.
-    var description: String {
-        switch self {
-        case .install: "a key was installed"
-        case .use(let id): "key \(Hexadecimal.text(id, digits: 8)) is sent with"
-        case .remove(let id): "key \(Hexadecimal.text(id, digits: 8)) was removed"
-        }
     }
 }

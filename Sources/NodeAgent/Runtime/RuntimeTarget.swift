@@ -24,14 +24,6 @@ protocol RuntimeTarget: AnyObject, StatisticsSource {
     func changeKeys(_ change: KeyChange) throws(RuntimeTargetError)
 }
 
-/// `backend/server`, as a command names it.
-struct RuntimeServerName: Hashable, Sendable {
-    /// The backend's name.
-    let backend: String
-    /// The server's name.
-    let server: String
-}
-
 /// A server's weight.
 struct RuntimeWeight: Equatable, Sendable {
     /// As it was last set.
@@ -57,4 +49,12 @@ enum RuntimeTargetError: Error, Equatable, Sendable {
         case .refused(let reason): reason
         }
     }
+}
+
+/// Whether an operator insists on a drain.
+enum DrainForce: Equatable, Sendable {
+    /// Refused while another node drains.
+    case careful
+    /// Never refused.
+    case forced
 }

@@ -6,12 +6,6 @@ import Wire
 
 /// From the command line to a running agent, in HAProxy's order: read, resolve, bind, go to the background, give up privileges, serve.
 struct Startup {
-    /// HAProxy's exit codes.
-    enum ExitCode {
-        static let success: Int32 = 0
-        static let failure: Int32 = 1
-    }
-
     private let options: CommandLineOptions
     private let environment: [String: String]
 
@@ -97,7 +91,7 @@ struct Startup {
 
     /// Reads every file and says what is wrong. `nil` when the configuration must not be used.
     private func read(_ files: [(name: String, bytes: [UInt8])], _ environment: [String: String]) -> AgentConfiguration? {
-        let reader = ConfigurationReader(environment: environment, localPeer: options.localName ?? Startup.hostName())
+        let reader = ConfigurationReader(environment: environment, localPeer: options.localName ?? HostName.current())
         let (configuration, diagnostics) = reader.read(files: files)
         var alerts = 0
         for diagnostic in diagnostics {
@@ -170,7 +164,7 @@ struct Startup {
         var configuration = configuration
         let lookup = NameLookup()
         let stateFiles = ServerStateFiles(configuration.global, configuration.backends) { Terminal.tell($0, $1) }
-        let node = configuration.global.node ?? Startup.hostName()
+        let node = configuration.global.node ?? HostName.current()
         let kept = try StartAddresses(configuration, node: node, owner: privileges.owner)
         let memory = NameResolution.Memory(
             answers: inheritance.configuration?.names ?? [:], addresses: kept.memory, time: kept.time, isTrusted: isRestart)
@@ -293,7 +287,7 @@ struct Startup {
         let lookup = NameLookup()
         _ = try StartDatabases(owner: privileges.owner).open(configuration.backends)
         if let section = configuration.gossip {
-            try StartGossip(section, lookup: lookup).check(node: configuration.global.node ?? Startup.hostName(), owner: privileges.owner)
+            try StartGossip(section, lookup: lookup).check(node: configuration.global.node ?? HostName.current(), owner: privileges.owner)
         }
         try StartAddresses.check(configuration, owner: privileges.owner)
         var names = NameResolution(lookup: lookup, isTrial: true)
@@ -359,14 +353,6 @@ struct Startup {
         guard mode != .any, let filter = ServingCalls.filter(isTrial: mode == .trial) else { return }
         do throws(SystemError) { try filter.install() } catch {
             agent.log.write(.warning, "system calls are not filtered (\(error)): 'seccomp off' says that this is meant.")
-        }
-    }
-
-    /// The host's name, which is the node's unless the file or the command line names it.
-    static func hostName() -> String {
-        withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer in
-            guard let base = buffer.baseAddress?.assumingMemoryBound(to: CChar.self), gethostname(base, 255) == 0 else { return "localhost" }
-            return String(decoding: buffer.prefix { $0 != 0 }, as: UTF8.self)
         }
     }
 }

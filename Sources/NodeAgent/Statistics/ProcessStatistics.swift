@@ -11,10 +11,6 @@ struct ProcessStatistics: Equatable, Sendable {
         init() {}
     }
 
-    /// The version, without a colon: old Datadog agents split each line at it and want two parts.
-    var version = "3.5-tsukada-0.1.0"
-    /// The version's date, `2026/08/21`.
-    var releaseDate = "2026/11/22"
     /// Worker threads.
     var threads = 1
     /// The process's identifier.
@@ -75,7 +71,7 @@ struct ProcessStatistics: Equatable, Sendable {
     private var identityLines: [Line] {
         let seconds = uptime.wholeSeconds
         return [
-            ("Name", "HAProxy"), ("Version", version), ("Release_date", releaseDate), ("Nbthread", "\(threads)"), ("Nbproc", "1"),
+            ("Name", "HAProxy"), ("Version", Release.reportedVersion), ("Release_date", Release.reportedDate), ("Nbthread", "\(threads)"), ("Nbproc", "1"),
             ("Process_num", "1"), ("Pid", "\(processIdentifier)"),
             ("Uptime", "\(seconds / 86400)d \(seconds / 3600 % 24)h\(Self.twoDigits(seconds / 60 % 60))m\(Self.twoDigits(seconds % 60))s"),
             ("Uptime_sec", "\(seconds)"),
@@ -117,7 +113,7 @@ struct ProcessStatistics: Equatable, Sendable {
     private var traceLines: [Line] {
         Self.zeros("DebugCommandsIssued", "CumRecvLogs")
             + [
-                ("Build info", version), ("Memmax_bytes", "0"), ("PoolAlloc_bytes", "0"), ("PoolUsed_bytes", "0"),
+                ("Build info", Release.reportedVersion), ("Memmax_bytes", "0"), ("PoolAlloc_bytes", "0"), ("PoolUsed_bytes", "0"),
                 ("Start_time_sec", "\(startSeconds)"), ("Tainted", "0"), ("TotalWarnings", "0"),
                 ("MaxconnReached", "\(connectionsMaxReached)"), ("BootTime_ms", "0"), ("Niced_tasks", "0"),
                 ("CurrStreams", "\(connectionsCurrent)"), ("CumStreams", "\(connectionsTotal)"),

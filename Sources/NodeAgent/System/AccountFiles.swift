@@ -38,3 +38,17 @@ struct AccountFiles: Equatable, Sendable {
         return number
     }
 }
+
+extension AccountFiles {
+    /// The number of a user, by name or as a number itself. `context` begins the message when there is none.
+    func userIdentifier(_ text: String, for context: String) throws(StartError) -> UInt32 {
+        if let number = UInt32(text) ?? userIdentifier(text) { return number }
+        throw StartError("\(context): no user '\(text)' in /etc/passwd; create it ('useradd -r \(text)') or write another one")
+    }
+
+    /// The number of a group, by name or as a number itself. `context` begins the message when there is none.
+    func groupIdentifier(_ text: String, for context: String) throws(StartError) -> UInt32 {
+        if let number = UInt32(text) ?? groupIdentifier(text) { return number }
+        throw StartError("\(context): no group '\(text)' in /etc/group; create it ('groupadd -r \(text)') or write another one")
+    }
+}

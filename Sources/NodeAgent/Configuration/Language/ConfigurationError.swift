@@ -1,15 +1,5 @@
 import Proxy
 
-/// How bad a diagnostic is, HAProxy's words.
-enum DiagnosticSeverity: String, Sendable {
-    /// The agent cannot start.
-    case alert = "ALERT"
-    /// It starts, but probably not as meant.
-    case warning = "WARNING"
-    /// Worth knowing.
-    case notice = "NOTICE"
-}
-
 /// One thing that the reader has to say about a configuration.
 struct Diagnostic: Error, Equatable, Sendable, CustomStringConvertible {
     let severity: DiagnosticSeverity

@@ -68,15 +68,15 @@ struct StartSockets {
     }
 
     /// The stats sockets with their levels.
-    mutating func statsSockets(_ configuration: AgentConfiguration) throws(StartError) -> [Agent.StatsSocket] {
-        var sockets: [Agent.StatsSocket] = []
+    mutating func statsSockets(_ configuration: AgentConfiguration) throws(StartError) -> [StatsSocket] {
+        var sockets: [StatsSocket] = []
         for settings in configuration.global.statsSockets {
             var bind = Bind(endpoint: settings.endpoint, location: settings.location)
             bind.permissions = settings.permissions
             let (user, group) = try owners(of: settings)
             let backlog = max(StartSockets.statsBacklogMin, configuration.global.statsConnectionsMax)
             let files = try open(bind, owner: "stats socket", backlog: backlog, count: 1, user: user, group: group)
-            sockets += files.map { Agent.StatsSocket(file: $0, rights: settings.rights) }
+            sockets += files.map { StatsSocket(file: $0, rights: settings.rights) }
         }
         return sockets
     }
@@ -152,19 +152,5 @@ private struct ListeningAddresses {
         guard case .ip(let host, let port) = address else { return }
         ports.insert(port)
         if host.isUnspecified { wildcardPorts.insert(port) }
-    }
-}
-
-extension AccountFiles {
-    /// The number of a user, by name or as a number itself. `context` begins the message when there is none.
-    func userIdentifier(_ text: String, for context: String) throws(StartError) -> UInt32 {
-        if let number = UInt32(text) ?? userIdentifier(text) { return number }
-        throw StartError("\(context): no user '\(text)' in /etc/passwd; create it ('useradd -r \(text)') or write another one")
-    }
-
-    /// The number of a group, by name or as a number itself. `context` begins the message when there is none.
-    func groupIdentifier(_ text: String, for context: String) throws(StartError) -> UInt32 {
-        if let number = UInt32(text) ?? groupIdentifier(text) { return number }
-        throw StartError("\(context): no group '\(text)' in /etc/group; create it ('groupadd -r \(text)') or write another one")
     }
 }

@@ -26,24 +26,6 @@ struct AnswerText {
         self.rows = AnyIterator(rows.makeIterator())
     }
 
-    /// A row for each part of `proxies`, one proxy after the other.
-    ///
-    /// - Parameter compose: the row of one part; an empty row is left out.
-    init(head: String, _ proxies: [ProxyOutline], row compose: @escaping (ProxyOutline, ProxyOutline.Part) -> String) {
-        var (proxy, part) = (0, 0)
-        let rows = AnyIterator<String> {
-            while proxy < proxies.count {
-                if part < proxies[proxy].partsCount {
-                    part += 1
-                    return compose(proxies[proxy], proxies[proxy].part(at: part - 1))
-                }
-                (proxy, part) = (proxy + 1, 0)
-            }
-            return nil
-        }
-        self.init(head: head, rows: rows)
-    }
-
     /// A text that comes later, as a whole.
     init(later: @escaping Later) { (head, self.later) = ("", later) }
 

@@ -13,7 +13,7 @@ struct MasterStart {
         }
         SignalWatch.ignoreBrokenPipes()
         // A mistaken second start leaves everything of the first as it is: the socket, and the number until this one serves.
-        var sockets: [Agent.StatsSocket] = []
+        var sockets: [StatsSocket] = []
         if let socket = options.masterSocket { sockets = try MasterSocket(socket).open(replacesOthers: options.replacesOthers) }
         let runsAsDaemon = options.runsAsDaemon(configured: global.isDaemon)
         let pidFile = try PIDFile.open(options.pidFile ?? global.pidFile)
@@ -27,7 +27,7 @@ struct MasterStart {
     }
 
     private func serve(
-        _ sockets: [Agent.StatsSocket], _ global: GlobalSettings, _ pidFile: PIDFile?, _ started: @escaping () -> Void
+        _ sockets: [StatsSocket], _ global: GlobalSettings, _ pidFile: PIDFile?, _ started: @escaping () -> Void
     ) throws(StartError) -> Int32 {
         let settings = Master.Settings(
             arguments: CommandLine.arguments, environment: environment, sockets: sockets, drainsOnTerm: global.drainsOnTerm
@@ -69,7 +69,7 @@ struct MasterSocket {
     }
 
     /// Opens it. The path of a master that lives is taken only where `replacesOthers` says so.
-    func open(replacesOthers: Bool) throws(StartError) -> [Agent.StatsSocket] {
+    func open(replacesOthers: Bool) throws(StartError) -> [StatsSocket] {
         for case .unix(let path) in configuration.global.statsSockets.map(\.endpoint) where !replacesOthers && ListeningSockets.isAnswered(path) {
             let reload = "echo reload | socat -t 60 - UNIX-CONNECT:\(path)"
             throw StartError("-S \(path): a master runs already and answers there: tell it to reload ('\(reload)'), or stop it first")

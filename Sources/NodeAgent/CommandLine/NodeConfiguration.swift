@@ -1,0 +1,13 @@
+import Wire
+
+extension AgentConfiguration {
+    /// The configuration that subcommands need to find a running node by: what is wrong with it is told, warnings are not.
+    static func read(_ paths: [String], environment: [String: String]) throws(StartError) -> AgentConfiguration {
+        let files = try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(paths) }
+        let (configuration, diagnostics) = ConfigurationReader(environment: environment, localPeer: HostName.current()).read(files: files)
+        let alerts = diagnostics.filter { $0.severity == .alert }
+        for alert in alerts.dropLast() { Terminal.tell(.alert, alert.description) }
+        if let last = alerts.last { throw StartError(last.description) }
+        return configuration
+    }
+}

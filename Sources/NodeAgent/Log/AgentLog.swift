@@ -1,0 +1,60 @@
+import LinuxIO
+import Proxy
+import Wire
+
+/// The control thread's log.
+final class AgentLog {
+    private struct Entry {
+        let level: LogLevel
+        let text: String
+        let log: ProxyLog
+    }
+
+    private let plan: LogPlan
+    private var sender: LogSender
+    private let reactor: Reactor
+    private var limiter = LogLimiter<Entry>()
+    /// Lines about servers also go to stderr: nobody else tells who started the agent in a terminal.
+    private let tellsTerminal: Bool
+
+    /// A log of `plan`, whose lost lines are counted in `process`.
+    init(_ plan: LogPlan, process: SharedCells<ProcessCell>, tellsTerminal: Bool, reactor: Reactor) throws(SystemError) {
+        (self.plan, self.reactor) = (plan, reactor)
+        self.tellsTerminal = tellsTerminal
+        sender = try LogSender(destinations: plan.destinations, process: process)
+    }
+
+    /// Writes a line about a backend.
+    func write(_ level: LogLevel, _ text: String, backend: Int) { write(level, text, to: plan.backends[backend]) }
+
+    /// Writes a line about a frontend.
+    func write(_ level: LogLevel, _ text: String, frontend: Int) { write(level, text, to: plan.frontends[frontend]) }
+
+    /// Writes a line about the process.
+    func write(_ level: LogLevel, _ text: String) { write(level, text, to: plan.process) }
+
+    /// Writes a line that peers, or others outside, can cause, within the limit of its subject.
+    ///
+    /// - Parameter backend: the backend of the line; `nil` for the process's.
+    func write(_ level: LogLevel, _ text: String, about subject: LogSubject, backend: Int? = nil) {
+        let log = backend.map { plan.backends[$0] } ?? plan.process
+        if let line = limiter.take(Entry(level: level, text: text, log: log), subject, now: reactor.now) { write(line) }
+    }
+
+    /// Writes the kept lines that are due. Call it every second.
+    func writeKept() { for line in limiter.due(now: reactor.now) { write(line) } }
+
+    private func write(_ line: LogLimiter<Entry>.Line) {
+        let entry = line.content
+        write(entry.level, line.leftOut > 0 ? "\(entry.text) (\(line.leftOut) like it were left out)" : entry.text, to: entry.log)
+    }
+
+    /// Makes the text one line, whatever it contains.
+    private func write(_ level: LogLevel, _ text: String, to log: ProxyLog) {
+        let bytes = Array(text.shown.utf8)
+        bytes.withUnsafeBytes { sender.add(level, tag: log.tag, text: $0, to: log.targets, now: .now()) }
+        sender.flush()
+        guard tellsTerminal else { return }
+        Terminal.tell(level <= .critical ? .alert : level <= .warning ? .warning : .notice, text, level: level, patience: .none)
+    }
+}

@@ -1,0 +1,100 @@
+import Proxy
+
+/// One proxy of the file, without its values. It stays the same as long as the process lives.
+struct ProxyOutline: Equatable, Sendable {
+    /// One row of a proxy.
+    enum Part: Equatable, Sendable {
+        /// The frontend, by its index in the configuration.
+        case frontend(Int)
+        /// A server.
+        case server(ServerReference)
+        /// The backend, by its index in the configuration.
+        case backend(Int)
+
+        /// The row's kind.
+        var kind: StatisticsRowKind {
+            switch self {
+            case .frontend: .frontend
+            case .server: .server
+            case .backend: .backend
+            }
+        }
+    }
+
+    /// `pxname`.
+    var name: String
+    /// `iid`.
+    var identifier: Int
+    /// The frontend, by its index in the configuration.
+    var frontend: Int?
+    /// The backend, by its index in the configuration.
+    var backend: Int?
+    /// The number of servers in the backend.
+    var serversCount = 0
+    /// `disabled`: `show stat` and a soft stop leave it out.
+    var isDisabled = false
+
+    /// A proxy with neither frontend nor backend.
+    init(name: String, identifier: Int) {
+        self.name = name
+        self.identifier = identifier
+    }
+
+    /// The number of its rows.
+    var partsCount: Int { (frontend == nil ? 0 : 1) + serversCount + (backend == nil ? 0 : 1) }
+
+    /// A row, by its place in HAProxy's order: the frontend, the servers, the backend.
+    func part(at row: Int) -> Part {
+        precondition((0..<partsCount).contains(row), "row \(row) of \(partsCount)")
+        if let frontend, row == 0 { return .frontend(frontend) }
+        guard let backend else { preconditionFailure("a proxy without a backend has one row") }
+        let place = frontend == nil ? row : row - 1
+        return place < serversCount ? .server(ServerReference(backend: backend, server: place)) : .backend(backend)
+    }
+}
+
+extension [ProxyOutline] {
+    /// The proxies of `configuration`, in the order of the file: the two halves of a `listen` section are one proxy.
+    init(_ configuration: AgentConfiguration) {
+        self = []
+        var places: [Int: Int] = [:]
+        for (index, frontend) in configuration.frontends.enumerated() {
+            var outline = ProxyOutline(name: frontend.name, identifier: frontend.identifier)
+            (outline.frontend, outline.isDisabled) = (index, frontend.isDisabled)
+            places[frontend.identifier] = count
+            append(outline)
+        }
+        for (index, backend) in configuration.backends.enumerated() {
+            let place = places[backend.identifier] ?? count
+            if place == count { append(ProxyOutline(name: backend.name, identifier: backend.identifier)) }
+            (self[place].backend, self[place].serversCount, self[place].isDisabled) = (index, backend.servers.count, backend.isDisabled)
+        }
+        sort { $0.identifier < $1.identifier }
+    }
+
+    /// The proxies in a soft stop's order: those that listen come first.
+    var stoppingOrder: [ProxyOutline] {
+        let running = filter { !$0.isDisabled }
+        return running.filter { $0.frontend != nil } + running.filter { $0.frontend == nil }
+    }
+}
+
+extension AnswerText {
+    /// A row for each part of `proxies`, one proxy after the other.
+    ///
+    /// - Parameter compose: the row of one part; an empty row is left out.
+    init(head: String, _ proxies: [ProxyOutline], row compose: @escaping (ProxyOutline, ProxyOutline.Part) -> String) {
+        var (proxy, part) = (0, 0)
+        let rows = AnyIterator<String> {
+            while proxy < proxies.count {
+                if part < proxies[proxy].partsCount {
+                    part += 1
+                    return compose(proxies[proxy], proxies[proxy].part(at: part - 1))
+                }
+                (proxy, part) = (proxy + 1, 0)
+            }
+            return nil
+        }
+        self.init(head: head, rows: rows)
+    }
+}
