@@ -74,7 +74,8 @@ final class Agent {
     let listenerCount: Int
     let reactor: Reactor
     let log: AgentLog
-    private(set) var registry: ServerRegistry
+    let servers: ServerControl
+    var registry: ServerRegistry { servers.registry }
     private(set) var isStopping = false
     var draining = DrainState()
     var gossip: GossipRunner?
@@ -94,8 +95,6 @@ final class Agent {
     let rememberedAddresses: AddressMemory
     /// Writes down what resolvers find; `nil` without a `state-dir`, and once another process speaks for this node.
     var addressKeeper: AddressKeeper?
-    /// The present event comes from outside: its lines are limited.
-    private var isHeedingOthers = false
     var rates: RateSamples
     /// By backend: `fullconn`, which `show stat` shows as its limit.
     let fullConnections: [Int]
@@ -140,7 +139,6 @@ final class Agent {
             let backend = configuration.backends[$0.backend]
             return resources.servers[RuntimeServerName(backend: backend.name, server: backend.servers[$0.server].name)]
         }
-        self.registry = registry
         databases = DatabaseWatches(
             configuration.backends, accesses: resources.databases, numbers: resources.gossip?.plan.identifiers ?? [:], servers: resources.servers,
             writers: resources.writers, now: reactor.now)
@@ -148,6 +146,11 @@ final class Agent {
             frontends: configuration.frontends, backends: configuration.backends, routes: registry.routes, sessionsMax: resources.limits.sessionsMax,
             threads: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
             pipesPerThread: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer)
+        servers = ServerControl(registry, now: { reactor.now }) { [state] server in
+            ServerLoad(
+                sessions: state.serverCells[state.flatIndex(server)].pointee.sessions.value,
+                queued: state.backendCells[server.backend].pointee.waiting.value)
+        }
         evidence = EvidenceBook(configuration.backends)
         fullConnections = configuration.fullConnections(sessionsMax: resources.limits.sessionsMax)
         rates = RateSamples(frontends: configuration.frontends.count, backends: configuration.backends.count, servers: state.serverCells.count)
@@ -158,6 +161,7 @@ final class Agent {
         forwarder = try Forwarder(state: state, listeners: resources.listeners)
         (probePorts, probeMemories) = (resources.probePorts, resources.probes)
         addressKeeper = resources.addressKeeper.map { [log] in AddressKeeper($0) { log.write($0, $1) } }
+        servers.carryOut = { [unowned self] in carryOut($0) }
     }
 
     /// Starts everything that the control thread itself runs; the reactor's loop then serves it.
@@ -250,39 +254,27 @@ final class Agent {
 
     // MARK: Events
 
-    func change(_ event: ServerRegistry.Event, of server: ServerReference) {
-        let state = state
-        let load = { (server: ServerReference) in
-            ServerLoad(
-                sessions: state.serverCells[state.flatIndex(server)].pointee.sessions.value,
-                queued: state.backendCells[server.backend].pointee.waiting.value)
+    private func carryOut(_ output: ServerControl.Output) {
+        switch output {
+        case .effect(let effect, let subject): perform(effect, about: subject)
+        case .changed(let server, let before, let after):
+            if after.flags.isOperators != before.flags.isOperators { resolver(of: server)?.reserve(server, after.flags.isOperators) }
+            if after.hasVerdict != before.hasVerdict { probing?.lookSoon() }
+        case .news(let news): gossip?.feed(news)
+        case .settled: probing?.lookSoon()
         }
-        let before = registry.status(of: server)
-        let about = "\(configuration.backends[server.backend].name)/\(configuration.backends[server.backend].servers[server.server].name)"
-        for effect in registry.apply(event, to: server, now: reactor.now, load: load) { perform(effect, about: about) }
-        let after = registry.status(of: server)
-        if after.flags.isOperators != before.flags.isOperators { resolver(of: server)?.reserve(server, after.flags.isOperators) }
-        if after.hasVerdict != before.hasVerdict { probing?.lookSoon() }
     }
 
-    /// Handles an event from peers or a nameserver: limits the lines that they cause about each server.
-    func heedOthers(_ body: () -> Void) {
-        let before = isHeedingOthers
-        isHeedingOthers = true
-        body()
-        isHeedingOthers = before
-    }
-
-    private func perform(_ effect: ServerRegistry.Effect, about subject: String = "") {
+    private func perform(_ effect: ServerRegistry.Effect, about subject: String) {
         switch effect {
         case .log(let level, let text, let backend):
-            guard isHeedingOthers else { return log.write(level, text, backend: backend) }
+            guard servers.isHeedingOthers else { return log.write(level, text, backend: backend) }
             log.write(level, text, about: LogSubject(kind: "server", about: subject), backend: backend)
         case .routeChanged(let server):
             // First, so that a server that stays in as a substitute is routed before the last fit one is taken out.
             decideDatabases(server.backend)
             state.setRoute(registry.route(of: server), of: server)
-            if !databases.deciding.contains(server.backend) { settle(server.backend) }
+            if !databases.deciding.contains(server.backend) { servers.settle(server.backend) }
         case .shutdownSessions(let server, let reason): forwarder.shutdownSessions(of: server, because: reason)
         case .pauseChecks(let server): checks?.pause(server)
         case .resumeChecks(let server): checks?.resume(server)
@@ -291,14 +283,8 @@ final class Agent {
         }
     }
 
-    /// All is applied that belongs together: people and the load balancer may be told what a backend has come to.
-    func settle(_ backend: Int) {
-        for effect in registry.settle(backend, now: reactor.now) { perform(effect, about: configuration.backends[backend].name) }
-        probing?.lookSoon()
-    }
-
     private func checkFinished(_ server: ServerReference, _ result: CheckResult) -> CheckPace {
-        take(result, of: server, lag: lag(of: server))
+        servers.checkFinished(result, of: server, lag: lag(of: server))
         checkTold(server, result)
         if let resolver = resolver(of: server) {
             resolver.checksChanged(server, isPassing: result.status.isPass)
@@ -356,6 +342,7 @@ final class Agent {
             gossipMemory = memory
         }
         gossip = nil
+        servers.gossipEnded()
         runtime?.stopListening()
         beginToEnd(announcing: .zero)
         awaitLastAccept(until: reactor.now.advanced(by: Agent.acceptPatience), accepted)
@@ -372,6 +359,7 @@ final class Agent {
         probe.take()?.end()
         gossip?.stop()
         gossip = nil
+        servers.gossipEnded()
         runtime?.abandon()
         if !isStopping { beginToEnd(announcing: .zero) }
         forwarder.closeListeners()
@@ -411,7 +399,7 @@ final class Agent {
     private func tick() {
         state.lookAtBudgets(now: reactor.now)
         tellWhoWasLeft()
-        for effect in registry.timePassed(now: reactor.now) { perform(effect) }
+        servers.timePassed()
         for succession in successions { succession.comeRound() }
         probing?.comeRound()
         log.writeKept()

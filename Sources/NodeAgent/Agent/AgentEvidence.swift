@@ -40,7 +40,7 @@ extension Agent {
     }
 
     private func take(_ reasons: LeaveReasons, inRow failures: Int, of server: ServerReference) {
-        if let failure = reasons.failure { take(failure, inRow: failures, of: server) }
+        if let failure = reasons.failure { servers.connectFailed(failure, inRow: failures, of: server) }
         evidence.unsaid.insert(server)
         for skip in LeaveReason.all.filter({ reasons.contains($0) }).compactMap(\.skip) { leaveOut(server, skip) }
         guard reasons.isAgainstServer else { return }
@@ -52,10 +52,10 @@ extension Agent {
         let (backend, place) = (server.backend, server.server)
         guard evidence.servers[backend][place].found(skip, now: reactor.now) else { return }
         let deadline = evidence.servers[backend][place].deadline
-        change(.setSkipped(skip, for: deadline.map { _ in evidence.servers[backend][place].pause }), of: server)
+        servers.change(.setSkipped(skip, for: deadline.map { _ in evidence.servers[backend][place].pause }), of: server)
         guard let deadline else { return }
         reactor.setTimer(at: deadline) { [unowned self] in
-            if evidence.servers[backend][place].timePassed(now: reactor.now) { change(.setSkipped(nil, for: nil), of: server) }
+            if evidence.servers[backend][place].timePassed(now: reactor.now) { servers.change(.setSkipped(nil, for: nil), of: server) }
         }
     }
 
@@ -68,7 +68,7 @@ extension Agent {
         }
         guard result.status.isPass else { return }
         let isInTime = result.greetedAfter.map { $0 <= backend.greetingTimeout } ?? true
-        if evidence.servers[server.backend][server.server].checkPassed(isInTime: isInTime) { change(.setSkipped(nil, for: nil), of: server) }
+        if evidence.servers[server.backend][server.server].checkPassed(isInTime: isInTime) { servers.change(.setSkipped(nil, for: nil), of: server) }
     }
 
     /// A handshake of this server has not become a login, and counts against this host: a check's login ends the count.

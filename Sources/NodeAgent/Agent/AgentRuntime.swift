@@ -6,7 +6,7 @@ extension Agent: RuntimeTarget {
     func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
         let server = try reference(server)
         guard let spread = spread(reach) else {
-            apply(.setAdministrative(state), to: server)
+            servers.apply(.setAdministrative(state), to: server)
             return AnswerText("")
         }
         guard state != .ready || spread.duration == nil else { throw .refused("'for' is for 'drain' and 'maint': a server that is ready stays so.") }
@@ -17,7 +17,7 @@ extension Agent: RuntimeTarget {
     func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
         let server = try reference(server)
         guard let spread = spread(reach) else {
-            apply(.setWeight(weight), to: server)
+            servers.apply(.setWeight(weight), to: server)
             return AnswerText("")
         }
         guard spread == ClusterSpread() else { throw .refused("A weight stays until another one is set: leave 'for' and 'force' out.") }

@@ -98,12 +98,12 @@ extension Agent {
         // The old writer has left before another one is let in; of replicas there is never a moment without any.
         let isWriter = databases.watches[backend]?.election != nil
         databases.deciding.insert(backend)
-        for place in isWriter ? leaving : coming { apply(.setFitness(outcome.fitness[place]), to: .init(backend: backend, server: place)) }
+        for place in isWriter ? leaving : coming { servers.apply(.setFitness(outcome.fitness[place]), to: .init(backend: backend, server: place)) }
         for place in outcome.closing { forwarder.shutdownSessions(of: ServerReference(backend: backend, server: place)) }
         tell(outcome.word, backend)
-        for place in isWriter ? coming : leaving { apply(.setFitness(outcome.fitness[place]), to: .init(backend: backend, server: place)) }
+        for place in isWriter ? coming : leaving { servers.apply(.setFitness(outcome.fitness[place]), to: .init(backend: backend, server: place)) }
         databases.deciding.remove(backend)
-        if !changed.isEmpty { settle(backend) }
+        if !changed.isEmpty { servers.settle(backend) }
         if let place = outcome.checking { checks?.checkNow(ServerReference(backend: backend, server: place)) }
     }
 

@@ -5,20 +5,20 @@ import Seals
 import Wire
 
 /// The agent's gossip: its start, the bridge to the servers, and what operators say of it.
-extension Agent: GossipBridge {
+extension Agent {
     /// Starts the gossip of the section; its words count from here on.
     func startGossip(_ resources: GossipRunner.Resources) throws(SystemError) {
         let name = resources.plan.section.name
         let handlers = GossipRunner.Handlers(
             requestCheck: { [unowned self] in if let server = gossip?.plan.reference(of: $0) { checks?.checkNow(server) } },
-            verdictChanged: { [unowned self] id, verdict in heedOthers { take(verdict, on: id) } },
-            administered: { [unowned self] id, state, weight, author in heedOthers { take(state, weight: weight, on: id, by: author) } },
+            verdictChanged: { [unowned self] id, verdict in verdictChanged(verdict, on: id) },
+            administered: { [unowned self] id, state, weight, author in servers.heedOthers { servers.administered(state, weight: weight, on: id, by: author) } },
             leaseChanged: { [unowned self] in drainLeaseChanged($0, holder: $1) }, ballotsChanged: { [unowned self] in decideDatabases() },
             leaseGranted: { [unowned self] in drainLeaseGranted($0) },
             log: { [log] in log.write($0.level, gossip: name, $0.text, about: $0.subject) })
         let runner = GossipRunner(resources, random: SecureRandomGenerator(), reactor: reactor, handlers: handlers)
         gossip = runner
-        openGossip()
+        servers.gossipStarted(GossipBridge(plan: runner.plan))
         try runner.start()
         openDatabases()
         if let settings = resources.resolver { follow(resources.named, settings, runner) }
@@ -42,13 +42,9 @@ extension Agent: GossipBridge {
         resolver.start()
     }
 
-    // MARK: The bridge
-
-    var gossipPlan: GossipPlan? { gossip?.plan }
-
-    func feed(_ event: GossipEvent) { gossip?.feed(event) }
-
-    func failingPeers(of server: ServerID) -> [String] { gossip?.core.failingPeers(of: server) ?? [] }
+    private func verdictChanged(_ verdict: ServerVerdict, on id: ServerID) {
+        servers.heedOthers { servers.verdictChanged(verdict, on: id, failingPeers: gossip?.core.failingPeers(of: id) ?? []) }
+    }
 
     // MARK: Operators
 

@@ -2,107 +2,108 @@ import Gossip
 import Proxy
 import Wire
 
-/// The bridge between this node's servers and its gossip, without I/O: what checks, sessions and operators say goes out, what peers know comes in.
-///
-/// The registry counts first, then the core is told; what the core makes of it comes back as the registry's events.
-protocol GossipBridge: AnyObject {
-    /// Every server's present state.
-    var registry: ServerRegistry { get }
-    /// Which numbers the servers have; `nil` for a node without gossip.
-    var gossipPlan: GossipPlan? { get }
-    /// Feeds the registry, and nobody else, and does what it says.
-    func change(_ event: ServerRegistry.Event, of server: ServerReference)
-    /// Feeds the core and does what it says, or leaves that to the call under way.
-    func feed(_ event: GossipEvent)
-    /// The peers whose word says now that a server fails.
-    func failingPeers(of server: ServerID) -> [String]
-}
+/// The bridge between this node's servers and its gossip: a value without I/O. What has happened to a server goes in, and what the core is told comes out; what the
+/// core has decided goes in, and what the registry is fed comes out. It calls nothing.
+struct GossipBridge {
+    /// What the core decides of a server, as the registry's events, in their order.
+    struct Orders: Equatable {
+        /// Which server.
+        let server: ServerReference
+        /// What the registry is fed.
+        var events: [ServerRegistry.Event]
+    }
 
-// MARK: - Out
+    /// What the core learns of each server when it starts, one after the other: the answer to the first may change what is next.
+    enum Fact: CaseIterable {
+        case address
+        case administration
+        case circumstances
+    }
 
-extension GossipBridge {
-    /// The core has started: it learns what is. The first thing fed also carries out what operators said before the restart.
-    func openGossip() {
-        guard let gossipPlan else { return }
-        for (id, server) in zip(gossipPlan.servers.map(\.id), gossipPlan.references) {
-            // Asked for each time: what is carried out changes it.
-            feed(.addressChanged(id, registry.status(of: server).address))
-            feed(.administered(id, registry.status(of: server).administrative))
-            feed(.circumstances(id, registry.status(of: server).circumstances))
+    /// Which numbers the servers have.
+    let plan: GossipPlan
+
+    // MARK: From the servers to the gossip
+
+    /// What the core is told of a server that it does not know yet.
+    func event(_ fact: Fact, of id: ServerID, _ status: ServerStatus) -> GossipEvent {
+        switch fact {
+        case .address: .addressChanged(id, status.address)
+        case .administration: .administered(id, status.administrative)
+        case .circumstances: .circumstances(id, status.circumstances)
         }
     }
 
-    /// Something has happened to a server, or its operator or resolver wants something else of it.
-    func apply(_ event: ServerRegistry.Event, to server: ServerReference) {
-        let before = registry.status(of: server)
-        change(event, of: server)
-        guard let id = gossipPlan?.identifiers[server] else { return }
-        let status = registry.status(of: server)
+    /// What the core is told of a server that has changed; nothing of one that has no number.
+    func events(of server: ServerReference, from before: ServerStatus, to status: ServerStatus) -> [GossipEvent] {
+        guard let id = plan.identifiers[server] else { return [] }
+        var events: [GossipEvent] = []
         // Whether it counts as usable first: by the rest the core may decide on it.
-        if status.administrative != before.administrative { feed(.administered(id, status.administrative)) }
-        if status.circumstances != before.circumstances { feed(.circumstances(id, status.circumstances)) }
-        if status.address != before.address { feed(.addressChanged(id, status.address)) }
-        if before.flags.isMaintenance, !status.flags.isMaintenance { feed(.maintenanceEnded(id)) }
+        if status.administrative != before.administrative { events.append(.administered(id, status.administrative)) }
+        if status.circumstances != before.circumstances { events.append(.circumstances(id, status.circumstances)) }
+        if status.address != before.address { events.append(.addressChanged(id, status.address)) }
+        if before.flags.isMaintenance, !status.flags.isMaintenance { events.append(.maintenanceEnded(id)) }
+        return events
     }
 
-    /// A check has ended: what it found goes to the core, and by it to the peers. A full server is skipped and not taken for a sick one, between nodes that
-    /// know of each other's views, and where sessions may leave it; between such nodes a fault of this node says nothing of the server either.
+    /// What the core is told of a check's result; `nil` for a server that has no number.
     ///
-    /// - Parameter lag: how far it is behind its source; `nil` for not known.
-    func take(_ result: CheckResult, of server: ServerReference, lag: Duration? = nil) {
-        let finding = Finding(result)
-        let speaksFirst = registry.backends[server.backend].opening(of: registry.backends[server.backend].servers[server.server]) == .mysql
-        let isInconclusive = gossipPlan != nil && [.full, .ownFault].contains(finding) || speaksFirst && finding == .full
-        apply(isInconclusive ? .checkInconclusive(result) : .checkFinished(result), to: server)
-        guard let id = gossipPlan?.identifiers[server] else { return }
-        let status = registry.status(of: server)
-        let observation = Observation(
-            finding, address: status.address, code: UInt8(clamping: result.status.rawValue), latency: result.duration, lag: lag,
-            weight: status.fitness.isFit ? UInt16(clamping: status.weight) : 0)
-        feed(.observed(id, observation))
+    /// - Parameters:
+    ///   - status: the server's, with this check counted.
+    ///   - lag: how far it is behind its source; `nil` for not known.
+    func observation(_ result: CheckResult, of server: ServerReference, _ status: ServerStatus, lag: Duration?) -> GossipEvent? {
+        plan.identifiers[server].map { id in
+            let observation = Observation(
+                Finding(result), address: status.address, code: UInt8(clamping: result.status.rawValue), latency: result.duration, lag: lag,
+                weight: status.fitness.isFit ? UInt16(clamping: status.weight) : 0)
+            return .observed(id, observation)
+        }
     }
 
-    /// A session's connect has failed, the last of so many in a row.
-    func take(_ failure: ConnectFailure, inRow count: Int, of server: ServerReference) {
-        apply(.connectsFailed(inRow: count), to: server)
-        guard let id = gossipPlan?.identifiers[server] else { return }
-        let finding: Finding = failure == .silent ? .failedSilently : .failedLoudly
-        feed(.observed(id, Observation(finding, by: .traffic, address: registry.status(of: server).address)))
+    /// What the core is told of a session's failed connect; `nil` for a server that has no number.
+    func observation(_ failure: ConnectFailure, of server: ServerReference, _ status: ServerStatus) -> GossipEvent? {
+        plan.identifiers[server].map { id in
+            let finding: Finding = failure == .silent ? .failedSilently : .failedLoudly
+            return .observed(id, Observation(finding, by: .traffic, address: status.address))
+        }
     }
-}
 
-// MARK: - In
+    // MARK: From the gossip to the servers
 
-extension GossipBridge {
-    /// The core has come to another verdict.
-    func take(_ verdict: ServerVerdict, on id: ServerID) {
-        guard let gossipPlan, let server = gossipPlan.reference(of: id) else { return }
+    /// What another verdict means; `nil` for a server that only others have.
+    ///
+    /// - Parameter failingPeers: the peers whose word says now that it fails.
+    func orders(_ verdict: ServerVerdict, on id: ServerID, failingPeers: @autoclosure () -> [String]) -> Orders? {
+        guard let server = plan.reference(of: id) else { return nil }
+        var orders = Orders(server: server, events: [])
         var (isOff, isFull) = (false, false)
         switch verdict {
         case .up: break
         case .full: isFull = true
         case .blocked:
             isOff = true
-            apply(.takenDown(.server), to: server)
+            orders.events.append(.takenDown(.server))
         case .down(let reason):
             isOff = true
             switch reason {
             case .ownChecks: break  // the registry has counted the same checks
-            case .ownAndPeers: apply(.takenDown(.alsoPeers(failingPeers(of: id))), to: server)
-            case .peers: apply(.takenDown(.peers(failingPeers(of: id))), to: server)
+            case .ownAndPeers: orders.events.append(.takenDown(.alsoPeers(failingPeers())))
+            case .peers: orders.events.append(.takenDown(.peers(failingPeers())))
             }
         }
-        apply(.setHeldDown(isOff && gossipPlan.section.policy == .anyDown), to: server)
-        apply(.setFull(isFull), to: server)
+        orders.events += [.setHeldDown(isOff && plan.section.policy == .anyDown), .setFull(isFull)]
+        return orders
     }
 
-    /// An operator has said this for the cluster, here or elsewhere, or it has expired.
+    /// What an operator's word for the cluster means, said here or elsewhere, or expired; `nil` for a server that only others have.
     ///
     /// - Parameter author: the operator, for the log.
-    func take(_ state: Gossip.AdministrativeState?, weight: Int?, on id: ServerID, by author: String) {
-        guard let server = gossipPlan?.reference(of: id) else { return }
-        if let state { apply(.setAdministrative(Proxy.AdministrativeState(state), by: author), to: server) }
-        if let weight { apply(.setWeight(weight, by: author), to: server) }
+    func orders(_ state: Gossip.AdministrativeState?, weight: Int?, on id: ServerID, by author: String) -> Orders? {
+        guard let server = plan.reference(of: id) else { return nil }
+        var orders = Orders(server: server, events: [])
+        if let state { orders.events.append(.setAdministrative(Proxy.AdministrativeState(state), by: author)) }
+        if let weight { orders.events.append(.setWeight(weight, by: author)) }
+        return orders
     }
 }
 

@@ -30,10 +30,10 @@ extension Agent {
         var handlers = ResolverRunner.Handlers(
             address: { [unowned self] in addressFound($0, $1, source: $2) }, lost: { [unowned self] in addressLost($0, $1) },
             check: { [unowned self] in tryAddress($0, $1, $2) }, log: tell)
-        handlers.priority = { [unowned self] in apply(.setPriority($1), to: $0) }
+        handlers.priority = { [unowned self] in self.servers.apply(.setPriority($1), to: $0) }
         handlers.weight = { [unowned self] server, weight in
             let weight = weight ?? configuration.backends[server.backend].servers[server.server].weight
-            heedOthers { apply(.setWeight(weight, by: "its service record"), to: server) }
+            self.servers.heedOthers { self.servers.apply(.setWeight(weight, by: "its service record"), to: server) }
         }
         let runner = ResolverRunner(
             settings: settings, servers: servers, remembered: remembered(servers), reactor: reactor, random: SystemRandomNumberGenerator(), handlers: handlers)
@@ -77,13 +77,13 @@ extension Agent {
         let before = registry.status(of: server).address
         guard before != found else { return }
         if before != nil { forgetDatabase(server) }
-        heedOthers { apply(.addressResolved(found, by: source), to: server) }
+        servers.heedOthers { servers.apply(.addressResolved(found, by: source), to: server) }
         checks?.setAddress(of: server, found)
     }
 
     private func addressLost(_ server: ServerReference, _ loss: AddressLoss) {
         forgetDatabase(server)
-        heedOthers { apply(.addressLost(reason: loss.description), to: server) }
+        servers.heedOthers { servers.apply(.addressLost(reason: loss.description), to: server) }
         checks?.setAddress(of: server, nil)
     }
 

@@ -6,7 +6,7 @@ import Wire
 @testable import Proxy
 
 /// What an agent is without its sockets: a registry and, in a `GossipWorld`, a core, coupled by the code that couples them in the agent.
-final class BridgedNode: GossipBridge {
+final class BridgedNode {
     /// Whose word on a server's state counts on this node.
     enum Speaker {
         /// The configuration, or this node's own operator.
@@ -15,8 +15,7 @@ final class BridgedNode: GossipBridge {
         case cluster
     }
 
-    private(set) var registry: ServerRegistry
-    let gossipPlan: GossipPlan?
+    let servers: ServerControl
     let plan: GossipPlan
     /// What a check of a server finds that a peer asks for.
     var answer: (ServerReference) -> CheckResult? = { _ in nil }
@@ -31,32 +30,34 @@ final class BridgedNode: GossipBridge {
 
     /// A node whose core starts now, with what it has stored.
     init(_ plan: GossipPlan, _ backends: [Backend], index: Int, world: GossipWorld) {
-        (self.plan, gossipPlan, self.index, self.world) = (plan, plan, index, world)
-        registry = ServerRegistry(backends: backends, now: world.now) { ServerRegistry.numericAddress(of: backends[$0.backend].servers[$0.server]) }
+        (self.plan, self.index, self.world) = (plan, index, world)
+        let registry = ServerRegistry(backends: backends, now: world.now) { ServerRegistry.numericAddress(of: backends[$0.backend].servers[$0.server]) }
+        servers = ServerControl(registry, now: { world.now }, load: { _ in ServerLoad() })
         paused = Set(plan.references.filter { !registry.status(of: $0).isChecked })
+        servers.carryOut = { [unowned self] in carryOut($0) }
     }
 
     /// The core is there: from now on what it says is carried out.
     func open() {
         isHolding = false
-        openGossip()
+        servers.gossipStarted(GossipBridge(plan: plan))
     }
 
     var core: GossipNode? { world.members[index].core }
 
-    func change(_ event: ServerRegistry.Event, of server: ServerReference) {
-        for effect in registry.apply(event, to: server, now: world.now, load: { _ in ServerLoad() }) {
-            switch effect {
-            case .pauseChecks(let server): paused.insert(server)
-            case .resumeChecks(let server): paused.remove(server)
-            case .log, .routeChanged, .shutdownSessions, .checkWithin, .forgetFailedConnects: break
-            }
+    var registry: ServerRegistry { servers.registry }
+
+    private func carryOut(_ output: ServerControl.Output) {
+        switch output {
+        case .effect(.pauseChecks(let server), _): paused.insert(server)
+        case .effect(.resumeChecks(let server), _): paused.remove(server)
+        case .news(let news): world.local(index, news)
+        case .effect, .changed, .settled: break
         }
     }
 
-    func feed(_ event: GossipEvent) { world.local(index, event) }
-
-    func failingPeers(of server: ServerID) -> [String] { core?.failingPeers(of: server) ?? [] }
+    /// Something has happened to a server.
+    func apply(_ event: ServerRegistry.Event, to server: ServerReference) { servers.apply(event, to: server) }
 
     /// What this node's core has said: done in its order, what comes of it at the end, as `GossipRunner` does.
     func take(_ outputs: [GossipOutput], of input: GossipWorld.Input) {
@@ -81,7 +82,7 @@ final class BridgedNode: GossipBridge {
             follow(verdict, on: id)
         case .administrativeChanged(let id, let state, let weight):
             if state != nil { speakers[id] = .cluster }
-            take(state, weight: weight.map(Int.init), on: id, by: "an operator")
+            servers.administered(state, weight: weight.map(Int.init), on: id, by: "an operator")
         case .send, .peerChanged, .leaseChanged, .leaseGranted, .ballotChanged, .persist, .alert: break
         }
     }
@@ -90,8 +91,9 @@ final class BridgedNode: GossipBridge {
         guard let server = plan.reference(of: id), let configured = plan.servers.first(where: { $0.id == id }) else { return }
         let before = usable(ofProxy: server.backend)
         let isByPeers = verdict == .down(.peers) || verdict == .down(.ownAndPeers)
-        if isByPeers, failingPeers(of: id).isEmpty || plan.section.policy == .own { complain("\(configured.name) is \(verdict) without peers") }
-        take(verdict, on: id)
+        let failingPeers = core?.failingPeers(of: id) ?? []
+        if isByPeers, failingPeers.isEmpty || plan.section.policy == .own { complain("\(configured.name) is \(verdict) without peers") }
+        servers.verdictChanged(verdict, on: id, failingPeers: failingPeers)
         let after = usable(ofProxy: server.backend)
         if isByPeers, after < before, after < configured.minUp { complain("\(configured.name): gossip leaves \(after), min-up is \(configured.minUp)") }
     }
@@ -104,7 +106,7 @@ final class BridgedNode: GossipBridge {
     /// A check ends, unless there are none.
     func check(_ server: ServerReference, _ result: CheckResult) {
         guard registry.status(of: server).isChecked else { return }
-        take(result, of: server)
+        servers.checkFinished(result, of: server)
     }
 
     /// This node's own operator.

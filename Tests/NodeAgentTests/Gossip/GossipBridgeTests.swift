@@ -140,7 +140,7 @@ extension BridgeHistory {
             note("\(server) is \(truths[place].status.name) \(truths[place].code) from now on")
         case 14:
             note("node\(index) cannot connect to \(server)")
-            node.take(draw(2) == 0 ? ConnectFailure.loud : .silent, inRow: draw(20), of: server)
+            node.servers.connectFailed(draw(2) == 0 ? ConnectFailure.loud : .silent, inRow: draw(20), of: server)
         case 15...17:
             operate(node, server)
         case 18...20:
