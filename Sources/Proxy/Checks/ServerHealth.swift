@@ -67,4 +67,18 @@ package struct ServerHealth: Equatable, Sendable {
     package mutating func recall(_ earlier: Int, isUp: Bool) {
         value = isUp ? Swift.min(Swift.max(earlier, rise), max) : Swift.min(Swift.max(earlier, 0), rise - 1)
     }
+
+    /// Counts what `reaction` makes of too many failed connects. Returns whether the value changed.
+    package mutating func observe(_ reaction: OnError) -> Bool {
+        switch reaction {
+        case .fastInterval: return false
+        case .failCheck: return fail()
+        case .suddenDeath:
+            if value > rise { value = rise + 1 }
+            return fail()
+        case .markDown:
+            value = rise
+            return fail()
+        }
+    }
 }

@@ -1,15 +1,5 @@
 import Wire
 
-/// Whether the session with a database is to be TLS.
-package enum DatabaseTLSMode: String, CaseIterable, Sendable {
-    /// Never.
-    case off
-    /// When the server offers it. Whoever can change bytes on the way can take the offer away.
-    case prefer
-    /// Always: a server that does not offer it gets no password.
-    case require
-}
-
 /// How to log in to a database.
 package struct DatabaseLogin: Hashable, Sendable {
     /// The user.

@@ -19,25 +19,6 @@ package enum BalanceAlgorithm: BitwiseCopyable, Sendable {
     }
 }
 
-/// What a check does once it is connected.
-package enum CheckKind: Equatable, Sendable {
-    /// Nothing: a connection is a pass.
-    case connect
-    /// `option mysql-check`.
-    case mysql(MySQLCheckSettings)
-}
-
-/// `option mysql-check [user U [pre-41|post-41]]`.
-package struct MySQLCheckSettings: Equatable, Sendable {
-    /// The user to log in as, with an empty password; `nil` reads the greeting only.
-    package var user: String?
-    /// True for the login packet of MySQL before 4.1.
-    package var isPre41 = false
-
-    /// A check that reads the greeting only.
-    package init() {}
-}
-
 /// Who speaks first, and what.
 package enum ServerOpening: Equatable, Sendable, BitwiseCopyable {
     /// The client does, or nobody knows.
@@ -201,34 +182,6 @@ package enum OnMarkedUp: Equatable, Sendable {
     case none
     /// They are closed.
     case shutdownBackupSessions
-}
-
-/// The check settings of one server.
-package struct CheckSettings: Equatable, Sendable {
-    /// `inter`: between checks of a server in a steady state.
-    package var interval = Duration.seconds(2)
-    /// `fastinter`: while the state is changing; `nil` for `interval`.
-    package var fastInterval: Duration?
-    /// `downinter`: while the server is down; `nil` for `interval`.
-    package var downInterval: Duration?
-    /// `rise`: passes in a row that bring it up, from 1.
-    package var rise = 2
-    /// `fall`: failures in a row that take it down, from 1.
-    package var fall = 3
-    /// `port`: where to check; `nil` for the server's own.
-    package var port: UInt16?
-    /// `addr`: where to check; `nil` for the server's own address, and while the address of `addressName` is unknown.
-    package var address: IPAddress?
-    /// `addr` as a name; its address at the start is in `address`.
-    package var addressName: String?
-    /// The PROXY header that checks begin with; `nil` for none.
-    package var proxyHeader: ProxyHeaderForm?
-
-    /// HAProxy's defaults.
-    package init() {}
-
-    /// True when checks go elsewhere than to the server's own address.
-    package var isAtOtherHost: Bool { address != nil || addressName != nil }
 }
 
 /// One server of a backend.

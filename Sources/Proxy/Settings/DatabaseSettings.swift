@@ -16,6 +16,16 @@ package enum LagSource: Equatable, Sendable {
     case heartbeat(table: String)
 }
 
+/// Whether the session with a database is to be TLS.
+package enum DatabaseTLSMode: String, CaseIterable, Sendable {
+    /// Never.
+    case off
+    /// When the server offers it. Whoever can change bytes on the way can take the offer away.
+    case prefer
+    /// Always: a server that does not offer it gets no password.
+    case require
+}
+
 /// A `database PROXY` section: what the servers of a proxy are asked, and what they have to be.
 package struct DatabaseSettings: Equatable, Sendable {
     /// A question of the user's own, and the answer that a fit server gives.
