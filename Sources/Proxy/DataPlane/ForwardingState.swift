@@ -33,8 +33,8 @@ struct BackendRules: BitwiseCopyable, Sendable {
     var serverFinTimeout: Int64
     var tunnelTimeout: Int64
     var greetingTimeout: Int64
-    /// Its clients wait for MySQL's greeting: an error in its place tells them why there is none.
-    var greetsInMySQL: Bool
+    /// The protocol in which its clients wait for a first packet.
+    var clientsAwait: ServerFirst
     var hedges: Bool
 
     init(_ backend: Backend) {
@@ -49,7 +49,7 @@ struct BackendRules: BitwiseCopyable, Sendable {
         tunnelTimeout = backend.tunnelTimeout?.wholeMilliseconds ?? -1
         greetingTimeout = backend.greetingTimeout.wholeMilliseconds
         hedges = backend.hedgesGreetings
-        greetsInMySQL = backend.servers.contains { backend.opening(of: $0) == .mysql }
+        clientsAwait = backend.clientsAwait
     }
 }
 
@@ -71,7 +71,7 @@ struct ServerRules: Sendable {
     /// It counts clients that leave before they log in against this host: such handshakes are finished.
     var finishesHandshakes: Bool
     /// What it says before its clients speak.
-    var opening: ServerOpening
+    var opening: ServerFirst
 
     init(_ server: Server, of backend: Backend, at index: Int) {
         self.backend = index

@@ -6,11 +6,6 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// Why no server has taken a session, for the error that a MySQL client gets.
-enum UnservedReason {
-    case noneUsable, noneReached, allFull, noGreeting
-}
-
 extension ForwardingThread {
     /// The connection is there: the server speaks first.
     mutating func awaitGreeting(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
@@ -38,7 +33,7 @@ extension ForwardingThread {
             case .passed:
                 noteGreeting(session)
                 return bind(index, session)
-            case .refused(let number): return refused(index, session, number)
+            case .refused(let refusal): return refused(index, session, refusal)
             case .garbage: return connectFailed(index, session, code: EPROTO, reason: .garbage)
             case .ended: return connectFailed(index, session, code: ECONNRESET, reason: .closed)
             }
@@ -62,8 +57,8 @@ extension ForwardingThread {
     }
 
     /// The server has refused with an error that another one would not say. When there is no other the client gets it.
-    private mutating func refused(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ number: UInt16) {
-        state.report(LeaveReason(error: number), of: session.pointee.serverIndex)
+    private mutating func refused(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ refusal: ServerRefusal) {
+        state.report(LeaveReason(refusal), of: session.pointee.serverIndex)
         session.pointee.tried.insert(session.pointee.serverIndex)
         if !leaveFailed(index, session) { bind(index, session) }
     }
@@ -81,24 +76,12 @@ extension ForwardingThread {
         endUnserved(index, session, session.pointee.termination, .noGreeting)
     }
 
-    /// Ends a session that no server has taken. A client that waits for MySQL's greeting is told why there is none.
+    /// Ends a session that no server has taken. A client that waits for a first packet is told why there is none.
     mutating func endUnserved(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ termination: Termination, _ reason: UnservedReason) {
         session.pointee.termination = termination
-        if state.backendRules[Int(session.pointee.backend)].pointee.greetsInMySQL { tellClient(session, reason) }
+        let backend = Int(session.pointee.backend)
+        let bytes = state.backendRules[backend].pointee.clientsAwait.refusal(of: state.backends[backend].name, because: reason)
+        if !bytes.isEmpty { _ = Glibc.send(session.pointee.client.descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }
         end(index, session)
-    }
-
-    /// Before the handshake an error has no SQL state: drivers go by its number. They take 1040 and 1053 for what they are, a connect that failed.
-    private func tellClient(_ session: UnsafeMutablePointer<Session>, _ reason: UnservedReason) {
-        let proxy = "tsukada: proxy '\(state.backends[Int(session.pointee.backend)].name)'"
-        let error =
-            switch reason {
-            case .noneUsable: MySQLErrorPacket(code: 1053, message: "\(proxy) has no server available")
-            case .noneReached: MySQLErrorPacket(code: 1053, message: "\(proxy) could not connect to any server")
-            case .noGreeting: MySQLErrorPacket(code: 1053, message: "\(proxy): no server has answered in time")
-            case .allFull: MySQLErrorPacket(code: 1040, message: "\(proxy): every server has reached its maxconn")
-            }
-        let bytes = MySQLPacket(sequence: 0, payload: error.payload).bytes
-        _ = Glibc.send(session.pointee.client.descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
     }
 }

@@ -1,5 +1,5 @@
-// Clients that leave before they log in. MySQL counts each such connection against this host (max_connect_errors), until it refuses everybody: it is logged
-// in on instead of being closed. Once for such a client; other sessions never come here.
+// Clients that leave before they log in. A server that speaks first may count each such connection against this host, until it refuses everybody: its handshake is
+// finished instead of being closed. Once for such a client; other sessions never come here.
 
 import Glibc
 import LinuxIO
@@ -27,7 +27,7 @@ extension ForwardingThread {
             && !session.pointee.down.hasPending
     }
 
-    /// Gives the server's side of a session that ends before the client's first byte to the control thread, which logs in and quits. False when it is to be
+    /// Gives the server's side of a session that ends before the client's first byte to the control thread, which finishes the handshake. False when it is to be
     /// closed: another protocol, no connection, too many already.
     ///
     /// - Parameter opening: what was read of a greeting that is not whole.

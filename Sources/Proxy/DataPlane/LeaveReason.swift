@@ -1,5 +1,4 @@
 import Glibc
-import Wire
 
 /// Why a session has left a server for another one, has asked another one beside it, or waits and tries again, before its client has got a byte. Also what is
 /// counted beside that.
@@ -15,38 +14,37 @@ package struct LeaveReason: Hashable, Sendable, BitwiseCopyable {
     package static let silent = LeaveReason(place: 2)
     /// Closed or reset before it greeted.
     package static let closed = LeaveReason(place: 3)
-    /// What it said is not MySQL.
+    /// What it said is not of its protocol.
     package static let garbage = LeaveReason(place: 4)
     /// No reason: a session would have left it, and stayed because of `retry-budget`.
     package static let overBudget = LeaveReason(place: 5)
     /// No reason: a second server was asked because this one was slow.
     package static let hedged = LeaveReason(place: 6)
 
-    private static let firstError = 7
+    private static let firstRefusal = 7
     /// How many reasons there are.
-    package static let count = firstError + MySQLRefusal.numbers.count
+    package static let count = firstRefusal + ServerRefusal.count
     /// All of them, in order.
     package static let all = (0..<count).map { LeaveReason(place: $0) }
 
     private init(place: Int) { self.place = place }
 
-    /// It refused with this error; `closed` for a number that is in no table.
-    package init(error number: UInt16) { place = MySQLRefusal.place(of: number).map { $0 + Self.firstError } ?? LeaveReason.closed.place }
+    /// It refused with an error.
+    package init(_ refusal: ServerRefusal) { place = Self.firstRefusal + refusal.place }
 
     /// A connect to it has failed with this errno.
     init(connectCode code: Int32) { self = [ETIMEDOUT, EHOSTUNREACH, ENETUNREACH].contains(code) ? .unreachable : .refused }
 
+    /// The error with which it refused; `nil` for other reasons.
+    package var refusal: ServerRefusal? { place < Self.firstRefusal ? nil : ServerRefusal(place: place - Self.firstRefusal) }
+
     /// The error's number; `nil` for other reasons.
-    package var error: UInt16? { place < Self.firstError ? nil : MySQLRefusal.numbers[place - Self.firstError].number }
+    package var error: UInt16? { refusal?.number }
 
     /// What it means for new sessions; `nil` for nothing.
     package var skip: ServerSkip? {
-        guard let error else { return self == .unreachable || self == .silent ? .suspect : nil }
-        switch MySQLRefusal(error) {
-        case .full: return .full(error)
-        case .hostRefused: return .hostRefused(error)
-        case .unable, nil: return nil
-        }
+        guard let refusal else { return self == .unreachable || self == .silent ? .suspect : nil }
+        return refusal.skip
     }
 }
 
@@ -70,7 +68,7 @@ package struct LeaveReasons: OptionSet, Sendable {
     package var failure: ConnectFailure? {
         if contains(.silent) || contains(.unreachable) { return .silent }
         let isLoud = LeaveReason.all.contains { reason in
-            contains(reason) && ([.refused, .closed, .garbage].contains(reason) || reason.error.flatMap(MySQLRefusal.init) == .unable)
+            contains(reason) && ([.refused, .closed, .garbage].contains(reason) || reason.refusal != nil && reason.skip == nil)
         }
         return isLoud ? .loud : nil
     }

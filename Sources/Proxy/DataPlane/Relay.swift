@@ -37,7 +37,7 @@ enum OpeningResult {
     /// They are what they should be, and on their way.
     case passed
     /// An error that another server would not say. They are kept.
-    case refused(UInt16)
+    case refused(ServerRefusal)
     /// They are not of the protocol.
     case garbage
     /// The server has closed or reset.
@@ -220,7 +220,7 @@ struct Relay: ~Copyable {
 
     /// One read of what a server says first. It goes on only once it is known to be what it should; until then it is kept in a lent buffer, unless it comes in
     /// one piece, as it nearly always does.
-    mutating func takeOpening(_ direction: inout Direction, from source: inout Side, to sink: inout Side, as form: ServerOpening) -> OpeningResult {
+    mutating func takeOpening(_ direction: inout Direction, from source: inout Side, to sink: inout Side, as form: ServerFirst) -> OpeningResult {
         let held = Int(direction.end)
         let place = direction.buffer ?? scratch
         let count = recv(source.descriptor, place + held, BufferPool.bufferBytes - held, 0)
@@ -230,13 +230,13 @@ struct Relay: ~Copyable {
             return count < 0 && errno == EAGAIN ? .waiting : .ended
         }
         if held + count < BufferPool.bufferBytes, !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
-        switch form == .mysql ? MySQLOpening(UnsafeRawBufferPointer(start: place, count: held + count)) : .greeting {
+        switch form.firstPacket(in: UnsafeRawBufferPointer(start: place, count: held + count)) {
         case .garbage: return .garbage
         case .incomplete: hold(count, &direction)
-        case .error(let number) where MySQLRefusal(number) != nil:
+        case .refusing(let refusal):
             hold(count, &direction)
-            return .refused(number)
-        case .greeting, .error:
+            return .refused(refusal)
+        case .ready:
             passOpening(count, &direction, to: &sink)
             return .passed
         }

@@ -71,8 +71,8 @@ extension ForwardingThread {
         }
         note(events, on: &session.pointee.second.side)
         switch opening(of: session.pointee.second) {
-        case .error(let number) where MySQLRefusal(number) != nil: secondFailed(index, session, LeaveReason(error: number))
-        case .greeting, .error:
+        case .refusing(let refusal): secondFailed(index, session, LeaveReason(refusal))
+        case .ready:
             leaveHandshake(session)
             takeSecond(index, session)
             if state.serverRules[Int(server)].pointee.opening == .none { bind(index, session) } else { readGreeting(index, session) }
@@ -83,14 +83,13 @@ extension ForwardingThread {
     }
 
     /// What the second server has said so far, looked at where it lies.
-    private func opening(of second: SecondServer) -> MySQLOpening {
+    private func opening(of second: SecondServer) -> FirstPacket {
         let form = state.serverRules[Int(second.server)].pointee.opening
-        guard form != .none else { return .greeting }
-        let bytes = [UInt8](unsafeUninitializedCapacity: MySQLOpening.bytesMax) { buffer, count in
+        guard form != .none else { return .ready }
+        let bytes = [UInt8](unsafeUninitializedCapacity: ServerFirst.firstPacketBytesMax) { buffer, count in
             count = max(0, recv(second.side.descriptor, buffer.baseAddress, buffer.count, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)))
         }
-        guard form == .mysql else { return bytes.isEmpty ? .incomplete : .greeting }
-        return bytes.withUnsafeBytes { MySQLOpening($0) }
+        return bytes.withUnsafeBytes { form.firstPacket(in: $0) }
     }
 
     /// The second server takes the place of the first one, to which there is no connection any more.

@@ -2,11 +2,11 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// Finishes handshakes whose clients have left: waits for the greeting, logs in as the user of `option mysql-check`, quits. Sockets and timers around
-/// `CheckMachine`, on the control thread's loop.
+/// Finishes handshakes whose clients have left: waits for the server's first packet, and says the rest. Sockets and timers around `HandshakeEnding`, on the control
+/// thread's loop.
 ///
-/// What comes of it is no verdict and no log line. A server that does not answer in time, or is no MySQL, is left; then `failed` is told, so that a check makes
-/// good what this one could not: a login that succeeds ends the server's count.
+/// What comes of it is no verdict and no log line. A server that does not answer in time, or answers in another protocol, is left; then `failed` is told, so that a
+/// check makes good what this one could not: a login that succeeds ends the server's count.
 package final class HandshakeFinisher {
     /// For the greeting: a database that was stopped for a while comes back to what has waited for it.
     static let patience = Duration.seconds(60)
@@ -22,14 +22,14 @@ package final class HandshakeFinisher {
     /// One handshake under way.
     private final class Attempt {
         let handshake: AbandonedHandshake
-        var machine: CheckMachine
+        var ending: any HandshakeEnding
         var timer: TimerToken?
         /// It has become a login, or the server has not seen it: nothing counts against this host.
         var isHarmless = false
 
-        init(_ handshake: AbandonedHandshake, _ machine: CheckMachine) {
+        init(_ handshake: AbandonedHandshake, _ ending: any HandshakeEnding) {
             self.handshake = handshake
-            self.machine = machine
+            self.ending = ending
         }
     }
 
@@ -50,12 +50,12 @@ package final class HandshakeFinisher {
         self.failed = failed
     }
 
-    /// Takes the connection of a check that the server has not answered. False when it cannot be logged in on, or there are too many.
+    /// Takes the connection of a check that the server has not answered. False when its handshake cannot be finished, or there are too many.
     package func finish(_ file: OpenFile, of server: ServerReference) -> Bool {
         let flat = state.flatIndex(server)
-        guard case .mysql(let settings) = state.backends[server.backend].check, settings.user != nil,
-            state.serverCells[flat].pointee.handshakes.enter(limit: state.handshakesPerServer)
-        else { return false }
+        guard state.backends[server.backend].canFinishHandshakes, state.serverCells[flat].pointee.handshakes.enter(limit: state.handshakesPerServer) else {
+            return false
+        }
         begin(AbandonedHandshake(file: file, backend: server.backend, server: flat, isGreeted: false))
         return true
     }
@@ -80,9 +80,11 @@ package final class HandshakeFinisher {
     }
 
     private func begin(_ handshake: AbandonedHandshake) {
-        guard case .mysql(let settings) = state.backends[handshake.backend].check else { preconditionFailure("only MySQL's handshakes are handed over") }
-        let machine = CheckMachine(finishing: settings, within: patience, loginWithin: min(Self.loginPatience, patience), now: reactor.now)
-        let attempt = Attempt(handshake, machine)
+        let backend = state.backends[handshake.backend]
+        guard let ending = backend.handshakeEnding(within: patience, loginWithin: min(Self.loginPatience, patience), now: reactor.now) else {
+            preconditionFailure("a handshake was handed over that nobody can finish")
+        }
+        let attempt = Attempt(handshake, ending)
         attempts.append(attempt)
         do throws(SystemError) {
             try reactor.watch(handshake.file.raw, for: .read) { [weak self, weak attempt] _ in
@@ -93,8 +95,8 @@ package final class HandshakeFinisher {
             return end(attempt)
         }
         arm(attempt, at: reactor.now.advanced(by: min(Self.briefPatience, patience)))
-        if handshake.isGreeted { carryOut(attempt.machine.greeted(now: reactor.now), attempt) }
-        if !handshake.opening.isEmpty { carryOut(attempt.machine.receive(handshake.opening, now: reactor.now), attempt) }
+        if handshake.isGreeted { carryOut(attempt.ending.firstPacketPassed(now: reactor.now), attempt) }
+        if !handshake.opening.isEmpty { carryOut(attempt.ending.received(handshake.opening, now: reactor.now), attempt) }
     }
 
     private func arm(_ attempt: Attempt, at time: Instant) {
@@ -108,29 +110,29 @@ package final class HandshakeFinisher {
 
     private func timedOut(_ attempt: Attempt) {
         let server = attempt.handshake.server
-        let isCrowd = attempts.count { $0.handshake.server == server && $0.machine.isAwaitingGreeting } > Self.silentMax
-        guard reactor.now < attempt.machine.deadline, !attempt.machine.isAwaitingGreeting || !isCrowd else { return leave(attempt) }
-        arm(attempt, at: attempt.machine.deadline)
+        let isCrowd = attempts.count { $0.handshake.server == server && $0.ending.isAwaitingFirstPacket } > Self.silentMax
+        guard reactor.now < attempt.ending.deadline, !attempt.ending.isAwaitingFirstPacket || !isCrowd else { return leave(attempt) }
+        arm(attempt, at: attempt.ending.deadline)
     }
 
     private func receive(_ attempt: Attempt) {
         do throws(SystemError) {
             guard let bytes = try Sockets.receive(attempt.handshake.file.raw, upTo: Self.receiveBytesMax) else { return }
-            carryOut(bytes.isEmpty ? attempt.machine.endOfStream(now: reactor.now) : attempt.machine.receive(bytes, now: reactor.now), attempt)
+            carryOut(bytes.isEmpty ? attempt.ending.ended(now: reactor.now) : attempt.ending.received(bytes, now: reactor.now), attempt)
         } catch {
             end(attempt)
         }
     }
 
-    private func carryOut(_ outputs: [CheckMachine.Output], _ attempt: Attempt) {
-        for output in outputs {
+    private func carryOut(_ steps: [HandshakeStep], _ attempt: Attempt) {
+        for step in steps {
             // A socket that has sent next to nothing takes a login whole, or never.
-            switch output {
+            switch step {
             case .send(let bytes):
                 guard (try? Sockets.send(attempt.handshake.file.raw, bytes[...])) == bytes.count else { return end(attempt) }
-                arm(attempt, at: attempt.machine.deadline)
-            case .finished(let result):
-                attempt.isHarmless = result.status.isPass
+                arm(attempt, at: attempt.ending.deadline)
+            case .finished(let isHarmless):
+                attempt.isHarmless = isHarmless
                 return end(attempt)
             }
         }
@@ -138,10 +140,10 @@ package final class HandshakeFinisher {
 
     /// The server has not answered in time, unless it has just now. It will find a connection that was reset, which it does not count, and not one that has ended.
     private func leave(_ attempt: Attempt) {
-        let wasAwaitingGreeting = attempt.machine.isAwaitingGreeting
+        let wasAwaiting = attempt.ending.isAwaitingFirstPacket
         receive(attempt)
-        guard attempts.contains(where: { $0 === attempt }), attempt.machine.isAwaitingGreeting == wasAwaitingGreeting else { return }
-        if wasAwaitingGreeting { attempt.isHarmless = true }
+        guard attempts.contains(where: { $0 === attempt }), attempt.ending.isAwaitingFirstPacket == wasAwaiting else { return }
+        if wasAwaiting { attempt.isHarmless = true }
         Sockets.resetAtClose(attempt.handshake.file.raw)
         end(attempt)
     }

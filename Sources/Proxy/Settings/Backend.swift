@@ -19,16 +19,6 @@ package enum BalanceAlgorithm: BitwiseCopyable, Sendable {
     }
 }
 
-/// Who speaks first, and what.
-package enum ServerOpening: Equatable, Sendable, BitwiseCopyable {
-    /// The client does, or nobody knows.
-    case none
-    /// The server, with any byte.
-    case anything
-    /// The server, with MySQL's greeting.
-    case mysql
-}
-
 /// Whether a failed connect may go to another server: `option redispatch`.
 package enum Redispatch: Equatable, Sendable {
     /// At once, to any other usable server.
@@ -109,24 +99,6 @@ package struct Backend: Equatable, Sendable {
     package var isDisabled = false
     /// Where state and check lines go.
     package var log = LogSettings()
-
-    /// True when clients of `server` speak MySQL and its checks log in where they do: who leaves before the login is logged in for.
-    package func finishesHandshakes(of server: Server) -> Bool {
-        guard case .mysql(let settings) = check, settings.user != nil else { return false }
-        return checksTraffic(of: server)
-    }
-
-    /// What `server` says first, before its clients speak: what has got none of it may still go to another server.
-    package func opening(of server: Server) -> ServerOpening {
-        guard case .mysql = check else { return isServerFirst == true ? .anything : .none }
-        return isServerFirst ?? checksTraffic(of: server) ? .mysql : .none
-    }
-
-    /// True when `server` is known to speak before its clients, with or without checks.
-    package func speaksFirst(_ server: Server) -> Bool {
-        guard server.check == nil, isServerFirst == nil, case .mysql = check else { return opening(of: server) != .none }
-        return true
-    }
 
     /// True when its checks go where its clients do.
     package func checksTraffic(of server: Server) -> Bool {

@@ -42,6 +42,16 @@ func greeting(_ name: String) -> [UInt8] {
 
 func error(_ number: UInt16) -> [UInt8] { packet(MySQLErrorPacket(code: number, message: "not now").payload) }
 
+extension LeaveReason {
+    /// A server refused with this error of MySQL.
+    init(error number: UInt16) {
+        guard let refusal = (0..<ServerRefusal.count).map({ ServerRefusal(place: $0) }).first(where: { $0.number == number }) else {
+            fatalError("no refusal \(number)")
+        }
+        self.init(refusal)
+    }
+}
+
 func database(_ opening: Opening) -> TestServer {
     TestServer { socket in
         switch opening {
