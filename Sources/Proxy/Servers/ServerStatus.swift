@@ -1,39 +1,5 @@
 import Wire
 
-/// What operators and the resolver have decided about a server: HAProxy's srv_admin_state.
-package struct AdministrativeFlags: OptionSet, Hashable, Sendable {
-    /// HAProxy's bits.
-    package let rawValue: Int
-    /// From HAProxy's bits.
-    package init(rawValue: Int) { self.rawValue = rawValue }
-
-    /// Maintenance by `disabled` or the runtime socket.
-    package static let forcedMaintenance = AdministrativeFlags(rawValue: 0x01)
-    /// The maintenance began with `disabled` in the configuration; stays when it ends.
-    package static let configuredMaintenance = AdministrativeFlags(rawValue: 0x04)
-    /// Drain by the runtime socket.
-    package static let forcedDrain = AdministrativeFlags(rawValue: 0x08)
-    /// Maintenance for want of an address.
-    package static let resolutionMaintenance = AdministrativeFlags(rawValue: 0x20)
-
-    /// True for any reason of maintenance.
-    package var isMaintenance: Bool { !isDisjoint(with: [.forcedMaintenance, .resolutionMaintenance]) }
-    /// True while an operator keeps the server from taking new sessions.
-    package var isOperators: Bool { !isDisjoint(with: [.forcedMaintenance, .forcedDrain]) }
-    /// True while the server gets no new sessions but keeps its old ones.
-    package var isDrain: Bool { contains(.forcedDrain) }
-}
-
-/// The states that an operator chooses between, with HAProxy's keywords: `set server P/S state`.
-package enum AdministrativeState: String, Sendable {
-    /// Neither drain nor maintenance: it takes sessions when its checks pass; also `enable server`.
-    case ready
-    /// No new sessions; checks go on.
-    case drain
-    /// No sessions, no checks; also `disable server`.
-    case maint
-}
-
 /// A server's load at one moment, for log lines.
 package struct ServerLoad: Equatable, Sendable {
     /// Sessions connected to it.
@@ -167,47 +133,4 @@ package struct ServerStatus: Equatable, Sendable {
 
     /// The last check's status, `initializing` before the first.
     package var checkStatus: CheckStatus { lastCheck?.status ?? .initializing }
-}
-
-/// One backend's present state.
-package struct BackendStatus: Equatable, Sendable {
-    /// Usable servers that are not `backup`.
-    package internal(set) var activeServers = 0
-    /// Usable `backup` servers.
-    package internal(set) var backupServers = 0
-    /// Usable servers without a check result yet.
-    package internal(set) var uncheckedServers = 0
-    /// When `wasUp` last changed, or the start.
-    package internal(set) var lastChange: Instant
-    /// How often the last usable server went.
-    package internal(set) var downTransitions = 0
-
-    /// Time down, without the present such time.
-    var completedDowntime = Duration.zero
-    /// `isUp` when it was last settled.
-    var wasUp: Bool
-    /// True for a backend without servers, which HAProxy shows as UP.
-    let isEmpty: Bool
-
-    init(isEmpty: Bool, now: Instant) {
-        self.isEmpty = isEmpty
-        wasUp = isEmpty
-        lastChange = now
-    }
-
-    /// Adds a server with this status to the counts (`number` is 1), or removes it (-1).
-    mutating func count(_ server: ServerStatus, isBackup: Bool, _ number: Int) {
-        guard server.isUsable else { return }
-        if isBackup { backupServers += number } else { activeServers += number }
-        if !server.hasVerdict { uncheckedServers += number }
-    }
-
-    /// True while it has a usable server.
-    package var isUp: Bool { isEmpty || activeServers + backupServers > 0 }
-
-    /// All the time it has been down.
-    package func downtime(now: Instant) -> Duration { completedDowntime + (isUp ? .zero : lastChange.duration(to: now)) }
-
-    /// "UP" or "DOWN".
-    package var text: String { isUp ? "UP" : "DOWN" }
 }

@@ -28,20 +28,6 @@ extension ServerStatus {
 }
 
 extension ServerRegistry {
-    /// Sessions' connects fail: `on-error` may make a failed check of it, and the next check comes soon.
-    mutating func takeFailedConnects(inRow errors: Int, _ change: inout Change) {
-        let server = change.server
-        let configured = configuration(of: server)
-        guard let observation = configured.observation, let check = configured.check, status(of: server).isChecked else { return }
-        guard let reaction = observation.reaction(toErrorsInRow: errors) else { return }
-        servers[server.backend][server.server].observedFailures += 1
-        change.effects.append(.forgetFailedConnects(server))
-        if let fastInterval = check.fastInterval { change.effects.append(.checkWithin(server, fastInterval)) }
-        guard reaction != .fastInterval else { return }
-        let result = CheckResult(status: .healthAnalysis, info: ConnectObservation.info(errors: errors), duration: .zero)
-        take(result, { $1.observe(reaction) }, &change)
-    }
-
     /// After a check: the sessions of a server that is down, and whose host has been silent for longer than it would take to come up, are closed once.
     mutating func shutDownGone(_ result: CheckResult, _ change: inout Change) {
         guard result.isUnreachable else { return }

@@ -1,0 +1,17 @@
+// `observe layer4`: what sessions' failed connects do to a server's health.
+
+extension ServerRegistry {
+    /// Sessions' connects fail: `on-error` may make a failed check of it, and the next check comes soon.
+    mutating func takeFailedConnects(inRow errors: Int, _ change: inout Change) {
+        let server = change.server
+        let configured = configuration(of: server)
+        guard let observation = configured.observation, let check = configured.check, status(of: server).isChecked else { return }
+        guard let reaction = observation.reaction(toErrorsInRow: errors) else { return }
+        servers[server.backend][server.server].observedFailures += 1
+        change.effects.append(.forgetFailedConnects(server))
+        if let fastInterval = check.fastInterval { change.effects.append(.checkWithin(server, fastInterval)) }
+        guard reaction != .fastInterval else { return }
+        let result = CheckResult(status: .healthAnalysis, info: ConnectObservation.info(errors: errors), duration: .zero)
+        take(result, { $1.observe(reaction) }, &change)
+    }
+}

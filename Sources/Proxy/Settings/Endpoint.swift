@@ -1,0 +1,42 @@
+import Wire
+
+/// Where a listening socket, a server or a log target lives, before names are resolved.
+package enum Endpoint: Hashable, Sendable {
+    /// A numeric address and a port.
+    case ip(IPAddress, port: UInt16)
+    /// A host name and a port.
+    case name(String, port: UInt16)
+    /// A UNIX socket's path.
+    case unix(String)
+    /// A descriptor that this process has inherited.
+    case inherited(Int32)
+}
+
+extension Endpoint: CustomStringConvertible {
+    /// The address, name or path, without a port: "10.0.1.10", "dbserver01", "/run/s", "fd@3".
+    package var host: String {
+        switch self {
+        case .ip(let address, _): address.description
+        case .name(let name, _): name
+        case .unix(let path): path
+        case .inherited(let number): "fd@\(number)"
+        }
+    }
+
+    /// The port; 0 where there is none.
+    package var port: UInt16 {
+        switch self {
+        case .ip(_, let port), .name(_, let port): port
+        case .unix, .inherited: 0
+        }
+    }
+
+    /// As it is written: "10.0.1.10:7946", "[::1]:7946", "dbserver01:3306", "/run/s", "fd@3".
+    package var description: String {
+        switch self {
+        case .ip(let address, let port): SocketAddress.ip(address, port: port).description
+        case .name(let name, let port): "\(name):\(port)"
+        case .unix, .inherited: host
+        }
+    }
+}
