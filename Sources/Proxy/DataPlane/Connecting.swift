@@ -34,7 +34,7 @@ extension ForwardingThread {
         state.serverCells[Int(server)].pointee.sessions.settle()
     }
 
-    private mutating func startConnect(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+    mutating func startConnect(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         session.pointee.connectStartedAt = now
         guard let address = address(of: session.pointee.serverIndex) else { return connectFailed(index, session, code: EADDRNOTAVAIL) }
         guard let descriptor = openSocket(session.pointee.serverIndex, for: address) else {
@@ -183,45 +183,6 @@ extension ForwardingThread {
         connect(index, session)
     }
 
-    /// Puts the session in its backend's queue.
-    private mutating func queue(_ index: Int, _ session: UnsafeMutablePointer<Session>, for only: UInt32?) {
-        let backend = Int(session.pointee.backend)
-        let cell = state.backendCells[backend]
-        let limit = state.backendRules[backend].pointee.queueTimeout
-        let token = SessionToken(.client, index: index, generation: session.pointee.generation)
-        guard !hasLeft(session) else { return abandon(index, session) }
-        session.pointee.state = .queued
-        session.pointee.stateDeadline = limit < 0 ? .max : now + limit
-        if limit >= 0 { wheel.arm(index, deadline: session.pointee.stateDeadline) }
-        _ = cell.pointee.waiting.enter(limit: 0)
-        cell.pointee.waiting.settle()
-        session.pointee.queuePosition = UInt32(clamping: cell.pointee.waiting.value)
-        // A place may have become free since the search.
-        guard let server = state.wait(Waiter(thread: self.index, session: token.raw, server: only), in: backend) else { return }
-        cell.pointee.waiting.leave()
-        granted(index, session, server)
-    }
-
-    /// A queued session has been given a place of `server`.
-    mutating func granted(_ token: SessionToken, server: UInt32) {
-        guard let session = sessions.session(at: token.index, generation: token.generation), session.pointee.state == .queued else {
-            return returnPlace(of: server)
-        }
-        granted(token.index, session, server)
-    }
-
-    private mutating func granted(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ server: UInt32) {
-        wheel.cancel(index)
-        session.pointee.state = .waiting
-        guard state.backendCells[Int(session.pointee.backend)].pointee.balancer.withLock({ $0.isServing(server) }) else {
-            // It has gone down since.
-            returnPlace(of: server)
-            return connect(index, session)
-        }
-        assign(server, to: session)
-        startConnect(index, session)
-    }
-
     /// Gives the session's place at its server back; the session that has waited longest for one gets it.
     func leaveServer(_ session: UnsafeMutablePointer<Session>) {
         if releaseServer(session) { state.freePlace(of: session.pointee.serverIndex) }
@@ -233,14 +194,6 @@ extension ForwardingThread {
         session.pointee.holdsServer = false
         state.countOut(of: session.pointee.serverIndex)
         return true
-    }
-
-    /// Takes the session out of its backend's queue. When a place has been promised to it meanwhile, the letter finds no session and the place goes on.
-    func leaveQueue(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        let cell = state.backendCells[Int(session.pointee.backend)]
-        let token = SessionToken(.client, index: index, generation: session.pointee.generation)
-        let thread = self.index
-        if cell.pointee.balancer.withLock({ $0.removeWaiter(thread: thread, session: token.raw) }) { cell.pointee.waiting.leave() }
     }
 
     /// The deadline of a session without a connection has come.

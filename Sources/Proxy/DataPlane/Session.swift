@@ -1,31 +1,5 @@
 // The hot path: plain values in preallocated memory, nothing here allocates, retains or releases.
 
-import Glibc
-import LinuxIO
-import Wire
-
-/// What is known of one descriptor's readiness.
-struct SideFlags: OptionSet, BitwiseCopyable {
-    let rawValue: UInt8
-    /// Bytes may wait: the last read did not drain the socket.
-    static let readable = SideFlags(rawValue: 1)
-    /// The last send was taken whole.
-    static let writable = SideFlags(rawValue: 2)
-    /// A FIN or an error has been announced: only a read that returns 0 or fails ends this side. Sticky, because edges are not repeated.
-    static let hungUp = SideFlags(rawValue: 4)
-    /// Sends fail: what waits for this side is dropped.
-    static let dead = SideFlags(rawValue: 8)
-    /// The kernel has reported an error. A read that finds a FIN before it never sees it.
-    static let failed = SideFlags(rawValue: 16)
-}
-
-/// One end of a session.
-struct Side: BitwiseCopyable {
-    /// -1 while there is none.
-    var descriptor: Int32
-    var flags: SideFlags
-}
-
 /// A second server that a session asks. A place of it is held.
 struct SecondServer: BitwiseCopyable {
     /// None.
@@ -40,43 +14,6 @@ struct SecondServer: BitwiseCopyable {
 
     var isThere: Bool { server != Session.noServer }
     var isConnected: Bool { side.flags.contains(.writable) }
-}
-
-/// How far one direction's end has come.
-struct DirectionFlags: OptionSet, BitwiseCopyable {
-    let rawValue: UInt8
-    /// The source will send no more.
-    static let ended = DirectionFlags(rawValue: 1)
-    /// The sink has been told so, or is not to be told.
-    static let shut = DirectionFlags(rawValue: 2)
-    /// The direction moves bulk: bytes go through a pipe.
-    static let spliced = DirectionFlags(rawValue: 4)
-    /// splice(2) does not work between these two: never try again.
-    static let unspliceable = DirectionFlags(rawValue: 8)
-    /// The sink does not hear of an end that comes before the first byte: its handshake is finished by the control thread.
-    static let finishesHandshake = DirectionFlags(rawValue: 16)
-    /// What is in the buffer does not go to the sink yet: it is being looked at, or there is no sink.
-    static let held = DirectionFlags(rawValue: 32)
-}
-
-/// The bytes on their way from one side to the other.
-struct Direction: BitwiseCopyable {
-    /// A buffer lent from the thread's pool while the sink does not take what was read, or bytes are held; `nil` otherwise.
-    var buffer: UnsafeMutableRawPointer?
-    /// The pending or held bytes in `buffer`: `start..<end`.
-    var start: UInt32
-    var end: UInt32
-    /// The lent pipe's index, -1 for none, and the bytes in it.
-    var pipe: Int32
-    var pipeBytes: UInt32
-    var flags: DirectionFlags
-    /// Reads in a row that filled the whole scratch buffer.
-    var fullReads: UInt8
-    /// Bytes taken from the source since the session began, without those that are held.
-    var bytes: UInt64
-
-    /// True when bytes wait for the sink only.
-    var hasPending: Bool { end > start && !flags.contains(.held) || pipeBytes > 0 }
 }
 
 /// Where a session stands.
@@ -190,48 +127,4 @@ struct Session: BitwiseCopyable {
     var hasSpoken: Bool { client.flags.contains(.readable) || header == .none && up.flags.contains(.held) }
     /// True when a direction is a stream: its transfers take turns in the ready list.
     var isStreaming: Bool { up.flags.contains(.spliced) || down.flags.contains(.spliced) }
-}
-
-/// An IP address and a port as the kernel has them, in as many bytes as they need. A path is no more than its family.
-struct KernelAddress: BitwiseCopyable {
-    /// Family, port and bytes: the beginning of a `sockaddr_in` or `sockaddr_in6`.
-    private var words: (UInt64, UInt64, UInt64, UInt32) = (0, 0, 0, 0)
-
-    /// None.
-    init() {}
-
-    init(_ address: RawSocketAddress) {
-        withUnsafeBytes(of: address.storage) { source in
-            withUnsafeMutableBytes(of: &words) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<$0.count])) }
-        }
-    }
-
-    init(_ address: IPAddress, port: UInt16) { self.init(RawSocketAddress(.ip(address, port: port))) }
-
-    /// The port; 0 where there is none.
-    var port: UInt16 { address == nil ? 0 : withUnsafeBytes(of: words) { UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self)) } }
-
-    /// The IP address; `nil` for a UNIX socket, and for none.
-    var address: IPAddress? {
-        withUnsafeBytes(of: words) { raw in
-            switch Int32(raw.loadUnaligned(as: UInt16.self)) {
-            case AF_INET: return .v4(UInt32(bigEndian: raw.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
-            case AF_INET6:
-                let high = UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-                return .v6(high: high, low: UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt64.self)))
-            default: return nil
-            }
-        }
-    }
-
-    /// Both, `nil` as `address`.
-    var socketAddress: SocketAddress? { address.map { .ip($0, port: port) } }
-
-    /// Calls `body` with the kernel's family and the address's bytes: four, or sixteen.
-    func withAddress<Result>(_ body: (UInt16, UnsafeRawBufferPointer) -> Result) -> Result {
-        withUnsafeBytes(of: words) { raw in
-            let family = raw.loadUnaligned(as: UInt16.self)
-            return body(family, UnsafeRawBufferPointer(rebasing: Int32(family) == AF_INET6 ? raw[8..<24] : raw[4..<8]))
-        }
-    }
 }

@@ -64,25 +64,3 @@ struct SessionTable: ~Copyable {
         count -= 1
     }
 }
-
-/// What epoll hands back: which descriptor of which session, listener or wake-up.
-struct SessionToken: Equatable {
-    /// What the descriptor is.
-    enum Kind: UInt64 {
-        case client, server, second, listener, wakeUp
-    }
-
-    static let generationMask: UInt32 = 0x0fff_ffff
-    let raw: UInt64
-
-    init(raw: UInt64) { self.raw = raw }
-
-    /// kind: 4 bits, generation: 28 bits, index: 32 bits.
-    init(_ kind: Kind, index: Int, generation: UInt32 = 0) {
-        raw = kind.rawValue << 60 | UInt64(generation & Self.generationMask) << 32 | UInt64(UInt32(truncatingIfNeeded: index))
-    }
-
-    var kind: Kind { Kind(rawValue: raw >> 60) ?? .wakeUp }
-    var index: Int { Int(UInt32(truncatingIfNeeded: raw)) }
-    var generation: UInt32 { UInt32(truncatingIfNeeded: raw >> 32) & Self.generationMask }
-}

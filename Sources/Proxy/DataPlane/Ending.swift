@@ -1,0 +1,100 @@
+// The hot path: the end of a session, and what ends several.
+
+import Glibc
+
+extension ForwardingThread {
+    /// Closes every session of a server; one that has no connection yet goes to another, with or without `option redispatch`.
+    mutating func shutdownSessions(of server: UInt32, because reason: SessionShutdown) {
+        for index in 0..<sessions.used {
+            let session = sessions[index]
+            if session.pointee.second.server == server { dropSecond(session) }
+            guard session.pointee.serverIndex == server, session.pointee.holdsServer else { continue }
+            switch session.pointee.state {
+            case .established:
+                if session.pointee.termination.isNormal { session.pointee.termination = Termination(reason == .serverUp ? "U" : "D", "C") }
+                end(index, session)
+            case .greeting:
+                leaveHandshake(session)
+                leaveServer(session)
+                connectFailed(index, session, code: ECONNABORTED)
+            case .connecting:
+                leaveServer(session)
+                connectFailed(index, session, code: ECONNABORTED)
+            case .waiting: leaveServer(session)
+            case .free, .inspecting, .queued, .ended: continue
+            }
+        }
+    }
+
+    /// Ends so many sessions, in the order of the table.
+    mutating func endSome(_ count: Int) {
+        var left = count
+        for index in 0..<sessions.used where left > 0 {
+            let session = sessions[index]
+            guard session.pointee.state != .free, session.pointee.state != .ended else { continue }
+            if session.pointee.termination.isNormal { session.pointee.termination = Termination("K", "C") }
+            end(index, session)
+            left -= 1
+        }
+    }
+
+    /// Tells since when the oldest session has been here.
+    mutating func findOldest() {
+        var oldest = Int64.max
+        for index in 0..<sessions.used where sessions[index].pointee.state != .free && sessions[index].pointee.state != .ended {
+            oldest = min(oldest, sessions[index].pointee.acceptedAt)
+        }
+        counters.oldestSession.set(oldest == .max ? 0 : UInt64(max(0, oldest)))
+    }
+
+    /// Ends a session: closes what is open, counts, logs, and gives everything back.
+    mutating func end(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+        let wasQueued = session.pointee.state == .queued
+        let wasSession = session.pointee.state != .inspecting
+        let opening = session.pointee.state == .greeting ? relay.heldBytes(session.pointee.down) : []
+        if wasQueued { leaveQueue(index, session) }
+        dropSecond(session)
+        wheel.cancel(index)
+        relay.discard(&session.pointee.up)
+        relay.discard(&session.pointee.down)
+        close(session.pointee.client.descriptor)
+        if session.pointee.server.descriptor >= 0, session.pointee.up.bytes > 0 || !handOverHandshake(session, opening: opening) {
+            close(session.pointee.server.descriptor)
+        }
+        let heldServer = releaseServer(session)
+        if session.pointee.hasBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
+        countEnd(session)
+        if wasSession, session.pointee.header != .refused { logSession(session) }
+        // After the line: it counts the sessions that are left, not the one that takes the place.
+        if heldServer { state.freePlace(of: session.pointee.serverIndex) }
+        leave(Int(session.pointee.frontend))
+        if session.pointee.isReady {
+            session.pointee.state = .ended
+            session.pointee.generation = (session.pointee.generation &+ 1) & SessionToken.generationMask
+        } else {
+            sessions.release(index)
+        }
+    }
+
+    private mutating func countEnd(_ session: UnsafeMutablePointer<Session>) {
+        guard session.pointee.hasBackend else { return }
+        let backend = counters.backends[Int(session.pointee.backend)]
+        backend.pointee.lastSession.set(UInt64(wallNow().seconds))
+        guard session.pointee.serverIndex != Session.noServer else {
+            return backend.pointee.connectErrors.add()
+        }
+        let server = counters.servers[Int(session.pointee.serverIndex)]
+        server.pointee.lastSession.set(UInt64(wallNow().seconds))
+        guard session.pointee.connectedAt >= 0 else { return }
+        let queue = UInt64(max(0, session.pointee.assignedAt - session.pointee.acceptedAt))
+        let connect = UInt64(max(0, session.pointee.connectedAt - session.pointee.assignedAt))
+        let total = UInt64(max(0, now - session.pointee.acceptedAt))
+        server.pointee.measured.add()
+        server.pointee.queueTime.add(queue)
+        server.pointee.connectTime.add(connect)
+        server.pointee.totalTime.add(total)
+        server.pointee.queueTimeMax.raise(to: queue)
+        server.pointee.connectTimeMax.raise(to: connect)
+        server.pointee.totalTimeMax.raise(to: total)
+    }
+}

@@ -1,0 +1,84 @@
+// The hot path: settings in the form that the path of a session reads, plain values in frozen tables.
+
+import Wire
+
+/// A frontend's settings in the form that the path of a session reads. Times in milliseconds, -1 for none.
+struct FrontendRules: BitwiseCopyable, Sendable {
+    /// The backend that takes its sessions; `Session.noBackend` for none.
+    var defaultBackend: UInt16
+    /// Its sessions may begin before their PROXY header: every server that may take one speaks first, and none needs the client's address before that.
+    var greetsBeforeHeader: Bool
+    var connectionsMax: Int32
+    var clientTimeout: Int64
+    var clientFinTimeout: Int64
+
+    init(_ frontend: Frontend, backends: [Backend], processLimit: Int) {
+        defaultBackend = frontend.backend.map { UInt16($0) } ?? Session.noBackend
+        greetsBeforeHeader = frontend.backend.map { backends[$0].greetsBeforeHeader } ?? false
+        connectionsMax = Int32(clamping: frontend.connectionsMax ?? processLimit)
+        clientTimeout = frontend.clientTimeout?.wholeMilliseconds ?? -1
+        clientFinTimeout = frontend.clientFinTimeout?.wholeMilliseconds ?? -1
+    }
+}
+
+/// A backend's settings in the form that the path of a session reads. Times in milliseconds, -1 for none.
+struct BackendRules: BitwiseCopyable, Sendable {
+    var balance: BalanceAlgorithm
+    var redispatches: Bool
+    var keepAlive: KeepAlive
+    var retriesMax: Int32
+    var connectTimeout: Int64
+    var queueTimeout: Int64
+    var serverTimeout: Int64
+    var serverFinTimeout: Int64
+    var tunnelTimeout: Int64
+    var greetingTimeout: Int64
+    /// The protocol in which its clients wait for a first packet.
+    var clientsAwait: ServerFirst
+    var hedges: Bool
+
+    init(_ backend: Backend) {
+        balance = backend.balance
+        redispatches = backend.redispatch == .on
+        keepAlive = backend.keepAlive
+        retriesMax = Int32(clamping: backend.retriesMax)
+        connectTimeout = backend.connectTimeout?.wholeMilliseconds ?? -1
+        queueTimeout = (backend.queueTimeout ?? backend.connectTimeout)?.wholeMilliseconds ?? -1
+        serverTimeout = backend.serverTimeout?.wholeMilliseconds ?? -1
+        serverFinTimeout = backend.serverFinTimeout?.wholeMilliseconds ?? -1
+        tunnelTimeout = backend.tunnelTimeout?.wholeMilliseconds ?? -1
+        greetingTimeout = backend.greetingTimeout.wholeMilliseconds
+        hedges = backend.hedgesGreetings
+        clientsAwait = backend.clientsAwait
+    }
+}
+
+extension Backend {
+    /// Every server speaks first, and none needs the client's address before that.
+    fileprivate var greetsBeforeHeader: Bool { !servers.isEmpty && servers.allSatisfy { speaksFirst($0) && !$0.needsClient } }
+}
+
+/// A server's settings in the form that the path of a session reads.
+struct ServerRules: Sendable {
+    /// The backend it belongs to.
+    var backend: Int
+    /// The offset to the client's port, when the server is connected to at that port; otherwise `nil`.
+    var clientPortOffset: Int?
+    /// `tcp-ut` in milliseconds; 0 for the system's.
+    var userTimeout: Int32
+    /// The header that it expects first.
+    var proxyHeader: ProxyHeaderForm?
+    /// It counts clients that leave before they log in against this host: such handshakes are finished.
+    var finishesHandshakes: Bool
+    /// What it says before its clients speak.
+    var opening: ServerFirst
+
+    init(_ server: Server, of backend: Backend, at index: Int) {
+        self.backend = index
+        clientPortOffset = if case .client(let offset) = server.port { offset } else { nil }
+        userTimeout = Int32(clamping: server.userTimeout?.wholeMilliseconds ?? 0)
+        proxyHeader = server.proxyHeader
+        finishesHandshakes = backend.finishesHandshakes(of: server)
+        opening = backend.opening(of: server)
+    }
+}

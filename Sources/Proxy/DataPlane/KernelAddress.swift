@@ -1,0 +1,49 @@
+// The hot path: plain values in preallocated memory, nothing here allocates, retains or releases.
+
+import Glibc
+import LinuxIO
+import Wire
+
+/// An IP address and a port as the kernel has them, in as many bytes as they need. A path is no more than its family.
+struct KernelAddress: BitwiseCopyable {
+    /// Family, port and bytes: the beginning of a `sockaddr_in` or `sockaddr_in6`.
+    private var words: (UInt64, UInt64, UInt64, UInt32) = (0, 0, 0, 0)
+
+    /// None.
+    init() {}
+
+    init(_ address: RawSocketAddress) {
+        withUnsafeBytes(of: address.storage) { source in
+            withUnsafeMutableBytes(of: &words) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: source[..<$0.count])) }
+        }
+    }
+
+    init(_ address: IPAddress, port: UInt16) { self.init(RawSocketAddress(.ip(address, port: port))) }
+
+    /// The port; 0 where there is none.
+    var port: UInt16 { address == nil ? 0 : withUnsafeBytes(of: words) { UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self)) } }
+
+    /// The IP address; `nil` for a UNIX socket, and for none.
+    var address: IPAddress? {
+        withUnsafeBytes(of: words) { raw in
+            switch Int32(raw.loadUnaligned(as: UInt16.self)) {
+            case AF_INET: return .v4(UInt32(bigEndian: raw.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+            case AF_INET6:
+                let high = UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+                return .v6(high: high, low: UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt64.self)))
+            default: return nil
+            }
+        }
+    }
+
+    /// Both, `nil` as `address`.
+    var socketAddress: SocketAddress? { address.map { .ip($0, port: port) } }
+
+    /// Calls `body` with the kernel's family and the address's bytes: four, or sixteen.
+    func withAddress<Result>(_ body: (UInt16, UnsafeRawBufferPointer) -> Result) -> Result {
+        withUnsafeBytes(of: words) { raw in
+            let family = raw.loadUnaligned(as: UInt16.self)
+            return body(family, UnsafeRawBufferPointer(rebasing: Int32(family) == AF_INET6 ? raw[8..<24] : raw[4..<8]))
+        }
+    }
+}

@@ -1,0 +1,80 @@
+// The hot path: when an established session has been silent for too long.
+
+extension ForwardingThread {
+    /// Keepalive toward servers is set when a session is this old: short ones are spared the system calls.
+    private static let keepAliveMilliseconds: Int64 = 5000
+
+    /// A session's deadline has come, perhaps: it is set anew only here, however often it has moved.
+    mutating func timeOut(_ index: Int) {
+        let session = sessions[index]
+        guard session.pointee.state == .established else {
+            connectTimedOut(index, session)
+            return
+        }
+        if session.pointee.isReady {
+            // It waits for its turn: what has come in time counts.
+            transfer(index, session)
+            guard session.pointee.state == .established else { return }
+        }
+        if !session.pointee.isKeepAliveDone, now - session.pointee.connectedAt >= Self.keepAliveMilliseconds { keepAlive(session) }
+        let (client, server) = deadlines(session)
+        if now >= min(client, server) { expire(index, session, isClient: client <= server) } else { arm(index, session) }
+    }
+
+    /// When each side's silence has lasted too long; `Int64.max` for never.
+    private func deadlines(_ session: UnsafeMutablePointer<Session>) -> (client: Int64, server: Int64) {
+        let frontend = state.frontendRules[Int(session.pointee.frontend)]
+        let backend = state.backendRules[Int(session.pointee.backend)]
+        let isTunnel = backend.pointee.tunnelTimeout >= 0 && session.pointee.up.bytes > 0 && session.pointee.down.bytes > 0
+        let tunnel = backend.pointee.tunnelTimeout
+        let client = deadline(
+            session, reads: session.pointee.up, writes: session.pointee.down, idle: isTunnel ? tunnel : frontend.pointee.clientTimeout,
+            halfClosed: frontend.pointee.clientFinTimeout)
+        let server = deadline(
+            session, reads: session.pointee.down, writes: session.pointee.up, idle: isTunnel ? tunnel : backend.pointee.serverTimeout,
+            halfClosed: backend.pointee.serverFinTimeout)
+        return (client, server)
+    }
+
+    /// A side is waited for while it may still send, or still has to take what is pending for it.
+    private func deadline(_ session: UnsafeMutablePointer<Session>, reads: Direction, writes: Direction, idle: Int64, halfClosed: Int64) -> Int64 {
+        guard !reads.flags.contains(.ended) || writes.hasPending else { return .max }
+        guard halfClosed >= 0, writes.flags.contains(.shut) || reads.flags.contains(.ended) else {
+            return idle < 0 ? .max : session.pointee.lastActivity + idle
+        }
+        return max(session.pointee.lastActivity, session.pointee.halfClosedAt) + halfClosed
+    }
+
+    mutating func arm(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+        let (client, server) = deadlines(session)
+        let keepAlive = !session.pointee.isKeepAliveDone ? session.pointee.connectedAt + Self.keepAliveMilliseconds : .max
+        let deadline = min(client, server, keepAlive)
+        if deadline != .max { wheel.arm(index, deadline: deadline) } else { wheel.cancel(index) }
+    }
+
+    /// A side has been silent for too long: as if it had ended its stream. One that does not take what is pending for it is gone.
+    private mutating func expire(_ index: Int, _ session: UnsafeMutablePointer<Session>, isClient: Bool) {
+        if isClient, session.pointee.header != .none, !readHeader(index, session, isOverdue: true) { return }
+        if isClient { blame("c", session) } else { blame("s", session) }
+        let isStuck = isClient ? session.pointee.down.hasPending : session.pointee.up.hasPending
+        let mayStillSend = isClient ? !session.pointee.up.flags.contains(.ended) : !session.pointee.down.flags.contains(.ended)
+        guard !isStuck, mayStillSend else { return end(index, session) }
+        if isClient {
+            session.pointee.up.flags.insert(.ended)
+            session.pointee.client.flags.remove(.readable)
+        } else {
+            session.pointee.down.flags.insert(.ended)
+            session.pointee.server.flags.remove(.readable)
+        }
+        transfer(index, session)
+        if session.pointee.state == .established { arm(index, session) }
+    }
+
+    /// Keepalive toward the server. A UNIX socket refuses TCP options.
+    private func keepAlive(_ session: UnsafeMutablePointer<Session>) {
+        session.pointee.isKeepAliveDone = true
+        let keepAlive = state.backendRules[Int(session.pointee.backend)].pointee.keepAlive
+        guard keepAlive.isOn else { return }
+        try? keepAlive.set(on: session.pointee.server.descriptor)
+    }
+}
