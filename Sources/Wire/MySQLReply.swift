@@ -35,6 +35,9 @@ package struct MySQLErrorPacket: Equatable, Sendable {
         message = String(decoding: reader.rest.prefix(Self.messageBytesMax), as: UTF8.self)
     }
 
+    /// True for an error that turns this user away: ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR.
+    package var isAccessDenied: Bool { [1044, 1045, 1698].contains(code) }
+
     /// State and message in one, as HAProxy shows them: "#28000Access denied for user ...".
     package var text: String { (sqlState.map { "#" + $0 } ?? "") + message }
 

@@ -6,79 +6,6 @@ import Support
 import Testing
 import Wire
 
-/// A server on loopback whose every connection gets the same treatment.
-private final class StubServer {
-    enum Behaviour {
-        /// Sends this, and answers the first bytes with the reply, if there is one.
-        case greeting([UInt8], reply: [UInt8]?)
-        /// Accepts and says nothing.
-        case silent
-        /// Accepts and closes.
-        case closing
-        /// Accepts and resets.
-        case resetting
-    }
-
-    let address: SocketAddress
-    /// What each connection has sent, and how it ended: "FIN", "RST".
-    private(set) var received: [[UInt8]] = []
-    private(set) var ends: [String] = []
-
-    private let reactor: Reactor
-    private let behaviour: Behaviour
-    private let listener: OpenFile
-    private var connections: [OpenFile] = []
-
-    init(_ behaviour: Behaviour, on reactor: Reactor) throws {
-        self.reactor = reactor
-        self.behaviour = behaviour
-        let any = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
-        listener = OpenFile(try Sockets.open(.stream, for: any))
-        try Sockets.bind(listener.raw, to: any)
-        try Sockets.listen(listener.raw, backlog: 16)
-        address = try #require(Sockets.localAddress(listener.raw))
-        try reactor.watch(listener.raw, for: .read) { [unowned self] _ in self.accept() }
-    }
-
-    func close() {
-        reactor.unwatch(listener.raw)
-        for connection in connections { reactor.unwatch(connection.raw) }
-        connections = []
-    }
-
-    private func accept() {
-        guard let descriptor = try? Sockets.accept(listener.raw) else { return }
-        let connection = OpenFile(descriptor)
-        let index = received.count
-        received.append([])
-        if case .closing = behaviour { return }
-        if case .resetting = behaviour {
-            var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
-            setsockopt(connection.raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
-            return
-        }
-        connections.append(connection)
-        if case .greeting(let bytes, _) = behaviour { _ = try? Sockets.send(connection.raw, bytes[...]) }
-        try? reactor.watch(connection.raw, for: .read) { [unowned self] _ in self.read(connection, index) }
-    }
-
-    private func read(_ connection: OpenFile, _ index: Int) {
-        do {
-            guard let bytes = try Sockets.receive(connection.raw, upTo: 4096) else { return }
-            guard !bytes.isEmpty else { return end(connection, "FIN") }
-            if received[index].isEmpty, case .greeting(_, let reply?) = behaviour { _ = try Sockets.send(connection.raw, reply[...]) }
-            received[index] += bytes
-        } catch {
-            end(connection, "RST")
-        }
-    }
-
-    private func end(_ connection: OpenFile, _ how: String) {
-        ends.append(how)
-        reactor.unwatch(connection.raw)
-    }
-}
-
 @Suite("The runner of checks")
 struct CheckRunnerTests {
     private static let version = "10.11.19-MariaDB"
@@ -91,55 +18,6 @@ struct CheckRunnerTests {
     ).bytes
     private let ok = MySQLPacket(sequence: 2, payload: [0, 0, 0, 2, 0, 0, 0]).bytes
 
-    /// Everything a test needs on one loop.
-    private final class Bench {
-        let reactor: Reactor
-        var results: [CheckResult] = []
-        var pace = CheckPace.steadyUp
-        /// What opening a socket ends with, and how often it was tried in vain.
-        var shortage: SystemError?
-        private(set) var shortages = 0
-        private(set) var runner: CheckRunner?
-
-        init() throws { reactor = try Reactor() }
-
-        func start(
-            _ kind: CheckKind, at address: SocketAddress?, interval: Duration = .seconds(60), access: DatabaseAccess? = nil,
-            adjust: (inout Backend) -> Void = { _ in }
-        ) {
-            var backend = Backend(name: "b", identifier: 2)
-            backend.check = kind
-            backend.connectTimeout = .seconds(5)
-            let location = ConfigurationLocation(file: "t", line: 1)
-            var server = Server(name: "s", identifier: 1, endpoint: .name("s", port: 1), port: .fixed(1), location: location)
-            var settings = CheckSettings()
-            settings.interval = interval
-            settings.fastInterval = .milliseconds(1)
-            server.check = settings
-            backend.servers = [server]
-            adjust(&backend)
-            let runner = CheckRunner(
-                reactor: reactor, backends: [backend], accesses: [access], initialAddress: { _ in address },
-                openSocket: { [unowned self] address throws(SystemError) in
-                    guard let shortage else { return try Sockets.open(.stream, for: address) }
-                    shortages += 1
-                    throw shortage
-                }
-            ) { [unowned self] _, result in
-                results.append(result)
-                return pace
-            }
-            runner.start()
-            self.runner = runner
-        }
-
-        /// Runs the loop until `condition` holds.
-        func run(until condition: () -> Bool) {
-            let holds = reactor.run(until: condition)
-            #expect(holds, "nothing came of it")
-        }
-    }
-
     private var mysql: CheckKind {
         var settings = MySQLCheckSettings()
         settings.user = "haproxy_check"
@@ -148,8 +26,8 @@ struct CheckRunnerTests {
 
     @Test("passes a server that accepts, and resets the connection before the server's process sees it")
     func connect() throws {
-        let bench = try Bench()
-        let stub = try StubServer(.silent, on: bench.reactor)
+        let bench = try CheckBench()
+        let stub = try CheckedServer(.silent, on: bench.reactor)
         defer { stub.close() }
         bench.start(.connect, at: stub.address)
         bench.run { bench.results.count == 1 }
@@ -160,8 +38,8 @@ struct CheckRunnerTests {
 
     @Test("logs in to MySQL, quits, and closes in order")
     func mysqlCheck() throws {
-        let bench = try Bench()
-        let stub = try StubServer(.greeting(greeting, reply: ok), on: bench.reactor)
+        let bench = try CheckBench()
+        let stub = try CheckedServer(.greeting(greeting, reply: ok), on: bench.reactor)
         defer { stub.close() }
         bench.start(mysql, at: stub.address)
         bench.run { stub.ends.count == 1 && bench.results.count == 1 }
@@ -173,10 +51,10 @@ struct CheckRunnerTests {
 
     @Test("begins with a header that names nobody where the server expects one", arguments: [ProxyHeaderForm.text, .binary(withChecksum: true)])
     func proxyHeader(form: ProxyHeaderForm) throws {
-        let bench = try Bench()
+        let bench = try CheckBench()
         let header = form.bytes(ProxyHeader(nil))
         for kind in [mysql, .connect] {
-            let stub = try StubServer(kind == .connect ? .silent : .greeting(greeting, reply: ok), on: bench.reactor)
+            let stub = try CheckedServer(kind == .connect ? .silent : .greeting(greeting, reply: ok), on: bench.reactor)
             defer { stub.close() }
             bench.start(kind, at: stub.address) { $0.servers[0].check?.proxyHeader = form }
             bench.run { stub.ends.count == 1 && !bench.results.isEmpty }
@@ -188,9 +66,9 @@ struct CheckRunnerTests {
 
     @Test("tells what a server refuses a login with")
     func denied() throws {
-        let bench = try Bench()
+        let bench = try CheckBench()
         let error = MySQLPacket(sequence: 2, payload: MySQLErrorPacket(code: 1045, sqlState: "28000", message: "Access denied").payload)
-        let stub = try StubServer(.greeting(greeting, reply: error.bytes), on: bench.reactor)
+        let stub = try CheckedServer(.greeting(greeting, reply: error.bytes), on: bench.reactor)
         defer { stub.close() }
         bench.start(mysql, at: stub.address)
         bench.run { bench.results.count == 1 }
@@ -201,8 +79,8 @@ struct CheckRunnerTests {
 
     @Test("says nothing of a server while this machine has no socket to give", arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM])
     func shortage(code: Int32) throws {
-        let bench = try Bench()
-        let stub = try StubServer(.silent, on: bench.reactor)
+        let bench = try CheckBench()
+        let stub = try CheckedServer(.silent, on: bench.reactor)
         defer { stub.close() }
         bench.shortage = SystemError("socket", code: code)
         bench.start(.connect, at: stub.address)
@@ -215,7 +93,7 @@ struct CheckRunnerTests {
 
     @Test("tells a refused connect by the kernel's words")
     func refused() throws {
-        let bench = try Bench()
+        let bench = try CheckBench()
         bench.start(.connect, at: TestServer.refusing())
         bench.run { bench.results.count == 1 }
         #expect(bench.results.first?.status == .layer4ConnectionProblem)
@@ -224,7 +102,7 @@ struct CheckRunnerTests {
 
     @Test("tells a local lack of ports from a server's failure")
     func noPort() throws {
-        let bench = try Bench()
+        let bench = try CheckBench()
         bench.start(.connect, at: .ip(.v4(0x7f00_0001), port: 0))
         bench.run { bench.results.count == 1 }
         #expect(bench.results.first?.status == .socketError)
@@ -232,8 +110,8 @@ struct CheckRunnerTests {
 
     @Test("checks at the address of 'addr', and fails without a connect while its name has none")
     func otherHost() throws {
-        let bench = try Bench()
-        let stub = try StubServer(.silent, on: bench.reactor)
+        let bench = try CheckBench()
+        let stub = try CheckedServer(.silent, on: bench.reactor)
         defer { stub.close() }
         bench.start(.connect, at: .ip(.v4(0x7f00_0002), port: try #require(stub.address.port))) { backend in
             backend.servers[0].check?.addressName = "checks.test"
@@ -241,7 +119,7 @@ struct CheckRunnerTests {
         }
         bench.run { bench.results.count == 1 }
         #expect(bench.results.first?.status == .layer4OK)
-        let lost = try Bench()
+        let lost = try CheckBench()
         lost.start(.connect, at: stub.address) { $0.servers[0].check?.addressName = "checks.test" }
         lost.run { lost.results.count == 1 }
         #expect(lost.results.first?.status == .socketError && lost.results.first?.info.contains("no address of 'checks.test' to check") == true)
@@ -249,8 +127,8 @@ struct CheckRunnerTests {
 
     @Test("gives a silent server the time of timeout check")
     func silent() throws {
-        let bench = try Bench()
-        let stub = try StubServer(.silent, on: bench.reactor)
+        let bench = try CheckBench()
+        let stub = try CheckedServer(.silent, on: bench.reactor)
         defer { stub.close() }
         bench.start(mysql, at: stub.address) { $0.checkTimeout = .milliseconds(30) }
         bench.run { bench.results.count == 1 }
@@ -260,10 +138,10 @@ struct CheckRunnerTests {
 
     @Test("tells garbage and a server that closes at once")
     func garbage() throws {
-        let bench = try Bench()
-        let garbage = try StubServer(.greeting(Array("SSH-2.0-x\r\n".utf8), reply: nil), on: bench.reactor)
+        let bench = try CheckBench()
+        let garbage = try CheckedServer(.greeting(Array("SSH-2.0-x\r\n".utf8), reply: nil), on: bench.reactor)
         defer { garbage.close() }
-        let closing = try StubServer(.closing, on: bench.reactor)
+        let closing = try CheckedServer(.closing, on: bench.reactor)
         defer { closing.close() }
         bench.start(mysql, at: garbage.address)
         bench.run { bench.results.count == 1 }
@@ -275,8 +153,8 @@ struct CheckRunnerTests {
 
     @Test("takes a server that accepts and resets for connected, not for unreachable")
     func resetAtOnce() throws {
-        let bench = try Bench()
-        let stub = try StubServer(.resetting, on: bench.reactor)
+        let bench = try CheckBench()
+        let stub = try CheckedServer(.resetting, on: bench.reactor)
         defer { stub.close() }
         bench.start(mysql, at: stub.address)
         bench.run { bench.results.count == 1 }
@@ -286,7 +164,7 @@ struct CheckRunnerTests {
 
     @Test("spreads the first checks over an interval, but those of a proxy that has no writer until it has looked", arguments: DatabaseRole.allCases)
     func spread(role: DatabaseRole) throws {
-        let bench = try Bench()
+        let bench = try CheckBench()
         bench.start(.connect, at: TestServer.refusing()) { backend in
             backend.database = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "t", line: 1))
             backend.database?.role = role
@@ -300,9 +178,9 @@ struct CheckRunnerTests {
 
     @Test("checks again after the interval of the pace it is told")
     func again() throws {
-        let bench = try Bench()
+        let bench = try CheckBench()
         bench.pace = .changing
-        let stub = try StubServer(.silent, on: bench.reactor)
+        let stub = try CheckedServer(.silent, on: bench.reactor)
         defer { stub.close() }
         bench.start(.connect, at: stub.address)
         bench.run { bench.results.count == 5 }
@@ -315,9 +193,9 @@ struct CheckRunnerTests {
         let login = DatabaseLogin(user: "check", password: .empty, tls: .off)
         let asking = DatabaseAccess(questions: DatabaseQuestions(settings), login: login, cryptography: NullDatabaseCryptography())
         for access in [nil, asking] {
-            let bench = try Bench()
+            let bench = try CheckBench()
             bench.pace = .changing
-            let stub = try StubServer(.greeting(greeting, reply: ok), on: bench.reactor)
+            let stub = try CheckedServer(.greeting(greeting, reply: ok), on: bench.reactor)
             defer { stub.close() }
             bench.start(mysql, at: stub.address, interval: .milliseconds(20), access: access)
             bench.run { bench.results.count == 4 }
@@ -329,7 +207,7 @@ struct CheckRunnerTests {
 
     @Test("checks at once when a session has failed, once per interval")
     func soon() throws {
-        let bench = try Bench()
+        let bench = try CheckBench()
         bench.start(.connect, at: TestServer.refusing())
         bench.run { bench.results.count == 1 }
         bench.runner?.checkSoon(place)
@@ -341,7 +219,7 @@ struct CheckRunnerTests {
 
     @Test("leaves a paused server and one without an address alone")
     func paused() throws {
-        let bench = try Bench()
+        let bench = try CheckBench()
         bench.start(.connect, at: nil)
         bench.reactor.runOnce(waitingAtMost: .milliseconds(5))
         #expect(bench.results.isEmpty)
@@ -361,7 +239,7 @@ struct CheckRunnerTests {
 
     @Test("leaves the servers of a disabled backend alone")
     func disabledBackend() throws {
-        let bench = try Bench()
+        let bench = try CheckBench()
         bench.start(.connect, at: TestServer.refusing()) { $0.isDisabled = true }
         bench.reactor.runOnce(waitingAtMost: .milliseconds(5))
         #expect(bench.results.isEmpty)
@@ -369,8 +247,8 @@ struct CheckRunnerTests {
 
     @Test("drops a check under way when it is paused, without a result")
     func dropped() throws {
-        let bench = try Bench()
-        let stub = try StubServer(.silent, on: bench.reactor)
+        let bench = try CheckBench()
+        let stub = try CheckedServer(.silent, on: bench.reactor)
         defer { stub.close() }
         bench.start(mysql, at: stub.address) { $0.checkTimeout = .seconds(3) }
         bench.run { stub.received.count == 1 }
@@ -383,9 +261,9 @@ struct CheckRunnerTests {
 
     @Test("tries another address while the server's own check is under way, and leaves that alone")
     func trials() throws {
-        let bench = try Bench()
-        let silent = try StubServer(.silent, on: bench.reactor)
-        let good = try StubServer(.greeting(greeting, reply: ok), on: bench.reactor)
+        let bench = try CheckBench()
+        let silent = try CheckedServer(.silent, on: bench.reactor)
+        let good = try CheckedServer(.greeting(greeting, reply: ok), on: bench.reactor)
         defer {
             silent.close()
             good.close()
@@ -405,7 +283,7 @@ struct CheckRunnerTests {
 
     /// A MySQL check with a time limit of 300 ms, on a loop that is blocked for longer right after the check has begun. Before the loop continues, `answer` may write
     /// to the connection that the kernel has accepted meanwhile.
-    private func stalled(_ bench: Bench, _ answer: @escaping (Int32) -> Void) throws -> (listener: OpenFile, connection: () -> OpenFile?) {
+    private func stalled(_ bench: CheckBench, _ answer: @escaping (Int32) -> Void) throws -> (listener: OpenFile, connection: () -> OpenFile?) {
         let any = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
         let listener = OpenFile(try Sockets.open(.stream, for: any))
         try Sockets.bind(listener.raw, to: any)
@@ -425,7 +303,7 @@ struct CheckRunnerTests {
 
     @Test("passes a server that answered while this thread was blocked, although its time is over and other events come first")
     func starved() throws {
-        let bench = try Bench()
+        let bench = try CheckBench()
         let crowd = try (0..<3 * Reactor.eventsMax).map { _ in try OpenFile.alwaysReady() }
         for file in crowd { try bench.reactor.watch(file.raw, for: .read) { _ in } }
         let (greeting, ok) = (greeting, ok)
@@ -447,7 +325,7 @@ struct CheckRunnerTests {
 
     @Test("gives back the time that this thread has taken, and waits for a server that could not answer yet")
     func credit() throws {
-        let bench = try Bench()
+        let bench = try CheckBench()
         let (greeting, ok) = (greeting, ok)
         let (listener, connection) = try stalled(bench) { _ in }
         let server = try #require(connection())
@@ -463,7 +341,7 @@ struct CheckRunnerTests {
 
     @Test("still times out a silent server")
     func starvedAndSilent() throws {
-        let bench = try Bench()
+        let bench = try CheckBench()
         let (listener, connection) = try stalled(bench) { _ in }
         bench.run { !bench.results.isEmpty }
         #expect(bench.results.map(\.status) == [.layer7Timeout] && connection() != nil)

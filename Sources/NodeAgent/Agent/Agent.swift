@@ -178,9 +178,8 @@ final class Agent {
         let addresses = { [registry] (server: ServerReference) in registry.status(of: server).address }
         let handshakes = HandshakeFinisher(reactor: reactor, state: state) { [unowned self] in handshakeFailed($0) }
         let checks = CheckRunner(
-            reactor: reactor, backends: configuration.backends, accesses: databases.accesses, initialAddress: addresses,
-            abandoned: { handshakes.finish($1, of: $0) }, looked: { [unowned self] in take($1, of: $0) },
-            finished: { [unowned self] in checkFinished($0, $1) })
+            reactor: reactor, backends: configuration.backends, plan: { [unowned self] in checkPlan(of: $0, $1) }, initialAddress: addresses,
+            abandoned: { handshakes.finish($1, of: $0) }, finished: { [unowned self] in checkFinished($0, $1) })
         (self.checks, self.handshakes) = (checks, handshakes)
         startResolvers()
         pauseChecks(checks)

@@ -46,6 +46,14 @@ extension Agent {
     /// A peer that has never been heard is waited for so long before this node decides without it.
     private static let peersAwaited = Duration.seconds(2)
 
+    /// How a server is checked: with questions where its proxy has a section that can be asked.
+    func checkPlan(of server: ServerReference, _ limits: CheckLimits) -> CheckPlan {
+        guard databases.accesses.indices.contains(server.backend), let access = databases.accesses[server.backend] else {
+            return CheckPlan(configuration.backends[server.backend].check, limits: limits)
+        }
+        return CheckPlan(access, limits: limits) { [unowned self] in take($0, of: server) }
+    }
+
     /// A look at a server has ended.
     func take(_ look: DatabaseLook, of server: ServerReference) {
         let now = reactor.now

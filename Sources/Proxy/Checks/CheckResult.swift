@@ -78,6 +78,16 @@ package enum CheckFault: Equatable, Sendable {
     case node
 }
 
+/// What a server's refusal means beyond a failed check, whatever its protocol. Only the check knows how its protocol says it.
+package enum CheckRefusal: Equatable, Sendable {
+    /// It has no room; it is well otherwise.
+    case full
+    /// It refuses this host, not others.
+    case hostRefused
+    /// It refuses the check's user, which says nothing of the server.
+    case userRefused
+}
+
 /// What one check found.
 package struct CheckResult: Equatable, Sendable {
     /// Longer texts are cut here, in bytes, as in HAProxy.
@@ -85,10 +95,12 @@ package struct CheckResult: Equatable, Sendable {
 
     /// How it ended.
     package let status: CheckStatus
-    /// The server's error number, 0 for a pass; shown where `status.hasCode`.
+    /// The server's error number in the check's protocol, 0 for a pass; shown where `status.hasCode`. What it means is in `refusal`.
     package let code: Int
     /// The server's version or error text, unescaped, or the kernel's error; may be empty.
     package let info: String
+    /// Why the server refused, where the check's protocol tells; `nil` for any other result.
+    package let refusal: CheckRefusal?
     /// From the start of the connect to the verdict.
     package let duration: Duration
     /// Whose fault it is; means nothing for a pass.
@@ -98,11 +110,13 @@ package struct CheckResult: Equatable, Sendable {
 
     /// A result from its parts; `info` is cut at `infoBytesMax`.
     package init(
-        status: CheckStatus, code: Int = 0, info: String = "", duration: Duration, fault: CheckFault = .server, greetedAfter: Duration? = nil
+        status: CheckStatus, code: Int = 0, info: String = "", refusal: CheckRefusal? = nil, duration: Duration, fault: CheckFault = .server,
+        greetedAfter: Duration? = nil
     ) {
         self.status = status
         self.code = code
         self.info = info.utf8.count <= Self.infoBytesMax ? info : String(decoding: info.utf8.prefix(Self.infoBytesMax), as: UTF8.self)
+        self.refusal = refusal
         self.duration = duration
         self.fault = fault
         self.greetedAfter = greetedAfter

@@ -43,46 +43,39 @@ package struct QuestionPause: Equatable, Sendable {
 /// A server that lets this node log in is up, even when it answers questions with errors or not in time: the check passes, and `look` names the unanswered
 /// questions. The check also passes when this node's user, password or TLS is wrong. It fails, as any check, on a server that cannot be reached, is full,
 /// blocks this host, does not speak MySQL or does not finish the login in time.
-package struct DatabaseCheck: CheckProcess {
+package struct DatabaseCheck: Check {
     /// Errors with which a database answers while it shuts down or is cut off: the question is not at fault. A killed question (1317, 1927, 3169)
     /// counts as failed.
     private static let goingDownErrors: [UInt16] = [1053, 1077, 1158, 1159, 1160, 1161, 1184]
 
+    /// The time limits and the verdict.
+    package var progress: CheckProgress
     /// A database would count a RST as an error of this host, unless it has not looked yet.
     package private(set) var closing = CheckClosing.orderly
-    /// It ended because the server had accepted, and said nothing.
-    package private(set) var isUnanswered = false
-    /// When `timedOut` is due.
-    package private(set) var deadline: Instant
     /// What was seen, once it has ended.
-    package private(set) var look: DatabaseLook? = .failed
+    package private(set) var look = DatabaseLook.failed
     /// The question that the next check leaves out; `nil` for none.
     package private(set) var pause: QuestionPause?
 
     /// The question that this check leaves out.
     private let skipped: QuestionPause?
     private let access: DatabaseAccess
-    private let limits: CheckLimits
-    private let start: Instant
     private var session: DatabaseSession?
-    private var greetedAfter: Duration?
     private var hasServerSpoken = false
     private var hasLoggedIn = false
-    private var isFinished = false
 
     /// An attempt whose connect begins now.
     ///
     /// - Parameter pause: what the previous check decided to leave out.
     package init(_ access: DatabaseAccess, limits: CheckLimits, pause: QuestionPause? = nil, now: Instant) {
-        (self.access, self.limits, start) = (access, limits, now)
+        self.access = access
         (self.pause, skipped) = (pause, pause.flatMap { $0.end > now ? $0 : nil })
-        deadline = now.advanced(by: limits.connect)
+        progress = CheckProgress(limits, now: now)
     }
 
     /// The connection is there: the server speaks first.
-    package mutating func connected(now: Instant) -> [CheckMachine.Output] {
-        guard session == nil, !isFinished else { return [] }
-        deadline = limits.answer.map { now.advanced(by: $0) } ?? start.advanced(by: limits.whole)
+    package mutating func connected(now: Instant) -> [CheckOutput] {
+        guard progress.connected(now: now) else { return [] }
         let (questions, end) = (access.questions, skipped?.question)
         session = DatabaseSession(access.login, cryptography: access.cryptography) {
             questions.statements(for: DatabaseDialect(version: $0), before: end)
@@ -91,47 +84,37 @@ package struct DatabaseCheck: CheckProcess {
     }
 
     /// Bytes came.
-    package mutating func receive(_ bytes: [UInt8], now: Instant) -> [CheckMachine.Output] {
+    package mutating func received(_ bytes: [UInt8], now: Instant) -> [CheckOutput] {
         hasServerSpoken = true
         guard let stage = session?.stage, let outputs = session?.receive(bytes) else { return [] }
         if case .query = stage { hasLoggedIn = true }
-        if greetedAfter == nil, session?.stage != .greeting { greetedAfter = start.duration(to: now) }
+        if session?.stage != .greeting { progress.greeted(now: now) }
         return carryOut(outputs, now: now)
     }
 
     /// The server has closed its side in order.
-    package mutating func endOfStream(now: Instant) -> [CheckMachine.Output] {
+    package mutating func ended(now: Instant) -> [CheckOutput] {
         let isSilent = session?.stage == .greeting
         guard let outputs = session?.endOfStream() else { return [] }
-        if isSilent { return finish(.socketError, info: CheckMachine.closedInfo, now: now) }
+        if isSilent { return progress.closedSilently(now: now) }
         return carryOut(outputs, now: now)
     }
 
-    /// The connect, or the connection, has failed.
-    package mutating func failed(_ reason: String, fault: CheckFault, now: Instant) -> [CheckMachine.Output] {
-        finish(session == nil ? .layer4ConnectionProblem : .socketError, info: reason, fault: fault, now: now)
-    }
-
-    /// There is no socket, port or memory for the attempt.
-    package mutating func couldNotStart(_ reason: String, now: Instant) -> [CheckMachine.Output] {
-        finish(.socketError, info: reason, fault: .node, now: now)
-    }
-
     /// `deadline` has passed.
-    package mutating func timedOut(now: Instant) -> [CheckMachine.Output] {
+    package mutating func timedOut(now: Instant) -> [CheckOutput] {
         // Whoever is reset before the server has looked is not counted as an error of this host; who ends in order is.
-        if session?.stage == .greeting { (closing, isUnanswered) = (.reset, !hasServerSpoken) }
+        if session?.stage == .greeting { closing = hasServerSpoken ? .reset : .abandoned }
         if case .query(let number)? = session?.stage, let report = session?.report {
-            let complaint = DatabaseComplaint(code: 0, text: "no answer within \(DatabaseFault.text(limits.answer ?? limits.whole))")
+            let complaint = DatabaseComplaint(code: 0, text: "no answer within \(DatabaseFault.text(progress.limits.answer ?? progress.limits.whole))")
             let hanging = access.questions.question(at: number, for: DatabaseDialect(version: report.serverVersion))
             if let hanging { pause = QuestionPause(hanging, complaint, after: pause, now: now) }
             return conclude(report, missing: complaint, now: now)
         }
-        return finish(session == nil ? .layer4Timeout : .layer7Timeout, fault: .silence, now: now)
+        return progress.timedOut(now: now)
     }
 
-    private mutating func carryOut(_ outputs: [DatabaseSession.Output], now: Instant) -> [CheckMachine.Output] {
-        var carried: [CheckMachine.Output] = []
+    private mutating func carryOut(_ outputs: [DatabaseSession.Output], now: Instant) -> [CheckOutput] {
+        var carried: [CheckOutput] = []
         for output in outputs {
             switch output {
             case .send(let bytes): carried.append(.send(bytes))
@@ -144,24 +127,24 @@ package struct DatabaseCheck: CheckProcess {
         return carried
     }
 
-    private mutating func conclude(_ report: DatabaseReport, missing failure: DatabaseComplaint? = nil, now: Instant) -> [CheckMachine.Output] {
+    private mutating func conclude(_ report: DatabaseReport, missing failure: DatabaseComplaint? = nil, now: Instant) -> [CheckOutput] {
         for case .refused(let error) in report.answers where Self.goingDownErrors.contains(error.code) {
-            return finish(.layer7WrongStatus, code: Int(error.code), info: DatabaseComplaint(code: 0, statement: error.message).text, now: now)
+            return progress.finish(.layer7WrongStatus, code: Int(error.code), info: DatabaseComplaint(code: 0, statement: error.message).text, now: now)
         }
         look = .seen(access.questions.view(report.answers, for: DatabaseDialect(version: report.serverVersion), missing: failure))
-        return finish(.layer7OK, info: report.serverVersion, now: now)
+        return progress.finish(.layer7OK, info: report.serverVersion, now: now)
     }
 
-    private mutating func conclude(_ error: DatabaseError, now: Instant) -> [CheckMachine.Output] {
+    private mutating func conclude(_ error: DatabaseError, now: Instant) -> [CheckOutput] {
         switch error {
         case .refused(let packet):
-            return finish(.layer7WrongStatus, code: Int(packet.code), info: packet.text, now: now)
+            return progress.refused(packet, now: now)
         case .protocolViolation(let what):
             // Too long or unreadable: the login has shown that the server is up.
             if hasLoggedIn, let report = session?.report { return conclude(report, missing: DatabaseComplaint(code: 0, text: what), now: now) }
-            return finish(.layer7InvalidResponse, info: what, now: now)
+            return progress.finish(.layer7InvalidResponse, info: what, now: now)
         case .closed:
-            return finish(.layer7InvalidResponse, now: now)
+            return progress.finish(.layer7InvalidResponse, now: now)
         case .accessDenied, .accountLocked, .passwordExpired, .methodUnknown, .methodRefused, .tlsNotOffered, .certificateInvalid, .tlsFailed,
             .cryptographyFailed:
             let complaint = error.serverError.map { packet in
@@ -169,16 +152,22 @@ package struct DatabaseCheck: CheckProcess {
                     ? DatabaseComplaint(code: Int(packet.code), statement: packet.message) : DatabaseComplaint(code: Int(packet.code), text: packet.message)
             }
             look = .refused(complaint ?? DatabaseComplaint(code: 0, text: error.description))
-            return finish(.layer7OK, now: now)
+            return progress.finish(.layer7OK, now: now)
         }
     }
+}
 
-    private mutating func finish(
-        _ status: CheckStatus, code: Int = 0, info: String = "", fault: CheckFault = .server, now: Instant
-    ) -> [CheckMachine.Output] {
-        guard !isFinished else { return [] }
-        isFinished = true
-        let duration = start.duration(to: now)
-        return [.finished(CheckResult(status: status, code: code, info: info, duration: duration, fault: fault, greetedAfter: greetedAfter))]
+extension CheckPlan {
+    /// Checks that also ask: each leaves out what the one before it decided to leave out.
+    ///
+    /// - Parameter looked: takes what each check has seen.
+    package init(_ access: DatabaseAccess, limits: CheckLimits, looked: @escaping (DatabaseLook) -> Void) {
+        var pause: QuestionPause?
+        self.init(
+            begin: { DatabaseCheck(access, limits: limits, pause: pause, now: $0) },
+            ended: { (check: DatabaseCheck) in
+                pause = check.pause
+                looked(check.look)
+            })
     }
 }

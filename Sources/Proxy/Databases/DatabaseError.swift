@@ -31,8 +31,7 @@ package enum DatabaseError: Error, Equatable, Sendable {
     package init(_ error: MySQLErrorPacket) {
         self =
             switch error.code {
-            // ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR
-            case 1044, 1045, 1698: .accessDenied(error)
+            case _ where error.isAccessDenied: .accessDenied(error)
             // MySQL's ER_ACCOUNT_HAS_BEEN_LOCKED and ER_USER_ACCESS_DENIED_FOR_USER_ACCOUNT_BLOCKED_BY_PASSWORD_LOCK; MariaDB's ER_USER_IS_BLOCKED
             // and ER_ACCOUNT_HAS_BEEN_LOCKED
             case 3118, 3955, 4150, 4151: .accountLocked(error)

@@ -38,22 +38,22 @@ enum MySQLServerFirst {
 /// Logs in as the user of `option mysql-check`, and quits. MySQL counts each connection that ends before its login against this host (`max_connect_errors`), until
 /// it refuses everybody.
 struct MySQLHandshakeEnding: HandshakeEnding {
-    private var machine: CheckMachine
+    private var check: MySQLCheck
 
     init(_ settings: MySQLCheckSettings, within limit: Duration, loginWithin loginLimit: Duration, now: Instant) {
-        machine = CheckMachine(finishing: settings, within: limit, loginWithin: loginLimit, now: now)
+        check = MySQLCheck(finishing: settings, within: limit, loginWithin: loginLimit, now: now)
     }
 
-    var isAwaitingFirstPacket: Bool { machine.isAwaitingGreeting }
-    var deadline: Instant { machine.deadline }
-    mutating func firstPacketPassed(now: Instant) -> [HandshakeStep] { machine.greeted(now: now).map(HandshakeStep.init) }
-    mutating func received(_ bytes: [UInt8], now: Instant) -> [HandshakeStep] { machine.receive(bytes, now: now).map(HandshakeStep.init) }
-    mutating func ended(now: Instant) -> [HandshakeStep] { machine.endOfStream(now: now).map(HandshakeStep.init) }
+    var isAwaitingFirstPacket: Bool { check.isAwaitingGreeting }
+    var deadline: Instant { check.deadline }
+    mutating func firstPacketPassed(now: Instant) -> [HandshakeStep] { check.greeted(now: now).map(HandshakeStep.init) }
+    mutating func received(_ bytes: [UInt8], now: Instant) -> [HandshakeStep] { check.received(bytes, now: now).map(HandshakeStep.init) }
+    mutating func ended(now: Instant) -> [HandshakeStep] { check.ended(now: now).map(HandshakeStep.init) }
 }
 
 extension HandshakeStep {
     /// A check's login that has passed is no error.
-    fileprivate init(_ output: CheckMachine.Output) {
+    fileprivate init(_ output: CheckOutput) {
         self =
             switch output {
             case .send(let bytes): .send(bytes)

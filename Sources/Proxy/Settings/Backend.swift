@@ -106,6 +106,9 @@ package struct Backend: Equatable, Sendable {
         return check.port == nil || server.port == check.port.map { .fixed($0) }
     }
 
+    /// True when the first checks are not spread over time: nobody writes before the writer is known.
+    package var checksAtOnce: Bool { database?.role == .primary }
+
     /// A backend without servers.
     package init(name: String, identifier: Int) {
         self.name = name

@@ -55,7 +55,7 @@ struct HostileDatabaseTests {
         var result: CheckResult?
         for _ in 0..<20 where result == nil {
             var answer: [UInt8] = []
-            for output in check.receive(incoming, now: now) {
+            for output in check.received(incoming, now: now) {
                 switch output {
                 case .send(let bytes): answer += peer.receive(bytes)
                 case .finished(let verdict): result = verdict
@@ -64,7 +64,7 @@ struct HostileDatabaseTests {
             incoming = answer
         }
         if result == nil, case .finished(let verdict)? = check.timedOut(now: now).last { result = verdict }
-        return (result ?? CheckResult(status: .initializing, duration: .zero), check.look ?? .failed)
+        return (result ?? CheckResult(status: .initializing, duration: .zero), check.look)
     }
 
     private static func rows(_ columns: [String], _ row: [String?]) -> MySQLAnswer { .rows(MySQLResultSet(columns: columns, rows: [row])) }

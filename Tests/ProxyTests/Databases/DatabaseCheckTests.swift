@@ -11,7 +11,7 @@ struct DatabaseCheckTests {
     /// Lets a check talk with a server to the end.
     private func check(
         _ settings: MySQLPeerSettings = MySQLPeerSettings(), password: String = "secret", change: (inout DatabaseSettings) -> Void = { _ in }
-    ) throws -> (result: CheckResult?, look: DatabaseLook?) {
+    ) throws -> (result: CheckResult?, look: DatabaseLook) {
         var section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
         change(&section)
         let login = DatabaseLogin(user: "monitor", password: try #require(DatabasePassword(Array(password.utf8))), tls: section.tls)
@@ -24,7 +24,7 @@ struct DatabaseCheckTests {
         var result: CheckResult?
         for _ in 0..<20 where result == nil {
             var answer: [UInt8] = []
-            for output in check.receive(incoming, now: Self.start.advanced(by: .milliseconds(5))) {
+            for output in check.received(incoming, now: Self.start.advanced(by: .milliseconds(5))) {
                 switch output {
                 case .send(let bytes): answer += peer.receive(bytes)
                 case .finished(let verdict): result = verdict
@@ -59,8 +59,8 @@ struct DatabaseCheckTests {
         let (result, look) = try check(Self.peer())
         #expect(result?.status == .layer7OK && result?.info == "8.4.3" && result?.duration == .milliseconds(5))
         #expect(result?.greetedAfter == .milliseconds(5))
-        guard case .seen(let view)? = look else {
-            Issue.record("\(String(describing: look))")
+        guard case .seen(let view) = look else {
+            Issue.record("\(look)")
             return
         }
         #expect(view.isReadOnly && view.replicationLag == .seconds(3) && view.version == "8.4.3")
@@ -70,13 +70,13 @@ struct DatabaseCheckTests {
     func refused() throws {
         let wrong = try check(Self.peer(), password: "wrong")
         #expect(wrong.result?.status == .layer7OK)
-        guard case .refused(let denied)? = wrong.look else {
+        guard case .refused(let denied) = wrong.look else {
             Issue.record("\(wrong)")
             return
         }
         #expect(denied.code == 1045 && !denied.description.contains("wrong"))
         let heartbeat = try check(Self.peer()) { $0.lagSource = .heartbeat(table: "ops.heartbeat") }
-        guard case .seen(let view)? = heartbeat.look else {
+        guard case .seen(let view) = heartbeat.look else {
             Issue.record("\(heartbeat)")
             return
         }
@@ -89,7 +89,7 @@ struct DatabaseCheckTests {
         #expect(DatabaseComplaint(code: 0, text: "no TLS").description == "no TLS")
         let strange = try check(Self.peer { $0.answer = { _ in .rows(MySQLResultSet(columns: ["x"], rows: [])) } })
         #expect(strange.result?.status == .layer7OK)
-        guard case .seen(let nothing)? = strange.look else {
+        guard case .seen(let nothing) = strange.look else {
             Issue.record("\(strange)")
             return
         }
@@ -97,7 +97,7 @@ struct DatabaseCheckTests {
     }
 
     /// A check that has logged in and asked, of a server that answers only its first `count` questions, and then behaves as in `ending`.
-    private func unanswered(after count: Int, _ ending: (inout DatabaseCheck) -> [CheckMachine.Output]) throws -> (CheckResult, DatabaseView) {
+    private func unanswered(after count: Int, _ ending: (inout DatabaseCheck) -> [CheckOutput]) throws -> (CheckResult, DatabaseView) {
         var section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
         section.query = .init(text: "SELECT card_number FROM customers", expected: "1")
         let login = DatabaseLogin(user: "monitor", password: try #require(DatabasePassword(Array("secret".utf8))), tls: .off)
@@ -115,12 +115,12 @@ struct DatabaseCheckTests {
         var incoming = peer.greet()
         while !incoming.isEmpty {
             var answer: [UInt8] = []
-            for case .send(let bytes) in check.receive(incoming, now: Self.start) { answer += peer.receive(bytes) }
+            for case .send(let bytes) in check.received(incoming, now: Self.start) { answer += peer.receive(bytes) }
             incoming = asked > count ? [] : answer
         }
         let outputs = ending(&check)
-        guard case .finished(let result)? = outputs.last, case .seen(let view)? = check.look else {
-            Issue.record("\(outputs), \(String(describing: check.look))")
+        guard case .finished(let result)? = outputs.last, case .seen(let view) = check.look else {
+            Issue.record("\(outputs), \(check.look)")
             throw ConversationStuck()
         }
         return (result, view)
@@ -162,7 +162,7 @@ struct DatabaseCheckTests {
             var isOver = false
             while !isOver, !incoming.isEmpty {
                 var answer: [UInt8] = []
-                for output in check.receive(incoming, now: now) {
+                for output in check.received(incoming, now: now) {
                     switch output {
                     case .send(let bytes): answer += peer.receive(bytes)
                     case .finished: isOver = true
@@ -174,8 +174,8 @@ struct DatabaseCheckTests {
                 hung.append(second)
                 _ = check.timedOut(now: now)
             }
-            guard case .seen(let view)? = check.look else {
-                Issue.record("second \(second): \(String(describing: check.look))")
+            guard case .seen(let view) = check.look else {
+                Issue.record("second \(second): \(check.look)")
                 return
             }
             #expect(view.isReadOnly)
@@ -192,15 +192,15 @@ struct DatabaseCheckTests {
         for code in [1146, 1205, 1317, 1927, 1969, 3024, 3169] as [UInt16] {
             let (result, look) = try check(
                 Self.peer { $0.answer = { $0.hasPrefix("SHOW REPLICA") ? .refused(MySQLErrorPacket(code: code, message: "no")) : Self.replica($0) } })
-            guard case .seen(let view)? = look else {
-                Issue.record("\(code): \(String(describing: look))")
+            guard case .seen(let view) = look else {
+                Issue.record("\(code): \(look)")
                 continue
             }
             #expect(result?.status == .layer7OK && view.unanswered.map(\.complaint.code) == [Int(code)])
         }
         let (result, view) = try unanswered(after: 1) { check in
             let long = MySQLPacket(sequence: 1, payload: [0xfc, 0xff, 0xff]).bytes
-            return check.receive(long, now: Self.start)
+            return check.received(long, now: Self.start)
         }
         #expect(result.status == .layer7OK && view.unanswered.first?.question == .replicaStatus)
     }
@@ -210,7 +210,7 @@ struct DatabaseCheckTests {
         let list = { (peer: @escaping @Sendable (String) -> MySQLAnswer?) throws -> DatabaseView? in
             let (result, look) = try check(Self.peer { $0.answer = { peer($0) ?? Self.replica($0) } }) { $0.discovery = .init(proxy: "read") }
             #expect(result?.status == .layer7OK)
-            if case .seen(let view)? = look { return view } else { return nil }
+            if case .seen(let view) = look { return view } else { return nil }
         }
         let hosts = MySQLAnswer.rows(MySQLResultSet(columns: ["HOST"], rows: [["10.0.0.1:51234"], [nil]]))
         let all = MySQLAnswer.rows(MySQLResultSet(columns: ["1"], rows: [["1"]]))
@@ -239,7 +239,7 @@ struct DatabaseCheckTests {
             _ = check.connected(now: Self.start)
             return check
         }
-        let status = { (outputs: [CheckMachine.Output]) -> CheckStatus? in
+        let status = { (outputs: [CheckOutput]) -> CheckStatus? in
             if case .finished(let result)? = outputs.last { result.status } else { nil }
         }
         var check = fresh()
@@ -248,17 +248,17 @@ struct DatabaseCheckTests {
         check = fresh()
         #expect(status(check.failed("ECONNREFUSED", fault: .server, now: Self.start)) == .layer4ConnectionProblem)
         check = connected()
-        #expect(status(check.timedOut(now: Self.start)) == .layer7Timeout && check.isUnanswered)
+        #expect(status(check.timedOut(now: Self.start)) == .layer7Timeout && check.closing == .abandoned)
         check = connected()
         // Half a greeting is lost to whoever would finish the handshake.
-        _ = check.receive([0x4a, 0, 0], now: Self.start)
-        #expect(status(check.timedOut(now: Self.start)) == .layer7Timeout && !check.isUnanswered && check.closing == .reset)
+        _ = check.received([0x4a, 0, 0], now: Self.start)
+        #expect(status(check.timedOut(now: Self.start)) == .layer7Timeout && check.closing == .reset)
         check = connected()
-        #expect(status(check.endOfStream(now: Self.start)) == .socketError)
+        #expect(status(check.ended(now: Self.start)) == .socketError)
         check = connected()
-        #expect(status(check.receive(Array("SSH-2.0-OpenSSH_9.2\r\n".utf8), now: Self.start)) == .layer7InvalidResponse)
+        #expect(status(check.received(Array("SSH-2.0-OpenSSH_9.2\r\n".utf8), now: Self.start)) == .layer7InvalidResponse)
         check = connected()
         let full = MySQLPacket(sequence: 0, payload: [0xff, 0x10, 0x04] + Array("Too many connections".utf8)).bytes
-        #expect(status(check.receive(full, now: Self.start)) == .layer7WrongStatus && check.look == .failed)
+        #expect(status(check.received(full, now: Self.start)) == .layer7WrongStatus && check.look == .failed)
     }
 }
