@@ -63,9 +63,7 @@ extension Agent {
     func checkTold(_ server: ServerReference, _ result: CheckResult) {
         let backend = configuration.backends[server.backend]
         let speaksFirst = backend.opening(of: backend.servers[server.server]) == .mysql
-        if gossip == nil, speaksFirst, result.status == .layer7WrongStatus, let number = UInt16(exactly: result.code), MySQLRefusal(number) == .full {
-            return leaveOut(server, .full(number))
-        }
+        if gossip == nil, speaksFirst, result.refusal == .full { return leaveOut(server, .full(UInt16(clamping: result.code))) }
         guard result.status.isPass else { return }
         let isInTime = result.greetedAfter.map { $0 <= backend.greetingTimeout } ?? true
         if evidence.servers[server.backend][server.server].checkPassed(isInTime: isInTime) { servers.change(.setSkipped(nil, for: nil), of: server) }

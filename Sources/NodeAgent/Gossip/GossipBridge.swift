@@ -153,26 +153,20 @@ extension ServerStatus {
 }
 
 extension Finding {
-    /// MySQL's error numbers that turn the check's user away, and say nothing of the server.
-    private static let userRefused = [1044, 1045, 1698]
-
-    /// What a check's result says of the server.
+    /// What a check's result says of the server, whatever the check's protocol.
     init(_ result: CheckResult) {
-        let refusal = result.status.hasCode ? UInt16(exactly: result.code).flatMap { MySQLRefusal($0) } : nil
-        if result.status.isPass {
+        guard !result.status.isPass else {
             self = .passed
-        } else if refusal == .full {
-            self = .full
-        } else if refusal == .hostRefused {
-            self = .blocked
-        } else if result.status.hasCode, Self.userRefused.contains(result.code) {
-            self = .accessDenied
-        } else {
-            switch result.fault {
-            case .server: self = .failedLoudly
-            case .silence: self = .failedSilently
-            case .node: self = .ownFault
-            }
+            return
         }
+        self =
+            switch (result.refusal, result.fault) {
+            case (.full, _): .full
+            case (.hostRefused, _): .blocked
+            case (.userRefused, _): .accessDenied
+            case (nil, .server): .failedLoudly
+            case (nil, .silence): .failedSilently
+            case (nil, .node): .ownFault
+            }
     }
 }

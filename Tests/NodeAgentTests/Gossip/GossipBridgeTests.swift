@@ -14,9 +14,9 @@ private final class BridgeHistory: WorldProbe {
         CheckResult(status: .layer7OK, duration: .milliseconds(1)),
         CheckResult(status: .layer4ConnectionProblem, info: "Connection refused", duration: .milliseconds(1)),
         CheckResult(status: .layer4Timeout, duration: .seconds(1), fault: .silence),
-        CheckResult(status: .layer7WrongStatus, code: 1040, info: "Too many connections", duration: .milliseconds(1)),
-        CheckResult(status: .layer7WrongStatus, code: 1129, info: "Host is blocked", duration: .milliseconds(1)),
-        CheckResult(status: .layer7WrongStatus, code: 1045, info: "Access denied", duration: .milliseconds(1)),
+        CheckResult(status: .layer7WrongStatus, code: 1040, info: "Too many connections", refusal: .full, duration: .milliseconds(1)),
+        CheckResult(status: .layer7WrongStatus, code: 1129, info: "Host is blocked", refusal: .hostRefused, duration: .milliseconds(1)),
+        CheckResult(status: .layer7WrongStatus, code: 1045, info: "Access denied", refusal: .userRefused, duration: .milliseconds(1)),
         CheckResult(status: .socketError, info: "EMFILE", duration: .zero, fault: .node),
     ]
     private static let states: [Proxy.AdministrativeState] = [.ready, .ready, .ready, .drain, .maint]
@@ -248,5 +248,56 @@ struct GossipBridgeTests {
         for _ in 0..<80 { history.step() }
         history.recover()
         #expect(history.failure == nil, "seed \(seed)")
+    }
+
+    @Test("takes a server for full by the word of its check, and by no number that means it in another protocol")
+    func foreignRefusal() throws {
+        let pair = try BridgedPair()
+        let foreign = CheckResult(status: .layer7WrongStatus, code: 1040, info: "busy", duration: .zero)
+        let full = CheckResult(status: .layer7WrongStatus, code: 503, info: "busy", refusal: .full, duration: .zero)
+        pair.check(full)
+        #expect(pair.status.isFull && pair.status.isRunning)
+        pair.check(CheckResult(status: .layer7OK, duration: .zero))
+        #expect(!pair.status.isFull && pair.status.isRunning)
+        pair.check(foreign)
+        #expect(!pair.status.isFull && !pair.status.isRunning)
+    }
+}
+
+/// Two nodes, and one server that one failure takes down. The first node checks it.
+private final class BridgedPair: WorldProbe {
+    private let world: GossipWorld
+    private let plan: GossipPlan
+    private var nodes: [BridgedNode] = []
+
+    init() throws {
+        let lines = [
+            "listen web", "bind 127.0.0.1:1", "timeout connect 1s", "timeout client 1s", "timeout server 1s", "server a 10.1.0.0:80 check rise 1 fall 1",
+            "gossip tsukada", "policy own", "node node0 127.0.0.1:7941", "node node1 127.0.0.1:7942",
+        ]
+        let (configuration, diagnostics) = Configuration.read(lines.joined(separator: "\n") + "\n")
+        try #require(Configuration.alerts(diagnostics).isEmpty, "\(diagnostics)")
+        let seal = NullSeal()
+        plan = try GossipPlan(
+            try #require(configuration.gossip), node: "node0", backends: configuration.backends, addresses: (0..<2).map { GossipWorld.address($0) }, seal: seal)
+        world = try GossipWorld(nodes: 2, seed: 1, servers: plan.servers, keeping: .datagrams(0), seal: seal)
+        world.probe = self
+        for index in 0..<2 {
+            nodes.append(BridgedNode(plan, configuration.backends, index: index, world: world))
+            world.start(index)
+            nodes[index].open()
+        }
+    }
+
+    /// What the first node's registry says.
+    var status: ServerStatus { nodes[0].registry.status(of: plan.references[0]) }
+
+    /// A check of the first node ends.
+    func check(_ result: CheckResult) { nodes[0].check(plan.references[0], result) }
+
+    func willTake(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld) {}
+
+    func hasTaken(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld) {
+        nodes[index].take(outputs.list, of: input)
     }
 }

@@ -80,10 +80,10 @@ struct GossipPlanTests {
         "reads a check's result as what it says of the server",
         arguments: [
             (CheckResult(status: .layer7OK, duration: .zero), Finding.passed), (CheckResult(status: .layer4OK, duration: .zero), .passed),
-            (CheckResult(status: .layer7WrongStatus, code: 1040, duration: .zero), .full),
-            (CheckResult(status: .layer7WrongStatus, code: 1203, duration: .zero), .full),
-            (CheckResult(status: .layer7WrongStatus, code: 1129, duration: .zero), .blocked),
-            (CheckResult(status: .layer7WrongStatus, code: 1045, duration: .zero), .accessDenied),
+            (CheckResult(status: .layer7WrongStatus, code: 1040, refusal: .full, duration: .zero), .full),
+            (CheckResult(status: .layer7WrongStatus, code: 1203, refusal: .full, duration: .zero), .full),
+            (CheckResult(status: .layer7WrongStatus, code: 1129, refusal: .hostRefused, duration: .zero), .blocked),
+            (CheckResult(status: .layer7WrongStatus, code: 1045, refusal: .userRefused, duration: .zero), .accessDenied),
             (CheckResult(status: .layer7WrongStatus, code: 1105, duration: .zero), .failedLoudly),
             (CheckResult(status: .layer4ConnectionProblem, code: 1040, duration: .zero), .failedLoudly),
             (CheckResult(status: .layer4ConnectionProblem, duration: .zero, fault: .silence), .failedSilently),
@@ -91,6 +91,16 @@ struct GossipPlanTests {
             (CheckResult(status: .socketError, duration: .zero, fault: .node), .ownFault),
         ])
     func findings(result: CheckResult, finding: Finding) { #expect(Finding(result) == finding) }
+
+    @Test("reads no code as MySQL's error: only the check knows its protocol")
+    func foreignCodes() {
+        for code in Int(UInt16.min)...Int(UInt16.max) {
+            let failed = CheckResult(status: .layer7WrongStatus, code: code, info: "503 Service Unavailable", duration: .zero)
+            guard Finding(failed) != .failedLoudly else { continue }
+            Issue.record("code \(code) says \(Finding(failed)) of the server")
+            return
+        }
+    }
 
     @Test(
         "says things in the words of the manual",
