@@ -34,7 +34,7 @@ final class Agent {
         /// What an earlier process answered to load balancers.
         var probes: [String: ProbeMemory] = [:]
         /// What an earlier process knew of the servers.
-        var servers: [RuntimeServerName: ServerMemory] = [:]
+        var servers: [ServerName: ServerMemory] = [:]
         /// What names had not too long ago, for those that nameservers do not answer for.
         var rememberedAddresses = AddressMemory()
         /// Where that is written; `nil` without a `state-dir`.
@@ -137,7 +137,7 @@ final class Agent {
             resources.addresses[$0.backend][$0.server]
         } memory: {
             let backend = configuration.backends[$0.backend]
-            return resources.servers[RuntimeServerName(backend: backend.name, server: backend.servers[$0.server].name)]
+            return resources.servers[ServerName(backend: backend.name, server: backend.servers[$0.server].name)]
         }
         databases = DatabaseWatches(
             configuration.backends, accesses: resources.databases, numbers: resources.gossip?.plan.identifiers ?? [:], servers: resources.servers,

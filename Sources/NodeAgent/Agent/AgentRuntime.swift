@@ -3,7 +3,7 @@ import Wire
 
 /// What the runtime socket's commands change.
 extension Agent: RuntimeTarget {
-    func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
+    func setState(_ state: AdministrativeState, of server: ServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
         let server = try reference(server)
         guard let spread = spread(reach) else {
             servers.apply(.setAdministrative(state), to: server)
@@ -14,7 +14,7 @@ extension Agent: RuntimeTarget {
         return receipt(reach)
     }
 
-    func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
+    func setWeight(_ weight: Int, of server: ServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
         let server = try reference(server)
         guard let spread = spread(reach) else {
             servers.apply(.setWeight(weight), to: server)
@@ -47,12 +47,12 @@ extension Agent: RuntimeTarget {
         }
     }
 
-    func weight(of server: RuntimeServerName) throws(RuntimeTargetError) -> RuntimeWeight {
+    func weight(of server: ServerName) throws(RuntimeTargetError) -> RuntimeWeight {
         let status = registry.status(of: try reference(server))
         return RuntimeWeight(current: status.weight, initial: status.initialWeight)
     }
 
-    private func reference(_ server: RuntimeServerName) throws(RuntimeTargetError) -> ServerReference {
+    private func reference(_ server: ServerName) throws(RuntimeTargetError) -> ServerReference {
         try serverNames.reference(of: server)
     }
 }
@@ -60,15 +60,15 @@ extension Agent: RuntimeTarget {
 /// Finds servers by their names.
 struct ServerNames {
     private let backends: Set<String>
-    private let servers: [RuntimeServerName: ServerReference]
+    private let servers: [ServerName: ServerReference]
 
     /// The servers of `backends`. Of two servers with the same name it finds the first.
     init(_ backends: [Backend]) {
         self.backends = Set(backends.map(\.name))
-        var servers: [RuntimeServerName: ServerReference] = [:]
+        var servers: [ServerName: ServerReference] = [:]
         for (index, backend) in backends.enumerated() {
             for (place, server) in backend.servers.enumerated() {
-                let name = RuntimeServerName(backend: backend.name, server: server.name)
+                let name = ServerName(backend: backend.name, server: server.name)
                 if servers[name] == nil { servers[name] = ServerReference(backend: index, server: place) }
             }
         }
@@ -76,7 +76,7 @@ struct ServerNames {
     }
 
     /// The server that a command names.
-    func reference(of name: RuntimeServerName) throws(RuntimeTargetError) -> ServerReference {
+    func reference(of name: ServerName) throws(RuntimeTargetError) -> ServerReference {
         if let reference = servers[name] { return reference }
         throw backends.contains(name.backend) ? .noSuchServer : .noSuchBackend
     }

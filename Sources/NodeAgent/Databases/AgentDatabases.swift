@@ -23,7 +23,7 @@ struct DatabaseWatches {
     ///   - numbers: the servers' numbers in the gossip.
     ///   - servers: what an earlier process knew, and whom it followed in `writers`.
     init(
-        _ backends: [Backend], accesses: [DatabaseAccess?], numbers: [ServerReference: ServerID], servers: [RuntimeServerName: ServerMemory],
+        _ backends: [Backend], accesses: [DatabaseAccess?], numbers: [ServerReference: ServerID], servers: [ServerName: ServerMemory],
         writers: [String: WriterMemory], now: Instant
     ) {
         self.accesses = accesses
@@ -34,7 +34,7 @@ struct DatabaseWatches {
             return DatabaseWatch(
                 settings, names: backend.servers.map(\.name), choices: choices,
                 memory: { place in
-                    let memory = servers[RuntimeServerName(backend: backend.name, server: backend.servers[place].name)]
+                    let memory = servers[ServerName(backend: backend.name, server: backend.servers[place].name)]
                     return memory?.fitness.map { (fitness: $0, since: now.advanced(by: .zero - max(.zero, memory?.sinceCondition ?? .zero))) }
                 }, writer: writers[backend.name], now: now)
         }

@@ -17,7 +17,7 @@ struct NameResolution {
         /// Its answers.
         var answers: [NameQuestion: IPAddress] = [:]
         /// What a server's name led to, by its resolver's latest word or a state file's.
-        var servers: [RuntimeServerName: ServerMemory] = [:]
+        var servers: [ServerName: ServerMemory] = [:]
         /// The recent addresses of names, for names without an answer from a nameserver.
         var addresses = AddressMemory()
         /// When that is asked for, in seconds since 1970.
@@ -34,7 +34,7 @@ struct NameResolution {
     private let isTrial: Bool
     private var known: [NameQuestion: Result<IPAddress, NameLookupError>] = [:]
     /// Servers that have a remembered address: down until a check has passed.
-    private(set) var unproven: [RuntimeServerName: ServerMemory] = [:]
+    private(set) var unproven: [ServerName: ServerMemory] = [:]
     /// What nameservers have said, in the order of asking.
     private(set) var found: [AddressMemory.Known] = []
     /// Sentences for the operator.
@@ -186,7 +186,7 @@ struct NameResolution {
         guard let host = lastAddress(of: NameQuestion(family: server.preferredFamily, name: name)) else { return nil }
         warnings.append("\(server.location): server '\(owner)/\(server.name)': \(failure); it is looked for where it was before: \(host)")
         if let check = server.check {
-            unproven[RuntimeServerName(backend: owner, server: server.name)] = ServerMemory(
+            unproven[ServerName(backend: owner, server: server.name)] = ServerMemory(
                 hostName: name, address: host, flags: [], weight: server.weight, initialWeight: server.weight, isRunning: false, health: check.rise - 1,
                 lastCheck: nil, sinceChange: .zero)
         }
@@ -210,7 +210,7 @@ struct NameResolution {
     }
 
     private func remembered(_ server: Server, _ owner: String) -> SocketAddress? {
-        memory.servers[RuntimeServerName(backend: owner, server: server.name)]?.address(of: server)
+        memory.servers[ServerName(backend: owner, server: server.name)]?.address(of: server)
     }
 
     /// The address of a name in `state-dir`.

@@ -84,7 +84,7 @@ extension Agent {
         case .server(let reference):
             let statistics = serverStatistics(reference)
             let memory = registry.memory(of: reference, now: reactor.now)
-            AgentStateText.write(RuntimeServerName(backend: proxy.name, server: statistics.name), memory, to: &text) {
+            AgentStateText.write(ServerName(backend: proxy.name, server: statistics.name), memory, to: &text) {
                 proxy.writeState(of: statistics, to: &$0)
             }
             let flat = state.flatIndex(reference)

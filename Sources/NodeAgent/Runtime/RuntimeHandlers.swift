@@ -4,16 +4,16 @@ import Wire
 /// What the longer commands do. Every sentence that scripts compare is HAProxy 3.5's.
 extension RuntimeCommand {
     /// Reads `backend/server` and answers with what `body` makes of it.
-    static func withServer(_ call: RuntimeCall, _ body: (RuntimeServerName) -> AnswerText) -> AnswerText {
+    static func withServer(_ call: RuntimeCall, _ body: (ServerName) -> AnswerText) -> AnswerText {
         let text = call.argument(0)
         guard let slash = text.firstIndex(of: "/"), slash > text.startIndex, text.index(after: slash) < text.endIndex else {
             return AnswerText("Require 'backend/server'.\n")
         }
-        return body(RuntimeServerName(backend: String(text[..<slash]), server: String(text[text.index(after: slash)...])))
+        return body(ServerName(backend: String(text[..<slash]), server: String(text[text.index(after: slash)...])))
     }
 
     /// Reads `backend/server`, and answers with the result of `body`, or with an error.
-    static func onServer(_ call: RuntimeCall, _ body: (RuntimeServerName) throws(RuntimeTargetError) -> AnswerText) -> AnswerText {
+    static func onServer(_ call: RuntimeCall, _ body: (ServerName) throws(RuntimeTargetError) -> AnswerText) -> AnswerText {
         withServer(call) { server in
             do throws(RuntimeTargetError) { return try body(server) } catch { return AnswerText(error.text + "\n") }
         }
@@ -48,7 +48,7 @@ extension RuntimeCommand {
         "addr", "agent", "agent-addr", "agent-port", "agent-send", "check-addr", "check-port", "fqdn", "health", "name", "ssl", "state", "weight",
     ]
 
-    private static func missing(_ server: RuntimeServerName, _ call: RuntimeCall) -> String? {
+    private static func missing(_ server: ServerName, _ call: RuntimeCall) -> String? {
         do throws(RuntimeTargetError) {
             _ = try call.target.weight(of: server)
             return nil

@@ -3,11 +3,11 @@ import Proxy
 /// What the runtime commands look at and change: the agent, or a test's stand-in.
 protocol RuntimeTarget: AnyObject, StatisticsSource {
     /// Puts a server into a state, as an operator's wish, here or everywhere.
-    func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText
+    func setState(_ state: AdministrativeState, of server: ServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText
     /// Sets a server's weight, 0 to 256, here or everywhere.
-    func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText
+    func setWeight(_ weight: Int, of server: ServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText
     /// A server's weight now and in the configuration.
-    func weight(of server: RuntimeServerName) throws(RuntimeTargetError) -> RuntimeWeight
+    func weight(of server: ServerName) throws(RuntimeTargetError) -> RuntimeWeight
     /// What is to be told of the gossip; `nil` for a node without.
     func gossipReport() -> GossipReport?
     /// What is to be told of the databases; `nil` for a node without a `database` section.

@@ -19,7 +19,7 @@ struct AgentState: Equatable, Sendable {
     }
 
     /// By backend and server.
-    var servers: [RuntimeServerName: ServerMemory] = [:]
+    var servers: [ServerName: ServerMemory] = [:]
     /// What was counted, in the order of `FrontendTotals.numbers` and `ServingTotals.numbers`.
     var counters: [CounterKey: [UInt64]] = [:]
     /// Whom each proxy with `role primary` sends its writes to, by proxy.
@@ -78,7 +78,7 @@ enum AgentStateText {
     /// Writes the lines of one server.
     ///
     /// - Parameter state: writes the server's line of `show servers state`, which holds most of `memory`.
-    static func write(_ server: RuntimeServerName, _ memory: ServerMemory, to text: inout FieldText, state: (inout FieldText) -> Void) {
+    static func write(_ server: ServerName, _ memory: ServerMemory, to text: inout FieldText, state: (inout FieldText) -> Void) {
         func begin(_ word: String, _ text: inout FieldText) {
             text.append(word)
             text.field(server.backend)
@@ -168,7 +168,7 @@ enum AgentStateText {
 
     private static func takeCheck(_ text: Substring, into state: inout AgentState) {
         let fields = text.parts(at: space, maxSplits: 8, omittingEmptySubsequences: false)
-        guard fields.count == 9, var memory = state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))] else { return }
+        guard fields.count == 9, var memory = state.servers[ServerName(backend: String(fields[0]), server: String(fields[1]))] else { return }
         guard let failed = count(fields[2]), let downs = count(fields[3]), let downtime = count(fields[4]), let status = Int(fields[5]) else { return }
         guard let code = count(fields[6]), let microseconds = count(fields[7]) else { return }
         (memory.failedChecks, memory.downTransitions, memory.completedDowntime) = (failed, downs, .milliseconds(downtime))
@@ -176,12 +176,12 @@ enum AgentStateText {
             memory.lastCheck = CheckResult(status: status, code: code, info: String(fields[8]), duration: .microseconds(microseconds))
         }
         memory.hasVerdict = true
-        state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))] = memory
+        state.servers[ServerName(backend: String(fields[0]), server: String(fields[1]))] = memory
     }
 
     private static func takeUnchecked(_ fields: [Substring], into state: inout AgentState) {
         guard fields.count == 2 else { return }
-        state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))]?.hasVerdict = false
+        state.servers[ServerName(backend: String(fields[0]), server: String(fields[1]))]?.hasVerdict = false
     }
 
     private static func fitnessFields(_ fitness: ServerFitness) -> String {
@@ -194,7 +194,7 @@ enum AgentStateText {
     private static func takeFitness(_ text: Substring, into state: inout AgentState) {
         let fields = text.parts(at: space, maxSplits: 3, omittingEmptySubsequences: false)
         guard fields.count == 4 else { return }
-        let name = RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))
+        let name = ServerName(backend: String(fields[0]), server: String(fields[1]))
         switch fields[2] {
         case "fit": if let quarters = Int(fields[3]), (1...4).contains(quarters) { state.servers[name]?.fitness = .fit(quarters: quarters) }
         case "out": state.servers[name]?.fitness = .unfit(reason: String(fields[3]))
@@ -204,20 +204,20 @@ enum AgentStateText {
 
     private static func takeFormerAddress(_ fields: [Substring], into state: inout AgentState) {
         guard fields.count == 4, let host = IPAddress(fields[2]), let port = UInt16(fields[3]) else { return }
-        state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))]?.formerAddress = .ip(host, port: port)
+        state.servers[ServerName(backend: String(fields[0]), server: String(fields[1]))]?.formerAddress = .ip(host, port: port)
     }
 
     private static func takeCondition(_ fields: [Substring], into state: inout AgentState) {
         guard fields.count == 4, let condition = ServerCondition(rawValue: String(fields[2])), let milliseconds = Int64(fields[3]) else { return }
         guard (0...sinceMax / 1_000_000).contains(milliseconds) else { return }
-        let name = RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))
+        let name = ServerName(backend: String(fields[0]), server: String(fields[1]))
         state.servers[name]?.condition = condition
         state.servers[name]?.sinceCondition = .milliseconds(milliseconds)
     }
 
     private static func takePriority(_ fields: [Substring], into state: inout AgentState) {
         guard fields.count == 3, let priority = UInt16(fields[2]) else { return }
-        state.servers[RuntimeServerName(backend: String(fields[0]), server: String(fields[1]))]?.priority = Int(priority)
+        state.servers[ServerName(backend: String(fields[0]), server: String(fields[1]))]?.priority = Int(priority)
     }
 
     private static func takeWriter(_ fields: [Substring], into state: inout AgentState) {

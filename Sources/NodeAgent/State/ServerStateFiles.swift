@@ -19,9 +19,9 @@ struct ServerStateFiles {
     }
 
     /// By backend and server, of the backends that want it.
-    func memories(_ backends: [Backend]) -> [RuntimeServerName: ServerMemory] {
-        var memories: [RuntimeServerName: ServerMemory] = [:]
-        var known: [String: [RuntimeServerName: ServerMemory]] = [:]
+    func memories(_ backends: [Backend]) -> [ServerName: ServerMemory] {
+        var memories: [ServerName: ServerMemory] = [:]
+        var known: [String: [ServerName: ServerMemory]] = [:]
         for backend in backends {
             guard let name = name(of: backend) else { continue }
             let memory = known[name] ?? parse(name)
@@ -50,7 +50,7 @@ struct ServerStateFiles {
         }
     }
 
-    private func parse(_ name: String) -> [RuntimeServerName: ServerMemory] {
+    private func parse(_ name: String) -> [ServerName: ServerMemory] {
         guard let bytes = contents[name] else { return [:] }
         do throws(ServerStateText.FormatError) {
             return try ServerStateText.read(String(decoding: bytes, as: UTF8.self))

@@ -24,8 +24,8 @@ enum ServerStateText {
     }
 
     /// What `text` knows, by backend and server.
-    static func read(_ text: some StringProtocol) throws(FormatError) -> [RuntimeServerName: ServerMemory] {
-        var memories: [RuntimeServerName: ServerMemory] = [:]
+    static func read(_ text: some StringProtocol) throws(FormatError) -> [ServerName: ServerMemory] {
+        var memories: [ServerName: ServerMemory] = [:]
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             if index == 0 {
                 guard line == version else {
@@ -43,7 +43,7 @@ enum ServerStateText {
     }
 
     /// What the fields of one line tell; `nil` when it is none.
-    static func row(_ fields: [some StringProtocol]) -> (RuntimeServerName, ServerMemory)? {
+    static func row(_ fields: [some StringProtocol]) -> (ServerName, ServerMemory)? {
         guard fields.count >= fieldsMin else { return nil }
         func number(_ index: Int) -> Int? { Int(fields[index]) }
         guard let operation = number(5), let flags = number(6), let weight = number(7), let initialWeight = number(8), let seconds = number(9) else {
@@ -56,6 +56,6 @@ enum ServerStateText {
             weight: weight, initialWeight: initialWeight, isRunning: operation != 0, health: health, lastCheck: lastCheck, sinceChange: .seconds(seconds))
         memory.isWarming = operation == 1
         memory.port = UInt16(fields[18]) ?? 0
-        return (RuntimeServerName(backend: String(fields[1]), server: String(fields[3])), memory)
+        return (ServerName(backend: String(fields[1]), server: String(fields[3])), memory)
     }
 }

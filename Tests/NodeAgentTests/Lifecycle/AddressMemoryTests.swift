@@ -208,7 +208,7 @@ struct StartWithoutDNSTests {
                 == "t.cfg:2: server 'b/s': cannot resolve 'db1.test': no answer from 127.0.0.1:1; it is looked for where it was before: 10.0.0.1")
         #expect(names.unproven.values.allSatisfy { !$0.isRunning && $0.health == 1 } && names.unproven.count == 1)
         #expect(names.found.isEmpty, "nothing has been said by a nameserver")
-        let unproven = try #require(names.unproven[RuntimeServerName(backend: "b", server: "s")])
+        let unproven = try #require(names.unproven[ServerName(backend: "b", server: "s")])
         var backend = Backend(name: "b", identifier: 1)
         backend.servers = [try server("db1.test")]
         let reference = ServerReference(backend: 0, server: 0)

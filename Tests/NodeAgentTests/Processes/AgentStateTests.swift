@@ -15,7 +15,7 @@ struct AgentStateTests {
     private static func state() throws -> AgentState {
         var state = AgentState()
         state.servers = try ServerStateText.read(header + row + "\n")
-        let name = RuntimeServerName(backend: "mysql", server: "read01")
+        let name = ServerName(backend: "mysql", server: "read01")
         state.servers[name]?.lastCheck = CheckResult(
             status: .layer7WrongStatus, code: 1045, info: "Access denied for 'x'@'y' (using  password: NO)", duration: .microseconds(1234))
         state.servers[name]?.failedChecks = 3
@@ -46,7 +46,7 @@ struct AgentStateTests {
     @Test("is read as it was written", arguments: [true, false])
     func roundTrip(hasVerdict: Bool) throws {
         var state = try Self.state()
-        state.servers[RuntimeServerName(backend: "mysql", server: "read01")]?.hasVerdict = hasVerdict
+        state.servers[ServerName(backend: "mysql", server: "read01")]?.hasVerdict = hasVerdict
         #expect(AgentStateText.state(from: Self.bytes(state)) == state)
     }
 
@@ -106,7 +106,7 @@ struct AgentStateTests {
     @Test("reads HAProxy's state files, and says where one is wrong")
     func stateFile() throws {
         let read = try ServerStateText.read(Self.header + Self.row + "\n\n")
-        let memory = try #require(read[RuntimeServerName(backend: "mysql", server: "read01")])
+        let memory = try #require(read[ServerName(backend: "mysql", server: "read01")])
         #expect(memory.hostName == "read01.internal" && memory.address == IPAddress("10.0.0.1") && memory.weight == 7 && memory.initialWeight == 1)
         #expect(memory.isRunning && memory.health == 4 && memory.sinceChange == .seconds(52) && memory.lastCheck?.status == .layer7OK)
         #expect(throws: ServerStateText.FormatError(line: 3, problem: "this is no line of 'show servers state'")) {

@@ -8,10 +8,10 @@ import Wire
 final class StubTarget: RuntimeTarget {
     func retriesReport() -> AnswerText { AnswerText("# server refused\n") }
 
-    var states: [RuntimeServerName: AdministrativeState] = [:]
-    var weights: [RuntimeServerName: RuntimeWeight] = [
-        RuntimeServerName(backend: "mysql", server: "db1"): RuntimeWeight(current: 10, initial: 10),
-        RuntimeServerName(backend: "mysql", server: "db2"): RuntimeWeight(current: 10, initial: 10),
+    var states: [ServerName: AdministrativeState] = [:]
+    var weights: [ServerName: RuntimeWeight] = [
+        ServerName(backend: "mysql", server: "db1"): RuntimeWeight(current: 10, initial: 10),
+        ServerName(backend: "mysql", server: "db2"): RuntimeWeight(current: 10, initial: 10),
     ]
     var current = sampleSnapshot()
     var reaches: [RuntimeReach] = []
@@ -32,14 +32,14 @@ final class StubTarget: RuntimeTarget {
         return current.serverStatistics(server)
     }
 
-    func setState(_ state: AdministrativeState, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
+    func setState(_ state: AdministrativeState, of server: ServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
         _ = try weight(of: server)
         reaches.append(reach)
         states[server] = state
         return receipt
     }
 
-    func setWeight(_ weight: Int, of server: RuntimeServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
+    func setWeight(_ weight: Int, of server: ServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
         var known = try self.weight(of: server)
         reaches.append(reach)
         known.current = weight
@@ -74,7 +74,7 @@ final class StubTarget: RuntimeTarget {
         keyChanges.append(change)
     }
 
-    func weight(of server: RuntimeServerName) throws(RuntimeTargetError) -> RuntimeWeight {
+    func weight(of server: ServerName) throws(RuntimeTargetError) -> RuntimeWeight {
         guard weights.keys.contains(where: { $0.backend == server.backend }) else { throw .noSuchBackend }
         guard let weight = weights[server] else { throw .noSuchServer }
         return weight
@@ -267,9 +267,9 @@ struct RuntimeInterpreterTests {
     @Test("changes what it is told to change")
     func changes() {
         _ = run("set server mysql/db1 state maint;set weight mysql/db2 50%;disable server mysql/db2")
-        #expect(target.states[RuntimeServerName(backend: "mysql", server: "db1")] == .maint)
-        #expect(target.states[RuntimeServerName(backend: "mysql", server: "db2")] == .maint)
-        #expect(target.weights[RuntimeServerName(backend: "mysql", server: "db2")]?.current == 5)
+        #expect(target.states[ServerName(backend: "mysql", server: "db1")] == .maint)
+        #expect(target.states[ServerName(backend: "mysql", server: "db2")] == .maint)
+        #expect(target.weights[ServerName(backend: "mysql", server: "db2")]?.current == 5)
     }
 
     @Test("answers Datadog's two commands in two blocks, without an empty line in either")
