@@ -59,7 +59,7 @@ package enum Record: Equatable, Sendable {
     case lease(LeaseRow)
     /// Of whom a node follows.
     case ballot(BallotRow)
-    /// `SharedTables.bucketsCount` hashes.
+    /// `GossipLimits.bucketsCount` hashes.
     case digest([UInt64])
     /// Which buckets are wanted.
     case pull(UInt32)
@@ -171,8 +171,8 @@ extension Record {
             self = .acknowledgement(through: through, ping: ping)
         case .digest:
             var hashes: [UInt64] = []
-            while hashes.count < SharedTables.bucketsCount, let hash: UInt64 = reader.readBigEndian() { hashes.append(hash) }
-            guard hashes.count == SharedTables.bucketsCount else { return nil }
+            while hashes.count < GossipLimits.bucketsCount, let hash: UInt64 = reader.readBigEndian() { hashes.append(hash) }
+            guard hashes.count == GossipLimits.bucketsCount else { return nil }
             self = .digest(hashes)
         case .pull:
             guard let buckets: UInt32 = reader.readBigEndian() else { return nil }

@@ -126,6 +126,28 @@ extension LeaseRow {
     }
 }
 
+extension BallotRow {
+    func write(to bytes: inout [UInt8]) {
+        bytes.write(node.number)
+        bytes.write(session)
+        bytes.write(version)
+        bytes.write(subject)
+        bytes.write(epoch)
+        bytes.write(choice)
+        bytes.append(isConfirmed ? 1 : 0)
+    }
+
+    init?(_ reader: inout ByteReader) {
+        guard let node: UInt64 = reader.readBigEndian(), let session: UInt64 = reader.readBigEndian(),
+            let version: UInt32 = reader.readBigEndian(), let subject: UInt64 = reader.readBigEndian(), let epoch: UInt64 = reader.readBigEndian(),
+            let choice: UInt64 = reader.readBigEndian(), let confirmed = reader.readByte(),
+            (1..<GossipLimits.sessionMax).contains(session), version > 0, (1..<GossipLimits.sessionMax).contains(epoch), confirmed <= 1
+        else { return nil }
+        self.init(
+            node: NodeID(node), session: session, version: version, subject: subject, epoch: epoch, choice: choice, isConfirmed: confirmed == 1)
+    }
+}
+
 extension [UInt8] {
     /// A family byte (0, 4, 6), 16 bytes of address, 2 of port.
     fileprivate mutating func writeAddress(_ address: SocketAddress?) {

@@ -15,9 +15,6 @@ package enum MergeOutcome: Equatable, Sendable {
 /// Each is a join semilattice: merging takes the higher row, in any order, any number of times. Every change gets a revision from one
 /// counter, so that a peer needs two numbers only to be told what it lacks.
 package struct SharedTables: Sendable {
-    /// Parts that digests compare.
-    package static let bucketsCount = 32
-
     private let nodes: [NodeID]
     private var configured: [ServerID] = []
     private(set) var members = RowTable<NodeID, MemberRow>()
@@ -27,7 +24,7 @@ package struct SharedTables: Sendable {
     private(set) var ballots = RowTable<BallotKey, BallotRow>()
     private var serversCount = 0
     private var changes = ChangeLog()
-    private var buckets = [UInt64](repeating: 0, count: SharedTables.bucketsCount)
+    private var buckets = [UInt64](repeating: 0, count: GossipLimits.bucketsCount)
     /// The number of the last change.
     package private(set) var revision: UInt64 = 0
     /// A hash of all rows: equal tables have equal hashes, whatever their history.
@@ -222,7 +219,7 @@ extension SharedTables {
             case .lease(let name): Fingerprint(4).adding(name)
             case .ballot(let key): Fingerprint(5).adding(key.subject).adding(key.node.number)
             }
-        return Int(mixed.value % UInt64(SharedTables.bucketsCount))
+        return Int(mixed.value % UInt64(GossipLimits.bucketsCount))
     }
 
     private mutating func remember(_ key: RowKey, _ fingerprint: Fingerprint, _ source: NodeID?) {

@@ -14,6 +14,8 @@ package enum GossipLimits {
     package static let leasesMax = 16
     /// Ballots: those of all nodes in 64 matters.
     package static let ballotsMax = 1_024
+    /// Parts of the tables that digests compare.
+    package static let bucketsCount = 32
     /// Parts of a configuration that are compared by name.
     package static let configurationPartsMax = 8_192
     /// HELLOs answered, a second and source.
@@ -31,34 +33,4 @@ package enum GossipLimits {
     /// Sessions, stamps and epochs may be this far ahead of a node's own clock, ten years: far enough that a clock that is wrong by days keeps no node out,
     /// and near enough that the end of the range, above which no value is left, stays out of reach.
     package static let millisecondsAheadMax: UInt64 = 3_650 * 86_400_000
-}
-
-/// Which of a node, and which run of it: the order of everything it says.
-package struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// The first 8 bytes of SHA-256(node name).
-    package let number: UInt64
-
-    /// A node by its number.
-    package init(_ number: UInt64) { self.number = number }
-
-    /// Orders by number, so that every node decides alike.
-    package static func < (left: NodeID, right: NodeID) -> Bool { left.number < right.number }
-
-    /// Sixteen hexadecimal digits.
-    package var description: String {
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
-}
-
-/// A server of a proxy as the configuration names it: the first 8 bytes of SHA-256(proxy, server name, configured name, port).
-package struct ServerID: Hashable, Comparable, Sendable {
-    /// The hash.
-    package let number: UInt64
-
-    /// A server by its hash.
-    package init(_ number: UInt64) { self.number = number }
-
-    /// Orders by hash.
-    package static func < (left: ServerID, right: ServerID) -> Bool { left.number < right.number }
 }

@@ -1,5 +1,3 @@
-import Wire
-
 /// Which of a subject's choices a node follows: for gossip two numbers, whose meaning is the caller's. Only the node writes it; merging takes the higher
 /// (session, version).
 package struct BallotRow: Hashable, Sendable {
@@ -26,26 +24,4 @@ package struct BallotRow: Hashable, Sendable {
 
     /// True when this row takes `other`'s place. Both are of one node and subject.
     package func isNewer(than other: BallotRow) -> Bool { (session, version) > (other.session, other.version) }
-}
-
-extension BallotRow {
-    func write(to bytes: inout [UInt8]) {
-        bytes.write(node.number)
-        bytes.write(session)
-        bytes.write(version)
-        bytes.write(subject)
-        bytes.write(epoch)
-        bytes.write(choice)
-        bytes.append(isConfirmed ? 1 : 0)
-    }
-
-    init?(_ reader: inout ByteReader) {
-        guard let node: UInt64 = reader.readBigEndian(), let session: UInt64 = reader.readBigEndian(),
-            let version: UInt32 = reader.readBigEndian(), let subject: UInt64 = reader.readBigEndian(), let epoch: UInt64 = reader.readBigEndian(),
-            let choice: UInt64 = reader.readBigEndian(), let confirmed = reader.readByte(),
-            (1..<GossipLimits.sessionMax).contains(session), version > 0, (1..<GossipLimits.sessionMax).contains(epoch), confirmed <= 1
-        else { return nil }
-        self.init(
-            node: NodeID(node), session: session, version: version, subject: subject, epoch: epoch, choice: choice, isConfirmed: confirmed == 1)
-    }
 }

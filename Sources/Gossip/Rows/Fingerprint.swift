@@ -1,0 +1,46 @@
+/// A 64-bit hash that is the same on every node, unlike Swift's `Hasher`. It finds differences; against a liar it proves nothing.
+struct Fingerprint: Sendable {
+    private(set) var value: UInt64
+
+    init(_ kind: UInt64) { value = Fingerprint.mix(kind) }
+
+    func adding(_ word: UInt64) -> Fingerprint {
+        var sum = self
+        sum.value = Fingerprint.mix(value ^ word)
+        return sum
+    }
+
+    private static func mix(_ word: UInt64) -> UInt64 {
+        var mixed = word &+ 0x9e37_79b9_7f4a_7c15
+        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ mixed >> 31
+    }
+}
+
+extension MemberRow {
+    var fingerprint: Fingerprint { Fingerprint(11).adding(node.number).adding(session).adding(UInt64(refutations) << 8 | UInt64(rank.rawValue)) }
+}
+
+extension HealthRow {
+    /// Owner and version tell the content: only the observer writes.
+    var fingerprint: Fingerprint { Fingerprint(12).adding(observer.number).adding(server.number).adding(session).adding(UInt64(version)) }
+}
+
+extension AdministrativeRow {
+    var fingerprint: Fingerprint {
+        Fingerprint(13).adding(server.number).adding(stamp.bits).adding(origin.number).adding(expiry ?? .max)
+            .adding(UInt64(state.rawValue) << 16 | UInt64(weight ?? .max))
+    }
+}
+
+extension LeaseRow {
+    var fingerprint: Fingerprint {
+        Fingerprint(14).adding(name).adding(epoch).adding(stamp.bits).adding(holder.number).adding(UInt64(version) << 1 | (isHeld ? 1 : 0))
+    }
+}
+
+extension BallotRow {
+    /// Owner and version tell the content: only the node writes.
+    var fingerprint: Fingerprint { Fingerprint(15).adding(node.number).adding(subject).adding(session).adding(UInt64(version)) }
+}
