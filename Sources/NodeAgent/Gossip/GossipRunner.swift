@@ -39,7 +39,7 @@ final class GossipRunner {
         /// What was stored; empty for nothing.
         var memory: GossipMemory
         /// Where to store it; `nil` for nowhere.
-        var store: GossipStore?
+        var store: StateStore<GossipMemory>?
         /// The peers whose names are to be resolved again and again, and by whom.
         var named: [GossipPlan.NamedPeer] = []
         /// This machine's nameservers.
@@ -68,7 +68,7 @@ final class GossipRunner {
 
     private let reactor: Reactor
     private let seal: any Seal
-    private let store: GossipStore?
+    private let store: StateStore<GossipMemory>?
     private let handlers: Handlers
     private var outputs = GossipOutputs()
     private var isCarryingOut = false
@@ -82,7 +82,6 @@ final class GossipRunner {
     /// What has changed is this node's own: it is on disk before anything is sent.
     private var isSaveUrgent = false
     private var isSavePlanned = false
-    private var isStoreFailing = false
 
     /// Starts the core. Nothing is received before `start`; the reactor's loop must not run before it either.
     init(_ resources: Resources, random: any RandomNumberGenerator, reactor: Reactor, handlers: Handlers) {
@@ -270,21 +269,11 @@ final class GossipRunner {
         }
     }
 
-    /// Writes what has changed; told once when it cannot be written, and once when it can again.
     private func save() {
         guard isMemoryDirty else { return }
         (isMemoryDirty, isSaveUrgent) = (false, false)
         guard let store else { return }
-        do throws(SystemError) {
-            try store.save(memory)
-            if isStoreFailing { handlers.log(GossipSentence(.notice, "store", "state-dir can be written again")) }
-            isStoreFailing = false
-        } catch {
-            isMemoryDirty = true
-            let text = "cannot write to state-dir: \(error); after a restart only the peers know what operators said"
-            if !isStoreFailing { handlers.log(GossipSentence(.error, "store", text)) }
-            isStoreFailing = true
-        }
+        if !store.save(memory, log: { handlers.log(GossipSentence($0, "store", $1)) }) { isMemoryDirty = true }
     }
 
     private func arm() {

@@ -8,7 +8,7 @@ struct StartAddresses {
     private(set) var memory = AddressMemory()
     /// The time of the start, in seconds since 1970.
     let time = WallTime.now().seconds
-    private let store: AddressStore?
+    private let store: StateStore<AddressMemory>?
 
     /// Opens and reads the file, if the configuration has a `state-dir`; one that cannot be used is told of.
     init(_ configuration: AgentConfiguration, node: String, owner: FileOwner) throws(StartError) {
@@ -16,17 +16,17 @@ struct StartAddresses {
             store = nil
             return
         }
-        let store = try AddressStore(path: path, node: node, owner: owner)
+        let store = try StateStore<AddressMemory>(path: path, node: node, owner: owner)
         self.store = store
         let (memory, warning) = store.load()
-        self.memory = memory
+        if let memory { self.memory = memory }
         if let warning { Terminal.tell(.warning, warning) }
         self.memory.keep(Set(configuration.names.compactMap { DNSName($0) }))
     }
 
     /// `-c`: the folder must be good.
     static func check(_ configuration: AgentConfiguration, owner: FileOwner) throws(StartError) {
-        if let path = directory(configuration) { _ = try AddressStore(path: path, node: "", owner: owner) }
+        if let path = directory(configuration) { _ = try StateFolder(path, owner: owner) }
     }
 
     private static func directory(_ configuration: AgentConfiguration) -> String? {

@@ -160,14 +160,6 @@ struct ProbeDecision {
     }
 }
 
-/// What a process leaves to its successor of a `probe` section.
-struct ProbeMemory: Equatable, Sendable {
-    /// What it answers.
-    var isPassing: Bool
-    /// Since when, by the machine's monotonic clock.
-    var since: Instant
-}
-
 extension ProbeAnswer.PeersSight {
     /// What peers that have looked see, of `serversMin` servers: the usable ones of each, and those that are failing its checks.
     init(_ peers: [(usable: Int, failing: Int)], serversMin: Int) {

@@ -41,7 +41,7 @@ extension Agent {
     }
 
     private func remember(gossip state: AgentState) {
-        if let memory = GossipStateText.memory(from: state.gossip, node: node) { gossipMemory = memory }
+        if let memory = GossipMemory(state.gossip, node: node) { gossipMemory = memory }
     }
 
     /// Gives another process everything that it needs to take over, and waits until it serves. Until then its connection counts under `stats maxconn`.
@@ -72,24 +72,26 @@ extension Agent {
         known.writers = writerMemories
         known.names = names
         known.probes = probing?.memories ?? [:]
-        known.gossip = (gossip?.memory ?? gossipMemory).map { GossipStateText.bytes(of: $0, node: node) } ?? []
-        return AnswerText(head: AgentStateText.head(of: known), outlines) { [unowned self] in stateLines($1, of: $0) }
+        known.gossip = (gossip?.memory ?? gossipMemory).map { $0.bytes(node: node) } ?? []
+        var head = FieldText()
+        head.append(AgentState.header)
+        known.write(to: &head)
+        return AnswerText(head: head.text, outlines) { [unowned self] in stateLines($1, of: $0) }
     }
 
     private func stateLines(_ part: ProxyOutline.Part, of proxy: ProxyOutline) -> String {
-        var text = FieldText()
+        var (text, known) = (FieldText(), AgentState())
         switch part {
-        case .frontend(let frontend): AgentStateText.write(.frontend, proxy.name, state.totals(ofFrontend: frontend).numbers, to: &text)
-        case .backend(let backend): AgentStateText.write(.backend, proxy.name, state.totals(ofBackend: backend).numbers, to: &text)
+        case .frontend(let frontend): known.counters[.init(kind: .frontend, name: proxy.name)] = state.totals(ofFrontend: frontend).numbers
+        case .backend(let backend): known.counters[.init(kind: .backend, name: proxy.name)] = state.totals(ofBackend: backend).numbers
         case .server(let reference):
             let statistics = serverStatistics(reference)
-            let memory = registry.memory(of: reference, now: reactor.now)
-            AgentStateText.write(ServerName(backend: proxy.name, server: statistics.name), memory, to: &text) {
-                proxy.writeState(of: statistics, to: &$0)
-            }
+            StatePart.writeRow(to: &text) { proxy.writeState(of: statistics, to: &$0) }
+            known.servers[ServerName(backend: proxy.name, server: statistics.name)] = registry.memory(of: reference, now: reactor.now)
             let flat = state.flatIndex(reference)
-            AgentStateText.write(.server, proxy.name, server: statistics.name, state.totals(ofServers: flat..<flat + 1).numbers, to: &text)
+            known.counters[.init(kind: .server, name: "\(proxy.name)/\(statistics.name)")] = state.totals(ofServers: flat..<flat + 1).numbers
         }
+        known.write(to: &text)
         return text.text
     }
 

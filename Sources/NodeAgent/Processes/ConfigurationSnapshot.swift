@@ -21,25 +21,30 @@ struct ConfigurationSnapshot {
 
     /// The bytes that one process sends another.
     var bytes: [UInt8] {
-        let lines = names.sorted { $0.key < $1.key }.map { AgentStateText.line(of: $0.key, $0.value) }
-        return files.reduce(into: Array(lines.joined().utf8)) { $0 += Array("file \($1.bytes.count) \($1.name)\n".utf8) + $1.bytes }
+        var text = FieldText()
+        var state = AgentState()
+        state.names = names
+        state.write(to: &text)
+        return files.reduce(into: text.bytes) { $0 += Array("file \($1.bytes.count) \($1.name)\n".utf8) + $1.bytes }
     }
 
     /// The snapshot in `bytes`; `nil` for anything else.
     init?(_ bytes: [UInt8]) {
         var rest = bytes[...]
+        var state = AgentState()
         while !rest.isEmpty {
             guard let newline = rest.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-            let line = String(decoding: rest[..<newline], as: UTF8.self)
+            var line = StateLine(String(decoding: rest[..<newline], as: UTF8.self)[...])
             rest = rest[(newline + 1)...]
-            if let (question, address) = AgentStateText.name(line) {
-                names[question] = address
-                continue
+            switch line.word() {
+            case "name": guard StatePart.names.read(&line, &state) else { return nil }
+            case "file":
+                guard let count = line.number(in: 0...rest.count), let name = line.text() else { return nil }
+                files.append((String(name), Array(rest.prefix(count))))
+                rest = rest.dropFirst(count)
+            default: return nil
             }
-            let words = line.split(separator: " ", maxSplits: 2)
-            guard words.count == 3, words[0] == "file", let count = Int(words[1]), count >= 0, count <= rest.count else { return nil }
-            files.append((String(words[2]), Array(rest.prefix(count))))
-            rest = rest.dropFirst(count)
         }
+        names = state.names
     }
 }

@@ -67,6 +67,6 @@ struct Inheritance {
 
     /// What `file` says; nothing when it cannot be read.
     static func state(in file: OpenFile) -> AgentState {
-        AgentStateText.state(from: (try? MemoryFile.bytes(of: file, bytesMax: AgentStateText.bytesMax)) ?? [])
+        AgentState((try? MemoryFile.bytes(of: file, bytesMax: AgentState.bytesMax)) ?? [])
     }
 }

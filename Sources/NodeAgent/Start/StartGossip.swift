@@ -35,7 +35,7 @@ struct StartGossip {
         let ring = try ring()
         let plan = try plan(node: node, backends: backends)
         let socket = try socket(at: address, of: own, cluster: plan.settings.cluster, inherited)
-        let store: GossipStore? = if let path = section.stateDirectory { try GossipStore(path: path, node: node, owner: owner) } else { nil }
+        let store: StateStore<GossipMemory>? = if let path = section.stateDirectory { try StateStore(path: path, node: node, owner: owner) } else { nil }
         var resources = GossipRunner.Resources(plan: plan, seal: seal, socket: socket, ring: ring, memory: GossipMemory(), store: store)
         resources.named = named(plan)
         if !resources.named.isEmpty { resources.resolver = lookup.resolverSettings(name: section.name) }
@@ -45,7 +45,7 @@ struct StartGossip {
     /// `-c`: the keys and the folder must be good; who is meant need not be this machine.
     func check(node: String, owner: FileOwner) throws(StartError) {
         _ = try ring()
-        if let path = section.stateDirectory { _ = try GossipStore(path: path, node: node, owner: owner) }
+        if let path = section.stateDirectory { _ = try StateFolder(path, owner: owner) }
         do throws(StartError) { _ = try section.node(named: node) } catch { Terminal.tell(.warning, error.description) }
     }
 

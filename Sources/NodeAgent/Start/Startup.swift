@@ -230,7 +230,7 @@ struct Startup {
         if let store = opened.resources.gossip?.store {
             let (memory, warning) = store.load()
             if let warning { Terminal.tell(.warning, warning) }
-            opened.resources.gossip?.memory = memory
+            if let memory { opened.resources.gossip?.memory = memory }
         }
         return opened.resources
     }

@@ -12,17 +12,16 @@ final class AddressKeeper {
     /// What start-up has opened and read.
     struct Resources {
         /// Where it is written.
-        var store: AddressStore
+        var store: StateStore<AddressMemory>
         /// What is known: read from the file, and what the start has found.
         var memory: AddressMemory
     }
 
-    private let store: AddressStore
+    private let store: StateStore<AddressMemory>
     private let log: (LogLevel, String) -> Void
     private var memory: AddressMemory
     private var saved: AddressMemory?
     private var savedAt: Int64 = 0
-    private var isFailing = false
 
     /// Keeps what start-up has found; `log` is told when it cannot be written, and when it can again.
     init(_ resources: Resources, log: @escaping (LogLevel, String) -> Void) {
@@ -41,14 +40,6 @@ final class AddressKeeper {
         }
         let isNew = saved.map { !$0.names.elementsEqual(memory.names) { ($0.name, $0.entries) == ($1.name, $1.entries) } } ?? true
         guard isNew || (saved != memory && wall - savedAt >= Self.refreshSeconds) else { return }
-        do throws(SystemError) {
-            try store.save(memory)
-            (saved, savedAt) = (memory, wall)
-            if isFailing { log(.notice, "Addresses can be written to state-dir again.") }
-            isFailing = false
-        } catch {
-            if !isFailing { log(.error, "Addresses cannot be written to state-dir: \(error); a start without DNS would go by older ones.") }
-            isFailing = true
-        }
+        if store.save(memory, log: log) { (saved, savedAt) = (memory, wall) }
     }
 }

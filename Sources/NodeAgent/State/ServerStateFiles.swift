@@ -53,7 +53,7 @@ struct ServerStateFiles {
     private func parse(_ name: String) -> [ServerName: ServerMemory] {
         guard let bytes = contents[name] else { return [:] }
         do throws(ServerStateText.FormatError) {
-            return try ServerStateText.read(String(decoding: bytes, as: UTF8.self))
+            return try ServerStateText.read(bytes)
         } catch {
             tell(.warning, "server state file '\(path(name))', \(error); the servers start as if nothing were known of them")
             return [:]

@@ -23,27 +23,23 @@ enum ServerStateText {
         var description: String { "line \(line): \(problem)" }
     }
 
-    /// What `text` knows, by backend and server.
-    static func read(_ text: some StringProtocol) throws(FormatError) -> [ServerName: ServerMemory] {
+    /// What `bytes` say, by backend and server.
+    static func read(_ bytes: [UInt8]) throws(FormatError) -> [ServerName: ServerMemory] {
+        let lines = StateText.lines(of: bytes)
+        guard let first = lines.first, first == version else {
+            throw FormatError(line: 1, problem: "the first line is not '\(version)', the format's version; write the file anew: 'show servers state'")
+        }
         var memories: [ServerName: ServerMemory] = [:]
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            if index == 0 {
-                guard line == version else {
-                    throw FormatError(line: 1, problem: "the first line is not '\(version)', the format's version; write the file anew: 'show servers state'")
-                }
-                continue
-            }
-            guard !line.isEmpty, !line.hasPrefix("#") else { continue }
-            guard let (name, memory) = row(line.split(separator: " ")) else {
-                throw FormatError(line: index + 1, problem: "this is no line of 'show servers state'")
-            }
+        for (index, text) in lines.enumerated().dropFirst() where !text.isEmpty && !text.hasPrefix("#") {
+            var line = StateLine(text)
+            guard let (name, memory) = row(line.words()) else { throw FormatError(line: index + 1, problem: "this is no line of 'show servers state'") }
             memories[name] = memory
         }
         return memories
     }
 
     /// What the fields of one line tell; `nil` when it is none.
-    static func row(_ fields: [some StringProtocol]) -> (ServerName, ServerMemory)? {
+    static func row(_ fields: [Substring]) -> (ServerName, ServerMemory)? {
         guard fields.count >= fieldsMin else { return nil }
         func number(_ index: Int) -> Int? { Int(fields[index]) }
         guard let operation = number(5), let flags = number(6), let weight = number(7), let initialWeight = number(8), let seconds = number(9) else {

@@ -1,6 +1,7 @@
 /// A text of many short fields. It appends bytes, because appending strings takes several times as long.
 struct FieldText {
-    private var bytes: [UInt8] = []
+    /// The whole text in UTF-8.
+    private(set) var bytes: [UInt8] = []
 
     /// An empty text with room for `capacity` bytes.
     init(capacity: Int = 1024) { bytes.reserveCapacity(capacity) }

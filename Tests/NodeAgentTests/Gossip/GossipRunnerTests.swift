@@ -29,7 +29,7 @@ private final class Pair {
     var administered: [[(ServerID, Gossip.AdministrativeState?, Int?, String)]] = [[], []]
     var lines: [[String]] = [[], []]
 
-    init(stores: [GossipStore?] = [nil, nil], secrets: [Bytes32] = [Bytes32(1, 2, 3, 4), Bytes32(1, 2, 3, 4)]) throws {
+    init(stores: [StateStore<GossipMemory>?] = [nil, nil], secrets: [Bytes32] = [Bytes32(1, 2, 3, 4), Bytes32(1, 2, 3, 4)]) throws {
         reactor = try Reactor()
         let sockets = try (0..<2).map { _ in try DatagramSocket(bind: .ip(.v4(0x7f00_0001), port: 0), receiveBuffer: 1 << 16) }
         let ports = try sockets.map { try #require($0.localAddress?.port) }
@@ -41,7 +41,7 @@ private final class Pair {
             let addresses = ports.map { SocketAddress.ip(.v4(0x7f00_0001), port: $0) }
             let plan = try GossipPlan(
                 try #require(configuration.gossip), node: name, backends: configuration.backends, addresses: addresses, seal: seal)
-            let memory = stores[index]?.load().memory ?? GossipMemory()
+            let memory = stores[index]?.load().content ?? GossipMemory()
             let ring = KeyRing([try KeyRing.key(secrets[index], seal)])
             let resources = GossipRunner.Resources(plan: plan, seal: seal, socket: sockets[index], ring: ring, memory: memory, store: stores[index])
             let handlers = GossipRunner.Handlers(
@@ -166,7 +166,7 @@ struct GossipRunnerTests {
     @Test("remembers over a restart what operators said")
     func memory() throws {
         let folder = try TemporaryFolder()
-        let store = try GossipStore(path: folder.path, node: "one", owner: FileOwner(user: geteuid(), group: getegid()))
+        let store = try StateStore<GossipMemory>(path: folder.path, node: "one", owner: FileOwner(user: geteuid(), group: getegid()))
         let session: UInt64
         do {
             let pair = try Pair(stores: [store, nil])

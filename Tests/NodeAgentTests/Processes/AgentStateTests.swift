@@ -14,7 +14,7 @@ struct AgentStateTests {
 
     private static func state() throws -> AgentState {
         var state = AgentState()
-        state.servers = try ServerStateText.read(header + row + "\n")
+        state.servers = try ServerStateText.read(Array((header + row + "\n").utf8))
         let name = ServerName(backend: "mysql", server: "read01")
         state.servers[name]?.lastCheck = CheckResult(
             status: .layer7WrongStatus, code: 1045, info: "Access denied for 'x'@'y' (using  password: NO)", duration: .microseconds(1234))
@@ -37,17 +37,17 @@ struct AgentStateTests {
 
     private static func bytes(_ state: AgentState) -> [UInt8] {
         var text = FieldText()
-        text.append(AgentStateText.head(of: state))
-        for (name, memory) in state.servers { AgentStateText.write(name, memory, to: &text) { $0.append(row + "\n") } }
-        for (key, numbers) in state.counters { AgentStateText.write(key.kind, key.name, numbers, to: &text) }
-        return Array(text.text.utf8)
+        text.append(AgentState.header)
+        StatePart.writeRow(to: &text) { $0.append(row + "\n") }
+        state.write(to: &text)
+        return text.bytes
     }
 
     @Test("is read as it was written", arguments: [true, false])
     func roundTrip(hasVerdict: Bool) throws {
         var state = try Self.state()
         state.servers[ServerName(backend: "mysql", server: "read01")]?.hasVerdict = hasVerdict
-        #expect(AgentStateText.state(from: Self.bytes(state)) == state)
+        #expect(AgentState(Self.bytes(state)) == state)
     }
 
     @Test("is read as far as it is understood, whatever is missing or strange", arguments: 0..<64 as Range<UInt64>)
@@ -61,14 +61,14 @@ struct AgentStateTests {
             default: bytes.insert(contentsOf: "\ncheck mysql read01 9\nrow\nname x y\n ".utf8, at: Int.random(in: bytes.indices, using: &random))
             }
         }
-        let state = AgentStateText.state(from: bytes)
+        let state = AgentState(bytes)
         #expect(state.servers.count <= 2)
     }
 
     @Test("is nothing when it is no such text")
     func foreign() {
-        #expect(AgentStateText.state(from: []) == AgentState())
-        #expect(AgentStateText.state(from: Array("tsukada-state 2\nrow \(Self.row)\n".utf8)) == AgentState())
+        #expect(AgentState([]) == AgentState())
+        #expect(AgentState(Array("tsukada-state 2\nrow \(Self.row)\n".utf8)) == AgentState())
     }
 
     @Test("contains configuration files byte for byte, and the addresses of names")
@@ -96,7 +96,7 @@ struct AgentStateTests {
             writer mysql \(UInt64.max) db
             probe nlb pass \(end)
             """
-        let state = AgentStateText.state(from: Array(text.utf8))
+        let state = AgentState(Array(text.utf8))
         let memory = try #require(state.servers.values.first)
         #expect(memory.failedChecks == 1 << 53 && memory.downTransitions == 1 << 53 && memory.completedDowntime == .milliseconds(1 << 53))
         #expect(state.counters.values.first == [1 << 53, 1 << 53] && state.writers.isEmpty && state.probes.isEmpty)
@@ -105,14 +105,14 @@ struct AgentStateTests {
 
     @Test("reads HAProxy's state files, and says where one is wrong")
     func stateFile() throws {
-        let read = try ServerStateText.read(Self.header + Self.row + "\n\n")
+        let read = try ServerStateText.read(Array((Self.header + Self.row + "\n\n").utf8))
         let memory = try #require(read[ServerName(backend: "mysql", server: "read01")])
         #expect(memory.hostName == "read01.internal" && memory.address == IPAddress("10.0.0.1") && memory.weight == 7 && memory.initialWeight == 1)
         #expect(memory.isRunning && memory.health == 4 && memory.sinceChange == .seconds(52) && memory.lastCheck?.status == .layer7OK)
         #expect(throws: ServerStateText.FormatError(line: 3, problem: "this is no line of 'show servers state'")) {
-            try ServerStateText.read(Self.header + "2 mysql 1\n")
+            try ServerStateText.read(Array((Self.header + "2 mysql 1\n").utf8))
         }
-        let error = #expect(throws: ServerStateText.FormatError.self) { try ServerStateText.read("2\n") }
+        let error = #expect(throws: ServerStateText.FormatError.self) { try ServerStateText.read(Array("2\n".utf8)) }
         #expect(error?.line == 1)
     }
 }

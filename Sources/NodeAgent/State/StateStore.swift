@@ -1,0 +1,109 @@
+import LinuxIO
+import Proxy
+
+/// A file in a `state-dir` that keeps one content for the next process: `KIND-NODE.state`.
+///
+/// Its folder is opened before chroot, and the file can be loaded from then on. Only one thread may save it, as long as the process lives.
+final class StateStore<Content: StateContent> {
+    private let folder: StateFolder
+    private let name: String
+    private let node: String
+    private var isFailing = false
+
+    /// Opens the folder at `path`.
+    ///
+    /// - Parameters:
+    ///   - node: this node's name.
+    ///   - owner: the user that saves later on, once privileges are gone.
+    /// - Throws: when there is no such folder, or `owner` cannot write to it, or everybody can.
+    init(path: String, node: String, owner: FileOwner) throws(StartError) {
+        folder = try StateFolder(path, owner: owner)
+        self.node = node
+        name = "\(Content.kind)-\(StateText.name(of: node)).state"
+    }
+
+    /// What was saved last, or nothing. A file that is damaged or of another node is put aside under a name that ends in ".bad".
+    ///
+    /// - Returns: with a sentence for the operator when there was a file and it could not be used.
+    func load() -> (content: Content?, warning: String?) {
+        let file = "\(folder.path)/\(name)"
+        do throws(FileError) {
+            if let content = Content(try folder.files.read(name, bytesMax: StateText.bytesMax), node: node) { return (content, nil) }
+        } catch {
+            switch error {
+            case .system(let error) where error.isMissing: return (nil, nil)
+            case .system(let error): return (nil, "\(file): \(error); \(Content.loss)")
+            case .notRegular, .tooLong: break
+            }
+        }
+        do throws(SystemError) {
+            try folder.files.rename(name, to: name + ".bad")
+            return (nil, "\(file) is damaged or of another node, and now called \(name).bad; \(Content.loss)")
+        } catch {
+            return (nil, "\(file) is damaged or of another node (and cannot be put aside: \(error)); \(Content.loss)")
+        }
+    }
+
+    /// Writes `content` to the disk, for its owner alone. When that fails, the last saved content is still there, whole.
+    ///
+    /// - Parameter log: gets a sentence for the first failure, and for the first success after it.
+    /// - Returns: false for a failure.
+    func save(_ content: Content, log: (LogLevel, String) -> Void) -> Bool {
+        let wasFailing = isFailing
+        do throws(SystemError) {
+            try write(content.bytes(node: node))
+            isFailing = false
+            if wasFailing { log(.notice, Content.recovery) }
+        } catch {
+            isFailing = true
+            if !wasFailing { log(.error, Content.failure(error)) }
+        }
+        return !isFailing
+    }
+
+    private func write(_ bytes: [UInt8]) throws(SystemError) {
+        try folder.files.stage(name, bytes, permissions: 0o600)
+        do throws(SystemError) {
+            try folder.files.publish(name)
+        } catch {
+            folder.files.discard(name)
+            throw error
+        }
+    }
+}
+
+/// The folder that `state-dir` names.
+final class StateFolder: Sendable {
+    /// As the configuration has it.
+    let path: String
+    /// The folder, open.
+    let files: Folder
+
+    /// Opens the folder at `path`.
+    ///
+    /// - Parameter owner: the user that writes to it later on, once privileges are gone.
+    /// - Throws: when there is no such folder, or `owner` cannot write to it, or everybody can.
+    init(_ path: String, owner: FileOwner) throws(StartError) {
+        self.path = path
+        do throws(SystemError) {
+            files = try Folder(path)
+        } catch  where error.isMissing {
+            throw StartError("'state-dir \(path)': there is no such folder; run 'install -d -m 700 -o \(owner.user) -g \(owner.group) \(path)'")
+        } catch {
+            throw StartError("'state-dir \(path)': \(error)")
+        }
+        let status = try StartError.wrapping("'state-dir \(path)': ") { () throws(SystemError) in try files.status() }
+        if let problem = Self.problem(with: status, owner: owner) { throw StartError("'state-dir \(path)': \(problem) \(path)'") }
+    }
+
+    /// Why `owner` cannot safely write to a folder: a sentence that lacks the folder's path at its end.
+    static func problem(with status: FileStatus, owner: FileOwner) -> String? {
+        if status.permissions & 0o002 != 0 { return "everybody may write to it, and so decide which servers are used; run 'chmod o-w" }
+        // Root too: it has given up the right to write to everybody's files.
+        let isWritable =
+            if status.owner.user == owner.user { status.permissions & 0o300 == 0o300 } else {
+                status.owner.group == owner.group && status.permissions & 0o030 == 0o030
+            }
+        return isWritable ? nil : "user \(owner.user), whom the node runs as, cannot write to it; run 'chown \(owner.user)"
+    }
+}
