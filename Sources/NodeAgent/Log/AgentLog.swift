@@ -3,7 +3,7 @@ import Proxy
 import Wire
 
 /// The control thread's log.
-final class AgentLog {
+final class AgentLog: EventLog {
     private struct Entry {
         let level: LogLevel
         let text: String
@@ -24,20 +24,12 @@ final class AgentLog {
         sender = try LogSender(destinations: plan.destinations, process: process)
     }
 
-    /// Writes a line about a backend.
-    func write(_ level: LogLevel, _ text: String, backend: Int) { write(level, text, to: plan.backends[backend]) }
-
     /// Writes a line about a frontend.
     func write(_ level: LogLevel, _ text: String, frontend: Int) { write(level, text, to: plan.frontends[frontend]) }
 
-    /// Writes a line about the process.
-    func write(_ level: LogLevel, _ text: String) { write(level, text, to: plan.process) }
-
-    /// Writes a line that peers, or others outside, can cause, within the limit of its subject.
-    ///
-    /// - Parameter backend: the backend of the line; `nil` for the process's.
-    func write(_ level: LogLevel, _ text: String, about subject: LogSubject, backend: Int? = nil) {
+    func write(_ level: LogLevel, _ text: String, about subject: LogSubject?, backend: Int?) {
         let log = backend.map { plan.backends[$0] } ?? plan.process
+        guard let subject else { return write(level, text, to: log) }
         if let line = limiter.take(Entry(level: level, text: text, log: log), subject, now: reactor.now) { write(line) }
     }
 

@@ -3,7 +3,7 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// The agent's end of a channel to its master, to the process before it, or to the one after it.
+/// This process's end of a channel to its master, to the process before it, or to the one after it.
 final class Succession {
     /// Who is at the other end.
     enum Other: Equatable {
@@ -26,7 +26,7 @@ final class Succession {
 
     private let channel: ProcessChannel
     private let other: Other
-    private unowned let agent: Agent
+    private unowned let control: SuccessionControl
     private let ended: () -> Void
     /// When the master is to be told the next state.
     private var stateDue: Instant
@@ -39,30 +39,30 @@ final class Succession {
     private(set) var isOver = false
 
     /// Listens on `channel`. `ended` is called once, when the other is gone.
-    init(_ channel: ProcessChannel, to other: Other, of agent: Agent, ended: @escaping () -> Void) throws(SystemError) {
-        (self.channel, self.other, self.agent, self.ended) = (channel, other, agent, ended)
-        stateDue = agent.reactor.now
-        try channel.watch(on: agent.reactor) { [unowned self] in receive($0) }
+    init(_ channel: ProcessChannel, to other: Other, of control: SuccessionControl, ended: @escaping () -> Void) throws(SystemError) {
+        (self.channel, self.other, self.control, self.ended) = (channel, other, control, ended)
+        stateDue = control.reactor.now
+        try channel.watch(on: control.reactor) { [unowned self] in receive($0) }
     }
 
     /// A successor sends only that it serves, a predecessor only its last state; the other messages are the master's.
     private func receive(_ message: ProcessMessage?) {
         switch (message, other) {
-        case (.lastState(let file)?, .master), (.lastState(let file)?, .predecessor): agent.inherit(Inheritance.state(in: file))
+        case (.lastState(let file)?, .master), (.lastState(let file)?, .predecessor): control.inherit(Inheritance.state(in: file))
         case (.report?, .master): push()
         case (.takenOver?, .master), (.takenOver?, .successor):
             settle()
-            agent.supersede { [weak self] in self?.sayLastWords() }
+            control.process.supersede { [weak self] in self?.sayLastWords() }
         case (.replaced?, .master):
             settle()
-            agent.supersede { [weak self, agent] in
+            control.process.supersede { [weak self, process = control.process] in
                 self?.sayLastWords()
-                agent.reactor.stop()
+                process.end()
             }
-        case (.runtime(let file)?, .master): agent.serveRuntime(file)
+        case (.runtime(let file)?, .master): control.process.serveRuntime(file)
         case (.reloadFailed(let file)?, .master):
             let reason = (try? MemoryFile.bytes(of: file, bytesMax: Self.reasonBytesMax)) ?? []
-            agent.log.write(.error, "Reload failed: \(String(decoding: reason, as: UTF8.self))")
+            control.log.write(.error, "Reload failed: \(String(decoding: reason, as: UTF8.self))")
         case (nil, _):
             settle()
             isOver = true
@@ -73,7 +73,7 @@ final class Succession {
 
     /// The successor serves, or has gone.
     private func settle() {
-        if let takeoverTimer { agent.reactor.cancel(takeoverTimer) }
+        if let takeoverTimer { control.reactor.cancel(takeoverTimer) }
         (takeoverTimer, place) = (nil, nil)
     }
 
@@ -87,10 +87,10 @@ final class Succession {
         let state = ProcessMessage.state(try wholeState())
         try channel.send(ProcessMessage.passing(sockets) + [state], patience: Self.patience)
         self.place = place
-        takeoverTimer = agent.reactor.setTimer(at: agent.reactor.now.advanced(by: patience)) { [weak self] in
+        takeoverTimer = control.reactor.setTimer(at: control.reactor.now.advanced(by: patience)) { [weak self] in
             guard let self else { return }
             takeoverTimer = nil
-            agent.log.write(
+            control.log.write(
                 .warning,
                 "A process that has asked for the sockets does not come to serve within \(patience.wholeMilliseconds / 1_000)s: its connection is closed.")
             channel.stopWatching()
@@ -102,7 +102,7 @@ final class Succession {
     func takeOver() throws(SystemError) { try channel.send([.takenOver], patience: Self.patience) }
 
     /// This process's state, composed in one piece.
-    private func wholeState() throws(SystemError) -> OpenFile { try Self.file(agent.stateText().whole()) }
+    private func wholeState() throws(SystemError) -> OpenFile { try Self.file(control.process.stateText().whole()) }
 
     private static func file(_ text: String) throws(SystemError) -> OpenFile { try MemoryFile.holding(Array(text.utf8), name: "tsukada state") }
 
@@ -111,14 +111,14 @@ final class Succession {
     func tellState() {
         guard other == .master else { return }
         let isComposing = pending != nil
-        pending = PendingState(rest: agent.stateText(), began: agent.reactor.now)
+        pending = PendingState(rest: control.process.stateText(), began: control.reactor.now)
         if !isComposing { composePiece() }
     }
 
     /// The same in one piece, at once: the master waits for it.
     private func push() {
         pending = nil
-        send(agent.stateText().whole())
+        send(control.process.stateText().whole())
     }
 
     private func send(_ state: String) {
@@ -148,14 +148,14 @@ final class Succession {
             return
         }
         pending = state
-        agent.reactor.inNextRound { [weak self] in self?.composePiece() }
+        control.reactor.inNextRound { [weak self] in self?.composePiece() }
     }
 
     /// Tells the master that this worker runs, and from time to time what it knows. To be called each second.
     func comeRound() {
         guard other == .master else { return }
         try? channel.send(.alive)
-        guard pending == nil, stateDue <= agent.reactor.now else { return }
+        guard pending == nil, stateDue <= control.reactor.now else { return }
         tellState()
     }
 

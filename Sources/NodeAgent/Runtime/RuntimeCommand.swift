@@ -68,22 +68,18 @@ struct RuntimeCommand: Sendable {
     private static let serverCommands: [RuntimeCommand] = [
         RuntimeCommand(
             "disable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "take a server out for maintenance (see also 'set server')",
-            answer: { call in
-                onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.maint, of: server, try call.reach(from: 1)) }
-            }),
+            answer: { setState(.maint, $0) }),
         RuntimeCommand("drain", usage: " [force|cancel]", level: .admin, help: "stop this node without a failed connect, and tell how far it is") { call, _ in
             drain(call)
         },
         RuntimeCommand(
             "enable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "end a server's maintenance or drain (see also 'set server')",
-            answer: { call in
-                onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(.ready, of: server, try call.reach(from: 1)) }
-            }),
+            answer: { setState(.ready, $0) }),
         RuntimeCommand(
             "get weight", usage: " <bk>/<srv>", level: .user, help: "tell a server's weight, now and in the configuration",
             answer: { call in
                 onServer(call) { server throws(RuntimeTargetError) in
-                    let weight = try call.target.weight(of: server)
+                    let weight = call.target.weight(of: server)
                     return AnswerText("\(weight.current) (initial \(weight.initial))\n")
                 }
             }),
@@ -103,7 +99,9 @@ struct RuntimeCommand: Sendable {
         },
         RuntimeCommand(
             "set weight", usage: " <bk>/<srv> <N|N%> [on cluster]", level: .admin, help: "change a server's weight (see also 'set server')",
-            answer: { setWeight($0, to: $0.argument(1), reachFrom: 2) }),
+            answer: { call in
+                onServer(call) { server throws(RuntimeTargetError) in try setWeight(call, of: server, to: call.argument(1), reachFrom: 2) }
+            }),
         RuntimeCommand("use gossip key", usage: " <id>", level: .admin, help: "send gossip under this key, which all nodes should hold") { call, _ in
             changeKey(call) { .use($0) }
         },
@@ -111,7 +109,7 @@ struct RuntimeCommand: Sendable {
 
     private static let showCommands: [RuntimeCommand] = [
         table("show backend", level: .user, help: "list the backends") { call, _ in
-            AnswerText(head: "# name\n", rows: call.target.outlines.lazy.filter { $0.backend != nil }.map { $0.name + "\n" })
+            AnswerText(head: "# name\n", rows: call.target.statistics.outlines.lazy.filter { $0.backend != nil }.map { $0.name + "\n" })
         },
         RuntimeCommand("show cli level", level: .user, help: "tell what this connection may do") { _, session in "\(session.level)\n" },
         table("show database", usage: " [<backend>]", level: .operator, help: "tell what the databases are, and why they are fit or not") { call, _ in
@@ -122,7 +120,7 @@ struct RuntimeCommand: Sendable {
             showGossip(call)
         },
         RuntimeCommand("show info", level: .user, help: "tell about the running process") { call, _ in
-            unsupportedForm(call.arguments) ?? call.target.processStatistics().text
+            unsupportedForm(call.arguments) ?? call.target.statistics.processStatistics().text
         },
         RuntimeCommand("show probe", level: .user, help: "tell what the load balancer is answered, and why") { call, _ in
             call.target.probeReport()?.text ?? "There is no 'probe' section in the configuration.\n"
@@ -131,7 +129,7 @@ struct RuntimeCommand: Sendable {
             call.target.retriesReport()
         },
         table("show servers state", usage: " [<backend>]", level: .user, help: "list the servers' states, as a state file has them") { call, _ in
-            call.target.serversState(backend: call.arguments.first) ?? AnswerText("Can't find backend.\n")
+            call.target.statistics.serversState(backend: call.arguments.first) ?? AnswerText("Can't find backend.\n")
         },
         table("show stat", usage: " [<iid|name> <type> <sid>] [up|no-maint]", level: .user, help: "list every proxy's and server's counters, as CSV") {
             showStatistics($0, $1)

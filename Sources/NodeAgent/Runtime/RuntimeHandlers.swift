@@ -3,20 +3,18 @@ import Wire
 
 /// What the longer commands do. Every sentence that scripts compare is HAProxy 3.5's.
 extension RuntimeCommand {
-    /// Reads `backend/server` and answers with what `body` makes of it.
-    static func withServer(_ call: RuntimeCall, _ body: (ServerName) -> AnswerText) -> AnswerText {
-        let text = call.argument(0)
-        guard let slash = text.firstIndex(of: "/"), slash > text.startIndex, text.index(after: slash) < text.endIndex else {
-            return AnswerText("Require 'backend/server'.\n")
-        }
-        return body(ServerName(backend: String(text[..<slash]), server: String(text[text.index(after: slash)...])))
+    /// The answer of `body` to a command about a server, or why there is none.
+    static func onServer(_ call: RuntimeCall, _ body: (ServerReference) throws(RuntimeTargetError) -> AnswerText) -> AnswerText {
+        do throws(RuntimeTargetError) { return try body(try call.target.server(try serverName(call))) } catch { return AnswerText(error.text + "\n") }
     }
 
-    /// Reads `backend/server`, and answers with the result of `body`, or with an error.
-    static func onServer(_ call: RuntimeCall, _ body: (ServerName) throws(RuntimeTargetError) -> AnswerText) -> AnswerText {
-        withServer(call) { server in
-            do throws(RuntimeTargetError) { return try body(server) } catch { return AnswerText(error.text + "\n") }
+    /// The first argument, `backend/server`.
+    private static func serverName(_ call: RuntimeCall) throws(RuntimeTargetError) -> ServerName {
+        let text = call.argument(0)
+        guard let slash = text.firstIndex(of: "/"), slash > text.startIndex, text.index(after: slash) < text.endIndex else {
+            throw .refused("Require 'backend/server'.")
         }
+        return ServerName(backend: String(text[..<slash]), server: String(text[text.index(after: slash)...]))
     }
 
     /// What `body` answers, or why it could not.
@@ -24,22 +22,31 @@ extension RuntimeCommand {
         do throws(RuntimeTargetError) { return try body() } catch { return error.text + "\n" }
     }
 
+    /// `disable server b/s`, `enable server b/s`: what is wrong with the words is told before what is wrong with the name.
+    static func setState(_ state: AdministrativeState, _ call: RuntimeCall) -> AnswerText {
+        do throws(RuntimeTargetError) {
+            let (name, reach) = (try serverName(call), try call.reach(from: 1))
+            return try call.target.setState(state, of: try call.target.server(name), reach)
+        } catch {
+            return AnswerText(error.text + "\n")
+        }
+    }
+
     /// `set server b/s state S`, `set server b/s weight W`.
     static func setServer(_ call: RuntimeCall) -> AnswerText {
-        withServer(call) { server in
-            if let missing = missing(server, call) { return AnswerText(missing) }
+        onServer(call) { server throws(RuntimeTargetError) in
             switch call.argument(1) {
             case "state":
                 guard let state = AdministrativeState(rawValue: call.argument(2)) else {
-                    return AnswerText("'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n")
+                    throw .refused("'set server <srv> state' expects 'ready', 'drain' and 'maint'.")
                 }
-                return onServer(call) { server throws(RuntimeTargetError) in try call.target.setState(state, of: server, try call.reach(from: 3)) }
+                return try call.target.setState(state, of: server, try call.reach(from: 3))
             case "weight":
-                return setWeight(call, to: call.argument(2), reachFrom: 3)
+                return try setWeight(call, of: server, to: call.argument(2), reachFrom: 3)
             case let word where serverOptions.contains(word):
-                return AnswerText("'set server <srv> \(word)' is not supported yet; 'state' and 'weight' are.\n")
+                throw .refused("'set server <srv> \(word)' is not supported yet; 'state' and 'weight' are.")
             default:
-                return AnswerText("usage: set server <backend>/<server> " + serverOptions.joined(separator: " | ") + "\n")
+                throw .refused("usage: set server <backend>/<server> " + serverOptions.joined(separator: " | "))
             }
         }
     }
@@ -48,21 +55,10 @@ extension RuntimeCommand {
         "addr", "agent", "agent-addr", "agent-port", "agent-send", "check-addr", "check-port", "fqdn", "health", "name", "ssl", "state", "weight",
     ]
 
-    private static func missing(_ server: ServerName, _ call: RuntimeCall) -> String? {
-        do throws(RuntimeTargetError) {
-            _ = try call.target.weight(of: server)
-            return nil
-        } catch {
-            return error.text + "\n"
-        }
-    }
-
     /// Sets a weight from `N` (0 to 256) or `N%` (of the configuration's weight).
-    static func setWeight(_ call: RuntimeCall, to text: String, reachFrom index: Int) -> AnswerText {
-        onServer(call) { server throws(RuntimeTargetError) in
-            let initial = try call.target.weight(of: server).initial
-            return try call.target.setWeight(try weight(text, initial: initial), of: server, try call.reach(from: index))
-        }
+    static func setWeight(_ call: RuntimeCall, of server: ServerReference, to text: String, reachFrom index: Int) throws(RuntimeTargetError) -> AnswerText {
+        let weight = try weight(text, initial: call.target.weight(of: server).initial)
+        return try call.target.setWeight(weight, of: server, try call.reach(from: index))
     }
 
     /// The weight in `text`. The relative form ends at 256, as in HAProxy, but only a weight of `0%` is 0: a small share of a small weight takes no server out.
@@ -119,7 +115,7 @@ extension RuntimeCommand {
             let name = call.argument(0)
             if name == "-1" {
                 filter.proxies = .all
-            } else if call.target.outlines.contains(where: { $0.name == name }) {
+            } else if call.target.statistics.outlines.contains(where: { $0.name == name }) {
                 filter.proxies = .name(name)
             } else if let identifier = Int(name), identifier > 0 {
                 filter.proxies = .identifier(identifier)
@@ -132,7 +128,7 @@ extension RuntimeCommand {
         }
         filter.hidesDown = call.arguments.contains("up")
         filter.hidesMaintenance = call.arguments.contains("no-maint")
-        return call.target.csv(filter, showsAddresses: session.level >= .operator)
+        return call.target.statistics.csv(filter, showsAddresses: session.level >= .operator)
     }
 
     /// The answer to a form of output that does not exist yet.

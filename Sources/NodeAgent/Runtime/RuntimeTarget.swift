@@ -1,13 +1,17 @@
 import Proxy
 
 /// What the runtime commands look at and change: the agent, or a test's stand-in.
-protocol RuntimeTarget: AnyObject, StatisticsSource {
+protocol RuntimeTarget: AnyObject {
+    /// What `show stat`, `show info` and the like tell.
+    var statistics: any StatisticsSource { get }
+    /// The server that a command names. Each command asks once.
+    func server(_ name: ServerName) throws(RuntimeTargetError) -> ServerReference
     /// Puts a server into a state, as an operator's wish, here or everywhere.
-    func setState(_ state: AdministrativeState, of server: ServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText
+    func setState(_ state: AdministrativeState, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText
     /// Sets a server's weight, 0 to 256, here or everywhere.
-    func setWeight(_ weight: Int, of server: ServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText
+    func setWeight(_ weight: Int, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText
     /// A server's weight now and in the configuration.
-    func weight(of server: ServerName) throws(RuntimeTargetError) -> RuntimeWeight
+    func weight(of server: ServerReference) -> RuntimeWeight
     /// What is to be told of the gossip; `nil` for a node without.
     func gossipReport() -> GossipReport?
     /// What is to be told of the databases; `nil` for a node without a `database` section.

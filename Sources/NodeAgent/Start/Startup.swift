@@ -331,9 +331,9 @@ struct Startup {
             let reactor = try Reactor()
             let agent = try Agent(consume resources, reactor: reactor)
             try agent.serve()
-            try agent.startSuccession(inheritance, isWorker: isWorker)
+            try agent.successions.start(inheritance, isWorker: isWorker)
             if let causeOfDeath { agent.log.write(.alert, "worker \(causeOfDeath); its sessions are lost, this one has taken its place.") }
-            agent.tellBeginning(causeOfDeath != nil ? .restart : inheritance.isAlone ? .start : .reload)
+            agent.lifecycle.begins(causeOfDeath != nil ? .restart : inheritance.isAlone ? .start : .reload)
             started()
             if !isWorker { options.endOthers() }
             confine(agent)

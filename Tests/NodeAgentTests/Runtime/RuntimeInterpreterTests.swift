@@ -5,7 +5,8 @@ import Wire
 @testable import NodeAgent
 
 /// A target with `mysql/db1` and `mysql/db2`.
-final class StubTarget: RuntimeTarget {
+final class StubTarget: RuntimeTarget, StatisticsSource {
+    var statistics: any StatisticsSource { self }
     func retriesReport() -> AnswerText { AnswerText("# server refused\n") }
 
     var states: [ServerName: AdministrativeState] = [:]
@@ -20,11 +21,14 @@ final class StubTarget: RuntimeTarget {
     var keyChanges: [KeyChange] = []
 
     var outlines: [ProxyOutline] { current.outlines }
-    func processStatistics() -> ProcessStatistics { current.processStatistics() }
+    func processStatistics() -> ProcessStatistics {
+        rowsRead += 1
+        return current.processStatistics()
+    }
     func frontendStatistics(_ frontend: Int) -> FrontendStatistics { current.frontendStatistics(frontend) }
     func backendStatistics(_ backend: Int) -> BackendStatistics { current.backendStatistics(backend) }
 
-    /// The number of servers whose rows were read.
+    /// The number of rows that were read, of servers and of the process.
     var rowsRead = 0
 
     func serverStatistics(_ server: ServerReference) -> ServerStatistics {
@@ -32,18 +36,25 @@ final class StubTarget: RuntimeTarget {
         return current.serverStatistics(server)
     }
 
-    func setState(_ state: AdministrativeState, of server: ServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
-        _ = try weight(of: server)
+    /// The servers that commands have named.
+    private(set) var named: [ServerName] = []
+
+    func server(_ name: ServerName) throws(RuntimeTargetError) -> ServerReference {
+        guard weights.keys.contains(where: { $0.backend == name.backend }) else { throw .noSuchBackend }
+        guard weights[name] != nil else { throw .noSuchServer }
+        named.append(name)
+        return ServerReference(backend: 0, server: named.count - 1)
+    }
+
+    func setState(_ state: AdministrativeState, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
         reaches.append(reach)
-        states[server] = state
+        states[named[server.server]] = state
         return receipt
     }
 
-    func setWeight(_ weight: Int, of server: ServerName, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
-        var known = try self.weight(of: server)
+    func setWeight(_ weight: Int, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
         reaches.append(reach)
-        known.current = weight
-        weights[server] = known
+        weights[named[server.server]]?.current = weight
         return receipt
     }
 
@@ -74,11 +85,7 @@ final class StubTarget: RuntimeTarget {
         keyChanges.append(change)
     }
 
-    func weight(of server: ServerName) throws(RuntimeTargetError) -> RuntimeWeight {
-        guard weights.keys.contains(where: { $0.backend == server.backend }) else { throw .noSuchBackend }
-        guard let weight = weights[server] else { throw .noSuchServer }
-        return weight
-    }
+    func weight(of server: ServerReference) -> RuntimeWeight { weights[named[server.server]] ?? RuntimeWeight(current: 0, initial: 0) }
 }
 
 @Suite("The runtime interpreter")
@@ -221,6 +228,23 @@ struct RuntimeInterpreterTests {
             #expect(rows == 4000)
             #expect(text == expected[command].map { "\($0)\n\($0)\n" })
         }
+    }
+
+    @Test(
+        "finds its server once",
+        arguments: [
+            "disable server mysql/db1", "enable server mysql/db1", "get weight mysql/db1", "set weight mysql/db1 50%", "set server mysql/db1 state drain",
+            "set server mysql/db1 weight 5", "set server mysql/db1 nonsense",
+        ])
+    func serverIsFoundOnce(command: String) {
+        _ = run(command)
+        #expect(target.named == [ServerName(backend: "mysql", server: "db1")])
+    }
+
+    @Test("tells the version and the backends' names without reading a row", arguments: ["show version", "show backend"])
+    func cheapAnswers(command: String) {
+        #expect(!run(command).isEmpty)
+        #expect(target.rowsRead == 0)
     }
 
     @Test("reads few rows a piece even when all are left out")

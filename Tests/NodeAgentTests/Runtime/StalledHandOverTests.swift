@@ -19,13 +19,13 @@ struct StalledHandOverTests {
             var lines: [String] = []
             func offer() throws -> OpenFile {
                 let (own, other) = try DescriptorPassing.pair()
-                agent.handOver(to: other, RuntimePlace { freed.count += 1 }, within: .milliseconds(30))
+                agent.successions.handOver(to: other, RuntimePlace { freed.count += 1 }, within: .milliseconds(30))
                 return own
             }
             let own = try offer()
             agent.reactor.runOnce(waitingAtMost: .zero)
             lines.append("\(agent.successions.count) succession, \(freed.count) freed")
-            for _ in 0..<50 where !agent.successions.isEmpty { agent.reactor.runOnce(waitingAtMost: .milliseconds(20)) }
+            for _ in 0..<50 where agent.successions.count > 0 { agent.reactor.runOnce(waitingAtMost: .milliseconds(20)) }
             lines.append("\(agent.successions.count) succession, \(freed.count) freed")
             while let bytes = try Sockets.receive(own.raw, upTo: 100), !bytes.isEmpty {}
             lines.append("the other end is \(try Sockets.receive(own.raw, upTo: 1)?.isEmpty == true ? "closed" : "open")")

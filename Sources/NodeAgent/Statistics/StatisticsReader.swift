@@ -4,50 +4,89 @@ import Proxy
 import Synchronization
 import Wire
 
-/// Reads each row alone, so that one read is short.
-extension Agent: StatisticsSource {
-    func processStatistics() -> ProcessStatistics {
-        var process = ProcessStatistics()
-        process.threads = state.counters.count
-        process.processIdentifier = Int(getpid())
-        process.uptime = startedAt.duration(to: MonotonicClock.now())
-        process.startSeconds = Int(startedWall.seconds)
-        process.descriptorsMax = limits.descriptors
-        process.connectionsMax = state.sessionsMax
-        process.connectionsCurrent = state.process[0].pointee.sessions.value
-        let forwarded = forwardedTotals()
-        process.connectionsTotal = forwarded.connections
-        process.pipesMax = state.counters.count * state.pipesPerThread
-        process.pipesUsed = Int(clamping: state.counters.reduce(0) { $0 &+ $1.pipesNow.value })
-        rates.connections.count(process.connectionsTotal, now: reactor.now)
-        process.connectionRate.current = rates.connections.perSecond(now: reactor.now)
-        process.connectionRate.peak = rates.connections.peak
-        process.node = node
-        process.description = configuration.global.description
-        process.isStopping = isStopping
-        process.listeners = isStopping ? statsSocketCount : listenerCount
-        process.jobs = process.listeners + process.connectionsCurrent
-        process.logLinesDropped = Int(state.process[0].pointee.droppedLogs.load(ordering: .relaxed))
-        process.resolutionsFailed = resolvers.reduce(0) { $0 + failures($1) }
-        process.bytesTotal = forwarded.bytes
-        process.bytesSpliced = Int(clamping: state.counters.reduce(0) { $0 &+ $1.splicedBytes.value })
-        rates.bytes.count(process.bytesTotal, now: reactor.now)
-        process.bytesRate = rates.bytes.perSecond(now: reactor.now)
-        process.connectionsMaxReached = Int(state.process[0].pointee.pauses.load(ordering: .relaxed))
-        return process
+/// The statistics of a running process. Reads each row alone, so that one read is short.
+final class StatisticsReader: StatisticsSource {
+    /// What stays the same as long as the process lives.
+    struct Process {
+        /// The node's name.
+        let node: String
+        /// The descriptor limit.
+        let descriptorsMax: Int
+        /// When it started.
+        let startedAt: Instant
+        let startedWall = WallTime.now()
+        /// Listening sockets, those of the runtime sockets included, and these alone.
+        let listenersCount: Int
+        let statsSocketsCount: Int
     }
 
-    private func failures(_ resolver: ResolverRunner) -> Int {
-        resolver.counters.reduce(0) { total, counters in
-            let refusals = counters.noSuchName + counters.refused
-            return total + counters.timeouts + counters.other + refusals
-        }
+    /// What others know. All are called on the reactor's thread.
+    struct Sources {
+        /// A stop has been asked for: no frontend is open.
+        var isStopping: () -> Bool = { false }
+        /// A check of this server is under way.
+        var isCheckUnderWay: (ServerReference) -> Bool = { _ in false }
+        /// How many resolutions have failed.
+        var resolutionsFailed: () -> Int = { 0 }
+    }
+
+    let outlines: [ProxyOutline]
+    private let configuration: AgentConfiguration
+    private let process: Process
+    private let state: ForwardingState
+    private let servers: ServerControl
+    private let rates: RateSampler
+    private let reactor: Reactor
+    /// To be set before the first row is read.
+    var sources = Sources()
+    /// By backend: `fullconn`, which `show stat` shows as its limit.
+    private let fullConnections: [Int]
+
+    /// Reads what `state` and `servers` have at each call.
+    init(
+        _ configuration: AgentConfiguration, _ process: Process, state: ForwardingState, servers: ServerControl, rates: RateSampler, reactor: Reactor
+    ) {
+        (self.configuration, self.process, self.state, self.servers) = (configuration, process, state, servers)
+        (self.rates, self.reactor) = (rates, reactor)
+        outlines = [ProxyOutline](configuration)
+        fullConnections = configuration.fullConnections(sessionsMax: state.sessionsMax)
+    }
+
+    func processStatistics() -> ProcessStatistics {
+        var row = ProcessStatistics()
+        row.threads = state.counters.count
+        row.processIdentifier = Int(getpid())
+        row.uptime = process.startedAt.duration(to: MonotonicClock.now())
+        row.startSeconds = Int(process.startedWall.seconds)
+        row.descriptorsMax = process.descriptorsMax
+        row.connectionsMax = state.sessionsMax
+        row.connectionsCurrent = state.process[0].pointee.sessions.value
+        let forwarded = rates.forwardedTotals()
+        row.connectionsTotal = forwarded.connections
+        row.pipesMax = state.counters.count * state.pipesPerThread
+        row.pipesUsed = Int(clamping: state.counters.reduce(0) { $0 &+ $1.pipesNow.value })
+        rates.connections.count(row.connectionsTotal, now: reactor.now)
+        row.connectionRate.current = rates.connections.perSecond(now: reactor.now)
+        row.connectionRate.peak = rates.connections.peak
+        row.node = process.node
+        row.description = configuration.global.description
+        row.isStopping = sources.isStopping()
+        row.listeners = row.isStopping ? process.statsSocketsCount : process.listenersCount
+        row.jobs = row.listeners + row.connectionsCurrent
+        row.logLinesDropped = Int(state.process[0].pointee.droppedLogs.load(ordering: .relaxed))
+        row.resolutionsFailed = sources.resolutionsFailed()
+        row.bytesTotal = forwarded.bytes
+        row.bytesSpliced = Int(clamping: state.counters.reduce(0) { $0 &+ $1.splicedBytes.value })
+        rates.bytes.count(row.bytesTotal, now: reactor.now)
+        row.bytesRate = rates.bytes.perSecond(now: reactor.now)
+        row.connectionsMaxReached = Int(state.process[0].pointee.pauses.load(ordering: .relaxed))
+        return row
     }
 
     func frontendStatistics(_ index: Int) -> FrontendStatistics {
         var row = FrontendStatistics()
         let cell = state.frontendCells[index]
-        row.status = isStopping ? .stopped : .open
+        row.status = sources.isStopping() ? .stopped : .open
         row.sessions.current = cell.pointee.sessions.value
         row.sessions.peak = cell.pointee.sessions.max
         row.sessions.limit = configuration.frontends[index].connectionsMax ?? state.sessionsMax
@@ -60,7 +99,7 @@ extension Agent: StatisticsSource {
 
     func serverStatistics(_ reference: ServerReference) -> ServerStatistics {
         let server = configuration.backends[reference.backend].servers[reference.server]
-        let status = registry.status(of: reference)
+        let status = servers.status(of: reference)
         let flat = state.flatIndex(reference)
         let cell = state.serverCells[flat]
         var row = ServerStatistics(name: server.name, identifier: server.identifier)
@@ -70,7 +109,7 @@ extension Agent: StatisticsSource {
         row.administration = status.flags
         row.check = checkStatistics(reference, status)
         (row.weight, row.initialWeight) = (status.weight, status.initialWeight)
-        (row.isWarming, row.share) = (status.warming != nil, registry.share(of: reference))
+        (row.isWarming, row.share) = (status.warming != nil, servers.registry.share(of: reference))
         row.address = status.address
         row.sessions.current = cell.pointee.sessions.value
         row.sessions.peak = cell.pointee.sessions.max
@@ -99,7 +138,7 @@ extension Agent: StatisticsSource {
         guard let settings = configuration.backends[reference.backend].servers[reference.server].check, let health = status.health else { return nil }
         var row = CheckStatistics()
         row.status = status.checkStatus
-        row.isRunning = checks?.isUnderWay(reference) ?? false
+        row.isRunning = sources.isCheckUnderWay(reference)
         if let last = status.lastCheck {
             row.code = last.status.hasCode ? last.code : nil
             row.duration = last.duration
@@ -112,9 +151,9 @@ extension Agent: StatisticsSource {
     }
 
     func backendStatistics(_ index: Int) -> BackendStatistics {
-        let status = registry.status(ofBackend: index)
+        let status = servers.registry.status(ofBackend: index)
         let (cell, serversCount) = (state.backendCells[index], configuration.backends[index].servers.count)
-        let servers = state.totals(ofServers: state.firstServers[index]..<state.firstServers[index] + serversCount)
+        let serving = state.totals(ofServers: state.firstServers[index]..<state.firstServers[index] + serversCount)
         var all = state.totals(ofBackend: index)
         var row = BackendStatistics()
         row.status = status.isUp ? .up : .down
@@ -122,9 +161,9 @@ extension Agent: StatisticsSource {
         row.sessions.peak = cell.pointee.sessions.max
         row.sessions.limit = fullConnections[index]
         row.sessions.total = Int(clamping: all.sessions)
-        (row.sessions.bytesIn, row.sessions.bytesOut) = (Int(clamping: servers.bytesIn), Int(clamping: servers.bytesOut))
+        (row.sessions.bytesIn, row.sessions.bytesOut) = (Int(clamping: serving.bytesIn), Int(clamping: serving.bytesOut))
         row.sessions.measure(&rates.backends[index], now: reactor.now)
-        all.add(servers)
+        all.add(serving)
         row.serving = ServingStatistics(all)
         row.serving.queued = cell.pointee.waiting.value
         row.serving.queuedPeak = cell.pointee.waiting.max
@@ -133,11 +172,13 @@ extension Agent: StatisticsSource {
         row.serving.downtime = serversCount == 0 ? nil : status.downtime(now: reactor.now)
         row.activeServers = status.activeServers
         row.backupServers = status.backupServers
-        row.serversRunning = (0..<serversCount).count { registry.status(of: ServerReference(backend: index, server: $0)).isRunning }
+        row.serversRunning = (0..<serversCount).count { servers.status(of: ServerReference(backend: index, server: $0)).isRunning }
         row.serversCount = serversCount
-        let usable = registry.servingServers(ofBackend: index)
-        row.weight = usable.reduce(0) { $0 + registry.status(of: $1).weight }
-        row.effectiveWeight = StatisticsTable.weight(sixteenths: usable.reduce(0) { $0 + registry.status(of: $1).weight * registry.share(of: $1) })
+        let usable = servers.registry.servingServers(ofBackend: index).map {
+            (weight: servers.status(of: $0).weight, share: servers.registry.share(of: $0))
+        }
+        row.weight = usable.reduce(0) { $0 + $1.weight }
+        row.effectiveWeight = StatisticsTable.weight(sixteenths: usable.reduce(0) { $0 + $1.weight * $1.share })
         row.algorithm = configuration.backends[index].balance.keyword
         return row
     }

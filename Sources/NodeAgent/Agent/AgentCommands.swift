@@ -1,0 +1,103 @@
+import Gossip
+import LinuxIO
+import Proxy
+import Wire
+
+/// What the runtime socket's commands see and change.
+final class AgentCommands: RuntimeTarget {
+    let statistics: any StatisticsSource
+    private let servers: ServerControl
+    private let gossip: GossipControl
+    private let databases: DatabaseControl
+    private let evidence: EvidenceControl
+    private let probe: ProbeService
+    private let drain: DrainControl
+    private let reactor: Reactor
+    /// Built when a command first names a server.
+    private lazy var names = ServerNames(servers.registry.backends)
+
+    /// Commands work on these.
+    init(
+        statistics: any StatisticsSource, servers: ServerControl, gossip: GossipControl, databases: DatabaseControl, evidence: EvidenceControl,
+        probe: ProbeService, drain: DrainControl, reactor: Reactor
+    ) {
+        (self.statistics, self.servers, self.gossip, self.databases) = (statistics, servers, gossip, databases)
+        (self.evidence, self.probe, self.drain, self.reactor) = (evidence, probe, drain, reactor)
+    }
+
+    // MARK: Servers
+
+    func server(_ name: ServerName) throws(RuntimeTargetError) -> ServerReference { try names.reference(of: name) }
+
+    func weight(of server: ServerReference) -> RuntimeWeight {
+        let status = servers.status(of: server)
+        return RuntimeWeight(current: status.weight, initial: status.initialWeight)
+    }
+
+    func setState(_ state: Proxy.AdministrativeState, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
+        guard let spread = spread(reach) else {
+            servers.apply(.setAdministrative(state), to: server)
+            return AnswerText("")
+        }
+        guard state != .ready || spread.duration == nil else { throw .refused("'for' is for 'drain' and 'maint': a server that is ready stays so.") }
+        try inCluster { () throws(ClusterCommandError) in try gossip.administer(server, state, spread) }
+        return receipt(reach)
+    }
+
+    func setWeight(_ weight: Int, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText {
+        guard let spread = spread(reach) else {
+            servers.apply(.setWeight(weight), to: server)
+            return AnswerText("")
+        }
+        guard spread == ClusterSpread() else { throw .refused("A weight stays until another one is set: leave 'for' and 'force' out.") }
+        try inCluster { () throws(ClusterCommandError) in try gossip.administer(server, weight: weight) }
+        return receipt(reach)
+    }
+
+    /// `nil` for this node alone.
+    private func spread(_ reach: RuntimeReach) -> ClusterSpread? {
+        switch reach {
+        case .node: nil
+        case .cluster(let spread): spread
+        case .standard: gossip.runner?.plan.section.adminScope == .cluster ? ClusterSpread() : nil
+        }
+    }
+
+    /// The answer to a command that was just spread: which peers have it. It comes once all live peers have acknowledged it, or after a timeout.
+    private func receipt(_ reach: RuntimeReach) -> AnswerText {
+        guard let runner = gossip.runner else { return AnswerText("") }
+        let receipt = ClusterReceipt(revision: runner.core.revision, isAskedFor: reach != .standard, now: reactor.now)
+        return AnswerText(later: { [reactor] answer in
+            let wait = ReceiptWait(receipt, reactor: reactor, peers: { runner.core.receipts(of: receipt.revision) }, answer: answer)
+            wait.look()
+            return { wait.cancel() }
+        })
+    }
+
+    private func inCluster(_ body: () throws(ClusterCommandError) -> Void) throws(RuntimeTargetError) {
+        do throws(ClusterCommandError) { try body() } catch {
+            switch error {
+            case .unknownServer: throw .noSuchServer
+            case .refused(let reason): throw .refused(reason)
+            }
+        }
+    }
+
+    // MARK: The node
+
+    func gossipReport() -> GossipReport? { gossip.report }
+
+    func databaseReport() -> DatabaseOverview? { databases.report }
+
+    func probeReport() -> ProbeReport? { probe.report }
+
+    func retriesReport() -> AnswerText { evidence.retriesReport(statistics.outlines) }
+
+    func drain(_ force: DrainForce) throws(RuntimeTargetError) -> String { try drain.drain(force) }
+
+    func cancelDrain() -> String { drain.cancel() }
+
+    func changeKeys(_ change: KeyChange) throws(RuntimeTargetError) {
+        try inCluster { () throws(ClusterCommandError) in try gossip.changeKeys(change) }
+    }
+}

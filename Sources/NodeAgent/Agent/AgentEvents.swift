@@ -1,0 +1,102 @@
+import LinuxIO
+import Proxy
+import Synchronization
+import Wire
+
+/// What happens to servers, and what operators ask for by signals.
+extension Agent {
+    /// The least time between the beginnings of two first checks: otherwise each of thousands of servers would wait for all.
+    private static let firstChecksApart = Duration.milliseconds(1)
+
+    // MARK: Servers
+
+    /// Does what `ServerControl` says.
+    func carryOut(_ output: ServerControl.Output) {
+        switch output {
+        case .effect(let effect, let subject): perform(effect, about: subject)
+        case .changed(let server, let before, let after):
+            if after.flags.isOperators != before.flags.isOperators { resolvers.reserve(server, after.flags.isOperators) }
+            if after.hasVerdict != before.hasVerdict { probe.serversChanged() }
+        case .news(let news): gossip.feed(news)
+        case .settled: probe.serversChanged()
+        }
+    }
+
+    private func perform(_ effect: ServerRegistry.Effect, about subject: String) {
+        switch effect {
+        case .log(let level, let text, let backend):
+            log.write(level, text, about: servers.isHeedingOthers ? LogSubject(kind: "server", about: subject) : nil, backend: backend)
+        case .routeChanged(let server):
+            // First, so that a server that stays in as a substitute is routed before the last fit one is taken out.
+            databases.decide(server.backend)
+            state.setRoute(servers.registry.route(of: server), of: server)
+            if !databases.isDeciding(server.backend) { servers.settle(server.backend) }
+        case .shutdownSessions(let server, let reason): forwarder.shutdownSessions(of: server, because: reason)
+        case .pauseChecks(let server): checks?.pause(server)
+        case .resumeChecks(let server): checks?.resume(server)
+        case .checkWithin(let server, let limit): checks?.check(server, within: limit)
+        case .forgetFailedConnects(let server): state.serverCells[state.flatIndex(server)].pointee.failuresInRow.store(0, ordering: .relaxed)
+        }
+    }
+
+    // MARK: Checks
+
+    /// Starts the checks. Servers that start in maintenance are not checked before they leave it. Servers that a probe requires are checked first, without the pauses
+    /// that spread the first checks of all servers.
+    func start(_ checks: CheckRunner) {
+        for backend in configuration.backends.indices {
+            for place in configuration.backends[backend].servers.indices {
+                let server = ServerReference(backend: backend, server: place)
+                if !servers.status(of: server).isChecked { checks.pause(server) }
+            }
+        }
+        checks.start()
+        let unchecked = probe.requiredServers.filter { !servers.status(of: $0).hasVerdict }
+        for (place, server) in unchecked.enumerated() { checks.check(server, within: Agent.firstChecksApart * place) }
+    }
+
+    /// A check has ended. Returns how soon the server is to be checked again.
+    func checkFinished(_ server: ServerReference, _ result: CheckResult) -> CheckPace {
+        servers.checkFinished(result, of: server, lag: databases.lag(of: server))
+        evidence.checkFinished(server, result)
+        resolvers.checkFinished(server, isPassing: result.status.isPass)
+        return servers.registry.checkPace(of: server)
+    }
+
+    // MARK: Threads
+
+    /// Tells of the forwarding threads that do not come round.
+    func tellSlowThreads() {
+        var slow = state.process[0].pointee.slowThreads.exchange(0, ordering: .relaxed)
+        while slow != 0 {
+            let thread = slow.trailingZeroBitCount
+            slow &= slow - 1
+            log.write(.alert, "worker thread \(thread + 1) has not come round for 1s (\(state.place(ofThread: thread))): its sessions wait.")
+        }
+    }
+
+    // MARK: Signals
+
+    /// A signal has come.
+    func receive(_ request: SignalRequest) {
+        switch request {
+        case .stop: reactor.stop()
+        case .terminate:
+            if configuration.global.drainsOnTerm, !drain.isWanted { drain.softStop() } else { reactor.stop() }
+        case .softStop: drain.softStop()
+        case .report:
+            for backend in configuration.backends.indices { report(backend) }
+        case .reload:
+            log.write(.warning, "SIGUSR2 is for a master: start with '-W' to have the configuration read again, or start another process with '-x' and '-sf'.")
+        case .childEnded: break
+        }
+    }
+
+    /// SIGHUP: one line for every backend.
+    private func report(_ backend: Int) {
+        let status = servers.registry.status(ofBackend: backend)
+        let name = configuration.backends[backend].name
+        let available = "\(status.activeServers) active and \(status.backupServers) backup servers available"
+        log.write(.notice, "Proxy \(name) is \(status.text): \(available).", backend: backend)
+    }
+}

@@ -1,0 +1,87 @@
+import Gossip
+import LinuxIO
+import Proxy
+import Wire
+
+/// What successions do to this process.
+extension Agent: SucceedingProcess {
+    private static let acceptLook = Duration.milliseconds(2)
+    private static let acceptPatience = Duration.milliseconds(300)
+    /// How long a process that has been taken over from waits for questions that it has accepted already.
+    private static let lingerMax = Duration.seconds(1)
+
+    var isEnding: Bool { drain.isUnderWay }
+
+    func stateText() -> AnswerText {
+        var known = AgentState()
+        known.writers = databases.writerMemories
+        known.names = names
+        known.probes = probe.memories
+        known.gossip = gossip.memory.map { $0.bytes(node: node) } ?? []
+        return report.text(known)
+    }
+
+    func count(_ counters: [AgentState.CounterKey: [UInt64]]) {
+        report.count(counters)
+        rates.startFromHere()
+    }
+
+    func rememberGossip(of state: AgentState) {
+        if let memory = GossipMemory(state.gossip, node: node) { gossip.remember(memory) }
+    }
+
+    func speakAlone() {
+        guard !drain.isUnderWay else { return }
+        gossip.start(
+            GossipControl.Handlers(
+                opened: { [unowned self] in servers.gossipStarted(GossipBridge(plan: $0)) }, started: { [unowned self] in databases.gossipStarted() },
+                requestCheck: { [unowned self] in checks?.checkNow($0) },
+                verdictChanged: { [unowned self] id, verdict in
+                    servers.heedOthers { servers.verdictChanged(verdict, on: id, failingPeers: gossip.failingPeers(of: id)) }
+                },
+                administered: { [unowned self] id, state, weight, author in
+                    servers.heedOthers { servers.administered(state, weight: weight, on: id, by: author) }
+                },
+                drainLeaseChanged: { [unowned self] in drain.leaseChanged(to: gossip.runner?.holder($0)) },
+                drainLeaseGranted: { [unowned self] in drain.leaseGranted() }, ballotsChanged: { [unowned self] in databases.decide() },
+                resolve: { [unowned self] in resolvers.start($0) }))
+    }
+
+    func serveRuntime(_ file: OpenFile) {
+        var rights = RuntimeRights()
+        rights.level = .admin
+        runtime?.serve(connection: file, rights: rights)
+    }
+
+    /// Everything but the sessions is the successor's affair from here on. The probe's ports and the gossip's stay as they are.
+    func supersede(accepted: @escaping () -> Void) {
+        guard !drain.isUnderWay else { return accepted() }
+        probe.handOver()
+        lingersUntil = reactor.now.advanced(by: Agent.lingerMax)
+        checks?.stop()
+        resolvers.stop()
+        gossip.handOver()
+        servers.gossipEnded()
+        runtime?.stopListening()
+        drain.finish()
+        awaitLastAccept(until: reactor.now.advanced(by: Agent.acceptPatience), accepted)
+    }
+
+    /// At a full `maxconn` what waits is accepted when a session ends: a successor does not wait for that.
+    private func awaitLastAccept(until deadline: Instant, _ accepted: @escaping () -> Void) {
+        guard !forwarder.hasStoppedListening, reactor.now < deadline else { return accepted() }
+        reactor.setTimer(at: reactor.now.advanced(by: Agent.acceptLook)) { [unowned self] in awaitLastAccept(until: deadline, accepted) }
+    }
+
+    /// Closes every address immediately, for a replacement process that has not inherited the addresses. Announces no drain and hands nothing
+    /// over. Sessions, their checks and the UNIX runtime sockets go on until the last session ends; another process may take the sockets' paths.
+    func abandon() {
+        probe.end()
+        resolvers.stopKeeping()
+        gossip.leave()
+        servers.gossipEnded()
+        runtime?.abandon()
+        drain.leave()
+        forwarder.closeListeners()
+    }
+}

@@ -1,0 +1,72 @@
+import LinuxIO
+import Proxy
+
+/// The log lines of a process that begins to serve, stops listening or ends.
+struct LifecycleLog {
+    /// How a process has come to serve.
+    enum Beginning: String {
+        /// No process served before.
+        case start = "started"
+        /// It has taken over from a process that no longer serves: the configuration was read again.
+        case reload = "reloaded"
+        /// It has replaced a worker that died, with the same configuration.
+        case restart = "restarted"
+    }
+
+    /// The most addresses in the line about a start. The line also gives the number of further ones.
+    private static let addressesMax = 16
+
+    private let configuration: AgentConfiguration
+    private let outlines: [ProxyOutline]
+    private let node: String
+    private let files: [String]
+    private let state: ForwardingState
+    private let log: AgentLog
+
+    /// The lines of a process called `node`, with the configuration in `files`.
+    init(_ configuration: AgentConfiguration, node: String, files: [String], state: ForwardingState, log: AgentLog) {
+        (self.configuration, self.node, self.files, self.state, self.log) = (configuration, node, files, state, log)
+        outlines = [ProxyOutline](configuration)
+    }
+
+    /// The process serves: its version, node, listeners and files.
+    func begins(_ beginning: Beginning) {
+        let files = files.joined(separator: " ")
+        let binds = configuration.frontends.filter { !$0.isDisabled }.flatMap { frontend in frontend.binds.map { "\($0.endpoint) (\(frontend.name))" } }
+        let rest = binds.count > Self.addressesMax ? " and \(binds.count - Self.addressesMax) more" : ""
+        let listeners = binds.prefix(Self.addressesMax).joined(separator: ", ") + rest
+        log.write(.notice, "tsukada \(Release.version) \(beginning.rawValue): node \(node), files \(files), listeners \(listeners).")
+    }
+
+    /// HAProxy's line for each proxy: it takes no new sessions. Its log readers know the line, and the next.
+    func stopsListening() {
+        for proxy in outlines.stoppingOrder {
+            let frontendTotal = proxy.frontend.map { Int(clamping: state.totals(ofFrontend: $0).connections) } ?? 0
+            let backendTotal = proxy.backend.map { Int(clamping: state.totals(ofBackend: $0).sessions) } ?? 0
+            let text = "Proxy \(proxy.name) stopped (cumulated conns: FE: \(frontendTotal), BE: \(backendTotal))."
+            if let frontend = proxy.frontend {
+                log.write(.warning, text, frontend: frontend)
+            } else if let backend = proxy.backend {
+                log.write(.warning, text, backend: backend)
+            }
+        }
+    }
+
+    /// HAProxy's lines: the sessions left are closed.
+    func hardStops() {
+        log.write(.warning, "soft-stop running for too long, performing a hard-stop.")
+        for proxy in outlines.stoppingOrder {
+            guard let frontend = proxy.frontend else { continue }
+            let left = state.frontendCells[frontend].pointee.sessions.value
+            guard left > 0 else { continue }
+            log.write(.warning, "Proxy \(proxy.name) hard-stopped (\(left) remaining conns will be closed).", frontend: frontend)
+        }
+    }
+
+    /// The process ends.
+    func ends(isSuperseded: Bool) {
+        let left = state.process[0].pointee.sessions.value
+        let closed = left == 0 ? "" : ", \(left) \(left == 1 ? "session is" : "sessions are") closed"
+        log.write(.notice, "tsukada \(Release.version) \(isSuperseded ? "ended, another process serves" : "ended"): node \(node)\(closed).")
+    }
+}

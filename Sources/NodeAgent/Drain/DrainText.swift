@@ -1,0 +1,34 @@
+import Wire
+
+/// What is said of a drain.
+enum DrainText {
+    /// The answer while the peers have not answered.
+    static let asking = "Asking the other nodes: ask again for the outcome.\n"
+
+    /// The answer when no drain has begun, and none will without another command.
+    static let cancelled = "Not draining.\n"
+
+    /// What every text about a drain under way begins with.
+    static let progressBegins = "Draining: "
+
+    /// The refusal.
+    static func refusal(_ other: String) -> String { "\(other) is draining: wait until it is back, or say 'drain force'." }
+
+    /// How far a drain has come.
+    ///
+    /// - Parameter oldest: when the oldest session was accepted; `nil` when that is not known.
+    static func progress(_ drain: Draining, sessions: Int, oldest: Instant? = nil, now: Instant) -> String {
+        let noun = sessions == 1 ? "session" : "sessions"
+        let age = oldest.map { ", the oldest \(seconds($0, now)) old" } ?? ""
+        switch drain.state {
+        case .announced(let until): return progressBegins + "the probe fails, the ports close in \(seconds(now, until)), \(sessions) \(noun)\(age)."
+        case .waiting(let hardStop):
+            let rest = hardStop.map { ", which close in \(seconds(now, $0))" } ?? ""
+            return progressBegins + "the ports are closed, \(sessions) \(noun) left\(sessions > 0 ? age + rest : "")."
+        case .over: return progressBegins + "over, \(sessions) \(noun) left."
+        }
+    }
+
+    /// Rounded up.
+    private static func seconds(_ from: Instant, _ to: Instant) -> String { "\((max(0, from.duration(to: to).wholeMilliseconds) + 999) / 1_000)s" }
+}

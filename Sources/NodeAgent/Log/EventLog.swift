@@ -1,0 +1,36 @@
+import Proxy
+
+/// Where the parts of the control thread write their lines.
+protocol EventLog: AnyObject {
+    /// Writes a line.
+    ///
+    /// - Parameters:
+    ///   - subject: of a line that peers, or others outside, can cause: each subject's lines are limited. `nil` for no limit.
+    ///   - backend: the backend of the line; `nil` for the process's.
+    func write(_ level: LogLevel, _ text: String, about subject: LogSubject?, backend: Int?)
+}
+
+extension EventLog {
+    /// Writes a line about the process.
+    func write(_ level: LogLevel, _ text: String) { write(level, text, about: nil, backend: nil) }
+
+    /// Writes a line about a backend.
+    func write(_ level: LogLevel, _ text: String, backend: Int) { write(level, text, about: nil, backend: backend) }
+
+    /// Writes a line about the process that peers, or others outside, can cause.
+    func write(_ level: LogLevel, _ text: String, about subject: LogSubject) { write(level, text, about: subject, backend: nil) }
+
+    /// Writes a line about the cluster of this name.
+    ///
+    /// - Parameter subject: of a line that others can cause.
+    func write(_ level: LogLevel, gossip name: String, _ sentence: String, about subject: LogSubject? = nil) {
+        write(level, "Gossip \(name): \(sentence).", about: subject, backend: nil)
+    }
+}
+
+extension LogSubject {
+    /// The subject of a resolver's sentence: the name at its beginning.
+    init(resolver: String, _ sentence: String) {
+        self.init(kind: "resolver \(resolver)", about: String(sentence.prefix { $0 != " " }))
+    }
+}

@@ -1,0 +1,55 @@
+import Proxy
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+@Suite("The control of servers")
+struct ServerControlTests {
+    private static func control() throws -> ServerControl {
+        let text = "defaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nbackend mysql\n server db1 127.0.0.1:1 check fall 1\n"
+        let (configuration, diagnostics) = Configuration.read(text)
+        try #require(Configuration.alerts(diagnostics).isEmpty)
+        let registry = ServerRegistry(backends: configuration.backends, now: Instant(nanoseconds: 0)) { _ in .ip(.v4(0x7f00_0001), port: 1) }
+        return ServerControl(registry, now: { Instant(nanoseconds: 1) }, load: { _ in ServerLoad() })
+    }
+
+    private let server = ServerReference(backend: 0, server: 0)
+
+    @Test("gives out an event's effects in order, then the change")
+    func order() throws {
+        let control = try Self.control()
+        var outputs: [String] = []
+        control.carryOut = { output in
+            switch output {
+            case .effect(.log, let subject): outputs.append("log about \(subject)")
+            case .effect(.routeChanged, _): outputs.append("route")
+            case .effect(let effect, _): outputs.append("\(effect)".prefix { $0 != "(" }.description)
+            case .changed(_, let before, let after): outputs.append("\(before.isRunning) -> \(after.isRunning)")
+            case .news: outputs.append("news")
+            case .settled(let backend): outputs.append("settled \(backend)")
+            }
+        }
+        control.checkFinished(CheckResult(status: .layer4Timeout, duration: .seconds(1), fault: .silence), of: server)
+        #expect(outputs.first == "log about mysql/db1" && outputs.last == "true -> false" && outputs.contains("route"), "\(outputs)")
+        #expect(!outputs.contains("news"), "there is no gossip")
+        outputs = []
+        control.settle(0)
+        #expect(outputs.last == "settled 0")
+    }
+
+    @Test("heeds others only while it handles what they have caused, also when that leads to more")
+    func others() throws {
+        let control = try Self.control()
+        var heeded: [Bool] = []
+        control.carryOut = { output in
+            guard case .changed(_, _, let after) = output else { return }
+            heeded.append(control.isHeedingOthers)
+            // What follows of an event that others have caused is limited, too.
+            if after.weight == 5 { control.apply(.setWeight(6), to: ServerReference(backend: 0, server: 0)) }
+        }
+        control.heedOthers { control.apply(.setWeight(5), to: server) }
+        control.apply(.setWeight(7), to: server)
+        #expect(heeded == [true, true, false])
+    }
+}
