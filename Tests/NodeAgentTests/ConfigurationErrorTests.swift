@@ -35,8 +35,8 @@ struct ConfigurationErrorTests {
     @Test("has a limit of problems that are shown")
     func limitsDiagnostics() {
         let (_, diagnostics) = Configuration.read("global\n" + String(repeating: " daemom\n", count: 1_000))
-        #expect(diagnostics.count == ConfigurationReader.diagnosticsMax)
-        #expect(diagnostics.last?.problem == .tooMany(what: "problems: the others are not shown", limit: ConfigurationReader.diagnosticsMax - 1))
+        #expect(diagnostics.count == ConfigurationDraft.diagnosticsMax)
+        #expect(diagnostics.last?.problem == .tooMany(what: "problems: the others are not shown", limit: ConfigurationDraft.diagnosticsMax - 1))
     }
 
     @Test("names what comes later, in a file that uses much of HAProxy")
@@ -156,7 +156,7 @@ struct ConfigurationErrorTests {
     func byteOrderMark() {
         #expect(Configuration.read("\u{feff}global\n maxconn 1\n").diagnostics.isEmpty)
         let twice = Configuration.read("\u{feff}\u{feff}global\n maxconn 1\n")
-        #expect(twice.diagnostics.first?.problem == .outsideSection("\u{feff}global", suggestion: "global"))
+        #expect(twice.diagnostics.first?.problem == .outsideSection("\u{feff}global", sections: ConfigurationSections.names, suggestion: "global"))
     }
 
     @Test("may be larger than any configuration")

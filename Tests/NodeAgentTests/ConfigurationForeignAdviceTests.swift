@@ -33,16 +33,14 @@ struct ConfigurationForeignAdviceTests {
     static func mayLeaveOut(_ advice: String) -> Bool { ["remove", "leave", "write", "let ", "use "].contains { advice.contains($0) } }
 
     /// Every refused name, with each of its places.
-    static func refused() throws -> [(name: String, place: KeywordPlaces, problem: ConfigurationProblem)] {
-        var names = Set(ForeignKeywords.all.flatMap(\.names))
+    static func refused() throws -> [(name: String, place: String, problem: ConfigurationProblem)] {
+        var names = Set(Configuration.places.flatMap { $0.foreignKeywords.flatMap(\.names) })
         for line in try Configuration.lines(ofPackageFile: "Tests/NodeAgentTests/Fixtures/Configuration/haproxy-keywords.txt") {
             guard !line.hasPrefix("#"), let blank = line.firstIndex(of: " ") else { continue }
             names.insert(String(line[line.index(after: blank)...]))
         }
         return names.sorted().flatMap { name in
-            KeywordPlaces.all.compactMap { entry in
-                ForeignKeywords.problem(with: name, in: entry.place).map { (name, entry.place, $0) }
-            }
+            Configuration.places.compactMap { place in place.problem(withForeign: name).map { (name, place.name, $0) } }
         }
     }
 
@@ -55,7 +53,7 @@ struct ConfigurationForeignAdviceTests {
             if name.hasPrefix("tune.") { continue }
             // A notice: the line has no effect of its own, and lines that give it one are refused.
             if case .noEffect = problem { continue }
-            #expect(Self.isSafe(problem.advice), "\(name) in \(place.description): \(problem.advice)")
+            #expect(Self.isSafe(problem.advice), "\(name) in \(place): \(problem.advice)")
         }
     }
 
@@ -63,7 +61,7 @@ struct ConfigurationForeignAdviceTests {
         "never replaces one way to choose servers by another",
         arguments: ["first", "uri", "url_param", "hdr(host)", "hash", "rdp-cookie", "sticky", "log-hash"])
     func keepsBalance(word: String) throws {
-        let problem = try #require(ForeignKeywords.problem(withBalance: word))
+        let problem = try #require(BalanceKeywords.problem(withForeign: word))
         #expect(Self.isSafe(problem.advice), "\(problem.advice)")
     }
 

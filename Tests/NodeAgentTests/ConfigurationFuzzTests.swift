@@ -29,7 +29,7 @@ struct ConfigurationFuzzTests {
             var bytes = original
             for _ in 0..<Int.random(in: 1...24, using: &random) { Self.mutate(&bytes, other, &random) }
             let (_, diagnostics) = reader.read(files: [("t.cfg", bytes)])
-            #expect(diagnostics.count <= ConfigurationReader.diagnosticsMax, "seed \(seed), step \(step)")
+            #expect(diagnostics.count <= ConfigurationDraft.diagnosticsMax, "seed \(seed), step \(step)")
             for diagnostic in diagnostics { #expect(diagnostic.description.hasPrefix("t.cfg:"), "seed \(seed), step \(step)") }
         }
     }

@@ -7,7 +7,7 @@ import Wire
 
 @Suite("A section 'gossip'")
 struct ConfigurationGossipTests {
-    private func read(_ lines: String) -> (section: GossipSection?, diagnostics: [Diagnostic]) {
+    private func read(_ lines: String) -> (section: ClusterSettings?, diagnostics: [Diagnostic]) {
         let (configuration, diagnostics) = Configuration.read("gossip shop\n\(lines)")
         return (configuration.gossip, diagnostics)
     }
@@ -58,7 +58,7 @@ struct ConfigurationGossipTests {
     func loopbackNeedsNoKey(first: String, second: String, bind: String, isFine: Bool) {
         let (_, diagnostics) = read(" node a \(first)\n node b \(second)\n\(bind)")
         #expect(diagnostics.isEmpty == isFine, "\(diagnostics)")
-        #expect(diagnostics.allSatisfy { if case .missingKeyFile = $0.problem { true } else { false } }, "\(diagnostics)")
+        #expect(diagnostics.allSatisfy { $0.problem.what == "no 'key-file'" }, "\(diagnostics)")
     }
 
     @Test(

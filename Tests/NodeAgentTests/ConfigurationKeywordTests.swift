@@ -4,41 +4,43 @@ import Wire
 
 @testable import NodeAgent
 
-@Suite("The keyword table")
-struct ConfigurationKeywordTests {
-    static let sections: [String: KeywordPlaces] = [
-        "global": .global, "defaults": .defaults, "frontend": .frontend, "listen": .listen, "backend": .backend, "resolvers": .resolvers, "probe": .probe,
-        "gossip": .gossip, "database": .database,
-    ]
+extension KeywordPlace {
+    /// Its keywords, in the order of the manual.
+    static var entries: [any KeywordEntry] { keywords.keywords }
 
-    /// Every keyword of the table with every place it may stand in.
-    static let uses: [(name: String, place: KeywordPlaces)] = KeywordTable.keywords.flatMap { keyword in
-        KeywordPlaces.all.filter { keyword.places.contains($0.place) }.map { (keyword.name, $0.place) }
-    }
+    static var firstWords: [String] { keywords.firstWords }
+
+    static func takes(_ keyword: String) -> Bool { keywords[keyword] != nil }
+}
+
+@Suite("The keyword tables")
+struct ConfigurationKeywordTests {
+    /// Every place with each of its keywords.
+    static let uses: [(name: String, place: any KeywordPlace.Type)] = Configuration.places.flatMap { place in place.entries.map { ($0.name, place) } }
 
     /// What the fixture uses: the keywords of its sections, and the options of their lines.
     static func usesOfFixture() throws -> Set<String> {
         let lexer = ConfigurationLexer(environment: [:])
         var found: Set<String> = []
-        var place = KeywordPlaces.global
+        var place: any KeywordPlace.Type = GlobalSection.self
         for line in try Configuration.lines(ofPackageFile: "Tests/NodeAgentTests/Fixtures/Configuration/every-keyword.cfg") {
             var words = try lexer.read(Array(line.utf8)[...]).words
-            if let first = words.first, let section = sections[first] {
+            if let first = words.first, let section = ConfigurationSections.section(named: first) {
                 place = section
                 continue
             }
             if let first = words.first, first == "no" || first == "default" { words.removeFirst() }
             guard let first = words.first else { continue }
             let two = words.prefix(2).joined(separator: " ")
-            found.insert("\(place.rawValue) \(KeywordTable.keyword(two, in: place) == nil ? first : two)")
-            let options: KeywordPlaces? =
+            found.insert("\(place.name): \(place.takes(two) ? two : first)")
+            let options: String? =
                 switch first {
-                case "bind": .bind
-                case "server", "default-server", "server-template": .server
-                case "stats": .statsSocket
+                case "bind": "bind"
+                case "server", "default-server", "server-template": "server"
+                case "stats": "stats socket"
                 default: nil
                 }
-            for word in words.dropFirst() { if let options { found.insert("\(options.rawValue) \(word)") } }
+            for word in words.dropFirst() { if let options { found.insert("\(options): \(word)") } }
         }
         return found
     }
@@ -46,7 +48,7 @@ struct ConfigurationKeywordTests {
     @Test("is used in full by one fixture, without an error")
     func fixtureUsesEverything() throws {
         let found = try Self.usesOfFixture()
-        let missing = Self.uses.filter { !found.contains("\($0.place.rawValue) \($0.name)") }
+        let missing = Self.uses.filter { !found.contains("\($0.place.name): \($0.name)") }
         #expect(missing.isEmpty, "\(missing)")
         let (_, diagnostics) = try Configuration.read(fixtures: ["every-keyword.cfg"])
         let others = diagnostics.filter { diagnostic in
@@ -61,12 +63,12 @@ struct ConfigurationKeywordTests {
         let lines = try Configuration.lines(ofPackageFile: "Tests/NodeAgentTests/Fixtures/Configuration/haproxy-keywords.txt")
         for line in lines where !line.isEmpty && !line.hasPrefix("#") {
             let cut = line.split(separator: " ", maxSplits: 1).map(String.init)
-            let place = try #require(KeywordPlaces.all.first { $0.name == cut[0] }).place
-            if place.isSubset(of: .lines) {
-                #expect(KeywordTable.keyword(cut[1], in: place) != nil || ForeignKeywords.problem(with: cut[1], in: place) != nil, "\(line)")
+            let place = try #require(Configuration.place(cut[0]))
+            if ConfigurationSections.section(named: cut[0]) == nil {
+                #expect(place.takes(cut[1]) || place.problem(withForeign: cut[1]) != nil, "\(line)")
                 continue
             }
-            let (_, diagnostics) = Configuration.read((place == .global ? "global" : "listen a") + "\n " + cut[1] + "\n")
+            let (_, diagnostics) = Configuration.read((cut[0] == "global" ? "global" : "listen a") + "\n " + cut[1] + "\n")
             for diagnostic in diagnostics {
                 switch diagnostic.problem {
                 case .unknownKeyword, .unknownWord: Issue.record("\(line)")
@@ -78,20 +80,20 @@ struct ConfigurationKeywordTests {
 
     @Test("has each keyword once for each place")
     func hasNoDuplicates() {
-        let names = Self.uses.map { "\($0.place.rawValue) \($0.name)" }
+        let names = Self.uses.map { "\($0.place.name): \($0.name)" }
         #expect(Set(names).count == names.count)
     }
 
     @Test("shares no keyword with the list of what comes later")
     func sharesNothingWithForeignKeywords() {
-        for use in Self.uses { #expect(ForeignKeywords.problem(with: use.name, in: use.place) == nil, "\(use.name)") }
+        for use in Self.uses { #expect(use.place.problem(withForeign: use.name) == nil, "\(use.name)") }
     }
 
     @Test("finds the nearest keyword for each of its own with one letter changed")
     func suggestsNeighbours() {
-        for use in Self.uses where !use.name.contains(" ") && use.name.utf8.count > 4 && KeywordTable.places(of: use.name) == use.place {
+        for use in Self.uses where !use.name.contains(" ") && use.name.utf8.count > 4 && Self.uses.count(where: { $0.name == use.name }) == 1 {
             let wrong = String(use.name.dropLast(2)) + "_" + String(use.name.suffix(1))
-            let names = KeywordTable.firstWords(in: use.place)
+            let names = use.place.firstWords
             #expect(Spelling.nearest(to: wrong, among: names) != nil, "\(wrong)")
         }
     }
@@ -103,7 +105,7 @@ struct ConfigurationKeywordTests {
             ("<address>[,...]", 1...1), (LogLines.shape, 2...8),
         ]
         for (shape, counts) in shapes {
-            let keyword = Keyword("x", .global, shape, "", .global { _, _ in })
+            let keyword = Keyword<GlobalSettings>("x", .global, shape, "") { _, _ in }
             #expect(keyword.argumentCounts == counts, "\(shape)")
         }
     }

@@ -5,6 +5,12 @@ import Testing
 
 /// What the tests of the configuration share.
 enum Configuration {
+    /// Every place that keywords stand in.
+    static let places: [any KeywordPlace.Type] = ConfigurationSections.all + ConfigurationSections.linesWithOptions
+
+    /// The place `name`.
+    static func place(_ name: String) -> (any KeywordPlace.Type)? { places.first { $0.name == name } }
+
     /// Reads `text` as "t.cfg".
     static func read(_ text: String, environment: [String: String] = [:]) -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
         ConfigurationReader(environment: environment).read(files: [("t.cfg", Array(text.utf8))])

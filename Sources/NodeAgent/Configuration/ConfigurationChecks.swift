@@ -1,30 +1,48 @@
 import Proxy
 
-/// What can be said only when all files are read: names that refer to sections, and what a section lacks.
-extension ConfigurationPass {
-    /// Puts the drafts together. What a section lacks is said only when every line of it could be read.
-    mutating func finish() -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
-        var configuration = AgentConfiguration()
-        let isReadable = !hasAlert
-        configuration.global = global
-        var backendIndices: [String: Int] = [:]
+/// Puts the sections together when all files are read, and says what can be said only then: names that refer to sections, and what a section lacks.
+struct ConfigurationChecks {
+    var configuration = AgentConfiguration()
+    private var draft: ConfigurationDraft
+    /// What a section lacks is said only when every line could be read.
+    let isReadable: Bool
+    private let proxies: [ProxyDraft]
+    let databases: [DatabaseSection]
+    /// The indices of `configuration.backends`.
+    private(set) var backendIndices: [String: Int] = [:]
+
+    /// Checks of all sections that were read.
+    init(_ draft: ConfigurationDraft) {
+        self.draft = draft
+        isReadable = !draft.hasAlert
+        proxies = draft.proxies
+        databases = draft.all(DatabaseSection.self)
+    }
+
+    /// The configuration, and all that there is to say of it.
+    consuming func finish() -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
+        configuration.global = draft.global.draft
         for (index, proxy) in proxies.enumerated() where proxy.hasBackend {
             backendIndices[proxy.name] = configuration.backends.count
             configuration.backends.append(finishedBackend(proxy, identifier: index + 2))
         }
-        finishDatabases(&configuration.backends, backendIndices, isReadable: isReadable)
-        finishDiscoveries(&configuration.backends, backendIndices, isReadable: isReadable)
+        finishDatabases()
+        finishDiscoveries()
         for (index, proxy) in proxies.enumerated() {
             checkMode(of: proxy)
             if isReadable { checkLacks(of: proxy) }
             guard proxy.hasFrontend else { continue }
-            configuration.frontends.append(finishedFrontend(proxy, identifier: index + 2, backendIndices))
+            configuration.frontends.append(finishedFrontend(proxy, identifier: index + 2))
         }
-        checkResolvers(&configuration)
-        configuration.probes = probes.map { finishedProbe($0, configuration.backends, backendIndices) }
-        configuration.gossip = finishedGossip(isReadable)
-        checkListeners(configuration)
-        return (configuration, diagnostics)
+        finishResolvers()
+        for section in draft.all(ProbeSection.self) { configuration.probes.append(finishedProbe(section)) }
+        finishGossip()
+        checkListeners()
+        return (configuration, draft.diagnostics)
+    }
+
+    mutating func say(_ severity: DiagnosticSeverity, _ problem: ConfigurationProblem, at location: ConfigurationLocation, in section: String) {
+        draft.say(severity, problem, at: location, in: section)
     }
 
     private func finishedBackend(_ proxy: ProxyDraft, identifier: Int) -> Backend {
@@ -32,21 +50,21 @@ extension ConfigurationPass {
         backend.identifier = identifier
         backend.log = finishedLog(proxy, LogSettings())
         for place in backend.servers.indices {
-            guard let zone = backend.servers[place].zone, let own = global.zone else { continue }
+            guard let zone = backend.servers[place].zone, let own = configuration.global.zone else { continue }
             backend.servers[place].isFar = zone != own
         }
         return backend
     }
 
-    private mutating func finishedFrontend(_ proxy: ProxyDraft, identifier: Int, _ backends: [String: Int]) -> Frontend {
+    private mutating func finishedFrontend(_ proxy: ProxyDraft, identifier: Int) -> Frontend {
         var frontend = proxy.frontend
         frontend.identifier = identifier
         frontend.log = finishedLog(proxy, proxy.frontend.log)
         for reference in proxy.usedBackends + [proxy.defaultBackend].compactMap(\.self) {
-            guard let backend = index(of: reference, backends, in: proxy), !frontend.namedBackends.contains(backend) else { continue }
+            guard let backend = index(of: reference, in: proxy), !frontend.namedBackends.contains(backend) else { continue }
             frontend.namedBackends.append(backend)
         }
-        if proxy.defaultBackend == nil, let own = proxy.hasBackend ? backends[proxy.name] : nil, !frontend.namedBackends.contains(own) {
+        if proxy.defaultBackend == nil, let own = proxy.hasBackend ? backendIndices[proxy.name] : nil, !frontend.namedBackends.contains(own) {
             frontend.namedBackends.append(own)
         }
         frontend.backend = frontend.namedBackends.first
@@ -58,34 +76,35 @@ extension ConfigurationPass {
         log.tag = proxy.logTag
         for line in proxy.log {
             switch line {
-            case .global: log.targets += global.logTargets
+            case .global: log.targets += configuration.global.logTargets
             case .target(let target): log.targets.append(target)
             }
         }
         return log
     }
 
-    private mutating func index(of reference: NameReference, _ backends: [String: Int], in proxy: ProxyDraft) -> Int? {
-        if let index = backends[reference.name] { return index }
+    private mutating func index(of reference: NameReference, in proxy: ProxyDraft) -> Int? {
+        if let index = backendIndices[reference.name] { return index }
         let suggestion = Spelling.nearest(to: reference.name, among: proxies.filter(\.hasBackend).map(\.name))
         let problem = ConfigurationProblem.unknownName(reference.name, kind: "backend", of: reference.keyword, suggestion: suggestion)
-        say(.alert, problem, at: reference.location, in: sectionName(of: proxy))
+        say(.alert, problem, at: reference.location, in: proxy.title)
         return nil
     }
 
     private mutating func checkMode(of proxy: ProxyDraft) {
         guard let mode = proxy.httpMode, !proxy.frontend.isDisabled, !proxy.name.isEmpty else { return }
-        say(.alert, .httpMode(from: mode), at: proxy.location, in: sectionName(of: proxy))
+        let advice = "it comes from \(mode), and tsukada forwards TCP only: keep HAProxy for this proxy"
+        say(.alert, .doNotFit("'mode http'", advice: advice), at: proxy.location, in: proxy.title)
     }
 
     /// A proxy that cannot work, or not for long.
     private mutating func checkLacks(of proxy: ProxyDraft) {
         guard !proxy.frontend.isDisabled else { return }
-        let name = sectionName(of: proxy)
-        if proxy.place == .frontend, proxy.usedBackends.isEmpty, proxy.defaultBackend == nil {
+        let name = proxy.title
+        if proxy.kind == .frontend, proxy.usedBackends.isEmpty, proxy.defaultBackend == nil {
             say(.warning, .missingLine(of: "default_backend", example: "default_backend NAME"), at: proxy.location, in: name)
         }
-        if proxy.place == .frontend, proxy.frontend.binds.isEmpty {
+        if proxy.kind == .frontend, proxy.frontend.binds.isEmpty {
             say(.warning, .missingLine(of: "bind", example: "bind *:3306"), at: proxy.location, in: name)
         }
         var missing: [String] = []
@@ -98,44 +117,49 @@ extension ConfigurationPass {
     }
 
     /// `resolvers NAME` of servers. HAProxy always has a section `default`, made from /etc/resolv.conf.
-    private mutating func checkResolvers(_ configuration: inout AgentConfiguration) {
-        configuration.resolvers = resolvers
-        for (index, section) in resolvers.enumerated() where section.nameservers.isEmpty && !section.usesSystemNameservers {
-            guard let location = resolverLocations[section.name], resolvers.firstIndex(where: { $0.name == section.name }) == index else { continue }
-            say(.warning, .missingLine(of: "nameserver", example: "nameserver NAME ADDRESS:53"), at: location, in: "resolvers \(section.name)")
+    private mutating func finishResolvers() {
+        let sections = draft.all(ResolversSection.self)
+        configuration.resolvers = sections.map(\.draft)
+        var known: Set<String> = []
+        for section in sections where !section.draft.name.isEmpty && known.insert(section.draft.name).inserted {
+            guard section.draft.nameservers.isEmpty, !section.draft.usesSystemNameservers else { continue }
+            let problem = ConfigurationProblem.missingLine(of: "nameserver", example: "nameserver NAME ADDRESS:53")
+            say(.warning, problem, at: section.location, in: "resolvers \(section.draft.name)")
         }
         for proxy in proxies {
-            for reference in proxy.resolverReferences where resolverLocations[reference.name] == nil {
-                resolverLocations[reference.name] = reference.location
+            for reference in proxy.resolverReferences where known.insert(reference.name).inserted {
                 if reference.name == "default" {
                     var system = ResolverSettings(name: reference.name)
                     system.usesSystemNameservers = true
                     configuration.resolvers.append(system)
                 } else {
-                    let suggestion = Spelling.nearest(to: reference.name, among: resolvers.map(\.name))
+                    let suggestion = Spelling.nearest(to: reference.name, among: sections.map(\.draft.name))
                     let problem = ConfigurationProblem.unknownName(reference.name, kind: "section 'resolvers'", of: "resolvers", suggestion: suggestion)
-                    say(.alert, problem, at: reference.location, in: sectionName(of: proxy))
+                    say(.alert, problem, at: reference.location, in: proxy.title)
                 }
             }
         }
     }
 
-    private mutating func finishedProbe(_ draft: ProbeDraft, _ backends: [Backend], _ indices: [String: Int]) -> ProbeSettings {
-        var probe = draft.settings
+    private mutating func finishedProbe(_ section: ProbeSection) -> ProbeSettings {
+        var probe = section.draft.settings
+        let backends = configuration.backends
         let name = "probe \(probe.name)"
-        if probe.binds.isEmpty, !hasAlert { say(.alert, .missingLine(of: "bind", example: "bind *:3307"), at: draft.location, in: name) }
-        if draft.requirements.isEmpty, !hasAlert {
-            say(.warning, .nothingRequired(example: "require \(backends.first?.name ?? "PROXY") 1"), at: draft.location, in: name)
+        if probe.binds.isEmpty, !draft.hasAlert { say(.alert, .missingLine(of: "bind", example: "bind *:3307"), at: section.location, in: name) }
+        if section.draft.requirements.isEmpty, !draft.hasAlert {
+            let example = "require \(backends.first?.name ?? "PROXY") 1"
+            let advice = "it passes as long as this process is well, whatever its servers do: write '\(example)'"
+            say(.warning, .doNotFit("no 'require'", advice: advice), at: section.location, in: name)
         }
-        for requirement in draft.requirements {
+        for requirement in section.draft.requirements {
             let reference = requirement.proxy
-            guard let index = indices[reference.name] else {
+            guard let index = backendIndices[reference.name] else {
                 let suggestion = Spelling.nearest(to: reference.name, among: backends.map(\.name))
                 say(.alert, .unknownName(reference.name, kind: "backend", of: "require", suggestion: suggestion), at: reference.location, in: name)
                 continue
             }
             let servers = backends[index].servers.count
-            if requirement.serversMin > servers, !hasAlert {
+            if requirement.serversMin > servers, !draft.hasAlert {
                 let expected = servers == 0 ? "a proxy that has servers" : "a number from 1 to \(servers), the servers of '\(reference.name)'"
                 say(.alert, .badValue(String(requirement.serversMin), of: "require", expected: expected), at: reference.location, in: name)
             }
@@ -145,12 +169,12 @@ extension ConfigurationPass {
     }
 
     /// One address twice. Proxies with several threads can share one, as HAProxy's do: a mistake all the same. With anything else the start would fail.
-    private mutating func checkListeners(_ configuration: AgentConfiguration) {
+    private mutating func checkListeners() {
         typealias Listener = (endpoint: Endpoint, location: ConfigurationLocation, section: String, isShareable: Bool)
-        var listeners = global.statsSockets.map { Listener($0.endpoint, $0.location, "global", false) }
+        var listeners = configuration.global.statsSockets.map { Listener($0.endpoint, $0.location, "global", false) }
         for proxy in proxies where proxy.hasFrontend && !proxy.frontend.isDisabled {
-            let isShareable = global.threads != 1
-            listeners += proxy.frontend.binds.map { Listener($0.endpoint, $0.location, sectionName(of: proxy), isShareable && $0.endpoint.port > 0) }
+            let isShareable = configuration.global.threads != 1
+            listeners += proxy.frontend.binds.map { Listener($0.endpoint, $0.location, proxy.title, isShareable && $0.endpoint.port > 0) }
         }
         for probe in configuration.probes { listeners += probe.binds.map { Listener($0.endpoint, $0.location, "probe \(probe.name)", false) } }
         var seen: [Endpoint: Listener] = [:]
@@ -160,19 +184,26 @@ extension ConfigurationPass {
                 continue
             }
             let isShared = first.isShareable && listener.isShareable
-            let problem = ConfigurationProblem.boundTwice(listener.endpoint.description, isShared: isShared, first: first.location)
+            let advice =
+                isShared
+                ? "it and the one of \(first.location) get connections as it happens: remove one of them"
+                : "the first stands at \(first.location): write another address"
+            let problem = ConfigurationProblem.doNotFit("second listener on '\(listener.endpoint)'", advice: advice)
             say(isShared ? .warning : .alert, problem, at: listener.location, in: listener.section)
         }
     }
 
-    private mutating func finishedGossip(_ isReadable: Bool) -> GossipSection? {
-        guard let draft = gossips.first else { return nil }
-        if isReadable { for (location, problem) in draft.problems { say(.alert, problem, at: location, in: "gossip \(draft.section.name)") } }
-        return draft.section
+    private mutating func finishGossip() {
+        guard let section = draft.all(GossipSection.self).first else { return }
+        if isReadable { for (location, problem) in section.problems { say(.alert, problem, at: location, in: "gossip \(section.draft.name)") } }
+        configuration.gossip = section.draft
     }
+}
 
-    private func sectionName(of proxy: ProxyDraft) -> String {
-        let kind = KeywordPlaces.all.first { $0.place == proxy.place }?.name ?? ""
-        return "\(kind) \(proxy.name)"
+extension ConfigurationProblem {
+    /// Timeouts that a proxy lacks: "client", "connect".
+    static func missingTimeouts(_ names: [String]) -> ConfigurationProblem {
+        let list = names.map { "'timeout \($0)'" }.joined(separator: ", ")
+        return .doNotFit("no \(list)", advice: "without it a dead peer holds its session for ever: write it here or in 'defaults'")
     }
 }

@@ -1,28 +1,28 @@
 import Proxy
 
 /// `discover` of a `database` section: which servers it fills, and what it lacks.
-extension ConfigurationPass {
+extension ConfigurationChecks {
     private static let templateExample = "server-template read 8 replicas.mysql:3306 check"
 
     /// Marks the servers that are filled by a writer's list, once all files are read.
-    mutating func finishDiscoveries(_ backends: inout [Backend], _ indices: [String: Int], isReadable: Bool) {
+    mutating func finishDiscoveries() {
         var first: [String: NameReference] = [:]
-        for draft in databases {
+        for draft in databases.map(\.draft) {
             guard let reference = draft.discovered else { continue }
             let name = "database \(draft.proxy.name)"
-            guard let index = indices[reference.name] else {
-                let suggestion = Spelling.nearest(to: reference.name, among: backends.map(\.name))
+            guard let index = backendIndices[reference.name] else {
+                let suggestion = Spelling.nearest(to: reference.name, among: configuration.backends.map(\.name))
                 say(.alert, .unknownName(reference.name, kind: "backend or listen", of: "discover", suggestion: suggestion), at: reference.location, in: name)
                 continue
             }
-            for place in backends[index].servers.indices where isFilled(backends[index].servers[place]) { backends[index].servers[place].isDiscovered = true }
+            markDiscovered(&configuration.backends[index].servers)
             if let earlier = first.updateValue(reference, forKey: reference.name) {
                 let advice = "that of \(earlier.location) fills it: a proxy's servers are the replicas of one primary"
                 say(.alert, .doNotFit("second 'discover' of '\(reference.name)'", advice: advice), at: reference.location, in: name)
             }
-            if isReadable, let problem = problem(of: draft, reference, backends[index]) { say(.alert, problem, at: reference.location, in: name) }
+            if isReadable, let problem = problem(of: draft, reference, configuration.backends[index]) { say(.alert, problem, at: reference.location, in: name) }
         }
-        for backend in backends {
+        for backend in configuration.backends {
             var told: Set<ConfigurationLocation> = []
             for server in backend.servers where isFilled(server) && !server.isDiscovered && told.insert(server.location).inserted {
                 let advice = "its servers keep one address for ever: add 'resolvers' and a section's name"
@@ -31,6 +31,10 @@ extension ConfigurationPass {
                     in: "\(backend.isListen ? "listen" : "backend") \(backend.name)")
             }
         }
+    }
+
+    private func markDiscovered(_ servers: inout [Server]) {
+        for place in servers.indices where isFilled(servers[place]) { servers[place].isDiscovered = true }
     }
 
     /// A template's server that no nameserver is asked for.
@@ -43,7 +47,7 @@ extension ConfigurationPass {
         guard reference.name != draft.proxy.name else {
             return .badValue(reference.name, of: "discover", expected: "the proxy for reads: the servers that may become the primary are written down")
         }
-        guard databases.first(where: { $0.proxy.name == reference.name })?.settings.role != .primary else {
+        guard databases.first(where: { $0.draft.proxy.name == reference.name })?.draft.settings.role != .primary else {
             return .doNotFit("'discover' of a proxy with 'role primary'", advice: "replicas take no writes: write the proxy for reads")
         }
         let slots = backend.servers.filter(isFilled)

@@ -17,7 +17,7 @@ struct GossipPlan {
     }
 
     /// The section.
-    let section: GossipSection
+    let section: ClusterSettings
     /// This node's name.
     let node: String
     /// What the core is configured with.
@@ -38,7 +38,7 @@ struct GossipPlan {
     ///
     /// - Parameter addresses: of the nodes of the section, in its order; `nil` for one whose name does not resolve.
     /// - Throws: what the library of the digests says.
-    init(_ section: GossipSection, node: String, backends: [Backend], addresses: [SocketAddress?], seal: any Seal) throws(SealError) {
+    init(_ section: ClusterSettings, node: String, backends: [Backend], addresses: [SocketAddress?], seal: any Seal) throws(SealError) {
         self.section = section
         self.node = node
         drainLease = try seal.digest(Array("drain".utf8)).first

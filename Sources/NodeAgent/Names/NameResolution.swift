@@ -50,17 +50,17 @@ struct NameResolution {
     var answers: [NameQuestion: IPAddress] { known.compactMapValues { try? $0.get() } }
 
     /// Looks up all names of `configuration` that a start needs, at once. `own` is this node's line of the `gossip` section.
-    mutating func ask(for configuration: AgentConfiguration, own: GossipSection.Node?) {
+    mutating func ask(for configuration: AgentConfiguration, own: ClusterSettings.Node?) {
         askAtOnce(inquiries(placesOf: configuration, own) + inquiries(serversOf: configuration))
     }
 
     /// The same for the names that need privileges: listeners and log targets.
-    mutating func ask(forPlacesOf configuration: AgentConfiguration, own: GossipSection.Node?) { askAtOnce(inquiries(placesOf: configuration, own)) }
+    mutating func ask(forPlacesOf configuration: AgentConfiguration, own: ClusterSettings.Node?) { askAtOnce(inquiries(placesOf: configuration, own)) }
 
     /// The same for the names of servers.
     mutating func ask(forServersOf configuration: AgentConfiguration) { askAtOnce(inquiries(serversOf: configuration)) }
 
-    private func inquiries(placesOf configuration: AgentConfiguration, _ own: GossipSection.Node?) -> [NameInquiry] {
+    private func inquiries(placesOf configuration: AgentConfiguration, _ own: ClusterSettings.Node?) -> [NameInquiry] {
         let endpoints = configuration.placesOfItsOwn + [configuration.gossip.flatMap { $0.bind ?? own?.endpoint }].compactMap(\.self)
         return endpoints.compactMap {
             if case .name(let name, _) = $0 { inquiry(NameQuestion(family: .v4, name: name), hasFallback: false) } else { nil }
@@ -127,7 +127,7 @@ struct NameResolution {
     }
 
     /// The address at which this node receives gossip: `bind` of the section, or else its own line's address.
-    mutating func place(ofGossip section: GossipSection, own: GossipSection.Node) throws(StartError) -> SocketAddress {
+    mutating func place(ofGossip section: ClusterSettings, own: ClusterSettings.Node) throws(StartError) -> SocketAddress {
         let (endpoint, location) = (section.bind ?? own.endpoint, section.bind == nil ? own.location : section.location)
         switch endpoint {
         case .ip(let address, let port): return .ip(address, port: port)

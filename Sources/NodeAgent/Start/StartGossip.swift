@@ -10,12 +10,12 @@ struct StartGossip {
     /// Bytes that the kernel keeps for the socket: a burst of all peers, while this thread does something else.
     private static let receiveBuffer = 1 << 20
 
-    private let section: GossipSection
+    private let section: ClusterSettings
     private let lookup: NameLookup
     private let seal: OpenSSLSeal
 
     /// For `section`; the peers' names are looked up by `lookup`.
-    init(_ section: GossipSection, lookup: NameLookup) throws(StartError) {
+    init(_ section: ClusterSettings, lookup: NameLookup) throws(StartError) {
         (self.section, self.lookup) = (section, lookup)
         seal = try StartError.wrapping("\(section.location): gossip: OpenSSL: ") { () throws(SealError) in try OpenSSLSeal() }
     }
@@ -70,7 +70,7 @@ struct StartGossip {
     }
 
     /// Where a peer is; `nil` for a name that the nameservers are to be asked for: they are, once the node runs, so that it starts without them.
-    private func address(ofPeer node: GossipSection.Node) -> SocketAddress? {
+    private func address(ofPeer node: ClusterSettings.Node) -> SocketAddress? {
         switch node.endpoint {
         case .ip(let address, let port): .ip(address, port: port)
         case .name(let name, let port):
@@ -81,7 +81,7 @@ struct StartGossip {
     }
 
     private func socket(
-        at address: SocketAddress, of own: GossipSection.Node, cluster: UInt64, _ inherited: InheritedSockets
+        at address: SocketAddress, of own: ClusterSettings.Node, cluster: UInt64, _ inherited: InheritedSockets
     ) throws(StartError) -> DatagramSocket {
         do throws(SystemError) {
             let socket =

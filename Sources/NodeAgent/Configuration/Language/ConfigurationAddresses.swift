@@ -14,6 +14,9 @@ struct AddressReader {
         case any, v4, v6
     }
 
+    /// The addresses of one line.
+    static let addressesMax = 1_024
+
     let keyword: String
     let environment: [String: String]
 
@@ -27,7 +30,7 @@ struct AddressReader {
         var endpoints: [Endpoint] = []
         for part in try expand(word).split(separator: ",", omittingEmptySubsequences: false) {
             endpoints += try readBind(String(part))
-            guard endpoints.count <= ProxyDraft.bindsMax else { throw .tooMany(what: "addresses on a '\(keyword)' line", limit: ProxyDraft.bindsMax) }
+            guard endpoints.count <= Self.addressesMax else { throw .tooMany(what: "addresses on a '\(keyword)' line", limit: Self.addressesMax) }
         }
         return endpoints
     }
@@ -124,7 +127,7 @@ struct AddressReader {
         let first = try portNumber(ends[0], of: word)
         let last = ends.count > 1 ? try portNumber(ends[1], of: word) : first
         guard first <= last else { throw .badValue(word, of: keyword, expected: "the lower port first") }
-        guard last - first < ProxyDraft.bindsMax else { throw .tooMany(what: "addresses on a '\(keyword)' line", limit: ProxyDraft.bindsMax) }
+        guard last - first < Self.addressesMax else { throw .tooMany(what: "addresses on a '\(keyword)' line", limit: Self.addressesMax) }
         var endpoints: [Endpoint] = []
         for number in first...last {
             guard let endpoint = try endpoint(host, family, port: number, of: word) else { throw .badValue(word, of: keyword, expected: expected) }

@@ -34,14 +34,14 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case message(String)
 
     // Keywords and their arguments.
-    case outsideSection(String, suggestion: String?)
+    case outsideSection(String, sections: [String], suggestion: String?)
     case unknownKeyword(String, suggestion: String?)
     case unknownWord(String, of: String, allowed: [String], suggestion: String?)
     case missingArgument(of: String, shape: String)
     case surplusArgument(String, of: String, shape: String)
     case badValue(String, of: String, expected: String)
     case notInvertible(String, prefix: String)
-    case misplaced(String, places: KeywordPlaces)
+    case misplaced(String, places: String)
     case noEffect(String, advice: String)
     case overwritten(String, first: ConfigurationLocation)
     case unsetVariable(String)
@@ -49,7 +49,6 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     // What HAProxy has and tsukada has not.
     case unsupported(String, advice: String)
     case http(String, advice: String)
-    case httpMode(from: ConfigurationLocation)
     case encryption(String)
     case removed(String, replacement: String)
 
@@ -57,20 +56,9 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case duplicate(String, kind: String, first: ConfigurationLocation)
     case ambiguous(String, kind: String)
     case unknownName(String, kind: String, of: String, suggestion: String?)
-    case missingTimeouts([String])
     case missingLine(of: String, example: String)
     case doNotFit(String, advice: String)
-    case boundTwice(String, isShared: Bool, first: ConfigurationLocation)
-    case nothingRequired(example: String)
     case shortTime(String, of: String)
-
-    // Gossip.
-    case secondGossip(first: ConfigurationLocation)
-    case lonelyNode
-    case missingKeyFile(address: String)
-
-    // Databases.
-    case uncheckedServer(String)
 
     /// What is wrong, without its place.
     var what: String {
@@ -86,7 +74,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .misplacedDirective(let directive, _): "misplaced '\(directive)'"
         case .unknownDirective(let word, _): "unknown directive '\(word)'"
         case .message(let text): text
-        case .outsideSection(let word, _): "'\(word)' stands before any section"
+        case .outsideSection(let word, _, _): "'\(word)' stands before any section"
         case .unknownKeyword(let word, _): "unknown keyword '\(word)'"
         case .unknownWord(let word, let keyword, _, _): "'\(keyword)' has no '\(word)'"
         case .missingArgument(let keyword, _): "'\(keyword)' lacks an argument"
@@ -99,22 +87,14 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .unsetVariable(let name): "unset environment variable '\(name)'"
         case .unsupported(let keyword, _): "unsupported '\(keyword)'"
         case .http(let keyword, _): "HTTP keyword '\(keyword)'"
-        case .httpMode: "'mode http'"
         case .encryption(let keyword): "TLS keyword '\(keyword)'"
         case .removed(let keyword, _): "outdated '\(keyword)'"
         case .duplicate(let name, let kind, _): "second \(kind) '\(name)'"
         case .ambiguous(let name, let kind): "more than one \(kind) '\(name)'"
         case .unknownName(let name, let kind, let keyword, _): "'\(keyword)' names a missing \(kind), '\(name)',"
-        case .missingTimeouts(let names): "no \(names.map { "'timeout \($0)'" }.joined(separator: ", "))"
         case .missingLine(let keyword, _): "no '\(keyword)'"
         case .doNotFit(let text, _): text
-        case .boundTwice(let endpoint, _, _): "second listener on '\(endpoint)'"
-        case .nothingRequired: "no 'require'"
         case .shortTime(let word, let keyword): "'\(keyword) \(word)' is less than a second"
-        case .secondGossip: "second 'gossip'"
-        case .lonelyNode: "only one 'node'"
-        case .missingKeyFile: "no 'key-file'"
-        case .uncheckedServer(let name): "server '\(name)' without 'check'"
         }
     }
 
@@ -132,9 +112,9 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .unknownDirective(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "remove it"
         case .message: ""
         case .overwritten(_, let first): "this one counts: remove the one of \(first)"
-        case .outsideSection(_, let suggestion):
+        case .outsideSection(_, let sections, let suggestion):
             suggestion.map { "did you mean '\($0)'?" }
-                ?? "start with a section: global, defaults, listen, frontend, backend, resolvers, probe, gossip or database"
+                ?? "start with a section: \(sections.dropLast().joined(separator: ", ")) or \(sections.last ?? "")"
         case .unknownKeyword(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "correct it, or see docs/CONFIGURATION.md for all keywords"
         case .unknownWord(_, _, let allowed, let suggestion):
             suggestion.map { "did you mean '\($0)'?" } ?? "write one of \(allowed.joined(separator: ", "))"
@@ -142,31 +122,20 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
             shape.isEmpty ? "write '\(keyword)' alone" : "write '\(keyword) \(shape)'"
         case .badValue(_, _, let expected): "write \(expected)"
         case .notInvertible: "remove the line"
-        case .misplaced(_, let places): "move it to \(places.description)"
+        case .misplaced(_, let places): "move it to \(places)"
         case .noEffect(_, let advice), .doNotFit(_, let advice): advice
         case .unsetVariable(let name): "it reads as nothing: set it, or write \"${\(name)-default}\""
         case .unsupported(_, let advice): "tsukada does not support it yet: \(advice)"
         case .http(_, let advice): "TCP has no use for it: \(advice)"
-        case .httpMode(let mode): "it comes from \(mode), and tsukada forwards TCP only: keep HAProxy for this proxy"
         case .encryption: "tsukada speaks no TLS: keep HAProxy for what needs it"
         case .removed(_, let replacement): "HAProxy itself has removed it: \(replacement)"
         case .duplicate(_, _, let first): "the first stands at \(first): give this one another name"
         case .ambiguous: "give each its own name"
         case .unknownName(_, let kind, _, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "add the \(kind), or correct the name"
-        case .missingTimeouts: "without it a dead peer holds its session for ever: write it here or in 'defaults'"
         case .missingLine(_, let example): "write '\(example)'"
-        case .boundTwice(_, let isShared, let first):
-            isShared
-                ? "it and the one of \(first) get connections as it happens: remove one of them" : "the first stands at \(first): write another address"
-        case .nothingRequired(let example): "it passes as long as this process is well, whatever its servers do: write '\(example)'"
         case .shortTime(let word, _):
             word.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
                 ? "a number alone is in milliseconds: write '\(word)s'" : "write a time such as '30s'"
-        case .secondGossip(let first): "a node belongs to one cluster: the section of \(first) counts, remove this one"
-        case .lonelyNode: "it has nobody to talk to: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section"
-        case .missingKeyFile(let address):
-            "other hosts may reach \(address): run '(umask 077; tsukada keygen > /etc/tsukada/gossip.key)', copy the file to all nodes, and add a line 'key-file /etc/tsukada/gossip.key'"
-        case .uncheckedServer: "nothing would be asked of it: add 'check' to its line"
         }
     }
 }

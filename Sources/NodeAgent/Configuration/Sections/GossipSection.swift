@@ -2,58 +2,166 @@ import Gossip
 import Proxy
 import Wire
 
-/// The `gossip` section: with whom this node exchanges what it sees, and how much a peer's word counts.
-struct GossipSection: Equatable, Sendable {
-    /// `node NAME ADDRESS:PORT`, one line for each node of the cluster, this one included.
-    struct Node: Equatable, Sendable {
-        /// The name that the node is started under.
-        var name: String
-        /// `.ip` or `.name`, with a port of at least 1.
-        var endpoint: Endpoint
-        /// Where the line stands.
-        var location: ConfigurationLocation
+/// `gossip`, a section of tsukada's own: the cluster that this node belongs to.
+struct GossipSection: ConfigurationSection {
+    static let name = "gossip"
+    static let nodesMin = 2
+    static let probeIntervals: ClosedRange<Duration> = .milliseconds(50) ... .seconds(5)
+    static let deadAfterMax = Duration.seconds(60)
+    /// So many heartbeats must be missing before a peer is dead.
+    static let heartbeatsMissedMin = 3
+
+    var draft: ClusterSettings
+    var uses: [String: ConfigurationLocation] = [:]
+
+    init(at location: ConfigurationLocation) { draft = ClusterSettings(name: "", location: location) }
+
+    /// A node belongs to one cluster: the lines of a second section are read for their own mistakes only.
+    mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
+        line.shape = "<name>"
+        let first = configuration.register("", kind: Self.name, at: draft.location)
+        draft.name = try line.needName()
+        if let first {
+            throw .doNotFit("second 'gossip'", advice: "a node belongs to one cluster: the section of \(first) counts, remove this one")
+        }
+        try line.end()
     }
 
-    /// How far an operator's command reaches that does not say it.
-    enum AdminScope: Equatable, Sendable {
-        /// This node.
-        case node
-        /// All nodes.
-        case cluster
+    static let keywords = KeywordTable<ClusterSettings>([
+        Keyword(
+            "admin-scope", .gossip, "node|cluster", "How far an operator's command reaches that does not say it; `node` without it.", adminScope),
+        Keyword("bind", .gossip, "<address:port>", "Where this node receives; without it the address of its own `node` line.", bind),
+        Keyword("dead-after", .gossip, "<time>", "The silence after which a peer is dead, up to 60s; 1s without it.", deadAfter),
+        Keyword("key-file", .gossip, "<path>", "The keys; needed unless every address is a loopback address.", keyFile),
+        Keyword("min-up", .gossip, "<number>", "Peers' words never leave fewer servers of a proxy usable; 1 without it.", minUp),
+        Keyword("node", .gossip, "<name> <address:port>", repetition: .many, "A node of the cluster, this one included; 2 to 16 lines.", node),
+        Keyword(
+            "policy", .gossip, "own|fast-down|any-down", "How a peer's word on a server counts, see below; `fast-down` without it.", policy),
+        Keyword("probe-interval", .gossip, "<time>", "The time between heartbeats, 50ms to 5s; 180ms without it.", probeInterval),
+        Keyword("state-dir", .gossip, "<folder>", "Where operators' words outlive a restart; without it peers alone remember them.", stateDirectory),
+    ])
+
+    @Sendable private static func adminScope(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.adminScope = try line.needChoice(["node": ClusterSettings.AdminScope.node, "cluster": .cluster])
     }
 
-    /// The cluster's name.
-    var name: String
-    /// Two to `GossipLimits.nodesMax` nodes, in the order of the file; no name and no address stands twice.
-    var nodes: [Node] = []
-    /// `bind`: where this node receives, `.ip` or `.name`; `nil` for the address of its own `node` line.
-    var bind: Endpoint?
-    /// `key-file`: an absolute path; `nil` only when every address of the section is a loopback address.
-    var keyFile: String?
-    /// `state-dir`: an absolute path; `nil` to remember nothing over a restart.
-    var stateDirectory: String?
-    /// `policy`.
-    var policy = VerdictPolicy.fastDown
-    /// `min-up`: peers' words never leave fewer servers of a proxy usable; at least 1 with `any-down`.
-    var minUp = 1
-    /// `probe-interval`: between heartbeats.
-    var probeInterval = Duration.milliseconds(180)
-    /// `dead-after`: the silence after which a peer is dead; at least three times `probeInterval`.
-    var deadAfter = Duration.seconds(1)
-    /// `admin-scope`.
-    var adminScope = AdminScope.node
-    /// Where the section begins.
-    var location: ConfigurationLocation
-
-    /// This node's line: of the name of `-L`, else of `global`'s `node`, else the host's.
-    ///
-    /// - Throws: when no line has this name; the sentence names those there are.
-    func node(named own: String) throws(StartError) -> Node {
-        if let node = nodes.first(where: { $0.name == own }) { return node }
-        let names = nodes.map(\.name)
-        let advice = Spelling.nearest(to: own, among: names).map { "did you mean '\($0)'? S" } ?? "s"
-        throw StartError(
-            "\(location): no 'node' of section 'gossip \(name)' is this node, '\(own)'; \(advice)tart with '-L NAME' or write 'node NAME' in 'global': "
-                + "one of \(names.joined(separator: ", "))")
+    @Sendable private static func bind(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.bind = try AddressReader(line).readGossipBind(line.need())
     }
+
+    @Sendable private static func deadAfter(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let time = try line.needPositiveTime()
+        guard time <= deadAfterMax else {
+            throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "a time of at most 60s, three times the 'probe-interval' or more")
+        }
+        draft.deadAfter = time
+    }
+
+    @Sendable private static func keyFile(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.keyFile = try line.needAbsolutePath(example: "/etc/tsukada/gossip.key")
+    }
+
+    @Sendable private static func minUp(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.minUp = try line.needNumber(in: 0...ProxyDraft.serversMax)
+    }
+
+    @Sendable private static func node(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let name = try line.needName()
+        let endpoint = try AddressReader(line).readGossipNode(line.need())
+        if let first = draft.nodes.first(where: { $0.name == name }) { throw .duplicate(name, kind: "node", first: first.location) }
+        if let first = draft.nodes.first(where: { $0.endpoint == endpoint }) {
+            throw .badValue(endpoint.description, of: line.keyword, expected: "an address that no other node has: it is the one of \(first.location)")
+        }
+        guard draft.nodes.count < GossipLimits.nodesMax else { throw .tooMany(what: "nodes in a cluster", limit: GossipLimits.nodesMax) }
+        draft.nodes.append(ClusterSettings.Node(name: name, endpoint: endpoint, location: line.location))
+    }
+
+    @Sendable private static func policy(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.policy = try line.needChoice(["own": VerdictPolicy.own, "fast-down": .fastDown, "any-down": .anyDown])
+    }
+
+    @Sendable private static func probeInterval(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let time = try line.needTime()
+        guard probeIntervals.contains(time) else {
+            throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "a time from 50ms to 5s")
+        }
+        draft.probeInterval = time
+    }
+
+    @Sendable private static func stateDirectory(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.stateDirectory = try line.needAbsolutePath(example: "/var/lib/tsukada")
+    }
+}
+
+extension GossipSection {
+    /// What its lines say together and cannot mean, each with its place.
+    var problems: [(location: ConfigurationLocation, problem: ConfigurationProblem)] {
+        var problems: [(location: ConfigurationLocation, problem: ConfigurationProblem)] = []
+        if draft.nodes.isEmpty {
+            problems.append((draft.location, .missingLine(of: "node", example: "node NAME ADDRESS:7946")))
+        } else if draft.nodes.count < Self.nodesMin, let node = draft.nodes.first {
+            problems.append((node.location, Self.lonelyNode))
+        }
+        if draft.keyFile == nil, let (location, address) = firstOpenAddress { problems.append((location, Self.missingKeyFile(address))) }
+        if let (location, keyword, address) = firstOfOtherFamily {
+            let expected = "an address of the family of all others (IPv4 or IPv6): a node sends and receives with one socket"
+            problems.append((location, .badValue(address, of: keyword, expected: expected)))
+        }
+        if draft.policy == .anyDown, draft.minUp == 0 {
+            let expected = "a number from 1 to \(ProxyDraft.serversMax): with 'policy any-down' a peer's mistake must not take the last server"
+            problems.append((uses["min-up"] ?? draft.location, .badValue("0", of: "min-up", expected: expected)))
+        }
+        let deadAfterMin = draft.probeInterval * Self.heartbeatsMissedMin
+        if draft.deadAfter < deadAfterMin {
+            let (after, interval) = (ConfigurationValue.text(of: draft.deadAfter), ConfigurationValue.text(of: draft.probeInterval))
+            let expected = "'dead-after \(ConfigurationValue.text(of: deadAfterMin))' or more: three heartbeats, of which there is one each \(interval)"
+            problems.append((uses["dead-after"] ?? uses["probe-interval"] ?? draft.location, .badValue(after, of: "dead-after", expected: expected)))
+        }
+        return problems
+    }
+
+    /// The first address that other hosts reach, or that may be one: names may mean anything.
+    private var firstOpenAddress: (ConfigurationLocation, String)? {
+        if let node = draft.nodes.first(where: { !$0.endpoint.isLoopback }) { return (node.location, node.endpoint.description) }
+        guard let bind = draft.bind, !bind.isLoopback else { return nil }
+        return (uses["bind"] ?? draft.location, bind.description)
+    }
+
+    /// The first numeric address of another family than the one before it: what one socket cannot reach.
+    private var firstOfOtherFamily: (ConfigurationLocation, keyword: String, address: String)? {
+        var isV6: Bool?
+        if case .ip(let address, _)? = draft.bind { isV6 = address.isV6 }
+        for node in draft.nodes {
+            guard case .ip(let address, _) = node.endpoint else { continue }
+            if let isV6, isV6 != address.isV6 { return (node.location, "node", node.endpoint.description) }
+            isV6 = address.isV6
+        }
+        return nil
+    }
+
+    private static let lonelyNode = ConfigurationProblem.doNotFit(
+        "only one 'node'", advice: "it has nobody to talk to: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section")
+
+    private static func missingKeyFile(_ address: String) -> ConfigurationProblem {
+        let keygen = "run '(umask 077; tsukada keygen > /etc/tsukada/gossip.key)', copy the file to all nodes"
+        return .doNotFit("no 'key-file'", advice: "other hosts may reach \(address): \(keygen), and add a line 'key-file /etc/tsukada/gossip.key'")
+    }
+}
+
+extension KeywordPlaces {
+    fileprivate static let gossip: KeywordPlaces = ["gossip"]
+}
+
+extension IPAddress {
+    /// 127.0.0.0/8 and ::1.
+    fileprivate var isLoopback: Bool {
+        switch self {
+        case .v4(let bits): bits >> 24 == 127
+        case .v6(let high, let low): high == 0 && low == 1
+        }
+    }
+}
+
+extension Endpoint {
+    fileprivate var isLoopback: Bool { if case .ip(let address, _) = self { address.isLoopback } else { false } }
 }

@@ -2,17 +2,20 @@ import Proxy
 import Wire
 
 /// The keywords that name state files: what `show servers state` said before a restart.
-enum ServerStateKeywords {
-    static let keywords: [Keyword] = [
-        Keyword("server-state-base", .global, "<folder>", "Where state files are whose names do not begin with `/`.", .global(base)),
-        Keyword("server-state-file", .global, "<path>", "The state file of all proxies, for `load-server-state-from-file global`.", .global(file)),
+enum StateFileKeywords {
+    static let global: [Keyword<GlobalSettings>] = [
+        Keyword("server-state-base", .global, "<folder>", "Where state files are whose names do not begin with `/`.", base),
+        Keyword("server-state-file", .global, "<path>", "The state file of all proxies, for `load-server-state-from-file global`.", file),
+    ]
+
+    static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
             "load-server-state-from-file", .serverSide, "global|local|none",
             "What servers are taken for at start: what the state file of all proxies says, this proxy's own, or nothing; `none` without it.",
-            .proxy(load)),
+            load),
         Keyword(
             "server-state-file-name", .serverSide, "[<file>|use-backend-name]", "The proxy's own state file; its name without an argument.",
-            .proxy(fileName)),
+            fileName),
     ]
 
     @Sendable private static func base(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -1,0 +1,48 @@
+import Proxy
+
+/// `database` sections: each belongs to a proxy, whose servers it asks.
+extension ConfigurationChecks {
+    /// Puts the sections beside their backends.
+    mutating func finishDatabases() {
+        for section in databases {
+            let draft = section.draft
+            let name = "database \(draft.proxy.name)"
+            guard let index = backendIndices[draft.proxy.name] else {
+                let suggestion = Spelling.nearest(to: draft.proxy.name, among: configuration.backends.map(\.name))
+                if !draft.proxy.name.isEmpty {
+                    let problem = ConfigurationProblem.unknownName(draft.proxy.name, kind: "backend or listen", of: "database", suggestion: suggestion)
+                    say(.alert, problem, at: draft.proxy.location, in: name)
+                }
+                continue
+            }
+            if isReadable {
+                for (location, problem) in section.problems { say(.alert, problem, at: location, in: name) }
+                for (location, problem) in section.lagLinesOfPrimary { say(.warning, problem, at: location, in: name) }
+                checkServers(of: configuration.backends[index], for: section, in: name)
+            }
+            give(draft.settings, to: &configuration.backends[index])
+        }
+    }
+
+    private func give(_ settings: DatabaseSettings, to backend: inout Backend) {
+        backend.database = settings
+        for place in backend.servers.indices { backend.servers[place].check?.interval = settings.interval }
+    }
+
+    private mutating func checkServers(of backend: Backend, for section: DatabaseSection, in name: String) {
+        let draft = section.draft
+        if backend.servers.isEmpty {
+            let advice = "'\(backend.name)' has no servers: add them, or remove the section"
+            say(.warning, .noEffect("database", advice: advice), at: draft.proxy.location, in: name)
+        }
+        if let server = backend.servers.first(where: { $0.check == nil }) {
+            let problem = ConfigurationProblem.doNotFit(
+                "server '\(server.name)' without 'check'", advice: "nothing would be asked of it: add 'check' to its line")
+            say(.alert, problem, at: server.location, in: name)
+        }
+        if let location = section.uses["min-up"], draft.settings.minUp > backend.servers.count {
+            let expected = "a number from 0 to \(backend.servers.count), the servers of '\(backend.name)'"
+            say(.alert, .badValue(String(draft.settings.minUp), of: "min-up", expected: expected), at: location, in: name)
+        }
+    }
+}

@@ -1,0 +1,190 @@
+import Proxy
+import Wire
+
+/// A `database` section, as far as it is read.
+struct DatabaseDraft: Sendable {
+    var settings: DatabaseSettings
+    var proxy: NameReference
+    /// The proxy of `discover`.
+    var discovered: NameReference?
+
+    init(proxy: NameReference) {
+        self.proxy = proxy
+        settings = DatabaseSettings(user: "", location: proxy.location)
+    }
+}
+
+/// `database`, a section of tsukada's own: what the servers of a proxy are asked, and what they have to be.
+struct DatabaseSection: ConfigurationSection {
+    static let name = "database"
+    static let hidesJoinedValues = true
+    static let intervals: ClosedRange<Duration> = .milliseconds(100) ... .seconds(3_600)
+
+    var draft: DatabaseDraft
+    var uses: [String: ConfigurationLocation] = [:]
+
+    init(at location: ConfigurationLocation) { draft = DatabaseDraft(proxy: NameReference(name: "", keyword: Self.name, location: location)) }
+
+    /// `database PROXY`: the proxy is looked up when all files are read.
+    mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
+        line.shape = "<proxy>"
+        let name = try line.needName()
+        draft.proxy = NameReference(name: name, keyword: Self.name, location: line.location)
+        try configuration.need(name, kind: "section 'database'", at: line.location)
+        try line.end()
+    }
+
+    static let keywords = KeywordTable<DatabaseDraft>([
+        Keyword("ca-file", .database, "<path>", "Whose certificates are believed, PEM; without it any is.", authorityFile),
+        Keyword(
+            "discover", .database, "<proxy> [hold <time>]",
+            "Whose `server-template` is filled with the replicas that the primary lists; one that is listed no more is kept for 90s while it passes.",
+            discover),
+        Keyword("interval", .database, "<time>", "Between the checks of a server, in place of its `inter`; 1s without it.", interval),
+        Keyword(
+            "lag-source", .database, "replica-status|heartbeat [<schema.table>]",
+            "Where lag is read: SHOW REPLICA STATUS, or the column `ts` of a table; `replica-status` without it.", lagSource),
+        Keyword("max-lag", .database, "<time>", "A replica that lags more is out, and in again below half; no limit without it.", maxLag),
+        Keyword("min-up", .database, "<number>", "The best so many stay in, whatever is wrong with them; 1 without it.", minUp),
+        Keyword(
+            "password-file", .database, "<path>", "A file with the user's password, not to be read by everybody; no password without it.",
+            passwordFile),
+        Keyword(
+            "query", .database, "<sql> expect <value>", "One more question, and what its first column has to be; the SQL in quotes.", query),
+        Keyword("role", .database, "replica|primary|any", "What the servers are to be, see below; `any` without it.", role),
+        Keyword("tls", .database, "off|prefer|require", "Whether the questions go over TLS; `prefer` without it.", tls),
+        Keyword("user", .database, "<name>", "Who asks; needed.", user),
+        Keyword("weight-by-lag", .database, "", "The weight shrinks in quarters while the lag grows to `max-lag`.", weightByLag),
+    ])
+
+    @Sendable private static func authorityFile(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let path = try line.needAbsolutePath(example: "/etc/ssl/certs/rds-global-bundle.pem")
+        draft.settings.authorityFile = DatabaseSettings.NamedFile(path: path, location: line.location)
+    }
+
+    @Sendable private static func discover(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let name = try line.needName()
+        var discovery = DatabaseSettings.Discovery(proxy: name)
+        if line.peek != nil {
+            let hold = try line.needChoice(["hold": true])
+            let word = line.peek ?? ""
+            if hold { discovery.hold = try line.needPositiveTime() }
+            if discovery.hold < .seconds(1) { line.warn(.shortTime(word, of: "hold")) }
+        }
+        draft.settings.discovery = discovery
+        draft.discovered = NameReference(name: name, keyword: line.keyword, location: line.location)
+    }
+
+    @Sendable private static func interval(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let time = try line.needTime()
+        guard intervals.contains(time) else { throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "a time from 100ms to 1h") }
+        draft.settings.interval = time
+    }
+
+    @Sendable private static func lagSource(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        switch try line.needChoice(["replica-status": true, "heartbeat": false]) {
+        case true: draft.settings.lagSource = .replicaStatus
+        case false:
+            let table = try line.need()
+            guard isTable(table) else {
+                throw .badValue(
+                    table, of: "lag-source heartbeat", expected: "a table with its schema, of letters, digits, '_', '$' and '-', such as ops.heartbeat")
+            }
+            draft.settings.lagSource = .heartbeat(table: table)
+        }
+    }
+
+    @Sendable private static func maxLag(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let word = line.peek ?? ""
+        let limit = try line.needPositiveTime()
+        draft.settings.lagMax = limit
+        if limit < .seconds(1) { line.warn(.shortTime(word, of: line.keyword)) }
+    }
+
+    @Sendable private static func minUp(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.settings.minUp = try line.needNumber(in: 0...ProxyDraft.serversMax)
+    }
+
+    @Sendable private static func passwordFile(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let path = try line.need()
+        guard path.hasPrefix("/"), !path.utf8.contains(0) else {
+            throw .doNotFit("no path from the root after 'password-file'", advice: passwordAdvice)
+        }
+        try endUnquoted(line)
+        draft.settings.passwordFile = DatabaseSettings.NamedFile(path: path, location: line.location)
+    }
+
+    @Sendable private static func query(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let expected = "one statement in quotes, then its answer: query \"SELECT @@wsrep_ready\" expect 1"
+        let text = try line.needText(expected)
+        guard line.take() == "expect", text.utf8.count <= 4_096, !text.utf8.contains(0) else { throw .badValue(text, of: line.keyword, expected: expected) }
+        draft.settings.query = DatabaseSettings.Query(text: text, expected: try line.need())
+    }
+
+    @Sendable private static func role(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.settings.role = try line.needChoice(["replica": DatabaseRole.replica, "primary": .primary, "any": .any])
+    }
+
+    @Sendable private static func tls(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.settings.tls = try line.needChoice(["off": DatabaseTLSMode.off, "prefer": .prefer, "require": .require])
+    }
+
+    @Sendable private static func user(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let expected = "a name of at most 80 bytes"
+        let name = try line.needText(expected)
+        guard name.utf8.count <= 80, !name.utf8.contains(0) else { throw .badValue(name, of: line.keyword, expected: expected) }
+        try endUnquoted(line)
+        draft.settings.user = name
+    }
+
+    @Sendable private static func weightByLag(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.settings.isWeightByLag = true
+    }
+
+    static let passwordAdvice = "the password stands in a file: write 'password-file /etc/tsukada/check.password'"
+
+    /// Ends a line where a password might stand, which is not quoted: messages are read by others.
+    private static func endUnquoted(_ line: ConfigurationLine) throws(ConfigurationProblem) {
+        if line.peek != nil { throw .doNotFit("more than one word after '\(line.keyword)'", advice: passwordAdvice) }
+    }
+
+    /// "schema.table": what can stand between backticks and means nothing else there.
+    private static func isTable(_ word: String) -> Bool {
+        let parts = word.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 2
+            && parts.allSatisfy { part in
+                (1...64).contains(part.utf8.count)
+                    && part.utf8.allSatisfy {
+                        ConfigurationValue.isDigit($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0) || "_$-".utf8.contains($0)
+                    }
+            }
+    }
+}
+
+extension DatabaseSection {
+    /// What its lines say together and cannot mean, each with its place.
+    var problems: [(location: ConfigurationLocation, problem: ConfigurationProblem)] {
+        var problems: [(location: ConfigurationLocation, problem: ConfigurationProblem)] = []
+        if draft.settings.user.isEmpty { problems.append((draft.settings.location, .missingLine(of: "user", example: "user NAME"))) }
+        if draft.settings.isWeightByLag, draft.settings.lagMax == nil, let location = uses["weight-by-lag"] {
+            problems.append((location, .missingLine(of: "max-lag", example: "max-lag 10s")))
+        }
+        if draft.settings.tls == .off, let authorities = draft.settings.authorityFile {
+            problems.append((authorities.location, .noEffect("ca-file", advice: "without TLS there is no certificate: write 'tls require', or remove it")))
+        }
+        return problems
+    }
+
+    /// Lines that mean nothing for a role of `primary`.
+    var lagLinesOfPrimary: [(location: ConfigurationLocation, problem: ConfigurationProblem)] {
+        guard draft.settings.role == .primary else { return [] }
+        return ["lag-source", "max-lag", "min-up", "weight-by-lag"].compactMap { keyword in
+            let advice = "the primary is the one that takes writes, whatever it lags: remove it"
+            return uses[keyword].map { ($0, .noEffect(keyword, advice: advice)) }
+        }
+    }
+}
+
+extension KeywordPlaces {
+    fileprivate static let database: KeywordPlaces = ["database"]
+}

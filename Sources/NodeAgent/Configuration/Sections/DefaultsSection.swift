@@ -1,0 +1,46 @@
+import Proxy
+
+/// `defaults`: what the proxies that follow inherit, or those that name it.
+struct DefaultsSection: ProxySection {
+    static let kind = ProxyKind.defaults
+    static let keywords = ProxyKeywords.table(of: kind)
+    static let foreignKeywords = ProxyForeignKeywords.ofDefaults
+    static let extent = "the proxies that take it from here"
+
+    var draft: ProxyDraft
+    var uses: [String: ConfigurationLocation] = [:]
+
+    init(at location: ConfigurationLocation) { draft = ProxyDraft(kind: Self.kind, location: location) }
+
+    static func title(argument: String?) -> String {
+        guard let argument, argument != "from" else { return name }
+        return "\(name) \(argument)"
+    }
+
+    /// Reads `[<name>] [from <defaults>]`. It inherits from no other `defaults` section than the one it names.
+    mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
+        line.shape = "[<name>] [from <defaults>]"
+        if let word = line.peek, word != "from" {
+            let name = try line.needName()
+            draft = draft.inherited(by: Self.kind, name: name, location: draft.location)
+        }
+        try inherit(&line, from: configuration)
+        try line.end()
+    }
+
+    /// What is for HTTP does no harm here: each proxy that would use it is refused.
+    mutating func refuse(_ problem: ConfigurationProblem, of line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        switch problem {
+        case .http(let keyword, _):
+            line.notice(problem)
+            if keyword == "option httplog" { draft.frontend.log.sessions = .tcp }
+        case .noEffect: line.notice(problem)
+        default: throw problem
+        }
+    }
+
+    func finish(in configuration: inout ConfigurationDraft) {
+        configuration.defaults = draft
+        if !draft.name.isEmpty { configuration.namedDefaults.append(draft) }
+    }
+}

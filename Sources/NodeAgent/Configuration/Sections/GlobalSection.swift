@@ -1,0 +1,58 @@
+import Proxy
+import Wire
+
+/// `global`: the process. All `global` sections are one, so that it goes on where the last one ended.
+struct GlobalSection: ConfigurationSection {
+    static let name = "global"
+    static let extent = "this file"
+    static let keywords = KeywordTable(
+        (ProcessKeywords.global + StopKeywords.global + StatsKeywords.global + LogKeywords.global + own).inManualOrder()
+            + StateFileKeywords.global + ZoneKeywords.global)
+
+    var draft = GlobalSettings()
+    var uses: [String: ConfigurationLocation] = [:]
+
+    init() {}
+
+    init(at location: ConfigurationLocation) {}
+
+    static func title(argument: String?) -> String { name }
+
+    mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
+        self = configuration.global
+        try line.end()
+    }
+
+    func refuse(_ problem: ConfigurationProblem, of line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        guard case .noEffect = problem else { throw problem }
+        line.notice(problem)
+    }
+
+    func finish(in configuration: inout ConfigurationDraft) { configuration.global = self }
+
+    private static let own: [Keyword<GlobalSettings>] = [
+        Keyword("description", .global, "<text> ...", "A text for `show info`.", description),
+        Keyword("node", .global, "<name>", "This node's name; without it the host's.", node),
+        Keyword(
+            "state-dir", .global, "<folder>",
+            "Where the last good addresses of names outlive a restart, for a start without DNS; without it the `gossip` section's, or nowhere. tsukada's own.",
+            stateDirectory),
+    ]
+
+    @Sendable private static func description(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.description = line.takeAll()
+    }
+
+    @Sendable private static func node(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.node = try line.needName()
+    }
+
+    @Sendable private static func stateDirectory(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.stateDirectory = try line.needAbsolutePath(example: "/var/lib/tsukada")
+    }
+}
+
+extension KeywordPlaces {
+    static let global: KeywordPlaces = ["global"]
+    static let statsSocket: KeywordPlaces = ["stats socket"]
+}

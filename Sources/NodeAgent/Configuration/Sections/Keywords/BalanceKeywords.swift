@@ -1,0 +1,63 @@
+import Proxy
+import Wire
+
+/// The keywords that choose the server of a session, and the next one when it fails.
+enum BalanceKeywords {
+    static let retriesMax = 1_000
+
+    static let proxies: [Keyword<ProxyDraft>] = [
+        Keyword(
+            "balance", .serverSide, "roundrobin|leastconn|source", "How a server is chosen; `roundrobin` without it.", balance),
+        Keyword(
+            "fullconn", .serverSide, "<number>",
+            "The load shown as full; without it a tenth, rounded up, of the `maxconn` of all frontends that name the backend.", fullconn),
+        Keyword(
+            "option redispatch", .serverSide, "[<number>]", inversion: .no, "A failed connect goes to another server at once; on without it.",
+            redispatch),
+        Keyword("retries", .serverSide, "<number>", "Connects after a failed first one; 3 without it.", retries),
+        Keyword(
+            "retry-budget", .serverSide, "<percent>", "Which share of the new sessions may leave servers that are silent; 20% without it.", retryBudget),
+    ]
+
+    @Sendable private static func balance(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        if let word = line.peek, let problem = problem(withForeign: word) { throw problem }
+        proxy.backend.balance = try line.needChoice(["roundrobin": .roundRobin, "leastconn": .leastConnections, "source": .source])
+    }
+
+    @Sendable private static func fullconn(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        proxy.backend.fullConnections = try line.needNumber(in: 1...ProcessKeywords.connectionsMax)
+    }
+
+    @Sendable private static func redispatch(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        proxy.backend.redispatch = line.prefix == .no ? .off : .on
+        guard let word = line.take() else { return }
+        guard let interval = Int(word), (-1_000...1_000).contains(interval), line.prefix == .nothing else {
+            throw .badValue(word, of: line.keyword, expected: "'option redispatch' alone")
+        }
+        if interval == 0 {
+            proxy.backend.redispatch = .off
+        } else {
+            line.notice(.noEffect(word, advice: "a failed connect goes to another server at once: write 'option redispatch' alone"))
+        }
+    }
+
+    @Sendable private static func retries(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        proxy.backend.retriesMax = try line.needNumber(in: 0...retriesMax)
+    }
+
+    @Sendable private static func retryBudget(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        proxy.backend.retryBudgetPercent = try line.needPercent()
+    }
+
+    /// What is wrong with `balance WORD` where HAProxy knows the word; `nil` for any other.
+    static func problem(withForeign word: String) -> ConfigurationProblem? {
+        let name = word.prefix { $0 != "(" }
+        switch name {
+        case "static-rr": return .unsupported("balance static-rr", advice: "write 'balance roundrobin'")
+        case "random": return .unsupported("balance random", advice: "write 'balance leastconn' or 'balance roundrobin'")
+        case "uri", "url_param", "hdr", "first", "hash", "rdp-cookie", "sticky", "log-hash", "log-sticky":
+            return ForeignKeywords.Reason.choosesServers.problem(with: "balance \(name)", extent: "this proxy")
+        default: return nil
+        }
+    }
+}

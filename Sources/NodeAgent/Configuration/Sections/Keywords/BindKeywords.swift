@@ -1,0 +1,95 @@
+import Proxy
+import Wire
+
+/// The keywords of the addresses where a proxy listens.
+enum BindKeywords {
+    static let proxies: [Keyword<ProxyDraft>] = [
+        Keyword(
+            "backlog", .clientSide, "<number>",
+            "The queue of connections that wait at an address; without it the section's `maxconn`, or else the process's.", backlog),
+        Keyword(
+            "bind", .listening, "<address>[,...] [<option> ...]", repetition: .many,
+            "Where to listen: `host:port`, `*:port`, `[::]:port`, `low-high` for ports, a path, `fd@N`.", bind),
+        Keyword("maxconn", .clientSide, "<number>", "Sessions at once; the process's `maxconn` without it.", maxconn),
+    ]
+
+    @Sendable private static func backlog(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        proxy.frontend.backlog = try line.needNumber(in: 1...ProcessKeywords.connectionsMax)
+    }
+
+    @Sendable private static func bind(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let binds = try readBinds(&line)
+        guard proxy.frontend.binds.count + binds.count <= ProxyDraft.bindsMax else {
+            throw .tooMany(what: "addresses in a section", limit: ProxyDraft.bindsMax)
+        }
+        proxy.frontend.binds += binds
+    }
+
+    /// The binds of one line, which differ in their addresses only.
+    private static func readBinds(_ line: inout ConfigurationLine) throws(ConfigurationProblem) -> [Bind] {
+        let endpoints = try AddressReader(line).readBinds(line.need())
+        var template = Bind(endpoint: .name("", port: 0), location: line.location)
+        try line.readOptions(of: BindOptions.self, into: &template)
+        return endpoints.map { endpoint in
+            var bind = template
+            bind.endpoint = endpoint
+            return bind
+        }
+    }
+
+    @Sendable private static func maxconn(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let number = try line.needNumber(in: 0...ProcessKeywords.connectionsMax)
+        proxy.frontend.connectionsMax = number > 0 ? number : nil
+    }
+}
+
+/// The options of a `bind` line.
+enum BindOptions: KeywordPlace {
+    static let name = "bind"
+    static let networksMax = 64
+
+    static let keywords = KeywordTable(own + ConnectionKeywords.binds)
+
+    private static let own: [Keyword<Bind>] = [
+        Keyword(
+            "accept-proxy", .bind, "[optional from <network>[,...]]",
+            "A PROXY header comes before a connection's first byte, and names the client; with `optional`, it may from these networks.", acceptProxy),
+        Keyword("backlog", .bind, "<number>", "This socket's queue; the frontend's `backlog` without it.", backlog),
+        Keyword("mode", .bind, "<permissions>", "A UNIX socket's permission bits, in octal.", mode),
+        Keyword("name", .bind, "<name>", "The listener's name in lines about connections that become no session.", listenerName),
+        Keyword("v4v6", .bind, "", "An IPv6 socket takes IPv4 clients, too.", v4v6),
+        Keyword("v6only", .bind, "", "An IPv6 socket takes IPv6 clients only.", v6only),
+    ]
+
+    @Sendable private static func acceptProxy(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        guard line.peek == "optional" else {
+            bind.proxyHeader = .required
+            return
+        }
+        _ = line.take()
+        _ = try line.needChoice(["from": true])
+        let word = try line.need()
+        let networks = word.split(separator: ",", omittingEmptySubsequences: false).map { IPNetwork($0) }
+        guard networks.count <= networksMax else { throw .tooMany(what: "networks", limit: networksMax) }
+        guard case let known = networks.compactMap({ $0 }), known.count == networks.count else {
+            throw .badValue(word, of: line.keyword, expected: "the load balancer's networks, such as 10.0.1.0/24,10.0.2.0/24, each with its first address")
+        }
+        bind.proxyHeader = .optional(from: known)
+    }
+
+    @Sendable private static func backlog(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        bind.backlog = try line.needNumber(in: 1...ProcessKeywords.connectionsMax)
+    }
+
+    @Sendable private static func mode(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        bind.permissions = try line.needPermissions()
+    }
+
+    @Sendable private static func listenerName(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        bind.name = try line.needName()
+    }
+
+    @Sendable private static func v4v6(_ bind: inout Bind, _ line: inout ConfigurationLine) { bind.isV6Only = false }
+
+    @Sendable private static func v6only(_ bind: inout Bind, _ line: inout ConfigurationLine) { bind.isV6Only = true }
+}

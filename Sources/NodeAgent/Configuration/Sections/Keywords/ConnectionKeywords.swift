@@ -1,0 +1,104 @@
+import Proxy
+import Wire
+
+/// The keywords of TCP's own: keepalive, unacknowledged bytes, splicing.
+enum ConnectionKeywords {
+    static let proxies: [Keyword<ProxyDraft>] = [
+        Keyword("option clitcpka", .clientSide, "", inversion: .no, "Keepalive toward clients; on without it.", clientKeepAlive),
+        Keyword("option splice-auto", .anyProxy, "", inversion: .no, "Accepted: streams are spliced anyway.", splice),
+        Keyword("option splice-request", .anyProxy, "", inversion: .no, "Accepted: streams are spliced anyway.", splice),
+        Keyword("option splice-response", .anyProxy, "", inversion: .no, "Accepted: streams are spliced anyway.", splice),
+        Keyword("option srvtcpka", .serverSide, "", inversion: .no, "Keepalive toward servers; on without it.", serverKeepAlive),
+        Keyword("option tcpka", .anyProxy, "", "Keepalive on both sides; on without it.", keepAlive),
+    ]
+
+    /// As in HAProxy, a time is in seconds, rounded up to whole ones, and 0 has no effect.
+    static let keepAliveTimes: [Keyword<ProxyDraft>] = [
+        Keyword(
+            "clitcpka-cnt", .clientSide, "<number>", "Unanswered keepalive probes that end a client's connection; 3 without it.",
+            { proxy, line throws(ConfigurationProblem) in
+                proxy.frontend.keepAlive.probes = try line.needProbes() ?? KeepAlive.clients.probes
+            }),
+        Keyword(
+            "clitcpka-idle", .clientSide, "<time>", "How long a client is silent before keepalive probes it, in seconds; 120s without it.",
+            { proxy, line throws(ConfigurationProblem) in
+                proxy.frontend.keepAlive.idleSeconds = try line.needSeconds() ?? KeepAlive.clients.idleSeconds
+            }),
+        Keyword(
+            "clitcpka-intvl", .clientSide, "<time>", "The time between a client's keepalive probes, in seconds; 30s without it.",
+            { proxy, line throws(ConfigurationProblem) in
+                proxy.frontend.keepAlive.intervalSeconds = try line.needSeconds() ?? KeepAlive.clients.intervalSeconds
+            }),
+        Keyword(
+            "srvtcpka-cnt", .serverSide, "<number>", "Unanswered keepalive probes that end a server's connection; 3 without it.",
+            { proxy, line throws(ConfigurationProblem) in
+                proxy.backend.keepAlive.probes = try line.needProbes() ?? KeepAlive.servers.probes
+            }),
+        Keyword(
+            "srvtcpka-idle", .serverSide, "<time>", "How long a server is silent before keepalive probes it, in seconds; 10s without it.",
+            { proxy, line throws(ConfigurationProblem) in
+                proxy.backend.keepAlive.idleSeconds = try line.needSeconds() ?? KeepAlive.servers.idleSeconds
+            }),
+        Keyword(
+            "srvtcpka-intvl", .serverSide, "<time>", "The time between a server's keepalive probes, in seconds; 3s without it.",
+            { proxy, line throws(ConfigurationProblem) in
+                proxy.backend.keepAlive.intervalSeconds = try line.needSeconds() ?? KeepAlive.servers.intervalSeconds
+            }),
+    ]
+
+    static let binds: [Keyword<Bind>] = [
+        Keyword(
+            "tcp-ut", .bind, "<time>", "How long what was sent to a client may wait for its acknowledgement; the system's way without it.",
+            bindUserTimeout)
+    ]
+
+    static let servers: [Keyword<ServerDraft>] = [
+        Keyword(
+            "tcp-ut", .server, "<time>", "How long what was sent to it may wait for its acknowledgement; the system's way without it.",
+            userTimeout)
+    ]
+
+    @Sendable private static func clientKeepAlive(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
+        proxy.frontend.keepAlive.isOn = line.prefix != .no
+    }
+
+    @Sendable private static func splice(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
+        if line.prefix == .no { line.notice(.noEffect("no \(line.keyword)", advice: "streams are spliced where it pays: remove the line")) }
+    }
+
+    @Sendable private static func serverKeepAlive(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
+        proxy.backend.keepAlive.isOn = line.prefix != .no
+    }
+
+    @Sendable private static func keepAlive(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
+        clientKeepAlive(&proxy, &line)
+        serverKeepAlive(&proxy, &line)
+    }
+
+    @Sendable private static func bindUserTimeout(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        bind.userTimeout = try line.needPositiveTime()
+    }
+
+    @Sendable private static func userTimeout(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.server.userTimeout = try line.needPositiveTime()
+    }
+}
+
+extension ConfigurationLine {
+    /// Takes a time in seconds, rounded up to whole ones; `nil` for 0.
+    fileprivate mutating func needSeconds() throws(ConfigurationProblem) -> Int? {
+        let word = try need()
+        let seconds = ConfigurationValue.time(word, standard: "s").map { ($0.wholeMilliseconds + 999) / 1_000 }
+        guard let seconds, seconds <= KeepAlive.secondsMax else {
+            throw .badValue(
+                word, of: keyword, expected: "a time from 1s to \(KeepAlive.secondsMax)s such as 90s or 2m (units us, ms, s, m, h, d; s without one)")
+        }
+        return seconds == 0 ? nil : Int(seconds)
+    }
+
+    /// Takes a number of probes; `nil` for 0.
+    fileprivate mutating func needProbes() throws(ConfigurationProblem) -> Int? {
+        let number = try needNumber(in: 0...KeepAlive.probesMax)
+        return number == 0 ? nil : number
+    }
+}

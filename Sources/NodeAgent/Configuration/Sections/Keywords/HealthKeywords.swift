@@ -1,0 +1,57 @@
+import Proxy
+import Wire
+
+/// The keywords for a server's health beside its checks: observed connects, coming up, a host that is gone.
+enum HealthKeywords {
+    static let errorsMax = 1_000_000
+
+    static let proxies: [Keyword<ProxyDraft>] = [
+        Keyword(
+            "option shutdown-sessions-when-gone", .serverSide, "", inversion: .no,
+            "Closes the sessions of a server that is down and whose host has not answered for longer than `rise` times `inter`. tsukada's own.",
+            shutdownWhenGone)
+    ]
+
+    static let servers: [Keyword<ServerDraft>] = [
+        Keyword(
+            "error-limit", .server, "<number>", "Failed connects of sessions in a row, for `observe`; 10 without it.",
+            errorLimit),
+        Keyword("observe", .server, "layer4|none", "Connects of sessions count, too: after `error-limit` failed ones comes `on-error`.", observe),
+        Keyword(
+            "on-error", .server, "fastinter|fail-check|sudden-death|mark-down",
+            "What `observe` does: a check within `fastinter`; besides that a failed check, the last but one, or DOWN at once; `fail-check` without it.",
+            onError),
+        Keyword(
+            "on-marked-up", .server, "none|shutdown-backup-sessions", "What happens to the backups' sessions when it comes up.", onMarkedUp),
+        Keyword(
+            "slowstart", .server, "<time>", "How long its weight and its `maxconn` grow when it has come back; 10s (weight only) with `leastconn`, else none.",
+            slowStart),
+    ]
+
+    @Sendable private static func shutdownWhenGone(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
+        proxy.backend.closesSessionsOfGone = line.prefix == .nothing
+    }
+
+    @Sendable private static func errorLimit(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.observation.errorsMax = try line.needNumber(in: 1...errorsMax)
+    }
+
+    @Sendable private static func observe(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        if line.peek == "layer7" { throw .http("observe layer7", advice: "write 'observe layer4'") }
+        draft.isObserved = try line.needChoice(["layer4": true, "none": false])
+    }
+
+    @Sendable private static func onError(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.observation.reaction = try line.needChoice([
+            "fastinter": OnError.fastInterval, "fail-check": .failCheck, "sudden-death": .suddenDeath, "mark-down": .markDown,
+        ])
+    }
+
+    @Sendable private static func onMarkedUp(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.server.onMarkedUp = try line.needChoice(["none": OnMarkedUp.none, "shutdown-backup-sessions": .shutdownBackupSessions])
+    }
+
+    @Sendable private static func slowStart(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.server.slowStart = try line.needTime()
+    }
+}

@@ -1,0 +1,63 @@
+import Proxy
+import Wire
+
+/// The keywords that say what is logged, and where to.
+enum LogKeywords {
+    static let global: [Keyword<GlobalSettings>] = [
+        Keyword(
+            "log", .global, LogLines.shape, repetition: .many, inversion: .no,
+            "Where log lines go: `address[:port]` (UDP, port 514), a path, `stdout`, `stderr` or `fd@N`; formats `rfc3164`, `local`, `raw`.",
+            log),
+        Keyword("log-tag", .global, "<tag>", "The program's name in log lines, `tsukada` without it.", logTag),
+    ]
+
+    static let proxies: [Keyword<ProxyDraft>] = [
+        Keyword(
+            "log", .anyProxy, LogLines.proxyShape, repetition: .many, inversion: .no,
+            "Where log lines go; `log global` for the targets of `global`, `no log` for nowhere.", log),
+        Keyword("log-tag", .anyProxy, "<tag>", "The program's name in this section's log lines.", logTag),
+        Keyword(
+            "option dontlognull", .clientSide, "", inversion: .no, "Hides sessions without error in which the client sent nothing.", dontLogNull),
+        Keyword("option tcplog", .clientSide, "", "One log line at a session's end, with its times and counts.", tcpLog),
+    ]
+
+    @Sendable private static func log(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        guard line.prefix == .nothing else {
+            try line.end()
+            global.logTargets = []
+            return
+        }
+        guard global.logTargets.count < ProxyDraft.logTargetsMax else { throw .tooMany(what: "'log' lines", limit: ProxyDraft.logTargetsMax) }
+        if line.peek == "global" { throw .badValue("global", of: "log", expected: "a target here, and 'log global' in the proxies") }
+        global.logTargets.append(try LogLines.readTarget(&line))
+    }
+
+    @Sendable private static func logTag(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.logTag = try line.needText("a tag")
+    }
+
+    @Sendable private static func log(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        guard line.prefix == .nothing else {
+            try line.end()
+            proxy.log = []
+            return
+        }
+        guard proxy.log.count < ProxyDraft.logTargetsMax else { throw .tooMany(what: "'log' lines", limit: ProxyDraft.logTargetsMax) }
+        guard line.peek == "global" else { return proxy.log.append(.target(try LogLines.readTarget(&line))) }
+        line.next += 1
+        try line.end()
+        if !proxy.log.contains(.global) { proxy.log.append(.global) }
+    }
+
+    @Sendable private static func logTag(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        proxy.logTag = try line.needText("a tag")
+    }
+
+    @Sendable private static func dontLogNull(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
+        proxy.frontend.log.hidesEmptySessions = line.prefix == .nothing
+    }
+
+    @Sendable private static func tcpLog(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        proxy.frontend.log.sessions = .tcp
+    }
+}

@@ -1,0 +1,67 @@
+extension ForeignKeywords {
+    /// The options of a line that ask for TLS.
+    fileprivate static let askingForTLS = ForeignKeywords(
+        .encryption,
+        """
+        allow-0rtt;alpn;ca-file;ca-ignore-err;ca-sign-file;ca-sign-pass;ca-verify-file;check-alpn;check-sni;check-ssl;ciphers;ciphersuites;client-sigalgs
+        crl-file;crt;crt-ignore-err;crt-list;curves;default-crt;ecdhe;ech;force-sslv3;force-tlsv10;force-tlsv11;force-tlsv12;force-tlsv13
+        generate-certificates;no-alpn;no-ca-names;no-sslv3;no-ssl-reuse;no-strict-sni;no-tls-tickets;no-tlsv10;no-tlsv11;no-tlsv12;no-tlsv13;npn;ocsp-update
+        prefer-client-ciphers;renegotiate;no-renegotiate;sigalgs;sni;sni-auto;no-sni-auto;check-sni-auto;no-check-sni-auto;ssl;ssl-max-ver;ssl-min-ver;ssl-reuse
+        strict-sni;tls-ticket-keys;tls-tickets;verify;verifyhost;ktls
+        """)
+}
+
+extension BindOptions {
+    /// The options of HAProxy's `bind` lines that tsukada does not take.
+    static let foreignKeywords: [ForeignKeywords] = [
+        .askingForTLS,
+        ForeignKeywords(
+            .harmless(advice: "let the load balancer send PROXY headers, and write 'accept-proxy'"), "accept-netscaler-cip"),
+        ForeignKeywords(.harmless(advice: "write 'maxconn' on a line of its own, for the whole section"), "maxconn"),
+        ForeignKeywords(.choosesClients, "user;group;uid;gid;interface;namespace;transparent;tcp-md5sig"),
+        ForeignKeywords(
+            .removeOption,
+            """
+            cc;defer-accept;expose-fd;guid-prefix;id;idle-ping;label;level;mss;nbconn;nice;process;proto;quic-cc-algo;quic-force-retry
+            quic-socket;severity-output;shards;tcp-ss;tfo;thread;tos
+            """),
+    ]
+}
+
+extension StatsSocketOptions {
+    /// The options of HAProxy's `stats socket` lines that tsukada does not take.
+    static let foreignKeywords: [ForeignKeywords] = [
+        .askingForTLS,
+        ForeignKeywords(
+            .harmless(advice: "write a path in place of the address: only accounts of this host reach it"),
+            "accept-proxy;interface;v4v6;v6only"),
+        ForeignKeywords(.harmless(advice: "write 'stats maxconn' on a line of its own"), "maxconn"),
+        ForeignKeywords(.removeOption, "backlog;id;name;nice;process;severity-output;shards;thread"),
+    ]
+}
+
+extension ServerOptions {
+    /// The options of HAProxy's `server` lines that tsukada does not take.
+    static let foreignKeywords: [ForeignKeywords] = [
+        .askingForTLS,
+        ForeignKeywords(
+            .harmless(advice: "write 'send-proxy-v2': there is no TLS here to tell of"), "send-proxy-v2-ssl;send-proxy-v2-ssl-cn"),
+        ForeignKeywords(.harmless(advice: "write 'no-send-proxy-v2'"), "no-send-proxy-v2-ssl;no-send-proxy-v2-ssl-cn"),
+        ForeignKeywords(
+            .checksServers,
+            """
+            agent-addr;agent-check;agent-inter;agent-port;agent-send;check-pool-conn-name;check-proto;check-reuse-pool;check-via-socks4;healthcheck;init-state
+            track
+            """),
+        ForeignKeywords(.choosesServers, "hash-key;maxqueue;minconn;non-stick;resolve-net;resolve-opts;stick"),
+        ForeignKeywords(.reachesServers, "interface;namespace;set-proxy-v2-tlv-fmt;socks4;source;tcp-md5sig;usesrc"),
+        ForeignKeywords(.http(advice: ForeignKeywords.Reason.ignoredInTCP), "cookie;redir"),
+        ForeignKeywords(.harmless(advice: "remove the option: 'maxconn' is strict"), "strict-maxconn"),
+        ForeignKeywords(
+            .removeOption,
+            """
+            cc;guid;id;idle-ping;log-bufsize;log-proto;max-reuse;no-agent-check;no-check-ssl;no-ssl;no-tfo;no-verifyhost;pool-conn-name;pool-low-conn
+            pool-max-conn;pool-purge-delay;proto;shard;tfo;ws
+            """),
+    ]
+}

@@ -1,0 +1,63 @@
+import Proxy
+import Wire
+
+/// The keywords of `global` that say how the process runs: as whom, where, with how many threads and connections.
+enum ProcessKeywords {
+    static let connectionsMax = 10_000_000
+
+    static let global: [Keyword<GlobalSettings>] = [
+        Keyword("chroot", .global, "<folder>", "Confines the process to this folder once its sockets are open.", chroot),
+        Keyword("daemon", .global, "", "Goes to the background.", daemon),
+        Keyword("gid", .global, "<number>", sameAs: "group", "The group to run as, by number.", groupNumber),
+        Keyword("group", .global, "<name>", "The group to run as.", group),
+        Keyword("master-worker", .global, "", "Runs a master that starts the process that works, as `-W` does.", masterWorker),
+        Keyword("maxconn", .global, "<number>", "Sessions at once, process-wide; without it what the descriptor limit allows.", maxconn),
+        Keyword("nbthread", .global, "<number>", "Worker threads; without it one for each core.", nbthread),
+        Keyword("pidfile", .global, "<path>", "Where the process number is written.", pidfile),
+        Keyword(
+            "seccomp", .global, "on|log|off",
+            "System calls that serving does not need fail, or only show in the kernel's log, or are made; `on` without it.", seccomp),
+        Keyword("uid", .global, "<number>", sameAs: "user", "The user to run as, by number.", userNumber),
+        Keyword("user", .global, "<name>", "The user to run as.", user),
+    ]
+
+    @Sendable private static func chroot(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.chroot = try line.needText("a folder")
+    }
+
+    @Sendable private static func daemon(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.isDaemon = true }
+
+    @Sendable private static func groupNumber(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.group = try String(line.needNumber(in: 0...999_999_999))
+    }
+
+    @Sendable private static func group(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.group = try line.needText("a group's name")
+    }
+
+    @Sendable private static func masterWorker(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.isMaster = true }
+
+    @Sendable private static func maxconn(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.connectionsMax = try line.needNumber(in: 1...connectionsMax)
+    }
+
+    @Sendable private static func nbthread(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.threads = try line.needNumber(in: 1...ForwardingState.threadsMax)
+    }
+
+    @Sendable private static func pidfile(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.pidFile = try line.needText("a path")
+    }
+
+    @Sendable private static func seccomp(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.systemCalls = try line.needChoice(["on": .serving, "log": .trial, "off": .any])
+    }
+
+    @Sendable private static func userNumber(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.user = try String(line.needNumber(in: 0...999_999_999))
+    }
+
+    @Sendable private static func user(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.user = try line.needText("a user's name")
+    }
+}

@@ -1,0 +1,75 @@
+/// The keywords of HAProxy's proxies that tsukada does not take.
+enum ProxyForeignKeywords {
+    static let ofDefaults: [ForeignKeywords] =
+        everywhere + [
+            ForeignKeywords(.dormant(advice: "only 'option httpchk' uses it, which is an error"), "http-check"),
+            ForeignKeywords(.dormant(advice: "only lines that keep a client on a server use it, and they are errors"), "option persist"),
+        ]
+
+    static let ofNamed: [ForeignKeywords] =
+        everywhere + [
+            ForeignKeywords(.checksServers, "http-check"),
+            ForeignKeywords(.choosesServers, "option persist"),
+        ]
+
+    private static let everywhere: [ForeignKeywords] = [
+        ForeignKeywords(.removed(replacement: "write 'timeout client'"), "clitimeout"),
+        ForeignKeywords(.removed(replacement: "write 'timeout server'"), "srvtimeout"),
+        ForeignKeywords(.removed(replacement: "write 'timeout connect'"), "contimeout"),
+        ForeignKeywords(.removed(replacement: "write 'option redispatch'"), "redispatch"),
+        ForeignKeywords(.removed(replacement: "remove it: one process uses all cores"), "bind-process;process"),
+        ForeignKeywords(.removed(replacement: "write a section 'probe'"), "monitor-net;grace"),
+        ForeignKeywords(
+            .removed(replacement: ForeignKeywords.Reason.ignoredInTCP),
+            """
+            block;reqadd;reqallow;reqdel;reqdeny;reqiallow;reqidel;reqideny;reqipass;reqirep;reqitarpit;reqpass;reqrep;reqtarpit;rspadd;rspdel;rspdeny
+            rspidel;rspideny;rspirep;rsprep;appsession;option forceclose;option tcp-smart-close;option http-tunnel;option http_proxy
+            """),
+        ForeignKeywords(.http(advice: "write 'option tcplog' in its place"), "option httplog;option httpslog"),
+        ForeignKeywords(
+            .http(advice: ForeignKeywords.Reason.ignoredInTCP + ", or answer a load balancer's check with a section 'probe' in 'mode http'"),
+            "monitor-uri;monitor fail;monitor"),
+        ForeignKeywords(
+            .http(advice: ForeignKeywords.Reason.ignoredInTCP),
+            """
+            capture;compression;cookie;declare;errorfile;errorfiles;errorloc;errorloc302;errorloc303;http-after-response;http-error;http-request;http-response
+            http-reuse;http-send-name-header;max-keep-alive-queue;max-session-srv-conns;redirect;stats;unique-id-header;use-fcgi-app;quic-initial
+            option accept-invalid-http-request;option accept-invalid-http-response;option accept-unsafe-violations-in-http-request
+            option accept-unsafe-violations-in-http-response;option checkcache;option disable-h2-upgrade;option forwarded;option forwardfor
+            option h1-case-adjust-bogus-client;option h1-case-adjust-bogus-server;option http-buffer-request;option http-drop-request-trailers
+            option http-drop-response-trailers;option http-ignore-probes;option http-keep-alive;option http-no-delay;option http-pretend-keepalive
+            option http-restrict-req-hdr-names;option http-server-close;option http-use-proxy-header;option httpclose
+            option idle-close-on-response;option originalto;option prefer-last-server;timeout http-keep-alive;timeout http-request;timeout tarpit
+            """),
+        ForeignKeywords(
+            .checksServers,
+            """
+            option external-check;option httpchk;option ldap-check;option pgsql-check;option redis-check;option smtpchk;option spop-check
+            option ssl-hello-chk;option tcp-check;tcp-check;external-check
+            """),
+        ForeignKeywords(
+            .harmless(advice: "write 'option tcplog'"),
+            "log-format;log-format-sd;error-log-format;unique-id-format;log-profile;log-steps"),
+        ForeignKeywords(
+            .decisive("it decides which sessions are served, and how"),
+            "acl;tcp-request;tcp-response;filter;filter-sequence;rate-limit;be-unpublished;force-be-switch"),
+        ForeignKeywords(
+            .choosesServers,
+            """
+            stick;stick-table;persist;force-persist;ignore-persist;hash-type;hash-balance-factor;hash-preserve-affinity;option allbackups;use-server
+            transparent;option transparent
+            """),
+        ForeignKeywords(.reachesServers, "source"),
+        ForeignKeywords(.encryption, "ssl-f-use"),
+        ForeignKeywords(.harmless(advice: "remove the line, and watch the log for state changes"), "email-alert"),
+        ForeignKeywords(.harmless(advice: "write a line 'server' with its address"), "dispatch"),
+        ForeignKeywords(.harmless(advice: "remove the line: 'retries' says how often a failed connect is tried again"), "retry-on"),
+        ForeignKeywords(
+            .removeLine,
+            """
+            guid;id;nice;option abortonclose;option contstats
+            option dontlog-normal;option independent-streams;option log-separate-errors;option logasap;option nolinger;option socket-stats
+            option tcp-smart-accept;option tcp-smart-connect;option use-small-buffers;timeout client-hs
+            """),
+    ]
+}

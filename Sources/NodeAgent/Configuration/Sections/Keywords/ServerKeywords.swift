@@ -1,0 +1,106 @@
+import Proxy
+import Wire
+
+/// The keywords that name servers.
+enum ServerKeywords {
+    static let proxies: [Keyword<ProxyDraft>] = [
+        Keyword(
+            "default-server", .serverSide, "<option> ...", repetition: .many, "Options of all servers that follow.", defaultServer),
+        Keyword(
+            "server", .serving, "<name> <address> [<option> ...]", repetition: .many,
+            "A server: `host[:port]`, `[v6]:port`, `host:+offset`, a path; without port the client's.", server),
+        Keyword(
+            "server-template", .serving, "<prefix> <count|low-high> <name:port> [<option> ...]", repetition: .many,
+            "That many servers, filled with the addresses that the name has.", serverTemplate),
+    ]
+
+    @Sendable private static func defaultServer(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        var draft = proxy.defaultServer
+        try line.readOptions(of: ServerOptions.self, into: &draft)
+        proxy.defaultServer = draft
+    }
+
+    @Sendable private static func server(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        try append(readServer(&line, defaults: proxy.defaultServer), to: &proxy)
+    }
+
+    @Sendable private static func serverTemplate(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        for slot in try readTemplate(&line, defaults: proxy.defaultServer) { try append(slot, to: &proxy) }
+    }
+
+    private static func append(_ draft: ServerDraft, to proxy: inout ProxyDraft) throws(ConfigurationProblem) {
+        guard proxy.backend.servers.count < ProxyDraft.serversMax else { throw .tooMany(what: "servers in a section", limit: ProxyDraft.serversMax) }
+        var server = draft.finished
+        guard proxy.serverNames.insert(server.name).inserted else {
+            let first = proxy.backend.servers.first { $0.name == server.name }
+            throw .duplicate(server.name, kind: "server", first: first?.location ?? server.location)
+        }
+        if let reference = draft.resolvers, proxy.resolverReferences.last != reference { proxy.resolverReferences.append(reference) }
+        server.identifier = proxy.backend.servers.count + 1
+        proxy.backend.servers.append(server)
+    }
+
+    /// The name, the address and the options of a `server` line.
+    private static func readServer(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> ServerDraft {
+        var draft = defaults
+        draft.server.name = try line.needName()
+        (draft.server.endpoint, draft.server.port) = try AddressReader(line).readServer(line.need())
+        draft.server.location = line.location
+        try line.readOptions(of: ServerOptions.self, into: &draft)
+        try requireCheckPort(draft)
+        try requireResolvers(&draft)
+        warnOfObserve(draft, &line)
+        return draft
+    }
+
+    /// The servers of a `server-template` line.
+    private static func readTemplate(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> [ServerDraft] {
+        var draft = defaults
+        let prefix = try line.needName()
+        let slots = try readSlots(&line)
+        (draft.server.endpoint, draft.server.port) = try AddressReader(line).readServer(line.need())
+        draft.server.location = line.location
+        if case .name = draft.server.endpoint { draft.server.isTemplateSlot = true }
+        try line.readOptions(of: ServerOptions.self, into: &draft)
+        try requireCheckPort(draft)
+        try requireResolvers(&draft)
+        warnOfObserve(draft, &line)
+        let template = draft
+        return slots.map { number in
+            var slot = template
+            slot.server.name = "\(prefix)\(number)"
+            return slot
+        }
+    }
+
+    /// A check has no client whose port it could take.
+    private static func requireCheckPort(_ draft: ServerDraft) throws(ConfigurationProblem) {
+        guard draft.isChecked, draft.check.port == nil, case .client = draft.server.port else { return }
+        if case .unix = draft.server.endpoint { return }
+        throw .missingLine(of: "port", example: "check port 3306', or a port after the address: 'db1.internal:3306")
+    }
+
+    /// A service's records are asked for by a `resolvers` section only; each of its servers takes another one of them.
+    private static func requireResolvers(_ draft: inout ServerDraft) throws(ConfigurationProblem) {
+        guard case .name(let name, _) = draft.server.endpoint, name.utf8.first == UInt8(ascii: "_") else { return }
+        guard draft.server.resolvers != nil else { throw .missingLine(of: "resolvers", example: "resolvers default' after '\(name)") }
+        draft.server.isTemplateSlot = true
+    }
+
+    /// `observe` counts toward the health of checks.
+    private static func warnOfObserve(_ draft: ServerDraft, _ line: inout ConfigurationLine) {
+        guard draft.isObserved, !draft.isChecked else { return }
+        line.warn(.noEffect("observe", advice: "add 'check': without checks nothing would bring the server up again"))
+    }
+
+    private static func readSlots(_ line: inout ConfigurationLine) throws(ConfigurationProblem) -> ClosedRange<Int> {
+        let word = try line.need()
+        let ends = word.split(separator: "-", omittingEmptySubsequences: false).map { ConfigurationValue.number(String($0)) }
+        let expected = "a count such as 8, or the first and last number such as 1-8"
+        guard (1...2).contains(ends.count), let first = ends.count == 1 ? 1 : ends[0], let last = ends[ends.count - 1], first <= last else {
+            throw .badValue(word, of: line.keyword, expected: expected)
+        }
+        guard last - first < ProxyDraft.serversMax else { throw .tooMany(what: "servers in a section", limit: ProxyDraft.serversMax) }
+        return first...last
+    }
+}

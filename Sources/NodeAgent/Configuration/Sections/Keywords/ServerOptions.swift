@@ -1,0 +1,87 @@
+import Proxy
+import Wire
+
+/// The options of `server`, `server-template` and `default-server` lines.
+enum ServerOptions: KeywordPlace {
+    static let name = "server"
+
+    static let keywords = KeywordTable(own + CheckKeywords.servers + HealthKeywords.servers + ConnectionKeywords.servers + ZoneKeywords.servers)
+
+    private static let own: [Keyword<ServerDraft>] = [
+        Keyword("backup", .server, "", "Used only while no other server is usable.", backup),
+        Keyword("disabled", .server, "", "Starts in maintenance.", disabled),
+        Keyword("enabled", .server, "", "Undoes a `disabled` of `default-server`.", enabled),
+        Keyword("init-addr", .server, "<last|libc|none|address>[,...]", "Where the first address comes from; `last,libc` without it.", initAddress),
+        Keyword("maxconn", .server, "<number>", "Sessions at once, others wait; 0 for no limit.", maxconn),
+        Keyword("no-backup", .server, "", "Undoes a `backup` of `default-server`.", noBackup),
+        Keyword("on-marked-down", .server, "none|shutdown-sessions", "What happens to its sessions when it goes down.", onMarkedDown),
+        Keyword("resolve-prefer", .server, "ipv4|ipv6", "Which of its addresses come first; `ipv4` without it.", resolvePrefer),
+        Keyword("resolvers", .server, "<name>", "The section that keeps its address current.", resolvers),
+        Keyword("no-send-proxy", .server, "", "Undoes a `send-proxy` of `default-server`.", noSendProxy),
+        Keyword("no-send-proxy-v2", .server, "", "Undoes a `send-proxy-v2` of `default-server`.", noSendProxyV2),
+        Keyword("proxy-v2-options", .server, "crc32c", "A checksum in the header of `send-proxy-v2`.", proxyOptions),
+        Keyword("send-proxy", .server, "", "Tells it the client's address by a PROXY header, version 1.", sendProxy),
+        Keyword("send-proxy-v2", .server, "", "Tells it the client's address by a PROXY header, version 2.", sendProxyV2),
+        Keyword("weight", .server, "<number>", "Its share of the sessions, 0 to 256.", weight),
+    ]
+
+    @Sendable private static func backup(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.server.isBackup = true }
+
+    @Sendable private static func disabled(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.server.isDisabled = true }
+
+    @Sendable private static func enabled(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.server.isDisabled = false }
+
+    @Sendable private static func initAddress(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let word = try line.need()
+        var addresses: [InitialAddress] = []
+        for part in word.split(separator: ",", omittingEmptySubsequences: false) {
+            switch part {
+            case "last": addresses.append(.last)
+            case "libc": addresses.append(.libc)
+            case "none": addresses.append(.none)
+            default:
+                guard let address = IPAddress(part) else {
+                    throw .badValue(word, of: line.keyword, expected: "a list of last, libc, none and addresses, such as last,libc,none")
+                }
+                addresses.append(.ip(address))
+            }
+        }
+        draft.server.initialAddresses = addresses
+    }
+
+    @Sendable private static func maxconn(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.server.connectionsMax = try line.needNumber(in: 0...ProcessKeywords.connectionsMax)
+    }
+
+    @Sendable private static func noBackup(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.server.isBackup = false }
+
+    @Sendable private static func onMarkedDown(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.server.onMarkedDown = try line.needChoice(["none": OnMarkedDown.none, "shutdown-sessions": .shutdownSessions])
+    }
+
+    @Sendable private static func resolvePrefer(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.server.preferredFamily = try line.needChoice(["ipv4": .v4, "ipv6": .v6])
+    }
+
+    @Sendable private static func resolvers(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let name = try line.needName()
+        draft.server.resolvers = name
+        draft.resolvers = NameReference(name: name, keyword: line.keyword, location: line.location)
+    }
+
+    @Sendable private static func noSendProxy(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isText = false }
+
+    @Sendable private static func noSendProxyV2(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isBinary = false }
+
+    @Sendable private static func proxyOptions(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.proxyHeader.hasChecksum = try line.needChoice(["crc32c": true])
+    }
+
+    @Sendable private static func sendProxy(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isText = true }
+
+    @Sendable private static func sendProxyV2(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isBinary = true }
+
+    @Sendable private static func weight(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        draft.server.weight = try line.needNumber(in: 0...256)
+    }
+}

@@ -1,0 +1,85 @@
+import Proxy
+import Wire
+
+/// The keywords of the runtime sockets, `stats ...`.
+enum StatsKeywords {
+    static let socketsMax = 64
+
+    static let global: [Keyword<GlobalSettings>] = [
+        Keyword(
+            "stats maxconn", .global, "<number>", "Runtime connections at once; 10 without it. Others wait, but not `tsukada drain`, `tsukada keys` and `-x`.",
+            statsMaxconn),
+        Keyword(
+            "stats socket", .global, "<address> [<option> ...]", repetition: .many, "A runtime socket: a path, `address:port` or `fd@N`.",
+            statsSocket),
+        Keyword("stats timeout", .global, "<time>", "How long a runtime connection may be silent.", statsTimeout),
+    ]
+
+    @Sendable private static func statsMaxconn(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.statsConnectionsMax = try line.needNumber(in: 1...10_000)
+        global.statsConnectionsLocation = line.location
+    }
+
+    @Sendable private static func statsSocket(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        guard global.statsSockets.count < socketsMax else {
+            throw .tooMany(what: "'stats socket' lines", limit: socketsMax)
+        }
+        let endpoints = try AddressReader(line).readBinds(line.need())
+        guard let endpoint = endpoints.first, endpoints.count == 1 else {
+            throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "one address on each line")
+        }
+        var socket = StatsSocketSettings(endpoint: endpoint, location: line.location)
+        try line.readOptions(of: StatsSocketOptions.self, into: &socket)
+        global.statsSockets.append(socket)
+    }
+
+    @Sendable private static func statsTimeout(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        global.statsTimeout = try line.needPositiveTime()
+    }
+}
+
+/// The options of a `stats socket` line.
+enum StatsSocketOptions: KeywordPlace {
+    static let name = "stats socket"
+    static let extent = "this file"
+
+    static let keywords = KeywordTable<StatsSocketSettings>([
+        Keyword(
+            "expose-fd", .statsSocket, "listeners", "A process started with `-x` may take the listening sockets over; for `level admin`.",
+            exposeListeners),
+        Keyword("gid", .statsSocket, "<number>", "The path's group, by number.", socketGroupNumber),
+        Keyword("group", .statsSocket, "<name>", "The path's group.", socketGroup),
+        Keyword("level", .statsSocket, "user|operator|admin", "What its connections may do; `operator` without it.", socketLevel),
+        Keyword("mode", .statsSocket, "<permissions>", "The path's permission bits, in octal.", socketMode),
+        Keyword("uid", .statsSocket, "<number>", "The path's owner, by number.", socketUserNumber),
+        Keyword("user", .statsSocket, "<name>", "The path's owner.", socketUser),
+    ])
+
+    @Sendable private static func exposeListeners(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.rights.exposesListeners = try line.needChoice(["listeners": true])
+    }
+
+    @Sendable private static func socketGroupNumber(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.group = try String(line.needNumber(in: 0...999_999_999))
+    }
+
+    @Sendable private static func socketGroup(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.group = try line.needText("a group's name")
+    }
+
+    @Sendable private static func socketLevel(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.rights.level = try line.needChoice(["user": .user, "operator": .operator, "admin": .admin])
+    }
+
+    @Sendable private static func socketMode(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.permissions = try line.needPermissions()
+    }
+
+    @Sendable private static func socketUserNumber(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.user = try String(line.needNumber(in: 0...999_999_999))
+    }
+
+    @Sendable private static func socketUser(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        socket.user = try line.needText("a user's name")
+    }
+}

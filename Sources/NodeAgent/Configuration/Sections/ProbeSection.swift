@@ -1,0 +1,76 @@
+import Proxy
+import Wire
+
+/// A `probe` section, as far as it is read.
+struct ProbeDraft: Sendable {
+    /// `require`, before the proxy is looked up.
+    struct Requirement: Sendable {
+        let proxy: NameReference
+        let serversMin: Int
+    }
+
+    var settings = ProbeSettings(name: "")
+    var requirements: [Requirement] = []
+}
+
+/// `probe`, a section of tsukada's own: what tells the load balancer whether this node should get traffic.
+struct ProbeSection: ConfigurationSection {
+    static let name = "probe"
+    static let requirementsMax = 64
+
+    let location: ConfigurationLocation
+    var draft = ProbeDraft()
+    var uses: [String: ConfigurationLocation] = [:]
+
+    init(at location: ConfigurationLocation) { self.location = location }
+
+    mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
+        line.shape = "<name>"
+        let name = try line.needName()
+        draft.settings.name = name
+        try configuration.need(name, kind: "section 'probe'", at: location)
+        try line.end()
+    }
+
+    static let keywords = KeywordTable<ProbeDraft>([
+        Keyword("bind", .probe, "<address:port>[,...]", repetition: .many, "Where the load balancer asks.", bind),
+        Keyword("drain", .probe, "<time>", "How long the ports keep forwarding after a drain has made the answer fail; 0 without it.", drain),
+        Keyword("mode", .probe, "tcp|http", "`tcp` accepts or refuses, `http` answers 200 or 503; `tcp` without it.", mode),
+        Keyword("require", .probe, "<proxy> <number>", repetition: .many, "So many servers of this backend or listen must be usable.", require),
+        Keyword(
+            "when-none", .probe, "pass|fail", "The answer when no peer sees enough servers either; `pass` without it.", whenNone),
+    ])
+
+    @Sendable private static func bind(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let endpoints = try AddressReader(line).readBinds(line.need())
+        guard probe.settings.binds.count + endpoints.count <= ProxyDraft.bindsMax else {
+            throw .tooMany(what: "addresses in a section", limit: ProxyDraft.bindsMax)
+        }
+        probe.settings.binds += endpoints.map { Bind(endpoint: $0, location: line.location) }
+    }
+
+    @Sendable private static func drain(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let word = line.peek ?? ""
+        probe.settings.drain = try line.needTime()
+        if probe.settings.drain > .zero, probe.settings.drain < .seconds(1) { line.warn(.shortTime(word, of: line.keyword)) }
+    }
+
+    @Sendable private static func mode(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        probe.settings.mode = try line.needChoice(["tcp": .tcp, "http": .http])
+    }
+
+    @Sendable private static func require(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        let reference = NameReference(name: try line.needName(), keyword: line.keyword, location: line.location)
+        let count = try line.needNumber(in: 1...ProxyDraft.serversMax)
+        guard probe.requirements.count < requirementsMax else { throw .tooMany(what: "'require' lines", limit: requirementsMax) }
+        probe.requirements.append(ProbeDraft.Requirement(proxy: reference, serversMin: count))
+    }
+
+    @Sendable private static func whenNone(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
+        probe.settings.whenNone = try line.needChoice(["pass": .pass, "fail": .fail])
+    }
+}
+
+extension KeywordPlaces {
+    fileprivate static let probe: KeywordPlaces = ["probe"]
+}
