@@ -3,31 +3,8 @@ import Testing
 
 @Suite("The sources")
 struct TidyTests {
-    /// Folder or file, and what may be imported there besides the standard library's Synchronization. The longest one that fits counts.
-    private static let imports: [(folder: String, modules: Set<String>)] = [
-        ("Sources/Wire", []),
-        ("Sources/LinuxIO", ["CLinux", "Glibc", "Wire"]),
-        ("Sources/Seals", ["COpenSSL", "Wire"]),
-        ("Sources/Gossip", ["Wire"]),
-        ("Sources/Proxy", ["Wire"]),
-        ("Sources/Proxy/DataPlane", ["CLinux", "Glibc", "LinuxIO", "Wire"]),
-        ("Sources/Proxy/Runners", ["CLinux", "Glibc", "LinuxIO", "Wire"]),
-        ("Sources/NodeAgent", ["CLinux", "Gossip", "Glibc", "LinuxIO", "Proxy", "Seals", "Wire"]),
-    ]
-
     private static let linesMax = 600
     private static let functionLinesMax = 70
-
-    @Test("import only what their folder may")
-    func importsStayInTheirFolders() {
-        for file in SourceTree.files(in: "Sources", ending: ".swift") {
-            let allowed = Self.imports.filter { (file.path + "/").hasPrefix($0.folder + "/") }.max { $0.folder.count < $1.folder.count }?.modules
-            for (number, line) in file.lines.enumerated() where line.hasPrefix("import ") {
-                let module = String(line.dropFirst("import ".count))
-                #expect(module == "Synchronization" || allowed?.contains(module) == true, "\(file.path):\(number + 1): import of \(module)")
-            }
-        }
-    }
 
     @Test("have at most 600 lines a file")
     func filesStayShort() {

@@ -1,6 +1,7 @@
 import Gossip
 import Proxy
 import Simulation
+import Support
 import Testing
 import Wire
 
