@@ -72,29 +72,10 @@ extension ClusterSuite {
             }
         }
 
-        /// Rows that go through replication, one each half second, until it is ended.
-        final class Writes: @unchecked Sendable {
-            private let database: Database
-            private let isOver = NSLock()
-            private var hasEnded = false
-            private let running = DispatchGroup()
-
-            init(_ database: Database) {
-                self.database = database
-                let group = running
-                group.enter()
-                Thread.detachNewThread { [self] in
-                    while !isOver.withLock({ hasEnded }) {
-                        _ = try? database.execute("create table if not exists shop.ticks (at int); insert into shop.ticks values (1)")
-                        usleep(500_000)
-                    }
-                    group.leave()
-                }
-            }
-
-            func end() {
-                isOver.withLock { hasEnded = true }
-                running.wait()
+        /// Rows that go through replication, one each half second, until it is stopped.
+        static func writes(to database: Database) -> RepeatingThread {
+            RepeatingThread(every: 500_000) {
+                _ = try? database.execute("create table if not exists shop.ticks (at int); insert into shop.ticks values (1)")
             }
         }
 
@@ -103,8 +84,8 @@ extension ClusterSuite {
             let cluster = try freshCluster()
             let nodes = try Nodes(cluster, asAdministrator: true)
             defer { nodes.end() }
-            let writes = Writes(cluster.primary)
-            defer { writes.end() }
+            let writes = Self.writes(to: cluster.primary)
+            defer { writes.stop() }
             let delay = { (database: Database, seconds: Int) throws in
                 _ = try database.execute("stop slave; change master to master_delay=\(seconds); start slave")
             }
@@ -132,10 +113,13 @@ extension ClusterSuite {
                 #expect(try member.proxy.statistics("status")["read01"] == "NOLB")
             }
             try delay(cluster.replica02, 30)
-            usleep(8_000_000)
+            try holds(for: 8, "one replica is UP on each node", interval: 250) {
+                try nodes.pair.both.allSatisfy { member in
+                    let status = try member.proxy.statistics("status")
+                    return ["read01", "read02"].contains { status[$0] == "UP" }
+                }
+            }
             for member in nodes.pair.both {
-                let status = try member.proxy.statistics("status")
-                #expect(["read01", "read02"].contains { status[$0] == "UP" }, "\(status)")
                 #expect(member.lines(with: "proxy mysql has no server available!").filter { $0.receivedAt > all }.isEmpty)
             }
             #expect(try cluster.client.query(cluster.tsukada02, count: 4).allSatisfy { $0.outcome == .answered })
@@ -177,7 +161,7 @@ extension ClusterSuite {
             defer { nodes.end() }
             #expect(try cluster.client.query(cluster.tsukada01, port: 3310, count: 3).allSatisfy { $0.detail == "dbserver03" })
             let client = try cluster.client.start(["mariadb", "--host=172.20.0.12", "--port=3310", "--user=app", "--execute=select sleep(60)"])
-            usleep(500_000)
+            try eventually(within: 5, "its query") { try cluster.primary.execute("show processlist").contains("select sleep(60)") }
             try cluster.primary.execute("set global read_only=1")
             let promoted = MonotonicMoment.now
             try cluster.replica01.execute("set global read_only=0")
@@ -221,10 +205,13 @@ extension ClusterSuite {
                 try member.wait(for: "Database mysql: read0", after: begun, within: 8)
                 try member.wait(for: "Database mysql-write: db", after: begun, within: 8)
             }
-            usleep(6_000_000)
+            try holds(for: 6, "every server stays in service", interval: 250) {
+                try nodes.pair.both.allSatisfy { member in
+                    let status = try member.proxy.statistics("status")
+                    return ["read01", "read02"].allSatisfy { status[$0] == "UP" }
+                }
+            }
             for member in nodes.pair.both {
-                let status = try member.proxy.statistics("status")
-                #expect(["read01", "read02"].allSatisfy { status[$0] == "UP" }, "\(status)")
                 #expect(try nodes.writer(member) == "db3")
                 #expect(try nodes.field("Alarm", "mysql", of: member).contains("servers do not answer user 'tsukada_check'"))
                 #expect(member.lines(with: "does not answer this node").filter { $0.receivedAt > begun }.count == 2)

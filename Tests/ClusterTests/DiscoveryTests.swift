@@ -147,9 +147,11 @@ extension ClusterSuite {
             // Whoever has left takes no session.
             let left = try pool.proxy.statistics("status").filter { $0.value == "MAINT (resolution)" }.map(\.key)
             let then = try pool.proxy.statistics("stot")
-            usleep(500_000)
-            let now = try pool.proxy.statistics("stot")
-            #expect(left.count == 4 && left.allSatisfy { then[$0] == now[$0] }, "\(left) \(then) \(now)")
+            #expect(left.count == 4, "\(left)")
+            try holds(for: 0.5, "servers that have left get no session: \(left) \(then)", interval: 100) {
+                let now = try pool.proxy.statistics("stot")
+                return left.allSatisfy { then[$0] == now[$0] }
+            }
             try pool.finish("2 -> 5 in \(grown) s -> 2 in \(shrunk) s")
             #expect(try pool.log(from: mark).count { $0.contains("is DOWN") } == 0)
         }
@@ -162,9 +164,10 @@ extension ClusterSuite {
             let mark = try cluster.log(of: cluster.tsukada01).mark
             try nameserver.serve(Self.replicas + [("db.pool", "172.20.0.51")])
             try cluster.log(of: cluster.tsukada01).wait(for: "'db.pool' has 3 addresses for the 2 servers of", from: mark)
-            usleep(3_000_000)
+            try holds(for: 3, "it is said once", interval: 100) {
+                try pool.log(from: mark).count { $0.contains("raise the number there to 3 or more") } == 1
+            }
             try pool.finish("too many addresses")
-            #expect(try pool.log(from: mark).count { $0.contains("raise the number there to 3 or more") } == 1)
         }
 
         @Test("loses no connect while its nameserver is ill", arguments: NameserverIllness.allCases)
@@ -177,8 +180,7 @@ extension ClusterSuite {
             case .refuses: try nameserver.serve([])
             }
             try cluster.log(of: cluster.tsukada01).wait(for: illness.alarm, from: mark, within: 20)
-            usleep(2_000_000)
-            #expect(try Pool.usable(pool.proxy).count == 2)
+            try holds(for: 2, "both servers stay usable", interval: 100) { try Pool.usable(pool.proxy).count == 2 }
             try pool.finish("nameserver \(illness)")
             let lines = try pool.log(from: mark)
             #expect(lines.allSatisfy { !$0.contains("DOWN") && !$0.contains("No IP") })
@@ -220,8 +222,9 @@ extension ClusterSuite {
             let servers = ["server read01 db1.pool:3306 init-addr none", "server read02 db2.pool:3306 init-addr none"]
             let pool = try Pool(cluster, nameserver, servers: servers, usable: 2, holdValid: "600s")
             try nameserver.serve(second, timeToLive: 600)
-            usleep(2_500_000)
-            #expect(try pool.proxy.command("show servers state").contains("read01 172.20.0.21 "), "nothing has failed, nobody asks")
+            try holds(for: 2.5, "the address stays: nothing has failed, nobody asks", interval: 100) {
+                try pool.proxy.command("show servers state").contains("read01 172.20.0.21 ")
+            }
             // Its host refuses from now on; nothing that was connected is lost.
             try cluster.replica01.node.demand(["nft", "add table ip t; add chain ip t in { type filter hook input priority 0; }"])
             defer { _ = try? cluster.replica01.node.run(["nft", "delete table ip t"]) }
@@ -287,7 +290,7 @@ extension ClusterSuite {
             try Pool.wait(for: 1, of: proxy, within: 10)
             let after = Double(MonotonicMoment.now - start) / 1e9
             let load = try LoadClient(on: cluster.client, target: node, clients: 20, slowOverMilliseconds: 400)
-            usleep(3_000_000)
+            try holds(for: 3, "one server serves", interval: 200) { try Pool.usable(proxy).count == 1 }
             let report = try load.stop()
             #expect(report.attempts > 500 && report.failures.isEmpty && report.slow.isEmpty, "\(report.failures.prefix(3)) \(report.slow.prefix(3))")
             #expect(report.answersByServer.keys.sorted() == ["dbserver01"])

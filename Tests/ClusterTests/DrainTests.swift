@@ -37,9 +37,8 @@ extension ClusterSuite {
             #expect(try second.proxy.command("show gossip").contains("Draining: tsukada01\n"))
             first.proxy.send(signal: SIGUSR1)
 
-            while MonotonicMoment.now < start + 3_500_000_000 {
-                #expect(try cluster.client.query(first.node).allSatisfy { $0.outcome == .answered })
-                usleep(100_000)
+            try holds(for: 3.5 - Double(MonotonicMoment.now - start) / 1e9, "the port answers", interval: 100) {
+                try cluster.client.query(first.node).allSatisfy { $0.outcome == .answered }
             }
             let closed = try first.wait(for: "Proxy mysql stopped (cumulated conns: FE:", after: start, within: 3)
             #expect(abs(Double(closed - start) / 1e9 - 4) < 0.7, "the ports closed after \(Double(closed - start) / 1e9) s")
@@ -121,8 +120,7 @@ extension ClusterSuite {
             let start = MonotonicMoment.now
             try process.send(signal: SIGTERM)
             #expect(try cluster.client.query(node).allSatisfy { $0.outcome == .answered }, "the ports forward")
-            usleep(2_500_000)
-            #expect(try sessionsNow() == 4, "nothing is closed before the spread")
+            try holds(for: 2.5, "nothing is closed before the spread", interval: 100) { try sessionsNow() == 4 }
             try process.outside.wait(within: 10)
             let lived = Double(MonotonicMoment.now - start) / 1e9
             #expect(process.outside.exitStatus == 0 && lived > 4 && lived < 6, "\(process.outside.exitStatus ?? -1) after \(lived) s")
@@ -137,8 +135,7 @@ extension ClusterSuite {
             defer { proxy.stop() }
             try proxy.waitUntilBothServersAreUp()
             proxy.send(signal: SIGTERM)
-            usleep(700_000)
-            #expect(proxy.isAlive)
+            try holds(for: 0.7, "it drains") { proxy.isAlive }
             proxy.send(signal: SIGTERM)
             try proxy.waitForEnd(within: 2)
         }

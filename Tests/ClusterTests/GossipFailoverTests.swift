@@ -45,7 +45,7 @@ extension ClusterSuite {
             for round in 0..<Self.kills {
                 try pair.waitUntilSettled()
                 // At any point between two checks: right after the wait above it would always be the same one.
-                pair.observe(seconds: 2 * Double(round) / Double(Self.kills))
+                try pair.expectNoDeath(for: 2 * Double(round) / Double(Self.kills))
                 let (victim, server) = round.isMultiple(of: 2) ? (cluster.replica01, "read01") : (cluster.replica02, "read02")
                 let killed = MonotonicMoment.now
                 try victim.killAtOnce()

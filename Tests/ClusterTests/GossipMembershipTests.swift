@@ -23,7 +23,7 @@ extension ClusterSuite {
             var killed = 0
             for percent in [0, 5, 20, 40] {
                 for member in pair.both { try member.node.drop(percent: percent) }
-                pair.observe(seconds: 2)
+                try pair.expectNoDeath(for: 2)
                 pair.expectDeathsClaimed(first: killed, second: 0)
                 var known = MeasuredTimes()
                 var back = MeasuredTimes()
@@ -71,7 +71,7 @@ extension ClusterSuite {
             let link = try SlowLink(to: cluster.tsukada02, in: cluster.world, ["--delay", "50ms", "--jitter", "30ms", "--seed", "7"])
             do {
                 defer { _ = try? link.remove() }
-                pair.observe(seconds: 6)
+                try pair.expectNoDeath(for: 6)
                 try pair.waitUntilAlive()
                 pair.expectDeathsClaimed(first: 0, second: 0)
                 let attempts = try cluster.tsukada02.query(cluster.replica01.node, port: 3306)
@@ -93,12 +93,12 @@ extension ClusterSuite {
             pair.second.proxy.send(signal: SIGSTOP)
             var known = MeasuredTimes()
             known.add(from: halted, to: try pair.first.wait(for: "peer tsukada02 is DEAD", after: halted, within: 5))
-            pair.observe(seconds: Double(seconds) - Double(MonotonicMoment.now - halted) / 1e9)
+            try pair.expectNoDeath(for: Double(seconds) - Double(MonotonicMoment.now - halted) / 1e9)
             let continued = MonotonicMoment.now
             pair.second.proxy.send(signal: SIGCONT)
             var back = MeasuredTimes()
             back.add(from: continued, to: try pair.first.wait(for: "peer tsukada02 is ALIVE", after: continued, within: 5))
-            pair.observe(seconds: 2)
+            try pair.expectNoDeath(for: 2)
             try pair.waitUntilAlive()
             pair.expectDeathsClaimed(first: 1, second: 0)
             known.expect("SIGSTOP for \(seconds) s", "SIGSTOP to DEAD", target: 1.1, median: 1.1 + Self.slack, worst: 1.1 + Self.slackOfTheWorst)

@@ -41,7 +41,7 @@ extension ClusterSuite {
             for member in pair.both { try waitForKey(member, "the new key in use") { $0.contains { $0["key"] == new && $0["in_use"] == "yes" } } }
             for member in pair.both { _ = try keys(member, "remove \(old)") }
             for member in pair.both { try waitForKey(member, "one key") { $0.compactMap { $0["key"] } == [new] } }
-            pair.observe(seconds: 2)
+            try pair.expectNoDeath(for: 2)
             try pair.waitUntilAlive()
             let report = try load.stop()
             #expect(report.attempts > 200 && report.failures.isEmpty, "\(report.attempts) attempts, failed: \(report.failures.prefix(3))")
@@ -66,9 +66,9 @@ extension ClusterSuite {
                 return try pair.second.start()
             }
             func expectStranger(since moment: Int64) throws {
-                pair.observe(seconds: 3)
-                for (one, other) in [(pair.first, pair.second), (pair.second, pair.first)] {
-                    #expect(try one.row(of: other)["state"] != "alive")
+                let ways = [(pair.first, pair.second), (pair.second, pair.first)]
+                try holds(for: 3, "neither sees the other ALIVE", interval: 100) { try ways.allSatisfy { try $0.row(of: $1)["state"] != "alive" } }
+                for (one, _) in ways {
                     #expect(one.lines(with: "is ALIVE").allSatisfy { $0.receivedAt < moment }, "\(one.node.name)")
                 }
                 try pair.second.proxy.waitUntilBothServersAreUp()

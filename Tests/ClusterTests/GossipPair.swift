@@ -63,8 +63,11 @@ final class GossipPair {
         for member in both { try member.proxy.waitUntilBothServersAreUp() }
     }
 
-    /// Lets time pass in which nothing must happen.
-    func observe(seconds: Double) { usleep(UInt32(seconds * 1e6)) }
+    /// Fails when a node claims a death within so long.
+    func expectNoDeath(for seconds: Double) throws {
+        let before = both.map(\.deathsClaimed)
+        try holds(for: seconds, "no death is claimed", interval: 50) { both.map(\.deathsClaimed) == before }
+    }
 
     /// Fails unless each node has claimed so many deaths since its start; every other one was false.
     func expectDeathsClaimed(first: Int, second: Int, sourceLocation: SourceLocation = #_sourceLocation) {

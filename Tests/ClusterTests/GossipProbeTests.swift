@@ -24,15 +24,13 @@ extension ClusterSuite {
             return pair
         }
 
-        /// Asks both for so long.
-        private func answers(of pair: GossipPair, seconds: Double) throws -> [Set<String>] {
-            var answers: [Set<String>] = [[], []]
-            let end = MonotonicMoment.now + Int64(seconds * 1e9)
-            while MonotonicMoment.now < end {
-                for (index, member) in pair.both.enumerated() { answers[index].insert(try member.asked(by: pair.cluster.client)) }
-                usleep(100_000)
+        /// Asks both for so long, and fails at the first other answer.
+        private func expect(_ answers: [String], of pair: GossipPair, for seconds: Double) throws {
+            var last: [String] = []
+            try holds(for: seconds, "the probes answer \(answers), not \(last)", interval: 100) {
+                last = try pair.both.map { try $0.asked(by: pair.cluster.client) }
+                return last == answers
             }
-            return answers
         }
 
         @Test("pass, without a blink, when every database is dead")
@@ -43,7 +41,7 @@ extension ClusterSuite {
             let killed = MonotonicMoment.now
             for replica in [cluster.replica01, cluster.replica02] { try replica.killAtOnce() }
             for member in pair.both { try member.wait(for: "proxy mysql has no server available!", after: killed, within: 15) }
-            #expect(try answers(of: pair, seconds: 8) == [["200"], ["200"]])
+            try expect(["200", "200"], of: pair, for: 8)
             for member in pair.both {
                 #expect(member.lines(with: "begins failing").isEmpty)
                 #expect(try member.proxy.command("show probe").contains("mysql has 0 of 1 required server, and no peer sees enough"))
@@ -82,7 +80,7 @@ extension ClusterSuite {
             var failing = MeasuredTimes()
             failing.add(from: none, to: try pair.second.wait(for: "Probe web: begins failing", after: cut, within: 10))
             failing.expect("cut off from the databases", "from the last DOWN to the failing probe", target: 0.5, median: Self.inter, worst: Self.inter)
-            #expect(try answers(of: pair, seconds: 8) == [["200"], ["503"]])
+            try expect(["200", "503"], of: pair, for: 8)
             #expect(try pair.second.proxy.command("show probe").contains(" fail ") && pair.first.lines(with: "begins failing").isEmpty)
             let healed = MonotonicMoment.now
             try pair.second.node.demand(["nft", "flush ruleset"])
@@ -96,9 +94,9 @@ extension ClusterSuite {
             let pair = try pair(cluster, whenNone: "pass")
             defer { pair.stop() }
             pair.second.proxy.send(signal: SIGSTOP)
-            #expect(try answers(of: pair, seconds: 8) == [["200"], ["000"]])
+            try expect(["200", "000"], of: pair, for: 8)
             pair.second.proxy.send(signal: SIGCONT)
-            #expect(try answers(of: pair, seconds: 4) == [["200"], ["200"]])
+            try expect(["200", "200"], of: pair, for: 4)
             #expect(pair.second.lines(with: "Probe").map(\.text).filter { $0.contains("fail") }.isEmpty)
         }
 
@@ -109,12 +107,12 @@ extension ClusterSuite {
             defer { pair.stop() }
             for member in pair.both { try member.node.drop(percent: 100) }
             for member in pair.both { try member.wait(for: "is DEAD", after: 0, within: 5) }
-            #expect(try answers(of: pair, seconds: 3) == [["200"], ["200"]])
+            try expect(["200", "200"], of: pair, for: 3)
             for member in pair.both { try member.node.drop(percent: 0) }
             try pair.waitUntilAlive()
             try pair.second.killAtOnce()
             try eventually(within: 5, "the death of the second") { pair.first.deathsClaimed == 2 }
-            #expect(try answers(of: pair, seconds: 3) == [["200"], ["000"]])
+            try expect(["200", "000"], of: pair, for: 3)
             #expect(pair.first.lines(with: "Probe web:").count == 1, "it has begun to pass, once")
             // Alone, it trusts its own eyes.
             let killed = MonotonicMoment.now

@@ -48,7 +48,7 @@ extension ClusterSuite {
             let log = try cluster.log(of: cluster.tsukada01)
             let load = try FailoverLoad(on: cluster.client, targets: [balancer.node])
             for value in ["on", "off", "on"] {
-                usleep(1_500_000)
+                try log.wait(for: "Connect from ", from: log.mark, times: 150)
                 let mark = log.mark
                 #expect(try balancer.command("proxy-v2 \(value)") == "done\n")
                 let expected = value == "on" ? cluster.client.address : cluster.balancer.address

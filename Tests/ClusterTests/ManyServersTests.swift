@@ -103,7 +103,7 @@ extension ClusterSuite {
             try wait(until: Self.serversCount, on: pair)
             let prober = try prober(of: pair, on: cluster.balancer)
             defer { prober.stop() }
-            pair.observe(seconds: 1)
+            try pair.expectNoDeath(for: 1)
 
             let start = MonotonicMoment.now
             let delays = MachineDelays()

@@ -59,8 +59,9 @@ extension ClusterSuite {
                 let before = MonotonicMoment.now
                 try cluster.tsukada01.demand(["kill", "-9", worker])
                 deaths.append(before...MonotonicMoment.now)
-                usleep(1_500_000)
-                #expect(try master.workers().count == 1)
+                try eventually(within: 3, "another worker") { try master.workers().first.map { $0 != worker } ?? false }
+                // One that dies within its first second is not replaced at once.
+                try holds(for: 1.2, "it serves, alone", interval: 200) { try master.workers().count == 1 }
             }
             let counted = try master.sessionsTotal()
             let report = try load.stop()
@@ -109,11 +110,12 @@ extension ClusterSuite {
             let mark = log.mark
             let worker = try #require(try master.workers().first)
             // The thread waits in a poll(2) of nothing, as if it hung.
-            let words = ["inject", "--process", "\(try master.thread("worker 1"))", "--call", "\(__NR_poll)", "--arguments", "0 0 30000"]
+            let thread = try master.thread("worker 1")
+            let words = ["inject", "--process", "\(thread)", "--call", "\(__NR_poll)", "--arguments", "0 0 30000"]
             let began = MonotonicMoment.now
             let injection = try ChildProcess([clusterTool] + words)
             // A thread counts as hung only while it has something to do: some of these connections are its own.
-            usleep(500_000)
+            try eventually(within: 5, "the thread to hang") { readWholeFile("/proc/\(thread)/syscall")?.hasPrefix("\(__NR_poll) ") ?? false }
             try cluster.client.demand([clusterTool, "abandon", "--to", "\(cluster.tsukada01.address):3306", "--count", "40"])
             try log.wait(for: "worker thread 1 has not come round for 1s", from: mark, within: 5)
             #expect(MonotonicMoment.now - began < 4_000_000_000)
@@ -133,10 +135,9 @@ extension ClusterSuite {
             let mark = log.mark
             let worker = try #require(try master.workers().first)
             master.sendAll(signal: SIGSTOP)
-            usleep(12_000_000)
+            try holds(for: 12, "all stand still", interval: 100) { log.lines(from: mark).isEmpty }
             master.sendAll(signal: SIGCONT)
-            usleep(3_000_000)
-            #expect(try master.workers() == [worker])
+            try holds(for: 3, "the worker stays", interval: 200) { try master.workers() == [worker] }
 
             try cluster.tsukada01.demand(["kill", "-STOP", worker])
             let began = MonotonicMoment.now
@@ -232,17 +233,19 @@ extension ClusterSuite {
             defer { proxy.stop() }
             try proxy.waitUntilBothServersAreUp()
             let load = try LoadClient(on: cluster.client, target: cluster.tsukada01, clients: 20, slowOverMilliseconds: 500)
+            func sessions() throws -> Int { Int(try proxy.statistics("stot")["FRONTEND"] ?? "0") ?? 0 }
             for _ in 1...5 {
                 let former = proxy
                 let options = ["-x", "/var/lib/haproxy/stats", "-sf", "\(former.innerProcess)"]
                 proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world, configuration: configuration, options: options)
                 try former.waitForEnd(within: 10)
-                usleep(300_000)
+                let before = try sessions()
+                try eventually(within: 5, "sessions of the new process") { try sessions() >= before + 100 }
             }
             let report = try load.stop()
             #expect(report.attempts > 300)
             #expect(report.failures.isEmpty, "\(report.failures.count) of \(report.attempts): \(report.failures.prefix(3))")
-            #expect(Int(try proxy.statistics("stot")["FRONTEND"] ?? "0") ?? 0 >= report.attempts)
+            #expect(try sessions() >= report.attempts)
         }
 
         @Test("keeps the peer's trust over reloads and dead workers: nobody is SUSPECT, no view differs, no server moves")
@@ -254,6 +257,10 @@ extension ClusterSuite {
             _ = try pair.first.proxy.command("set server mysql/read02 state drain on cluster")
             try eventually(within: 5, "the drain on both") { try pair.second.proxy.statistics("status")["read02"] == "DRAIN" }
             let quiet = MonotonicMoment.now
+            /// Lines on peers and servers since then.
+            func told(_ member: GossipMember) -> [String] {
+                member.lines(with: "").filter { $0.receivedAt > quiet }.map(\.datagram).filter { $0.contains("Gossip") || $0.contains("Server mysql/") }
+            }
             for round in 1...10 {
                 let node = round % 2 == 0 ? cluster.tsukada01 : cluster.tsukada02
                 if round % 5 == 0 {
@@ -262,23 +269,22 @@ extension ClusterSuite {
                 } else {
                     _ = try node.demand(["bash", "-c", "echo reload | socat -t 20 - UNIX-CONNECT:/run/master"])
                 }
-                usleep(700_000)
+                try holds(for: 0.7, "nothing is told of peers and servers, round \(round)", interval: 50) { pair.both.allSatisfy { told($0).isEmpty } }
                 for member in pair.both { #expect(try member.proxy.statistics("status") == pair.first.proxy.statistics("status")) }
                 #expect(try pair.first.proxy.statistics("status")["read02"] == "DRAIN")
             }
             try pair.waitUntilAlive()
-            for member in pair.both {
-                let lines = member.lines(with: "").filter { $0.receivedAt > quiet }.map(\.datagram)
-                let told = lines.filter { $0.contains("Gossip") || $0.contains("Server mysql/") }
-                #expect(told.isEmpty, "\(told.joined(separator: "\n"))")
-            }
+            for member in pair.both { #expect(told(member).isEmpty, "\(told(member).joined(separator: "\n"))") }
             // Nobody else remembers what was said for the cluster: it passes from worker to worker.
             pair.second.proxy.stop()
             for command in ["echo reload | socat -t 20 - UNIX-CONNECT:/run/master", "kill -9 $(pgrep -P $(cat /run/haproxy.pid))"] {
+                func worker() throws -> Substring? { try pair.first.proxy.command("show info").split(separator: "\n").first { $0.hasPrefix("Pid: ") } }
+                let before = try worker()
                 try cluster.tsukada01.demand(["bash", "-c", command])
-                usleep(700_000)
-                #expect(try pair.first.proxy.statistics("status")["read02"] == "DRAIN", "\(command)")
-                #expect(try pair.first.rows("admin").contains { $0["state"] == "drain" }, "\(command)")
+                try eventually(within: 5, "another worker after \(command)") { (try? worker()) ?? before != before }
+                try holds(for: 0.5, "the drain goes on after \(command)", interval: 100) {
+                    try pair.first.proxy.statistics("status")["read02"] == "DRAIN" && pair.first.rows("admin").contains { $0["state"] == "drain" }
+                }
             }
         }
 

@@ -85,7 +85,6 @@ extension ClusterSuite {
                 #expect(try make(call, words, path: "/bin/sh", in: worker) == "{\"signal\":\(SIGSYS)}", "call \(call)")
                 try eventually(within: 10, "another worker") { children(of: master.process).first.map { $0 != worker } ?? false }
                 try eventually(within: 10, "it to serve") { try cluster.client.query(cluster.tsukada01, count: 1).first?.detail.isEmpty == false }
-                usleep(1_200_000)
             }
 
             // `ready`, a second time: before it the intruder could send sockets and a configuration for the next worker, which begins as root.

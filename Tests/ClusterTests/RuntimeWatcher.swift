@@ -83,7 +83,7 @@ final class MachineDelays: Sendable {
 }
 
 /// A thread that calls a closure periodically.
-private final class RepeatingThread: Sendable {
+final class RepeatingThread: Sendable {
     private let isEnding = Atomic<Bool>(false)
     private let hasEnded = DispatchSemaphore(value: 0)
 

@@ -1,5 +1,6 @@
 import Glibc
 import LinuxIO
+import Support
 import Testing
 import Wire
 
@@ -53,7 +54,7 @@ struct ReactorTests {
         }
         for _ in 0..<3 {
             reactor.setTimer(at: reactor.now, .deferrable) {
-                usleep(6_000)
+                stallThread(milliseconds: 6)
                 fired.append("check")
                 reactor.inNextRound { fired.append("heartbeat") }
                 file.signal()
@@ -86,7 +87,7 @@ struct ReactorTests {
         }
         reactor.setTimer(at: reactor.now) {
             file.signal()
-            usleep(20_000)
+            stallThread(milliseconds: 20)
         }
         for _ in 0..<2 { reactor.runOnce(waitingAtMost: .zero) }
         #expect(bound.map { $0 >= .milliseconds(20) } == true)

@@ -185,6 +185,7 @@ struct CheckRunnerTests {
         bench.start(.connect, at: stub.address)
         bench.run { bench.results.count == 5 }
         bench.pace = .steadyUp
+        #expect(bench.results.allSatisfy { $0.status == .layer4OK })
     }
 
     @Test("makes a new connection and login for every check, even with a database: the next check notices a server that is full or refuses this host")
@@ -295,7 +296,7 @@ struct CheckRunnerTests {
             guard connection == nil, let accepted = try? Sockets.accept(listener.raw) else { return connection != nil }
             connection = OpenFile(accepted)
             if let connection { answer(connection.raw) }
-            usleep(400_000)
+            stallThread(milliseconds: 400)
             return true
         }
         return (listener, { connection })
@@ -313,7 +314,7 @@ struct CheckRunnerTests {
         bench.run {
             if login.isEmpty, let bytes = try? Sockets.receive(server.raw, upTo: 4096) {
                 login = bytes
-                usleep(400_000)
+                stallThread(milliseconds: 400)
                 _ = try? Sockets.send(server.raw, ok[...])
             }
             return !bench.results.isEmpty

@@ -34,7 +34,7 @@ struct ForwardingGreetingTests {
         let lines = try (0..<6).map { _ in try bench.harness.log.session() }
         #expect(lines.allSatisfy { $0.server == "s2" && $0.flags == "--" && $0.bytes == greeting("good").count + 5 })
         #expect(lines.map(\.retries).sorted() == ["+1", "+1", "+1", "0", "0", "0"])
-        #expect(lines.allSatisfy { $0.totalTime < 3000 && ($0.retries == "0" || reason != .silent || $0.totalTime >= 150) })
+        #expect(lines.allSatisfy { $0.retries == "0" || reason != .silent || $0.totalTime >= 150 })
         // A reset may be seen before the connection is.
         #expect(bench.left(0, reason) + (kind == "resetting" ? bench.left(0, .refused) : 0) == 3)
         #expect(bench.harness.hasConnectFailed(0) && !bench.harness.hasConnectFailed(1))
@@ -66,9 +66,7 @@ struct ForwardingGreetingTests {
     @Test("and refuses is quoted to the client when there is no other", arguments: [1, 2])
     func lastError(count: Int) throws {
         let bench = try ServerFirstBench(Array(repeating: .saysAndCloses(error(1040)), count: count))
-        let start = MonotonicClock.now()
         #expect(try bench.harness.connect().textToEnd() == String(decoding: error(1040), as: UTF8.self))
-        #expect(start.duration(to: MonotonicClock.now()) < .milliseconds(900))
         let line = try bench.harness.log.session()
         #expect(line.flags == "--" && line.retries == (count == 1 ? "0" : "+1"))
     }
@@ -80,8 +78,7 @@ struct ForwardingGreetingTests {
         let client = try bench.harness.connect()
         #expect(eventually { bench.harness.held(0) + bench.harness.held(1) == 1 })
         client.send("early")
-        usleep(600_000)
-        #expect(bench.databases[0].acceptedCount + bench.databases[1].acceptedCount == 1)
+        try holds(for: 0.6, "no other server is asked") { bench.databases[0].acceptedCount + bench.databases[1].acceptedCount == 1 }
         gate.open()
         #expect(greeted(client, "late"))
         #expect(client.text(5) == "early")
@@ -142,7 +139,7 @@ struct ForwardingGreetingTests {
             guard isServerFirst else { continue }
             #expect(client.text(8) == "220 mail")
         }
-        if !isServerFirst { usleep(500_000) }
+        if !isServerFirst { try holds(for: 0.5, "the silent server is not left") { bench.left(0, .silent) == 0 } }
         #expect(bench.left(0, .silent) == (isServerFirst ? 1 : 0))
     }
 

@@ -30,7 +30,7 @@ private final class StubDatabase: Sendable {
     init(greets: Bool = true, greeting: [UInt8] = greeting, reply: [UInt8] = MySQLPacket(sequence: 2, payload: [0, 0, 0, 2, 0, 0, 0]).bytes) {
         mayGreet = Mutex(greets)
         let started = TestServer { [unowned self] socket in
-            while !mayGreet.withLock({ $0 }) { usleep(1000) }
+            while !eventually({ mayGreet.withLock { $0 } }) {}
             socket.send(greeting)
             var bytes: [UInt8] = []
             while let more = socket.receive(), !more.isEmpty {

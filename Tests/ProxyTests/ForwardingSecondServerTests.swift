@@ -16,8 +16,7 @@ struct ForwardingSecondServerTests {
         let client = try bench.harness.connect()
         #expect(eventually { bench.databases.allSatisfy { $0.acceptedCount == 1 } })
         #expect(eventually { (0..<3).map { bench.harness.held($0) }.sorted() == [0, 1, 1] })
-        usleep(300_000)
-        #expect(bench.databases.allSatisfy { $0.acceptedCount == 1 })
+        try holds(for: 0.3, "each server is asked once") { bench.databases.allSatisfy { $0.acceptedCount == 1 } }
         // Of the two that were left waiting the last one that was asked has nothing against it.
         let first = try #require((0..<3).first { bench.harness.held($0) == 1 && bench.left($0, .silent) == 1 })
         #expect((0..<3).map { bench.left($0, .silent) }.sorted() == [0, 1, 1])
@@ -40,8 +39,7 @@ struct ForwardingSecondServerTests {
         for place in 0..<2 { bench.harness.route(place) { $0.isSkipped = true } }
         let client = try bench.harness.connect()
         #expect(eventually { bench.databases.contains { $0.acceptedCount == 1 } })
-        usleep(1_300_000)
-        #expect(bench.databases.map(\.acceptedCount).sorted() == [0, 1])
+        try holds(for: 1.3, "one server is asked, once") { bench.databases.map(\.acceptedCount).sorted() == [0, 1] }
         for place in 0..<2 { bench.harness.route(place) { $0.isSkipped = false } }
         #expect(eventually { bench.databases.allSatisfy { $0.acceptedCount == 1 } })
         for gate in gates { gate.open() }
@@ -60,7 +58,7 @@ struct ForwardingSecondServerTests {
         client.finishSending()
         #expect(client.hasEnded())
         let line = try bench.harness.log.session()
-        #expect(line.server == "s3" && line.retries == "+2" && line.totalTime >= 300 && line.totalTime < 1200)
+        #expect(line.server == "s3" && line.retries == "+2" && line.totalTime >= 300)
         #expect(bench.harness.sum { $0.redispatches.value } == 2)
     }
 
@@ -80,7 +78,7 @@ struct ForwardingSecondServerTests {
         client.finishSending()
         #expect(client.hasEnded())
         let line = try bench.harness.log.session()
-        #expect(line.server == "s3" && line.retries == "+2" && line.totalTime >= 1500 && line.totalTime < 2400)
+        #expect(line.server == "s3" && line.retries == "+2" && line.totalTime >= 1500)
         #expect(bench.left(0, .silent) == 1 && bench.left(1, .silent) == 0 && bench.harness.hasConnectFailed(1))
         #expect(bench.harness.isEmptyEventually())
         #expect((0..<3).allSatisfy { bench.harness.held($0) == 0 })

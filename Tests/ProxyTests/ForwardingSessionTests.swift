@@ -132,12 +132,13 @@ struct ForwardingSessionTests {
         _ = fcntl(client.raw, F_SETFL, O_NONBLOCK)
         var sent = 0
         let block = [UInt8](repeating: 1, count: 65_536)
-        // Until nothing is taken for a while: the kernel's buffers, one of ours or a pipe, and no more.
-        var refusals = 0
-        while refusals < 200, sent < 256 << 20 {
+        func isRefused() -> Bool {
             let taken = block.withUnsafeBytes { Glibc.send(client.raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            if taken > 0 { (sent, refusals) = (sent + taken, 0) } else { refusals += 1; usleep(1000) }
+            sent += max(0, taken)
+            return taken <= 0
         }
+        // Until nothing is taken for a while: the kernel's buffers, one of ours or a pipe, and no more.
+        while sent < 256 << 20, (try? holds(for: 0.2, "the client is slowed down", interval: 1, isRefused)) == nil {}
         #expect(sent < 64 << 20, "a slow server did not slow its client down")
         #expect(harness.inUse.buffers + harness.inUse.pipes <= 1)
         proceed.store(true, ordering: .relaxed)

@@ -1,5 +1,6 @@
 import Glibc
 import LinuxIO
+import Support
 import Testing
 import Wire
 
@@ -120,7 +121,7 @@ struct ForwardingTimeoutTests {
         var count = 0
         while let bytes = client.receive(upTo: 20_000), !bytes.isEmpty {
             count += bytes.count
-            usleep(10_000)
+            stallThread(milliseconds: 10)
         }
         #expect(count == 1_500_000)
         client.close()
@@ -150,8 +151,7 @@ struct ForwardingTimeoutTests {
             return value
         }
         guard isOn else {
-            usleep(5_500_000)
-            return #expect(option(SOL_SOCKET, SO_KEEPALIVE) == 0)
+            return try holds(for: 5.5, "no keepalive is set") { option(SOL_SOCKET, SO_KEEPALIVE) == 0 }
         }
         #expect(eventually { option(SOL_SOCKET, SO_KEEPALIVE) == 1 && option(Int32(IPPROTO_TCP), TCP_KEEPCNT) == 9 })
         #expect(option(Int32(IPPROTO_TCP), TCP_KEEPIDLE) == 77 && option(Int32(IPPROTO_TCP), TCP_KEEPINTVL) == 5)

@@ -33,6 +33,37 @@ package func eventually(
     }
 }
 
+/// What held at first, and then did not.
+package struct StoppedHolding: Error, CustomStringConvertible {
+    /// What should have held, how long, and when it was seen not to.
+    package let description: String
+}
+
+/// Looks every few milliseconds, for a time, whether `condition` still holds: how a test sees that something does not happen.
+///
+/// - Parameters:
+///   - seconds: for how long.
+///   - what: what must hold; it stands in the error.
+///   - interval: milliseconds between two looks.
+/// - Throws: `StoppedHolding` at the first look at which it does not hold, or what `condition` throws.
+package func holds(
+    for seconds: Double, _ what: @autoclosure () throws -> String, interval: UInt32 = 10, _ condition: () throws -> Bool
+) throws {
+    let start = MonotonicMoment.now
+    let end = start + Int64(seconds * 1e9)
+    while true {
+        let now = MonotonicMoment.now
+        guard try condition() else {
+            throw StoppedHolding(description: "did not hold for \(seconds) s, but \(Double(now - start) / 1e9) s: \(try what())")
+        }
+        guard now < end else { return }
+        usleep(min(interval * 1000, UInt32((end - now) / 1000) + 1))
+    }
+}
+
+/// Keeps this thread from everything else for so long: the fault that a slow handler, a slow reader or a slow process is to the rest. No way to wait for something.
+package func stallThread(milliseconds: UInt32) { usleep(milliseconds * 1000) }
+
 extension Reactor {
     /// Runs rounds until `condition` holds, at most `limit`. Returns whether it does.
     package func run(within limit: Duration = .seconds(10), until condition: () throws -> Bool) rethrows -> Bool {

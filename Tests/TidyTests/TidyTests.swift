@@ -57,6 +57,42 @@ struct TidyTests {
         }
     }
 
+    /// Measures how late the machine runs a thread, and asks at a fixed pace.
+    private static let mayPause: Set = ["Tests/ClusterTests/RuntimeWatcher.swift"]
+
+    @Test("of tests wait for conditions, never for time to pass")
+    func testsDoNotSleep() {
+        let calls = try? Regex("(^|[^a-zA-Z\"(])(usleep|sleep|nanosleep|clock_nanosleep)\\(|\\.sleep\\(")
+        for file in SourceTree.files(in: "Tests", ending: ".swift")
+        where file.path.split(separator: "/")[1].hasSuffix("Tests") && !Self.mayPause.contains(file.path) {
+            guard file.path != "Tests/TidyTests/TidyTests.swift" else { continue }
+            for (number, line) in file.lines.enumerated() where calls.map({ line.contains($0) }) ?? true {
+                Issue.record("\(file.path):\(number + 1): wait for a condition: `eventually`, or `holds` for what must not happen")
+            }
+        }
+    }
+
+    @Test("of tests are what docs/TESTING.md calls them")
+    func namedTestsExist() throws {
+        let document = try #require(SourceTree.files(in: "docs", ending: "TESTING.md").first)
+        let sources = SourceTree.files(in: "Tests", ending: ".swift")
+        let text = sources.flatMap(\.lines).joined(separator: "\n")
+        let names = document.lines.flatMap { line in
+            line.split(separator: "`", omittingEmptySubsequences: false).enumerated().filter { $0.offset % 2 == 1 }.map { String($0.element) }
+        }
+        #expect(names.count > 50)
+        for name in Set(names) where !name.contains(" ") && !name.contains("*") {
+            if name.hasPrefix("Tests/") || name.hasPrefix("deploy/") {
+                #expect(FileManager.default.fileExists(atPath: SourceTree.root.appendingPathComponent(name).path), "no file or folder \(name)")
+            } else if name.hasSuffix(".swift") {
+                #expect(sources.contains { $0.path.hasSuffix("/" + name) }, "no file \(name)")
+            } else if name.hasSuffix("Tests") {
+                let isTarget = sources.contains { $0.path.hasPrefix("Tests/\(name)/") }
+                #expect(isTarget || text.contains("struct \(name) {"), "no target or suite \(name)")
+            }
+        }
+    }
+
     @Test("are described by documents whose links lead somewhere")
     func linksLeadSomewhere() throws {
         let documents = SourceTree.files(in: "docs", "deploy", ending: ".md") + rootDocuments()

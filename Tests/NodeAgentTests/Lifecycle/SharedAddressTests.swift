@@ -66,7 +66,7 @@ struct SharedAddressTests {
         let listener = try listenOnLoopback()
         let address = try #require(Sockets.localAddress(listener.raw))
         let thread = try LinuxIO.Thread(named: "closing") {
-            usleep(100_000)
+            stallThread(milliseconds: 100)
             // The test releases it, too; this ends its listening.
             shutdown(listener.raw, Int32(SHUT_RD))
         }
@@ -186,7 +186,7 @@ private final class Orphan: Sendable {
 
     func loseMaster() {
         phase.store(Phase.abandoning.rawValue, ordering: .releasing)
-        while phase.load(ordering: .acquiring) == Phase.abandoning.rawValue { usleep(1_000) }
+        while (try? eventually(within: 10, "the orphan", interval: 1) { phase.load(ordering: .acquiring) != Phase.abandoning.rawValue }) == nil {}
     }
 
     func end() { phase.store(Phase.ending.rawValue, ordering: .releasing) }

@@ -48,9 +48,9 @@ struct HAProxyStatisticsTests {
         }
         let client = RuntimeClient(path: "\(folder)/s")
         var answer = client.ask("show stat")
-        for _ in 0..<200 where answer.text == nil {
-            usleep(25_000)
-            answer = client.ask("show stat")
+        try eventually(within: 10, "haproxy's answer") {
+            if answer.text == nil { answer = client.ask("show stat") }
+            return answer.text != nil
         }
         let lines = try #require(answer.text).split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
         let names = lines[0].map { $0.hasPrefix("# ") ? String($0.dropFirst(2)) : $0 }

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import LinuxIO
+import Support
 import Synchronization
 import Wire
 
@@ -216,10 +217,5 @@ final class TestServer: Sendable {
 
 /// Asks until `condition` holds or the deadline has passed.
 func eventually(_ condition: () -> Bool) -> Bool {
-    let deadline = MonotonicClock.now().advanced(by: .seconds(TestSocket.waitSecondsMax))
-    while !condition() {
-        guard MonotonicClock.now() < deadline else { return false }
-        usleep(1000)
-    }
-    return true
+    (try? Support.eventually(within: Double(TestSocket.waitSecondsMax), "a condition", interval: 1, condition)) != nil
 }

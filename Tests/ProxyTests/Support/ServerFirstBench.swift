@@ -31,7 +31,7 @@ final class TestGate: Sendable {
     let state = Atomic<Bool>(false)
     var isOpen: Bool { state.load(ordering: .acquiring) }
     func open() { state.store(true, ordering: .releasing) }
-    func wait() { while !isOpen { usleep(1000) } }
+    func wait() { while !eventually({ isOpen }) {} }
 }
 
 func packet(_ payload: [UInt8]) -> [UInt8] { MySQLPacket(sequence: 0, payload: payload).bytes }
@@ -67,7 +67,7 @@ func database(_ opening: Opening) -> TestServer {
             let size = (bytes.count + pieces - 1) / pieces
             for start in stride(from: 0, to: bytes.count, by: size) {
                 guard socket.send(Array(bytes[start..<min(bytes.count, start + size)])) else { return }
-                usleep(20_000)
+                stallThread(milliseconds: 20)
             }
         case .closes: return
         case .resets: return socket.reset()
