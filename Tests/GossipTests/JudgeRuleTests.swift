@@ -1,0 +1,469 @@
+import Testing
+import Wire
+
+@testable import Gossip
+
+/// A judge, its clock, and what it has asked for since it was last looked at.
+private struct Bench {
+    static let here = SocketAddress.ip(.v4(9), port: 3_306)
+    static let first = ServerID(1)
+    static let second = ServerID(2)
+
+    var judge: Judge
+    var now = Instant(nanoseconds: 100_000_000_000)
+    var outputs: [JudgeOutput] = []
+
+    init(_ policy: VerdictPolicy = .fastDown, rise: Int = 2, fall: Int = 3, minUp: Int = 0, servers: Int = 1, rules: SafetyRules = .all) {
+        judge = Judge(rules: rules)
+        judge.configure(
+            (1...servers).map { GossipServer(id: ServerID(UInt64($0)), name: "s\($0)", proxy: 0, rise: rise, fall: fall, policy: policy, minUp: minUp) })
+    }
+
+    var view: ServerView { judge.views[0] }
+    var verdict: ServerVerdict { view.verdict }
+
+    mutating func look(
+        _ finding: Finding, at id: ServerID = first, by source: ObservationSource = .check, address: SocketAddress? = here, rows: [HealthRow] = [],
+        after time: Duration = .zero
+    ) {
+        now = now.advanced(by: time)
+        judge.observe(id, Observation(finding, by: source, address: address), witnesses: rows, now: now, into: &outputs)
+    }
+
+    mutating func hear(_ rows: [HealthRow], on id: ServerID = first, after time: Duration = .zero) {
+        now = now.advanced(by: time)
+        judge.reconsider(id, witnesses: rows, now: now, into: &outputs)
+    }
+
+    /// What falls due within `time`, and is told.
+    mutating func tick(after time: Duration = .zero, rows: [HealthRow] = []) -> [JudgeOutput] {
+        now = now.advanced(by: time)
+        outputs = []
+        judge.tick(now: now, witnesses: { _ in rows }, into: &outputs)
+        return outputs
+    }
+
+    /// A peer's word: what it saw, how long ago.
+    func row(
+        _ verdict: HealthVerdict = .up, failures: UInt16 = 1, from peer: UInt64 = 7, on id: ServerID = first, age: Duration = .zero,
+        address: SocketAddress? = here
+    ) -> HealthRow {
+        HealthRow(
+            observer: NodeID(peer), session: 1, version: 1, server: id, verdict: verdict, failures: failures, observed: now.advanced(by: .zero - age),
+            address: address)
+    }
+}
+
+@Suite("A node's own looks at a server")
+struct ServerViewTests {
+    @Test("take it down with the first failure, then after `fall` in a row, and up after `rise`")
+    func counts() {
+        var bench = Bench()
+        #expect(bench.view.ownFailures == 2 && !bench.view.isOwnDown && bench.view.opposite == .down && bench.verdict == .up)
+        bench.look(.failedLoudly)
+        #expect(bench.verdict == .down(.ownChecks) && bench.view.isOwnDown && bench.view.ownFailures == 3 && bench.view.opposite == .up)
+        #expect(!bench.view.isUsable)
+        bench.look(.passed)
+        #expect(bench.verdict == .down(.ownChecks) && bench.view.isOwnDown)
+        bench.look(.failedLoudly)
+        bench.look(.passed)
+        #expect(bench.verdict == .down(.ownChecks), "passes in a row")
+        bench.look(.passed)
+        #expect(bench.verdict == .up && !bench.view.isOwnDown && bench.view.ownFailures == 0 && bench.view.isUsable)
+        for failures in 1...2 {
+            bench.look(.failedSilently)
+            #expect(bench.verdict == .up && bench.view.ownFailures == failures)
+        }
+        bench.look(.passed)
+        for _ in 1...2 { bench.look(.accessDenied) }
+        #expect(bench.verdict == .up, "failures in a row")
+        bench.look(.accessDenied)
+        #expect(bench.verdict == .down(.ownChecks))
+    }
+
+    @Test("by sessions are evidence and no count, and what is this node's own fault is neither")
+    func sources() {
+        var bench = Bench(fall: 2)
+        bench.look(.passed)
+        for _ in 1...5 { bench.look(.failedLoudly, by: .traffic, after: .milliseconds(100)) }
+        #expect(bench.verdict == .up && bench.view.freshEvidence(now: bench.now) == 2 && bench.view.last?.finding == .passed)
+        bench.look(.passed, by: .traffic)
+        #expect(bench.view.freshEvidence(now: bench.now) == 2, "a session that connects says nothing of the check")
+        let passedAt = bench.view.passedAt
+        for _ in 1...5 { bench.look(.ownFault, after: .milliseconds(100)) }
+        #expect(bench.verdict == .up && bench.view.ownFailures == 0 && bench.view.passedAt == passedAt && bench.view.lastAt == bench.now)
+        #expect([Finding.failedLoudly, .failedSilently, .accessDenied].allSatisfy { $0.isFailure })
+        #expect(![Finding.passed, .full, .blocked, .ownFault].contains { $0.isFailure })
+    }
+
+    @Test("count as one failure when they are close: 50 ms, and 500 ms where one of them is silent")
+    func spacing() {
+        for (first, second, pause) in [
+            (Finding.failedLoudly, Finding.failedLoudly, 50), (.failedLoudly, .failedSilently, 500), (.failedSilently, .failedLoudly, 500),
+            (.failedSilently, .failedSilently, 500),
+        ] {
+            for (wait, count) in [(pause - 1, 1), (pause, 2)] {
+                var bench = Bench(fall: 9)
+                bench.look(.passed)
+                bench.look(first)
+                bench.look(second, after: .milliseconds(wait))
+                #expect(bench.view.freshEvidence(now: bench.now) == count, "\(first), then \(second) after \(wait) ms")
+            }
+        }
+        var unspaced = Bench(fall: 9, rules: SafetyRules.all.subtracting(.spacing))
+        unspaced.look(.passed)
+        for _ in 1...2 { unspaced.look(.failedLoudly) }
+        #expect(unspaced.view.freshEvidence(now: unspaced.now) == 2)
+    }
+
+    @Test("are evidence for two seconds, two of them at most, until a pass or another address")
+    func lifetime() {
+        var bench = Bench(fall: 9)
+        bench.look(.passed)
+        for _ in 1...3 { bench.look(.failedLoudly, after: .milliseconds(100)) }
+        let last = bench.now
+        #expect(bench.view.freshEvidence(now: last) == 2 && bench.view.evidence.count == 2)
+        #expect(bench.view.freshEvidence(now: last.advanced(by: .milliseconds(1_900))) == 2)
+        #expect(bench.view.freshEvidence(now: last.advanced(by: .milliseconds(2_000))) == 1)
+        #expect(bench.view.freshEvidence(now: last.advanced(by: .milliseconds(2_001))) == 0)
+        #expect(bench.view.spacedFrom == last.advanced(by: .milliseconds(50)))
+        bench.look(.failedSilently, after: .seconds(1))
+        #expect(bench.view.spacedFrom == bench.now.advanced(by: .milliseconds(500)))
+        var moved = bench
+        moved.judge.setAddress(Bench.first, .ip(.v4(10), port: 3_306))
+        #expect(moved.view.evidence.isEmpty && moved.view.passedAt == nil && moved.view.spacedFrom == nil)
+        bench.judge.setAddress(Bench.first, Bench.here)
+        #expect(bench.view.evidence.count == 2, "the same address")
+        bench.look(.passed)
+        #expect(bench.view.evidence.isEmpty && bench.view.passedAt == bench.now)
+    }
+
+    @Test("skip a full server for a second, doubling to eight, until a pass or another address")
+    func full() {
+        var bench = Bench()
+        bench.look(.passed)
+        for seconds in [1, 2, 4, 8, 8] {
+            bench.look(.full)
+            #expect(bench.verdict == .full(until: bench.now.advanced(by: .seconds(seconds))))
+            #expect(bench.view.isOnlyFull && !bench.view.isUsable && bench.judge.nextDeadline == bench.now.advanced(by: .seconds(seconds)))
+            #expect(bench.tick(after: .seconds(seconds) - .nanoseconds(1)).isEmpty)
+            #expect(bench.tick(after: .nanoseconds(1)) == [.verdictChanged(Bench.first, .up)])
+        }
+        bench.look(.full)
+        bench.outputs = []
+        bench.look(.passed)
+        #expect(bench.outputs.contains(.verdictChanged(Bench.first, .up)) && bench.verdict == .up)
+        bench.look(.full)
+        #expect(bench.verdict == .full(until: bench.now.advanced(by: .seconds(1))))
+        bench.judge.setAddress(Bench.first, nil)
+        #expect(bench.verdict == .up && bench.judge.nextDeadline == nil)
+        // FULL says nothing of a server that is taken out otherwise.
+        bench.look(.full)
+        bench.judge.setCircumstances(Bench.first, .drain)
+        #expect(!bench.view.isOnlyFull && !bench.view.isUsable)
+    }
+
+    @Test("that are refused block it until `rise` passes, from here alone")
+    func blocked() {
+        var bench = Bench()
+        bench.look(.passed)
+        bench.look(.blocked)
+        #expect(bench.verdict == .blocked && !bench.view.isUsable && !bench.view.isOnlyFull && !bench.view.isOwnDown)
+        bench.look(.passed)
+        bench.look(.blocked)
+        bench.look(.passed)
+        #expect(bench.verdict == .blocked)
+        bench.look(.passed)
+        #expect(bench.verdict == .up && bench.view.isUsable)
+    }
+
+    @Test("are forgotten when a maintenance ends: up, and one failure takes it down")
+    func forgotten() {
+        var bench = Bench()
+        bench.look(.failedLoudly)
+        bench.look(.passed)
+        bench.judge.forgetLooks(Bench.first)
+        #expect(bench.verdict == .up && bench.view.last == nil && bench.view.lastAt == nil && bench.view.passedAt == nil)
+        #expect(bench.view.evidence.isEmpty && bench.view.ownFailures == 2 && bench.view.passesWhileDown == 0)
+        bench.look(.failedLoudly)
+        #expect(bench.verdict == .down(.ownChecks))
+        bench.judge.forgetLooks(ServerID(99))
+    }
+}
+
+@Suite("A peer's word on a server")
+struct PeerWordTests {
+    /// `own` failures of this node's that are apart, after a pass.
+    private func failed(_ own: Int, _ policy: VerdictPolicy = .fastDown, rules: SafetyRules = .all) -> Bench {
+        var bench = Bench(policy, fall: 9, rules: rules)
+        bench.look(.passed)
+        for _ in 0..<own { bench.look(.failedLoudly, after: .milliseconds(60)) }
+        return bench
+    }
+
+    @Test(
+        "takes it down beside two own failures, by one of its own, three together",
+        arguments: [(0, 9, false), (1, 2, false), (1, 9, false), (2, 0, false), (2, 1, true), (2, 2, true)])
+    func thresholds(own: Int, peers: UInt16, isDown: Bool) {
+        var bench = failed(own)
+        bench.hear([bench.row(failures: peers)])
+        #expect(bench.verdict == (isDown ? .down(.ownAndPeers) : .up))
+        #expect(bench.outputs.contains(.verdictChanged(Bench.first, .down(.ownAndPeers))) == isDown)
+        var alone = failed(own, .own)
+        alone.hear([alone.row(.down, failures: peers)])
+        #expect(alone.verdict == .up)
+    }
+
+    @Test("needs three failures of peers' where own ones are not asked for, of all of them together")
+    func withoutOwnEvidence() {
+        var bench = failed(0, rules: SafetyRules.all.subtracting(.ownEvidence))
+        bench.hear([bench.row(failures: 2)])
+        #expect(bench.verdict == .up)
+        bench.hear([bench.row(failures: 2), bench.row(failures: 1, from: 8)])
+        #expect(bench.verdict == .down(.ownAndPeers))
+        bench = failed(2, rules: SafetyRules.all.subtracting(.ownEvidence))
+        bench.hear([])
+        #expect(bench.verdict == .up, "a peer's is needed")
+    }
+
+    @Test("counts while it is two seconds old at most, of this address, and only from one that has looked itself")
+    func whatCounts() {
+        for (row, isDown) in [
+            (failed(2).row(age: .seconds(2)), true), (failed(2).row(age: .seconds(2) + .nanoseconds(1)), false), (failed(2).row(.down), true),
+            (failed(2).row(.unknown), false), (failed(2).row(.full), false), (failed(2).row(.blocked), false),
+            (failed(2).row(address: .ip(.v4(10), port: 3_306)), false), (failed(2).row(address: nil), false),
+        ] {
+            var bench = failed(2)
+            bench.hear([row])
+            #expect((bench.verdict == .down(.ownAndPeers)) == isDown, "\(row)")
+        }
+        var nowhere = Bench(.anyDown)
+        nowhere.hear([nowhere.row(.down, address: nil)])
+        #expect(nowhere.verdict == .up, "no address is no address in common")
+    }
+
+    @Test("DOWN suffices under `any-down`, and holds it down while it stands; passes are counted meanwhile")
+    func anyDown() {
+        var bench = failed(0, .anyDown)
+        bench.look(.passed, at: Bench.second)
+        bench.hear([bench.row(.up, failures: 9)])
+        #expect(bench.verdict == .up)
+        bench.judge.configure([1, 2].map { GossipServer(id: ServerID($0), name: "s", proxy: 0, rise: 2, fall: 9, policy: .anyDown) })
+        bench.hear([bench.row(.down, failures: 0)])
+        #expect(bench.verdict == .down(.peers) && !bench.view.isOwnDown)
+        let down = bench.row(.down)
+        for _ in 1...3 { bench.look(.passed, rows: [down]) }
+        #expect(bench.verdict == .down(.peers))
+        bench.look(.passed, rows: [bench.row(.up, failures: 0), bench.row(.down, from: 8, address: .ip(.v4(10), port: 3_306))])
+        #expect(bench.verdict == .up, "it is up at the first pass without")
+        bench = failed(2, .anyDown)
+        bench.judge.configure([1, 2].map { GossipServer(id: ServerID($0), name: "s", proxy: 0, rise: 2, fall: 9, policy: .anyDown) })
+        bench.hear([bench.row(.up, failures: 1)])
+        #expect(bench.verdict == .down(.ownAndPeers), "as fast-down")
+        // It takes `rise` passes after a peer's word, too.
+        bench.look(.passed)
+        #expect(bench.verdict == .down(.ownAndPeers))
+        bench.look(.passed)
+        #expect(bench.verdict == .up)
+    }
+
+    @Test("does not take it away below min-up, whether it is usable or full, but what is gone anyhow")
+    func floor() {
+        var bench = Bench(.fastDown, fall: 9, minUp: 1, servers: 2)
+        bench.look(.passed)
+        bench.look(.passed, at: Bench.second)
+        for _ in 1...2 { bench.look(.failedLoudly, after: .milliseconds(60)) }
+        var other = bench
+        other.hear([other.row()])
+        #expect(other.verdict == .down(.ownAndPeers) && !other.view.isHeldUp)
+        bench.judge.setCircumstances(Bench.second, .drain)
+        var full = bench
+        bench.hear([bench.row()])
+        #expect(bench.verdict == .up && bench.view.isHeldUp)
+        full.look(.full, rows: [full.row()])
+        #expect(full.view.isDown == nil && full.view.isHeldUp)
+        var drained = bench
+        drained.judge.setCircumstances(Bench.first, .drain)
+        drained.hear([drained.row()])
+        #expect(drained.view.isDown == .ownAndPeers, "it takes no sessions anyhow")
+        // The other one is back: what was held back is checked again, at the earliest that counts.
+        bench.judge.setCircumstances(Bench.second, .ready)
+        #expect(bench.view.isHeldUp)
+        bench.look(.passed, at: Bench.second)
+        #expect(!bench.view.isHeldUp && bench.view.checkAt == bench.view.spacedFrom)
+        var unguarded = Bench(.fastDown, fall: 9, minUp: 1, rules: SafetyRules.all.subtracting(.minUp))
+        unguarded.look(.passed)
+        for _ in 1...2 { unguarded.look(.failedLoudly, after: .milliseconds(60)) }
+        unguarded.hear([unguarded.row()])
+        #expect(unguarded.verdict == .down(.ownAndPeers) && !unguarded.view.isHeldUp)
+    }
+
+    @Test("of a failure asks for a look that this node has not had yet")
+    func requests() {
+        var bench = Bench(fall: 9)
+        bench.hear([bench.row(address: nil)])
+        #expect(bench.view.checkAt == nil)
+        bench.look(.passed)
+        bench.hear([bench.row()])
+        #expect(bench.view.checkAt == nil, "of the same moment")
+        bench.hear([bench.row(age: .milliseconds(1))], after: .milliseconds(1))
+        #expect(bench.view.checkAt == nil, "it has passed here since")
+        bench.hear([bench.row()], after: .milliseconds(1))
+        #expect(bench.view.checkAt == bench.now && bench.judge.nextDeadline == bench.now)
+        bench.hear([bench.row(failures: 0)])
+        #expect(bench.view.checkAt == nil && bench.judge.nextDeadline == nil, "it is over")
+        var unseen = Bench(fall: 9)
+        unseen.judge.setAddress(Bench.first, Bench.here)
+        unseen.hear([unseen.row(age: .seconds(1))])
+        #expect(unseen.view.checkAt == unseen.now, "never looked")
+        var maintained = unseen
+        maintained.judge.setAdministrative(Bench.first, .maint, isWord: false)
+        maintained.hear([maintained.row()])
+        #expect(maintained.view.checkAt == nil)
+        unseen.judge.setAdministrative(Bench.first, .drain, isWord: false)
+        unseen.hear([unseen.row()])
+        #expect(unseen.view.checkAt == unseen.now, "drain is checked")
+        for own in 0...2 {
+            bench = failed(own)
+            bench.hear([bench.row(failures: 1)], after: .milliseconds(1))
+            #expect((bench.view.checkAt != nil) == (own < 2), "\(own)")
+        }
+        bench = failed(1, .own)
+        bench.hear([bench.row()], after: .milliseconds(1))
+        #expect(bench.view.checkAt == nil)
+        bench.judge.askForCheck(Bench.first, now: bench.now)
+        #expect(bench.view.checkAt == nil, "own looks only")
+        var down = Bench()
+        down.look(.failedLoudly)
+        down.hear([down.row()], after: .milliseconds(1))
+        #expect(down.view.checkAt == nil)
+    }
+
+    @Test("asks at most once in 100 ms, once a second while no answer comes, and not before a failure would count")
+    func pace() {
+        var bench = Bench(fall: 9)
+        bench.look(.passed)
+        bench.judge.askForCheck(Bench.first, now: bench.now)
+        let asked = bench.now
+        #expect(bench.view.checkAt == asked && bench.tick() == [.requestCheck(Bench.first)])
+        #expect(bench.view.checkAt == nil && bench.view.requestedAt == asked && bench.view.isAwaitingCheck && bench.tick().isEmpty)
+        bench.judge.askForCheck(Bench.first, now: bench.now.advanced(by: .milliseconds(1)))
+        #expect(bench.view.checkAt == asked.advanced(by: .seconds(1)))
+        #expect(bench.tick(after: .milliseconds(999)).isEmpty && bench.tick(after: .milliseconds(1)) == [.requestCheck(Bench.first)])
+        bench.look(.passed)
+        #expect(!bench.view.isAwaitingCheck)
+        bench.judge.askForCheck(Bench.first, now: bench.now)
+        #expect(bench.view.checkAt == bench.now.advanced(by: .milliseconds(100)))
+        bench.look(.failedLoudly, after: .seconds(5))
+        bench.judge.askForCheck(Bench.first, now: bench.now)
+        #expect(bench.view.checkAt == bench.now.advanced(by: .milliseconds(50)))
+        bench.judge.askForCheck(Bench.first, now: bench.now.advanced(by: .milliseconds(70)))
+        #expect(bench.view.checkAt == bench.now.advanced(by: .milliseconds(70)))
+        bench.judge.askForCheck(ServerID(99), now: bench.now)
+    }
+
+    @Test("that is the opposite for 30 s is told once, with who says it, and again when it begins again")
+    func differs() {
+        var bench = Bench(.own)
+        bench.judge.setAddress(Bench.first, Bench.here)
+        bench.hear([bench.row(.down)])
+        #expect(bench.view.differsSince == nil, "this node has not looked")
+        bench.look(.passed, rows: [bench.row(.up)])
+        #expect(bench.view.differsSince == nil && bench.judge.nextDeadline == nil)
+        bench.hear([bench.row(.down)])
+        let since = bench.now
+        bench.hear([bench.row(.down)], after: .seconds(10))
+        #expect(bench.view.differsSince == since && bench.judge.nextDeadline == since.advanced(by: .seconds(30)))
+        let rows = [bench.row(.up, from: 6), bench.row(.down, from: 8)]
+        #expect(bench.tick(after: .milliseconds(19_999), rows: rows).isEmpty)
+        #expect(bench.tick(after: .milliseconds(1), rows: rows) == [.viewsDiffer(Bench.first, observer: NodeID(8))])
+        #expect(bench.judge.nextDeadline == nil && bench.tick(after: .seconds(60), rows: rows).isEmpty)
+        bench.hear([bench.row(.up)])
+        #expect(bench.view.differsSince == nil && !bench.view.isDifferenceTold)
+        bench.hear([bench.row(.down)])
+        #expect(bench.tick(after: .seconds(30), rows: rows) == [.viewsDiffer(Bench.first, observer: NodeID(8))])
+        bench.look(.blocked, rows: [bench.row(.down)])
+        #expect(bench.view.differsSince == nil, "this node is not let in")
+    }
+}
+
+@Suite("A judge")
+struct JudgeCircumstanceTests {
+    @Test("blames itself when two servers or more all fail alike, and then tells of every server")
+    func isolation() {
+        for (finding, isAlone) in [(Finding.failedSilently, true), (.accessDenied, true), (.failedLoudly, false), (.passed, false)] {
+            var bench = Bench(servers: 2)
+            bench.look(finding)
+            #expect(!bench.judge.isIsolated && bench.outputs.contains(.publish(Bench.first)) && !bench.outputs.contains(.publish(Bench.second)))
+            bench.outputs = []
+            bench.look(finding, at: Bench.second)
+            #expect(bench.judge.isIsolated == isAlone, "\(finding)")
+            #expect(bench.outputs.filter { $0 == .publish(Bench.first) }.count == (isAlone ? 1 : 0))
+            #expect(bench.outputs.filter { $0 == .publish(Bench.second) }.count == 1)
+            bench.outputs = []
+            bench.look(finding, at: Bench.second)
+            #expect(!bench.outputs.contains(.publish(Bench.first)), "nothing has changed")
+            bench.outputs = []
+            bench.look(.full, at: Bench.second)
+            #expect(!bench.judge.isIsolated && bench.outputs.contains(.publish(Bench.first)) == isAlone)
+        }
+        var mixed = Bench(servers: 2)
+        mixed.look(.failedSilently)
+        mixed.look(.accessDenied, at: Bench.second)
+        #expect(!mixed.judge.isIsolated)
+        var differing = Bench(.own, servers: 2)
+        for id in [Bench.first, Bench.second] { differing.look(.failedSilently, at: id) }
+        differing.hear([differing.row(.up)])
+        #expect(differing.view.differsSince == nil, "the fault may be this node's")
+    }
+
+    @Test("keeps what it knows of the servers that stay, in the order of their ids, and what falls due")
+    func configured() {
+        var bench = Bench(servers: 3)
+        bench.look(.full, at: ServerID(2))
+        let due = bench.judge.nextDeadline
+        let servers = [5, 2, 4].map { GossipServer(id: ServerID($0), name: "new", proxy: 1, rise: 7) }
+        bench.judge.configure(servers)
+        #expect(bench.judge.views.map(\.server.id) == [2, 4, 5].map { ServerID($0) } && bench.judge.views.allSatisfy { $0.server.rise == 7 })
+        #expect(bench.judge.nextDeadline == due && due != nil && bench.judge.view(of: ServerID(2))?.verdict == .full(until: due ?? bench.now))
+        #expect([1, 3, 6].allSatisfy { bench.judge.index(ServerID($0)) == nil } && bench.judge.index(ServerID(5)) == 2)
+        #expect(bench.judge.usableCount(ofProxy: 1) == 2 && bench.judge.usableCount(ofProxy: 0) == 0)
+    }
+
+    @Test("goes by the worse of an operator's wish and what is, and keeps a word of the cluster's")
+    func administered() {
+        var bench = Bench()
+        bench.judge.setAdministrative(Bench.first, .drain, isWord: true)
+        #expect(bench.view.wish == .drain && bench.view.isAdministeredByWord && !bench.view.isUsable)
+        bench.judge.setAdministrative(Bench.first, .drain, isWord: false)
+        #expect(bench.view.isAdministeredByWord, "it is so already, by the word")
+        bench.judge.setAdministrative(Bench.first, .ready, isWord: false)
+        #expect(bench.view.wish == .ready && !bench.view.isAdministeredByWord)
+        bench.judge.setAdministrative(Bench.first, .ready, isWord: true)
+        #expect(bench.view.isAdministeredByWord)
+        bench.judge.setCircumstances(Bench.first, .maint)
+        #expect(bench.view.wish == .maint)
+        bench.judge.setAdministrative(Bench.first, .drain, isWord: false)
+        #expect(bench.view.wish == .maint)
+        bench.judge.setCircumstances(Bench.first, .ready)
+        #expect(bench.view.wish == .drain)
+    }
+
+    @Test("takes thresholds of one at least, and no server below a floor of one by a peer's word alone")
+    func thresholds() {
+        let odd = GossipServer(id: Bench.first, name: "s", proxy: 0, rise: 0, fall: -3, policy: .anyDown, minUp: 0)
+        #expect(odd.rise == 1 && odd.fall == 1 && odd.minUp == 1)
+        let other = GossipServer(id: Bench.first, name: "s", proxy: 0, rise: 4, fall: 5, policy: .fastDown, minUp: -1)
+        #expect(other.rise == 4 && other.fall == 5 && other.minUp == 0)
+        #expect(GossipServer(id: Bench.first, name: "s", proxy: 0, policy: .own, minUp: 2).minUp == 2)
+    }
+
+    @Test("has a switch for each safety rule")
+    func rules() {
+        let rules: [SafetyRules] = [
+            .ownEars, .gapCredit, .proofBeforeAddress, .windowCommitOrder, .refutation, .ownEvidence, .spacing, .minUp, .sessionHorizon, .stampHorizon,
+        ]
+        #expect(rules.allSatisfy { $0.rawValue.nonzeroBitCount == 1 } && Set(rules.map(\.rawValue)).count == rules.count)
+        #expect(rules.allSatisfy { SafetyRules.all.contains($0) } && SafetyRules.all.rawValue.nonzeroBitCount == rules.count)
+    }
+}

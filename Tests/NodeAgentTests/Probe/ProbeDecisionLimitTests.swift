@@ -1,0 +1,130 @@
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+@Suite("When a probe's answer changes")
+struct ProbeDecisionLimitTests {
+    private static let start = Instant(nanoseconds: 1_000_000_000_000)
+    private static func at(_ milliseconds: Int) -> Instant { start.advanced(by: .milliseconds(milliseconds)) }
+
+    private static func requirement(_ serversMin: Int = 1, inter: Int = 2_000) -> ProbeDecision.Requirement {
+        ProbeDecision.Requirement(serversMin: serversMin, checkInterval: .milliseconds(inter))
+    }
+
+    private static func sight(_ usable: Int, _ peers: ProbeAnswer.PeersSight = .nothing, unchecked: Int = 0) -> ProbeDecision.Sight {
+        ProbeDecision.Sight(count: ProbeCount(usable: usable, unchecked: unchecked), peers: peers)
+    }
+
+    /// A section that passes.
+    private static func passing(_ requirements: [ProbeDecision.Requirement], _ whenNone: ProbeSettings.WhenNone = .pass) -> ProbeDecision {
+        var decision = ProbeDecision(requirements, whenNone: whenNone, now: start)
+        _ = decision.look(requirements.map { sight($0.serversMin) }, now: start)
+        return decision
+    }
+
+    @Test("has its times by the slowest check: half a second at most for the peers, three checks for shared fate")
+    func times() {
+        #expect(Self.requirement(inter: 2_000).patience == .milliseconds(500) && Self.requirement(inter: 200).patience == .milliseconds(200))
+        #expect(Self.requirement(inter: 200).hold == .milliseconds(600))
+        #expect(ProbeDecision.recovery == .seconds(1) && ProbeDecision.peersGrace == .seconds(2))
+        for (peers, limit) in [(ProbeAnswer.PeersSight.enough, 200), (.doubt, 600), (.fewer, 600)] {
+            var decision = Self.passing([Self.requirement(inter: 200)], .fail)
+            for time in [0, limit - 1] {
+                let hasTurned = decision.look([Self.sight(0, peers)], now: Self.at(time))
+                #expect(!hasTurned && decision.answer.isPassing && decision.isLacking && decision.nextDeadline == Self.at(limit), "\(peers) at \(time)")
+            }
+            #expect(decision.since == Self.start)
+            let hasTurned = decision.look([Self.sight(0, peers)], now: Self.at(limit))
+            #expect(hasTurned && !decision.answer.isPassing && decision.since == Self.at(limit) && decision.nextDeadline == nil, "\(peers)")
+        }
+    }
+
+    @Test("waits for the peers after a reload, two seconds, and only then fails for want of them", arguments: [true, false])
+    func successor(wasPassing: Bool) {
+        let memory = ProbeMemory(isPassing: wasPassing, since: Self.at(-9_000))
+        var decision = ProbeDecision([Self.requirement()], whenNone: .pass, memory: memory, now: Self.start)
+        #expect(decision.answer == ProbeAnswer(isPassing: wasPassing, wasPassing ? .fit : .recovering) && decision.since == Self.at(-9_000))
+        #expect(!decision.isLacking)
+        for time in [0, 1_999] {
+            let hasTurned = decision.look([Self.sight(0)], now: Self.at(time))
+            #expect(!hasTurned && decision.answer == ProbeAnswer(isPassing: wasPassing, .lacking(requirement: 0, usable: 0, .nothing)))
+            #expect(decision.nextDeadline == Self.at(2_000) && decision.since == Self.at(-9_000))
+        }
+        let hasTurned = decision.look([Self.sight(0)], now: Self.at(2_000))
+        #expect(hasTurned == wasPassing && !decision.answer.isPassing)
+        var fresh = Self.passing([Self.requirement()])
+        #expect(fresh.look([Self.sight(0)], now: Self.at(1)) == true, "a first process knows its peers by then, or has none")
+    }
+
+    @Test("after a reload passes only after a second when it failed before, and at once at a first start")
+    func recovery() {
+        var decision = ProbeDecision([Self.requirement()], whenNone: .pass, memory: ProbeMemory(isPassing: false, since: Self.start), now: Self.start)
+        #expect(decision.look([Self.sight(1)], now: Self.at(100)) == false)
+        #expect(decision.answer == ProbeAnswer(isPassing: false, .recovering) && decision.nextDeadline == Self.at(1_100))
+        #expect(!decision.look([Self.sight(1)], now: Self.at(1_099)) && decision.look([Self.sight(1)], now: Self.at(1_100)))
+        #expect(decision.answer == ProbeAnswer(isPassing: true, .fit) && decision.since == Self.at(1_100) && decision.nextDeadline == nil)
+        #expect(!decision.look([Self.sight(1)], now: Self.at(1_200)) && decision.since == Self.at(1_100))
+        var undecided = ProbeDecision([Self.requirement()], whenNone: .pass, now: Self.start)
+        #expect(!undecided.look([Self.sight(0, .fewer)], now: Self.start) && undecided.look([Self.sight(1)], now: Self.at(10)))
+        // What has been wrong in between counts from its end, also when it was not decided.
+        var failed = Self.passing([Self.requirement()])
+        _ = failed.look([Self.sight(0)], now: Self.at(100))
+        _ = failed.look([Self.sight(1)], now: Self.at(200))
+        _ = failed.look([Self.sight(0, .fewer)], now: Self.at(900))
+        _ = failed.look([Self.sight(1)], now: Self.at(1_000))
+        #expect(!failed.look([Self.sight(1)], now: Self.at(1_999)) && failed.look([Self.sight(1)], now: Self.at(2_000)))
+    }
+
+    @Test("counts unchecked servers for a requirement, and only for the first answer, not for a pass")
+    func unchecked() {
+        var decision = ProbeDecision([Self.requirement(3)], whenNone: .pass, now: Self.start)
+        #expect(!decision.look([Self.sight(1, unchecked: 2)], now: Self.start) && !decision.isLacking && decision.nextDeadline == nil)
+        #expect(decision.answer == ProbeAnswer(isPassing: false, .unchecked(requirement: 0, usable: 1)))
+        #expect(decision.look([Self.sight(3)], now: Self.at(1)) == true)
+        #expect(decision.look([Self.sight(2, unchecked: 1)], now: Self.at(2)) == false)
+        #expect(decision.answer == ProbeAnswer(isPassing: true, .unchecked(requirement: 0, usable: 2)))
+        #expect(decision.look([Self.sight(2)], now: Self.at(3)) && decision.isLacking)
+        #expect(decision.answer.cause == .lacking(requirement: 0, usable: 2, .nothing))
+    }
+
+    @Test("names the first requirement that is not met, and looks again when the first of them may be decided")
+    func several() {
+        let requirements = [Self.requirement(inter: 2_000), Self.requirement(2, inter: 200), Self.requirement(inter: 400)]
+        var decision = Self.passing(requirements)
+        _ = decision.look([Self.sight(1), Self.sight(1, .enough), Self.sight(0, .enough)], now: Self.start)
+        #expect(decision.answer == ProbeAnswer(isPassing: true, .lacking(requirement: 1, usable: 1, .enough)))
+        #expect(decision.nextDeadline == Self.at(200))
+        _ = decision.look([Self.sight(0, .fewer), Self.sight(1, .enough), Self.sight(1)], now: Self.at(100))
+        #expect(decision.answer.cause == .lacking(requirement: 0, usable: 0, .fewer) && decision.nextDeadline == Self.at(200))
+        _ = decision.look([Self.sight(0, .fewer), Self.sight(1, .doubt), Self.sight(1)], now: Self.at(150))
+        #expect(decision.nextDeadline == Self.at(600))
+        // What lasts long enough passes, and says the first one; the rest is met.
+        _ = decision.look([Self.sight(0, .fewer), Self.sight(1, .fewer), Self.sight(1)], now: Self.at(7_000))
+        #expect(decision.answer == ProbeAnswer(isPassing: true, .lacking(requirement: 0, usable: 0, .fewer)) && decision.nextDeadline == nil)
+        #expect(decision.look([Self.sight(0, .fewer), Self.sight(1), Self.sight(1)], now: Self.at(7_100)) == true)
+        #expect(decision.answer == ProbeAnswer(isPassing: false, .lacking(requirement: 1, usable: 1, .nothing)))
+        // One that is met begins anew.
+        _ = decision.look([Self.sight(1), Self.sight(2), Self.sight(1)], now: Self.at(7_200))
+        _ = decision.look([Self.sight(0, .fewer), Self.sight(2), Self.sight(1)], now: Self.at(7_300))
+        #expect(decision.answer == ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .fewer)) && decision.nextDeadline == Self.at(13_300))
+    }
+
+    @Test("fails with the reason of the end, and no deadline, whatever is seen")
+    func leaving() {
+        var decision = Self.passing([Self.requirement()])
+        #expect(decision.look([Self.sight(0, .fewer)], leaving: .draining, now: Self.at(1)) == true)
+        #expect(decision.answer == ProbeAnswer(isPassing: false, .draining) && decision.since == Self.at(1))
+        #expect(decision.look([Self.sight(1)], leaving: .stopping, now: Self.at(2)) == false)
+        #expect(decision.answer.cause == .stopping && decision.since == Self.at(1))
+    }
+
+    @Test("sees enough at the peers when one of them does, doubts when its failing servers might be enough")
+    func peers() {
+        let cases: [([(usable: Int, failing: Int)], Int, ProbeAnswer.PeersSight)] = [
+            ([], 0, .nothing), ([(0, 0)], 1, .fewer), ([(1, 0)], 1, .enough), ([(0, 1)], 1, .doubt), ([(1, 1)], 3, .fewer), ([(1, 2)], 3, .doubt),
+            ([(2, 0), (0, 2)], 3, .fewer), ([(0, 9), (3, 0)], 3, .enough), ([(3, 1)], 2, .enough),
+        ]
+        for (peers, serversMin, sight) in cases { #expect(ProbeAnswer.PeersSight(peers, serversMin: serversMin) == sight, "\(peers) of \(serversMin)") }
+    }
+}

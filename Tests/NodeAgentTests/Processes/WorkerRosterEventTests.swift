@@ -1,0 +1,195 @@
+import Glibc
+import LinuxIO
+import Testing
+import Wire
+
+@testable import NodeAgent
+
+@Suite("What a master does when a worker")
+struct WorkerRosterEventTests {
+    private static let now = Instant(nanoseconds: 1_000_000_000_000)
+    private static let soft = WorkerRoster.StartReason.reload(isHard: false)
+    private static let hard = WorkerRoster.StartReason.reload(isHard: true)
+
+    private static func died(_ process: Int32) -> ChildExit { ChildExit(process: process, code: nil, signal: SIGKILL) }
+    private static func exited(_ process: Int32, _ code: Int32) -> ChildExit { ChildExit(process: process, code: code, signal: nil) }
+    private static func at(_ milliseconds: Int) -> Instant { now.advanced(by: .milliseconds(milliseconds)) }
+
+    /// Process 100 serves.
+    private func served() -> WorkerRoster {
+        var roster = WorkerRoster()
+        roster.started(100, for: .first, now: Self.now)
+        _ = roster.ready(100)
+        return roster
+    }
+
+    /// 100 serves, and 101 starts.
+    private func reloading(_ reason: WorkerRoster.StartReason = soft) -> WorkerRoster {
+        var roster = served()
+        _ = roster.reload(isHard: reason == Self.hard)
+        roster.started(101, for: reason, now: Self.now)
+        return roster
+    }
+
+    private static func told(_ effects: [WorkerRoster.Effect]) -> [String] {
+        effects.compactMap { if case .tell(_, let text) = $0 { text } else { nil } }
+    }
+
+    @Test("dies within its first second: the next one comes later; after a second it comes at once", arguments: [(999, false), (1_000, true), (1_001, true)])
+    func goodService(milliseconds: Int, isGood: Bool) {
+        var roster = served()
+        _ = roster.ended(Self.died(100), now: Self.now)
+        roster.started(101, for: .restart(of: Self.died(100)), now: Self.now)
+        _ = roster.ready(101)
+        let (death, time) = (Self.died(101), Self.at(milliseconds))
+        let next = roster.ended(death, now: time).last
+        #expect(next == (isGood ? .start(.restart(of: death)) : .retry(at: time.advanced(by: .milliseconds(100)))))
+    }
+
+    @Test("dies a hundred times: the pause stays five seconds")
+    func manyDeaths() {
+        var roster = served()
+        var process: Int32 = 100
+        for number in 0..<100 {
+            let death = Self.died(process)
+            let last = roster.ended(death, now: Self.now).last
+            if number > 6 { #expect(last == .retry(at: Self.at(5_000)), "\(number)") }
+            process += 1
+            roster.started(process, for: .restart(of: death), now: Self.now)
+            _ = roster.ready(process)
+        }
+    }
+
+    @Test("is silent: it is killed after ten looks, a second apart")
+    func silence() {
+        #expect(WorkerRoster.lookInterval * WorkerRoster.silentLooksMax == .seconds(10))
+        var roster = served()
+        for _ in 1...9 { #expect(roster.look().isEmpty) }
+        roster.heard(999)
+        let effects = roster.look()
+        #expect(effects.last == .signal(SIGKILL, to: 100))
+        #expect(Self.told(effects) == ["worker (100) is killed: it has not been heard of for 10s; it hangs, or somebody has stopped it"])
+        #expect(roster.breached(100, "late").isEmpty, "it is killed once")
+    }
+
+    @Test("breaks the protocol: it is killed, once, and its successor is told why")
+    func breach() {
+        var roster = served()
+        #expect(roster.breached(999, "nonsense").isEmpty)
+        let effects = roster.breached(100, "it said nonsense")
+        #expect(effects.last == .signal(SIGKILL, to: 100))
+        #expect(Self.told(effects) == ["worker (100) is killed: it said nonsense; somebody may have taken it over"])
+        #expect(roster.breached(100, "again").isEmpty)
+        let death = ChildExit(process: 100, code: nil, signal: SIGKILL, cause: "it said nonsense")
+        #expect(roster.ended(Self.died(100), now: Self.now).last == .start(.restart(of: death)))
+    }
+
+    @Test("is not known: nothing")
+    func strangers() {
+        var roster = served()
+        #expect(roster.ended(Self.died(999), now: Self.now).isEmpty && roster.ready(999).isEmpty && roster.ready(100).isEmpty)
+        #expect(roster.workers.map(\.process) == [100] && roster.serving?.process == 100 && !roster.isStopping)
+    }
+
+    @Test("that was replaced ends: in order, without a word; otherwise with one")
+    func formerWorker() {
+        for (exit, words) in [
+            (Self.exited(100, 0), []), (Self.exited(100, 1), ["former worker (100) died: \(Self.exited(100, 1).description)"]),
+            (Self.died(100), ["former worker (100) died: \(Self.died(100).description)"]),
+        ] as [(ChildExit, [String])] {
+            var roster = reloading()
+            _ = roster.ready(101)
+            let effects = roster.ended(exit, now: Self.now)
+            #expect(Self.told(effects) == words && effects.count == words.count)
+            #expect(roster.serving?.process == 101)
+        }
+    }
+
+    @Test("does not come to serve: it is said whether another one goes on")
+    func notServing() {
+        var roster = reloading()
+        let effects = roster.ended(Self.exited(101, 3), now: Self.now)
+        #expect(Self.told(effects) == ["worker (101) did not come to serve: \(Self.exited(101, 3).description); the one before goes on"])
+        #expect(effects.last == .reloaded(false) && roster.reloadsFailed == 1 && roster.reloads == 1)
+        var first = WorkerRoster()
+        first.started(100, for: .first, now: Self.now)
+        let end = first.ended(Self.exited(100, 3), now: Self.now)
+        #expect(Self.told(end) == ["worker (100) did not come to serve: \(Self.exited(100, 3).description)"] && end.last == .exit(3))
+        first.started(100, for: .first, now: Self.now)
+        #expect(first.ended(Self.died(100), now: Self.now).last == .exit(1))
+    }
+
+    @Test("serves after a reload: those before count it, and people are told")
+    func servesAfterReload() {
+        var roster = reloading()
+        #expect(Self.told(roster.ready(101)) == ["the configuration has been read again: worker (101) serves"])
+        #expect(roster.workers.map(\.reloads) == [1, 0] && roster.workers.map(\.stage) == [.leaving, .serving])
+        var restarted = served()
+        _ = restarted.ended(Self.died(100), now: Self.now)
+        restarted.started(101, for: .restart(of: Self.died(100)), now: Self.now)
+        #expect(restarted.ready(101).isEmpty && restarted.workers.map(\.reloads) == [0])
+    }
+
+    @Test("starts, and reloads are wanted meanwhile: one follows, a hard one when one of them is")
+    func waitingReloads() {
+        for (first, second) in [(false, false), (false, true), (true, false), (true, true)] {
+            var roster = reloading()
+            #expect(roster.reload(isHard: first).isEmpty && roster.reload(isHard: second).isEmpty && roster.reloads == 3)
+            var failed = roster
+            #expect(roster.ready(101).last == .start(.reload(isHard: first || second)))
+            #expect(failed.ended(Self.exited(101, 1), now: Self.now).suffix(2) == [.reloaded(false), .start(.reload(isHard: first || second))])
+        }
+    }
+
+    @Test("is to be started again: not while one serves or starts, not without a death, not while the node stops")
+    func retryDue() {
+        var roster = WorkerRoster()
+        #expect(roster.retryDue().isEmpty, "no death")
+        roster = served()
+        let death = Self.died(100)
+        _ = roster.ended(death, now: Self.now)
+        #expect(roster.retryDue() == [.start(.restart(of: death))])
+        var stopping = roster
+        stopping.leave()
+        #expect(stopping.isStopping && stopping.retryDue().isEmpty && stopping.reload(isHard: false) == [.reloaded(false)] && stopping.reloads == 0)
+        roster.started(101, for: .restart(of: death), now: Self.now)
+        #expect(roster.retryDue().isEmpty, "one starts")
+        _ = roster.ready(101)
+        #expect(roster.retryDue().isEmpty, "one serves")
+    }
+
+    @Test("cannot be started: a reload has failed, a restart is tried later, and nothing follows while the node stops")
+    func startFails() {
+        var roster = served()
+        _ = roster.reload(isHard: false)
+        #expect(roster.startFailed(for: Self.soft, now: Self.now) == [.reloaded(false)] && roster.reloadsFailed == 1)
+        let death = Self.died(100)
+        #expect(roster.ended(death, now: Self.now).last == .start(.restart(of: death)))
+        #expect(roster.startFailed(for: .restart(of: death), now: Self.now) == [.retry(at: Self.at(100))])
+        #expect(roster.startFailed(for: Self.soft, now: Self.now) == [.reloaded(false), .retry(at: Self.at(200))], "nobody serves")
+        var stopping = reloading()
+        _ = stopping.reload(isHard: false)
+        #expect(stopping.stop(by: SIGTERM) == [.signal(SIGTERM, to: 100), .signal(SIGTERM, to: 101)])
+        #expect(stopping.startFailed(for: Self.soft, now: Self.now) == [.reloaded(false)])
+        #expect(stopping.startFailed(for: .restart(of: death), now: Self.now).isEmpty)
+        #expect(stopping.ended(Self.exited(101, 0), now: Self.now).isEmpty && stopping.ended(Self.exited(100, 0), now: Self.now) == [.exit(0)])
+    }
+
+    @Test("ends in order while it serves: the node stops with it, once all have ended")
+    func toldToStop() {
+        var roster = served()
+        #expect(roster.ended(Self.exited(100, 0), now: Self.now) == [.exit(0)] && roster.isStopping)
+        roster = served()
+        let effects = roster.ended(Self.exited(100, 2), now: Self.now)
+        #expect(!roster.isStopping && effects.last == .start(.restart(of: Self.exited(100, 2))))
+        #expect(Self.told(effects) == ["worker (100) died: \(Self.exited(100, 2).description); its sessions are lost, another is started"])
+    }
+
+    @Test("starts while another one dies: nothing more is started")
+    func oneOnItsWay() {
+        var roster = reloading(Self.hard)
+        let effects = roster.ended(Self.died(100), now: Self.now)
+        #expect(effects.count == 1 && Self.told(effects).count == 1)
+        #expect(Self.told(roster.ready(101)).count == 1 && roster.serving?.process == 101)
+    }
+}

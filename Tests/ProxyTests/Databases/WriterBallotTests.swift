@@ -1,0 +1,142 @@
+import Testing
+
+@testable import Proxy
+
+@Suite("Where writes go")
+struct WriterBallotTests {
+    private static let writable = WriterSight.writable(isReplicating: false)
+    private static let replicating = WriterSight.writable(isReplicating: true)
+
+    private static func ballot(_ epoch: UInt64, _ choice: UInt64) -> WriterBallot { WriterBallot(epoch: epoch, choice: choice) }
+
+    /// An election that follows server 0 of three in epoch 4.
+    private static func following() -> WriterElection { WriterElection(choices: [10, 20, 30], memory: ballot(4, 10)) }
+
+    /// A peer that has said this, and knows this.
+    private static func peer(_ name: String, _ word: WriterBallot?, isConfirmed: Bool = false, knows known: WriterBallot?) -> WriterPeers.Peer {
+        WriterPeers.Peer(name: name, word: word.map { WriterWord(ballot: $0, isConfirmed: isConfirmed) }, known: known)
+    }
+
+    @Test("is ordered by the epoch, then by the choice")
+    func order() {
+        let ordered = [Self.ballot(1, 9), Self.ballot(2, 3), Self.ballot(2, 4), Self.ballot(3, 0)]
+        for (index, one) in ordered.enumerated() { for (other, two) in ordered.enumerated() { #expect((one < two) == (index < other)) } }
+    }
+
+    @Test("is told by what is seen: it takes writes, it cannot, or that is open")
+    func sights() {
+        let all: [WriterSight] = [.unknown, .unreachable, .unanswered, .readOnly, Self.writable, Self.replicating]
+        #expect(all.map(\.isWritable) == [false, false, false, false, true, true])
+        #expect(all.map(\.isOut) == [false, true, false, true, false, false])
+        #expect(all.map(\.isOpen) == [true, false, true, false, false, false])
+    }
+
+    @Test("goes to the one that takes writes, of several to the one that follows nobody")
+    func candidates() {
+        let cases: [([WriterSight], Int?)] = [
+            ([.readOnly, .readOnly, Self.writable], 2), ([Self.replicating, .readOnly, .unknown], 0), ([Self.replicating, Self.writable, Self.replicating], 1),
+            ([Self.writable, Self.replicating, Self.writable], nil), ([Self.replicating, Self.replicating, .readOnly], nil),
+            ([.readOnly, .readOnly, .readOnly], nil),
+        ]
+        for (sights, writer) in cases {
+            var election = WriterElection(choices: [10, 20, 30])
+            let decision = election.decide(sights, peers: .heard([]))
+            #expect(decision.writer == writer && election.choice == writer && election.ballot?.epoch == (writer == nil ? nil : 1), "\(sights)")
+            #expect(decision.word?.isConfirmed == (writer == nil ? nil : true) && decision.closing.isEmpty)
+            let count = sights.count { $0.isWritable }
+            if writer == nil { #expect(decision.trouble == (count > 1 ? .severalWritable([0, 1, 2].filter { sights[$0].isWritable }) : .noneWritable)) }
+        }
+    }
+
+    @Test("waits at the start while servers or peers are not known, and says what is wrong else")
+    func troubles() {
+        let cases: [([WriterSight], WriterPeers, WriterBallot?, WriterTrouble?)] = [
+            ([.unknown, .readOnly, .readOnly], .heard([]), nil, .starting), ([.unanswered, .readOnly, .unreachable], .heard([]), nil, .starting),
+            ([.readOnly, .readOnly, .unreachable], .heard([]), nil, .noneWritable), ([Self.writable, .readOnly, .readOnly], .awaited, nil, .starting),
+            ([.unknown, .readOnly, .readOnly], .heard([]), Self.ballot(4, 20), .noneWritable),
+            ([.readOnly, .unknown, .unknown], .awaited, Self.ballot(4, 10), .starting),
+            ([.readOnly, .readOnly, .readOnly], .heard([]), Self.ballot(4, 99), .unknownChoice),
+            ([.unknown, .unknown, .unknown], .awaited, Self.ballot(4, 99), .unknownChoice),
+            ([.unreachable, Self.writable, Self.writable], .heard([]), Self.ballot(4, 10), .severalWritable([1, 2])),
+            ([.unknown, .readOnly, .readOnly], .heard([]), Self.ballot(4, 10), nil),
+        ]
+        for (sights, peers, memory, trouble) in cases {
+            var election = WriterElection(choices: [10, 20, 30], memory: memory)
+            let decision = election.decide(sights, peers: peers)
+            #expect(decision.trouble == trouble && (decision.writer == nil) == (trouble != nil) && election.ballot == memory, "\(sights) \(peers)")
+        }
+    }
+
+    @Test("moves only from a writer that is out or says nothing, to another one")
+    func moves() {
+        for (sight, isLeft) in [(WriterSight.unknown, false), (.unreachable, true), (.unanswered, true), (.readOnly, true), (Self.replicating, false)] {
+            var election = Self.following()
+            let decision = election.decide([sight, .readOnly, Self.writable], peers: .heard([]))
+            #expect(decision.writer == (isLeft ? 2 : 0) && election.ballot == (isLeft ? Self.ballot(5, 30) : Self.ballot(4, 10)), "\(sight)")
+            #expect(
+                decision.closing == (isLeft ? [0, 1] : [])
+                    && decision.word == WriterWord(ballot: election.ballot ?? Self.ballot(0, 0), isConfirmed: isLeft || sight == Self.replicating))
+            var waiting = Self.following()
+            #expect(
+                waiting.decide([sight, .readOnly, Self.writable], peers: .awaited).closing.isEmpty && waiting.ballot == Self.ballot(4, 10), "peers are awaited")
+        }
+        var stranger = WriterElection(choices: [10, 20, 30], memory: Self.ballot(4, 99))
+        let decision = stranger.decide([.readOnly, Self.writable, .readOnly], peers: .heard([]))
+        #expect(decision.writer == 1 && stranger.ballot == Self.ballot(5, 20) && decision.closing == [0, 2])
+        var awaited = Self.following()
+        #expect(awaited.decide([.unknown, Self.writable, Self.writable], peers: .awaited).trouble == .severalWritable([1, 2]))
+    }
+
+    @Test("stays while a peer sees the present writer take writes, and no other word keeps it")
+    func objections() {
+        let own = Self.ballot(4, 10)
+        for (peer, isKept) in [
+            (Self.peer("b", own, isConfirmed: true, knows: own), true), (Self.peer("b", own, knows: own), false),
+            (Self.peer("b", Self.ballot(3, 10), isConfirmed: true, knows: own), false), (Self.peer("b", nil, knows: own), false),
+        ] {
+            var election = Self.following()
+            let decision = election.decide([.unreachable, Self.writable, .readOnly], peers: .heard([Self.peer("a", own, knows: own), peer]))
+            #expect(election.ballot == (isKept ? own : Self.ballot(5, 20)) && decision.writer == nil)
+            #expect(decision.trouble == (isKept ? .peerObjects("b") : .peerBehind("a")))
+        }
+        var quiet = Self.following()
+        let confirmed = Self.peer("b", own, isConfirmed: true, knows: own)
+        #expect(quiet.decide([Self.writable, .readOnly, .readOnly], peers: .heard([confirmed])).trouble == nil)
+        #expect(quiet.decide([.unreachable, .readOnly, .readOnly], peers: .heard([confirmed])).trouble == .noneWritable, "there is no other one")
+    }
+
+    @Test("is sent to only while each peer knows the ballot and says no other")
+    func behind() {
+        let own = Self.ballot(4, 10)
+        for (peer, isBehind) in [
+            (Self.peer("b", own, knows: own), false), (Self.peer("b", nil, knows: own), false), (Self.peer("b", own, knows: nil), true),
+            (Self.peer("b", own, knows: Self.ballot(3, 10)), true), (Self.peer("b", Self.ballot(3, 20), knows: own), true),
+        ] {
+            var election = Self.following()
+            let decision = election.decide([Self.writable, Self.writable, .readOnly], peers: .heard([Self.peer("a", own, knows: own), peer]))
+            #expect(decision.writer == (isBehind ? nil : 0) && decision.trouble == (isBehind ? .peerBehind("b") : .severalWritable([0, 1])), "\(peer)")
+        }
+    }
+
+    @Test("follows a higher ballot of a peer's, never a lower one, and none at the end of the range")
+    func adopted() {
+        let limit = UInt64(1) << 62
+        for (word, followed) in [
+            (Self.ballot(4, 9), Self.ballot(4, 10)), (Self.ballot(4, 20), Self.ballot(4, 20)), (Self.ballot(3, 30), Self.ballot(4, 10)),
+            (Self.ballot(limit - 1, 20), Self.ballot(limit - 1, 20)), (Self.ballot(limit, 20), Self.ballot(4, 10)), (Self.ballot(.max, 20), Self.ballot(4, 10)),
+        ] {
+            var election = Self.following()
+            let decision = election.decide([Self.writable, .readOnly, .readOnly], peers: .heard([Self.peer("b", word, knows: followed)]))
+            #expect(election.ballot == followed && decision.closing == (followed.choice == 10 ? [] : [0, 2]), "\(word)")
+        }
+        for (epoch, next) in [(limit - 3, limit - 2), (limit - 2, limit - 1), (limit - 1, limit - 1)] {
+            var election = WriterElection(choices: [10, 20], memory: Self.ballot(epoch, 10))
+            let decision = election.decide([.readOnly, Self.writable], peers: .heard([]))
+            #expect(election.ballot?.epoch == next && decision.writer == (epoch == next ? nil : 1), "\(epoch)")
+        }
+        var same = Self.following()
+        #expect(
+            same.decide([Self.writable, .readOnly, .readOnly], peers: .heard([Self.peer("b", Self.ballot(9, 10), knows: nil)])).closing.isEmpty,
+            "the same server")
+    }
+}
