@@ -325,7 +325,8 @@ struct PeerWordTests {
         #expect(unseen.view.checkAt == unseen.now, "drain is checked")
         for own in 0...2 {
             bench = failed(own)
-            bench.hear([bench.row(failures: 1)], after: .milliseconds(1))
+            bench.now = bench.now.advanced(by: .milliseconds(1))
+            bench.hear([bench.row(failures: 1)])
             #expect((bench.view.checkAt != nil) == (own < 2), "\(own)")
         }
         bench = failed(1, .own)

@@ -126,7 +126,7 @@ struct WriterBallotTests {
             (Self.ballot(limit - 1, 20), Self.ballot(limit - 1, 20)), (Self.ballot(limit, 20), Self.ballot(4, 10)), (Self.ballot(.max, 20), Self.ballot(4, 10)),
         ] {
             var election = Self.following()
-            let decision = election.decide([Self.writable, .readOnly, .readOnly], peers: .heard([Self.peer("b", word, knows: followed)]))
+            let decision = election.decide([Self.writable, .unknown, .unknown], peers: .heard([Self.peer("b", word, knows: followed)]))
             #expect(election.ballot == followed && decision.closing == (followed.choice == 10 ? [] : [0, 2]), "\(word)")
         }
         for (epoch, next) in [(limit - 3, limit - 2), (limit - 2, limit - 1), (limit - 1, limit - 1)] {
