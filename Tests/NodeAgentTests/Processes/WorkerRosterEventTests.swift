@@ -175,6 +175,18 @@ struct WorkerRosterEventTests {
         #expect(stopping.ended(Self.exited(101, 0), now: Self.now).isEmpty && stopping.ended(Self.exited(100, 0), now: Self.now) == [.exit(0)])
     }
 
+    @Test("is the successor of a dead one, and a reload fails: it goes on, and nothing is started")
+    func failedReloadAfterDeath() {
+        var roster = served()
+        _ = roster.ended(Self.died(100), now: Self.now)
+        roster.started(101, for: .restart(of: Self.died(100)), now: Self.now)
+        _ = roster.ready(101)
+        _ = roster.reload(isHard: false)
+        roster.started(102, for: Self.soft, now: Self.now)
+        let effects = roster.ended(Self.exited(102, 1), now: Self.now)
+        #expect(effects.last == .reloaded(false) && effects.count == 2 && roster.serving?.process == 101)
+    }
+
     @Test("ends in order while it serves: the node stops with it, once all have ended")
     func toldToStop() {
         var roster = served()
