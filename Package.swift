@@ -50,20 +50,15 @@ let package = Package(
 )
 
 // `deploy/test` builds parts: a build for a few tests needs few targets.
-let parts: [String: (_ target: String) -> Bool] = [
-    // What the cluster's tests consist of. The agent that they start is the release build.
-    "cluster": Set([
-        "CLinux", "COpenSSL", "ClusterTests", "ClusterTool", "ClusterWorld", "FailoverTest", "LinuxIO", "LoadBalancer", "Proxy", "Seals", "Support", "Wire",
-    ]).contains,
-    // What has threads. Swift 6.3.1 cannot compile Benchmarks for the thread sanitizer ("Invalid bitcast" in its own verifier).
-    "threads": Set(["CLinux", "COpenSSL", "LinuxIO", "LinuxIOTests", "Proxy", "ProxyTests", "Seals", "Support", "Wire"]).contains,
-    // All but the cluster.
-    "units": { !$0.hasPrefix("Cluster") && $0 != "FailoverTest" },
-]
-if let part = Context.environment["TSUKADA_PART"] {
-    guard let isIn = parts[part] else { fatalError("TSUKADA_PART=\(part): no such part") }
-    package.targets.removeAll { !isIn($0.name) }
-    package.products.removeAll { _ in !isIn("NodeAgent") }
+let sanitized: Set = ["LinuxIOTests", "ProxyTests", "SealsTests"]
+switch Context.environment["TSUKADA_PART"] {
+case "plain": package.targets.removeAll { sanitized.contains($0.name) }
+case "sanitized":
+    let needed: Set = ["CLinux", "COpenSSL", "LinuxIO", "Proxy", "Seals", "Support", "Wire"]
+    package.targets.removeAll { !sanitized.contains($0.name) && !needed.contains($0.name) }
+    package.products = []
+case nil: break
+case let part?: fatalError("TSUKADA_PART=\(part): write 'plain' or 'sanitized'")
 }
 
 // The fuzz targets need compiler-rt's libFuzzer: `deploy/fuzz` names its file.
