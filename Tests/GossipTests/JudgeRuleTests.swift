@@ -67,7 +67,7 @@ struct ServerViewTests {
         #expect(bench.verdict == .down(.ownChecks) && bench.view.isOwnDown)
         bench.look(.failedLoudly)
         bench.look(.passed)
-        #expect(bench.verdict == .down(.ownChecks), "passes in a row")
+        #expect(bench.verdict == .down(.ownChecks) && bench.view.isOwnDown, "passes in a row")
         bench.look(.passed)
         #expect(bench.verdict == .up && !bench.view.isOwnDown && bench.view.ownFailures == 0 && bench.view.isUsable)
         for failures in 1...2 {
@@ -79,6 +79,12 @@ struct ServerViewTests {
         #expect(bench.verdict == .up, "failures in a row")
         bench.look(.accessDenied)
         #expect(bench.verdict == .down(.ownChecks))
+        var slow = Bench(rise: 3)
+        slow.look(.failedLoudly)
+        for _ in 1...2 { slow.look(.passed) }
+        #expect(slow.view.isOwnDown)
+        slow.look(.passed)
+        #expect(!slow.view.isOwnDown && slow.verdict == .up)
     }
 
     @Test("by sessions are evidence and no count, and what is this node's own fault is neither")
@@ -141,7 +147,6 @@ struct ServerViewTests {
     @Test("skip a full server for a second, doubling to eight, until a pass or another address")
     func full() {
         var bench = Bench()
-        bench.look(.passed)
         for seconds in [1, 2, 4, 8, 8] {
             bench.look(.full)
             #expect(bench.verdict == .full(until: bench.now.advanced(by: .seconds(seconds))))
@@ -157,6 +162,9 @@ struct ServerViewTests {
         #expect(bench.verdict == .full(until: bench.now.advanced(by: .seconds(1))))
         bench.judge.setAddress(Bench.first, nil)
         #expect(bench.verdict == .up && bench.judge.nextDeadline == nil)
+        bench.look(.full)
+        bench.judge.askForCheck(Bench.first, now: bench.now)
+        #expect(bench.judge.nextDeadline == bench.now, "the earlier one")
         // FULL says nothing of a server that is taken out otherwise.
         bench.look(.full)
         bench.judge.setCircumstances(Bench.first, .drain)
@@ -180,8 +188,8 @@ struct ServerViewTests {
     @Test("are forgotten when a maintenance ends: up, and one failure takes it down")
     func forgotten() {
         var bench = Bench()
-        bench.look(.failedLoudly)
         bench.look(.passed)
+        for _ in 1...3 { bench.look(.failedLoudly) }
         bench.judge.forgetLooks(Bench.first)
         #expect(bench.verdict == .up && bench.view.last == nil && bench.view.lastAt == nil && bench.view.passedAt == nil)
         #expect(bench.view.evidence.isEmpty && bench.view.ownFailures == 2 && bench.view.passesWhileDown == 0)
@@ -279,7 +287,7 @@ struct PeerWordTests {
         bench.judge.setCircumstances(Bench.second, .drain)
         var full = bench
         bench.hear([bench.row()])
-        #expect(bench.verdict == .up && bench.view.isHeldUp)
+        #expect(bench.verdict == .up && bench.view.isHeldUp && bench.view.checkAt == nil, "it has been looked at twice")
         full.look(.full, rows: [full.row()])
         #expect(full.view.isDown == nil && full.view.isHeldUp)
         var drained = bench
@@ -379,12 +387,20 @@ struct PeerWordTests {
         #expect(bench.tick(after: .milliseconds(19_999), rows: rows).isEmpty)
         #expect(bench.tick(after: .milliseconds(1), rows: rows) == [.viewsDiffer(Bench.first, observer: NodeID(8))])
         #expect(bench.judge.nextDeadline == nil && bench.tick(after: .seconds(60), rows: rows).isEmpty)
+        bench.hear([bench.row(.down)])
+        #expect(bench.tick(rows: rows).isEmpty && bench.view.differsSince == since)
         bench.hear([bench.row(.up)])
         #expect(bench.view.differsSince == nil && !bench.view.isDifferenceTold)
         bench.hear([bench.row(.down)])
         #expect(bench.tick(after: .seconds(30), rows: rows) == [.viewsDiffer(Bench.first, observer: NodeID(8))])
         bench.look(.blocked, rows: [bench.row(.down)])
         #expect(bench.view.differsSince == nil, "this node is not let in")
+        var opposed = Bench(.own)
+        opposed.look(.passed, rows: [opposed.row(.down)])
+        var moved = opposed
+        #expect(opposed.tick(after: .seconds(30), rows: rows) == [.viewsDiffer(Bench.first, observer: NodeID(8))], "from its first look on")
+        moved.judge.setAddress(Bench.first, nil)
+        #expect(moved.view.differsSince == nil && moved.judge.nextDeadline == nil)
     }
 }
 
@@ -429,11 +445,14 @@ struct JudgeCircumstanceTests {
         #expect(bench.judge.nextDeadline == due && due != nil && bench.judge.view(of: ServerID(2))?.verdict == .full(until: due ?? bench.now))
         #expect([1, 3, 6].allSatisfy { bench.judge.index(ServerID($0)) == nil } && bench.judge.index(ServerID(5)) == 2)
         #expect(bench.judge.usableCount(ofProxy: 1) == 2 && bench.judge.usableCount(ofProxy: 0) == 0)
+        bench.judge.configure([GossipServer(id: ServerID(4), name: "new", proxy: 1)])
+        #expect(bench.judge.nextDeadline == nil)
     }
 
     @Test("goes by the worse of an operator's wish and what is, and keeps a word of the cluster's")
     func administered() {
         var bench = Bench()
+        #expect(!bench.view.isAdministeredByWord)
         bench.judge.setAdministrative(Bench.first, .drain, isWord: true)
         #expect(bench.view.wish == .drain && bench.view.isAdministeredByWord && !bench.view.isUsable)
         bench.judge.setAdministrative(Bench.first, .drain, isWord: false)

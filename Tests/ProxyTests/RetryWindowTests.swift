@@ -18,6 +18,8 @@ struct RetryWindowTests {
     func free(count: UInt64) {
         var budget = RetryBudget(percent: 20, freeMax: count, now: 0)
         #expect(granted(&budget, sessions: 50, now: 0) == max(10, Int(count)))
+        var one = RetryBudget(percent: 1, freeMax: count, now: 0)
+        #expect(granted(&one, sessions: 200, now: 0) == max(2, Int(count)))
         var none = RetryBudget(percent: -5, freeMax: count, now: 0)
         #expect(granted(&none, sessions: 1_000_000, now: 0) == 0)
     }

@@ -134,6 +134,9 @@ struct WriterBallotTests {
             let decision = election.decide([.readOnly, Self.writable], peers: .heard([]))
             #expect(election.ballot?.epoch == next && decision.writer == (epoch == next ? nil : 1), "\(epoch)")
         }
+        var first = WriterElection(choices: [10, 20, 30])
+        let word = first.decide([.unknown, .unknown, .unknown], peers: .heard([Self.peer("b", Self.ballot(4, 99), knows: nil)])).word
+        #expect(word == WriterWord(ballot: Self.ballot(4, 99), isConfirmed: false), "also as the first one, and of a server that is not configured here")
         var same = Self.following()
         #expect(
             same.decide([Self.writable, .readOnly, .readOnly], peers: .heard([Self.peer("b", Self.ballot(9, 10), knows: nil)])).closing.isEmpty,
