@@ -264,6 +264,10 @@ struct PeerWordTests {
         #expect(bench.verdict == .down(.peers))
         bench.look(.passed, rows: [bench.row(.up, failures: 0), bench.row(.down, from: 8, address: .ip(.v4(10), port: 3_306))])
         #expect(bench.verdict == .up, "it is up at the first pass without")
+        var fast = Bench(.fastDown)
+        fast.look(.failedLoudly)
+        for _ in 1...2 { fast.look(.passed, rows: [fast.row(.down)]) }
+        #expect(fast.verdict == .up, "only under any-down")
         bench = failed(2, .anyDown)
         bench.judge.configure([1, 2].map { GossipServer(id: ServerID($0), name: "s", proxy: 0, rise: 2, fall: 9, policy: .anyDown) })
         bench.hear([bench.row(.up, failures: 1)])
