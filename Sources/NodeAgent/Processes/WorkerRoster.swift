@@ -211,8 +211,9 @@ struct WorkerRoster {
         case .first: return [.exit(code == 0 ? 1 : code)]
         case .reload:
             reloadsFailed += 1
-            let isServed = serving != nil
-            return [.reloaded(false)] + nextReload() + (isServed || isStarting ? [] : restart(now: now))
+            let next = nextReload()
+            let needsRestart = next.isEmpty && serving == nil && !isStarting
+            return [.reloaded(false)] + (needsRestart ? restart(now: now) : next)
         case .restart(let exit):
             lastDeath = exit
             return restart(now: now)

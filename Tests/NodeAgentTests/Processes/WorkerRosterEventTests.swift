@@ -187,6 +187,17 @@ struct WorkerRosterEventTests {
         #expect(effects.last == .reloaded(false) && effects.count == 2 && roster.serving?.process == 101)
     }
 
+    @Test("dies while a reload starts and another one waits: when the first fails, only the other one is started")
+    func failedReloadWithAnotherWaiting() {
+        var roster = served()
+        _ = roster.reload(isHard: false)
+        roster.started(101, for: Self.soft, now: Self.now)
+        _ = roster.reload(isHard: true)
+        _ = roster.ended(Self.died(100), now: Self.now)
+        let effects = roster.ended(Self.exited(101, 1), now: Self.now)
+        #expect(roster.serving == nil && effects.suffix(2) == [.reloaded(false), .start(.reload(isHard: true))], "\(effects)")
+    }
+
     @Test("ends in order while it serves: the node stops with it, once all have ended")
     func toldToStop() {
         var roster = served()
