@@ -20,6 +20,7 @@ let package = Package(
         .testTarget(name: "SealsTests", dependencies: ["COpenSSL", "Seals", "Support", "Wire"]),
         .testTarget(name: "GossipTests", dependencies: ["Gossip", "Simulation", "Support", "Wire"]),
         .testTarget(name: "ProxyTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Seals", "Support", "Wire"]),
+        .testTarget(name: "DataPlaneTests", dependencies: ["CLinux", "LinuxIO", "Proxy", "Seals", "Support", "Wire"]),
         .testTarget(
             name: "NodeAgentTests", dependencies: ["Gossip", "LinuxIO", "NodeAgent", "Proxy", "Seals", "Simulation", "Support", "Wire"],
             resources: [.copy("Fixtures")]),
@@ -50,7 +51,7 @@ let package = Package(
 )
 
 // `deploy/test` builds parts: a build for a few tests needs few targets.
-let sanitized: Set = ["LinuxIOTests", "ProxyTests", "SealsTests"]
+let sanitized: Set = ["DataPlaneTests", "LinuxIOTests", "SealsTests"]
 switch Context.environment["TSUKADA_PART"] {
 case "plain": package.targets.removeAll { sanitized.contains($0.name) }
 case "sanitized":
