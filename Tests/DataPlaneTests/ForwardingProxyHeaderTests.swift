@@ -174,6 +174,7 @@ struct ForwardingProxyHeaderTests {
         let patient = try harness(server) { $0.hidesEmptySessions = true }
         let client = try patient.connect()
         let port = client.localPort
+        #expect(eventually { patient.sessionCount == 1 })
         try holds(for: 0.4, "the silent client stays") { patient.sessionCount == 1 && patient.log.isSilent() }
         client.finishSending()
         expectRefusal(.closed, patient, from: port)
