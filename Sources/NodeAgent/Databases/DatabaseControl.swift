@@ -14,7 +14,7 @@ protocol WriterCluster {
 }
 
 extension GossipRunner: WriterCluster {
-    func ballots(onWriterOf backend: Int) -> [PeerBallot] { ballots(on: plan.writerSubjects[backend]) }
+    func ballots(onWriterOf backend: Int) -> [PeerBallot] { core.ballots(on: plan.writerSubjects[backend], now: now) }
 
     var isAnyPeerUnheard: Bool { core.isAnyPeerUnheard }
 

@@ -39,7 +39,7 @@ final class EvidenceControl {
         backends = state.backends
         evidence = backends.map { backend in
             backend.servers.map { server in
-                SessionEvidence(isProvenByChecks: server.check != nil && backend.opening(of: server) == .mysql && backend.checksTraffic(of: server))
+                SessionEvidence(isProvenByChecks: server.check != nil && backend.mayRefuse(server) && backend.checksTraffic(of: server))
             }
         }
     }
@@ -79,8 +79,9 @@ final class EvidenceControl {
     /// A check of this server has ended: with a pass what sessions had found is over. Where sessions may leave it, a check that finds it full is as good as one.
     func checkFinished(_ server: ServerReference, _ result: CheckResult) {
         let backend = backends[server.backend]
-        let speaksFirst = backend.opening(of: backend.servers[server.server]) == .mysql
-        if servers.bridge == nil, speaksFirst, result.refusal == .full { return leaveOut(server, .full(UInt16(clamping: result.code))) }
+        if servers.bridge == nil, result.refusal == .full, backend.mayRefuse(backend.servers[server.server]) {
+            return leaveOut(server, .full(UInt16(clamping: result.code)))
+        }
         guard result.status.isPass else { return }
         let isInTime = result.greetedAfter.map { $0 <= backend.greetingTimeout } ?? true
         if evidence[server.backend][server.server].checkPassed(isInTime: isInTime) { servers.change(.setSkipped(nil, for: nil), of: server) }

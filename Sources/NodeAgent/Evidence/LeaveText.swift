@@ -3,26 +3,25 @@ import Wire
 
 /// What is said of sessions that have left servers.
 enum LeaveText {
-    /// What a backend of plain TCP has no word for.
-    private static let unnamed: [LeaveReason] = [.refused, .unreachable, .hedged]
     private static let columns: [LeaveReason] = [.refused, .unreachable, .silent, .closed, .garbage, .overBudget, .hedged]
 
     /// The log's words for so many sessions that have left a server for one reason; `nil` for a reason that is not told of.
     static func sentence(_ reason: LeaveReason, count: UInt64, _ backend: Backend) -> String? {
-        guard !unnamed.contains(reason) else { return nil }
+        guard let cause = cause(reason, backend) else { return nil }
         let who = count == 1 ? "1 session" : "\(count) sessions"
         let did = reason == .overBudget ? "stayed with it" : reason == .silent ? "asked another one, too" : "left it"
-        return "\(who) \(did): \(cause(reason, backend))"
+        return "\(who) \(did): \(cause)"
     }
 
-    private static func cause(_ reason: LeaveReason, _ backend: Backend) -> String {
+    /// `nil` for what HAProxy has no line for either, in a backend of plain TCP.
+    private static func cause(_ reason: LeaveReason, _ backend: Backend) -> String? {
         if let error = reason.error { return "error \(error)" }
         switch reason {
         case .silent: return "no greeting within \(backend.greetingTimeout.wholeMilliseconds)ms"
         case .closed: return "it closed before it greeted"
         case .garbage: return "it speaks no MySQL"
         case .overBudget: return "retry-budget \(backend.retryBudgetPercent)% is used up"
-        default: return "it could not be reached"
+        default: return nil
         }
     }
 

@@ -49,12 +49,13 @@ struct GossipBridge {
     /// What the core is told of a check's result; `nil` for a server that has no number.
     ///
     /// - Parameters:
+    ///   - finding: what the result says of the server.
     ///   - status: the server's, with this check counted.
     ///   - lag: how far it is behind its source; `nil` for not known.
-    func observation(_ result: CheckResult, of server: ServerReference, _ status: ServerStatus, lag: Duration?) -> GossipEvent? {
+    func observation(_ finding: Finding, _ result: CheckResult, of server: ServerReference, _ status: ServerStatus, lag: Duration?) -> GossipEvent? {
         plan.identifiers[server].map { id in
             let observation = Observation(
-                Finding(result), address: status.address, code: UInt8(clamping: result.status.rawValue), latency: result.duration, lag: lag,
+                finding, address: status.address, code: UInt8(clamping: result.status.rawValue), latency: result.duration, lag: lag,
                 weight: status.fitness.isFit ? UInt16(clamping: status.weight) : 0)
             return .observed(id, observation)
         }

@@ -16,7 +16,7 @@ final class ServerControl {
         /// The gossip's core is to be told.
         case news(GossipEvent)
         /// All that belongs together is applied to a backend.
-        case settled(Int)
+        case settled
     }
 
     /// Every server's present state.
@@ -74,10 +74,11 @@ final class ServerControl {
     /// - Parameter lag: how far it is behind its source; `nil` for not known.
     func checkFinished(_ result: CheckResult, of server: ServerReference, lag: Duration? = nil) {
         let finding = Finding(result)
-        let speaksFirst = registry.backends[server.backend].opening(of: registry.backends[server.backend].servers[server.server]) == .mysql
-        let isInconclusive = bridge != nil && [.full, .ownFault].contains(finding) || speaksFirst && finding == .full
+        let backend = registry.backends[server.backend]
+        let mayRefuse = backend.mayRefuse(backend.servers[server.server])
+        let isInconclusive = bridge != nil && [.full, .ownFault].contains(finding) || mayRefuse && finding == .full
         apply(isInconclusive ? .checkInconclusive(result) : .checkFinished(result), to: server)
-        if let news = bridge?.observation(result, of: server, status(of: server), lag: lag) { carryOut(.news(news)) }
+        if let news = bridge?.observation(finding, result, of: server, status(of: server), lag: lag) { carryOut(.news(news)) }
     }
 
     /// A session's connect has failed, the last of so many in a row.
@@ -89,7 +90,7 @@ final class ServerControl {
     /// All is applied that belongs together: people and the load balancer may be told what a backend has come to.
     func settle(_ backend: Int) {
         for effect in registry.settle(backend, now: now()) { carryOut(.effect(effect, about: registry.backends[backend].name)) }
-        carryOut(.settled(backend))
+        carryOut(.settled)
     }
 
     /// A second has passed.

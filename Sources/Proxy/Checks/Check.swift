@@ -14,16 +14,12 @@ package protocol Check {
     var endsWithConnect: Bool { get }
     /// How the connection is to be closed, at any moment and after the verdict.
     var closing: CheckClosing { get }
-    /// When `timedOut` is due.
-    var deadline: Instant { get }
     /// The connection is there.
     mutating func connected(now: Instant) -> [CheckOutput]
     /// Bytes came.
     mutating func received(_ bytes: [UInt8], now: Instant) -> [CheckOutput]
     /// The server has closed its side in order.
     mutating func ended(now: Instant) -> [CheckOutput]
-    /// The connect or the connection has failed, or there is no socket, port or memory for the attempt.
-    mutating func failed(_ reason: String, fault: CheckFault, now: Instant) -> [CheckOutput]
     /// `deadline` has passed.
     mutating func timedOut(now: Instant) -> [CheckOutput]
 }
@@ -31,9 +27,11 @@ package protocol Check {
 extension Check {
     /// False: most checks have something to say.
     package var endsWithConnect: Bool { false }
-    /// The end of the present step.
+    /// When `timedOut` is due: the end of the present step.
     package var deadline: Instant { progress.deadline }
-    /// The same for all checks.
+    /// A failure.
+    package mutating func timedOut(now: Instant) -> [CheckOutput] { progress.timedOut(now: now) }
+    /// The connect or the connection has failed, or there is no socket, port or memory for the attempt.
     package mutating func failed(_ reason: String, fault: CheckFault, now: Instant) -> [CheckOutput] { progress.failed(reason, fault: fault, now: now) }
 }
 

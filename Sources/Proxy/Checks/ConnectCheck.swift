@@ -20,7 +20,4 @@ package struct ConnectCheck: Check {
 
     /// Means nothing.
     package mutating func ended(now: Instant) -> [CheckOutput] { [] }
-
-    /// A failure.
-    package mutating func timedOut(now: Instant) -> [CheckOutput] { progress.timedOut(now: now) }
 }

@@ -12,9 +12,6 @@ package struct MySQLCheck: Check {
         case login(serverVersion: String)
     }
 
-    /// Greetings and replies are far smaller; what announces more is not MySQL.
-    package static let payloadBytesMax = 8192
-
     /// The time limits and the verdict.
     package var progress: CheckProgress
     /// How the connection is to be closed in the end.
@@ -24,7 +21,7 @@ package struct MySQLCheck: Check {
     /// What the answer to the login may take; `nil` for what is left of the whole.
     private let loginLimit: Duration?
     private var stage = Stage.greeting
-    private var packets = MySQLPacketReader(payloadBytesMax: payloadBytesMax)
+    private var packets = MySQLPacketReader(payloadBytesMax: MySQLOpening.payloadBytesMax)
 
     /// An attempt whose connect begins now.
     package init(_ settings: MySQLCheckSettings, limits: CheckLimits, now: Instant) {

@@ -124,15 +124,16 @@ package final class HandshakeFinisher {
         }
     }
 
-    private func carryOut(_ steps: [HandshakeStep], _ attempt: Attempt) {
-        for step in steps {
+    private func carryOut(_ outputs: [CheckOutput], _ attempt: Attempt) {
+        for output in outputs {
             // A socket that has sent next to nothing takes a login whole, or never.
-            switch step {
+            switch output {
             case .send(let bytes):
                 guard (try? Sockets.send(attempt.handshake.file.raw, bytes[...])) == bytes.count else { return end(attempt) }
                 arm(attempt, at: attempt.ending.deadline)
-            case .finished(let isHarmless):
-                attempt.isHarmless = isHarmless
+            case .finished(let result):
+                // A login that has passed is no error.
+                attempt.isHarmless = result.status.isPass
                 return end(attempt)
             }
         }

@@ -8,17 +8,9 @@ protocol HandshakeEnding {
     /// When the server has been silent for too long.
     var deadline: Instant { get }
     /// The first packet has come, and the client has got it.
-    mutating func firstPacketPassed(now: Instant) -> [HandshakeStep]
+    mutating func firstPacketPassed(now: Instant) -> [CheckOutput]
     /// Bytes came.
-    mutating func received(_ bytes: [UInt8], now: Instant) -> [HandshakeStep]
+    mutating func received(_ bytes: [UInt8], now: Instant) -> [CheckOutput]
     /// The server has closed its side in order.
-    mutating func ended(now: Instant) -> [HandshakeStep]
-}
-
-/// What is to be done for the end of a handshake.
-enum HandshakeStep: Equatable {
-    /// Send these bytes.
-    case send([UInt8])
-    /// Close: nothing comes after it. Whether the server has nothing to count against this host.
-    case finished(isHarmless: Bool)
+    mutating func ended(now: Instant) -> [CheckOutput]
 }

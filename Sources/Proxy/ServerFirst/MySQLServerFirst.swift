@@ -46,18 +46,7 @@ struct MySQLHandshakeEnding: HandshakeEnding {
 
     var isAwaitingFirstPacket: Bool { check.isAwaitingGreeting }
     var deadline: Instant { check.deadline }
-    mutating func firstPacketPassed(now: Instant) -> [HandshakeStep] { check.greeted(now: now).map(HandshakeStep.init) }
-    mutating func received(_ bytes: [UInt8], now: Instant) -> [HandshakeStep] { check.received(bytes, now: now).map(HandshakeStep.init) }
-    mutating func ended(now: Instant) -> [HandshakeStep] { check.ended(now: now).map(HandshakeStep.init) }
-}
-
-extension HandshakeStep {
-    /// A check's login that has passed is no error.
-    fileprivate init(_ output: CheckOutput) {
-        self =
-            switch output {
-            case .send(let bytes): .send(bytes)
-            case .finished(let result): .finished(isHarmless: result.status.isPass)
-            }
-    }
+    mutating func firstPacketPassed(now: Instant) -> [CheckOutput] { check.greeted(now: now) }
+    mutating func received(_ bytes: [UInt8], now: Instant) -> [CheckOutput] { check.received(bytes, now: now) }
+    mutating func ended(now: Instant) -> [CheckOutput] { check.ended(now: now) }
 }

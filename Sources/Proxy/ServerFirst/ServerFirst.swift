@@ -15,6 +15,14 @@ package enum ServerFirst: Equatable, Sendable, BitwiseCopyable {
     /// More of a server's first bytes than these are never needed.
     static let firstPacketBytesMax = MySQLOpening.bytesMax
 
+    /// True when the first packet may be a refusal, after which a session tries another server.
+    var mayRefuse: Bool {
+        switch self {
+        case .none, .anything: false
+        case .mysql: true
+        }
+    }
+
     /// What the server's first bytes say, wherever they lie.
     func firstPacket(in bytes: UnsafeRawBufferPointer) -> FirstPacket {
         switch self {
@@ -46,8 +54,11 @@ extension Backend {
         return true
     }
 
+    /// True when the first packet of `server` may be a refusal, after which a session tries another server.
+    package func mayRefuse(_ server: Server) -> Bool { opening(of: server).mayRefuse }
+
     /// The protocol in which its clients wait for a first packet, and can be told why there is none.
-    var clientsAwait: ServerFirst { servers.contains { opening(of: $0) == .mysql } ? .mysql : .none }
+    var clientsAwait: ServerFirst { servers.lazy.map(opening).first(where: \.mayRefuse) ?? .none }
 
     /// True when clients of `server` log in where its checks do: for those that leave before that, somebody else logs in.
     package func finishesHandshakes(of server: Server) -> Bool { canFinishHandshakes && checksTraffic(of: server) }
