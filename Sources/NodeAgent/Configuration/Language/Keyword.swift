@@ -1,6 +1,6 @@
 import Proxy
 
-/// Names of places that keywords stand in, in the order in which messages and the manual have them.
+/// The names of the places where a keyword is allowed, in the order of messages and the manual.
 struct KeywordPlaces: Equatable, Sendable, ExpressibleByArrayLiteral {
     let names: [String]
 
@@ -26,11 +26,11 @@ protocol KeywordEntry: Sendable {
     var inversion: KeywordInversion { get }
 }
 
-/// How often a keyword may stand in one section.
+/// What a second line of the same keyword in a section does.
 enum KeywordRepetition: Sendable {
-    /// Each line adds to the others.
+    /// It adds to the first one.
     case many
-    /// The last line counts, and the reader says so.
+    /// It replaces the first one, with a warning.
     case once
 }
 

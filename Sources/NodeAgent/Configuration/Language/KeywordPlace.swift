@@ -1,6 +1,6 @@
 import Proxy
 
-/// A place that keywords stand in: a section, or a line with options of its own.
+/// A place where keywords are allowed: a section, or a line with options of its own.
 protocol KeywordPlace: SendableMetatype {
     /// What its keywords change.
     associatedtype Draft

@@ -24,45 +24,33 @@ struct ResolversSection: ConfigurationSection {
 
     static let keywords = KeywordTable<ResolverSettings>([
         Keyword("accepted_payload_size", .resolvers, "<bytes>", "The longest answer over UDP, 512 to 65535.", payloadSize),
-        Keyword("hold nx", .resolvers, "<time>", "Takes servers out whose name has not existed for so long; never without it.", holdNX),
-        Keyword("hold obsolete", .resolvers, "<time>", "How long an address is kept that answers lack.", holdObsolete),
-        Keyword("hold other", .resolvers, "<time>", "Takes servers out after other errors for so long; never without it.", holdOther),
-        Keyword("hold refused", .resolvers, "<time>", "Takes servers out after refusals for so long; never without it.", holdRefused),
-        Keyword("hold timeout", .resolvers, "<time>", "Takes servers out after silence for so long; never without it.", holdTimeout),
-        Keyword("hold valid", .resolvers, "<time>", "How long a good answer is kept; 10s without it.", holdValid),
+        hold("hold nx", "Takes servers out whose name has not existed for so long; never without it.") { $0.holdNX = $1 },
+        hold("hold obsolete", "How long an address is kept that answers lack.") { $0.holdObsolete = $1 },
+        hold("hold other", "Takes servers out after other errors for so long; never without it.") { $0.holdOther = $1 },
+        hold("hold refused", "Takes servers out after refusals for so long; never without it.") { $0.holdRefused = $1 },
+        hold("hold timeout", "Takes servers out after silence for so long; never without it.") { $0.holdTimeout = $1 },
+        hold("hold valid", "How long a good answer is kept; 10s without it.") { $0.holdValid = $1 },
         Keyword("nameserver", .resolvers, "<name> <address:port>", repetition: .many, "A nameserver, all of which are asked at once.", nameserver),
         Keyword("parse-resolv-conf", .resolvers, "", "Adds the nameservers of /etc/resolv.conf.", systemNameservers),
         Keyword("resolve_retries", .resolvers, "<number>", "Questions after the first one; 3 without it.", retries),
-        Keyword("timeout resolve", .resolvers, "<time>", "The time between resolutions, at least; 1s without it.", timeoutResolve),
-        Keyword("timeout retry", .resolvers, "<time>", "How long an answer is waited for; 1s without it.", timeoutRetry),
+        timeout("timeout resolve", "The time between resolutions, at least; 1s without it.") { $0.resolveInterval = $1 },
+        timeout("timeout retry", "How long an answer is waited for; 1s without it.") { $0.retryTimeout = $1 },
     ])
 
     @Sendable private static func payloadSize(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         section.payloadBytesMax = try line.needSize(in: 512...65_535)
     }
 
-    @Sendable private static func holdNX(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        section.holdNX = try line.needTime()
+    private static func hold(
+        _ name: String, _ meaning: String, _ set: @escaping @Sendable (inout ResolverSettings, Duration) -> Void
+    ) -> Keyword<ResolverSettings> {
+        Keyword(name, .resolvers, "<time>", meaning) { section, line throws(ConfigurationProblem) in set(&section, try line.needTime()) }
     }
 
-    @Sendable private static func holdObsolete(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        section.holdObsolete = try line.needTime()
-    }
-
-    @Sendable private static func holdOther(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        section.holdOther = try line.needTime()
-    }
-
-    @Sendable private static func holdRefused(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        section.holdRefused = try line.needTime()
-    }
-
-    @Sendable private static func holdTimeout(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        section.holdTimeout = try line.needTime()
-    }
-
-    @Sendable private static func holdValid(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        section.holdValid = try line.needTime()
+    private static func timeout(
+        _ name: String, _ meaning: String, _ set: @escaping @Sendable (inout ResolverSettings, Duration) -> Void
+    ) -> Keyword<ResolverSettings> {
+        Keyword(name, .resolvers, "<time>", meaning) { section, line throws(ConfigurationProblem) in set(&section, try line.needPositiveTime()) }
     }
 
     @Sendable private static func nameserver(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -81,14 +69,6 @@ struct ResolversSection: ConfigurationSection {
 
     @Sendable private static func retries(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         section.retriesMax = try line.needNumber(in: 1...retriesMax)
-    }
-
-    @Sendable private static func timeoutResolve(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        section.resolveInterval = try line.needPositiveTime()
-    }
-
-    @Sendable private static func timeoutRetry(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        section.retryTimeout = try line.needPositiveTime()
     }
 }
 

@@ -14,36 +14,24 @@ enum ConnectionKeywords {
 
     /// As in HAProxy, a time is in seconds, rounded up to whole ones, and 0 has no effect.
     static let keepAliveTimes: [Keyword<ProxyDraft>] = [
-        Keyword(
-            "clitcpka-cnt", .clientSide, "<number>", "Unanswered keepalive probes that end a client's connection; 3 without it.",
-            { proxy, line throws(ConfigurationProblem) in
-                proxy.frontend.keepAlive.probes = try line.needProbes() ?? KeepAlive.clients.probes
-            }),
-        Keyword(
-            "clitcpka-idle", .clientSide, "<time>", "How long a client is silent before keepalive probes it, in seconds; 120s without it.",
-            { proxy, line throws(ConfigurationProblem) in
-                proxy.frontend.keepAlive.idleSeconds = try line.needSeconds() ?? KeepAlive.clients.idleSeconds
-            }),
-        Keyword(
-            "clitcpka-intvl", .clientSide, "<time>", "The time between a client's keepalive probes, in seconds; 30s without it.",
-            { proxy, line throws(ConfigurationProblem) in
-                proxy.frontend.keepAlive.intervalSeconds = try line.needSeconds() ?? KeepAlive.clients.intervalSeconds
-            }),
-        Keyword(
-            "srvtcpka-cnt", .serverSide, "<number>", "Unanswered keepalive probes that end a server's connection; 3 without it.",
-            { proxy, line throws(ConfigurationProblem) in
-                proxy.backend.keepAlive.probes = try line.needProbes() ?? KeepAlive.servers.probes
-            }),
-        Keyword(
-            "srvtcpka-idle", .serverSide, "<time>", "How long a server is silent before keepalive probes it, in seconds; 10s without it.",
-            { proxy, line throws(ConfigurationProblem) in
-                proxy.backend.keepAlive.idleSeconds = try line.needSeconds() ?? KeepAlive.servers.idleSeconds
-            }),
-        Keyword(
-            "srvtcpka-intvl", .serverSide, "<time>", "The time between a server's keepalive probes, in seconds; 3s without it.",
-            { proxy, line throws(ConfigurationProblem) in
-                proxy.backend.keepAlive.intervalSeconds = try line.needSeconds() ?? KeepAlive.servers.intervalSeconds
-            }),
+        probes(
+            "clitcpka-cnt", .clientSide, "Unanswered keepalive probes that end a client's connection; 3 without it.", \.frontend.keepAlive.probes,
+            KeepAlive.clients.probes),
+        seconds(
+            "clitcpka-idle", .clientSide, "How long a client is silent before keepalive probes it, in seconds; 120s without it.",
+            \.frontend.keepAlive.idleSeconds, KeepAlive.clients.idleSeconds),
+        seconds(
+            "clitcpka-intvl", .clientSide, "The time between a client's keepalive probes, in seconds; 30s without it.",
+            \.frontend.keepAlive.intervalSeconds, KeepAlive.clients.intervalSeconds),
+        probes(
+            "srvtcpka-cnt", .serverSide, "Unanswered keepalive probes that end a server's connection; 3 without it.", \.backend.keepAlive.probes,
+            KeepAlive.servers.probes),
+        seconds(
+            "srvtcpka-idle", .serverSide, "How long a server is silent before keepalive probes it, in seconds; 10s without it.",
+            \.backend.keepAlive.idleSeconds, KeepAlive.servers.idleSeconds),
+        seconds(
+            "srvtcpka-intvl", .serverSide, "The time between a server's keepalive probes, in seconds; 3s without it.",
+            \.backend.keepAlive.intervalSeconds, KeepAlive.servers.intervalSeconds),
     ]
 
     static let binds: [Keyword<Bind>] = [
@@ -57,6 +45,24 @@ enum ConnectionKeywords {
             "tcp-ut", .server, "<time>", "How long what was sent to it may wait for its acknowledgement; the system's way without it.",
             userTimeout)
     ]
+
+    /// A keyword that sets `field` to a number of probes; 0 leaves `standard`.
+    private static func probes(
+        _ name: String, _ places: KeywordPlaces, _ meaning: String, _ field: WritableKeyPath<ProxyDraft, Int> & Sendable, _ standard: Int
+    ) -> Keyword<ProxyDraft> {
+        Keyword(name, places, "<number>", meaning) { proxy, line throws(ConfigurationProblem) in
+            proxy[keyPath: field] = try line.needProbes() ?? standard
+        }
+    }
+
+    /// A keyword that sets `field` to a time; 0 leaves `standard`.
+    private static func seconds(
+        _ name: String, _ places: KeywordPlaces, _ meaning: String, _ field: WritableKeyPath<ProxyDraft, Int> & Sendable, _ standard: Int
+    ) -> Keyword<ProxyDraft> {
+        Keyword(name, places, "<time>", meaning) { proxy, line throws(ConfigurationProblem) in
+            proxy[keyPath: field] = try line.needSeconds() ?? standard
+        }
+    }
 
     @Sendable private static func clientKeepAlive(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
         proxy.frontend.keepAlive.isOn = line.prefix != .no

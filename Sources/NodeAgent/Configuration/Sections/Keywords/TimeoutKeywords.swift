@@ -4,40 +4,18 @@ import Wire
 /// The timeouts of sessions.
 enum TimeoutKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
-        Keyword("timeout client", .clientSide, "<time>", "How long the client may be silent.", timeoutClient),
-        Keyword("timeout client-fin", .clientSide, "<time>", "The same, once the client's side is half-closed.", timeoutClientFin),
-        Keyword("timeout connect", .serverSide, "<time>", "What a connect to a server may take.", timeoutConnect),
-        Keyword("timeout queue", .serverSide, "<time>", "How long a session waits for a server; `timeout connect` without it.", timeoutQueue),
-        Keyword("timeout server", .serverSide, "<time>", "How long the server may be silent.", timeoutServer),
-        Keyword("timeout server-fin", .serverSide, "<time>", "The same, once the server's side is half-closed.", timeoutServerFin),
-        Keyword("timeout tunnel", .serverSide, "<time>", "Replaces both, once bytes have gone both ways.", timeoutTunnel),
+        timeout("timeout client", .clientSide, "How long the client may be silent.") { $0.frontend.clientTimeout = $1 },
+        timeout("timeout client-fin", .clientSide, "The same, once the client's side is half-closed.") { $0.frontend.clientFinTimeout = $1 },
+        timeout("timeout connect", .serverSide, "What a connect to a server may take.") { $0.backend.connectTimeout = $1 },
+        timeout("timeout queue", .serverSide, "How long a session waits for a server; `timeout connect` without it.") { $0.backend.queueTimeout = $1 },
+        timeout("timeout server", .serverSide, "How long the server may be silent.") { $0.backend.serverTimeout = $1 },
+        timeout("timeout server-fin", .serverSide, "The same, once the server's side is half-closed.") { $0.backend.serverFinTimeout = $1 },
+        timeout("timeout tunnel", .serverSide, "Replaces both, once bytes have gone both ways.") { $0.backend.tunnelTimeout = $1 },
     ]
 
-    @Sendable private static func timeoutClient(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.frontend.clientTimeout = try line.needTimeout()
-    }
-
-    @Sendable private static func timeoutClientFin(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.frontend.clientFinTimeout = try line.needTimeout()
-    }
-
-    @Sendable private static func timeoutConnect(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.connectTimeout = try line.needTimeout()
-    }
-
-    @Sendable private static func timeoutQueue(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.queueTimeout = try line.needTimeout()
-    }
-
-    @Sendable private static func timeoutServer(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.serverTimeout = try line.needTimeout()
-    }
-
-    @Sendable private static func timeoutServerFin(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.serverFinTimeout = try line.needTimeout()
-    }
-
-    @Sendable private static func timeoutTunnel(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.tunnelTimeout = try line.needTimeout()
+    private static func timeout(
+        _ name: String, _ places: KeywordPlaces, _ meaning: String, _ set: @escaping @Sendable (inout ProxyDraft, Duration?) -> Void
+    ) -> Keyword<ProxyDraft> {
+        Keyword(name, places, "<time>", meaning) { proxy, line throws(ConfigurationProblem) in set(&proxy, try line.needTimeout()) }
     }
 }
