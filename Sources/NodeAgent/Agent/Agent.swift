@@ -32,13 +32,13 @@ final class Agent {
     private(set) lazy var successions = SuccessionControl(self, reactor: reactor, log: log)
     private lazy var commands = AgentCommands(
         statistics: statistics, servers: servers, gossip: gossip, databases: databases, evidence: evidence, probe: probe, drain: drain, reactor: reactor)
-    /// What the process before and the one after are told.
+    /// The state that goes to the processes before and after this one.
     private(set) lazy var report = StateReport(state, statistics, servers: servers) { [reactor] in reactor.now }
 
     /// Every bound socket, for processes that take over; none once this one stops.
     var exposedSockets: [OpenFile]
     /// No frontend accepts any more.
-    var isStopping = false
+    var isStopping: Bool { drain.hasClosedListeners }
     /// Until when a process that has been taken over from waits for questions that it has accepted already; `nil` before.
     var lingersUntil: Instant?
 
@@ -69,7 +69,6 @@ final class Agent {
             threads: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
             pipesPerThread: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer)
         log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal, reactor: reactor)
-        lifecycle = LifecycleLog(configuration, node: node, files: resources.configurationFiles.map(\.name), state: state, log: log)
         servers = ServerControl(registry, now: { reactor.now }) { [state] server in
             ServerLoad(
                 sessions: state.serverCells[state.flatIndex(server)].pointee.sessions.value,
@@ -90,6 +89,8 @@ final class Agent {
             node: node, descriptorsMax: resources.limits.descriptors, startedAt: reactor.now,
             listenersCount: (resources.listeners.first?.count ?? 0) + resources.statsSockets.count, statsSocketsCount: resources.statsSockets.count)
         statistics = StatisticsReader(configuration, process, state: state, servers: servers, rates: rates, reactor: reactor)
+        lifecycle = LifecycleLog(
+            configuration, statistics.outlines, node: node, files: resources.configurationFiles.map(\.name), state: state, log: log)
         // Blocked before the first thread starts, so that none of them gets one; who takes them is said in `serve`, when `self` is complete.
         signals = try Signals(reactor: reactor) { _ in }
         forwarder = try Forwarder(state: state, listeners: resources.listeners)

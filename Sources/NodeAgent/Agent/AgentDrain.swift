@@ -25,7 +25,6 @@ extension Agent: DrainingProcess {
     }
 
     func stopListening() {
-        isStopping = true
         exposedSockets = []
         forwarder.stopListening()
         lifecycle.stopsListening()

@@ -65,7 +65,7 @@ extension Agent {
 
     // MARK: Threads
 
-    /// Tells of the forwarding threads that do not come round.
+    /// Logs forwarding threads that have not begun a round of their event loop for a second.
     func tellSlowThreads() {
         var slow = state.process[0].pointee.slowThreads.exchange(0, ordering: .relaxed)
         while slow != 0 {

@@ -23,10 +23,9 @@ struct LifecycleLog {
     private let state: ForwardingState
     private let log: AgentLog
 
-    /// The lines of a process called `node`, with the configuration in `files`.
-    init(_ configuration: AgentConfiguration, node: String, files: [String], state: ForwardingState, log: AgentLog) {
-        (self.configuration, self.node, self.files, self.state, self.log) = (configuration, node, files, state, log)
-        outlines = [ProxyOutline](configuration)
+    /// The lines of a process called `node`, with the configuration in `files` and its proxies in `outlines`.
+    init(_ configuration: AgentConfiguration, _ outlines: [ProxyOutline], node: String, files: [String], state: ForwardingState, log: AgentLog) {
+        (self.configuration, self.outlines, self.node, self.files, self.state, self.log) = (configuration, outlines, node, files, state, log)
     }
 
     /// The process serves: its version, node, listeners and files.

@@ -1,7 +1,7 @@
 import Wire
 
 extension AgentConfiguration {
-    /// The configuration that subcommands need to find a running node by: what is wrong with it is told, warnings are not.
+    /// Reads the configuration by which a subcommand finds a running node. Errors go to the terminal, warnings do not.
     static func read(_ paths: [String], environment: [String: String]) throws(StartError) -> AgentConfiguration {
         let files = try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(paths) }
         let (configuration, diagnostics) = ConfigurationReader(environment: environment, localPeer: HostName.current()).read(files: files)

@@ -48,6 +48,8 @@ final class DrainControl {
 
     /// The process ends, at the latest with its last session.
     var isUnderWay: Bool { draining != nil }
+    /// No frontend accepts any more.
+    var hasClosedListeners: Bool { draining?.hasClosedListeners ?? false }
 
     // MARK: Operators
 
@@ -123,7 +125,7 @@ final class DrainControl {
     /// The node stops with this process's last session, and nobody is told before: its listeners close now.
     func leave() {
         isWanted = true
-        if draining.map({ if case .announced = $0.state { true } else { false } }) ?? true { finish() }
+        if !hasClosedListeners { finish() }
     }
 
     /// From here on this process ends: after `announcement` its listeners close, and it goes with its last session.

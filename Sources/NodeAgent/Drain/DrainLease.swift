@@ -25,12 +25,12 @@ enum DrainLeaseHolder: Equatable, Sendable {
 extension GossipRunner: DrainLease {
     var cluster: String { plan.section.name }
 
-    var holder: DrainLeaseHolder? { holder(holder(ofLease: plan.drainLease)) }
+    var holder: DrainLeaseHolder? { holder(core.holder(ofLease: plan.drainLease, now: now)) }
 
     /// A node in the lease's terms; `nil` for none.
     func holder(_ node: NodeID?) -> DrainLeaseHolder? { node.map { $0 == plan.settings.node ? .thisNode : .other(plan.name(of: $0)) } }
 
-    var canBeAskedFor: Bool { canStamp }
+    var canBeAskedFor: Bool { core.canStamp(now: now) }
 
     func acquire() { feed(.acquireLease(plan.drainLease)) }
 

@@ -49,6 +49,8 @@ struct Draining {
     private let plan: DrainPlan
     /// Where it stands.
     private(set) var state: State
+    /// The listeners are closed, or are to be closed now.
+    var hasClosedListeners: Bool { if case .announced = state { false } else { true } }
     /// When it began.
     let start: Instant
     private var reportAt: Instant

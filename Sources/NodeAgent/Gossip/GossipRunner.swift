@@ -144,14 +144,8 @@ final class GossipRunner {
         carryOut()
     }
 
-    /// The node that holds a lease; `nil` for none.
-    func holder(ofLease lease: UInt64) -> NodeID? { core.holder(ofLease: lease, now: reactor.now) }
-
-    /// Whether this node's clock lets operators' commands be stamped.
-    var canStamp: Bool { core.canStamp(now: reactor.now) }
-
-    /// What the peers say in a matter.
-    func ballots(on subject: UInt64) -> [PeerBallot] { core.ballots(on: subject, now: reactor.now) }
+    /// The time by which the core is asked.
+    var now: Instant { reactor.now }
 
     /// A key with its id.
     func key(_ secret: Bytes32) throws(SealError) -> KeyRing.Key { try KeyRing.key(secret, seal) }

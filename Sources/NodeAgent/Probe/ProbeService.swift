@@ -50,7 +50,7 @@ final class ProbeService {
     /// A second has passed.
     func secondPassed() { control?.comeRound() }
 
-    /// Tells the probe's thread how many forwarding threads do not come round. Any thread may call it.
+    /// Tells the probe's thread how many forwarding threads are stuck. Any thread may call it.
     var setStuckThreads: @Sendable (Int) -> Void { { [fitness] in fitness.setStuck(threads: $0) } }
 
     /// The node drains: from here on every section fails. Returns how long the ports keep forwarding: the longest `drain`.

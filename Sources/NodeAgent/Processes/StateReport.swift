@@ -33,8 +33,9 @@ struct StateReport {
             known.servers[ServerName(backend: proxy.name, server: row.name)] = servers.registry.memory(of: reference, now: now())
             let flat = state.flatIndex(reference)
             known.counters[.init(kind: .server, name: "\(proxy.name)/\(row.name)")] = state.totals(ofServers: flat..<flat + 1).numbers
+            for part in StatePart.ofServer { part.write(known, &text) }
         }
-        known.write(to: &text)
+        StatePart.counters.write(known, &text)
         return text.text
     }
 

@@ -10,8 +10,10 @@ struct StatePart: Sendable {
     /// Takes over what a line says after its first word; false, and no change, when it is not understood.
     let read: @Sendable (inout StateLine, inout AgentState) -> Bool
 
-    /// In the order of writing: the lines about a server follow its `row`.
-    static let all: [StatePart] = [writers, names, probes, gossip, rows, checks, unchecked, fitness, former, condition, priority, counters]
+    /// The lines about a server, which follow its `row`.
+    static let ofServer: [StatePart] = [rows, checks, unchecked, fitness, former, condition, priority]
+    /// In the order of writing.
+    static let all: [StatePart] = [writers, names, probes, gossip] + ofServer + [counters]
     /// Each by its first word.
     static let byWord = Dictionary(uniqueKeysWithValues: all.map { ($0.word, $0) })
 

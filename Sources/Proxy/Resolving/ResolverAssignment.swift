@@ -253,7 +253,7 @@ extension Resolver {
             })
     }
 
-    /// Asks for the hosts of service `index` from now on. A host of which nothing is known has what came along, or is asked for now.
+    /// Resolves the hosts of service `index`. A host without a known address takes the one that came with the answer, or is resolved at once.
     mutating func follow(_ index: Int, _ additional: [DNSAddress], now: Instant) {
         hasOrphans = true
         for target in names[index].services.targets {
