@@ -82,7 +82,7 @@ final class Coordinator {
         let output = try load.readOutput()
         guard let report = LoadReport(line: output) else { throw RunError(message: "the load of \(shape.rawValue) ended without a report: \(output)") }
         guard proxy.child.isRunning() else { throw RunError(message: "\(proxy.kind.rawValue) ended during \(shape.rawValue):\n\(proxy.output)") }
-        // A thread that was started anew would have used CPU that nobody counted.
+        // A process started since would have used CPU that is not counted.
         guard ProcessAccounting.family(of: proxy.child.identifier) == proxy.family else {
             throw RunError(message: "\(proxy.kind.rawValue) has lost or started a process during \(shape.rawValue):\n\(proxy.output)")
         }

@@ -39,7 +39,8 @@ extension ClusterSuite {
             let new = try pair.first.rows("keys").compactMap { $0["key"] }.first { $0 != old } ?? ""
             for member in pair.both { _ = try keys(member, "use \(new)") }
             for member in pair.both { try waitForKey(member, "the new key in use") { $0.contains { $0["key"] == new && $0["in_use"] == "yes" } } }
-            for member in pair.both { _ = try keys(member, "remove \(old)") }
+            // A node refuses until it has heard that its peer sends with the new one.
+            for member in pair.both { try eventually(within: 5, "the old key to go from \(member.node.name)") { (try? keys(member, "remove \(old)")) != nil } }
             for member in pair.both { try waitForKey(member, "one key") { $0.compactMap { $0["key"] } == [new] } }
             try pair.expectNoDeath(for: 2)
             try pair.waitUntilAlive()

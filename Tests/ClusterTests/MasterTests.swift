@@ -135,7 +135,8 @@ extension ClusterSuite {
             let mark = log.mark
             let worker = try #require(try master.workers().first)
             master.sendAll(signal: SIGSTOP)
-            try holds(for: 12, "all stand still", interval: 100) { log.lines(from: mark).isEmpty }
+            let stopped = log.mark
+            try holds(for: 12, "all stand still", interval: 100) { log.lines(from: stopped).isEmpty }
             master.sendAll(signal: SIGCONT)
             try holds(for: 3, "the worker stays", interval: 200) { try master.workers() == [worker] }
 

@@ -26,8 +26,6 @@ private struct PingCheck: Check {
 
     mutating func ended(now: Instant) -> [CheckOutput] { progress.finish(.layer7InvalidResponse, now: now) }
 
-    mutating func timedOut(now: Instant) -> [CheckOutput] { progress.timedOut(now: now) }
-
     private mutating func ask(_ now: Instant) -> [CheckOutput] {
         progress.deadline = now.advanced(by: .milliseconds(20))
         return [.send(Array("PING\n".utf8))]

@@ -214,7 +214,7 @@ struct ForwardingConnectTests {
         defer { for socket in fillers + [listener] { socket.close() } }
         let server = TestServer.echo("B")
         defer { server.stop() }
-        let harness = try ForwardingHarness([address, server.address]) { $0.backend.connectTimeout = .seconds(30) }
+        let harness = try ForwardingHarness([address, server.address]) { $0.backend.connectTimeout = .seconds(600) }
         let clients = try (0..<2).map { _ in try harness.connect() }
         for client in clients {
             #expect(client.text(1) == "B")

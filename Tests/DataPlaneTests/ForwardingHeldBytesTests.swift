@@ -143,9 +143,7 @@ struct ForwardingHeldBytesTests {
 
     @Test("are the client's word: a server that would greet is not waited for")
     func spoken() throws {
-        let server = TestServer { socket in
-            while let bytes = socket.receive(), !bytes.isEmpty, socket.send(bytes) {}
-        }
+        let server = TestServer.echo("")
         defer { server.stop() }
         let harness = try harness([server.address]) { $0.backend.isServerFirst = true }
         let client = try harness.connect()

@@ -183,13 +183,7 @@ struct ForwardingSecondServerTests {
             $0.threads = 1
             $0.backend.hedgesGreetings = true
         }
-        for _ in 0..<200 {
-            let client = try bench.harness.connect()
-            #expect(client.text(5).utf8.count == 5)
-            client.finishSending()
-            _ = client.textToEnd()
-            _ = try bench.harness.log.session()
-        }
+        try bench.serveQuickSessions()
         let before = bench.left(0, .hedged)
         bench.renewHedgeBudget()
         start.open()
@@ -208,13 +202,7 @@ struct ForwardingSecondServerTests {
             $0.threads = 1
             $0.backend.hedgesGreetings = true
         }
-        for _ in 0..<200 {
-            let client = try bench.harness.connect()
-            #expect(client.text(5).utf8.count == 5)
-            client.finishSending()
-            _ = client.textToEnd()
-            _ = try bench.harness.log.session()
-        }
+        try bench.serveQuickSessions()
         let before = (bench.left(0, .hedged), bench.left(1, .hedged))
         bench.renewHedgeBudget()
         start.open()

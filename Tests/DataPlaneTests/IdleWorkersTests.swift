@@ -33,7 +33,7 @@ struct IdleWorkersTests {
     func hangs() throws {
         let state = try ForwardingState(
             frontends: [], backends: [], routes: [], sessionsMax: 1, threads: 1, destinations: [], frontendLogs: [])
-        // No thread runs the thread, so it handles nothing.
+        // Nothing runs it, so it handles nothing.
         let thread = try ForwardingThread(index: 0, state: state, listeners: [])
         let poller = try thread.poller.duplicate()
         #expect(Watchdog.rounds(state, [poller]) == [nil])

@@ -18,7 +18,7 @@ package struct SplitMix64: RandomNumberGenerator {
 }
 
 /// Whether the tests run under a sanitizer, which makes everything many times as dear.
-package let isSanitized = getenv("TSUKADA_SANITIZED") != nil
+package let isSanitized = getenv("TSUKADA_PART").map { String(cString: $0) } == "sanitized"
 
 /// Seeds from 0 on for a property test: so many, and an eighth of that under a sanitizer, which has little to find in what draws numbers and compares them.
 package func seeds(_ count: UInt64) -> Range<UInt64> { 0..<(isSanitized ? (count + 7) / 8 : count) }

@@ -33,6 +33,11 @@ package func eventually(
     }
 }
 
+/// The same for a condition whose failure the caller reports: whether it holds before the deadline.
+package func eventually(within seconds: Double, interval: UInt32 = 1, _ condition: () -> Bool) -> Bool {
+    (try? eventually(within: seconds, "the condition", interval: interval, condition)) != nil
+}
+
 /// What held at first, and then did not.
 package struct StoppedHolding: Error, CustomStringConvertible {
     /// What should have held, how long, and when it was seen not to.

@@ -25,7 +25,7 @@ enum StatRow {
     }
 }
 
-/// How long a reload takes in master-thread mode: from the signal to the first answer of the new thread.
+/// How long a reload takes in master-worker mode: from the signal to the first answer of the new worker.
 enum ReloadRow {
     private static let limit = Duration.seconds(5)
     private static let reloadsCount = 3

@@ -82,7 +82,7 @@ final class ScaleProgram {
         return answer.split(separator: "\n").first { $0.hasPrefix("Pid:") }.map(String.init)
     }
 
-    /// Lets a master reload. The session ends with the former thread.
+    /// Lets a master reload. The session ends with the former worker.
     func reload() {
         session = nil
         kill(child.identifier, SIGUSR2)

@@ -131,12 +131,10 @@ final class TestServer: Sendable {
     private let threads = Mutex<[TestThread]>([])
     private let accepted = Atomic<Int>(0)
     private let present = Atomic<Int>(0)
-    private let presentMax = Atomic<Int>(0)
 
-    /// How many connections have come, how many there are now, and were at most.
+    /// How many connections have come, and how many there are now.
     var acceptedCount: Int { accepted.load(ordering: .relaxed) }
     var presentCount: Int { present.load(ordering: .relaxed) }
-    var presentCountMax: Int { presentMax.load(ordering: .relaxed) }
 
     /// Serves every connection with `serve`, which may return at any time.
     init(_ address: SocketAddress = .ip(.v4(0x7f00_0001), port: 0), receiveBuffer: Int32? = nil, _ serve: @escaping @Sendable (TestSocket) -> Void) {
@@ -157,7 +155,7 @@ final class TestServer: Sendable {
 
     private func begin(_ socket: TestSocket, _ serve: @escaping @Sendable (TestSocket) -> Void) {
         accepted.wrappingAdd(1, ordering: .relaxed)
-        presentMax.max(present.wrappingAdd(1, ordering: .relaxed).newValue, ordering: .relaxed)
+        present.wrappingAdd(1, ordering: .relaxed)
         connections.withLock { $0.append(socket) }
         let thread = TestThread { [self] in
             serve(socket)
@@ -217,5 +215,5 @@ final class TestServer: Sendable {
 
 /// Asks until `condition` holds or the deadline has passed.
 func eventually(_ condition: () -> Bool) -> Bool {
-    (try? Support.eventually(within: Double(TestSocket.waitSecondsMax), "a condition", interval: 1, condition)) != nil
+    Support.eventually(within: Double(TestSocket.waitSecondsMax), condition)
 }

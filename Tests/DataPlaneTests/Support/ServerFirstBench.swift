@@ -2,6 +2,7 @@ import Glibc
 import LinuxIO
 import Support
 import Synchronization
+import Testing
 import Wire
 
 @testable import Proxy
@@ -108,6 +109,17 @@ final class ServerFirstBench {
     }
 
     func left(_ server: Int, _ reason: LeaveReason) -> UInt64 { harness.state.left(ServerReference(backend: 0, server: server), for: reason) }
+
+    /// Serves so many sessions whose greeting comes at once that a late one is an exception.
+    func serveQuickSessions() throws {
+        for _ in 0..<200 {
+            let client = try harness.connect()
+            #expect(client.text(5).utf8.count == 5)
+            client.finishSending()
+            _ = client.textToEnd()
+            _ = try harness.log.session()
+        }
+    }
 
     /// Lets sessions hedge whatever the ones before have used up: on a slow machine those were late, too.
     func renewHedgeBudget() {

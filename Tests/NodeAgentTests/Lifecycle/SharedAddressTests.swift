@@ -186,7 +186,7 @@ private final class Orphan: Sendable {
 
     func loseMaster() {
         phase.store(Phase.abandoning.rawValue, ordering: .releasing)
-        while (try? eventually(within: 10, "the orphan", interval: 1) { phase.load(ordering: .acquiring) != Phase.abandoning.rawValue }) == nil {}
+        while !eventually(within: 10, { phase.load(ordering: .acquiring) != Phase.abandoning.rawValue }) {}
     }
 
     func end() { phase.store(Phase.ending.rawValue, ordering: .releasing) }

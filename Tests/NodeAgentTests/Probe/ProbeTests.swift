@@ -33,7 +33,7 @@ struct ProbeResponderTests {
 
     /// Asks again until connects are refused, or accepted: the thread needs a moment to hear of a change.
     private func eventually(isOpen: Bool) -> Bool {
-        (try? Support.eventually(within: 10, "the port to change") { ((try? Client(to: address)) != nil) == isOpen }) != nil
+        Support.eventually(within: 10) { ((try? Client(to: address)) != nil) == isOpen }
     }
 
     @Test("answers 503 with the reason, then 200, on one connection")
@@ -229,7 +229,7 @@ struct ProbeResponderTests {
             try? client.send("GET / HTTP/1.0\r\n\r\n")
             return client.read(until: "<end>").hasPrefix("HTTP/1.1 200 OK\r\n")
         }
-        func eventually(_ isPassing: Bool) -> Bool { (try? Support.eventually(within: 10, "the probe to change") { passes() == isPassing }) != nil }
+        func eventually(_ isPassing: Bool) -> Bool { Support.eventually(within: 10) { passes() == isPassing } }
         #expect(eventually(true))
         fitness.setCameRound(at: MonotonicClock.now())
         #expect(eventually(false))
