@@ -7,7 +7,7 @@ final class Coordinator {
     private let options: Options
     private let executable: String
     private let directory: TemporaryDirectory
-    private let processors = Processors.split(Processors.allowed())
+    private let processors: (proxies: String, load: String)
     private let idleConnectionCount: Int
     private let connectionsMax: Int
     private var server: Child?
@@ -17,6 +17,7 @@ final class Coordinator {
     /// A run to be, with a temporary directory of its own.
     init(_ options: Options) throws {
         self.options = options
+        processors = Processors.split(Processors.allowed(), threads: options.threads)
         directory = try TemporaryDirectory()
         executable = try Coordinator.executablePath()
         // A proxy holds two descriptors per connection, and some hundred for itself.
@@ -31,7 +32,7 @@ final class Coordinator {
         try measure()
         server?.stop()
         let settings = Report.Settings(
-            rounds: options.rounds, sliceMilliseconds: options.sliceMilliseconds, warmUpMilliseconds: options.warmUpMilliseconds,
+            threads: options.threads, rounds: options.rounds, sliceMilliseconds: options.sliceMilliseconds, warmUpMilliseconds: options.warmUpMilliseconds,
             idleConnectionCount: idleConnectionCount)
         let machine = Machine(since: start)
         return Report(machine: machine, settings: settings, versions: try versions(), rows: Row.rows(of: slices), slices: slices)
@@ -110,7 +111,9 @@ final class Coordinator {
 
     private func startProxy(_ kind: ProxyKind) throws -> RunningProxy {
         guard let network = networks[kind] else { throw RunError(message: "no network for \(kind.rawValue)") }
-        try directory.write(kind.configuration(for: network, connectionsMax: connectionsMax, directory: directory.path), to: kind.configurationName)
+        let configuration = kind.configuration(
+            for: network, threads: options.threads, connectionsMax: connectionsMax, directory: directory.path)
+        try directory.write(configuration, to: kind.configurationName)
         let log = "\(directory.path)/\(kind.rawValue).log"
         let command = kind.command(executable: try path(of: kind), directory: directory.path)
         let child = try Child(command, on: processors.proxies, output: .file(log))

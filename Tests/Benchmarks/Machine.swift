@@ -105,10 +105,12 @@ enum Processors {
         }
     }
 
-    /// The proxies' processor is the last, all others are the load's and the servers'. A single one is shared.
-    static func split(_ allowed: [Int]) -> (proxies: String, load: String) {
-        guard let last = allowed.last else { return ("0", "0") }
-        let rest = allowed.count > 1 ? allowed.dropLast() : [last]
-        return (String(last), rest.map(String.init).joined(separator: ","))
+    /// The last processors are the proxies', one for each thread of a proxy. All others are the load's and the servers'. When none is left, they share all of them.
+    static func split(_ allowed: [Int], threads: Int = 1) -> (proxies: String, load: String) {
+        guard !allowed.isEmpty else { return ("0", "0") }
+        let rest = allowed.count > threads ? allowed.dropLast(threads) : allowed[...]
+        return (list(allowed.suffix(threads)), list(rest))
     }
+
+    private static func list(_ numbers: ArraySlice<Int>) -> String { numbers.map(String.init).joined(separator: ",") }
 }

@@ -12,6 +12,8 @@ struct Options: Equatable, Sendable {
     var sliceMilliseconds = 1500
     /// Milliseconds before them.
     var warmUpMilliseconds = 250
+    /// Threads of each proxy: `nbthread`, or nginx's worker processes.
+    var threads = 1
     /// Connections of `idle`.
     var idleConnectionCount = Shape.idle.connectionCount
     /// Where the results go as JSON.
@@ -22,11 +24,12 @@ struct Options: Equatable, Sendable {
     /// What `--help` prints.
     static let usage = """
         usage: deploy/benchmark [--quick] [--shape SHAPE,...] [--proxies PROXY,...] [--json FILE]
-                                [--rounds N] [--slice-ms N] [--idle-connections N] [--tsukada EXECUTABLE]
+                                [--threads N] [--rounds N] [--slice-ms N] [--idle-connections N] [--tsukada EXECUTABLE]
 
           --quick      3 rounds of short slices: about 40 s; without it 7 rounds, about 4 minutes
           --shape      of rr, crr, mysql, bulk (both directions), bulk-down, bulk-up, idle; default all
           --proxies    of tsukada, haproxy, haproxy-splice, nginx; default tsukada,haproxy,nginx
+          --threads N  threads of each proxy (nbthread, nginx's worker processes); default 1
           --json FILE  also write the results there, every slice of them
 
         Exit status: 0 when every exchange succeeded, 1 when one failed or a proxy did not run, 2 for a wrong command line.
@@ -55,6 +58,7 @@ struct Options: Equatable, Sendable {
             case "--rounds":
                 options.rounds = try number(of: argument, in: 1...1000)
                 options.idleRounds = min(options.idleRounds, options.rounds)
+            case "--threads": options.threads = try number(of: argument, in: 1...64)
             case "--slice-ms": options.sliceMilliseconds = try number(of: argument, in: 50...60_000)
             case "--idle-connections": options.idleConnectionCount = try number(of: argument, in: 100...100_000)
             case "--json": options.resultsFile = try value(of: argument)

@@ -26,20 +26,23 @@ enum ProxyKind: String, CaseIterable, Codable, Sendable {
         }
     }
 
-    /// The configuration that listens at `ports` and sends on to `servers`, one listener and two servers per service.
-    func configuration(for network: ProxyNetwork, connectionsMax: Int, directory: String) -> String {
+    /// The configuration of a proxy with `threads` threads: one listener and two servers per service.
+    func configuration(for network: ProxyNetwork, threads: Int, connectionsMax: Int, directory: String) -> String {
         switch self {
-        case .tsukada, .haproxy: haproxyConfiguration(network, connectionsMax: connectionsMax)
+        case .tsukada, .haproxy: haproxyConfiguration(network, threads: threads, connectionsMax: connectionsMax)
         case .haproxySplice:
             haproxyConfiguration(
-                network, connectionsMax: connectionsMax, limits: ["maxpipes 500"], options: ["option splice-request", "option splice-response"])
-        case .nginx: nginxConfiguration(network, connectionsMax: connectionsMax, directory: directory)
+                network, threads: threads, connectionsMax: connectionsMax, limits: ["maxpipes 500"],
+                options: ["option splice-request", "option splice-response"])
+        case .nginx: nginxConfiguration(network, threads: threads, connectionsMax: connectionsMax, directory: directory)
         }
     }
 
-    private func haproxyConfiguration(_ network: ProxyNetwork, connectionsMax: Int, limits: [String] = [], options: [String] = []) -> String {
+    private func haproxyConfiguration(
+        _ network: ProxyNetwork, threads: Int, connectionsMax: Int, limits: [String] = [], options: [String] = []
+    ) -> String {
         let defaults = ["mode tcp", "balance roundrobin", "timeout connect 5s", "timeout client 5m", "timeout server 5m"]
-        var text = "global\n" + indented(["nbthread 1", "maxconn \(connectionsMax)"] + limits)
+        var text = "global\n" + indented(["nbthread \(threads)", "maxconn \(connectionsMax)"] + limits)
         text += "\ndefaults\n" + indented(defaults + options)
         for service in Service.allCases {
             text += "\nlisten \(service.rawValue)\n    bind \(network.listener(service))\n    maxconn \(connectionsMax)\n"
@@ -50,11 +53,11 @@ enum ProxyKind: String, CaseIterable, Codable, Sendable {
 
     private func indented(_ lines: [String]) -> String { lines.map { "    \($0)\n" }.joined() }
 
-    private func nginxConfiguration(_ network: ProxyNetwork, connectionsMax: Int, directory: String) -> String {
+    private func nginxConfiguration(_ network: ProxyNetwork, threads: Int, connectionsMax: Int, directory: String) -> String {
         var text = """
             load_module /usr/lib/nginx/modules/ngx_stream_module.so;
             daemon off;
-            worker_processes 1;
+            worker_processes \(threads);
             pid \(directory)/nginx.pid;
             error_log stderr warn;
             events { worker_connections \(2 * connectionsMax + 64); }

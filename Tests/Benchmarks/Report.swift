@@ -15,6 +15,8 @@ struct Report: Codable, Sendable {
 
     /// How long and how often.
     struct Settings: Codable, Sendable {
+        /// Threads of each proxy.
+        let threads: Int
         /// Rounds per shape.
         let rounds: Int
         /// Milliseconds that count of each slice.
@@ -32,6 +34,7 @@ struct Report: Codable, Sendable {
     var text: String {
         var lines = machine.lines
         lines += versions.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        lines.append("threads of each proxy: \(settings.threads)")
         lines.append("\(settings.rounds) rounds of \(settings.sliceMilliseconds) ms after \(settings.warmUpMilliseconds) ms of warm-up")
         lines += ["", "| shape | proxy | per CPU-second | by haproxy | least..most | per second | CPU | errors |", "|--|--|--:|--:|--:|--:|--:|--:|"]
         lines += rows.map(Report.line)

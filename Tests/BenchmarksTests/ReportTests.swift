@@ -102,12 +102,15 @@ struct ReportTests {
 
 @Suite("The benchmark's surroundings")
 struct SurroundingsTests {
-    @Test("the last processor is the proxies', the others are the load's")
+    @Test("the last processors are the proxies', one for each thread, the others are the load's")
     func processors() {
         #expect(Processors.numbers(in: "0-2,5") == [0, 1, 2, 5])
         #expect(Processors.split([0, 1]) == ("1", "0"))
         #expect(Processors.split([2, 3, 5]) == ("5", "2,3"))
         #expect(Processors.split([4]) == ("4", "4"))
+        #expect(Processors.split([2, 3, 5], threads: 2) == ("3,5", "2"))
+        #expect(Processors.split([0, 1], threads: 2) == ("0,1", "0,1"))
+        #expect(Processors.split([0, 1], threads: 4) == ("0,1", "0,1"))
     }
 
     @Test("a parent is found behind any process name")
@@ -124,13 +127,15 @@ struct SurroundingsTests {
 
     @Test("options are read, and wrong ones named")
     func options() throws {
-        let options = try Options.parse(["--quick", "--shape", "bulk,rr", "--proxies", "nginx,haproxy", "--json", "out"])
+        let options = try Options.parse(["--quick", "--shape", "bulk,rr", "--proxies", "nginx,haproxy", "--json", "out", "--threads", "2"])
         #expect(options.shapes == [.requests, .download, .upload])
         #expect(options.proxies == [.haproxy, .nginx])
         #expect(options.rounds == 3)
+        #expect(options.threads == 2)
         #expect(options.resultsFile == "out")
         #expect(throws: UsageError.self) { try Options.parse(["--shape", "rrr"]) }
         #expect(throws: UsageError.self) { try Options.parse(["--rounds", "0"]) }
+        #expect(throws: UsageError.self) { try Options.parse(["--threads", "0"]) }
         #expect(throws: UsageError.self) { try Options.parse(["--json"]) }
         #expect(throws: UsageError.self) { try Options.parse(["--proxies", ""]) }
     }
