@@ -43,6 +43,32 @@ extension ClusterSuite {
             #expect(try master.sessionsTotal() >= report.attempts, "counters go on over reloads")
         }
 
+        @Test("closes listening sockets at a reload with fewer threads where the kernel moves connections: no client fails")
+        func fewerSockets() throws {
+            let cluster = try freshCluster()
+            let node = cluster.tsukada01
+            try node.demand(["sysctl", "-qw", "net.ipv4.tcp_migrate_req=1"])
+            defer { _ = try? node.run(["sysctl", "-qw", "net.ipv4.tcp_migrate_req=0"]) }
+            func sockets() throws -> Int { try node.demand(["ss", "-Hltn", "sport", "=", ":3306"]).split(separator: "\n").count }
+            var resets = 0
+            for _ in 1...5 {
+                let master = try RunningMaster(on: node, in: cluster.world, more: "nbthread 8")
+                defer { master.stop() }
+                try master.waitUntilBothServersAreUp()
+                #expect(try sockets() == 8)
+                let load = try LoadClient(on: cluster.client, target: node, clients: 40, slowOverMilliseconds: 500)
+                try eventually(within: 10, "load") { try master.sessionsTotal() > 100 }
+                try master.write("nbthread 1")
+                #expect(try master.reload().hasPrefix("Success=1\n--\n"))
+                try eventually(within: 5, "seven sockets to close") { try sockets() == 1 }
+                let report = try load.stop()
+                #expect(report.attempts > 100)
+                resets += report.failures.count
+                #expect(report.failures.isEmpty, "\(report.failures.count) of \(report.attempts): \(report.failures.prefix(3))")
+            }
+            print("5 reloads from 8 listening sockets to 1: \(resets) connections failed")
+        }
+
         @Test("puts another worker in the place of one that is killed: only its own sessions feel it")
         func killedWorker() throws {
             let cluster = try freshCluster()

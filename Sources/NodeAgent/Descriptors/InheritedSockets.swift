@@ -5,7 +5,8 @@ import Wire
 
 /// Bound sockets that this process has got from an earlier one or from its supervisor, each to be taken once.
 ///
-/// Sockets of one address are a group whose size never changes: closing one of a SO_REUSEPORT group resets the connections in its queue.
+/// Sockets of one address are a SO_REUSEPORT group. It becomes smaller only where the kernel moves connections (`ListeningSockets.migratesConnections`): elsewhere
+/// closing a socket of a group resets the connections in its queue.
 final class InheritedSockets {
     /// Sockets that are kept; more are closed.
     static let socketsMax = 65_536

@@ -107,6 +107,12 @@ enum ListeningSockets {
     /// How long a process that answers at a UNIX path may take to say whether it has abandoned it.
     private static let answerPatience = Duration.milliseconds(500)
 
+    /// The setting that lets the kernel move connections from a listening socket that closes to another one of its group.
+    static let migrationSetting = "net.ipv4.tcp_migrate_req"
+
+    /// Whether the kernel does so.
+    static var migratesConnections: Bool { (try? Files.read("/proc/sys/net/ipv4/tcp_migrate_req", bytesMax: 16))?.first == UInt8(ascii: "1") }
+
     /// Opens `count` listening sockets that share `request.address` by SO_REUSEPORT, one for each worker; one for a UNIX path.
     static func open(_ request: ListenRequest, count: Int) throws(ListenError) -> [OpenFile] {
         do throws(SystemError) {

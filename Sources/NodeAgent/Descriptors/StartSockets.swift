@@ -13,13 +13,17 @@ struct StartSockets {
     private let accounts: AccountFiles
     private let inherited: InheritedSockets
     private let replacesOthers: Bool
+    private let reducesGroups: Bool
     /// The addresses at which this process itself listens.
     private var listening = ListeningAddresses()
 
     /// Sockets for so many forwarding threads, `socketsPerBind` at each address (`nil`: one for each thread), from `inherited` where it has them. Takes the paths and ports
     /// of a running process only with `replacesOthers`.
+    ///
+    /// - Parameter reducesGroups: inherited sockets beyond `socketsPerBind` are closed, because the kernel moves the connections in their queues.
     init(
-        names: NameResolution, threads: Int, socketsPerBind: Int? = nil, accounts: AccountFiles, inherited: InheritedSockets, replacesOthers: Bool = false
+        names: NameResolution, threads: Int, socketsPerBind: Int? = nil, accounts: AccountFiles, inherited: InheritedSockets, replacesOthers: Bool = false,
+        reducesGroups: Bool = false
     ) {
         self.names = names
         self.threads = threads
@@ -28,6 +32,7 @@ struct StartSockets {
         self.accounts = accounts
         self.inherited = inherited
         self.replacesOthers = replacesOthers
+        self.reducesGroups = reducesGroups
     }
 
     /// The frontends' listeners, by thread. The process's `maxconn` is `sessionsMax`.
@@ -122,7 +127,8 @@ struct StartSockets {
             if case .inherited(let number) = bind.endpoint { return [try ListeningSockets.inherit(number, for: request)] }
             if let address = resolved {
                 // A path that somebody has removed leads nowhere: it is made anew.
-                let files = ListeningSockets.isReachable(address) ? inherited.take(.stream, at: address) : []
+                var files = ListeningSockets.isReachable(address) ? inherited.take(.stream, at: address) : []
+                if reducesGroups, files.count > count { files = Array(files[..<max(1, count)]) }
                 request.backlog = share(of: files.count)
                 for file in files { try ListeningSockets.adopt(file, for: request) }
                 if !files.isEmpty { return files }

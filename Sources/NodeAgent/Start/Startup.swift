@@ -182,7 +182,7 @@ struct Startup {
         for index in configuration.resolvers.indices { configuration.resolvers[index].questionsMax = limits.questionsPerSection }
         var sockets = StartSockets(
             names: names, threads: threads, socketsPerBind: limits.socketsPerBind, accounts: accounts, inherited: inheritance.sockets,
-            replacesOthers: options.replacesOthers)
+            replacesOthers: options.replacesOthers, reducesGroups: ListeningSockets.migratesConnections)
         let listeners = try sockets.listeners(configuration, sessionsMax: limits.sessionsMax)
         let probeSockets = try sockets.probes(configuration)
         let statsSockets = try sockets.statsSockets(configuration)
@@ -300,7 +300,14 @@ struct Startup {
         if let section = configuration.gossip, section.bind != nil, let own = section.nodes.first { _ = try names.place(ofGossip: section, own: own) }
         var sockets = StartSockets(names: names, threads: 1, accounts: accounts, inherited: InheritedSockets())
         try sockets.check(configuration)
-        if !options.isQuiet { for warning in sockets.names.warnings { Terminal.tell(.warning, warning) } }
+        guard !options.isQuiet else { return }
+        for warning in sockets.names.warnings { Terminal.tell(.warning, warning) }
+        if let threads = configuration.global.threads, threads > 1, !ListeningSockets.migratesConnections {
+            Terminal.tell(
+                .notice,
+                "nbthread \(threads): a reload with fewer threads keeps all listening sockets; set '\(ListeningSockets.migrationSetting)' to 1 to let it close some"
+            )
+        }
     }
 
     private func privileges(_ global: GlobalSettings, _ accounts: AccountFiles) throws(StartError) -> Privileges {

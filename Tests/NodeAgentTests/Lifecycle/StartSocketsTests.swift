@@ -67,6 +67,20 @@ struct StartSocketsTests {
         #expect(adopted.allSatisfy { !$0.isEmpty } && Set(adopted.joined().map { ObjectIdentifier($0.file) }).count == each)
     }
 
+    @Test("of an earlier process become fewer where the kernel moves connections", arguments: [1, 2, 4])
+    func reduced(threads: Int) throws {
+        var first = Self.sockets(threads: 3)
+        let files = try first.listeners(Self.configuration(port: 0, ""), sessionsMax: 100).flatMap { $0.map(\.file) }
+        let port = try #require(files.first.flatMap { Sockets.localAddress($0.raw)?.port })
+        let inherited = InheritedSockets()
+        inherited.add(files.map { OpenFile(FileDescriptor(owning: dup($0.raw))) })
+        var second = StartSockets(
+            names: NameResolution(lookup: NameLookup()), threads: threads, accounts: AccountFiles.ofMachine(), inherited: inherited, reducesGroups: true)
+        let adopted = try second.listeners(Self.configuration(port: port, ""), sessionsMax: 100)
+        #expect(adopted.allSatisfy { $0.count == 1 })
+        #expect(Set(adopted.joined().map { ObjectIdentifier($0.file) }).count == min(3, threads))
+    }
+
     @Test("of an earlier process get the queue and the keepalive of the new file")
     func adopted() throws {
         var first = Self.sockets(threads: 2)
