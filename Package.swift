@@ -4,7 +4,11 @@ import PackageDescription
 
 let package = Package(
     name: "tsukada",
-    products: [.executable(name: "tsukada", targets: ["NodeAgent"])],
+    products: [
+        .executable(name: "tsukada", targets: ["NodeAgent"]),
+        // Tests preload it into the release program.
+        .library(name: "HotPathHooks", type: .dynamic, targets: ["HotPathHooks"]),
+    ],
     targets: [
         .target(name: "CLinux"),
         .target(name: "Wire"),
@@ -43,8 +47,10 @@ let package = Package(
         // The article's network in namespaces, for the cluster's tests and for `deploy/failover-test`.
         .target(name: "ClusterWorld", dependencies: ["Support"], path: "Tests/ClusterWorld"),
         .executableTarget(name: "FailoverTest", dependencies: ["ClusterTool", "ClusterWorld", "LoadBalancer", "Support"], path: "Tests/FailoverTest"),
+        .target(name: "HotPathHooks", path: "Tests/HotPathHooks"),
         .testTarget(
-            name: "ClusterTests", dependencies: ["CLinux", "ClusterTool", "ClusterWorld", "LinuxIO", "LoadBalancer", "Support"], exclude: ["Fixtures"]),
+            name: "ClusterTests",
+            dependencies: ["CLinux", "ClusterTool", "ClusterWorld", "LinuxIO", "LoadBalancer", "Support", "Wire"], exclude: ["Fixtures"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

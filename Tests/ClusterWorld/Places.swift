@@ -12,6 +12,9 @@ private func besideUs(_ name: String) -> String {
 /// The helper for use inside namespaces.
 package let clusterTool = besideUs("ClusterTool")
 
+/// The library that counts in a program's forwarding threads.
+package let hotPathHooks = besideUs("libHotPathHooks.so")
+
 /// The tests' load balancer.
 package let loadBalancer = besideUs("LoadBalancer")
 
