@@ -38,6 +38,22 @@ package struct LineBuilder: ~Copyable {
     /// Adds bytes.
     package mutating func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
 
+    /// Adds the month's English short name: "Jan" to "Dec".
+    package mutating func append(monthOf time: LocalTime) {
+        let names: StaticString = "JanFebMarAprMayJunJulAugSepOctNovDec"
+        guard (1...12).contains(time.month) else { return append("???") }
+        append(UnsafeRawBufferPointer(start: names.utf8Start + 3 * (time.month - 1), count: 3))
+    }
+
+    /// Adds the time of day: "17:12:36".
+    package mutating func append(clockOf time: LocalTime) {
+        append(Int64(time.hour), width: 2)
+        append(byte: UInt8(ascii: ":"))
+        append(Int64(time.minute), width: 2)
+        append(byte: UInt8(ascii: ":"))
+        append(Int64(time.second), width: 2)
+    }
+
     /// Adds one ASCII character's byte.
     package mutating func append(byte: UInt8) {
         guard count < capacity else { return }

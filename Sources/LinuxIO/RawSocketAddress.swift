@@ -3,7 +3,7 @@ import Glibc
 import Wire
 
 /// A `SocketAddress` in the kernel's form.
-package struct RawSocketAddress: Sendable {
+package struct RawSocketAddress: BitwiseCopyable, Sendable {
     /// The longest UNIX socket path, in bytes, without its NUL.
     package static let pathBytesMax = 107
 

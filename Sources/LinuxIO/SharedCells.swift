@@ -1,69 +1,120 @@
 // Memory that several threads see at fixed addresses.
-// The two types here are the only places where the compiler's check of sharing is replaced by an argument of ours.
+// The types here are the only places where the compiler's check of sharing is replaced by an argument of ours.
+
+/// Bytes that processors move between their caches at once: two lines of 64 bytes, because they fetch the neighbour of a line, too.
+package let cacheLineBytes = 128
+
+/// The addresses of a fixed number of elements that another object owns, and that has to outlive this value. To copy it, or to reach an element, retains nothing.
+///
+/// Sound because `Element` is `Sendable` and is only ever borrowed.
+package struct ElementAddresses<Element: ~Copyable & Sendable>: @unchecked Sendable {
+    @usableFromInline let base: UnsafeRawPointer
+    @usableFromInline let stride: Int
+    /// How many elements there are.
+    package let count: Int
+
+    fileprivate init(base: UnsafeRawPointer, stride: Int, count: Int) { (self.base, self.stride, self.count) = (base, stride, count) }
+
+    /// The element at `index`.
+    @inlinable package subscript(index: Int) -> UnsafePointer<Element> {
+        precondition(index >= 0 && index < count, "element \(index) of \(count)")
+        return (base + index * stride).assumingMemoryBound(to: Element.self)
+    }
+}
 
 /// A fixed number of cells made of atomics, at addresses that never change. Any thread may read and write the atomics.
 ///
-/// Sound because `Cell` is `Sendable` and is only ever borrowed: what changes inside it does so through its own atomics or locks.
+/// The cells share no cache line with other memory. Sound because `Cell` is `Sendable` and is only ever borrowed: what changes inside it does so through its own
+/// atomics or locks.
 package final class SharedCells<Cell: ~Copyable & Sendable>: @unchecked Sendable {
-    private let base: UnsafeMutablePointer<Cell>
-    /// How many cells there are.
-    package let count: Int
+    /// Where the cells are, for threads that do not outlive them.
+    package let addresses: ElementAddresses<Cell>
 
     /// `count` cells, each made by `make`, which gets its index.
-    package init<Failure: Error>(count: Int, _ make: (Int) throws(Failure) -> Cell) throws(Failure) {
-        let cells = UnsafeMutablePointer<Cell>.allocate(capacity: max(1, count))
+    ///
+    /// - Parameter areApart: no two cells share a cache line, because different threads write to them.
+    package init<Failure: Error>(count: Int, areApart: Bool = false, _ make: (Int) throws(Failure) -> Cell) throws(Failure) {
+        let stride = areApart ? Self.wholeLines(MemoryLayout<Cell>.stride) : MemoryLayout<Cell>.stride
+        let base = UnsafeMutableRawPointer.allocate(byteCount: Self.wholeLines(max(1, count * stride)), alignment: cacheLineBytes)
         var made = 0
         do throws(Failure) {
             while made < count {
-                (cells + made).initialize(to: try make(made))
+                (base + made * stride).bindMemory(to: Cell.self, capacity: 1).initialize(to: try make(made))
                 made += 1
             }
         } catch {
-            cells.deinitialize(count: made)
-            cells.deallocate()
+            Self.end(base, stride: stride, count: made)
             throw error
         }
-        self.count = count
-        base = cells
+        addresses = ElementAddresses(base: base, stride: stride, count: count)
     }
 
-    deinit {
-        base.deinitialize(count: count)
+    deinit { Self.end(UnsafeMutableRawPointer(mutating: addresses.base), stride: addresses.stride, count: addresses.count) }
+
+    private static func end(_ base: UnsafeMutableRawPointer, stride: Int, count: Int) {
+        for index in 0..<count { (base + index * stride).assumingMemoryBound(to: Cell.self).deinitialize(count: 1) }
         base.deallocate()
     }
 
+    private static func wholeLines(_ bytes: Int) -> Int { (bytes + cacheLineBytes - 1) / cacheLineBytes * cacheLineBytes }
+
+    /// How many cells there are.
+    @inlinable package var count: Int { addresses.count }
+
     /// The cell at `index`.
-    package subscript(index: Int) -> UnsafePointer<Cell> {
-        precondition(index >= 0 && index < count, "cell \(index) of \(count)")
-        return UnsafePointer(base + index)
-    }
+    @inlinable package subscript(index: Int) -> UnsafePointer<Cell> { addresses[index] }
 }
 
 /// A fixed number of plain values that never change, readable by any thread without retain, release or copy.
 ///
 /// Sound because nothing writes after `init`.
 package final class FrozenTable<Element: Sendable>: @unchecked Sendable {
-    private let base: UnsafeMutablePointer<Element>
-    /// How many elements there are.
-    package let count: Int
+    /// Where the elements are, for threads that do not outlive them.
+    package let addresses: ElementAddresses<Element>
 
     /// A copy of `elements`.
     package init(_ elements: [Element]) {
-        count = elements.count
-        base = .allocate(capacity: max(1, elements.count))
+        let base = UnsafeMutablePointer<Element>.allocate(capacity: max(1, elements.count))
         elements.withUnsafeBufferPointer { source in
             if let address = source.baseAddress { base.initialize(from: address, count: source.count) }
         }
+        addresses = ElementAddresses(base: base, stride: MemoryLayout<Element>.stride, count: elements.count)
     }
 
     deinit {
-        base.deinitialize(count: count)
+        let base = UnsafeMutableRawPointer(mutating: addresses.base).assumingMemoryBound(to: Element.self)
+        base.deinitialize(count: addresses.count)
         base.deallocate()
     }
 
+    /// How many elements there are.
+    @inlinable package var count: Int { addresses.count }
+
     /// The element at `index`.
-    package subscript(index: Int) -> UnsafePointer<Element> {
-        precondition(index >= 0 && index < count, "element \(index) of \(count)")
-        return UnsafePointer(base + index)
+    @inlinable package subscript(index: Int) -> UnsafePointer<Element> { addresses[index] }
+}
+
+/// Bytes that never change, owned by a `FrozenTexts` that has to outlive this value.
+package struct FrozenText: @unchecked Sendable {
+    /// The bytes.
+    package let bytes: UnsafeRawBufferPointer
+}
+
+/// A fixed number of texts that never change, readable by any thread without retain, release or copy.
+package final class FrozenTexts: Sendable {
+    private let table: FrozenTable<FrozenText>
+    /// Where the texts are, for threads that do not outlive them.
+    package var addresses: ElementAddresses<FrozenText> { table.addresses }
+
+    /// The bytes of `texts`.
+    package init(_ texts: [[UInt8]]) {
+        table = FrozenTable(
+            texts.map { text in
+                let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, text.count), alignment: 1)
+                copy.copyBytes(from: text)
+                return FrozenText(bytes: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(copy)[..<text.count]))
+            })
     }
+
+    deinit { for index in 0..<table.count { table[index].pointee.bytes.deallocate() } }
 }

@@ -59,6 +59,12 @@ package enum Sockets {
         setsockopt(raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
     }
 
+    /// From here on the kernel holds no small segment back until earlier ones are acknowledged. A UNIX socket refuses TCP options.
+    package static func sendAtOnce(_ raw: Int32) {
+        var one: Int32 = 1
+        setsockopt(raw, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     /// Starts listening.
     package static func listen(_ raw: Int32, backlog: Int32) throws(SystemError) {
         guard Glibc.listen(raw, backlog) == 0 else { throw .last("listen") }

@@ -7,15 +7,15 @@ package struct IndexedHeap: Sendable {
     package typealias Places = [Int32]
 
     /// A number and its key.
-    package struct Entry: Equatable, Sendable {
+    package struct Entry: BitwiseCopyable, Equatable, Sendable {
         /// The lowest comes first.
         package let key: Int
         /// Decides between equal keys: the lowest comes first.
         package let arrival: UInt64
-        private let item: Int32
+        @usableFromInline let item: Int32
 
         /// The number: an index into `Places`.
-        package var number: Int { Int(item) }
+        @inlinable package var number: Int { Int(item) }
 
         /// A number with its key.
         package init(_ number: Int, key: Int, arrival: UInt64) { (self.key, self.arrival, item) = (key, arrival, Int32(truncatingIfNeeded: number)) }
@@ -35,8 +35,16 @@ package struct IndexedHeap: Sendable {
     /// The first entry; `nil` when the heap is empty.
     package var first: Entry? { entries.first }
 
+    /// `first` of a heap that is an element of an array: reads it in place, where `first` would retain it.
+    package mutating func readFirst() -> Entry? { entries.first }
+
     /// The entry of a number that is in this heap.
     package func entry(of number: Int, _ places: Places) -> Entry { entries[Int(places[number])] }
+
+    /// Makes room for so many numbers, so that adding them allocates nothing.
+    package mutating func makeRoom(for count: Int) {
+        if entries.capacity < count { entries.reserveCapacity(max(count, 2 * entries.capacity)) }
+    }
 
     /// Adds a number that is in no heap.
     package mutating func insert(_ entry: Entry, _ places: inout Places) {

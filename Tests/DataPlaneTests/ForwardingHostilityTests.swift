@@ -157,7 +157,7 @@ struct ForwardingHostilityTests {
         harness.forwarder.close(sessions: 4)
         #expect(eventually { harness.sessionCount == 6 }, "\(harness.sessionCount)")
         // What the threads hold is told when they have gone round.
-        #expect(eventually { harness.state.counters.reduce(0) { $0 + Int($1.sessionsNow.value) } == 6 })
+        #expect(eventually { harness.state.counters.reduce(0) { $0 + Int($1.own.sessionsNow.value) } == 6 })
         harness.forwarder.close(sessions: 100)
         #expect(harness.isEmptyEventually())
         for client in clients { #expect(client.hasEnded()) }

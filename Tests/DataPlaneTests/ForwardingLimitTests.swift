@@ -60,6 +60,37 @@ struct ForwardingLimitTests {
         #expect(TestSocket(to: harness.address) == nil)
     }
 
+    @Test("rests while a frontend is full and clients wait for it", arguments: [1, 2])
+    func fullFrontend(sockets: Int) throws {
+        let server = TestServer.echo("A")
+        defer { server.stop() }
+        let harness = try ForwardingHarness([server.address]) {
+            ($0.threads, $0.sockets) = (2, sockets)
+            $0.frontend.connectionsMax = 1
+        }
+        let first = try harness.connect()
+        #expect(first.text(1) == "A")
+        // The kernel accepts them, and gives them to either thread's socket.
+        var waiting = try (0..<20).map { _ in try harness.connect() }
+        #expect(eventually { harness.pauses >= 1 })
+        func rounds() -> [UInt64] { harness.state.counters.map { $0.own.rounds.value } }
+        #expect(
+            eventually {
+                let before = rounds()
+                let areIdle = (0..<100).allSatisfy { _ in Watchdog.rounds(harness.state, harness.forwarder.pollers) == [nil, nil] }
+                return areIdle && rounds() == before
+            })
+        first.finishSending()
+        while !waiting.isEmpty {
+            var byte: UInt8 = 0
+            guard let served = waiting.firstIndex(where: { recv($0.raw, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 1 }) else { continue }
+            let client = waiting.remove(at: served)
+            #expect(client.text(1) == "A")
+            client.finishSending()
+        }
+        #expect(harness.isEmptyEventually())
+    }
+
     @Test("serves a queue in the order in which it was joined, and logs each one's place", arguments: [1, 4])
     func queueOrder(threads: Int) throws {
         let server = TestServer.echo("A")

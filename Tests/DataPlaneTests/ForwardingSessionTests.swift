@@ -176,7 +176,7 @@ struct ForwardingSessionTests {
             let line = try harness.log.session()
             #expect(line.flags == "--" && line.bytes == Bulk.bytes, "\(line)")
         }
-        #expect(harness.state.counters.contains { $0.splicedBytes.value > 0 })
+        #expect(harness.state.counters.contains { $0.own.splicedBytes.value > 0 })
         #expect(harness.isEmptyEventually())
     }
 

@@ -12,7 +12,7 @@ struct IdleWorkersTests {
         return poll(&request, 1, 0) == 1
     }
 
-    private static func rounds(_ harness: ForwardingHarness) -> [UInt64] { harness.state.counters.map { $0.rounds.value } }
+    private static func rounds(_ harness: ForwardingHarness) -> [UInt64] { harness.state.counters.map { $0.own.rounds.value } }
 
     @Test("are recognized by the watchdog, which does not wake them")
     func looks() throws {

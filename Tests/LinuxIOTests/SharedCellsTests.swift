@@ -38,6 +38,21 @@ struct SharedCellsTests {
         #expect(deaths.count.load(ordering: .relaxed) == 5)
     }
 
+    @Test("share no cache line with each other where they are apart, and none with other memory")
+    func lines() {
+        let (deaths, bytes) = (Tally(), UInt(cacheLineBytes))
+        let apart = SharedCells<Cell>(count: 3, areApart: true) { _ in Cell(witness: Witness(deaths)) }
+        let places = (0..<3).map { UInt(bitPattern: apart[$0]) }
+        #expect(places.allSatisfy { $0 % bytes == 0 })
+        #expect(Set(places.map { $0 / bytes }).count == 3)
+        let (first, second) = (
+            SharedCells<Cell>(count: 3) { _ in Cell(witness: Witness(deaths)) }, SharedCells<Cell>(count: 3) { _ in Cell(witness: Witness(deaths)) }
+        )
+        #expect(UInt(bitPattern: first[1]) - UInt(bitPattern: first[0]) == UInt(MemoryLayout<Cell>.stride))
+        #expect(UInt(bitPattern: first[2]) / bytes != UInt(bitPattern: second[0]) / bytes)
+        #expect(UInt(bitPattern: second[2]) / bytes != UInt(bitPattern: first[0]) / bytes)
+    }
+
     @Test("show every thread the same cells")
     func sharing() throws {
         let deaths = Tally()

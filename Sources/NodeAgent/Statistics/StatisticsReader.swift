@@ -64,7 +64,7 @@ final class StatisticsReader: StatisticsSource {
         let forwarded = rates.forwardedTotals()
         row.connectionsTotal = forwarded.connections
         row.pipesMax = state.counters.count * state.pipesPerThread
-        row.pipesUsed = Int(clamping: state.counters.reduce(0) { $0 &+ $1.pipesNow.value })
+        row.pipesUsed = Int(clamping: state.counters.reduce(0) { $0 &+ $1.own.pipesNow.value })
         rates.connections.count(row.connectionsTotal, now: reactor.now)
         row.connectionRate.current = rates.connections.perSecond(now: reactor.now)
         row.connectionRate.peak = rates.connections.peak
@@ -76,7 +76,7 @@ final class StatisticsReader: StatisticsSource {
         row.logLinesDropped = Int(state.process[0].pointee.droppedLogs.load(ordering: .relaxed))
         row.resolutionsFailed = sources.resolutionsFailed()
         row.bytesTotal = forwarded.bytes
-        row.bytesSpliced = Int(clamping: state.counters.reduce(0) { $0 &+ $1.splicedBytes.value })
+        row.bytesSpliced = Int(clamping: state.counters.reduce(0) { $0 &+ $1.own.splicedBytes.value })
         rates.bytes.count(row.bytesTotal, now: reactor.now)
         row.bytesRate = rates.bytes.perSecond(now: reactor.now)
         row.connectionsMaxReached = Int(state.process[0].pointee.pauses.load(ordering: .relaxed))

@@ -54,8 +54,9 @@ struct BackendBalancer: Sendable {
     /// Tiers with servers, the preferred one first. The last tier stays when its last server goes, so that turns continue when a server comes back.
     private var tiers: [ServerTier] = []
     private var waiters = WaitingQueue()
-    /// `balance source`: the server at each place of the map; `nil` until a session needs it.
-    private var map: [UInt16]?
+    /// `balance source`: the server at each place of the map; made when a session needs it after a change.
+    private var map: [UInt16] = []
+    private var isMapStale = true
     private var redispatches = 0
     private var arrivals: UInt64 = 0
 
@@ -123,7 +124,7 @@ struct BackendBalancer: Sendable {
         let isFar = seats[index].isFar
         tiers[tier][isFar: isFar].countIn(share: route.share)
         tiers[tier][isFar: isFar].turns.add(index, weight: route.turnWeight, atStart: atStart, &servers)
-        if tier == 0 { map = nil }
+        if tier == 0 { isMapStale = true }
         if seats[index].hasRoom { list(index) } else { tiers[tier][isFar: isFar].turns.suspend(index, &servers) }
     }
 
@@ -135,7 +136,7 @@ struct BackendBalancer: Sendable {
         tiers[tier][isFar: isFar].countOut(share: seats[index].share)
         if tiers[tier].count == 0, tiers.count > 1 { tiers.remove(at: tier) }
         seats[index].rank = nil
-        if tier == 0 { map = nil }
+        if tier == 0 { isMapStale = true }
     }
 
     /// Applies a route that leaves the server in its tier.
@@ -147,7 +148,7 @@ struct BackendBalancer: Sendable {
         seats[index].share = route.share
         if servers.weights[index] != route.turnWeight {
             tiers[tier][isFar: isFar].turns.setWeight(route.turnWeight, of: index, &servers)
-            if tier == 0 { map = nil }
+            if tier == 0 { isMapStale = true }
         }
         sessionsChanged(index)
     }
@@ -292,10 +293,13 @@ extension BackendBalancer {
 
     /// The next near or far server with room that is not among `tried`.
     private mutating func pick(_ tried: TriedServers, isFar: Bool) -> Int? {
-        guard !tiers.isEmpty, !tiers[0][isFar: isFar].ready.isEmpty else { return nil }
-        if algorithm == .leastConnections { return leastLoaded(tried, isFar: isFar) }
-        guard tried.isEmpty else { return other(tried, isFar: isFar) }
-        return tiers[0][isFar: isFar].turns.next(&servers)
+        guard !tiers.isEmpty else { return nil }
+        if algorithm == .leastConnections {
+            guard let first = tiers[0].leastLoaded(isFar: isFar) else { return nil }
+            return tried.contains(UInt32(firstServer + first)) ? leastLoaded(tried, isFar: isFar) : first
+        }
+        if tried.isEmpty { return tiers[0].takeTurn(isFar: isFar, &servers) }
+        return tiers[0][isFar: isFar].ready.isEmpty ? nil : other(tried, isFar: isFar)
     }
 
     private mutating func leastLoaded(_ tried: TriedServers, isFar: Bool) -> Int? {
@@ -332,26 +336,19 @@ extension BackendBalancer {
 
 extension BackendBalancer {
     private mutating func takeMapped(_ tried: TriedServers, _ client: UInt64) -> Choice {
-        let places = mapPlaces()
-        guard !places.isEmpty else { return .none }
-        let preferred = Int(places[Int(client % UInt64(places.count))])
+        if isMapStale { (map, isMapStale) = (SourceMap.places(weights: mapWeights()), false) }
+        guard !map.isEmpty else { return .none }
+        let preferred = Int(map[Int(client % UInt64(map.count))])
         let server = UInt32(firstServer + preferred)
         if !tried.contains(server) {
             guard seats[preferred].hasRoom else { return .full(server) }
             occupy(preferred)
             return .server(server)
         }
-        let next = Int(places[Int((client &+ 1) % UInt64(places.count))])
+        let next = Int(map[Int((client &+ 1) % UInt64(map.count))])
         guard seats[next].hasRoom, !tried.contains(UInt32(firstServer + next)) else { return takeAny(tried, isFarFirst: false) }
         occupy(next)
         return .server(UInt32(firstServer + next))
-    }
-
-    private mutating func mapPlaces() -> [UInt16] {
-        if let map { return map }
-        let places = SourceMap.places(weights: mapWeights())
-        map = places
-        return places
     }
 
     /// The weights of the serving servers, scaled so that far ones get the share that `spill-over` gives them.

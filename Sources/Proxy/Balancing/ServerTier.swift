@@ -46,6 +46,12 @@ struct ServerTier: Sendable {
         _modify { if isFar { yield &far } else { yield &near } }
     }
 
+    /// The server with room whose turn it is. As in `leastLoaded` this changes the tier where it is, instead of a copy of it.
+    mutating func takeTurn(isFar: Bool, _ servers: inout WeightedTurns.Servers) -> Int? { isFar ? far.takeTurn(&servers) : near.takeTurn(&servers) }
+
+    /// The server with room that has the lowest load.
+    mutating func leastLoaded(isFar: Bool) -> Int? { isFar ? far.loads.readFirst()?.number : near.loads.readFirst()?.number }
+
     /// How many servers there are.
     var count: Int { near.count + far.count }
 
@@ -83,6 +89,8 @@ struct ServerGroup: Sendable {
 
     /// The largest share of any server.
     var warmth: Int { shares.lastIndex { $0 > 0 } ?? 0 }
+
+    mutating func takeTurn(_ servers: inout WeightedTurns.Servers) -> Int? { ready.isEmpty ? nil : turns.next(&servers) }
 
     mutating func countIn(share: Int) {
         count += 1

@@ -48,6 +48,7 @@ struct WeightedTurns: Sendable {
     private var heaps = [IndexedHeap(), IndexedHeap(), IndexedHeap()]
     private var opening = 1
     private var coming: Int { 3 - opening }
+    private var count = 0
     /// The sum of the weights.
     private(set) var total = 0
     /// The length of the present window, and its number.
@@ -63,6 +64,9 @@ struct WeightedTurns: Sendable {
 
     /// Adds a server, which gets turns. At the start all servers open the first window; the weight of a later server says how soon its first turn comes.
     mutating func add(_ server: Int, weight: Int, atStart: Bool, _ servers: inout Servers) {
+        count += 1
+        // A turn may put any server into any of them, and must not allocate.
+        for heap in heaps.indices { heaps[heap].makeRoom(for: count) }
         servers.weights[server] = weight
         total += weight
         servers.turns[server].window = windowNumber
@@ -78,6 +82,7 @@ struct WeightedTurns: Sendable {
     mutating func remove(_ server: Int, _ servers: inout Servers) {
         if servers.turns[server].heap == nil { suspended -= servers.weights[server] }
         dequeue(server, &servers)
+        count -= 1
         total -= servers.weights[server]
         servers.weights[server] = 0
     }
@@ -122,8 +127,8 @@ struct WeightedTurns: Sendable {
     /// The server whose turn it is; `nil` when no server has turns.
     mutating func next(_ servers: inout Servers) -> Int? {
         if window == 0 { (window, position) = (total, total) }
-        if candidate(servers) == nil { beginWindow() }
-        guard let server = candidate(servers) else { return nil }
+        if candidate(&servers) == nil { beginWindow() }
+        guard let server = candidate(&servers) else { return nil }
         if servers.turns[server].heap == opening { (servers.turns[server].at, servers.turns[server].remainder) = (position, 0) }
         dequeue(server, &servers)
         let weight = servers.weights[server]
@@ -150,10 +155,10 @@ struct WeightedTurns: Sendable {
     }
 
     /// The running server whose turn is due; otherwise the heaviest one that opens the window; otherwise the next running one.
-    private func candidate(_ servers: borrowing Servers) -> Int? {
-        let next = heaps[Self.running].first?.number
+    private mutating func candidate(_ servers: inout Servers) -> Int? {
+        let next = heaps[Self.running].readFirst()?.number
         if let next, servers.turns[next].at <= position { return next }
-        return heaps[opening].first?.number ?? next
+        return heaps[opening].readFirst()?.number ?? next
     }
 
     private mutating func beginWindow() {

@@ -9,45 +9,79 @@ import Wire
 extension ForwardingThread {
     /// Connections one listener may bring before others have a turn.
     private static let acceptsPerTurn = 64
+    private static let fullTurnsPerRaise = 4
     /// How long accepting pauses when the kernel has no descriptor or memory to give.
     private static let pauseMilliseconds: Int64 = 100
     /// At most one line in this time tells of pauses.
     private static let pauseReportMilliseconds: Int64 = 10_000
 
-    /// Tries every listener that may have connections waiting.
+    /// Tries every listener that epoll does not report, or that is to be closed.
     mutating func acceptPending() {
-        for listener in listeners.indices where listeners[listener].isPending { accept(listener) }
+        for number in listeners.indices where !listeners[number].isPolled || listeners[number].isClosing { accept(number) }
     }
 
-    /// Accepts what waits on a listener, as far as the limits allow.
+    /// Accepts what waits on a listener, as far as its quota and the limits allow. More is reported again by epoll.
     mutating func accept(_ number: Int) {
-        guard let listener = listeners[number].file?.raw else { return }
-        guard now >= noDescriptorsUntil else { return wheel.arm(sessions.capacity + number, deadline: noDescriptorsUntil) }
-        let frontend = listeners[number].frontend
-        for _ in 0..<Self.acceptsPerTurn {
-            guard enter(frontend) else { return pauseAtLimit(number) }
+        let listener = listeners[number]
+        guard listener.descriptor >= 0 else { return }
+        guard now >= noDescriptorsUntil else { return pauseUntilDescriptors(number) }
+        let isReported = listener.isPolled && !listener.isClosing
+        for _ in 0..<(isReported ? listener.quota : Self.acceptsPerTurn) {
+            guard enter(listener.frontend) else { return pauseAtLimit(number) }
             var address = RawSocketAddress()
             let descriptor = withUnsafeMutablePointer(to: &address.length) { length in
-                withUnsafeMutablePointer(to: &address.storage) { clinux_accept(listener, $0, length) }
+                withUnsafeMutablePointer(to: &address.storage) { clinux_accept(listener.descriptor, $0, length) }
             }
             if descriptor >= 0 {
                 begin(descriptor, from: address, listener: number)
                 continue
             }
-            leave(frontend)
+            leave(listener.frontend)
             switch -descriptor {
-            case EAGAIN, EBADF, EINVAL, ENOTSOCK:
-                listeners[number].isPending = false
-                if listeners[number].isClosing { closeListener(number) }
-                return
-            case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-                return pauseForResources(number, SystemError("accept4", code: -descriptor))
-            default:
-                continue  // the connection has gone before it was accepted
+            case EAGAIN: return noneWaits(number)
+            // The socket listens no more: epoll would report that again and again.
+            case EBADF, EINVAL, ENOTSOCK: return listener.isClosing ? closeListener(number) : pause(number)
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM: return pauseForResources(number, SystemError("accept4", code: -descriptor))
+            default: continue  // the connection has gone before it was accepted
             }
         }
-        // More may wait: the others have a turn, then this one again.
-        hasMoreToAccept = true
+        if isReported { raiseQuota(number) } else { hasMoreToAccept = true }
+    }
+
+    /// An accept that finds nothing is a wasted system call, so a turn brings one connection. Where connections keep waiting it brings more, after every
+    /// `fullTurnsPerRaise` turns in a row.
+    private mutating func raiseQuota(_ number: Int) {
+        let round = counters.own[0].pointee.rounds.value
+        listeners[number].fullTurns = listeners[number].lastRound + 1 == round ? listeners[number].fullTurns + 1 : 1
+        listeners[number].lastRound = round
+        guard listeners[number].fullTurns >= Self.fullTurnsPerRaise else { return }
+        listeners[number].fullTurns = 0
+        listeners[number].quota = min(2 * listeners[number].quota, Self.acceptsPerTurn)
+    }
+
+    private mutating func noneWaits(_ number: Int) {
+        (listeners[number].quota, listeners[number].fullTurns) = (1, 0)
+        if listeners[number].isClosing { return closeListener(number) }
+        guard !listeners[number].isPolled else { return }
+        do throws(SystemError) {
+            try poller.add(listeners[number].descriptor, events: EPOLLIN.rawValue, token: SessionToken(.listener, index: number).raw)
+            listeners[number].isPolled = true
+        } catch {
+            // The system has no memory for it now.
+            pauseForResources(number, error)
+        }
+    }
+
+    /// Lets epoll report nothing of a listener until `noneWaits`.
+    private mutating func pause(_ number: Int) {
+        guard listeners[number].isPolled else { return }
+        poller.remove(listeners[number].descriptor)
+        listeners[number].isPolled = false
+    }
+
+    private mutating func pauseUntilDescriptors(_ number: Int) {
+        pause(number)
+        wheel.arm(sessions.capacity + number, deadline: noDescriptorsUntil)
     }
 
     /// Takes a place among the frontend's and the process's sessions. The frontend's comes first: a thread that another frontend's limit stops must not
@@ -76,6 +110,7 @@ extension ForwardingThread {
 
     /// A limit is reached: connections wait in the kernel's queue until a session ends.
     private mutating func pauseAtLimit(_ number: Int) {
+        pause(number)
         let bit = UInt64(1) << UInt64(index)
         let before = state.process[0].pointee.pausedThreads.bitwiseOr(bit, ordering: .sequentiallyConsistent).oldValue
         if before & bit == 0 {
@@ -98,7 +133,7 @@ extension ForwardingThread {
     /// The system has nothing to give: it is asked again in a moment.
     mutating func pauseForResources(_ number: Int, _ error: SystemError) {
         noDescriptorsUntil = now + Self.pauseMilliseconds
-        if listeners[number].file != nil { wheel.arm(sessions.capacity + number, deadline: noDescriptorsUntil) }
+        if listeners[number].descriptor >= 0 { pauseUntilDescriptors(number) }
         reportPause(number) { thread in
             thread.line.append("the system's limit (")
             thread.line.append(Array(error.name.utf8))
@@ -113,7 +148,7 @@ extension ForwardingThread {
         guard isTimeToReport(state.frontendCells[frontend].pointee.pauseReportedAt, every: Self.pauseReportMilliseconds) else { return }
         line.clear()
         line.append("Proxy ")
-        line.append(Array(state.frontends[frontend].name.utf8))
+        line.append(state.frontendNames[frontend].pointee.bytes)
         line.append(" has reached ")
         reason(&self)
         send(.warning, frontend)
@@ -163,7 +198,7 @@ extension ForwardingThread {
     /// The client is known: looks for its server.
     mutating func startSession(_ index: Int, _ session: UnsafeMutablePointer<Session>, isRegistered: Bool = true) {
         let frontend = Int(session.pointee.frontend)
-        if state.frontendLogs[frontend].sessions == .connect, session.pointee.header == .none { logConnect(session) }
+        if state.frontendLogs[frontend].pointee.sessions == .connect, session.pointee.header == .none { logConnect(session) }
         chooseBackend(session)
         guard isRegistered else {
             session.pointee.termination = Termination("R", "C")
@@ -178,8 +213,7 @@ extension ForwardingThread {
 
     /// Closes every listener once what waits on it has been accepted: nobody who had connected is turned away. One that a limit holds up is closed later.
     mutating func stopListening() {
-        for number in listeners.indices where listeners[number].file != nil {
-            listeners[number].isPending = true
+        for number in listeners.indices where listeners[number].descriptor >= 0 {
             listeners[number].isClosing = true
             accept(number)
         }
@@ -192,10 +226,11 @@ extension ForwardingThread {
     }
 
     private mutating func closeListener(_ number: Int) {
-        guard let file = listeners[number].file else { return }
-        poller.remove(file.raw)
+        guard listeners[number].descriptor >= 0 else { return }
+        pause(number)
         wheel.cancel(sessions.capacity + number)
-        listeners[number].file = nil
-        if listeners.allSatisfy({ $0.file == nil }) { state.process[0].pointee.stoppedThreads.wrappingAdd(1, ordering: .releasing) }
+        listeners[number].descriptor = -1
+        listenerFiles[number] = nil
+        if listeners.allSatisfy({ $0.descriptor < 0 }) { state.process[0].pointee.stoppedThreads.wrappingAdd(1, ordering: .releasing) }
     }
 }

@@ -61,8 +61,8 @@ extension ForwardingThread {
         guard descriptor >= 0 else { return nil }
         counters.servers[Int(server)].pointee.connects.add()
         counters.servers[Int(server)].pointee.sessions.add()
-        var one: Int32 = 1
-        if family != AF_UNIX { setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size)) }
+        // The client's first bytes would wait until the header is acknowledged. Without a header the relay does this when it has to.
+        if family != AF_UNIX, state.serverRules[Int(server)].pointee.proxyHeader != nil { Sockets.sendAtOnce(descriptor) }
         var userTimeout = state.serverRules[Int(server)].pointee.userTimeout
         if userTimeout > 0, family != AF_UNIX { setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &userTimeout, 4) }
         return descriptor
@@ -89,17 +89,21 @@ extension ForwardingThread {
         guard let offset = state.serverRules[Int(server)].pointee.clientPortOffset, let ip = address.address?.address else {
             return address.withPointer { Glibc.connect(descriptor, $0, $1) }
         }
-        guard let port = UInt16(exactly: Int(clientTarget(session)?.port ?? 0) + offset) else {
+        guard let port = UInt16(exactly: Int(clientTarget(session).port) + offset) else {
             errno = EADDRNOTAVAIL
             return -1
         }
         return RawSocketAddress(.ip(ip, port: port)).withPointer { Glibc.connect(descriptor, $0, $1) }
     }
 
-    /// What the client connected to.
-    func clientTarget(_ session: UnsafeMutablePointer<Session>) -> SocketAddress? {
-        session.pointee.clientTarget.socketAddress ?? listeners[Int(session.pointee.listener)].address
-            ?? Sockets.localAddress(session.pointee.client.descriptor)
+    /// What the client connected to; none when the kernel does not tell.
+    func clientTarget(_ session: UnsafeMutablePointer<Session>) -> KernelAddress {
+        if !session.pointee.clientTarget.isNone { return session.pointee.clientTarget }
+        let listener = listeners[Int(session.pointee.listener)].address
+        guard listener.isNone else { return listener }
+        var address = RawSocketAddress()
+        let result = address.withMutablePointer { getsockname(session.pointee.client.descriptor, $0, $1) }
+        return result == 0 ? KernelAddress(address) : KernelAddress()
     }
 
     /// epoll has something to say of the server's side.

@@ -78,14 +78,8 @@ extension ServerCounters {
     }
 }
 
-/// All that one thread has counted.
-package final class ThreadCounters: Sendable {
-    /// By frontend.
-    package let frontends: SharedCells<FrontendCounters>
-    /// By server, flat over all backends.
-    package let servers: SharedCells<ServerCounters>
-    /// By backend: its sessions, and what belongs to no server.
-    package let backends: SharedCells<ServerCounters>
+/// What one thread tells of itself.
+package struct ThreadCell: ~Copyable, Sendable {
     /// Bytes that went through pipes.
     package let splicedBytes = Counter()
     /// How often it has come round, and where it is (`ThreadPlace`).
@@ -97,6 +91,23 @@ package final class ThreadCounters: Sendable {
     package let pipesNow = Counter()
     /// When the oldest session was accepted, in milliseconds of the monotonic clock, as of the last `findOldest`; 0 for none.
     package let oldestSession = Counter()
+}
+
+/// All that one thread has counted. No other thread's counters, and nothing else, are in the same cache lines.
+package final class ThreadCounters: Sendable {
+    /// By frontend.
+    package let frontends: SharedCells<FrontendCounters>
+    /// By server, flat over all backends.
+    package let servers: SharedCells<ServerCounters>
+    /// By backend: its sessions, and what belongs to no server.
+    package let backends: SharedCells<ServerCounters>
+    private let cells = SharedCells<ThreadCell>(count: 1) { _ in ThreadCell() }
+    /// What it tells of itself.
+    package var own: ThreadCell { _read { yield cells[0].pointee } }
+    /// Where the counters are, for the thread, which does not outlive them.
+    var addresses: CounterAddresses {
+        CounterAddresses(own: cells.addresses, frontends: frontends.addresses, servers: servers.addresses, backends: backends.addresses)
+    }
 
     /// Zeros for so many frontends, servers and backends.
     package init(frontends: Int, servers: Int, backends: Int) {
@@ -104,6 +115,15 @@ package final class ThreadCounters: Sendable {
         self.servers = SharedCells(count: servers) { _ in ServerCounters() }
         self.backends = SharedCells(count: backends) { _ in ServerCounters() }
     }
+}
+
+/// Where a thread's counters are: to use them retains nothing.
+struct CounterAddresses: Sendable {
+    /// One cell.
+    let own: ElementAddresses<ThreadCell>
+    let frontends: ElementAddresses<FrontendCounters>
+    let servers: ElementAddresses<ServerCounters>
+    let backends: ElementAddresses<ServerCounters>
 }
 
 extension Counter {

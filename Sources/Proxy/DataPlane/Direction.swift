@@ -15,6 +15,8 @@ struct DirectionFlags: OptionSet, BitwiseCopyable {
     static let finishesHandshake = DirectionFlags(rawValue: 16)
     /// What is in the buffer does not go to the sink yet: it is being looked at, or there is no sink.
     static let held = DirectionFlags(rawValue: 32)
+    /// The sink's socket holds a small segment back while an earlier one is not acknowledged. That ends before the second send: the first may be the only one.
+    static let delays = DirectionFlags(rawValue: 64)
 }
 
 /// The bytes on their way from one side to the other.
@@ -35,4 +37,6 @@ struct Direction: BitwiseCopyable {
 
     /// True when bytes wait for the sink only.
     var hasPending: Bool { end > start && !flags.contains(.held) || pipeBytes > 0 }
+    /// The source will send no more, and the sink has got everything.
+    var isDone: Bool { flags.contains(.ended) && !hasPending }
 }

@@ -44,23 +44,22 @@ extension ForwardingThread {
         for index in 0..<sessions.used where sessions[index].pointee.state != .free && sessions[index].pointee.state != .ended {
             oldest = min(oldest, sessions[index].pointee.acceptedAt)
         }
-        counters.oldestSession.set(oldest == .max ? 0 : UInt64(max(0, oldest)))
+        counters.own[0].pointee.oldestSession.set(oldest == .max ? 0 : UInt64(max(0, oldest)))
     }
 
     /// Ends a session: closes what is open, counts, logs, and gives everything back.
     mutating func end(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let wasQueued = session.pointee.state == .queued
         let wasSession = session.pointee.state != .inspecting
-        let opening = session.pointee.state == .greeting ? relay.heldBytes(session.pointee.down) : []
         if wasQueued { leaveQueue(index, session) }
         dropSecond(session)
         wheel.cancel(index)
-        relay.discard(&session.pointee.up)
-        relay.discard(&session.pointee.down)
-        close(session.pointee.client.descriptor)
-        if session.pointee.server.descriptor >= 0, session.pointee.up.bytes > 0 || !handOverHandshake(session, opening: opening) {
+        if session.pointee.server.descriptor >= 0, session.pointee.up.bytes > 0 || !handOverHandshake(session) {
             close(session.pointee.server.descriptor)
         }
+        close(session.pointee.client.descriptor)
+        relay.discard(&session.pointee.up)
+        relay.discard(&session.pointee.down)
         let heldServer = releaseServer(session)
         if session.pointee.hasBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
         countEnd(session)

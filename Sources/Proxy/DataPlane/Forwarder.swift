@@ -7,8 +7,13 @@ package final class Forwarder {
     /// A forwarding thread on its way to the thread that runs it.
     private final class Handover: Sendable {
         private let thread: Mutex<ForwardingThread?>
+        /// The thread has only addresses of what this owns.
+        private let state: ForwardingState
 
-        init(_ thread: consuming sending ForwardingThread) { self.thread = Mutex(thread) }
+        init(_ thread: consuming sending ForwardingThread, state: ForwardingState) {
+            self.thread = Mutex(thread)
+            self.state = state
+        }
 
         func run() {
             guard var thread = thread.withLock({ $0.take() }) else { return }
@@ -38,7 +43,7 @@ package final class Forwarder {
         for index in listeners.indices {
             let thread = try ForwardingThread(index: index, state: state, listeners: listeners[index])
             pollers.append(try thread.poller.duplicate())
-            handovers.append(Handover(thread))
+            handovers.append(Handover(thread, state: state))
         }
         self.pollers = pollers
         do throws(SystemError) {
@@ -73,7 +78,7 @@ package final class Forwarder {
 
     /// Closes so many sessions, of each thread as its part of all is; no more than there were at its last wake-up.
     package func close(sessions count: Int) {
-        let held = state.counters.map { Int($0.sessionsNow.value) }
+        let held = state.counters.map { Int($0.own.sessionsNow.value) }
         let total = held.reduce(0, +)
         let wanted = min(count, total)
         var left = wanted
@@ -92,7 +97,7 @@ package final class Forwarder {
 
     /// When the oldest session was accepted, as of the last `findOldest`; `nil` when there was none.
     package var oldestSession: Instant? {
-        let milliseconds = state.counters.map { $0.oldestSession.value }.filter { $0 > 0 }.min()
+        let milliseconds = state.counters.map { $0.own.oldestSession.value }.filter { $0 > 0 }.min()
         return milliseconds.map { Instant(nanoseconds: Int64(clamping: $0) * 1_000_000) }
     }
 

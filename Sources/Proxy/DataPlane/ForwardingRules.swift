@@ -1,5 +1,6 @@
 // The hot path: settings in the form that the path of a session reads, plain values in frozen tables.
 
+import LinuxIO
 import Wire
 
 /// A frontend's settings in the form that the path of a session reads. Times in milliseconds, -1 for none.
@@ -80,5 +81,19 @@ struct ServerRules: Sendable {
         proxyHeader = server.proxyHeader
         finishesHandshakes = backend.finishesHandshakes(of: server)
         opening = backend.opening(of: server)
+    }
+}
+
+/// The proxies' and servers' names as forwarding threads read them.
+struct FrozenNames: Sendable {
+    let frontends: FrozenTexts
+    let backends: FrozenTexts
+    /// By server, flat over all backends.
+    let servers: FrozenTexts
+
+    init(frontends: [Frontend], backends: [Backend]) {
+        self.frontends = FrozenTexts(frontends.map { Array($0.name.utf8) })
+        self.backends = FrozenTexts(backends.map { Array($0.name.utf8) })
+        servers = FrozenTexts(backends.flatMap { $0.servers.map { Array($0.name.utf8) } })
     }
 }

@@ -2,7 +2,7 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// All that forwarding threads share, with each other and with the control thread.
+/// All that forwarding threads share, with each other and with the control thread. The threads reach it by `SharedAddresses`.
 package final class ForwardingState: Sendable {
     /// The most pipes that any thread can use for splicing.
     package static let pipesPerThreadMax = PipePool.pipesMax
@@ -24,6 +24,7 @@ package final class ForwardingState: Sendable {
     let handshakesPerServer: Int
     /// One cell.
     package let process = SharedCells<ProcessCell>(count: 1) { _ in ProcessCell() }
+    let controlWakeUps: SharedCells<WakeUp>
     /// By frontend and backend.
     package let frontendCells: SharedCells<FrontendCell>
     package let backendCells: SharedCells<BackendCell>
@@ -42,18 +43,17 @@ package final class ForwardingState: Sendable {
     package let allCounters: [ThreadCounters]
     /// Where lines go.
     package let destinations: [LogDestination]
-    package let frontendLogs: [ProxyLog]
-    /// Connections whose clients have left before they logged in.
-    let abandonedHandshakes = Mutex<[AbandonedHandshake]>([])
+    let logs: FrozenLogs
+    let names: FrozenNames
     /// Wakes the control thread: a session has left a server, a handshake was abandoned, a forwarding thread is slow, or work that it awaits has begun.
-    package let controlWakeUp: WakeUp
+    package var controlWakeUp: WakeUp { _read { yield controlWakeUps[0].pointee } }
 
     let frontendRules: FrozenTable<FrontendRules>
     let backendRules: FrozenTable<BackendRules>
     /// By server, flat over all backends.
     let serverRules: FrozenTable<ServerRules>
-    /// Servers that sessions have left since the control thread took them; each appears once.
-    private let leftServers = Mutex<[UInt32]>([])
+    /// By thread: where its backends' counters are.
+    let backendCounters: FrozenTable<ElementAddresses<ServerCounters>>
 
     /// The state of `threads` threads, with no session.
     package init(
@@ -68,8 +68,9 @@ package final class ForwardingState: Sendable {
         self.destinations = destinations
         self.pipesPerThread = pipesPerThread
         self.handshakesPerServer = handshakesPerServer
-        self.frontendLogs = frontendLogs
-        frontendCells = SharedCells(count: frontends.count) { _ in FrontendCell() }
+        logs = FrozenLogs(frontendLogs)
+        names = FrozenNames(frontends: frontends, backends: backends)
+        frontendCells = SharedCells(count: frontends.count, areApart: true) { _ in FrontendCell() }
         var first = 0
         let firstServers = backends.map { backend in
             defer { first += backend.servers.count }
@@ -78,14 +79,14 @@ package final class ForwardingState: Sendable {
         let servers = first
         self.firstServers = firstServers
         let now = MonotonicClock.now().nanoseconds / 1_000_000
-        backendCells = SharedCells(count: backends.count) {
+        backendCells = SharedCells(count: backends.count, areApart: true) {
             BackendCell(
                 balancer: BackendBalancer(backends[$0], routes: routes[$0], firstServer: firstServers[$0]),
                 retryBudget: RetryBudget(percent: backends[$0].retryBudgetPercent, now: now),
                 hedgeBudget: RetryBudget(percent: Backend.hedgePercentMax, freeMax: 0, now: now))
         }
         let addresses = routes.joined().map(\.address)
-        serverCells = SharedCells(count: servers) { ServerCell(address: addresses[$0]) }
+        serverCells = SharedCells(count: servers, areApart: true) { ServerCell(address: addresses[$0]) }
         let rules = backends.enumerated().flatMap { index, backend in backend.servers.map { ServerRules($0, of: backend, at: index) } }
         serverRules = FrozenTable(rules)
         tallies = SharedCells(count: servers * LeaveReason.count) { _ in Tally() }
@@ -94,21 +95,16 @@ package final class ForwardingState: Sendable {
         allCounters = counters + [inherited]
         frontendRules = FrozenTable(frontends.map { FrontendRules($0, backends: backends, processLimit: sessionsMax) })
         backendRules = FrozenTable(backends.map { BackendRules($0) })
-        controlWakeUp = try WakeUp()
-        mailboxes = try SharedCells(count: threads) { _ throws(SystemError) in try ThreadMailbox() }
+        backendCounters = FrozenTable(counters.map(\.backends.addresses))
+        controlWakeUps = try SharedCells(count: 1) { _ throws(SystemError) in try WakeUp() }
+        mailboxes = try SharedCells(count: threads, areApart: true) { _ throws(SystemError) in try ThreadMailbox() }
     }
 
     /// Asks for one wake-up of the control thread by the next forwarding thread that has something to do. In an idle process it reads no counters.
     package func awaitWork() { process[0].pointee.isWorkAwaited.store(true, ordering: .relaxed) }
 
-    /// A forwarding thread begins a round: wakes the control thread if that awaits it.
-    func beginWork() {
-        guard process[0].pointee.isWorkAwaited.load(ordering: .relaxed) else { return }
-        if process[0].pointee.isWorkAwaited.exchange(false, ordering: .relaxed) { controlWakeUp.signal() }
-    }
-
     /// What a thread was doing last.
-    package func place(ofThread thread: Int) -> ThreadPlace { ThreadPlace(rawValue: counters[thread].place.value) ?? .waiting }
+    package func place(ofThread thread: Int) -> ThreadPlace { ThreadPlace(rawValue: counters[thread].own.place.value) ?? .waiting }
 
     /// How often sessions have left a server for this reason.
     package func left(_ server: ServerReference, for reason: LeaveReason) -> UInt64 {
@@ -117,25 +113,17 @@ package final class ForwardingState: Sendable {
 
     /// Lets the budgets of retries see how many sessions have come; to be called each second.
     package func lookAtBudgets(now: Instant) {
+        let addresses = SharedAddresses(self)
         for backend in backends.indices {
-            let sessions = sessionsBegun(of: backend)
+            let sessions = addresses.sessionsBegun(of: backend)
             backendCells[backend].pointee.retryBudget.withLock { $0.look(sessions: sessions, now: now.nanoseconds / 1_000_000) }
             backendCells[backend].pointee.hedgeBudget.withLock { $0.look(sessions: sessions, now: now.nanoseconds / 1_000_000) }
         }
     }
 
-    /// How many sessions have come to a backend.
-    func sessionsBegun(of backend: Int) -> UInt64 {
-        var sum: UInt64 = 0
-        for thread in counters.indices { sum &+= counters[thread].backends[backend].pointee.sessions.value }
-        return sum
-    }
-
     /// The flat index of a server.
     package func flatIndex(_ server: ServerReference) -> Int { firstServers[server.backend] + server.server }
 }
-
-// MARK: - Places of servers
 
 extension ForwardingState {
     /// Applies a server's new route: new sessions follow it at once, and so do waiting ones that the server has room for.
@@ -143,52 +131,13 @@ extension ForwardingState {
         let index = UInt32(flatIndex(server))
         serverCells[Int(index)].pointee.address.withLock { $0 = route.address.map { RawSocketAddress($0) } }
         let grants = backendCells[server.backend].pointee.balancer.withLock { $0.update(index, route) }
-        for grant in grants { send(grant) }
-    }
-
-    /// Finds a server of `backend` for a session, and takes a place at it.
-    func takePlace(of backend: Int, _ tried: TriedServers, client: UInt64?) -> Choice {
-        let choice = backendCells[backend].pointee.balancer.withLock { $0.take(tried, client: client) }
-        if case .server(let server) = choice { _ = serverCells[Int(server)].pointee.sessions.enter(limit: 0) }
-        return choice
-    }
-
-    /// Puts a session in the queue of `backend`, unless there is a place for it now: then it returns the server of that place.
-    func wait(_ waiter: Waiter, in backend: Int) -> UInt32? {
-        let server = backendCells[backend].pointee.balancer.withLock { $0.wait(waiter) }
-        if let server { _ = serverCells[Int(server)].pointee.sessions.enter(limit: 0) }
-        return server
-    }
-
-    /// Counts a session out of its server. Its place stays taken until `freePlace`.
-    func countOut(of server: UInt32) { serverCells[Int(server)].pointee.sessions.leave() }
-
-    /// Frees a place, or hands it to the session that has waited longest for one.
-    func freePlace(of server: UInt32) {
-        let grant = backendCells[serverRules[Int(server)].pointee.backend].pointee.balancer.withLock { $0.leave(server) }
-        if let grant { send(grant) }
-    }
-
-    private func send(_ grant: Grant) {
-        backendCells[serverRules[Int(grant.server)].pointee.backend].pointee.waiting.leave()
-        _ = serverCells[Int(grant.server)].pointee.sessions.enter(limit: 0)
-        mailboxes[grant.waiter.thread].pointee.post(.granted(session: grant.waiter.session, server: grant.server))
-    }
-
-    // MARK: Servers that sessions have left
-
-    /// Counts why a session has left a server, and wakes the control thread unless a report on that server already waits for it.
-    func report(_ reason: LeaveReason, of server: UInt32) {
-        tallies[Int(server) * LeaveReason.count + reason.place].pointee.add()
-        let before = serverCells[Int(server)].pointee.leaveReasons.bitwiseOr(LeaveReasons(reason).rawValue, ordering: .releasing).oldValue
-        guard before == 0 else { return }
-        leftServers.withLock { $0.append(server) }
-        controlWakeUp.signal()
+        let addresses = SharedAddresses(self)
+        for grant in grants { addresses.send(grant) }
     }
 
     /// Takes the servers that sessions have left since the last call, by backend and in the order of the file.
     package func takeLeftServers() -> [ServerReference] {
-        let servers = leftServers.withLock { left in
+        let servers = process[0].pointee.leftServers.withLock { left in
             defer { left = [] }
             return left
         }

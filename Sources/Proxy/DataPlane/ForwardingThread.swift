@@ -1,4 +1,5 @@
-// The hot path: one thread's event loop over preallocated tables. Nothing on the way of a byte allocates, retains or releases.
+// The hot path: one thread's event loop over preallocated tables. Nothing between accept and close allocates, retains, releases or copies this struct:
+// `HotPathTests` counts it in the release program. ARCHITECTURE.md tells which rare sessions are no part of that.
 
 import CLinux
 import Glibc
@@ -17,10 +18,14 @@ struct ForwardingThread: ~Copyable {
     private static let bytesPerTurnMin = 1 << 14
 
     let index: Int
-    let state: ForwardingState
-    let counters: ThreadCounters
+    let state: SharedAddresses
+    let counters: CounterAddresses
     var poller: Poller
     var listeners: [Listener]
+    /// The same listeners' files, `nil` once they are closed, and what only rare sessions need of them.
+    var listenerFiles: [OpenFile?]
+    let listenerNames: [[UInt8]]
+    let proxyHeaders: [ProxyHeaderRule]
     var sessions: SessionTable
     var wheel: TimerWheel
     var relay: Relay
@@ -43,19 +48,24 @@ struct ForwardingThread: ~Copyable {
     private var readyTail = UInt32.max
     private let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: eventsMax)
 
-    /// A listener and whether connections may wait on it: its edge is not repeated.
-    struct Listener {
-        /// `nil` once it is closed.
-        var file: OpenFile?
-        var frontend: Int
-        var address: SocketAddress?
-        var name: [UInt8]
-        var proxyHeader: ProxyHeaderRule
-        /// `proxyHeader` is not `.none`: asked at every accept.
-        var mayHaveHeader: Bool
-        var isPending = true
+    /// A listener as each accept needs it.
+    struct Listener: BitwiseCopyable {
+        /// -1 once it is closed.
+        var descriptor: Int32
+        let frontend: Int
+        /// What it is bound to; none for a wildcard address.
+        let address: KernelAddress
+        /// A PROXY header may come first.
+        let mayHaveHeader: Bool
+        /// epoll reports its connections, for as long as any waits. Not while a limit holds it up: a full frontend would keep the thread busy.
+        var isPolled = true
         /// To be closed once nothing waits on it.
         var isClosing = false
+        /// Connections that its next turn may bring.
+        var quota = 1
+        /// How many turns in a row have used their quota up, and the round of the last one.
+        var fullTurns = 0
+        var lastRound: UInt64 = 0
     }
 
     init(index: Int, state: ForwardingState, listeners: [ThreadListener]) throws(SystemError) {
@@ -64,20 +74,23 @@ struct ForwardingThread: ~Copyable {
         let log = try LogSender(destinations: state.destinations, process: state.process)
         try poller.add(state.mailboxes[index].pointee.wakeUp.raw, events: EPOLLIN.rawValue, token: SessionToken(.wakeUp, index: 0).raw)
         for (number, listener) in listeners.enumerated() {
-            try poller.add(listener.file.raw, events: EPOLLIN.rawValue | EPOLLET.rawValue, token: SessionToken(.listener, index: number).raw)
+            try poller.add(listener.file.raw, events: EPOLLIN.rawValue, token: SessionToken(.listener, index: number).raw)
         }
         self.index = index
-        self.state = state
+        self.state = SharedAddresses(state)
         relay = Relay(pipesMax: state.pipesPerThread)
         self.now = now
         self.poller = poller
         self.log = log
         self.listeners = listeners.map {
             Listener(
-                file: $0.file, frontend: $0.frontend, address: $0.address, name: Array($0.name.utf8), proxyHeader: $0.proxyHeader,
+                descriptor: $0.file.raw, frontend: $0.frontend, address: $0.address.map { KernelAddress(RawSocketAddress($0)) } ?? KernelAddress(),
                 mayHaveHeader: $0.proxyHeader != .none)
         }
-        counters = state.counters[index]
+        listenerFiles = listeners.map { $0.file }
+        listenerNames = listeners.map { Array($0.name.utf8) }
+        proxyHeaders = listeners.map(\.proxyHeader)
+        counters = state.counters[index].addresses
         // A slot whose session has ended may stand in the ready list for the rest of a wake-up: there is room for a new session nevertheless.
         sessions = SessionTable(capacity: state.sessionsMax * 2)
         wheel = TimerWheel(capacity: sessions.capacity + listeners.count, now: now)
@@ -102,7 +115,7 @@ struct ForwardingThread: ~Copyable {
         let count = poller.wait(events, milliseconds: waitTime())
         now = MonotonicClock.now().nanoseconds / 1_000_000
         wall = nil
-        counters.rounds.add()
+        counters.own[0].pointee.rounds.add()
         state.beginWork()
         enter(.sessions)
         for place in 0..<count { handle(events[place]) }
@@ -123,14 +136,14 @@ struct ForwardingThread: ~Copyable {
     }
 
     /// Lets the watchdog see what this thread is doing.
-    private func enter(_ place: ThreadPlace) { counters.place.set(place.rawValue) }
+    private func enter(_ place: ThreadPlace) { counters.own[0].pointee.place.set(place.rawValue) }
 
     /// Lets other threads see what is in use.
     private func report() {
-        counters.splicedBytes.set(relay.splicedBytes)
-        counters.sessionsNow.set(UInt64(sessions.count))
-        counters.buffersNow.set(UInt64(relay.lentBuffers))
-        counters.pipesNow.set(UInt64(relay.lentPipes))
+        counters.own[0].pointee.splicedBytes.set(relay.splicedBytes)
+        counters.own[0].pointee.sessionsNow.set(UInt64(sessions.count))
+        counters.own[0].pointee.buffersNow.set(UInt64(relay.lentBuffers))
+        counters.own[0].pointee.pipesNow.set(UInt64(relay.lentPipes))
     }
 
     private func waitTime() -> Int32 {
@@ -152,7 +165,6 @@ struct ForwardingThread: ~Copyable {
                 secondReady(token.index, session, event.events)
             }
         case .listener:
-            listeners[token.index].isPending = true
             accept(token.index)
         case .wakeUp: hasMail = true
         }
@@ -250,6 +262,6 @@ struct ForwardingThread: ~Copyable {
             readyHead = sessions[index].pointee.nextReady
             if sessions[index].pointee.state == .ended { sessions.release(index) }
         }
-        for number in listeners.indices { listeners[number].file = nil }
+        for number in listeners.indices { listenerFiles[number] = nil }
     }
 }

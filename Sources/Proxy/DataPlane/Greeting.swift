@@ -80,7 +80,8 @@ extension ForwardingThread {
     mutating func endUnserved(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ termination: Termination, _ reason: UnservedReason) {
         session.pointee.termination = termination
         let backend = Int(session.pointee.backend)
-        let bytes = state.backendRules[backend].pointee.clientsAwait.refusal(of: state.backends[backend].name, because: reason)
+        let bytes = state.backendRules[backend].pointee.clientsAwait.refusal(
+            of: String(decoding: state.backendNames[backend].pointee.bytes, as: UTF8.self), because: reason)
         if !bytes.isEmpty { _ = Glibc.send(session.pointee.client.descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }
         end(index, session)
     }

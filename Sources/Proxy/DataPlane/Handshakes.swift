@@ -29,18 +29,19 @@ extension ForwardingThread {
 
     /// Gives the server's side of a session that ends before the client's first byte to the control thread, which finishes the handshake. False when it is to be
     /// closed: another protocol, no connection, too many already.
-    ///
-    /// - Parameter opening: what was read of a greeting that is not whole.
-    func handOverHandshake(_ session: UnsafeMutablePointer<Session>, opening: [UInt8] = []) -> Bool {
+    func handOverHandshake(_ session: UnsafeMutablePointer<Session>) -> Bool {
         let isConnected = session.pointee.state == .established || session.pointee.state == .greeting
         let isGreeted = session.pointee.down.bytes > 0
+        let opening = session.pointee.state == .greeting ? session.pointee.down : nil
         return handOverHandshake(
             session.pointee.server, of: session.pointee.serverIndex, session, isConnected: isConnected, isGreeted: isGreeted, opening: opening)
     }
 
     /// The same of either server's side.
+    ///
+    /// - Parameter opening: it holds what was read of a greeting that is not whole.
     func handOverHandshake(
-        _ side: Side, of server: UInt32, _ session: UnsafeMutablePointer<Session>, isConnected: Bool, isGreeted: Bool = false, opening: [UInt8] = []
+        _ side: Side, of server: UInt32, _ session: UnsafeMutablePointer<Session>, isConnected: Bool, isGreeted: Bool = false, opening: Direction? = nil
     ) -> Bool {
         let (server, descriptor) = (Int(server), side.descriptor)
         guard !isStopped, state.serverRules[server].pointee.finishesHandshakes, side.flags.isDisjoint(with: [.dead, .hungUp]) else { return false }
@@ -51,15 +52,16 @@ extension ForwardingThread {
         }
         poller.remove(descriptor)
         let file = OpenFile(FileDescriptor(owning: descriptor))
-        let handshake = AbandonedHandshake(file: file, backend: Int(session.pointee.backend), server: server, isGreeted: isGreeted, opening: opening)
-        state.abandonedHandshakes.withLock { $0.append(handshake) }
-        state.controlWakeUp.signal()
+        let bytes = opening.map { relay.heldBytes($0) } ?? []
+        let handshake = AbandonedHandshake(file: file, backend: Int(session.pointee.backend), server: server, isGreeted: isGreeted, opening: bytes)
+        state.process[0].pointee.abandonedHandshakes.withLock { $0.append(handshake) }
+        state.controlWakeUp[0].pointee.signal()
         return true
     }
 
     /// Leaves a server that has not greeted: its handshake is finished when it does at last.
     mutating func leaveHandshake(_ session: UnsafeMutablePointer<Session>) {
-        if !handOverHandshake(session, opening: relay.heldBytes(session.pointee.down)) {
+        if !handOverHandshake(session) {
             resetAtClose(session.pointee.server.descriptor)
             close(session.pointee.server.descriptor)
         }

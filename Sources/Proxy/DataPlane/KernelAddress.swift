@@ -20,6 +20,9 @@ struct KernelAddress: BitwiseCopyable {
 
     init(_ address: IPAddress, port: UInt16) { self.init(RawSocketAddress(.ip(address, port: port))) }
 
+    /// True for none, whose family is 0.
+    var isNone: Bool { UInt16(truncatingIfNeeded: words.0) == 0 }
+
     /// The port; 0 where there is none.
     var port: UInt16 { address == nil ? 0 : withUnsafeBytes(of: words) { UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self)) } }
 

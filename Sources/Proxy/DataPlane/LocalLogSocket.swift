@@ -17,6 +17,9 @@ package final class LocalLogSocket: Hashable, Sendable {
     package let path: String
     private let file: OpenFile
 
+    /// The kernel's number of the socket, which stays the same.
+    var raw: Int32 { file.raw }
+
     /// A socket without a connection.
     package init(_ path: String) throws(SystemError) {
         self.path = path
@@ -40,12 +43,8 @@ package final class LocalLogSocket: Hashable, Sendable {
         throw failure
     }
 
-    /// Hands up to `count` datagrams to the kernel. Returns how many it took.
-    func send(_ datagrams: UnsafePointer<clinux_datagram>?, _ count: UInt32) -> Int32 {
-        let sent = clinux_send_datagrams(file.raw, nil, 0, datagrams, count)
-        guard sent < 0, Self.lostCodes.contains(-sent), (try? connect([path])) != nil else { return sent }
-        return clinux_send_datagrams(file.raw, nil, 0, datagrams, count)
-    }
+    /// Connects again after a send that failed with errno `code`. False when the daemon was not lost, or is not back.
+    func connectAgain(after code: Int32) -> Bool { Self.lostCodes.contains(code) && (try? connect([path])) != nil }
 
     /// Two sockets for one path are one destination.
     package static func == (left: LocalLogSocket, right: LocalLogSocket) -> Bool { left.path == right.path }

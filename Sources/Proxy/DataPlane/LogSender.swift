@@ -40,14 +40,46 @@ package struct LogDestination: Hashable, Sendable {
     }
 }
 
+/// What a thread needs to write lines for a proxy. Plain values and addresses: to copy it retains nothing.
+package struct LogFrame {
+    /// Indexes into the destinations.
+    package let targets: UnsafeBufferPointer<Int>
+    /// The tag's bytes.
+    package let tag: UnsafeRawBufferPointer
+
+    /// Lines for `targets` with `tag`; both have to outlive this value.
+    package init(targets: UnsafeBufferPointer<Int>, tag: UnsafeRawBufferPointer) { (self.targets, self.tag) = (targets, tag) }
+}
+
 /// Sends log lines without ever waiting: one thread's own sockets, and a bounded batch that `flush` hands to the kernel.
 ///
 /// What a target does not take at once is counted as dropped.
 package struct LogSender: ~Copyable {
-    private struct Entry {
+    private struct Entry: BitwiseCopyable {
         var offset: Int
         var count: Int
         var destination: Int
+    }
+
+    /// How a destination is reached.
+    private enum Way: BitwiseCopyable {
+        /// A UDP socket, without a connection.
+        case datagram(Int32)
+        /// A UNIX socket, connected.
+        case local(Int32)
+        /// stdout or stderr.
+        case output(LogOutput.Way)
+    }
+
+    /// A destination in the form that each line reads.
+    private struct Target: BitwiseCopyable {
+        let way: Way
+        let address: RawSocketAddress
+        let facility: Int
+        let leastSevere: LogLevel
+        let mostSevere: LogLevel
+        let lengthMax: Int
+        let isFramed: Bool
     }
 
     private static let batchBytes = 65_536
@@ -56,75 +88,95 @@ package struct LogSender: ~Copyable {
     private static let linesPerCall = 64
 
     private let destinations: [LogDestination]
-    private let addresses: [RawSocketAddress]
-    /// The index of the socket, by destination; -1 for a destination without UDP.
-    private let socketOf: [Int32]
+    private let targets: UnsafeMutablePointer<Target>
+    private let targetCount: Int
     private let sockets: [OpenFile]
-    /// By destination: how stdout and stderr are written to.
-    private let outputs: [LogOutput?]
+    private let outputs: [LogOutput]
     private let process: SharedCells<ProcessCell>
-    private let processIdentifier: [UInt8]
     private let batch = UnsafeMutableRawPointer.allocate(byteCount: batchBytes, alignment: 64)
     private let entries = UnsafeMutablePointer<Entry>.allocate(capacity: entriesMax)
     private var batchUsed = 0
     private var entryCount = 0
     private var line = LineBuilder(capacity: 65_536)
-    private var stamp: [UInt8] = []
+    /// "[123]: ".
+    private var processIdentifier = LineBuilder(capacity: 16)
+    /// "Nov  2 17:12:36 ", made once a second.
+    private var stamp = LineBuilder(capacity: 32)
     private var stampSecond: Int64 = -1
 
     /// A sender to `destinations`, whose indexes `add` takes.
     package init(destinations: [LogDestination], process: SharedCells<ProcessCell>) throws(SystemError) {
+        var sockets: [OpenFile] = []
+        var outputs: [LogOutput] = []
+        var byFamily: [sa_family_t: Int32] = [:]
+        var ways: [(Way, RawSocketAddress)] = []
+        for destination in destinations {
+            switch destination.place {
+            case .datagram(let address):
+                let raw = RawSocketAddress(address)
+                if byFamily[raw.storage.ss_family] == nil {
+                    let file = OpenFile(try Sockets.open(.datagram, for: address))
+                    sockets.append(file)
+                    byFamily[raw.storage.ss_family] = file.raw
+                }
+                ways.append((.datagram(byFamily[raw.storage.ss_family] ?? -1), raw))
+            case .local(let socket): ways.append((.local(socket.raw), RawSocketAddress()))
+            case .descriptor(let raw):
+                let output = LogOutput(raw)
+                outputs.append(output)
+                ways.append((.output(output.way), RawSocketAddress()))
+            }
+        }
+        targetCount = ways.count
+        targets = .allocate(capacity: max(1, targetCount))
+        for (index, (way, address)) in ways.enumerated() {
+            let destination = destinations[index]
+            let target = Target(
+                way: way, address: address, facility: destination.facility, leastSevere: destination.leastSevere, mostSevere: destination.mostSevere,
+                lengthMax: destination.lengthMax, isFramed: destination.format == .rfc3164)
+            (targets + index).initialize(to: target)
+        }
         self.destinations = destinations
         self.process = process
-        processIdentifier = Array("[\(getpid())]: ".utf8)
-        var sockets: [OpenFile] = []
-        var byFamily: [sa_family_t: Int32] = [:]
-        var socketOf: [Int32] = []
-        var addresses: [RawSocketAddress] = []
-        for destination in destinations {
-            guard case .datagram(let address) = destination.place else {
-                socketOf.append(-1)
-                addresses.append(RawSocketAddress())
-                continue
-            }
-            let raw = RawSocketAddress(address)
-            if byFamily[raw.storage.ss_family] == nil {
-                let file = OpenFile(try Sockets.open(.datagram, for: address))
-                sockets.append(file)
-                byFamily[raw.storage.ss_family] = file.raw
-            }
-            socketOf.append(byFamily[raw.storage.ss_family] ?? -1)
-            addresses.append(raw)
-        }
-        self.sockets = sockets
-        outputs = destinations.map { if case .descriptor(let raw) = $0.place { LogOutput(raw) } else { nil } }
-        self.socketOf = socketOf
-        self.addresses = addresses
+        (self.sockets, self.outputs) = (sockets, outputs)
+        processIdentifier.append("[")
+        processIdentifier.append(Int64(getpid()))
+        processIdentifier.append("]: ")
     }
 
     deinit {
+        targets.deallocate()
         batch.deallocate()
         entries.deallocate()
     }
 
-    /// Adds a line of `text` (no newline) for each of `targets`, with `tag` before the process identifier.
-    package mutating func add(_ level: LogLevel, tag: [UInt8], text: UnsafeRawBufferPointer, to targets: [Int], now: WallTime) {
-        for target in targets {
-            let destination = destinations[target]
-            guard level <= destination.leastSevere else { continue }
+    /// Adds a line of `text` (no newline) for each target of `frame`.
+    package mutating func add(_ level: LogLevel, _ frame: LogFrame, text: UnsafeRawBufferPointer, now: WallTime) {
+        for target in frame.targets {
+            precondition(target >= 0 && target < targetCount, "log target \(target) of \(targetCount)")
+            let destination = targets + target
+            guard level <= destination.pointee.leastSevere else { continue }
             line.clear()
-            if destination.format == .rfc3164 {
-                let severity = max(level, destination.mostSevere)
+            if destination.pointee.isFramed {
+                let severity = max(level, destination.pointee.mostSevere)
                 line.append(byte: UInt8(ascii: "<"))
-                line.append(Int64(destination.facility * 8 + severity.rawValue))
+                line.append(Int64(destination.pointee.facility * 8 + severity.rawValue))
                 line.append(byte: UInt8(ascii: ">"))
-                appendStamp(now)
-                line.append(tag)
-                line.append(processIdentifier)
+                moveStamp(to: now)
+                line.append(stamp.bytes)
+                line.append(frame.tag)
+                line.append(processIdentifier.bytes)
             }
-            line.append(UnsafeRawBufferPointer(rebasing: text.prefix(max(0, destination.lengthMax - line.count))))
+            line.append(UnsafeRawBufferPointer(rebasing: text.prefix(max(0, destination.pointee.lengthMax - line.count))))
             line.append(byte: UInt8(ascii: "\n"))
             queue(for: target)
+        }
+    }
+
+    /// The same for threads that write rarely, from arrays.
+    package mutating func add(_ level: LogLevel, tag: [UInt8], text: UnsafeRawBufferPointer, to targets: [Int], now: WallTime) {
+        targets.withUnsafeBufferPointer { targets in
+            tag.withUnsafeBytes { add(level, LogFrame(targets: targets, tag: $0), text: text, now: now) }
         }
     }
 
@@ -135,7 +187,7 @@ package struct LogSender: ~Copyable {
             let destination = entries[index].destination
             var end = index + 1
             while end < entryCount, entries[end].destination == destination, end - index < Self.linesPerCall { end += 1 }
-            let taken = outputs[destination] != nil ? write(index..<end) : send(index..<end)
+            let taken = if case .output(let way) = targets[destination].way { write(index..<end, way) } else { send(index..<end) }
             if taken < end - index { _ = process[0].pointee.droppedLogs.wrappingAdd(UInt64(end - index - taken), ordering: .relaxed) }
             index = end
         }
@@ -150,29 +202,31 @@ package struct LogSender: ~Copyable {
         batchUsed += line.count
     }
 
-    /// "Nov  2 17:12:36 ", made once a second.
-    private mutating func appendStamp(_ now: WallTime) {
-        if now.seconds != stampSecond {
-            stampSecond = now.seconds
-            let time = now.local
-            stamp = Array("\(time.monthName) \(time.day < 10 ? " " : "")\(time.day) \(time.clock) ".utf8)
-        }
-        line.append(stamp)
+    private mutating func moveStamp(to now: WallTime) {
+        guard now.seconds != stampSecond else { return }
+        stampSecond = now.seconds
+        let time = now.local
+        stamp.clear()
+        stamp.append(monthOf: time)
+        stamp.append(time.day < 10 ? "  " : " ")
+        stamp.append(Int64(time.day))
+        stamp.append(" ")
+        stamp.append(clockOf: time)
+        stamp.append(" ")
     }
 
-    private func send(_ range: Range<Int>) -> Int {
+    private mutating func send(_ range: Range<Int>) -> Int {
         let destination = entries[range.lowerBound].destination
         return withUnsafeTemporaryAllocation(of: clinux_datagram.self, capacity: Self.linesPerCall) { datagrams in
-            for (place, index) in range.enumerated() {
+            var place = 0
+            for index in range {
                 datagrams[place] = clinux_datagram(bytes: UnsafeRawPointer(batch + entries[index].offset), count: UInt32(entries[index].count))
+                place += 1
             }
             var taken = 0
             while taken < range.count {
                 let (first, count) = (datagrams.baseAddress.map { UnsafePointer($0 + taken) }, UInt32(range.count - taken))
-                let sent: Int32 =
-                    if case .local(let socket) = destinations[destination].place { socket.send(first, count) } else {
-                        addresses[destination].withPointer { clinux_send_datagrams(socketOf[destination], $0, $1, first, count) }
-                    }
+                let sent = send(first, count, to: destination)
                 guard sent > 0 else { break }
                 taken += Int(sent)
             }
@@ -180,11 +234,27 @@ package struct LogSender: ~Copyable {
         }
     }
 
+    /// Hands datagrams to the kernel. Returns how many it took, or the negative errno.
+    private mutating func send(_ datagrams: UnsafePointer<clinux_datagram>?, _ count: UInt32, to destination: Int) -> Int32 {
+        let target = targets + destination
+        switch target.pointee.way {
+        case .datagram(let socket): return target.pointee.address.withPointer { clinux_send_datagrams(socket, $0, $1, datagrams, count) }
+        case .local(let socket):
+            let sent = clinux_send_datagrams(socket, nil, 0, datagrams, count)
+            guard sent < 0, connectsAgain(destination, after: -sent) else { return sent }
+            return clinux_send_datagrams(socket, nil, 0, datagrams, count)
+        case .output: return 0
+        }
+    }
+
+    private mutating func connectsAgain(_ destination: Int, after code: Int32) -> Bool {
+        if case .local(let socket) = destinations[destination].place { socket.connectAgain(after: code) } else { false }
+    }
+
     /// Lines to stdout and stderr: those that are taken at once.
-    private func write(_ range: Range<Int>) -> Int {
-        guard let output = outputs[entries[range.lowerBound].destination] else { return 0 }
+    private mutating func write(_ range: Range<Int>, _ way: LogOutput.Way) -> Int {
         var taken = 0
-        for index in range where output.write(UnsafeRawBufferPointer(start: batch + entries[index].offset, count: entries[index].count)) { taken += 1 }
+        for index in range where way.write(UnsafeRawBufferPointer(start: batch + entries[index].offset, count: entries[index].count)) { taken += 1 }
         return taken
     }
 }
@@ -195,33 +265,37 @@ package struct LogSender: ~Copyable {
 /// (the journal's) takes the flag with each call. Where /proc is out of reach poll(2) is asked first; two threads may then ask at once, and one may wait.
 /// A file makes nobody wait, and is written to as it is: opened anew it would have a position of its own, and its other writers would write over our lines.
 struct LogOutput: Sendable {
-    private enum Way: Sendable {
-        case opened(OpenFile), socket(Int32), polled(Int32)
+    /// How it is written to.
+    enum Way: BitwiseCopyable, Sendable {
+        case opened(Int32), socket(Int32), polled(Int32)
+
+        /// False when the line was not taken.
+        func write(_ line: UnsafeRawBufferPointer) -> Bool {
+            switch self {
+            case .opened(let raw): return Glibc.write(raw, line.baseAddress, line.count) > 0
+            case .socket(let raw): return send(raw, line.baseAddress, line.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)) > 0
+            case .polled(let raw):
+                var poll = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
+                guard Glibc.poll(&poll, 1, 0) == 1, poll.revents & Int16(POLLOUT) != 0 else { return false }
+                return Glibc.write(raw, line.baseAddress, line.count) > 0
+            }
+        }
     }
 
-    private let way: Way
+    let way: Way
+    /// Kept open for `way`.
+    private let file: OpenFile?
 
     /// For descriptor `raw`, which stays open as long as this.
     init(_ raw: Int32) {
         var status = stat()
         let kind = fstat(raw, &status) == 0 ? status.st_mode & S_IFMT : 0
         guard kind != S_IFSOCK, kind != S_IFREG else {
-            way = kind == S_IFSOCK ? .socket(raw) : .polled(raw)
+            (way, file) = (kind == S_IFSOCK ? .socket(raw) : .polled(raw), nil)
             return
         }
         let again = open("/proc/self/fd/\(raw)", O_WRONLY | O_NONBLOCK | O_APPEND | O_CLOEXEC)
-        way = again >= 0 ? .opened(OpenFile(FileDescriptor(owning: again))) : .polled(raw)
-    }
-
-    /// False when the line was not taken.
-    func write(_ line: UnsafeRawBufferPointer) -> Bool {
-        switch way {
-        case .opened(let file): return Glibc.write(file.raw, line.baseAddress, line.count) > 0
-        case .socket(let raw): return send(raw, line.baseAddress, line.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)) > 0
-        case .polled(let raw):
-            var poll = pollfd(fd: raw, events: Int16(POLLOUT), revents: 0)
-            guard Glibc.poll(&poll, 1, 0) == 1, poll.revents & Int16(POLLOUT) != 0 else { return false }
-            return Glibc.write(raw, line.baseAddress, line.count) > 0
-        }
+        file = again >= 0 ? OpenFile(FileDescriptor(owning: again)) : nil
+        way = again >= 0 ? .opened(again) : .polled(raw)
     }
 }

@@ -1,18 +1,28 @@
+// The hot path of sessions that are logged: one line each, built in memory that the thread has.
+
 import Glibc
 import LinuxIO
 import Wire
 
 /// The date inside session lines, "22/Nov/2026:17:13:29", made once a second.
-struct LogStamp {
+struct LogStamp: ~Copyable {
     private var second = Int64.min
-    private(set) var bytes: [UInt8] = []
+    private var line = LineBuilder(capacity: 32)
+    var bytes: UnsafeRawBufferPointer { line.bytes }
 
     /// Brings `bytes` to the second `seconds` after 1970-01-01 UTC.
     mutating func move(to seconds: Int64) {
         guard seconds != second else { return }
         second = seconds
         let time = WallTime(seconds: seconds, microseconds: 0).local
-        bytes = Array("\(time.day < 10 ? "0" : "")\(time.day)/\(time.monthName)/\(time.year):\(time.clock)".utf8)
+        line.clear()
+        line.append(Int64(time.day), width: 2)
+        line.append("/")
+        line.append(monthOf: time)
+        line.append("/")
+        line.append(Int64(time.year))
+        line.append(":")
+        line.append(clockOf: time)
     }
 }
 
@@ -20,24 +30,21 @@ extension ForwardingThread {
     /// `Connect from 1.2.3.4:5 to 6.7.8.9:10 (mysql/TCP)`: HAProxy's line for proxies without a log format.
     mutating func logConnect(_ session: UnsafeMutablePointer<Session>) {
         let frontend = Int(session.pointee.frontend)
-        guard !state.frontendLogs[frontend].targets.isEmpty else { return }
+        guard state.frontendLogs[frontend].pointee.targetCount > 0 else { return }
         line.clear()
         line.append("Connect from ")
-        appendClient(session)
+        append(session.pointee.clientAddress)
         line.append(" to ")
-        switch clientTarget(session) {
-        case .ip(let address, let port)?: line.append(Array("\(address):\(port)".utf8))
-        default: line.append("unix:1")
-        }
+        append(clientTarget(session))
         line.append(" (")
-        line.append(Array(state.frontends[frontend].name.utf8))
+        line.append(state.frontendNames[frontend].pointee.bytes)
         line.append("/TCP)")
         send(.info, frontend)
     }
 
     /// The line of a session that has ended.
     mutating func logSession(_ session: UnsafeMutablePointer<Session>) {
-        switch state.frontendLogs[Int(session.pointee.frontend)].sessions {
+        switch state.frontendLogs[Int(session.pointee.frontend)].pointee.sessions {
         case .tcp: logEnd(session)
         // The line at accept waited for the header.
         case .connect: if session.pointee.header != .none { logConnect(session) }
@@ -50,7 +57,7 @@ extension ForwardingThread {
         let settings = state.frontendLogs[frontend]
         let cause = session.pointee.termination.cause
         let isQuiet = session.pointee.up.bytes == 0 && (cause == UInt8(ascii: "-") || cause == UInt8(ascii: "C"))
-        guard !settings.targets.isEmpty, !(settings.hidesEmptySessions && isQuiet) else { return }
+        guard settings.pointee.targetCount > 0, !(settings.pointee.hidesEmptySessions && isQuiet) else { return }
         startLine(session)
         line.append(" ")
         appendServer(session)
@@ -72,10 +79,10 @@ extension ForwardingThread {
         let settings = state.frontendLogs[frontend]
         // A client that waited longer than a header takes is no port scan.
         let isQuiet = reason.isDeparture && now - session.pointee.acceptedAt < Self.headerMilliseconds
-        guard !settings.targets.isEmpty, !(settings.hidesEmptySessions && isQuiet) else { return }
+        guard settings.pointee.targetCount > 0, !(settings.pointee.hidesEmptySessions && isQuiet) else { return }
         startLine(session)
         line.append("/")
-        line.append(listeners[Int(session.pointee.listener)].name)
+        line.append(listenerNames[Int(session.pointee.listener)])
         line.append(": ")
         line.append(Array(reason.rawValue.utf8))
         send(.info, frontend)
@@ -84,26 +91,25 @@ extension ForwardingThread {
     /// `%ci:%cp [%t] %ft`.
     private mutating func startLine(_ session: UnsafeMutablePointer<Session>) {
         line.clear()
-        appendClient(session)
+        append(session.pointee.clientAddress)
         line.append(" [")
         stamp.move(to: session.pointee.acceptedWall / 1000)
         line.append(stamp.bytes)
         line.append(".")
         line.append(session.pointee.acceptedWall % 1000, width: 3)
         line.append("] ")
-        line.append(Array(state.frontends[Int(session.pointee.frontend)].name.utf8))
+        line.append(state.frontendNames[Int(session.pointee.frontend)].pointee.bytes)
     }
 
     private mutating func appendServer(_ session: UnsafeMutablePointer<Session>) {
         guard session.pointee.hasBackend else {
-            line.append(Array(state.frontends[Int(session.pointee.frontend)].name.utf8))
+            line.append(state.frontendNames[Int(session.pointee.frontend)].pointee.bytes)
             return line.append("/<NOSRV>")
         }
-        let backend = Int(session.pointee.backend)
-        line.append(Array(state.backends[backend].name.utf8))
+        line.append(state.backendNames[Int(session.pointee.backend)].pointee.bytes)
         line.append("/")
         guard session.pointee.serverIndex != Session.noServer else { return line.append("<NOSRV>") }
-        line.append(Array(state.backends[backend].servers[Int(session.pointee.serverIndex) - state.firstServers[backend]].name.utf8))
+        line.append(state.serverNames[Int(session.pointee.serverIndex)].pointee.bytes)
     }
 
     private mutating func appendTimes(_ session: UnsafeMutablePointer<Session>) {
@@ -132,16 +138,15 @@ extension ForwardingThread {
         line.append(Int64(session.pointee.queuePosition))
     }
 
-    private mutating func appendClient(_ session: UnsafeMutablePointer<Session>) {
-        let client = session.pointee.clientAddress
-        client.withAddress { line.append(addressOf: $0, $1) }
+    /// `127.0.0.1:38674`, or `unix:1`.
+    private mutating func append(_ address: KernelAddress) {
+        address.withAddress { line.append(addressOf: $0, $1) }
         line.append(":")
-        line.append(client.address == nil ? 1 : Int64(client.port))
+        line.append(address.address == nil ? 1 : Int64(address.port))
     }
 
     /// Sends the line that has been built to the frontend's targets.
     mutating func send(_ level: LogLevel, _ frontend: Int) {
-        let settings = state.frontendLogs[frontend]
-        log.add(level, tag: settings.tag, text: line.bytes, to: settings.targets, now: wallNow())
+        log.add(level, state.logFrame(ofFrontend: frontend), text: line.bytes, now: wallNow())
     }
 }

@@ -31,7 +31,7 @@ extension ForwardingThread {
         let number = Int(session.pointee.listener)
         guard listeners[number].mayHaveHeader else { return false }
         session.pointee.header = .required
-        if case .optional(let networks) = listeners[number].proxyHeader {
+        if case .optional(let networks) = proxyHeaders[number] {
             let client = session.pointee.clientAddress.address
             session.pointee.header = networks.contains { network in client.map { network.contains($0) } ?? false } ? .optional : .none
         }
@@ -123,7 +123,7 @@ extension ForwardingThread {
         session.pointee.header = .none
         if session.pointee.state == .inspecting {
             begin(index, session)
-        } else if state.frontendLogs[Int(session.pointee.frontend)].sessions == .connect {
+        } else if state.frontendLogs[Int(session.pointee.frontend)].pointee.sessions == .connect {
             logConnect(session)
         }
         return true
@@ -148,7 +148,7 @@ extension ForwardingThread {
         guard isTimeToReport(state.frontendCells[frontend].pointee.lateHeaderReportedAt, every: Self.noticeMilliseconds) else { return }
         line.clear()
         line.append("Proxy ")
-        line.append(Array(state.frontends[frontend].name.utf8))
+        line.append(state.frontendNames[frontend].pointee.bytes)
         line.append(": a PROXY header came late, ")
         line.append(now - session.pointee.acceptedAt)
         line.append("ms after the connect: such sessions wait ")
@@ -160,7 +160,8 @@ extension ForwardingThread {
     /// Tells the server who its client is, before anything else. False when the connection did not take it: it is as good as not there.
     func sendHeader(_ form: ProxyHeaderForm, _ session: UnsafeMutablePointer<Session>, to descriptor: Int32) -> Bool {
         var header = ProxyHeader(nil)
-        if case .ip(let target, let port)? = clientTarget(session), let client = session.pointee.clientAddress.address, client.isV6 == target.isV6 {
+        if case .ip(let target, let port)? = clientTarget(session).socketAddress, let client = session.pointee.clientAddress.address, client.isV6 == target.isV6
+        {
             let sourcePort = session.pointee.clientAddress.port
             header.addresses = ProxyHeader.Addresses(source: client, sourcePort: sourcePort, destination: target, destinationPort: port)
         }

@@ -2,6 +2,7 @@
 
 import CLinux
 import Glibc
+import LinuxIO
 import Wire
 
 /// How a direction stands after `Relay.pump`.
@@ -82,7 +83,9 @@ struct Relay: ~Copyable {
     deinit { scratch.deallocate() }
 
     /// Moves what can be moved now.
-    mutating func pump(_ direction: inout Direction, from source: inout Side, to sink: inout Side) -> PumpResult {
+    ///
+    /// - Parameter isLast: the other direction has ended already. The session ends with this one, and closing tells the sink.
+    mutating func pump(_ direction: inout Direction, from source: inout Side, to sink: inout Side, isLast: Bool = false) -> PumpResult {
         var budget = Self.turnBytes
         if direction.flags.contains(.held) { release(&direction) }
         while true {
@@ -93,7 +96,7 @@ struct Relay: ~Copyable {
                 if failure != 0 { return .sinkFailed(failure) }
                 if direction.hasPending { return .waiting }
             }
-            if direction.flags.contains(.ended) { return finish(&direction, to: sink) }
+            if direction.flags.contains(.ended) { return finish(&direction, to: sink, isLast: isLast) }
             guard source.flags.contains(.readable) else {
                 returnPipe(&direction)
                 return .waiting
@@ -137,6 +140,7 @@ struct Relay: ~Copyable {
             direction.fullReads = min(direction.fullReads + 1, UInt8(Self.streamAfter))
         }
         guard !sink.flags.contains(.dead) else { return .bytes(count) }
+        if direction.flags.contains(.delays), direction.bytes > UInt64(count) { Self.sendAtOnce(&direction, to: sink) }
         let sent = send(sink.descriptor, scratch, count, Int32(MSG_NOSIGNAL))
         if sent == count {
             if direction.fullReads >= Self.streamAfter { startSplicing(&direction) }
@@ -146,6 +150,11 @@ struct Relay: ~Copyable {
         keep(count, after: max(0, sent), &direction)
         sink.flags.remove(.writable)
         return .bytes(count)
+    }
+
+    private static func sendAtOnce(_ direction: inout Direction, to sink: Side) {
+        direction.flags.remove(.delays)
+        Sockets.sendAtOnce(sink.descriptor)
     }
 
     /// Lends the direction a buffer for what is in the scratch buffer, but for the first `taken` of `count` bytes.
@@ -305,6 +314,7 @@ struct Relay: ~Copyable {
         if direction.pipeBytes > 0 { return flushPipe(&direction, to: &sink) }
         guard let buffer = direction.buffer else { return 0 }
         let count = Int(direction.end - direction.start)
+        if direction.flags.contains(.delays), direction.bytes > UInt64(count) { Self.sendAtOnce(&direction, to: sink) }
         let sent = send(sink.descriptor, buffer + Int(direction.start), count, Int32(MSG_NOSIGNAL))
         if sent < 0 {
             guard errno == EAGAIN || errno == EINTR else { return errno }
@@ -341,12 +351,12 @@ struct Relay: ~Copyable {
     }
 
     /// Tells the sink that nothing more comes.
-    private mutating func finish(_ direction: inout Direction, to sink: Side) -> PumpResult {
+    private mutating func finish(_ direction: inout Direction, to sink: Side, isLast: Bool) -> PumpResult {
         returnPipe(&direction)
         if !direction.flags.contains(.shut) {
             direction.flags.insert(.shut)
             let isHandshake = direction.bytes == 0 && direction.flags.contains(.finishesHandshake)
-            if !isHandshake, !sink.flags.contains(.dead) { shutdown(sink.descriptor, Int32(SHUT_WR)) }
+            if !isLast, !isHandshake, !sink.flags.contains(.dead) { shutdown(sink.descriptor, Int32(SHUT_WR)) }
         }
         return .finished
     }

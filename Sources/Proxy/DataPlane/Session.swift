@@ -50,9 +50,9 @@ struct Termination: BitwiseCopyable, Equatable {
     var cause: UInt8
     var phase: UInt8
 
-    init(_ cause: Character, _ phase: Character) {
-        self.cause = cause.asciiValue ?? 0
-        self.phase = phase.asciiValue ?? 0
+    init(_ cause: Unicode.Scalar, _ phase: Unicode.Scalar) {
+        self.cause = UInt8(ascii: cause)
+        self.phase = UInt8(ascii: phase)
     }
 
     static let normal = Termination("-", "-")

@@ -65,6 +65,10 @@ package struct ProcessCell: ~Copyable, Sendable {
     package let slowThreads = Atomic<UInt64>(0)
     /// Threads that have closed their listeners for good.
     package let stoppedThreads = Atomic<Int>(0)
+    /// Servers that sessions have left since the control thread took them; each appears once.
+    let leftServers = Mutex<[UInt32]>([])
+    /// Connections whose clients have left before they logged in.
+    let abandonedHandshakes = Mutex<[AbandonedHandshake]>([])
     /// Log lines that no target took.
     package let droppedLogs = Atomic<UInt64>(0)
     /// True while the control thread wants the next forwarding thread that has something to do to wake it.

@@ -151,6 +151,6 @@ extension ForwardingState {
 
     /// The sessions that came to a backend.
     package func sessionsTotal(ofBackend backend: Int) -> Int {
-        Int(clamping: sessionsBegun(of: backend) &+ inherited.backends[backend].pointee.sessions.value)
+        Int(clamping: SharedAddresses(self).sessionsBegun(of: backend) &+ inherited.backends[backend].pointee.sessions.value)
     }
 }

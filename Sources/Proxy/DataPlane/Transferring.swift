@@ -49,6 +49,7 @@ extension ForwardingThread {
     /// The session has a connection to its server from here on.
     func noteEstablished(_ session: UnsafeMutablePointer<Session>) {
         if state.serverRules[Int(session.pointee.serverIndex)].pointee.finishesHandshakes { session.pointee.up.flags.insert(.finishesHandshake) }
+        if state.serverRules[Int(session.pointee.serverIndex)].pointee.proxyHeader == nil { session.pointee.up.flags.insert(.delays) }
         (session.pointee.connectedAt, session.pointee.lastActivity) = (now, now)
     }
 
@@ -68,9 +69,14 @@ extension ForwardingThread {
             if session.pointee.header != .none, session.pointee.client.flags.contains(.readable), !readHeader(index, session) { return }
             let dead = (session.pointee.client.flags.contains(.dead), session.pointee.server.flags.contains(.dead))
             let isHeld = session.pointee.header != .none
-            let up = isHeld ? .waiting : relay.pump(&session.pointee.up, from: &session.pointee.client, to: &session.pointee.server)
+            let up =
+                isHeld
+                ? .waiting
+                : relay.pump(
+                    &session.pointee.up, from: &session.pointee.client, to: &session.pointee.server, isLast: session.pointee.down.isDone)
             hasMore = note(up, session, source: "C", sink: "S", from: &session.pointee.client, to: &session.pointee.server)
-            let down = relay.pump(&session.pointee.down, from: &session.pointee.server, to: &session.pointee.client)
+            let down = relay.pump(
+                &session.pointee.down, from: &session.pointee.server, to: &session.pointee.client, isLast: session.pointee.up.isDone)
             hasMore = note(down, session, source: "S", sink: "C", from: &session.pointee.server, to: &session.pointee.client) || hasMore
             bury(session)
             if dead == (session.pointee.client.flags.contains(.dead), session.pointee.server.flags.contains(.dead)) { break }
@@ -96,7 +102,7 @@ extension ForwardingThread {
 
     /// Takes note of how a direction stands. True when it has more to move.
     private func note(
-        _ result: PumpResult, _ session: UnsafeMutablePointer<Session>, source: Character, sink: Character, from: inout Side, to: inout Side
+        _ result: PumpResult, _ session: UnsafeMutablePointer<Session>, source: Unicode.Scalar, sink: Unicode.Scalar, from: inout Side, to: inout Side
     ) -> Bool {
         switch result {
         case .waiting, .finished: return false
@@ -123,7 +129,7 @@ extension ForwardingThread {
         }
     }
 
-    func blame(_ cause: Character, _ session: UnsafeMutablePointer<Session>) {
+    func blame(_ cause: Unicode.Scalar, _ session: UnsafeMutablePointer<Session>) {
         guard session.pointee.termination.isNormal else { return }
         session.pointee.termination = Termination(cause, "D")
         let server = counters.servers[Int(session.pointee.serverIndex)]
@@ -148,8 +154,7 @@ extension ForwardingThread {
 
     /// Both directions have ended, or one side is gone and all that it had sent has been delivered.
     private func isOver(_ session: UnsafeMutablePointer<Session>) -> Bool {
-        let upIsDone = session.pointee.up.flags.contains(.ended) && !session.pointee.up.hasPending
-        let downIsDone = session.pointee.down.flags.contains(.ended) && !session.pointee.down.hasPending
+        let (upIsDone, downIsDone) = (session.pointee.up.isDone, session.pointee.down.isDone)
         return upIsDone && downIsDone || upIsDone && session.pointee.client.flags.contains(.dead)
             || downIsDone && session.pointee.server.flags.contains(.dead) || upIsDone && hasLeftGreeted(session)
     }

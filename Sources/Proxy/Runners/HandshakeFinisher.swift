@@ -61,11 +61,11 @@ package final class HandshakeFinisher {
     }
 
     /// True when nothing is under way.
-    package var isIdle: Bool { attempts.isEmpty && state.abandonedHandshakes.withLock { $0.isEmpty } }
+    package var isIdle: Bool { attempts.isEmpty && state.process[0].pointee.abandonedHandshakes.withLock { $0.isEmpty } }
 
     /// Begins with what the threads have handed over since the last call.
     package func takeAll() {
-        let handshakes = state.abandonedHandshakes.withLock { waiting in
+        let handshakes = state.process[0].pointee.abandonedHandshakes.withLock { waiting in
             defer { waiting = [] }
             return waiting
         }

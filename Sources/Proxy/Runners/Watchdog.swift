@@ -49,7 +49,7 @@ package final class Watchdog {
         }
         poll(&requests, nfds_t(requests.count), 0)
         return requests.enumerated().map { thread, request in
-            request.fd >= 0 && request.revents == 0 ? nil : state.counters[thread].rounds.value
+            request.fd >= 0 && request.revents == 0 ? nil : state.counters[thread].own.rounds.value
         }
     }
 

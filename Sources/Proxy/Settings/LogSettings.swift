@@ -1,5 +1,5 @@
 /// A syslog severity, in the order of RFC 5424.
-package enum LogLevel: Int, Comparable, CaseIterable, Sendable {
+package enum LogLevel: Int, BitwiseCopyable, Comparable, CaseIterable, Sendable {
     case emergency, alert, critical, error, warning, notice, info, debug
 
     /// True when `left` is more severe than `right`.
@@ -54,7 +54,7 @@ package struct LogTarget: Equatable, Sendable {
 }
 
 /// What a proxy logs of its sessions.
-package enum SessionLog: Equatable, Sendable {
+package enum SessionLog: BitwiseCopyable, Equatable, Sendable {
     /// HAProxy's default: one `Connect from` line at accept.
     case connect
     /// `option tcplog`: one line at the session's end.

@@ -104,9 +104,9 @@ final class ForwardingHarness {
     /// What the threads have lent and hold, all together.
     var inUse: (sessions: UInt64, buffers: UInt64, pipes: UInt64) {
         state.counters.reduce(into: (0, 0, 0)) {
-            $0.sessions += $1.sessionsNow.value
-            $0.buffers += $1.buffersNow.value
-            $0.pipes += $1.pipesNow.value
+            $0.sessions += $1.own.sessionsNow.value
+            $0.buffers += $1.own.buffersNow.value
+            $0.pipes += $1.own.pipesNow.value
         }
     }
 

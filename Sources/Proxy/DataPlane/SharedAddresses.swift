@@ -1,0 +1,129 @@
+// The hot path: what a forwarding thread reads and changes of `ForwardingState`. Nothing here allocates, retains or releases, unless a session leaves its server.
+
+import LinuxIO
+import Synchronization
+import Wire
+
+/// Keeps the value that has it in one place: the compiler calls its methods with its address, and never copies it for a call. A type that contains an atomic has
+/// this property.
+struct Pinned: ~Copyable, Sendable {
+    private let atomic = Atomic<UInt8>(0)
+}
+
+/// Where everything is that forwarding threads share, and the numbers that never change. `ForwardingState` owns all of it and outlives the threads, so no use of it
+/// retains anything.
+struct SharedAddresses: ~Copyable, Sendable {
+    let sessionsMax: Int
+    let handshakesPerServer: Int
+    /// One cell.
+    let process: ElementAddresses<ProcessCell>
+    let controlWakeUp: ElementAddresses<WakeUp>
+    /// By thread.
+    let mailboxes: ElementAddresses<ThreadMailbox>
+    /// By thread: what it has counted for each backend.
+    private let backendCounters: ElementAddresses<ElementAddresses<ServerCounters>>
+    /// By frontend.
+    let frontendCells: ElementAddresses<FrontendCell>
+    let frontendRules: ElementAddresses<FrontendRules>
+    let frontendLogs: ElementAddresses<FrontendLog>
+    let frontendNames: ElementAddresses<FrozenText>
+    private let logTags: ElementAddresses<FrozenText>
+    private let logTargets: ElementAddresses<Int>
+    /// By backend.
+    let backendCells: ElementAddresses<BackendCell>
+    let backendRules: ElementAddresses<BackendRules>
+    let backendNames: ElementAddresses<FrozenText>
+    /// By server, flat over all backends.
+    let serverCells: ElementAddresses<ServerCell>
+    let serverRules: ElementAddresses<ServerRules>
+    let serverNames: ElementAddresses<FrozenText>
+    /// By server and reason.
+    private let tallies: ElementAddresses<Tally>
+    private let pinned = Pinned()
+
+    /// The addresses of what `state` owns.
+    init(_ state: ForwardingState) {
+        sessionsMax = state.sessionsMax
+        handshakesPerServer = state.handshakesPerServer
+        process = state.process.addresses
+        controlWakeUp = state.controlWakeUps.addresses
+        mailboxes = state.mailboxes.addresses
+        backendCounters = state.backendCounters.addresses
+        frontendCells = state.frontendCells.addresses
+        frontendRules = state.frontendRules.addresses
+        frontendLogs = state.logs.frontends.addresses
+        frontendNames = state.names.frontends.addresses
+        logTags = state.logs.tags.addresses
+        logTargets = state.logs.targets.addresses
+        backendCells = state.backendCells.addresses
+        backendRules = state.backendRules.addresses
+        backendNames = state.names.backends.addresses
+        serverCells = state.serverCells.addresses
+        serverRules = state.serverRules.addresses
+        serverNames = state.names.servers.addresses
+        tallies = state.tallies.addresses
+    }
+
+    /// A forwarding thread begins a round: wakes the control thread if that awaits it.
+    func beginWork() {
+        guard process[0].pointee.isWorkAwaited.load(ordering: .relaxed) else { return }
+        if process[0].pointee.isWorkAwaited.exchange(false, ordering: .relaxed) { controlWakeUp[0].pointee.signal() }
+    }
+
+    /// How many sessions have come to a backend.
+    func sessionsBegun(of backend: Int) -> UInt64 {
+        var sum: UInt64 = 0
+        for thread in 0..<backendCounters.count { sum &+= backendCounters[thread].pointee[backend].pointee.sessions.value }
+        return sum
+    }
+
+    /// What lines of a frontend need.
+    func logFrame(ofFrontend frontend: Int) -> LogFrame {
+        let log = frontendLogs[frontend]
+        let first = log.pointee.targetCount > 0 ? logTargets[log.pointee.firstTarget] : nil
+        return LogFrame(targets: UnsafeBufferPointer(start: first, count: log.pointee.targetCount), tag: logTags[frontend].pointee.bytes)
+    }
+}
+
+// MARK: - Places of servers
+
+extension SharedAddresses {
+    /// Finds a server of `backend` for a session, and takes a place at it.
+    func takePlace(of backend: Int, _ tried: TriedServers, client: UInt64?) -> Choice {
+        let choice = backendCells[backend].pointee.balancer.withLock { $0.take(tried, client: client) }
+        if case .server(let server) = choice { _ = serverCells[Int(server)].pointee.sessions.enter(limit: 0) }
+        return choice
+    }
+
+    /// Puts a session in the queue of `backend`, unless there is a place for it now: then it returns the server of that place.
+    func wait(_ waiter: Waiter, in backend: Int) -> UInt32? {
+        let server = backendCells[backend].pointee.balancer.withLock { $0.wait(waiter) }
+        if let server { _ = serverCells[Int(server)].pointee.sessions.enter(limit: 0) }
+        return server
+    }
+
+    /// Counts a session out of its server. Its place stays taken until `freePlace`.
+    func countOut(of server: UInt32) { serverCells[Int(server)].pointee.sessions.leave() }
+
+    /// Frees a place, or hands it to the session that has waited longest for one.
+    func freePlace(of server: UInt32) {
+        let grant = backendCells[serverRules[Int(server)].pointee.backend].pointee.balancer.withLock { $0.leave(server) }
+        if let grant { send(grant) }
+    }
+
+    /// Tells a waiting session's thread that it has a place.
+    func send(_ grant: Grant) {
+        backendCells[serverRules[Int(grant.server)].pointee.backend].pointee.waiting.leave()
+        _ = serverCells[Int(grant.server)].pointee.sessions.enter(limit: 0)
+        mailboxes[grant.waiter.thread].pointee.post(.granted(session: grant.waiter.session, server: grant.server))
+    }
+
+    /// Counts why a session has left a server, and wakes the control thread unless a report on that server already waits for it.
+    func report(_ reason: LeaveReason, of server: UInt32) {
+        tallies[Int(server) * LeaveReason.count + reason.place].pointee.add()
+        let before = serverCells[Int(server)].pointee.leaveReasons.bitwiseOr(LeaveReasons(reason).rawValue, ordering: .releasing).oldValue
+        guard before == 0 else { return }
+        process[0].pointee.leftServers.withLock { $0.append(server) }
+        controlWakeUp[0].pointee.signal()
+    }
+}

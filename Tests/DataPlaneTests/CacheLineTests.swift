@@ -1,0 +1,43 @@
+import LinuxIO
+import Testing
+import Wire
+
+@testable import Proxy
+
+@Suite("What different threads write to")
+struct CacheLineTests {
+    /// The numbers of the cache lines that `cells` occupy.
+    private func lines<Cell: ~Copyable & Sendable>(_ cells: ElementAddresses<Cell>) -> Set<UInt> {
+        let line = UInt(cacheLineBytes)
+        return (0..<cells.count).reduce(into: []) { lines, index in
+            let start = UInt(bitPattern: cells[index])
+            lines.formUnion(start / line...(start + UInt(MemoryLayout<Cell>.stride) - 1) / line)
+        }
+    }
+
+    @Test("shares no cache line with what another one writes to", arguments: [(1, 1), (3, 5)])
+    func counters(frontends: Int, servers: Int) throws {
+        let location = ConfigurationLocation(file: "test", line: 1)
+        var backend = Backend(name: "b", identifier: 3)
+        for number in 1...servers {
+            backend.servers.append(Server(name: "s\(number)", identifier: number, endpoint: .unix(""), port: .fixed(1), location: location))
+        }
+        let routes = (0..<servers).map { _ in ServerRoute(address: nil, isUsable: false, weight: 1) }
+        let state = try ForwardingState(
+            frontends: (0..<frontends).map { Frontend(name: "f\($0)", identifier: $0) }, backends: [backend], routes: [routes], sessionsMax: 10, threads: 8,
+            destinations: [], frontendLogs: [])
+        var groups = state.counters.map { counters in
+            let addresses = counters.addresses
+            return [lines(addresses.own), lines(addresses.frontends), lines(addresses.servers), lines(addresses.backends)].reduce(Set()) { $0.union($1) }
+        }
+        groups += (0..<8).map { thread in
+            let start = UInt(bitPattern: state.mailboxes[thread])
+            return Set(start / UInt(cacheLineBytes)...(start + UInt(MemoryLayout<ThreadMailbox>.stride) - 1) / UInt(cacheLineBytes))
+        }
+        groups += [
+            lines(state.process.addresses), lines(state.frontendCells.addresses), lines(state.backendCells.addresses), lines(state.serverCells.addresses),
+        ]
+        #expect(groups.allSatisfy { !$0.isEmpty })
+        #expect(groups.reduce(0) { $0 + $1.count } == groups.reduce(Set()) { $0.union($1) }.count)
+    }
+}
