@@ -58,18 +58,21 @@ let package = Package(
 
 // `deploy/test` builds parts: a build for a few tests needs few targets.
 let sanitized: Set = ["DataPlaneTests", "LinuxIOTests", "SealsTests"]
+let common: Set = ["CLinux", "COpenSSL", "LinuxIO", "Proxy", "Support", "Wire"]
+@MainActor func keepOnly(_ names: Set<String>) {
+    package.targets.removeAll { !names.contains($0.name) }
+    package.products = []
+}
 switch Context.environment["TSUKADA_PART"] {
 case "plain": package.targets.removeAll { sanitized.contains($0.name) }
-case "sanitized":
-    let needed: Set = ["CLinux", "COpenSSL", "LinuxIO", "Proxy", "Seals", "Support", "Wire"]
-    package.targets.removeAll { !sanitized.contains($0.name) && !needed.contains($0.name) }
-    package.products = []
+case "sanitized": keepOnly(common.union(sanitized).union(["Seals"]))
 case nil: break
 case let part?: fatalError("TSUKADA_PART=\(part): write 'plain' or 'sanitized'")
 }
 
 // The fuzz targets need compiler-rt's libFuzzer: `deploy/fuzz` names its file.
 if let runtime = Context.environment["TSUKADA_FUZZ"] {
+    keepOnly(common.union(["Gossip"]))
     let instrumented: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer,address", "-assert-config", "Debug"])]
     let linked: [LinkerSetting] = [.unsafeFlags(["-sanitize=address", runtime, "-lstdc++"])]
     for target in package.targets where ["Gossip", "Proxy", "Wire"].contains(target.name) { target.swiftSettings = instrumented }

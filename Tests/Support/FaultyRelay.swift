@@ -41,7 +41,7 @@ package struct FaultyRelay: Sendable {
     /// Accepts for ever, a thread for each client.
     package func serve() -> Never {
         while true {
-            let client = accept(listener, nil, nil)
+            let client = acceptBlocking(listener)
             guard client >= 0 else {
                 usleep(1000)  // out of descriptors: try again soon
                 continue

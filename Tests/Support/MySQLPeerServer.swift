@@ -35,15 +35,13 @@ package final class MySQLPeerServer: Sendable {
 
     private func serve(_ settings: @escaping @Sendable () throws -> MySQLPeerSettings) {
         while true {
-            let client = accept(listener, nil, nil)
+            let client = acceptBlocking(listener)
             guard client >= 0 else {
                 usleep(1000)  // out of descriptors: try again soon
                 continue
             }
             Thread.detachNewThread { [self] in
                 if let settings = try? settings() { converse(client, MySQLPeer(settings)) }
-                // A child started meanwhile may have inherited the descriptor: then `close` alone would not end the connection.
-                shutdown(client, Int32(SHUT_RDWR))
                 close(client)
             }
         }

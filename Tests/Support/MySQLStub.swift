@@ -26,7 +26,7 @@ package struct MySQLStub: Sendable {
     package func serve() -> Never {
         var number: UInt32 = 0
         while true {
-            let client = accept(listener, nil, nil)
+            let client = acceptBlocking(listener)
             guard client >= 0 else {
                 usleep(1000)  // out of descriptors: try again soon
                 continue

@@ -142,9 +142,9 @@ final class TestServer: Sendable {
         self.address = Sockets.localAddress(listener.raw) ?? address
         let thread = TestThread { [self] in
             while true {
-                let raw = accept(listener.raw, nil, nil)
+                let raw = acceptBlocking(listener.raw)
                 if raw < 0 {
-                    guard errno == EAGAIN || errno == EINTR || errno == ECONNABORTED else { return }
+                    guard [EAGAIN, EINTR, ECONNABORTED].contains(-raw) else { return }
                     continue
                 }
                 begin(TestSocket(owning: raw), serve)
