@@ -103,6 +103,29 @@ struct SessionTableTests {
         let (count, used) = (table.count, table.used)
         #expect(count == 2 && used == 3)
     }
+
+    @Test("gives a slot's next session none of the extras of the one before")
+    func extras() throws {
+        var table = SessionTable(capacity: 1)
+        let taken = table.take()
+        let (index, _) = try #require(taken)
+        let session = table[index]
+        let before = table[extrasOf: session].tried.count
+        table[extrasOf: session].tried.insert(7)
+        table[extrasOf: session].target = KernelAddress(.v4(1), port: 2)
+        let (tried, port) = (table[extrasOf: session].tried.last, table[extrasOf: session].target.port)
+        #expect(before == 0 && tried == 7 && port == 2)
+        session.pointee.state = .waiting
+        table.release(index)
+        _ = table.take()
+        let (next, target) = (table[extrasOf: session].tried.count, table[extrasOf: session].target.isNone)
+        #expect(next == 0 && target)
+    }
+
+    @Test("needs at most 300 bytes for an idle session, its timer included")
+    func memory() {
+        #expect(MemoryLayout<Session>.stride + TimerWheel.bytesPerEntry <= 300)
+    }
 }
 
 @Suite("A gauge")

@@ -186,7 +186,6 @@ extension ForwardingThread {
         let wall = wallNow()
         session.pointee.acceptedWall = wall.seconds * 1000 + Int64(wall.microseconds / 1000)
         session.pointee.clientAddress = KernelAddress(address)
-        session.pointee.clientTarget = KernelAddress()
         counters.frontends[frontend].pointee.connections.add()
         state.process[0].pointee.sessions.settle()
         state.frontendCells[frontend].pointee.sessions.settle()

@@ -18,19 +18,19 @@ extension ForwardingThread {
         let usesAddress = state.backendRules[backend].pointee.balance == .source
         // As in HAProxy, clients that come by a UNIX socket have no address and take turns.
         let client = usesAddress ? session.pointee.clientAddress.address.map { SourceMap.value(of: $0) } : nil
-        return state.takePlace(of: backend, session.pointee.tried, client: client)
+        return state.takePlace(of: backend, sessions[extrasOf: session].tried, client: client)
     }
 
     /// True when the session may leave its server for another one. One that has tried as many as it can remember gives them a moment, lest it go round in circles.
     func mayRedispatch(_ session: UnsafeMutablePointer<Session>) -> Bool {
         let rules = state.backendRules[Int(session.pointee.backend)]
-        return rules.pointee.redispatches && rules.pointee.retriesMax > 0 && !session.pointee.tried.isFull
+        return rules.pointee.redispatches && rules.pointee.retriesMax > 0 && !sessions[extrasOf: session].tried.isFull
     }
 
     /// True when there is a server that is better than to wait: usable, nothing speaks against it, and the session has not tried it and is not trying it now.
     func hasOther(_ session: UnsafeMutablePointer<Session>) -> Bool {
         guard mayRedispatch(session) else { return false }
-        let (current, tried) = (session.pointee.serverIndex, session.pointee.tried)
+        let (current, tried) = (session.pointee.serverIndex, sessions[extrasOf: session].tried)
         return state.backendCells[Int(session.pointee.backend)].pointee.balancer.withLock { $0.hasOther(than: current, tried) }
     }
 

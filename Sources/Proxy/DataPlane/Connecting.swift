@@ -98,7 +98,8 @@ extension ForwardingThread {
 
     /// What the client connected to; none when the kernel does not tell.
     func clientTarget(_ session: UnsafeMutablePointer<Session>) -> KernelAddress {
-        if !session.pointee.clientTarget.isNone { return session.pointee.clientTarget }
+        let target = sessions[extrasOf: session].target
+        if !target.isNone { return target }
         let listener = listeners[Int(session.pointee.listener)].address
         guard listener.isNone else { return listener }
         var address = RawSocketAddress()
@@ -133,7 +134,7 @@ extension ForwardingThread {
     /// - Parameter reason: what it says of the server; `nil` for what `code` does.
     mutating func connectFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, code: Int32, reason: LeaveReason? = nil) {
         let server = session.pointee.serverIndex
-        session.pointee.tried.insert(server)
+        sessions[extrasOf: session].tried.insert(server)
         if code != EADDRNOTAVAIL, code != ECONNABORTED {
             if reason == nil { noteFailed(server) }
             state.report(reason ?? LeaveReason(connectCode: code), of: server)
@@ -176,7 +177,7 @@ extension ForwardingThread {
 
     /// The moment is over: any server may be tried again; without redispatch it is the same one.
     private mutating func connectAgain(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        session.pointee.tried = TriedServers()
+        sessions[extrasOf: session].tried = TriedServers()
         if session.pointee.holdsServer {
             guard state.backendRules[Int(session.pointee.backend)].pointee.redispatches else {
                 session.pointee.assignedAt = session.pointee.assignedAt < 0 ? now : session.pointee.assignedAt
@@ -235,7 +236,7 @@ extension ForwardingThread {
     /// - Parameter isEarly: the server may still answer in time: the budget is that of `option hedge-greetings`, and not `retry-budget`.
     mutating func takeOther(_ session: UnsafeMutablePointer<Session>, isEarly: Bool) -> UInt32? {
         let backend = Int(session.pointee.backend)
-        session.pointee.tried.insert(session.pointee.serverIndex)
+        sessions[extrasOf: session].tried.insert(session.pointee.serverIndex)
         // A look that finds no place costs no budget.
         guard case .server(let other) = choose(session) else { return nil }
         let cell = state.backendCells[backend]

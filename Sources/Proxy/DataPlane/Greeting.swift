@@ -59,7 +59,7 @@ extension ForwardingThread {
     /// The server has refused with an error that another one would not say. When there is no other the client gets it.
     private mutating func refused(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ refusal: ServerRefusal) {
         state.report(LeaveReason(refusal), of: session.pointee.serverIndex)
-        session.pointee.tried.insert(session.pointee.serverIndex)
+        sessions[extrasOf: session].tried.insert(session.pointee.serverIndex)
         if !leaveFailed(index, session) { bind(index, session) }
     }
 

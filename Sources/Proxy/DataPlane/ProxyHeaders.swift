@@ -97,7 +97,7 @@ extension ForwardingThread {
     private mutating func take(_ header: ProxyHeader, _ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         if let addresses = header.addresses {
             session.pointee.clientAddress = KernelAddress(addresses.source, port: addresses.sourcePort)
-            session.pointee.clientTarget = KernelAddress(addresses.destination, port: addresses.destinationPort)
+            sessions[extrasOf: session].target = KernelAddress(addresses.destination, port: addresses.destinationPort)
         }
         if session.pointee.state != .inspecting { noticeLateHeader(session) }
         return settle(index, session)

@@ -27,7 +27,9 @@ extension ForwardingThread {
         session.pointee.askAt = isEarly ? patienceEnd : now + Self.lookMilliseconds
         // Those that have failed may be well again after a moment; `retries` bounds how often.
         let retriesMax = state.backendRules[Int(session.pointee.backend)].pointee.retriesMax
-        if !session.pointee.second.isThere, !hasOther(session), Int32(session.pointee.retries) < retriesMax { session.pointee.tried = TriedServers() }
+        if !session.pointee.second.isThere, !hasOther(session), Int32(session.pointee.retries) < retriesMax {
+            sessions[extrasOf: session].tried = TriedServers()
+        }
         guard hasOther(session), let other = takeOther(session, isEarly: isEarly) else { return }
         if isEarly { state.report(.hedged, of: session.pointee.serverIndex) } else { tellSilence(session) }
         if session.pointee.second.isThere { giveUpSecond(session) }
@@ -43,7 +45,7 @@ extension ForwardingThread {
 
     /// Asks `server`, at which a place is held.
     private mutating func ask(_ server: UInt32, _ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        session.pointee.tried.insert(server)
+        sessions[extrasOf: session].tried.insert(server)
         session.pointee.second = SecondServer(server: server, askedAt: now)
         session.pointee.askAt = now + state.backendRules[Int(session.pointee.backend)].pointee.greetingTimeout
         session.pointee.stateDeadline = greetingDeadline(session)

@@ -59,6 +59,14 @@ struct Termination: BitwiseCopyable, Equatable {
     var isNormal: Bool { self == .normal }
 }
 
+/// What few sessions have. It stands in memory of its own, which costs nothing until one of them needs it.
+struct SessionExtras: BitwiseCopyable {
+    /// Servers that have failed the session, or that it is asking beside the present one.
+    var tried = TriedServers()
+    /// The address that the client connected to, from the load balancer's header; none without one.
+    var target = KernelAddress()
+}
+
 /// One client's session: its two sockets and what is kept of them. A slot of the thread's session table.
 struct Session: BitwiseCopyable {
     static let noServer = UInt32.max
@@ -74,13 +82,15 @@ struct Session: BitwiseCopyable {
     var isRedispatched: Bool
     /// Whether a place of the server is held.
     var holdsServer: Bool
+    /// epoll's words of the kind `second` are the server's, and the other way round: a second one has taken its place.
+    var isSwapped: Bool
+    /// It has used its place in the table of `SessionExtras`.
+    var hasExtras: Bool
     var nextReady: UInt32
     var client: Side
     var server: Side
     /// Asked beside the server because that is slow to greet: only in state `greeting`.
     var second: SecondServer
-    /// epoll's words of the kind `second` are the server's, and the other way round: a second one has taken its place.
-    var isSwapped: Bool
     /// What epoll's words of each server's side are marked with.
     var serverKind: SessionToken.Kind { isSwapped ? .second : .server }
     var secondKind: SessionToken.Kind { isSwapped ? .server : .second }
@@ -97,8 +107,6 @@ struct Session: BitwiseCopyable {
     var retries: UInt16
     /// Whether keepalive toward the server has been seen to: once, when the session is old enough.
     var isKeepAliveDone: Bool
-    /// Servers that have failed this session, or that it is asking beside the present one.
-    var tried: TriedServers
     var termination: Termination
     /// Milliseconds of the thread's clock.
     var acceptedAt: Int64
@@ -115,12 +123,10 @@ struct Session: BitwiseCopyable {
     var askAt: Int64
     /// Wall clock, milliseconds since 1970.
     var acceptedWall: Int64
+    /// Who connected: the peer of the connection, or the client that the load balancer names.
+    var clientAddress: KernelAddress
     /// Its place in the backend's queue when it came there, from 1; 0 when it never did.
     var queuePosition: UInt32
-    /// Who connected: the peer of the connection, or whom the load balancer names.
-    var clientAddress: KernelAddress
-    /// What the load balancer says the client connected to; none where it says nothing.
-    var clientTarget: KernelAddress
 
     var hasBackend: Bool { backend != Self.noBackend }
     /// True when the client has sent bytes of its own, or has ended its stream.

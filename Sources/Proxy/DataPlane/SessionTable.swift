@@ -5,6 +5,7 @@ import Glibc
 /// A thread's sessions: a fixed table, addressed by index, with a free list.
 struct SessionTable: ~Copyable {
     private let base: UnsafeMutablePointer<Session>
+    private let extras: UnsafeMutablePointer<SessionExtras>
     /// How many sessions fit.
     let capacity: Int
     /// How many slots have ever been used: the rest of the table has not been touched.
@@ -18,14 +19,27 @@ struct SessionTable: ~Copyable {
     init(capacity: Int) {
         self.capacity = capacity
         base = Slab.map(Session.self, count: capacity)
+        extras = Slab.map(SessionExtras.self, count: capacity)
     }
 
-    deinit { Slab.unmap(base, count: capacity) }
+    deinit {
+        Slab.unmap(base, count: capacity)
+        Slab.unmap(extras, count: capacity)
+    }
 
     /// The slot at `index`, whatever is in it.
     subscript(index: Int) -> UnsafeMutablePointer<Session> {
         precondition(index >= 0 && index < capacity, "session \(index) of \(capacity)")
         return base + index
+    }
+
+    /// What few sessions have, of a session of this table. Reading it touches no memory before the session has written it.
+    subscript(extrasOf session: UnsafeMutablePointer<Session>) -> SessionExtras {
+        get { session.pointee.hasExtras ? extras[session - base] : SessionExtras() }
+        nonmutating set {
+            extras[session - base] = newValue
+            session.pointee.hasExtras = true
+        }
     }
 
     /// The session at `index` if it is still the one of `generation`.

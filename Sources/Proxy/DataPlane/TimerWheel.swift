@@ -21,6 +21,8 @@ package struct TimerWheel: ~Copyable {
         var deadline: Int64
     }
 
+    /// Memory of an entry that has been used.
+    package static let bytesPerEntry = MemoryLayout<Link>.stride
     private static let none = UInt32.max
     private static let idle = UInt32.max
     private static let levels = 5
