@@ -69,15 +69,4 @@ package struct LocalTime: Equatable, Sendable {
         self.minute = minute
         self.second = second
     }
-
-    /// The month's English short name: "Jan" to "Dec".
-    package var monthName: String {
-        let names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        return names.indices.contains(month - 1) ? names[month - 1] : "???"
-    }
-
-    /// The time of day: "17:12:36".
-    package var clock: String {
-        [hour, minute, second].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
-    }
 }

@@ -59,11 +59,8 @@ package enum Sockets {
         setsockopt(raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
     }
 
-    /// From here on the kernel holds no small segment back until earlier ones are acknowledged. A UNIX socket refuses TCP options.
-    package static func sendAtOnce(_ raw: Int32) {
-        var one: Int32 = 1
-        setsockopt(raw, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
-    }
+    /// Turns off Nagle's algorithm: the kernel no longer holds a small segment back until earlier ones are acknowledged. Does nothing to a UNIX socket.
+    package static func sendAtOnce(_ raw: Int32) { try? set(TCP_NODELAY, at: Int32(IPPROTO_TCP), to: 1, on: raw) }
 
     /// Starts listening.
     package static func listen(_ raw: Int32, backlog: Int32) throws(SystemError) {

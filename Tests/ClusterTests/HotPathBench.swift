@@ -53,8 +53,7 @@ final class HotPathBench {
         let loopback = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
         log = try Sockets.open(.datagram, for: loopback)
         try Sockets.bind(log.raw, to: loopback)
-        // The port is free again when the program binds it; nothing else asks for it by number.
-        let port = try Self.freePort()
+        let port = try freePort()
         address = .ip(.v4(0x7f00_0001), port: port)
         let lines = servers.enumerated().map { "    server s\($0 + 1) \($1.address) \(serverOptions)" }
         let configuration = """
@@ -138,18 +137,11 @@ final class HotPathBench {
         return client
     }
 
-    /// Log lines that have come and were not read; one that waits, or `nil`.
+    /// The next log line that has arrived; `nil` when none has.
     func logLine() -> String? {
         var bytes = [UInt8](repeating: 0, count: 2048)
         let count = recv(log.raw, &bytes, bytes.count, Int32(MSG_DONTWAIT))
         return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
-    }
-
-    private static func freePort() throws -> UInt16 {
-        let loopback = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
-        let socket = try Sockets.open(.stream, for: loopback)
-        try Sockets.bind(socket.raw, to: loopback)
-        return try #require(Sockets.localAddress(socket.raw)?.port)
     }
 }
 

@@ -6,13 +6,15 @@ import Wire
 
 @Suite("What different threads write to")
 struct CacheLineTests {
-    /// The numbers of the cache lines that `cells` occupy.
+    /// The numbers of the cache lines that a cell occupies.
+    private func lines<Cell: ~Copyable>(_ cell: UnsafePointer<Cell>) -> Set<UInt> {
+        let (start, line) = (UInt(bitPattern: cell), UInt(cacheLineBytes))
+        return Set(start / line...(start + UInt(MemoryLayout<Cell>.stride) - 1) / line)
+    }
+
+    /// The same of several cells.
     private func lines<Cell: ~Copyable & Sendable>(_ cells: ElementAddresses<Cell>) -> Set<UInt> {
-        let line = UInt(cacheLineBytes)
-        return (0..<cells.count).reduce(into: []) { lines, index in
-            let start = UInt(bitPattern: cells[index])
-            lines.formUnion(start / line...(start + UInt(MemoryLayout<Cell>.stride) - 1) / line)
-        }
+        (0..<cells.count).reduce(into: []) { $0.formUnion(lines(cells[$1])) }
     }
 
     @Test("shares no cache line with what another one writes to", arguments: [(1, 1), (3, 5)])
@@ -30,10 +32,7 @@ struct CacheLineTests {
             let addresses = counters.addresses
             return [lines(addresses.own), lines(addresses.frontends), lines(addresses.servers), lines(addresses.backends)].reduce(Set()) { $0.union($1) }
         }
-        groups += (0..<8).map { thread in
-            let start = UInt(bitPattern: state.mailboxes[thread])
-            return Set(start / UInt(cacheLineBytes)...(start + UInt(MemoryLayout<ThreadMailbox>.stride) - 1) / UInt(cacheLineBytes))
-        }
+        groups += (0..<8).map { lines(state.mailboxes[$0]) }
         groups += [
             lines(state.process.addresses), lines(state.frontendCells.addresses), lines(state.backendCells.addresses), lines(state.serverCells.addresses),
         ]

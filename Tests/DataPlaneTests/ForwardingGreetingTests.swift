@@ -26,10 +26,7 @@ struct ForwardingGreetingTests {
         for number in 1...6 {
             let client = try bench.harness.connect()
             #expect(greeted(client, "good"), "\(number)")
-            client.send("login")
-            #expect(client.text(5) == "login")
-            client.finishSending()
-            #expect(client.hasEnded())
+            expectLogin(client)
         }
         let lines = try (0..<6).map { _ in try bench.harness.log.session() }
         #expect(lines.allSatisfy { $0.server == "s2" && $0.flags == "--" && $0.bytes == greeting("good").count + 5 })

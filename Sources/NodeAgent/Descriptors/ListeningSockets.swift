@@ -111,7 +111,10 @@ enum ListeningSockets {
     static let migrationSetting = "net.ipv4.tcp_migrate_req"
 
     /// Whether the kernel does so.
-    static var migratesConnections: Bool { (try? Files.read("/proc/sys/net/ipv4/tcp_migrate_req", bytesMax: 16))?.first == UInt8(ascii: "1") }
+    static var migratesConnections: Bool {
+        let file = "/proc/sys/" + migrationSetting.split(separator: ".").joined(separator: "/")
+        return (try? Files.read(file, bytesMax: 16))?.first == UInt8(ascii: "1")
+    }
 
     /// Opens `count` listening sockets that share `request.address` by SO_REUSEPORT, one for each worker; one for a UNIX path.
     static func open(_ request: ListenRequest, count: Int) throws(ListenError) -> [OpenFile] {

@@ -48,7 +48,7 @@ extension ForwardingThread {
         if isReported { raiseQuota(number) } else { hasMoreToAccept = true }
     }
 
-    /// An accept that finds nothing is a wasted system call, so a turn brings one connection. Where connections keep waiting it brings more, after every
+    /// An accept that finds nothing wastes a system call, so a turn accepts one connection. While connections keep waiting, the quota doubles after every
     /// `fullTurnsPerRaise` turns in a row.
     private mutating func raiseQuota(_ number: Int) {
         let round = counters.own[0].pointee.rounds.value

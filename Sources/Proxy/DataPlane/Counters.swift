@@ -78,11 +78,11 @@ extension ServerCounters {
     }
 }
 
-/// What one thread tells of itself.
+/// What one thread reports about itself.
 package struct ThreadCell: ~Copyable, Sendable {
     /// Bytes that went through pipes.
     package let splicedBytes = Counter()
-    /// How often it has come round, and where it is (`ThreadPlace`).
+    /// How many rounds of its event loop it has begun, and where it is (`ThreadPlace`).
     package let rounds = Counter()
     package let place = Counter()
     /// Sessions, buffers and pipes that were in use after the last wake-up.
@@ -102,7 +102,7 @@ package final class ThreadCounters: Sendable {
     /// By backend: its sessions, and what belongs to no server.
     package let backends: SharedCells<ServerCounters>
     private let cells = SharedCells<ThreadCell>(count: 1) { _ in ThreadCell() }
-    /// What it tells of itself.
+    /// What the thread reports about itself.
     package var own: ThreadCell { _read { yield cells[0].pointee } }
     /// Where the counters are, for the thread, which does not outlive them.
     var addresses: CounterAddresses {

@@ -59,7 +59,7 @@ struct Termination: BitwiseCopyable, Equatable {
     var isNormal: Bool { self == .normal }
 }
 
-/// What few sessions have. It stands in memory of its own, which costs nothing until one of them needs it.
+/// State that only some sessions need. It is in a table beside the sessions, whose memory stays untouched until a session uses it.
 struct SessionExtras: BitwiseCopyable {
     /// Servers that have failed the session, or that it is asking beside the present one.
     var tried = TriedServers()
@@ -82,9 +82,9 @@ struct Session: BitwiseCopyable {
     var isRedispatched: Bool
     /// Whether a place of the server is held.
     var holdsServer: Bool
-    /// epoll's words of the kind `second` are the server's, and the other way round: a second one has taken its place.
+    /// epoll's events of kind `second` belong to `server`, and those of kind `server` to `second`: the second server has replaced the first.
     var isSwapped: Bool
-    /// It has used its place in the table of `SessionExtras`.
+    /// The session has written its entry in the table of `SessionExtras`.
     var hasExtras: Bool
     var nextReady: UInt32
     var client: Side

@@ -33,7 +33,7 @@ struct SessionTable: ~Copyable {
         return base + index
     }
 
-    /// What few sessions have, of a session of this table. Reading it touches no memory before the session has written it.
+    /// The extras of a session in this table. Reading them touches no memory until the session has written them.
     subscript(extrasOf session: UnsafeMutablePointer<Session>) -> SessionExtras {
         get { session.pointee.hasExtras ? extras[session - base] : SessionExtras() }
         nonmutating set {

@@ -86,6 +86,14 @@ func database(_ opening: Opening) -> TestServer {
 /// What a client gets of a greeting.
 func greeted(_ client: TestSocket, _ name: String) -> Bool { client.text(greeting(name).count) == String(decoding: greeting(name), as: UTF8.self) }
 
+/// A client that was greeted logs in with a server that echoes, and both ends close in order.
+func expectLogin(_ client: TestSocket, sourceLocation: SourceLocation = #_sourceLocation) {
+    client.send("login")
+    #expect(client.text(5) == "login", sourceLocation: sourceLocation)
+    client.finishSending()
+    #expect(client.hasEnded(), sourceLocation: sourceLocation)
+}
+
 /// A forwarder in front of databases, with `option mysql-check` of their port.
 final class ServerFirstBench {
     let databases: [TestServer]

@@ -55,12 +55,6 @@ struct SharedAddressTests {
         #expect(try successor.listeners(configuration, sessionsMax: 100).map(\.count) == [3, 3])
     }
 
-    /// A port that no process uses.
-    private func freePort() throws -> UInt16 {
-        let files = try ListeningSockets.open(request(.ip(.anyV4, port: 0)), count: 1)
-        return try #require(Sockets.localAddress(files[0].raw)?.port)
-    }
-
     @Test("wait a moment for a process that closes its own, since it may have lost its master")
     func closing() throws {
         let listener = try listenOnLoopback()
