@@ -23,7 +23,7 @@ extension ClusterSuite {
                 .replacing(/[ ]*server read02.*\n/, with: "")
             let proxy = try RunningProxy(.tsukada, on: node, in: cluster.world, configuration: text)
             defer { proxy.stop() }
-            try eventually(within: 20, "read01 to be checked", interval: 50) { try proxy.statistics("check_status")["read01"] == "L7OK" }
+            try eventually(within: 20, "read01 to be checked", interval: 50) { try proxy.lastChecks()["read01"] == "L7OK" }
             let mark = try cluster.log(of: node).mark
             try cluster.client.demand([clusterTool, "abandon", "--to", "\(node.address):3306", "--count", "200", "--greeting", greeting])
             try cluster.log(of: node).wait(for: "Connect from", from: mark, times: 200)

@@ -60,7 +60,7 @@ private final class Pool {
     }
 
     static func usable(_ proxy: RunningProxy) throws -> [String] {
-        let checks = try proxy.statistics("check_status")
+        let checks = try proxy.lastChecks()
         return try proxy.statistics("status").filter { $0.key != "BACKEND" && $0.value == "UP" && checks[$0.key] == "L7OK" }.map(\.key).sorted()
     }
 

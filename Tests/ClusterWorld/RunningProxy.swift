@@ -114,11 +114,16 @@ package final class RunningProxy: Sendable {
         return values
     }
 
+    /// The status of each server's last check. `show stat` puts "* " before it while the next one runs.
+    package func lastChecks() throws -> [String: String] {
+        try statistics("check_status").mapValues { $0.hasPrefix("* ") ? String($0.dropFirst(2)) : $0 }
+    }
+
     /// Waits until checks have found both servers healthy.
     package func waitUntilBothServersAreUp(within seconds: Double = 20) throws {
         try eventually(within: seconds, "both servers to be UP on \(node.name)", interval: 50) {
             let status = try statistics("status")
-            let checks = try statistics("check_status")
+            let checks = try lastChecks()
             return ["read01", "read02"].allSatisfy { status[$0] == "UP" && checks[$0] == "L7OK" }
         }
     }
@@ -127,7 +132,7 @@ package final class RunningProxy: Sendable {
     package func waitUntilServersAreUp(_ count: Int, within seconds: Double = 20) throws {
         try eventually(within: seconds, "\(count) servers to be UP on \(node.name)", interval: 50) {
             let status = try statistics("status")
-            return try statistics("check_status").count { name, check in check == "L7OK" && status[name] == "UP" } >= count
+            return try lastChecks().count { name, check in check == "L7OK" && status[name] == "UP" } >= count
         }
     }
 }
