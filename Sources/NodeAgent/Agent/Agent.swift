@@ -4,20 +4,21 @@ import Proxy
 import Synchronization
 import Wire
 
-/// The running agent: the control thread's one owner of everything.
+/// The running agent. It lives on the control thread and owns all parts.
 ///
-/// It makes the parts and connects them: events come in from checks, sessions, resolvers, databases, peers, operators and signals; `ServerControl` decides what they
-/// mean for servers, and `carryOut` does what it says.
+/// It creates the parts and connects them. Events come from checks, sessions, resolvers, databases, peers, operators and signals. `ServerControl` decides what
+/// an
+/// event means for servers, and `carryOut` performs the decision.
 final class Agent {
     let configuration: AgentConfiguration
     let reactor: Reactor
     let log: AgentLog
-    /// What the forwarding threads share.
+    /// The state that the forwarding threads share.
     let state: ForwardingState
     let forwarder: Forwarder
     let lifecycle: LifecycleLog
     let node: String
-    /// What start-up has looked up.
+    /// Addresses of the names that start-up resolved.
     let names: [NameQuestion: IPAddress]
 
     let servers: ServerControl
@@ -32,14 +33,14 @@ final class Agent {
     private(set) lazy var successions = SuccessionControl(self, reactor: reactor, log: log)
     private lazy var commands = AgentCommands(
         statistics: statistics, servers: servers, gossip: gossip, databases: databases, evidence: evidence, probe: probe, drain: drain, reactor: reactor)
-    /// The state that goes to the processes before and after this one.
+    /// The state that this process passes to its predecessor and its successor.
     private(set) lazy var report = StateReport(state, statistics, servers: servers) { [reactor] in reactor.now }
 
-    /// Every bound socket, for processes that take over; none once this one stops.
+    /// Every bound socket, for successors to inherit; empty once this process stops.
     var exposedSockets: [OpenFile]
-    /// No frontend accepts any more.
+    /// Whether every frontend has stopped accepting.
     var isStopping: Bool { drain.hasClosedListeners }
-    /// Until when a process that has been taken over from waits for questions that it has accepted already; `nil` before.
+    /// The time until which a superseded process waits for requests that it has already accepted; `nil` before it is superseded.
     var lingersUntil: Instant?
 
     private(set) var checks: CheckRunner?
@@ -50,7 +51,7 @@ final class Agent {
     private var watchdog: Watchdog?
     private var signals: Signals?
 
-    /// Blocks the signals, then starts the forwarding threads: sessions are forwarded from here on.
+    /// Blocks the signals, then starts the forwarding threads, which forward sessions immediately.
     init(_ resources: consuming Resources, reactor: Reactor) throws(SystemError) {
         let configuration = resources.configuration
         self.configuration = configuration
@@ -91,13 +92,13 @@ final class Agent {
         statistics = StatisticsReader(configuration, process, state: state, servers: servers, rates: rates, reactor: reactor)
         lifecycle = LifecycleLog(
             configuration, statistics.outlines, node: node, files: resources.configurationFiles.map(\.name), state: state, log: log)
-        // Blocked before the first thread starts, so that none of them gets one; who takes them is said in `serve`, when `self` is complete.
+        // Signals are blocked before the first thread starts, because threads inherit the mask. `serve` sets the handler, which needs a complete `self`.
         signals = try Signals(reactor: reactor) { _ in }
         forwarder = try Forwarder(state: state, listeners: resources.listeners)
         connect()
     }
 
-    /// Connects the parts: what one has found out, others do something about.
+    /// Connects the parts: each part's findings go to the parts that act on them.
     private func connect() {
         servers.carryOut = { [unowned self] in carryOut($0) }
         resolvers.handlers = ResolverControl.Handlers(
@@ -115,7 +116,7 @@ final class Agent {
             resolutionsFailed: { [unowned self] in resolvers.failuresCount })
     }
 
-    /// Starts everything that the control thread itself runs; the reactor's loop then serves it.
+    /// Starts the parts that run on the control thread; the reactor's loop then drives them.
     func serve() throws(SystemError) {
         signals = nil
         signals = try Signals(reactor: reactor) { [unowned self] in receive($0) }
@@ -168,7 +169,7 @@ final class Agent {
         self.runtime = runtime
     }
 
-    /// Ends everything; sessions that are left are closed.
+    /// Stops all parts and closes the remaining sessions.
     func stop() {
         lifecycle.ends(isSuperseded: lingersUntil != nil)
         probe.setStopping()

@@ -3,7 +3,7 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// What the runtime socket's commands see and change.
+/// The state that the runtime socket's commands read and change.
 final class AgentCommands: RuntimeTarget {
     let statistics: any StatisticsSource
     private let servers: ServerControl
@@ -13,10 +13,10 @@ final class AgentCommands: RuntimeTarget {
     private let probe: ProbeService
     private let drain: DrainControl
     private let reactor: Reactor
-    /// Built when a command first names a server.
+    /// Created when a command first names a server.
     private lazy var names = ServerNames(servers.registry.backends)
 
-    /// Commands work on these.
+    /// Passes commands to these parts.
     init(
         statistics: any StatisticsSource, servers: ServerControl, gossip: GossipControl, databases: DatabaseControl, evidence: EvidenceControl,
         probe: ProbeService, drain: DrainControl, reactor: Reactor
@@ -54,7 +54,7 @@ final class AgentCommands: RuntimeTarget {
         return receipt(reach)
     }
 
-    /// `nil` for this node alone.
+    /// The spread of a command; `nil` if it affects this node only.
     private func spread(_ reach: RuntimeReach) -> ClusterSpread? {
         switch reach {
         case .node: nil
@@ -63,7 +63,7 @@ final class AgentCommands: RuntimeTarget {
         }
     }
 
-    /// The answer to a command that was just spread: which peers have it. It comes once all live peers have acknowledged it, or after a timeout.
+    /// The answer to a command that was just spread: which peers have it. It is sent once all live peers have acknowledged the command, or after a timeout.
     private func receipt(_ reach: RuntimeReach) -> AnswerText {
         guard let runner = gossip.runner else { return AnswerText("") }
         let receipt = ClusterReceipt(revision: runner.core.revision, isAskedFor: reach != .standard, now: reactor.now)

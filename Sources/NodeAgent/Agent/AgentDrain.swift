@@ -2,7 +2,7 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// What a drain does to this process.
+/// The effects of a drain on this process.
 extension Agent: DrainingProcess {
     var sessionsCount: Int { state.process[0].pointee.sessions.value }
 
@@ -10,7 +10,7 @@ extension Agent: DrainingProcess {
 
     var isQuiet: Bool { isStopping && forwarder.hasStoppedListening && handshakes?.isIdle != false && isAnswered }
 
-    /// False while somebody who has asked this process, and no other, waits for its answer.
+    /// Whether every client of this process has its answer. After a takeover, clients that this process accepted get no answer from the successor.
     private var isAnswered: Bool {
         guard let lingersUntil, reactor.now < lingersUntil else { return true }
         return !probe.isAsked && runtime?.connectionsCurrent == 0

@@ -3,14 +3,14 @@ import Proxy
 import Synchronization
 import Wire
 
-/// What happens to servers, and what operators ask for by signals.
+/// Events of servers, and signals.
 extension Agent {
-    /// The least time between the beginnings of two first checks: otherwise each of thousands of servers would wait for all.
+    /// The pause between two first checks. Without it, the first result would arrive only after the checks of thousands of servers have started.
     private static let firstChecksApart = Duration.milliseconds(1)
 
     // MARK: Servers
 
-    /// Does what `ServerControl` says.
+    /// Performs a decision of `ServerControl`.
     func carryOut(_ output: ServerControl.Output) {
         switch output {
         case .effect(let effect, let subject): perform(effect, about: subject)
@@ -27,7 +27,7 @@ extension Agent {
         case .log(let level, let text, let backend):
             log.write(level, text, about: servers.isHeedingOthers ? LogSubject(kind: "server", about: subject) : nil, backend: backend)
         case .routeChanged(let server):
-            // First, so that a server that stays in as a substitute is routed before the last fit one is taken out.
+            // Before the route changes: a server that substitutes for unfit ones gets its route before the last fit one loses its own.
             databases.decide(server.backend)
             state.setRoute(servers.registry.route(of: server), of: server)
             if !databases.isDeciding(server.backend) { servers.settle(server.backend) }
@@ -41,8 +41,9 @@ extension Agent {
 
     // MARK: Checks
 
-    /// Starts the checks. Servers that start in maintenance are not checked before they leave it. Servers that a probe requires are checked first, without the pauses
-    /// that spread the first checks of all servers.
+    /// Starts the checks. A server that starts in maintenance is checked once it leaves maintenance. Servers that a probe requires are checked first, without
+    /// the
+    /// pauses that spread the first checks of all servers.
     func start(_ checks: CheckRunner) {
         for backend in configuration.backends.indices {
             for place in configuration.backends[backend].servers.indices {
@@ -55,7 +56,7 @@ extension Agent {
         for (place, server) in unchecked.enumerated() { checks.check(server, within: Agent.firstChecksApart * place) }
     }
 
-    /// A check has ended. Returns how soon the server is to be checked again.
+    /// Processes the result of a check. Returns how soon the server is checked again.
     func checkFinished(_ server: ServerReference, _ result: CheckResult) -> CheckPace {
         servers.checkFinished(result, of: server, lag: databases.lag(of: server))
         evidence.checkFinished(server, result)
@@ -65,7 +66,7 @@ extension Agent {
 
     // MARK: Threads
 
-    /// Logs forwarding threads that have not begun a round of their event loop for a second.
+    /// Logs the forwarding threads whose event loop has been stuck for a second.
     func tellSlowThreads() {
         var slow = state.process[0].pointee.slowThreads.exchange(0, ordering: .relaxed)
         while slow != 0 {
@@ -77,7 +78,7 @@ extension Agent {
 
     // MARK: Signals
 
-    /// A signal has come.
+    /// Handles a signal.
     func receive(_ request: SignalRequest) {
         switch request {
         case .stop: reactor.stop()
@@ -92,7 +93,7 @@ extension Agent {
         }
     }
 
-    /// SIGHUP: one line for every backend.
+    /// Logs a line for every backend, as SIGHUP requests.
     private func report(_ backend: Int) {
         let status = servers.registry.status(ofBackend: backend)
         let name = configuration.backends[backend].name

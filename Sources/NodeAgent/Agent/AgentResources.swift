@@ -3,9 +3,9 @@ import Proxy
 import Wire
 
 extension Agent {
-    /// What start-up has opened and found out.
+    /// What start-up has opened, read and resolved.
     struct Resources: ~Copyable {
-        /// Valid.
+        /// The validated configuration.
         var configuration: AgentConfiguration
         /// By thread.
         var listeners: [[ThreadListener]]
@@ -15,29 +15,29 @@ extension Agent {
         var probePorts: [ProbePort]
         /// Each server's address at the start, by backend; `nil` for one that waits for its resolver.
         var addresses: [[SocketAddress?]]
-        /// Where lines go.
+        /// Log destinations, and which proxy uses which.
         var logPlan: LogPlan
-        /// The descriptor limit, and how many sessions and pipes it allows.
+        /// The descriptor limit, and the number of sessions and pipes that it allows.
         var limits: Limits.Plan
         /// The node's name.
         var node: String
         /// What the `gossip` section needs; `nil` without one.
         var gossip: GossipRunner.Resources?
-        /// Names that were looked up.
+        /// Addresses of the names that start-up resolved.
         var names: [NameQuestion: IPAddress] = [:]
-        /// What an earlier process answered to load balancers.
+        /// The probe answers of the predecessor, by section.
         var probes: [String: ProbeMemory] = [:]
-        /// What an earlier process knew of the servers.
+        /// The server states of the predecessor.
         var servers: [ServerName: ServerMemory] = [:]
-        /// What names had not too long ago, for those that nameservers do not answer for.
+        /// Recent addresses of names, for use while the nameservers do not answer.
         var rememberedAddresses = AddressMemory()
-        /// Where that is written; `nil` without a `state-dir`.
+        /// The store of `rememberedAddresses`; `nil` without a `state-dir`.
         var addressKeeper: AddressKeeper.Resources?
-        /// How each backend's databases are asked; `nil` without a `database` section.
+        /// How each backend's databases are queried; `nil` for a backend without a `database` section.
         var databases: [DatabaseAccess?] = []
-        /// Whom an earlier process sent writes to, by proxy.
+        /// The writers of the predecessor, by proxy.
         var writers: [String: WriterMemory] = [:]
-        /// The files that the configuration was read from.
+        /// The files that make up the configuration.
         var configurationFiles: [(name: String, bytes: [UInt8])] = []
         /// Whether lines about servers also go to stderr.
         var tellsTerminal = false

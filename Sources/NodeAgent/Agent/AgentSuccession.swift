@@ -3,11 +3,11 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// What successions do to this process.
+/// The effects of a succession on this process.
 extension Agent: SucceedingProcess {
     private static let acceptLook = Duration.milliseconds(2)
     private static let acceptPatience = Duration.milliseconds(300)
-    /// How long a process that has been taken over from waits for questions that it has accepted already.
+    /// How long a superseded process waits for requests that it has already accepted.
     private static let lingerMax = Duration.seconds(1)
 
     var isEnding: Bool { drain.isUnderWay }
@@ -53,7 +53,7 @@ extension Agent: SucceedingProcess {
         runtime?.serve(connection: file, rights: rights)
     }
 
-    /// Everything but the sessions is the successor's affair from here on. The probe's ports and the gossip's stay as they are.
+    /// Passes everything but the sessions to the successor. The probe's ports and the gossip socket stay open, because the successor shares them.
     func supersede(accepted: @escaping () -> Void) {
         guard !drain.isUnderWay else { return accepted() }
         probe.handOver()
@@ -67,14 +67,14 @@ extension Agent: SucceedingProcess {
         awaitLastAccept(until: reactor.now.advanced(by: Agent.acceptPatience), accepted)
     }
 
-    /// At a full `maxconn` what waits is accepted when a session ends: a successor does not wait for that.
+    /// Waits until the pending connections are accepted. At a full `maxconn` they wait for a session to end; the successor does not wait for that.
     private func awaitLastAccept(until deadline: Instant, _ accepted: @escaping () -> Void) {
         guard !forwarder.hasStoppedListening, reactor.now < deadline else { return accepted() }
         reactor.setTimer(at: reactor.now.advanced(by: Agent.acceptLook)) { [unowned self] in awaitLastAccept(until: deadline, accepted) }
     }
 
     /// Closes every address immediately, for a replacement process that has not inherited the addresses. Announces no drain and hands nothing
-    /// over. Sessions, their checks and the UNIX runtime sockets go on until the last session ends; another process may take the sockets' paths.
+    /// over. Sessions, their checks and the UNIX runtime sockets continue until the last session ends; another process may reuse the sockets' paths.
     func abandon() {
         probe.end()
         resolvers.stopKeeping()

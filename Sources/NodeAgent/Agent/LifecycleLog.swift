@@ -3,11 +3,11 @@ import Proxy
 
 /// The log lines of a process that begins to serve, stops listening or ends.
 struct LifecycleLog {
-    /// How a process has come to serve.
+    /// Why a process serves.
     enum Beginning: String {
-        /// No process served before.
+        /// It is the first process.
         case start = "started"
-        /// It has taken over from a process that no longer serves: the configuration was read again.
+        /// It has replaced a predecessor, with a newly read configuration.
         case reload = "reloaded"
         /// It has replaced a worker that died, with the same configuration.
         case restart = "restarted"
@@ -23,12 +23,12 @@ struct LifecycleLog {
     private let state: ForwardingState
     private let log: AgentLog
 
-    /// The lines of a process called `node`, with the configuration in `files` and its proxies in `outlines`.
+    /// The lines of a process on `node`, whose configuration comes from `files` and has the proxies in `outlines`.
     init(_ configuration: AgentConfiguration, _ outlines: [ProxyOutline], node: String, files: [String], state: ForwardingState, log: AgentLog) {
         (self.configuration, self.outlines, self.node, self.files, self.state, self.log) = (configuration, outlines, node, files, state, log)
     }
 
-    /// The process serves: its version, node, listeners and files.
+    /// Logs the start of service: version, node, listeners and files.
     func begins(_ beginning: Beginning) {
         let files = files.joined(separator: " ")
         let binds = configuration.frontends.filter { !$0.isDisabled }.flatMap { frontend in frontend.binds.map { "\($0.endpoint) (\(frontend.name))" } }
@@ -37,7 +37,7 @@ struct LifecycleLog {
         log.write(.notice, "tsukada \(Release.version) \(beginning.rawValue): node \(node), files \(files), listeners \(listeners).")
     }
 
-    /// HAProxy's line for each proxy: it takes no new sessions. Its log readers know the line, and the next.
+    /// Logs HAProxy's line for each proxy that takes no new sessions. HAProxy's log readers parse this line, and those of `hardStops`.
     func stopsListening() {
         for proxy in outlines.stoppingOrder {
             let frontendTotal = proxy.frontend.map { Int(clamping: state.totals(ofFrontend: $0).connections) } ?? 0
@@ -51,7 +51,7 @@ struct LifecycleLog {
         }
     }
 
-    /// HAProxy's lines: the sessions left are closed.
+    /// Logs HAProxy's lines about remaining sessions that the process closes.
     func hardStops() {
         log.write(.warning, "soft-stop running for too long, performing a hard-stop.")
         for proxy in outlines.stoppingOrder {
@@ -62,7 +62,7 @@ struct LifecycleLog {
         }
     }
 
-    /// The process ends.
+    /// Logs the end of the process.
     func ends(isSuperseded: Bool) {
         let left = state.process[0].pointee.sessions.value
         let closed = left == 0 ? "" : ", \(left) \(left == 1 ? "session is" : "sessions are") closed"
