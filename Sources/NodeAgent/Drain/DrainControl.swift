@@ -2,58 +2,58 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// The process that drains, as far as `DrainControl` needs it.
+/// The interface of the draining process that `DrainControl` needs.
 protocol DrainingProcess: AnyObject {
-    /// Sessions now.
+    /// The number of open sessions.
     var sessionsCount: Int { get }
-    /// When the oldest session was accepted, as of `findOldestSession`; `nil` for not known.
+    /// When the oldest session was accepted, as of the last `findOldestSession`; `nil` if unknown.
     var oldestSession: Instant? { get }
-    /// No listener is open, and everything that was accepted or asked before has been dealt with.
+    /// Whether no listener is open, and every accepted connection and request has been handled.
     var isQuiet: Bool { get }
-    /// The cluster's lease; `nil` without gossip.
+    /// The cluster's drain lease; `nil` without gossip.
     var drainLease: (any DrainLease)? { get }
-    /// Tells load balancers and the master that the node drains. Returns how long load balancers may take to notice it.
+    /// Reports the drain to load balancers and to the master. Returns how long load balancers may take to notice it.
     func announceDrain() -> Duration
-    /// No new sessions from here on.
+    /// Stops accepting sessions.
     func stopListening()
-    /// Closes so many sessions.
+    /// Closes `count` sessions.
     func close(sessions count: Int)
-    /// Lets the threads look for the oldest session.
+    /// Makes the forwarding threads search for the oldest session.
     func findOldestSession()
-    /// The sessions that are left close with the process: tells it.
+    /// Logs that the process closes the remaining sessions.
     func tellHardStop()
     /// Ends the process.
     func end()
 }
 
-/// Stopping without a failed connect: `Draining` decides, this carries it out; the lease keeps two nodes from draining at once.
+/// A stop without failed connects. `Draining` decides, this class performs the decisions. The lease keeps two nodes from draining at once.
 ///
-///     `drain`                                  the lease is asked for, the drain begins when every live peer knows of it; refused when another node has it
-///     SIGUSR1, `drain force`, `drain-on-term`  the drain begins at once: whoever stops a service cannot be refused. The lease is taken if nobody has it
+///     `drain`                                  requests the lease; the drain begins once every live peer has granted it; refused while another node holds it
+///     SIGUSR1, `drain force`, `drain-on-term`  the drain begins immediately, because a service manager's stop cannot be refused; takes the lease if it is free
 final class DrainControl {
     private let settings: GlobalSettings
     private let reactor: Reactor
     private let log: any EventLog
     private unowned let process: any DrainingProcess
     private var draining: Draining?
-    /// An operator wants it, and the peers have been asked.
+    /// Whether an operator has requested the lease, and peers have not granted it yet.
     private var isAsking = false
-    /// The node is to stop, not only this process to end after its last session.
+    /// Whether the node stops, as opposed to only this process, whose successor serves.
     private(set) var isWanted = false
 
-    /// Drains `process` when it is asked to.
+    /// Prepares the drain of `process`; nothing is drained yet.
     init(_ settings: GlobalSettings, reactor: Reactor, log: any EventLog, process: any DrainingProcess) {
         (self.settings, self.reactor, self.log, self.process) = (settings, reactor, log, process)
     }
 
-    /// The process ends, at the latest with its last session.
+    /// Whether the process ends, at the latest with its last session.
     var isUnderWay: Bool { draining != nil }
-    /// No frontend accepts any more.
+    /// Whether every frontend has stopped accepting.
     var hasClosedListeners: Bool { draining?.hasClosedListeners ?? false }
 
     // MARK: Operators
 
-    /// SIGUSR1, and SIGTERM with `drain-on-term`.
+    /// Begins a drain that cannot be refused: SIGUSR1, and SIGTERM with `drain-on-term`.
     func softStop() {
         isWanted = true
         guard !isUnderWay else { return }
@@ -62,13 +62,13 @@ final class DrainControl {
         process.drainLease?.acquire()
     }
 
-    /// The runtime command `drain`. What it answers is the state it has found or made.
+    /// Performs the runtime command `drain`. The answer describes the state that the command has found or caused.
     func drain(_ force: DrainForce) throws(RuntimeTargetError) -> String {
         if !isUnderWay { try ask(force) }
         return progress ?? DrainText.asking
     }
 
-    /// The runtime command `drain cancel`: the peers' answer no longer counts. A drain that has begun goes on, and the command's answer reports that.
+    /// Performs the runtime command `drain cancel`: withdraws the request for the lease. A drain that has begun continues, and the answer reports that.
     func cancel() -> String {
         if let progress { return progress }
         if isAsking { process.drainLease?.release() }
@@ -84,7 +84,7 @@ final class DrainControl {
         guard force == .careful, let lease = process.drainLease else { return softStop() }
         if let other = otherDrainingNode { throw .refused(DrainText.refusal(other)) }
         guard !isAsking else { return }
-        // Left by an earlier run that did not say goodbye: nobody else has it, and nobody would be asked.
+        // This node holds the lease from an earlier run that ended without releasing it. The peers know that already and would not grant it again.
         guard lease.holder == nil else { return begin() }
         guard lease.canBeAskedFor else { throw .refused("\(GossipControl.clockUnusable) 'drain force' asks no other node.") }
         isAsking = true
@@ -95,14 +95,14 @@ final class DrainControl {
 
     // MARK: The lease
 
-    /// Every live peer knows that this node drains.
+    /// Begins the requested drain: every live peer knows that this node holds the lease.
     func leaseGranted() { if isAsking { begin() } }
 
-    /// Another node holds the lease, or none any more.
+    /// Reacts to a new holder of the lease; `nil` if the lease is free.
     func leaseChanged(to holder: DrainLeaseHolder?) {
         guard let lease = process.drainLease, holder != .thisNode else { return }
         guard case .other(let name)? = holder else {
-            // One that drains without the lease takes it as soon as it is free.
+            // A node that drains without the lease takes it as soon as it is free.
             if isUnderWay { lease.acquire() }
             return
         }
@@ -122,13 +122,13 @@ final class DrainControl {
         if announcement > .zero { tellProgress() }
     }
 
-    /// The node stops with this process's last session, and nobody is told before: its listeners close now.
+    /// Closes the listeners without an announcement: the node stops with this process's last session.
     func leave() {
         isWanted = true
         if !hasClosedListeners { finish() }
     }
 
-    /// From here on this process ends: after `announcement` its listeners close, and it goes with its last session.
+    /// Makes this process end: its listeners close after `announcement`, and it exits with its last session.
     func finish(announcing announcement: Duration = .zero) {
         let plan = DrainPlan(announcement: announcement, hardStopAfter: settings.hardStopAfter, closeSpread: settings.closeSpreadTime)
         draining = Draining(plan, now: reactor.now)
@@ -150,7 +150,7 @@ final class DrainControl {
         case .closeListeners: process.stopListening()
         case .close(let count): process.close(sessions: count)
         case .report:
-            // The threads look first.
+            // The threads need a moment to find the oldest session.
             process.findOldestSession()
             reactor.setTimer(at: reactor.now.advanced(by: Draining.look)) { [unowned self] in tellProgress() }
         case .hardStop: process.tellHardStop()

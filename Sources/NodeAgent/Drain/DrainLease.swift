@@ -4,19 +4,19 @@ import Gossip
 protocol DrainLease {
     /// The cluster's name.
     var cluster: String { get }
-    /// Which node holds it; `nil` for none.
+    /// The node that holds the lease; `nil` if it is free.
     var holder: DrainLeaseHolder? { get }
     /// Whether this node's clock lets it ask for the lease.
     var canBeAskedFor: Bool { get }
-    /// Asks for the lease, or takes it if it is free.
+    /// Takes the lease if it is free; otherwise requests it.
     func acquire()
-    /// Gives the lease back, or asks for it no longer.
+    /// Releases the lease, or withdraws the request for it.
     func release()
 }
 
 /// A node that holds the lease.
 enum DrainLeaseHolder: Equatable, Sendable {
-    /// This one.
+    /// This node.
     case thisNode
     /// The node of this name.
     case other(String)
@@ -27,7 +27,7 @@ extension GossipRunner: DrainLease {
 
     var holder: DrainLeaseHolder? { holder(core.holder(ofLease: plan.drainLease, now: now)) }
 
-    /// A node in the lease's terms; `nil` for none.
+    /// Translates a member of the cluster; `nil` stays `nil`.
     func holder(_ node: NodeID?) -> DrainLeaseHolder? { node.map { $0 == plan.settings.node ? .thisNode : .other(plan.name(of: $0)) } }
 
     var canBeAskedFor: Bool { core.canStamp(now: now) }

@@ -1,22 +1,22 @@
 import Wire
 
-/// What is said of a drain.
+/// Texts about a drain, for answers and the log.
 enum DrainText {
-    /// The answer while the peers have not answered.
+    /// The answer while peers have not granted the lease.
     static let asking = "Asking the other nodes: ask again for the outcome.\n"
 
-    /// The answer when no drain has begun, and none will without another command.
+    /// The answer when no drain has begun and none is requested.
     static let cancelled = "Not draining.\n"
 
-    /// What every text about a drain under way begins with.
+    /// The beginning of every text about a drain under way.
     static let progressBegins = "Draining: "
 
-    /// The refusal.
+    /// The refusal while `other` drains.
     static func refusal(_ other: String) -> String { "\(other) is draining: wait until it is back, or say 'drain force'." }
 
-    /// How far a drain has come.
+    /// Describes the progress of a drain.
     ///
-    /// - Parameter oldest: when the oldest session was accepted; `nil` when that is not known.
+    /// - Parameter oldest: when the oldest session was accepted; `nil` if unknown.
     static func progress(_ drain: Draining, sessions: Int, oldest: Instant? = nil, now: Instant) -> String {
         let noun = sessions == 1 ? "session" : "sessions"
         let age = oldest.map { ", the oldest \(seconds($0, now)) old" } ?? ""
@@ -29,6 +29,6 @@ enum DrainText {
         }
     }
 
-    /// Rounded up.
+    /// Whole seconds, rounded up.
     private static func seconds(_ from: Instant, _ to: Instant) -> String { "\((max(0, from.duration(to: to).wholeMilliseconds) + 999) / 1_000)s" }
 }

@@ -1,62 +1,63 @@
 import Wire
 
-/// How a node stops without a failed connect.
+/// The timing of a drain.
 struct DrainPlan: Equatable, Sendable {
-    /// The longest `drain` of the probe sections: how long the ports keep forwarding while the probe fails already.
+    /// The longest `drain` of the probe sections: how long the ports keep accepting after the probe has begun to fail.
     var announcement = Duration.zero
-    /// `hard-stop-after`, from when the listeners are closed; `nil` for never.
+    /// `hard-stop-after`, counted from the close of the listeners; `nil` for no limit.
     var hardStopAfter: Duration?
-    /// `close-spread-time`: how long before the hard stop sessions begin to be closed; zero for none.
+    /// `close-spread-time`: how long before the hard stop the process begins to close sessions; zero for not at all.
     var closeSpread = Duration.zero
 }
 
-/// A drain under way, without I/O: look at it at `nextDeadline`, do what it says.
+/// A drain under way, without I/O: call `look` at `nextDeadline` and perform its outputs.
 ///
-///     announced ------------> waiting ---------> spreading ----------> over
-///       the probe fails,        sessions end       a few are closed      none is left,
-///       the ports forward       by themselves      at each step          or hard stop
+///     announced --------------------> waiting --------------------> over
+///       the probe fails,                the ports are closed,         the process ends, and
+///       the ports still accept          sessions end by themselves    closes remaining sessions
 ///
-/// Over is reached from `waiting` as soon as no session is left and every listener has given away what it had accepted.
+/// `waiting` ends when the last session has ended and the listeners are closed, or at the hard stop. During the last `closeSpread` before the hard
+/// stop, each step closes an even share of the sessions.
 struct Draining {
-    /// What is to be done.
+    /// An action for the caller to perform.
     enum Output: Equatable, Sendable {
-        /// Close the listeners: nobody new comes in.
+        /// Close the listeners: accept no new sessions.
         case closeListeners
-        /// Tell people how far it has come.
+        /// Log the progress.
         case report
-        /// Close so many sessions.
+        /// Close this many sessions.
         case close(sessions: Int)
-        /// The time is over: tell it; the sessions left close with the process.
+        /// Log the hard stop: the time is over, and the remaining sessions close with the process.
         case hardStop
         /// End the process.
         case end
     }
 
-    /// Where it stands.
+    /// The phase of the drain.
     enum State: Equatable, Sendable {
         case announced(until: Instant)
         case waiting(hardStop: Instant?)
         case over
     }
 
-    /// How often the sessions are counted.
+    /// The interval at which sessions are counted.
     static let look = Duration.milliseconds(50)
-    /// The shortest time between two shares of the spread.
+    /// The shortest time between two steps that close sessions.
     static let spreadStep = Duration.milliseconds(100)
-    /// The time between two lines about how far it has come.
+    /// The time between two progress lines.
     static let reportInterval = Duration.seconds(10)
 
     private let plan: DrainPlan
-    /// Where it stands.
+    /// The current phase.
     private(set) var state: State
-    /// The listeners are closed, or are to be closed now.
+    /// Whether the listeners are closed, or must be closed now.
     var hasClosedListeners: Bool { if case .announced = state { false } else { true } }
-    /// When it began.
+    /// When the drain began.
     let start: Instant
     private var reportAt: Instant
     private var nextShareAt: Instant?
 
-    /// A drain that begins now. The first look follows at once.
+    /// A drain that begins at `now`. Call `look` at once.
     init(_ plan: DrainPlan, now: Instant) {
         self.plan = plan
         start = now
@@ -64,7 +65,7 @@ struct Draining {
         reportAt = now.advanced(by: Self.reportInterval)
     }
 
-    /// When to look again.
+    /// When to call `look` again.
     func nextDeadline(now: Instant) -> Instant {
         switch state {
         case .announced(let until): min(until, reportAt)
@@ -72,7 +73,7 @@ struct Draining {
         }
     }
 
-    /// Looks at how many sessions there are, and whether the listeners are closed.
+    /// Advances the drain, given the number of open sessions and whether the listeners are closed.
     mutating func look(sessions: Int, listenersAreClosed: Bool, now: Instant) -> [Output] {
         var outputs: [Output] = []
         if case .announced(let until) = state, until <= now {
@@ -80,7 +81,7 @@ struct Draining {
             state = .waiting(hardStop: hardStop)
             if let hardStop, plan.closeSpread > .zero { nextShareAt = max(until, hardStop.advanced(by: .zero - plan.closeSpread)) }
             outputs.append(.closeListeners)
-            // They are closed at the next look.
+            // The caller closes them after this call, so the next call sees them closed.
             return outputs + report(now)
         }
         if case .waiting(let hardStop) = state { outputs += wait(hardStop, sessions, listenersAreClosed, now) }
