@@ -3,19 +3,19 @@ import Proxy
 import Synchronization
 import Wire
 
-/// What sessions find out about servers: those are left out where that is sensible, checked at once, and their names asked for.
+/// Acts on what sessions find out about servers: skips a server where that helps, has it checked early, and has its name resolved.
 final class EvidenceControl {
-    /// What the owner does about it. All are called on the reactor's thread.
+    /// Requests to the owner. All are called on the reactor's thread.
     struct Handlers {
-        /// This server is to be checked soon.
+        /// Requests an early check of this server.
         var checkSoon: (ServerReference) -> Void = { _ in }
-        /// This server is to be checked now.
+        /// Requests an immediate check of this server.
         var checkNow: (ServerReference) -> Void = { _ in }
-        /// This server's name is to be asked for.
+        /// Requests a lookup of this server's name.
         var resolveSoon: (ServerReference) -> Void = { _ in }
     }
 
-    /// At most one check in this time because of handshakes that came to nothing.
+    /// The shortest time between two checks of a server that failed handshakes cause.
     private static let handshakeCheckInterval = Duration.seconds(1)
 
     private let backends: [Backend]
@@ -23,17 +23,17 @@ final class EvidenceControl {
     private let servers: ServerControl
     private let reactor: Reactor
     private let log: any EventLog
-    /// To be set before the first event.
+    /// Set before the first event.
     var handlers = Handlers()
-    /// By backend and server.
+    /// By backend and server index.
     private var evidence: [[SessionEvidence]]
-    /// Servers that sessions have left since the last lines about that, and how often, by reason, as of those.
+    /// `unsaid`: servers that sessions have left since the last log lines. `said`: the number of sessions by reason that earlier lines have covered.
     private var unsaid: Set<ServerReference> = []
     private var said: [ServerReference: [UInt64]] = [:]
-    /// When a handshake that came to nothing last caused a check.
+    /// When a failed handshake last caused a check.
     private var checkedAt: [ServerReference: Instant] = [:]
 
-    /// Nothing is known yet of the servers of `state`.
+    /// Evidence about the servers of `state`, empty so far.
     init(_ state: ForwardingState, servers: ServerControl, reactor: Reactor, log: any EventLog) {
         (self.state, self.servers, self.reactor, self.log) = (state, servers, reactor, log)
         backends = state.backends
@@ -44,7 +44,7 @@ final class EvidenceControl {
         }
     }
 
-    /// Takes what forwarding threads have reported since the last time.
+    /// Collects the reports of the forwarding threads since the last call.
     func takeReports() {
         for server in state.takeLeftServers() {
             let cell = state.serverCells[state.flatIndex(server)]
@@ -53,9 +53,9 @@ final class EvidenceControl {
         }
     }
 
-    /// Sessions have left a server, for these reasons.
+    /// Acts on sessions that have left a server for `reasons`.
     ///
-    /// - Parameter failures: the longest row of failed connects.
+    /// - Parameter failures: the longest run of consecutive failed connects.
     func sessionsLeft(_ server: ServerReference, _ reasons: LeaveReasons, inRow failures: Int) {
         if let failure = reasons.failure { servers.connectFailed(failure, inRow: failures, of: server) }
         unsaid.insert(server)
@@ -76,7 +76,9 @@ final class EvidenceControl {
         }
     }
 
-    /// A check of this server has ended: with a pass what sessions had found is over. Where sessions may leave it, a check that finds it full is as good as one.
+    /// Uses the result of a check. A pass ends the skipping that sessions have caused. Without gossip, a check that finds the server full counts like a session
+    /// that
+    /// does, where sessions may leave the server.
     func checkFinished(_ server: ServerReference, _ result: CheckResult) {
         let backend = backends[server.backend]
         if servers.bridge == nil, result.refusal == .full, backend.mayRefuse(backend.servers[server.server]) {
@@ -87,14 +89,14 @@ final class EvidenceControl {
         if evidence[server.backend][server.server].checkPassed(isInTime: isInTime) { servers.change(.setSkipped(nil, for: nil), of: server) }
     }
 
-    /// A handshake of this server has not become a login, and counts against this host: a check's login ends the count.
+    /// Requests a check after a handshake without a login. The server counts such handshakes against this host; the login of a check resets the count.
     func handshakeFailed(_ server: ServerReference) {
         if let last = checkedAt[server], last.duration(to: reactor.now) < Self.handshakeCheckInterval { return }
         checkedAt[server] = reactor.now
         handlers.checkNow(server)
     }
 
-    /// Logs one line for each server and reason since the last time; called each second. What HAProxy has no line for either is left to the session's own line.
+    /// Logs a line for each server and reason since the last call. Call it each second. Reasons without a HAProxy line appear only in the session's own line.
     func tellLeaves() {
         for server in unsaid.sorted() {
             let counts = LeaveReason.all.map { state.left(server, for: $0) }
@@ -108,7 +110,7 @@ final class EvidenceControl {
         unsaid = []
     }
 
-    /// `show retries`: a row for each server.
+    /// The answer to `show retries`: a row for each server.
     func retriesReport(_ outlines: [ProxyOutline]) -> AnswerText {
         AnswerText(head: LeaveText.tableHead, outlines) { [state, backends] _, part in
             guard case .server(let server) = part else { return "" }

@@ -1,11 +1,11 @@
 import Proxy
 import Wire
 
-/// What is said of sessions that have left servers.
+/// Texts about sessions that have left servers.
 enum LeaveText {
     private static let columns: [LeaveReason] = [.refused, .unreachable, .silent, .closed, .garbage, .overBudget, .hedged]
 
-    /// The log's words for so many sessions that have left a server for one reason; `nil` for a reason that is not told of.
+    /// The log's sentence for `count` sessions that have left a server for one reason; `nil` for a reason that is not logged.
     static func sentence(_ reason: LeaveReason, count: UInt64, _ backend: Backend) -> String? {
         guard let cause = cause(reason, backend) else { return nil }
         let who = count == 1 ? "1 session" : "\(count) sessions"
@@ -13,7 +13,7 @@ enum LeaveText {
         return "\(who) \(did): \(cause)"
     }
 
-    /// `nil` for what HAProxy has no line for either, in a backend of plain TCP.
+    /// `nil` for reasons of plain TCP, for which HAProxy has no line either.
     private static func cause(_ reason: LeaveReason, _ backend: Backend) -> String? {
         if let error = reason.error { return "error \(error)" }
         switch reason {
@@ -25,12 +25,12 @@ enum LeaveText {
         }
     }
 
-    /// The first line of `show retries`.
+    /// The head line of `show retries`.
     static let tableHead = "# server refused unreachable silent closed garbage over_budget hedged errors\n"
 
-    /// A server's line of `show retries`.
+    /// A server's row of `show retries`.
     ///
-    /// - Parameter count: how many sessions have left it for a reason.
+    /// - Parameter count: the number of sessions that have left the server for a reason.
     static func tableRow(_ server: String, _ count: (LeaveReason) -> UInt64) -> String {
         let counts = columns.map { "\(count($0))" }
         let errors = LeaveReason.all.compactMap { reason in
