@@ -3,13 +3,13 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// The gossip, as far as the databases need it.
+/// The part of the gossip that the databases need.
 protocol WriterCluster {
-    /// What the peers say of the writer of this backend.
+    /// The peers' ballots on the writer of this backend.
     func ballots(onWriterOf backend: Int) -> [PeerBallot]
-    /// Whether there is a peer that has never been heard.
+    /// Whether this node has not heard from at least one peer yet.
     var isAnyPeerUnheard: Bool { get }
-    /// Tells the peers whom this node follows in this backend.
+    /// Sends the peers this node's ballot on the writer of this backend.
     func tell(_ word: WriterWord, onWriterOf backend: Int)
 }
 
@@ -25,53 +25,53 @@ extension GossipRunner: WriterCluster {
     }
 }
 
-/// What databases say of themselves: looks go to the watches, and what follows to the registry, the peers and the log.
+/// The control thread's side of the `database` sections: checks feed the watches, and the watches' decisions go to the registry, the peers and the log.
 final class DatabaseControl {
-    /// What start-up knows of the `database` sections.
+    /// What start-up has prepared for the `database` sections.
     struct Resources {
-        /// How each backend's databases are asked; empty without sections.
+        /// How each backend's databases are queried; empty without sections.
         var accesses: [DatabaseAccess?] = []
-        /// The servers' numbers in the gossip.
+        /// The servers' identifiers in the gossip.
         var numbers: [ServerReference: ServerID] = [:]
-        /// What an earlier process knew of the servers.
+        /// The server states of the predecessor.
         var servers: [ServerName: ServerMemory] = [:]
-        /// Whom an earlier process sent writes to, by proxy.
+        /// The writers of the predecessor, by proxy.
         var writers: [String: WriterMemory] = [:]
     }
 
-    /// What the owner does for it. All are called on the reactor's thread.
+    /// Requests to the owner. All are called on the reactor's thread.
     struct Handlers {
-        /// The gossip; `nil` while there is none.
+        /// The gossip; `nil` while it does not run.
         var cluster: () -> (any WriterCluster)? = { nil }
-        /// Closes a server's sessions: another one has taken the writes over.
+        /// Closes the sessions of a server that another one has replaced as the writer.
         var closeSessions: (ServerReference) -> Void = { _ in }
-        /// This server is to be checked now.
+        /// Requests an immediate check of this server.
         var checkNow: (ServerReference) -> Void = { _ in }
     }
 
-    /// A peer that has never been heard is waited for so long before this node decides without it.
+    /// How long this node waits for peers that it has not heard yet, before it decides without them.
     private static let peersAwaited = Duration.seconds(2)
 
-    /// How each section's questions are asked, by backend.
+    /// How each section's queries are sent, by backend.
     private let accesses: [DatabaseAccess?]
     private let configuration: AgentConfiguration
     private let servers: ServerControl
     private let reactor: Reactor
     private let log: any EventLog
-    /// To be set before the first event.
+    /// Set before the first event.
     var handlers = Handlers()
     /// By backend; `nil` without a section.
     private var watches: [DatabaseWatch?]
-    /// What keeps the servers that a section's writer lists, by the section's backend; none without `discover`.
+    /// The runners that maintain the servers listed by a section's writer, by the section's backend; empty without `discover`.
     private var discoveries: [Int: ResolverRunner] = [:]
-    /// What was told last in each backend's matter.
+    /// The word last sent to the peers, by backend.
     private var words: [WriterWord?]
-    /// When the gossip began: peers that have never been heard are waited for, for a while.
+    /// When the gossip started; `peersAwaited` counts from here.
     private var gossipSince: Instant?
-    /// Backends whose decision is being carried out: what it changes is part of it.
+    /// Backends whose decision is being applied. Changes that it causes belong to it and start no further decision.
     private var deciding: Set<Int> = []
 
-    /// Watches the servers of the backends that have a section.
+    /// Watches the servers of each backend that has a section.
     init(_ configuration: AgentConfiguration, _ resources: Resources, servers: ServerControl, reactor: Reactor, log: any EventLog) {
         (self.configuration, self.servers, self.reactor, self.log) = (configuration, servers, reactor, log)
         accesses = resources.accesses
@@ -89,10 +89,10 @@ final class DatabaseControl {
         }
     }
 
-    /// Whether what changes now in this backend is part of a decision, at whose end the backend settles.
+    /// Whether a change in this backend now is part of a decision. The backend settles when the decision is complete.
     func isDeciding(_ backend: Int) -> Bool { deciding.contains(backend) }
 
-    /// Adds what keeps the servers of proxies that a `discover` names.
+    /// Adds a resolver runner for each `discover`, to maintain the servers of the proxy that it names.
     func addDiscoveries(to resolvers: ResolverControl) {
         for (backend, watch) in watches.enumerated() {
             guard let discovery = watch?.settings.discovery else { continue }
@@ -104,7 +104,7 @@ final class DatabaseControl {
         }
     }
 
-    /// How a server is checked: with questions where its proxy has a section that can be asked.
+    /// The plan of a server's check; it includes queries if the server's proxy has a section with access.
     func checkPlan(of server: ServerReference, _ limits: CheckLimits) -> CheckPlan {
         guard accesses.indices.contains(server.backend), let access = accesses[server.backend] else {
             return CheckPlan(configuration.backends[server.backend].check, limits: limits)
@@ -114,7 +114,7 @@ final class DatabaseControl {
 
     // MARK: Events
 
-    /// A look at a server has ended.
+    /// Uses the result of a check's queries.
     func looked(_ look: DatabaseLook, at server: ServerReference) {
         let now = reactor.now
         watches[server.backend]?.take(look, of: server.server, now: now)
@@ -125,20 +125,20 @@ final class DatabaseControl {
         discoveries[server.backend]?.listed(found.list, by: "\(backend.name)/\(backend.servers[server.server].name)")
     }
 
-    /// The server has another address, or none: what was seen was another host's.
+    /// Forgets what was seen of a server, because its address has changed or is lost: the next host may be another database.
     func addressGone(_ server: ServerReference) { watches[server.backend]?.forget(server.server) }
 
-    /// The gossip has started: the peers are told what there is, and those that are not heard in time are decided without.
+    /// Starts the time for which unheard peers are awaited, and sends all ballots again.
     func gossipStarted() {
         gossipSince = reactor.now
         words = Array(repeating: nil, count: words.count)
         decide()
     }
 
-    /// The peers' words have changed, or time has passed.
+    /// Decides all sections again, after a change of the peers' ballots or as time passes.
     func decide() { for backend in watches.indices { decide(backend) } }
 
-    /// Something has changed that a section's decision rests on.
+    /// Decides one section again, after a change of its inputs.
     func decide(_ backend: Int) {
         guard !deciding.contains(backend), watches.indices.contains(backend), watches[backend] != nil else { return }
         let statuses = configuration.backends[backend].servers.indices.map { servers.status(of: ServerReference(backend: backend, server: $0)) }
@@ -148,10 +148,10 @@ final class DatabaseControl {
         for news in outcome.news {
             tell(news.level, news.text, backend)
         }
-        // Of hundreds of servers a look changes one.
+        // A backend may have hundreds of servers, of which a check usually changes one.
         let changed = outcome.fitness.indices.filter { outcome.fitness[$0] != statuses[$0].fitness }
         let (leaving, coming) = (changed.filter { !outcome.fitness[$0].isFit }, changed.filter { outcome.fitness[$0].isFit })
-        // The old writer has left before another one is let in; of replicas there is never a moment without any.
+        // A writer leaves before the next one is added, so that two never take writes. Replicas are added first, so that at least one always takes sessions.
         let isWriter = watches[backend]?.election != nil
         deciding.insert(backend)
         for place in isWriter ? leaving : coming { servers.apply(.setFitness(outcome.fitness[place]), to: .init(backend: backend, server: place)) }
@@ -163,7 +163,7 @@ final class DatabaseControl {
         if let place = outcome.checking { handlers.checkNow(ServerReference(backend: backend, server: place)) }
     }
 
-    /// Databases and peers can cause these lines: they are limited for each level and proxy.
+    /// Databases and peers can cause these lines, so they are limited per level and proxy.
     private func tell(_ level: LogLevel, _ sentence: String, _ backend: Int) {
         let name = configuration.backends[backend].name
         log.write(level, "Database \(name): \(sentence).", about: LogSubject(kind: "database \(level.keyword)", about: name), backend: backend)
@@ -181,7 +181,7 @@ final class DatabaseControl {
         let ballots = cluster.ballots(onWriterOf: backend)
         let isYoung = since.duration(to: reactor.now) < Self.peersAwaited
         if isYoung, cluster.isAnyPeerUnheard { return .awaited }
-        // One that has just come: what it follows, and that it knows whom this node follows, is on its way.
+        // A peer that has just joined has not yet sent its ballot, or not yet confirmed this node's.
         if ballots.contains(where: { !$0.isComplete && ($0.row == nil || $0.known == nil) }) { return .awaited }
         return .heard(
             ballots.map { ballot in
@@ -194,21 +194,21 @@ final class DatabaseControl {
 
     // MARK: What is known
 
-    /// How far a server lags, for the peers.
+    /// A server's replication lag, for the peers; `nil` if unknown.
     func lag(of server: ServerReference) -> Duration? {
         guard let watch = watches[server.backend] else { return nil }
         let standing = watch.judge.standings[server.server]
         return standing.isCurrent ? standing.view?.lag(by: watch.settings.lagSource) : nil
     }
 
-    /// What a successor should know of the writers.
+    /// The writers, for a successor, by proxy.
     var writerMemories: [String: WriterMemory] {
         var memories: [String: WriterMemory] = [:]
         for (backend, watch) in watches.enumerated() { memories[configuration.backends[backend].name] = watch?.writerMemory }
         return memories
     }
 
-    /// `show database`; `nil` without a section.
+    /// The answer to `show database`; `nil` without a section.
     var report: DatabaseOverview? {
         let sections = watches.enumerated().compactMap { backend, watch in
             watch.map { DatabaseOverview.Section(proxy: configuration.backends[backend], watch: $0, registry: servers.registry, backend: backend) }

@@ -1,36 +1,36 @@
 import Proxy
 import Wire
 
-/// The answer to `show database`: for each section a few lines of `name: value`, then a table of its servers. Leaves out values that the last look at a
+/// The answer to `show database`: for each section a few lines of `name: value`, then a table of its servers. Omits values that the last check of a
 /// server has not confirmed, and all passwords.
 struct DatabaseOverview {
     /// One section.
     struct Section {
-        /// Its proxy.
+        /// The section's proxy.
         let proxy: Backend
-        /// What is known.
+        /// The section's knowledge of its servers.
         let watch: DatabaseWatch
         /// The servers' states.
         let registry: ServerRegistry
-        /// The proxy's place in it.
+        /// The proxy's index in `registry`.
         let backend: Int
     }
 
     /// The sections, in the order of the proxies.
     let sections: [Section]
-    /// When.
+    /// The time of the report.
     let now: Instant
 
     /// The answer.
     ///
-    /// - Parameter proxy: of this proxy's section only; empty for all. `nil` when there is none.
+    /// - Parameter proxy: limits the answer to this proxy's section; empty for all sections. The result is `nil` if no section matches.
     func text(of proxy: String) -> AnswerText? {
         let chosen = sections.filter { proxy.isEmpty || $0.proxy.name == proxy }
         guard !chosen.isEmpty else { return nil }
         return AnswerText(head: "", rows: Lines(overview: self, sections: chosen))
     }
 
-    /// The lines of some sections, one by one. The column widths of a table depend on all of its rows, so each row is composed in a step of its own, which
+    /// The lines of `sections`, one by one. The column widths of a table depend on all of its rows, so each row is composed in its own step, which
     /// gives no text.
     private struct Lines: Sequence, IteratorProtocol {
         let overview: DatabaseOverview
@@ -80,7 +80,7 @@ struct DatabaseOverview {
 
     private func tls(_ settings: DatabaseSettings) -> String { settings.tls.rawValue + (settings.authorityFile == nil ? "" : ", certificates verified") }
 
-    /// What keeps this node from seeing the state of its servers.
+    /// The reason why this node does not see the state of its servers; `nil` if it does.
     private func alarm(_ section: Section) -> String? {
         let (watch, count) = (section.watch, section.proxy.servers.count)
         if let first = watch.refused.first, let refusal = watch.judge.standings[first].refusal {
@@ -113,7 +113,7 @@ struct DatabaseOverview {
         return view.isReadOnly ? (view.channels.isEmpty ? "read-only" : "replica") : view.channels.isEmpty ? "primary" : "writable-replica"
     }
 
-    /// "io:running,sql:stopped", of the worst channel.
+    /// "io:running,sql:stopped", for the worst channel.
     private func threads(_ channels: [ReplicationChannel]) -> String {
         guard let first = channels.first else { return "-" }
         let receiver = channels.first { $0.receiver == .stopped } ?? channels.first { $0.receiver == .connecting } ?? first
@@ -129,7 +129,7 @@ struct DatabaseOverview {
         }
     }
 
-    /// Why a server does not serve, or which fault it has; `nil` for one that serves without a fault.
+    /// Why a server takes no sessions, or which fault it has; `nil` for a server without a fault that takes sessions.
     private func reason(_ section: Section, _ place: Int, _ status: ServerStatus) -> String? {
         let standing = section.watch.judge.standings[place]
         switch status.condition {
