@@ -2,30 +2,31 @@ import Gossip
 import Proxy
 import Wire
 
-/// Every event of a server goes through here, without I/O: the registry counts it first, then the gossip's core is told; what the core makes of it comes back as
-/// the registry's events.
+/// The entry point for every event of a server, without I/O. The registry counts an event first, then the gossip's core gets it; the core's conclusions return
+/// as
+/// registry events.
 final class ServerControl {
-    /// What is to be done, at once and in this order.
+    /// An action for the owner, performed immediately and in order.
     enum Output {
-        /// The registry's effect.
+        /// An effect of the registry.
         ///
         /// - Parameter subject: the server or backend that the event was about.
         case effect(ServerRegistry.Effect, about: String)
-        /// A server has changed, and its effects are carried out.
+        /// A server has changed, and the effects of the change have been carried out.
         case changed(ServerReference, from: ServerStatus, to: ServerStatus)
-        /// The gossip's core is to be told.
+        /// An event for the gossip's core.
         case news(GossipEvent)
-        /// All that belongs together is applied to a backend.
+        /// A group of changes to a backend is complete.
         case settled
     }
 
     /// Every server's present state.
     private(set) var registry: ServerRegistry
-    /// The way to the gossip; `nil` while there is none.
+    /// The bridge to the gossip; `nil` while the gossip does not run.
     private(set) var bridge: GossipBridge?
-    /// The present event comes from outside: its lines are limited.
+    /// Whether peers or a nameserver have caused the present event, so that its log lines are limited.
     private(set) var isHeedingOthers = false
-    /// Carries an output out before the next one is made. What it leads to may come back here.
+    /// Performs an output before the next one is produced. It may call this object again.
     var carryOut: (Output) -> Void = { _ in }
     private let now: () -> Instant
     private let load: (ServerReference) -> ServerLoad
@@ -33,8 +34,8 @@ final class ServerControl {
     /// Controls the servers of `registry`.
     ///
     /// - Parameters:
-    ///   - now: the time.
-    ///   - load: the sessions that a server has.
+    /// - now: returns the time.
+    /// - load: returns the number of sessions that a server has.
     init(_ registry: ServerRegistry, now: @escaping () -> Instant, load: @escaping (ServerReference) -> ServerLoad) {
         (self.registry, self.now, self.load) = (registry, now, load)
     }
@@ -44,14 +45,14 @@ final class ServerControl {
 
     // MARK: Events of this node
 
-    /// Something has happened to a server, or its operator or resolver wants something else of it.
+    /// Applies an event to a server and passes the change to the gossip.
     func apply(_ event: ServerRegistry.Event, to server: ServerReference) {
         let before = status(of: server)
         change(event, of: server)
         for news in bridge?.events(of: server, from: before, to: status(of: server)) ?? [] { carryOut(.news(news)) }
     }
 
-    /// The same for what concerns this node only: the gossip is not told.
+    /// Applies an event that concerns this node only: the gossip does not get it.
     func change(_ event: ServerRegistry.Event, of server: ServerReference) {
         let before = status(of: server)
         let backend = registry.backends[server.backend]
@@ -60,7 +61,7 @@ final class ServerControl {
         carryOut(.changed(server, from: before, to: status(of: server)))
     }
 
-    /// The same for what peers or a nameserver have caused: the lines that they cause about each server are limited.
+    /// Runs `body` for events that peers or a nameserver have caused: the log lines about each server are limited.
     func heedOthers(_ body: () -> Void) {
         let before = isHeedingOthers
         isHeedingOthers = true
@@ -68,10 +69,11 @@ final class ServerControl {
         isHeedingOthers = before
     }
 
-    /// A check has ended: what it found goes to the core, and by it to the peers. A full server is skipped and not taken for a sick one, between nodes that
-    /// know of each other's views, and where sessions may leave it; between such nodes a fault of this node says nothing of the server either.
+    /// Applies the result of a check, and passes it to the gossip's core, which sends it to the peers. A full server is skipped, not failed, if nodes share
+    /// their
+    /// views or if sessions may leave the server. If nodes share their views, a fault of this node is no evidence against the server either.
     ///
-    /// - Parameter lag: how far it is behind its source; `nil` for not known.
+    /// - Parameter lag: how far the server is behind its source; `nil` if unknown.
     func checkFinished(_ result: CheckResult, of server: ServerReference, lag: Duration? = nil) {
         let finding = Finding(result)
         let backend = registry.backends[server.backend]
@@ -81,43 +83,43 @@ final class ServerControl {
         if let news = bridge?.observation(finding, result, of: server, status(of: server), lag: lag) { carryOut(.news(news)) }
     }
 
-    /// A session's connect has failed, the last of so many in a row.
+    /// Applies the failed connect of a session, the last of `count` consecutive ones.
     func connectFailed(_ failure: ConnectFailure, inRow count: Int, of server: ServerReference) {
         apply(.connectsFailed(inRow: count), to: server)
         if let news = bridge?.observation(failure, of: server, status(of: server)) { carryOut(.news(news)) }
     }
 
-    /// All is applied that belongs together: people and the load balancer may be told what a backend has come to.
+    /// Ends a group of changes: the log and the load balancer may now learn the state of the backend.
     func settle(_ backend: Int) {
         for effect in registry.settle(backend, now: now()) { carryOut(.effect(effect, about: registry.backends[backend].name)) }
         carryOut(.settled)
     }
 
-    /// A second has passed.
+    /// Lets the registry act on the time. Call it each second.
     func timePassed() { for effect in registry.timePassed(now: now()) { carryOut(.effect(effect, about: "")) } }
 
     // MARK: Events of the gossip
 
-    /// The core has started: it learns what is. The first news also carry out what operators said before the restart.
+    /// Feeds the started core with the state of all servers. Operators' commands from before a restart take effect here.
     func gossipStarted(_ bridge: GossipBridge) {
         self.bridge = bridge
         for (id, server) in zip(bridge.plan.servers.map(\.id), bridge.plan.references) {
-            // Asked for each time: what is carried out changes it.
+            // Read the status again for each fact, because an earlier fact may have changed it.
             for fact in GossipBridge.Fact.allCases { carryOut(.news(bridge.event(fact, of: id, status(of: server)))) }
         }
     }
 
-    /// This node has no core any more.
+    /// Stops feeding the core, which has stopped.
     func gossipEnded() { bridge = nil }
 
-    /// The core has come to another verdict.
+    /// Applies a new verdict of the core.
     ///
-    /// - Parameter failingPeers: the peers whose word says now that the server fails.
+    /// - Parameter failingPeers: the peers that currently report the server as failing.
     func verdictChanged(_ verdict: ServerVerdict, on id: ServerID, failingPeers: @autoclosure () -> [String]) {
         follow(bridge?.orders(verdict, on: id, failingPeers: failingPeers()))
     }
 
-    /// An operator has said this for the cluster, here or elsewhere, or it has expired.
+    /// Applies an operator's command for the cluster, given on any node, or its expiry.
     ///
     /// - Parameter author: the operator, for the log.
     func administered(_ state: Gossip.AdministrativeState?, weight: Int?, on id: ServerID, by author: String) {
