@@ -14,10 +14,10 @@ final class AgentLog: EventLog {
     private var sender: LogSender
     private let reactor: Reactor
     private var limiter = LogLimiter<Entry>()
-    /// Lines about servers also go to stderr: nobody else tells who started the agent in a terminal.
+    /// Whether lines about servers also go to stderr, for an operator who has started the agent in a terminal.
     private let tellsTerminal: Bool
 
-    /// A log of `plan`, whose lost lines are counted in `process`.
+    /// A log with the destinations of `plan`; lost lines are counted in `process`.
     init(_ plan: LogPlan, process: SharedCells<ProcessCell>, tellsTerminal: Bool, reactor: Reactor) throws(SystemError) {
         (self.plan, self.reactor) = (plan, reactor)
         self.tellsTerminal = tellsTerminal
@@ -33,7 +33,7 @@ final class AgentLog: EventLog {
         if let line = limiter.take(Entry(level: level, text: text, log: log), subject, now: reactor.now) { write(line) }
     }
 
-    /// Writes the kept lines that are due. Call it every second.
+    /// Writes the kept lines that are due. Call it each second.
     func writeKept() { for line in limiter.due(now: reactor.now) { write(line) } }
 
     private func write(_ line: LogLimiter<Entry>.Line) {
@@ -41,7 +41,7 @@ final class AgentLog: EventLog {
         write(entry.level, line.leftOut > 0 ? "\(entry.text) (\(line.leftOut) like it were left out)" : entry.text, to: entry.log)
     }
 
-    /// Makes the text one line, whatever it contains.
+    /// Writes one line: `shown` escapes line ends and control characters in `text`.
     private func write(_ level: LogLevel, _ text: String, to log: ProxyLog) {
         let bytes = Array(text.shown.utf8)
         bytes.withUnsafeBytes { sender.add(level, tag: log.tag, text: $0, to: log.targets, now: .now()) }

@@ -1,23 +1,23 @@
 import Wire
 
-/// The subject of a log line that others can cause: the line's kind, and the peer, server or name that it is about.
+/// The subject of a log line that outside parties can cause: the line's kind, and the peer, server or name that it is about.
 struct LogSubject: Hashable, Comparable, Sendable {
-    /// "gossip configuration", "probe".
+    /// For example "gossip configuration" or "probe".
     let kind: String
-    /// "tsukada02", "mysql/read01".
+    /// For example "tsukada02" or "mysql/read01".
     let about: String
 
     static func < (left: LogSubject, right: LogSubject) -> Bool { (left.kind, left.about) < (right.kind, right.about) }
 }
 
-/// Keeps peers, and others outside, from filling the log: each subject gets `burst` lines at once, then one every `interval`.
+/// Keeps outside parties from filling the log: each subject gets `burst` lines at once, then one every `interval`.
 ///
-/// Of the excess lines it keeps the last one of each subject, and releases it after the interval with the number of those before it. So the log never
+/// Of the excess lines it keeps the last one of each subject, and releases it after the interval with the number of lines left out before it. So the log never
 /// ends with outdated information.
 struct LogLimiter<Content> {
     /// A line that is due.
     struct Line {
-        /// The line's text.
+        /// The content as passed to `take`.
         let content: Content
         /// The number of similar lines left out before it.
         let leftOut: Int
@@ -25,7 +25,7 @@ struct LogLimiter<Content> {
 
     private struct Bucket {
         let subject: LogSubject
-        /// When the bucket will be full again; the further ahead, the more lines have come.
+        /// When the bucket is full again; each line moves it further ahead.
         var restedAt: Instant
         var kept: Content?
         var keptCount = 0
@@ -33,7 +33,7 @@ struct LogLimiter<Content> {
 
     /// The most lines of one subject at once.
     static var burst: Int { 10 }
-    /// Then one line in this time.
+    /// The time per line after the burst.
     static var interval: Duration { .seconds(6) }
     /// The most subjects that are counted separately; all others share one.
     static var subjectsMax: Int { 4_096 }
@@ -41,13 +41,13 @@ struct LogLimiter<Content> {
     /// Sorted by subject.
     private var buckets: [Bucket] = []
 
-    /// No line yet.
+    /// A limiter that has seen no line.
     init() {}
 
-    /// The number of subjects that are counted now.
+    /// The number of subjects that are currently counted.
     var subjectsCount: Int { buckets.count }
 
-    /// Takes a line. Returns the line if it may be written now.
+    /// Takes a line. Returns it if it may be written now; otherwise keeps it.
     mutating func take(_ content: Content, _ subject: LogSubject, now: Instant) -> Line? {
         let place = bucket(of: subject, now: now)
         guard Self.isOpen(buckets[place], now) else {
@@ -59,7 +59,7 @@ struct LogLimiter<Content> {
         return pass(place, now)
     }
 
-    /// The kept lines that may be written now, by subject.
+    /// Returns the kept lines that may be written now, ordered by subject.
     mutating func due(now: Instant) -> [Line] {
         buckets.indices.compactMap { buckets[$0].kept != nil && Self.isOpen(buckets[$0], now) ? pass($0, now) : nil }
     }
@@ -74,7 +74,7 @@ struct LogLimiter<Content> {
         return Line(content: content, leftOut: leftOut)
     }
 
-    /// The index of a subject's bucket; drops full buckets when there is no room.
+    /// Returns the index of a subject's bucket. Drops full buckets if the table is full.
     private mutating func bucket(of subject: LogSubject, now: Instant) -> Int {
         let place = position(of: subject)
         if place < buckets.count, buckets[place].subject == subject { return place }

@@ -3,17 +3,17 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// Where every proxy's lines go: the `log` lines of the configuration with their names resolved, each destination once.
+/// The log destinations of every proxy: the `log` lines of the configuration with their names resolved, each destination once.
 struct LogPlan: Sendable {
-    /// The destinations; everything else has indexes into them.
+    /// The destinations; the other properties refer to them by index.
     private(set) var destinations: [LogDestination] = []
-    /// By frontend and by backend of the configuration.
+    /// By index of the frontend or backend in the configuration.
     private(set) var frontends: [ProxyLog] = []
     private(set) var backends: [ProxyLog] = []
     /// For lines that belong to no proxy.
     private(set) var process = ProxyLog(targets: [], tag: [], sessions: .connect, hidesEmptySessions: false)
 
-    /// The plan of a configuration. `resolve` finds the address of a target that names a host; a target without one is left out.
+    /// Builds the plan of a configuration. `resolve` returns the address of a target that names a host; a target without an address is left out.
     init<Failure: Error>(_ configuration: AgentConfiguration, resolve: (LogTarget) throws(Failure) -> LogDestination.Place?) throws(Failure) {
         let tag = configuration.global.logTag ?? "tsukada"
         var process = LogSettings()
@@ -25,7 +25,7 @@ struct LogPlan: Sendable {
 
     /// Connects to the UNIX sockets before chroot: to the path inside the new root, as HAProxy does, or else to the path outside.
     ///
-    /// - Returns: the paths where that fails, with the reason.
+    /// - Returns: the paths that cannot be connected, with the reason.
     func connect(root: String?) -> [(path: String, error: SystemError)] {
         var failures: [(path: String, error: SystemError)] = []
         var seen: Set<LocalLogSocket> = []
@@ -35,7 +35,7 @@ struct LogPlan: Sendable {
         return failures
     }
 
-    /// The UNIX sockets that are missing inside the new root and outside: the configuration's paths.
+    /// The paths of UNIX sockets that exist neither inside the new root nor outside.
     func missingPaths(root: String?) -> [String] {
         var missing: [String] = []
         for case .local(let socket) in destinations.map(\.place) where !missing.contains(socket.path) {
@@ -53,7 +53,7 @@ struct LogPlan: Sendable {
         var targets: [Int] = []
         for target in settings.targets {
             guard let place = try resolve(target) else { continue }
-            // Two equal paths share one socket: the first.
+            // Equal paths share the first one's socket.
             let destination = LogDestination(target, place: shared(place))
             targets.append(destinations.firstIndex(of: destination) ?? destinations.count)
             if targets.last == destinations.count { destinations.append(destination) }
