@@ -1,23 +1,23 @@
 import Wire
 
-/// How an operator's word for the whole cluster is meant.
+/// The options of an operator's command for the whole cluster.
 struct ClusterSpread: Equatable, Sendable {
-    /// After which it counts as ready again; `nil` for never.
+    /// The time after which the server counts as ready again; `nil` for no limit.
     var duration: Duration?
-    /// Whether the last usable server may go.
+    /// Whether the command may take the last usable server out.
     var isForced = false
 }
 
-/// What an operator does to the ring of this node.
+/// An operator's change to the key ring of this node.
 enum KeyChange: Equatable, Sendable, CustomStringConvertible {
-    /// Receive with this key from now on.
+    /// Start to accept this key.
     case install(Bytes32)
-    /// Send with the key of this id.
+    /// Send with the key of this identifier.
     case use(UInt32)
-    /// Give the key of this id up.
+    /// Remove the key of this identifier.
     case remove(UInt32)
 
-    /// What has been done, for the log; never the key.
+    /// The completed change, for the log. Never contains a key.
     var description: String {
         switch self {
         case .install: "a key was installed"

@@ -2,30 +2,31 @@ import Gossip
 import Proxy
 import Wire
 
-/// The bridge between this node's servers and its gossip: a value without I/O. What has happened to a server goes in, and what the core is told comes out; what the
-/// core has decided goes in, and what the registry is fed comes out. It calls nothing.
+/// Translates between this node's servers and its gossip: a value without I/O. Changes of a server become events for the gossip's core; decisions of the core
+/// become
+/// events for the registry. It calls neither of them.
 struct GossipBridge {
-    /// What the core decides of a server, as the registry's events, in their order.
+    /// A decision of the core about a server, as events for the registry, in order.
     struct Orders: Equatable {
-        /// Which server.
+        /// The server that the decision is about.
         let server: ServerReference
-        /// What the registry is fed.
+        /// The events for the registry.
         var events: [ServerRegistry.Event]
     }
 
-    /// What the core learns of each server when it starts, one after the other: the answer to the first may change what is next.
+    /// The facts about a server that the core gets when it starts, one by one: the core's reaction to a fact may change the next one.
     enum Fact: CaseIterable {
         case address
         case administration
         case circumstances
     }
 
-    /// Which numbers the servers have.
+    /// The servers' identifiers.
     let plan: GossipPlan
 
     // MARK: From the servers to the gossip
 
-    /// What the core is told of a server that it does not know yet.
+    /// The event for a fact about a server, when the core starts.
     func event(_ fact: Fact, of id: ServerID, _ status: ServerStatus) -> GossipEvent {
         switch fact {
         case .address: .addressChanged(id, status.address)
@@ -34,11 +35,11 @@ struct GossipBridge {
         }
     }
 
-    /// What the core is told of a server that has changed; nothing of one that has no number.
+    /// The events for a changed server; empty for a server without an identifier.
     func events(of server: ServerReference, from before: ServerStatus, to status: ServerStatus) -> [GossipEvent] {
         guard let id = plan.identifiers[server] else { return [] }
         var events: [GossipEvent] = []
-        // Whether it counts as usable first: by the rest the core may decide on it.
+        // The administrative state and the circumstances first: the core may decide on the address by whether the server counts as usable.
         if status.administrative != before.administrative { events.append(.administered(id, status.administrative)) }
         if status.circumstances != before.circumstances { events.append(.circumstances(id, status.circumstances)) }
         if status.address != before.address { events.append(.addressChanged(id, status.address)) }
@@ -46,12 +47,12 @@ struct GossipBridge {
         return events
     }
 
-    /// What the core is told of a check's result; `nil` for a server that has no number.
+    /// The event for a check's result; `nil` for a server without an identifier.
     ///
     /// - Parameters:
-    ///   - finding: what the result says of the server.
-    ///   - status: the server's, with this check counted.
-    ///   - lag: how far it is behind its source; `nil` for not known.
+    /// - finding: the meaning of the result.
+    /// - status: the server's status, with this check counted.
+    /// - lag: how far the server is behind its source; `nil` if unknown.
     func observation(_ finding: Finding, _ result: CheckResult, of server: ServerReference, _ status: ServerStatus, lag: Duration?) -> GossipEvent? {
         plan.identifiers[server].map { id in
             let observation = Observation(
@@ -61,7 +62,7 @@ struct GossipBridge {
         }
     }
 
-    /// What the core is told of a session's failed connect; `nil` for a server that has no number.
+    /// The event for a session's failed connect; `nil` for a server without an identifier.
     func observation(_ failure: ConnectFailure, of server: ServerReference, _ status: ServerStatus) -> GossipEvent? {
         plan.identifiers[server].map { id in
             let finding: Finding = failure == .silent ? .failedSilently : .failedLoudly
@@ -71,9 +72,9 @@ struct GossipBridge {
 
     // MARK: From the gossip to the servers
 
-    /// What another verdict means; `nil` for a server that only others have.
+    /// The registry's events for a new verdict; `nil` for a server that only other nodes have.
     ///
-    /// - Parameter failingPeers: the peers whose word says now that it fails.
+    /// - Parameter failingPeers: the peers that currently report the server as failing.
     func orders(_ verdict: ServerVerdict, on id: ServerID, failingPeers: @autoclosure () -> [String]) -> Orders? {
         guard let server = plan.reference(of: id) else { return nil }
         var orders = Orders(server: server, events: [])
@@ -96,7 +97,7 @@ struct GossipBridge {
         return orders
     }
 
-    /// What an operator's word for the cluster means, said here or elsewhere, or expired; `nil` for a server that only others have.
+    /// The registry's events for an operator's command for the cluster, given on any node, or for its expiry; `nil` for a server that only other nodes have.
     ///
     /// - Parameter author: the operator, for the log.
     func orders(_ state: Gossip.AdministrativeState?, weight: Int?, on id: ServerID, by author: String) -> Orders? {
@@ -109,7 +110,7 @@ struct GossipBridge {
 }
 
 extension GossipNode {
-    /// An operator's state for all nodes: spread first, and carried out here as everywhere. The weight said before stays.
+    /// Sets an operator's state on all nodes. The state is spread first, and takes effect here as on the other nodes. An earlier weight stays.
     mutating func administer(
         _ id: ServerID, _ state: Proxy.AdministrativeState, _ spread: ClusterSpread, now: Instant, into outputs: inout GossipOutputs
     ) throws(AdministrationRefusal) {
@@ -120,7 +121,7 @@ extension GossipNode {
 }
 
 extension Gossip.AdministrativeState {
-    /// As the core has it.
+    /// The core's form of a registry state.
     fileprivate init(_ state: Proxy.AdministrativeState) {
         switch state {
         case .ready: self = .ready
@@ -131,7 +132,7 @@ extension Gossip.AdministrativeState {
 }
 
 extension Proxy.AdministrativeState {
-    /// As the registry has it.
+    /// The registry's form of a core state.
     fileprivate init(_ state: Gossip.AdministrativeState) {
         switch state {
         case .ready: self = .ready
@@ -142,19 +143,19 @@ extension Proxy.AdministrativeState {
 }
 
 extension ServerStatus {
-    /// What an operator wants of a server, in the core's terms.
+    /// The state that an operator has requested for the server, in the core's form.
     fileprivate var administrative: Gossip.AdministrativeState {
         flags.contains(.forcedMaintenance) ? .maint : flags.isDrain ? .drain : .ready
     }
 
-    /// What the resolver, the weight and its role make of it.
+    /// The state that results from the resolver, the weight and the database role, in the core's form.
     fileprivate var circumstances: Gossip.AdministrativeState {
         flags.contains(.resolutionMaintenance) ? .maint : weight == 0 || !fitness.isFit ? .drain : .ready
     }
 }
 
 extension Finding {
-    /// What a check's result says of the server, whatever the check's protocol.
+    /// The meaning of a check's result for the server, regardless of the check's protocol.
     init(_ result: CheckResult) {
         guard !result.status.isPass else {
             self = .passed

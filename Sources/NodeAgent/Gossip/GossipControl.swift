@@ -4,65 +4,65 @@ import Proxy
 import Seals
 import Wire
 
-/// Why a command for the cluster, or for its keys, changed nothing.
+/// Why a command for the cluster or for its keys failed.
 enum ClusterCommandError: Error, Equatable, Sendable {
-    /// The gossip knows no such server.
+    /// The gossip has no such server.
     case unknownServer
-    /// Anything else, in a sentence.
+    /// Another reason, as a sentence.
     case refused(String)
 }
 
-/// This node's gossip, from its start to its end: what it hears goes to the handlers, what happens here and what operators say goes to it.
+/// This node's gossip from start to end. It passes the gossip's decisions to the handlers, and feeds events of this node and operators' commands to the gossip.
 final class GossipControl {
-    /// What the owner does with what the gossip says. All are called on the reactor's thread and may feed the gossip.
+    /// Requests to the owner. All are called on the reactor's thread and may feed the gossip.
     struct Handlers {
-        /// The core has started, and can be fed.
+        /// The core has started and accepts events.
         var opened: (GossipPlan) -> Void
-        /// It hears and speaks.
+        /// The gossip receives and sends.
         var started: () -> Void
-        /// This server is to be checked now.
+        /// Requests an immediate check of this server.
         var requestCheck: (ServerReference) -> Void
-        /// What to do with a server has changed.
+        /// The verdict on a server has changed.
         var verdictChanged: (ServerID, ServerVerdict) -> Void
-        /// What an operator wants of a server, cluster-wide.
+        /// The state and weight that an operator requests for a server cluster-wide.
         var administered: (ServerID, Gossip.AdministrativeState?, _ weight: Int?, _ author: String) -> Void
-        /// Another node holds the lease of those that drain; `nil` for none.
+        /// The holder of the drain lease has changed; `nil` if the lease is free.
         var drainLeaseChanged: (NodeID?) -> Void
-        /// Every live peer knows that this node holds that lease.
+        /// Every live peer knows that this node holds the drain lease.
         var drainLeaseGranted: () -> Void
-        /// A peer has come, gone, or follows somebody else in some matter.
+        /// A peer's state or ballot has changed.
         var ballotsChanged: () -> Void
-        /// This runner keeps the addresses of peers current: it is to be started, and stopped at the end.
+        /// Requests that a runner, which maintains the addresses of peers, is started now and stopped at the end.
         var resolve: (ResolverRunner) -> Void
     }
 
-    /// The error for an operator's command that cannot be stamped.
+    /// The error for an operator's command while this node's clock cannot stamp it.
     static let clockUnusable =
         "Nothing was changed: this node's clock is in the year 4199 or later, or was set back by more than ten years since it started. "
         + "Set the clock, then reload this node."
 
     private let reactor: Reactor
     private let log: any EventLog
-    /// Until it starts; `nil` without a section, too.
+    /// The resources until the start; `nil` after it, and without a `gossip` section.
     private var resources: GossipRunner.Resources?
-    /// What is remembered before the start and after the end.
+    /// The memory before the start and after a handover.
     private var idleMemory: GossipMemory?
-    /// The gossip, while this process speaks for the node.
+    /// The running gossip; `nil` before the start and after a handover.
     private(set) var runner: GossipRunner?
 
-    /// A gossip that is silent before `start`; for ever without `resources`.
+    /// A gossip that does nothing before `start`. Without `resources`, `start` has no effect.
     init(_ resources: GossipRunner.Resources?, reactor: Reactor, log: any EventLog) {
         (self.resources, idleMemory) = (resources, resources?.memory)
         (self.reactor, self.log) = (reactor, log)
     }
 
-    /// What outlives the process.
+    /// The state that outlives the process.
     var memory: GossipMemory? { runner?.memory ?? idleMemory }
 
-    /// An earlier process remembers this.
+    /// Uses the memory of the predecessor at the start.
     func remember(_ memory: GossipMemory) { idleMemory = memory }
 
-    /// Starts, if it has not; what it cannot is logged.
+    /// Starts the gossip, unless it has started before. A failure is logged.
     func start(_ handlers: Handlers) {
         guard var resources = resources.take() else { return }
         if let idleMemory { resources.memory = idleMemory }
@@ -86,7 +86,7 @@ final class GossipControl {
         if let settings = resources.resolver { handlers.resolve(resolver(of: resources.named, settings, runner)) }
     }
 
-    /// What keeps the addresses of peers with names current. A peer whose name is lost is looked for where it was.
+    /// The runner that maintains the addresses of peers with names. A peer whose name is lost keeps its last address.
     private func resolver(of peers: [GossipPlan.NamedPeer], _ settings: ResolverSettings, _ runner: GossipRunner) -> ResolverRunner {
         let servers = peers.enumerated().map { index, peer in
             ResolvedServer(reference: ServerReference(backend: 0, server: index), hostName: peer.hostName, preferredFamily: .v4, address: nil)
@@ -102,50 +102,50 @@ final class GossipControl {
         return ResolverRunner(settings: settings, servers: servers, reactor: reactor, random: SystemRandomNumberGenerator(), handlers: handlers)
     }
 
-    /// Something has happened on this node. Means nothing while there is no gossip.
+    /// Feeds an event of this node to the gossip; without effect while it does not run.
     func feed(_ event: GossipEvent) { runner?.feed(event) }
 
     // MARK: The end
 
-    /// Says goodbye; what it knows can still be asked for.
+    /// Sends a goodbye and stops; reports are still available.
     func stop() { runner?.stop() }
 
-    /// Says goodbye, and neither speaks nor starts from here on.
+    /// Sends a goodbye and stops; it does not start again.
     func leave() {
         stop()
         (resources, runner) = (nil, nil)
     }
 
-    /// Is silent from here on, without a goodbye: another process says the next word.
+    /// Stops without a goodbye, because another process continues as this node.
     func handOver() {
         if let runner { idleMemory = runner.handOver() }
         runner = nil
     }
 
-    // MARK: What is known
+    // MARK: Reports
 
-    /// The peers whose word says now that a server fails.
+    /// The peers that currently report a server as failing.
     func failingPeers(of server: ServerID) -> [String] { runner?.core.failingPeers(of: server) ?? [] }
 
-    /// What the live peers see of these servers.
+    /// For each live peer, how many of these servers it sees as usable and as failing.
     func sights(of servers: [ServerReference]) -> [(usable: Int, failing: Int)] {
         guard let runner else { return [] }
         return runner.core.sights(of: servers.compactMap { runner.plan.identifiers[$0] }, now: reactor.now).map { ($0.usable, $0.failing) }
     }
 
-    /// `show gossip`; `nil` while there is none.
+    /// The report for `show gossip`; `nil` while the gossip does not run.
     var report: GossipReport? { runner.map { GossipReport($0, now: reactor.now) } }
 
     // MARK: Operators
 
-    /// An operator's state for all nodes: spread first, and carried out here as everywhere.
+    /// Sets an operator's state on all nodes. The state is spread first, and takes effect here as on the other nodes.
     func administer(_ server: ServerReference, _ state: Proxy.AdministrativeState, _ spread: ClusterSpread) throws(ClusterCommandError) {
         try administer(server) { (core, id, now, outputs) throws(AdministrationRefusal) in
             try core.administer(id, state, spread, now: now, into: &outputs)
         }
     }
 
-    /// An operator's weight for all nodes.
+    /// Sets an operator's weight on all nodes.
     func administer(_ server: ServerReference, weight: Int) throws(ClusterCommandError) {
         try administer(server) { (core, id, now, outputs) throws(AdministrationRefusal) in
             try core.setWeight(id, UInt16(clamping: weight), now: now, into: &outputs)
@@ -168,7 +168,7 @@ final class GossipControl {
         }
     }
 
-    /// Changes the ring of this node.
+    /// Changes the key ring of this node.
     func changeKeys(_ change: KeyChange) throws(ClusterCommandError) {
         guard let runner else { throw .refused("There is no 'gossip' section, and so there are no keys.") }
         do {

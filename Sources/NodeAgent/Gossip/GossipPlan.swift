@@ -4,15 +4,15 @@ import Proxy
 import Seals
 import Wire
 
-/// The `gossip` section in the terms of the core: who this node is, who the others are, which number each server has.
+/// The `gossip` section in the core's form: this node, its peers, and the servers' identifiers.
 struct GossipPlan {
-    /// A peer that is named in the configuration by a host name, to be resolved again and again.
+    /// A peer that the configuration names by a host name, which is resolved repeatedly.
     struct NamedPeer {
-        /// Which.
+        /// The peer's identifier.
         let peer: NodeID
         /// Its host name.
         let hostName: DNSName
-        /// The port of its line.
+        /// The port of its `node` line.
         let port: UInt16
     }
 
@@ -20,24 +20,24 @@ struct GossipPlan {
     let section: ClusterSettings
     /// This node's name.
     let node: String
-    /// What the core is configured with.
+    /// The core's settings.
     private(set) var settings: Gossip.GossipSettings
     /// Every server of a proxy that is not `disabled`, in the order of the configuration.
     private(set) var servers: [GossipServer] = []
-    /// Where each of `servers` stands in the configuration.
+    /// The configuration's reference of each of `servers`, in the same order.
     private(set) var references: [ServerReference] = []
-    /// The other way round.
+    /// The inverse of `references`.
     private(set) var identifiers: [ServerReference: ServerID] = [:]
     private var places: [ServerID: Int] = [:]
-    /// The matter of each proxy's writer, by backend.
+    /// The subject of the ballots on each proxy's writer, by backend.
     private(set) var writerSubjects: [UInt64] = []
     /// The name of the lease that a node holds while it drains.
     let drainLease: UInt64
 
-    /// The plan of a section.
+    /// Builds the plan of a section.
     ///
-    /// - Parameter addresses: of the nodes of the section, in its order; `nil` for one whose name does not resolve.
-    /// - Throws: what the library of the digests says.
+    /// - Parameter addresses: the addresses of the section's nodes, in order; `nil` for a name that does not resolve.
+    /// - Throws: the error of the digest library.
     init(_ section: ClusterSettings, node: String, backends: [Backend], addresses: [SocketAddress?], seal: any Seal) throws(SealError) {
         self.section = section
         self.node = node
@@ -59,16 +59,16 @@ struct GossipPlan {
         settings.parts = try parts(seal)
     }
 
-    /// A node's number, by its name.
+    /// A node's identifier, derived from its name.
     static func identifier(of node: String, _ seal: any Seal) throws(SealError) -> NodeID { NodeID(try number(of: [node], seal)) }
 
-    /// Where a server stands in the configuration; `nil` for one that only others have.
+    /// The configuration's reference of a server; `nil` for a server that only other nodes have.
     func reference(of server: ServerID) -> ServerReference? { places[server].map { references[$0] } }
 
-    /// A server's name for people, "mysql/read02"; its number for one that only others have.
+    /// A server's name for people, such as "mysql/read02"; for a server that only other nodes have, its identifier in hexadecimal.
     func name(of server: ServerID) -> String { places[server].map { servers[$0].name } ?? Hexadecimal.text(server.number, digits: 16) }
 
-    /// A node's name for people; its number for a stranger.
+    /// A node's name for people; for a node outside the section, its identifier.
     func name(of node: NodeID) -> String { node == settings.node ? self.node : settings.peers.first { $0.id == node }?.name ?? node.description }
 
     private mutating func add(_ reference: ServerReference, _ backend: Backend, _ seal: any Seal) throws(SealError) {
@@ -84,14 +84,14 @@ struct GossipPlan {
                 policy: server.check == nil ? .own : section.policy, minUp: section.minUp))
     }
 
-    /// The first 8 bytes of SHA-256 of the words, each ended by a zero byte.
+    /// The first 8 bytes of SHA-256 over the words, each followed by a zero byte.
     private static func number(of words: [String], _ seal: any Seal) throws(SealError) -> UInt64 {
         var bytes: [UInt8] = []
         for word in words { bytes += Array(word.utf8) + [0] }
         return try seal.digest(bytes).first
     }
 
-    /// What should be alike on all nodes: the nodes, the servers, and how they are judged. The order of lines does not matter.
+    /// The hash of everything that must be the same on all nodes: the nodes, the servers, and how servers are judged. The order of lines does not matter.
     private func configurationHash(_ seal: any Seal) throws(SealError) -> UInt64 {
         var words = section.nodes.map { "node \($0.name)" }
         words += servers.map { "server \($0.id.number) \($0.rise) \($0.fall)" }
@@ -100,7 +100,7 @@ struct GossipPlan {
         return try Self.number(of: words, seal)
     }
 
-    /// The same in parts, so that a difference has a name.
+    /// The same information in named parts, so that a report can name the difference.
     private func parts(_ seal: any Seal) throws(SealError) -> [ConfigurationPart] {
         func part(_ name: String, _ words: [String]) throws(SealError) -> ConfigurationPart {
             let (id, hash) = (try Self.number(of: [name], seal), try Self.number(of: words, seal))

@@ -3,10 +3,10 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// What `show gossip` and its forms tell: one moment of a node's gossip, as text.
+/// A snapshot of a node's gossip as text: `show gossip` and its forms.
 ///
-/// `show gossip` is `name: value` a line; the others are a head line that begins with `# `, then a row a line, with a space between columns
-/// and `-` for what is not known.
+/// `show gossip` has one `name: value` per line. The other forms have a head line that begins with `# `, then one row per line, with a space between
+/// columns and `-` for unknown values.
 struct GossipReport {
     private let plan: GossipPlan
     private let core: GossipNode
@@ -54,10 +54,10 @@ struct GossipReport {
         return Self.table("name state address session silence_ms loss_in loss_out", rows)
     }
 
-    /// `show gossip health`: the views of every server in the order of the configuration; then those of servers that only others have. A view of a silent
-    /// node is `stale`, and has no values.
+    /// `show gossip health`: all views of each server in the order of the configuration, then those of servers that only other nodes have. The view of a silent
+    /// node is `stale` and has no values.
     var health: AnswerText {
-        // By server and observer: the index of a server's first row.
+        // Rows are sorted by server and observer. `starts` has the index of each server's first row.
         let rows = core.tables.healthRows
         let starts = rows.indices.filter { $0 == 0 || rows[$0 - 1].server != rows[$0].server }
         let servers = starts.map { (order: order(rows[$0].server), start: $0) }.sorted { $0.order < $1.order }
@@ -75,7 +75,7 @@ struct GossipReport {
             + ["\(max(0, row.observed.duration(to: now).wholeMilliseconds))", Self.text(row.address)]
     }
 
-    /// `show gossip admin`: what operators have said for the whole cluster.
+    /// `show gossip admin`: operators' commands for the whole cluster.
     var administrative: AnswerText {
         let rows = core.tables.administrativeRows.map { (order: order($0.server), row: $0) }.sorted { $0.order < $1.order }
         let wall = WallTime.now().unixMilliseconds
@@ -88,7 +88,7 @@ struct GossipReport {
         return [plan.name(of: row.server), "\(state)", row.weight.map { "\($0)" } ?? "-", plan.name(of: row.origin), expiry]
     }
 
-    /// `show gossip keys`: never a key, only ids.
+    /// `show gossip keys`: identifiers only, never a key.
     var keys: AnswerText {
         let peers = core.peerReports(now: now)
         return Self.table(
@@ -99,7 +99,7 @@ struct GossipReport {
             })
     }
 
-    /// Servers of the configuration come in its order, all others after them.
+    /// The sort order of a server: the order of the configuration; servers that only other nodes have come last.
     private func order(_ server: ServerID) -> UInt64 {
         plan.reference(of: server).map { UInt64($0.backend) << 32 | UInt64($0.server) } ?? 1 << 63 | server.number >> 1
     }
@@ -120,6 +120,6 @@ struct GossipReport {
 }
 
 extension PeerState {
-    /// Its view of others is current.
+    /// Whether the peer's views are current.
     fileprivate var isHeard: Bool { self == .alive || self == .suspect }
 }

@@ -3,65 +3,65 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// The I/O around a `GossipNode`, on the control thread's reactor: its socket, its one timer, its store.
+/// The I/O around a `GossipNode`, on the control thread's reactor: its socket, timer and store.
 ///
-/// The socket is drained before the timer's work, and what the core wants done is done in its order: what must outlive the process is on disk
-/// before anything is sent that rests on it.
+/// The socket is drained before the timer's work. The core's outputs are performed in order, and a change that must outlive the process is on disk before
+/// any datagram that depends on it is sent.
 final class GossipRunner {
-    /// What a runner's owner does for it. All are called on the reactor's thread and may feed the runner.
+    /// Requests to the owner. All are called on the reactor's thread and may feed the runner.
     struct Handlers {
-        /// This server is to be checked now.
+        /// Requests an immediate check of this server.
         var requestCheck: (ServerID) -> Void
-        /// What to do with a server has changed.
+        /// The verdict on a server has changed.
         var verdictChanged: (ServerID, ServerVerdict) -> Void
-        /// What an operator wants of a server, cluster-wide.
+        /// The state and weight that an operator requests for a server cluster-wide.
         var administered: (ServerID, Gossip.AdministrativeState?, _ weight: Int?, _ author: String) -> Void
-        /// Who holds a lease has changed; `nil` for nobody.
+        /// The holder of a lease has changed; `nil` if the lease is free.
         var leaseChanged: (UInt64, NodeID?) -> Void = { _, _ in }
-        /// A peer has come, gone, or follows somebody else in some matter.
+        /// A peer's state or ballot has changed.
         var ballotsChanged: () -> Void = {}
         /// Every live peer knows that this node holds the lease.
         var leaseGranted: (UInt64) -> Void = { _ in }
-        /// A sentence to log.
+        /// Logs a sentence.
         var log: (GossipSentence) -> Void
     }
 
-    /// What start-up has opened and read.
+    /// Resources that start-up has opened and read.
     struct Resources {
-        /// The section in the core's terms.
+        /// The section in the core's form.
         var plan: GossipPlan
-        /// Its cryptography.
+        /// The cryptographic functions.
         var seal: any Seal
-        /// Bound.
+        /// The bound socket.
         var socket: DatagramSocket
-        /// The keys of the file.
+        /// The keys of the key file.
         var ring: KeyRing
-        /// What was stored; empty for nothing.
+        /// The stored state; empty if there is none.
         var memory: GossipMemory
-        /// Where to store it; `nil` for nowhere.
+        /// Stores the state; `nil` without a state directory.
         var store: StateStore<GossipMemory>?
-        /// The peers whose names are to be resolved again and again, and by whom.
+        /// The peers whose names are resolved repeatedly.
         var named: [GossipPlan.NamedPeer] = []
-        /// This machine's nameservers.
+        /// The machine's nameservers, which resolve `named`.
         var resolver: ResolverSettings?
     }
 
-    /// Datagrams taken in one round of the loop: `DatagramSocket.batchMax` times this. The rest waits for the next round, behind everybody else.
+    /// The most batches received in one round of the loop, each of `DatagramSocket.batchMax` datagrams. The rest waits for the next round, after other work.
     private static let batchesMax = 8
-    /// After a failure to receive.
+    /// The pause after a failure to receive.
     private static let failurePause = Duration.seconds(1)
-    /// What peers say is written this much later, all together: they have it, too. The same after a failure to write.
+    /// The delay before changes from peers are written, together; peers have them as well. Also the delay after a failed write.
     private static let saveDelay = Duration.seconds(1)
-    /// A peer that has not been heard at all for so long is told of.
+    /// The time after which peers that this node has never heard are logged.
     private static let unheardAfter = Duration.seconds(10)
-    /// Wall time is read again this often: it may be stepped.
+    /// The interval at which wall time is read again, because it may be stepped.
     private static let wallInterval = Duration.seconds(10)
 
-    /// The section in the core's terms.
+    /// The section in the core's form.
     let plan: GossipPlan
-    /// Decides everything.
+    /// The core, which makes all decisions.
     private(set) var core: GossipNode
-    /// Sends that the kernel refused.
+    /// The number of sends that the kernel refused.
     private(set) var sendFailures = 0
     /// The socket, for its counters.
     let socket: DatagramSocket
@@ -72,18 +72,18 @@ final class GossipRunner {
     private let handlers: Handlers
     private var outputs = GossipOutputs()
     private var isCarryingOut = false
-    /// False before `start`, after `stop`, and for a while after a failure to receive.
+    /// False before `start`, after `stop`, and during the pause after a failure to receive.
     private var isListening = false
     private var isStopped = false
     private var timer: (token: TimerToken, at: Instant)?
-    /// What outlives the process.
+    /// The state that outlives the process.
     private(set) var memory: GossipMemory
     private var isMemoryDirty = false
-    /// What has changed is this node's own: it is on disk before anything is sent.
+    /// Whether an unsaved change comes from this node: it must be on disk before anything is sent.
     private var isSaveUrgent = false
     private var isSavePlanned = false
 
-    /// Starts the core. Nothing is received before `start`; the reactor's loop must not run before it either.
+    /// Starts the core. Nothing is received before `start`, and the reactor's loop must not run before it.
     init(_ resources: Resources, random: any RandomNumberGenerator, reactor: Reactor, handlers: Handlers) {
         (plan, socket, store, memory) = (resources.plan, resources.socket, resources.store, resources.memory)
         seal = resources.seal
@@ -95,7 +95,7 @@ final class GossipRunner {
         core.local(.configured(servers: plan.servers, configuration: plan.settings.configuration), now: reactor.now, into: &outputs)
     }
 
-    /// Receives and sends from here on.
+    /// Starts to receive and send.
     func start() throws(SystemError) {
         try listen()
         carryOut()
@@ -103,7 +103,7 @@ final class GossipRunner {
         reactor.setTimer(at: reactor.now.advanced(by: Self.unheardAfter)) { [weak self] in self?.tellUnheard() }
     }
 
-    /// Says goodbye and is silent. The goodbye goes out three times, for what gets lost: a process that ends does not wait.
+    /// Sends a goodbye and stops. The goodbye is sent three times because datagrams get lost and an ending process does not wait for an answer.
     func stop() {
         var now = reactor.now
         core.local(.leave, now: now, into: &outputs)
@@ -114,7 +114,7 @@ final class GossipRunner {
         fallSilent()
     }
 
-    /// Is silent from here on, without a goodbye: a successor on the same socket says the next word, and remembers this.
+    /// Stops without a goodbye, and returns the state for the successor, which continues on the same socket.
     func handOver() -> GossipMemory {
         fallSilent()
         return memory
@@ -130,24 +130,24 @@ final class GossipRunner {
         ignore()
     }
 
-    /// Something has happened on this node. Means nothing after `stop`.
+    /// Feeds an event of this node to the core; without effect after `stop`.
     func feed(_ event: GossipEvent) {
         guard !isStopped else { return }
         core.local(event, now: reactor.now, into: &outputs)
         carryOut()
     }
 
-    /// An operator's command; `body` may refuse it.
+    /// Runs an operator's command; `body` may refuse it.
     func operate<Refusal: Error>(_ body: (inout GossipNode, Instant, inout GossipOutputs) throws(Refusal) -> Void) throws(Refusal) {
         try body(&core, reactor.now, &outputs)
         core.tick(now: reactor.now, into: &outputs)
         carryOut()
     }
 
-    /// The time by which the core is asked.
+    /// The reactor's time, for queries to the core.
     var now: Instant { reactor.now }
 
-    /// A key with its id.
+    /// The key of `secret`, with its identifier.
     func key(_ secret: Bytes32) throws(SealError) -> KeyRing.Key { try KeyRing.key(secret, seal) }
 
     private func listen() throws(SystemError) {
@@ -163,7 +163,7 @@ final class GossipRunner {
         reactor.unwatch(socket.raw)
     }
 
-    /// Takes what waits, up to a limit. A socket that fails is left alone for a while: it would be ready all the time.
+    /// Receives pending datagrams, up to a limit. A socket that fails stays unwatched for a while, because it would be ready all the time.
     private func receive() {
         guard isListening else { return }
         do throws(SystemError) {
@@ -194,7 +194,7 @@ final class GossipRunner {
         carryOut()
     }
 
-    /// A mistake of the first set-up must not be silent.
+    /// Logs peers that have never been heard, because they usually mean a mistake in the set-up.
     private func tellUnheard() {
         guard !isStopped else { return }
         for peer in core.peerReports(now: reactor.now) where peer.state == .unknown {
@@ -211,9 +211,9 @@ final class GossipRunner {
         reactor.setTimer(at: reactor.now.advanced(by: Self.wallInterval)) { [weak self] in self?.readWallClock() }
     }
 
-    // MARK: What the core wants
+    // MARK: Outputs of the core
 
-    /// Does what the core wants. A handler that feeds it only adds to what the outer call carries out.
+    /// Performs the core's outputs. A call from within a handler only adds outputs, which the outer call performs.
     private func carryOut() {
         guard !isCarryingOut else { return }
         isCarryingOut = true
@@ -221,7 +221,7 @@ final class GossipRunner {
         while index < outputs.list.count {
             perform(outputs.list[index])
             index += 1
-            // Before the list is given up: what is logged of it may feed the core, too.
+            // Save before the list is cleared: a log line about the save may feed the core and add outputs.
             if index == outputs.list.count { saveInTime() }
         }
         outputs.removeAll()
@@ -253,7 +253,7 @@ final class GossipRunner {
         }
     }
 
-    /// Whose command counts for a server in the cluster, in words.
+    /// The author of the cluster-wide command in effect for a server, in words.
     private func author(of server: ServerID) -> String {
         guard let word = core.word(of: server, now: reactor.now) else { return "an operator, for the cluster" }
         let name = "the operator of \(plan.name(of: word.origin)), for the cluster"

@@ -2,21 +2,21 @@ import Gossip
 import Proxy
 import Wire
 
-/// What gossip says in the log, without the cluster's name and the final dot.
+/// A log sentence about gossip, without the cluster's name and the final dot.
 struct GossipSentence: Equatable, Sendable {
     /// Its severity.
     let level: LogLevel
-    /// The lines that share a limit with it: those of one kind about one peer.
+    /// The limit that the line counts against: the kind of sentence and the peer that it is about.
     let subject: LogSubject
-    /// For people.
+    /// The sentence.
     let text: String
 
-    /// A sentence of its kind about a peer, or about this node.
+    /// A sentence of a kind, about a peer or (with an empty `peer`) about this node.
     init(_ level: LogLevel, _ kind: String, about peer: String = "", _ text: String) {
         (self.level, subject, self.text) = (level, LogSubject(kind: "gossip \(kind)", about: peer), text)
     }
 
-    /// A peer's new state; `nil` for the one it begins with.
+    /// The sentence for a peer's new state; `nil` for the initial state.
     init?(_ peer: String, _ state: PeerState, silence: Duration) {
         switch state {
         case .unknown: return nil
@@ -27,7 +27,7 @@ struct GossipSentence: Equatable, Sendable {
         }
     }
 
-    /// What an operator should know, and what to do about it.
+    /// The sentence for an alert: the problem and the remedy.
     init(_ alert: GossipAlert) {
         switch alert {
         case .unknownVersion(let version):
@@ -79,7 +79,7 @@ struct GossipSentence: Equatable, Sendable {
         }
     }
 
-    /// "1.03s".
+    /// For example "1.03s".
     private static func seconds(_ duration: Duration) -> String {
         let hundredths = duration.wholeMilliseconds / 10
         return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)s"
@@ -87,10 +87,10 @@ struct GossipSentence: Equatable, Sendable {
 }
 
 extension ConfigurationDifference {
-    /// The most names of one sort in a sentence. The sentence also gives the number of further ones.
+    /// The most names in a list. The sentence also gives the number of further ones.
     private static let namesMax = 8
 
-    /// The difference, for people; `nil` when it is unknown.
+    /// The difference in words; `nil` if it is unknown.
     fileprivate func text(_ peer: String) -> String? {
         var parts: [String] = []
         if !different.isEmpty { parts.append("other at \(peer): \(Self.list(different))") }

@@ -3,12 +3,12 @@ import Gossip
 import LinuxIO
 import Wire
 
-/// The file that holds a node's ring keys: read with care for who else may read it, replaced as a whole.
+/// The file with a node's ring keys. It is read only if other users cannot read or write it, and replaced as a whole.
 struct KeyFile {
     /// The configuration's `key-file`.
     let path: String
 
-    /// Reads and checks the file. Never waits, never reads more than a key file can have.
+    /// Reads and checks the file. Never blocks, and never reads more than a key file can contain.
     func read(_ seal: any Seal) throws(KeyFileError) -> KeyFileText {
         let file = try wrapping { () throws(SystemError) in try Files.open(path) }
         let status = try wrapping { () throws(SystemError) in try FileStatus(of: file) }
@@ -17,17 +17,17 @@ struct KeyFile {
         return try KeyFileText(bytes, path: path, seal: seal)
     }
 
-    /// What is wrong with who may use the file.
+    /// What is wrong with the file's owner, type or permissions; `nil` if nothing is.
     ///
-    /// - Parameter user: the present one.
+    /// - Parameter user: the effective user of the process.
     static func problem(with status: FileStatus, user: UInt32) -> KeyFileError.Problem? {
         guard status.isRegular else { return .notRegular }
         guard status.owner.user == 0 || status.owner.user == user else { return .foreignOwner(status.owner.user) }
         return status.permissions & 0o077 == 0 ? nil : .openToOthers(permissions: status.permissions)
     }
 
-    /// Writes what shall take the file's place to the disk, with mode 0600 and the owner of the present file; the file itself stays as it is.
-    /// A symbolic link stays one: what it leads to is replaced.
+    /// Writes the next version to the disk, with mode 0600 and the owner of the present file, which stays unchanged. If the path is a symbolic link, the
+    /// next version is for the link's target.
     func stage(_ text: KeyFileText) throws(KeyFileError) -> StagedKeyFile {
         try wrapping { () throws(SystemError) in
             guard let resolved = realpath(path, nil) else { throw .last("realpath") }
@@ -42,7 +42,7 @@ struct KeyFile {
         }
     }
 
-    /// Keeps others from changing the file between a look at it and its replacement: until the folder is unlocked.
+    /// Locks the folder, so that no other process changes the file between reading and replacing it. The lock ends with the returned folder.
     func lock() throws(KeyFileError) -> Folder {
         try wrapping { () throws(SystemError) in
             let folder = try Folder(holding: path)
@@ -60,7 +60,7 @@ struct KeyFile {
     }
 }
 
-/// The next version of a key file, on the disk beside it. What is not published goes.
+/// The next version of a key file, on the disk beside it. It is deleted unless it is published.
 struct StagedKeyFile: ~Copyable {
     private let folder: Folder
     private let name: String
@@ -72,6 +72,6 @@ struct StagedKeyFile: ~Copyable {
 
     deinit { folder.discard(name) }
 
-    /// Takes the file's place.
+    /// Replaces the key file.
     borrowing func publish() throws(SystemError) { try folder.publish(name) }
 }

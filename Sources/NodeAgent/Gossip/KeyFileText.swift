@@ -2,39 +2,39 @@ import Gossip
 import LinuxIO
 import Wire
 
-/// Why a key file cannot be used: where, what, and how to mend it. Never shows what a line holds.
+/// Why a key file cannot be used: the place, the problem and the remedy. Never contains a line's content.
 struct KeyFileError: Error, Equatable, CustomStringConvertible {
     /// What went wrong.
     enum Problem: Equatable {
         /// A system call failed.
         case system(SystemError)
-        /// A folder, a pipe, a device.
+        /// The path is a folder, a pipe or a device.
         case notRegular
-        /// The file is this user's, who is neither root nor the present one.
+        /// The file belongs to this user, who is neither root nor the user of the process.
         case foreignOwner(UInt32)
         /// Group or others may read or write it.
         case openToOthers(permissions: UInt32)
-        /// Larger than any ring of keys.
+        /// The file is larger than any key ring.
         case tooLong
-        /// Comments at most.
+        /// The file contains no key.
         case noKey
-        /// Hexadecimal digits, but so many.
+        /// The line has this number of hexadecimal digits, which is not a key's.
         case digits(Int)
-        /// No key at all: a passphrase, or bytes.
+        /// The line is not hexadecimal, for example a passphrase.
         case notKey
-        /// Zeros: the key that every node without a file has.
+        /// The key is all zeros, which every node without a key file uses.
         case known
-        /// The same key as in an earlier line.
+        /// The key is the same as in this earlier line.
         case duplicate(line: Int)
-        /// One key more than a ring holds.
+        /// There are more keys than a ring holds.
         case tooMany
         /// OpenSSL failed.
         case sealFailed(SealError)
     }
 
-    /// The file as the configuration names it.
+    /// The path as the configuration gives it.
     let path: String
-    /// The line, from 1; `nil` when it is the file.
+    /// The line, from 1; `nil` if the problem concerns the whole file.
     var line: Int?
     /// What went wrong.
     let problem: Problem
@@ -64,13 +64,13 @@ struct KeyFileError: Error, Equatable, CustomStringConvertible {
 }
 
 extension Bytes32 {
-    /// The ring key where every address is a loopback address and no `key-file` is given: known to everybody.
+    /// The ring key for clusters with loopback addresses only and without a `key-file`: publicly known.
     static let loopbackKey = Bytes32(0, 0, 0, 0)
 }
 
-/// What a key file says: one key a line, 64 hexadecimal digits; `#` starts a comment. The first key is sent with, all are received with.
+/// The content of a key file: one key a line, 64 hexadecimal digits; `#` starts a comment. The first key is used to send, all are accepted.
 ///
-/// Changes keep the comments and the order of everything else.
+/// Changes keep the comments and the order of all other lines.
 struct KeyFileText: Equatable, Sendable {
     static let bytesMax = 65_536
     private static let digits = 64
@@ -82,9 +82,9 @@ struct KeyFileText: Equatable, Sendable {
 
     private var lines: [Line] = []
 
-    /// Reads a file's bytes; at least one key, at most `GossipLimits.keysMax`.
+    /// Parses a file's bytes, which must contain 1 to `GossipLimits.keysMax` keys.
     ///
-    /// - Parameter path: for errors.
+    /// - Parameter path: the path for errors.
     init(_ bytes: [UInt8], path: String, seal: any Seal) throws(KeyFileError) {
         guard bytes.count <= Self.bytesMax else { throw KeyFileError(path: path, problem: .tooLong) }
         var texts = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
@@ -110,7 +110,7 @@ struct KeyFileText: Equatable, Sendable {
         func error(_ problem: KeyFileError.Problem) -> KeyFileError { KeyFileError(path: path, line: line, problem: problem) }
     }
 
-    /// The key of a line; `nil` for a comment or nothing.
+    /// The key of a line; `nil` for an empty line or a comment.
     private static func key(_ line: ArraySlice<UInt8>, at place: Place, _ seal: any Seal) throws(KeyFileError) -> KeyRing.Key? {
         let isBlank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
         var word = line.prefix { $0 != UInt8(ascii: "#") }.drop(while: isBlank)
@@ -128,15 +128,15 @@ struct KeyFileText: Equatable, Sendable {
         }
     }
 
-    /// The keys, the one sent with first.
+    /// The keys; the first one is used to send.
     var keys: [KeyRing.Key] { lines.compactMap(\.key) }
 
     /// The file's bytes.
     var bytes: [UInt8] { lines.flatMap { $0.bytes + [UInt8(ascii: "\n")] } }
 
-    /// Adds a key at the end; one that is there stays where it is.
+    /// Adds a key at the end; a key that exists keeps its place.
     ///
-    /// - Throws: when the ring is full.
+    /// - Throws: if the ring is full.
     mutating func install(_ key: KeyRing.Key) throws(KeyRing.Refusal) {
         guard !keys.contains(key) else { return }
         guard keys.count < GossipLimits.keysMax else { throw .full(limit: GossipLimits.keysMax) }
@@ -145,16 +145,16 @@ struct KeyFileText: Equatable, Sendable {
 
     /// Makes a key the first one.
     ///
-    /// - Throws: when it is not there.
+    /// - Throws: if no key has this identifier.
     mutating func use(_ id: UInt32) throws(KeyRing.Refusal) {
         guard let index = lines.firstIndex(where: { $0.key?.id == id }) else { throw .unknown }
         let line = lines.remove(at: index)
         lines.insert(line, at: lines.firstIndex { $0.key != nil } ?? lines.endIndex)
     }
 
-    /// Takes a key out; one that is not there is no error.
+    /// Removes a key; a key that does not exist is no error.
     ///
-    /// - Throws: when it is the first one.
+    /// - Throws: if it is the first key.
     mutating func remove(_ id: UInt32) throws(KeyRing.Refusal) {
         guard keys.first?.id != id else { throw .inUse }
         lines.removeAll { $0.key?.id == id }
