@@ -1,56 +1,56 @@
 import Wire
 
-/// What a `probe` section answers, and why: fits one word, since the probe's thread reads atomics only.
+/// The answer of a `probe` section, and the reason. It fits one word, since the probe's thread reads atomics only.
 ///
 ///     bit     0          pass
 ///     bits    1 to 7     kind of the cause
 ///     bits    8 to 23    requirement, or threads
-///     bits   24 to 31    what the peers see
+///     bits   24 to 31    peers' sight
 ///     bits   32 to 63    usable servers
 struct ProbeAnswer: Equatable, Sendable {
-    /// What the peers see of a required proxy's servers.
+    /// The peers' views of a required proxy's servers.
     enum PeersSight: UInt64, CaseIterable, Sendable {
-        /// There is no peer that is alive and has looked, or no gossip.
+        /// No live peer has checked the servers, or there is no gossip.
         case nothing = 0
-        /// One of them sees as many servers as are required.
+        /// At least one peer sees as many usable servers as required.
         case enough = 1
-        /// None does, but with the servers that are failing there one would.
+        /// No peer sees enough usable servers, but one would if its failing servers counted.
         case doubt = 2
-        /// They see fewer, too.
+        /// No peer sees enough servers, even if failing ones counted.
         case fewer = 3
     }
 
-    /// Why the answer is what it is.
+    /// The reason for an answer.
     enum Cause: Equatable, Sendable {
         /// Every required proxy has its servers.
         case fit
-        /// They are back, for a short time so far.
+        /// Every required proxy has its servers again, but not long enough yet.
         case recovering
-        /// Nothing is known yet.
+        /// No check has decided yet.
         case starting
         /// The node drains: it forwards, but wants no new traffic.
         case draining
-        /// The process ends.
+        /// The process is ending.
         case stopping
-        /// The control thread does not come round.
+        /// The control thread is stalled.
         case starved
-        /// So many threads do not.
+        /// This many forwarding threads are stuck.
         case stuck(threads: Int)
-        /// The required proxy of this index has only so many usable servers, as this node sees them.
+        /// The required proxy of this index has too few usable servers, as this node sees them.
         case lacking(requirement: Int, usable: Int, PeersSight)
         /// The required proxy of this index has enough servers, but only this many of them are checked and usable.
         case unchecked(requirement: Int, usable: Int)
     }
 
-    /// True for 200, or an open port.
+    /// Whether the answer is 200, or an open port.
     var isPassing: Bool
-    /// Why.
+    /// The reason.
     var cause: Cause
 
-    /// An answer from its parts.
+    /// Creates an answer from its parts.
     init(isPassing: Bool, _ cause: Cause) { (self.isPassing, self.cause) = (isPassing, cause) }
 
-    /// The answer in one word; numbers beyond their bits saturate.
+    /// The answer as one word; numbers that exceed their bits saturate.
     var word: UInt64 {
         let pass: UInt64 = isPassing ? 1 : 0
         return switch cause {
@@ -67,7 +67,7 @@ struct ProbeAnswer: Equatable, Sendable {
         }
     }
 
-    /// The answer of a word; `starting` and fail for one that is none.
+    /// Decodes a word; an unknown cause gives a failing `starting`.
     init(word: UInt64) {
         isPassing = word & 1 == 1
         switch word >> 1 & 127 {
@@ -86,7 +86,7 @@ struct ProbeAnswer: Equatable, Sendable {
     }
 }
 
-/// The servers of a required proxy.
+/// The numbers of servers of a required proxy.
 struct ProbeCount: Equatable, Sendable {
     /// Servers that take sessions according to a check.
     var usable: Int
@@ -94,7 +94,7 @@ struct ProbeCount: Equatable, Sendable {
     var unchecked: Int
 }
 
-/// One required proxy, for people.
+/// A requirement of a section, for texts.
 struct ProbeRequirementName: Equatable, Sendable {
     /// The proxy.
     let proxy: String
@@ -103,7 +103,7 @@ struct ProbeRequirementName: Equatable, Sendable {
 }
 
 extension ProbeAnswer {
-    /// Why, for people: a sentence without its dot. `requirements` are the section's.
+    /// The reason as a sentence without its dot. `requirements` are those of the section.
     func reason(_ requirements: [ProbeRequirementName]) -> String {
         switch cause {
         case .fit: "every required proxy has its servers"
@@ -133,7 +133,7 @@ extension ProbeAnswer {
         }
     }
 
-    /// One line: the status, a reason unless it is `fit`, and the counts of each required proxy.
+    /// One line of JSON: the status, a reason unless it is `fit`, and the counts of each required proxy.
     ///
     ///     {"status":"down","reason":"mysql has 0 of 1 required server","proxies":{"mysql":{"usable":0,"unchecked":0,"required":1}}}
     func json(_ requirements: [ProbeRequirementName], _ counts: [ProbeCount]) -> String {

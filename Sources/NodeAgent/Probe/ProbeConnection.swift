@@ -2,27 +2,27 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// What a probe's connection may take.
+/// Limits of a probe's connections.
 struct ProbeLimits: Equatable, Sendable {
     /// The most connections at once; a new one replaces the connection that has been silent longest.
     var connectionsMax = connectionsStandard
-    /// `connectionsMax` where descriptors are not short.
+    /// The standard `connectionsMax`, if descriptors suffice.
     static let connectionsStandard = 256
-    /// Several load balancers' nodes ask at once.
+    /// The least `connectionsMax`: several nodes of load balancers connect at once.
     static let connectionsMin = 16
-    /// The most requests that have begun and are incomplete; a new one replaces the oldest. Fewer than `connectionsMax`, so that there is always a silent
-    /// connection to close for a new one.
+    /// The most incomplete requests; a new one replaces the oldest. The number is below `connectionsMax`, so that a silent connection can always be closed
+    /// for a new one.
     var openRequestsMax: Int { connectionsMax - connectionsMax / 4 }
     /// How long a connection may be silent before a request.
     var idleTimeout = Duration.seconds(60)
-    /// How long a request's head may take from its first byte.
+    /// How long a request's head may take, from its first byte.
     var headTimeout = Duration.seconds(5)
-    /// How long a connection that has got its answer may take to close.
+    /// How long a peer may take to close after its answer.
     var drainTimeout = Duration.seconds(1)
-    /// How long the control thread may not come round.
+    /// How long the control thread may be stalled before the probe fails.
     var starvedAfter = ProbeFitness.starvedAfter
 
-    /// The limits in production.
+    /// The standard limits.
     init() {}
 }
 
@@ -32,21 +32,20 @@ struct ProbeReply: Equatable, Sendable {
     let status: String
     /// JSON and a newline.
     let body: String
-    /// Header lines beside the usual ones, each with its CRLF.
+    /// Additional header lines, each with its CRLF.
     var headers = ""
-    /// True when the connection is to end with it: the next request is another process's.
+    /// Whether the connection ends with this reply, because the next request is for another process.
     var isLast = false
 
-    /// The answer to a load balancer.
+    /// The reply with the section's answer.
     init(_ answer: ProbeAnswer, body: String) { (status, self.body) = (answer.isPassing ? "200 OK" : "503 Service Unavailable", body) }
 
-    /// A refusal.
+    /// A reply that refuses the request.
     init(_ status: String, error: String) { (self.status, body) = (status, "{\"error\":\"\(error)\"}\n") }
 
-    /// The refusal of a request that does not come from a load balancer; `nil` for one that may.
+    /// The refusal of a request that does not come from a load balancer; `nil` for an acceptable one.
     ///
-    /// A probe answers every path except those at which programs read HAProxy's numbers: such a program must not take the probe's 200 for an empty
-    /// table.
+    /// A probe answers every path except those at which programs read HAProxy's metrics: such a program must not mistake the probe's 200 for an empty table.
     static func refusal(of request: HTTPRequestHead) -> ProbeReply? {
         if request.method == .other {
             var reply = ProbeReply("405 Method Not Allowed", error: "only GET and HEAD are answered")
@@ -63,14 +62,14 @@ struct ProbeReply: Equatable, Sendable {
 ///     HTTP   silent -> reading -> answered, silent … -> draining -> closed
 ///     TCP    draining -> closed
 ///
-/// Draining: our side is shut down, and what still comes is thrown away until the peer closes too, because a close over unread bytes
-/// would be a reset, which a load balancer may count as a failure.
+/// Draining: this side is shut down, and incoming bytes are discarded until the peer closes, because closing with unread bytes would cause a reset,
+/// which a load balancer may count as a failure.
 struct ProbeConnection {
-    /// What the owner is to do next.
+    /// The next action of the owner.
     enum Step: Equatable {
         /// Wait for readiness or `deadline`.
         case wait
-        /// Close.
+        /// Close the connection.
         case close
     }
 
@@ -84,16 +83,16 @@ struct ProbeConnection {
         case draining(bytes: Int)
     }
 
-    /// Bytes that are thrown away while draining; a peer that sends more is cut off.
+    /// The most bytes discarded while draining; a peer that sends more is disconnected.
     private static let drainBytesMax = 64 * 1024
 
     /// The socket.
     let file: OpenFile
-    /// When it is closed if nothing happens.
+    /// When the connection is closed if nothing happens.
     private(set) var deadline: Instant
     /// What the connection waits for.
     private(set) var phase = Phase.silent
-    /// Since when it waits.
+    /// When the present phase began.
     private(set) var since: Instant
     private let limits: ProbeLimits
     private var input: [UInt8] = []
@@ -107,7 +106,7 @@ struct ProbeConnection {
         deadline = now.advanced(by: limits.idleTimeout)
     }
 
-    /// True while a request has begun and is incomplete.
+    /// Whether a request has begun and is incomplete.
     var isReading: Bool { phase == .reading }
 
     private mutating func enter(_ next: Phase, for patience: Duration, now: Instant) {
@@ -115,17 +114,17 @@ struct ProbeConnection {
         deadline = now.advanced(by: patience)
     }
 
-    /// A connection that has had its answer by being accepted.
+    /// A connection to a TCP probe: accepting it was the answer.
     init(tcp file: OpenFile, limits: ProbeLimits, now: Instant) {
         self.init(http: file, limits: limits, now: now)
         startDraining(now: now)
     }
 
-    /// Reads what has come and answers it.
+    /// Reads available bytes and answers complete requests.
     mutating func advance(now: Instant, reply: (HTTPRequestHead) -> ProbeReply) -> Step {
         do throws(SystemError) {
             guard let bytes = try Sockets.receive(file.raw, upTo: HTTPRequestHead.headBytesMax) else { return .wait }
-            // Also a half-close with an unfinished head, which cannot be answered.
+            // A half-close with an unfinished head also ends here: such a request cannot be answered.
             guard !bytes.isEmpty else { return .close }
             switch phase {
             case .draining(let count):
@@ -143,7 +142,7 @@ struct ProbeConnection {
 
     private mutating func answerAll(now: Instant, reply: (HTTPRequestHead) -> ProbeReply) throws(SystemError) -> Step {
         if isBeforeFirstRequest {
-            // Nobody is judged by the header that a load balancer may send first.
+            // The client address in a PROXY header has no effect on the answer.
             switch ProxyHeader.read(input[...]) {
             case .absent: break
             case .incomplete: return .wait
@@ -177,7 +176,7 @@ struct ProbeConnection {
         return .wait
     }
 
-    /// Sends an answer whole: a peer that asks on and never reads has filled its socket, and is cut off.
+    /// Sends a whole answer. If the socket is full, the peer sends requests without reading answers, and is disconnected.
     private func send(_ reply: ProbeReply, keepsAlive: Bool, isHead: Bool) throws(SystemError) {
         let head =
             "HTTP/1.1 \(reply.status)\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: \(reply.body.utf8.count)\r\n"

@@ -2,19 +2,19 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// The control thread's side of the `probe` sections: feeds each one's decision with what is seen, tells the probe's thread, logs what turns.
+/// The control thread's side of the `probe` sections: feeds each section's decision, publishes the answers to the probe's thread, and logs changes.
 final class ProbeControl {
-    /// Where what is seen comes from. All are called on the reactor's thread.
+    /// Sources of a decision. All are called on the reactor's thread.
     struct Sources {
         /// How many servers of a backend are usable as this node sees them.
         var count: (_ backend: Int) -> ProbeCount
-        /// What the live peers that have looked at a backend's servers see of them; empty without gossip.
+        /// The views of the live peers that have checked a backend's servers; empty without gossip.
         var peers: (_ backend: Int) -> [(usable: Int, failing: Int)]
-        /// A log line about this section.
+        /// Logs a line about a section.
         var log: (LogLevel, String, _ section: String) -> Void
     }
 
-    /// Peers' views are asked again this often while a proxy lacks servers.
+    /// The interval at which peers' views are read while a proxy lacks servers.
     private static let peersInterval = Duration.milliseconds(100)
 
     private struct Section {
@@ -31,7 +31,7 @@ final class ProbeControl {
     private var isLookDue = false
     private var cameRoundAt: Instant
 
-    /// Sections that all fail before the first look, but for those that `memories` know by name.
+    /// Sections that fail before the first `look`, except those that `memories` know by name.
     init(
         _ probes: [ProbeSettings], backends: [Backend], memories: [String: ProbeMemory] = [:], fitness: ProbeFitness, reactor: Reactor, sources: Sources
     ) {
@@ -45,21 +45,21 @@ final class ProbeControl {
         }
     }
 
-    /// The slowest `inter` of a backend's checks; HAProxy's default where there are none.
+    /// The longest `inter` of a backend's checks; HAProxy's default if it has none.
     private static func checkInterval(of backend: Backend) -> Duration {
         backend.servers.compactMap { $0.check?.interval }.max() ?? CheckSettings().interval
     }
 
-    /// How long the ports keep forwarding once the answers fail: the longest `drain`.
+    /// How long the ports stay open after the answers begin to fail: the longest `drain`.
     var drainTime: Duration { sections.map(\.settings.drain).max() ?? .zero }
 
-    /// What a successor should know, by section.
+    /// The answers, for a successor, by section.
     var memories: [String: ProbeMemory] {
         let pairs = sections.map { ($0.settings.name, ProbeMemory(isPassing: $0.decision.answer.isPassing, since: $0.decision.since)) }
         return Dictionary(pairs) { first, _ in first }
     }
 
-    /// Looks at everything anew. To be called when a server's usability has changed; looks by itself when time decides.
+    /// Updates every section. Call it when a server's usability has changed; it schedules the next update itself if time matters.
     func look() {
         if let timer { reactor.cancel(timer) }
         timer = nil
@@ -67,7 +67,7 @@ final class ProbeControl {
         arm()
     }
 
-    /// Looks in the next round of the reactor: once for all servers that change in this one.
+    /// Updates every section in the next round of the reactor: once for all servers that change in this round.
     func lookSoon() {
         guard !isLookDue else { return }
         isLookDue = true
@@ -78,13 +78,13 @@ final class ProbeControl {
         }
     }
 
-    /// The node drains: from here on every section fails.
+    /// Begins to drain: every section fails from here on.
     func drain() {
         leaving = .draining
         look()
     }
 
-    /// The control thread has come round; to be called each second. What the probe's thread has answered meanwhile is told now.
+    /// Records that the control thread runs; call it each second. Logs answers that failed because the thread was stalled before.
     func comeRound() {
         let pause = cameRoundAt.duration(to: reactor.now).wholeMilliseconds / 1_000
         cameRoundAt = reactor.now
@@ -124,11 +124,11 @@ final class ProbeControl {
         }
     }
 
-    /// What `show probe` tells.
+    /// The answer to `show probe`.
     var report: ProbeReport {
         let rows = sections.indices.map { index in
             let decision = sections[index].decision
-            // The control thread has come round, or it could not be asked.
+            // This code runs on the control thread, so the thread is not stalled now.
             let answer = fitness.answer(of: index, ranSince: reactor.now, now: reactor.now)
             return ProbeReport.Row(
                 name: sections[index].settings.name, answer: answer, requirements: fitness.requirements(of: index), since: decision.since,
@@ -150,9 +150,9 @@ struct ProbeReport {
         let isDraining: Bool
     }
 
-    /// In the order of the configuration.
+    /// The rows, in the order of the configuration.
     let rows: [Row]
-    /// When.
+    /// The time of the report.
     let now: Instant
 
     /// The table.

@@ -1,55 +1,55 @@
 import Wire
 
-/// Decides what one `probe` section answers, without I/O: by what this node sees and what its live peers see.
+/// Decides the answer of one `probe` section, without I/O, from the views of this node and of its live peers.
 ///
-/// A required proxy that has fewer usable servers here than it must have, since so long:
+/// A required proxy that has too few usable servers here leads to these answers:
 ///
 ///     peers see            the answer
-///     nothing              fail: it may be our fault, and we cannot know
-///     enough               fail, after `patience`: it is our fault
-///     fewer, too           stays what it is until the hold is over, then as `when-none` says: failing on both nodes would make the load
-///                          balancer cut what still lives and then send everybody everywhere
-///     maybe enough         stays what it is until the hold is over, then fail
+///     nothing              fail: the fault may be this node's, and there is no way to know
+///     enough               fail after `patience`: the fault is this node's
+///     fewer                unchanged until the hold is over, then as `when-none` says: if all nodes failed, the load balancer would cut
+///                          working flows and then send new ones to every node
+///     maybe enough         unchanged until the hold is over, then fail
 ///
-/// A proxy that has enough servers only with unchecked ones has to wait: the answer stays as it is, and fails at the start.
-/// The first checks that decide make it pass immediately: a load balancer's first probe of a node may be the only one that it waits for.
+/// A proxy that has enough servers only if unchecked ones count leaves the answer unchanged, which is fail at the start. The first checks that decide
+/// make it pass immediately, because a load balancer may wait for only one probe of a new node.
 ///
-/// `patience` is there because a peer's last look may be older than ours: gossip makes it look at once, so a moment later it either sees the
-/// same or really sees more. The hold (three times the slowest check) is the time in which every node's checks find the same.
+/// `patience` exists because a peer's last check may be older than this node's: gossip makes the peer check at once, so a moment later it either
+/// agrees or really sees more. The hold (three times the slowest check interval) gives the checks of all nodes time to agree.
 ///
 ///             any proxy fails: at once
 ///     pass ---------------------------------------> fail
 ///          <---------------------------------------
 ///             none has failed for `recovery`
 ///
-/// Down at once, since each second costs connections; up after a second, since `rise` has slowed every server's return down already and only the
-/// peers' words and several servers at the edge of a requirement are left to flap.
+/// Failing is immediate, since each second costs connections. Passing takes a second: `rise` already delays every server's return, so only changes of
+/// the peers' views, and several servers around a requirement, can still flap.
 struct ProbeDecision {
     /// What a section requires of one proxy.
     struct Requirement: Equatable, Sendable {
-        /// So many of its servers must be usable.
+        /// The minimum number of usable servers.
         var serversMin: Int
-        /// The slowest `inter` of its checks.
+        /// The longest `inter` of the proxy's checks.
         var checkInterval: Duration
 
-        /// How long shared fate must last before it counts.
+        /// How long all nodes must lack servers before it counts.
         var hold: Duration { checkInterval * 3 }
-        /// How long a peer that sees more may be behind.
+        /// How long a peer that sees more servers may be out of date.
         var patience: Duration { min(checkInterval, .milliseconds(500)) }
     }
 
-    /// What is seen of one required proxy.
+    /// The views of one required proxy.
     struct Sight: Equatable, Sendable {
-        /// Servers, as this node sees them.
+        /// The numbers of servers, as this node sees them.
         var count: ProbeCount
-        /// What the peers see.
+        /// The views of the peers.
         var peers: ProbeAnswer.PeersSight
     }
 
-    /// How long nothing must be wrong before the answer is pass again.
+    /// How long every requirement must be met before the answer is pass again.
     static let recovery = Duration.seconds(1)
 
-    /// How long a successor keeps to the answer of the process before it while it has not heard its peers yet.
+    /// How long a successor keeps its predecessor's answer while it has not heard its peers.
     static let peersGrace = Duration.seconds(2)
 
     private enum Judgement {
@@ -61,21 +61,21 @@ struct ProbeDecision {
 
     /// The present answer.
     private(set) var answer = ProbeAnswer(isPassing: false, .starting)
-    /// Since when it passes or fails.
+    /// When the answer last turned to pass or fail.
     private(set) var since: Instant
-    /// When to look again though nothing happens; `nil` for never.
+    /// When to call `look` again if nothing happens; `nil` if time does not matter.
     private(set) var nextDeadline: Instant?
 
     private let requirements: [Requirement]
     private let whenNone: ProbeSettings.WhenNone
     private var lackingSince: [Instant?]
     private var rightSince: Instant?
-    /// No decision yet.
+    /// Whether no decision has been made yet.
     private var isStarting = true
-    /// Until then peers that are not heard say nothing against the answer of before.
+    /// Until this time, a lack of peers' views does not change the predecessor's answer.
     private var peersKnownAt: Instant
 
-    /// A section that fails until the first look, or answers as the process before it did.
+    /// A section that fails until the first `look`, or answers as its predecessor did.
     init(_ requirements: [Requirement], whenNone: ProbeSettings.WhenNone, memory: ProbeMemory? = nil, now: Instant) {
         (self.requirements, self.whenNone) = (requirements, whenNone)
         lackingSince = Array(repeating: nil, count: requirements.count)
@@ -86,12 +86,12 @@ struct ProbeDecision {
         peersKnownAt = now.advanced(by: Self.peersGrace)
     }
 
-    /// True while a required proxy has too few servers here.
+    /// Whether a required proxy has too few servers here.
     var isLacking: Bool { lackingSince.contains { $0 != nil } }
 
-    /// Takes in what is seen now, a sight for each requirement. `leaving` is why the node goes, once it does: that is for good.
+    /// Decides from the present views, one for each requirement. `leaving` is why the node stops taking traffic, which cannot be undone.
     ///
-    /// - Returns: true when the answer has turned from pass to fail or back.
+    /// - Returns: whether the answer has turned from pass to fail or back.
     mutating func look(_ sights: [Sight], leaving: ProbeAnswer.Cause? = nil, now: Instant) -> Bool {
         precondition(sights.count == requirements.count, "\(sights.count) sights of \(requirements.count) requirements")
         nextDeadline = nil
@@ -161,7 +161,7 @@ struct ProbeDecision {
 }
 
 extension ProbeAnswer.PeersSight {
-    /// What peers that have looked see, of `serversMin` servers: the usable ones of each, and those that are failing its checks.
+    /// Summarizes the views of peers: for each, the numbers of usable servers and of servers that fail its checks.
     init(_ peers: [(usable: Int, failing: Int)], serversMin: Int) {
         if peers.isEmpty {
             self = .nothing

@@ -2,23 +2,23 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// Who asked a `probe` section, and how often.
+/// The requests to a `probe` section: how many, and the last one.
 struct ProbeQuestions: Equatable, Sendable {
-    /// Requests answered, or connections taken.
+    /// Requests answered, or TCP connections accepted.
     var count = 0
-    /// When the last one came; `nil` before.
+    /// When the last one arrived; `nil` before the first.
     var last: Instant?
-    /// Where it came from; `nil` before, and for a UNIX socket's.
+    /// The last one's source; `nil` before the first, and for a UNIX socket.
     var source: IPAddress?
 }
 
-/// What the probe's thread and the control thread tell each other: atomics, nobody waits for anybody.
+/// The state that the probe's thread and the control thread share: atomics, so that no thread waits for another.
 ///
-///     control thread -> probe's thread    an answer for each section, and that it has come round
-///     any thread     -> probe's thread    that workers do not come round
-///     probe's thread -> control thread    who asked last, and how often
+///     control thread -> probe's thread    an answer for each section, and signs of life
+///     any thread     -> probe's thread    the number of stuck forwarding threads
+///     probe's thread -> control thread    the number of requests, and the last one's source
 final class ProbeFitness: Sendable {
-    /// A control thread that has not come round for so long decides nothing: the answer is fail.
+    /// The answer is fail once the control thread has been stalled for this time.
     static let starvedAfter = Duration.seconds(5)
 
     private final class Section: Sendable {
@@ -27,7 +27,7 @@ final class ProbeFitness: Sendable {
         let counts: [Count]
         let asked = Atomic<Int>(0)
         let lastAsked = Atomic<Int64>(.min)
-        /// Odd while the address is being written, which only the probe's thread does.
+        /// Odd while the address is being written, by the probe's thread only.
         let version = Atomic<UInt64>(0)
         let high = Atomic<UInt64>(0)
         let low = Atomic<UInt64>(0)
@@ -44,10 +44,10 @@ final class ProbeFitness: Sendable {
     private let isLeaving = Atomic<Bool>(false)
     private let hasStarved = Atomic<Bool>(false)
     private let connections = Atomic<Int>(0)
-    /// Wakes the probe's thread, which then looks again.
+    /// Wakes the probe's thread to read the answers again.
     let change: WakeUp
 
-    /// Every section of the configuration fails so far; `requirements` are theirs.
+    /// Sections that all fail so far; `requirements` are those of each section.
     init(requirements: [[ProbeRequirementName]], now: Instant) throws(SystemError) {
         self.requirements = requirements
         sections = requirements.map { Section(requirements: $0.count) }
@@ -55,37 +55,37 @@ final class ProbeFitness: Sendable {
         change = try WakeUp()
     }
 
-    // MARK: What is told
+    // MARK: Writing
 
-    /// The control thread's answer for section `index`.
+    /// Publishes the control thread's answer for section `index`.
     func set(_ answer: ProbeAnswer, of index: Int) {
         guard sections[index].answer.exchange(answer.word, ordering: .relaxed) != answer.word else { return }
         change.signal()
     }
 
-    /// The number of servers for each requirement of section `index`.
+    /// Publishes the numbers of servers for each requirement of section `index`.
     func set(_ counts: [ProbeCount], of index: Int) {
         for (cell, count) in zip(sections[index].counts, counts) {
             cell.word.store(UInt64(UInt32(clamping: count.usable)) | UInt64(UInt32(clamping: count.unchecked)) << 32, ordering: .relaxed)
         }
     }
 
-    /// The control thread has come round at `now`.
+    /// Records a sign of life of the control thread.
     func setCameRound(at now: Instant) { cameRound.store(now.nanoseconds, ordering: .relaxed) }
 
-    /// So many workers do not come round: no section passes before there are none. Any thread may say so.
+    /// Sets the number of stuck forwarding threads: no section passes unless it is zero. Any thread may call it.
     func setStuck(threads count: Int) {
         guard stuckThreads.exchange(count, ordering: .relaxed) != count else { return }
         change.signal()
     }
 
-    /// The process ends: no section passes from here on.
+    /// Makes every section fail, because the process ends.
     func setStopping() {
         isLeaving.store(true, ordering: .relaxed)
         change.signal()
     }
 
-    /// Section `index` has been asked. Only the probe's thread says so.
+    /// Counts a request to section `index`. Only the probe's thread calls it.
     func asked(_ index: Int, from source: IPAddress?, now: Instant) {
         let section = sections[index]
         section.asked.store(section.asked.load(ordering: .relaxed) + 1, ordering: .relaxed)
@@ -102,18 +102,18 @@ final class ProbeFitness: Sendable {
         section.version.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
 
-    /// So many connections are open. Only the probe's thread says so.
+    /// Sets the number of open connections. Only the probe's thread calls it.
     func setOpen(connections count: Int) { connections.store(count, ordering: .relaxed) }
 
-    // MARK: What is read
+    // MARK: Reading
 
-    /// How many connections of load balancers are open.
+    /// The number of load balancers' open connections.
     var connectionsOpen: Int { connections.load(ordering: .relaxed) }
 
-    /// What section `index` answers: the control thread's word, unless it does not come round, or threads do not.
+    /// The answer of section `index`: the control thread's, unless that thread is stalled or forwarding threads are stuck.
     ///
-    /// - Parameter ranSince: since when the thread that asks has been running without a pause. A process that was stopped as a whole
-    ///   is not starved when it goes on: what the control thread has missed it has missed, too.
+    /// - Parameter ranSince: since when the calling thread has run without a pause. After the whole process was suspended, the control thread does not
+    ///   count as stalled: no thread could run.
     func answer(of index: Int, ranSince: Instant, starvedAfter: Duration = starvedAfter, now: Instant) -> ProbeAnswer {
         if isLeaving.load(ordering: .relaxed) { return ProbeAnswer(isPassing: false, .stopping) }
         let sign = max(ranSince, Instant(nanoseconds: cameRound.load(ordering: .relaxed)))
@@ -126,10 +126,10 @@ final class ProbeFitness: Sendable {
         return ProbeAnswer(word: sections[index].answer.load(ordering: .relaxed))
     }
 
-    /// Whether somebody has been answered `starved` since this was last asked.
+    /// Returns whether any request has been answered with `starved` since the last call.
     func takeStarved() -> Bool { hasStarved.exchange(false, ordering: .relaxed) }
 
-    /// The number of servers for each requirement of section `index`.
+    /// The numbers of servers for each requirement of section `index`.
     func counts(of index: Int) -> [ProbeCount] {
         sections[index].counts.map { cell in
             let word = cell.word.load(ordering: .relaxed)
@@ -137,14 +137,14 @@ final class ProbeFitness: Sendable {
         }
     }
 
-    /// What section `index` requires.
+    /// The requirements of section `index`.
     func requirements(of index: Int) -> [ProbeRequirementName] { requirements[index] }
 
-    /// Who has asked section `index`.
+    /// The requests to section `index`.
     func questions(of index: Int) -> ProbeQuestions {
         let section = sections[index]
         var questions = ProbeQuestions(count: section.asked.load(ordering: .relaxed))
-        // The writer needs nanoseconds: a reader that meets it this often does without the address.
+        // A write takes nanoseconds. After 100 collisions with writes the reader leaves the last request out.
         for _ in 0..<100 {
             let before = section.version.load(ordering: .sequentiallyConsistent)
             let (high, low) = (section.high.load(ordering: .sequentiallyConsistent), section.low.load(ordering: .sequentiallyConsistent))
@@ -163,21 +163,21 @@ final class ProbeFitness: Sendable {
     }
 }
 
-/// Since when a thread has been running without a pause, which it notices by coming round late.
+/// Since when a thread has run without a pause, which it detects by its own late wake-ups.
 struct RunningSince: Equatable, Sendable {
-    /// A thread comes round at least this often.
+    /// A thread wakes up at least this often.
     static let interval = Duration.milliseconds(500)
-    /// This much later it has not run meanwhile.
+    /// A wake-up that is this late means a pause.
     static let lateness = Duration.seconds(1)
 
-    /// Since when it has been running.
+    /// When the thread last began to run.
     private(set) var start: Instant
     private var last: Instant
 
-    /// A thread that begins to run.
+    /// A thread that begins to run at `now`.
     init(now: Instant) { (start, last) = (now, now) }
 
-    /// It has come round.
+    /// Records a wake-up.
     mutating func come(now: Instant) {
         if last.advanced(by: Self.interval + Self.lateness) < now { start = now }
         last = now

@@ -3,17 +3,17 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// One `probe` section with its listening sockets.
+/// One `probe` section and its listening sockets.
 struct ProbePort: Sendable {
-    /// The section's place in the configuration.
+    /// The section's index in the configuration.
     var index = 0
     /// The section.
     let settings: ProbeSettings
-    /// Its sockets, bound and listening, each to a port by number: one that the kernel chose for port 0 is lost at `shutdown()`.
+    /// Its sockets, bound and listening. Ports are fixed numbers: one that the kernel chose for port 0 would be lost at `shutdown()`.
     let listeners: [OpenFile]
 }
 
-/// The thread that answers load balancers. It reads atomics only, so that no work elsewhere can delay an answer.
+/// The thread that answers load balancers. It reads atomics only, so that work of other threads cannot delay an answer.
 struct ProbeResponder: ~Copyable {
     private let thread: LinuxIO.Thread
     private let stop: Stop
@@ -25,7 +25,7 @@ struct ProbeResponder: ~Copyable {
 
     private let fitness: ProbeFitness
 
-    /// Starts the thread, which owns `ports` from now on.
+    /// Starts the thread, which owns `ports`.
     init(ports: [ProbePort], fitness: ProbeFitness, limits: ProbeLimits = ProbeLimits(), log: @escaping @Sendable (String) -> Void) throws(SystemError) {
         let stop = Stop()
         self.stop = stop
@@ -40,7 +40,7 @@ struct ProbeResponder: ~Copyable {
         }
     }
 
-    /// Another process has the ports now: nothing more is accepted, and each connection that is open gets one more answer. The ports stay as they are.
+    /// Leaves the ports to another process: this one accepts no further connections, and answers each open connection once more. The ports stay open.
     borrowing func handOver() {
         stop.isHandedOver.store(true, ordering: .releasing)
         fitness.setCameRound(at: Instant(nanoseconds: .max))
@@ -55,7 +55,7 @@ struct ProbeResponder: ~Copyable {
     }
 }
 
-/// What runs on the probe's thread.
+/// The state of the probe's thread.
 private final class ProbeLoop {
     private static let backlog: Int32 = 128
     private static let exhaustionPause = Duration.milliseconds(100)
@@ -96,7 +96,7 @@ private final class ProbeLoop {
         reactor.run()
     }
 
-    /// Again and again, though nobody signals: a control thread that hangs does not.
+    /// Reads the answers periodically, because a stalled control thread sends no signal.
     private func comeRound() {
         lookAgain()
         reactor.setTimer(at: reactor.now.advanced(by: min(RunningSince.interval, limits.starvedAfter))) { [weak self] in self?.comeRound() }
@@ -114,12 +114,12 @@ private final class ProbeLoop {
         for port in ports { toggle(port) }
     }
 
-    /// Opens or closes a port. A TCP probe is closed by `shutdown()`: the socket stays bound, nobody else can take the address, and
+    /// Opens or closes a port. A TCP probe is closed by `shutdown()`: the socket stays bound, so that no other process can take the address, and
     /// `listen()` opens it again.
     private func toggle(_ port: Port) {
         let shouldBeOpen = port.mode == .http || answer(of: port.index).isPassing
         do throws(SystemError) {
-            // The socket may be shared with a process that this one takes over from, or that takes over: what it is to be is said again.
+            // A predecessor or successor may share the socket and have changed it, so the state is set each time.
             if shouldBeOpen { try Sockets.listen(port.file.raw, backlog: Self.backlog) } else { shutdown(port.file.raw, Int32(SHUT_RD)) }
             guard shouldBeOpen != port.isOpen else { return }
             if shouldBeOpen {
@@ -150,7 +150,7 @@ private final class ProbeLoop {
                 try open(OpenFile(descriptor), from: source?.address, port: port)
             }
         } catch {
-            // The connection waits in the kernel's queue, or another process has shut the socket: without a pause epoll would tell of it for ever.
+            // The connection waits in the kernel's queue, or another process has shut the socket down: without a pause epoll would report it endlessly.
             if error.isShortage { closeOldest { !$0.isReading } }
             reactor.unwatch(port.file.raw)
             port.isOpen = false
@@ -169,7 +169,7 @@ private final class ProbeLoop {
         try reactor.watch(raw, for: .read) { [weak self] _ in self?.advance(raw, index, source) }
         connections[raw] = (connection, setTimer(raw, at: connection.deadline))
         fitness.setOpen(connections: connections.count)
-        // A request that has already come must not count as silence while many connections are accepted.
+        // Read a request that has already arrived, so that it does not count as silence while many connections are accepted.
         if port.mode == .http { advance(raw, index, source) }
     }
 
@@ -207,7 +207,7 @@ private final class ProbeLoop {
         fitness.setOpen(connections: connections.count)
     }
 
-    /// Closes the connection that has waited longest among those for which `isCandidate` is true.
+    /// Closes the connection with the longest wait among those for which `isCandidate` is true.
     private func closeOldest(where isCandidate: (ProbeConnection) -> Bool) {
         let candidates = connections.filter { isCandidate($0.value.connection) }
         guard let raw = candidates.min(by: { ($0.value.connection.since, $0.key) < ($1.value.connection.since, $1.key) })?.key else { return }

@@ -2,24 +2,24 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// Everything of the `probe` sections: the decisions on the control thread, and the thread that answers load balancers.
+/// The `probe` sections: their decisions on the control thread, and the thread that answers load balancers.
 final class ProbeService {
     private let settings: [ProbeSettings]
     private let backends: [Backend]
     private let reactor: Reactor
     private let fitness: ProbeFitness
-    /// What an earlier process has answered, by section.
+    /// The answers of the predecessor, by section.
     private let inherited: [String: ProbeMemory]
-    /// Not yet served.
+    /// Ports that `start` has not used yet.
     private var ports: [ProbePort]
     private var control: ProbeControl?
     private var responder: ProbeResponder?
 
-    /// Sections of `backends`, which do not answer before `start`.
+    /// Sections about `backends`, which do not answer before `start`.
     ///
     /// - Parameters:
     ///   - ports: bound sockets.
-    ///   - memories: what an earlier process has answered, by section.
+    /// - memories: the answers of the predecessor, by section.
     init(
         _ settings: [ProbeSettings], backends: [Backend], ports: [ProbePort], memories: [String: ProbeMemory], reactor: Reactor
     ) throws(SystemError) {
@@ -30,7 +30,7 @@ final class ProbeService {
         fitness = try ProbeFitness(requirements: requirements, now: reactor.now)
     }
 
-    /// Begins to answer. The answers are there before the ports: a port that is shared with the process before must not close for a moment.
+    /// Begins to answer. Answers are decided before the ports are served: a port shared with the predecessor must not close even for a moment.
     func start(_ sources: ProbeControl.Sources, connectionsMax: Int) throws(SystemError) {
         let control = ProbeControl(settings, backends: backends, memories: inherited, fitness: fitness, reactor: reactor, sources: sources)
         self.control = control
@@ -44,45 +44,45 @@ final class ProbeService {
 
     // MARK: Events
 
-    /// A server's usability has changed.
+    /// Updates the answers after a change of a server's usability.
     func serversChanged() { control?.lookSoon() }
 
-    /// A second has passed.
+    /// Records that the control thread runs. Call it each second.
     func secondPassed() { control?.comeRound() }
 
-    /// Tells the probe's thread how many forwarding threads are stuck. Any thread may call it.
+    /// Publishes the number of stuck forwarding threads. Any thread may call it.
     var setStuckThreads: @Sendable (Int) -> Void { { [fitness] in fitness.setStuck(threads: $0) } }
 
-    /// The node drains: from here on every section fails. Returns how long the ports keep forwarding: the longest `drain`.
+    /// Begins to drain: every section fails from here on. Returns how long the ports stay open: the longest `drain`.
     func drain() -> Duration {
         control?.drain()
         return control?.drainTime ?? .zero
     }
 
-    /// The process ends: no section passes from here on.
+    /// Makes every section fail, because the process ends.
     func setStopping() { fitness.setStopping() }
 
-    /// Another process answers on the same sockets.
+    /// Leaves the sockets to another process.
     func handOver() {
         control = nil
         responder?.handOver()
     }
 
-    /// Nothing answers any more.
+    /// Stops answering and closes the ports.
     func end() {
         control = nil
         responder.take()?.end()
     }
 
-    // MARK: What is known
+    // MARK: Reports
 
-    /// Whether a load balancer waits for an answer.
+    /// Whether a load balancer's connection is open.
     var isAsked: Bool { fitness.connectionsOpen > 0 }
 
-    /// What a successor should know, by section.
+    /// The answers, for a successor, by section.
     var memories: [String: ProbeMemory] { control?.memories ?? [:] }
 
-    /// `show probe`; `nil` without a section.
+    /// The report for `show probe`; `nil` without a section.
     var report: ProbeReport? { settings.isEmpty ? nil : control?.report }
 
     /// The servers of the backends that the sections require, each once.
