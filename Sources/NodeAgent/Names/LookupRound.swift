@@ -5,38 +5,38 @@ import Wire
 struct NameInquiry: Equatable, Sendable {
     /// The name, and the preferred family.
     let question: NameQuestion
-    /// True when the start has a fallback without an answer: it then waits less.
+    /// Whether the start has a fallback if there is no answer, and therefore waits less.
     var hasFallback: Bool
 }
 
-/// Looks up all names of a start at once: decides the questions and their ends, without I/O. Feed one input, drain `nextOutput`, re-arm `nextDeadline`.
+/// Looks up all names of a start at once, without I/O. Feed one input, drain `nextOutput`, re-arm `nextDeadline`.
 ///
-/// The candidates of a name (resolv.conf's `search`) are asked one after another, each of all nameservers. A name has ended
+/// The candidates of a name (resolv.conf's `search`) are asked one after another, each of all nameservers. The lookup of a name ends
 /// - when there are addresses of its family, or all nameservers have answered;
 /// - when no question is open: the kernel reports that no process listens, or that there is no route;
-/// - when the round's time is over. All names share this time, which is far below the master's patience with a starting worker.
+/// - when the round's time is over. All names share this time, which is far below the time that a master grants a starting worker.
 struct LookupRound {
-    /// The time that the round waits for answers.
+    /// How long the round waits for answers.
     static let patience = Duration.seconds(10)
-    /// The same while every unanswered name has a fallback.
+    /// How long it waits if every unanswered name has a fallback.
     static let patienceWithFallback = Duration.seconds(3)
     /// The longest time between repetitions of a question.
     static let retryTimeoutMax = Duration.seconds(2)
     /// The most questions open at once; further names wait for their turn.
     static let questionsMax = 256
-    /// The size of UDP answers that questions announce.
+    /// The UDP payload size that questions announce, in bytes.
     private static let payloadBytesMax = 1232
 
-    /// A nameserver's answer that there is no address, or its silence.
+    /// Why a candidate has no address.
     typealias Problem = NameLookupError.Problem
 
     private struct Entry {
         let inquiry: NameInquiry
         let name: DNSName
-        /// The candidates after the one that `resolution` asks for.
+        /// The candidates after the one being resolved.
         var candidates: ArraySlice<DNSName>
         var resolution: Resolution?
-        /// The results of earlier candidates.
+        /// The best denial of earlier candidates.
         var denial: Problem?
         var result: Result<[IPAddress], NameLookupError>?
     }
@@ -51,8 +51,8 @@ struct LookupRound {
     /// A round that begins now.
     ///
     /// - Parameters:
-    ///   - inquiries: names that only nameservers know.
-    ///   - nameservers: their names for errors.
+    /// - inquiries: names that only nameservers know.
+    /// - nameservers: the nameservers' names, for errors.
     ///   - random: the source of message identifiers.
     init(_ inquiries: [NameInquiry], _ configuration: ResolvConf, nameservers: [String], random: any RandomNumberGenerator, now: Instant) {
         self.nameservers = nameservers
@@ -75,36 +75,36 @@ struct LookupRound {
         Dictionary(entries.compactMap { entry in entry.result.map { (entry.inquiry.question, $0) } }) { first, _ in first }
     }
 
-    /// True once every name has ended.
+    /// Whether the lookups of all names have ended.
     var isOver: Bool { entries.allSatisfy { $0.result != nil } }
 
-    /// When `deadlinePassed` is to be called; `nil` once the round is over.
+    /// When to call `deadlinePassed`; `nil` once the round is over.
     var nextDeadline: Instant? { isOver ? nil : min(end, active.compactMap { entries[$0].resolution?.nextDeadline }.min() ?? end) }
 
-    /// The end of the round's waiting.
+    /// When the round stops waiting.
     private var end: Instant {
         let isUrgent = entries.contains { $0.result == nil && !$0.inquiry.hasFallback }
         return begin.advanced(by: isUrgent ? Self.patience : Self.patienceWithFallback)
     }
 
-    /// The next thing to do; drain until `nil` after every input.
+    /// The next action for the caller; drain until `nil` after every input.
     mutating func nextOutput() -> QuestionOutput? { group.nextOutput() }
 
-    /// A message came to the socket of question `number`.
+    /// Processes a message to the socket of question `number`.
     mutating func receive(_ message: [UInt8], for number: UInt64, now: Instant) {
         guard let index = active.first(where: { entries[$0].resolution?.expects(number) ?? false }) else { return }
         entries[index].resolution?.receive(message, for: number, &group, now: now)
         advance(index, now: now)
     }
 
-    /// Question `number` could not be sent, or its connection ended without an answer.
+    /// Processes a failure of question `number`: it could not be sent, or its connection ended without an answer.
     mutating func questionFailed(_ number: UInt64, now: Instant) {
         guard let index = active.first(where: { entries[$0].resolution?.expects(number) ?? false }) else { return }
         entries[index].resolution?.questionFailed(number, &group)
         advance(index, now: now)
     }
 
-    /// Repeats unanswered questions; gives up when the round's time is over.
+    /// Repeats unanswered questions; fails the remaining names when the round's time is over.
     mutating func deadlinePassed(now: Instant) {
         let isEnd = end <= now
         for index in active {
@@ -132,7 +132,7 @@ struct LookupRound {
         }
     }
 
-    /// If the present candidate of name `index` has ended, ends the name or goes on to its next candidate.
+    /// If the present candidate of name `index` has ended, ends the name's lookup or starts the next candidate.
     private mutating func advance(_ index: Int, now: Instant) {
         guard var resolution = entries[index].resolution else { return }
         if resolution.openQuestions == 0 { resolution.giveUp(&group) }
@@ -147,11 +147,11 @@ struct LookupRound {
         startWaiting(now: now)
     }
 
-    /// Handles a candidate without addresses for name `index`: asks for the next one, if there is no result yet.
+    /// Records why a candidate of name `index` has no address. A failure of the nameservers ends the lookup.
     private mutating func take(_ problem: Problem, of candidate: DNSName, _ index: Int) {
         let earlier = entries[index].denial
         switch problem {
-        // The name as the user wrote it is more informative than one with a domain after it.
+        // The name as configured is more informative than one with a search domain.
         case .noSuchName: entries[index].denial = candidate == entries[index].name ? problem : earlier ?? problem
         case .noAddress: entries[index].denial = problem
         default: fail(index, with: problem)
@@ -163,7 +163,7 @@ struct LookupRound {
         entries[index].result = .failure(NameLookupError(name: entries[index].inquiry.question.name, problem: problem))
     }
 
-    /// The reason when both families have failed: a denial of one is worth more than the other's silence.
+    /// The reason if both families have failed. A denial for one family outweighs silence for the other.
     private func problem(_ outcomes: [RecordOutcome]) -> Problem {
         var problems: [Problem] = []
         for case .failed(let failure, let nameserver) in outcomes {

@@ -2,32 +2,32 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// Why a name that stands in the configuration has no address.
+/// Why a name in the configuration has no address.
 struct NameLookupError: Error, Equatable, CustomStringConvertible {
     /// What went wrong.
     enum Problem: Equatable, Sendable {
-        /// The text is no host name.
+        /// The text is not a host name.
         case notAName
-        /// These nameservers say that it does not exist.
+        /// This nameserver reports that the name does not exist.
         case noSuchName(according: String)
-        /// The name exists, but has no address.
+        /// This nameserver reports that the name exists, but has no address.
         case noAddress(according: String)
-        /// This nameserver refuses.
+        /// This nameserver refuses to answer.
         case refused(by: String)
-        /// This nameserver fails.
+        /// This nameserver answers with a failure.
         case failed(by: String)
-        /// None of these nameservers has answered.
+        /// No nameserver of this list has answered.
         case noAnswer(from: [String])
-        /// The loop for the answers could not be set up.
+        /// The sockets for the questions could not be set up.
         case system(SystemError)
     }
 
-    /// The text that was to be resolved.
+    /// The text to resolve.
     let name: String
     /// What went wrong.
     let problem: Problem
 
-    /// True when there certainly is no address: the name is wrong. Otherwise the nameservers fail, and the name may be right.
+    /// Whether the name certainly has no address, so that it is wrong. Otherwise the nameservers have failed, and the name may be right.
     var isDenial: Bool {
         switch problem {
         case .notAName, .noSuchName, .noAddress: true
@@ -51,28 +51,29 @@ struct NameLookupError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// Resolves names at start, before there are threads: the hosts file, then the nameservers of resolv.conf. Blocks, at most as long as a `LookupRound`.
+/// Resolves names at start-up, before there are threads: the hosts file first, then the nameservers of resolv.conf. Blocks at most as long as a `LookupRound`.
 struct NameLookup {
     private let hosts: HostsFile
     private let configuration: ResolvConf
     private let nameservers: [SocketAddress]
 
-    /// Reads both files anew. A file that is missing or cannot be read counts as empty, as the system's resolver has it.
-    /// - Parameter port: where the nameservers listen.
+    /// Reads both files. As in the system's resolver, a file that is missing or unreadable counts as empty.
+    ///
+    /// - Parameter port: the port of the nameservers.
     init(hostsPath: String = "/etc/hosts", resolvConfPath: String = "/etc/resolv.conf", port: UInt16 = 53) {
         self.init(hosts: (try? SystemFile.text(hostsPath)) ?? "", resolvConf: (try? SystemFile.text(resolvConfPath)) ?? "", port: port)
     }
 
-    /// The same, from the texts of the files.
+    /// Uses the texts of the files.
     init(hosts: String, resolvConf: String, port: UInt16 = 53) {
         self.hosts = HostsFile(hosts)
         configuration = ResolvConf(resolvConf)
         nameservers = configuration.nameservers.map { .ip($0, port: port) }
     }
 
-    /// The addresses of `text`, at least one: those of `family` first, each family in the order of its source. A numeric address is its own.
+    /// The addresses of `text`, at least one: those of `family` first, each family in the order of its source. A numeric address is returned unchanged.
     ///
-    /// Addresses of the other family are left out when those of `family` came first.
+    /// Addresses of the other family are missing if those of `family` arrived first.
     func addresses(of text: String, preferring family: AddressFamily, random: any RandomNumberGenerator) throws(NameLookupError) -> [IPAddress] {
         let question = NameQuestion(family: family, name: text)
         switch addresses(for: [NameInquiry(question: question, hasFallback: false)], random: random)[question] {
@@ -82,9 +83,9 @@ struct NameLookup {
         }
     }
 
-    /// The same for many names: asks all nameservers for all names at once.
+    /// The addresses of many names, found by asking all nameservers for all names at once.
     ///
-    /// - Parameter random: the source of message identifiers; the system's own in production.
+    /// - Parameter random: the source of message identifiers; the system's in production.
     func addresses(for inquiries: [NameInquiry], random: any RandomNumberGenerator) -> [NameQuestion: Result<[IPAddress], NameLookupError>] {
         var results: [NameQuestion: Result<[IPAddress], NameLookupError>] = [:]
         var asked: [NameInquiry] = []
@@ -101,20 +102,20 @@ struct NameLookup {
         return results
     }
 
-    /// The name whose address may move: what the nameservers are asked for; `nil` for an address, and for what the hosts file knows.
+    /// The name to ask nameservers for repeatedly; `nil` for an address, and for a name in the hosts file.
     func nameToFollow(_ text: String) -> DNSName? {
         guard IPAddress(text) == nil, let name = DNSName(text), hosts.addresses(of: name).isEmpty else { return nil }
         return configuration.candidates(for: text).first
     }
 
-    /// The machine's nameservers as a `resolvers` section.
+    /// The machine's nameservers in the form of a `resolvers` section.
     func resolverSettings(name: String) -> ResolverSettings {
         var settings = ResolverSettings(name: name)
         settings.nameservers = nameservers.map { .init(name: describe($0), address: $0) }
         return settings
     }
 
-    /// The result if no nameserver is needed.
+    /// The result if no nameserver is needed; `nil` otherwise.
     private func known(_ question: NameQuestion) -> Result<[IPAddress], NameLookupError>? {
         if let address = IPAddress(question.name) { return .success([address]) }
         guard let name = DNSName(question.name) else { return .failure(NameLookupError(name: question.name, problem: .notAName)) }
@@ -145,7 +146,7 @@ struct NameLookup {
         return round.results
     }
 
-    /// What came since the last look.
+    /// The events since the last `take`.
     private final class Inbox {
         var events: [(UInt64, QuestionSockets.Event)] = []
 
@@ -169,7 +170,7 @@ struct NameLookup {
         }
     }
 
-    /// The address, and the port unless it is the usual one.
+    /// The nameserver's address, with its port unless that is 53.
     private func describe(_ nameserver: SocketAddress) -> String {
         if nameserver.port == 53, let address = nameserver.address { return address.description }
         return nameserver.description

@@ -2,27 +2,27 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// Turns every name of a configuration into an address, before there are threads: binds, log targets, servers, the gossip's own address.
+/// Resolves every name of a configuration before there are threads: binds, log targets, servers, the gossip's own address.
 ///
-/// `ask` looks all of them up at once. The result of each is then decided without waiting:
+/// `ask` looks all of them up at once. For a name without an answer, the first matching row decides:
 ///
-///     an earlier process, or `state-dir`, knows an address      that one
-///     a nameserver says that there is none                       an error, except for a server whose `resolvers` asks again
-///     nameservers are silent, refuse or fail                     a server, a log target: the start goes on without it, with a warning
+///     the predecessor or `state-dir` knows an address            use that address
+///     a nameserver reports that there is no address              an error, except for a server whose `resolvers` section asks again
+///     nameservers are silent, refuse or fail                     a server, a log target: start without it, with a warning
 ///                                                                a bind: an error, for `-c` a warning
-///                                                                the gossip: it receives at all addresses, with a warning
+///                                                                the gossip: receive at all addresses, with a warning
 struct NameResolution {
-    /// What an earlier process has found.
+    /// The knowledge of a predecessor and of `state-dir`.
     struct Memory {
-        /// Its answers.
+        /// The predecessor's answers.
         var answers: [NameQuestion: IPAddress] = [:]
-        /// What a server's name led to, by its resolver's latest word or a state file's.
+        /// The servers' states, with their addresses, from the predecessor or a state file.
         var servers: [ServerName: ServerMemory] = [:]
-        /// The recent addresses of names, for names without an answer from a nameserver.
+        /// Recent addresses of names, for names that nameservers do not answer.
         var addresses = AddressMemory()
-        /// When that is asked for, in seconds since 1970.
+        /// The time of the start, in seconds since 1970.
         var time: Int64 = 0
-        /// True to take the answers as they are, since there is no time to ask; false to fall back on them.
+        /// Whether `answers` replace lookups, because there is no time for them. Otherwise they are only a fallback.
         var isTrusted = false
     }
 
@@ -30,23 +30,23 @@ struct NameResolution {
 
     private let lookup: NameLookup
     private var memory: Memory
-    /// `-c`: the later start may know more than this process.
+    /// Whether the process only checks the configuration (`-c`): names without an answer now may have one at the real start.
     private let isTrial: Bool
     private var known: [NameQuestion: Result<IPAddress, NameLookupError>] = [:]
-    /// Servers that have a remembered address: down until a check has passed.
+    /// Servers that start with a remembered address: they are down until a check passes.
     private(set) var unproven: [ServerName: ServerMemory] = [:]
-    /// What nameservers have said, in the order of asking.
+    /// The nameservers' answers, in the order of asking.
     private(set) var found: [AddressMemory.Known] = []
-    /// Sentences for the operator.
+    /// Warnings for the operator.
     private(set) var warnings: [String] = []
 
-    /// Looks names up by `lookup`, each at most once.
+    /// Resolves names with `lookup`, each at most once.
     init(lookup: NameLookup, memory: Memory = Memory(), isTrial: Bool = false) { (self.lookup, self.memory, self.isTrial) = (lookup, memory, isTrial) }
 
-    /// Uses another memory from here on. Keeps the addresses found so far.
+    /// Replaces the memory. Keeps the addresses found so far.
     mutating func remember(_ memory: Memory) { self.memory = memory }
 
-    /// What has been found.
+    /// The addresses found.
     var answers: [NameQuestion: IPAddress] { known.compactMapValues { try? $0.get() } }
 
     /// Looks up all names of `configuration` that a start needs, at once. `own` is this node's line of the `gossip` section.
@@ -54,10 +54,10 @@ struct NameResolution {
         askAtOnce(inquiries(placesOf: configuration, own) + inquiries(serversOf: configuration))
     }
 
-    /// The same for the names that need privileges: listeners and log targets.
+    /// Looks up the names that are needed while the process has privileges: those of listeners and log targets.
     mutating func ask(forPlacesOf configuration: AgentConfiguration, own: ClusterSettings.Node?) { askAtOnce(inquiries(placesOf: configuration, own)) }
 
-    /// The same for the names of servers.
+    /// Looks up the names of servers.
     mutating func ask(forServersOf configuration: AgentConfiguration) { askAtOnce(inquiries(serversOf: configuration)) }
 
     private func inquiries(placesOf configuration: AgentConfiguration, _ own: ClusterSettings.Node?) -> [NameInquiry] {
@@ -141,7 +141,7 @@ struct NameResolution {
         }
     }
 
-    /// The address of a server's `addr` if that is a name; `nil` for an address, and for a name without an answer: its checks then fail.
+    /// The address of a server's `addr`, resolved if it is a name; `nil` without `addr`, and for a name without an answer: its checks then fail.
     mutating func checkAddress(of server: Server, owner: String) throws(StartError) -> IPAddress? {
         guard let check = server.check, let name = check.addressName else { return server.check?.address }
         let context = "\(server.location): server '\(owner)/\(server.name)': 'addr'"
@@ -151,7 +151,7 @@ struct NameResolution {
         }
     }
 
-    /// A server's address at start, by its `init-addr`; `nil` for one that waits for its resolver, or whose name has no answer.
+    /// A server's address at start, by its `init-addr`; `nil` if it waits for its resolver or its name has no answer.
     mutating func address(of server: Server, owner: String) throws(StartError) -> SocketAddress? {
         guard case .name(let name, let port) = server.endpoint else { return ServerRegistry.numericAddress(of: server) }
         let remembered = remembered(server, owner)
@@ -181,7 +181,7 @@ struct NameResolution {
 
     // MARK: Known addresses
 
-    /// The address that the server's name had before the start. Its checks have to pass before it takes sessions.
+    /// The address that the server's name had before the start. Its checks must pass before it takes sessions.
     private mutating func recalled(_ name: String, port: UInt16, for server: Server, owner: String, _ failure: NameLookupError) -> SocketAddress? {
         guard let host = lastAddress(of: NameQuestion(family: server.preferredFamily, name: name)) else { return nil }
         warnings.append("\(server.location): server '\(owner)/\(server.name)': \(failure); it is looked for where it was before: \(host)")
@@ -193,7 +193,7 @@ struct NameResolution {
         return .ip(host, port: port)
     }
 
-    /// The address of anything but a server: without an answer the one that the name had before the start.
+    /// The address of a name that is not a server's; without an answer, the address that it had before the start.
     private mutating func address(of name: String, _ family: AddressFamily, _ context: String) throws(NameLookupError) -> IPAddress {
         let question = NameQuestion(family: family, name: name)
         do throws(NameLookupError) { return try resolve(question) } catch {
@@ -203,7 +203,7 @@ struct NameResolution {
         }
     }
 
-    /// Nothing asks again before the next reload. Failing nameservers are no reason not to start; a wrong name is one.
+    /// Continues without an address until the next reload if nameservers fail; throws if the name is wrong.
     private mutating func goOn(without error: NameLookupError, _ context: String, _ advice: String, _ consequence: String) throws(StartError) {
         if error.isDenial { throw StartError("\(context): \(error); \(advice)") }
         warnings.append("\(context): \(error); \(consequence)")
@@ -213,7 +213,7 @@ struct NameResolution {
         memory.servers[ServerName(backend: owner, server: server.name)]?.address(of: server)
     }
 
-    /// The address of a name in `state-dir`.
+    /// The address of a name according to `state-dir`.
     private func lastAddress(of question: NameQuestion) -> IPAddress? {
         let hosts = DNSName(question.name).map { memory.addresses.entries(of: $0, now: memory.time).map(\.address.host) } ?? []
         return hosts.first { $0.isV6 == (question.family == .v6) } ?? hosts.first
@@ -225,7 +225,7 @@ struct NameResolution {
         known.values.contains { if case .failure(let error) = $0, case .noAnswer = error.problem { true } else { false } }
     }
 
-    /// The inquiry for a server; `nil` for none.
+    /// The inquiry for a server; `nil` if it needs no lookup.
     private func inquiry(_ server: Server, owner: String) -> NameInquiry? {
         guard case .name(let name, _) = server.endpoint, !server.isFilledLater else { return nil }
         for (place, method) in server.initialAddresses.enumerated() {
@@ -242,11 +242,11 @@ struct NameResolution {
 
     private func inquiry(_ question: NameQuestion, hasFallback: Bool) -> NameInquiry {
         let isKnown = memory.answers[question] != nil || lastAddress(of: question) != nil
-        // Nameservers that have already been silent get less time.
+        // After nameservers have been silent once, later lookups wait less.
         return NameInquiry(question: question, hasFallback: hasFallback || isKnown || memory.isTrusted || isSilent)
     }
 
-    /// The answer for one name; asks now if `ask` has not.
+    /// The answer for one name; looks it up if `ask` has not.
     private mutating func resolve(_ question: NameQuestion) throws(NameLookupError) -> IPAddress {
         if known[question] == nil { ask([inquiry(question, hasFallback: false)]) }
         guard let result = known[question] else { throw NameLookupError(name: question.name, problem: .notAName) }
@@ -290,7 +290,7 @@ extension AgentConfiguration {
         return endpoints + logTargets.map(\.endpoint)
     }
 
-    /// Every `log` line that counts.
+    /// Every `log` line in effect.
     var logTargets: [LogTarget] { global.logTargets + frontends.flatMap(\.log.targets) + backends.flatMap(\.log.targets) }
 
     /// Every name that a start looks up.
@@ -303,6 +303,6 @@ extension AgentConfiguration {
 }
 
 extension Server {
-    /// True for a slot that its resolver, or a database's list, fills after the start.
+    /// Whether a resolver or a database's list fills this slot after the start.
     fileprivate var isFilledLater: Bool { isDiscovered || (isTemplateSlot && resolvers != nil) }
 }

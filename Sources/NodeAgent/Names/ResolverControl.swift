@@ -3,15 +3,15 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// Keeps the addresses of servers with names current, and remembers them for a start without nameservers.
+/// Maintains the addresses of servers with names, and stores them for a start without nameservers.
 final class ResolverControl {
-    /// What the owner does when a server's address changes. All are called on the reactor's thread.
+    /// Requests to the owner. All are called on the reactor's thread.
     struct Handlers {
-        /// The server is to be checked at this address; `nil` for not at all.
+        /// Sets the address at which the server is checked; `nil` stops its checks.
         var setCheckAddress: (ServerReference, SocketAddress?) -> Void = { _, _ in }
         /// Tries an address as the server's checks would, while the present one still serves.
         var tryAddress: (ServerReference, SocketAddress, _ answer: @escaping (Bool) -> Void) -> Void = { $2(true) }
-        /// The server has another address, or none: what was seen was another host's.
+        /// The server's address has changed or is lost: earlier observations are about another host.
         var addressGone: (ServerReference) -> Void = { _ in }
     }
 
@@ -20,18 +20,18 @@ final class ResolverControl {
     private let servers: ServerControl
     private let reactor: Reactor
     private let log: any EventLog
-    /// To be set before the first event.
+    /// Set before the first event.
     var handlers = Handlers()
     private var runners: [ResolverRunner] = []
     private var runnerOf: [ServerReference: ResolverRunner] = [:]
-    /// Writes down what resolvers find; `nil` without a `state-dir`, and once another process speaks for this node.
+    /// Stores what resolvers find; `nil` without a `state-dir`, and once another process stores it.
     private var keeper: AddressKeeper?
 
     /// Resolves nothing yet.
     ///
     /// - Parameters:
-    ///   - remembered: what names had not too long ago.
-    ///   - keeper: where what is found is written; `nil` for nowhere.
+    /// - remembered: recent addresses of names.
+    /// - keeper: the store for new addresses; `nil` for no store.
     init(
         _ configuration: AgentConfiguration, remembered: AddressMemory, keeper: AddressKeeper.Resources?, servers: ServerControl, reactor: Reactor,
         log: any EventLog
@@ -43,7 +43,7 @@ final class ResolverControl {
 
     // MARK: Runners
 
-    /// Adds a runner for every `resolvers` section that has servers; it is started later.
+    /// Adds a runner for every `resolvers` section that has servers; `start` starts it.
     func addSections() {
         for settings in configuration.resolvers {
             let servers = resolvedServers { $1.resolvers == settings.name }
@@ -55,9 +55,9 @@ final class ResolverControl {
         }
     }
 
-    /// Adds a runner that keeps the addresses of `servers` current; it is started later.
+    /// Adds a runner that maintains the addresses of `servers`; `start` starts it.
     ///
-    /// - Parameter tell: takes its sentences, and whether they are bad news.
+    /// - Parameter tell: receives the runner's sentences, and whether each is an alarm.
     @discardableResult
     func add(_ settings: ResolverSettings, _ servers: [ResolvedServer], _ tell: @escaping (String, Bool) -> Void) -> ResolverRunner {
         var handlers = ResolverRunner.Handlers(
@@ -75,28 +75,28 @@ final class ResolverControl {
         return runner
     }
 
-    /// Starts every runner, and remembers what they find.
+    /// Starts every runner, and stores what they find.
     func start() {
         for runner in runners { runner.start() }
         keepAddresses()
     }
 
-    /// Starts another runner, which resolves other names than servers'.
+    /// Adds and starts a runner that resolves names of other things than servers.
     func start(_ runner: ResolverRunner) {
         runners.append(runner)
         runner.start()
     }
 
-    /// Asks nothing more, and remembers nothing more.
+    /// Stops every runner and the storing of addresses.
     func stop() {
         for runner in runners { runner.stop() }
         (runners, runnerOf, keeper) = ([], [:], nil)
     }
 
-    /// Another process remembers addresses from here on.
+    /// Stops storing addresses, because another process does.
     func stopKeeping() { keeper = nil }
 
-    /// The servers whose backend and line are wanted, with the addresses that they have.
+    /// The servers for which `isWanted` is true, with their present addresses.
     func resolvedServers(where isWanted: (Backend, Server) -> Bool) -> [ResolvedServer] {
         configuration.backends.enumerated().flatMap { index, backend in
             backend.servers.enumerated().compactMap { place, server in
@@ -107,7 +107,7 @@ final class ResolverControl {
         }
     }
 
-    /// How many resolutions have failed.
+    /// The number of failed resolutions.
     var failuresCount: Int {
         runners.flatMap(\.counters).reduce(0) { total, counters in
             let refusals = counters.noSuchName + counters.refused
@@ -115,7 +115,7 @@ final class ResolverControl {
         }
     }
 
-    /// What names had before the start, those of them that have not been answered for since too long.
+    /// The stored addresses of the servers' names, as far as they are recent enough.
     private func remembered(_ servers: [ResolvedServer]) -> [DNSName: [KnownName.Entry]] {
         var entries: [DNSName: [KnownName.Entry]] = [:]
         for name in servers.map(\.hostName) { entries[name] = remembered.entries(of: name, now: WallTime.now().seconds) }
@@ -130,17 +130,17 @@ final class ResolverControl {
 
     // MARK: Events of servers
 
-    /// A check of this server has ended.
+    /// Passes the result of a check to the server's runner.
     func checkFinished(_ server: ServerReference, isPassing: Bool) {
         guard let runner = runnerOf[server] else { return }
         runner.checksChanged(server, isPassing: isPassing)
         if !isPassing { runner.askSoon(server) }
     }
 
-    /// Sessions have left this server: its name may lead elsewhere by now.
+    /// Asks for this server's name early, because sessions have left the server: the name may have another address.
     func askSoon(_ server: ServerReference) { runnerOf[server]?.askSoon(server) }
 
-    /// An operator has taken this server out, or no longer.
+    /// Records whether an operator has taken this server out.
     func reserve(_ server: ServerReference, _ isReserved: Bool) { runnerOf[server]?.reserve(server, isReserved) }
 
     // MARK: Events of resolvers

@@ -2,15 +2,15 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// What the start knows of addresses that nameservers have told before, and where that is kept.
+/// The stored addresses of names at start-up, and their store.
 struct StartAddresses {
-    /// What is known.
+    /// The known addresses.
     private(set) var memory = AddressMemory()
     /// The time of the start, in seconds since 1970.
     let time = WallTime.now().seconds
     private let store: StateStore<AddressMemory>?
 
-    /// Opens and reads the file, if the configuration has a `state-dir`; one that cannot be used is told of.
+    /// Opens and reads the file if the configuration has a `state-dir`. A file that cannot be used causes a warning.
     init(_ configuration: AgentConfiguration, node: String, owner: FileOwner) throws(StartError) {
         guard let path = Self.directory(configuration) else {
             store = nil
@@ -24,7 +24,7 @@ struct StartAddresses {
         self.memory.keep(Set(configuration.names.compactMap { DNSName($0) }))
     }
 
-    /// `-c`: the folder must be good.
+    /// Checks the state directory, for `-c`.
     static func check(_ configuration: AgentConfiguration, owner: FileOwner) throws(StartError) {
         if let path = directory(configuration) { _ = try StateFolder(path, owner: owner) }
     }
@@ -33,9 +33,9 @@ struct StartAddresses {
         configuration.global.stateDirectory ?? configuration.gossip?.stateDirectory
     }
 
-    /// Takes over what the start has found.
+    /// Adds the addresses that the start has found.
     mutating func learn(_ found: [AddressMemory.Known]) { for known in found { memory.learn(known) } }
 
-    /// What writes it down from now on; `nil` without a `state-dir`.
+    /// The resources of the keeper, which stores addresses after the start; `nil` without a `state-dir`.
     var resources: AddressKeeper.Resources? { store.map { AddressKeeper.Resources(store: $0, memory: memory) } }
 }
