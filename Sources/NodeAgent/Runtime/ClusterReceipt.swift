@@ -2,27 +2,27 @@ import Gossip
 import LinuxIO
 import Wire
 
-/// The receipt of a command `on cluster`: waits a moment for the live peers to acknowledge the command, then answers which have and which have not.
+/// The receipt of a command `on cluster`: waits briefly for the live peers to acknowledge the command, then reports which have and which have not.
 struct ClusterReceipt: Equatable, Sendable {
     /// How long it waits for a live peer: several round trips and a lost datagram.
     static let patience = Duration.milliseconds(200)
-    /// How often it checks the receipts meanwhile.
+    /// The interval at which it checks the receipts.
     static let pause = Duration.milliseconds(5)
 
-    /// The change that carries the command.
+    /// The revision that carries the command.
     let revision: UInt64
     private let deadline: Instant
     /// Whether `on cluster` was written, so that an answer is expected. Otherwise, with `admin-scope`, HAProxy's empty answer means success.
     private let isAskedFor: Bool
 
-    /// The command was spread at `now`, as the change `revision`.
+    /// The receipt of a command that was spread at `now` with `revision`.
     init(revision: UInt64, isAskedFor: Bool = true, now: Instant) {
         self.revision = revision
         self.isAskedFor = isAskedFor
         deadline = now.advanced(by: Self.patience)
     }
 
-    /// The answer; `nil` as long as a peer that is not known to be dead may still acknowledge.
+    /// The answer; `nil` while a live peer may still acknowledge.
     func answer(_ peers: [PeerReceipt], now: Instant) -> String? {
         let missing = peers.filter { !$0.isAcknowledged }
         guard now >= deadline || missing.allSatisfy({ $0.state == .dead || $0.state == .left }) else { return nil }
@@ -48,7 +48,7 @@ struct ClusterReceipt: Equatable, Sendable {
     }
 }
 
-/// Checks the receipts until there is an answer. The control thread goes on meanwhile.
+/// Checks the receipts repeatedly until there is an answer, without blocking the control thread.
 final class ReceiptWait {
     private let receipt: ClusterReceipt
     private let reactor: Reactor
@@ -56,19 +56,19 @@ final class ReceiptWait {
     private let answer: (String) -> Void
     private var timer: TimerToken?
 
-    /// Hands the answer to `answer`, once.
+    /// Calls `answer` once, with the answer.
     init(_ receipt: ClusterReceipt, reactor: Reactor, peers: @escaping () -> [PeerReceipt], answer: @escaping (String) -> Void) {
         (self.receipt, self.reactor, self.peers, self.answer) = (receipt, reactor, peers, answer)
     }
 
-    /// Answers now, or checks again later.
+    /// Answers now, or schedules the next check.
     func look() {
         timer = nil
         if let text = receipt.answer(peers(), now: reactor.now) { return answer(text) }
         timer = reactor.setTimer(at: reactor.now.advanced(by: ClusterReceipt.pause)) { self.look() }
     }
 
-    /// The answer is no longer wanted.
+    /// Stops checking: the answer is not needed.
     func cancel() {
         if let timer { reactor.cancel(timer) }
         timer = nil

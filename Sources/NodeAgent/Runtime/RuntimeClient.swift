@@ -2,30 +2,30 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// What became of a command to a running node.
+/// The result of a command to a running node.
 enum RuntimeAnswer: Equatable {
-    /// The node's text, without the blanks around it; empty when there is nothing to say.
+    /// The node's text, without surrounding white space; may be empty.
     case text(String)
-    /// No node listens there.
+    /// No node listens at the socket.
     case notRunning(SystemError)
-    /// A node may run, but could not be asked.
+    /// A node may run, but the exchange failed.
     case failed(SystemError)
 }
 
-/// Gives one command to a running node through its runtime socket.
+/// Sends one command to a running node through its runtime socket.
 struct RuntimeClient {
     static let answerBytesMax = 1 << 20
 
     /// The socket's path.
     let path: String
-    /// For the whole conversation.
+    /// The time limit for the whole exchange.
     var timeout = Duration.seconds(10)
     /// The time after which `tell` gives the user the reason for the wait.
     var quietMax = Duration.seconds(1)
-    /// Writes to the user.
+    /// Writes a line to the user.
     var tell: (String) -> Void = { Terminal.tell(.notice, $0) }
 
-    /// The way to the node of a configuration: the first `stats socket` that is a path and has level admin.
+    /// A client for the node of a configuration: uses the first `stats socket` that is a path and has level admin.
     static func administrator(of configuration: AgentConfiguration) throws(StartError) -> RuntimeClient {
         let sockets = configuration.global.statsSockets
         for socket in sockets where socket.rights.level == .admin {
@@ -55,7 +55,7 @@ struct RuntimeClient {
         let deadline = start.advanced(by: timeout)
         let address = SocketAddress.unix(path)
         let file = try Sockets.open(.stream, for: address)
-        // A UNIX socket connects at once, or not: EAGAIN says that too many others wait.
+        // A UNIX socket connects immediately or fails: EAGAIN means that its queue is full.
         _ = try Sockets.connect(file.raw, to: address)
         var rest = command[...]
         while !rest.isEmpty {
@@ -80,7 +80,7 @@ struct RuntimeClient {
         guard try isReady(raw, events, until: deadline) else { throw SystemError("poll", code: ETIMEDOUT) }
     }
 
-    /// False when nothing has happened by `deadline`.
+    /// Returns false if nothing has happened by `deadline`.
     private func isReady(_ raw: Int32, _ events: Int16, until deadline: Instant) throws(SystemError) -> Bool {
         let left = MonotonicClock.now().duration(to: deadline).wholeMilliseconds
         var descriptor = pollfd(fd: raw, events: events, revents: 0)

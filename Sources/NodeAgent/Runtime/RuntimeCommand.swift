@@ -1,32 +1,32 @@
 import Wire
 
-/// A command that is being run.
+/// A call of a command.
 struct RuntimeCall {
-    /// What it works on.
+    /// The target of the command.
     let target: any RuntimeTarget
     /// The words after the command's own.
     let arguments: [String]
 
-    /// The `index`th argument, empty where there is none.
+    /// The `index`th argument; empty if it is missing.
     func argument(_ index: Int) -> String { arguments.indices.contains(index) ? arguments[index] : "" }
 
-    /// Which nodes the words from the `index`th on mean.
+    /// The nodes that the command is for, according to the words from the `index`th on.
     func reach(from index: Int) throws(RuntimeTargetError) -> RuntimeReach { try RuntimeReach.parse(arguments.dropFirst(index)) }
 }
 
-/// One runtime command: an element of the one table that lookup, levels and help are made from.
+/// One runtime command: an element of the table behind lookup, levels and help.
 struct RuntimeCommand: Sendable {
-    /// The words it is called by.
+    /// The words that name the command.
     let words: [String]
-    /// What follows them, for the help.
+    /// The arguments, for the help.
     let usage: String
-    /// Who may.
+    /// The level that a caller needs.
     let level: StatsSocketSettings.Level
-    /// What it does, for the help.
+    /// The effect, for the help.
     let help: String
-    /// Whether `tsukada drain` or `tsukada keys` sends it: those do not wait for a place among `stats maxconn`.
+    /// Whether `tsukada drain` or `tsukada keys` sends it: such a command does not wait for a place among `stats maxconn`.
     let isUrgent: Bool
-    /// Does it, and gives the answer: empty, or lines that end with LF.
+    /// Runs the command and returns the answer: empty, or lines that end with LF.
     let run: @Sendable (RuntimeCall, inout RuntimeSession) -> AnswerText
 
     private init(
@@ -45,14 +45,14 @@ struct RuntimeCommand: Sendable {
         isUrgent = Self.urgentWords.contains(words)
     }
 
-    /// A command that may have to wait before it can answer.
+    /// A command that may need to wait before it can answer.
     private init(
         _ words: String, usage: String = "", level: StatsSocketSettings.Level, help: String, answer: @escaping @Sendable (RuntimeCall) -> AnswerText
     ) {
         self.init(words, usage, level, help) { call, _ in answer(call) }
     }
 
-    /// A command whose answer grows with the configuration: it is composed in pieces.
+    /// A command whose answer grows with the configuration, so that it is composed in pieces.
     private static func table(
         _ words: String, usage: String = "", level: StatsSocketSettings.Level, help: String,
         _ run: @escaping @Sendable (RuntimeCall, RuntimeSession) -> AnswerText
@@ -60,7 +60,7 @@ struct RuntimeCommand: Sendable {
         RuntimeCommand(words, usage, level, help) { run($0, $1) }
     }
 
-    /// The commands in alphabetical order, then those that every list ends with.
+    /// The commands in alphabetical order, then those that end every list.
     static let all: [RuntimeCommand] = serverCommands + showCommands + sessionCommands
 
     private static let urgentWords = ["drain", "install gossip key", "remove gossip key", "show gossip", "use gossip key"]
@@ -158,15 +158,15 @@ struct RuntimeCommand: Sendable {
 }
 
 extension RuntimeCommand {
-    /// The command that `words` name, and their arguments.
+    /// The command that `words` begin with: the one with the most words if several match; `nil` if none does.
     static func of(_ words: [String]) -> RuntimeCommand? {
         all.filter { words.starts(with: $0.words) }.max { $0.words.count < $1.words.count }
     }
 
-    /// How many of its words `other` begins with.
+    /// The number of its words that `other` begins with.
     func commonWords(with other: [String]) -> Int { zip(words, other).prefix { $0 == $1 }.count }
 
-    /// The commands that `words` may have meant: those that share the most first words, else those that a word of which begins alike.
+    /// The commands that `words` may have meant: those with the most leading words in common, or else those with a word of a similar beginning.
     static func nearest(to words: [String], level: StatsSocketSettings.Level) -> [RuntimeCommand] {
         let own = all.dropLast(sessionCommands.count).filter { $0.level <= level }
         let most = own.map { $0.commonWords(with: words) }.max() ?? 0

@@ -4,19 +4,19 @@ import Wire
 
 /// One client of a runtime socket.
 ///
-///     reading a line -> waiting for a turn -> a piece of its answer is sent -> waiting for the next turn -> ...
-///                    -> reading the next (after `prompt`, in a payload, or when it has come already) -> ... -> closed
+///     reading a line -> waiting for a turn -> sending a piece of the answer -> waiting for the next turn -> ...
+///                    -> reading the next line (after `prompt`, in a payload, or if it has already arrived) -> ... -> closed
 ///
-/// It composes one piece a turn, and asks for the next turn when the client has taken that piece. A half-close is not a hang-up: the lines before it
-/// are answered. Lines of a client that has gone are not run.
+/// It composes one piece per turn, and requests the next turn when the client has received that piece. A half-close is not a hang-up: earlier lines
+/// are still answered. After a full close, lines are not run.
 final class RuntimeConnection {
-    /// What the owner is told.
+    /// Notifications to the owner.
     struct Handlers {
-        /// It has something to compose: call `takeTurn`.
+        /// The connection has an answer to compose: call `takeTurn`.
         var wantsTurn: (RuntimeConnection) -> Void
-        /// The socket now belongs to a succession; it counts as a connection until its place is given back.
+        /// The socket now belongs to a succession; it counts as a connection until its place is released.
         var handOver: (OpenFile, RuntimePlace) -> Void
-        /// It has closed itself, or the place of the socket that it has given away is free.
+        /// The connection has closed itself, or its handed-over place is free.
         var ended: (RuntimeConnection) -> Void
     }
 
@@ -26,7 +26,7 @@ final class RuntimeConnection {
     private enum Answer {
         case none
         case pieces(Composer)
-        /// The next piece has not come yet: nothing is read or composed until then. `cancel` cancels it.
+        /// The next piece is not available yet: nothing is read or composed until it is. `cancel` cancels it.
         case later(Composer, cancel: () -> Void)
     }
 
@@ -38,7 +38,7 @@ final class RuntimeConnection {
     let file: OpenFile
     /// False for a connection beyond `stats maxconn`: only its urgent lines run, and the others wait.
     private(set) var hasPlace: Bool
-    /// False once it is closed or given away.
+    /// False once the connection is closed or handed over.
     private(set) var isOpen = true
     private let reactor: Reactor
     private let interpreter: any LineInterpreter
@@ -52,13 +52,13 @@ final class RuntimeConnection {
     private var outputSent = 0
     private var hasReadAll = false
     private var isEnding = false
-    /// It has asked for a turn, or would if it had a place.
+    /// Whether it has requested a turn, or would if it had a place.
     private var isWaitingForTurn = false
     private var interest = Interest.read
     private var timer: TimerToken?
     private var lastActivity: Instant
 
-    /// A connection that `start` begins to serve.
+    /// A connection that is served after `start`.
     init(file: OpenFile, session: RuntimeSession, hasPlace: Bool, reactor: Reactor, interpreter: any LineInterpreter, handlers: Handlers) {
         self.file = file
         self.session = session
@@ -75,7 +75,7 @@ final class RuntimeConnection {
         armTimer()
     }
 
-    /// Closes without a word to the owner.
+    /// Closes without notifying the owner.
     func forget() {
         guard isOpen else { return }
         isOpen = false
@@ -92,7 +92,7 @@ final class RuntimeConnection {
     }
 
     private func handle(_ ready: Interest) {
-        // It has closed both ways: its lines are not run, since no answer would reach it.
+        // The client has closed both directions: no answer would reach it, so its lines are not run.
         guard ready.isDisjoint(with: .hangUp) else { return end() }
         step { () throws(SystemError) in
             if !ready.isDisjoint(with: .write) { try flush() }
@@ -100,7 +100,7 @@ final class RuntimeConnection {
         }
     }
 
-    /// Runs `body`, then waits for the event that is due: a turn, bytes, or room to send.
+    /// Runs `body`, then waits for the next event: a turn, bytes, or room to send.
     private func step(_ body: () throws(SystemError) -> Void) {
         do throws(SystemError) {
             try body()
@@ -154,7 +154,7 @@ final class RuntimeConnection {
 
     // MARK: Turns
 
-    /// It has a place from now on: its waiting lines are answered now.
+    /// Gives the connection a place, so that its waiting lines are answered.
     func takePlace() {
         hasPlace = true
         if isWaitingForTurn { handlers.wantsTurn(self) }
@@ -167,9 +167,9 @@ final class RuntimeConnection {
         return interpreter.isUrgent(input[..<newline], session)
     }
 
-    /// Composes one piece: the rest of the last answer, or the beginning of the next.
+    /// Composes one piece: of the last answer's rest, or of the next answer.
     func takeTurn() {
-        // A place that has become free may have asked for a second turn.
+        // A place that became free may have caused a duplicate turn.
         guard isOpen, isWaitingForTurn else { return }
         isWaitingForTurn = false
         step { () throws(SystemError) in
@@ -208,7 +208,7 @@ final class RuntimeConnection {
         case .later(let begin)?:
             answer = .later(next, cancel: {})
             let cancel = begin { [weak self] in self?.takeLater($0) }
-            // It may already have come.
+            // `begin` may have delivered it already.
             if case .later = answer { answer = .later(next, cancel: cancel) }
         }
     }
@@ -225,13 +225,13 @@ final class RuntimeConnection {
     private func takeLater(_ bytes: [UInt8]) {
         guard isOpen, case .later(let next, _) = answer else { return }
         step { () throws(SystemError) in
-            // A later answer has a limit of its own.
+            // A deferred answer has its own limit.
             (output, answer) = (bytes, .pieces(next))
             try flush()
         }
     }
 
-    /// The line's answer ends with `bytes`.
+    /// Ends the line's answer with `bytes`.
     private func sayLast(_ bytes: [UInt8]) {
         output = bytes
         answer = .none
@@ -240,7 +240,7 @@ final class RuntimeConnection {
         armTimer()
     }
 
-    /// Sends as much as the kernel takes at once.
+    /// Sends as many bytes as the kernel accepts.
     private func flush() throws(SystemError) {
         guard isOpen, outputSent < output.count else { return }
         let sent = try Sockets.send(file.raw, output[outputSent...])
@@ -249,7 +249,7 @@ final class RuntimeConnection {
         if outputSent == output.count { (output, outputSent) = ([], 0) }
     }
 
-    /// One timer, which checks the last activity when it fires. A client that waits for its turn or answer is not idle.
+    /// Arms the one timer, which compares the last activity when it fires. A client that waits for its turn or answer is not idle.
     private func armTimer() {
         if let timer { reactor.cancel(timer) }
         timer = reactor.setTimer(at: lastActivity.advanced(by: session.timeout)) { [weak self] in
@@ -262,7 +262,7 @@ final class RuntimeConnection {
     }
 }
 
-/// A connection's place among `stats maxconn`, after its socket has been given away: the place is free when this value is released.
+/// The place among `stats maxconn` of a connection whose socket was handed over. The place is free when this value is released.
 final class RuntimePlace {
     private let free: () -> Void
 

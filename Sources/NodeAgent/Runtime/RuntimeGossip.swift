@@ -1,8 +1,8 @@
 import Wire
 
-/// The commands about gossip. HAProxy has none of them.
+/// The commands about gossip, which HAProxy does not have.
 extension RuntimeCommand {
-    /// `show gossip` and its forms.
+    /// Answers `show gossip` and its forms.
     static func showGossip(_ call: RuntimeCall) -> AnswerText {
         guard let report = call.target.gossipReport() else { return AnswerText("There is no 'gossip' section in the configuration.\n") }
         return switch call.argument(0) {
@@ -15,7 +15,7 @@ extension RuntimeCommand {
         }
     }
 
-    /// `install gossip key HEX`.
+    /// Answers `install gossip key HEX`.
     static func installKey(_ call: RuntimeCall) -> String {
         guard let secret = Hexadecimal.bytes(call.argument(0).utf8).flatMap({ Bytes32($0) }), secret != .loopbackKey else {
             return "Require a key of 64 hexadecimal digits; 'tsukada keygen' makes one.\n"
@@ -23,7 +23,7 @@ extension RuntimeCommand {
         return change(.install(secret), call)
     }
 
-    /// `use gossip key ID`, `remove gossip key ID`.
+    /// Answers `use gossip key ID` and `remove gossip key ID`.
     static func changeKey(_ call: RuntimeCall, _ make: (UInt32) -> KeyChange) -> String {
         guard let id = Hexadecimal.number(call.argument(0), digits: 8) else {
             return "Require a key's id of 8 hexadecimal digits; 'show gossip keys' lists them.\n"

@@ -1,14 +1,14 @@
 import Proxy
 import Wire
 
-/// What the longer commands do. Every sentence that scripts compare is HAProxy 3.5's.
+/// Implementations of the longer commands. Sentences that scripts compare are those of HAProxy 3.5.
 extension RuntimeCommand {
-    /// The answer of `body` to a command about a server, or why there is none.
+    /// The answer of `body` to a command about a server, or the text of its error.
     static func onServer(_ call: RuntimeCall, _ body: (ServerReference) throws(RuntimeTargetError) -> AnswerText) -> AnswerText {
         do throws(RuntimeTargetError) { return try body(try call.target.server(try serverName(call))) } catch { return AnswerText(error.text + "\n") }
     }
 
-    /// The first argument, `backend/server`.
+    /// Parses the first argument, `backend/server`.
     private static func serverName(_ call: RuntimeCall) throws(RuntimeTargetError) -> ServerName {
         let text = call.argument(0)
         guard let slash = text.firstIndex(of: "/"), slash > text.startIndex, text.index(after: slash) < text.endIndex else {
@@ -17,12 +17,12 @@ extension RuntimeCommand {
         return ServerName(backend: String(text[..<slash]), server: String(text[text.index(after: slash)...]))
     }
 
-    /// What `body` answers, or why it could not.
+    /// The answer of `body`, or the text of its error.
     static func answer(_ body: () throws(RuntimeTargetError) -> String) -> String {
         do throws(RuntimeTargetError) { return try body() } catch { return error.text + "\n" }
     }
 
-    /// `disable server b/s`, `enable server b/s`: what is wrong with the words is told before what is wrong with the name.
+    /// Answers `disable server b/s` and `enable server b/s`. Mistakes in the words are reported before unknown names.
     static func setState(_ state: AdministrativeState, _ call: RuntimeCall) -> AnswerText {
         do throws(RuntimeTargetError) {
             let (name, reach) = (try serverName(call), try call.reach(from: 1))
@@ -32,7 +32,7 @@ extension RuntimeCommand {
         }
     }
 
-    /// `set server b/s state S`, `set server b/s weight W`.
+    /// Answers `set server b/s state S` and `set server b/s weight W`.
     static func setServer(_ call: RuntimeCall) -> AnswerText {
         onServer(call) { server throws(RuntimeTargetError) in
             switch call.argument(1) {
@@ -55,13 +55,14 @@ extension RuntimeCommand {
         "addr", "agent", "agent-addr", "agent-port", "agent-send", "check-addr", "check-port", "fqdn", "health", "name", "ssl", "state", "weight",
     ]
 
-    /// Sets a weight from `N` (0 to 256) or `N%` (of the configuration's weight).
+    /// Sets a weight from `N` (0 to 256) or `N%` (of the configured weight).
     static func setWeight(_ call: RuntimeCall, of server: ServerReference, to text: String, reachFrom index: Int) throws(RuntimeTargetError) -> AnswerText {
         let weight = try weight(text, initial: call.target.weight(of: server).initial)
         return try call.target.setWeight(weight, of: server, try call.reach(from: index))
     }
 
-    /// The weight in `text`. The relative form ends at 256, as in HAProxy, but only a weight of `0%` is 0: a small share of a small weight takes no server out.
+    /// Parses a weight. The relative form is at most 256, as in HAProxy, but gives 0 only for `0%`, so that a small share of a small weight does not take a
+    /// server out.
     static func weight(_ text: String, initial: Int) throws(RuntimeTargetError) -> Int {
         guard !text.isEmpty else { throw .refused("Require <weight> or <weight%>.") }
         let isNegative = text.hasPrefix("-")
@@ -80,7 +81,7 @@ extension RuntimeCommand {
         }
     }
 
-    /// `set timeout cli N`.
+    /// Answers `set timeout cli N`.
     static func setTimeout(_ call: RuntimeCall, _ session: inout RuntimeSession) -> String {
         guard call.argument(0) == "cli" else { return "'set timeout' only supports 'cli'.\n" }
         guard !call.argument(1).isEmpty else { return "Expects an integer value.\n" }
@@ -89,7 +90,7 @@ extension RuntimeCommand {
         return ""
     }
 
-    /// `drain`, `drain force`, `drain cancel`.
+    /// Answers `drain`, `drain force` and `drain cancel`.
     static func drain(_ call: RuntimeCall) -> String {
         answer { () throws(RuntimeTargetError) in
             switch call.arguments {
@@ -101,7 +102,7 @@ extension RuntimeCommand {
         }
     }
 
-    /// `show stat`, with its filters.
+    /// Answers `show stat` with its filters.
     static func showStatistics(_ call: RuntimeCall, _ session: RuntimeSession) -> AnswerText {
         if let refusal = unsupportedForm(call.arguments) { return AnswerText(refusal) }
         if call.argument(0) == "domain" {
@@ -131,7 +132,7 @@ extension RuntimeCommand {
         return call.target.statistics.csv(filter, showsAddresses: session.level >= .operator)
     }
 
-    /// The answer to a form of output that does not exist yet.
+    /// The answer to an output form that is not supported; `nil` for the plain form.
     static func unsupportedForm(_ arguments: [String]) -> String? {
         guard let form = arguments.first(where: { ["typed", "json", "desc", "float"].contains($0) }) else { return nil }
         return "The '\(form)' form is not supported yet; leave it out for the plain form.\n"

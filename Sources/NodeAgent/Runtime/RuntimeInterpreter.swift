@@ -1,27 +1,27 @@
-/// What one runtime connection has said so far.
+/// The state of a runtime connection's dialogue.
 struct RuntimeSession: Equatable, Sendable {
-    /// What it may do; `user` and `operator` lower it.
+    /// The level of the connection; `user` and `operator` lower it.
     var level: StatsSocketSettings.Level
-    /// After `prompt`: the connection stays open and each answer ends with `> `.
+    /// Whether `prompt` is on: the connection stays open and each answer ends with `> `.
     var isInteractive = false
-    /// How long it may be idle.
+    /// How long the connection may be idle.
     var timeout: Duration
-    /// After `quit`.
+    /// Whether `quit` was received.
     var isClosing = false
     /// Whether it may take the listening sockets over.
     var exposesListeners = false
     /// Whether another process may take the socket's path.
     var isAbandoned = false
-    /// While a payload is being skipped: the line that ends it.
+    /// The line that ends the payload being skipped; `nil` outside payloads.
     var payloadEnd: String?
 
-    /// A fresh connection's.
+    /// The session of a new connection.
     init(level: StatsSocketSettings.Level, timeout: Duration) {
         self.level = level
         self.timeout = timeout
     }
 
-    /// The answer when a command needs a higher level; `nil` when it may run. The first line is HAProxy's, which programs compare.
+    /// The answer if a command needs a higher level; `nil` if it may run. The first line is HAProxy's, because programs compare it.
     func refusal(of command: String, needing needed: StatsSocketSettings.Level) -> String? {
         guard level < needed else { return nil }
         return "Permission denied\n'\(command)' needs level \(needed), and this connection has level \(level): "
@@ -29,16 +29,16 @@ struct RuntimeSession: Equatable, Sendable {
     }
 }
 
-/// What a line leads to.
+/// The result of a line.
 enum LineAnswer {
-    /// These bytes are sent.
+    /// The whole answer.
     case bytes([UInt8])
-    /// The bytes are composed in pieces: each call returns one, until there is none.
+    /// An answer composed in pieces: each call returns one; `nil` ends it.
     case pieces((inout RuntimeSession) -> LinePiece?)
-    /// The connection speaks the language of `ProcessMessage` from now on.
+    /// The connection switches to the protocol of `ProcessMessage`.
     case handOver
 
-    /// A piece that comes later.
+    /// An answer that is available later.
     static func later(_ begin: @escaping LinePiece.Later) -> LineAnswer {
         var rest: LinePiece? = .later(begin)
         return .pieces { _ in
@@ -50,39 +50,39 @@ enum LineAnswer {
 
 /// A part of the answer to a line.
 enum LinePiece {
-    /// Begins the wait. Hands the bytes to the given function, once. The caller calls the returned function if the client goes before that.
+    /// Begins the wait. Passes the bytes to the given function, once. The caller calls the returned function if the client disconnects before that.
     typealias Later = (@escaping ([UInt8]) -> Void) -> () -> Void
 
     /// These bytes, which may be empty.
     case bytes([UInt8])
-    /// The bytes come later; until then nothing is read or composed.
+    /// Bytes that are available later; until then nothing is read or composed.
     case later(Later)
 }
 
-/// Makes answers of lines.
+/// Answers lines.
 protocol LineInterpreter {
-    /// Begins one line, without its LF.
+    /// Begins the answer to one line, given without its LF.
     func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer
     /// Whether the line never waits for a place among `stats maxconn`.
     func isUrgent(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool
 }
 
-/// Runs the lines of a runtime connection and makes their answers. Pure but for what `target` does.
+/// Runs the lines of a runtime connection and composes their answers. Has no side effects except through `target`.
 ///
 ///     line     = command *( ";" command )         \; and \\ and "\ " escape
 ///     answer   = text LF [ "> " ]                 text ends with LF or is empty; "> " after `prompt`
 ///     payload  = command "<<" [PATTERN] LF lines  up to an empty line or PATTERN; read, and refused
 struct RuntimeInterpreter: LineInterpreter {
-    /// What a process that takes over says first. No command of people's: it is not in the list.
+    /// The first line from a process that takes over. It is not a command for people, so the list omits it.
     static let handOverCommand = "_handover"
-    /// The question of a process that wants this socket's path. It is not a command for people.
+    /// The question of a process that wants this socket's path. It is not a command for people, so the list omits it.
     static let abandonedQuestion = "_abandoned"
     /// The answer of a worker whose master is dead.
     static let abandonedAnswer = "yes"
 
     private let target: any RuntimeTarget
 
-    /// Commands work on `target`.
+    /// Runs commands on `target`.
     init(target: any RuntimeTarget) { self.target = target }
 
     func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer {

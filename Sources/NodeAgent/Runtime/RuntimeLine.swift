@@ -1,18 +1,18 @@
 import Wire
 
-/// The answering of one line: each call of `next` runs one command, or composes the next piece of a long answer.
+/// The execution of one line: each call of `next` runs one command, or composes the next piece of a long answer.
 struct RuntimeLine {
     /// The most characters of an unknown command that the answer repeats.
     private static let echoMax = 64
 
     private let target: any RuntimeTarget
     private let line: ArraySlice<UInt8>
-    /// The commands still to be run; `nil` before the first step.
+    /// The commands that have not run yet; `nil` before the first call of `next`.
     private var commands: ArraySlice<[String]>?
-    /// The rest of the answer to the command that ran last.
+    /// The rest of the last command's answer.
     private var answer: AnswerText?
 
-    /// A line without its LF; a CR before it is dropped.
+    /// A line without its LF; a trailing CR is dropped.
     init(_ line: ArraySlice<UInt8>, target: any RuntimeTarget) { (self.line, self.target) = (line, target) }
 
     /// The next piece; `nil` at the end.
@@ -24,7 +24,7 @@ struct RuntimeLine {
         return .later { reply in later { reply(Array(($0 + end).utf8)) } }
     }
 
-    /// The next text, which can be empty; with a `later` in `answer` when the rest comes later.
+    /// The next text, which can be empty. If the rest is available later, `answer` has a `later`.
     private mutating func compose(_ session: inout RuntimeSession) -> String? {
         if commands == nil, let end = session.payloadEnd {
             commands = []
@@ -66,7 +66,7 @@ struct RuntimeLine {
         return command.run(RuntimeCall(target: target, arguments: Array(words.dropFirst(command.words.count))), &session)
     }
 
-    /// The answer to an unknown command: the commands that begin alike, or all.
+    /// The answer to an unknown command: similar commands, or all.
     private static func unknown(_ words: [String], level: StatsSocketSettings.Level) -> String {
         let likely = RuntimeCommand.nearest(to: words, level: level)
         let echo = (likely.first.map { Array(words.prefix($0.commonWords(with: words) + 1)) } ?? Array(words.prefix(1))).joined(separator: " ")
@@ -81,7 +81,7 @@ struct RuntimeLine {
         String(decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
     }
 
-    /// The line's commands, each as its words.
+    /// Splits a line into commands, each as its words.
     static func commands(in line: ArraySlice<UInt8>) -> [[String]] {
         var commands: [[String]] = []
         var words: [String] = []

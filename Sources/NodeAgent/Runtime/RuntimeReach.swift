@@ -1,17 +1,17 @@
 import Wire
 
-/// Which nodes a command is for: the words after it, `on node`, `on cluster [for TIME] [force]`.
+/// The nodes that a command is for: the words `on node` or `on cluster [for TIME] [force]` after the command.
 enum RuntimeReach: Equatable, Sendable {
-    /// As the section's `admin-scope` has it.
+    /// The default, set by the section's `admin-scope`.
     case standard
     /// This node.
     case node
-    /// All of them.
+    /// All nodes of the cluster.
     case cluster(ClusterSpread)
 
-    /// Reads the words; none, or others, are HAProxy's form of the command, which ignores what follows.
+    /// Parses the words. No words, or unrelated ones, are HAProxy's form of the command, which ignores further words.
     ///
-    /// - Throws: a sentence, for half of them: what was meant for all nodes, or for a time, must not happen here and for ever.
+    /// - Throws: a usage sentence for incomplete words: a command meant for all nodes, or for a limited time, must not run on this node without a limit.
     static func parse(_ words: some Collection<String>) throws(RuntimeTargetError) -> RuntimeReach {
         var words = Array(words)[...]
         switch words.popFirst() {

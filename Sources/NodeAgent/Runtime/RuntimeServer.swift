@@ -4,12 +4,12 @@ import Wire
 
 /// Serves the runtime sockets on the control thread's reactor.
 ///
-/// All connections together compose one piece of an answer in each round of the reactor's loop, in turn, so that clients cannot starve the other work of
-/// the control thread. A connection holds at most `inputBytesMax` bytes of a line and one piece of an answer. The next piece is composed
-/// only when the client has taken the last one.
+/// In each round of the reactor's loop one connection composes one piece of an answer, in turn, so that clients cannot starve the other work of the
+/// control thread. A connection holds at most `inputBytesMax` bytes of a line and one piece of an answer. The next piece is composed only when the client
+/// has received the last one.
 ///
-/// `stats maxconn` connections have a place. Up to `waitingMax` more connections to sockets of level admin are accepted: their urgent commands are answered,
-/// everything else waits for a place. All others wait in the kernel's queue.
+/// `stats maxconn` connections have a place. Up to `waitingMax` more connections to sockets of level admin are accepted without one: their urgent commands are
+/// answered, everything else waits for a place. All others wait in the kernel's queue.
 final class RuntimeServer {
     /// The longest line, in bytes.
     static let inputBytesMax = 16 * 1024
@@ -17,7 +17,7 @@ final class RuntimeServer {
     static let outputBytesMax = 8 * 1024 * 1024
     /// The most connections of level admin that are accepted without a place.
     static let waitingMax = 16
-    /// How long a listener rests when the process has no descriptor left.
+    /// How long listeners rest when the process has no free descriptor.
     private static let exhaustionPause = Duration.milliseconds(100)
     /// The most connections that a listener accepts in one round.
     private static let acceptsMax = 16
@@ -37,7 +37,7 @@ final class RuntimeServer {
     private var connections: [Int32: RuntimeConnection] = [:]
     /// Connections without a place, the oldest first.
     private var waiting: [RuntimeConnection] = []
-    /// Connections that want a turn, the next one first.
+    /// Connections that have requested a turn, the next one first.
     private var turns: [RuntimeConnection] = []
     private var isTurnDue = false
     private var isAbandoned = false
@@ -49,7 +49,7 @@ final class RuntimeServer {
     ///   - interpreter: runs the lines.
     ///   - connectionsMax: `stats maxconn`.
     ///   - timeout: `stats timeout`, until a connection sets its own.
-    ///   - handOver: gets a connection whose other end takes over from this process, with its place.
+    /// - handOver: receives a connection whose other end takes over from this process, and its place.
     init(
         reactor: Reactor, interpreter: any LineInterpreter, connectionsMax: Int, timeout: Duration,
         handOver: @escaping (OpenFile, RuntimePlace) -> Void = { _, _ in }
@@ -60,7 +60,7 @@ final class RuntimeServer {
         self.timeout = timeout
     }
 
-    /// The number of open connections, without those that were given away.
+    /// The number of open connections, without those that were handed over.
     var connectionsCurrent: Int { connections.values.count { $0.isOpen } }
 
     /// Serves a listening, non-blocking socket.
@@ -69,12 +69,12 @@ final class RuntimeServer {
         try watchListeners()
     }
 
-    /// Serves a connected, non-blocking socket beyond `connectionsMax`; one that cannot be watched is closed.
+    /// Serves a connected, non-blocking socket beyond `connectionsMax`; closes it if it cannot be watched.
     func serve(connection file: OpenFile, rights: RuntimeRights) {
         do throws(SystemError) { try open(file, rights: rights, hasPlace: true) } catch {}
     }
 
-    /// Closes the listeners at network addresses. Those at UNIX paths go on listening, and answer that another process may take the paths.
+    /// Closes the listeners at network addresses. Those at UNIX paths stay open, and answer that another process may take the paths.
     func abandon() {
         isAbandoned = true
         for listener in listeners {
@@ -86,7 +86,7 @@ final class RuntimeServer {
         do throws(SystemError) { try watchListeners() } catch { rest() }
     }
 
-    /// Closes every listener; connections go on.
+    /// Closes every listener; connections continue.
     func stopListening() {
         if let pause { reactor.cancel(pause) }
         pause = nil
@@ -178,7 +178,7 @@ final class RuntimeServer {
     // MARK: Turns
 
     private func enqueue(_ connection: RuntimeConnection) {
-        // A line that is not urgent asks again once the connection has a place.
+        // A line that is not urgent requests a turn again once the connection has a place.
         guard connection.mayTakeTurn else { return }
         turns.append(connection)
         scheduleTurn()
@@ -190,7 +190,7 @@ final class RuntimeServer {
         reactor.inNextRound { [weak self] in self?.giveTurn() }
     }
 
-    /// One connection composes one piece.
+    /// Lets one connection compose one piece.
     private func giveTurn() {
         isTurnDue = false
         while let connection = turns.first {

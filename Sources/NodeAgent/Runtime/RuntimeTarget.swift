@@ -1,28 +1,28 @@
 import Proxy
 
-/// What the runtime commands look at and change: the agent, or a test's stand-in.
+/// The state that runtime commands read and change: the agent's, or a test's.
 protocol RuntimeTarget: AnyObject {
-    /// What `show stat`, `show info` and the like tell.
+    /// The source of `show stat`, `show info` and similar commands.
     var statistics: any StatisticsSource { get }
-    /// The server that a command names. Each command asks once.
+    /// The server that a command names. Each command calls this once.
     func server(_ name: ServerName) throws(RuntimeTargetError) -> ServerReference
-    /// Puts a server into a state, as an operator's wish, here or everywhere.
+    /// Sets the administrative state of a server, on this node or in the cluster.
     func setState(_ state: AdministrativeState, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText
-    /// Sets a server's weight, 0 to 256, here or everywhere.
+    /// Sets a server's weight, 0 to 256, on this node or in the cluster.
     func setWeight(_ weight: Int, of server: ServerReference, _ reach: RuntimeReach) throws(RuntimeTargetError) -> AnswerText
     /// A server's weight now and in the configuration.
     func weight(of server: ServerReference) -> RuntimeWeight
-    /// What is to be told of the gossip; `nil` for a node without.
+    /// The report about the gossip; `nil` without a `gossip` section.
     func gossipReport() -> GossipReport?
-    /// What is to be told of the databases; `nil` for a node without a `database` section.
+    /// The report about the databases; `nil` without a `database` section.
     func databaseReport() -> DatabaseOverview?
-    /// What is to be told of the probe sections; `nil` for a node without.
+    /// The report about the probe sections; `nil` without one.
     func probeReport() -> ProbeReport?
-    /// How often sessions have left each server before it greeted them, and why: a table.
+    /// A table of how often, and why, sessions have left each server before it greeted them.
     func retriesReport() -> AnswerText
-    /// Begins to drain, or tells how far it is: a line.
+    /// Begins to drain, or reports the progress of a drain: one line.
     func drain(_ force: DrainForce) throws(RuntimeTargetError) -> String
-    /// Gives up a drain that has not begun. Returns the answer.
+    /// Cancels a drain that has not begun. Returns the answer.
     func cancelDrain() -> String
     /// Changes the keys of the gossip.
     func changeKeys(_ change: KeyChange) throws(RuntimeTargetError)
@@ -30,22 +30,22 @@ protocol RuntimeTarget: AnyObject {
 
 /// A server's weight.
 struct RuntimeWeight: Equatable, Sendable {
-    /// As it was last set.
+    /// The present weight.
     var current: Int
-    /// As the configuration has it.
+    /// The configured weight.
     var initial: Int
 }
 
-/// Why a command changed nothing.
+/// Why a command failed.
 enum RuntimeTargetError: Error, Equatable, Sendable {
     /// No backend has this name.
     case noSuchBackend
     /// The backend has no such server.
     case noSuchServer
-    /// Anything else, in a sentence.
+    /// Another reason, as a sentence.
     case refused(String)
 
-    /// HAProxy's sentence.
+    /// The error as a sentence; HAProxy's for unknown names.
     var text: String {
         switch self {
         case .noSuchBackend: "No such backend."

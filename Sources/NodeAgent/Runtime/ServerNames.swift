@@ -5,7 +5,7 @@ struct ServerNames {
     private let backends: Set<String>
     private let servers: [ServerName: ServerReference]
 
-    /// The servers of `backends`. Of two servers with the same name it finds the first.
+    /// Indexes the servers of `backends`. Of two servers with the same name the first one counts.
     init(_ backends: [Backend]) {
         self.backends = Set(backends.map(\.name))
         var servers: [ServerName: ServerReference] = [:]
@@ -18,7 +18,7 @@ struct ServerNames {
         self.servers = servers
     }
 
-    /// The server that a command names.
+    /// The server of a name.
     func reference(of name: ServerName) throws(RuntimeTargetError) -> ServerReference {
         if let reference = servers[name] { return reference }
         throw backends.contains(name.backend) ? .noSuchServer : .noSuchBackend

@@ -2,8 +2,8 @@ import LinuxIO
 
 /// An open stats socket.
 struct StatsSocket {
-    /// Bound and listening.
+    /// The listening socket.
     var file: OpenFile
-    /// What a connection may do.
+    /// The rights of its connections.
     var rights: RuntimeRights
 }
