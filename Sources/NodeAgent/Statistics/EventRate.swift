@@ -1,13 +1,14 @@
 import Wire
 
-/// The number of events a second by HAProxy's rule (its `freq_ctr`): the count of this period, plus the share of the last one within the second before now.
+/// The number of events a second by HAProxy's rule (its `freq_ctr`): the count of this period, plus the share of the last period that is within the last
+/// second.
 ///
 ///     last period          this period
 ///     |--------------------|---------------> time
 ///           |<----- one second ----->|
 ///                                    now
 ///
-/// A period lasts a second; it begins with the first event, or where the last one ended when that is less than a second ago.
+/// A period lasts a second. It begins with the first event, or at the end of the last period if that ended less than a second ago.
 struct EventRate: Equatable, Sendable {
     private static let period = Duration.seconds(1)
 
@@ -16,10 +17,10 @@ struct EventRate: Equatable, Sendable {
     private var periodStart: Instant?
     private var previous = 0
     private var current = 0
-    /// The most events of one period.
+    /// The most events in one period.
     private(set) var peak = 0
 
-    /// Takes the total of events until `now`; new events count as of `now`. Returns whether there are new ones.
+    /// Updates the total number of events; new events count as of `now`. Returns whether there are new ones.
     @discardableResult
     mutating func count(_ total: Int, now: Instant) -> Bool {
         guard total > self.total else { return false }
@@ -30,7 +31,7 @@ struct EventRate: Equatable, Sendable {
         return true
     }
 
-    /// Ignores the events before this: they were another process's.
+    /// Ignores the events before this call, because another process has counted them.
     mutating func start(from total: Int) { self.total = total }
 
     private mutating func advance(to now: Instant) {
@@ -42,7 +43,7 @@ struct EventRate: Equatable, Sendable {
         (periodStart, previous, current) = (start.advanced(by: Self.period), current, 0)
     }
 
-    /// The events of the last second.
+    /// The number of events in the last second.
     func perSecond(now: Instant) -> Int {
         guard let start = periodStart else { return 0 }
         let elapsed = max(0, start.duration(to: now).wholeMilliseconds)
@@ -53,7 +54,7 @@ struct EventRate: Equatable, Sendable {
         }
     }
 
-    /// A single event does not fade, but ends with its second.
+    /// A single event does not fade: it counts until its second ends.
     private func rate(past: Int, recent: Int, remaining: Int64) -> Int {
         if recent == 0, past <= 1 { return past }
         let (faded, overflow) = past.multipliedReportingOverflow(by: Int(remaining))

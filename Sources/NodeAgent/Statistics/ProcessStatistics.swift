@@ -1,6 +1,6 @@
-/// What `show info` says of the process.
+/// The values of `show info`.
 struct ProcessStatistics: Equatable, Sendable {
-    /// A rate and its highest value, both a second.
+    /// A rate and its highest value, both per second.
     struct Rate: Equatable, Sendable {
         /// Over the last second.
         var current = 0
@@ -11,11 +11,11 @@ struct ProcessStatistics: Equatable, Sendable {
         init() {}
     }
 
-    /// Worker threads.
+    /// Number of worker threads.
     var threads = 1
     /// The process's identifier.
     var processIdentifier = 0
-    /// Since the start.
+    /// Time since the start.
     var uptime = Duration.zero
     /// When the process started, in seconds since 1970.
     var startSeconds = 0
@@ -23,33 +23,33 @@ struct ProcessStatistics: Equatable, Sendable {
     var descriptorsMax = 0
     /// `maxconn` of the process.
     var connectionsMax = 0
-    /// Client connections now: sessions.
+    /// Open client connections, which are sessions.
     var connectionsCurrent = 0
     /// Client connections since the start.
     var connectionsTotal = 0
-    /// Pipes that streams may use, and use now.
+    /// `pipesMax`: the most pipes that streams may use; `pipesUsed`: the pipes in use.
     var pipesMax = 0
     /// See `pipesMax`.
     var pipesUsed = 0
-    /// Connections accepted.
+    /// The rate of accepted connections.
     var connectionRate = Rate()
     /// This node's name.
     var node = ""
-    /// `description`; the line is left out without it.
+    /// `description`; `nil` leaves the line out.
     var description: String?
-    /// True once a stop has been asked for.
+    /// Whether a stop has been requested.
     var isStopping = false
-    /// Listeners, sessions and runtime connections.
+    /// The number of listeners, sessions and runtime connections.
     var jobs = 0
-    /// Listening sockets.
+    /// The number of listening sockets.
     var listeners = 0
-    /// Log lines that no target took.
+    /// Log lines that could not be delivered to any target.
     var logLinesDropped = 0
-    /// Resolutions that failed.
+    /// Failed resolutions.
     var resolutionsFailed = 0
-    /// Bytes forwarded, both ways.
+    /// Bytes forwarded in both directions.
     var bytesTotal = 0
-    /// Those of them that were spliced.
+    /// The part of `bytesTotal` that was spliced.
     var bytesSpliced = 0
     /// Bytes forwarded over the last second.
     var bytesRate = 0
@@ -59,7 +59,8 @@ struct ProcessStatistics: Equatable, Sendable {
     /// Nothing counted.
     init() {}
 
-    /// The lines in 3.5's order, each with a newline. What tsukada does not have (TLS, compression, peers) or does not measure is 0, and idle.
+    /// The lines in the order of HAProxy 3.5, each with a newline. Features that tsukada does not have (TLS, compression, peers) or does not measure show 0,
+    /// and 100% idle.
     var text: String {
         (identityLines + limitLines + rateLines + stateLines + traceLines).map { "\($0.0): \($0.1)\n" }.joined()
     }

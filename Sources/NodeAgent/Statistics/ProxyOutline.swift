@@ -1,6 +1,6 @@
 import Proxy
 
-/// One proxy of the file, without its values. It stays the same as long as the process lives.
+/// The structure of one proxy, without values. It stays the same during the life of the process.
 struct ProxyOutline: Equatable, Sendable {
     /// One row of a proxy.
     enum Part: Equatable, Sendable {
@@ -31,7 +31,7 @@ struct ProxyOutline: Equatable, Sendable {
     var backend: Int?
     /// The number of servers in the backend.
     var serversCount = 0
-    /// `disabled`: `show stat` and a soft stop leave it out.
+    /// `disabled`: `show stat` and a soft stop omit the proxy.
     var isDisabled = false
 
     /// A proxy with neither frontend nor backend.
@@ -40,10 +40,10 @@ struct ProxyOutline: Equatable, Sendable {
         self.identifier = identifier
     }
 
-    /// The number of its rows.
+    /// The number of the proxy's rows.
     var partsCount: Int { (frontend == nil ? 0 : 1) + serversCount + (backend == nil ? 0 : 1) }
 
-    /// A row, by its place in HAProxy's order: the frontend, the servers, the backend.
+    /// A row, by its index in HAProxy's order: the frontend, the servers, the backend.
     func part(at row: Int) -> Part {
         precondition((0..<partsCount).contains(row), "row \(row) of \(partsCount)")
         if let frontend, row == 0 { return .frontend(frontend) }
@@ -54,7 +54,7 @@ struct ProxyOutline: Equatable, Sendable {
 }
 
 extension [ProxyOutline] {
-    /// The proxies of `configuration`, in the order of the file: the two halves of a `listen` section are one proxy.
+    /// The proxies of `configuration`, in the order of the file. The two halves of a `listen` section are one proxy.
     init(_ configuration: AgentConfiguration) {
         self = []
         var places: [Int: Int] = [:]
@@ -72,7 +72,7 @@ extension [ProxyOutline] {
         sort { $0.identifier < $1.identifier }
     }
 
-    /// The proxies in a soft stop's order: those that listen come first.
+    /// The proxies in the order of a soft stop: those with a frontend come first.
     var stoppingOrder: [ProxyOutline] {
         let running = filter { !$0.isDisabled }
         return running.filter { $0.frontend != nil } + running.filter { $0.frontend == nil }
@@ -82,7 +82,7 @@ extension [ProxyOutline] {
 extension AnswerText {
     /// A row for each part of `proxies`, one proxy after the other.
     ///
-    /// - Parameter compose: the row of one part; an empty row is left out.
+    /// - Parameter compose: returns the row of one part; an empty row is left out.
     init(head: String, _ proxies: [ProxyOutline], row compose: @escaping (ProxyOutline, ProxyOutline.Part) -> String) {
         var (proxy, part) = (0, 0)
         let rows = AnyIterator<String> {

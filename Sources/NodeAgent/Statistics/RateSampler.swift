@@ -2,24 +2,24 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// The rates of connections, sessions and bytes. Forwarding threads only count: the control thread reads their totals ten times a second while they grow, and whenever a
-/// rate is read.
+/// The rates of connections, sessions and bytes. Forwarding threads only count. The control thread reads their totals ten times a second while they grow, and
+/// when a rate is read.
 final class RateSampler {
     private static let interval = Duration.milliseconds(100)
 
-    /// The rates of the process.
+    /// The rates of the whole process.
     var connections = EventRate()
     var bytes = EventRate()
-    /// By frontend, and by backend.
+    /// By index of the frontend or backend.
     var frontends: [EventRate]
     var backends: [EventRate]
     /// By flat index.
     var servers: [EventRate]
-    /// True while the next read is at most `interval` away.
+    /// Whether the next read is at most `interval` away.
     private(set) var isDueSoon = false
     private let state: ForwardingState
     private let reactor: Reactor
-    /// Backends that had sessions when their servers' totals were last read.
+    /// By backend: whether it had sessions at the last read.
     private var wereOccupied: [Bool]
 
     /// Nothing counted.
@@ -31,14 +31,14 @@ final class RateSampler {
         wereOccupied = Array(repeating: false, count: state.backends.count)
     }
 
-    /// Reads the totals, and again soon if any has grown. Otherwise the next read follows when a thread has something to do, or at the next tick.
+    /// Reads the totals, and schedules the next read if any has grown. Otherwise the next read follows when a thread wakes up or at the next tick.
     func sample() {
         guard !isDueSoon else { return }
         let now = reactor.now
         if read(occupiedBackends(), { $0.count($1, now: now) }) { sampleSoon() } else { state.awaitWork() }
     }
 
-    /// Reads the totals after `interval`: a thread has something to do, so they may grow.
+    /// Schedules a read after `interval`, because a thread has woken up and the totals may grow.
     func sampleSoon() {
         guard !isDueSoon else { return }
         isDueSoon = true
@@ -48,7 +48,7 @@ final class RateSampler {
         }
     }
 
-    /// Ignores what was counted so far: another process counted it.
+    /// Ignores earlier counts, because another process has counted them.
     func startFromHere() {
         read(state.backends.indices) { rate, total in
             rate.start(from: total)
@@ -56,7 +56,7 @@ final class RateSampler {
         }
     }
 
-    /// Gives `take` each rate with its total; of backends and servers, only those of `chosen`. Returns whether any total has grown.
+    /// Passes each rate with its total to `take`; of backends and servers, only those of `chosen`. Returns whether any total has grown.
     @discardableResult
     private func read(_ chosen: some Sequence<Int>, _ take: (inout EventRate, Int) -> Bool) -> Bool {
         var hasGrown = false
@@ -76,7 +76,7 @@ final class RateSampler {
         return hasGrown
     }
 
-    /// The backends whose totals may have grown since the last read: those that have sessions, had sessions then, or have had sessions in between.
+    /// The backends whose totals may have grown since the last read: those that have sessions, had sessions at that read, or have had sessions in between.
     private func occupiedBackends() -> [Int] {
         state.backends.indices.filter { index in
             let (isOccupied, wasOccupied) = (state.backendCells[index].pointee.sessions.value > 0, wereOccupied[index])
@@ -85,7 +85,7 @@ final class RateSampler {
         }
     }
 
-    /// The connections and the bytes of all frontends.
+    /// The number of connections and bytes of all frontends.
     func forwardedTotals() -> (connections: Int, bytes: Int) {
         var (connections, bytes): (UInt64, UInt64) = (0, 0)
         for index in state.frontends.indices {

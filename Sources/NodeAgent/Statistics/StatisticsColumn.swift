@@ -1,49 +1,49 @@
 import Wire
 
-/// The kinds of rows; the raw value is the `type` column, its bit the one of `show stat`'s type mask.
+/// The kinds of rows. The raw value is the `type` column, and the number of the bit in `show stat`'s type mask.
 enum StatisticsRowKind: Int, Sendable {
     case frontend = 0
     case backend = 1
     case server = 2
 }
 
-/// What a line of `show stat` is composed from.
+/// The input for a line of `show stat`.
 struct StatisticsRow<Values: Sendable>: Sendable {
     /// The proxy that the row belongs to.
     let proxy: ProxyOutline
     /// The row's values.
     let values: Values
-    /// False for a reader of level `user`, to whom addresses are not shown.
+    /// False for a reader of level `user`, who does not see addresses.
     var showsAddresses = true
-    /// True when servers may have been left out: a backend's status then says how many of how many run.
+    /// Whether servers may have been left out: a backend's status then includes the numbers of running servers and of all servers.
     var countsServers = false
 }
 
-/// How the rows of one kind fill a column.
+/// How rows of one kind fill a column.
 enum StatisticsField<Values: Sendable>: Sendable {
     /// The same text in every row.
     case constant(String)
-    /// A number; nothing for `nil`.
+    /// A number; empty for `nil`.
     case number(@Sendable (StatisticsRow<Values>) -> Int?)
-    /// A text; nothing for `nil`.
+    /// A text; empty for `nil`.
     case text(@Sendable (StatisticsRow<Values>) -> String?)
 
-    /// Nothing in any row.
+    /// Empty in every row.
     static var empty: StatisticsField { .constant("") }
 }
 
-/// One column of `show stat`: its name, and for each kind of row its field.
+/// One column of `show stat`: its name, and its field for each kind of row.
 struct StatisticsColumn: Sendable {
-    /// The header's word.
+    /// The name in the header.
     let name: String
-    /// The field of frontends.
+    /// The field of frontend rows.
     let frontend: StatisticsField<FrontendStatistics>
-    /// The field of backends.
+    /// The field of backend rows.
     let backend: StatisticsField<BackendStatistics>
-    /// The field of servers.
+    /// The field of server rows.
     let server: StatisticsField<ServerStatistics>
 
-    /// A column with these fields; kinds without a field show nothing.
+    /// A column with these fields; other kinds are empty.
     init(
         _ name: String, frontend: StatisticsField<FrontendStatistics> = .empty, backend: StatisticsField<BackendStatistics> = .empty,
         server: StatisticsField<ServerStatistics> = .empty
@@ -51,12 +51,12 @@ struct StatisticsColumn: Sendable {
         (self.name, self.frontend, self.backend, self.server) = (name, frontend, backend, server)
     }
 
-    /// A column of what a proxy's rows share.
+    /// A column whose value is the same in all rows of a proxy.
     static func proxy(_ name: String, _ read: @escaping @Sendable (ProxyOutline) -> String) -> StatisticsColumn {
         StatisticsColumn(name, frontend: .text { read($0.proxy) }, backend: .text { read($0.proxy) }, server: .text { read($0.proxy) })
     }
 
-    /// A column of what every kind counts.
+    /// A column about sessions, which every kind counts.
     static func sessions(_ name: String, _ read: @escaping @Sendable (SessionStatistics) -> Int?) -> StatisticsColumn {
         StatisticsColumn(
             name, frontend: .number { read($0.values.sessions) }, backend: .number { read($0.values.sessions) },
@@ -68,17 +68,17 @@ struct StatisticsColumn: Sendable {
         StatisticsColumn(name, backend: .number { read($0.values.serving) }, server: .number { read($0.values.serving) })
     }
 
-    /// A column of servers that are checked; empty during a maintenance, when they are not.
+    /// A text column about a server's checks; empty during maintenance, when the server is not checked.
     static func check(_ name: String, text read: @escaping @Sendable (CheckStatistics) -> String?) -> StatisticsColumn {
         StatisticsColumn(name, server: .text { $0.values.shownCheck.flatMap(read) })
     }
 
-    /// The same for a number.
+    /// A number column about a server's checks; empty during maintenance.
     static func check(_ name: String, number read: @escaping @Sendable (CheckStatistics) -> Int?) -> StatisticsColumn {
         StatisticsColumn(name, server: .number { $0.values.shownCheck.flatMap(read) })
     }
 
-    /// A column of something that tsukada never does: 0 in the rows that HAProxy shows it in.
+    /// A column of a feature that tsukada does not have: 0 in the rows in which HAProxy shows a number.
     static func zero(_ name: String, in kinds: StatisticsRowKind...) -> StatisticsColumn { .constant(name, "0", in: kinds) }
 
     /// A column that HAProxy leaves empty in every row of a TCP proxy.
@@ -95,7 +95,7 @@ struct StatisticsColumn: Sendable {
 }
 
 extension ServerStatistics {
-    /// Its checks, while it is checked.
+    /// The statistics of its checks; `nil` while it is not checked.
     fileprivate var shownCheck: CheckStatistics? { administration.isMaintenance ? nil : check }
 }
 

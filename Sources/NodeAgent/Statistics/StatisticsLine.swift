@@ -1,6 +1,6 @@
-/// The template of one kind of rows: the constant text, and the fields between its parts.
+/// The template of one kind of row: the fields, and the constant text between them.
 ///
-/// A line has over a hundred fields, and most of them are constant. They are joined once, so that a row costs no more than its variable fields.
+/// A line has over a hundred fields, most of them constant. They are joined once, so that a row costs no more than its variable fields.
 struct StatisticsLine<Values: Sendable>: Sendable {
     private struct Part: Sendable {
         /// The text before the field.
@@ -12,7 +12,7 @@ struct StatisticsLine<Values: Sendable>: Sendable {
     private let parts: [Part]
     private let end: [UInt8]
 
-    /// A line of these fields. Each ends with a comma, the line with a newline.
+    /// The template of these fields. Each field ends with a comma, the line with a newline.
     init(_ fields: [StatisticsField<Values>]) {
         var parts: [Part] = []
         var constant: [UInt8] = []

@@ -4,29 +4,29 @@ import Proxy
 import Synchronization
 import Wire
 
-/// The statistics of a running process. Reads each row alone, so that one read is short.
+/// The statistics of the running process. It reads each row separately, so that each read is short.
 final class StatisticsReader: StatisticsSource {
-    /// What stays the same as long as the process lives.
+    /// Values that stay the same during the life of the process.
     struct Process {
         /// The node's name.
         let node: String
         /// The descriptor limit.
         let descriptorsMax: Int
-        /// When it started.
+        /// When the process started.
         let startedAt: Instant
         let startedWall = WallTime.now()
-        /// Listening sockets, those of the runtime sockets included, and these alone.
+        /// `listenersCount`: all listening sockets; `statsSocketsCount`: those of the runtime sockets alone.
         let listenersCount: Int
         let statsSocketsCount: Int
     }
 
-    /// What others know. All are called on the reactor's thread.
+    /// Values from other parts. All are called on the reactor's thread.
     struct Sources {
-        /// A stop has been asked for: no frontend is open.
+        /// Whether a stop has been requested and no frontend is open.
         var isStopping: () -> Bool = { false }
-        /// A check of this server is under way.
+        /// Whether a check of this server is running.
         var isCheckUnderWay: (ServerReference) -> Bool = { _ in false }
-        /// How many resolutions have failed.
+        /// The number of failed resolutions.
         var resolutionsFailed: () -> Int = { 0 }
     }
 
@@ -37,12 +37,12 @@ final class StatisticsReader: StatisticsSource {
     private let servers: ServerControl
     private let rates: RateSampler
     private let reactor: Reactor
-    /// To be set before the first row is read.
+    /// Set before the first row is read.
     var sources = Sources()
-    /// By backend: `fullconn`, which `show stat` shows as its limit.
+    /// By backend: `fullconn`, which `show stat` shows as the session limit.
     private let fullConnections: [Int]
 
-    /// Reads what `state` and `servers` have at each call.
+    /// Reads from `state` and `servers` at each call.
     init(
         _ configuration: AgentConfiguration, _ process: Process, state: ForwardingState, servers: ServerControl, rates: RateSampler, reactor: Reactor
     ) {
@@ -185,7 +185,7 @@ final class StatisticsReader: StatisticsSource {
 }
 
 extension ServingStatistics {
-    /// The fields that come from counters; the others are left at their defaults.
+    /// Sets the fields that come from counters; the others keep their defaults.
     fileprivate init(_ totals: ServingTotals) {
         self.init()
         connectErrors = Int(clamping: totals.connectErrors)

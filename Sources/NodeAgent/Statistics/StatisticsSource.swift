@@ -1,10 +1,10 @@
 import Proxy
 
-/// The source of `show stat` and similar commands, one row at a time: a row's values are those of the moment at which it is composed.
+/// The source of `show stat` and similar commands. It is read row by row, so each row shows the moment at which it is composed.
 protocol StatisticsSource {
     /// The proxies, in the order of the file.
     var outlines: [ProxyOutline] { get }
-    /// The process.
+    /// The statistics of the process.
     func processStatistics() -> ProcessStatistics
     /// The row of a frontend.
     func frontendStatistics(_ frontend: Int) -> FrontendStatistics

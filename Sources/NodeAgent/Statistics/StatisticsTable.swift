@@ -1,33 +1,33 @@
 import Proxy
 import Wire
 
-/// The columns of `show stat`, in HAProxy's order: 2.6's 103, 3.5's sixteen, `-`, and the modules' fields of 3.5.
+/// The columns of `show stat`, in HAProxy's order: the 103 of 2.6, sixteen more of 3.5, `-`, and the module fields of 3.5.
 ///
-/// Header and rows are both made from this table, so they cannot disagree. Tools read by name, hatop and old exporters by position.
+/// Header and rows both come from this table, so they cannot disagree. Most tools read columns by name; hatop and old exporters read them by position.
 enum StatisticsTable {
-    /// All of them.
+    /// All columns.
     static let columns: [StatisticsColumn] =
         counterColumns + stateColumns + rateColumns + checkColumns + sessionColumns + timeColumns + connectionColumns + newerColumns + moduleColumns
 
-    /// `# pxname,…,` without a line's end.
+    /// `# pxname,…,` without a newline.
     static let header = "# " + columns.map { $0.name + "," }.joined()
 
-    /// The template of each kind of rows.
+    /// The template of each kind of row.
     static let frontendLine = StatisticsLine(columns.map(\.frontend))
     static let backendLine = StatisticsLine(columns.map(\.backend))
     static let serverLine = StatisticsLine(columns.map(\.server))
 
-    /// What `weight` shows of a weight in sixteenths: rounded up.
+    /// The value of `weight` for a weight in sixteenths, rounded up.
     static func weight(sixteenths: Int) -> Int { (sixteenths + SlowStart.fullShare - 1) / SlowStart.fullShare }
 
-    /// The percentage of its weight that a server in slow start has; 100 for a weight of 0. `nil` for any other server.
+    /// The percentage of its weight that a server in slow start has; 100 for a weight of 0; `nil` for any other server.
     private static func throttle(_ server: ServerStatistics) -> Int? {
         guard server.isWarming, !server.administration.isDrain else { return nil }
         let full = SlowStart.fullShare * server.weight
         return full == 0 ? 100 : (100 * server.weight * server.share + SlowStart.fullShare - 1) / full
     }
 
-    /// A backend's status, with counts when servers may have been left out.
+    /// A backend's status, with counts if servers may have been left out.
     private static func status(_ row: StatisticsRow<BackendStatistics>) -> String {
         let (word, backend) = (row.values.status.rawValue, row.values)
         return row.countsServers ? "\(word) (\(backend.serversRunning)/\(backend.serversCount))" : word
@@ -35,7 +35,7 @@ enum StatisticsTable {
 
     private static func type<Values>(_ kind: StatisticsRowKind) -> StatisticsField<Values> { .constant(String(kind.rawValue)) }
 
-    /// The destination of sessions, as HAProxy writes it: `unix` for a path; a port relative to the client's shows as its offset.
+    /// The destination of sessions as HAProxy writes it: `unix` for a path. A port relative to the client's appears as its offset.
     static func address(of server: ServerStatistics) -> String? {
         guard case .ip(let address, let port)? = server.address else { return server.address.map { _ in "unix" } }
         return "\(address.isV6 ? "[\(address)]" : "\(address)"):\(server.portOffset ?? Int(port))"
@@ -149,7 +149,7 @@ enum StatisticsTable {
         .serving("ttime_max") { Int($0.totalTime.peak.wholeMilliseconds) },
     ]
 
-    /// `eint` to `agg_check_status`, the last one of 2.6.
+    /// `eint` to `agg_check_status`, the last column of 2.6.
     private static let connectionColumns: [StatisticsColumn] = [
         .zero("eint", in: .frontend, .backend, .server),
         .zero("idle_conn_cur", in: .server),
@@ -162,7 +162,7 @@ enum StatisticsTable {
         .zero("agg_check_status", in: .backend),
     ]
 
-    /// What 3.5 has after 2.6's columns.
+    /// Columns of 3.5 that follow those of 2.6.
     private static let newerColumns: [StatisticsColumn] =
         [.zero("srid", in: .server), StatisticsColumn("sess_other", frontend: .number { $0.values.sessions.total })]
         + ["h1sess", "h2sess", "h3sess", "req_other", "h1req", "h2req", "h3req"].map { .zero($0, in: .frontend) }
@@ -176,7 +176,7 @@ enum StatisticsTable {
             .empty("cache_hint_hits"),
         ]
 
-    /// The dash and the modules' fields: no HTTP and no TLS is spoken here, so they are zeros.
+    /// The dash and the fields of modules, which are zeros because tsukada supports neither HTTP nor TLS.
     private static let moduleColumns: [StatisticsColumn] =
         [.constant("-", "-")]
         + [

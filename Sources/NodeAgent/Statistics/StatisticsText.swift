@@ -1,9 +1,9 @@
 import Proxy
 import Wire
 
-/// Which rows `show stat` shows.
+/// Selects the rows of `show stat`.
 struct StatisticsFilter: Equatable, Sendable {
-    /// Which proxies.
+    /// The selection of proxies.
     enum Proxies: Equatable, Sendable {
         case all
         case identifier(Int)
@@ -14,14 +14,14 @@ struct StatisticsFilter: Equatable, Sendable {
     var proxies = Proxies.all
     /// `<type>`: bits by `StatisticsRowKind`; -1 for all.
     var kinds = -1
-    /// `<sid>`: this server alone; `nil` for all rows.
+    /// `<sid>`: shows only the server with this identifier; `nil` for all rows.
     var server: Int?
-    /// `up`: no servers that are down.
+    /// `up`: hides servers that are down.
     var hidesDown = false
-    /// `no-maint`: no servers in maintenance.
+    /// `no-maint`: hides servers in maintenance.
     var hidesMaintenance = false
 
-    /// Everything.
+    /// A filter that shows all rows.
     init() {}
 
     fileprivate func admits(_ proxy: ProxyOutline) -> Bool {
@@ -33,10 +33,10 @@ struct StatisticsFilter: Equatable, Sendable {
         }
     }
 
-    /// Whether rows of this kind are shown, as far as the filter decides without reading one.
+    /// Whether rows of this kind are shown, as far as the kind decides.
     fileprivate func admits(_ kind: StatisticsRowKind) -> Bool { kinds & (1 << kind.rawValue) != 0 }
 
-    /// Whether the row with this `sid` is shown. The rows of a proxy itself have 0.
+    /// Whether the row with this `sid` is shown. Rows of frontends and backends have 0.
     fileprivate func admits(identifier: Int) -> Bool { server == nil || server == identifier }
 
     fileprivate func admits(_ server: ServerStatistics) -> Bool {
@@ -47,14 +47,14 @@ struct StatisticsFilter: Equatable, Sendable {
 }
 
 extension StatisticsSource {
-    /// `show stat`: the header and a line for each row. Every line ends with a comma and a newline.
+    /// Composes `show stat`: the header and a line for each row. Every line ends with a comma and a newline.
     func csv(_ filter: StatisticsFilter = StatisticsFilter(), showsAddresses: Bool = true) -> AnswerText {
         AnswerText(head: StatisticsTable.header + "\n", outlines.filter { filter.admits($0) }) { proxy, part in
             line(part, of: proxy, filter, showsAddresses: showsAddresses)
         }
     }
 
-    /// One line of `show stat`; empty when `filter` leaves it out.
+    /// One line of `show stat`; empty if `filter` hides the row.
     private func line(_ part: ProxyOutline.Part, of proxy: ProxyOutline, _ filter: StatisticsFilter, showsAddresses: Bool) -> String {
         guard filter.admits(part.kind) else { return "" }
         switch part {
@@ -72,7 +72,7 @@ extension StatisticsSource {
         }
     }
 
-    /// `show servers state`: of one backend, or of all; `nil` when there is no such backend.
+    /// Composes `show servers state` for one backend, or for all; `nil` if the backend does not exist.
     func serversState(backend: String?) -> AnswerText? {
         let chosen = outlines.filter { $0.backend != nil && (backend == nil || $0.name == backend) }
         guard backend == nil || !chosen.isEmpty else { return nil }
@@ -84,7 +84,7 @@ extension StatisticsSource {
 }
 
 extension StatisticsTable {
-    /// A CSV field: quoted when it holds a comma, a quote or a line end, which becomes a space.
+    /// A CSV field. A field with a comma, a quote or a line end is quoted; line ends become spaces.
     static func quoted(_ field: String) -> String {
         guard !field.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f && $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: "\"") }) else { return field }
         let isQuoted = field.utf8.contains { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\"") || $0 == 10 || $0 == 13 }
@@ -115,7 +115,7 @@ extension ProxyOutline {
     func writeState(of server: ServerStatistics, to line: inout FieldText) {
         let check = server.check
         let isRunning = check?.isRunning ?? false
-        // Configured and enabled, paused (without checks, too), under way. What is under way has no result yet.
+        // 6: configured and enabled; 8: paused, also without checks; 1: running. A running check has no result yet.
         let checkState = (check == nil ? 0 : 6) | (server.administration.isMaintenance ? 8 : 0) | (isRunning ? 1 : 0)
         let result = isRunning ? 0 : (check?.status ?? .initializing).resultNumber
         let (port, address) = (check?.port ?? 0, check?.address?.description ?? "-")
@@ -146,7 +146,7 @@ extension ProxyOutline {
 }
 
 extension ServerStatistics {
-    /// The address without its port; `-` without one.
+    /// The address without its port; `-` if it is unknown.
     fileprivate var addressText: String {
         switch address {
         case .ip(let address, _): address.description

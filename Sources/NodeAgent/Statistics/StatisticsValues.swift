@@ -1,13 +1,13 @@
 import Proxy
 import Wire
 
-/// What frontends, servers and backends all count of their sessions. A session is a connection here: a frontend's are counted once.
+/// Session counts of frontends, servers and backends. A session is a client's connection; a frontend counts each one once.
 struct SessionStatistics: Equatable, Sendable {
-    /// `scur`: sessions open now.
+    /// `scur`: open sessions.
     var current = 0
-    /// `smax`: the most at once.
+    /// `smax`: the most open sessions.
     var peak = 0
-    /// `slim`: how many may be open at once (a frontend's or a server's `maxconn`, a backend's `fullconn`); `nil` for no limit.
+    /// `slim`: the most sessions allowed at once (a frontend's or a server's `maxconn`, a backend's `fullconn`); `nil` for no limit.
     var limit: Int?
     /// `stot`: sessions since the start.
     var total = 0
@@ -17,61 +17,61 @@ struct SessionStatistics: Equatable, Sendable {
     var bytesOut = 0
     /// `rate`: new sessions a second.
     var rate = 0
-    /// `rate_max`: the most of one second.
+    /// `rate_max`: the most new sessions in one second.
     var ratePeak = 0
 
     /// Nothing counted.
     init() {}
 
-    /// Takes `rate` and `rate_max` from `rate`, which gets `total`.
+    /// Updates `rate` with `total`, and takes `rate` and `rate_max` from it.
     mutating func measure(_ rate: inout EventRate, now: Instant) {
         rate.count(total, now: now)
         (self.rate, ratePeak) = (rate.perSecond(now: now), rate.peak)
     }
 }
 
-/// What servers and backends count beyond their sessions.
+/// Further counts of servers and backends.
 struct ServingStatistics: Equatable, Sendable {
-    /// `qcur`: clients that wait in the queue now.
+    /// `qcur`: waiting clients in the queue.
     var queued = 0
     /// `qmax`: the longest queue.
     var queuedPeak = 0
-    /// `econ`: sessions that found no connection to a server.
+    /// `econ`: sessions that could not connect to a server.
     var connectErrors = 0
-    /// `wretr`: connects tried again.
+    /// `wretr`: retried connects.
     var retries = 0
-    /// `wredis`: connects that went on to another server.
+    /// `wredis`: connects that were redispatched to another server.
     var redispatches = 0
-    /// `chkdown`: how often it went down; `nil` for a server without checks.
+    /// `chkdown`: the number of transitions to down; `nil` for a server without checks.
     var downs: Int? = 0
-    /// `lastchg`: since it last went up or down.
+    /// `lastchg`: the time since the last transition to up or down.
     var sinceChange = Duration.zero
-    /// `downtime`: how long it has been down altogether; `nil` for a server without checks.
+    /// `downtime`: the total time down; `nil` for a server without checks.
     var downtime: Duration? = .zero
-    /// `lbtot`: how often balancing chose it.
+    /// `lbtot`: how often load balancing selected it.
     var selections = 0
-    /// `cli_abrt`: sessions that the client broke.
+    /// `cli_abrt`: sessions that the client aborted.
     var clientAborts = 0
-    /// `srv_abrt`: sessions that the server broke.
+    /// `srv_abrt`: sessions that the server aborted.
     var serverAborts = 0
-    /// `lastsess`: since the last session began; `nil` before the first.
+    /// `lastsess`: the time since the last session began; `nil` before the first.
     var sinceLastSession: Duration?
-    /// `qtime`, `qtime_max`: in the queue.
+    /// `qtime`, `qtime_max`: the time in the queue.
     var queueTime = TimeStatistics()
-    /// `ctime`, `ctime_max`: connecting.
+    /// `ctime`, `ctime_max`: the time to connect.
     var connectTime = TimeStatistics()
-    /// `ttime`, `ttime_max`: whole sessions.
+    /// `ttime`, `ttime_max`: the time of whole sessions.
     var totalTime = TimeStatistics()
-    /// `connect`: connects begun.
+    /// `connect`: connect attempts.
     var connects = 0
 
     /// Nothing counted.
     init() {}
 }
 
-/// A mean and a maximum.
+/// A mean and a maximum of times.
 struct TimeStatistics: Equatable, Sendable {
-    /// The mean of all sessions.
+    /// The mean over all sessions.
     var mean = Duration.zero
     /// The longest.
     var peak = Duration.zero
@@ -82,11 +82,11 @@ struct TimeStatistics: Equatable, Sendable {
 
 /// The `FRONTEND` row.
 struct FrontendStatistics: Equatable, Sendable {
-    /// What the row's `status` says.
+    /// Values of `status`.
     enum Status: String, Sendable {
         /// At least one listener accepts.
         case open = "OPEN"
-        /// None does.
+        /// No listener accepts.
         case stopped = "STOP"
     }
 
@@ -101,11 +101,11 @@ struct FrontendStatistics: Equatable, Sendable {
 
 /// The `BACKEND` row.
 struct BackendStatistics: Equatable, Sendable {
-    /// What the row's `status` says.
+    /// Values of `status`.
     enum Status: String, Sendable {
-        /// A server is usable.
+        /// At least one server is usable.
         case up = "UP"
-        /// None is.
+        /// No server is usable.
         case down = "DOWN"
     }
 
@@ -115,21 +115,21 @@ struct BackendStatistics: Equatable, Sendable {
     var sessions = SessionStatistics()
     /// Connects, queue and times.
     var serving = ServingStatistics()
-    /// `uweight`: the usable servers' weights.
+    /// `uweight`: the sum of the usable servers' weights.
     var weight = 0
-    /// `weight`: the same, with what servers that are being warmed have of theirs.
+    /// `weight`: the sum of the usable servers' weights, where a warming server counts with its share.
     var effectiveWeight = 0
-    /// `act`: usable servers that are no backups.
+    /// `act`: usable servers that are not backups.
     var activeServers = 0
     /// `bck`: usable backups.
     var backupServers = 0
-    /// Running servers, and all servers: a status with counts shows both.
+    /// The numbers of running servers and of all servers, for a status with counts.
     var serversRunning = 0
     var serversCount = 0
     /// `algo`: the keyword of `balance`.
     var algorithm = "roundrobin"
 
-    /// Nothing counted, no server.
+    /// No counts and no servers.
     init() {}
 }
 
@@ -139,42 +139,42 @@ struct ServerStatistics: Equatable, Sendable {
     var name: String
     /// `sid`: from 1 within the backend.
     var identifier: Int
-    /// `status`: "UP", "DOWN 1/2", "MAINT".
+    /// `status`, such as "UP", "DOWN 1/2" or "MAINT".
     var status = "no check"
-    /// It runs, whether or not it takes new sessions: `srv_op_state` is 0 otherwise.
+    /// Whether the server runs, regardless of whether it takes new sessions: if not, `srv_op_state` is 0.
     var isRunning = true
-    /// It would take new sessions as far as its role goes; `srv_op_state` of one that runs is 3 otherwise.
+    /// Whether the server's database role allows new sessions: if not, `srv_op_state` of a running server is 3.
     var isFit = true
-    /// Why it may not take sessions: `srv_admin_state`.
+    /// `srv_admin_state`: why the server may not take sessions.
     var administration: AdministrativeFlags = []
     /// Sessions and bytes.
     var sessions = SessionStatistics()
     /// Connects, queue and times.
     var serving = ServingStatistics()
-    /// `uweight`: the weight as it was last set.
+    /// `uweight`: the weight as last set.
     var weight = 1
-    /// It is being warmed, `slowstart`: `srv_op_state` is 1 then.
+    /// Whether the server warms up (`slowstart`): `srv_op_state` is then 1.
     var isWarming = false
-    /// The sixteenths of `weight` that count.
+    /// The part of `weight` in effect, in sixteenths.
     var share = SlowStart.fullShare
-    /// The weight in the configuration.
+    /// The configured weight.
     var initialWeight = 1
-    /// `act` and `bck`.
+    /// Whether the server is a backup, for `act` and `bck`.
     var isBackup = false
-    /// `hanafail`: how often its sessions' failed connects had consequences; `nil` without `observe`.
+    /// `hanafail`: how often failed connects of its sessions had consequences; `nil` without `observe`.
     var observedFailures: Int?
-    /// Its checks; `nil` without `check`.
+    /// Statistics of its checks; `nil` without `check`.
     var check: CheckStatistics?
-    /// Where sessions go; `nil` while its name has no address.
+    /// The destination of sessions; `nil` while the server's name has no address.
     var address: SocketAddress?
-    /// The port in the configuration, shown while there is no address.
+    /// The configured port, shown while there is no address.
     var port: UInt16 = 0
-    /// The offset from the client's port; `nil` for a server with a port of its own.
+    /// The offset from the client's port; `nil` for a server with a fixed port.
     var portOffset: Int?
-    /// The name that its address comes from; `nil` for a numeric address.
+    /// The name that the address comes from; `nil` for a numeric address.
     var hostName: String?
 
-    /// A server that nothing is known of.
+    /// A server without known values.
     init(name: String, identifier: Int) {
         self.name = name
         self.identifier = identifier
