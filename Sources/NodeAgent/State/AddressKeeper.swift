@@ -2,18 +2,18 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// Writes down what nameservers say of the names of servers: soon after it has changed, and each hour so that the times stay near.
+/// Stores the addresses that nameservers report for servers' names: soon after a change, and each hour to keep the times recent.
 final class AddressKeeper {
-    /// Between looks at what is known, and so between writes.
+    /// The interval between checks for changes, which is also the least time between writes.
     static let lookInterval = Duration.seconds(5)
-    /// What has not changed is written with its newer time this often.
+    /// How often unchanged addresses are written with their newer times.
     private static let refreshSeconds: Int64 = 3_600
 
-    /// What start-up has opened and read.
+    /// Resources that start-up has opened and read.
     struct Resources {
-        /// Where it is written.
+        /// The file.
         var store: StateStore<AddressMemory>
-        /// What is known: read from the file, and what the start has found.
+        /// The addresses read from the file, and those that start-up has found.
         var memory: AddressMemory
     }
 
@@ -23,17 +23,17 @@ final class AddressKeeper {
     private var saved: AddressMemory?
     private var savedAt: Int64 = 0
 
-    /// Keeps what start-up has found; `log` is told when it cannot be written, and when it can again.
+    /// Stores the addresses that start-up has found; `log` gets a line when writing fails, and when it succeeds again.
     init(_ resources: Resources, log: @escaping (LogLevel, String) -> Void) {
         (store, memory) = (resources.store, resources.memory)
         self.log = log
     }
 
-    /// Looks at what nameservers have said, and writes it down if that is worth it.
+    /// Adds the addresses of `known`, and writes the file if they have changed or its times are old.
     ///
     /// - Parameters:
-    ///   - now: the time by which `known` counts.
-    ///   - wall: the same moment in seconds since 1970.
+    /// - now: the time on the clock of `known`.
+    /// - wall: the same time in seconds since 1970.
     func look(_ known: [KnownName], now: Instant, wall: Int64) {
         for name in known {
             memory.learn(.init(name: name.name, time: wall - name.lastValid.duration(to: now).components.seconds, entries: name.entries))

@@ -2,44 +2,44 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// The last good addresses of names, with the time of each: what a start without DNS goes by. Its state file is `addresses-NODE.state`:
+/// The last good addresses of names, with the time of each, for a start without DNS. The state file is `addresses-NODE.state`:
 ///
 ///     name dbserver01 1790000600 172.20.0.21
 ///     name _mysql._tcp.db 1790000600 10.0.0.1,3306,10,5 10.0.0.2,3306,20,-
 ///
-/// An address of a service has port, priority and weight behind it. Names stand in their order, each once.
+/// An address of a service includes port, priority and weight. Names are sorted, and each appears once.
 struct AddressMemory: Equatable, Sendable {
-    /// What one name had.
+    /// The addresses of one name.
     struct Known: Equatable, Sendable {
-        /// A host's or a service's name.
+        /// The name of a host or a service.
         let name: DNSName
-        /// When a nameserver last said so, in seconds since 1970.
+        /// When a nameserver last reported the addresses, in seconds since 1970.
         var time: Int64
-        /// At least one.
+        /// The addresses, at least one.
         var entries: [KnownName.Entry]
     }
 
-    /// Names of one file; of more the last ones are left out.
+    /// The most names in a file; further ones are left out.
     static let namesMax = 1_024
-    /// Addresses of one name; of more the last ones are left out.
+    /// The most addresses of one name; further ones are left out.
     static let entriesMax = 256
-    /// Older ones are not used.
+    /// The age in seconds beyond which addresses are not used.
     static let ageMax: Int64 = 24 * 3_600
-    /// How far clocks may have been set back meanwhile.
+    /// The number of seconds by which the clock may have been set back since the addresses were stored.
     static let futureMax: Int64 = 300
-    /// No time reaches this many seconds since 1970.
+    /// An upper limit of valid times, in seconds since 1970.
     private static let timeMax: Int64 = 1 << 40
 
-    /// In the order of their descriptions.
+    /// Sorted by description.
     private(set) var names: [Known] = []
 
-    /// What is known of `name` and not older than `ageMax`; none otherwise.
+    /// The addresses of `name` if they are not older than `ageMax`; empty otherwise.
     func entries(of name: DNSName, now: Int64) -> [KnownName.Entry] {
         guard let known = names.first(where: { $0.name == name }), (-Self.futureMax...Self.ageMax).contains(now - known.time) else { return [] }
         return known.entries
     }
 
-    /// Takes over what a nameserver has just said, in place of what it has: clocks may be set back.
+    /// Replaces the addresses of a name. An earlier time is no reason to reject them, because clocks may be set back.
     mutating func learn(_ known: Known) {
         let entries = Array(known.entries.prefix(Self.entriesMax))
         guard !entries.isEmpty else { return }
@@ -52,10 +52,10 @@ struct AddressMemory: Equatable, Sendable {
         }
     }
 
-    /// Forgets names that are not among `wanted`.
+    /// Removes the names that are not in `wanted`.
     mutating func keep(_ wanted: Set<DNSName>) { names.removeAll { !wanted.contains($0.name) } }
 
-    /// Nothing known.
+    /// An empty memory.
     init() {}
 }
 
@@ -69,7 +69,7 @@ extension AddressMemory: StateContent {
         "Addresses cannot be written to state-dir: \(error); a start without DNS would go by older ones."
     }
 
-    /// Names beyond `StateText.contentBytesMax` are left out.
+    /// Omits names beyond `StateText.contentBytesMax`.
     func write(to text: inout FieldText) {
         for known in names {
             var line = FieldText()

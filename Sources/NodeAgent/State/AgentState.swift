@@ -1,25 +1,25 @@
 import Proxy
 import Wire
 
-/// What a process knows and its successor should: verdicts, weights, operators' words, addresses, counters, the gossip's memory.
+/// The state that a process passes to its successor: verdicts, weights, operators' commands, addresses, counters, the gossip's memory.
 ///
-/// It goes from process to process as a text:
+/// It is passed as a text:
 ///
 ///     tsukada-state 1
 ///     writer mysql-write 3 db2
 ///     name v4 dbserver01 10.0.0.1
-///     ...                                 `StatePart` tells which lines there are
+///     ...                                 see `StatePart` for the lines
 ///
-/// Lines that are not understood are passed over: the successor may be older or newer, and must start.
+/// A reader skips lines that it does not understand, because the successor may be older or newer and must start.
 struct AgentState: Equatable, Sendable {
-    /// Whose counters.
+    /// Identifies counters.
     struct CounterKey: Hashable, Comparable, Sendable {
-        /// Which of the proxy's halves.
+        /// The kind of object that the counters belong to.
         enum Kind: String, Sendable {
             case frontend, backend, server
         }
 
-        /// Which of the proxy's halves.
+        /// The kind of object that the counters belong to.
         let kind: Kind
         /// The proxy's name, or "backend/server".
         let name: String
@@ -27,28 +27,28 @@ struct AgentState: Equatable, Sendable {
         static func < (left: CounterKey, right: CounterKey) -> Bool { (left.kind.rawValue, left.name) < (right.kind.rawValue, right.name) }
     }
 
-    /// Bytes of the longest text.
+    /// The longest text, in bytes.
     static let bytesMax = 32 << 20
     /// The first line of the text, with its line feed.
     static let header = StateText.header("state") + "\n"
 
     /// By backend and server.
     var servers: [ServerName: ServerMemory] = [:]
-    /// What was counted, in the order of `FrontendTotals.numbers` and `ServingTotals.numbers`.
+    /// Counter values, in the order of `FrontendTotals.numbers` and `ServingTotals.numbers`.
     var counters: [CounterKey: [UInt64]] = [:]
-    /// Whom each proxy with `role primary` sends its writes to, by proxy.
+    /// The writer of each proxy with `role primary`, by proxy.
     var writers: [String: WriterMemory] = [:]
-    /// Names of the configuration that were looked up at start.
+    /// Names of the configuration that start-up has resolved.
     var names: [NameQuestion: IPAddress] = [:]
-    /// What the `probe` sections answer.
+    /// The answers of the `probe` sections.
     var probes: [String: ProbeMemory] = [:]
-    /// The file of a `GossipMemory`; empty without gossip.
+    /// The state file of a `GossipMemory`; empty without gossip.
     var gossip: [UInt8] = []
 
-    /// Nothing known.
+    /// An empty state.
     init() {}
 
-    /// What `bytes` say; nothing when they are no such text.
+    /// Parses `bytes`. The state is empty if they are not a text of this format.
     init(_ bytes: [UInt8]) {
         guard bytes.count <= Self.bytesMax, bytes.starts(with: Self.header.utf8) else { return }
         for text in StateText.lines(of: bytes).dropFirst() {
@@ -58,7 +58,7 @@ struct AgentState: Equatable, Sendable {
         }
     }
 
-    /// Adds the lines of everything known. A text may be composed of several states: their lines follow one header.
+    /// Appends the lines of this state. A text may consist of the lines of several states after one header.
     func write(to text: inout FieldText) {
         for part in StatePart.all { part.write(self, &text) }
     }

@@ -2,12 +2,12 @@ import Gossip
 import LinuxIO
 import Wire
 
-/// The gossip's memory in its state file, `gossip-NODE.state`. Without it only the peers know what operators said.
+/// The gossip's memory in its state file, `gossip-NODE.state`. Without it, only the peers know operators' commands after a restart.
 ///
 ///     session 117309440000012345
 ///     server 00112233445566aa stamp 1a origin 00000000000000bb state maint weight - expiry 1790000600000
 ///
-/// Rows are in the order of their servers' ids. Any session and stamp is read: the core leaves out those far ahead of its clock, and keeps the rest.
+/// Rows are sorted by server identifier. The file may contain any session and stamp: the core discards those that are far ahead of its clock.
 extension GossipMemory: StateContent {
     static let kind = "gossip"
     static let linesMax = 1 + GossipLimits.serversMax
@@ -18,7 +18,7 @@ extension GossipMemory: StateContent {
         "cannot write to state-dir: \(error); after a restart only the peers know what operators said"
     }
 
-    /// Rows beyond `GossipLimits.serversMax` are left out, the oldest ones.
+    /// Omits the oldest rows beyond `GossipLimits.serversMax`.
     func write(to text: inout FieldText) {
         var kept = GossipMemory(session: session)
         for row in administrative { kept.record(.administrative(row)) }
@@ -35,8 +35,8 @@ extension GossipMemory: StateContent {
         }
     }
 
-    /// Takes over what the core wants to outlive the process: a session that is higher, a row that is newer. Rows are kept in the order of their
-    /// servers' ids, one for each; of more than `GossipLimits.serversMax` the one that was said first goes.
+    /// Records a change that must outlive the process: a higher session, or a newer row. Rows are sorted by server identifier, one per server. Beyond
+    /// `GossipLimits.serversMax` rows the oldest one is removed.
     mutating func record(_ change: GossipPersistence) {
         switch change {
         case .session(let number): session = max(session, number)

@@ -1,8 +1,8 @@
 import Wire
 
-/// What a process leaves to its successor of a `probe` section.
+/// The state of a `probe` section that a process passes to its successor.
 struct ProbeMemory: Equatable, Sendable {
-    /// What it answers.
+    /// Whether the answer is pass.
     var isPassing: Bool
     /// Since when, by the machine's monotonic clock.
     var since: Instant

@@ -2,13 +2,13 @@ import Glibc
 import LinuxIO
 import Proxy
 
-/// What the state files of a configuration say of its servers. A file that is missing or wrong costs what it says, not the start.
+/// The state files of a configuration's servers. A missing or malformed file does not prevent the start; only its content is lost.
 ///
 /// The files are opened and read before chroot, but parsed only after privileges are dropped.
 struct ServerStateFiles {
     private let global: GlobalSettings
     private let tell: (DiagnosticSeverity, String) -> Void
-    /// By the name in the configuration.
+    /// By file name as configured.
     private var contents: [String: [UInt8]] = [:]
 
     /// Reads the files that `backends` name; `tell` gets a sentence for each unusable one.
@@ -18,7 +18,7 @@ struct ServerStateFiles {
         for name in backends.compactMap(name) where seen.insert(name).inserted { contents[name] = read(path(name)) }
     }
 
-    /// By backend and server, of the backends that want it.
+    /// The states of the servers of `backends`, as far as the backends use a state file.
     func memories(_ backends: [Backend]) -> [ServerName: ServerMemory] {
         var memories: [ServerName: ServerMemory] = [:]
         var known: [String: [ServerName: ServerMemory]] = [:]

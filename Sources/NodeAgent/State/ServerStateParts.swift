@@ -1,9 +1,9 @@
 import Proxy
 import Wire
 
-/// The lines of an `AgentState` about one server. Its name follows the first word of each.
+/// The lines of an `AgentState` about one server. The server's name follows the first word of each.
 extension StatePart {
-    /// `row 2 mysql 1 read01 ...`: a server's line of `show servers state`. `writeRow` writes it, because only statistics know all of its fields.
+    /// `row 2 mysql 1 read01 ...`: a server's line of `show servers state`. `writeRow` writes it, because only the statistics have all of its fields.
     static let rows = StatePart(word: "row") { _, _ in
     } read: { line, state in
         guard let (name, memory) = ServerStateText.row(line.words()) else { return false }
@@ -11,13 +11,14 @@ extension StatePart {
         return true
     }
 
-    /// Adds a server's `row`; `write` adds its line of `show servers state`.
+    /// Appends a server's `row`; `write` appends its line of `show servers state`.
     static func writeRow(to text: inout FieldText, _ write: (inout FieldText) -> Void) {
         text.append("row ")
         write(&text)
     }
 
-    /// `check mysql read01 3 1 5210 17 1045 2 Access denied ...`: failures, downs, milliseconds down; the last check's status, code, microseconds, text.
+    /// `check mysql read01 3 1 5210 17 1045 2 Access denied ...`: failures, transitions to down, milliseconds down; the last check's status, code,
+    /// microseconds, text.
     static let checks = StatePart(ofServer: "check") { memory, line in
         let check = memory.lastCheck ?? CheckResult(status: .initializing, duration: .zero)
         line.field(memory.failedChecks)
@@ -38,7 +39,7 @@ extension StatePart {
         return true
     }
 
-    /// `unchecked mysql read01`: no check has had a result.
+    /// `unchecked mysql read01`: no check has ended yet.
     static let unchecked = StatePart(ofServer: "unchecked", where: { !$0.hasVerdict }) { _, _ in
     } read: { line, memory in
         guard line.isAtEnd else { return false }
@@ -46,7 +47,7 @@ extension StatePart {
         return true
     }
 
-    /// `fitness mysql read01 fit 4`: quarters of its weight; or `out`, and the reason.
+    /// `fitness mysql read01 fit 4`: quarters of its weight; or `out` and the reason.
     static let fitness = StatePart(ofServer: "fitness", where: { $0.fitness != nil }) { memory, line in
         switch memory.fitness {
         case .fit(let quarters):
@@ -70,7 +71,7 @@ extension StatePart {
         return true
     }
 
-    /// `former mysql read05 10.0.0.5 3306`: its last address, while it has none.
+    /// `former mysql read05 10.0.0.5 3306`: the last address of a server that has none.
     static let former = StatePart(ofServer: "former", where: { $0.formerAddress?.address != nil }) { memory, line in
         line.field(memory.formerAddress?.address?.description ?? "")
         line.field(memory.formerAddress?.port ?? 0)
@@ -80,7 +81,7 @@ extension StatePart {
         return true
     }
 
-    /// `condition mysql read01 UP 52000`: its state, and for how many milliseconds.
+    /// `condition mysql read01 UP 52000`: the condition, and its age in milliseconds.
     static let condition = StatePart(ofServer: "condition", where: { $0.condition != nil }) { memory, line in
         line.field(memory.condition?.rawValue ?? "")
         line.field(memory.sinceCondition.wholeMilliseconds)
@@ -92,7 +93,7 @@ extension StatePart {
         return true
     }
 
-    /// `priority mysql read03 20`: its service record's, where it is not 0.
+    /// `priority mysql read03 20`: the priority of its service record, if it is not 0.
     static let priority = StatePart(ofServer: "priority", where: { $0.priority > 0 }) { memory, line in
         line.field(memory.priority)
     } read: { line, memory in
@@ -101,11 +102,11 @@ extension StatePart {
         return true
     }
 
-    /// A line for each server that `isWanted`, in the order of their names.
+    /// A line for each server for which `isWanted` is true, sorted by name.
     ///
     /// - Parameters:
-    ///   - write: adds the fields after the server's name.
-    ///   - read: reads these fields of a known server; false, and no change, when they are not understood.
+    /// - write: appends the fields after the server's name.
+    /// - read: parses these fields of a known server; returns false, without a change, if it does not understand them.
     private init(
         ofServer word: String, where isWanted: @escaping @Sendable (ServerMemory) -> Bool = { _ in true },
         write: @escaping @Sendable (ServerMemory, inout FieldText) -> Void, read: @escaping @Sendable (inout StateLine, inout ServerMemory) -> Bool
@@ -127,7 +128,7 @@ extension StatePart {
         }
     }
 
-    /// A count low enough to count on from, even if an intruder has written it.
+    /// Parses a count, limited so that further counting cannot overflow even if an intruder has written it.
     private static func count(_ line: inout StateLine) -> Int? { line.number().map { min($0, countMax) } }
 
     private static func onOneLine(_ text: String) -> String { text.isEmpty ? "" : text.split(whereSeparator: \.isNewline).joined(separator: " ") }

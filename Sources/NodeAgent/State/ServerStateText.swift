@@ -1,29 +1,29 @@
 import Proxy
 import Wire
 
-/// Reads what `show servers state` says: HAProxy's `server-state-file`.
+/// Parses the output of `show servers state`, which HAProxy calls `server-state-file`.
 ///
 ///     1
 ///     # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change ...
 ///     2 mysql 1 read01 10.0.0.1 2 0 1 1 52 15 3 4 6 0 0 0 read01.internal 3306 - 0 0 - - 0
 enum ServerStateText {
-    /// Bytes of the longest file.
+    /// The longest file, in bytes.
     static let bytesMax = 16 << 20
     private static let version = "1"
     private static let fieldsMin = 19
 
-    /// A text that is none.
+    /// Why a text is not in this format.
     struct FormatError: Error, Equatable, CustomStringConvertible {
         /// The line, from 1.
         let line: Int
-        /// What is wrong.
+        /// The problem as a sentence.
         let problem: String
 
         /// "line 3: ...".
         var description: String { "line \(line): \(problem)" }
     }
 
-    /// What `bytes` say, by backend and server.
+    /// Parses `bytes`. Returns the state of each server.
     static func read(_ bytes: [UInt8]) throws(FormatError) -> [ServerName: ServerMemory] {
         let lines = StateText.lines(of: bytes)
         guard let first = lines.first, first == version else {
@@ -38,7 +38,7 @@ enum ServerStateText {
         return memories
     }
 
-    /// What the fields of one line tell; `nil` when it is none.
+    /// Parses the fields of one line; `nil` if they are malformed.
     static func row(_ fields: [Substring]) -> (ServerName, ServerMemory)? {
         guard fields.count >= fieldsMin else { return nil }
         func number(_ index: Int) -> Int? { Int(fields[index]) }

@@ -1,12 +1,12 @@
-/// Reads a line of a state word by word. One space stands between two words; only the last field of a line may contain spaces.
+/// Parses a line of a state word by word. Words are separated by one space; only the last field of a line may contain spaces.
 struct StateLine {
     private var rest: Substring?
     private let separator: UInt8
 
-    /// A line without its line feed, or a word that consists of fields with `separator` between them.
+    /// A line without its line feed, or a word whose fields are separated by `separator`.
     init(_ line: Substring, separator: UInt8 = UInt8(ascii: " ")) { (rest, self.separator) = (line, separator) }
 
-    /// True when every word has been read.
+    /// Whether every word has been read.
     var isAtEnd: Bool { rest == nil }
 
     /// The next word, which may be empty; `nil` at the end.
@@ -17,13 +17,13 @@ struct StateLine {
         return line[..<end]
     }
 
-    /// Everything up to the end of the line; `nil` at the end.
+    /// The rest of the line; `nil` at the end.
     mutating func text() -> Substring? { rest.take() }
 
-    /// The words up to the end of the line, with any number of spaces between them.
+    /// The remaining words, separated by any number of spaces.
     mutating func words() -> [Substring] { StateText.parts(of: text() ?? "", at: separator) }
 
-    /// Reads the next word, and tells whether it is `expected`.
+    /// Reads the next word. Returns whether it is `expected`.
     mutating func skip(_ expected: String) -> Bool { word().map { $0 == expected } ?? false }
 
     /// The next word as a number in decimal digits; `nil` for anything else.
@@ -40,7 +40,7 @@ struct StateLine {
     /// The next word as 16 hexadecimal digits.
     mutating func hexadecimal() -> UInt64? { word().flatMap { Hexadecimal.number($0, digits: 16) } }
 
-    /// `Number.init` also accepts a sign.
+    /// Parses digits only, because `Number.init` also accepts a sign.
     private static func number<Number: FixedWidthInteger>(_ word: Substring) -> Number? {
         word.utf8.allSatisfy(ConfigurationValue.isDigit) ? Number(word) : nil
     }

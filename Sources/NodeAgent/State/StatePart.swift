@@ -1,20 +1,20 @@
 import Proxy
 import Wire
 
-/// A kind of line of an `AgentState`: how it is written, and how it is read.
+/// A kind of line of an `AgentState`, with its writer and its parser.
 struct StatePart: Sendable {
     /// The first word of its lines.
     let word: String
-    /// Adds its lines.
+    /// Appends the lines of a state.
     let write: @Sendable (AgentState, inout FieldText) -> Void
-    /// Takes over what a line says after its first word; false, and no change, when it is not understood.
+    /// Parses a line after its first word and adds its content to a state; returns false, without a change, if it does not understand the line.
     let read: @Sendable (inout StateLine, inout AgentState) -> Bool
 
-    /// The lines about a server, which follow its `row`.
+    /// The lines about a server; the others follow its `row`.
     static let ofServer: [StatePart] = [rows, checks, unchecked, fitness, former, condition, priority]
-    /// In the order of writing.
+    /// All parts, in the order of writing.
     static let all: [StatePart] = [writers, names, probes, gossip] + ofServer + [counters]
-    /// Each by its first word.
+    /// All parts, by their first word.
     static let byWord = Dictionary(uniqueKeysWithValues: all.map { ($0.word, $0) })
 
     /// `writer mysql-write 3 db2`: the epoch and the server of a proxy.
@@ -73,18 +73,18 @@ struct StatePart: Sendable {
         return numbers.isEmpty ? nil : (AgentState.CounterKey(kind: kind, name: String(name)), numbers)
     }
 
-    /// The highest count that is believed: sums of many stay far from the end of `Int`.
+    /// The highest accepted count, so that sums of many counts cannot overflow `Int`.
     static let countMax = 1 << 53
     /// The longest time that is accepted, in nanoseconds: a century.
     static let sinceMax: Int64 = 100 * 366 * 86_400 * 1_000_000_000
 }
 
 extension StatePart {
-    /// A line for each entry of a dictionary, in the order of the keys.
+    /// A line for each entry of a dictionary, sorted by key.
     ///
     /// - Parameters:
-    ///   - write: adds the fields after the first word.
-    ///   - read: reads these fields; `nil` when they are not understood.
+    /// - write: appends the fields after the first word.
+    /// - read: parses these fields; `nil` if it does not understand them.
     init<Key: Hashable & Comparable & Sendable, Value>(
         _ word: String, _ entries: WritableKeyPath<AgentState, [Key: Value]> & Sendable,
         write: @escaping @Sendable (Key, Value, inout FieldText) -> Void, read: @escaping @Sendable (inout StateLine) -> (Key, Value)?

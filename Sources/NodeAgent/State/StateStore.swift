@@ -1,9 +1,9 @@
 import LinuxIO
 import Proxy
 
-/// A file in a `state-dir` that keeps one content for the next process: `KIND-NODE.state`.
+/// A file in a `state-dir` that stores one content for the next process: `KIND-NODE.state`.
 ///
-/// Its folder is opened before chroot, and the file can be loaded from then on. Only one thread may save it, as long as the process lives.
+/// The folder is opened before chroot, so that the file can be loaded afterwards. Only one thread may save the file during the life of the process.
 final class StateStore<Content: StateContent> {
     private let folder: StateFolder
     private let name: String
@@ -14,17 +14,17 @@ final class StateStore<Content: StateContent> {
     ///
     /// - Parameters:
     ///   - node: this node's name.
-    ///   - owner: the user that saves later on, once privileges are gone.
-    /// - Throws: when there is no such folder, or `owner` cannot write to it, or everybody can.
+    /// - owner: the user that saves the file after privileges are dropped.
+    /// - Throws: if the folder does not exist, `owner` cannot write to it, or every user can.
     init(path: String, node: String, owner: FileOwner) throws(StartError) {
         folder = try StateFolder(path, owner: owner)
         self.node = node
         name = "\(Content.kind)-\(StateText.name(of: node)).state"
     }
 
-    /// What was saved last, or nothing. A file that is damaged or of another node is put aside under a name that ends in ".bad".
+    /// Loads the last saved content; `nil` if there is none. A file that is damaged or belongs to another node is renamed to a name that ends in ".bad".
     ///
-    /// - Returns: with a sentence for the operator when there was a file and it could not be used.
+    /// - Returns: also a sentence for the operator if a file exists and cannot be used.
     func load() -> (content: Content?, warning: String?) {
         let file = "\(folder.path)/\(name)"
         do throws(FileError) {
@@ -44,10 +44,10 @@ final class StateStore<Content: StateContent> {
         }
     }
 
-    /// Writes `content` to the disk, for its owner alone. When that fails, the last saved content is still there, whole.
+    /// Writes `content` to the disk, readable by its owner only. If that fails, the last saved content stays intact.
     ///
     /// - Parameter log: gets a sentence for the first failure, and for the first success after it.
-    /// - Returns: false for a failure.
+    /// - Returns: whether it succeeded.
     func save(_ content: Content, log: (LogLevel, String) -> Void) -> Bool {
         let wasFailing = isFailing
         do throws(SystemError) {
@@ -74,15 +74,15 @@ final class StateStore<Content: StateContent> {
 
 /// The folder that `state-dir` names.
 final class StateFolder: Sendable {
-    /// As the configuration has it.
+    /// The path as configured.
     let path: String
     /// The folder, open.
     let files: Folder
 
     /// Opens the folder at `path`.
     ///
-    /// - Parameter owner: the user that writes to it later on, once privileges are gone.
-    /// - Throws: when there is no such folder, or `owner` cannot write to it, or everybody can.
+    /// - Parameter owner: the user that writes to the folder after privileges are dropped.
+    /// - Throws: if the folder does not exist, `owner` cannot write to it, or every user can.
     init(_ path: String, owner: FileOwner) throws(StartError) {
         self.path = path
         do throws(SystemError) {
@@ -96,10 +96,10 @@ final class StateFolder: Sendable {
         if let problem = Self.problem(with: status, owner: owner) { throw StartError("'state-dir \(path)': \(problem) \(path)'") }
     }
 
-    /// Why `owner` cannot safely write to a folder: a sentence that lacks the folder's path at its end.
+    /// Why `owner` cannot safely write to a folder, as a sentence that lacks the folder's path at its end; `nil` if it can.
     static func problem(with status: FileStatus, owner: FileOwner) -> String? {
         if status.permissions & 0o002 != 0 { return "everybody may write to it, and so decide which servers are used; run 'chmod o-w" }
-        // Root too: it has given up the right to write to everybody's files.
+        // This applies to root as well, which has dropped the capability to write to files of other users.
         let isWritable =
             if status.owner.user == owner.user { status.permissions & 0o300 == 0o300 } else {
                 status.owner.group == owner.group && status.permissions & 0o030 == 0o030
