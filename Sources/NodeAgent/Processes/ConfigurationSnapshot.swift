@@ -1,25 +1,25 @@
 import Wire
 
-/// Configuration files as they were read, so that a worker that is started again after a crash reads the same: the files may be half edited by then.
+/// The configuration files as a process has read them. A worker that replaces a crashed one uses them, because the files may be half edited by then.
 ///
-/// It includes the addresses of the names that sockets are bound to and log lines go to. A worker looks these up as root, so it must not take them from
-/// a process that has served.
+/// The snapshot includes the addresses of names for binds and log targets. A worker resolves these as root, so it must not take them from a process that
+/// has served.
 ///
 ///     name <family> <name> <address> LF     for each name
 ///     file <bytes> <name> LF <bytes>        for each file
 struct ConfigurationSnapshot {
-    /// Bytes of the longest snapshot that is kept.
+    /// The longest snapshot in bytes; a longer one is not kept.
     static let bytesMax = 64 << 20
 
-    /// The files in the order of reading.
+    /// The files, in the order of reading.
     var files: [(name: String, bytes: [UInt8])] = []
     /// The resolved names.
     var names: [NameQuestion: IPAddress] = [:]
 
-    /// A snapshot of these.
+    /// A snapshot of these files and names.
     init(files: [(name: String, bytes: [UInt8])], names: [NameQuestion: IPAddress]) { (self.files, self.names) = (files, names) }
 
-    /// The bytes that one process sends another.
+    /// The encoded snapshot.
     var bytes: [UInt8] {
         var text = FieldText()
         var state = AgentState()
@@ -28,7 +28,7 @@ struct ConfigurationSnapshot {
         return files.reduce(into: text.bytes) { $0 += Array("file \($1.bytes.count) \($1.name)\n".utf8) + $1.bytes }
     }
 
-    /// The snapshot in `bytes`; `nil` for anything else.
+    /// Decodes a snapshot; `nil` if `bytes` are malformed.
     init?(_ bytes: [UInt8]) {
         var rest = bytes[...]
         var state = AgentState()

@@ -2,9 +2,9 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// What a starting process gets from the one before it, or from its supervisor.
+/// Everything that a starting process receives from its predecessor, its master or its supervisor.
 struct Inheritance {
-    /// How long the other may take to hand everything over.
+    /// How long the sender may take to hand everything over.
     private static let patience = Duration.seconds(5)
 
     /// Bound sockets.
@@ -14,15 +14,15 @@ struct Inheritance {
     private var unreadState: OpenFile?
     /// The predecessor's configuration.
     private(set) var configuration: ConfigurationSnapshot?
-    /// True once nobody else serves: the state is the last one.
+    /// Whether no other process serves, so that the state is final.
     private(set) var isAlone = true
-    /// The one before, or the master.
+    /// The channel to the predecessor or the master.
     private(set) var channel: ProcessChannel?
 
-    /// Nothing but the sockets that systemd has opened.
+    /// Receives only the sockets that systemd has opened.
     init(environment: [String: String]) { sockets.add(SocketActivation.files(environment: environment)) }
 
-    /// What a master passes to its worker.
+    /// Receives the data that a master passes to its worker.
     init(from master: ProcessChannel) throws(StartError) { try take(over: master, "the master") }
 
     /// Takes over from the process whose runtime socket is at `path`.
@@ -37,7 +37,7 @@ struct Inheritance {
             return file
         }
         do throws(StartError) { try take(over: ProcessChannel(file), path) } catch { throw StartError("-x \(path): \(error); \(remedy)") }
-        // Only a master's is trusted: a process that has served may have been taken over.
+        // Only a master's configuration is trusted: a process that has served may have been compromised.
         configuration = nil
     }
 
@@ -60,12 +60,12 @@ struct Inheritance {
         throw StartError("\(name) does not hand its sockets over")
     }
 
-    /// Reads the predecessor's state. Call it once privileges are dropped: an intruder may have controlled the process that sent it.
+    /// Parses the predecessor's state. Call it once privileges are dropped, because an intruder may have controlled the process that sent it.
     mutating func readState() {
         if let file = unreadState.take() { state = Self.state(in: file) }
     }
 
-    /// What `file` says; nothing when it cannot be read.
+    /// Parses the state in `file`; empty if it cannot be read.
     static func state(in file: OpenFile) -> AgentState {
         AgentState((try? MemoryFile.bytes(of: file, bytesMax: AgentState.bytesMax)) ?? [])
     }

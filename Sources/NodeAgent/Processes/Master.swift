@@ -4,49 +4,49 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// The master process: it holds the listening sockets, starts the worker process and starts it again, and is what a supervisor sees.
+/// The master process. It holds the listening sockets, starts the worker process, restarts it after a crash, and is the process that a supervisor sees.
 ///
-/// It knows nothing of proxies: the worker reads the configuration, opens what is missing, and tells the master what to remember.
+/// It knows no proxies: the worker reads the configuration, opens missing sockets, and sends the master what the next worker needs.
 final class Master {
-    /// How long a worker may take to come to serve.
+    /// How long a worker may take until it serves.
     private static let startPatience = Duration.seconds(60)
-    /// How long workers may take to end at once.
+    /// How long workers may take to end after an immediate stop.
     private static let stopPatience = Duration.seconds(5)
-    /// How long the serving worker may take to say what it knows, before another starts.
+    /// How long the serving worker may take to report its state before another one starts.
     private static let reportPatience = Duration.milliseconds(300)
-    /// Bytes of a worker's messages that are kept for whoever asked for its start.
+    /// The most bytes of a worker's messages that are kept for the client that requested its start.
     private static let messagesMax = 64 * 1024
-    /// The most bytes of a worker's messages that are read in one turn.
+    /// The most bytes of a worker's messages that are read per round of the loop.
     private static let messagesPerTurn = 16 * 4096
 
-    /// What a worker has told.
+    /// The master's view of one worker.
     private final class Seat {
         let channel: ProcessChannel
         let errors: OpenFile
         var memory = Memory()
         var conversation = WorkerConversation()
-        /// What it says belongs to its start, until it serves.
+        /// Whether the worker's messages belong to its start: true until it serves.
         var isStarting = true
 
         init(channel: ProcessChannel, errors: OpenFile) { (self.channel, self.errors) = (channel, errors) }
     }
 
-    /// What the next worker is given.
+    /// The data for the next worker.
     private struct Memory {
         var sockets: [OpenFile] = []
         var state: OpenFile?
         var configuration: OpenFile?
     }
 
-    /// What the person who starts the master has asked for.
+    /// Settings from the command line and the environment.
     struct Settings {
-        /// The words that workers are started with.
+        /// The arguments of workers.
         var arguments: [String]
-        /// The variables that workers are started with.
+        /// The environment variables of workers.
         var environment: [String: String]
-        /// Where commands come from, with what they may do.
+        /// The sockets for commands, with their rights.
         var sockets: [StatsSocket]
-        /// `drain-on-term`: SIGTERM ends nothing at once.
+        /// `drain-on-term`: SIGTERM drains instead of stopping immediately.
         var drainsOnTerm: Bool
         /// Called when the first worker serves.
         var started: () -> Void
@@ -62,13 +62,13 @@ final class Master {
     private var signals: Signals?
     private var runtime: RuntimeServer?
     private var exitCode: Int32 = 0
-    /// Who waits for the reload that is under way, and who for the next one.
+    /// `reloadWaiters` wait for the reload under way, `nextReloadWaiters` for the next one.
     private var reloadWaiters: [(Bool, String) -> Void] = []
     private var nextReloadWaiters: [(Bool, String) -> Void] = []
-    /// What the last worker that was started has said.
+    /// The messages of the most recently started worker.
     private(set) var startMessages = ""
 
-    /// A master whose workers start with the sockets that systemd has opened.
+    /// A master whose workers inherit the sockets that systemd has opened.
     init(_ settings: Settings) throws(SystemError) {
         self.settings = settings
         reactor = try Reactor()
@@ -78,9 +78,9 @@ final class Master {
         memory.sockets = SocketActivation.files(environment: settings.environment)
     }
 
-    /// Serves until a signal ends it. Returns the exit code.
+    /// Serves until a signal ends the process. Returns the exit code.
     func run() throws(SystemError) -> Int32 {
-        // Its workers have the same limit, and both hold many sockets in a reload.
+        // Workers inherit the limit, and during a reload master and workers hold many sockets.
         _ = try Limits.raiseDescriptors(to: min(InheritedSockets.socketsMax, try Limits.descriptors().hard))
         signals = try Signals(reactor: reactor) { [unowned self] in receive($0) }
         let runtime = RuntimeServer(reactor: reactor, interpreter: MasterInterpreter(master: self), connectionsMax: 64, timeout: .seconds(10))
@@ -93,9 +93,9 @@ final class Master {
         return exitCode
     }
 
-    // MARK: What others ask for
+    // MARK: Requests
 
-    /// Reads the configuration again. `answer` gets whether a new worker serves, and what it said at its start.
+    /// Reloads the configuration. `answer` gets whether a new worker serves, and the messages of its start.
     func reload(isHard: Bool, _ answer: @escaping (Bool, String) -> Void = { _, _ in }) {
         guard !roster.isStopping else { return answer(false, "this node is stopping: nothing is read again\n") }
         notifier.tell(.reloading, status: "reading the configuration again")
@@ -103,7 +103,7 @@ final class Master {
         carryOut(roster.reload(isHard: isHard))
     }
 
-    /// Lets `process` run a line of the runtime socket's language, and passes the answer on. The returned function cancels the answer, and also the
+    /// Sends a line of the runtime socket's language to worker `process`, and passes the answer on. The returned function cancels the answer, and also the
     /// line if it has not begun.
     func ask(_ process: Int32, _ line: String, _ answer: @escaping ([UInt8]) -> Void) -> () -> Void {
         guard let seat = seats[process], let question = try? WorkerQuestion(line, over: seat.channel, on: reactor, answer) else {
@@ -134,13 +134,13 @@ final class Master {
         letSocketsGo()
         carryOut(roster.stop(by: signal))
         guard signal == SIGINT || signal == SIGTERM && !settings.drainsOnTerm else { return }
-        // One that is frozen does not take its signal.
+        // A suspended worker does not handle the signal.
         reactor.setTimer(at: reactor.now.advanced(by: Self.stopPatience)) { [unowned self] in
             for worker in roster.workers { kill(worker.process, SIGKILL) }
         }
     }
 
-    /// A listening socket that is open here takes connections as long as it is, which nobody will serve.
+    /// Closes the listening sockets here: while they are open, the kernel queues connections on them that no process would accept.
     private func letSocketsGo() {
         memory.sockets = []
         for seat in seats.values { seat.memory.sockets = [] }
@@ -178,7 +178,7 @@ final class Master {
         for waiter in waiters { waiter(isGood, startMessages) }
     }
 
-    /// The worker that serves has the log: a daemon's stderr is nowhere.
+    /// Sends the reason to the serving worker, which has the log: a daemon's stderr is /dev/null.
     private func tellFailedReload() {
         guard let serving = roster.serving, let seat = seats[serving.process] else { return }
         let reason = Array(Terminal.firstAlert(in: startMessages).utf8.prefix(Succession.reasonBytesMax))
@@ -210,7 +210,7 @@ final class Master {
                 kill(process, SIGKILL)
             }
         } catch {
-            // Its end is told by SIGCHLD.
+            // SIGCHLD reports its end.
             Terminal.tell(.alert, "a worker cannot be told what it needs: \(error)", patience: .none)
             kill(process, SIGKILL)
         }
@@ -234,7 +234,7 @@ final class Master {
         return (process, Seat(channel: ProcessChannel(own), errors: reading))
     }
 
-    /// The predecessor's data for a new worker. After a death it uses the previous configuration, since the files may be half edited.
+    /// The messages for a new worker. After a crash they contain the previous configuration, because the files may be half edited.
     private func inheritance() throws(SystemError) -> [ProcessMessage] {
         let state = if let state = memory.state { state } else { try MemoryFile.holding([], name: "tsukada state") }
         var messages = ProcessMessage.passing(memory.sockets)
@@ -284,7 +284,7 @@ final class Master {
         }
     }
 
-    /// The worker that serves has died: one that is starting in its place will not hear its last words.
+    /// Sends the last state of the dead serving worker to the workers that are starting.
     private func tellLastState() {
         guard let state = memory.state else { return }
         for worker in roster.workers where worker.stage != .serving && worker.stage != .leaving {
@@ -292,7 +292,7 @@ final class Master {
         }
     }
 
-    /// What a worker says before it serves is for whoever asked for its start, and for the terminal.
+    /// Relays a worker's messages to the terminal. Those before it serves are also kept for the client that requested its start.
     private func relayMessages(of seat: Seat) {
         var buffer = [UInt8](repeating: 0, count: 4096)
         for _ in 0..<Self.messagesPerTurn / buffer.count {
@@ -317,7 +317,7 @@ final class Master {
         reactor.unwatch(seat.errors.raw)
     }
 
-    /// Counts looks: one that comes late is still one.
+    /// Polls the workers. The roster counts polls, so a late poll counts once.
     private func look() {
         for seat in seats.values { seat.conversation.look() }
         carryOut(roster.look())

@@ -2,7 +2,7 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// The commands of the master's socket. A line is one command; `@N` and `@!PID` before it let a worker run it.
+/// The commands of the master's socket. A line is one command; with a prefix `@N` or `@!PID` a worker runs it.
 struct MasterInterpreter: LineInterpreter {
     private struct Command {
         let usage: String
@@ -26,7 +26,7 @@ struct MasterInterpreter: LineInterpreter {
 
     private unowned let master: Master
 
-    /// Commands work on `master`.
+    /// Runs commands on `master`.
     init(master: Master) { self.master = master }
 
     func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer {
@@ -43,7 +43,7 @@ struct MasterInterpreter: LineInterpreter {
                 master.reload(isHard: first == "hard-reload") { isGood, messages in
                     reply(Array("Success=\(isGood ? 1 : 0)\n--\n\(messages)\(end)".utf8))
                 }
-                // A reload that has begun goes on.
+                // A reload that has begun continues.
                 return {}
             }
         case "quit":
@@ -59,7 +59,7 @@ struct MasterInterpreter: LineInterpreter {
 
     func isUrgent(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool { false }
 
-    /// What every answer ends with.
+    /// The end of every answer.
     private static func end(_ session: RuntimeSession) -> String { session.isInteractive ? "\nmaster> " : "\n" }
 
     private func text(for command: String, level: StatsSocketSettings.Level) -> String {
@@ -89,7 +89,7 @@ struct MasterInterpreter: LineInterpreter {
             return .bytes(Array("Can't find the target PID matching the prefix '\(target.prefix(64))'\n\(Self.end(session))".utf8))
         }
         let master = master
-        // The worker's own level word first: the connection is made with every right.
+        // The connection to the worker has all rights, so the line begins with a command that lowers the level.
         let line = session.level == .admin ? command : "\(session.level); \(command)"
         return .later { reply in
             master.ask(process, line) { bytes in reply(session.isInteractive ? bytes + Array("master> ".utf8) : bytes) }
@@ -116,7 +116,7 @@ struct MasterInterpreter: LineInterpreter {
 
     private static func padded(_ text: String) -> String { text + String(repeating: " ", count: max(0, 15 - text.utf8.count)) }
 
-    /// "0d00h00m02s".
+    /// For example "0d00h00m02s".
     private static func uptime(_ duration: Duration) -> String {
         let seconds = duration.wholeMilliseconds / 1000
         func twoDigits(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }

@@ -2,38 +2,38 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// What the processes of one node tell each other: a master and its worker, a process and the one that takes over from it.
+/// A message between the processes of one node: a master and its worker, or a process and its successor.
 ///
-///     first the one that hands over:  [configuration]  sockets*  state | lastState
-///     the other, still as root:       sockets*  configuration                         to a master, which remembers them
-///     and when it serves:             state  ready                                    to a master
-///                                     takenOver                                       to the process that it replaces
-///     then the one that handed over:  lastState
-///     a worker to its master:         alive, each second; state, now and then
+///     first, the master or predecessor:  [configuration]  sockets*  state | lastState
+///     the new process, still as root:    sockets*  configuration                         to a master, which keeps them
+///     when it serves:                    state  ready                                    to a master
+///                                        takenOver                                       to the process that it replaces
+///     then, the predecessor:             lastState
+///     a worker to its master:            alive, each second; state, every 1 to 5 seconds
 enum ProcessMessage: Sendable {
     /// The configuration, as `ConfigurationSnapshot` encodes it.
     case configuration(OpenFile)
     /// Bound sockets, at most `DescriptorPassing.filesMax`.
     case sockets([OpenFile])
-    /// What it knows (`AgentState`), while it still serves.
+    /// The state of the sender (`AgentState`), which still serves.
     case state(OpenFile)
-    /// What it knew when it gave up: from here on the other is alone.
+    /// The final state of the sender, which serves no longer.
     case lastState(OpenFile)
-    /// It serves.
+    /// The sender serves.
     case ready
-    /// A successor serves: stop accepting, end with the last session.
+    /// A successor serves: stop accepting, and end with the last session.
     case takenOver
-    /// The same, but end at once.
+    /// A successor serves: stop accepting, and end immediately.
     case replaced
-    /// It drains, and with it the node.
+    /// The sender drains, and so does the node.
     case leaving
-    /// Say what you know now.
+    /// Request for the present state.
     case report
-    /// Serve this as a connection of the runtime socket.
+    /// Request to serve this connection of the runtime socket.
     case runtime(OpenFile)
-    /// It runs: a worker that does not say so is not left as it is.
+    /// Sign of life of a worker: the master kills a worker that does not send it.
     case alive
-    /// A reload has failed, for the reason in this file: log it.
+    /// A reload has failed, for the reason in this file; the worker logs it.
     case reloadFailed(OpenFile)
 
     fileprivate var parts: (byte: UInt8, files: [OpenFile]) {
@@ -73,7 +73,7 @@ enum ProcessMessage: Sendable {
 }
 
 extension ProcessMessage {
-    /// The messages that pass `sockets`, however many.
+    /// The messages that pass `sockets`, of any number.
     static func passing(_ sockets: [OpenFile]) -> [ProcessMessage] {
         stride(from: 0, to: sockets.count, by: DescriptorPassing.filesMax).map {
             .sockets(Array(sockets[$0..<min($0 + DescriptorPassing.filesMax, sockets.count)]))
@@ -83,25 +83,25 @@ extension ProcessMessage {
 
 /// One end of a socket between two processes of a node.
 final class ProcessChannel {
-    /// The most messages that are taken in one turn of the reactor, so that a flood leaves time for everything else.
+    /// The most messages that are handled per round of the reactor, so that a flood leaves time for other work.
     private static let messagesPerTurn = 64
 
     /// The socket.
     let file: OpenFile
     private var watching: Reactor?
 
-    /// Speaks over `file`, a connected UNIX stream socket that does not block.
+    /// Wraps `file`, a connected, non-blocking UNIX stream socket.
     init(_ file: OpenFile) { self.file = file }
 
     deinit { stopWatching() }
 
-    /// Sends `message`, or throws: EAGAIN when the other reads too slowly.
+    /// Sends `message`. Throws EAGAIN if the peer reads too slowly.
     func send(_ message: ProcessMessage) throws(SystemError) {
         let parts = message.parts
         try DescriptorPassing.send(parts.byte, parts.files, over: file.raw)
     }
 
-    /// Sends messages one after the other, and waits for the other to read them, at most `patience` in all.
+    /// Sends messages in order, and waits for the peer to read them, at most `patience` in all.
     func send(_ messages: [ProcessMessage], patience: Duration) throws(SystemError) {
         let deadline = MonotonicClock.now().advanced(by: patience)
         for message in messages {
@@ -116,7 +116,7 @@ final class ProcessChannel {
         }
     }
 
-    /// The next message, waited for until `deadline`; `nil` when none has come by then, or the other is gone or does not speak like this.
+    /// Waits for the next message until `deadline`; `nil` if none arrives, or the peer is gone or violates the protocol.
     func next(until deadline: Instant) -> ProcessMessage? {
         while MonotonicClock.now() < deadline {
             switch try? DescriptorPassing.receive(over: file.raw) {
@@ -128,7 +128,7 @@ final class ProcessChannel {
         return nil
     }
 
-    /// Calls `handler` with each message that comes, and with `nil` once, when the other is gone or does not speak like this.
+    /// Calls `handler` with each message, and once with `nil` if the peer is gone or violates the protocol.
     func watch(on reactor: Reactor, _ handler: @escaping (ProcessMessage?) -> Void) throws(SystemError) {
         try reactor.watch(file.raw, for: .read) { [weak self] _ in
             guard let self else { return }
@@ -146,7 +146,7 @@ final class ProcessChannel {
         watching = reactor
     }
 
-    /// Listens no more.
+    /// Stops calling the handler.
     func stopWatching() {
         watching?.unwatch(file.raw)
         watching = nil

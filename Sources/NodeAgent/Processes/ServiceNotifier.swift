@@ -2,25 +2,25 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// Tells the supervisor how the service stands.
+/// Notifies the supervisor of the service's state.
 ///
 /// - SeeAlso: sd_notify(3).
 struct ServiceNotifier {
-    /// A word to systemd.
+    /// A notification.
     enum Word: Equatable {
-        /// It serves.
+        /// The service serves.
         case ready
-        /// It reads its configuration again.
+        /// The service reloads its configuration.
         case reloading
-        /// It ends.
+        /// The service ends.
         case stopping
-        /// It lives.
+        /// A sign of life.
         case watchdog
     }
 
-    /// How often `watchdog` is to be said; `nil` for never.
+    /// How often to send `watchdog`; `nil` for never.
     let watchdogInterval: Duration?
-    /// Why the supervisor gets no notifications; `nil` when it gets them, and when it wants none.
+    /// Why the supervisor gets no notifications; `nil` if it gets them or does not want any.
     let problem: String?
     private let address: SocketAddress?
 
@@ -37,14 +37,14 @@ struct ServiceNotifier {
         watchdogInterval = isOurs && limit > 0 ? .microseconds(max(1, limit / 3)) : nil
     }
 
-    /// The address in `NOTIFY_SOCKET`; `nil` for none.
+    /// The address in `NOTIFY_SOCKET`; `nil` if it is unusable.
     private static func address(_ text: String) -> SocketAddress? {
         guard (2...RawSocketAddress.pathBytesMax).contains(text.utf8.count) else { return nil }
         if text.hasPrefix("/") { return .unix(text) }
         return text.hasPrefix("@") ? .unix("\0" + text.dropFirst()) : nil
     }
 
-    /// Says `word` with a status line for people. What cannot be said is not said again.
+    /// Sends `word` with a status line for people. A failed notification is not repeated.
     func tell(_ word: Word, status: String? = nil) {
         guard let address else { return }
         var text =

@@ -2,19 +2,19 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// What is known of every proxy, in the form that goes from process to process; and what comes from the process before.
+/// Encodes the state of every proxy for another process, and adds the counters of a predecessor.
 struct StateReport {
     private let state: ForwardingState
     private let statistics: any StatisticsSource
     private let servers: ServerControl
     private let now: () -> Instant
 
-    /// Reports what `state`, `statistics` and `servers` have at each row.
+    /// Reads from `state`, `statistics` and `servers` when a row is composed.
     init(_ state: ForwardingState, _ statistics: any StatisticsSource, servers: ServerControl, now: @escaping () -> Instant) {
         (self.state, self.statistics, self.servers, self.now) = (state, statistics, servers, now)
     }
 
-    /// The text of a process that knows `known` beside its proxies.
+    /// The state as text: `known`, then the lines of every proxy.
     func text(_ known: AgentState) -> AnswerText {
         var head = FieldText()
         head.append(AgentState.header)
@@ -39,7 +39,7 @@ struct StateReport {
         return text.text
     }
 
-    /// Counts what an earlier process has counted.
+    /// Adds the counters of a predecessor.
     func count(_ counters: [AgentState.CounterKey: [UInt64]]) {
         for (index, backend) in state.backends.enumerated() {
             state.inherited.backends[index].pointee.add(counters[.init(kind: .backend, name: backend.name)] ?? [])

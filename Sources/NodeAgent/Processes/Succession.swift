@@ -3,49 +3,49 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// This process's end of a channel to its master, to the process before it, or to the one after it.
+/// This process's end of a channel to its master, its predecessor or its successor.
 final class Succession {
-    /// Who is at the other end.
+    /// The process at the other end.
     enum Other: Equatable {
         /// The master of this worker.
         case master
-        /// The process that this one takes over from.
+        /// The process that this one replaces.
         case predecessor
-        /// A process that takes over.
+        /// The process that replaces this one.
         case successor
     }
 
-    /// How long a successor may take to read what it is handed.
+    /// How long the other end may take to read messages.
     private static let patience = Duration.seconds(2)
-    /// How long a successor may take to serve once it has the sockets. A master gives its workers the same time.
+    /// How long a successor may take until it serves once it has the sockets. A master allows its workers the same time.
     static let takeoverPatience = Duration.seconds(60)
-    /// Bytes of the longest reason for a failed reload.
+    /// The longest reason for a failed reload, in bytes.
     static let reasonBytesMax = 512
-    /// Between two states that a master is told: at least, and at most.
+    /// The range of pauses between two states that are sent to the master.
     private static let statePauses = Duration.seconds(1)...Duration.seconds(5)
 
     private let channel: ProcessChannel
     private let other: Other
     private unowned let control: SuccessionControl
     private let ended: () -> Void
-    /// When the master is to be told the next state.
+    /// When the next state for the master is due.
     private var stateDue: Instant
     /// The state that is being composed for the master.
     private var pending: PendingState?
-    /// The successor's place in `stats maxconn` until it serves, and its deadline.
+    /// The successor's place among `stats maxconn` until it serves, and the timer of its deadline.
     private var place: RuntimePlace?
     private var takeoverTimer: TimerToken?
-    /// True once the other is gone.
+    /// Whether the other end is gone.
     private(set) var isOver = false
 
-    /// Listens on `channel`. `ended` is called once, when the other is gone.
+    /// Receives on `channel`. `ended` is called once, when the other end is gone.
     init(_ channel: ProcessChannel, to other: Other, of control: SuccessionControl, ended: @escaping () -> Void) throws(SystemError) {
         (self.channel, self.other, self.control, self.ended) = (channel, other, control, ended)
         stateDue = control.reactor.now
         try channel.watch(on: control.reactor) { [unowned self] in receive($0) }
     }
 
-    /// A successor sends only that it serves, a predecessor only its last state; the other messages are the master's.
+    /// Handles a message. A successor sends only `takenOver`, a predecessor only its last state; all other messages are a master's.
     private func receive(_ message: ProcessMessage?) {
         switch (message, other) {
         case (.lastState(let file)?, .master), (.lastState(let file)?, .predecessor): control.inherit(Inheritance.state(in: file))
@@ -71,7 +71,7 @@ final class Succession {
         }
     }
 
-    /// The successor serves, or has gone.
+    /// Releases the successor's place and timer: it serves, or is gone.
     private func settle() {
         if let takeoverTimer { control.reactor.cancel(takeoverTimer) }
         (takeoverTimer, place) = (nil, nil)
@@ -82,7 +82,7 @@ final class Succession {
         try channel.send([.state(try wholeState()), .ready], patience: Self.patience)
     }
 
-    /// Gives a successor all sockets and this process's state. It holds `place` until it serves, and must serve within `patience`.
+    /// Sends a successor all sockets and this process's state. The successor keeps `place` until it serves, and must serve within `patience`.
     func handOver(sockets: [OpenFile], _ place: RuntimePlace, within patience: Duration) throws(SystemError) {
         let state = ProcessMessage.state(try wholeState())
         try channel.send(ProcessMessage.passing(sockets) + [state], patience: Self.patience)
@@ -98,16 +98,16 @@ final class Succession {
         }
     }
 
-    /// Tells the process before this one that it serves no longer.
+    /// Notifies the predecessor that this process serves in its place.
     func takeOver() throws(SystemError) { try channel.send([.takenOver], patience: Self.patience) }
 
-    /// This process's state, composed in one piece.
+    /// This process's state, composed at once.
     private func wholeState() throws(SystemError) -> OpenFile { try Self.file(control.process.stateText().whole()) }
 
     private static func file(_ text: String) throws(SystemError) -> OpenFile { try MemoryFile.holding(Array(text.utf8), name: "tsukada state") }
 
-    /// Sends the master this process's state, composed over the next rounds: a worker that is started after a crash begins with it. A master that reads too slowly
-    /// misses this one and gets the next.
+    /// Sends the master this process's state, composed over the next rounds: a worker that is started after a crash begins with it. A master that reads too
+    /// slowly misses this state and gets the next.
     func tellState() {
         guard other == .master else { return }
         let isComposing = pending != nil
@@ -115,7 +115,7 @@ final class Succession {
         if !isComposing { composePiece() }
     }
 
-    /// The same in one piece, at once: the master waits for it.
+    /// Sends the master this process's state at once, because the master waits for it.
     private func push() {
         pending = nil
         send(control.process.stateText().whole())
@@ -129,14 +129,14 @@ final class Succession {
     /// A state that is composed in pieces, so that thousands of servers do not delay the control thread.
     private struct PendingState {
         var rest: AnswerText
-        /// The round in which it was begun: ticks are a second apart from round to round.
+        /// When it was begun. The next state's due time counts from here, in step with the ticks, which are a second apart.
         let began: Instant
         var text = ""
-        /// The time that composing the pieces has taken.
+        /// The time spent composing so far.
         var taken = Duration.zero
     }
 
-    /// Composes a piece of the state in each round, and sends it after the last one.
+    /// Composes a piece of the state per round, and sends the state after the last piece.
     private func composePiece() {
         guard !isOver, var state = pending.take() else { return }
         let began = MonotonicClock.now()
@@ -151,7 +151,7 @@ final class Succession {
         control.reactor.inNextRound { [weak self] in self?.composePiece() }
     }
 
-    /// Tells the master that this worker runs, and from time to time what it knows. To be called each second.
+    /// Sends the master a sign of life, and the state if it is due. Call it each second.
     func comeRound() {
         guard other == .master else { return }
         try? channel.send(.alive)
@@ -159,10 +159,10 @@ final class Succession {
         tellState()
     }
 
-    /// How long after a state that took so long the next one is due: with many servers it must not cost more than a hundredth of a core.
+    /// The pause after a state that took `taken` to compose: states must not cost more than a hundredth of a core.
     static func statePause(after taken: Duration) -> Duration { min(max(statePauses.lowerBound, taken * 100), statePauses.upperBound) }
 
-    /// Tells the master that the node drains: nobody is to take this worker's place.
+    /// Notifies the master that the node drains, so that it starts no other worker.
     func tellLeaving() {
         guard other == .master else { return }
         try? channel.send([.leaving], patience: Self.patience)

@@ -3,49 +3,49 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// The process that takes over or is taken over from, as far as `SuccessionControl` needs it.
+/// The interface of the process that `SuccessionControl` needs.
 protocol SucceedingProcess: AnyObject {
-    /// The node stops: no process takes over.
+    /// Whether the process ends, so that it hands nothing over.
     var isEnding: Bool { get }
-    /// Every bound socket; none once this process stops.
+    /// Every bound socket; empty once this process stops.
     var exposedSockets: [OpenFile] { get }
-    /// What a successor should know.
+    /// The state for a successor.
     func stateText() -> AnswerText
-    /// Counts what an earlier process has counted.
+    /// Adds the counters of a predecessor.
     func count(_ counters: [AgentState.CounterKey: [UInt64]])
-    /// Takes over what an earlier process knew of the cluster.
+    /// Uses the predecessor's knowledge of the cluster.
     func rememberGossip(of state: AgentState)
-    /// No other process speaks for this node: its gossip starts, if it has not.
+    /// Starts the gossip, unless it runs: this process is the only one that gossips for the node.
     func speakAlone()
-    /// A successor serves on the same sockets. `accepted` is called once nothing more is accepted here.
+    /// Leaves the sockets to a successor, which serves. `accepted` is called once this process accepts nothing further.
     func supersede(accepted: @escaping () -> Void)
-    /// No process would start this one again: it closes its addresses, and ends with its last session.
+    /// Closes all addresses and ends with the last session, because no process would restart this one.
     func abandon()
     /// Ends the process now.
     func end()
-    /// Serves one more connection of the runtime socket, with every right.
+    /// Serves an additional connection of the runtime socket, with all rights.
     func serveRuntime(_ file: OpenFile)
 }
 
-/// How a process takes over from another, and how another takes over from it.
+/// Controls how this process takes over from another, and how others take over from it.
 final class SuccessionControl {
-    /// How long the process before may take to say its last words; then this one speaks for itself.
+    /// How long the predecessor may take to send its last state, before this process continues without it.
     private static let lastStatePatience = Duration.seconds(1)
 
     let reactor: Reactor
     let log: any EventLog
     unowned let process: any SucceedingProcess
     private var successions: [Succession] = []
-    /// What the process before this one knew, until it is silent.
+    /// The predecessor's first state, until its last one arrives or is given up.
     private var inherited: AgentState?
 
-    /// The successions of `process`.
+    /// Prepares the successions of `process`.
     init(_ process: any SucceedingProcess, reactor: Reactor, log: any EventLog) { (self.process, self.reactor, self.log) = (process, reactor, log) }
 
-    /// The number of processes at the other ends.
+    /// The number of processes at other ends.
     var count: Int { successions.count }
 
-    /// Starts what the place of this process in a succession asks for. Sessions are served already.
+    /// Takes over from the predecessor or reports to the master. This process already serves sessions.
     func start(_ inheritance: Inheritance, isWorker: Bool) throws(SystemError) {
         if let channel = inheritance.channel {
             inherited = inheritance.state
@@ -64,9 +64,9 @@ final class SuccessionControl {
         reactor.setTimer(at: reactor.now.advanced(by: Self.lastStatePatience)) { [unowned self] in inherit(nil) }
     }
 
-    /// The process before is silent: what it counted counts here, and this one speaks from now on. Only the first call means anything.
+    /// Takes over the predecessor's counters, and starts the gossip. Counters are taken only once.
     ///
-    /// - Parameter last: its last words; `nil` for what it said first.
+    /// - Parameter last: the predecessor's last state; `nil` to use its first one.
     func inherit(_ last: AgentState?) {
         if let state = last ?? inherited, inherited != nil {
             inherited = nil
@@ -77,7 +77,7 @@ final class SuccessionControl {
         for succession in successions { succession.tellState() }
     }
 
-    /// Gives another process everything that it needs to take over, and waits until it serves. Until then its connection counts under `stats maxconn`.
+    /// Hands a successor everything that it needs, and waits until it serves. Until then its connection counts towards `stats maxconn`.
     func handOver(to file: OpenFile, _ place: RuntimePlace, within patience: Duration = Succession.takeoverPatience) {
         let subject = LogSubject(kind: "hand-over", about: "")
         guard !process.isEnding else { return log.write(.warning, "the sockets are not handed over: this process drains.", about: subject) }
@@ -92,13 +92,13 @@ final class SuccessionControl {
         }
     }
 
-    /// A second has passed: tells the master that this worker runs, and from time to time what it knows.
+    /// Sends the master a sign of life, and the state if it is due. Call it each second.
     func secondPassed() { for succession in successions { succession.comeRound() } }
 
-    /// Tells the master that the node drains: nobody is to take this worker's place.
+    /// Notifies the master that the node drains, so that it starts no other worker.
     func tellLeaving() { for succession in successions { succession.tellLeaving() } }
 
-    /// The master has died: no process would restart this one, so it ends with its last session. A supervisor starts another master, which needs
+    /// Stops after the master's death, with the last session, because no process would restart this one. A supervisor starts another master, which needs
     /// the addresses.
     private func loseMaster() {
         log.write(.alert, "the master process has gone: this one stops when its sessions have ended.")

@@ -1,16 +1,16 @@
 import LinuxIO
 
-/// What a master accepts from one worker, message by message. No I/O.
+/// The messages that a master accepts from one worker, in order. No I/O.
 ///
 ///     the worker is       it may send                        and the master
 ///     starting, as root   sockets*, configuration            keeps them for the next worker
-///     without privileges  state, ready                       keeps the state, and lets it serve
+///     without privileges  state, ready                       keeps the state, and counts it as serving
 ///     serving             state, leaving                     keeps the state; starts no other worker
-///     leaving             lastState, once                    passes it on to the worker that serves
+///     leaving             lastState, once                    passes it on to the serving worker
 ///     any of these        alive; state while it does not serve: ignored
 ///
-/// The next worker begins as root with these sockets and this configuration. A worker sends them before it hears a client, and only once: an intruder
-/// in a serving worker can choose neither. Any other message from a worker is a breach, and the master kills the worker.
+/// The next worker begins as root with these sockets and this configuration. A worker sends them before it reads from a client, and only once, so an
+/// intruder in a serving worker can choose neither. Any other message from a worker is a breach, and the master kills the worker.
 struct WorkerConversation: Equatable, Sendable {
     /// A message without its files.
     enum Word: Equatable, Sendable {
@@ -21,25 +21,25 @@ struct WorkerConversation: Equatable, Sendable {
         case ready
         case leaving
         case alive
-        /// A message that is not a worker's to send.
+        /// A message that workers never send.
         case foreign
     }
 
     /// The master's reaction.
     enum Answer: Equatable, Sendable {
-        /// Keeps the message's files, in case this worker comes to serve.
+        /// Keep the message's files, in case this worker comes to serve.
         case keep
-        /// Lets the worker serve.
+        /// Count the worker as serving.
         case serve
-        /// Keeps the state of the worker that serves.
+        /// Keep the state of the serving worker.
         case remember
-        /// Gives the message to the worker that serves.
+        /// Pass the message to the serving worker.
         case passOn
-        /// The node drains.
+        /// Note that the node drains.
         case leave
-        /// Nothing.
+        /// Ignore the message.
         case ignore
-        /// Kills the worker, for this reason.
+        /// Kill the worker, for this reason.
         case breach(String)
     }
 
@@ -51,7 +51,7 @@ struct WorkerConversation: Equatable, Sendable {
         case over
     }
 
-    /// The most messages between two of the master's checks, a second apart: a worker sends about three, and up to 264 at its start.
+    /// The most messages between two polls of the master, a second apart: a worker sends about three, and up to 264 at its start.
     static let wordsMax = 1_000
 
     private var progress = Progress.opening(sockets: 0)
@@ -60,7 +60,7 @@ struct WorkerConversation: Equatable, Sendable {
     /// A worker that has sent nothing.
     init() {}
 
-    /// Takes one message. `stage` is the worker's stage in its life.
+    /// Judges one message. `stage` is the worker's stage.
     mutating func hear(_ word: Word, stage: WorkerRoster.Stage) -> Answer {
         words += 1
         guard words <= Self.wordsMax else { return .breach("it has sent more than \(Self.wordsMax) messages within a second") }
@@ -89,12 +89,12 @@ struct WorkerConversation: Equatable, Sendable {
         }
     }
 
-    /// Starts the next second's count; the master calls it once a second.
+    /// Resets the message count. The master calls it once a second.
     mutating func look() { words = 0 }
 }
 
 extension WorkerConversation.Word {
-    /// The name of `message` in log lines.
+    /// The kind of `message`.
     init(_ message: ProcessMessage) {
         switch message {
         case .configuration: self = .configuration

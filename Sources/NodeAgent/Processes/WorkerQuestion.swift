@@ -2,9 +2,9 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// One line that the master has a worker answer: over a connection of the worker's runtime socket that is made for it.
+/// One line that a worker runs for the master, over a connection of the worker's runtime socket that is made for it.
 final class WorkerQuestion {
-    /// The answer for a worker that gives none.
+    /// The answer in place of a worker that does not respond.
     static let silence = Array("The worker does not answer.\n\n".utf8)
     /// How long the worker may take for the next piece of its answer.
     private static let patience = Duration.seconds(10)
@@ -19,7 +19,7 @@ final class WorkerQuestion {
     private var timer: TimerToken?
     private var isOver = false
 
-    /// Asks over a channel to a worker.
+    /// Sends `line` to the worker at the other end of `channel`.
     init(_ line: String, over channel: ProcessChannel, on reactor: Reactor, _ answer: @escaping ([UInt8]) -> Void) throws(SystemError) {
         let (own, other) = try DescriptorPassing.pair()
         (file, self.reactor, self.answer) = (own, reactor, answer)
@@ -28,7 +28,7 @@ final class WorkerQuestion {
         try channel.send(.runtime(other))
     }
 
-    /// Waits for the answer: the connection's bytes up to its end. It keeps itself alive until then.
+    /// Waits for the answer, which ends with the connection. The object keeps itself alive until then.
     func start() {
         do throws(SystemError) {
             try reactor.watch(file.raw, for: .read) { [self] _ in read() }
@@ -39,7 +39,7 @@ final class WorkerQuestion {
         armTimer()
     }
 
-    /// Closes the connection: the worker does not run a line that it has not begun, and no answer comes.
+    /// Closes the connection: the worker does not run a line that it has not begun, and `answer` is not called.
     func cancel() {
         guard !isOver else { return }
         isOver = true
@@ -53,7 +53,7 @@ final class WorkerQuestion {
         timer = reactor.setTimer(at: reactor.now.advanced(by: Self.patience)) { [self] in end(with: Self.silence) }
     }
 
-    /// One read a round, since the master has other work.
+    /// Reads once per round, since the master has other work.
     private func read() {
         do throws(SystemError) {
             guard let bytes = try Sockets.receive(file.raw, upTo: Self.readBytes) else { return }

@@ -3,16 +3,16 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// What a master decides: which worker process serves, and what is to be done when one starts, serves, ends, or is to be replaced. No I/O.
+/// The master's decisions, without I/O: which worker process serves, and what to do when a worker starts, serves, ends or needs a replacement.
 ///
 ///     starting --ready--> serving --another is ready--> leaving --its last session ends--> gone
 ///        |                   |
-///        ends: a reload has failed; the first start: so has the master
-///                            dies: another is started at once, later when it keeps dying
+///        ends: a reload has failed; at the first start, the master exits
+///                            dies: a replacement starts immediately, or later if workers keep dying
 ///
-/// One that is not heard of for ten looks, serving or leaving, is killed: it is stopped, or its control thread hangs.
+/// A serving or leaving worker that stays silent for ten polls is killed: it is suspended, or its control thread is stuck.
 struct WorkerRoster {
-    /// Where a worker stands.
+    /// The stages of a worker.
     enum Stage: Equatable, Sendable {
         case starting(StartReason)
         case serving
@@ -21,31 +21,31 @@ struct WorkerRoster {
 
     /// Why a worker is started.
     enum StartReason: Equatable, Sendable {
-        /// With the master.
+        /// The master has started.
         case first
-        /// To read the configuration again; a hard one closes the sessions of the worker before.
+        /// A reload was requested; a hard one closes the sessions of the old worker.
         case reload(isHard: Bool)
-        /// In the place of one that has died: with the configuration that it had.
+        /// The serving worker has died; its replacement has the same configuration.
         case restart(of: ChildExit)
     }
 
     /// One worker process.
     struct Worker: Equatable, Sendable {
-        /// Its number.
+        /// The process identifier.
         let process: Int32
-        /// Where it stands.
+        /// The present stage.
         var stage: Stage
-        /// When it was started.
+        /// When the worker was started.
         let startedAt: Instant
-        /// Reloads since.
+        /// The number of reloads since.
         var reloads = 0
-        /// The master's looks since its last word.
+        /// Polls since the worker's last message.
         var silentLooks = 0
-        /// Why the master has killed it.
+        /// Why the master has killed the worker; `nil` if it has not.
         var causeOfDeath: String?
     }
 
-    /// What is to be done.
+    /// An action for the caller to perform.
     enum Effect: Equatable, Sendable {
         /// Start a worker and report `started` or `startFailed`.
         case start(StartReason)
@@ -53,57 +53,58 @@ struct WorkerRoster {
         case retry(at: Instant)
         /// Send this signal.
         case signal(Int32, to: Int32)
-        /// Tell this worker that it has a successor.
+        /// Notify this worker that a successor serves.
         case takenOver(Int32)
-        /// Tell this worker that it has one, and is to end with its sessions at once.
+        /// Notify this worker that a successor serves, and that it must end immediately.
         case replaced(Int32)
         /// The first worker serves.
         case serving
-        /// A reload has ended: whether a new worker serves.
+        /// A reload has ended. True if a new worker serves.
         case reloaded(Bool)
-        /// Tell people.
+        /// Report to the operator.
         case tell(DiagnosticSeverity, String)
         /// End the master.
         case exit(Int32)
     }
 
-    /// A worker that has served this long was no failure.
+    /// The death of a worker that has served this long does not count as a repeated failure.
     static let goodService = Duration.seconds(1)
-    /// Between two looks at the workers, each of which says more often that it runs.
+    /// The interval between two polls of the workers, which send signs of life at least as often.
     static let lookInterval = Duration.seconds(1)
-    /// Looks without a word until a worker is killed: ten seconds. Looks, not time: when everything has stood still, the master has not looked either.
+    /// A worker is killed after this many polls without a message. Polls are counted instead of time: if the whole machine was suspended, the master did not
+    /// poll either.
     static let silentLooksMax = 10
     private static let retryFirst = Duration.milliseconds(100)
     private static let retryLongest = Duration.seconds(5)
 
-    /// All that live.
+    /// All live workers.
     private(set) var workers: [Worker] = []
-    /// Reloads asked for, and how many of them came to nothing.
+    /// `reloads`: requested reloads; `reloadsFailed`: how many of them failed.
     private(set) var reloads = 0
     private(set) var reloadsFailed = 0
     private(set) var isStopping = false
     private var deathsInARow = 0
-    /// The reload that waits for a worker to start.
+    /// The reload that waits until a starting worker is ready.
     private var waitingReload: StartReason?
     private var lastDeath: ChildExit?
 
     /// No worker yet.
     init() {}
 
-    /// The one that serves.
+    /// The worker that serves.
     var serving: Worker? { workers.first { $0.stage == .serving } }
 
     private var isStarting: Bool { workers.contains { if case .starting = $0.stage { true } else { false } } }
 
-    /// A worker has been started.
+    /// Adds a started worker.
     mutating func started(_ process: Int32, for reason: StartReason, now: Instant) {
         workers.append(Worker(process: process, stage: .starting(reason), startedAt: now))
     }
 
-    /// A worker could not even be started.
+    /// Handles a failure to start a worker process.
     mutating func startFailed(for reason: StartReason, now: Instant) -> [Effect] { failed(reason, code: 1, now: now) }
 
-    /// A worker serves: the one that did so far has a successor. One that comes to serve while the node stops is ended at once.
+    /// Handles a worker that serves: the one before becomes a leaving worker. A worker that is ready while the node stops is ended immediately.
     mutating func ready(_ process: Int32) -> [Effect] {
         guard !isStopping else { return [.signal(SIGINT, to: process)] }
         guard let index = workers.firstIndex(where: { $0.process == process }), case .starting(let reason) = workers[index].stage else { return [] }
@@ -123,12 +124,12 @@ struct WorkerRoster {
         return effects + nextReload()
     }
 
-    /// A worker has said something.
+    /// Records a message of a worker.
     mutating func heard(_ process: Int32) {
         if let index = workers.firstIndex(where: { $0.process == process }) { workers[index].silentLooks = 0 }
     }
 
-    /// The master looks whether all workers have been heard of. One that is starting has a time of its own.
+    /// Polls the workers for silence. Starting workers have their own time limit.
     mutating func look() -> [Effect] {
         var effects: [Effect] = []
         for index in workers.indices where workers[index].stage == .serving || workers[index].stage == .leaving {
@@ -139,7 +140,7 @@ struct WorkerRoster {
         return effects
     }
 
-    /// A worker has broken the protocol. Only the first breach counts.
+    /// Handles a worker's violation of the protocol. Only the first one counts.
     mutating func breached(_ process: Int32, _ cause: String) -> [Effect] {
         guard let index = workers.firstIndex(where: { $0.process == process }), workers[index].causeOfDeath == nil else { return [] }
         return kill(index, cause, "somebody may have taken it over")
@@ -151,7 +152,7 @@ struct WorkerRoster {
         return [.tell(.alert, "worker (\(process)) is killed: \(cause); \(guess)"), .signal(SIGKILL, to: process)]
     }
 
-    /// A worker has ended.
+    /// Handles the end of a worker.
     mutating func ended(_ exit: ChildExit, now: Instant) -> [Effect] {
         guard let index = workers.firstIndex(where: { $0.process == exit.process }) else { return [] }
         let worker = workers.remove(at: index)
@@ -166,25 +167,25 @@ struct WorkerRoster {
             return [.tell(.warning, "worker (\(worker.process)) did not come to serve: \(exit.description)\(rest)")]
                 + failed(reason, code: exit.code ?? 1, now: now)
         case .serving where exit.code == 0:
-            // Somebody has told it to stop, and so this node.
+            // An operator has stopped the worker, which means to stop the node.
             isStopping = true
             return workers.isEmpty ? [.exit(0)] : []
         case .serving:
             if worker.startedAt.duration(to: now) >= Self.goodService { deathsInARow = 0 }
             lastDeath = exit
             let alert = Effect.tell(.alert, "worker (\(worker.process)) died: \(exit.description); its sessions are lost, another is started")
-            // One that is on its way to replace it is enough.
+            // A worker that already starts is replacement enough.
             return [alert] + (isStarting ? [] : restart(now: now))
         }
     }
 
-    /// `retry`'s time has come.
+    /// Handles the time of a `retry`.
     mutating func retryDue() -> [Effect] {
         guard !isStopping, serving == nil, !isStarting, let lastDeath else { return [] }
         return [.start(.restart(of: lastDeath))]
     }
 
-    /// Somebody wants the configuration to be read again. A reload that comes while a worker starts waits for it.
+    /// Handles a request to reload. A reload during a worker's start waits for it.
     ///
     /// - Parameter isHard: whether the old worker's sessions are closed.
     mutating func reload(isHard: Bool) -> [Effect] {
@@ -197,13 +198,13 @@ struct WorkerRoster {
         return [.start(.reload(isHard: isHard))]
     }
 
-    /// Somebody wants this node to stop: the workers get the same signal.
+    /// Handles a request to stop this node: the workers get the same signal.
     mutating func stop(by signal: Int32) -> [Effect] {
         isStopping = true
         return workers.isEmpty ? [.exit(0)] : workers.map { .signal(signal, to: $0.process) }
     }
 
-    /// The worker that serves drains: no other one takes its place.
+    /// Handles the drain of the serving worker: no other worker replaces it.
     mutating func leave() { isStopping = true }
 
     private mutating func failed(_ reason: StartReason, code: Int32, now: Instant) -> [Effect] {

@@ -2,30 +2,30 @@ import CLinux
 import Glibc
 import LinuxIO
 
-/// What a master tells a worker process at its start, in the environment: which descriptors are what, and whose place it takes.
+/// What a master passes to a worker process in the environment: its descriptors, and the reason why it replaces another worker.
 ///
-///     TSUKADA_WORKER=<channel>,<stderr for later>[,<cause of the death of the worker before>]
+///     TSUKADA_WORKER=<channel>,<stderr for later>[,<cause of death of the former worker>]
 struct WorkerSeat {
     private static let variable = "TSUKADA_WORKER"
 
     /// How long the master may take to read a message.
     private static let patience = Duration.seconds(2)
 
-    /// The way to the master.
+    /// The channel to the master.
     let channel: ProcessChannel
-    /// Where messages go once the worker serves; until then they are the master's affair, who tells whoever asked for the start.
+    /// The stderr once the worker serves. Until then the master receives the messages, for the client that requested the start.
     private let laterErrors: Int32
-    /// How the worker before died; `nil` when it did not.
+    /// How the former worker died; `nil` if it did not.
     let causeOfDeath: String?
 
-    /// The seat that `environment` describes; `nil` for a process that no master has started. The variable is not passed on.
+    /// Parses and removes the variable from `environment`; `nil` for a process that no master has started.
     init?(environment: inout [String: String]) {
         guard let fields = environment.removeValue(forKey: Self.variable)?.split(separator: ",", maxSplits: 2), fields.count >= 2 else { return nil }
         unsetenv(Self.variable)
         guard let channel = Int32(fields[0]), let errors = Int32(fields[1]), Self.takeOver(channel), Self.takeOver(errors) else { return nil }
         self.channel = ProcessChannel(OpenFile(FileDescriptor(owning: channel)))
         laterErrors = errors
-        // It was started as /proc/self/exe, which the kernel would call it by.
+        // The kernel would show the name of /proc/self/exe, as which the worker was started.
         clinux_name_thread("tsukada")
         causeOfDeath = fields.count > 2 ? String(fields[2]) : nil
     }
@@ -35,14 +35,14 @@ struct WorkerSeat {
         [variable: "\(channel.raw),\(laterErrors.raw)" + (causeOfDeath.map { ",\($0)" } ?? "")]
     }
 
-    /// Sends the master everything that determines the next worker. Call it while this process has its privileges, before it hears a client: the master
+    /// Sends the master everything that determines the next worker. Call it while this process has its privileges, before it reads from a client: the master
     /// accepts it only once.
     func announce(_ sockets: [OpenFile], _ configuration: ConfigurationSnapshot) throws(SystemError) {
         let file = try MemoryFile.holding(configuration.bytes, name: "tsukada configuration")
         try channel.send(ProcessMessage.passing(sockets) + [.configuration(file)], patience: Self.patience)
     }
 
-    /// From here on messages go where the master's go; a daemon's go nowhere. To be called once.
+    /// Redirects stderr to the master's, or to /dev/null for a daemon. Call it once.
     func startIsOver(isDaemon: Bool) {
         if isDaemon { Daemon.detachStandardStreams() } else { dup2(laterErrors, STDERR_FILENO) }
         close(laterErrors)
