@@ -1,52 +1,52 @@
 import Proxy
 
 extension Limits {
-    /// The descriptors that a part of the process opens while it runs, beside sessions.
+    /// The descriptors that a part of the process opens while it runs, besides sessions.
     struct Demand: Equatable, Sendable {
-        /// As many as it opens when there are enough.
+        /// The number that it opens if there are enough descriptors.
         var wanted: Int
-        /// The number that it requires.
+        /// The least number, without which it does not work.
         var least: Int
 
-        /// At least `least` of `wanted`, or as many as are wanted.
+        /// A demand for `wanted` descriptors and at least `least`, which is limited to `wanted`.
         init(_ wanted: Int = 0, least: Int = 0) { (self.wanted, self.least) = (wanted, min(least, wanted)) }
 
-        /// Its part when `spare` descriptors are shared out over the `all` that are wanted beyond the least.
+        /// The number for this part if `spare` descriptors are divided over the `all` descriptors that parts want beyond their least.
         func share(of spare: Int, all: Int) -> Int { all <= spare ? wanted : least + (wanted - least) * spare / all }
     }
 
-    /// The descriptors that a process needs beside sessions and their pipes.
+    /// The descriptors that a process needs besides sessions and their pipes.
     struct Needs: Equatable, Sendable {
-        /// The standard streams, files that are read and written now and then, the channels to a master, a predecessor, a successor.
+        /// The standard streams, files that are opened briefly, and the channels to a master, a predecessor and a successor.
         static let filesMax = 20
-        /// For each thread: its poller and its wake-up, with one to spare.
+        /// For each thread: its poller and its wake-up, and one to spare.
         static let perThread = 3
         /// Threads that do not forward: control, probe, watchdog.
         static let otherThreads = 3
-        /// Short-lived ones: a database's session beside its check, runtime connections that are being handed over.
+        /// Short-lived descriptors: a database connection besides its check, runtime connections that are being handed over.
         static let passing = 8
-        /// The least number of connections of one server that finish a login for departed clients. A server that hangs collects no more.
+        /// The least number of connections per server that finish a login for departed clients. A stalled server collects no more than that.
         static let handshakesMin = 8
-        /// The same for all servers together.
+        /// The least number of such connections for all servers together.
         static let handshakesLeast = 64
         /// One in this many sessions may leave before the greeting at the same time.
         static let sessionsPerHandshake = 4
-        /// The least number of questions of a section at once.
+        /// The least number of concurrent questions of a section.
         static let questionsMin = 16
-        /// The least number of trials of new addresses at once.
+        /// The least number of concurrent trials of new addresses.
         private static let trialsMin = 8
 
         /// Threads that accept connections.
         var threads = 1
-        /// Addresses at which each thread wants a listening socket of its own.
+        /// Addresses at which each thread wants its own listening socket.
         var groupBinds = 0
-        /// Binds with one socket, whatever the number of threads: paths, `fd@N`.
+        /// Binds with one socket for all threads: paths and `fd@N`.
         var singleBinds = 0
-        /// Listening sockets of earlier processes: the size of a group never changes.
+        /// Inherited listening sockets: the size of an inherited group does not change.
         var inheritedListeners = 0
         /// Descriptors that are always open, or may be at any time, without listening sockets.
         var fixed = filesMax
-        /// A hundred sessions: two sockets each, and a third for those that ask a second server.
+        /// The descriptors of a hundred sessions: two sockets each, and a third for those that ask a second server.
         var perHundredSessions = 200
         /// Checks, and trials of new addresses.
         var checks = Demand()
@@ -54,14 +54,14 @@ extension Limits {
         var questions = Demand()
         /// Connections of load balancers.
         var probes = Demand()
-        /// Handshakes that are finished for clients who have left.
+        /// Handshakes that are finished for departed clients.
         var handshakes = Demand()
         /// Sections that ask nameservers.
         var resolvers = 0
-        /// Servers whose handshakes are finished.
+        /// Servers with such handshakes.
         var handshakeServers = 0
 
-        /// Every part that opens descriptors while it runs.
+        /// The demands of all parts that open descriptors while they run.
         var demands: [Demand] { [checks, questions, probes, handshakes] }
         /// The number that all parts together want, without listening sockets.
         var most: Int { fixed + demands.reduce(0) { $0 + $1.wanted } }
@@ -71,12 +71,12 @@ extension Limits {
         /// The number of listening sockets, with this many at each address of `groupBinds`.
         func listeners(each sockets: Int) -> Int { max(singleBinds + groupBinds * sockets, inheritedListeners) }
 
-        /// Nothing but the files.
+        /// The needs of a process without a configuration.
         init() {}
 
-        /// The needs of `configuration` with this many serving threads and sessions.
+        /// The needs of `configuration` with this number of forwarding threads and sessions.
         ///
-        /// - Parameter inherited: the listening sockets of earlier processes.
+        /// - Parameter inherited: the number of inherited listening sockets.
         init(_ configuration: AgentConfiguration, threads: Int, sessions: Int, inherited: Int = 0) {
             let servers = configuration.backends.filter { !$0.isDisabled }.flatMap { backend in backend.servers.map { (backend, $0) } }
             let global = configuration.global
@@ -98,7 +98,7 @@ extension Limits {
             let watched = servers.count { $0.0.database != nil }
             checks = Demand(checked + min(followed, CheckRunner.trialsMax), least: watched + Self.trialsMin)
             resolvers = configuration.resolvers.count { section in servers.contains { $0.1.resolvers == section.name } } + (configuration.gossip == nil ? 0 : 1)
-            // Each name is asked for both families, of all nameservers at once.
+            // Each name is resolved for both families, by all nameservers at once.
             let questionsMin = max(Self.questionsMin, 2 * (configuration.resolvers.map(\.nameservers.count).max() ?? 0))
             questions = Demand(resolvers * ResolverSettings.questionsStandard, least: resolvers * questionsMin)
             if !configuration.probes.isEmpty { probes = Demand(ProbeLimits.connectionsStandard, least: ProbeLimits.connectionsMin) }

@@ -3,12 +3,12 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// Bound sockets that this process has got from an earlier one or from its supervisor, each to be taken once.
+/// Bound sockets that this process has received from an earlier one or from its supervisor. Each can be taken once.
 ///
-/// Sockets of one address are a SO_REUSEPORT group. It becomes smaller only where the kernel moves connections (`ListeningSockets.migratesConnections`): elsewhere
-/// closing a socket of a group resets the connections in its queue.
+/// The sockets of one address are a SO_REUSEPORT group. A group may shrink only if the kernel moves connections (`ListeningSockets.migratesConnections`):
+/// otherwise, closing a socket of the group resets the connections in its queue.
 final class InheritedSockets {
-    /// Sockets that are kept; more are closed.
+    /// The most sockets that are kept; further ones are closed.
     static let socketsMax = 65_536
 
     private struct Place: Hashable {
@@ -23,10 +23,10 @@ final class InheritedSockets {
     /// The addresses of stream listeners, taken or not.
     private(set) var streamAddresses: [SocketAddress] = []
 
-    /// None yet.
+    /// An empty collection.
     init() {}
 
-    /// Adds `files`. What is no bound socket is closed.
+    /// Adds `files`. A file that is not a bound socket is closed.
     func add(_ files: [OpenFile]) {
         for file in files where count < Self.socketsMax {
             guard let address = Self.address(of: file.raw), let kind = ListeningSockets.option(SO_TYPE, file.raw) else { continue }
@@ -40,16 +40,16 @@ final class InheritedSockets {
         }
     }
 
-    /// All sockets of `kind` that are bound to `address`; none when nobody had it.
+    /// Returns and removes all sockets of `kind` that are bound to `address`.
     func take(_ kind: SocketKind, at address: SocketAddress) -> [OpenFile] {
         let type = kind == .stream ? Int32(SOCK_STREAM.rawValue) : Int32(SOCK_DGRAM.rawValue)
         return groups.removeValue(forKey: Place(kind: type, address: address)) ?? []
     }
 
-    /// Closes what nobody has taken: nobody would accept what connects there.
+    /// Closes the remaining sockets, because no process would accept connections on them.
     func closeRest() { groups = [:] }
 
-    /// Where a socket is bound. A UNIX path is bound under a temporary name first (`ListeningSockets`): the name it was meant for.
+    /// The address of a bound socket. A UNIX socket is bound under a temporary name first (`ListeningSockets`); the result is the final path.
     private static func address(of raw: Int32) -> SocketAddress? {
         guard let address = Sockets.localAddress(raw) else { return nil }
         guard case .unix(let path) = address else { return address }

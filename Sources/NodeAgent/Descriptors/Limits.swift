@@ -2,38 +2,40 @@ import Glibc
 import LinuxIO
 import Proxy
 
-/// The process's descriptor limit, and what follows from it.
+/// The process's descriptor limit, and its division.
 enum Limits {
-    /// With fewer sessions than these the node is hardly useful.
+    /// The least number of sessions with which a node is useful.
     static let sessionsAdvised = 50
-    /// Sessions where nothing else limits them: a limit that is "unlimited" must not become a table of that size.
+    /// The most sessions if nothing else limits them: an "unlimited" descriptor limit must not lead to a table of that size.
     static let sessionsMax = 1_000_000
-    /// Listening sockets take at most one in this many descriptors, unless one socket at each address already takes more.
+    /// Listening sockets get at most one in this many descriptors, unless one socket per address already needs more.
     static let listenersShare = 4
 
-    /// What the descriptors are for.
+    /// The division of the descriptors.
     struct Plan: Equatable, Sendable {
         /// The descriptor limit.
         var descriptors: Int
-        /// Sessions at once: two sockets each, and a third for some.
+        /// The most concurrent sessions: two sockets each, and a third for some of them.
         var sessionsMax: Int
-        /// Pipes for splicing at once: two ends each.
+        /// The most concurrent pipes for splicing: two descriptors each.
         var pipesMax: Int
-        /// The most questions that each `resolvers` section may have open.
+        /// The most open questions of each `resolvers` section.
         var questionsPerSection = ResolverSettings.questionsStandard
-        /// The most connections of load balancers at once.
+        /// The most concurrent connections of load balancers.
         var probeConnectionsMax = ProbeLimits.connectionsStandard
-        /// The most handshakes of one server at once that are finished for clients who have left.
+        /// The most concurrent handshakes per server that are finished for departed clients.
         var handshakesPerServer = ForwardingState.handshakesPerServerMax
-        /// Listening sockets at each address: one for each thread, or fewer, which threads share.
+        /// Listening sockets per address: one for each thread, or fewer, which threads share.
         var socketsPerBind: Int
         /// Listening sockets in all.
         var listeners: Int
-        /// Descriptors for neither sessions nor pipes.
+        /// Descriptors that are neither for sessions nor for pipes.
         var reserve: Int
 
-        /// Divides `descriptors`. Listening sockets come first: at most a quarter, fewer if that makes room for `wanted` sessions, and at least one at each address.
-        /// Of the rest, at most an eighth is for pipes; at most a quarter for everything else, unless that requires more; the remainder, up to `wanted`, for
+        /// Divides `descriptors`. Listening sockets come first: at most a quarter, fewer if that makes room for `wanted` sessions, and at least one per
+        /// address.
+        /// Of the rest, at most an eighth is for pipes. At most a quarter is for everything else, unless that requires more. The remainder, up to `wanted`, is
+        /// for
         /// sessions.
         init(descriptors: Int, wanted: Int, pipesWanted: Int, needs: Needs) {
             let quarter = (descriptors / Limits.listenersShare - needs.singleBinds) / max(1, needs.groupBinds)
@@ -41,7 +43,7 @@ enum Limits {
             func plan(_ sockets: Int) -> Plan {
                 Plan(descriptors: descriptors, wanted: wanted, pipesWanted: pipesWanted, needs: needs, socketsPerBind: sockets)
             }
-            // A `maxconn` that does not fit gets as near as it can; without one the process keeps its sockets.
+            // If `maxconn` does not fit in any case, sessions have precedence over listening sockets; without `maxconn` the process keeps its sockets.
             let fitting = (1...most).last { plan($0).sessionsMax == wanted }
             self = plan(fitting ?? (wanted < Limits.sessionsMax ? 1 : most))
         }
@@ -63,7 +65,7 @@ enum Limits {
         }
     }
 
-    /// Raises the limit as far as `wanted` sessions need it (`nil`: as far as the hard limit goes, as in HAProxy) and shares it out.
+    /// Raises the limit as far as `wanted` sessions need it (`nil`: as far as the hard limit allows, as in HAProxy), and divides it.
     static func plan(wanted: Int?, pipesWanted: Int, needs: Needs) throws(SystemError) -> Plan {
         let sessions = min(wanted ?? sessionsMax, sessionsMax)
         let needed = max(
@@ -73,9 +75,9 @@ enum Limits {
         return Plan(descriptors: reached, wanted: sessions, pipesWanted: pipesWanted, needs: needs)
     }
 
-    /// The descriptors that this many sessions, pipes and listening sockets at each address need, with everything else.
+    /// The descriptors needed for this number of sessions, of pipes, and of listening sockets per address, including everything else.
     static func descriptorsNeeded(sessions: Int, pipes: Int, needs: Needs, socketsPerBind: Int) -> Int {
-        // A plan gives at most a quarter to the parts that open more while they run.
+        // A plan grants parts that open descriptors while they run at most a quarter.
         let reserve = needs.most
         let free = max((sessions * needs.perHundredSessions + 99) / 100 + 2 * pipes + reserve, 16 * pipes, 4 * reserve)
         return needs.listeners(each: socketsPerBind) + free
@@ -83,20 +85,20 @@ enum Limits {
 
     /// The soft and the hard limit.
     struct Descriptors: Equatable, Sendable {
-        /// What holds.
+        /// The limit in effect.
         var soft: Int
-        /// What it can be raised to without privileges.
+        /// The value to which an unprivileged process can raise `soft`.
         var hard: Int
     }
 
-    /// The limits as they are.
+    /// The present limits.
     static func descriptors() throws(SystemError) -> Descriptors {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { throw .last("getrlimit") }
         return Descriptors(soft: Int(clamping: limit.rlim_cur), hard: Int(clamping: limit.rlim_max))
     }
 
-    /// Raises the soft limit to `wanted`, the hard one too where that is allowed. Returns the soft limit that holds then, which may be lower.
+    /// Raises the soft limit to `wanted`, and the hard one if that is permitted. Returns the resulting soft limit, which may be lower.
     static func raiseDescriptors(to wanted: Int) throws(SystemError) -> Int {
         let now = try descriptors()
         guard now.soft < wanted else { return now.soft }

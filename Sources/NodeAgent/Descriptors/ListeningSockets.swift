@@ -4,7 +4,7 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// A listening socket that could not be opened.
+/// The error of a listening socket that could not be opened.
 struct ListenError: Error, Equatable, CustomStringConvertible {
     /// What went wrong.
     enum Problem: Equatable {
@@ -12,26 +12,26 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
         case system(SystemError)
         /// The path does not fit into a socket address.
         case pathTooLong
-        /// `fd@N` is no listening stream socket.
+        /// `fd@N` is not a listening stream socket.
         case notListening(Int32)
         /// A process answers at the path.
         case answered
-        /// A name that has not been resolved.
+        /// The name has not been resolved.
         case unresolved
         /// Another file has replaced the socket that was bound to the path.
         case replaced
     }
 
-    /// Where the line stands.
+    /// The line in the configuration.
     let location: ConfigurationLocation
-    /// What was to be opened: "tsukada01:3306".
+    /// The endpoint: "tsukada01:3306".
     let endpoint: String
-    /// For whom: "listen mysql", "stats socket".
+    /// The owner of the socket: "listen mysql", "stats socket".
     let owner: String
     /// What went wrong.
     let problem: Problem
 
-    /// "haproxy.cfg:27: cannot bind 'tsukada01:3306' of 'listen mysql': Address already in use; …".
+    /// For example "haproxy.cfg:27: cannot bind 'tsukada01:3306' of 'listen mysql': Address already in use; …".
     var description: String { "\(location): cannot bind '\(endpoint)' of '\(owner)': \(reason)" }
 
     private var reason: String {
@@ -59,36 +59,36 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// What a listening socket is opened for.
+/// The description of a listening socket to open.
 struct ListenRequest {
-    /// The line's address, resolved.
+    /// The resolved address.
     var address: SocketAddress
-    /// The same as it is written, for messages.
+    /// The address as configured, for messages.
     var endpoint: String
-    /// For messages: "listen mysql".
+    /// The owner for messages, such as "listen mysql".
     var owner: String
-    /// Where the line stands.
+    /// The line in the configuration.
     var location: ConfigurationLocation
-    /// The kernel's queue; `nil` for a socket that whoever gets it lets listen.
+    /// The length of the kernel's queue; `nil` if the later owner of the socket calls `listen`.
     var backlog: Int32? = 1024
     /// How dead clients are detected.
     var keepAlive = KeepAlive.off
-    /// What clients may leave unacknowledged for so long, in milliseconds; 0 for the system's way.
+    /// The time in milliseconds that data to clients may stay unacknowledged; 0 for the system's default.
     var userTimeout: Int32 = 0
-    /// `v6only` or `v4v6`; `nil` for the system's way.
+    /// `v6only` or `v4v6`; `nil` for the system's default.
     var isV6Only: Bool?
     /// `mode` of a UNIX path.
     var permissions: UInt32?
-    /// Owner of a UNIX path; `nil` leaves it.
+    /// Owner of a UNIX path; `nil` leaves it unchanged.
     var userIdentifier: UInt32?
-    /// Group of a UNIX path; `nil` leaves it.
+    /// Group of a UNIX path; `nil` leaves it unchanged.
     var groupIdentifier: UInt32?
-    /// Whether to take a UNIX path from a process that still answers there, and to share a port with a process that listens there.
+    /// Whether to replace a UNIX path at which a process still answers, and to share a port with a process that listens there.
     var replacesOthers = false
-    /// Whether this process itself listens at an address that overlaps.
+    /// Whether this process also listens at an overlapping address.
     var sharesOwnAddress = false
 
-    /// A request for `address`, with nothing else said.
+    /// A request for `address` with standard options.
     init(address: SocketAddress, endpoint: String, owner: String, location: ConfigurationLocation) {
         self.address = address
         self.endpoint = endpoint
@@ -99,24 +99,24 @@ struct ListenRequest {
 
 /// Opens listening sockets: non-blocking, close-on-exec, with the options that accepted sockets inherit.
 enum ListeningSockets {
-    /// What a temporary name adds to a UNIX path: a dot, the process's number in base 36, a tilde.
+    /// The bytes that a temporary name adds to a UNIX path: a dot, the process identifier in base 36, a tilde.
     static let temporaryBytes = 8
-    /// How long a port may stay in use: a worker whose master is dead closes its ports immediately, but another start may be faster.
+    /// How long to wait for a port in use: a worker whose master is dead closes its ports immediately, but another start may be faster.
     private static let patience = Duration.milliseconds(500)
     private static let pause: useconds_t = 10_000
-    /// How long a process that answers at a UNIX path may take to say whether it has abandoned it.
+    /// How long a process that answers at a UNIX path may take to report whether it has abandoned the path.
     private static let answerPatience = Duration.milliseconds(500)
 
-    /// The setting that lets the kernel move connections from a listening socket that closes to another one of its group.
+    /// The setting that makes the kernel move connections from a closing listening socket to another one of its group.
     static let migrationSetting = "net.ipv4.tcp_migrate_req"
 
-    /// Whether the kernel does so.
+    /// Whether that setting is on.
     static var migratesConnections: Bool {
         let file = "/proc/sys/" + migrationSetting.split(separator: ".").joined(separator: "/")
         return (try? Files.read(file, bytesMax: 16))?.first == UInt8(ascii: "1")
     }
 
-    /// Opens `count` listening sockets that share `request.address` by SO_REUSEPORT, one for each worker; one for a UNIX path.
+    /// Opens `count` listening sockets that share `request.address` by SO_REUSEPORT, one for each forwarding thread; for a UNIX path only one.
     static func open(_ request: ListenRequest, count: Int) throws(ListenError) -> [OpenFile] {
         do throws(SystemError) {
             guard case .unix(let path) = request.address else {
@@ -126,7 +126,7 @@ enum ListeningSockets {
                 for _ in 0..<max(1, count) {
                     let file = try openIPSoon(request, isShared: count > 1)
                     files.append(file)
-                    // Port 0 is chosen by the kernel once; the others of the group take the same.
+                    // For port 0 the kernel chooses a port once; the other sockets of the group use the same.
                     if request.address.port == 0, let bound = Sockets.localAddress(file.raw) { request.address = bound }
                 }
                 return files
@@ -158,10 +158,10 @@ enum ListeningSockets {
         return OpenFile(FileDescriptor(owning: number))
     }
 
-    /// Makes a socket that listens already into what `request` asks for.
+    /// Applies the options of `request` to a socket that already listens.
     static func adopt(_ file: OpenFile, for request: ListenRequest) throws(ListenError) {
         do throws(SystemError) {
-            // Earlier processes could have changed it: they had the same open file.
+            // Earlier processes share the open file and may have changed its flags.
             let flags = fcntl(file.raw, F_GETFL)
             guard flags >= 0, fcntl(file.raw, F_SETFL, flags | O_NONBLOCK) == 0 else { throw .last("fcntl") }
             switch request.address {
@@ -174,7 +174,7 @@ enum ListeningSockets {
         }
     }
 
-    /// False for a UNIX socket whose path is gone.
+    /// Whether the address can be reached: false for a UNIX socket whose path has been removed.
     static func isReachable(_ address: SocketAddress) -> Bool {
         guard case .unix(let path) = address else { return true }
         return kind(at: path) == .socket
@@ -186,12 +186,12 @@ enum ListeningSockets {
         return client.ask(RuntimeInterpreter.abandonedQuestion) == .text(RuntimeInterpreter.abandonedAnswer)
     }
 
-    /// The entry at a path, even a symbolic link; `nil` for none.
+    /// The kind of file at a path, without following a symbolic link; `nil` if there is none.
     private static func kind(at path: String) -> FileStatus.Kind? {
         do throws(SystemError) { return try FileEntry(path).status().kind } catch { return nil }
     }
 
-    /// True for a UNIX path at which a process listens, even one that has no time to accept.
+    /// Whether a process listens at a UNIX path, even if its queue is full.
     static func isAnswered(_ path: String) -> Bool {
         guard path.utf8.count <= RawSocketAddress.pathBytesMax, let socket = try? Sockets.open(.stream, for: .unix(path)) else { return false }
         do throws(SystemError) {
@@ -202,14 +202,14 @@ enum ListeningSockets {
         }
     }
 
-    /// A socket's option of level SOL_SOCKET; `nil` for what is no socket.
+    /// A socket option of level SOL_SOCKET; `nil` if `raw` is not a socket.
     static func option(_ name: Int32, _ raw: Int32) -> Int32? {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         return getsockopt(raw, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
     }
 
-    /// Throws when another process listens at the address. With SO_REUSEPORT the kernel would add this process's sockets to the other's group, and both would
+    /// Throws if another process listens at the address. With SO_REUSEPORT the kernel would add this process's sockets to the other's group, and both would
     /// get clients. Without SO_REUSEPORT the kernel refuses.
     private static func claim(_ request: ListenRequest) throws(SystemError) {
         var request = request
@@ -217,7 +217,7 @@ enum ListeningSockets {
         _ = try openIPSoon(request, isShared: false)
     }
 
-    /// Opens a socket as soon as the address is free.
+    /// Opens a socket, and waits a moment for the address to become free.
     private static func openIPSoon(_ request: ListenRequest, isShared: Bool) throws(SystemError) -> OpenFile {
         let deadline = MonotonicClock.now().advanced(by: patience)
         while true {
@@ -241,17 +241,18 @@ enum ListeningSockets {
         return file
     }
 
-    /// The options that accepted sockets take over from the listener, so that nothing is to be set on each.
+    /// Sets the options that accepted sockets inherit from the listener, so that they need not be set on each.
     private static func setInherited(_ request: ListenRequest, on raw: Int32) throws(SystemError) {
         let tcp = Int32(IPPROTO_TCP)
         try Sockets.set(TCP_NODELAY, at: tcp, to: 1, on: raw)
         try Sockets.set(TCP_USER_TIMEOUT, at: tcp, to: request.userTimeout, on: raw)
-        // Also where it is off: a socket of an earlier process may have had it on.
+        // Also if it is off: a socket of an earlier process may have had it on.
         try request.keepAlive.set(on: raw)
     }
 
-    /// Binds under a temporary name, sets mode and owner, listens, and only then takes the path's name: nobody ever meets a socket
-    /// with the wrong mode or without a listener, and what a killed process left behind is replaced.
+    /// Binds under a temporary name, sets mode and owner, listens, and then renames the socket to the path. So no client ever meets a socket with the wrong
+    /// mode or
+    /// without a listener, and the remains of a killed process are replaced.
     private static func openPath(_ path: String, _ request: ListenRequest) throws(SystemError) -> OpenFile {
         try refuseForeignFile(at: path)
         let file = OpenFile(try Sockets.open(.stream, for: request.address))
@@ -270,8 +271,8 @@ enum ListeningSockets {
     /// The error for a path at which another file has replaced the socket.
     private static let replaced = SystemError("open", code: ESTALE)
 
-    /// Gives a bound path its mode and its owner. The directory may belong to a user who serves clients, so this changes only the socket at the path,
-    /// never the target of a link. A socket that has just been bound is this process's own.
+    /// Sets mode and owner of a bound path. The directory may belong to a user who serves clients, so this changes only the socket at the path, never the
+    /// target of a link. A socket that has just been bound must belong to this process.
     private static func setOwner(of path: String, _ request: ListenRequest, isNew: Bool) throws(SystemError) {
         guard request.permissions != nil || request.userIdentifier != nil || request.groupIdentifier != nil else { return }
         let entry = try FileEntry(path)
@@ -285,13 +286,13 @@ enum ListeningSockets {
 
     private static func bindTemporary(_ raw: Int32, path: String) throws(SystemError) -> String {
         let temporary = path + "." + String(getpid(), radix: 36) + "~"
-        // Left by a dead process that had our number.
+        // A dead process with the same identifier may have left it.
         unlink(temporary)
         try Sockets.bind(raw, to: .unix(temporary))
         return temporary
     }
 
-    /// A socket may be replaced; any other kind of file was not ours.
+    /// Throws if a file other than a socket exists at the path; a socket may be replaced.
     private static func refuseForeignFile(at path: String) throws(SystemError) {
         guard let kind = kind(at: path), kind != .socket else { return }
         throw SystemError("bind", code: EEXIST)
@@ -299,7 +300,7 @@ enum ListeningSockets {
 }
 
 extension ListenRequest {
-    /// This request's failure.
+    /// Creates an error for this request.
     func failure(_ problem: ListenError.Problem) -> ListenError {
         ListenError(location: location, endpoint: endpoint, owner: owner, problem: problem)
     }

@@ -8,7 +8,7 @@ enum SocketActivation {
     private static let firstDescriptor: Int32 = 3
     private static let filesMax = 1024
 
-    /// The sockets of `LISTEN_FDS`, if they are meant for this process; close-on-exec.
+    /// The sockets of `LISTEN_FDS` if they are meant for this process, with close-on-exec set.
     static func files(environment: [String: String], process: Int32 = getpid()) -> [OpenFile] {
         guard environment["LISTEN_PID"].flatMap({ Int32($0) }) == process, let count = environment["LISTEN_FDS"].flatMap({ Int32($0) }) else { return [] }
         guard (1...Int32(filesMax)).contains(count) else { return [] }

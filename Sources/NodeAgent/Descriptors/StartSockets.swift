@@ -2,11 +2,11 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// Opens every listening socket that a configuration asks for, or takes it over from an earlier process.
+/// Opens every listening socket of a configuration, or takes it over from an earlier process.
 struct StartSockets {
     private static let statsBacklogMin = 1024
 
-    /// What turns names into addresses.
+    /// Resolves names.
     var names: NameResolution
     private let threads: Int
     private let socketsPerBind: Int
@@ -14,13 +14,14 @@ struct StartSockets {
     private let inherited: InheritedSockets
     private let replacesOthers: Bool
     private let reducesGroups: Bool
-    /// The addresses at which this process itself listens.
+    /// The addresses at which this process listens.
     private var listening = ListeningAddresses()
 
-    /// Sockets for so many forwarding threads, `socketsPerBind` at each address (`nil`: one for each thread), from `inherited` where it has them. Takes the paths and ports
-    /// of a running process only with `replacesOthers`.
+    /// Prepares sockets for `threads` forwarding threads, `socketsPerBind` per address (`nil`: one for each thread). Uses sockets of `inherited` where
+    /// possible. Replaces the
+    /// paths and ports of a running process only with `replacesOthers`.
     ///
-    /// - Parameter reducesGroups: inherited sockets beyond `socketsPerBind` are closed, because the kernel moves the connections in their queues.
+    /// - Parameter reducesGroups: whether to close inherited sockets beyond `socketsPerBind`, because the kernel moves the connections in their queues.
     init(
         names: NameResolution, threads: Int, socketsPerBind: Int? = nil, accounts: AccountFiles, inherited: InheritedSockets, replacesOthers: Bool = false,
         reducesGroups: Bool = false
@@ -35,7 +36,7 @@ struct StartSockets {
         self.reducesGroups = reducesGroups
     }
 
-    /// The frontends' listeners, by thread. The process's `maxconn` is `sessionsMax`.
+    /// Opens the frontends' listeners, by thread. `sessionsMax` is the `maxconn` of the process.
     mutating func listeners(_ configuration: AgentConfiguration, sessionsMax: Int) throws(StartError) -> [[ThreadListener]] {
         var listeners: [[ThreadListener]] = Array(repeating: [], count: threads)
         for (index, frontend) in configuration.frontends.enumerated() where !frontend.isDisabled {
@@ -43,7 +44,8 @@ struct StartSockets {
             for (number, bind) in frontend.binds.enumerated() {
                 let backlog = bind.backlog ?? frontend.backlog ?? frontend.connectionsMax ?? sessionsMax
                 let files = try open(bind, owner: owner, backlog: backlog, keepAlive: frontend.keepAlive, count: socketsPerBind)
-                // Every socket has a thread and every thread a socket: with more threads than sockets, threads share sockets; with fewer, threads own several.
+                // Every socket needs a thread and every thread a socket: with more threads than sockets, threads share sockets; with fewer, threads own
+                // several.
                 for turn in 0..<max(threads, files.count) {
                     let (thread, file) = (turn % threads, files[turn % files.count])
                     let bound = Sockets.localAddress(file.raw)
@@ -58,13 +60,13 @@ struct StartSockets {
         return listeners
     }
 
-    /// The probe sections' sockets.
+    /// Opens the sockets of the probe sections.
     mutating func probes(_ configuration: AgentConfiguration) throws(StartError) -> [ProbePort] {
         var ports: [ProbePort] = []
         for (index, probe) in configuration.probes.enumerated() {
             var files: [OpenFile] = []
             for bind in probe.binds {
-                // The probe's thread lets it listen, when the answer is pass.
+                // The probe's thread calls `listen` when the answer is pass.
                 files += try open(bind, owner: "probe \(probe.name)", backlog: nil, count: 1)
             }
             ports.append(ProbePort(index: index, settings: probe, listeners: files))
@@ -72,7 +74,7 @@ struct StartSockets {
         return ports
     }
 
-    /// The stats sockets with their levels.
+    /// Opens the stats sockets.
     mutating func statsSockets(_ configuration: AgentConfiguration) throws(StartError) -> [StatsSocket] {
         var sockets: [StatsSocket] = []
         for settings in configuration.global.statsSockets {
@@ -86,7 +88,7 @@ struct StartSockets {
         return sockets
     }
 
-    /// Looks up what opening the sockets would look up, and opens none.
+    /// Resolves the names and accounts that the sockets need, without opening any.
     mutating func check(_ configuration: AgentConfiguration) throws(StartError) {
         for frontend in configuration.frontends where !frontend.isDisabled {
             for bind in frontend.binds { _ = try names.address(of: bind, owner: StartSockets.owner(frontend)) }
@@ -121,12 +123,12 @@ struct StartSockets {
         request.permissions = bind.permissions
         (request.userIdentifier, request.groupIdentifier) = (user, group)
         request.replacesOthers = replacesOthers
-        /// The sockets that share an address share its queue.
+        /// The backlog of each of `sockets` sockets, which share the queue of their address.
         func share(of sockets: Int) -> Int32? { backlog.map { Int32(clamping: ($0 + sockets - 1) / max(1, sockets)) } }
         return try StartError.wrapping { () throws(ListenError) in
             if case .inherited(let number) = bind.endpoint { return [try ListeningSockets.inherit(number, for: request)] }
             if let address = resolved {
-                // A path that somebody has removed leads nowhere: it is made anew.
+                // A path that has been removed leads nowhere, so the socket is created again.
                 var files = ListeningSockets.isReachable(address) ? inherited.take(.stream, at: address) : []
                 if reducesGroups, files.count > count { files = Array(files[..<max(1, count)]) }
                 request.backlog = share(of: files.count)
@@ -147,7 +149,7 @@ private struct ListeningAddresses {
     private var ports: Set<UInt16> = []
     private var wildcardPorts: Set<UInt16> = []
 
-    /// Whether a client of `address` may also reach one of them: the same port, and the same address or a wildcard.
+    /// Whether a client of `address` may also reach one of these: same port, and same address or a wildcard.
     func overlaps(_ address: SocketAddress) -> Bool {
         guard case .ip(let host, let port) = address else { return all.contains(address) }
         return all.contains(address) || wildcardPorts.contains(port) || host.isUnspecified && ports.contains(port)
