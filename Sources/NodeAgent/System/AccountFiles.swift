@@ -1,6 +1,6 @@
-/// The numbers that /etc/passwd and /etc/group give to names.
+/// The identifiers of users and groups in /etc/passwd and /etc/group.
 struct AccountFiles: Equatable, Sendable {
-    /// This machine's files; one that cannot be read counts as empty.
+    /// Reads this machine's files; an unreadable file counts as empty.
     static func ofMachine() -> AccountFiles {
         AccountFiles(passwd: (try? SystemFile.text("/etc/passwd")) ?? "", group: (try? SystemFile.text("/etc/group")) ?? "")
     }
@@ -8,19 +8,19 @@ struct AccountFiles: Equatable, Sendable {
     private let users: [String: UInt32]
     private let groups: [String: UInt32]
 
-    /// Reads `passwd` (`name:password:uid:gid:...`) and `group` (`name:password:gid:...`). Other lines are ignored.
+    /// Parses `passwd` (`name:password:uid:gid:...`) and `group` (`name:password:gid:...`). Ignores other lines.
     init(passwd: String, group: String) {
         users = AccountFiles.identifiers(passwd, fieldsMin: 4)
         groups = AccountFiles.identifiers(group, fieldsMin: 3)
     }
 
-    /// The number of the user called `name`: the first one, as the system has it.
+    /// The identifier of the user called `name`. As in the system, the first entry counts.
     func userIdentifier(_ name: String) -> UInt32? { users[name] }
 
-    /// The number of the group called `name`: the first one.
+    /// The identifier of the group called `name`. The first entry counts.
     func groupIdentifier(_ name: String) -> UInt32? { groups[name] }
 
-    /// The third field of each line by its first.
+    /// The third field of each line, by its first field.
     private static func identifiers(_ text: String, fieldsMin: Int) -> [String: UInt32] {
         var identifiers: [String: UInt32] = [:]
         for line in text.split(whereSeparator: \.isNewline) {
@@ -32,7 +32,7 @@ struct AccountFiles: Equatable, Sendable {
         return identifiers
     }
 
-    /// The largest 32-bit number means "no change" to setuid(2) and is none's.
+    /// Parses an identifier. The largest 32-bit number is invalid, because it means "no change" to setuid(2).
     private static func number(_ text: Substring) -> UInt32? {
         guard text.first?.isNumber == true, let number = UInt32(text), number != .max else { return nil }
         return number
@@ -40,13 +40,13 @@ struct AccountFiles: Equatable, Sendable {
 }
 
 extension AccountFiles {
-    /// The number of a user, by name or as a number itself. `context` begins the message when there is none.
+    /// The identifier of a user, given by name or number. `context` begins the error message.
     func userIdentifier(_ text: String, for context: String) throws(StartError) -> UInt32 {
         if let number = UInt32(text) ?? userIdentifier(text) { return number }
         throw StartError("\(context): no user '\(text)' in /etc/passwd; create it ('useradd -r \(text)') or write another one")
     }
 
-    /// The number of a group, by name or as a number itself. `context` begins the message when there is none.
+    /// The identifier of a group, given by name or number. `context` begins the error message.
     func groupIdentifier(_ text: String, for context: String) throws(StartError) -> UInt32 {
         if let number = UInt32(text) ?? groupIdentifier(text) { return number }
         throw StartError("\(context): no group '\(text)' in /etc/group; create it ('groupadd -r \(text)') or write another one")

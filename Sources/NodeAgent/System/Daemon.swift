@@ -3,24 +3,24 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// Going to the background, so that the starting shell learns whether the start has succeeded.
+/// Puts the process into the background, so that the starting shell learns whether the start has succeeded.
 ///
-///     parent: fork -> wait for the child's word -> exit 0 (started), 1 (it said why on stderr, or died)
-///     child:  setsid -> start up -> detached(): "started" -> /dev/null on 0, 1, 2
+///     parent: fork -> wait for the child's report -> exit 0 (started), 1 (failed with a message on stderr, or died)
+///     child:  setsid -> start up -> started(): /dev/null on 0, 1, 2 -> report "started"
 struct Daemon: ~Copyable {
-    /// What a process is after the fork.
+    /// The role of a process after the fork.
     enum Role: ~Copyable {
-        /// The one that goes on; it calls `started` when it serves.
+        /// The child, which continues and calls `started` when it serves.
         case child(Daemon)
-        /// The one that was started, with the exit code it is to end with now.
+        /// The original process, which must now end with this exit code.
         case parent(exitCode: Int32)
     }
 
     private let report: FileDescriptor
-    /// The word for a good start.
+    /// The report of a successful start.
     private static let startedWord: UInt8 = 0x2e
 
-    /// Forks. To be called before any thread exists; returns in the parent once the child has started or died.
+    /// Forks. Call it before any thread exists. In the parent it returns once the child has started or died.
     static func fork() throws(SystemError) -> Role {
         var ends: (Int32, Int32) = (-1, -1)
         let code = withUnsafeMutablePointer(to: &ends) { pointer in
@@ -36,7 +36,7 @@ struct Daemon: ~Copyable {
             _ = readEnd
             return .child(Daemon(report: writeEnd))
         }
-        // The child alone may hold the write end: its death must show as the end of the pipe.
+        // Only the child may hold the write end, so that its death appears as the end of the pipe.
         close(writeEnd.release())
         return .parent(exitCode: waitForWord(readEnd.raw) ? 0 : 1)
     }
@@ -54,16 +54,16 @@ struct Daemon: ~Copyable {
         }
     }
 
-    /// Tells the parent that the start has succeeded, and lets go of the terminal.
+    /// Reports the successful start to the parent, and detaches from the terminal.
     ///
-    /// A child that ends without this call makes the parent exit 1; until then its stderr is still the terminal's.
+    /// If the child ends without this call, the parent exits with 1. Until this call the child's stderr is the terminal.
     consuming func started() {
         Daemon.detachStandardStreams()
         var word = Daemon.startedWord
         _ = write(report.raw, &word, 1)
     }
 
-    /// /dev/null on descriptors 0, 1 and 2.
+    /// Redirects descriptors 0, 1 and 2 to /dev/null.
     static func detachStandardStreams() {
         let null = open("/dev/null", O_RDWR | O_CLOEXEC)
         guard null >= 0 else { return }
@@ -72,18 +72,18 @@ struct Daemon: ~Copyable {
     }
 }
 
-/// The file that tells the process's number. As in HAProxy it is opened before the chroot and never removed.
+/// The file with the process identifier. As in HAProxy, it is opened before chroot and never removed.
 struct PIDFile {
     private let path: String
     private let file: OpenFile
 
-    /// Opens the file at `path`, if there is one to be written. What stands in it stays until `write`.
+    /// Opens the file at `path`, if one is configured. Its content stays until `write`.
     static func open(_ path: String?) throws(StartError) -> PIDFile? {
         guard let path else { return nil }
         return try StartError.wrapping { () throws(PIDFileError) in try PIDFile(path) }
     }
 
-    /// Opens the file at `path`, or creates an empty one. Never blocks, and never writes to a file that has another name, too: the directory may belong to
+    /// Opens the file at `path`, or creates an empty one. Never blocks, and rejects a file with several hard links, because the directory may belong to
     /// another user.
     init(_ path: String) throws(PIDFileError) {
         let raw = Glibc.open(path, O_CREAT | O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW, 0o644)
@@ -96,10 +96,10 @@ struct PIDFile {
         (self.path, file) = (path, OpenFile(descriptor))
     }
 
-    /// Writes this process's number and a newline in place of what is there.
+    /// Replaces the content by this process's identifier and a newline.
     func write() throws(StartError) { try StartError.wrapping { () throws(PIDFileError) in try write(getpid()) } }
 
-    /// Writes `identifier` and a newline in place of what is there.
+    /// Replaces the content by `identifier` and a newline.
     func write(_ identifier: Int32) throws(PIDFileError) {
         let text = Array("\(identifier)\n".utf8)
         guard ftruncate(file.raw, 0) == 0, pwrite(file.raw, text, text.count, 0) == text.count else {
@@ -108,14 +108,14 @@ struct PIDFile {
     }
 }
 
-/// A pid file that could not be written.
+/// The error of a pid file that could not be written.
 struct PIDFileError: Error, Equatable, CustomStringConvertible {
     /// The file.
     let path: String
-    /// Why not.
+    /// The reason.
     let cause: FileError
 
-    /// "cannot write the pid file '/run/x.pid' (open: Permission denied); …".
+    /// For example "cannot write the pid file '/run/x.pid' (open: Permission denied); …".
     var description: String {
         "cannot write the pid file '\(path)' (\(cause)); create its directory and make it writable, or write another path at 'pidfile' or after '-p'"
     }

@@ -1,9 +1,9 @@
-/// How bad a diagnostic is, HAProxy's words.
+/// The severity of a diagnostic, in HAProxy's words.
 enum DiagnosticSeverity: String, Sendable {
     /// The agent cannot start.
     case alert = "ALERT"
-    /// It starts, but probably not as meant.
+    /// The agent starts, but probably not as intended.
     case warning = "WARNING"
-    /// Worth knowing.
+    /// Useful information.
     case notice = "NOTICE"
 }

@@ -1,8 +1,8 @@
 import Wire
 
-/// The contents of /etc/hosts: `address name [name ...]` a line, `#` begins a comment.
+/// The content of /etc/hosts: `address name [name ...]` per line, `#` begins a comment.
 struct HostsFile: Equatable, Sendable {
-    /// Lines kept; later ones are ignored.
+    /// The most lines; further ones are ignored.
     static let linesMax = 65536
 
     private struct Line: Equatable, Sendable {
@@ -12,7 +12,7 @@ struct HostsFile: Equatable, Sendable {
 
     private var lines: [Line] = []
 
-    /// Reads `text`. Lines that are not well-formed are ignored, as the system's resolver does; so are names that no host is called.
+    /// Parses `text`. Like the system's resolver, it ignores malformed lines, and also names that are not valid host names.
     init(_ text: String) {
         for words in SystemFile.words(text, commentMarks: "#").prefix(HostsFile.linesMax) {
             guard let first = words.first, let address = IPAddress(first) else { continue }
@@ -20,7 +20,7 @@ struct HostsFile: Equatable, Sendable {
         }
     }
 
-    /// The addresses of `name` in the order of the file, without repetitions.
+    /// The addresses of `name` in the order of the file, without duplicates.
     func addresses(of name: DNSName) -> [IPAddress] {
         var addresses: [IPAddress] = []
         for line in lines where line.names.contains(name) && !addresses.contains(line.address) { addresses.append(line.address) }

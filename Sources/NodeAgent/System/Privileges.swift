@@ -2,28 +2,29 @@ import CLinux
 import Glibc
 import LinuxIO
 
-/// What is given up once the listening sockets are open. Names have been turned into numbers by the caller, before the chroot.
+/// The privileges that a process drops once the listening sockets are open. The caller resolves user and group names before chroot.
 struct Privileges: Equatable, Sendable {
     /// `chroot`.
     var directory: String?
-    /// `uid`, or what `user` stands for.
+    /// `uid`, or the identifier of `user`.
     var userIdentifier: UInt32?
-    /// `gid`, or what `group` stands for.
+    /// `gid`, or the identifier of `group`.
     var groupIdentifier: UInt32?
 
-    /// Whom the process runs as once they are given up.
+    /// The user and group of the process after `apply`.
     var owner: FileOwner { FileOwner(user: userIdentifier ?? geteuid(), group: groupIdentifier ?? getegid()) }
 
-    /// Nothing to give up.
+    /// Drops no privileges.
     init() {}
 
-    /// What a master needs to start workers that read files, bind ports, own sockets, raise limits and give all of it away; and to signal them.
+    /// The capabilities that a master needs to signal workers, and to start workers that read files, bind ports, own sockets, raise limits and drop all of
+    /// these.
     private static let ofMaster: Capabilities = [
         .chown, .overrideFilePermissions, .ownAllFiles, .signalOthers, .setGroup, .setUser, .setCapabilities, .bindLowPorts, .administerNetwork, .changeRoot,
         .raiseLimits,
     ]
 
-    /// Gives a master's own away: it stays who it is, with what it needs for its workers.
+    /// Reduces a master's capabilities to those that it needs for its workers. The user stays.
     static func applyToMaster() throws(PrivilegeError) {
         do throws(SystemError) {
             try ofMaster.bound()
@@ -33,11 +34,11 @@ struct Privileges: Equatable, Sendable {
         }
     }
 
-    /// What the process creates is nobody else's to write to, whoever started it and however.
+    /// Makes files that the process creates writable for their owner only, whatever umask it was started with.
     static func closeFilesToOthers() { umask(umask(0o777) | 0o022) }
 
-    /// Changes the root, then the groups, then the user, then gives every capability away, root's too: each needs what the next one gives away.
-    /// Proves afterwards that they are gone. To be called while there is one thread: what it gives away the others would keep.
+    /// Changes the root, then the groups, then the user, then drops every capability, also as root. Each step needs privileges that a later one drops.
+    /// Verifies the result. Call it while there is only one thread, because other threads would keep their privileges.
     func apply() throws(PrivilegeError) {
         try changeRoot()
         do throws(SystemError) { try Capabilities().bound() } catch { throw PrivilegeError(.capabilities, error) }
@@ -74,9 +75,9 @@ struct Privileges: Equatable, Sendable {
     }
 }
 
-/// A privilege that could not be given up: the process must not go on.
+/// The error of a privilege that could not be dropped: the process must end.
 struct PrivilegeError: Error, Equatable, CustomStringConvertible {
-    /// Which one.
+    /// The step that failed.
     enum Step: Equatable {
         case chroot(String)
         case group(UInt32)
@@ -84,18 +85,18 @@ struct PrivilegeError: Error, Equatable, CustomStringConvertible {
         case capabilities
     }
 
-    /// Which one.
+    /// The step that failed.
     let step: Step
-    /// Why not.
+    /// The reason.
     let cause: SystemError
 
-    /// `step` failed because of `cause`.
+    /// Creates an error for a failed step.
     init(_ step: Step, _ cause: SystemError) {
         self.step = step
         self.cause = cause
     }
 
-    /// "global: cannot change the root to '/var/lib/haproxy' (chroot: No such file or directory); create …".
+    /// For example "global: cannot change the root to '/var/lib/haproxy' (chroot: No such file or directory); create …".
     var description: String {
         switch step {
         case .chroot(let directory):

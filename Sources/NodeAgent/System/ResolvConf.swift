@@ -1,24 +1,24 @@
 import Wire
 
-/// The contents of /etc/resolv.conf, with the limits of glibc's resolv.conf(5).
+/// The content of /etc/resolv.conf, with the limits of glibc's resolv.conf(5).
 struct ResolvConf: Equatable, Sendable {
-    /// `nameserver` lines used; MAXNS.
+    /// The most `nameserver` lines that are used; glibc's MAXNS.
     static let nameserversMax = 3
-    /// Domains of `search` used.
+    /// The most domains of `search` that are used.
     static let searchMax = 32
 
-    /// `nameserver`; 127.0.0.1 when the file names none.
+    /// `nameserver`; 127.0.0.1 if the file has none.
     private(set) var nameservers: [IPAddress] = []
-    /// `search` or `domain`, whichever came last.
+    /// `search` or `domain`: the later line counts.
     private(set) var search: [DNSName] = []
-    /// `options ndots`: a name with at least this many dots is tried as it is before `search`.
+    /// `options ndots`: a name with at least this many dots is tried unchanged before the domains of `search`.
     private(set) var dotsMin = 1
-    /// `options timeout`: how long one attempt takes.
+    /// `options timeout`: the time limit of one attempt.
     private(set) var timeout = Duration.seconds(5)
     /// `options attempts`.
     private(set) var attempts = 2
 
-    /// Reads `text`; an empty one means a nameserver on this machine. What is not well-formed is ignored, as glibc does.
+    /// Parses `text`; an empty text means a nameserver on this machine. Like glibc, it ignores malformed lines.
     init(_ text: String) {
         for words in SystemFile.words(text, commentMarks: "#;") {
             let values = words.dropFirst()
@@ -35,8 +35,8 @@ struct ResolvConf: Equatable, Sendable {
         if nameservers.isEmpty { nameservers = [.v4(0x7f00_0001)] }
     }
 
-    /// The names to try for `text`, in this order: it alone when it ends with a dot; else with each domain of `search` behind it, and as it is,
-    /// the latter first when it has `dotsMin` dots.
+    /// The names to try for `text`, in order: only the name itself if it ends with a dot. Otherwise the name with each domain of `search`, and the name itself,
+    /// which comes first if it has at least `dotsMin` dots.
     func candidates(for text: String) -> [DNSName] {
         guard let name = DNSName(text) else { return [] }
         if text.hasSuffix(".") { return [name] }

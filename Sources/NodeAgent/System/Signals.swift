@@ -1,17 +1,17 @@
 import Glibc
 import LinuxIO
 
-/// What an operator asks for by a signal.
+/// A request that an operator makes by a signal.
 enum SignalRequest: Equatable, Sendable {
     /// SIGINT: stop now.
     case stop
-    /// SIGTERM: stop now, or as `drain-on-term` says.
+    /// SIGTERM: stop now, or drain with `drain-on-term`.
     case terminate
     /// SIGUSR1: drain.
     case softStop
     /// SIGHUP: one log line for every backend.
     case report
-    /// SIGUSR2: a master reads its files again.
+    /// SIGUSR2: reload the configuration, in a master.
     case reload
     /// SIGCHLD: a worker process has ended.
     case childEnded
@@ -29,15 +29,15 @@ enum SignalRequest: Equatable, Sendable {
     }
 }
 
-/// The process's signals, handed to the control thread's reactor.
+/// Delivers the process's signals to the control thread's reactor.
 final class Signals {
     private let watch: SignalWatch
     private let reactor: Reactor
 
-    /// SIGTTOU and SIGTTIN, by which HAProxy's listeners pause and resume, are taken so that they do not freeze the process.
+    /// Includes SIGTTOU and SIGTTIN, with which HAProxy pauses and resumes its listeners, so that they do not suspend the process.
     private static let taken = [SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGCHLD, SIGTTOU, SIGTTIN]
 
-    /// Blocks the signals and ignores SIGPIPE. To be made before any thread is started; `handler` is called on the reactor's thread.
+    /// Blocks the signals and ignores SIGPIPE. Create it before any thread starts; `handler` is called on the reactor's thread.
     init(reactor: Reactor, _ handler: @escaping (SignalRequest) -> Void) throws(SystemError) {
         SignalWatch.ignoreBrokenPipes()
         watch = try SignalWatch(Signals.taken)

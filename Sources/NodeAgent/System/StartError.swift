@@ -1,15 +1,15 @@
 import LinuxIO
 import Proxy
 
-/// Why the agent cannot start: a sentence that says where, what and how to mend it.
+/// Why the agent cannot start: a sentence with the place, the problem and the remedy.
 struct StartError: Error, Equatable, CustomStringConvertible {
     /// The sentence.
     let description: String
 
-    /// A reason in words.
+    /// Creates an error from its sentence.
     init(_ description: String) { self.description = description }
 
-    /// Runs `body`, and tells its error as a `StartError`, after `context`.
+    /// Runs `body`, and converts its error to a `StartError` that begins with `context`.
     static func wrapping<Result: ~Copyable, Failure: Error>(_ context: String = "", _ body: () throws(Failure) -> Result) throws(StartError) -> Result {
         do throws(Failure) { return try body() } catch { throw StartError(context + "\(error)") }
     }

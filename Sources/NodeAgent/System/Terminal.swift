@@ -2,17 +2,17 @@ import Glibc
 import Proxy
 import Wire
 
-/// What the person who starts the agent is told: stdout and stderr.
+/// Output for the person who starts the agent: stdout and stderr.
 enum Terminal {
-    /// How long a reader who sleeps is waited for, in milliseconds. What is not taken by then is lost.
+    /// How long to wait for a slow reader, in milliseconds. Output that the reader has not accepted by then is lost.
     enum Patience: Int32 {
-        /// While the agent serves, not at all: the thread that tells also checks servers.
+        /// Do not wait: while the agent serves, the writing thread also checks servers.
         case none = 0
-        /// At start somebody may be turning pages.
+        /// Wait a little: at start-up the reader may be a pager.
         case some = 100
     }
 
-    /// Writes a message to stderr, as HAProxy does: `[ALERT]    (123) : text`. Makes the text one line, whatever it contains.
+    /// Writes a message to stderr, as HAProxy does: `[ALERT]    (123) : text`. `shown` makes the text one line.
     ///
     /// - Parameter level: the log level, finer than `severity`.
     static func tell(_ severity: DiagnosticSeverity, _ text: String, level: LogLevel? = nil, patience: Patience = .some) {
@@ -21,7 +21,7 @@ enum Terminal {
         complain("\(label)\(padding)(\(getpid())) : \(text.shown)\n", level, patience)
     }
 
-    /// The text of the first alert among lines that `tell` has written; without one, the first line.
+    /// The text of the first alert in lines that `tell` has written; the first line if there is no alert.
     static func firstAlert(in text: String) -> String {
         let lines = text.split(separator: "\n").map(String.init)
         guard let alert = lines.first(where: { $0.hasPrefix("[\(DiagnosticSeverity.alert.rawValue)]") }) else { return lines.first ?? "" }
@@ -41,15 +41,15 @@ enum Terminal {
         write(isJournal ? withPriorities(text, level) : text, to: STDERR_FILENO, patience)
     }
 
-    /// Whether `descriptor` is the stream that systemd's JOURNAL_STREAM names by device and inode. A starting worker's stderr is not: the master
-    /// passes its lines on.
+    /// Whether `descriptor` is the stream that systemd's JOURNAL_STREAM identifies by device and inode. A starting worker's stderr is not, because the master
+    /// relays its lines.
     static func isJournal(_ descriptor: Int32, _ stream: String) -> Bool {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return false }
         return stream == "\(status.st_dev):\(status.st_ino)"
     }
 
-    /// `text` with `<N>` at the front of each line: the priority by which the journal sorts it. Without `level` it comes from the line's label.
+    /// `text` with `<N>` before each line: the priority that the journal uses. Without `level` it comes from the line's label.
     ///
     /// - SeeAlso: sd-daemon(3).
     static func withPriorities(_ text: String, _ level: LogLevel?) -> String {
