@@ -1,7 +1,7 @@
 import Glibc
 import LinuxIO
 
-/// From a configuration that is good to a running master.
+/// Starts a master for a valid configuration.
 struct MasterStart {
     let options: CommandLineOptions
     let environment: [String: String]
@@ -12,7 +12,7 @@ struct MasterStart {
             throw StartError("-x is for a process without a master: leave it out, and tell the running master to reload (SIGUSR2), or stop it first")
         }
         SignalWatch.ignoreBrokenPipes()
-        // A mistaken second start leaves everything of the first as it is: the socket, and the number until this one serves.
+        // Opened before the pid file: a mistaken second start fails here and leaves the first one's socket and pid file unchanged.
         var sockets: [StatsSocket] = []
         if let socket = options.masterSocket { sockets = try MasterSocket(socket).open(replacesOthers: options.replacesOthers) }
         let runsAsDaemon = options.runsAsDaemon(configured: global.isDaemon)
@@ -41,26 +41,26 @@ struct MasterStart {
     }
 }
 
-/// `-S`, where the master is spoken to: the words of `stats socket`, with commas for blanks.
+/// The `-S` option: the master's command socket, with the words of `stats socket` separated by commas.
 struct MasterSocket {
     private let text: String
     private let configuration: AgentConfiguration
 
-    /// Reads what stands after `-S`.
+    /// Parses the value of `-S`.
     init(_ text: String) throws(StartError) {
         self.text = text
         let line = text.split(separator: ",").joined(separator: " ")
         let file = (name: "-S", bytes: Array("global\nstats socket \(line)\n".utf8))
         var (configuration, diagnostics) = ConfigurationReader(environment: [:]).read(files: [file])
         if let alert = diagnostics.first(where: { $0.severity == .alert }) { throw StartError("-S \(text): \(alert)") }
-        // As in HAProxy, whoever may connect to the master may do everything, unless a level is written.
+        // As in HAProxy, a client of the master has level admin unless the line sets a level.
         if !line.contains(" level ") {
             for index in configuration.global.statsSockets.indices { configuration.global.statsSockets[index].rights.level = .admin }
         }
         self.configuration = configuration
     }
 
-    /// Complains when a worker would listen in the same place.
+    /// Throws if a worker would listen at the same place.
     func check(beside global: GlobalSettings) throws(StartError) {
         for settings in configuration.global.statsSockets {
             guard let same = global.statsSockets.first(where: { $0.endpoint == settings.endpoint }) else { continue }
@@ -68,7 +68,7 @@ struct MasterSocket {
         }
     }
 
-    /// Opens it. The path of a master that lives is taken only where `replacesOthers` says so.
+    /// Opens the socket. Replaces the path of a running master only with `replacesOthers`.
     func open(replacesOthers: Bool) throws(StartError) -> [StatsSocket] {
         for case .unix(let path) in configuration.global.statsSockets.map(\.endpoint) where !replacesOthers && ListeningSockets.isAnswered(path) {
             let reload = "echo reload | socat -t 60 - UNIX-CONNECT:\(path)"

@@ -4,20 +4,21 @@ import Proxy
 import Seals
 import Wire
 
-/// Reads what the `database` sections need of the file system, as who the agent was started, before it gives that away: passwords and certificates.
+/// Reads the files of the `database` sections, passwords and certificates, before the agent drops its privileges.
 struct StartDatabases {
-    /// Bytes of the longest file of certificates.
+    /// The longest file of certificates, in bytes.
     private static let authoritiesBytesMax = 4 << 20
 
     private let owner: FileOwner
 
-    /// - Parameter owner: whom the process runs as later on: its files are as good as root's.
+    /// - Parameter owner: the later user of the process, whose files are as acceptable as root's.
     init(owner: FileOwner) { self.owner = owner }
 
-    /// The same for a process that takes the place of one that has died: whatever has become of a file meanwhile (somebody is just writing it) must not keep it
-    /// from serving. Servers that cannot be asked are checked as without a section, and stay what they were.
+    /// Opens the sections for a process that replaces a dead one. An unusable file (for example one being edited) must not prevent service: the section's
+    /// servers are
+    /// checked as without a section, and keep their state.
     ///
-    /// - Parameter tell: takes what is wrong, for each section.
+    /// - Parameter tell: receives the error of each section.
     func openAfterDeath(_ backends: [Backend], tell: (String) -> Void) -> [DatabaseAccess?] {
         backends.map { backend in
             do throws(StartError) {
@@ -29,7 +30,7 @@ struct StartDatabases {
         }
     }
 
-    /// How each backend's servers are asked; `nil` where there is no section, or nothing to ask.
+    /// How each backend's servers are queried; `nil` without a section.
     func open(_ backends: [Backend]) throws(StartError) -> [DatabaseAccess?] {
         var accesses: [DatabaseAccess?] = []
         for backend in backends { accesses.append(try access(backend)) }
@@ -63,7 +64,7 @@ struct StartDatabases {
         let subject = "\(file.location): \(section): password-file \(file.path)"
         let limit = "a password has at most \(DatabasePassword.bytesMax) bytes, and no zero byte"
         var secret = try bytes(file.path, max: DatabasePassword.bytesMax + 2, limit: limit, subject) { problem(with: $0, path: file.path) }
-        // An editor ends a line, and the password has none in it.
+        // An editor ends the line with a line break, which is not part of the password.
         if secret.last == UInt8(ascii: "\n") { secret.removeLast() }
         if secret.last == UInt8(ascii: "\r") { secret.removeLast() }
         guard !secret.isEmpty else { throw StartError("\(subject): it is empty: write the password into it, or remove the line") }
@@ -72,7 +73,7 @@ struct StartDatabases {
         return password
     }
 
-    /// Why a file must not hold a password; `nil` when it may.
+    /// Why a file must not hold a password; `nil` if it may.
     private func problem(with status: FileStatus, path: String) -> String? {
         if status.owner.user != 0, status.owner.user != owner.user, status.owner.user != geteuid() {
             return "it belongs to user \(status.owner.user), who may change it: give it to root ('chown root \(path)')"
@@ -81,7 +82,7 @@ struct StartDatabases {
         return nil
     }
 
-    /// - Parameter limit: what is said of a file with more than `bytesMax` bytes.
+    /// - Parameter limit: the error for a file with more than `bytesMax` bytes.
     private func bytes(
         _ path: String, max bytesMax: Int, limit: String, _ subject: String, _ problem: (FileStatus) -> String?
     ) throws(StartError) -> [UInt8] {

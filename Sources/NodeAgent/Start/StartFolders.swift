@@ -1,13 +1,13 @@
 import LinuxIO
 import Proxy
 
-/// The folders that a start needs and does not create. `-c` only warns of a missing one: it may be created before the start, as systemd does with
-/// `RuntimeDirectory`.
+/// The folders that a start needs and does not create. `-c` only warns of a missing one, because it may be created before the start, for example by
+/// systemd's `RuntimeDirectory`.
 struct StartFolders {
     /// For each missing folder: the line's location and text, and advice.
     let missing: [String]
 
-    /// Finds the missing folders of `configuration`. `pidFile` is that of the command line, which takes precedence.
+    /// Finds the missing folders of `configuration`. `pidFile` comes from the command line and takes precedence.
     init(_ configuration: AgentConfiguration, pidFile: String? = nil) {
         let global = configuration.global
         var needed: [(folder: String, words: String)] = []

@@ -5,28 +5,29 @@ import Proxy
 import Seals
 import Wire
 
-/// Opens and reads what the `gossip` section needs of the file system and of names, before there are threads and before privileges go.
+/// Opens and reads everything that the `gossip` section needs, before there are threads and before privileges are dropped.
 struct StartGossip {
-    /// Bytes that the kernel keeps for the socket: a burst of all peers, while this thread does something else.
+    /// The socket's receive buffer in bytes: enough for a burst of all peers while the control thread is busy.
     private static let receiveBuffer = 1 << 20
 
     private let section: ClusterSettings
     private let lookup: NameLookup
     private let seal: OpenSSLSeal
 
-    /// For `section`; the peers' names are looked up by `lookup`.
+    /// Prepares `section`; `lookup` resolves the peers' names.
     init(_ section: ClusterSettings, lookup: NameLookup) throws(StartError) {
         (self.section, self.lookup) = (section, lookup)
         seal = try StartError.wrapping("\(section.location): gossip: OpenSSL: ") { () throws(SealError) in try OpenSSLSeal() }
     }
 
-    /// Everything, opened. Does not read the store, which an unprivileged process has written: that waits until this process has dropped its privileges, too.
+    /// Opens all resources. Does not read the store, which an unprivileged process has written: that waits until this process has dropped its privileges as
+    /// well.
     ///
     /// - Parameters:
     ///   - node: this node's name.
-    ///   - names: looks up where this node receives.
-    ///   - owner: whom the process runs as later on.
-    ///   - inherited: where an earlier process's socket may be.
+    /// - names: resolves the address at which this node receives.
+    /// - owner: the later user of the process.
+    /// - inherited: sockets that may include the predecessor's gossip socket.
     func open(
         node: String, backends: [Backend], names: inout NameResolution, owner: FileOwner, inherited: InheritedSockets
     ) throws(StartError) -> GossipRunner.Resources {
@@ -42,7 +43,7 @@ struct StartGossip {
         return resources
     }
 
-    /// `-c`: the keys and the folder must be good; who is meant need not be this machine.
+    /// Checks the keys and the folder, for `-c`. Only warns if the section does not name this node, because the file may be for another machine.
     func check(node: String, owner: FileOwner) throws(StartError) {
         _ = try ring()
         if let path = section.stateDirectory { _ = try StateFolder(path, owner: owner) }
@@ -69,7 +70,7 @@ struct StartGossip {
         return plan
     }
 
-    /// Where a peer is; `nil` for a name that the nameservers are to be asked for: they are, once the node runs, so that it starts without them.
+    /// The address of a peer; `nil` for a name that needs nameservers, which are asked once the node runs, so that it starts without them.
     private func address(ofPeer node: ClusterSettings.Node) -> SocketAddress? {
         switch node.endpoint {
         case .ip(let address, let port): .ip(address, port: port)
@@ -88,7 +89,7 @@ struct StartGossip {
                 if let earlier = inherited.take(.datagram, at: address).first { DatagramSocket(adopting: earlier) } else {
                     try DatagramSocket(bind: address, receiveBuffer: Self.receiveBuffer)
                 }
-            // The kernel throws away what is not of this cluster: noise costs the control thread nothing, and takes nobody's place in the buffer.
+            // The kernel discards datagrams of other clusters, so that they cost neither the control thread's time nor room in the buffer.
             try socket.accept(only: Header.expectedBytes(cluster: cluster).map { .init(offset: $0.offset, value: $0.value) })
             return socket
         } catch {
@@ -102,7 +103,7 @@ struct StartGossip {
         }
     }
 
-    /// The peers of `plan` whose names the nameservers are to be asked for again and again.
+    /// The peers of `plan` whose names are resolved repeatedly.
     private func named(_ plan: GossipPlan) -> [GossipPlan.NamedPeer] {
         section.nodes.compactMap { line in
             guard case .name(let name, let port) = line.endpoint, let hostName = lookup.nameToFollow(name),

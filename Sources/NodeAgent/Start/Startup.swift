@@ -4,12 +4,12 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// From the command line to a running agent, in HAProxy's order: read, resolve, bind, go to the background, give up privileges, serve.
+/// Starts the agent from the command line, in HAProxy's order: read, resolve, bind, go to the background, drop privileges, serve.
 struct Startup {
     private let options: CommandLineOptions
     private let environment: [String: String]
 
-    /// Parses `arguments` (without the program's name) and does what they say. Returns the exit code.
+    /// Parses `arguments` (without the program's name) and performs the action. Returns the exit code.
     static func run(arguments: [String], environment: [String: String]) -> Int32 {
         let options: CommandLineOptions
         do throws(CommandLineError) {
@@ -28,7 +28,7 @@ struct Startup {
             return ExitCode.success
         case .help:
             Terminal.print(CommandLineText.usage(of: arguments.first))
-            // HAProxy's usage is an error; a subcommand's was asked for.
+            // As in HAProxy, the general usage is an error; that of a subcommand was requested.
             return CommandLineText.subcommands.contains(arguments.first ?? "") ? ExitCode.success : ExitCode.failure
         case .makeKey: return KeyProgram.makeKey()
         case .keys(let command): return KeyProgram.run(command, configurations: options.configurations, environment: environment)
@@ -48,7 +48,7 @@ struct Startup {
         var environment = environment
         let seat = WorkerSeat(environment: &environment)
         let inherited = if let seat { try Inheritance(from: seat.channel) } else { Inheritance?.none }
-        // The successor of a dead worker reads the same files as the dead one.
+        // The replacement of a dead worker uses the files that the dead worker has read.
         let files = if let kept = inherited?.configuration, seat?.causeOfDeath != nil { kept.files } else { try load() }
         guard var configuration = read(files, environment) else { return ExitCode.failure }
         if let node = options.localName { configuration.global.node = node }
@@ -89,7 +89,7 @@ struct Startup {
         try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(options.configurations) }
     }
 
-    /// Reads every file and says what is wrong. `nil` when the configuration must not be used.
+    /// Parses all files and reports problems. Returns `nil` if the configuration has errors.
     private func read(_ files: [(name: String, bytes: [UInt8])], _ environment: [String: String]) -> AgentConfiguration? {
         let reader = ConfigurationReader(environment: environment, localPeer: options.localName ?? HostName.current())
         let (configuration, diagnostics) = reader.read(files: files)
@@ -104,7 +104,7 @@ struct Startup {
         return nil
     }
 
-    /// `parse-resolv-conf`: the machine's nameservers, after those of the section.
+    /// Adds the machine's nameservers after those of the section, for `parse-resolv-conf`.
     private func addSystemNameservers(to configuration: inout AgentConfiguration) {
         guard configuration.resolvers.contains(where: \.usesSystemNameservers) else { return }
         let system = ResolvConf((try? SystemFile.text("/etc/resolv.conf")) ?? "").nameservers
@@ -147,9 +147,9 @@ struct Startup {
         }
     }
 
-    /// Everything that a start opens with its privileges. Except for bound sockets, none of it comes from a process that has served.
+    /// Everything that a start opens with its privileges. Except for bound sockets, nothing in it comes from a process that has served.
     private struct Opened: ~Copyable {
-        /// The configuration from the files; `complete` adds the state of earlier processes.
+        /// The resources without the state of earlier processes, which `complete` adds.
         var resources: Agent.Resources
         var names: NameResolution
         var kept: StartAddresses
@@ -157,7 +157,7 @@ struct Startup {
         let isRestart: Bool
     }
 
-    /// Opens everything that needs the file system or privileges, and looks up the names that this takes.
+    /// Opens everything that needs the file system or privileges, and resolves the names that this needs.
     private func open(
         _ configuration: AgentConfiguration, _ accounts: AccountFiles, _ privileges: Privileges, _ inheritance: Inheritance, isRestart: Bool
     ) throws(StartError) -> Opened {
@@ -170,8 +170,9 @@ struct Startup {
             answers: inheritance.configuration?.names ?? [:], addresses: kept.memory, time: kept.time, isTrusted: isRestart)
         var names = NameResolution(lookup: lookup, memory: memory)
         let own = try? configuration.gossip?.node(named: node)
-        // Before a port is open: no client waits for a nameserver. A process that takes over has open ports already, and knows the servers' addresses once
-        // it has read the state.
+        // Names are resolved before a port is open, so that no client waits for a nameserver. A process that takes over already has open ports, and learns the
+        // servers'
+        // addresses from the state, which it reads later.
         if inheritance.isAlone, !isRestart { names.ask(for: configuration, own: own) } else { names.ask(forPlacesOf: configuration, own: own) }
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         for (path, error) in logPlan.connect(root: privileges.directory) {
@@ -205,11 +206,12 @@ struct Startup {
         return Opened(resources: resources, names: sockets.names, kept: kept, stateFiles: stateFiles, isRestart: isRestart)
     }
 
-    /// Adds the state of earlier processes, and the servers' addresses. Call it once privileges are dropped: an intruder may have controlled the process that
+    /// Adds the state of earlier processes, and the servers' addresses. Call it once privileges are dropped, because an intruder may have controlled the
+    /// process that
     /// sent the state.
     private func complete(_ opened: consuming Opened, _ inheritance: inout Inheritance) throws(StartError) -> Agent.Resources {
         inheritance.readState()
-        // The state of a running process is newer than any file.
+        // The state from a running process is newer than any file.
         let backends = opened.resources.configuration.backends
         let servers = inheritance.state.servers.merging(opened.stateFiles.memories(backends)) { running, _ in running }
         opened.names.remember(
@@ -235,7 +237,7 @@ struct Startup {
         return opened.resources
     }
 
-    /// The servers' addresses at the start. Sets the check addresses of `configuration` that are names.
+    /// The servers' addresses at the start. Also resolves the check addresses of `configuration` that are names.
     private func serverAddresses(_ configuration: inout AgentConfiguration, _ names: inout NameResolution) throws(StartError) -> [[SocketAddress?]] {
         var addresses: [[SocketAddress?]] = []
         for index in configuration.backends.indices {
@@ -251,7 +253,7 @@ struct Startup {
         return addresses
     }
 
-    /// The descriptor limit, raised as far as it can be, and shared out between sessions, pipes and everything else.
+    /// Raises the descriptor limit as far as necessary, and divides it between sessions, pipes and everything else.
     private func limits(_ configuration: AgentConfiguration, threads: Int, inherited: Int) throws(StartError) -> Limits.Plan {
         let global = configuration.global
         let pipes = threads * ForwardingState.pipesPerThreadMax
@@ -278,8 +280,9 @@ struct Startup {
         return plan
     }
 
-    /// `-c`: users, groups and the addresses of names must exist, as in HAProxy. Failing nameservers are only a warning: a reload uses the addresses of the
-    /// process before.
+    /// Checks users, groups and the addresses of names for `-c`: they must exist, as in HAProxy. Failing nameservers only cause a warning, because a reload
+    /// uses the
+    /// predecessor's addresses.
     private func checkSurroundings(_ configuration: AgentConfiguration) throws(StartError) {
         var configuration = configuration
         let accounts = AccountFiles.ofMachine()
@@ -318,14 +321,14 @@ struct Startup {
         return privileges
     }
 
-    /// The last steps before serving: what needs root comes first.
+    /// Performs the last steps before serving; those that need root come first.
     private func settle(_ privileges: Privileges) throws(StartError) {
         tzset()
-        _ = WallTime.now().local  // reads the time zone's file, which the chroot hides
+        _ = WallTime.now().local  // reads the time zone's file, which is not visible after chroot
         try StartError.wrapping { () throws(PrivilegeError) in try privileges.apply() }
     }
 
-    /// Drops the privileges and serves until a signal ends the process. The agent's workers own the listening sockets from here on: they close them.
+    /// Drops the privileges and serves until a signal ends the process. The forwarding threads own the listening sockets from here on, and close them.
     private func runAgent(
         _ opened: consuming Opened, _ privileges: Privileges, _ inheritance: Inheritance, pidFile: PIDFile? = nil, causeOfDeath: String? = nil,
         isWorker: Bool = false, _ started: () -> Void
@@ -352,9 +355,9 @@ struct Startup {
         }
     }
 
-    /// From here on nobody reads the process's memory, and it makes the system calls of serving only: all its threads run, and all its files are open.
+    /// Makes the process non-dumpable and limits its system calls to those of serving. By now all its threads run and all its files are open.
     private func confine(_ agent: Agent) {
-        // The keys and the sessions are in it. Not before the log's files are open: their names in /proc are root's from here on.
+        // The memory holds keys and session data. This comes after the log's files are open, because afterwards root owns the process's entries in /proc.
         if clinux_hide_memory() != 0 { agent.log.write(.warning, "this process's memory stays readable to its user's other processes.") }
         let mode = agent.configuration.global.systemCalls
         guard mode != .any, let filter = ServingCalls.filter(isTrial: mode == .trial) else { return }
