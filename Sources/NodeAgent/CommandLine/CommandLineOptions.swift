@@ -1,12 +1,12 @@
 import Glibc
 
-/// What the command line asks for, with HAProxy's letters.
+/// The command line's options, with HAProxy's letters.
 struct CommandLineOptions: Equatable, Sendable {
-    /// What to do.
+    /// The action to perform.
     enum Action: Equatable, Sendable {
         /// Run the proxy.
         case run
-        /// `-c`: read the configuration, say what is wrong with it, exit 0 or 1.
+        /// `-c`: check the configuration and report its problems, exit 0 or 1.
         case check
         /// `-v`: print the version, exit 0.
         case version
@@ -22,37 +22,37 @@ struct CommandLineOptions: Equatable, Sendable {
         case drain(DrainForce)
     }
 
-    /// What to do.
+    /// The action to perform.
     var action = Action.run
-    /// `-f`, and everything after `--`: files and directories, in this order.
+    /// `-f`, and everything after `--`: files and directories, in order.
     var configurations: [String] = []
-    /// `-V`: say more.
+    /// `-V`: print more.
     var isVerbose = false
-    /// `-q`: say less.
+    /// `-q`: print less.
     var isQuiet = false
     /// `-D`: go to the background.
     var isDaemon = false
-    /// `-db`, or `-d`: stay in the foreground whatever the file says.
+    /// `-db` or `-d`: stay in the foreground, whatever the file says.
     var staysInForeground = false
-    /// `-p`: the pid file, which wins over `pidfile`.
+    /// `-p`: the pid file; takes precedence over `pidfile`.
     var pidFile: String?
     /// `-L`: this node's name.
     var localName: String?
-    /// `-W`, `-Ws`: a master, which starts the process that works and starts it again.
+    /// `-W`, `-Ws`: run as a master, which starts the worker process and restarts it after a crash.
     var isMaster = false
-    /// `-S`: where the master is spoken to, as `stats socket` has it, with commas for blanks.
+    /// `-S`: the master's command socket, with the words of `stats socket` separated by commas.
     var masterSocket: String?
-    /// `-x`: the runtime socket of a running process whose sockets are taken over.
+    /// `-x`: the runtime socket of the process to take the sockets over from.
     var predecessorSocket: String?
-    /// `-sf`: processes that are to end with their last session, once this one serves.
+    /// `-sf`: processes that end with their last session, once this one serves.
     var finishing: [Int32] = []
-    /// `-st`: processes that are to end at once, once this one serves.
+    /// `-st`: processes that end immediately, once this one serves.
     var terminating: [Int32] = []
 
-    /// Runs nothing yet.
+    /// Standard options without configuration files.
     init() {}
 
-    /// Reads the arguments after the program's name. Single letters may be joined: `-cV`; what follows one that takes a value is the next argument.
+    /// Parses the arguments after the program's name. Single letters may be joined, as in `-cV`; the value of an option is the next argument.
     static func parse(_ arguments: [String]) throws(CommandLineError) -> CommandLineOptions {
         switch arguments.first {
         case "keygen": return try parseMakeKey(arguments.dropFirst())
@@ -97,7 +97,7 @@ struct CommandLineOptions: Equatable, Sendable {
         return options
     }
 
-    /// `-f` in any place, a command, and its id. Words are never repeated in errors: one of them may be a key.
+    /// Parses `-f` at any place, a command, and its identifier. Errors never repeat words, because one of them may be a key.
     private static func parseKeys(_ arguments: ArraySlice<String>) throws(CommandLineError) -> CommandLineOptions {
         var options = CommandLineOptions()
         var words: [String] = []
@@ -116,7 +116,7 @@ struct CommandLineOptions: Equatable, Sendable {
         return options
     }
 
-    /// `-f` in any place, and `--force`.
+    /// Parses `-f` at any place, and `--force`.
     private static func parseDrain(_ arguments: ArraySlice<String>) throws(CommandLineError) -> CommandLineOptions {
         var options = CommandLineOptions()
         options.action = .drain(.careful)
@@ -154,7 +154,7 @@ struct CommandLineOptions: Equatable, Sendable {
         return value
     }
 
-    /// The numbers that follow; none when a shell found no pid file.
+    /// The process identifiers that follow; empty if a shell has found no pid file.
     private static func processes(_ rest: inout ArraySlice<String>) -> [Int32] {
         var processes: [Int32] = []
         while let process = rest.first.flatMap({ Int32($0) }), process > 0 {
@@ -166,7 +166,7 @@ struct CommandLineOptions: Equatable, Sendable {
 
     private mutating func setFlags(_ argument: String) throws(CommandLineError) {
         guard argument.hasPrefix("-"), argument.utf8.count > 1 else { throw .unexpected(argument) }
-        // HAProxy's -dD, -dM and so on are options of their own, not joined letters.
+        // HAProxy's -dD, -dM and so on are separate options, not joined letters.
         guard !argument.hasPrefix("-d") || argument == "-d" else { throw .unknownOption(argument) }
         for flag in argument.dropFirst() {
             switch flag {
@@ -181,30 +181,30 @@ struct CommandLineOptions: Equatable, Sendable {
         }
     }
 
-    /// Whether to go to the background, given `daemon` in the file: `-d` and `-db` win.
+    /// Whether to go to the background, given `daemon` in the file; `-d` and `-db` take precedence.
     func runsAsDaemon(configured: Bool) -> Bool { !staysInForeground && action == .run && (isDaemon || configured) }
 
-    /// What `-c` prints when the configuration is fine: nothing unless `-V` is given, as 3.5 does.
+    /// The output of `-c` for a valid configuration: like HAProxy 3.5, empty unless `-V` is given.
     var validText: String { isVerbose && !isQuiet ? "Configuration file is valid\n" : "" }
 }
 
-/// A command line that cannot be followed. The usage goes to stderr with it, and the exit code is 1.
+/// An invalid command line. The usage is printed with it to stderr, and the exit code is 1.
 enum CommandLineError: Error, Equatable, CustomStringConvertible {
     /// An option that does not exist.
     case unknownOption(String)
-    /// A word where an option should stand.
+    /// A word in the place of an option.
     case unexpected(String)
-    /// An option at the end whose value is missing.
+    /// An option without its value.
     case missingValue(String)
     /// No `-f`.
     case noConfiguration
-    /// A word too many after a subcommand.
+    /// An extra word after a subcommand.
     case surplus(of: String)
-    /// `keys` with another word than its four.
+    /// `keys` without one of its four commands.
     case unknownKeyCommand
-    /// `keys use` or `keys remove` without an id.
+    /// `keys use` or `keys remove` without an identifier.
     case badKeyIdentifier(of: String)
-    /// `keys install` with a word, which `ps` would show to everybody.
+    /// `keys install` with a word, which `ps` would show to every user.
     case keyOnCommandLine
 
     /// The sentence to print before the usage.
@@ -223,13 +223,13 @@ enum CommandLineError: Error, Equatable, CustomStringConvertible {
 }
 
 extension CommandLineOptions {
-    /// Where the process's number is written; `nil` for nowhere: `pidfile` is for daemons, as in HAProxy.
+    /// The pid file to write; `nil` for none. As in HAProxy, `pidfile` is only for daemons.
     func pidFileToWrite(_ global: GlobalSettings, isDaemon: Bool) -> String? { pidFile ?? (isDaemon ? global.pidFile : nil) }
 
-    /// Whether this process takes the place of others, and so their UNIX paths.
+    /// Whether this process replaces others, and so their UNIX paths.
     var replacesOthers: Bool { !finishing.isEmpty || !terminating.isEmpty }
 
-    /// `-sf` and `-st`: this process serves, those need no longer.
+    /// Signals the processes of `-sf` and `-st` to end, because this one serves.
     func endOthers() {
         for process in finishing { kill(process, SIGUSR1) }
         for process in terminating { kill(process, SIGTERM) }

@@ -3,7 +3,7 @@ enum CommandLineText {
     /// The first line of `-v` and `-vv`.
     static let versionLine = "tsukada version \(Release.version) (reads HAProxy 3.5's configuration)\n"
 
-    /// `-vv`.
+    /// The output of `-vv`.
     static let build =
         versionLine + """
             Runtime socket reports: \(Release.reportedVersion)
@@ -14,10 +14,10 @@ enum CommandLineText {
 
             """
 
-    /// The first words on the command line that are not HAProxy options.
+    /// The first words of a command line that are not HAProxy options.
     static let subcommands = ["keygen", "keys", "drain"]
 
-    /// The usage, or that of a subcommand alone.
+    /// The usage, or only that of a subcommand.
     static func usage(of subcommand: String?) -> String {
         switch subcommand {
         case "keygen", "keys": keys

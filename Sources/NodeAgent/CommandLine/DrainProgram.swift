@@ -2,13 +2,13 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// The subcommand `drain`: from its arguments to an exit code.
+/// The subcommand `drain`, from its arguments to an exit code.
 enum DrainProgram {
-    /// The peers answer within milliseconds, or are found dead within seconds.
+    /// The time limit: peers answer within milliseconds, or are declared dead within seconds.
     private static let patience = Duration.seconds(10)
     private static let pause = Duration.milliseconds(100)
 
-    /// `tsukada drain`: 0 once the node drains.
+    /// Runs `tsukada drain`. Returns 0 once the node drains.
     static func run(_ force: DrainForce, configurations: [String], environment: [String: String]) -> Int32 {
         do throws(StartError) {
             let configuration = try AgentConfiguration.read(configurations, environment: environment)
@@ -29,15 +29,15 @@ enum DrainProgram {
         }
     }
 
-    /// How it ends.
+    /// The result.
     enum Outcome: Equatable {
-        /// The node drains, and says how far it is.
+        /// The node drains, with this progress.
         case draining(String)
-        /// It does not.
+        /// The node does not drain, for this reason.
         case failed(String)
     }
 
-    /// Asks until the node drains or refuses; `wait` rests between two questions and tells whether `deadline` has passed.
+    /// Asks until the node drains or refuses. `wait` pauses between two questions and returns whether `deadline` has passed.
     static func run(_ force: DrainForce, ask: (String) -> RuntimeAnswer, isOver deadline: Instant, wait: (Instant) -> Bool) -> Outcome {
         let command = force == .forced ? "drain force" : "drain"
         var hasAsked = false
@@ -56,7 +56,7 @@ enum DrainProgram {
         }
     }
 
-    /// The node has asked the others: it must not drain when they answer, now that this program reports a failure.
+    /// Withdraws the request: this program reports a failure, so the node must not begin to drain when its peers answer later.
     private static func giveUp(_ complaint: String, _ ask: (String) -> RuntimeAnswer) -> Outcome {
         switch ask("drain cancel") {
         case .text(let text) where text.hasPrefix(DrainText.progressBegins): .draining(text)

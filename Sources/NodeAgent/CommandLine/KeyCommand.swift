@@ -2,54 +2,54 @@ import Gossip
 import LinuxIO
 import Wire
 
-/// What `tsukada keys` is asked to do.
+/// A command of `tsukada keys`.
 enum KeyCommand: Equatable, Sendable {
-    /// Show the ids, and which nodes hold them.
+    /// Show the identifiers of keys, and which nodes hold them.
     case list
-    /// Receive with the key that stands on stdin.
+    /// Accept the key from stdin.
     case install
     /// Send with this key.
     case use(UInt32)
-    /// Give this key up.
+    /// Remove this key.
     case remove(UInt32)
 }
 
-/// What is printed, and what went wrong. Neither ever holds a key.
+/// The output and the error of a command. Neither ever contains a key.
 struct KeyOutcome: Equatable {
-    /// For stdout; lines that end with a line feed.
+    /// The text for stdout; lines that end with a line feed.
     var output = ""
-    /// For stderr, one sentence or more; `nil` when all went well. With it the exit code is 1.
+    /// One or more sentences for stderr; `nil` on success. Otherwise the exit code is 1.
     var complaint: String?
 }
 
-/// Changes the keys of the running node and of its key file alike: the node first, so that what it refuses changes nothing.
+/// Changes the keys of the running node and of its key file. The node comes first, so that a change that it refuses has no effect.
 struct KeyManagement {
     /// The section's `key-file`.
     let file: KeyFile
     /// The node's runtime socket.
     let node: RuntimeClient
-    /// Digests for ids.
+    /// Computes identifiers of keys.
     let seal: any Seal
 
-    /// What a change asks of the node and of the file.
+    /// A change to the node and the file.
     private struct Change {
         /// The command for the runtime socket.
         var request: String
-        /// The file as it shall be; `nil` when it stays as it is.
+        /// The next version of the file; `nil` if it stays unchanged.
         var text: KeyFileText?
-        /// "key 0a1b2c3d is installed".
+        /// The completed change: "key 0a1b2c3d is installed".
         var done: String
-        /// What must not be shown, whatever the node answers.
+        /// The text to hide in the node's answer.
         var secret: String?
-        /// What comes next.
+        /// The next step for the operator.
         var advice: String
-        /// True when the file alone may be changed while the node does not run.
+        /// Whether the file alone may be changed while the node does not run.
         var worksAlone: Bool
     }
 
-    /// Carries `command` out.
+    /// Runs `command`.
     ///
-    /// - Parameter input: what stands on stdin, for `install`.
+    /// - Parameter input: the content of stdin, for `install`.
     func run(_ command: KeyCommand, input: [UInt8]) -> KeyOutcome {
         do throws(KeyFileError) {
             guard command != .list else { return list(try file.read(seal)) }
@@ -108,7 +108,7 @@ struct KeyManagement {
         }
     }
 
-    /// Prepares the file, asks the node, then puts the file in its place.
+    /// Prepares the next version of the file, sends the request to the node, then replaces the file.
     private func carryOut(_ old: KeyFileText, _ prepare: (inout KeyFileText) throws(KeyRing.Refusal) -> Change) -> KeyOutcome {
         var text = old
         let change: Change

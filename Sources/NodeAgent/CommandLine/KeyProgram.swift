@@ -3,17 +3,17 @@ import LinuxIO
 import Seals
 import Wire
 
-/// The subcommands `keygen` and `keys`: from their arguments to an exit code.
+/// The subcommands `keygen` and `keys`, from their arguments to an exit code.
 enum KeyProgram {
     private static let inputBytesMax = 4_096
 
-    /// `tsukada keygen`: one new key on stdout.
+    /// Runs `tsukada keygen`: prints a new key.
     static func makeKey() -> Int32 {
         var random = SecureRandomGenerator()
         return finish(KeyOutcome(output: Hexadecimal.text(Bytes32(from: &random).bytes) + "\n"))
     }
 
-    /// `tsukada keys`.
+    /// Runs `tsukada keys`.
     static func run(_ command: KeyCommand, configurations: [String], environment: [String: String]) -> Int32 {
         do throws(StartError) {
             let management = try management(AgentConfiguration.read(configurations, environment: environment))
@@ -25,7 +25,7 @@ enum KeyProgram {
         }
     }
 
-    /// The key file of the section `gossip`, and the way to the node.
+    /// Prepares access to the key file of the section `gossip` and to the node.
     static func management(_ configuration: AgentConfiguration) throws(StartError) -> KeyManagement {
         guard let section = configuration.gossip else { throw StartError("no section 'gossip': name the file that has it with '-f', too") }
         guard let path = section.keyFile else {

@@ -1,7 +1,7 @@
 import Wire
 
 extension AgentConfiguration {
-    /// Reads the configuration by which a subcommand finds a running node. Errors go to the terminal, warnings do not.
+    /// Reads the configuration with which a subcommand finds a running node. Prints errors, but no warnings.
     static func read(_ paths: [String], environment: [String: String]) throws(StartError) -> AgentConfiguration {
         let files = try StartError.wrapping { () throws(ConfigurationFiles.LoadError) in try ConfigurationFiles.load(paths) }
         let (configuration, diagnostics) = ConfigurationReader(environment: environment, localPeer: HostName.current()).read(files: files)
