@@ -1,4 +1,4 @@
-/// A text of many short fields. It appends bytes, because appending strings takes several times as long.
+/// A text of many short fields. It appends bytes, because appending strings takes several times longer.
 struct FieldText {
     /// The whole text in UTF-8.
     private(set) var bytes: [UInt8] = []

@@ -10,7 +10,7 @@ enum Hexadecimal {
         }
     }
 
-    /// The bytes of digits, two each; `nil` for anything else.
+    /// The bytes of a sequence of digits, two per byte; `nil` for an odd number of digits or any other byte.
     static func bytes(_ digits: some Collection<UInt8>) -> [UInt8]? {
         let nibbles = digits.compactMap(value)
         guard nibbles.count == digits.count, nibbles.count % 2 == 0 else { return nil }
@@ -20,13 +20,13 @@ enum Hexadecimal {
     /// Two digits for each byte, in lower case.
     static func text(_ bytes: [UInt8]) -> String { bytes.map { text($0, digits: 2) }.joined() }
 
-    /// `value` in so many digits or more, in lower case.
+    /// `value` in at least `digits` digits, in lower case.
     static func text(_ value: some FixedWidthInteger & UnsignedInteger, digits: Int) -> String {
         let text = String(value, radix: 16)
         return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
     }
 
-    /// Exactly `digits` digits, of either case; `nil` for anything else.
+    /// The value of exactly `digits` digits, of either case; `nil` for anything else.
     static func number(_ word: some StringProtocol, digits: Int) -> UInt64? {
         guard word.utf8.count == digits, word.utf8.allSatisfy({ value($0) != nil }) else { return nil }
         return UInt64(word, radix: 16)

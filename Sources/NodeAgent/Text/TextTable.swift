@@ -1,7 +1,8 @@
 import Wire
 
-/// The table of a tsukada command: a head line that begins with `# `, then a line for each row, with aligned columns. Only cells of the last column may
-/// contain spaces, so that a script can split a line at its spaces. `-` stands for an unknown value.
+/// The table in an answer of a tsukada command: a head line that begins with `# `, then a line for each row, with aligned columns. Only cells of the last
+/// column
+/// may contain spaces, so that a script can split a line at its spaces. `-` means an unknown value.
 struct TextTable {
     /// The names of the columns.
     private let columns: [String]
@@ -10,7 +11,7 @@ struct TextTable {
 
     /// A table without rows.
     ///
-    /// - Parameter columns: their names, separated by spaces.
+    /// - Parameter columns: the names of the columns, separated by spaces.
     init(_ columns: String) {
         var names = columns.split(separator: " ").map(String.init)
         if let first = names.first { names[0] = "# \(first)" }
