@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// What one run of tsukada is told: every file of the command line, read and checked.
+/// The configuration of a process: all files of the command line, parsed and checked.
 struct AgentConfiguration: Equatable, Sendable {
     /// The `global` sections, merged.
     var global = GlobalSettings()
@@ -13,11 +13,11 @@ struct AgentConfiguration: Equatable, Sendable {
     var backends: [Backend] = []
     /// The `probe` sections.
     var probes: [ProbeSettings] = []
-    /// The `gossip` section; `nil` for a node that keeps to itself.
+    /// The `gossip` section; `nil` for a node without peers.
     var gossip: ClusterSettings?
 
-    /// The `fullconn` of each backend. The default is HAProxy's: a tenth, rounded up, of the `maxconn` of all frontends that name the backend,
-    /// at least 1. A frontend without `maxconn` counts `sessionsMax`.
+    /// The `fullconn` of each backend. As in HAProxy, the default is a tenth (rounded up) of the sum of `maxconn` over all frontends that name the backend,
+    /// at least 1. A frontend without `maxconn` counts with `sessionsMax`.
     func fullConnections(sessionsMax: Int) -> [Int] {
         var sums = Array(repeating: 0, count: backends.count)
         for frontend in frontends where !frontend.isDisabled {

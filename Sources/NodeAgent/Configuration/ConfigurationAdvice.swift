@@ -1,17 +1,17 @@
 import Proxy
 import Wire
 
-/// What `-c` says of a valid configuration whose times or zones do not fit together: what to change, to what.
+/// Advice that `-c` gives on a valid configuration whose times or zones contradict each other.
 struct ConfigurationAdvice {
-    /// The idle time after which AWS's Network Load Balancer forgets a connection, as it comes.
+    /// The default idle time after which AWS's Network Load Balancer forgets a connection.
     static let balancerIdle = Duration.seconds(350)
-    /// Longer silence toward a server that nothing watches is worth a word.
+    /// The time that a session may be silent before a server without keepalive is worth a warning.
     static let unwatchedSilence = Duration.seconds(60)
 
     private let configuration: AgentConfiguration
     private(set) var diagnostics: [Diagnostic] = []
 
-    /// All that is to be said of `configuration`.
+    /// Computes the advice on `configuration`.
     init(_ configuration: AgentConfiguration) {
         self.configuration = configuration
         lookAtRuntimeConnections()
@@ -43,7 +43,7 @@ struct ConfigurationAdvice {
         let section = "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)"
         let backend = frontend.backend.map { configuration.backends[$0] }
         let times = [frontend.clientTimeout, backend?.serverTimeout].compactMap { $0 }
-        // The shorter one ends a silent session, unless 'timeout tunnel' stands for both.
+        // The shorter time ends a silent session, unless 'timeout tunnel' replaces both.
         let silence = backend?.tunnelTimeout ?? times.min()
         let text = silence.map { "may be silent for \(Self.text($0))" } ?? "may be silent for ever"
         lookAtKeepAlive(frontend.keepAlive, isSilent: silence ?? .seconds(Int64.max) > Self.balancerIdle, text, at: location, in: section)
@@ -64,7 +64,7 @@ struct ConfigurationAdvice {
         }
     }
 
-    /// Sessions that may be silent for longer than the load balancer remembers them need keepalive before that.
+    /// Warns of sessions without keepalive that may be silent for longer than the load balancer remembers them.
     private mutating func lookAtKeepAlive(
         _ keepAlive: KeepAlive, isSilent: Bool, _ text: String, at location: ConfigurationLocation, in section: String
     ) {
@@ -75,7 +75,7 @@ struct ConfigurationAdvice {
             "\(advice), so that keepalive holds it, or write 'timeout client 340s'", at: location, in: section)
     }
 
-    /// A port whose connections can only be closed: what remains of a statistics page after its lines are removed.
+    /// Warns of a port without servers, where every session ends at once. It usually remains of a statistics page whose lines were removed.
     private mutating func lookAtServers(_ frontend: Frontend) {
         guard let location = frontend.binds.first?.location, let backend = frontend.backend.map({ configuration.backends[$0] }), backend.servers.isEmpty else {
             return
@@ -107,7 +107,7 @@ struct ConfigurationAdvice {
         }
     }
 
-    /// The words that say how often a server is checked: a section `database` has its own.
+    /// The keyword and time of a server's check interval; a `database` section has its own keyword.
     private static func interval(_ check: CheckSettings, of backend: Backend) -> String {
         backend.database == nil ? "'inter \(text(check.interval))'" : "'interval \(text(check.interval))' of its section 'database'"
     }

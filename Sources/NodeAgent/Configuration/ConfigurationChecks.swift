@@ -1,17 +1,17 @@
 import Proxy
 
-/// Puts the sections together when all files are read, and says what can be said only then: names that refer to sections, and what a section lacks.
+/// Combines the sections after all files are read, and performs the checks that need all of them: references to other sections, and missing lines.
 struct ConfigurationChecks {
     var configuration = AgentConfiguration()
     private var draft: ConfigurationDraft
-    /// What a section lacks is said only when every line could be read.
+    /// Whether every line could be parsed. Missing lines are only reported if so.
     let isReadable: Bool
     private let proxies: [ProxyDraft]
     let databases: [DatabaseSection]
-    /// The indices of `configuration.backends`.
+    /// Indices into `configuration.backends`, by name.
     private(set) var backendIndices: [String: Int] = [:]
 
-    /// Checks of all sections that were read.
+    /// Prepares the checks of all parsed sections.
     init(_ draft: ConfigurationDraft) {
         self.draft = draft
         isReadable = !draft.hasAlert
@@ -19,7 +19,7 @@ struct ConfigurationChecks {
         databases = draft.all(DatabaseSection.self)
     }
 
-    /// The configuration, and all that there is to say of it.
+    /// Returns the configuration and all diagnostics.
     consuming func finish() -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
         configuration.global = draft.global.draft
         for (index, proxy) in proxies.enumerated() where proxy.hasBackend {
@@ -97,7 +97,7 @@ struct ConfigurationChecks {
         say(.alert, .doNotFit("'mode http'", advice: advice), at: proxy.location, in: proxy.title)
     }
 
-    /// A proxy that cannot work, or not for long.
+    /// Warns of missing lines without which a proxy does not work, or not for long.
     private mutating func checkLacks(of proxy: ProxyDraft) {
         guard !proxy.frontend.isDisabled else { return }
         let name = proxy.title
@@ -116,7 +116,7 @@ struct ConfigurationChecks {
         if !missing.isEmpty { say(.warning, .missingTimeouts(missing), at: proxy.location, in: name) }
     }
 
-    /// `resolvers NAME` of servers. HAProxy always has a section `default`, made from /etc/resolv.conf.
+    /// Resolves the servers' references to `resolvers` sections. As in HAProxy, a section `default` with the nameservers of /etc/resolv.conf always exists.
     private mutating func finishResolvers() {
         let sections = draft.all(ResolversSection.self)
         configuration.resolvers = sections.map(\.draft)
@@ -168,7 +168,8 @@ struct ConfigurationChecks {
         return probe
     }
 
-    /// One address twice. Proxies with several threads can share one, as HAProxy's do: a mistake all the same. With anything else the start would fail.
+    /// Reports addresses that are used twice. Proxies can share one if there are several threads, as in HAProxy: this is a warning. Otherwise the start would
+    /// fail.
     private mutating func checkListeners() {
         typealias Listener = (endpoint: Endpoint, location: ConfigurationLocation, section: String, isShareable: Bool)
         var listeners = configuration.global.statsSockets.map { Listener($0.endpoint, $0.location, "global", false) }
@@ -201,7 +202,7 @@ struct ConfigurationChecks {
 }
 
 extension ConfigurationProblem {
-    /// Timeouts that a proxy lacks: "client", "connect".
+    /// The problem of a proxy without the timeouts `names`, such as "client" and "connect".
     static func missingTimeouts(_ names: [String]) -> ConfigurationProblem {
         let list = names.map { "'timeout \($0)'" }.joined(separator: ", ")
         return .doNotFit("no \(list)", advice: "without it a dead peer holds its session for ever: write it here or in 'defaults'")

@@ -1,9 +1,9 @@
 import Glibc
 import LinuxIO
 
-/// Loads what `-f` names: a file, or all files of a folder whose names end in `.cfg`.
+/// Loads the files of `-f`: a file, or all files of a folder whose names end in `.cfg`.
 enum ConfigurationFiles {
-    /// A file that cannot be read.
+    /// The error of a file that cannot be read.
     struct LoadError: Error, Equatable, Sendable, CustomStringConvertible {
         let path: String
         let reason: String
@@ -14,7 +14,7 @@ enum ConfigurationFiles {
 
     static let filesMax = 1_024
 
-    /// The files of all `paths`, in this order; those of a folder in the order of their names' bytes.
+    /// Loads the files of `paths`, in order; those of a folder are sorted by the bytes of their names.
     static func load(_ paths: [String]) throws(LoadError) -> [(name: String, bytes: [UInt8])] {
         var files: [(name: String, bytes: [UInt8])] = []
         for path in paths {
@@ -29,12 +29,12 @@ enum ConfigurationFiles {
                 }
             }
         }
-        // A folder may be empty beside other files, as in HAProxy.
+        // As in HAProxy, a folder may be empty if there are other files.
         if files.isEmpty, let path = paths.first { throw LoadError(path: path, reason: "no file in this folder has a name that ends in '.cfg'") }
         return files
     }
 
-    /// The process's environment; of a name that stands twice, the first.
+    /// The process's environment; of duplicate names the first one counts.
     static func environment() -> [String: String] {
         var variables: [String: String] = [:]
         var next = environ

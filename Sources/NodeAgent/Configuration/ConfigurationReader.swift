@@ -1,20 +1,20 @@
 import Proxy
 
-/// Reads configuration files: from bytes to an `AgentConfiguration`, without I/O.
+/// Parses configuration files, from bytes to an `AgentConfiguration`, without I/O.
 ///
-/// All problems are collected; when one of them is an alert, the configuration must not be used.
+/// It collects all problems. If one of them is an alert, the configuration must not be used.
 struct ConfigurationReader {
     static let fileBytesMax = 16 * 1_024 * 1_024
 
     private let environment: [String: String]
 
-    /// Files see `environment` and HAProxy's variables. `localPeer` is the name given with `-L`, or the host's.
+    /// Creates a reader whose files see `environment` and HAProxy's variables. `localPeer` is the name given with `-L`, or the host's.
     init(environment: [String: String], localPeer: String = "localhost") {
         let branch = ConfigurationCondition.version.prefix(2).map(String.init).joined(separator: ".")
         self.environment = environment.merging(["HAPROXY_BRANCH": branch, "HAPROXY_LOCALPEER": localPeer]) { $1 }
     }
 
-    /// Reads `files` as if each section of them stood in one file, in their order.
+    /// Parses `files` as if they were one file.
     func read(files: [(name: String, bytes: [UInt8])]) -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
         let names = files.map(\.name).joined(separator: ";")
         var pass = ConfigurationPass(environment: environment.merging(["HAPROXY_CFGFILES": names]) { $1 })
@@ -23,13 +23,13 @@ struct ConfigurationReader {
     }
 }
 
-/// One run over all files.
+/// One pass over all files.
 private struct ConfigurationPass {
-    /// What lines belong to.
+    /// The owner of the following lines.
     private enum Place {
         /// No section yet.
         case nowhere
-        /// A section that is not read: said once, at its start.
+        /// A section that is not read, which is reported once, at its beginning.
         case skipped
         case section(any ConfigurationSection)
     }
@@ -38,12 +38,12 @@ private struct ConfigurationPass {
     private let lexer: ConfigurationLexer
     private var blocks = ConfigurationBlocks()
     private var place = Place.nowhere
-    /// The open section as messages name it: "listen mysql".
+    /// The name of the open section in messages: "listen mysql".
     private var title: String?
 
     init(environment: [String: String]) { lexer = ConfigurationLexer(environment: environment) }
 
-    /// Reads one file, which starts with a section of its own.
+    /// Parses one file, which must begin with a section.
     mutating func read(file: String, bytes: [UInt8]) {
         closeSection()
         (title, blocks) = (nil, ConfigurationBlocks())
@@ -51,7 +51,7 @@ private struct ConfigurationPass {
             let problem = ConfigurationProblem.tooMany(what: "bytes in a file", limit: ConfigurationReader.fileBytesMax)
             return draft.say(.alert, problem, at: ConfigurationLocation(file: file, line: 1), in: nil)
         }
-        // Editors on Windows begin a text with the mark for UTF-8.
+        // Editors on Windows begin a file with the byte order mark of UTF-8.
         var rest = bytes.dropFirst(bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0)
         var number = 0
         while !rest.isEmpty, draft.diagnostics.count < ConfigurationDraft.diagnosticsMax {
@@ -69,7 +69,7 @@ private struct ConfigurationPass {
         closeSection()
     }
 
-    /// One line: a directive, the start of a section, or a keyword of the section.
+    /// Parses one line: a directive, the beginning of a section, or a keyword of the open section.
     private mutating func read(_ bytes: ArraySlice<UInt8>, at location: ConfigurationLocation) {
         let first = ConfigurationLexer.firstWord(of: bytes)
         if first.isEmpty || !(blocks.isReading || Self.blockDirectives.contains(first)) { return }
@@ -107,7 +107,7 @@ private struct ConfigurationPass {
         }
     }
 
-    /// A condition that cannot be decided counts as false, so that its `.endif` still ends it.
+    /// Evaluates a condition. An invalid one counts as false, so that its `.endif` still ends the block.
     private mutating func decideBlock(_ condition: String, at location: ConfigurationLocation) -> Bool {
         do throws(ConfigurationProblem) {
             return try ConfigurationCondition.evaluate(condition, environment: lexer.environment)
@@ -117,7 +117,7 @@ private struct ConfigurationPass {
         }
     }
 
-    /// A line of the open section, or the start of another one.
+    /// Parses a line of the open section, or the beginning of another one.
     private mutating func readLine(_ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         if let prefix = line.peek, line.words.count > 1, prefix == "no" || prefix == "default" {
             line.prefix = prefix == "no" ? .no : .standard
@@ -137,7 +137,7 @@ private struct ConfigurationPass {
             throw .outsideSection(word, sections: ConfigurationSections.names, suggestion: suggestion)
         case .skipped: return
         case .section(var section):
-            // The section has one owner while it changes: its lists are not copied.
+            // Remove the section from `place` while it changes, so that its lists are not copied.
             place = .nowhere
             defer { place = .section(section) }
             try section.read(&line)
@@ -153,7 +153,7 @@ private struct ConfigurationPass {
         try section.open(&line, in: &draft)
     }
 
-    /// Ends the open section and begins the next one, whose lines are skipped unless `open` opens it.
+    /// Closes the open section and begins the next one, whose lines are skipped unless `open` opens it.
     private mutating func beginSection(_ title: String) throws(ConfigurationProblem) {
         closeSection()
         (place, self.title) = (.skipped, title)

@@ -1,8 +1,8 @@
 import Proxy
 
-/// `database` sections: each belongs to a proxy, whose servers it asks.
+/// `database` sections: each belongs to a proxy, whose servers it queries.
 extension ConfigurationChecks {
-    /// Puts the sections beside their backends.
+    /// Assigns the sections to their backends.
     mutating func finishDatabases() {
         for section in databases {
             let draft = section.draft

@@ -1,10 +1,10 @@
 import Proxy
 
-/// `discover` of a `database` section: which servers it fills, and what it lacks.
+/// `discover` of a `database` section: the servers that it fills, and their requirements.
 extension ConfigurationChecks {
     private static let templateExample = "server-template read 8 replicas.mysql:3306 check"
 
-    /// Marks the servers that are filled by a writer's list, once all files are read.
+    /// Marks the servers that a writer's replica list fills. Call it once all files are read.
     mutating func finishDiscoveries() {
         var first: [String: NameReference] = [:]
         for draft in databases.map(\.draft) {
@@ -37,7 +37,7 @@ extension ConfigurationChecks {
         for place in servers.indices where isFilled(servers[place]) { servers[place].isDiscovered = true }
     }
 
-    /// A template's server that no nameserver is asked for.
+    /// Whether the server is a template's slot that nameservers do not fill.
     private func isFilled(_ server: Server) -> Bool { server.isTemplateSlot && server.resolvers == nil }
 
     private func problem(of draft: DatabaseDraft, _ reference: NameReference, _ backend: Backend) -> ConfigurationProblem? {

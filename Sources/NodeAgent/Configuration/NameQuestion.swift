@@ -1,9 +1,9 @@
 import Proxy
 import Wire
 
-/// A name as it was asked for.
+/// A name to resolve, and the preferred family.
 struct NameQuestion: Hashable, Comparable, Sendable {
-    /// The family that was preferred.
+    /// The preferred family.
     let family: AddressFamily
     /// The name.
     let name: String

@@ -1,4 +1,4 @@
-/// `backend/server`: a server by its names in the configuration.
+/// `backend/server`: a server's names in the configuration.
 struct ServerName: Hashable, Comparable, Sendable {
     /// The backend's name.
     let backend: String

@@ -2,19 +2,19 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// Reads HAProxy's address forms.
+/// Parses HAProxy's address forms.
 ///
 ///     10.0.0.1:3306   db1.internal:3306   [2001:db8::1]:3306   2001:db8::1:3306   *:3306   :3306   :::3306
 ///     ipv4@... ipv6@... unix@PATH /path fd@N
 ///
-/// Without brackets the last colon parts the port. `${NAME}` is replaced by the environment's, even outside quotes.
+/// Without brackets the last colon separates the port. `${NAME}` is replaced by the environment variable, also outside quotes.
 struct AddressReader {
-    /// What stands before the `@`.
+    /// The prefix before the `@`.
     private enum Family: Equatable {
         case any, v4, v6
     }
 
-    /// The addresses of one line.
+    /// The most addresses of one line.
     static let addressesMax = 1_024
 
     let keyword: String
@@ -25,7 +25,7 @@ struct AddressReader {
         environment = line.environment
     }
 
-    /// The addresses of a `bind` or `probe` line: a list with port ranges.
+    /// Parses the addresses of a `bind` line: a list with port ranges.
     func readBinds(_ word: String) throws(ConfigurationProblem) -> [Endpoint] {
         var endpoints: [Endpoint] = []
         for part in try expand(word).split(separator: ",", omittingEmptySubsequences: false) {
@@ -35,7 +35,7 @@ struct AddressReader {
         return endpoints
     }
 
-    /// A server's address and the port that sessions go to.
+    /// Parses a server's address and the destination port of its sessions.
     func readServer(_ word: String) throws(ConfigurationProblem) -> (endpoint: Endpoint, port: PortRule) {
         let word = try expand(word)
         let expected = "an address such as 10.0.0.1:3306 or db1.internal:3306"
@@ -58,7 +58,7 @@ struct AddressReader {
         return (endpoint, rule)
     }
 
-    /// A log target: 514 without a port.
+    /// Parses a log target; the default port is 514.
     func readLogTarget(_ word: String) throws(ConfigurationProblem) -> Endpoint {
         let word = try expand(word)
         if word == "stdout" { return .inherited(1) }
@@ -72,7 +72,7 @@ struct AddressReader {
         return endpoint
     }
 
-    /// A nameserver: a number, not a name, and a port.
+    /// Parses a nameserver: a numeric address and a port.
     func readNameserver(_ word: String) throws(ConfigurationProblem) -> SocketAddress {
         let word = try expand(word)
         let expected = "an address with a port, such as 10.0.0.2:53"
@@ -86,7 +86,7 @@ struct AddressReader {
         return .ip(address, port: number)
     }
 
-    /// A node of a cluster: an address or a name, and a port.
+    /// Parses the address of a cluster node: an address or a name, and a port.
     func readGossipNode(_ word: String) throws(ConfigurationProblem) -> Endpoint {
         let word = try expand(word)
         let expected = "an address and a port, such as 10.0.1.10:7946 or tsukada01.internal:7946"
@@ -99,7 +99,7 @@ struct AddressReader {
         return endpoint
     }
 
-    /// Where a node receives gossip: an address or a name, and a port; `*` for every address.
+    /// Parses the address at which a node receives gossip: an address or a name, and a port; `*` for all addresses.
     func readGossipBind(_ word: String) throws(ConfigurationProblem) -> Endpoint {
         let word = try expand(word)
         let (family, host, port) = split(word)
@@ -109,7 +109,7 @@ struct AddressReader {
         return endpoint
     }
 
-    /// Where a server is checked: an address or a name, without a port.
+    /// Parses the address at which a server is checked: an address or a name, without a port.
     func readCheckAddress(_ word: String) throws(ConfigurationProblem) -> Endpoint {
         let word = try expand(word)
         guard !word.isEmpty, word != "*", let endpoint = try endpoint(unbracket(word[...]), .any, port: 0, of: word), !isUnspecified(endpoint) else {
@@ -136,7 +136,7 @@ struct AddressReader {
         return endpoints
     }
 
-    /// Paths and descriptors; `nil` for what has a port, an error for what tsukada cannot do.
+    /// Parses paths and descriptors; `nil` for other forms. Throws for forms that tsukada does not support.
     private func readLocal(_ word: String) throws(ConfigurationProblem) -> Endpoint? {
         if word.hasPrefix("/") || word.hasPrefix("unix@") {
             let path = word.hasPrefix("/") ? word : String(word.dropFirst(5))
@@ -201,7 +201,7 @@ struct AddressReader {
         if case .ip(let address, _) = endpoint { address.isUnspecified } else { false }
     }
 
-    /// Multicast and broadcast: nobody answers from there.
+    /// Whether the address is multicast or broadcast, from which no host answers.
     private func isForMany(_ endpoint: Endpoint) -> Bool {
         switch endpoint {
         case .ip(.v4(let bits), _): bits >> 28 == 0xe || bits == .max

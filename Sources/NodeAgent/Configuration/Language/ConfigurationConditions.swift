@@ -4,11 +4,11 @@
 ///     term      = factor { "&&" factor }
 ///     factor    = "!" factor | "(" condition ")" | number | name "(" [argument { "," argument }] ")"
 ///
-/// A number is true unless it is 0; nothing at all is false.
+/// A number is true unless it is 0; an empty condition is false.
 struct ConfigurationCondition {
-    /// The HAProxy version whose language this is: what `version_atleast` compares with.
+    /// The HAProxy version whose language this is, for `version_atleast` and `version_before`.
     static let version = [3, 5, 0]
-    /// What `feature` and `enabled` know, HAProxy's names.
+    /// The features that `feature` and `enabled` report, by HAProxy's names.
     static let features: Set<String> = ["ACCEPT4", "EPOLL", "GETADDRINFO", "LINUX_SPLICE", "POLL", "SPLICE", "THREAD"]
     static let depthMax = 64
     private static let predicates = ["defined", "enabled", "feature", "streq", "strneq", "strstr", "version_atleast", "version_before"]
@@ -18,7 +18,7 @@ struct ConfigurationCondition {
     private var rest: Substring
     private var depth = 0
 
-    /// Decides `text`.
+    /// Evaluates `text`.
     static func evaluate(_ text: String, environment: [String: String]) throws(ConfigurationProblem) -> Bool {
         var reader = ConfigurationCondition(text: text, environment: environment, rest: text[...])
         reader.skipBlanks()
@@ -101,7 +101,7 @@ struct ConfigurationCondition {
         return text.indices.contains { text[$0...].starts(with: part) }
     }
 
-    /// "3", "2.4", "2.4.1" and "3.5-dev4": what stands after a dash does not count.
+    /// Compares with a version such as "3", "2.4", "2.4.1" or "3.5-dev4"; the part after a dash is ignored.
     private func isVersionBefore(_ version: String) throws(ConfigurationProblem) -> Bool {
         let number = version.prefix { $0 != "-" }
         let parts = number.split(separator: ".", omittingEmptySubsequences: false).map { Int($0) }
@@ -137,22 +137,22 @@ struct ConfigurationCondition {
     }
 }
 
-/// The `.if` blocks that a line stands in.
+/// The `.if` blocks around the present line.
 ///
 ///              true                  .elif, .else
 ///     .if ------------> taking ------------------> taken
 ///      |  false                 true
 ///      '--------------> waiting ------------> taking
-///     inside a block that is not read: dead
+///     inside a skipped block: dead
 struct ConfigurationBlocks {
     private enum State {
-        /// Its lines are read.
+        /// The lines of this branch are read.
         case taking
-        /// No branch was true yet.
+        /// No branch has been true yet.
         case waiting
-        /// A branch was read: the others are skipped.
+        /// A branch has been read, and the others are skipped.
         case taken
-        /// The block around it is skipped.
+        /// The enclosing block is skipped.
         case dead
     }
 
@@ -160,22 +160,22 @@ struct ConfigurationBlocks {
 
     private var blocks: [(state: State, hasElse: Bool, line: Int)] = []
 
-    /// True while lines are to be read.
+    /// Whether lines are read at present.
     var isReading: Bool { blocks.last.map { $0.state == .taking } ?? true }
 
-    /// The line of the innermost `.if` that is open.
+    /// The line of the innermost open `.if`.
     var openLine: Int? { blocks.last?.line }
 
-    /// True when an `.elif` here would be decided by its condition.
+    /// Whether the condition of an `.elif` here would be evaluated.
     var wantsCondition: Bool { blocks.last.map { $0.state == .waiting && !$0.hasElse } ?? false }
 
-    /// `.if` on `line`; `isTrue` is not asked inside a block that is skipped.
+    /// Handles `.if` on `line`; `isTrue` is ignored inside a skipped block.
     mutating func open(line: Int, isTrue: Bool) throws(ConfigurationProblem) {
         guard blocks.count < Self.depthMax else { throw .tooMany(what: "nested '.if'", limit: Self.depthMax) }
         blocks.append((isReading ? (isTrue ? .taking : .waiting) : .dead, false, line))
     }
 
-    /// `.elif` or `.else`.
+    /// Handles `.elif` or `.else`.
     mutating func change(_ directive: String, isTrue: Bool) throws(ConfigurationProblem) {
         guard var block = blocks.popLast() else { throw .misplacedDirective(directive, advice: "start the block with '.if'") }
         defer { blocks.append(block) }
@@ -188,7 +188,7 @@ struct ConfigurationBlocks {
         }
     }
 
-    /// `.endif`.
+    /// Handles `.endif`.
     mutating func close() throws(ConfigurationProblem) {
         guard blocks.popLast() != nil else { throw .misplacedDirective(".endif", advice: "start the block with '.if'") }
     }

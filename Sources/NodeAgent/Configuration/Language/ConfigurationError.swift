@@ -1,10 +1,10 @@
 import Proxy
 
-/// One thing that the reader has to say about a configuration.
+/// A message of the reader about a configuration.
 struct Diagnostic: Error, Equatable, Sendable, CustomStringConvertible {
     let severity: DiagnosticSeverity
     let location: ConfigurationLocation
-    /// The section as the file has it, "listen mysql"; `nil` outside of one.
+    /// The section as the file names it, "listen mysql"; `nil` outside sections.
     let section: String?
     let problem: ConfigurationProblem
 
@@ -16,7 +16,7 @@ struct Diagnostic: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What is wrong with a line: the word, and what stands in its place when the user has corrected it.
+/// The problem of a line, and its correction.
 enum ConfigurationProblem: Error, Equatable, Sendable {
     // The text.
     case unclosedQuote(String)
@@ -46,7 +46,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case overwritten(String, first: ConfigurationLocation)
     case unsetVariable(String)
 
-    // What HAProxy has and tsukada has not.
+    // HAProxy's features that tsukada does not have.
     case unsupported(String, advice: String)
     case http(String, advice: String)
     case encryption(String)
@@ -60,7 +60,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case doNotFit(String, advice: String)
     case shortTime(String, of: String)
 
-    /// What is wrong, without its place.
+    /// The problem, without its place.
     var what: String {
         switch self {
         case .unclosedQuote(let quote): "unclosed quote \(quote)"
@@ -98,7 +98,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         }
     }
 
-    /// What to write instead; empty where `what` says it all.
+    /// The correction; empty if `what` needs none.
     var advice: String {
         switch self {
         case .unclosedQuote(let quote): "close it, or write \\\(quote) for the character itself"

@@ -1,16 +1,16 @@
-/// Cuts lines into words, as HAProxy does.
+/// Splits lines into words, as HAProxy does.
 ///
-///     outside quotes    blanks part words; `#` starts a comment; `\` escapes
+///     outside quotes    blanks separate words; `#` starts a comment; `\` escapes
 ///     "..."             blanks and `#` are text; `\` escapes; `$NAME`, `${NAME}`, `${NAME-default}` are replaced
-///     '...'             everything is text
-///     escapes           `\ ` `\#` `\\` `\"` `\'` `\$`, `\n` `\r` `\t`, `\xNN`; before anything else a backslash is itself
+///     '...'             all characters are text
+///     escapes           `\ ` `\#` `\\` `\"` `\'` `\$`, `\n` `\r` `\t`, `\xNN`; before other characters a backslash is text
 ///
 /// `"${NAME[*]}"` becomes one word for each word of the variable.
 struct ConfigurationLexer: Sendable {
-    /// A line, cut.
+    /// The words of a line.
     struct Line: Equatable, Sendable {
         var words: [String] = []
-        /// Variables without default that are not set: they read as nothing.
+        /// Unset variables without a default, which expand to nothing.
         var unsetVariables: [String] = []
     }
 
@@ -20,7 +20,7 @@ struct ConfigurationLexer: Sendable {
 
     let environment: [String: String]
 
-    /// The words of `line`, a line without its line feed.
+    /// Splits `line`, a line without its line feed.
     func read(_ line: ArraySlice<UInt8>) throws(ConfigurationProblem) -> Line {
         guard line.count <= Self.lineBytesMax else { throw .tooMany(what: "bytes on a line", limit: Self.lineBytesMax) }
         var scanner = LineScanner(rest: line, environment: environment)
@@ -42,7 +42,7 @@ struct ConfigurationLexer: Sendable {
         return scanner.line
     }
 
-    /// The first word of a line that is being skipped: directives only, so quotes and escapes do not matter.
+    /// The first word of a skipped line. Only directives matter there, so quotes and escapes are ignored.
     static func firstWord(of line: ArraySlice<UInt8>) -> String {
         let word = line.drop { isBlank($0) }.prefix { !isBlank($0) && $0 != UInt8(ascii: "#") }
         return String(decoding: word.prefix(wordBytesMax), as: UTF8.self)
@@ -65,7 +65,7 @@ private struct LineScanner {
         self.environment = environment
     }
 
-    /// A quote makes a word even when nothing stands in it.
+    /// Begins a quoted part, which makes a word even if it is empty.
     mutating func open(_ byte: UInt8) {
         quote = byte
         hasWord = true
@@ -87,7 +87,7 @@ private struct LineScanner {
         hasWord = false
     }
 
-    /// After a backslash.
+    /// Reads an escape, after its backslash.
     mutating func readEscape() throws(ConfigurationProblem) {
         guard let byte = rest.first else { return try append(UInt8(ascii: "\\")) }
         switch byte {
@@ -117,7 +117,7 @@ private struct LineScanner {
         try append(byte)
     }
 
-    /// After a dollar sign in double quotes.
+    /// Reads a variable, after a dollar sign in double quotes.
     mutating func readVariable() throws(ConfigurationProblem) {
         let isBraced = rest.first == UInt8(ascii: "{")
         if isBraced { rest.removeFirst() }

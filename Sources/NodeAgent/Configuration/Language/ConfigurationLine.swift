@@ -1,14 +1,14 @@
 import Proxy
 import Wire
 
-/// One line that is being read: its words, and the next one to take.
+/// A line being parsed: its words, and the position of the next one.
 struct ConfigurationLine {
-    /// What stands before the keyword.
+    /// The word before the keyword.
     enum Prefix: Equatable, Sendable {
         case nothing
-        /// `no`: the option is switched off.
+        /// `no`: switches the option off.
         case no
-        /// `default`: the option is as if it had never been written.
+        /// `default`: resets the option.
         case standard
     }
 
@@ -16,13 +16,13 @@ struct ConfigurationLine {
     let location: ConfigurationLocation
     let environment: [String: String]
     var prefix = Prefix.nothing
-    /// What messages call this line, or the option of it that is being read.
+    /// The keyword for messages: the line's, or that of the option being parsed.
     var keyword = ""
-    /// That keyword's arguments, for messages.
+    /// The keyword's arguments, for messages.
     var shape = ""
-    /// Index of the next word.
+    /// The index of the next word.
     var next = 0
-    /// What is worth saying without being an error.
+    /// Remarks that are not errors.
     var remarks: [(severity: DiagnosticSeverity, problem: ConfigurationProblem)] = []
 
     init(words: [String], location: ConfigurationLocation, environment: [String: String]) {
@@ -31,7 +31,7 @@ struct ConfigurationLine {
         self.environment = environment
     }
 
-    /// The next word, not taken.
+    /// The next word, without taking it.
     var peek: String? { next < words.count ? words[next] : nil }
 
     /// Takes the next word; `nil` at the end.
@@ -41,19 +41,19 @@ struct ConfigurationLine {
         return words[next]
     }
 
-    /// Takes the next word, which the keyword cannot do without.
+    /// Takes the next word, which is required.
     mutating func need() throws(ConfigurationProblem) -> String {
         guard let word = take() else { throw .missingArgument(of: keyword, shape: shape) }
         return word
     }
 
-    /// Takes all that is left, as one text.
+    /// Takes all remaining words as one text.
     mutating func takeAll() -> String {
         defer { next = words.count }
         return next < words.count ? words[next...].joined(separator: " ") : ""
     }
 
-    /// Throws when a word is left.
+    /// Throws if words remain.
     func end() throws(ConfigurationProblem) {
         if let word = peek { throw .surplusArgument(word, of: keyword, shape: shape) }
     }
@@ -62,7 +62,7 @@ struct ConfigurationLine {
 
     mutating func notice(_ problem: ConfigurationProblem) { remarks.append((.notice, problem)) }
 
-    /// Takes a whole number of `range`.
+    /// Takes a whole number in `range`.
     mutating func needNumber(in range: ClosedRange<Int>) throws(ConfigurationProblem) -> Int {
         let word = try need()
         guard let number = ConfigurationValue.number(word), range.contains(number) else {
@@ -71,7 +71,7 @@ struct ConfigurationLine {
         return number
     }
 
-    /// Takes a time; without unit it counts milliseconds.
+    /// Takes a time; without a unit it is in milliseconds.
     mutating func needTime() throws(ConfigurationProblem) -> Duration {
         let word = try need()
         guard let (time, rest) = ConfigurationValue.timeWithRest(word) else {
@@ -91,13 +91,13 @@ struct ConfigurationLine {
         return time
     }
 
-    /// Takes a timeout: 0 is for ever.
+    /// Takes a timeout; `nil` for 0, which means no limit.
     mutating func needTimeout() throws(ConfigurationProblem) -> Duration? {
         let time = try needTime()
         return time > .zero ? time : nil
     }
 
-    /// Takes a size in bytes of `range`.
+    /// Takes a size in bytes in `range`.
     mutating func needSize(in range: ClosedRange<Int>) throws(ConfigurationProblem) -> Int {
         let word = try need()
         guard let size = ConfigurationValue.size(word), range.contains(size) else {
@@ -123,14 +123,14 @@ struct ConfigurationLine {
         return word
     }
 
-    /// Takes a path, or another text that cannot be empty.
+    /// Takes a path or another text that must not be empty.
     mutating func needText(_ expected: String) throws(ConfigurationProblem) -> String {
         let word = try need()
         guard !word.isEmpty else { throw .badValue(word, of: keyword, expected: expected) }
         return word
     }
 
-    /// Takes a share with its sign, "10%".
+    /// Takes a percentage with its sign, such as "10%".
     mutating func needPercent() throws(ConfigurationProblem) -> Int {
         let word = try need()
         guard word.hasSuffix("%"), let percent = ConfigurationValue.number(String(word.dropLast())), percent <= 100 else {
@@ -139,7 +139,7 @@ struct ConfigurationLine {
         return percent
     }
 
-    /// Takes a path from the root: the agent changes its folder, so that a relative one would mean one file at start and another one later.
+    /// Takes an absolute path: the agent changes its working directory, so that a relative path would name different files at the start and later.
     mutating func needAbsolutePath(example: String) throws(ConfigurationProblem) -> String {
         let expected = "a path from the root, such as \(example)"
         let path = try needText(expected)
@@ -147,7 +147,7 @@ struct ConfigurationLine {
         return path
     }
 
-    /// Takes the permission bits of a file, in octal.
+    /// Takes a file's permission bits, in octal.
     mutating func needPermissions() throws(ConfigurationProblem) -> UInt32 {
         let word = try need()
         guard let bits = ConfigurationValue.permissions(word) else { throw .badValue(word, of: keyword, expected: "octal permissions such as 660") }

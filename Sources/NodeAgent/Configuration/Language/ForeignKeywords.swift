@@ -1,20 +1,20 @@
-/// Keywords that HAProxy supports and tsukada does not: each use is an error, or a notice where the line has no effect of its own.
+/// Keywords that HAProxy supports and tsukada does not. Each use is an error, or a notice if the line has no effect by itself.
 ///
-/// A user who follows the advice must not end up with a proxy that serves other clients, trusts other servers or checks less than with HAProxy.
+/// A user who follows the advice must not end up with a proxy that serves other clients, trusts other servers or checks less than HAProxy does.
 struct ForeignKeywords: Sendable {
-    /// What a file loses without the keywords.
+    /// The effect of leaving the keywords out.
     enum Reason: Sendable {
-        /// They decide who is served, which servers are usable or which server gets a session: keep HAProxy for the proxy.
+        /// The keywords decide which clients are served, which servers are usable or which server gets a session: keep HAProxy for the proxy.
         case decisive(String)
-        /// Without them, or with the replacement that the advice gives, the same clients reach the same servers.
+        /// Without the keywords, or with the replacement in the advice, the same clients reach the same servers.
         case harmless(advice: String)
-        /// They are for `mode http`: HAProxy ignores them in `mode tcp`, so in `defaults` they are only a notice.
+        /// The keywords are for `mode http`: HAProxy ignores them in `mode tcp`, so in `defaults` they only cause a notice.
         case http(advice: String)
-        /// They ask for TLS.
+        /// The keywords request TLS.
         case encryption
-        /// They have an effect only together with lines that are refused.
+        /// The keywords only affect lines that are refused anyway.
         case dormant(advice: String)
-        /// HAProxy has them no more.
+        /// HAProxy has removed the keywords.
         case removed(replacement: String)
 
         static let checksServers = decisive("without this check a server that cannot serve would get sessions")
@@ -23,10 +23,10 @@ struct ForeignKeywords: Sendable {
         static let reachesServers = decisive("it decides how servers are reached, and as whom")
         static let removeLine = harmless(advice: "remove the line: it changes neither who is served nor by which server")
         static let removeOption = harmless(advice: "remove the option")
-        /// What HAProxy does with HTTP keywords of a TCP proxy.
+        /// The advice on HTTP keywords, which HAProxy ignores in a TCP proxy.
         static let ignoredInTCP = "in 'mode tcp' HAProxy ignores it too, so remove it there; keep HAProxy for a proxy in 'mode http'"
 
-        /// What is wrong with the keyword `name` where HAProxy has to be kept for `extent`.
+        /// The problem of the keyword `name`; `extent` is the part of the configuration to keep HAProxy for.
         func problem(with name: String, extent: String) -> ConfigurationProblem {
             switch self {
             case .decisive(let effect): .unsupported(name, advice: "keep HAProxy for \(extent), since \(effect)")
@@ -39,12 +39,12 @@ struct ForeignKeywords: Sendable {
         }
     }
 
-    /// Words that begin a line, or two of them: an entry of two counts before an entry of one. `tune.*` is each word that begins with `tune.`.
+    /// The first word of lines, or the first two: two words are looked up before one. `tune.*` matches each word that begins with `tune.`.
     let names: Set<String>
     let reason: Reason
     private let prefixes: [String]
 
-    /// The keywords in `names`, each after a semicolon or on a line of its own.
+    /// The keywords in `names`, separated by semicolons or line feeds.
     init(_ reason: Reason, _ names: String) {
         self.names = Set(names.split { $0 == ";" || $0 == "\n" }.map { String($0.drop { $0 == " " }) })
         self.reason = reason

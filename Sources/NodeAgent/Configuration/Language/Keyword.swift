@@ -1,6 +1,6 @@
 import Proxy
 
-/// The names of the places where a keyword is allowed, in the order of messages and the manual.
+/// The places where a keyword is allowed, in the order of messages and of the manual.
 struct KeywordPlaces: Equatable, Sendable, ExpressibleByArrayLiteral {
     let names: [String]
 
@@ -10,41 +10,41 @@ struct KeywordPlaces: Equatable, Sendable, ExpressibleByArrayLiteral {
 
     func contains(_ name: String) -> Bool { names.contains(name) }
 
-    /// These places, for messages: "a section 'listen' or 'backend'".
+    /// The places for messages: "a section 'listen' or 'backend'".
     func text(_ kind: String) -> String { "a \(kind) " + names.map { "'\($0)'" }.joined(separator: " or ") }
 }
 
-/// What the manual says of a keyword.
+/// A keyword's entry in the manual.
 protocol KeywordEntry: Sendable {
-    /// One word, or two: "timeout client".
+    /// One word or two, such as "timeout client".
     var name: String { get }
     var places: KeywordPlaces { get }
-    /// Their shape: `<needed> [optional] ...`.
+    /// The shape of the arguments: `<needed> [optional] ...`.
     var arguments: String { get }
-    /// One line of the manual.
+    /// The description, one line of the manual.
     var meaning: String { get }
     var inversion: KeywordInversion { get }
 }
 
-/// What a second line of the same keyword in a section does.
+/// The effect of a keyword that a section has already used.
 enum KeywordRepetition: Sendable {
-    /// It adds to the first one.
+    /// The line adds to the earlier ones.
     case many
-    /// It replaces the first one, with a warning.
+    /// The line replaces the earlier one, with a warning.
     case once
 }
 
-/// What `no` does.
+/// The effect of `no`.
 enum KeywordInversion: Sendable {
-    /// It is an error.
+    /// `no` is an error.
     case none
-    /// It switches the keyword off, and `default` forgets it.
+    /// `no` switches the keyword off, and `default` resets it.
     case no
 }
 
-/// One keyword: what is written, where, and what it does to the draft of its section or line.
+/// A keyword: its name, its places, and its effect on the draft of its section or line.
 struct Keyword<Draft>: KeywordEntry {
-    /// Takes the arguments from a line, and puts what they say into a draft.
+    /// Takes the arguments from a line and applies them to a draft.
     typealias Action = @Sendable (inout Draft, inout ConfigurationLine) throws(ConfigurationProblem) -> Void
 
     let name: String
@@ -53,7 +53,7 @@ struct Keyword<Draft>: KeywordEntry {
     let meaning: String
     let repetition: KeywordRepetition
     let inversion: KeywordInversion
-    /// The keyword that says the same in another way; else `name`.
+    /// The name under which repetitions are detected: another keyword with the same meaning, or `name`.
     let subject: String
     let apply: Action
 
@@ -71,7 +71,7 @@ struct Keyword<Draft>: KeywordEntry {
         self.apply = apply
     }
 
-    /// How many arguments `arguments` allows: words outside of brackets are needed, `...` has no end.
+    /// The number of arguments that `arguments` allows: words outside brackets are required, `...` has no limit.
     var argumentCounts: ClosedRange<Int> {
         var depth = 0
         var (needed, allowed) = (0, 0)
@@ -87,22 +87,22 @@ struct Keyword<Draft>: KeywordEntry {
 
 /// The keywords of one place.
 struct KeywordTable<Draft>: Sendable {
-    /// In the order of the manual.
+    /// The keywords, in the order of the manual.
     let keywords: [Keyword<Draft>]
     private let indices: [String: Int]
 
-    /// A table of `keywords`, whose names differ.
+    /// A table of `keywords`, whose names must differ.
     init(_ keywords: [Keyword<Draft>]) {
         self.keywords = keywords
         indices = Dictionary(keywords.indices.map { (keywords[$0].name, $0) }) { first, _ in first }
     }
 
-    /// The keyword `name`.
+    /// The keyword called `name`; `nil` if there is none.
     subscript(name: String) -> Keyword<Draft>? { indices[name].map { keywords[$0] } }
 
     var names: [String] { keywords.map(\.name) }
 
-    /// The first words of the keywords, each once.
+    /// The first words of the keywords, without duplicates.
     var firstWords: [String] {
         names.reduce(into: []) { words, name in
             let word = String(name.prefix { $0 != " " })
@@ -110,14 +110,14 @@ struct KeywordTable<Draft>: Sendable {
         }
     }
 
-    /// What may follow `family`: "client" after "timeout".
+    /// The words that may follow `family`, such as "client" after "timeout".
     func secondWords(of family: String) -> [String] {
         names.filter { $0.hasPrefix(family + " ") }.map { String($0.dropFirst(family.count + 1)) }
     }
 }
 
 extension Array {
-    /// Keywords of several subjects as the manual has them: timeouts and options after all others, each by name.
+    /// The keywords in the order of the manual: timeouts and options follow all others, each group sorted by name.
     func inManualOrder<Draft>() -> [Keyword<Draft>] where Element == Keyword<Draft> {
         func rank(_ keyword: Keyword<Draft>) -> Int { keyword.name.hasPrefix("option ") ? 2 : keyword.name.hasPrefix("timeout ") ? 1 : 0 }
         return sorted { (rank($0), $0.name) < (rank($1), $1.name) }

@@ -1,17 +1,17 @@
 import Proxy
 
-/// A place where keywords are allowed: a section, or a line with options of its own.
+/// A place where keywords are allowed: a section, or a line with options.
 protocol KeywordPlace: SendableMetatype {
-    /// What its keywords change.
+    /// The value that the keywords change.
     associatedtype Draft
 
-    /// As messages and the manual have it: "listen", "stats socket".
+    /// The name in messages and in the manual: "listen", "stats socket".
     static var name: String { get }
-    /// The keywords that it takes.
+    /// The keywords that the place accepts.
     static var keywords: KeywordTable<Draft> { get }
-    /// Keywords of HAProxy's that it does not take.
+    /// HAProxy's keywords that the place does not accept.
     static var foreignKeywords: [ForeignKeywords] { get }
-    /// What HAProxy has to be kept for when a foreign keyword decides something: "this proxy".
+    /// The part of the configuration to keep HAProxy for if a foreign keyword is decisive: "this proxy".
     static var extent: String { get }
 }
 
@@ -19,13 +19,13 @@ extension KeywordPlace {
     static var foreignKeywords: [ForeignKeywords] { [] }
     static var extent: String { "this proxy" }
 
-    /// What is wrong with the keyword `name` of HAProxy's; `nil` when HAProxy does not know it either.
+    /// The problem of HAProxy's keyword `name`; `nil` if HAProxy does not have it either.
     static func problem(withForeign name: String) -> ConfigurationProblem? {
         for group in foreignKeywords where group.contains(name) { return group.reason.problem(with: name, extent: extent) }
         return nil
     }
 
-    /// What is wrong with a word of the line `line` that is none of its options.
+    /// The problem of a word of the line `line` that is not one of its options.
     static func problem(withOption word: String, of line: String) -> ConfigurationProblem {
         problem(withForeign: word)
             ?? .unknownWord(word, of: line, allowed: keywords.names, suggestion: Spelling.nearest(to: word, among: keywords.names))
@@ -33,7 +33,7 @@ extension KeywordPlace {
 }
 
 extension ConfigurationLine {
-    /// Takes the options that end this line, each a keyword of `place` with its arguments, into `draft`.
+    /// Parses the options at the end of this line, each a keyword of `place` with its arguments, into `draft`.
     mutating func readOptions<Place: KeywordPlace>(of place: Place.Type, into draft: inout Place.Draft) throws(ConfigurationProblem) {
         let (line, lineShape) = (keyword, shape)
         while let word = take() {

@@ -1,8 +1,8 @@
-/// Finds the word that was probably meant.
+/// Finds the word that a misspelled one probably means.
 enum Spelling {
     static let wordCharactersMax = 64
 
-    /// The candidate with the fewest edits to `word`, the first of equals; else one of several parts that begins with it; `nil` when none is near.
+    /// The candidate with the fewest edits to `word`, the first one of equals; otherwise one that continues `word` after a hyphen; `nil` if none is similar.
     static func nearest(to word: String, among candidates: [String]) -> String? {
         guard word.utf8.count <= wordCharactersMax else { return nil }
         let editsMax = max(1, word.utf8.count / 3)
@@ -14,7 +14,7 @@ enum Spelling {
         return best?.candidate ?? candidates.first { $0.hasPrefix("\(word)-") }
     }
 
-    /// Insertions, deletions, replacements and swaps of neighbours that make `right` of `left`.
+    /// The number of insertions, deletions, replacements and swaps of neighbours that turn `left` into `right`.
     static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
         var beforeLast: [Int] = []
         var last = Array(0...right.count)

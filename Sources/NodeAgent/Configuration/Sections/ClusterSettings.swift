@@ -2,19 +2,19 @@ import Gossip
 import Proxy
 import Wire
 
-/// The `gossip` section: with whom this node exchanges what it sees, and how much a peer's word counts.
+/// The `gossip` section: the peers of this node, and the influence of their views.
 struct ClusterSettings: Equatable, Sendable {
     /// `node NAME ADDRESS:PORT`, one line for each node of the cluster, this one included.
     struct Node: Equatable, Sendable {
-        /// The name that the node is started under.
+        /// The node's name, under which it must be started.
         var name: String
         /// `.ip` or `.name`, with a port of at least 1.
         var endpoint: Endpoint
-        /// Where the line stands.
+        /// The line in the configuration.
         var location: ConfigurationLocation
     }
 
-    /// How far an operator's command reaches that does not say it.
+    /// The standard reach of operators' commands.
     enum AdminScope: Equatable, Sendable {
         /// This node.
         case node
@@ -24,30 +24,30 @@ struct ClusterSettings: Equatable, Sendable {
 
     /// The cluster's name.
     var name: String
-    /// Two to `GossipLimits.nodesMax` nodes, in the order of the file; no name and no address stands twice.
+    /// Two to `GossipLimits.nodesMax` nodes, in the order of the file, with unique names and addresses.
     var nodes: [Node] = []
-    /// `bind`: where this node receives, `.ip` or `.name`; `nil` for the address of its own `node` line.
+    /// `bind`: the address at which this node receives, `.ip` or `.name`; `nil` for the address of its `node` line.
     var bind: Endpoint?
     /// `key-file`: an absolute path; `nil` only when every address of the section is a loopback address.
     var keyFile: String?
-    /// `state-dir`: an absolute path; `nil` to remember nothing over a restart.
+    /// `state-dir`: an absolute path; `nil` to store nothing.
     var stateDirectory: String?
     /// `policy`.
     var policy = VerdictPolicy.fastDown
-    /// `min-up`: peers' words never leave fewer servers of a proxy usable; at least 1 with `any-down`.
+    /// `min-up`: the number of usable servers that peers' views alone never undercut; at least 1 with `any-down`.
     var minUp = 1
-    /// `probe-interval`: between heartbeats.
+    /// `probe-interval`: the time between heartbeats.
     var probeInterval = Duration.milliseconds(180)
     /// `dead-after`: the silence after which a peer is dead; at least three times `probeInterval`.
     var deadAfter = Duration.seconds(1)
     /// `admin-scope`.
     var adminScope = AdminScope.node
-    /// Where the section begins.
+    /// The line where the section begins.
     var location: ConfigurationLocation
 
-    /// This node's line: of the name of `-L`, else of `global`'s `node`, else the host's.
+    /// Finds this node's line by its name, which comes from `-L`, `global`'s `node` or the host.
     ///
-    /// - Throws: when no line has this name; the sentence names those there are.
+    /// - Throws: a sentence with all names, if no line has this name.
     func node(named own: String) throws(StartError) -> Node {
         if let node = nodes.first(where: { $0.name == own }) { return node }
         let names = nodes.map(\.name)

@@ -1,46 +1,46 @@
 import Proxy
 
-/// All sections as far as they are read, and what there is to say of them.
+/// All sections parsed so far, and the diagnostics about them.
 struct ConfigurationDraft {
     static let sectionsMax = 4_096
     static let diagnosticsMax = 200
 
     private(set) var diagnostics: [Diagnostic] = []
-    /// The sections that are finished, in the order of the files, but for `global` and `defaults`.
+    /// The complete sections in the order of the files, except `global` and `defaults`.
     var sections: [any ConfigurationSection] = []
-    /// All `global` sections are one.
+    /// All `global` sections, merged.
     var global = GlobalSection()
-    /// What proxies inherit: the last `defaults` section.
+    /// The last `defaults` section, which the following proxies inherit.
     var defaults: ProxyDraft?
     /// The `defaults` sections with a name.
     var namedDefaults: [ProxyDraft] = []
-    /// Where the owner of each name stands, by kind and name.
+    /// The line of each name's owner, by kind and name.
     private var owners: [String: [String: ConfigurationLocation]] = [:]
 
-    /// True once there is room for no other section.
+    /// Whether no further section is allowed.
     var isFull: Bool { sections.count + namedDefaults.count >= Self.sectionsMax }
 
-    /// True once something makes the configuration unusable.
+    /// Whether a problem makes the configuration unusable.
     var hasAlert: Bool { diagnostics.contains { $0.severity == .alert } }
 
-    /// The finished sections of one kind, in the order of the files.
+    /// The complete sections of one kind, in the order of the files.
     func all<Section: ConfigurationSection>(_ kind: Section.Type) -> [Section] { sections.compactMap { $0 as? Section } }
 
-    /// Gives `name` to what stands at `location`; the place of the `kind` that has it already, when there is one.
+    /// Registers `name` for the line at `location`. If another line has registered it for this `kind`, returns that line instead.
     mutating func register(_ name: String, kind: String, at location: ConfigurationLocation) -> ConfigurationLocation? {
         if let first = owners[kind]?[name] { return first }
         owners[kind, default: [:]][name] = location
         return nil
     }
 
-    /// Gives `name` to what stands at `location`.
+    /// Registers `name` for the line at `location`.
     ///
-    /// - Throws: `duplicate` when another `kind` has it.
+    /// - Throws: `duplicate` if another line has registered the name for this `kind`.
     mutating func need(_ name: String, kind: String, at location: ConfigurationLocation) throws(ConfigurationProblem) {
         if let first = register(name, kind: kind, at: location) { throw .duplicate(name, kind: kind, first: first) }
     }
 
-    /// Adds a diagnostic, up to `diagnosticsMax` of them.
+    /// Adds a diagnostic, up to `diagnosticsMax`.
     mutating func say(_ severity: DiagnosticSeverity, _ problem: ConfigurationProblem, at location: ConfigurationLocation, in section: String?) {
         guard diagnostics.count < Self.diagnosticsMax else { return }
         let isLast = diagnostics.count == Self.diagnosticsMax - 1

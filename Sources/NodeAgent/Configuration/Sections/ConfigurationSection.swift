@@ -1,33 +1,33 @@
 import Proxy
 
-/// A section: the lines from its name to the next section's.
+/// A section: its first line and all lines up to the next section.
 ///
-/// The reader knows no section: it opens the one that a line names, gives it its lines, and finishes it where the next one begins.
+/// The reader is independent of the kinds of sections: it opens the section that a line names, passes it its lines, and finishes it where the next one begins.
 protocol ConfigurationSection: KeywordPlace {
-    /// What its lines have said so far.
+    /// The content of the lines so far.
     var draft: Draft { get set }
-    /// The last line of each keyword that may stand once.
+    /// The last line of each keyword that may occur once.
     var uses: [String: ConfigurationLocation] { get set }
 
-    /// A section that begins at `location`.
+    /// Creates a section that begins at `location`.
     init(at location: ConfigurationLocation)
 
-    /// As messages name it: "listen mysql". `argument` is the word after its name.
+    /// The title in messages: "listen mysql". `argument` is the word after the section's name.
     static func title(argument: String?) -> String
 
-    /// Reads the line that begins it, after its name. Whatever is wrong with that line, the section is open afterwards: its own lines are checked, too.
+    /// Parses the section's first line, after its name. Even if it throws, the section is open afterwards, so that its lines are checked as well.
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem)
 
-    /// Answers a line whose keyword it does not take: a remark where the line does no harm, else the problem.
+    /// Handles a line whose keyword the section does not accept: adds a remark if the line is harmless, otherwise throws the problem.
     mutating func refuse(_ problem: ConfigurationProblem, of line: inout ConfigurationLine) throws(ConfigurationProblem)
 
-    /// What is wrong with a keyword that other sections take.
+    /// The problem of a keyword that other sections accept.
     static func problem(withMisplaced keyword: String, of sections: KeywordPlaces) -> ConfigurationProblem
 
-    /// Whether a password may be joined to a keyword, "password=...", so that messages must not quote the word.
+    /// Whether a password may be joined to a keyword, as in "password=...", so that messages must not quote the word.
     static var hidesJoinedValues: Bool { get }
 
-    /// Ends it: another section begins, or the file ends.
+    /// Completes the section, because another one begins or the file ends.
     func finish(in configuration: inout ConfigurationDraft)
 }
 
@@ -47,7 +47,7 @@ extension ConfigurationSection {
 
     func finish(in configuration: inout ConfigurationDraft) { configuration.sections.append(self) }
 
-    /// Reads one of its lines, after a `no` or a `default`.
+    /// Parses a line of the section, after a `no` or `default`.
     mutating func read(_ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let (one, two) = line.firstWords
         guard let keyword = Self.keywords[two] ?? Self.keywords[one] else { return try refuse(Self.problem(withKeyword: one, two), of: &line) }
@@ -67,7 +67,7 @@ extension ConfigurationSection {
         try line.end()
     }
 
-    /// Why a line that begins with the word `one`, or the words `two`, is none of its lines.
+    /// The problem of a line that begins with the word `one`, or the words `two`, and is not one of the section's.
     private static func problem(withKeyword one: String, _ two: String) -> ConfigurationProblem {
         if let problem = problem(withForeign: two) ?? problem(withForeign: one) { return problem }
         for keyword in [two, one] {
@@ -90,7 +90,7 @@ extension ConfigurationSection {
 }
 
 extension ConfigurationLine {
-    /// What may be its keyword: the next word, and the next two where there are two.
+    /// The candidates for the keyword: the next word, and the next two words if there are two.
     fileprivate var firstWords: (one: String, two: String) {
         let one = peek ?? ""
         return (one, next + 1 < words.count ? "\(one) \(words[next + 1])" : one)

@@ -1,6 +1,6 @@
-/// The sections that there are.
+/// The lists of all sections.
 enum ConfigurationSections {
-    /// Those that tsukada reads.
+    /// The sections that tsukada supports.
     static let all: [any ConfigurationSection.Type] = [
         GlobalSection.self, DefaultsSection.self, ListenSection.self, FrontendSection.self, BackendSection.self, ResolversSection.self, ProbeSection.self,
         GossipSection.self, DatabaseSection.self,
@@ -9,7 +9,7 @@ enum ConfigurationSections {
     /// The lines whose options are keywords.
     static let linesWithOptions: [any KeywordPlace.Type] = [BindOptions.self, ServerOptions.self, StatsSocketOptions.self]
 
-    /// Sections of HAProxy's that tsukada does not read: an error at their start, and their lines are skipped.
+    /// HAProxy's sections that tsukada does not support: an error at the beginning, and the lines are skipped.
     static let foreign = [
         ForeignKeywords(
             .harmless(advice: "keep HAProxy for what needs it"),
@@ -18,15 +18,15 @@ enum ConfigurationSections {
 
     static let names = all.map { $0.name }
 
-    /// The section that a line begins with `name`.
+    /// The section whose first line begins with `name`; `nil` if there is none.
     static func section(named name: String) -> (any ConfigurationSection.Type)? { all.first { $0.name == name } }
 
-    /// What is wrong with a line that begins with the section `name` of HAProxy's; `nil` when there is none.
+    /// The problem of a line that begins HAProxy's section `name`; `nil` if HAProxy has no such section.
     static func problem(withForeign name: String) -> ConfigurationProblem? {
         foreign.first { $0.contains(name) }?.reason.problem(with: name, extent: "this file")
     }
 
-    /// Where `keyword` may stand.
+    /// The places that accept `keyword`.
     static func places(of keyword: String, among places: [any KeywordPlace.Type]) -> KeywordPlaces {
         KeywordPlaces(
             places.reduce(into: []) { names, place in
@@ -36,6 +36,6 @@ enum ConfigurationSections {
 }
 
 extension KeywordPlace {
-    /// The places of its keyword `name`, itself among them; none when it does not take it.
+    /// The places of its keyword `name`; empty if it does not accept the keyword.
     fileprivate static func places(of name: String) -> [String] { keywords[name]?.places.names ?? [] }
 }

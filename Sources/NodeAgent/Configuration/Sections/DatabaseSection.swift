@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// A `database` section, as far as it is read.
+/// A `database` section being parsed.
 struct DatabaseDraft: Sendable {
     var settings: DatabaseSettings
     var proxy: NameReference
@@ -14,7 +14,7 @@ struct DatabaseDraft: Sendable {
     }
 }
 
-/// `database`, a section of tsukada's own: what the servers of a proxy are asked, and what they have to be.
+/// `database`, a section of tsukada: the queries to a proxy's servers, and the required answers.
 struct DatabaseSection: ConfigurationSection {
     static let name = "database"
     static let hidesJoinedValues = true
@@ -25,7 +25,7 @@ struct DatabaseSection: ConfigurationSection {
 
     init(at location: ConfigurationLocation) { draft = DatabaseDraft(proxy: NameReference(name: "", keyword: Self.name, location: location)) }
 
-    /// `database PROXY`: the proxy is looked up when all files are read.
+    /// Parses `database PROXY`. The proxy is looked up once all files are read.
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "<proxy>"
         let name = try line.needName()
@@ -143,12 +143,12 @@ struct DatabaseSection: ConfigurationSection {
 
     static let passwordAdvice = "the password stands in a file: write 'password-file /etc/tsukada/check.password'"
 
-    /// Ends a line where a password might stand, which is not quoted: messages are read by others.
+    /// Ends a line that may contain a password. The error does not quote the word, because other people read messages.
     private static func endUnquoted(_ line: ConfigurationLine) throws(ConfigurationProblem) {
         if line.peek != nil { throw .doNotFit("more than one word after '\(line.keyword)'", advice: passwordAdvice) }
     }
 
-    /// "schema.table": what can stand between backticks and means nothing else there.
+    /// Whether the word is "schema.table" in characters that are safe between backticks.
     private static func isTable(_ word: String) -> Bool {
         let parts = word.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 2
@@ -162,7 +162,7 @@ struct DatabaseSection: ConfigurationSection {
 }
 
 extension DatabaseSection {
-    /// What its lines say together and cannot mean, each with its place.
+    /// Contradictions between the section's lines, each with its place.
     var problems: [(location: ConfigurationLocation, problem: ConfigurationProblem)] {
         var problems: [(location: ConfigurationLocation, problem: ConfigurationProblem)] = []
         if draft.settings.user.isEmpty { problems.append((draft.settings.location, .missingLine(of: "user", example: "user NAME"))) }
@@ -175,7 +175,7 @@ extension DatabaseSection {
         return problems
     }
 
-    /// Lines that mean nothing for a role of `primary`.
+    /// Problems of lines that have no effect with `role primary`.
     var lagLinesOfPrimary: [(location: ConfigurationLocation, problem: ConfigurationProblem)] {
         guard draft.settings.role == .primary else { return [] }
         return ["lag-source", "max-lag", "min-up", "weight-by-lag"].compactMap { keyword in

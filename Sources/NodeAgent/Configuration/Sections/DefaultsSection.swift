@@ -1,6 +1,6 @@
 import Proxy
 
-/// `defaults`: what the proxies that follow inherit, or those that name it.
+/// `defaults`: settings that the following proxies inherit, or those that name the section.
 struct DefaultsSection: ProxySection {
     static let kind = ProxyKind.defaults
     static let keywords = ProxyKeywords.table(of: kind)
@@ -17,7 +17,7 @@ struct DefaultsSection: ProxySection {
         return "\(name) \(argument)"
     }
 
-    /// Reads `[<name>] [from <defaults>]`. It inherits from no other `defaults` section than the one it names.
+    /// Parses `[<name>] [from <defaults>]`. The section inherits only from a `defaults` section that it names.
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "[<name>] [from <defaults>]"
         if let word = line.peek, word != "from" {
@@ -28,7 +28,7 @@ struct DefaultsSection: ProxySection {
         try line.end()
     }
 
-    /// What is for HTTP does no harm here: each proxy that would use it is refused.
+    /// HTTP keywords are harmless here, because each proxy that would use them is refused.
     mutating func refuse(_ problem: ConfigurationProblem, of line: inout ConfigurationLine) throws(ConfigurationProblem) {
         switch problem {
         case .http(let keyword, _):

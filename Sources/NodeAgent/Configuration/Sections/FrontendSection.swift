@@ -1,6 +1,6 @@
 import Proxy
 
-/// `frontend`: where clients connect.
+/// `frontend`: addresses that clients connect to.
 struct FrontendSection: ProxySection {
     static let kind = ProxyKind.frontend
     static let keywords = ProxyKeywords.table(of: kind)

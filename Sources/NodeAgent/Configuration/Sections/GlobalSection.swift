@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// `global`: the process. All `global` sections are one, so that it goes on where the last one ended.
+/// `global`: settings of the process. All `global` sections are merged, so each one continues the last.
 struct GlobalSection: ConfigurationSection {
     static let name = "global"
     static let extent = "this file"

@@ -3,11 +3,11 @@ import Wire
 
 /// The `global` section.
 struct GlobalSettings: Equatable, Sendable {
-    /// Which system calls a process that serves may make.
+    /// The system calls that a serving process may make.
     enum SystemCalls: Equatable, Sendable {
-        /// Those of serving.
+        /// Only those that serving needs.
         case serving
-        /// All; the kernel's log tells which are not of serving.
+        /// All; the kernel logs those that serving does not need.
         case trial
         /// All.
         case any
@@ -19,7 +19,7 @@ struct GlobalSettings: Equatable, Sendable {
     var isMaster = false
     /// `pidfile`.
     var pidFile: String?
-    /// `state-dir`: an absolute path; `nil` for the gossip's, or nothing.
+    /// `state-dir`: an absolute path; `nil` to use the gossip's, if any.
     var stateDirectory: String?
     /// `server-state-base`.
     var stateFolder: String?
@@ -33,9 +33,9 @@ struct GlobalSettings: Equatable, Sendable {
     var group: String?
     /// `seccomp`.
     var systemCalls = SystemCalls.serving
-    /// `maxconn`; `nil` for what the descriptor limit allows.
+    /// `maxconn`; `nil` for the number that the descriptor limit allows.
     var connectionsMax: Int?
-    /// `nbthread`; `nil` for the machine's cores.
+    /// `nbthread`; `nil` for one per core.
     var threads: Int?
     /// `log` lines.
     var logTargets: [LogTarget] = []
@@ -43,29 +43,29 @@ struct GlobalSettings: Equatable, Sendable {
     var logTag: String?
     /// `stats socket` lines.
     var statsSockets: [StatsSocketSettings] = []
-    /// `stats maxconn`: runtime connections at once.
+    /// `stats maxconn`: the most concurrent runtime connections.
     var statsConnectionsMax = 10
-    /// The location of that line.
+    /// The line of `stats maxconn`.
     var statsConnectionsLocation: ConfigurationLocation?
-    /// `stats timeout`: idle time of a runtime connection.
+    /// `stats timeout`: the idle timeout of a runtime connection.
     var statsTimeout = Duration.seconds(10)
     /// `description`, shown by `show info`.
     var description: String?
     /// `node`, or `-L`: this node's name; `nil` for the host's.
     var node: String?
-    /// `zone`: where this node is; `nil` where all servers are equally near.
+    /// `zone`: the zone of this node; `nil` if all servers are equally near.
     var zone: String?
-    /// `hard-stop-after`: how long after a soft stop has closed the listeners the sessions left are closed; `nil` for never.
+    /// `hard-stop-after`: the time from the close of the listeners to the close of the remaining sessions; `nil` for no limit.
     var hardStopAfter: Duration?
-    /// `close-spread-time`: how long before that the sessions left begin to be closed, a few at a time; zero for all at the end.
+    /// `close-spread-time`: how long before the hard stop the process begins to close sessions, a few at a time; zero for all at the end.
     var closeSpreadTime = Duration.zero
-    /// `drain-on-term`: SIGTERM drains, and stops only a node that drains already.
+    /// `drain-on-term`: SIGTERM drains; it stops immediately only a node that already drains.
     var drainsOnTerm = false
 }
 
-/// `stats socket`, one line.
+/// A `stats socket` line.
 struct StatsSocketSettings: Equatable, Sendable {
-    /// Which commands a connection may run.
+    /// The commands that a connection may run.
     enum Level: Int, Comparable, Sendable {
         case user, `operator`, admin
 
@@ -74,7 +74,7 @@ struct StatsSocketSettings: Equatable, Sendable {
 
     /// A path, an address or an inherited descriptor.
     var endpoint: Endpoint
-    /// `level`, `expose-fd listeners`.
+    /// The rights from `level` and `expose-fd listeners`.
     var rights = RuntimeRights()
     /// `mode`: permission bits of a path.
     var permissions: UInt32?
@@ -82,17 +82,17 @@ struct StatsSocketSettings: Equatable, Sendable {
     var user: String?
     /// `group` or `gid`: the path's group.
     var group: String?
-    /// Where the line stands.
+    /// The line in the configuration.
     var location: ConfigurationLocation
 }
 
-/// What a connection of a runtime socket may do.
+/// The rights of a connection to a runtime socket.
 struct RuntimeRights: Equatable, Sendable {
-    /// Which commands it may run.
+    /// The commands that it may run.
     var level = StatsSocketSettings.Level.operator
     /// Whether it may take the listening sockets over.
     var exposesListeners = false
 
-    /// Those of a socket without options.
+    /// The rights without options.
     init() {}
 }

@@ -2,13 +2,13 @@ import Gossip
 import Proxy
 import Wire
 
-/// `gossip`, a section of tsukada's own: the cluster that this node belongs to.
+/// `gossip`, a section of tsukada: the cluster that this node belongs to.
 struct GossipSection: ConfigurationSection {
     static let name = "gossip"
     static let nodesMin = 2
     static let probeIntervals: ClosedRange<Duration> = .milliseconds(50) ... .seconds(5)
     static let deadAfterMax = Duration.seconds(60)
-    /// So many heartbeats must be missing before a peer is dead.
+    /// The least number of missing heartbeats before a peer is declared dead.
     static let heartbeatsMissedMin = 3
 
     var draft: ClusterSettings
@@ -16,7 +16,7 @@ struct GossipSection: ConfigurationSection {
 
     init(at location: ConfigurationLocation) { draft = ClusterSettings(name: "", location: location) }
 
-    /// A node belongs to one cluster: the lines of a second section are read for their own mistakes only.
+    /// Parses `gossip NAME`. A node belongs to one cluster, so a second section is an error, and its lines are only checked.
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "<name>"
         let first = configuration.register("", kind: Self.name, at: draft.location)
@@ -94,7 +94,7 @@ struct GossipSection: ConfigurationSection {
 }
 
 extension GossipSection {
-    /// What its lines say together and cannot mean, each with its place.
+    /// Contradictions between the section's lines, each with its place.
     var problems: [(location: ConfigurationLocation, problem: ConfigurationProblem)] {
         var problems: [(location: ConfigurationLocation, problem: ConfigurationProblem)] = []
         if draft.nodes.isEmpty {
@@ -120,14 +120,14 @@ extension GossipSection {
         return problems
     }
 
-    /// The first address that other hosts reach, or that may be one: names may mean anything.
+    /// The first address that other hosts may reach. A name counts, because it may have any address.
     private var firstOpenAddress: (ConfigurationLocation, String)? {
         if let node = draft.nodes.first(where: { !$0.endpoint.isLoopback }) { return (node.location, node.endpoint.description) }
         guard let bind = draft.bind, !bind.isLoopback else { return nil }
         return (uses["bind"] ?? draft.location, bind.description)
     }
 
-    /// The first numeric address of another family than the one before it: what one socket cannot reach.
+    /// The first numeric address whose family differs from the preceding one: one socket cannot reach both.
     private var firstOfOtherFamily: (ConfigurationLocation, keyword: String, address: String)? {
         var isV6: Bool?
         if case .ip(let address, _)? = draft.bind { isV6 = address.isV6 }

@@ -1,6 +1,6 @@
 import Proxy
 
-/// A name that a line refers to.
+/// A reference to a name.
 struct NameReference: Equatable, Sendable {
     let name: String
     /// The line's keyword.

@@ -1,9 +1,9 @@
 import Proxy
 import Wire
 
-/// A `probe` section, as far as it is read.
+/// A `probe` section being parsed.
 struct ProbeDraft: Sendable {
-    /// `require`, before the proxy is looked up.
+    /// `require` before the proxy is looked up.
     struct Requirement: Sendable {
         let proxy: NameReference
         let serversMin: Int
@@ -13,7 +13,7 @@ struct ProbeDraft: Sendable {
     var requirements: [Requirement] = []
 }
 
-/// `probe`, a section of tsukada's own: what tells the load balancer whether this node should get traffic.
+/// `probe`, a section of tsukada: reports to the load balancer whether this node should get traffic.
 struct ProbeSection: ConfigurationSection {
     static let name = "probe"
     static let requirementsMax = 64

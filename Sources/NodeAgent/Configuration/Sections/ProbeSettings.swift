@@ -1,8 +1,8 @@
 import Proxy
 
-/// A `probe` section: what tells the load balancer whether this node should get traffic.
+/// A `probe` section, which reports to the load balancer whether this node should get traffic.
 struct ProbeSettings: Equatable, Sendable {
-    /// How the answer is given.
+    /// The form of the answer.
     enum Mode: Equatable, Sendable {
         /// Connections are accepted or refused.
         case tcp
@@ -10,9 +10,9 @@ struct ProbeSettings: Equatable, Sendable {
         case http
     }
 
-    /// What is answered when no node sees enough servers.
+    /// The answer when no node sees enough servers.
     enum WhenNone: Equatable, Sendable {
-        /// 200: the load balancer can do nothing better than what it does.
+        /// 200: failing would not help, because the load balancer has no better node.
         case pass
         /// 503.
         case fail
@@ -28,14 +28,14 @@ struct ProbeSettings: Equatable, Sendable {
 
     /// The section's name.
     var name: String
-    /// Where the load balancer asks.
+    /// The addresses that the load balancer probes.
     var binds: [Bind] = []
     /// `mode`.
     var mode = Mode.tcp
-    /// What must hold, all of it.
+    /// The requirements, all of which must be met.
     var requirements: [Requirement] = []
     /// `when-none`.
     var whenNone = WhenNone.pass
-    /// `drain`: how long the ports keep forwarding after the answer has turned to fail because the node drains.
+    /// `drain`: how long the ports stay open after the answer has turned to fail because the node drains.
     var drain = Duration.zero
 }

@@ -1,11 +1,11 @@
 import Proxy
 
-/// The sections that are proxies, or what proxies inherit.
+/// The kinds of sections that are proxies, or that proxies inherit.
 enum ProxyKind: String, Sendable {
     case defaults, frontend, listen, backend
 }
 
-/// `defaults`, `frontend`, `listen` or `backend`.
+/// A `defaults`, `frontend`, `listen` or `backend` section.
 protocol ProxySection: ConfigurationSection where Draft == ProxyDraft {
     static var kind: ProxyKind { get }
 }
@@ -13,10 +13,10 @@ protocol ProxySection: ConfigurationSection where Draft == ProxyDraft {
 extension ProxySection {
     static var name: String { kind.rawValue }
 
-    /// Keywords that HAProxy refuses in a frontend, where it ignores the other keywords of backends.
+    /// Backend keywords that HAProxy refuses in a frontend, where it ignores all others.
     private static var refused: Set<String> { ["server", "server-template", "default-server"] }
 
-    /// A keyword of the other side has no effect, as in HAProxy; anything else stands in the wrong section.
+    /// As in HAProxy, a keyword of the other side has no effect; any other misplaced keyword is an error.
     static func problem(withMisplaced keyword: String, of sections: KeywordPlaces) -> ConfigurationProblem {
         let proxies = KeywordPlaces(KeywordPlaces.namedProxy.names.filter(sections.contains))
         guard kind != .defaults, !proxies.names.isEmpty, !refused.contains(keyword) else {
@@ -25,7 +25,7 @@ extension ProxySection {
         return .noEffect(keyword, advice: "move it to \(proxies.text("section"))")
     }
 
-    /// Reads `<name> [from <defaults>]`.
+    /// Parses `<name> [from <defaults>]`.
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "<name> [from <defaults>]"
         let location = draft.location
@@ -38,11 +38,11 @@ extension ProxySection {
             throw .removed("\(line.keyword) \(name) \(word)", replacement: "write a line 'bind \(word)'")
         }
         try line.end()
-        // Proxies must have different names, even a frontend and a backend, as in HAProxy since 3.3.
+        // As in HAProxy since 3.3, the names of all proxies must differ, even those of a frontend and a backend.
         try configuration.need(name, kind: "proxy", at: location)
     }
 
-    /// Takes `from <defaults>` when it stands there.
+    /// Parses `from <defaults>` if it follows, and inherits the section.
     mutating func inherit(_ line: inout ConfigurationLine, from configuration: ConfigurationDraft) throws(ConfigurationProblem) {
         guard line.peek == "from" else { return }
         line.next += 1
@@ -64,15 +64,15 @@ extension ConfigurationDraft {
 
 extension KeywordPlaces {
     static let anyProxy = KeywordPlaces([ProxyKind.defaults, .frontend, .listen, .backend])
-    /// Keywords of the client's side.
+    /// Places of keywords of the client's side.
     static let clientSide = KeywordPlaces([ProxyKind.defaults, .frontend, .listen])
-    /// Keywords of the servers' side.
+    /// Places of keywords of the servers' side.
     static let serverSide = KeywordPlaces([ProxyKind.defaults, .listen, .backend])
-    /// Proxies that have a name.
+    /// Places of keywords of proxies with a name.
     static let namedProxy = KeywordPlaces([ProxyKind.frontend, .listen, .backend])
-    /// Proxies that clients connect to.
+    /// Places of keywords of proxies that clients connect to.
     static let listening = KeywordPlaces([ProxyKind.frontend, .listen])
-    /// Proxies that have servers.
+    /// Places of keywords of proxies with servers.
     static let serving = KeywordPlaces([ProxyKind.listen, .backend])
     static let bind: KeywordPlaces = ["bind"]
     static let server: KeywordPlaces = ["server"]

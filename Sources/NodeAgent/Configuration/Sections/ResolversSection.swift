@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// `resolvers`: the nameservers that keep addresses of servers current.
+/// `resolvers`: the nameservers that keep the addresses of servers current.
 struct ResolversSection: ConfigurationSection {
     static let name = "resolvers"
     static let extent = "this file"

@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords that choose the server of a session, and the next one when it fails.
+/// Keywords that choose the server of a session, and the next one after a failure.
 enum BalanceKeywords {
     static let retriesMax = 1_000
 
@@ -49,7 +49,7 @@ enum BalanceKeywords {
         proxy.backend.retryBudgetPercent = try line.needPercent()
     }
 
-    /// What is wrong with `balance WORD` where HAProxy knows the word; `nil` for any other.
+    /// The problem of `balance WORD` if HAProxy has the word; `nil` otherwise.
     static func problem(withForeign word: String) -> ConfigurationProblem? {
         let name = word.prefix { $0 != "(" }
         switch name {

@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords of the addresses where a proxy listens.
+/// Keywords of a proxy's listening addresses.
 enum BindKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
@@ -25,7 +25,7 @@ enum BindKeywords {
         proxy.frontend.binds += binds
     }
 
-    /// The binds of one line, which differ in their addresses only.
+    /// Parses the binds of one line, which differ only in their addresses.
     private static func readBinds(_ line: inout ConfigurationLine) throws(ConfigurationProblem) -> [Bind] {
         let endpoints = try AddressReader(line).readBinds(line.need())
         var template = Bind(endpoint: .name("", port: 0), location: line.location)

@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords of checks: what is asked of servers, how often, and what counts.
+/// Keywords of health checks: their kind, their intervals, and their thresholds.
 enum CheckKeywords {
     static let thresholdMax = 1_000_000
 

@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords of TCP's own: keepalive, unacknowledged bytes, splicing.
+/// Keywords of TCP connections: keepalive, unacknowledged data, splicing.
 enum ConnectionKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword("option clitcpka", .clientSide, "", inversion: .no, "Keepalive toward clients; on without it.", clientKeepAlive),
@@ -46,7 +46,7 @@ enum ConnectionKeywords {
             userTimeout)
     ]
 
-    /// A keyword that sets `field` to a number of probes; 0 leaves `standard`.
+    /// A keyword that sets `field` to a number of probes; 0 means `standard`.
     private static func probes(
         _ name: String, _ places: KeywordPlaces, _ meaning: String, _ field: WritableKeyPath<ProxyDraft, Int> & Sendable, _ standard: Int
     ) -> Keyword<ProxyDraft> {
@@ -55,7 +55,7 @@ enum ConnectionKeywords {
         }
     }
 
-    /// A keyword that sets `field` to a time; 0 leaves `standard`.
+    /// A keyword that sets `field` to a time; 0 means `standard`.
     private static func seconds(
         _ name: String, _ places: KeywordPlaces, _ meaning: String, _ field: WritableKeyPath<ProxyDraft, Int> & Sendable, _ standard: Int
     ) -> Keyword<ProxyDraft> {

@@ -1,5 +1,5 @@
 extension GlobalSection {
-    /// The keywords of HAProxy's `global` that tsukada does not take.
+    /// Keywords of HAProxy's `global` section that tsukada does not support.
     static let foreignKeywords: [ForeignKeywords] = [
         ForeignKeywords(
             .dormant(advice: "no line of this file may ask for TLS: remove it when HAProxy needs the file no more"),

@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords for a server's health beside its checks: observed connects, coming up, a host that is gone.
+/// Keywords of a server's health besides its checks: observed connects, the return to service, hosts that do not answer.
 enum HealthKeywords {
     static let errorsMax = 1_000_000
 

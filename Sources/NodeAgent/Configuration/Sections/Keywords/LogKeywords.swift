@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords that say what is logged, and where to.
+/// Keywords that set what is logged, and where.
 enum LogKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(

@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// Reads `log` lines, which `global` and all proxies have.
+/// Parses `log` lines, which `global` and all proxies have.
 enum LogLines {
     static let shape = "<target> [len <bytes>] [format <format>] <facility> [<level> [<most>]]"
     static let proxyShape = "global|<target> [len <bytes>] [format <format>] [<facility>] [<level> [<most>]]"
@@ -16,7 +16,7 @@ enum LogLines {
         "emerg": .emergency, "alert": .alert, "crit": .critical, "err": .error, "warning": .warning, "notice": .notice, "info": .info, "debug": .debug,
     ]
 
-    /// A target and what follows it.
+    /// Parses a target and its options.
     static func readTarget(_ line: inout ConfigurationLine) throws(ConfigurationProblem) -> LogTarget {
         let endpoint = try AddressReader(line).readLogTarget(line.need())
         var target = LogTarget(endpoint: endpoint, facility: 0, location: line.location)

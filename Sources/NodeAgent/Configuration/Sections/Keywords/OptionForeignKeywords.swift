@@ -1,5 +1,5 @@
 extension ForeignKeywords {
-    /// The options of a line that ask for TLS.
+    /// Line options that request TLS.
     fileprivate static let askingForTLS = ForeignKeywords(
         .encryption,
         """
@@ -12,7 +12,7 @@ extension ForeignKeywords {
 }
 
 extension BindOptions {
-    /// The options of HAProxy's `bind` lines that tsukada does not take.
+    /// Options of HAProxy's `bind` lines that tsukada does not support.
     static let foreignKeywords: [ForeignKeywords] = [
         .askingForTLS,
         ForeignKeywords(
@@ -29,7 +29,7 @@ extension BindOptions {
 }
 
 extension StatsSocketOptions {
-    /// The options of HAProxy's `stats socket` lines that tsukada does not take.
+    /// Options of HAProxy's `stats socket` lines that tsukada does not support.
     static let foreignKeywords: [ForeignKeywords] = [
         .askingForTLS,
         ForeignKeywords(
@@ -41,7 +41,7 @@ extension StatsSocketOptions {
 }
 
 extension ServerOptions {
-    /// The options of HAProxy's `server` lines that tsukada does not take.
+    /// Options of HAProxy's `server` lines that tsukada does not support.
     static let foreignKeywords: [ForeignKeywords] = [
         .askingForTLS,
         ForeignKeywords(

@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords of `global` that say how the process runs: as whom, where, with how many threads and connections.
+/// Keywords of `global` about the process: its user, its root folder, its threads and connections.
 enum ProcessKeywords {
     static let connectionsMax = 10_000_000
 

@@ -1,9 +1,9 @@
 import Proxy
 import Wire
 
-/// A `defaults`, `frontend`, `listen` or `backend` section, as far as it is read.
+/// A `defaults`, `frontend`, `listen` or `backend` section being parsed.
 ///
-/// A `listen` section fills both halves; a `defaults` section fills both, too, and is copied.
+/// A `listen` section fills both halves. A `defaults` section also fills both, and is copied.
 struct ProxyDraft: Sendable {
     static let bindsMax = 1_024
     static let serversMax = 4_096
@@ -18,15 +18,15 @@ struct ProxyDraft: Sendable {
     var defaultServer: ServerDraft
     /// The names of `backend.servers`.
     var serverNames: Set<String> = []
-    /// The `resolvers` of all servers, each line's once.
+    /// The `resolvers` references of all servers, one for each line.
     var resolverReferences: [NameReference] = []
-    /// Where `mode http` stands, when it does.
+    /// The line of `mode http`, if there is one.
     var httpMode: ConfigurationLocation?
     var defaultBackend: NameReference?
-    /// All `use_backend` lines; the first one takes the sessions.
+    /// All `use_backend` lines; the first one gets the sessions.
     var usedBackends: [NameReference] = []
 
-    /// A section without a line and without `defaults`.
+    /// An empty section without `defaults`.
     init(kind: ProxyKind, location: ConfigurationLocation) {
         self.kind = kind
         self.location = location
@@ -36,10 +36,10 @@ struct ProxyDraft: Sendable {
     var name: String { frontend.name }
     var hasFrontend: Bool { kind != .backend }
     var hasBackend: Bool { kind != .frontend }
-    /// As messages name it: "listen mysql".
+    /// The title in messages: "listen mysql".
     var title: String { "\(kind.rawValue) \(name)" }
 
-    /// What this section hands down to a section of `kind` as its `defaults`.
+    /// A copy of this `defaults` section as the beginning of a section of `kind`.
     func inherited(by kind: ProxyKind, name: String, location: ConfigurationLocation) -> ProxyDraft {
         var copy = self
         copy.kind = kind

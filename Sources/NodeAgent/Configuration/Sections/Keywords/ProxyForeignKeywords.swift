@@ -1,4 +1,4 @@
-/// The keywords of HAProxy's proxies that tsukada does not take.
+/// Keywords of HAProxy's proxies that tsukada does not support.
 enum ProxyForeignKeywords {
     static let ofDefaults: [ForeignKeywords] =
         everywhere + [

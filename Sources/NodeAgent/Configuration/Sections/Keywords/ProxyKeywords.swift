@@ -1,12 +1,12 @@
 import Proxy
 import Wire
 
-/// The keywords of `defaults`, `frontend`, `listen` and `backend`.
+/// Keywords of `defaults`, `frontend`, `listen` and `backend`.
 enum ProxyKeywords {
-    /// The keywords of a section of `kind`.
+    /// The keywords that a section of `kind` accepts.
     static func table(of kind: ProxyKind) -> KeywordTable<ProxyDraft> { KeywordTable(all.filter { $0.places.contains(kind.rawValue) }) }
 
-    /// The keywords of all of them, in the order of the manual.
+    /// The keywords of all kinds, in the order of the manual.
     static let all: [Keyword<ProxyDraft>] =
         StateFileKeywords.proxies
         + [

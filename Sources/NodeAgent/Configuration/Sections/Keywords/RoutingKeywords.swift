@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords that choose the backend of a session.
+/// Keywords that choose the backend of a session.
 enum RoutingKeywords {
     static let usedBackendsMax = 1_024
 

@@ -1,14 +1,14 @@
 import Proxy
 import Wire
 
-/// A server line, or what `default-server` lines say of all of them.
+/// A server line being parsed, or the options of `default-server` lines.
 struct ServerDraft: Sendable {
     var server: Server
-    /// What checks would do.
+    /// The check settings, which `isChecked` puts into effect.
     var check = CheckSettings()
-    /// Where `resolvers` stands, on this line or in its `default-server`.
+    /// The `resolvers` reference, from this line or from its `default-server`.
     var resolvers: NameReference?
-    /// What `error-limit` and `on-error` say, whether or not `observe` stands.
+    /// The values of `error-limit` and `on-error`, regardless of `observe`.
     var observation = ConnectObservation()
     /// `observe layer4`.
     var isObserved = false
@@ -16,12 +16,12 @@ struct ServerDraft: Sendable {
     var isChecked = false
     var proxyHeader = ProxyHeaderDraft()
 
-    /// What a server is without `default-server`.
+    /// A server without `default-server`.
     init(location: ConfigurationLocation) {
         server = Server(name: "", identifier: 0, endpoint: .name("", port: 0), port: .client(offset: 0), location: location)
     }
 
-    /// The server as the model has it.
+    /// The server in the form of the configuration model.
     var finished: Server {
         var server = server
         server.proxyHeader = proxyHeader.form
@@ -32,11 +32,11 @@ struct ServerDraft: Sendable {
     }
 }
 
-/// What `send-proxy` and its kin say of a server.
+/// The options of `send-proxy` and related keywords.
 struct ProxyHeaderDraft: Equatable, Sendable {
     /// `send-proxy`.
     var isText = false
-    /// `send-proxy-v2`, which wins.
+    /// `send-proxy-v2`, which takes precedence.
     var isBinary = false
     /// `proxy-v2-options crc32c`.
     var hasChecksum = false
@@ -45,6 +45,6 @@ struct ProxyHeaderDraft: Equatable, Sendable {
 
     var form: ProxyHeaderForm? { isBinary ? .binary(withChecksum: hasChecksum) : isText ? .text : nil }
 
-    /// As in HAProxy, checks of the server itself do as sessions do; others only when they are told to.
+    /// As in HAProxy, checks of the server's own address send the same header as sessions; other checks only with `check-send-proxy`.
     func checkForm(isElsewhere: Bool) -> ProxyHeaderForm? { isForAllChecks ? form ?? .text : isElsewhere ? nil : form }
 }

@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords for servers that speak first.
+/// Keywords of servers that speak first.
 enum ServerFirstKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(

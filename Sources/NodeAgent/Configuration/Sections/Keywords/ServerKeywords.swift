@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords that name servers.
+/// Keywords that define servers.
 enum ServerKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
@@ -40,7 +40,7 @@ enum ServerKeywords {
         proxy.backend.servers.append(server)
     }
 
-    /// The name, the address and the options of a `server` line.
+    /// Parses the name, the address and the options of a `server` line.
     private static func readServer(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> ServerDraft {
         var draft = defaults
         draft.server.name = try line.needName()
@@ -53,7 +53,7 @@ enum ServerKeywords {
         return draft
     }
 
-    /// The servers of a `server-template` line.
+    /// Parses the servers of a `server-template` line.
     private static func readTemplate(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> [ServerDraft] {
         var draft = defaults
         let prefix = try line.needName()
@@ -73,21 +73,22 @@ enum ServerKeywords {
         }
     }
 
-    /// A check has no client whose port it could take.
+    /// Throws if a check has no port: it has no client whose port it could use.
     private static func requireCheckPort(_ draft: ServerDraft) throws(ConfigurationProblem) {
         guard draft.isChecked, draft.check.port == nil, case .client = draft.server.port else { return }
         if case .unix = draft.server.endpoint { return }
         throw .missingLine(of: "port", example: "check port 3306', or a port after the address: 'db1.internal:3306")
     }
 
-    /// A service's records are asked for by a `resolvers` section only; each of its servers takes another one of them.
+    /// Throws if a service name has no `resolvers`, because only a `resolvers` section resolves SRV records. Each server of the service takes a different
+    /// record.
     private static func requireResolvers(_ draft: inout ServerDraft) throws(ConfigurationProblem) {
         guard case .name(let name, _) = draft.server.endpoint, name.utf8.first == UInt8(ascii: "_") else { return }
         guard draft.server.resolvers != nil else { throw .missingLine(of: "resolvers", example: "resolvers default' after '\(name)") }
         draft.server.isTemplateSlot = true
     }
 
-    /// `observe` counts toward the health of checks.
+    /// Warns of `observe` without `check`: it counts towards the health of checks.
     private static func warnOfObserve(_ draft: ServerDraft, _ line: inout ConfigurationLine) {
         guard draft.isObserved, !draft.isChecked else { return }
         line.warn(.noEffect("observe", advice: "add 'check': without checks nothing would bring the server up again"))

@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The options of `server`, `server-template` and `default-server` lines.
+/// Options of `server`, `server-template` and `default-server` lines.
 enum ServerOptions: KeywordPlace {
     static let name = "server"
 

@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords that name state files: what `show servers state` said before a restart.
+/// Keywords of state files, which keep the output of `show servers state` over a restart.
 enum StateFileKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword("server-state-base", .global, "<folder>", "Where state files are whose names do not begin with `/`.", base),

@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords of the runtime sockets, `stats ...`.
+/// Keywords of the runtime sockets, `stats ...`.
 enum StatsKeywords {
     static let socketsMax = 64
 
@@ -38,7 +38,7 @@ enum StatsKeywords {
     }
 }
 
-/// The options of a `stats socket` line.
+/// Options of a `stats socket` line.
 enum StatsSocketOptions: KeywordPlace {
     static let name = "stats socket"
     static let extent = "this file"

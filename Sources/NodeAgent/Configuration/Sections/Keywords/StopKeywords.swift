@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords of `global` that say how a process ends.
+/// Keywords of `global` about the end of the process.
 enum StopKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(

@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The timeouts of sessions.
+/// Timeouts of sessions.
 enum TimeoutKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         timeout("timeout client", .clientSide, "How long the client may be silent.") { $0.frontend.clientTimeout = $1 },

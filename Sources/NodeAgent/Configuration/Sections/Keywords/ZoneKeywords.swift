@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// The keywords of availability zones.
+/// Keywords of availability zones.
 enum ZoneKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
