@@ -50,9 +50,9 @@ struct GossipBridge {
     /// The event for a check's result; `nil` for a server without an identifier.
     ///
     /// - Parameters:
-    /// - finding: the meaning of the result.
-    /// - status: the server's status, with this check counted.
-    /// - lag: how far the server is behind its source; `nil` if unknown.
+    ///   - finding: the meaning of the result.
+    ///   - status: the server's status, with this check counted.
+    ///   - lag: how far the server is behind its source; `nil` if unknown.
     func observation(_ finding: Finding, _ result: CheckResult, of server: ServerReference, _ status: ServerStatus, lag: Duration?) -> GossipEvent? {
         plan.identifiers[server].map { id in
             let observation = Observation(

@@ -51,8 +51,8 @@ struct LookupRound {
     /// A round that begins now.
     ///
     /// - Parameters:
-    /// - inquiries: names that only nameservers know.
-    /// - nameservers: the nameservers' names, for errors.
+    ///   - inquiries: names that only nameservers know.
+    ///   - nameservers: the nameservers' names, for errors.
     ///   - random: the source of message identifiers.
     init(_ inquiries: [NameInquiry], _ configuration: ResolvConf, nameservers: [String], random: any RandomNumberGenerator, now: Instant) {
         self.nameservers = nameservers

@@ -30,8 +30,8 @@ final class ResolverControl {
     /// Resolves nothing yet.
     ///
     /// - Parameters:
-    /// - remembered: recent addresses of names.
-    /// - keeper: the store for new addresses; `nil` for no store.
+    ///   - remembered: recent addresses of names.
+    ///   - keeper: the store for new addresses; `nil` for no store.
     init(
         _ configuration: AgentConfiguration, remembered: AddressMemory, keeper: AddressKeeper.Resources?, servers: ServerControl, reactor: Reactor,
         log: any EventLog

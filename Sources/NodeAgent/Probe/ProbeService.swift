@@ -19,7 +19,7 @@ final class ProbeService {
     ///
     /// - Parameters:
     ///   - ports: bound sockets.
-    /// - memories: the answers of the predecessor, by section.
+    ///   - memories: the answers of the predecessor, by section.
     init(
         _ settings: [ProbeSettings], backends: [Backend], ports: [ProbePort], memories: [String: ProbeMemory], reactor: Reactor
     ) throws(SystemError) {

@@ -49,7 +49,7 @@ final class RuntimeServer {
     ///   - interpreter: runs the lines.
     ///   - connectionsMax: `stats maxconn`.
     ///   - timeout: `stats timeout`, until a connection sets its own.
-    /// - handOver: receives a connection whose other end takes over from this process, and its place.
+    ///   - handOver: receives a connection whose other end takes over from this process, and its place.
     init(
         reactor: Reactor, interpreter: any LineInterpreter, connectionsMax: Int, timeout: Duration,
         handOver: @escaping (OpenFile, RuntimePlace) -> Void = { _, _ in }

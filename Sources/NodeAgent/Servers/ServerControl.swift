@@ -34,8 +34,8 @@ final class ServerControl {
     /// Controls the servers of `registry`.
     ///
     /// - Parameters:
-    /// - now: returns the time.
-    /// - load: returns the number of sessions that a server has.
+    ///   - now: returns the time.
+    ///   - load: returns the number of sessions that a server has.
     init(_ registry: ServerRegistry, now: @escaping () -> Instant, load: @escaping (ServerReference) -> ServerLoad) {
         (self.registry, self.now, self.load) = (registry, now, load)
     }

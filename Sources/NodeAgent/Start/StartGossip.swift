@@ -25,9 +25,9 @@ struct StartGossip {
     ///
     /// - Parameters:
     ///   - node: this node's name.
-    /// - names: resolves the address at which this node receives.
-    /// - owner: the later user of the process.
-    /// - inherited: sockets that may include the predecessor's gossip socket.
+    ///   - names: resolves the address at which this node receives.
+    ///   - owner: the later user of the process.
+    ///   - inherited: sockets that may include the predecessor's gossip socket.
     func open(
         node: String, backends: [Backend], names: inout NameResolution, owner: FileOwner, inherited: InheritedSockets
     ) throws(StartError) -> GossipRunner.Resources {

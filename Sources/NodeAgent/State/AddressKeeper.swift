@@ -32,8 +32,8 @@ final class AddressKeeper {
     /// Adds the addresses of `known`, and writes the file if they have changed or its times are old.
     ///
     /// - Parameters:
-    /// - now: the time on the clock of `known`.
-    /// - wall: the same time in seconds since 1970.
+    ///   - now: the time on the clock of `known`.
+    ///   - wall: the same time in seconds since 1970.
     func look(_ known: [KnownName], now: Instant, wall: Int64) {
         for name in known {
             memory.learn(.init(name: name.name, time: wall - name.lastValid.duration(to: now).components.seconds, entries: name.entries))

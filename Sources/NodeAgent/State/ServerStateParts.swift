@@ -105,8 +105,8 @@ extension StatePart {
     /// A line for each server for which `isWanted` is true, sorted by name.
     ///
     /// - Parameters:
-    /// - write: appends the fields after the server's name.
-    /// - read: parses these fields of a known server; returns false, without a change, if it does not understand them.
+    ///   - write: appends the fields after the server's name.
+    ///   - read: parses these fields of a known server; returns false, without a change, if it does not understand them.
     private init(
         ofServer word: String, where isWanted: @escaping @Sendable (ServerMemory) -> Bool = { _ in true },
         write: @escaping @Sendable (ServerMemory, inout FieldText) -> Void, read: @escaping @Sendable (inout StateLine, inout ServerMemory) -> Bool

@@ -83,8 +83,8 @@ extension StatePart {
     /// A line for each entry of a dictionary, sorted by key.
     ///
     /// - Parameters:
-    /// - write: appends the fields after the first word.
-    /// - read: parses these fields; `nil` if it does not understand them.
+    ///   - write: appends the fields after the first word.
+    ///   - read: parses these fields; `nil` if it does not understand them.
     init<Key: Hashable & Comparable & Sendable, Value>(
         _ word: String, _ entries: WritableKeyPath<AgentState, [Key: Value]> & Sendable,
         write: @escaping @Sendable (Key, Value, inout FieldText) -> Void, read: @escaping @Sendable (inout StateLine) -> (Key, Value)?

@@ -14,7 +14,7 @@ final class StateStore<Content: StateContent> {
     ///
     /// - Parameters:
     ///   - node: this node's name.
-    /// - owner: the user that saves the file after privileges are dropped.
+    ///   - owner: the user that saves the file after privileges are dropped.
     /// - Throws: if the folder does not exist, `owner` cannot write to it, or every user can.
     init(path: String, node: String, owner: FileOwner) throws(StartError) {
         folder = try StateFolder(path, owner: owner)
