@@ -7,8 +7,7 @@ import Wire
 /// The running agent. It lives on the control thread and owns all parts.
 ///
 /// It creates the parts and connects them. Events come from checks, sessions, resolvers, databases, peers, operators and signals. `ServerControl` decides what
-/// an
-/// event means for servers, and `carryOut` performs the decision.
+/// an event means for servers, and `carryOut` performs the decision.
 final class Agent {
     let configuration: AgentConfiguration
     let reactor: Reactor

@@ -42,8 +42,7 @@ extension Agent {
     // MARK: Checks
 
     /// Starts the checks. A server that starts in maintenance is checked once it leaves maintenance. Servers that a probe requires are checked first, without
-    /// the
-    /// pauses that spread the first checks of all servers.
+    /// the pauses that spread the first checks of all servers.
     func start(_ checks: CheckRunner) {
         for backend in configuration.backends.indices {
             for place in configuration.backends[backend].servers.indices {

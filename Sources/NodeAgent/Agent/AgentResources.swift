@@ -13,7 +13,7 @@ extension Agent {
         var statsSockets: [StatsSocket]
         /// Open probe sockets.
         var probePorts: [ProbePort]
-        /// Each server's address at the start, by backend; `nil` for one that waits for its resolver.
+        /// Each server's address at the start, by backend; `nil` for a server that waits for its resolver.
         var addresses: [[SocketAddress?]]
         /// Log destinations, and which proxy uses which.
         var logPlan: LogPlan

@@ -192,7 +192,7 @@ struct CommandLineOptions: Equatable, Sendable {
 enum CommandLineError: Error, Equatable, CustomStringConvertible {
     /// An option that does not exist.
     case unknownOption(String)
-    /// A word in the place of an option.
+    /// A word instead of an option.
     case unexpected(String)
     /// An option without its value.
     case missingValue(String)

@@ -192,7 +192,7 @@ final class DatabaseControl {
             })
     }
 
-    // MARK: What is known
+    // MARK: Reports
 
     /// A server's replication lag, for the peers; `nil` if unknown.
     func lag(of server: ServerReference) -> Duration? {

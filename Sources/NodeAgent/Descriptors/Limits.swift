@@ -33,10 +33,8 @@ enum Limits {
         var reserve: Int
 
         /// Divides `descriptors`. Listening sockets come first: at most a quarter, fewer if that makes room for `wanted` sessions, and at least one per
-        /// address.
-        /// Of the rest, at most an eighth is for pipes. At most a quarter is for everything else, unless that requires more. The remainder, up to `wanted`, is
-        /// for
-        /// sessions.
+        /// address. Of the rest, at most an eighth is for pipes. At most a quarter is for everything else, unless that requires more. The remainder, up to
+        /// `wanted`, is for sessions.
         init(descriptors: Int, wanted: Int, pipesWanted: Int, needs: Needs) {
             let quarter = (descriptors / Limits.listenersShare - needs.singleBinds) / max(1, needs.groupBinds)
             let most = max(1, min(needs.threads, quarter))

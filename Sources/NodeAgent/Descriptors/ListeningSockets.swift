@@ -251,8 +251,7 @@ enum ListeningSockets {
     }
 
     /// Binds under a temporary name, sets mode and owner, listens, and then renames the socket to the path. So no client ever meets a socket with the wrong
-    /// mode or
-    /// without a listener, and the remains of a killed process are replaced.
+    /// mode or without a listener, and the remains of a killed process are replaced.
     private static func openPath(_ path: String, _ request: ListenRequest) throws(SystemError) -> OpenFile {
         try refuseForeignFile(at: path)
         let file = OpenFile(try Sockets.open(.stream, for: request.address))

@@ -18,8 +18,7 @@ struct StartSockets {
     private var listening = ListeningAddresses()
 
     /// Prepares sockets for `threads` forwarding threads, `socketsPerBind` per address (`nil`: one for each thread). Uses sockets of `inherited` where
-    /// possible. Replaces the
-    /// paths and ports of a running process only with `replacesOthers`.
+    /// possible. Replaces the paths and ports of a running process only with `replacesOthers`.
     ///
     /// - Parameter reducesGroups: whether to close inherited sockets beyond `socketsPerBind`, because the kernel moves the connections in their queues.
     init(

@@ -84,7 +84,7 @@ final class DrainControl {
         guard force == .careful, let lease = process.drainLease else { return softStop() }
         if let other = otherDrainingNode { throw .refused(DrainText.refusal(other)) }
         guard !isAsking else { return }
-        // This node holds the lease from an earlier run that ended without releasing it. The peers know that already and would not grant it again.
+        // This node still holds the lease from an earlier run that ended without releasing it. `acquire` would have no effect, and no grant would follow.
         guard lease.holder == nil else { return begin() }
         guard lease.canBeAskedFor else { throw .refused("\(GossipControl.clockUnusable) 'drain force' asks no other node.") }
         isAsking = true

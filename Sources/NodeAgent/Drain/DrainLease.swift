@@ -6,11 +6,11 @@ protocol DrainLease {
     var cluster: String { get }
     /// The node that holds the lease; `nil` if it is free.
     var holder: DrainLeaseHolder? { get }
-    /// Whether this node's clock lets it ask for the lease.
+    /// Whether this node's clock can stamp a claim.
     var canBeAskedFor: Bool { get }
-    /// Takes the lease if it is free; otherwise requests it.
+    /// Claims the lease if it is free; without effect otherwise. The grant follows once every live peer has the claim.
     func acquire()
-    /// Releases the lease, or withdraws the request for it.
+    /// Releases the lease, or withdraws the claim.
     func release()
 }
 

@@ -77,8 +77,7 @@ final class EvidenceControl {
     }
 
     /// Uses the result of a check. A pass ends the skipping that sessions have caused. Without gossip, a check that finds the server full counts like a session
-    /// that
-    /// does, where sessions may leave the server.
+    /// that does, where sessions may leave the server.
     func checkFinished(_ server: ServerReference, _ result: CheckResult) {
         let backend = backends[server.backend]
         if servers.bridge == nil, result.refusal == .full, backend.mayRefuse(backend.servers[server.server]) {

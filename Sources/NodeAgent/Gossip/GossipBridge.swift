@@ -3,8 +3,7 @@ import Proxy
 import Wire
 
 /// Translates between this node's servers and its gossip: a value without I/O. Changes of a server become events for the gossip's core; decisions of the core
-/// become
-/// events for the registry. It calls neither of them.
+/// become events for the registry. It calls neither of them.
 struct GossipBridge {
     /// A decision of the core about a server, as events for the registry, in order.
     struct Orders: Equatable {

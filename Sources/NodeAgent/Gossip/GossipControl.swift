@@ -133,7 +133,7 @@ final class GossipControl {
         return runner.core.sights(of: servers.compactMap { runner.plan.identifiers[$0] }, now: reactor.now).map { ($0.usable, $0.failing) }
     }
 
-    /// The report for `show gossip`; `nil` while the gossip does not run.
+    /// The report for `show gossip`; `nil` before the start and after a handover.
     var report: GossipReport? { runner.map { GossipReport($0, now: reactor.now) } }
 
     // MARK: Operators

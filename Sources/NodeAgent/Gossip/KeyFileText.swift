@@ -18,7 +18,7 @@ struct KeyFileError: Error, Equatable, CustomStringConvertible {
         case tooLong
         /// The file contains no key.
         case noKey
-        /// The line has this number of hexadecimal digits, which is not a key's.
+        /// The line has this number of hexadecimal digits instead of a key's 64.
         case digits(Int)
         /// The line is not hexadecimal, for example a passphrase.
         case notKey

@@ -18,7 +18,7 @@ struct NameLookupError: Error, Equatable, CustomStringConvertible {
         case failed(by: String)
         /// No nameserver of this list has answered.
         case noAnswer(from: [String])
-        /// The sockets for the questions could not be set up.
+        /// The reactor for the answers could not be created.
         case system(SystemError)
     }
 

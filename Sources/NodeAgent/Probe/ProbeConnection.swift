@@ -45,7 +45,7 @@ struct ProbeReply: Equatable, Sendable {
 
     /// The refusal of a request that does not come from a load balancer; `nil` for an acceptable one.
     ///
-    /// A probe answers every path except those at which programs read HAProxy's metrics: such a program must not mistake the probe's 200 for an empty table.
+    /// A probe answers every path except those at which programs read HAProxy's metrics: these programs must not mistake the probe's 200 for an empty table.
     static func refusal(of request: HTTPRequestHead) -> ProbeReply? {
         if request.method == .other {
             var reply = ProbeReply("405 Method Not Allowed", error: "only GET and HEAD are answered")
@@ -124,7 +124,7 @@ struct ProbeConnection {
     mutating func advance(now: Instant, reply: (HTTPRequestHead) -> ProbeReply) -> Step {
         do throws(SystemError) {
             guard let bytes = try Sockets.receive(file.raw, upTo: HTTPRequestHead.headBytesMax) else { return .wait }
-            // A half-close with an unfinished head also ends here: such a request cannot be answered.
+            // A half-close with an unfinished head also ends here, because the request cannot be answered.
             guard !bytes.isEmpty else { return .close }
             switch phase {
             case .draining(let count):

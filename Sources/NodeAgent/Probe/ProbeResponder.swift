@@ -9,7 +9,7 @@ struct ProbePort: Sendable {
     var index = 0
     /// The section.
     let settings: ProbeSettings
-    /// Its sockets, bound and listening. Ports are fixed numbers: one that the kernel chose for port 0 would be lost at `shutdown()`.
+    /// Its sockets, bound and listening. Ports are fixed numbers: a port that the kernel chose for port 0 would be lost at `shutdown()`.
     let listeners: [OpenFile]
 }
 

@@ -36,7 +36,7 @@ final class SuccessionControl {
     let log: any EventLog
     unowned let process: any SucceedingProcess
     private var successions: [Succession] = []
-    /// The predecessor's first state, until its last one arrives or is given up.
+    /// The predecessor's first state, until its last one arrives or its time is over.
     private var inherited: AgentState?
 
     /// Prepares the successions of `process`.

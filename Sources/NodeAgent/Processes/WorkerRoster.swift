@@ -37,7 +37,7 @@ struct WorkerRoster {
         var stage: Stage
         /// When the worker was started.
         let startedAt: Instant
-        /// The number of reloads since.
+        /// The number of reloads since its start.
         var reloads = 0
         /// Polls since the worker's last message.
         var silentLooks = 0
@@ -104,7 +104,7 @@ struct WorkerRoster {
     /// Handles a failure to start a worker process.
     mutating func startFailed(for reason: StartReason, now: Instant) -> [Effect] { failed(reason, code: 1, now: now) }
 
-    /// Handles a worker that serves: the one before becomes a leaving worker. A worker that is ready while the node stops is ended immediately.
+    /// Handles a worker that is ready: it serves, and its predecessor leaves. A worker that is ready while the node stops is ended immediately.
     mutating func ready(_ process: Int32) -> [Effect] {
         guard !isStopping else { return [.signal(SIGINT, to: process)] }
         guard let index = workers.firstIndex(where: { $0.process == process }), case .starting(let reason) = workers[index].stage else { return [] }

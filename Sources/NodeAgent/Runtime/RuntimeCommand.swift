@@ -24,7 +24,7 @@ struct RuntimeCommand: Sendable {
     let level: StatsSocketSettings.Level
     /// The effect, for the help.
     let help: String
-    /// Whether `tsukada drain` or `tsukada keys` sends it: such a command does not wait for a place among `stats maxconn`.
+    /// Whether `tsukada drain` or `tsukada keys` sends it. If so, it does not wait for a place among `stats maxconn`.
     let isUrgent: Bool
     /// Runs the command and returns the answer: empty, or lines that end with LF.
     let run: @Sendable (RuntimeCall, inout RuntimeSession) -> AnswerText

@@ -69,7 +69,7 @@ final class RuntimeServer {
         try watchListeners()
     }
 
-    /// Serves a connected, non-blocking socket beyond `connectionsMax`; closes it if it cannot be watched.
+    /// Serves a connected, non-blocking socket, even beyond `connectionsMax`; closes it if it cannot be watched.
     func serve(connection file: OpenFile, rights: RuntimeRights) {
         do throws(SystemError) { try open(file, rights: rights, hasPlace: true) } catch {}
     }
@@ -190,7 +190,7 @@ final class RuntimeServer {
         reactor.inNextRound { [weak self] in self?.giveTurn() }
     }
 
-    /// Lets one connection compose one piece.
+    /// Makes the next connection compose one piece.
     private func giveTurn() {
         isTurnDue = false
         while let connection = turns.first {

@@ -3,8 +3,7 @@ import Proxy
 import Wire
 
 /// The entry point for every event of a server, without I/O. The registry counts an event first, then the gossip's core gets it; the core's conclusions return
-/// as
-/// registry events.
+/// as registry events.
 final class ServerControl {
     /// An action for the owner, performed immediately and in order.
     enum Output {
@@ -70,8 +69,7 @@ final class ServerControl {
     }
 
     /// Applies the result of a check, and passes it to the gossip's core, which sends it to the peers. A full server is skipped, not failed, if nodes share
-    /// their
-    /// views or if sessions may leave the server. If nodes share their views, a fault of this node is no evidence against the server either.
+    /// their views or if sessions may leave the server. If nodes share their views, a fault of this node is no evidence against the server either.
     ///
     /// - Parameter lag: how far the server is behind its source; `nil` if unknown.
     func checkFinished(_ result: CheckResult, of server: ServerReference, lag: Duration? = nil) {
@@ -95,7 +93,7 @@ final class ServerControl {
         carryOut(.settled)
     }
 
-    /// Lets the registry act on the time. Call it each second.
+    /// Applies the registry's timed changes. Call it each second.
     func timePassed() { for effect in registry.timePassed(now: now()) { carryOut(.effect(effect, about: "")) } }
 
     // MARK: Events of the gossip

@@ -12,7 +12,7 @@ struct MasterStart {
             throw StartError("-x is for a process without a master: leave it out, and tell the running master to reload (SIGUSR2), or stop it first")
         }
         SignalWatch.ignoreBrokenPipes()
-        // Opened before the pid file: a mistaken second start fails here and leaves the first one's socket and pid file unchanged.
+        // A mistaken second start changes nothing of the first: opening the socket fails, and the pid file is written only once this process serves.
         var sockets: [StatsSocket] = []
         if let socket = options.masterSocket { sockets = try MasterSocket(socket).open(replacesOthers: options.replacesOthers) }
         let runsAsDaemon = options.runsAsDaemon(configured: global.isDaemon)

@@ -15,8 +15,7 @@ struct StartDatabases {
     init(owner: FileOwner) { self.owner = owner }
 
     /// Opens the sections for a process that replaces a dead one. An unusable file (for example one being edited) must not prevent service: the section's
-    /// servers are
-    /// checked as without a section, and keep their state.
+    /// servers are checked as without a section, and keep their state.
     ///
     /// - Parameter tell: receives the error of each section.
     func openAfterDeath(_ backends: [Backend], tell: (String) -> Void) -> [DatabaseAccess?] {

@@ -171,8 +171,7 @@ struct Startup {
         var names = NameResolution(lookup: lookup, memory: memory)
         let own = try? configuration.gossip?.node(named: node)
         // Names are resolved before a port is open, so that no client waits for a nameserver. A process that takes over already has open ports, and learns the
-        // servers'
-        // addresses from the state, which it reads later.
+        // servers' addresses from the state, which it reads later.
         if inheritance.isAlone, !isRestart { names.ask(for: configuration, own: own) } else { names.ask(forPlacesOf: configuration, own: own) }
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         for (path, error) in logPlan.connect(root: privileges.directory) {
@@ -207,8 +206,7 @@ struct Startup {
     }
 
     /// Adds the state of earlier processes, and the servers' addresses. Call it once privileges are dropped, because an intruder may have controlled the
-    /// process that
-    /// sent the state.
+    /// process that sent the state.
     private func complete(_ opened: consuming Opened, _ inheritance: inout Inheritance) throws(StartError) -> Agent.Resources {
         inheritance.readState()
         // The state from a running process is newer than any file.
@@ -281,8 +279,7 @@ struct Startup {
     }
 
     /// Checks users, groups and the addresses of names for `-c`: they must exist, as in HAProxy. Failing nameservers only cause a warning, because a reload
-    /// uses the
-    /// predecessor's addresses.
+    /// uses the predecessor's addresses.
     private func checkSurroundings(_ configuration: AgentConfiguration) throws(StartError) {
         var configuration = configuration
         let accounts = AccountFiles.ofMachine()

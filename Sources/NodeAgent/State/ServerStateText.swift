@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// Parses the output of `show servers state`, which HAProxy calls `server-state-file`.
+/// Parses the output of `show servers state`, the format of HAProxy's `server-state-file`.
 ///
 ///     1
 ///     # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change ...

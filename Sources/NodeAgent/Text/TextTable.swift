@@ -1,8 +1,7 @@
 import Wire
 
 /// The table in an answer of a tsukada command: a head line that begins with `# `, then a line for each row, with aligned columns. Only cells of the last
-/// column
-/// may contain spaces, so that a script can split a line at its spaces. `-` means an unknown value.
+/// column may contain spaces, so that a script can split a line at its spaces. `-` means an unknown value.
 struct TextTable {
     /// The names of the columns.
     private let columns: [String]

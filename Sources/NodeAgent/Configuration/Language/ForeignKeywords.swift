@@ -1,4 +1,4 @@
-/// Keywords that HAProxy supports and tsukada does not. Each use is an error, or a notice if the line has no effect by itself.
+/// Keywords that HAProxy supports and tsukada does not. Each use is an error, or a notice if the line alone has no effect.
 ///
 /// A user who follows the advice must not end up with a proxy that serves other clients, trusts other servers or checks less than HAProxy does.
 struct ForeignKeywords: Sendable {
