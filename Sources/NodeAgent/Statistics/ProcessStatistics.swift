@@ -11,7 +11,7 @@ struct ProcessStatistics: Equatable, Sendable {
         init() {}
     }
 
-    /// Number of worker threads.
+    /// The number of forwarding threads.
     var threads = 1
     /// The process's identifier.
     var processIdentifier = 0

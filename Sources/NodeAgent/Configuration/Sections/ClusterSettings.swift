@@ -34,7 +34,7 @@ struct ClusterSettings: Equatable, Sendable {
     var stateDirectory: String?
     /// `policy`.
     var policy = VerdictPolicy.fastDown
-    /// `min-up`: the number of usable servers that peers' views alone never undercut; at least 1 with `any-down`.
+    /// `min-up`: peers' views alone never leave fewer servers of a proxy usable; at least 1 with `any-down`.
     var minUp = 1
     /// `probe-interval`: the time between heartbeats.
     var probeInterval = Duration.milliseconds(180)
