@@ -7,20 +7,20 @@ import Synchronization
 import Wire
 
 extension ForwardingThread {
-    /// Connections one listener may bring before others have a turn.
+    /// The most connections that a listener accepts before other work has a turn.
     private static let acceptsPerTurn = 64
     private static let fullTurnsPerRaise = 4
-    /// How long accepting pauses when the kernel has no descriptor or memory to give.
+    /// The pause in accepting after the kernel runs out of descriptors or memory.
     private static let pauseMilliseconds: Int64 = 100
-    /// At most one line in this time tells of pauses.
+    /// The least time between two lines about pauses.
     private static let pauseReportMilliseconds: Int64 = 10_000
 
-    /// Tries every listener that epoll does not report, or that is to be closed.
+    /// Tries every listener that epoll does not report or that is closing.
     mutating func acceptPending() {
         for number in listeners.indices where !listeners[number].isPolled || listeners[number].isClosing { accept(number) }
     }
 
-    /// Accepts what waits on a listener, as far as its quota and the limits allow. More is reported again by epoll.
+    /// Accepts waiting connections, as far as the quota and the limits allow. epoll reports the listener again if more remain.
     mutating func accept(_ number: Int) {
         let listener = listeners[number]
         guard listener.descriptor >= 0 else { return }
@@ -39,7 +39,7 @@ extension ForwardingThread {
             leave(listener.frontend)
             switch -descriptor {
             case EAGAIN: return noneWaits(number)
-            // The socket listens no more: epoll would report that again and again.
+            // The socket does not listen: epoll would report that again and again.
             case EBADF, EINVAL, ENOTSOCK: return listener.isClosing ? closeListener(number) : pause(number)
             case EMFILE, ENFILE, ENOBUFS, ENOMEM: return pauseForResources(number, SystemError("accept4", code: -descriptor))
             default: continue  // the connection has gone before it was accepted
@@ -67,12 +67,12 @@ extension ForwardingThread {
             try poller.add(listeners[number].descriptor, events: EPOLLIN.rawValue, token: SessionToken(.listener, index: number).raw)
             listeners[number].isPolled = true
         } catch {
-            // The system has no memory for it now.
+            // The kernel has no memory to poll the listener at present.
             pauseForResources(number, error)
         }
     }
 
-    /// Lets epoll report nothing of a listener until `noneWaits`.
+    /// Stops polling a listener until `noneWaits` resumes it.
     private mutating func pause(_ number: Int) {
         guard listeners[number].isPolled else { return }
         poller.remove(listeners[number].descriptor)
@@ -95,7 +95,7 @@ extension ForwardingThread {
         return true
     }
 
-    /// Gives both places back, and wakes the threads that wait for one.
+    /// Returns both places, and wakes the threads that wait for one.
     func leave(_ frontend: Int) {
         state.frontendCells[frontend].pointee.sessions.leave()
         state.process[0].pointee.sessions.leave()
@@ -108,7 +108,7 @@ extension ForwardingThread {
         }
     }
 
-    /// A limit is reached: connections wait in the kernel's queue until a session ends.
+    /// Stops accepting at a limit: connections wait in the kernel's queue until a session ends.
     private mutating func pauseAtLimit(_ number: Int) {
         pause(number)
         let bit = UInt64(1) << UInt64(index)
@@ -123,14 +123,14 @@ extension ForwardingThread {
                 thread.line.append(": new connections wait until a session ends.")
             }
         }
-        // A session may have ended before the bit was seen: whoever ends one from here on wakes this thread.
+        // A session may have ended before the bit was set. Sessions that end from here on wake this thread.
         if enter(listeners[number].frontend) {
             leave(listeners[number].frontend)
             state.mailboxes[index].pointee.wakeUp.signal()
         }
     }
 
-    /// The system has nothing to give: it is asked again in a moment.
+    /// Pauses accepting because the system is out of descriptors or memory.
     mutating func pauseForResources(_ number: Int, _ error: SystemError) {
         noDescriptorsUntil = now + Self.pauseMilliseconds
         if listeners[number].descriptor >= 0 { pauseUntilDescriptors(number) }
@@ -141,7 +141,7 @@ extension ForwardingThread {
         }
     }
 
-    /// Counts a pause and says so, at most every ten seconds a frontend, whatever thread it is.
+    /// Counts a pause and logs it, at most once in `pauseReportMilliseconds` per frontend over all threads.
     private mutating func reportPause(_ number: Int, _ reason: (inout ForwardingThread) -> Void) {
         state.process[0].pointee.pauses.wrappingAdd(1, ordering: .relaxed)
         let frontend = listeners[number].frontend
@@ -154,14 +154,14 @@ extension ForwardingThread {
         send(.warning, frontend)
     }
 
-    /// True at most once in this many milliseconds, for one of the threads: that thread writes the line.
+    /// True at most once per interval over all threads. The thread that gets true writes the line.
     func isTimeToReport(_ reportedAt: borrowing Atomic<Int64>, every milliseconds: Int64) -> Bool {
         let before = reportedAt.load(ordering: .relaxed)
         guard before == .min || now - before >= milliseconds else { return false }
         return reportedAt.compareExchange(expected: before, desired: now, ordering: .relaxed).exchanged
     }
 
-    /// Makes a session of an accepted connection, once its header has come where there is to be one.
+    /// Creates a session for an accepted connection and starts it, unless it waits for a PROXY header.
     private mutating func begin(_ descriptor: Int32, from address: RawSocketAddress, listener: Int) {
         let frontend = listeners[listener].frontend
         guard let (index, isNew) = sessions.take() else {
@@ -194,7 +194,7 @@ extension ForwardingThread {
         startSession(index, session, isRegistered: isRegistered)
     }
 
-    /// The client is known: looks for its server.
+    /// Starts the session: logs it, assigns its backend and connects to a server.
     mutating func startSession(_ index: Int, _ session: UnsafeMutablePointer<Session>, isRegistered: Bool = true) {
         let frontend = Int(session.pointee.frontend)
         if state.frontendLogs[frontend].pointee.sessions == .connect, session.pointee.header == .none { logConnect(session) }
@@ -210,7 +210,7 @@ extension ForwardingThread {
         connect(index, session)
     }
 
-    /// Closes every listener once what waits on it has been accepted: nobody who had connected is turned away. One that a limit holds up is closed later.
+    /// Closes every listener after accepting the connections that wait on it. A listener at a limit is closed later.
     mutating func stopListening() {
         for number in listeners.indices where listeners[number].descriptor >= 0 {
             listeners[number].isClosing = true
@@ -218,7 +218,7 @@ extension ForwardingThread {
         }
     }
 
-    /// The same, but also closes a listener that a limit holds up: its waiting connections are turned away.
+    /// Closes every listener immediately. Connections that wait on a listener at a limit are not accepted.
     mutating func closeListeners() {
         stopListening()
         for number in listeners.indices { closeListener(number) }

@@ -7,10 +7,10 @@ import Synchronization
 import Wire
 
 extension ForwardingThread {
-    /// How long the same server is left alone after a failed connect, and how long a silent one is waited for while there are others.
+    /// The pause before the same server is tried again after a failed connect, and the patience with a silent server while there are others.
     private static let sameServerMilliseconds: Int64 = 1000
 
-    /// Looks for a server and begins to connect to it.
+    /// Chooses a server and starts to connect to it.
     mutating func connect(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         switch choose(session) {
         case .server(let server):
@@ -22,7 +22,7 @@ extension ForwardingThread {
         }
     }
 
-    /// The session holds a place of `server` from here on.
+    /// Assigns `server`, at which the session now holds a place.
     func assign(_ server: UInt32, to session: UnsafeMutablePointer<Session>) {
         if session.pointee.serverIndex != server {
             if session.pointee.serverIndex != Session.noServer { session.pointee.isRedispatched = true }
@@ -51,31 +51,31 @@ extension ForwardingThread {
         armConnect(index, session)
     }
 
-    /// Where `server` is; `nil` while it has no address.
+    /// The address of `server`; `nil` while it has none.
     func address(of server: UInt32) -> RawSocketAddress? { state.serverCells[Int(server)].pointee.address.withLock { $0 } }
 
-    /// A socket for a connect to `server` at `address`; `nil` when the system has none, see errno.
+    /// Opens a socket for a connect to `server` at `address`. Returns `nil`, with errno set, when the system has no socket left.
     func openSocket(_ server: UInt32, for address: borrowing RawSocketAddress) -> Int32? {
         let family = Int32(address.storage.ss_family)
         let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         counters.servers[Int(server)].pointee.connects.add()
         counters.servers[Int(server)].pointee.sessions.add()
-        // The client's first bytes would wait until the header is acknowledged. Without a header the relay does this when it has to.
+        // With Nagle's algorithm the client's first bytes would wait until the header is acknowledged. Without a header the relay turns it off when necessary.
         if family != AF_UNIX, state.serverRules[Int(server)].pointee.proxyHeader != nil { Sockets.sendAtOnce(descriptor) }
         var userTimeout = state.serverRules[Int(server)].pointee.userTimeout
         if userTimeout > 0, family != AF_UNIX { setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &userTimeout, 4) }
         return descriptor
     }
 
-    /// Sets the timer of a connect that is under way.
+    /// Arms the timer of a pending connect.
     mutating func armConnect(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let limit = state.backendRules[Int(session.pointee.backend)].pointee.connectTimeout
         session.pointee.stateDeadline = limit < 0 ? .max : session.pointee.connectStartedAt + limit
         wheel.arm(index, deadline: min(session.pointee.stateDeadline, patienceEnd(session)))
     }
 
-    /// Until when a server that does not answer is waited for while there are others, in milliseconds.
+    /// The time until which a silent server is waited for while there are others, in milliseconds.
     func patienceEnd(_ session: UnsafeMutablePointer<Session>) -> Int64 {
         guard state.serverRules[Int(session.pointee.serverIndex)].pointee.opening != .none else {
             return session.pointee.connectStartedAt + Self.sameServerMilliseconds
@@ -83,9 +83,9 @@ extension ForwardingThread {
         return session.pointee.connectStartedAt + state.backendRules[Int(session.pointee.backend)].pointee.greetingTimeout
     }
 
-    /// Connects to `server` at `address`, with the client's port and an offset if the server's port is relative to it.
+    /// Connects to `server` at `address`. If the server's port is relative to the client's, the offset is applied first.
     func connectCall(_ descriptor: Int32, _ server: UInt32, _ address: borrowing RawSocketAddress, _ session: UnsafeMutablePointer<Session>) -> Int32 {
-        // A path has no port that the client's could replace.
+        // A UNIX socket has no port to replace.
         guard let offset = state.serverRules[Int(server)].pointee.clientPortOffset, let ip = address.address?.address else {
             return address.withPointer { Glibc.connect(descriptor, $0, $1) }
         }
@@ -96,7 +96,7 @@ extension ForwardingThread {
         return RawSocketAddress(.ip(ip, port: port)).withPointer { Glibc.connect(descriptor, $0, $1) }
     }
 
-    /// What the client connected to; none when the kernel does not tell.
+    /// The address that the client connected to; none when it cannot be found out.
     func clientTarget(_ session: UnsafeMutablePointer<Session>) -> KernelAddress {
         let target = sessions[extrasOf: session].target
         if !target.isNone { return target }
@@ -107,12 +107,12 @@ extension ForwardingThread {
         return result == 0 ? KernelAddress(address) : KernelAddress()
     }
 
-    /// epoll has something to say of the server's side.
+    /// Handles events on the server's descriptor.
     mutating func serverReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
         switch session.pointee.state {
         case .connecting:
             let isFailure = events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
-            // Hung up without an error: a server that has accepted, spoken and left already.
+            // A hang-up without an error: the server has accepted, sent its data and closed already.
             if isFailure, let error = Sockets.pendingError(session.pointee.server.descriptor) {
                 return connectFailed(index, session, code: error.code)
             }
@@ -129,9 +129,9 @@ extension ForwardingThread {
         }
     }
 
-    /// A connect has failed: another server at once, the same one after a moment, or the end.
+    /// Handles a failed connect: another server immediately, the same one after a pause, or the end of the session.
     ///
-    /// - Parameter reason: what it says of the server; `nil` for what `code` does.
+    /// - Parameter reason: the failure to report about the server; `nil` to derive it from `code`.
     mutating func connectFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, code: Int32, reason: LeaveReason? = nil) {
         let server = session.pointee.serverIndex
         sessions[extrasOf: session].tried.insert(server)
@@ -141,7 +141,7 @@ extension ForwardingThread {
         }
         guard !leaveFailed(index, session) else { return }
         closeServer(session)
-        // `retries` bounds how often servers that have failed are tried again, not how many others there are to try.
+        // `retries` limits how often failed servers are tried again. Servers that have not been tried yet do not count.
         guard Int32(session.pointee.retries) < state.backendRules[Int(session.pointee.backend)].pointee.retriesMax else {
             counters.servers[Int(server)].pointee.connectErrors.add()
             return endUnserved(index, session, Termination(code == ETIMEDOUT ? "s" : "S", "C"), .noneReached)
@@ -151,7 +151,7 @@ extension ForwardingThread {
         wait(index, session)
     }
 
-    /// Leaves the servers alone for a moment after the last connect began, then begins anew. After a connect that timed out the moment is over already.
+    /// Pauses until `sameServerMilliseconds`, or the connect timeout if that is shorter, after the last connect began. Then it tries again.
     private mutating func wait(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let limit = state.backendRules[Int(session.pointee.backend)].pointee.connectTimeout
         let moment = limit < 0 ? Self.sameServerMilliseconds : min(limit, Self.sameServerMilliseconds)
@@ -162,7 +162,7 @@ extension ForwardingThread {
         wheel.arm(index, deadline: session.pointee.stateDeadline)
     }
 
-    /// The system has no socket for a connect: the session waits for one as long as it would for the connect.
+    /// Waits for a descriptor after socket(2) ran out of them. A session that is older than the connect timeout ends instead.
     private mutating func waitForDescriptor(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ error: SystemError) {
         let limit = state.backendRules[Int(session.pointee.backend)].pointee.connectTimeout
         guard error.isShortage, now - session.pointee.acceptedAt < max(limit, Self.sameServerMilliseconds) else {
@@ -175,7 +175,7 @@ extension ForwardingThread {
         wheel.arm(index, deadline: session.pointee.stateDeadline)
     }
 
-    /// The moment is over: any server may be tried again; without redispatch it is the same one.
+    /// Tries again after the pause, with all servers as candidates. Without redispatch the session keeps its server.
     private mutating func connectAgain(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         sessions[extrasOf: session].tried = TriedServers()
         if session.pointee.holdsServer {
@@ -188,12 +188,12 @@ extension ForwardingThread {
         connect(index, session)
     }
 
-    /// Gives the session's place at its server back; the session that has waited longest for one gets it.
+    /// Gives up the session's place at its server. The session that has waited longest for a place gets it.
     func leaveServer(_ session: UnsafeMutablePointer<Session>) {
         if releaseServer(session) { state.freePlace(of: session.pointee.serverIndex) }
     }
 
-    /// The same without freeing the place: true when the session held one, and the caller must free it.
+    /// Marks the session's place as given up without freeing it. Returns true when the session held a place, which the caller must then free.
     func releaseServer(_ session: UnsafeMutablePointer<Session>) -> Bool {
         guard session.pointee.holdsServer else { return false }
         session.pointee.holdsServer = false
@@ -201,7 +201,7 @@ extension ForwardingThread {
         return true
     }
 
-    /// The deadline of a session without a connection has come.
+    /// Handles a timer of a session that is not established.
     mutating func connectTimedOut(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         switch session.pointee.state {
         case .inspecting where now >= session.pointee.stateDeadline: readHeader(index, session, isOverdue: true)
@@ -212,7 +212,7 @@ extension ForwardingThread {
         case .connecting where hasOther(session): leaveSilent(index, session)
         case .greeting: greetingTimedOut(index, session)
         case .waiting where now >= session.pointee.stateDeadline:
-            // A server that is kept has been assigned once and for all.
+            // A session that keeps its server keeps its time of assignment as well.
             let keepsServer = session.pointee.holdsServer && !state.backendRules[Int(session.pointee.backend)].pointee.redispatches
             if !keepsServer { session.pointee.assignedAt = -1 }
             connectAgain(index, session)
@@ -221,7 +221,7 @@ extension ForwardingThread {
         }
     }
 
-    /// A server has not answered for a moment and there are others: one of them that has a place is taken instead. The last candidate is waited for.
+    /// Moves a session from a silent server to another server with a free place. Without one the session keeps waiting for this server.
     private mutating func leaveSilent(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         guard !hasLeft(session) else { return abandon(index, session) }
         guard let other = takeOther(session, isEarly: false) else {
@@ -231,13 +231,13 @@ extension ForwardingThread {
         redispatch(index, session, to: other)
     }
 
-    /// A place at another server for a session whose server does not answer, or is slow; `nil` when there is none, or the budget is used up.
+    /// Takes a place at another server for a session whose server is silent or slow. Returns `nil` when no place is free or the budget is used up.
     ///
-    /// - Parameter isEarly: the server may still answer in time: the budget is that of `option hedge-greetings`, and not `retry-budget`.
+    /// - Parameter isEarly: true when the server may still answer in time. The budget is then that of `option hedge-greetings`, otherwise `retry-budget`.
     mutating func takeOther(_ session: UnsafeMutablePointer<Session>, isEarly: Bool) -> UInt32? {
         let backend = Int(session.pointee.backend)
         sessions[extrasOf: session].tried.insert(session.pointee.serverIndex)
-        // A look that finds no place costs no budget.
+        // The budget is charged only when a place has been found.
         guard case .server(let other) = choose(session) else { return nil }
         let cell = state.backendCells[backend]
         let (sessions, now) = (state.sessionsBegun(of: backend), self.now)
@@ -253,7 +253,7 @@ extension ForwardingThread {
         return other
     }
 
-    /// The session has no connection to a server any more.
+    /// Resets the session's state of its server connection, which the caller has closed or handed over.
     mutating func forgetServer(_ session: UnsafeMutablePointer<Session>) {
         relay.discard(&session.pointee.down)
         session.pointee.server = Side(descriptor: -1, flags: [])
@@ -267,7 +267,7 @@ extension ForwardingThread {
         forgetServer(session)
     }
 
-    /// Leaves a server that has failed: for the second one that has been asked, or for another that has a place. False when there is none.
+    /// Replaces a failed server by the second server, or by another server with a free place. Returns false when there is neither.
     mutating func leaveFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         guard !session.pointee.second.isThere else {
             closeServer(session)
@@ -279,7 +279,7 @@ extension ForwardingThread {
         return true
     }
 
-    /// Leaves the server for `other`, at which a place is held.
+    /// Replaces the session's server by `other`, at which a place is held.
     private mutating func redispatch(_ index: Int, _ session: UnsafeMutablePointer<Session>, to other: UInt32) {
         closeServer(session)
         giveUpServer(session)
@@ -287,7 +287,7 @@ extension ForwardingThread {
         startConnect(index, session)
     }
 
-    /// Gives the session's place at its server back for a place at another one.
+    /// Gives up the session's place at its server and counts a redispatch.
     func giveUpServer(_ session: UnsafeMutablePointer<Session>) {
         counters.servers[Int(session.pointee.serverIndex)].pointee.redispatches.add()
         session.pointee.retries += 1

@@ -1,9 +1,9 @@
 import LinuxIO
 import Synchronization
 
-// HAProxy's names for what is counted. Each forwarding thread has counters of its own; readers add them up.
+// The names follow HAProxy's statistics. Each forwarding thread has its own counters, and readers add them up.
 
-/// What one thread has counted for one frontend.
+/// One thread's counters of a frontend.
 package struct FrontendCounters: ~Copyable, Sendable {
     /// Connections accepted.
     package let connections = Counter()
@@ -12,9 +12,9 @@ package struct FrontendCounters: ~Copyable, Sendable {
     package let bytesOut = Counter()
 }
 
-/// What one thread has counted for one server, or for a backend's sessions that found none.
+/// One thread's counters of a server, or of a backend's sessions without a server.
 package struct ServerCounters: ~Copyable, Sendable {
-    /// Sessions that a connect to it was begun for, each attempt anew, and how often it was chosen; a backend's are those that came to it.
+    /// Connects begun for sessions, with every attempt counted, and how often the server was chosen. For a backend: sessions assigned to it.
     package let sessions = Counter()
     package let chosen = Counter()
     /// Connects begun.
@@ -22,14 +22,14 @@ package struct ServerCounters: ~Copyable, Sendable {
     /// Bytes from and to clients.
     package let bytesIn = Counter()
     package let bytesOut = Counter()
-    /// Connects that failed for good, and those that were tried again: on the same server, on another.
+    /// Sessions that gave up after a failed connect, connects retried on the same server or after a pause, and redispatches to another server.
     package let connectErrors = Counter()
     package let retries = Counter()
     package let redispatches = Counter()
-    /// Transfers that the client or the server broke off.
+    /// Transfers that the client or the server aborted.
     package let clientAborts = Counter()
     package let serverAborts = Counter()
-    /// Milliseconds in the queue, connecting and in all, as sums over `measured` sessions, and the longest ones.
+    /// Milliseconds in the queue, until connected, and in total: sums over `measured` sessions, and the maxima.
     package let queueTime = Counter()
     package let connectTime = Counter()
     package let totalTime = Counter()
@@ -37,12 +37,12 @@ package struct ServerCounters: ~Copyable, Sendable {
     package let queueTimeMax = Counter()
     package let connectTimeMax = Counter()
     package let totalTimeMax = Counter()
-    /// Wall clock of the last session, in seconds since 1970; 0 before the first one.
+    /// When the last session ended, in seconds since 1970; 0 before the first one.
     package let lastSession = Counter()
 }
 
 extension FrontendCounters {
-    /// Adds what was counted elsewhere, in the order of `FrontendTotals.numbers`; for the one thread that writes.
+    /// Adds counts from another process, in the order of `FrontendTotals.numbers`. Only the owning thread may call it.
     package borrowing func add(_ numbers: [UInt64]) {
         guard numbers.count == 3 else { return }
         connections.add(numbers[0])
@@ -54,7 +54,7 @@ extension FrontendCounters {
 extension ServerCounters {
     private static let count = 18
 
-    /// Adds what was counted elsewhere, in the order of `ServingTotals.numbers`; for the one thread that writes.
+    /// Adds counts from another process, in the order of `ServingTotals.numbers`. Only the owning thread may call it.
     package borrowing func add(_ numbers: [UInt64]) {
         guard numbers.count == Self.count else { return }
         sessions.add(numbers[0])
@@ -78,38 +78,38 @@ extension ServerCounters {
     }
 }
 
-/// What one thread reports about itself.
+/// One thread's state, as it reports it to other threads.
 package struct ThreadCell: ~Copyable, Sendable {
     /// Bytes that went through pipes.
     package let splicedBytes = Counter()
-    /// How many rounds of its event loop it has begun, and where it is (`ThreadPlace`).
+    /// The number of event loop rounds begun, and the current `ThreadPlace`.
     package let rounds = Counter()
     package let place = Counter()
-    /// Sessions, buffers and pipes that were in use after the last wake-up.
+    /// Sessions, buffers and pipes in use at the end of the last round.
     package let sessionsNow = Counter()
     package let buffersNow = Counter()
     package let pipesNow = Counter()
-    /// When the oldest session was accepted, in milliseconds of the monotonic clock, as of the last `findOldest`; 0 for none.
+    /// When the oldest session was accepted, in milliseconds of the monotonic clock, as of the last `findOldest`; 0 without sessions.
     package let oldestSession = Counter()
 }
 
-/// All that one thread has counted. No other thread's counters, and nothing else, are in the same cache lines.
+/// One thread's counters. They share no cache line with data of other threads.
 package final class ThreadCounters: Sendable {
     /// By frontend.
     package let frontends: SharedCells<FrontendCounters>
     /// By server, flat over all backends.
     package let servers: SharedCells<ServerCounters>
-    /// By backend: its sessions, and what belongs to no server.
+    /// By backend: its sessions, and events without a server.
     package let backends: SharedCells<ServerCounters>
     private let cells = SharedCells<ThreadCell>(count: 1) { _ in ThreadCell() }
-    /// What the thread reports about itself.
+    /// The thread's report about its own state.
     package var own: ThreadCell { _read { yield cells[0].pointee } }
-    /// Where the counters are, for the thread, which does not outlive them.
+    /// The counters' addresses for the thread, which must not outlive this object.
     var addresses: CounterAddresses {
         CounterAddresses(own: cells.addresses, frontends: frontends.addresses, servers: servers.addresses, backends: backends.addresses)
     }
 
-    /// Zeros for so many frontends, servers and backends.
+    /// Creates zeroed counters for this many frontends, servers and backends.
     package init(frontends: Int, servers: Int, backends: Int) {
         self.frontends = SharedCells(count: frontends) { _ in FrontendCounters() }
         self.servers = SharedCells(count: servers) { _ in ServerCounters() }
@@ -117,7 +117,7 @@ package final class ThreadCounters: Sendable {
     }
 }
 
-/// Where a thread's counters are: to use them retains nothing.
+/// The addresses of a thread's counters. Using them retains nothing.
 struct CounterAddresses: Sendable {
     /// One cell.
     let own: ElementAddresses<ThreadCell>
@@ -127,9 +127,9 @@ struct CounterAddresses: Sendable {
 }
 
 extension Counter {
-    /// Raises to at least `value`; for the one thread that writes.
+    /// Raises the value to at least `value`. Only one thread may write.
     borrowing func raise(to value: UInt64) { if value > self.value { add(value - self.value) } }
 
-    /// Replaces the value; for the one thread that writes.
+    /// Sets the value. Only one thread may write.
     borrowing func set(_ value: UInt64) { if value != self.value { add(value &- self.value) } }
 }

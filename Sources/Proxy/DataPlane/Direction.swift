@@ -1,42 +1,43 @@
-// The hot path: plain values in preallocated memory, nothing here allocates, retains or releases.
+// The hot path: plain values in preallocated memory. This file never allocates, retains or releases.
 
-/// How far one direction's end has come.
+/// The state of a direction.
 struct DirectionFlags: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
     /// The source will send no more.
     static let ended = DirectionFlags(rawValue: 1)
-    /// The sink has been told so, or is not to be told.
+    /// The sink has received the end of the stream, or must not receive it.
     static let shut = DirectionFlags(rawValue: 2)
-    /// The direction moves bulk: bytes go through a pipe.
+    /// A stream: bytes move through a pipe.
     static let spliced = DirectionFlags(rawValue: 4)
-    /// splice(2) does not work between these two: never try again.
+    /// splice(2) does not work between these two sockets: never try again.
     static let unspliceable = DirectionFlags(rawValue: 8)
-    /// The sink does not hear of an end that comes before the first byte: its handshake is finished by the control thread.
+    /// An end before the first byte is hidden from the sink: the control thread finishes the handshake.
     static let finishesHandshake = DirectionFlags(rawValue: 16)
-    /// What is in the buffer does not go to the sink yet: it is being looked at, or there is no sink.
+    /// The bytes in the buffer must not be sent yet: they are being inspected, or the sink does not exist yet.
     static let held = DirectionFlags(rawValue: 32)
-    /// The sink's socket holds a small segment back while an earlier one is not acknowledged. That ends before the second send: the first may be the only one.
+    /// Nagle's algorithm is on at the sink: a small segment waits until the previous one is acknowledged. It is turned off before the second send, because many
+    /// sessions never make one.
     static let delays = DirectionFlags(rawValue: 64)
 }
 
-/// The bytes on their way from one side to the other.
+/// The bytes on their way from one side to the other, and their buffer or pipe.
 struct Direction: BitwiseCopyable {
-    /// A buffer lent from the thread's pool while the sink does not take what was read, or bytes are held; `nil` otherwise.
+    /// A buffer from the thread's pool while bytes are pending or held; `nil` otherwise.
     var buffer: UnsafeMutableRawPointer?
     /// The pending or held bytes in `buffer`: `start..<end`.
     var start: UInt32
     var end: UInt32
-    /// The lent pipe's index, -1 for none, and the bytes in it.
+    /// The index of a pipe from the pool, -1 for none, and the number of bytes in it.
     var pipe: Int32
     var pipeBytes: UInt32
     var flags: DirectionFlags
     /// Reads in a row that filled the whole scratch buffer.
     var fullReads: UInt8
-    /// Bytes taken from the source since the session began, without those that are held.
+    /// Bytes read from the source since the session began, without held ones.
     var bytes: UInt64
 
-    /// True when bytes wait for the sink only.
+    /// True when bytes wait only for the sink.
     var hasPending: Bool { end > start && !flags.contains(.held) || pipeBytes > 0 }
-    /// The source will send no more, and the sink has got everything.
+    /// The source has ended, and the sink has received everything.
     var isDone: Bool { flags.contains(.ended) && !hasPending }
 }

@@ -1,9 +1,9 @@
-// The hot path: the end of a session, and what ends several.
+// The hot path: how sessions end, alone and in bulk.
 
 import Glibc
 
 extension ForwardingThread {
-    /// Closes every session of a server; one that has no connection yet goes to another, with or without `option redispatch`.
+    /// Ends every established session of a server. Sessions that are still connecting move to another server, with or without `option redispatch`.
     mutating func shutdownSessions(of server: UInt32, because reason: SessionShutdown) {
         for index in 0..<sessions.used {
             let session = sessions[index]
@@ -26,7 +26,7 @@ extension ForwardingThread {
         }
     }
 
-    /// Ends so many sessions, in the order of the table.
+    /// Ends `count` sessions, in the order of the table.
     mutating func endSome(_ count: Int) {
         var left = count
         for index in 0..<sessions.used where left > 0 {
@@ -38,7 +38,7 @@ extension ForwardingThread {
         }
     }
 
-    /// Tells since when the oldest session has been here.
+    /// Publishes the accept time of the oldest session.
     mutating func findOldest() {
         var oldest = Int64.max
         for index in 0..<sessions.used where sessions[index].pointee.state != .free && sessions[index].pointee.state != .ended {
@@ -47,7 +47,7 @@ extension ForwardingThread {
         counters.own[0].pointee.oldestSession.set(oldest == .max ? 0 : UInt64(max(0, oldest)))
     }
 
-    /// Ends a session: closes what is open, counts, logs, and gives everything back.
+    /// Ends a session: closes its sockets, counts and logs it, and returns its resources.
     mutating func end(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let wasQueued = session.pointee.state == .queued
         let wasSession = session.pointee.state != .inspecting
@@ -64,7 +64,7 @@ extension ForwardingThread {
         if session.pointee.hasBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
         countEnd(session)
         if wasSession, session.pointee.header != .refused { logSession(session) }
-        // After the line: it counts the sessions that are left, not the one that takes the place.
+        // The place is freed after logging: otherwise the line would count the session that takes the place over.
         if heldServer { state.freePlace(of: session.pointee.serverIndex) }
         leave(Int(session.pointee.frontend))
         if session.pointee.isReady {

@@ -4,10 +4,10 @@ import Wire
 
 /// The data plane: its threads, started and stopped together.
 package final class Forwarder {
-    /// A forwarding thread on its way to the thread that runs it.
+    /// Hands a forwarding thread over to the thread that runs it.
     private final class Handover: Sendable {
         private let thread: Mutex<ForwardingThread?>
-        /// The thread has only addresses of what this owns.
+        /// Keeps the state alive: the forwarding thread holds only addresses into it.
         private let state: ForwardingState
 
         init(_ thread: consuming sending ForwardingThread, state: ForwardingState) {
@@ -21,20 +21,20 @@ package final class Forwarder {
         }
     }
 
-    /// What forwarding threads share.
+    /// The state that forwarding threads share.
     package let state: ForwardingState
-    /// By thread: its epoll instance, readable while an event waits for the thread.
+    /// Each thread's epoll instance, readable while an event waits for the thread.
     let pollers: [OpenFile]
     private var threads: [JoinOnce] = []
 
-    /// A thread that is waited for once.
+    /// A thread that can be joined at most once.
     private final class JoinOnce {
         private var thread: LinuxIO.Thread?
         init(_ thread: consuming LinuxIO.Thread) { self.thread = consume thread }
         func join() { thread.take()?.join() }
     }
 
-    /// Makes and starts the threads, one for each element of `listeners`.
+    /// Creates and starts a thread for each element of `listeners`.
     package init(state: ForwardingState, listeners: [[ThreadListener]]) throws(SystemError) {
         precondition(listeners.count == state.counters.count, "listeners for \(listeners.count) of \(state.counters.count) threads")
         self.state = state
@@ -56,12 +56,13 @@ package final class Forwarder {
         }
     }
 
-    /// Closes the listeners, once what waits on them has been accepted. Sessions go on.
+    /// Closes the listeners after accepting the connections that wait on them. Sessions continue.
     package func stopListening() {
         for thread in state.counters.indices { state.mailboxes[thread].pointee.post(.stopListening) }
     }
 
-    /// Closes the listeners immediately, since another process needs their addresses. Accepts their waiting connections as far as limits allow. Sessions go on.
+    /// Closes the listeners immediately because another process needs their addresses. Waiting connections are accepted as far as limits allow. Sessions
+    /// continue.
     package func closeListeners() {
         for thread in state.counters.indices { state.mailboxes[thread].pointee.post(.closeListeners) }
     }
@@ -69,20 +70,20 @@ package final class Forwarder {
     /// True once every thread has closed its listeners.
     package var hasStoppedListening: Bool { state.process[0].pointee.stoppedThreads.load(ordering: .acquiring) >= state.counters.count }
 
-    /// Closes every session of a server.
+    /// Ends every session of a server.
     package func shutdownSessions(of server: ServerReference, because reason: SessionShutdown = .serverDown) {
         for thread in state.counters.indices {
             state.mailboxes[thread].pointee.post(.shutdownSessions(server: UInt32(state.flatIndex(server)), because: reason))
         }
     }
 
-    /// Closes so many sessions, of each thread as its part of all is; no more than there were at its last wake-up.
+    /// Ends up to `count` sessions, spread over the threads in proportion to their sessions at their last wake-up.
     package func close(sessions count: Int) {
         let held = state.counters.map { Int($0.own.sessionsNow.value) }
         let total = held.reduce(0, +)
         let wanted = min(count, total)
         var left = wanted
-        // The fullest first, so that what is rounded up does not end the only session of another.
+        // The fullest thread comes first, so that rounding up does not end another thread's only session.
         for thread in held.indices.sorted(by: { (held[$1], $0) < (held[$0], $1) }) where left > 0 && held[thread] > 0 {
             let part = min(left, (held[thread] * wanted + total - 1) / total)
             state.mailboxes[thread].pointee.post(.close(sessions: part))
@@ -90,18 +91,18 @@ package final class Forwarder {
         }
     }
 
-    /// Lets the threads find their oldest session; a moment later `oldestSession` tells.
+    /// Asks the threads to find their oldest session. `oldestSession` has the result a moment later.
     package func findOldest() {
         for thread in state.counters.indices { state.mailboxes[thread].pointee.post(.findOldest) }
     }
 
-    /// When the oldest session was accepted, as of the last `findOldest`; `nil` when there was none.
+    /// When the oldest session was accepted, as of the last `findOldest`; `nil` without sessions.
     package var oldestSession: Instant? {
         let milliseconds = state.counters.map { $0.own.oldestSession.value }.filter { $0 > 0 }.min()
         return milliseconds.map { Instant(nanoseconds: Int64(clamping: $0) * 1_000_000) }
     }
 
-    /// Closes every session and waits for the threads to end.
+    /// Ends every session and waits for the threads to end.
     package func stop() {
         for thread in state.counters.indices { state.mailboxes[thread].pointee.post(.stop) }
         for thread in threads { thread.join() }

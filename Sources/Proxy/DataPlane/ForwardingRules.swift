@@ -1,13 +1,13 @@
-// The hot path: settings in the form that the path of a session reads, plain values in frozen tables.
+// The hot path: settings as the session path reads them, plain values in frozen tables.
 
 import LinuxIO
 import Wire
 
-/// A frontend's settings in the form that the path of a session reads. Times in milliseconds, -1 for none.
+/// A frontend's settings as the session path reads them. Times in milliseconds, -1 for none.
 struct FrontendRules: BitwiseCopyable, Sendable {
     /// The backend that takes its sessions; `Session.noBackend` for none.
     var defaultBackend: UInt16
-    /// Its sessions may begin before their PROXY header: every server that may take one speaks first, and none needs the client's address before that.
+    /// True when sessions may begin before their PROXY header: every server speaks first, and none needs the client's address before that.
     var greetsBeforeHeader: Bool
     var connectionsMax: Int32
     var clientTimeout: Int64
@@ -22,7 +22,7 @@ struct FrontendRules: BitwiseCopyable, Sendable {
     }
 }
 
-/// A backend's settings in the form that the path of a session reads. Times in milliseconds, -1 for none.
+/// A backend's settings as the session path reads them. Times in milliseconds, -1 for none.
 struct BackendRules: BitwiseCopyable, Sendable {
     var balance: BalanceAlgorithm
     var redispatches: Bool
@@ -55,23 +55,23 @@ struct BackendRules: BitwiseCopyable, Sendable {
 }
 
 extension Backend {
-    /// Every server speaks first, and none needs the client's address before that.
+    /// True when every server speaks first, and none needs the client's address before that.
     fileprivate var greetsBeforeHeader: Bool { !servers.isEmpty && servers.allSatisfy { speaksFirst($0) && !$0.needsClient } }
 }
 
-/// A server's settings in the form that the path of a session reads.
+/// A server's settings as the session path reads them.
 struct ServerRules: Sendable {
     /// The backend it belongs to.
     var backend: Int
-    /// The offset to the client's port, when the server is connected to at that port; otherwise `nil`.
+    /// The offset to the client's port when the server's port is relative to it; otherwise `nil`.
     var clientPortOffset: Int?
-    /// `tcp-ut` in milliseconds; 0 for the system's.
+    /// `tcp-ut` in milliseconds; 0 for the system's default.
     var userTimeout: Int32
-    /// The header that it expects first.
+    /// The form of the PROXY header that the server expects.
     var proxyHeader: ProxyHeaderForm?
-    /// It counts clients that leave before they log in against this host: such handshakes are finished.
+    /// True when handshakes of departed clients are finished, because the server counts connections without a login against this host.
     var finishesHandshakes: Bool
-    /// What it says before its clients speak.
+    /// What the server sends before its clients do.
     var opening: ServerFirst
 
     init(_ server: Server, of backend: Backend, at index: Int) {
@@ -84,7 +84,7 @@ struct ServerRules: Sendable {
     }
 }
 
-/// The proxies' and servers' names as forwarding threads read them.
+/// The names of proxies and servers as forwarding threads read them.
 struct FrozenNames: Sendable {
     let frontends: FrozenTexts
     let backends: FrozenTexts

@@ -2,25 +2,25 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// All that forwarding threads share, with each other and with the control thread. The threads reach it by `SharedAddresses`.
+/// The state that forwarding threads share with each other and with the control thread. The threads access it through `SharedAddresses`.
 package final class ForwardingState: Sendable {
-    /// The most pipes that any thread can use for splicing.
+    /// The most pipes that a thread can use for splicing.
     package static let pipesPerThreadMax = PipePool.pipesMax
     /// The most threads: `ProcessCell.pausedThreads` has a bit for each.
     package static let threadsMax = 64
 
-    /// The most handshakes of one server at once that are finished for departed clients, where descriptors are not short. Connections beyond it are closed.
-    /// Each takes a round trip, but they come in bursts.
+    /// The default for the most handshakes per server that are finished at the same time for clients that have left. Further connections are closed. A
+    /// handshake takes only a round trip, but they arrive in bursts.
     package static let handshakesPerServerMax = 1024
 
-    /// The configuration's proxies.
+    /// The configured proxies.
     package let frontends: [Frontend]
     package let backends: [Backend]
-    /// `maxconn` of the process: sessions at once.
+    /// The process's `maxconn`: the most sessions at a time.
     package let sessionsMax: Int
-    /// The most pipes each thread may hold for splicing.
+    /// The most pipes that each thread may hold for splicing.
     package let pipesPerThread: Int
-    /// The most handshakes of one server at once that are finished for departed clients.
+    /// The most handshakes per server that are finished at the same time for clients that have left.
     let handshakesPerServer: Int
     /// One cell.
     package let process = SharedCells<ProcessCell>(count: 1) { _ in ProcessCell() }
@@ -30,32 +30,32 @@ package final class ForwardingState: Sendable {
     package let backendCells: SharedCells<BackendCell>
     /// By server, flat over all backends.
     package let serverCells: SharedCells<ServerCell>
-    /// By server and reason: how often sessions have left it.
+    /// By server and reason: how often sessions have left the server.
     let tallies: SharedCells<Tally>
     /// The flat index of each backend's first server.
     package let firstServers: [Int]
     /// By thread.
     package let mailboxes: SharedCells<ThreadMailbox>
     package let counters: [ThreadCounters]
-    /// What earlier processes have counted; the control thread writes it.
+    /// The counts of earlier processes. Only the control thread writes them.
     package let inherited: ThreadCounters
     /// The counters of every thread, and those of earlier processes.
     package let allCounters: [ThreadCounters]
-    /// Where lines go.
+    /// The log targets with their addresses.
     package let destinations: [LogDestination]
     let logs: FrozenLogs
     let names: FrozenNames
-    /// Wakes the control thread: a session has left a server, a handshake was abandoned, a forwarding thread is slow, or work that it awaits has begun.
+    /// Wakes the control thread when a session leaves a server, a handshake is abandoned, a forwarding thread is stuck, or awaited work begins.
     package var controlWakeUp: WakeUp { _read { yield controlWakeUps[0].pointee } }
 
     let frontendRules: FrozenTable<FrontendRules>
     let backendRules: FrozenTable<BackendRules>
     /// By server, flat over all backends.
     let serverRules: FrozenTable<ServerRules>
-    /// By thread: where its backends' counters are.
+    /// By thread: the addresses of its backends' counters.
     let backendCounters: FrozenTable<ElementAddresses<ServerCounters>>
 
-    /// The state of `threads` threads, with no session.
+    /// Creates the state of `threads` threads without sessions.
     package init(
         frontends: [Frontend], backends: [Backend], routes: [[ServerRoute]], sessionsMax: Int, threads: Int, destinations: [LogDestination],
         frontendLogs: [ProxyLog], pipesPerThread: Int = pipesPerThreadMax, handshakesPerServer: Int = handshakesPerServerMax
@@ -100,18 +100,18 @@ package final class ForwardingState: Sendable {
         mailboxes = try SharedCells(count: threads, areApart: true) { _ throws(SystemError) in try ThreadMailbox() }
     }
 
-    /// Asks for one wake-up of the control thread by the next forwarding thread that has something to do. In an idle process it reads no counters.
+    /// Requests one wake-up of the control thread when a forwarding thread next has work. An idle process thus reads no counters.
     package func awaitWork() { process[0].pointee.isWorkAwaited.store(true, ordering: .relaxed) }
 
-    /// What a thread was doing last.
+    /// What a thread is doing.
     package func place(ofThread thread: Int) -> ThreadPlace { ThreadPlace(rawValue: counters[thread].own.place.value) ?? .waiting }
 
-    /// How often sessions have left a server for this reason.
+    /// The number of times that sessions have left a server for this reason.
     package func left(_ server: ServerReference, for reason: LeaveReason) -> UInt64 {
         tallies[flatIndex(server) * LeaveReason.count + reason.place].pointee.value
     }
 
-    /// Lets the budgets of retries see how many sessions have come; to be called each second.
+    /// Updates the retry budgets with the number of sessions. Call it every second.
     package func lookAtBudgets(now: Instant) {
         let addresses = SharedAddresses(self)
         for backend in backends.indices {
@@ -126,7 +126,7 @@ package final class ForwardingState: Sendable {
 }
 
 extension ForwardingState {
-    /// Applies a server's new route: new sessions follow it at once, and so do waiting ones that the server has room for.
+    /// Applies a server's new route. It takes effect for new sessions immediately, and queued sessions get the places that it adds.
     package func setRoute(_ route: ServerRoute, of server: ServerReference) {
         let index = UInt32(flatIndex(server))
         serverCells[Int(index)].pointee.address.withLock { $0 = route.address.map { RawSocketAddress($0) } }
@@ -135,7 +135,7 @@ extension ForwardingState {
         for grant in grants { addresses.send(grant) }
     }
 
-    /// Takes the servers that sessions have left since the last call, by backend and in the order of the file.
+    /// Removes and returns the servers that sessions have left since the last call, by backend and in the order of the file.
     package func takeLeftServers() -> [ServerReference] {
         let servers = process[0].pointee.leftServers.withLock { left in
             defer { left = [] }

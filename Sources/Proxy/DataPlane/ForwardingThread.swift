@@ -1,5 +1,5 @@
-// The hot path: one thread's event loop over preallocated tables. Nothing between accept and close allocates, retains, releases or copies this struct:
-// `HotPathTests` counts it in the release program. ARCHITECTURE.md tells which rare sessions are no part of that.
+// The hot path: one thread's event loop over preallocated tables. Between accept and close nothing allocates, retains, releases or copies this struct.
+// `HotPathTests` verifies that in the release build. ARCHITECTURE.md lists the rare sessions that are exempt.
 
 import CLinux
 import Glibc
@@ -7,14 +7,14 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// One thread's share of the work: its listeners, its sessions, its timers, its log.
+/// One thread's event loop with its listeners, sessions, timers and log.
 ///
-/// A session lives and dies on the thread that accepted it. What is process-wide is in `ForwardingState`.
+/// A session stays on the thread that accepted it. Process-wide state is in `ForwardingState`.
 struct ForwardingThread: ~Copyable {
     private static let eventsMax = 256
-    /// Bytes that sessions of the ready list may move in a round.
+    /// The bytes that sessions of the ready list may move per round.
     private static let bytesPerRound = 1 << 21
-    /// Bytes that a turn counts for at least, so that turns that move little are bounded, too.
+    /// The least number of bytes that a turn is charged for. It limits the number of turns that move little.
     private static let bytesPerTurnMin = 1 << 14
 
     let index: Int
@@ -22,7 +22,7 @@ struct ForwardingThread: ~Copyable {
     let counters: CounterAddresses
     var poller: Poller
     var listeners: [Listener]
-    /// The same listeners' files, `nil` once they are closed, and what only rare sessions need of them.
+    /// The listeners' files, `nil` once closed. They are separate from `listeners` because only rare sessions need them.
     var listenerFiles: [OpenFile?]
     let listenerNames: [[UInt8]]
     let proxyHeaders: [ProxyHeaderRule]
@@ -32,16 +32,16 @@ struct ForwardingThread: ~Copyable {
     var log: LogSender
     var line = LineBuilder(capacity: 2048)
     var stamp = LogStamp()
-    /// How long servers take to greet, by backend; kept where sessions may ask a second one.
+    /// How long servers take to greet, by backend. Filled only with `option hedge-greetings`.
     var greetingTimes: [GreetingTimes]
-    /// Milliseconds of the monotonic clock, once per wake-up.
+    /// Milliseconds of the monotonic clock, read once per wake-up.
     var now: Int64
-    /// The wall clock, once per wake-up that needs it.
+    /// The wall clock, read at most once per wake-up.
     var wall: WallTime?
     var isStopped = false
-    /// Until when nothing is accepted: the system has no descriptor to give, and sessions wait for one.
+    /// Accepting is paused until this time because the system ran out of descriptors, and sessions wait for one.
     var noDescriptorsUntil = Int64.min
-    /// Listeners that have had their turn and may have more.
+    /// Set when a listener has used its turn up and may have more connections.
     var hasMoreToAccept = false
     private var hasMail = false
     private var readyHead = UInt32.max
@@ -53,17 +53,17 @@ struct ForwardingThread: ~Copyable {
         /// -1 once it is closed.
         var descriptor: Int32
         let frontend: Int
-        /// What it is bound to; none for a wildcard address.
+        /// The bound address; none for a wildcard address.
         let address: KernelAddress
-        /// A PROXY header may come first.
+        /// True when a PROXY header may come first.
         let mayHaveHeader: Bool
-        /// epoll reports its connections, for as long as any waits. Not while a limit holds it up: a full frontend would keep the thread busy.
+        /// True while epoll reports the listener. Polling is level-triggered: a frontend at its limit is not polled, or it would keep the thread busy.
         var isPolled = true
-        /// To be closed once nothing waits on it.
+        /// True when the listener closes as soon as its accept queue is empty.
         var isClosing = false
-        /// Connections that its next turn may bring.
+        /// The most connections that the next turn accepts.
         var quota = 1
-        /// How many turns in a row have used their quota up, and the round of the last one.
+        /// The number of turns in a row that used their quota up, and the round of the last one.
         var fullTurns = 0
         var lastRound: UInt64 = 0
     }
@@ -91,7 +91,7 @@ struct ForwardingThread: ~Copyable {
         listenerNames = listeners.map { Array($0.name.utf8) }
         proxyHeaders = listeners.map(\.proxyHeader)
         counters = state.counters[index].addresses
-        // A slot whose session has ended may stand in the ready list for the rest of a wake-up: there is room for a new session nevertheless.
+        // A slot whose session has ended may stay in the ready list until the end of the wake-up. The table has room for a new session nevertheless.
         sessions = SessionTable(capacity: state.sessionsMax * 2)
         wheel = TimerWheel(capacity: sessions.capacity + listeners.count, now: now)
         for entry in 0..<listeners.count { wheel.prepare(sessions.capacity + entry) }
@@ -100,7 +100,7 @@ struct ForwardingThread: ~Copyable {
 
     deinit { events.deallocate() }
 
-    /// Runs until it is told to stop.
+    /// Runs until it receives `stop`.
     mutating func run() {
         while !isStopped { runOnce() }
         closeAll()
@@ -135,10 +135,10 @@ struct ForwardingThread: ~Copyable {
         report()
     }
 
-    /// Lets the watchdog see what this thread is doing.
+    /// Publishes for the watchdog what this thread is doing.
     private func enter(_ place: ThreadPlace) { counters.own[0].pointee.place.set(place.rawValue) }
 
-    /// Lets other threads see what is in use.
+    /// Publishes the resources in use.
     private func report() {
         counters.own[0].pointee.splicedBytes.set(relay.splicedBytes)
         counters.own[0].pointee.sessionsNow.set(UInt64(sessions.count))
@@ -170,7 +170,7 @@ struct ForwardingThread: ~Copyable {
         }
     }
 
-    /// After the events: a message may replace a session's server, and an event of the old descriptor must not be taken for one of the new.
+    /// Runs after the events: a message may replace a session's server, and events of the old descriptor must not be taken for events of the new one.
     private mutating func readMail() {
         hasMail = false
         state.mailboxes[index].pointee.wakeUp.clear()
@@ -193,7 +193,7 @@ struct ForwardingThread: ~Copyable {
 
     // MARK: The ready list
 
-    /// Puts a session at the end of the list of those that have more to move.
+    /// Appends a session that has more to move.
     mutating func enqueue(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         guard !session.pointee.isReady else { return }
         session.pointee.isReady = true
@@ -202,8 +202,8 @@ struct ForwardingThread: ~Copyable {
         readyTail = UInt32(index)
     }
 
-    /// Gives turns to the sessions in the list until they have moved `bytesPerRound`. The others continue in the next round, which begins with events: so a session
-    /// that moves little does not wait for all that stream.
+    /// Gives turns to the sessions in the list until they have moved `bytesPerRound`. The others continue in the next round, which starts with events, so that
+    /// a session with little to move does not wait for all streams.
     private mutating func runReady() {
         var budget = Self.bytesPerRound
         while readyHead != .max, budget > 0 {
@@ -223,7 +223,7 @@ struct ForwardingThread: ~Copyable {
 
     // MARK: Sides and timers
 
-    /// Takes note of what epoll says of a side.
+    /// Sets a side's flags from epoll events.
     func note(_ events: UInt32, on side: inout Side) {
         if events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { side.flags.insert(.readable) }
         if events & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { side.flags.insert(.hungUp) }
@@ -231,7 +231,7 @@ struct ForwardingThread: ~Copyable {
         if events & (EPOLLOUT.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { side.flags.insert(.writable) }
     }
 
-    /// Registers a session's descriptor, once for its whole life.
+    /// Registers a session's descriptor, edge-triggered, for its whole life.
     func register(_ descriptor: Int32, as token: SessionToken) -> Bool {
         let interest = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
         do throws(SystemError) {

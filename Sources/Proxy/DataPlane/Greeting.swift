@@ -1,5 +1,5 @@
-// The hot path of servers that speak first, from the connection to the first packet: until that has come the client has got nothing, and another server may be
-// taken in its place. A healthy session comes through here with the system calls that it would have made anyway: its greeting is read and sent on.
+// The hot path of servers that speak first, from the connect to the server's first packet. Until then the client has received nothing, and another server may
+// replace this one. A healthy session makes no additional system calls here: its greeting is read and sent on.
 
 import CLinux
 import Glibc
@@ -7,7 +7,7 @@ import LinuxIO
 import Wire
 
 extension ForwardingThread {
-    /// The connection is there: the server speaks first.
+    /// Waits for the server's greeting.
     mutating func awaitGreeting(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         session.pointee.state = .greeting
         session.pointee.stateDeadline = greetingDeadline(session)
@@ -16,7 +16,7 @@ extension ForwardingThread {
         readGreeting(index, session)
     }
 
-    /// How long silence is borne that begins now.
+    /// The deadline of a server whose silence begins now.
     func greetingDeadline(_ session: UnsafeMutablePointer<Session>) -> Int64 {
         let serverTimeout = state.backendRules[Int(session.pointee.backend)].pointee.serverTimeout
         let clientTimeout = state.frontendRules[Int(session.pointee.frontend)].pointee.clientTimeout
@@ -24,7 +24,7 @@ extension ForwardingThread {
         return limit == .max ? .max : now + limit
     }
 
-    /// Takes what the server has said, and decides when it is enough.
+    /// Reads the server's first bytes and acts on them once they are complete.
     mutating func readGreeting(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let opening = state.serverRules[Int(session.pointee.serverIndex)].pointee.opening
         while session.pointee.server.flags.contains(.readable) {
@@ -45,25 +45,25 @@ extension ForwardingThread {
         if state.backendRules[backend].pointee.hedges { greetingTimes[backend].add(now - session.pointee.connectStartedAt) }
     }
 
-    /// The session stays with its server from here on: that has greeted, or the client has spoken first, or ended its stream.
+    /// Binds the session to its server, because the server has greeted, or because the client has spoken first or ended its stream.
     mutating func bind(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         dropSecond(session)
         session.pointee.state = .established
         session.pointee.lastActivity = now
-        // Held bytes go on from here: the client's request, and, to a client that speaks first, what the server has said of its greeting so far.
+        // Held bytes are released from here on: the client's request, and the part of a greeting that arrived before the client spoke.
         count(session, up: 0, down: session.pointee.down.bytes)
         transfer(index, session)
         if session.pointee.state == .established { arm(index, session) }
     }
 
-    /// The server has refused with an error that another one would not say. When there is no other the client gets it.
+    /// Handles a refusal that another server would not send. If no other server is available, the client receives it.
     private mutating func refused(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ refusal: ServerRefusal) {
         state.report(LeaveReason(refusal), of: session.pointee.serverIndex)
         sessions[extrasOf: session].tried.insert(session.pointee.serverIndex)
         if !leaveFailed(index, session) { bind(index, session) }
     }
 
-    /// The server has not greeted in time: another one is asked, too, as long as there is one. They are waited for as long as any silent server is.
+    /// Handles a session's timer in state `greeting`: asks another server, or ends the session when its servers have been silent for too long.
     mutating func greetingTimedOut(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         guard now >= session.pointee.stateDeadline else {
             if now >= session.pointee.askAt { askAnother(index, session) }
@@ -76,7 +76,7 @@ extension ForwardingThread {
         endUnserved(index, session, session.pointee.termination, .noGreeting)
     }
 
-    /// Ends a session that no server has taken. A client that waits for a first packet is told why there is none.
+    /// Ends a session that no server has taken. Where the protocol has an error packet, the client receives the reason.
     mutating func endUnserved(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ termination: Termination, _ reason: UnservedReason) {
         session.pointee.termination = termination
         let backend = Int(session.pointee.backend)

@@ -1,34 +1,34 @@
-// Clients that leave before they log in. A server that speaks first may count each such connection against this host, until it refuses everybody: its handshake is
-// finished instead of being closed. Once for such a client; other sessions never come here.
+// Clients that leave before they log in. A server that speaks first may count each connection without a login against this host, and finally refuse the host.
+// So the handshake is finished instead of being closed. This code runs once for each such client; other sessions never reach it.
 
 import Glibc
 import LinuxIO
 import Synchronization
 import Wire
 
-/// A connection to a server whose client has left before it logged in.
+/// A connection to a server whose client has left before logging in.
 struct AbandonedHandshake: Sendable {
-    /// Connected, non-blocking.
+    /// The connected, non-blocking socket.
     let file: OpenFile
     /// Index into the backends.
     let backend: Int
     /// Index into the flat table of all servers.
     let server: Int
-    /// The greeting has come, and the client has got it.
+    /// True when the client has received the whole greeting.
     let isGreeted: Bool
-    /// What has come of a greeting that is not whole.
+    /// The bytes of an incomplete greeting.
     var opening: [UInt8] = []
 }
 
 extension ForwardingThread {
-    /// True when the client has ended its stream, not having sent a byte, and has got the server's greeting: nothing more is to come.
+    /// True when the client has received the server's greeting and ended its stream without sending a byte. Nothing more can follow.
     func hasLeftGreeted(_ session: UnsafeMutablePointer<Session>) -> Bool {
         session.pointee.up.flags.contains(.finishesHandshake) && session.pointee.up.bytes == 0 && session.pointee.down.bytes > 0
             && !session.pointee.down.hasPending
     }
 
-    /// Gives the server's side of a session that ends before the client's first byte to the control thread, which finishes the handshake. False when it is to be
-    /// closed: another protocol, no connection, too many already.
+    /// Hands the server's connection over to the control thread, which finishes the handshake. Returns false when the caller must close it: the protocol needs
+    /// no finishing, the connection is not established, or too many handshakes are in progress.
     func handOverHandshake(_ session: UnsafeMutablePointer<Session>) -> Bool {
         let isConnected = session.pointee.state == .established || session.pointee.state == .greeting
         let isGreeted = session.pointee.down.bytes > 0
@@ -37,9 +37,9 @@ extension ForwardingThread {
             session.pointee.server, of: session.pointee.serverIndex, session, isConnected: isConnected, isGreeted: isGreeted, opening: opening)
     }
 
-    /// The same of either server's side.
+    /// Hands over the connection to the first or the second server.
     ///
-    /// - Parameter opening: it holds what was read of a greeting that is not whole.
+    /// - Parameter opening: the direction that holds the bytes of an incomplete greeting.
     func handOverHandshake(
         _ side: Side, of server: UInt32, _ session: UnsafeMutablePointer<Session>, isConnected: Bool, isGreeted: Bool = false, opening: Direction? = nil
     ) -> Bool {
@@ -59,7 +59,7 @@ extension ForwardingThread {
         return true
     }
 
-    /// Leaves a server that has not greeted: its handshake is finished when it does at last.
+    /// Leaves a server that has not greeted. Its handshake is finished once the greeting arrives.
     mutating func leaveHandshake(_ session: UnsafeMutablePointer<Session>) {
         if !handOverHandshake(session) {
             resetAtClose(session.pointee.server.descriptor)
@@ -68,10 +68,11 @@ extension ForwardingThread {
         forgetServer(session)
     }
 
-    /// A connection that is reset before the server has looked at it is not counted; one that ends is.
+    /// Makes close(2) send a reset. A server counts a connection that ends before its login, but not a connection that is reset before the server handles it.
     func resetAtClose(_ descriptor: Int32) { Sockets.resetAtClose(descriptor) }
 
-    /// True when a connect that is under way has succeeded meanwhile, and the server knows all that it is to know first. One that has not is unknown to it.
+    /// True when a pending connect has succeeded in the meantime, and the server has received its PROXY header if it expects one. A connect that is still
+    /// pending needs no finishing.
     private func becomesConnected(_ descriptor: Int32, _ server: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         var address = RawSocketAddress()
         guard address.withMutablePointer({ getpeername(descriptor, $0, $1) }) == 0 else { return false }

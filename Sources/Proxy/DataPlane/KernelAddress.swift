@@ -1,15 +1,15 @@
-// The hot path: plain values in preallocated memory, nothing here allocates, retains or releases.
+// The hot path: plain values in preallocated memory. This file never allocates, retains or releases.
 
 import Glibc
 import LinuxIO
 import Wire
 
-/// An IP address and a port as the kernel has them, in as many bytes as they need. A path is no more than its family.
+/// An IP address and a port in the kernel's format, in as few bytes as possible. Of a UNIX socket's address only the family is used.
 struct KernelAddress: BitwiseCopyable {
-    /// Family, port and bytes: the beginning of a `sockaddr_in` or `sockaddr_in6`.
+    /// The leading bytes of a `sockaddr_in` or `sockaddr_in6`: family, port, address.
     private var words: (UInt64, UInt64, UInt64, UInt32) = (0, 0, 0, 0)
 
-    /// None.
+    /// Creates no address.
     init() {}
 
     init(_ address: RawSocketAddress) {
@@ -20,13 +20,13 @@ struct KernelAddress: BitwiseCopyable {
 
     init(_ address: IPAddress, port: UInt16) { self.init(RawSocketAddress(.ip(address, port: port))) }
 
-    /// True for none, whose family is 0.
+    /// True for no address. Its family is 0.
     var isNone: Bool { UInt16(truncatingIfNeeded: words.0) == 0 }
 
-    /// The port; 0 where there is none.
+    /// The port; 0 without one.
     var port: UInt16 { address == nil ? 0 : withUnsafeBytes(of: words) { UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self)) } }
 
-    /// The IP address; `nil` for a UNIX socket, and for none.
+    /// The IP address; `nil` for a UNIX socket, and for no address.
     var address: IPAddress? {
         withUnsafeBytes(of: words) { raw in
             switch Int32(raw.loadUnaligned(as: UInt16.self)) {
@@ -39,10 +39,10 @@ struct KernelAddress: BitwiseCopyable {
         }
     }
 
-    /// Both, `nil` as `address`.
+    /// Address and port; `nil` when `address` is.
     var socketAddress: SocketAddress? { address.map { .ip($0, port: port) } }
 
-    /// Calls `body` with the kernel's family and the address's bytes: four, or sixteen.
+    /// Calls `body` with the address family and the four or sixteen bytes of the address.
     func withAddress<Result>(_ body: (UInt16, UnsafeRawBufferPointer) -> Result) -> Result {
         withUnsafeBytes(of: words) { raw in
             let family = raw.loadUnaligned(as: UInt16.self)

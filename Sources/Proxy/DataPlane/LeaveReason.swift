@@ -1,70 +1,69 @@
 import Glibc
 
-/// Why a session has left a server for another one, has asked another one beside it, or waits and tries again, before its client has got a byte. Also what is
-/// counted beside that.
+/// Why a session left a server, asked a second one, or paused for a retry before its client received a byte. Two further values count related events.
 package struct LeaveReason: Hashable, Sendable, BitwiseCopyable {
-    /// Its place among all reasons.
+    /// Its index among all reasons.
     package let place: Int
 
-    /// Refused or reset: its host spoke.
+    /// The connect was refused or reset: the server's host responded.
     package static let refused = LeaveReason(place: 0)
-    /// The connect was not answered in time, or nobody could reach it.
+    /// The connect timed out, or the network reported the server as unreachable.
     package static let unreachable = LeaveReason(place: 1)
-    /// Connected, but no greeting in time.
+    /// Connected, but the server sent no greeting in time.
     package static let silent = LeaveReason(place: 2)
-    /// Closed or reset before it greeted.
+    /// The server closed or reset the connection before its greeting.
     package static let closed = LeaveReason(place: 3)
-    /// What it said is not of its protocol.
+    /// The server's first bytes do not follow its protocol.
     package static let garbage = LeaveReason(place: 4)
-    /// No reason: a session would have left it, and stayed because of `retry-budget`.
+    /// Not a reason: a session would have left the server but stayed because of `retry-budget`.
     package static let overBudget = LeaveReason(place: 5)
-    /// No reason: a second server was asked because this one was slow.
+    /// Not a reason: a second server was asked because this one was slow.
     package static let hedged = LeaveReason(place: 6)
 
     private static let firstRefusal = 7
-    /// How many reasons there are.
+    /// The number of reasons.
     package static let count = firstRefusal + ServerRefusal.count
-    /// All of them, in order.
+    /// All reasons, by index.
     package static let all = (0..<count).map { LeaveReason(place: $0) }
 
     private init(place: Int) { self.place = place }
 
-    /// It refused with an error.
+    /// The server refused with an error.
     package init(_ refusal: ServerRefusal) { place = Self.firstRefusal + refusal.place }
 
-    /// A connect to it has failed with this errno.
+    /// The reason for a connect that failed with errno `code`.
     init(connectCode code: Int32) { self = [ETIMEDOUT, EHOSTUNREACH, ENETUNREACH].contains(code) ? .unreachable : .refused }
 
-    /// The error with which it refused; `nil` for other reasons.
+    /// The server's error; `nil` for other reasons.
     package var refusal: ServerRefusal? { place < Self.firstRefusal ? nil : ServerRefusal(place: place - Self.firstRefusal) }
 
     /// The error's number; `nil` for other reasons.
     package var error: UInt16? { refusal?.number }
 
-    /// What it means for new sessions; `nil` for nothing.
+    /// Why new sessions skip the server after this; `nil` when they do not.
     package var skip: ServerSkip? {
         guard let refusal else { return self == .unreachable || self == .silent ? .suspect : nil }
         return refusal.skip
     }
 }
 
-/// Several reasons at once: bit by place.
+/// A set of reasons: one bit per index.
 package struct LeaveReasons: OptionSet, Sendable {
     /// The bits.
     package let rawValue: UInt32
-    /// From the bits.
+    /// Creates a set from its bits.
     package init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    /// One reason.
+    /// Creates a set of one reason.
     package init(_ reason: LeaveReason) { rawValue = 1 << UInt32(reason.place) }
 
-    /// True when `reason` is one of them.
+    /// True when the set contains `reason`.
     package func contains(_ reason: LeaveReason) -> Bool { contains(LeaveReasons(reason)) }
 
-    /// True when one of them tells something against the server.
+    /// True when a reason is evidence against the server.
     package var isAgainstServer: Bool { !subtracting([LeaveReasons(.overBudget), LeaveReasons(.hedged)]).isEmpty }
 
-    /// What they say of the server to others: that its host spoke, that nobody answered; `nil` for nothing against it.
+    /// The failure that they amount to; `nil` when they are no evidence against the server.
     package var failure: ConnectFailure? {
         if contains(.silent) || contains(.unreachable) { return .silent }
         let isLoud = LeaveReason.all.contains { reason in
@@ -74,10 +73,10 @@ package struct LeaveReasons: OptionSet, Sendable {
     }
 }
 
-/// How a session's connect to a server has failed.
+/// How a session's attempt at a server failed.
 package enum ConnectFailure: Sendable {
-    /// Refused, reset or answered wrongly: its host spoke.
+    /// Refused, reset or answered wrongly: the server's host responded.
     case loud
-    /// Nobody answered.
+    /// No response.
     case silent
 }

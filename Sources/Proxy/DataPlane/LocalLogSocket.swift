@@ -3,24 +3,24 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// A socket connected to a syslog daemon's UNIX socket, such as /dev/log. All threads share it.
+/// A datagram socket connected to a syslog daemon's UNIX socket, such as /dev/log. All threads share it.
 ///
-/// It connects before chroot, which may hide the path, and stays connected. When the daemon closes its end, the socket connects again by the path, if that
+/// It connects before chroot, which may hide the path, and stays connected. When the daemon closes its end, the socket reconnects by the path, provided that it
 /// still leads to a socket.
 package final class LocalLogSocket: Hashable, Sendable {
-    /// The most bytes that may wait for the daemon, of all threads together.
+    /// The send buffer: the most bytes of all threads that may wait for the daemon.
     private static let sendBuffer: Int32 = 1 << 20
-    /// The errors of a send without a connected daemon.
+    /// The errors of a send that mean that the daemon's end is closed.
     private static let lostCodes = [ECONNREFUSED, ECONNRESET, ENOTCONN, EDESTADDRREQ, EPIPE]
 
     /// The path in the configuration.
     package let path: String
     private let file: OpenFile
 
-    /// The kernel's number of the socket, which stays the same.
+    /// The descriptor's number, which never changes.
     var raw: Int32 { file.raw }
 
-    /// A socket without a connection.
+    /// Creates the socket without connecting it.
     package init(_ path: String) throws(SystemError) {
         self.path = path
         file = OpenFile(try Sockets.open(.datagram, for: .unix(path)))
@@ -43,12 +43,12 @@ package final class LocalLogSocket: Hashable, Sendable {
         throw failure
     }
 
-    /// Connects again after a send that failed with errno `code`. False when the daemon was not lost, or is not back.
+    /// Reconnects after a send failed with errno `code`. Returns false when the error has another cause or the daemon is not back.
     func connectAgain(after code: Int32) -> Bool { Self.lostCodes.contains(code) && (try? connect([path])) != nil }
 
-    /// Two sockets for one path are one destination.
+    /// Equal when the paths are equal: they are one destination.
     package static func == (left: LocalLogSocket, right: LocalLogSocket) -> Bool { left.path == right.path }
 
-    /// By the path.
+    /// Hashes the path.
     package func hash(into hasher: inout Hasher) { hasher.combine(path) }
 }

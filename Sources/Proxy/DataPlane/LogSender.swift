@@ -4,9 +4,9 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// Where log lines go, once names are resolved.
+/// A log target with its name resolved to an address.
 package struct LogDestination: Hashable, Sendable {
-    /// A datagram socket's address, or stdout and stderr.
+    /// The kind of destination and its address.
     package enum Place: Hashable, Sendable {
         /// UDP.
         case datagram(SocketAddress)
@@ -16,20 +16,20 @@ package struct LogDestination: Hashable, Sendable {
         case descriptor(Int32)
     }
 
-    /// Where.
+    /// Where the lines are sent.
     package var place: Place
     /// The syslog facility's number.
     package var facility: Int
-    /// Lines less severe than this are dropped.
+    /// Less severe lines are dropped.
     package var leastSevere: LogLevel
-    /// Lines more severe than this are sent as this.
+    /// More severe lines are sent with this level.
     package var mostSevere: LogLevel
-    /// The longest line, in bytes without the newline.
+    /// The maximum length of a line in bytes, without the newline.
     package var lengthMax: Int
     /// The framing.
     package var format: LogFormat
 
-    /// `target`, resolved to `place`.
+    /// Creates the destination of `target`, which is resolved to `place`.
     package init(_ target: LogTarget, place: Place) {
         self.place = place
         facility = target.facility
@@ -40,20 +40,20 @@ package struct LogDestination: Hashable, Sendable {
     }
 }
 
-/// What a thread needs to write lines for a proxy. Plain values and addresses: to copy it retains nothing.
+/// A proxy's log targets and tag, as plain values and addresses, so that copying retains nothing.
 package struct LogFrame {
     /// Indexes into the destinations.
     package let targets: UnsafeBufferPointer<Int>
     /// The tag's bytes.
     package let tag: UnsafeRawBufferPointer
 
-    /// Lines for `targets` with `tag`; both have to outlive this value.
+    /// Creates a frame. `targets` and `tag` must outlive it.
     package init(targets: UnsafeBufferPointer<Int>, tag: UnsafeRawBufferPointer) { (self.targets, self.tag) = (targets, tag) }
 }
 
-/// Sends log lines without ever waiting: one thread's own sockets, and a bounded batch that `flush` hands to the kernel.
+/// Sends one thread's log lines without blocking. `flush` hands a bounded batch to the kernel.
 ///
-/// What a target does not take at once is counted as dropped.
+/// Lines that a target does not take immediately are counted as dropped.
 package struct LogSender: ~Copyable {
     private struct Entry: BitwiseCopyable {
         var offset: Int
@@ -61,17 +61,17 @@ package struct LogSender: ~Copyable {
         var destination: Int
     }
 
-    /// How a destination is reached.
+    /// The way to a destination.
     private enum Way: BitwiseCopyable {
-        /// A UDP socket, without a connection.
+        /// An unconnected UDP socket.
         case datagram(Int32)
-        /// A UNIX socket, connected.
+        /// A connected UNIX socket.
         case local(Int32)
         /// stdout or stderr.
         case output(LogOutput.Way)
     }
 
-    /// A destination in the form that each line reads.
+    /// A destination as each line reads it.
     private struct Target: BitwiseCopyable {
         let way: Way
         let address: RawSocketAddress
@@ -84,7 +84,7 @@ package struct LogSender: ~Copyable {
 
     private static let batchBytes = 65_536
     private static let entriesMax = 256
-    /// Lines of one system call: what `clinux_send_datagrams` takes.
+    /// The most lines per system call; the limit of `clinux_send_datagrams`.
     private static let linesPerCall = 64
 
     private let destinations: [LogDestination]
@@ -100,11 +100,11 @@ package struct LogSender: ~Copyable {
     private var line = LineBuilder(capacity: 65_536)
     /// "[123]: ".
     private var processIdentifier = LineBuilder(capacity: 16)
-    /// "Nov  2 17:12:36 ", made once a second.
+    /// "Nov  2 17:12:36 ", formatted once a second.
     private var stamp = LineBuilder(capacity: 32)
     private var stampSecond: Int64 = -1
 
-    /// A sender to `destinations`, whose indexes `add` takes.
+    /// Creates a sender to `destinations`. Targets are indexes into them.
     package init(destinations: [LogDestination], process: SharedCells<ProcessCell>) throws(SystemError) {
         var sockets: [OpenFile] = []
         var outputs: [LogOutput] = []
@@ -150,7 +150,7 @@ package struct LogSender: ~Copyable {
         entries.deallocate()
     }
 
-    /// Adds a line of `text` (no newline) for each target of `frame`.
+    /// Adds `text`, which has no newline, as a line for each target of `frame`.
     package mutating func add(_ level: LogLevel, _ frame: LogFrame, text: UnsafeRawBufferPointer, now: WallTime) {
         for target in frame.targets {
             precondition(target >= 0 && target < targetCount, "log target \(target) of \(targetCount)")
@@ -173,14 +173,14 @@ package struct LogSender: ~Copyable {
         }
     }
 
-    /// The same for threads that write rarely, from arrays.
+    /// Adds a line as above, for threads that log rarely and keep their targets in arrays.
     package mutating func add(_ level: LogLevel, tag: [UInt8], text: UnsafeRawBufferPointer, to targets: [Int], now: WallTime) {
         targets.withUnsafeBufferPointer { targets in
             tag.withUnsafeBytes { add(level, LogFrame(targets: targets, tag: $0), text: text, now: now) }
         }
     }
 
-    /// Hands the batch to the kernel. To be called before the thread sleeps.
+    /// Hands the batch to the kernel. Call it before the thread sleeps.
     package mutating func flush() {
         var index = 0
         while index < entryCount {
@@ -234,7 +234,7 @@ package struct LogSender: ~Copyable {
         }
     }
 
-    /// Hands datagrams to the kernel. Returns how many it took, or the negative errno.
+    /// Hands datagrams to the kernel. Returns the number that it took, or a negative errno.
     private mutating func send(_ datagrams: UnsafePointer<clinux_datagram>?, _ count: UInt32, to destination: Int) -> Int32 {
         let target = targets + destination
         switch target.pointee.way {
@@ -251,7 +251,7 @@ package struct LogSender: ~Copyable {
         if case .local(let socket) = destinations[destination].place { socket.connectAgain(after: code) } else { false }
     }
 
-    /// Lines to stdout and stderr: those that are taken at once.
+    /// Writes lines to stdout or stderr. Returns the number of lines that were taken.
     private mutating func write(_ range: Range<Int>, _ way: LogOutput.Way) -> Int {
         var taken = 0
         for index in range where way.write(UnsafeRawBufferPointer(start: batch + entries[index].offset, count: entries[index].count)) { taken += 1 }
@@ -259,17 +259,17 @@ package struct LogSender: ~Copyable {
     }
 }
 
-/// Writes to an inherited descriptor without ever waiting, whatever is behind it, and without changing how others write to it.
+/// Writes to an inherited descriptor without blocking and without changing how other processes write to it.
 ///
-/// O_NONBLOCK belongs to the open file, which our parent and siblings share. So a pipe or a terminal is opened anew by its name in /proc; a socket
-/// (the journal's) takes the flag with each call. Where /proc is out of reach poll(2) is asked first; two threads may then ask at once, and one may wait.
-/// A file makes nobody wait, and is written to as it is: opened anew it would have a position of its own, and its other writers would write over our lines.
+/// O_NONBLOCK belongs to the open file, which parent and siblings share. So a pipe or a terminal is reopened by its name in /proc, and a socket (the journal's)
+/// gets the flag with each call. Where /proc is unavailable, poll(2) is called first; when two threads poll at the same time, one of them may still block.
+/// Writing to a regular file does not block. It is not reopened, because a second file position would overwrite the lines of other writers.
 struct LogOutput: Sendable {
-    /// How it is written to.
+    /// The way to write to it.
     enum Way: BitwiseCopyable, Sendable {
         case opened(Int32), socket(Int32), polled(Int32)
 
-        /// False when the line was not taken.
+        /// Writes a line. Returns false when it was not taken.
         func write(_ line: UnsafeRawBufferPointer) -> Bool {
             switch self {
             case .opened(let raw): return Glibc.write(raw, line.baseAddress, line.count) > 0
@@ -283,10 +283,10 @@ struct LogOutput: Sendable {
     }
 
     let way: Way
-    /// Kept open for `way`.
+    /// The reopened file, kept open for `way`.
     private let file: OpenFile?
 
-    /// For descriptor `raw`, which stays open as long as this.
+    /// Creates an output for descriptor `raw`, which must stay open as long as this value exists.
     init(_ raw: Int32) {
         var status = stat()
         let kind = fstat(raw, &status) == 0 ? status.st_mode & S_IFMT : 0

@@ -1,16 +1,16 @@
-// The hot path of sessions that are logged: one line each, built in memory that the thread has.
+// The hot path of logged sessions: one line each, built in memory that the thread owns.
 
 import Glibc
 import LinuxIO
 import Wire
 
-/// The date inside session lines, "22/Nov/2026:17:13:29", made once a second.
+/// The date in session lines, "22/Nov/2026:17:13:29", formatted once a second.
 struct LogStamp: ~Copyable {
     private var second = Int64.min
     private var line = LineBuilder(capacity: 32)
     var bytes: UnsafeRawBufferPointer { line.bytes }
 
-    /// Brings `bytes` to the second `seconds` after 1970-01-01 UTC.
+    /// Updates `bytes` to the second `seconds` after 1970-01-01 UTC.
     mutating func move(to seconds: Int64) {
         guard seconds != second else { return }
         second = seconds
@@ -42,11 +42,11 @@ extension ForwardingThread {
         send(.info, frontend)
     }
 
-    /// The line of a session that has ended.
+    /// Logs a session that has ended.
     mutating func logSession(_ session: UnsafeMutablePointer<Session>) {
         switch state.frontendLogs[Int(session.pointee.frontend)].pointee.sessions {
         case .tcp: logEnd(session)
-        // The line at accept waited for the header.
+        // Without a PROXY header the line was written at accept.
         case .connect: if session.pointee.header != .none { logConnect(session) }
         }
     }
@@ -73,11 +73,11 @@ extension ForwardingThread {
         send(.info, frontend)
     }
 
-    /// `127.0.0.1:38674 [22/Nov/2026:17:34:14.105] mysql/1: Received something ...`: a connection that was refused.
+    /// `127.0.0.1:38674 [22/Nov/2026:17:34:14.105] mysql/1: Received something ...`: HAProxy's line for a refused connection.
     mutating func logRefusal(_ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) {
         let frontend = Int(session.pointee.frontend)
         let settings = state.frontendLogs[frontend]
-        // A client that waited longer than a header takes is no port scan.
+        // A port scan closes immediately. A client that waited longer than a header may take is worth a line.
         let isQuiet = reason.isDeparture && now - session.pointee.acceptedAt < Self.headerMilliseconds
         guard settings.pointee.targetCount > 0, !(settings.pointee.hidesEmptySessions && isQuiet) else { return }
         startLine(session)
@@ -145,7 +145,7 @@ extension ForwardingThread {
         line.append(address.address == nil ? 1 : Int64(address.port))
     }
 
-    /// Sends the line that has been built to the frontend's targets.
+    /// Sends `line` to the frontend's log targets.
     mutating func send(_ level: LogLevel, _ frontend: Int) {
         log.add(level, state.logFrame(ofFrontend: frontend), text: line.bytes, now: wallNow())
     }

@@ -1,15 +1,16 @@
-// The hot path: what connects tell of a server, for `observe layer4`. A server that is well costs its sessions one read of memory that nobody writes.
+// The hot path: evidence about servers from sessions' connects, for `observe layer4`. For a healthy server a session only reads an atomic that
+// no thread is writing.
 
 import Synchronization
 
 extension ForwardingThread {
-    /// A connect has succeeded.
+    /// Resets the server's failure count after a successful connect.
     func noteConnected(_ server: UInt32) {
         let cell = state.serverCells[Int(server)]
         if cell.pointee.failuresInRow.load(ordering: .relaxed) != 0 { cell.pointee.failuresInRow.store(0, ordering: .relaxed) }
     }
 
-    /// A connect has failed, and the control thread is about to be told.
+    /// Counts a failed connect. The caller reports it to the control thread afterwards.
     func noteFailed(_ server: UInt32) {
         let cell = state.serverCells[Int(server)]
         let row = cell.pointee.failuresInRow.wrappingAdd(1, ordering: .relaxed).newValue

@@ -1,18 +1,18 @@
-// The hot path: buffers and pipes are taken from and given back to free lists; the lists grow only when more are lent at once than ever before.
+// The hot path: buffers and pipes come from free lists. The lists grow only when more are lent at once than ever before.
 
 import CLinux
 import Glibc
 
-/// Buffers for bytes that a sink did not take. An idle session holds none.
+/// Buffers for bytes that a sink has not taken. An idle session holds none.
 struct BufferPool: ~Copyable {
-    /// Bytes of a buffer: what one read can bring.
+    /// The size of a buffer: the most bytes of one read.
     static let bufferBytes = 65_536
-    /// Free buffers kept for the next use; more are given back to the system.
+    /// The most free buffers that are kept. Further ones are deallocated.
     private static let keptMax = 64
 
     private let free = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: keptMax)
     private var freeCount = 0
-    /// How many are lent.
+    /// The number of lent buffers.
     private(set) var lentCount = 0
 
     deinit {
@@ -20,7 +20,7 @@ struct BufferPool: ~Copyable {
         free.deallocate()
     }
 
-    /// A buffer of `bufferBytes`.
+    /// Lends a buffer of `bufferBytes`.
     mutating func lend() -> UnsafeMutableRawPointer {
         lentCount += 1
         guard freeCount > 0 else { return .allocate(byteCount: Self.bufferBytes, alignment: 64) }
@@ -28,7 +28,7 @@ struct BufferPool: ~Copyable {
         return free[freeCount]
     }
 
-    /// Takes a buffer back.
+    /// Takes a lent buffer back.
     mutating func giveBack(_ buffer: UnsafeMutableRawPointer) {
         lentCount -= 1
         guard freeCount < Self.keptMax else { return buffer.deallocate() }
@@ -39,9 +39,9 @@ struct BufferPool: ~Copyable {
 
 /// Pipes for splice(2).
 struct PipePool: ~Copyable {
-    /// The most pipes that any thread holds.
+    /// The most pipes per thread.
     static let pipesMax = 256
-    /// The capacity asked for, in bytes. The kernel may give less.
+    /// The requested capacity of a pipe in bytes. The kernel may grant less.
     static let pipeBytes: Int32 = 524_288
 
     private struct Pipe: BitwiseCopyable {
@@ -54,10 +54,10 @@ struct PipePool: ~Copyable {
     private let limit: Int
     private var count = 0
     private var free: Int32 = -1
-    /// How many are lent.
+    /// The number of lent pipes.
     private(set) var lentCount = 0
 
-    /// A pool of at most `limit` pipes; beyond them bulk is copied.
+    /// Creates a pool of at most `limit` pipes. When all are lent, streams are copied.
     init(limit: Int = pipesMax) { self.limit = min(limit, Self.pipesMax) }
 
     deinit {
@@ -68,7 +68,7 @@ struct PipePool: ~Copyable {
         pipes.deallocate()
     }
 
-    /// An empty pipe's index; `nil` when there is none to be had.
+    /// Lends an empty pipe and returns its index; `nil` when the limit is reached or the system has no descriptors.
     mutating func lend() -> Int32? {
         if free >= 0 {
             let index = free
@@ -87,7 +87,7 @@ struct PipePool: ~Copyable {
         return Int32(count - 1)
     }
 
-    /// Takes a pipe back. One with bytes in it is closed, so that nobody else gets them.
+    /// Takes a lent pipe back. A pipe that still contains bytes is closed, so that they never reach another session.
     mutating func giveBack(_ index: Int32, isEmpty: Bool) {
         lentCount -= 1
         if !isEmpty {

@@ -1,4 +1,4 @@
-// The PROXY protocol: the header before a client's first byte, and the one before ours to a server. Once a connection, and only where it is configured.
+// The PROXY protocol: headers received from clients and headers sent to servers. This runs once per connection, and only where it is configured.
 
 import CLinux
 import Glibc
@@ -15,18 +15,19 @@ enum ProxyHeaderRefusal: String {
     case malformed = "Received an invalid PROXY protocol header"
     case otherProtocol = "Received an unhandled protocol in the PROXY protocol header"
 
-    /// True when the client has left without a byte, as port scans do.
+    /// True when the client left without sending a byte, as port scans do.
     var isDeparture: Bool { self == .closed || self == .failed }
 }
 
 extension ForwardingThread {
-    /// How long a session waits for a header before the server may greet. A load balancer sends it immediately, and a lost segment again after 200 ms.
-    /// A load balancer that sends it with the client's first bytes, as AWS's does by default, waits for the client, which waits for the server.
+    /// How long a session waits for a header before the server may greet. A load balancer sends the header immediately, and retransmits a lost segment after
+    /// 200 ms. A load balancer that delays the header until the client's first bytes, as AWS's does by default, waits for the client, which waits for the
+    /// server.
     static let headerMilliseconds: Int64 = 300
-    /// The least time between two lines that report late headers.
+    /// The least time between two lines about late headers.
     private static let noticeMilliseconds: Int64 = 600_000
 
-    /// True when a header must or may come first: the connection waits for it, and is not a session until then.
+    /// True when a header must or may come first. Until it has arrived or is overdue, the connection is not a session.
     mutating func awaitsHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         let number = Int(session.pointee.listener)
         guard listeners[number].mayHaveHeader else { return false }
@@ -46,20 +47,20 @@ extension ForwardingThread {
         return true
     }
 
-    /// True when the session may begin before its header: the server's greeting then makes the client speak. No byte of the client goes on before the
-    /// header.
+    /// True when the session may begin before its header: the server's greeting then makes the client send. The client's bytes are held until the header has
+    /// arrived.
     private mutating func mayBeginWithoutHeader(_ session: UnsafeMutablePointer<Session>) -> Bool {
         session.pointee.header != .required || state.frontendRules[Int(session.pointee.frontend)].pointee.greetsBeforeHeader
     }
 
-    /// A header that the session needs to begin, or that has begun, may take `timeout client`.
+    /// Waits up to `timeout client` for a header that is required first or that has begun to arrive.
     private mutating func waitForHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let limit = state.frontendRules[Int(session.pointee.frontend)].pointee.clientTimeout
         session.pointee.stateDeadline = limit < 0 ? .max : session.pointee.acceptedAt + limit
         if limit < 0 { wheel.cancel(index) } else { wheel.arm(index, deadline: session.pointee.stateDeadline) }
     }
 
-    /// Reads the client's first bytes, which may be a header, or handles their end or their timeout. What follows the header is held for the server.
+    /// Reads the client's first bytes, which may be a header, and handles their end or timeout. The bytes after the header are held for the server.
     ///
     /// Afterwards the client is readable only for its own bytes or its end.
     ///
@@ -103,22 +104,22 @@ extension ForwardingThread {
         return settle(index, session)
     }
 
-    /// No byte has come in time. The session begins where it may: then the client is silent because it waits for the server, and the header comes with
-    /// the client's first bytes.
+    /// Begins a session whose header is overdue, if it may begin without one. Its client is silent because it waits for the server, and the header then comes
+    /// with the client's first bytes.
     private mutating func headerOverdue(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         guard session.pointee.state == .inspecting, mayBeginWithoutHeader(session) else { return withoutHeader(index, session, .timeout) }
         begin(index, session)
         return true
     }
 
-    /// There is no header: if none is required, the bytes are the client's own.
+    /// Continues without a header if none is required: the bytes are the client's. Otherwise refuses the connection.
     private mutating func withoutHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) -> Bool {
-        // It is normal for a client to leave after its server has ended.
+        // It is normal for a client to leave after its server has.
         let isOver = reason.isDeparture && session.pointee.down.flags.contains(.ended)
         return session.pointee.header == .optional || isOver ? settle(index, session) : refuse(index, session, reason)
     }
 
-    /// From here on all bytes are the client's own.
+    /// Ends the wait for a header. All further bytes are the client's.
     private mutating func settle(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         session.pointee.header = .none
         if session.pointee.state == .inspecting {
@@ -142,7 +143,7 @@ extension ForwardingThread {
         return false
     }
 
-    /// Reports late headers to the operator: every session then waits before it begins.
+    /// Warns the operator about late headers, because they delay every session.
     private mutating func noticeLateHeader(_ session: UnsafeMutablePointer<Session>) {
         let frontend = Int(session.pointee.frontend)
         guard isTimeToReport(state.frontendCells[frontend].pointee.lateHeaderReportedAt, every: Self.noticeMilliseconds) else { return }
@@ -157,7 +158,7 @@ extension ForwardingThread {
         send(.warning, frontend)
     }
 
-    /// Tells the server who its client is, before anything else. False when the connection did not take it: it is as good as not there.
+    /// Sends the client's addresses to the server as a PROXY header. Returns false when the send was incomplete: the connection is then useless.
     func sendHeader(_ form: ProxyHeaderForm, _ session: UnsafeMutablePointer<Session>, to descriptor: Int32) -> Bool {
         var header = ProxyHeader(nil)
         if case .ip(let target, let port)? = clientTarget(session).socketAddress, let client = session.pointee.clientAddress.address, client.isV6 == target.isV6

@@ -1,17 +1,17 @@
 import LinuxIO
 
-/// Where a proxy's lines go: what a thread needs to write one.
+/// A proxy's log: its targets, its tag and the lines it wants.
 package struct ProxyLog: Sendable {
-    /// Indexes into the destinations.
+    /// Indexes into the log destinations.
     package var targets: [Int]
     /// The tag's bytes.
     package var tag: [UInt8]
-    /// What is said of sessions.
+    /// The kind of line that sessions write.
     package var sessions: SessionLog
     /// `option dontlognull`.
     package var hidesEmptySessions: Bool
 
-    /// A proxy's log.
+    /// Creates a proxy's log.
     package init(targets: [Int], tag: [UInt8], sessions: SessionLog, hidesEmptySessions: Bool) {
         self.targets = targets
         self.tag = tag
@@ -20,9 +20,9 @@ package struct ProxyLog: Sendable {
     }
 }
 
-/// A frontend's log in the form that the path of a session reads.
+/// A frontend's log as the session path reads it.
 struct FrontendLog: BitwiseCopyable, Sendable {
-    /// Its targets in the table of all frontends' targets.
+    /// The index of its first target in the table of all frontends' targets.
     let firstTarget: Int
     let targetCount: Int
     let sessions: SessionLog
@@ -34,7 +34,7 @@ struct FrozenLogs: Sendable {
     /// By frontend.
     let frontends: FrozenTable<FrontendLog>
     let tags: FrozenTexts
-    /// Indexes into the destinations, of one frontend after the other.
+    /// Indexes into the log destinations, grouped by frontend.
     let targets: FrozenTable<Int>
 
     init(_ logs: [ProxyLog]) {

@@ -16,13 +16,13 @@ extension ForwardingThread {
         _ = cell.pointee.waiting.enter(limit: 0)
         cell.pointee.waiting.settle()
         session.pointee.queuePosition = UInt32(clamping: cell.pointee.waiting.value)
-        // A place may have become free since the search.
+        // A place may have become free since `choose` found none.
         guard let server = state.wait(Waiter(thread: self.index, session: token.raw, server: only), in: backend) else { return }
         cell.pointee.waiting.leave()
         granted(index, session, server)
     }
 
-    /// A queued session has been given a place of `server`.
+    /// Connects a queued session, for which a place at `server` is held.
     mutating func granted(_ token: SessionToken, server: UInt32) {
         guard let session = sessions.session(at: token.index, generation: token.generation), session.pointee.state == .queued else {
             return returnPlace(of: server)
@@ -34,7 +34,7 @@ extension ForwardingThread {
         wheel.cancel(index)
         session.pointee.state = .waiting
         guard state.backendCells[Int(session.pointee.backend)].pointee.balancer.withLock({ $0.isServing(server) }) else {
-            // It has gone down since.
+            // The server has gone down since the place was granted.
             returnPlace(of: server)
             return connect(index, session)
         }
@@ -42,7 +42,7 @@ extension ForwardingThread {
         startConnect(index, session)
     }
 
-    /// Takes the session out of its backend's queue. When a place has been promised to it meanwhile, the letter finds no session and the place goes on.
+    /// Takes the session out of its backend's queue. If a place was granted to it in the meantime, `granted` finds no session and returns the place.
     func leaveQueue(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let cell = state.backendCells[Int(session.pointee.backend)]
         let token = SessionToken(.client, index: index, generation: session.pointee.generation)

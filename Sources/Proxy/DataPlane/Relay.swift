@@ -1,29 +1,29 @@
-// The hot path: moves bytes between two sockets through memory it is given, allocates nothing.
+// The hot path: moves bytes between two sockets through preallocated memory. This file never allocates.
 
 import CLinux
 import Glibc
 import LinuxIO
 import Wire
 
-/// How a direction stands after `Relay.pump`.
+/// The state of a direction after `Relay.pump`.
 enum PumpResult {
     /// Nothing to do before the next readiness event.
     case waiting
-    /// There is more to move, but others have a turn first.
+    /// There is more to move, but other sessions have a turn first.
     case more
-    /// The source has ended, and the sink has got everything.
+    /// The source has ended, and the sink has received everything.
     case finished
-    /// Reading failed with this errno: the source is gone. What was read before is still on its way.
+    /// Reading failed with this errno: the source is dead. Bytes that were read before are still on their way.
     case sourceFailed(Int32)
-    /// Sending failed with this errno: the sink is gone, and what waited for it is dropped.
+    /// Sending failed with this errno: the sink is dead, and its pending bytes are dropped.
     case sinkFailed(Int32)
 }
 
-/// What `Relay.inspect` has found.
+/// The result of `Relay.inspect`.
 enum InspectResult {
-    /// These bytes, until the next call of the relay; they are held.
+    /// All held bytes, valid until the next call of the relay.
     case bytes(UnsafeRawBufferPointer)
-    /// No byte has come.
+    /// No byte has arrived.
     case nothing
     /// The source has ended without a byte.
     case ended
@@ -31,50 +31,50 @@ enum InspectResult {
     case failed
 }
 
-/// How a server's first bytes were taken, see `Relay.takeOpening`.
+/// The result of `Relay.takeOpening`.
 enum OpeningResult {
-    /// Nothing is decided: more has to come.
+    /// Undecided: more bytes must arrive.
     case waiting
-    /// They are what they should be, and on their way.
+    /// The bytes are valid and have been sent on.
     case passed
-    /// An error that another server would not say. They are kept.
+    /// The server has refused with an error that another server would not send. The bytes are held.
     case refused(ServerRefusal)
-    /// They are not of the protocol.
+    /// The bytes do not follow the protocol.
     case garbage
-    /// The server has closed or reset.
+    /// The server has closed or reset the connection.
     case ended
 }
 
 /// Moves bytes from one side of a session to the other.
 ///
-/// A read goes into the thread's one scratch buffer and is sent on at once; only what the sink does not take is kept, in a lent buffer, and while it is kept
-/// nothing more is read: the kernel's window slows the source down. After `streamAfter` full reads in a row the direction is a stream, and splice(2) moves it
-/// through a lent pipe without copying.
+/// Each read goes into the scratch buffer and is sent immediately. Bytes that the sink does not take are kept in a buffer from the pool. Until they are
+/// sent nothing more is read, so that the kernel's window slows the source down. After `streamAfter` full reads in a row the direction is a stream: splice(2)
+/// moves its bytes through a pipe from the pool without copying.
 struct Relay: ~Copyable {
-    /// Bytes one direction may move before others have a turn.
+    /// The bytes that a direction may move per turn.
     static let turnBytes = 1 << 20
-    /// Full reads in a row that make a direction a stream.
+    /// The number of full reads in a row that turn a direction into a stream.
     static let streamAfter = 4
-    /// The most bytes of a source that are held for `inspect`; the kernel keeps the others. HAProxy's `tune.bufsize`.
+    /// The most bytes of a source that `inspect` holds; the kernel keeps the rest. HAProxy's `tune.bufsize`.
     static let heldBytesMax = 16_384
-    /// While so many buffers are lent, the kernel keeps all bytes that are inspected.
+    /// When this many buffers are lent, inspected bytes stay in the kernel.
     static let inspectionBuffersMax = 1024
 
     private let scratch = UnsafeMutableRawPointer.allocate(byteCount: BufferPool.bufferBytes, alignment: 4096)
     private var buffers = BufferPool()
     private var pipes: PipePool
     private let inspectionBuffersMax: Int
-    /// Bytes taken from sources.
+    /// Bytes read from sources.
     private(set) var movedBytes: UInt64 = 0
     /// Bytes that went through pipes.
     private(set) var splicedBytes: UInt64 = 0
-    /// Bytes that were pending and have been sent: a slow sink moves, though nothing is read for it.
+    /// Pending bytes that have been sent. They show that a slow sink makes progress although nothing is read for it.
     private(set) var flushedBytes: UInt64 = 0
-    /// What is lent at present.
+    /// The buffers and pipes in use.
     var lentBuffers: Int { buffers.lentCount }
     var lentPipes: Int { pipes.lentCount }
 
-    /// A relay with at most `pipesMax` pipes.
+    /// Creates a relay with at most `pipesMax` pipes.
     init(pipesMax: Int = PipePool.pipesMax, inspectionBuffersMax: Int = inspectionBuffersMax) {
         pipes = PipePool(limit: pipesMax)
         self.inspectionBuffersMax = inspectionBuffersMax
@@ -82,9 +82,9 @@ struct Relay: ~Copyable {
 
     deinit { scratch.deallocate() }
 
-    /// Moves what can be moved now.
+    /// Moves as many bytes as possible.
     ///
-    /// - Parameter isLast: the other direction has ended already. The session ends with this one, and closing tells the sink.
+    /// - Parameter isLast: true when the other direction has ended. The session then ends with this one, and closing the socket signals the end to the sink.
     mutating func pump(_ direction: inout Direction, from source: inout Side, to sink: inout Side, isLast: Bool = false) -> PumpResult {
         var budget = Self.turnBytes
         if direction.flags.contains(.held) { release(&direction) }
@@ -115,7 +115,7 @@ struct Relay: ~Copyable {
         }
     }
 
-    /// Gives back what the direction has borrowed, and forgets what is pending.
+    /// Returns the direction's buffer and pipe, and drops its pending bytes.
     mutating func discard(_ direction: inout Direction) {
         if let buffer = direction.buffer { buffers.giveBack(buffer) }
         direction.buffer = nil
@@ -128,7 +128,7 @@ struct Relay: ~Copyable {
         case bytes(Int), nothing, sourceFailed(Int32), sinkFailed(Int32)
     }
 
-    /// One read, sent on at once.
+    /// Reads once and sends the bytes immediately.
     private mutating func copy(_ direction: inout Direction, from source: inout Side, to sink: inout Side) -> Moved {
         let count = recv(source.descriptor, scratch, BufferPool.bufferBytes, 0)
         guard count > 0 else { return ended(&direction, &source, count: count, code: errno) }
@@ -157,7 +157,7 @@ struct Relay: ~Copyable {
         Sockets.sendAtOnce(sink.descriptor)
     }
 
-    /// Lends the direction a buffer for what is in the scratch buffer, but for the first `taken` of `count` bytes.
+    /// Moves the scratch buffer's bytes from `taken` to `count` into a buffer from the pool.
     private mutating func keep(_ count: Int, after taken: Int, _ direction: inout Direction) {
         let buffer = buffers.lend()
         buffer.copyMemory(from: scratch + taken, byteCount: count - taken)
@@ -167,9 +167,9 @@ struct Relay: ~Copyable {
 
     // MARK: Held bytes
 
-    /// One read of bytes that something is to be decided by. They are held, behind those that are held already, until `pump` sends them on or `drop` removes them.
+    /// Reads once and returns all held bytes. They stay in the direction's buffer until `pump` sends them or `drop` removes them.
     ///
-    /// What does not fit in `heldBytesMax` is not read: then the bytes are the same ones as before.
+    /// At most `heldBytesMax` bytes are held. When they are reached, the call returns the same bytes again.
     mutating func inspect(_ direction: inout Direction, from source: inout Side) -> InspectResult {
         guard direction.buffer != nil || buffers.lentCount < inspectionBuffersMax else { return peek(&source) }
         let buffer = direction.buffer ?? buffers.lend()
@@ -188,21 +188,21 @@ struct Relay: ~Copyable {
         return .bytes(UnsafeRawBufferPointer(start: buffer + start, count: held + max(0, count)))
     }
 
-    /// The same without a buffer: the bytes stay in the kernel.
+    /// Inspects bytes without a buffer: they stay in the kernel.
     private mutating func peek(_ source: inout Side) -> InspectResult {
         let count = recv(source.descriptor, scratch, Self.heldBytesMax, Int32(MSG_PEEK))
         guard count > 0 else { return note(count, of: Self.heldBytesMax, code: errno, from: &source) }
         return .bytes(UnsafeRawBufferPointer(start: scratch, count: count))
     }
 
-    /// Takes note of a read that is short, and tells what one without a byte means.
+    /// Clears `readable` after a short read, and returns the meaning of a read without bytes.
     private mutating func note(_ count: Int, of room: Int, code: Int32, from source: inout Side) -> InspectResult {
         let isEmpty = count < 0 && (code == EAGAIN || code == EINTR)
         if isEmpty || count > 0 && count < room && !source.flags.contains(.hungUp) { source.flags.remove(.readable) }
         return isEmpty ? .nothing : count < 0 ? .failed : .ended
     }
 
-    /// Removes the first `count` bytes of those that `inspect` has found: they are not for the sink. False when the source has failed meanwhile.
+    /// Removes the first `count` of the bytes that `inspect` has found. They never reach the sink. Returns false when the source has failed in the meantime.
     mutating func drop(_ count: Int, of found: Int, _ direction: inout Direction, from source: inout Side) -> Bool {
         guard let buffer = direction.buffer else {
             let isAll = count == found && count < Self.heldBytesMax
@@ -219,7 +219,7 @@ struct Relay: ~Copyable {
         return true
     }
 
-    /// From here on what was held waits for the sink.
+    /// Turns held bytes into pending ones.
     private mutating func release(_ direction: inout Direction) {
         direction.flags.remove(.held)
         direction.bytes &+= UInt64(direction.end - direction.start)
@@ -227,8 +227,8 @@ struct Relay: ~Copyable {
 
     // MARK: A server's first bytes
 
-    /// One read of what a server says first. It goes on only once it is known to be what it should; until then it is kept in a lent buffer, unless it comes in
-    /// one piece, as it nearly always does.
+    /// Reads a server's first bytes once. They are sent to the client only when they are known to be valid. Until then they are held in a buffer from the pool,
+    /// unless they arrive in one piece, as they usually do.
     mutating func takeOpening(_ direction: inout Direction, from source: inout Side, to sink: inout Side, as form: ServerFirst) -> OpeningResult {
         let held = Int(direction.end)
         let place = direction.buffer ?? scratch
@@ -252,19 +252,19 @@ struct Relay: ~Copyable {
         return .waiting
     }
 
-    /// What is kept of a server's first bytes.
+    /// The held bytes of a server's greeting.
     func heldBytes(_ direction: Direction) -> [UInt8] {
         guard let buffer = direction.buffer else { return [] }
         return Array(UnsafeRawBufferPointer(start: buffer + Int(direction.start), count: Int(direction.end - direction.start)))
     }
 
-    /// Keeps `count` bytes that have just been read, behind those that are kept already.
+    /// Holds the `count` bytes that have just been read, behind those held already.
     private mutating func hold(_ count: Int, _ direction: inout Direction) {
         if direction.buffer == nil { keep(count, after: 0, &direction) } else { direction.end += UInt32(count) }
         direction.flags.insert(.held)
     }
 
-    /// Sends what has just been read; what is not taken waits as any pending bytes do. Where some is held already, all of it goes by `pump`.
+    /// Sends the bytes that have just been read; bytes that the sink does not take become pending. If bytes are held already, `pump` sends them all.
     private mutating func passOpening(_ count: Int, _ direction: inout Direction, to sink: inout Side) {
         guard direction.buffer == nil else {
             direction.end += UInt32(count)
@@ -274,11 +274,11 @@ struct Relay: ~Copyable {
         let sent = send(sink.descriptor, scratch, count, Int32(MSG_NOSIGNAL))
         guard sent < count else { return }
         if sent >= 0 || errno == EAGAIN { sink.flags.remove(.writable) }
-        // A sink that has failed says so once more when this is flushed.
+        // A sink that has failed fails again when the bytes are flushed.
         keep(count, after: max(0, sent), &direction)
     }
 
-    /// One splice into the lent pipe.
+    /// Splices once from the source into the pipe.
     private mutating func splice(_ direction: inout Direction, from source: inout Side) -> Moved {
         let count = clinux_splice(source.descriptor, pipes.ends(direction.pipe).write, Int(PipePool.pipeBytes))
         if count == -Int(EINVAL) || count == -Int(ENOSYS) {
@@ -293,7 +293,7 @@ struct Relay: ~Copyable {
         return .bytes(count)
     }
 
-    /// What a read of nothing means. The pipe is empty whenever a read begins, so EAGAIN is always the source's word.
+    /// Handles a read without bytes. The pipe is empty whenever a read begins, so EAGAIN always comes from the source.
     private func ended(_ direction: inout Direction, _ source: inout Side, count: Int, code: Int32) -> Moved {
         if count == 0 {
             direction.flags.insert(.ended)
@@ -309,7 +309,7 @@ struct Relay: ~Copyable {
         return .nothing
     }
 
-    /// Sends pending bytes. Returns 0, or the errno that ended the sink.
+    /// Sends pending bytes. Returns 0, or the errno of a sink that has failed.
     private mutating func flush(_ direction: inout Direction, to sink: inout Side) -> Int32 {
         if direction.pipeBytes > 0 { return flushPipe(&direction, to: &sink) }
         guard let buffer = direction.buffer else { return 0 }
@@ -333,7 +333,7 @@ struct Relay: ~Copyable {
         return 0
     }
 
-    /// Sends what is in the pipe.
+    /// Sends the bytes in the pipe. Returns 0, or the errno of a sink that has failed.
     private mutating func flushPipe(_ direction: inout Direction, to sink: inout Side) -> Int32 {
         while direction.pipeBytes > 0 {
             let sent = clinux_splice(pipes.ends(direction.pipe).read, sink.descriptor, Int(direction.pipeBytes))
@@ -350,7 +350,7 @@ struct Relay: ~Copyable {
         return 0
     }
 
-    /// Tells the sink that nothing more comes.
+    /// Signals the end of the stream to the sink.
     private mutating func finish(_ direction: inout Direction, to sink: Side, isLast: Bool) -> PumpResult {
         returnPipe(&direction)
         if !direction.flags.contains(.shut) {
@@ -371,7 +371,7 @@ struct Relay: ~Copyable {
         direction.flags.insert(.spliced)
     }
 
-    /// A direction that pauses lends no pipe: the next full reads take one again.
+    /// Returns the pipe of a direction that pauses. The next full reads borrow one again.
     private mutating func returnPipe(_ direction: inout Direction) {
         guard direction.flags.contains(.spliced) else { return }
         pipes.giveBack(direction.pipe, isEmpty: direction.pipeBytes == 0)

@@ -1,6 +1,7 @@
-// A second server that is asked while the first one's greeting is late: because it is silent (`greeting-timeout`, within `retry-budget`), or because it is later than
-// nearly all are (`option hedge-greetings`). The first greeting wins, and the other connection is finished on the control thread. The first server is kept
-// until it has failed: the session is served no later than it would have been by waiting. Only sessions whose server is slow come here.
+// Second servers. A session asks one while the first server's greeting is late: because the first server is silent (`greeting-timeout`, limited by
+// `retry-budget`), or because it is slower than nearly all greetings (`option hedge-greetings`). The first greeting wins, and the control thread finishes the
+// handshake of the other connection. The first server is kept until it fails, so that asking never makes a session slower than waiting would. Only sessions
+// with a slow server run this code.
 
 import CLinux
 import Glibc
@@ -8,24 +9,24 @@ import LinuxIO
 import Wire
 
 extension ForwardingThread {
-    /// How soon a session looks again for another server when there was none to ask.
+    /// The retry interval when no other server can be asked.
     private static let lookMilliseconds: Int64 = 1000
-    /// Nobody is asked sooner than this, however quick servers are: the clock of a thread counts milliseconds.
+    /// The earliest hedge, however fast the servers are. The thread's clock has a resolution of one millisecond.
     private static let hedgeMillisecondsMin: Int64 = 5
 
-    /// When another server is to be asked for a session whose server has just accepted.
+    /// When a session whose server has just accepted asks another server.
     func firstAskTime(_ session: UnsafeMutablePointer<Session>) -> Int64 {
         let backend = Int(session.pointee.backend)
         guard state.backendRules[backend].pointee.hedges, let late = greetingTimes[backend].percentile99 else { return patienceEnd(session) }
         return min(patienceEnd(session), session.pointee.connectStartedAt + max(late, Self.hedgeMillisecondsMin))
     }
 
-    /// The greeting is late: another server is asked, in place of a second one that is silent, too.
+    /// Asks another server because the greeting is late. It replaces a second server that is silent as well.
     mutating func askAnother(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let patienceEnd = patienceEnd(session)
         let isEarly = now < patienceEnd
         session.pointee.askAt = isEarly ? patienceEnd : now + Self.lookMilliseconds
-        // Those that have failed may be well again after a moment; `retries` bounds how often.
+        // Servers that failed earlier may have recovered. `retries` limits how often they are tried again.
         let retriesMax = state.backendRules[Int(session.pointee.backend)].pointee.retriesMax
         if !session.pointee.second.isThere, !hasOther(session), Int32(session.pointee.retries) < retriesMax {
             sessions[extrasOf: session].tried = TriedServers()
@@ -36,14 +37,14 @@ extension ForwardingThread {
         ask(other, index, session)
     }
 
-    /// Tells of the servers that have not greeted in time, of the first one once.
+    /// Reports the servers that have not greeted in time. The first server is reported once.
     func tellSilence(_ session: UnsafeMutablePointer<Session>) {
         let second = session.pointee.second
         if second.isThere { state.report(second.isConnected ? .silent : .unreachable, of: second.server) }
         if !second.isThere || second.askedAt < patienceEnd(session) { state.report(.silent, of: session.pointee.serverIndex) }
     }
 
-    /// Asks `server`, at which a place is held.
+    /// Connects to `server`, at which a place is held.
     private mutating func ask(_ server: UInt32, _ index: Int, _ session: UnsafeMutablePointer<Session>) {
         sessions[extrasOf: session].tried.insert(server)
         session.pointee.second = SecondServer(server: server, askedAt: now)
@@ -56,9 +57,9 @@ extension ForwardingThread {
         if !register(descriptor, as: SessionToken(session.pointee.secondKind, index: index, generation: session.pointee.generation)) { dropSecond(session) }
     }
 
-    /// epoll has something to say of the second server's side.
+    /// Handles events on the second server's descriptor.
     mutating func secondReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
-        // Late words of one that is not asked any more mean nothing.
+        // A late event of a second server that has been dropped.
         guard session.pointee.second.isThere else { return }
         let (server, descriptor) = (session.pointee.second.server, session.pointee.second.side.descriptor)
         if !session.pointee.second.isConnected {
@@ -84,7 +85,7 @@ extension ForwardingThread {
         }
     }
 
-    /// What the second server has said so far, looked at where it lies.
+    /// Classifies the second server's bytes so far without reading them from the socket.
     private func opening(of second: SecondServer) -> FirstPacket {
         let form = state.serverRules[Int(second.server)].pointee.opening
         guard form != .none else { return .ready }
@@ -94,7 +95,7 @@ extension ForwardingThread {
         return bytes.withUnsafeBytes { form.firstPacket(in: $0) }
     }
 
-    /// The second server takes the place of the first one, to which there is no connection any more.
+    /// Makes the second server the session's server. The connection to the first server is closed or handed over already.
     mutating func takeSecond(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let second = session.pointee.second
         session.pointee.second = .none
@@ -108,13 +109,13 @@ extension ForwardingThread {
         armConnect(index, session)
     }
 
-    /// A connect to the second server has failed.
+    /// Handles a failed connect to the second server.
     private mutating func secondFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, connectCode code: Int32) {
         noteFailed(session.pointee.second.server)
         secondFailed(index, session, LeaveReason(connectCode: code))
     }
 
-    /// The second server is of no use: another one is asked in its place at once.
+    /// Replaces a second server that has failed.
     private mutating func secondFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: LeaveReason) {
         state.report(reason, of: session.pointee.second.server)
         close(session.pointee.second.side.descriptor)
@@ -124,14 +125,14 @@ extension ForwardingThread {
         if mayRedispatch(session), case .server(let other) = choose(session) { ask(other, index, session) }
     }
 
-    /// The second server has failed, or has been silent for too long.
+    /// Drops a second server that has failed or stayed silent, and counts a redispatch.
     private mutating func giveUpSecond(_ session: UnsafeMutablePointer<Session>) {
         counters.servers[Int(session.pointee.second.server)].pointee.redispatches.add()
         session.pointee.retries += 1
         dropSecond(session)
     }
 
-    /// The second server, if there is one, is not asked any more: its place is given back, its handshake finished.
+    /// Drops the second server, if there is one. Its place is returned, and its handshake is handed over.
     mutating func dropSecond(_ session: UnsafeMutablePointer<Session>) {
         let second = session.pointee.second
         guard second.isThere else { return }

@@ -1,16 +1,16 @@
 import Glibc
 
-// The hot path: a preallocated table, nothing here allocates, retains or releases.
+// The hot path: a preallocated table. This file never allocates, retains or releases.
 
 /// A thread's sessions: a fixed table, addressed by index, with a free list.
 struct SessionTable: ~Copyable {
     private let base: UnsafeMutablePointer<Session>
     private let extras: UnsafeMutablePointer<SessionExtras>
-    /// How many sessions fit.
+    /// The number of sessions that fit.
     let capacity: Int
-    /// How many slots have ever been used: the rest of the table has not been touched.
+    /// The number of slots that have ever been used. Memory beyond them is untouched.
     private(set) var used = 0
-    /// How many sessions there are.
+    /// The number of sessions.
     private(set) var count = 0
     /// Free slots are linked through `nextReady`.
     private var free = UInt32.max
@@ -27,7 +27,7 @@ struct SessionTable: ~Copyable {
         Slab.unmap(extras, count: capacity)
     }
 
-    /// The slot at `index`, whatever is in it.
+    /// The slot at `index`, used or free.
     subscript(index: Int) -> UnsafeMutablePointer<Session> {
         precondition(index >= 0 && index < capacity, "session \(index) of \(capacity)")
         return base + index
@@ -42,14 +42,14 @@ struct SessionTable: ~Copyable {
         }
     }
 
-    /// The session at `index` if it is still the one of `generation`.
+    /// The session at `index`, or `nil` if the slot has been freed or reused since `generation`.
     func session(at index: Int, generation: UInt32) -> UnsafeMutablePointer<Session>? {
         guard index < used else { return nil }
         let session = base + index
         return session.pointee.generation == generation && session.pointee.state != .free ? session : nil
     }
 
-    /// Takes a free slot, all zero but for its generation; `nil` when the table is full. `isNew` tells that it has never been used.
+    /// Takes a free slot, zeroed except for its generation. Returns `nil` when the table is full. `isNew` is true when the slot has never been used.
     mutating func take() -> (index: Int, isNew: Bool)? {
         let index: Int
         let isNew = free == .max
@@ -68,7 +68,7 @@ struct SessionTable: ~Copyable {
         return (index, isNew)
     }
 
-    /// Gives a slot back.
+    /// Frees a slot.
     mutating func release(_ index: Int) {
         precondition(base[index].state != .free, "session \(index) is free already")
         base[index].state = .free

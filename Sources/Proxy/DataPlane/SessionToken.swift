@@ -1,6 +1,6 @@
-/// What epoll hands back: which descriptor of which session, listener or wake-up.
+/// The user data of an epoll event. It identifies a descriptor of a session, a listener or the thread's wake-up.
 struct SessionToken: Equatable {
-    /// What the descriptor is.
+    /// The kind of descriptor.
     enum Kind: UInt64 {
         case client, server, second, listener, wakeUp
     }
@@ -10,7 +10,7 @@ struct SessionToken: Equatable {
 
     init(raw: UInt64) { self.raw = raw }
 
-    /// kind: 4 bits, generation: 28 bits, index: 32 bits.
+    /// Layout: kind 4 bits, generation 28 bits, index 32 bits.
     init(_ kind: Kind, index: Int, generation: UInt32 = 0) {
         raw = kind.rawValue << 60 | UInt64(generation & Self.generationMask) << 32 | UInt64(UInt32(truncatingIfNeeded: index))
     }

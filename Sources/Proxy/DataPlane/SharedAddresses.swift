@@ -1,17 +1,16 @@
-// The hot path: what a forwarding thread reads and changes of `ForwardingState`. Nothing here allocates, retains or releases, unless a session leaves its server.
+// The hot path: a forwarding thread's view of `ForwardingState`. Nothing here allocates, retains or releases, except when a session leaves its server.
 
 import LinuxIO
 import Synchronization
 import Wire
 
-/// Keeps the value that has it in one place: the compiler calls its methods with its address, and never copies it for a call. A type that contains an atomic has
-/// this property.
+/// Pins the value that contains it: the compiler passes the value's address to methods instead of copying it. Any type with an atomic has this property.
 struct Pinned: ~Copyable, Sendable {
     private let atomic = Atomic<UInt8>(0)
 }
 
-/// Where everything is that forwarding threads share, and the numbers that never change. `ForwardingState` owns all of it and outlives the threads, so no use of it
-/// retains anything.
+/// The addresses of the state that forwarding threads share, and its constants. `ForwardingState` owns the state and outlives the threads, so nothing here is
+/// retained.
 struct SharedAddresses: ~Copyable, Sendable {
     let sessionsMax: Int
     let handshakesPerServer: Int
@@ -20,7 +19,7 @@ struct SharedAddresses: ~Copyable, Sendable {
     let controlWakeUp: ElementAddresses<WakeUp>
     /// By thread.
     let mailboxes: ElementAddresses<ThreadMailbox>
-    /// By thread: what it has counted for each backend.
+    /// By thread: its counters of each backend.
     private let backendCounters: ElementAddresses<ElementAddresses<ServerCounters>>
     /// By frontend.
     let frontendCells: ElementAddresses<FrontendCell>
@@ -41,7 +40,7 @@ struct SharedAddresses: ~Copyable, Sendable {
     private let tallies: ElementAddresses<Tally>
     private let pinned = Pinned()
 
-    /// The addresses of what `state` owns.
+    /// Collects the addresses of the parts of `state`.
     init(_ state: ForwardingState) {
         sessionsMax = state.sessionsMax
         handshakesPerServer = state.handshakesPerServer
@@ -64,20 +63,20 @@ struct SharedAddresses: ~Copyable, Sendable {
         tallies = state.tallies.addresses
     }
 
-    /// A forwarding thread begins a round: wakes the control thread if that awaits it.
+    /// Wakes the control thread if it waits for a forwarding thread to have work. Called at the start of each round.
     func beginWork() {
         guard process[0].pointee.isWorkAwaited.load(ordering: .relaxed) else { return }
         if process[0].pointee.isWorkAwaited.exchange(false, ordering: .relaxed) { controlWakeUp[0].pointee.signal() }
     }
 
-    /// How many sessions have come to a backend.
+    /// The number of sessions assigned to a backend.
     func sessionsBegun(of backend: Int) -> UInt64 {
         var sum: UInt64 = 0
         for thread in 0..<backendCounters.count { sum &+= backendCounters[thread].pointee[backend].pointee.sessions.value }
         return sum
     }
 
-    /// What lines of a frontend need.
+    /// A frontend's log targets and tag.
     func logFrame(ofFrontend frontend: Int) -> LogFrame {
         let log = frontendLogs[frontend]
         let first = log.pointee.targetCount > 0 ? logTargets[log.pointee.firstTarget] : nil
@@ -88,21 +87,21 @@ struct SharedAddresses: ~Copyable, Sendable {
 // MARK: - Places of servers
 
 extension SharedAddresses {
-    /// Finds a server of `backend` for a session, and takes a place at it.
+    /// Chooses a server of `backend` for a session and takes a place at it.
     func takePlace(of backend: Int, _ tried: TriedServers, client: UInt64?) -> Choice {
         let choice = backendCells[backend].pointee.balancer.withLock { $0.take(tried, client: client) }
         if case .server(let server) = choice { _ = serverCells[Int(server)].pointee.sessions.enter(limit: 0) }
         return choice
     }
 
-    /// Puts a session in the queue of `backend`, unless there is a place for it now: then it returns the server of that place.
+    /// Queues a session at `backend`. If a place has become free in the meantime, takes it and returns its server instead.
     func wait(_ waiter: Waiter, in backend: Int) -> UInt32? {
         let server = backendCells[backend].pointee.balancer.withLock { $0.wait(waiter) }
         if let server { _ = serverCells[Int(server)].pointee.sessions.enter(limit: 0) }
         return server
     }
 
-    /// Counts a session out of its server. Its place stays taken until `freePlace`.
+    /// Subtracts a session from its server's gauge. Its place stays taken until `freePlace`.
     func countOut(of server: UInt32) { serverCells[Int(server)].pointee.sessions.leave() }
 
     /// Frees a place, or hands it to the session that has waited longest for one.
@@ -111,14 +110,14 @@ extension SharedAddresses {
         if let grant { send(grant) }
     }
 
-    /// Tells a waiting session's thread that it has a place.
+    /// Counts a queued session at the server that has granted it a place, and notifies the session's thread.
     func send(_ grant: Grant) {
         backendCells[serverRules[Int(grant.server)].pointee.backend].pointee.waiting.leave()
         _ = serverCells[Int(grant.server)].pointee.sessions.enter(limit: 0)
         mailboxes[grant.waiter.thread].pointee.post(.granted(session: grant.waiter.session, server: grant.server))
     }
 
-    /// Counts why a session has left a server, and wakes the control thread unless a report on that server already waits for it.
+    /// Counts a reason to leave a server. Wakes the control thread unless a report on that server is already waiting for it.
     func report(_ reason: LeaveReason, of server: UInt32) {
         tallies[Int(server) * LeaveReason.count + reason.place].pointee.add()
         let before = serverCells[Int(server)].pointee.leaveReasons.bitwiseOr(LeaveReasons(reason).rawValue, ordering: .releasing).oldValue

@@ -2,53 +2,53 @@
 
 import Synchronization
 
-/// A number that one thread writes and any thread reads: the cost of a plain variable.
+/// A number that one thread writes and any thread reads, at the cost of a plain variable.
 package struct Counter: ~Copyable, Sendable {
     private let storage = Atomic<UInt64>(0)
 
-    /// Zero.
+    /// Creates a counter of 0.
     package init() {}
 
-    /// The present value.
+    /// The current value.
     package var value: UInt64 { storage.load(ordering: .relaxed) }
 
-    /// Adds; for the one thread that writes.
+    /// Adds `count`. Only one thread may write.
     package borrowing func add(_ count: UInt64 = 1) { storage.store(storage.load(ordering: .relaxed) &+ count, ordering: .relaxed) }
 }
 
-/// A number that any thread adds to, rarely.
+/// A number that any thread may increase, for rare events.
 package struct Tally: ~Copyable, Sendable {
     private let storage = Atomic<UInt64>(0)
 
-    /// Zero.
+    /// Creates a tally of 0.
     package init() {}
 
-    /// The present value.
+    /// The current value.
     package var value: UInt64 { storage.load(ordering: .relaxed) }
 
     /// Adds one.
     package borrowing func add() { storage.wrappingAdd(1, ordering: .relaxed) }
 }
 
-/// A gauge that any thread moves, and the highest value it has had.
+/// A gauge that any thread changes, and its highest value.
 package struct Gauge: ~Copyable, Sendable {
     private let present = Atomic<Int>(0)
     private let highest = Atomic<Int>(0)
-    // A cache line of its own: neighbours are written by other threads.
+    // Fills a cache line, because other threads write the neighbours.
     private let padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
 
-    /// Zero.
+    /// Creates a gauge of 0.
     package init() {}
 
-    /// The present value.
+    /// The current value.
     package var value: Int { present.load(ordering: .sequentiallyConsistent) }
 
     /// The highest value so far.
     package var max: Int { highest.load(ordering: .relaxed) }
 
-    /// Adds one, unless that would exceed `limit` (0: no limit). True when it was added.
+    /// Adds one unless the value has reached `limit` (0: no limit). Returns true when it was added.
     ///
-    /// Never adds for a moment what it takes away again: another thread would take that for a place that is gone, and nobody would tell it of the mistake.
+    /// The value never exceeds the limit, not even briefly: another thread would take that for a used place, and nothing would wake it after the correction.
     package borrowing func enter(limit: Int) -> Bool {
         guard limit > 0 else {
             present.wrappingAdd(1, ordering: .sequentiallyConsistent)
@@ -63,12 +63,12 @@ package struct Gauge: ~Copyable, Sendable {
         return false
     }
 
-    /// Lets the present value count toward the highest: what has entered stays.
+    /// Updates the highest value with the current one. Call it when the place is really used.
     package borrowing func settle() {
         let value = present.load(ordering: .relaxed)
         if value > highest.load(ordering: .relaxed) { highest.max(value, ordering: .relaxed) }
     }
 
-    /// Takes one away.
+    /// Subtracts one.
     package borrowing func leave() { present.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
 }

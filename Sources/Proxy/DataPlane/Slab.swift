@@ -1,8 +1,8 @@
 import Glibc
 
-/// Anonymous memory, all zero, that costs nothing until it is touched.
+/// Zeroed anonymous memory. Pages cost nothing until they are touched.
 package enum Slab {
-    /// Room for `count` elements.
+    /// Maps memory for `count` elements.
     package static func map<Element: BitwiseCopyable>(_ element: Element.Type, count: Int) -> UnsafeMutablePointer<Element> {
         let bytes = max(1, count) * MemoryLayout<Element>.stride
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | Int32(MAP_NORESERVE)
@@ -12,7 +12,7 @@ package enum Slab {
         return address.bindMemory(to: Element.self, capacity: max(1, count))
     }
 
-    /// Gives room from `map` back.
+    /// Unmaps memory from `map`.
     package static func unmap<Element>(_ base: UnsafeMutablePointer<Element>, count: Int) {
         munmap(base, max(1, count) * MemoryLayout<Element>.stride)
     }

@@ -2,40 +2,40 @@ import LinuxIO
 import Synchronization
 import Wire
 
-// What is process-wide. Forwarding threads touch it at accept and at close only, never per byte.
+// Process-wide state. Forwarding threads access it at accept and close, never per byte.
 
 /// A server's process-wide cell.
 package struct ServerCell: ~Copyable, Sendable {
-    /// Where to connect; `nil` while it has no address.
+    /// The address to connect to; `nil` while it is unknown.
     let address: Mutex<RawSocketAddress?>
-    /// Sessions that hold a connection, or the promise of one.
+    /// Sessions that are connected, or have been granted a place.
     package let sessions = Gauge()
-    /// Why sessions have left it since the control thread looked: `LeaveReasons`. It takes them, and checks at once.
+    /// The `LeaveReasons` of sessions since the control thread last took them. The control thread then checks the server immediately.
     package let leaveReasons = Atomic<UInt32>(0)
-    /// Connects that have failed since the last one that succeeded, and the most of them since the control thread looked.
+    /// Failed connects since the last successful one, and their highest number since the control thread last read it.
     package let failuresInRow = Atomic<UInt32>(0)
     package let longestRow = Atomic<UInt32>(0)
-    /// Handshakes that the control thread finishes for clients who have left.
+    /// Handshakes that the control thread is finishing for clients that have left.
     package let handshakes = Gauge()
 
-    /// A cell in which nothing has happened.
+    /// Creates the initial cell.
     init(address: SocketAddress?) { self.address = Mutex(address.map { RawSocketAddress($0) }) }
 }
 
 /// A backend's process-wide cell.
 package struct BackendCell: ~Copyable, Sendable {
-    /// Sessions, queued ones included.
+    /// Sessions, including queued ones.
     package let sessions = Gauge()
     /// Sessions in the queue, for statistics and log lines.
     package let waiting = Gauge()
-    /// Decides which server takes a session. Its lock is held for one decision at a time: a session normally takes it twice; a change of a server, once.
+    /// Chooses the servers. The lock is held for one decision; a session normally takes it twice, a change of a server once.
     let balancer: Mutex<BackendBalancer>
-    /// How many sessions may leave servers that do not answer; its lock is taken for those, and once a second.
+    /// Limits how many sessions leave servers that do not respond. The lock is taken by those sessions and once a second.
     package let retryBudget: Mutex<RetryBudget>
-    /// The same for second servers that are asked beside slow ones.
+    /// Limits how many sessions ask a second server because the first one is slow.
     package let hedgeBudget: Mutex<RetryBudget>
 
-    /// A cell in which nothing has happened.
+    /// Creates the initial cell.
     init(balancer: BackendBalancer, retryBudget: RetryBudget, hedgeBudget: RetryBudget) {
         self.balancer = Mutex(balancer)
         self.retryBudget = Mutex(retryBudget)
@@ -47,30 +47,30 @@ package struct BackendCell: ~Copyable, Sendable {
 package struct FrontendCell: ~Copyable, Sendable {
     /// Sessions.
     package let sessions = Gauge()
-    /// When a line last told that accepting paused, in milliseconds; whichever thread moves it on writes the next one.
+    /// When a thread last logged a pause in accepting, in milliseconds. The thread that updates it writes the line.
     let pauseReportedAt = Atomic<Int64>(.min)
-    /// The same for late PROXY headers.
+    /// When a thread last logged a late PROXY header, in milliseconds.
     let lateHeaderReportedAt = Atomic<Int64>(.min)
 }
 
-/// The process's own cell.
+/// State of the whole process.
 package struct ProcessCell: ~Copyable, Sendable {
     /// Sessions.
     package let sessions = Gauge()
-    /// Threads that stopped accepting at a limit: bit by thread. Whoever closes a session wakes them.
+    /// Threads that have stopped accepting at a limit: one bit per thread. A thread that ends a session wakes them.
     package let pausedThreads = Atomic<UInt64>(0)
-    /// How often accepting paused at a limit of sessions, of descriptors or of memory.
+    /// The number of pauses in accepting, at a limit of sessions, descriptors or memory.
     package let pauses = Atomic<UInt64>(0)
-    /// Threads that have not come round for a second, since the control thread looked: bit by thread.
+    /// Threads that have been stuck for a second since the control thread last read the field: one bit per thread.
     package let slowThreads = Atomic<UInt64>(0)
-    /// Threads that have closed their listeners for good.
+    /// The number of threads that have closed their listeners.
     package let stoppedThreads = Atomic<Int>(0)
-    /// Servers that sessions have left since the control thread took them; each appears once.
+    /// Servers that sessions have left since the control thread last took them, without duplicates.
     let leftServers = Mutex<[UInt32]>([])
-    /// Connections whose clients have left before they logged in.
+    /// Connections whose clients have left before logging in.
     let abandonedHandshakes = Mutex<[AbandonedHandshake]>([])
-    /// Log lines that no target took.
+    /// Log lines that a target has not taken.
     package let droppedLogs = Atomic<UInt64>(0)
-    /// True while the control thread wants the next forwarding thread that has something to do to wake it.
+    /// True while the control thread waits for a forwarding thread to have work. The first such thread wakes it.
     let isWorkAwaited = Atomic<Bool>(false)
 }

@@ -1,20 +1,20 @@
 import LinuxIO
 import Wire
 
-/// A listening socket as its thread knows it.
+/// A listening socket as its thread sees it.
 package struct ThreadListener: Sendable {
-    /// The open, listening, non-blocking socket. The thread that gets it polls it; the file is shared by threads when the socket is.
+    /// The listening, non-blocking socket. Threads that share the socket share the file.
     package var file: OpenFile
     /// Index into the frontends.
     package var frontend: Int
-    /// What it is bound to, as `Connect from ... to` lines show it; `nil` when it must be asked of each connection (a wildcard address).
+    /// The bound address, as `Connect from ... to` lines show it; `nil` for a wildcard address, where each connection has its own.
     package var address: SocketAddress?
-    /// What lines about connections that become no session call it: the `name` of its `bind`, or its number in the frontend, from 1.
+    /// The listener's name in lines about refused connections: the `name` of its `bind`, or its number in the frontend, from 1.
     package var name: String
     /// Whether a PROXY header comes first.
     package var proxyHeader: ProxyHeaderRule
 
-    /// A listener of `frontend`.
+    /// Creates a listener of `frontend`.
     package init(file: OpenFile, frontend: Int, address: SocketAddress?, name: String = "1", proxyHeader: ProxyHeaderRule = .none) {
         self.file = file
         self.frontend = frontend

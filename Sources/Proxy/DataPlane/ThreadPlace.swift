@@ -1,14 +1,14 @@
-/// What a forwarding thread does, for when it does not come round.
+/// What a forwarding thread is doing. The watchdog reports it when the thread is stuck.
 package enum ThreadPlace: UInt64, Sendable {
-    /// It waits for something to happen.
+    /// It waits for events.
     case waiting
     /// It moves bytes, connects and ends sessions.
     case sessions
-    /// It reads what other threads have told it.
+    /// It reads messages from other threads.
     case mail
     /// It accepts connections.
     case accepting
-    /// It looks after timeouts.
+    /// It handles timeouts.
     case timeouts
     /// It sends log lines.
     case logging

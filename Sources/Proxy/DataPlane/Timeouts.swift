@@ -1,10 +1,10 @@
-// The hot path: when an established session has been silent for too long.
+// The hot path: inactivity timeouts of established sessions.
 
 extension ForwardingThread {
-    /// Keepalive toward servers is set when a session is this old: short ones are spared the system calls.
+    /// The age at which a session turns on keepalive toward its server. Short sessions are spared the system calls.
     private static let keepAliveMilliseconds: Int64 = 5000
 
-    /// A session's deadline has come, perhaps: it is set anew only here, however often it has moved.
+    /// Handles a session's timer. Activity does not move the timer: the deadline is recomputed only here.
     mutating func timeOut(_ index: Int) {
         let session = sessions[index]
         guard session.pointee.state == .established else {
@@ -12,7 +12,7 @@ extension ForwardingThread {
             return
         }
         if session.pointee.isReady {
-            // It waits for its turn: what has come in time counts.
+            // Bytes that arrived in time count, even if the session is still waiting for its turn to move them.
             transfer(index, session)
             guard session.pointee.state == .established else { return }
         }
@@ -21,7 +21,7 @@ extension ForwardingThread {
         if now >= min(client, server) { expire(index, session, isClient: client <= server) } else { arm(index, session) }
     }
 
-    /// When each side's silence has lasted too long; `Int64.max` for never.
+    /// When the silence of each side reaches its timeout; `Int64.max` for never.
     private func deadlines(_ session: UnsafeMutablePointer<Session>) -> (client: Int64, server: Int64) {
         let frontend = state.frontendRules[Int(session.pointee.frontend)]
         let backend = state.backendRules[Int(session.pointee.backend)]
@@ -36,7 +36,7 @@ extension ForwardingThread {
         return (client, server)
     }
 
-    /// A side is waited for while it may still send, or still has to take what is pending for it.
+    /// A side can time out while it may still send, or has yet to take pending bytes.
     private func deadline(_ session: UnsafeMutablePointer<Session>, reads: Direction, writes: Direction, idle: Int64, halfClosed: Int64) -> Int64 {
         guard !reads.flags.contains(.ended) || writes.hasPending else { return .max }
         guard halfClosed >= 0, writes.flags.contains(.shut) || reads.flags.contains(.ended) else {
@@ -52,7 +52,7 @@ extension ForwardingThread {
         if deadline != .max { wheel.arm(index, deadline: deadline) } else { wheel.cancel(index) }
     }
 
-    /// A side has been silent for too long: as if it had ended its stream. One that does not take what is pending for it is gone.
+    /// Treats a side that has timed out as if it had ended its stream. If it has not taken its pending bytes, the session ends.
     private mutating func expire(_ index: Int, _ session: UnsafeMutablePointer<Session>, isClient: Bool) {
         if isClient, session.pointee.header != .none, !readHeader(index, session, isOverdue: true) { return }
         if isClient { blame("c", session) } else { blame("s", session) }
@@ -70,7 +70,7 @@ extension ForwardingThread {
         if session.pointee.state == .established { arm(index, session) }
     }
 
-    /// Keepalive toward the server. A UNIX socket refuses TCP options.
+    /// Turns on keepalive toward the server. Errors are ignored because a UNIX socket refuses TCP options.
     private func keepAlive(_ session: UnsafeMutablePointer<Session>) {
         session.pointee.isKeepAliveDone = true
         let keepAlive = state.backendRules[Int(session.pointee.backend)].pointee.keepAlive

@@ -1,4 +1,4 @@
-// The hot path: works on preallocated links, allocates nothing.
+// The hot path: works on preallocated links. Nothing here allocates.
 
 /// A hierarchical timer wheel over a fixed set of entries, each with at most one deadline.
 ///
@@ -9,8 +9,8 @@
 ///     3       4.4 min        4.7 h
 ///     4       4.7 h          12 days
 ///
-/// An entry stands in the level where its deadline first differs from the present, so that arming and cancelling are O(1); each entry moves down at most
-/// four times. Deadlines farther off than the top level's turn are kept in it and looked at again when their slot comes round.
+/// An entry is in the level of the highest base-64 digit in which its deadline differs from the present, so that arming and cancelling are O(1). Each entry moves down
+/// at most four times. Deadlines beyond the top level's range are kept in it and inserted again when their slot is due.
 /// - SeeAlso: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", scheme 7.
 package struct TimerWheel: ~Copyable {
     private struct Link {
@@ -21,7 +21,7 @@ package struct TimerWheel: ~Copyable {
         var deadline: Int64
     }
 
-    /// Memory of an entry that has been used.
+    /// The memory of a used entry.
     package static let bytesPerEntry = MemoryLayout<Link>.stride
     private static let none = UInt32.max
     private static let idle = UInt32.max
@@ -31,10 +31,10 @@ package struct TimerWheel: ~Copyable {
     private let heads: UnsafeMutablePointer<UInt32>
     private let occupied: UnsafeMutablePointer<UInt64>
     private let capacity: Int
-    /// Milliseconds: every deadline up to here has been taken out.
+    /// Milliseconds. All earlier deadlines have been returned by `next`.
     private var present: Int64
 
-    /// A wheel for entries 0..<capacity, none armed, at `now` milliseconds.
+    /// Creates a wheel for entries `0..<capacity`, none armed, at `now` milliseconds.
     package init(capacity: Int, now: Int64) {
         self.capacity = capacity
         present = now
@@ -51,12 +51,12 @@ package struct TimerWheel: ~Copyable {
         occupied.deallocate()
     }
 
-    /// Prepares an entry that has never been used. Fresh slab memory is all zero, which is no valid state.
+    /// Initializes an entry before its first use. Zeroed slab memory is not a valid state.
     package mutating func prepare(_ entry: Int) {
         links[entry] = Link(next: Self.none, previous: Self.none, place: Self.idle, deadline: 0)
     }
 
-    /// Sets the entry's deadline, in place of an earlier one. A deadline in the past is due at the next `next(now:)`.
+    /// Sets or replaces the entry's deadline. A past deadline is due at the next call of `next(now:)`.
     package mutating func arm(_ entry: Int, deadline: Int64) {
         cancel(entry)
         links[entry].deadline = deadline
@@ -66,7 +66,7 @@ package struct TimerWheel: ~Copyable {
     /// True while the entry has a deadline.
     package func isArmed(_ entry: Int) -> Bool { links[entry].place != Self.idle }
 
-    /// Forgets the entry's deadline.
+    /// Removes the entry's deadline.
     package mutating func cancel(_ entry: Int) {
         let link = links[entry]
         guard link.place != Self.idle else { return }
@@ -80,7 +80,7 @@ package struct TimerWheel: ~Copyable {
         links[entry].place = Self.idle
     }
 
-    /// Takes out an entry whose deadline has come; `nil` when none is left at `now` milliseconds.
+    /// Removes and returns an entry whose deadline has passed; `nil` when no deadline is due at `now` milliseconds.
     package mutating func next(now: Int64) -> Int? {
         while let (level, slot, start) = firstOccupied(), start <= now {
             present = max(present, start)
@@ -93,7 +93,7 @@ package struct TimerWheel: ~Copyable {
         return nil
     }
 
-    /// When the wheel wants to be asked again, in milliseconds; not later than the earliest deadline. `nil` when nothing is armed.
+    /// When to call `next(now:)` again, in milliseconds: no later than the earliest deadline; `nil` when nothing is armed.
     package var wakeUp: Int64? { firstOccupied()?.start }
 
     private mutating func insert(_ entry: Int) {
@@ -101,7 +101,7 @@ package struct TimerWheel: ~Copyable {
         let difference = UInt64(bitPattern: deadline ^ present) | 1
         let level = min((63 - difference.leadingZeroBitCount) / 6, Self.levels - 1)
         let span = Int64(1) << Int64(level * 6)
-        // Beyond the top level's turn: the slot before the present one is the farthest there is.
+        // Deadlines beyond the top level's range are put in its farthest slot, which precedes the current one.
         let bounded = min(deadline, (present / span + 63) * span)
         let slot = Int(bounded >> Int64(level * 6)) & 63
         let place = level * 64 + slot
@@ -114,7 +114,7 @@ package struct TimerWheel: ~Copyable {
         occupied[level] |= 1 << UInt64(slot)
     }
 
-    /// The occupied slot that comes first, of equals the lower level's. A higher level's slot that has begun is empty before anything after it is taken out.
+    /// The occupied slot that starts first; of equal ones the lowest level's. A higher level's slot is thus emptied before any later slot.
     private func firstOccupied() -> (level: Int, slot: Int, start: Int64)? {
         var first: (level: Int, slot: Int, start: Int64)?
         for level in 0..<Self.levels where occupied[level] != 0 {

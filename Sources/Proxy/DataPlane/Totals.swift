@@ -1,6 +1,6 @@
-// The sums of all forwarding threads' counters. They are computed when they are read, which is rare.
+// Sums of all threads' counters, computed on demand.
 
-/// What was counted for one frontend.
+/// A frontend's totals.
 package struct FrontendTotals: Equatable, Sendable {
     /// Connections accepted.
     package private(set) var connections: UInt64 = 0
@@ -9,10 +9,10 @@ package struct FrontendTotals: Equatable, Sendable {
     /// Bytes to clients.
     package private(set) var bytesOut: UInt64 = 0
 
-    /// Nothing counted.
+    /// Creates zeros.
     package init() {}
 
-    /// All of them, in this order.
+    /// All numbers, in declaration order.
     package var numbers: [UInt64] { [connections, bytesIn, bytesOut] }
 
     mutating func add(_ counters: borrowing FrontendCounters) {
@@ -22,11 +22,11 @@ package struct FrontendTotals: Equatable, Sendable {
     }
 }
 
-/// What was counted for servers, or for a backend's sessions that found none.
+/// Totals of servers, or of a backend's sessions without a server.
 package struct ServingTotals: Equatable, Sendable {
-    /// Sessions that a connect was begun for; of a backend itself those that came to it.
+    /// Connects begun for sessions. For a backend: sessions assigned to it.
     package private(set) var sessions: UInt64 = 0
-    /// How often it was chosen.
+    /// How often a server was chosen.
     package private(set) var chosen: UInt64 = 0
     /// Connects begun.
     package private(set) var connects: UInt64 = 0
@@ -34,37 +34,37 @@ package struct ServingTotals: Equatable, Sendable {
     package private(set) var bytesIn: UInt64 = 0
     /// Bytes to clients.
     package private(set) var bytesOut: UInt64 = 0
-    /// Connects that failed for good.
+    /// Sessions that gave up after a failed connect.
     package private(set) var connectErrors: UInt64 = 0
-    /// Connects that were tried again.
+    /// Connects that were retried.
     package private(set) var retries: UInt64 = 0
-    /// Connects that went on to another server.
+    /// Sessions that were moved to another server.
     package private(set) var redispatches: UInt64 = 0
-    /// Transfers that the client broke off.
+    /// Transfers that the client aborted.
     package private(set) var clientAborts: UInt64 = 0
-    /// Transfers that the server broke off.
+    /// Transfers that the server aborted.
     package private(set) var serverAborts: UInt64 = 0
-    /// Milliseconds in the queue, over `measured` sessions.
+    /// The time in the queue: milliseconds, summed over `measured` sessions.
     package private(set) var queueTime: UInt64 = 0
-    /// Milliseconds of connecting.
+    /// The time until connected: milliseconds, summed over `measured` sessions.
     package private(set) var connectTime: UInt64 = 0
-    /// Milliseconds in all.
+    /// The duration: milliseconds, summed over `measured` sessions.
     package private(set) var totalTime: UInt64 = 0
-    /// Sessions that were measured.
+    /// Sessions that had a connection to a server and have ended.
     package private(set) var measured: UInt64 = 0
     /// The longest time in the queue, in milliseconds.
     package private(set) var queueTimeMax: UInt64 = 0
-    /// The longest connect.
+    /// The longest connect, in milliseconds.
     package private(set) var connectTimeMax: UInt64 = 0
-    /// The longest session.
+    /// The longest session, in milliseconds.
     package private(set) var totalTimeMax: UInt64 = 0
-    /// When the last session began, in seconds since 1970; 0 before the first.
+    /// When the last session ended, in seconds since 1970; 0 before the first.
     package private(set) var lastSession: UInt64 = 0
 
-    /// Nothing counted.
+    /// Creates zeros.
     package init() {}
 
-    /// All of them: fourteen sums, then the three longest times and the time of the last session.
+    /// All numbers, in declaration order: fourteen sums, three maxima, and the time of the last session.
     package var numbers: [UInt64] {
         [
             sessions, chosen, connects, bytesIn, bytesOut, connectErrors, retries, redispatches, clientAborts, serverAborts, queueTime, connectTime,
@@ -72,7 +72,7 @@ package struct ServingTotals: Equatable, Sendable {
         ]
     }
 
-    /// Adds what was counted for others.
+    /// Adds another total.
     package mutating func add(_ other: ServingTotals) {
         sessions &+= other.sessions
         chosen &+= other.chosen
@@ -119,14 +119,14 @@ package struct ServingTotals: Equatable, Sendable {
 }
 
 extension ForwardingState {
-    /// What was counted for a frontend, including by earlier processes.
+    /// The totals of a frontend, including earlier processes.
     package func totals(ofFrontend frontend: Int) -> FrontendTotals {
         var totals = FrontendTotals()
         for thread in allCounters { totals.add(thread.frontends[frontend].pointee) }
         return totals
     }
 
-    /// What was counted for servers, by their flat indexes.
+    /// The totals of servers, by their flat indexes.
     package func totals(ofServers servers: Range<Int>) -> ServingTotals {
         var totals = ServingTotals()
         for thread in allCounters {
@@ -135,21 +135,21 @@ extension ForwardingState {
         return totals
     }
 
-    /// What was counted for a backend itself: its sessions, and events that belong to no server.
+    /// The totals of a backend: its sessions, and events without a server.
     package func totals(ofBackend backend: Int) -> ServingTotals {
         var totals = ServingTotals()
         for thread in allCounters { totals.add(thread.backends[backend].pointee) }
         return totals
     }
 
-    /// The sessions for which a connect to this server was begun, by its flat index.
+    /// The connects begun for sessions at a server, by its flat index.
     package func sessionsTotal(ofServer server: Int) -> Int {
         var sum: UInt64 = 0
         for thread in allCounters { sum &+= thread.servers[server].pointee.sessions.value }
         return Int(clamping: sum)
     }
 
-    /// The sessions that came to a backend.
+    /// The sessions assigned to a backend.
     package func sessionsTotal(ofBackend backend: Int) -> Int {
         Int(clamping: SharedAddresses(self).sessionsBegun(of: backend) &+ inherited.backends[backend].pointee.sessions.value)
     }

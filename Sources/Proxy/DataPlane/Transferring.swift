@@ -7,7 +7,7 @@ import Synchronization
 import Wire
 
 extension ForwardingThread {
-    /// epoll has something to say of the client's side.
+    /// Handles events on the client's descriptor.
     mutating func clientReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
         note(events, on: &session.pointee.client)
         guard session.pointee.state != .established else { return transferInTurn(index, session) }
@@ -16,25 +16,25 @@ extension ForwardingThread {
             guard session.pointee.client.flags.contains(.readable), readHeader(index, session), isSession else { return }
         }
         guard session.pointee.state != .greeting else { return session.pointee.hasSpoken ? bind(index, session) : () }
-        // A connect that is under way is waited for: it is likely to be there in a moment.
+        // A pending connect is not interrupted, because it usually succeeds within a moment.
         let isWaiting = session.pointee.state != .connecting
         if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 || isWaiting && hasLeft(session) { abandon(index, session) }
     }
 
-    /// True when the client has ended its stream without a word: as in HAProxy nobody is looked for to hear it.
+    /// True when the client has ended its stream without sending a byte. As in HAProxy, the session then ends without a server.
     func hasLeft(_ session: UnsafeMutablePointer<Session>) -> Bool {
         guard session.pointee.client.flags.contains(.hungUp), !session.pointee.up.flags.contains(.held) else { return false }
         var byte: UInt8 = 0
         return recv(session.pointee.client.descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0
     }
 
-    /// Ends a session without a connection whose client has gone.
+    /// Ends a session that has no connection to a server and whose client has left.
     mutating func abandon(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         session.pointee.termination = Termination("C", session.pointee.state == .queued ? "Q" : "C")
         end(index, session)
     }
 
-    /// The server has accepted.
+    /// Handles a successful connect.
     mutating func established(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         if let form = state.serverRules[Int(session.pointee.serverIndex)].pointee.proxyHeader, !sendHeader(form, session, to: session.pointee.server.descriptor)
         {
@@ -46,25 +46,25 @@ extension ForwardingThread {
         if speaksFirst, !session.pointee.hasSpoken { awaitGreeting(index, session) } else { bind(index, session) }
     }
 
-    /// The session has a connection to its server from here on.
+    /// Records that the session is connected to its server.
     func noteEstablished(_ session: UnsafeMutablePointer<Session>) {
         if state.serverRules[Int(session.pointee.serverIndex)].pointee.finishesHandshakes { session.pointee.up.flags.insert(.finishesHandshake) }
         if state.serverRules[Int(session.pointee.serverIndex)].pointee.proxyHeader == nil { session.pointee.up.flags.insert(.delays) }
         (session.pointee.connectedAt, session.pointee.lastActivity) = (now, now)
     }
 
-    /// Moves what can be moved: at once, or, for a session that streams, when its turn comes in the ready list.
+    /// Moves bytes: immediately, or in the turns of the ready list when the session streams.
     mutating func transferInTurn(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         if session.pointee.isStreaming { enqueue(index, session) } else { transfer(index, session) }
     }
 
-    /// Moves what can be moved, both ways, and ends the session when nothing is left to come.
+    /// Moves bytes in both directions, and ends the session when nothing more can arrive.
     mutating func transfer(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         guard session.pointee.state == .established else { return }
         let before = (session.pointee.up.bytes, session.pointee.down.bytes)
         let flushed = relay.flushedBytes
         var hasMore = false
-        // A side that dies in one round is drained in the next one: what it had sent still counts. Each side dies once.
+        // After a side dies, another round delivers the bytes that it had sent. Each side dies at most once.
         for _ in 0..<3 {
             if session.pointee.header != .none, session.pointee.client.flags.contains(.readable), !readHeader(index, session) { return }
             let dead = (session.pointee.client.flags.contains(.dead), session.pointee.server.flags.contains(.dead))
@@ -88,7 +88,7 @@ extension ForwardingThread {
         rearm(index, session, before)
     }
 
-    /// Sets the deadline anew where it may have come nearer; otherwise the timer itself does when it fires.
+    /// Sets the deadline again where it may have moved closer. In all other cases the timer recomputes it when it fires.
     private mutating func rearm(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ before: (up: UInt64, down: UInt64)) {
         let isHalfClosed = session.pointee.up.flags.contains(.shut) || session.pointee.down.flags.contains(.shut)
         if isHalfClosed, session.pointee.halfClosedAt == 0 {
@@ -100,7 +100,7 @@ extension ForwardingThread {
         if becameTunnel || isPending && !wheel.isArmed(index) { arm(index, session) }
     }
 
-    /// Takes note of how a direction stands. True when it has more to move.
+    /// Records the result of pumping a direction. Returns true when the direction has more to move.
     private func note(
         _ result: PumpResult, _ session: UnsafeMutablePointer<Session>, source: Unicode.Scalar, sink: Unicode.Scalar, from: inout Side, to: inout Side
     ) -> Bool {
@@ -117,7 +117,7 @@ extension ForwardingThread {
         return false
     }
 
-    /// A side that has an error and is not read any more is dead: nobody else would notice.
+    /// Marks a side dead that has an error and is not read any more, because no read would report the error.
     private func bury(_ session: UnsafeMutablePointer<Session>) {
         if session.pointee.client.flags.isDisjoint(with: .dead), session.pointee.client.flags.contains(.failed), session.pointee.up.flags.contains(.ended) {
             blame("C", session)
@@ -136,7 +136,7 @@ extension ForwardingThread {
         if cause == "C" || cause == "c" { server.pointee.clientAborts.add() } else { server.pointee.serverAborts.add() }
     }
 
-    /// Counts bytes while the session lives, and remembers that something has moved.
+    /// Counts moved bytes in the statistics and records the activity.
     func count(_ session: UnsafeMutablePointer<Session>, up: UInt64, down: UInt64) {
         guard up | down != 0 else { return }
         session.pointee.lastActivity = now
@@ -152,7 +152,7 @@ extension ForwardingThread {
         }
     }
 
-    /// Both directions have ended, or one side is gone and all that it had sent has been delivered.
+    /// True when both directions are done, or one side is dead and its bytes have been delivered.
     private func isOver(_ session: UnsafeMutablePointer<Session>) -> Bool {
         let (upIsDone, downIsDone) = (session.pointee.up.isDone, session.pointee.down.isDone)
         return upIsDone && downIsDone || upIsDone && session.pointee.client.flags.contains(.dead)
