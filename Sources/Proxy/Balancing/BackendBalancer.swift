@@ -1,10 +1,10 @@
 import Wire
 
-/// The result of a search for a server.
+/// The result of choosing a server.
 enum Choice: Equatable {
-    /// This server; a place at it is held.
+    /// The chosen server, at which a place is held.
     case server(UInt32)
-    /// Every suitable server has reached `maxconn`. When a server is named, the session can use only that one.
+    /// All candidates have reached `maxconn`. With a server, the session can use only that server.
     case full(UInt32?)
     /// The session has tried every usable server.
     case allTried
@@ -12,33 +12,33 @@ enum Choice: Equatable {
     case none
 }
 
-/// A place at `server` for a session that has waited for one.
+/// A place at `server` for a queued session.
 struct Grant: Equatable {
     let waiter: Waiter
     let server: UInt32
 }
 
-/// Decides which server of a backend takes a session, and which session gets a place that becomes free.
+/// Decides which server of a backend takes a session, and which queued session gets a place that becomes free.
 ///
-/// The control thread describes the servers (`update`); forwarding threads take places and give them back. Each step costs O(log n) at n servers, except the first
-/// session of `balance source` after a change: it builds the map.
+/// The control thread updates the servers (`update`); forwarding threads take and return places. A step costs O(log n) at n servers. Only the first session of
+/// `balance source` after a change costs more, because it builds the map.
 ///
-/// Servers are numbers in the flat table of all servers.
+/// Servers are indexes into the flat table of all servers.
 struct BackendBalancer: Sendable {
-    /// A server's state, without its weight and its turns.
+    /// A server's state except its weight and turns.
     private struct Seat: Sendable {
         let isBackup: Bool
         let isFar: Bool
-        /// `maxconn` of the configuration: the limit of a route that names none.
+        /// The configured `maxconn`, the limit when a route has none.
         let configuredLimit: Int
         /// Its tier; `nil` while it takes no sessions.
         var rank: TierRank?
         var share = SlowStart.fullShare
-        /// The most sessions at once; 0 for no limit.
+        /// The most sessions at a time; 0 for no limit.
         var limit = 0
-        /// Places that are held.
+        /// The number of held places.
         var sessions = 0
-        /// Its index in its group's `ready`; -1 when it is not there.
+        /// Its index in its group's `ready`; -1 when it is not listed there.
         var readyPlace: Int32 = -1
 
         var hasRoom: Bool { limit == 0 || sessions < limit }
@@ -49,18 +49,18 @@ struct BackendBalancer: Sendable {
     private let spillOver: Int
     private let firstServer: Int
     private var seats: [Seat]
-    /// Weights and turns. The weight is 0 for a server that takes no sessions.
+    /// Weights and turns. A server that takes no sessions has weight 0.
     private var servers: WeightedTurns.Servers
-    /// Tiers with servers, the preferred one first. The last tier stays when its last server goes, so that turns continue when a server comes back.
+    /// Tiers with servers, the preferred one first. The last tier stays when it becomes empty, so that turns continue when a server returns.
     private var tiers: [ServerTier] = []
     private var waiters = WaitingQueue()
-    /// `balance source`: the server at each place of the map; made when a session needs it after a change.
+    /// `balance source`: the server at each place of the map. It is rebuilt when the first session needs it after a change.
     private var map: [UInt16] = []
     private var isMapStale = true
     private var redispatches = 0
     private var arrivals: UInt64 = 0
 
-    /// The balancer of `backend`, whose first server is `firstServer`.
+    /// Creates the balancer of `backend`. `firstServer` is the flat index of its first server.
     init(_ backend: Backend, routes: [ServerRoute], firstServer: Int) {
         (algorithm, spillOver, self.firstServer) = (backend.balance, backend.spillOver, firstServer)
         seats = backend.servers.map { Seat(isBackup: $0.isBackup, isFar: $0.isFar, configuredLimit: $0.connectionsMax) }
@@ -70,15 +70,15 @@ struct BackendBalancer: Sendable {
 
     // MARK: Servers
 
-    /// How many sessions wait.
+    /// The number of queued sessions.
     var waitingCount: Int { waiters.count }
 
-    /// Whether `server` takes sessions now.
+    /// True when `server` is in the tier that takes sessions.
     func isServing(_ server: UInt32) -> Bool { isServing(Int(server) - firstServer) }
 
     private func isServing(_ index: Int) -> Bool { !tiers.isEmpty && seats[index].rank == tiers[0].rank }
 
-    /// True when a session that has tried `tried`, and is trying `current`, may find a better server: one that is usable and not skipped.
+    /// True when a session that uses `current` and has tried `tried` could use a better server: in the serving tier, and not skipped.
     func hasOther(than current: UInt32, _ tried: TriedServers) -> Bool {
         guard !tiers.isEmpty, !tiers[0].rank.isSkipped else { return false }
         var tried = tried
@@ -91,14 +91,14 @@ struct BackendBalancer: Sendable {
 
     /// Applies a server's new route.
     ///
-    /// - Returns: the places that waiting sessions get because of the change.
+    /// - Returns: the places that queued sessions get because of the change.
     mutating func update(_ server: UInt32, _ route: ServerRoute) -> [Grant] {
         let index = Int(server) - firstServer
         place(index, route, atStart: false)
         return serveWaiters(preferring: index)
     }
 
-    /// Puts a server where its route says: in a tier, or in none.
+    /// Moves a server to the tier of its route, or out of all tiers.
     private mutating func place(_ index: Int, _ route: ServerRoute, atStart: Bool) {
         seats[index].limit = route.connectionsMax ?? seats[index].configuredLimit
         let rank = route.takesSessions ? TierRank(route, isBackup: seats[index].isBackup, isFar: seats[index].isFar, index: index) : nil
@@ -139,7 +139,7 @@ struct BackendBalancer: Sendable {
         if tier == 0 { isMapStale = true }
     }
 
-    /// Applies a route that leaves the server in its tier.
+    /// Applies a route that does not move the server to another tier.
     private mutating func change(_ index: Int, _ route: ServerRoute) {
         guard let rank = seats[index].rank else { return }
         let (tier, isFar) = (tierIndex(rank), seats[index].isFar)
@@ -188,7 +188,8 @@ extension BackendBalancer {
         }
     }
 
-    /// HAProxy's key. As in HAProxy, idle servers are equal, whatever their weights; of equal servers, the one whose load changed first comes first.
+    /// HAProxy's key for `leastconn`. As in HAProxy, idle servers are equal regardless of weight. Of equal servers, the server whose load changed first comes
+    /// first.
     private mutating func loadEntry(_ index: Int) -> IndexedHeap.Entry {
         let sessions = seats[index].sessions
         let key = sessions == 0 ? 0 : (sessions + 1) * WeightedTurns.weightMax / max(1, servers.weights[index])
@@ -196,7 +197,7 @@ extension BackendBalancer {
         return IndexedHeap.Entry(index, key: key, arrival: arrivals)
     }
 
-    /// Updates the heaps after a change of the server's sessions, limit or weight.
+    /// Updates heaps and lists after a change of the server's sessions, limit or weight.
     private mutating func sessionsChanged(_ index: Int) {
         guard let rank = seats[index].rank else { return }
         guard seats[index].hasRoom == seats[index].isReady else { return seats[index].hasRoom ? list(index) : unlist(index) }
@@ -215,18 +216,18 @@ extension BackendBalancer {
 // MARK: - Sessions
 
 extension BackendBalancer {
-    /// Finds a server for a session that has tried `tried`, and takes a place at it.
+    /// Chooses a server for a session that has tried `tried`, and takes a place at it.
     ///
-    /// - Parameter client: the client's number for `balance source` (`SourceMap.value`); `nil` for a client without an address, whose sessions take turns.
+    /// - Parameter client: the client's number for `balance source` (`SourceMap.value`); `nil` for a client without an address, which takes turns.
     mutating func take(_ tried: TriedServers, client: UInt64?) -> Choice {
         if algorithm == .source, let client { return takeMapped(tried, client) }
         let isFarFirst = tried.isEmpty && !tiers.isEmpty && tiers[0].takeFarTurn(spillOver: spillOver)
         return takeAny(tried, isFarFirst: isFarFirst)
     }
 
-    /// Puts a session in the queue, unless there is a place for it now.
+    /// Queues a session, unless a server has room.
     ///
-    /// - Returns: the server at which it gets a place; `nil` when it waits.
+    /// - Returns: the server at which the session gets a place immediately; `nil` when it is queued.
     mutating func wait(_ waiter: Waiter) -> UInt32? {
         if let server = waiter.server, isServing(server) {
             if seats[Int(server) - firstServer].hasRoom {
@@ -240,12 +241,12 @@ extension BackendBalancer {
         return nil
     }
 
-    /// Takes a session out of the queue; false when it is no longer there.
+    /// Removes a session from the queue. Returns false when it is not queued.
     mutating func removeWaiter(thread: Int, session: UInt64) -> Bool { waiters.remove(thread: thread, session: session) }
 
-    /// Gives back a place at `server`.
+    /// Returns a place at `server`.
     ///
-    /// - Returns: the waiting session that gets the place.
+    /// - Returns: the queued session that gets the place.
     mutating func leave(_ server: UInt32) -> Grant? {
         let index = Int(server) - firstServer
         seats[index].sessions -= 1
@@ -257,7 +258,7 @@ extension BackendBalancer {
         return nil
     }
 
-    /// Gives free places to waiting sessions, first those of the server at `index`.
+    /// Gives free places to queued sessions, those of the server at `index` first.
     private mutating func serveWaiters(preferring index: Int) -> [Grant] {
         var grants: [Grant] = []
         while waiters.count > 0, !tiers.isEmpty {
@@ -272,10 +273,10 @@ extension BackendBalancer {
         return grants
     }
 
-    /// The only server that a waiting session can use; `nil` when it can use any.
+    /// The only server that a queued session can use; `nil` for any.
     private func onlyServer(of waiter: Waiter) -> Int? { waiter.server.flatMap { isServing($0) ? Int($0) - firstServer : nil } }
 
-    /// Takes the session that has waited longest, of those that can use `server`.
+    /// Removes and returns the session that has waited longest among those that can use `server`.
     private mutating func takeWaiter(for server: UInt32) -> Waiter? {
         let index = Int(server) - firstServer
         guard waiters.count > 0, let place = waiters.first(where: { onlyServer(of: $0).map { $0 == index } ?? true }) else { return nil }
@@ -291,7 +292,7 @@ extension BackendBalancer {
         return .server(UInt32(firstServer + index))
     }
 
-    /// The next near or far server with room that is not among `tried`.
+    /// The next near or far server that has room and is not in `tried`.
     private mutating func pick(_ tried: TriedServers, isFar: Bool) -> Int? {
         guard !tiers.isEmpty else { return nil }
         if algorithm == .leastConnections {
@@ -314,8 +315,8 @@ extension BackendBalancer {
         return nil
     }
 
-    /// A server for a session that has left another one: the others in turn. It takes no turn of new sessions: if a failure took one, every new session would try
-    /// the dead server of two first.
+    /// The next server for a session that has left another one. These sessions rotate separately from new sessions: otherwise, with two servers and one of them
+    /// dead, every new session would try the dead one first.
     private mutating func other(_ tried: TriedServers, isFar: Bool) -> Int? {
         let count = tiers[0][isFar: isFar].ready.count
         defer { redispatches &+= 1 }
@@ -351,7 +352,7 @@ extension BackendBalancer {
         return .server(UInt32(firstServer + next))
     }
 
-    /// The weights of the serving servers, scaled so that far ones get the share that `spill-over` gives them.
+    /// The weights of the serving servers, scaled so that far servers get the share of `spill-over`.
     private func mapWeights() -> [Int] {
         guard let tier = tiers.first else { return [] }
         let percent = tier.farPercent(spillOver: spillOver)

@@ -1,23 +1,23 @@
-/// How long servers take to greet: a histogram of fixed size, in which old times fade.
+/// A histogram of the times that servers take to greet. It has a fixed size, and old times lose weight.
 ///
 ///     bucket  milliseconds
 ///     0...7   0 ... 7, one each
 ///     8...11  8 ... 15, two each
 ///     12...   four buckets for each doubling, to 65,535
 package struct GreetingTimes: Equatable, Sendable {
-    /// Fewer times than these tell nothing.
+    /// The fewest times from which a percentile is computed.
     package static let samplesMin: UInt32 = 100
-    /// When so many have been counted, all counts are halved.
+    /// All counts are halved when this many times have been counted.
     static let samplesMax: UInt32 = 4096
     private static let buckets = 8 + 4 * 13
 
     private var counts: [UInt32] = Array(repeating: 0, count: buckets)
     private var total: UInt32 = 0
 
-    /// No time yet.
+    /// Creates an empty histogram.
     package init() {}
 
-    /// Counts one time, in milliseconds.
+    /// Counts a time in milliseconds.
     package mutating func add(_ milliseconds: Int64) {
         counts[Self.bucket(of: milliseconds)] += 1
         total += 1
@@ -29,7 +29,7 @@ package struct GreetingTimes: Equatable, Sendable {
         }
     }
 
-    /// The time that all but one in a hundred were below, in milliseconds: the end of its bucket. `nil` while too few are known.
+    /// The 99th percentile in milliseconds, rounded up to the end of its bucket; `nil` below `samplesMin` times.
     package var percentile99: Int64? {
         guard total >= Self.samplesMin else { return nil }
         var left = Int64(total) * 99 / 100
@@ -47,7 +47,7 @@ package struct GreetingTimes: Equatable, Sendable {
         return 8 + 4 * (power - 3) + Int(time >> UInt64(power - 2) & 3)
     }
 
-    /// The first time behind a bucket.
+    /// The first time after a bucket.
     private static func end(of bucket: Int) -> Int64 {
         guard bucket >= 8 else { return Int64(bucket) + 1 }
         let (power, quarter) = ((bucket - 8) / 4 + 3, (bucket - 8) % 4)

@@ -1,11 +1,11 @@
-/// How many sessions may leave a server that does not answer, so that an overload does not become a storm of connects: a share of the new sessions of the last ten
-/// seconds. Beyond it sessions wait where they are.
+/// Limits how many sessions may leave servers that do not respond, so that an overload does not become a storm of connects. The limit is a share of the new
+/// sessions of the last ten seconds. Beyond it sessions stay with their server.
 ///
-/// Time is counted in whole seconds; each second remembers how many sessions there had been when it began.
+/// Time is counted in whole seconds. Each second's slot has the number of sessions when the second began.
 package struct RetryBudget: Equatable, Sendable {
     /// The window, in seconds.
     static let seconds = 10
-    /// Retries in a window that are free: of few sessions a share is none.
+    /// The number of retries per window that are always allowed, because a share of few sessions is less than one.
     package static let freeMax: UInt64 = 10
 
     private struct Slot: Equatable, Sendable {
@@ -16,26 +16,26 @@ package struct RetryBudget: Equatable, Sendable {
 
     private let percent: UInt64
     private let freeMax: UInt64
-    /// By second, modulo `seconds`.
+    /// By second modulo `seconds`.
     private var slots: [Slot?] = Array(repeating: nil, count: seconds)
 
-    /// `percent` of the new sessions may leave, and `freeMax` in any case; 0 % for none at all. `now` in milliseconds.
+    /// Creates a budget of `percent` of the new sessions, or `freeMax` if that is more; 0 % allows no retries. `now` is in milliseconds.
     package init(percent: Int, freeMax: UInt64 = freeMax, now: Int64) {
         self.percent = UInt64(max(0, percent))
         self.freeMax = freeMax
         look(sessions: 0, now: now)
     }
 
-    /// Takes note of how many sessions there have been; to be called each second, lest what is new be known too late.
+    /// Updates the total number of sessions. Call it every second, so that the window starts with the right number.
     package mutating func look(sessions: UInt64, now: Int64) {
         let second = now / 1000
         let place = Int(second % Int64(Self.seconds))
         if slots[place]?.second != second { slots[place] = Slot(second: second, sessionsBefore: sessions, retries: 0) }
     }
 
-    /// True when one more session may leave, and is counted.
+    /// Counts a retry if the budget allows it. Returns false otherwise.
     ///
-    /// - Parameter sessions: how many there have been in all.
+    /// - Parameter sessions: the total number of sessions since the start.
     package mutating func take(sessions: UInt64, now: Int64) -> Bool {
         look(sessions: sessions, now: now)
         let second = now / 1000

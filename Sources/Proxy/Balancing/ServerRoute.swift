@@ -1,23 +1,23 @@
 import Wire
 
-/// A server as the control thread describes it.
+/// A server's address, weight and availability, as the control thread sends them to forwarding threads.
 package struct ServerRoute: Equatable, Sendable {
-    /// Where to connect, `nil` while it has no address.
+    /// The address to connect to; `nil` while it is unknown.
     package var address: SocketAddress?
-    /// It takes new sessions: up, not in maintenance, not draining.
+    /// True when the server takes new sessions: up, not in maintenance, not draining.
     package var isUsable: Bool
-    /// It is usable, and left out while there are others.
+    /// True when the server gets new sessions only while there are no others.
     package var isSkipped = false
-    /// Its weight in quarters, as its fitness leaves it: 0 to 1024. Only the proportions of a backend's weights count.
+    /// The weight times the quarters that its fitness allows: 0 to 1024. Only the ratio to other servers matters.
     package var weight: Int
-    /// Of the usable servers those of the lowest one take the sessions.
+    /// The priority of its service record. Among usable servers, those with the lowest value take the sessions.
     package var priority: Int
-    /// The sixteenths of its weight that count: fewer than 16 for a server that is being warmed.
+    /// The sixteenths of the weight in effect: fewer than 16 while the server is warming.
     package var share: Int
-    /// Sessions at once, 0 for no limit; `nil` for the configuration's `maxconn`.
+    /// The most sessions at a time, 0 for no limit; `nil` for the configured `maxconn`.
     package var connectionsMax: Int?
 
-    /// A server's route.
+    /// Creates a route.
     package init(
         address: SocketAddress?, isUsable: Bool, isSkipped: Bool = false, weight: Int, priority: Int = 0, share: Int = SlowStart.fullShare,
         connectionsMax: Int? = nil
@@ -33,10 +33,10 @@ package struct ServerRoute: Equatable, Sendable {
 }
 
 extension ServerRoute {
-    /// Whether it can take sessions, as a preferred server or as a substitute.
+    /// True when the server can take sessions, as a preferred server or as a substitute.
     var takesSessions: Bool { isUsable && address != nil && weight > 0 && share > 0 }
 
-    /// Its weight in sixteenths of HAProxy's unit, as `WeightedTurns` takes it.
+    /// The weight in sixteenths of HAProxy's unit, as `WeightedTurns` uses it.
     var turnWeight: Int { min(WeightedTurns.weightMax, (weight * share + Self.quarters - 1) / Self.quarters) }
 
     private static let quarters = 4

@@ -1,9 +1,9 @@
 import Wire
 
-/// How much a server is preferred: the lowest rank that has servers takes the sessions.
+/// A server's order of preference. The servers of the lowest rank take the sessions.
 ///
-/// Preferred servers come first; then the skipped ones, which sessions leave out while there are others; then one backup alone, a near one if there is one.
-/// Within the first two kinds, a lower priority comes first.
+/// Preferred servers rank first, then skipped ones, then a single backup, near ones before far ones. Among preferred and among skipped servers, a lower
+/// priority ranks first.
 struct TierRank: Comparable, Sendable {
     private enum Kind: Int, Sendable {
         case preferred, skipped, backup, skippedBackup
@@ -12,7 +12,7 @@ struct TierRank: Comparable, Sendable {
     private let kind: Kind
     private let number: Int
 
-    /// The rank of the server at `index` of its backend; a backup has one of its own.
+    /// The rank of the server at `index` of its backend. Every backup has a different rank.
     init(_ route: ServerRoute, isBackup: Bool, isFar: Bool, index: Int) {
         guard isBackup else {
             (kind, number) = (route.isSkipped ? .skipped : .preferred, route.priority)
@@ -22,7 +22,7 @@ struct TierRank: Comparable, Sendable {
         number = isFar ? Int(UInt16.max) + index : index
     }
 
-    /// True for servers that are used only because there is no better one.
+    /// True for servers that are used only when there are no better ones.
     var isSkipped: Bool { kind == .skipped || kind == .skippedBackup }
 
     static func < (left: TierRank, right: TierRank) -> Bool {
@@ -30,41 +30,41 @@ struct TierRank: Comparable, Sendable {
     }
 }
 
-/// The servers of one rank. The near ones take the sessions; the far ones take a share (`spill-over`), and the sessions that near ones have no room for.
+/// The servers of one rank. Near servers take the sessions. Far servers take a share (`spill-over`), and the sessions that near servers have no room for.
 struct ServerTier: Sendable {
     let rank: TierRank
     private var near = ServerGroup()
     private var far = ServerGroup()
-    /// Hundredths of a session that far servers are owed; at a hundred they get the next one.
+    /// Hundredths of sessions owed to far servers. At a hundred they get the next session.
     private var farCredit = 0
 
     init(rank: TierRank) { self.rank = rank }
 
-    /// Near servers, or far ones.
+    /// The near or the far servers.
     subscript(isFar isFar: Bool) -> ServerGroup {
         _read { if isFar { yield far } else { yield near } }
         _modify { if isFar { yield &far } else { yield &near } }
     }
 
-    /// The server with room whose turn it is. As in `leastLoaded` this changes the tier where it is, instead of a copy of it.
+    /// The server whose turn it is, among those with room. Like `leastLoaded`, this changes the group in place, without a copy.
     mutating func takeTurn(isFar: Bool, _ servers: inout WeightedTurns.Servers) -> Int? { isFar ? far.takeTurn(&servers) : near.takeTurn(&servers) }
 
-    /// The server with room that has the lowest load.
+    /// The server with the lowest load, among those with room.
     mutating func leastLoaded(isFar: Bool) -> Int? { isFar ? far.loads.readFirst()?.number : near.loads.readFirst()?.number }
 
-    /// How many servers there are.
+    /// The number of servers.
     var count: Int { near.count + far.count }
 
-    /// There are two groups to choose between.
+    /// True when there are both near and far servers.
     var hasBoth: Bool { near.count > 0 && far.count > 0 }
 
-    /// The percentage of sessions for far servers: `spillOver`, or more while all near servers are being warmed.
+    /// The percentage of sessions for far servers: `spillOver`, or more while all near servers are warming.
     func farPercent(spillOver: Int) -> Int {
         guard hasBoth else { return near.count > 0 ? 0 : 100 }
         return max(spillOver, 100 - 100 * near.warmth / SlowStart.fullShare)
     }
 
-    /// Whether the next session is for far servers.
+    /// Returns true when the next session belongs to a far server, and updates the credit.
     mutating func takeFarTurn(spillOver: Int) -> Bool {
         guard hasBoth else { return near.count == 0 }
         farCredit += farPercent(spillOver: spillOver)
@@ -74,20 +74,20 @@ struct ServerTier: Sendable {
     }
 }
 
-/// The near or the far servers of a tier; they differ only in their weights.
+/// The near or the far servers of a tier, which differ only in weight.
 struct ServerGroup: Sendable {
-    /// How many there are, including those without room.
+    /// The number of servers, including those without room.
     private(set) var count = 0
-    /// By share of the weight, in sixteenths: how many servers have it.
+    /// The number of servers by share of their weight, in sixteenths.
     private var shares = Array(repeating: 0, count: SlowStart.fullShare + 1)
-    /// Those with room, unordered.
+    /// Servers with room, unordered.
     var ready: [Int32] = []
-    /// Their turns.
+    /// The order of turns.
     var turns = WeightedTurns()
-    /// Those with room, by load, for `leastconn`.
+    /// Servers with room, by load; for `leastconn`.
     var loads = IndexedHeap()
 
-    /// The largest share of any server.
+    /// The largest share of a server, in sixteenths.
     var warmth: Int { shares.lastIndex { $0 > 0 } ?? 0 }
 
     mutating func takeTurn(_ servers: inout WeightedTurns.Servers) -> Int? { ready.isEmpty ? nil : turns.next(&servers) }

@@ -2,10 +2,10 @@ import Wire
 
 /// `balance source`: HAProxy's static map, so that tsukada and HAProxy send a client to the same server.
 ///
-/// The map has a place for each unit of weight. A client's place is its number modulo the number of places. The map is equal on every node.
+/// The map has a place for each unit of weight. A client's place is the client's number modulo the number of places. The map is the same on every node.
 /// - SeeAlso: HAProxy, `get_server_sh` in backend.c and `recalc_server_map` in lb_map.c.
 enum SourceMap {
-    /// A client's number: the 32-bit words of its address, XORed.
+    /// A client's number: the XOR of its address's 32-bit words.
     static func value(of address: IPAddress) -> UInt64 {
         switch address {
         case .v4(let bits): UInt64(bits)
@@ -13,13 +13,13 @@ enum SourceMap {
         }
     }
 
-    /// The most places: weights are scaled down to stay below it.
+    /// The most places. Larger sums of weights are scaled down.
     static let placesMax = 65_536
 
-    /// The map for servers of these weights: indexes into `weights`; empty when all are 0.
+    /// The map for servers with these weights, as indexes into `weights`; empty when all are 0.
     ///
-    /// For each place every server earns its weight. The first server with the most whole shares earned gets the place, which costs it the sum of all
-    /// weights. Between two places only the servers that reach another whole share move in the heap, so the map costs O(places log servers).
+    /// For each place every server earns its weight. The first server with the most whole shares earned gets the place, which costs it the sum of all weights.
+    /// From one place to the next only servers that earn another whole share move in the heap, so the map costs O(places log servers).
     static func places(weights: [Int]) -> [UInt16] {
         let shares = reduced(weights)
         let total = shares.reduce(0, +)
@@ -44,7 +44,7 @@ enum SourceMap {
         }
     }
 
-    /// The servers that reach another whole share before each place, in the order of the places, and the index at which those of each place end.
+    /// The servers that earn another whole share before each place, in the order of the places, and the end index of each place's servers.
     private static func earnings(_ shares: [Int], total: Int) -> (earners: [Int32], ends: [Int]) {
         var ends = Array(repeating: 0, count: total)
         func place(_ whole: Int, _ share: Int) -> Int { (whole * total + share - 1) / share - 1 }
@@ -61,7 +61,7 @@ enum SourceMap {
         return (earners, ends)
     }
 
-    /// The same proportions with the smallest whole numbers, and a sum of at most `placesMax` (no weight above 0 becomes 0).
+    /// Reduces weights to the smallest integers of the same ratio, with a sum of at most `placesMax`. A weight above 0 stays above 0.
     static func reduced(_ weights: [Int]) -> [Int] {
         let positive = weights.filter { $0 > 0 }
         guard let first = positive.first else { return [] }

@@ -1,10 +1,10 @@
-/// A session that waits for a server.
+/// A queued session.
 struct Waiter: Equatable, Sendable {
-    /// The thread and its session.
+    /// The session's thread.
     var thread: Int
-    /// Index and generation in the thread's table.
+    /// The raw `SessionToken`: index and generation in the thread's table.
     var session: UInt64
-    /// The only server that it can use, as an index into the flat table of servers; `nil` for any.
+    /// The only server that the session can use, as a flat index; `nil` for any.
     var server: UInt32?
 }
 
@@ -13,26 +13,26 @@ struct WaitingQueue: Sendable {
     private var waiters: [Waiter] = []
     private var head = 0
 
-    /// An empty queue.
+    /// Creates an empty queue.
     init() {}
 
-    /// How many wait.
+    /// The number of queued sessions.
     var count: Int { waiters.count - head }
 
-    /// Puts a waiter at the end.
+    /// Appends a session.
     mutating func append(_ waiter: Waiter) { waiters.append(waiter) }
 
-    /// The first waiter that satisfies `predicate`.
+    /// The index of the first session that satisfies `predicate`.
     func first(where predicate: (Waiter) -> Bool) -> Int? { waiters[head...].firstIndex(where: predicate) }
 
-    /// Takes out the waiter that is `session` of `thread`; false when it is no longer there.
+    /// Removes `session` of `thread`. Returns false when it is not queued.
     mutating func remove(thread: Int, session: UInt64) -> Bool {
         guard let index = first(where: { $0.thread == thread && $0.session == session }) else { return false }
         _ = remove(at: index)
         return true
     }
 
-    /// Takes out the waiter at an index from `first`.
+    /// Removes and returns the session at an index from `first`.
     mutating func remove(at index: Int) -> Waiter {
         let waiter = waiters[index]
         if index == head { head += 1 } else { waiters.remove(at: index) }

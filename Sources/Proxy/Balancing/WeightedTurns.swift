@@ -1,42 +1,43 @@
 import Wire
 
-/// Turns in proportion to weights, in the order of HAProxy's `balance roundrobin`, even while servers come, go and change their weights.
+/// Turns in proportion to weights, in the order of HAProxy's `balance roundrobin`, even while servers are added, removed and reweighted.
 ///
-/// Turns are numbered and grouped into windows; a window has as many turns as the sum of the weights. A server's next turn comes sum / weight turns after its last
+/// Turns are numbered and grouped into windows. A window has as many turns as the sum of the weights. A server's next turn is sum / weight turns after its last
+/// one. A turn beyond the end of the window moves to the next window, which begins with the heaviest servers.
 /// one. A turn beyond the end of the window waits for the next window, which begins with the heaviest servers.
 ///
 ///     opening --first turn--> running --turn--> running ... --beyond the window--> coming; at the window's end, coming becomes opening
 ///
-/// - SeeAlso: HAProxy's lb_fwrr.c, for the order.
+/// - SeeAlso: HAProxy's lb_fwrr.c, the source of the order.
 struct WeightedTurns: Sendable {
-    /// The heaviest weight: 256 units of sixteen sixteenths.
+    /// The maximum weight: 256 units of sixteen sixteenths.
     static let weightMax = 4096
     private static let keysPerTurn = 256
     private static let weightsPerKey = 16
 
-    /// A server's state. It is kept while the server has no turns.
+    /// A server's position in the order. It is kept while the server is suspended.
     struct Turn: Sendable {
         /// The number of its next turn.
         fileprivate var at = 0
         /// The number of its last turn.
         fileprivate var last = 0
-        /// The accumulated remainder of its distances, which are whole turns.
+        /// The accumulated remainder of the distances between turns, which are rounded down to whole turns.
         fileprivate var remainder = 0
-        /// The index of the heap that holds it; `nil` for none.
+        /// The index of the heap that contains it; `nil` while suspended.
         fileprivate var heap: Int?
-        /// The number of the window that `at` belongs to.
+        /// The number of the window of `at`.
         fileprivate var window = 0
     }
 
-    /// Servers with their weights and turns, and their places in the heaps.
+    /// Servers with their weights, turns and places in the heaps.
     struct Servers: Sendable {
         /// 0 to `weightMax`, by server.
         var weights: [Int]
         fileprivate var turns: [Turn]
-        /// Each server's place in the heap that holds it.
+        /// Each server's place in its heap.
         var places: IndexedHeap.Places
 
-        /// Servers without turns.
+        /// Creates servers without turns.
         init(count: Int) {
             weights = Array(repeating: 0, count: count)
             turns = Array(repeating: Turn(), count: count)
@@ -51,21 +52,21 @@ struct WeightedTurns: Sendable {
     private var count = 0
     /// The sum of the weights.
     private(set) var total = 0
-    /// The length of the present window, and its number.
+    /// The length of the current window, and its number.
     private var window = 0
     private var windowNumber = 0
-    /// The number of the next turn: from `window` to twice that.
+    /// The number of the next turn, from `window` to twice that.
     private var position = 0
     /// The weights of suspended servers.
     private var suspended = 0
-    /// What is left over of their lost turns when whole ones are counted.
+    /// The remainder of lost turns after whole turns are counted.
     private var lost = 0
     private var arrivals: UInt64 = 0
 
-    /// Adds a server, which gets turns. At the start all servers open the first window; the weight of a later server says how soon its first turn comes.
+    /// Adds a server. At the start all servers open the first window; later the weight determines how soon the first turn comes.
     mutating func add(_ server: Int, weight: Int, atStart: Bool, _ servers: inout Servers) {
         count += 1
-        // A turn may put any server into any of them, and must not allocate.
+        // Any heap may have to hold every server, and taking a turn must not allocate.
         for heap in heaps.indices { heaps[heap].makeRoom(for: count) }
         servers.weights[server] = weight
         total += weight
@@ -87,14 +88,14 @@ struct WeightedTurns: Sendable {
         servers.weights[server] = 0
     }
 
-    /// Gives a server no turns until `resume`. Its weight still counts in the distances of the others.
+    /// Suspends a server's turns until `resume`. Its weight still counts in the distances of the others.
     mutating func suspend(_ server: Int, _ servers: inout Servers) {
         guard servers.turns[server].heap != nil else { return }
         dequeue(server, &servers)
         suspended += servers.weights[server]
     }
 
-    /// Gives a suspended server turns again. Turns that have passed meanwhile are lost.
+    /// Resumes a server's turns. Turns that have passed in the meantime are lost.
     mutating func resume(_ server: Int, _ servers: inout Servers) {
         guard servers.turns[server].heap == nil else { return }
         suspended -= servers.weights[server]
@@ -104,7 +105,7 @@ struct WeightedTurns: Sendable {
         queue(server, &servers)
     }
 
-    /// Changes a server's weight. The new one is above 0.
+    /// Changes a server's weight. The new weight must be above 0.
     mutating func setWeight(_ weight: Int, of server: Int, _ servers: inout Servers) {
         let heap = servers.turns[server].heap
         if heap == coming { servers.turns[server].at = window }
@@ -124,7 +125,7 @@ struct WeightedTurns: Sendable {
         queue(server, &servers)
     }
 
-    /// The server whose turn it is; `nil` when no server has turns.
+    /// Takes the next turn and returns its server; `nil` when no server has turns.
     mutating func next(_ servers: inout Servers) -> Int? {
         if window == 0 { (window, position) = (total, total) }
         if candidate(&servers) == nil { beginWindow() }
@@ -145,7 +146,7 @@ struct WeightedTurns: Sendable {
         return server
     }
 
-    /// Passes the turns that suspended servers would have had. So such a server later finds the others where they would be.
+    /// Skips the turns that suspended servers would have had. A server that resumes finds the others where they would be without the suspension.
     private mutating func loseTurns() {
         let active = total - suspended
         guard suspended > 0, active > 0 else { return }
@@ -154,7 +155,7 @@ struct WeightedTurns: Sendable {
         lost %= active
     }
 
-    /// The running server whose turn is due; otherwise the heaviest one that opens the window; otherwise the next running one.
+    /// The running server whose turn is due; otherwise the heaviest server that opens the window; otherwise the next running server.
     private mutating func candidate(_ servers: inout Servers) -> Int? {
         let next = heaps[Self.running].readFirst()?.number
         if let next, servers.turns[next].at <= position { return next }
@@ -173,7 +174,7 @@ struct WeightedTurns: Sendable {
         servers.turns[server].heap = nil
     }
 
-    /// Puts a server into the heap of its next turn.
+    /// Inserts a server into the heap of its next turn.
     private mutating func queue(_ server: Int, _ servers: inout Servers) {
         let at = servers.turns[server].at
         guard at < 2 * window, at < window + total else {
@@ -187,7 +188,7 @@ struct WeightedTurns: Sendable {
         insert(server, key: Self.keysPerTurn * at + order, heap: Self.running, &servers)
     }
 
-    /// Puts a server into a heap that opens a window: heavy servers come first.
+    /// Inserts a server into a heap that opens a window, heavy servers first.
     private mutating func open(_ server: Int, heap: Int, _ servers: inout Servers) {
         insert(server, key: Self.weightMax - servers.weights[server], heap: heap, &servers)
     }
