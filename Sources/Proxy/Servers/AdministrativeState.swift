@@ -1,33 +1,33 @@
-/// What operators and the resolver have decided about a server: HAProxy's srv_admin_state.
+/// Decisions of operators and the resolver about a server: HAProxy's srv_admin_state.
 package struct AdministrativeFlags: OptionSet, Hashable, Sendable {
     /// HAProxy's bits.
     package let rawValue: Int
-    /// From HAProxy's bits.
+    /// Creates flags from HAProxy's bits.
     package init(rawValue: Int) { self.rawValue = rawValue }
 
     /// Maintenance by `disabled` or the runtime socket.
     package static let forcedMaintenance = AdministrativeFlags(rawValue: 0x01)
-    /// The maintenance began with `disabled` in the configuration; stays when it ends.
+    /// The maintenance began with `disabled` in the configuration. The flag stays set when the maintenance ends.
     package static let configuredMaintenance = AdministrativeFlags(rawValue: 0x04)
-    /// Drain by the runtime socket.
+    /// Drain, requested at the runtime socket.
     package static let forcedDrain = AdministrativeFlags(rawValue: 0x08)
-    /// Maintenance for want of an address.
+    /// Maintenance because the server has no address.
     package static let resolutionMaintenance = AdministrativeFlags(rawValue: 0x20)
 
-    /// True for any reason of maintenance.
+    /// True for maintenance of any kind.
     package var isMaintenance: Bool { !isDisjoint(with: [.forcedMaintenance, .resolutionMaintenance]) }
-    /// True while an operator keeps the server from taking new sessions.
+    /// True while an operator's maintenance or drain keeps new sessions away.
     package var isOperators: Bool { !isDisjoint(with: [.forcedMaintenance, .forcedDrain]) }
-    /// True while the server gets no new sessions but keeps its old ones.
+    /// True while the server keeps its sessions and gets no new ones.
     package var isDrain: Bool { contains(.forcedDrain) }
 }
 
-/// The states that an operator chooses between, with HAProxy's keywords: `set server P/S state`.
+/// The states that an operator can set, by HAProxy's keywords: `set server P/S state`.
 package enum AdministrativeState: String, Sendable {
-    /// Neither drain nor maintenance: it takes sessions when its checks pass; also `enable server`.
+    /// Neither drain nor maintenance; also set by `enable server`. The server takes sessions when its checks pass.
     case ready
-    /// No new sessions; checks go on.
+    /// No new sessions. Checks continue.
     case drain
-    /// No sessions, no checks; also `disable server`.
+    /// No sessions and no checks; also set by `disable server`.
     case maint
 }

@@ -1,6 +1,6 @@
 import Wire
 
-/// One backend's present state.
+/// The current state of a backend.
 package struct BackendStatus: Equatable, Sendable {
     /// Usable servers that are not `backup`.
     package internal(set) var activeServers = 0
@@ -8,16 +8,16 @@ package struct BackendStatus: Equatable, Sendable {
     package internal(set) var backupServers = 0
     /// Usable servers without a check result yet.
     package internal(set) var uncheckedServers = 0
-    /// When `wasUp` last changed, or the start.
+    /// When `wasUp` last changed; initially the start.
     package internal(set) var lastChange: Instant
-    /// How often the last usable server went.
+    /// How often the backend lost its last usable server.
     package internal(set) var downTransitions = 0
 
-    /// Time down, without the present such time.
+    /// The total time down, without the current period.
     var completedDowntime = Duration.zero
-    /// `isUp` when it was last settled.
+    /// The value of `isUp` at the last `settle`.
     var wasUp: Bool
-    /// True for a backend without servers, which HAProxy shows as UP.
+    /// True for a backend without servers. HAProxy shows it as UP.
     let isEmpty: Bool
 
     init(isEmpty: Bool, now: Instant) {
@@ -26,17 +26,17 @@ package struct BackendStatus: Equatable, Sendable {
         lastChange = now
     }
 
-    /// Adds a server with this status to the counts (`number` is 1), or removes it (-1).
+    /// Adds a server with this status to the counts (`number` 1), or removes it (-1).
     mutating func count(_ server: ServerStatus, isBackup: Bool, _ number: Int) {
         guard server.isUsable else { return }
         if isBackup { backupServers += number } else { activeServers += number }
         if !server.hasVerdict { uncheckedServers += number }
     }
 
-    /// True while it has a usable server.
+    /// True while a server is usable.
     package var isUp: Bool { isEmpty || activeServers + backupServers > 0 }
 
-    /// All the time it has been down.
+    /// The total time down.
     package func downtime(now: Instant) -> Duration { completedDowntime + (isUp ? .zero : lastChange.duration(to: now)) }
 
     /// "UP" or "DOWN".

@@ -1,7 +1,7 @@
-// `observe layer4`: what sessions' failed connects do to a server's health.
+// `observe layer4`: the effect of sessions' failed connects on a server's health.
 
 extension ServerRegistry {
-    /// Sessions' connects fail: `on-error` may make a failed check of it, and the next check comes soon.
+    /// Applies `on-error` after failed connects: the next check runs soon, and the failures may count as a failed check.
     mutating func takeFailedConnects(inRow errors: Int, _ change: inout Change) {
         let server = change.server
         let configured = configuration(of: server)

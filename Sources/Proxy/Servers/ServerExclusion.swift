@@ -1,4 +1,4 @@
-// What keeps sessions from a server, or brings them back, beside its own checks' count: its role, its room, what sessions have found, and what peers say.
+// Reasons other than its checks' count to exclude a server or to bring it back: its role, a lack of connections, sessions' evidence and peers' verdicts.
 
 import Wire
 
@@ -12,7 +12,8 @@ extension ServerRegistry {
         store(next, &change)
     }
 
-    /// Its sessions go on. A line reports only a change of fitness. For a server that is DOWN, the line about coming up reports it.
+    /// Changes a server's fitness; its sessions continue. Only a change of fitness is logged. When a server is DOWN, the line about coming up reports its
+    /// fitness.
     mutating func setFitness(_ fitness: ServerFitness, _ change: inout Change) {
         let before = status(of: change.server)
         guard before.fitness != fitness else { return }
@@ -22,7 +23,7 @@ extension ServerRegistry {
         guard before.condition != .down else { return }
         switch fitness {
         case .unfit(let reason):
-            // Among candidates only the writer is fit: without it, clients cannot write.
+            // Only the writer is fit: without it, clients cannot write.
             let isWriter = backends[change.server.backend].database?.role == .primary
             let level = !before.isRunning ? LogLevel.notice : isWriter ? before.lossLevel : .warning
             if before.fitness.isFit { change.log(level, "\(title(of: change.server)) is OUT, reason: \(reason)\(counts(change))") }
@@ -68,7 +69,7 @@ extension ServerRegistry {
         }
     }
 
-    /// Why a server is down by more than its own checks' count, in the form of a check's reason.
+    /// The reason in a line about a server that did not go down by its own checks' count, in the form of a check's reason.
     private func reason(_ witness: DownWitness, _ before: ServerStatus) -> String {
         switch witness {
         case .peers(let peers):
@@ -83,7 +84,7 @@ extension ServerRegistry {
         }
     }
 
-    /// Its own checks may have passed all the while that it was held.
+    /// Ends or begins a hold by the peers. When it ends, the server is up immediately if its own checks have passed in the meantime.
     mutating func setHeldDown(_ isHeld: Bool, _ change: inout Change) {
         let before = status(of: change.server)
         guard let health = before.health, before.isHeldDown != isHeld else { return }

@@ -1,49 +1,49 @@
 import Wire
 
-/// What an earlier process knew of a server: a line of `show servers state`, and what a process that hands over says besides.
+/// A server's state in an earlier process: a line of `show servers state`, and the additional values that a process passes to its successor.
 package struct ServerMemory: Equatable, Sendable {
-    /// The name that its address came from; `nil` for a numeric address.
+    /// The host name that its address was resolved from; `nil` for a numeric address.
     package var hostName: String?
-    /// Where it was; `nil` while its name had no address.
+    /// Its address; `nil` while its name had none.
     package var address: IPAddress?
-    /// The port there; 0 for an unknown one.
+    /// Its port; 0 when unknown.
     package var port: UInt16 = 0
-    /// Its last address, when its name had none; `nil` in a state file.
+    /// Its last address, when its name had none; `nil` from a state file.
     package var formerAddress: SocketAddress?
-    /// Why it may not have taken sessions.
+    /// Its administrative state.
     package var flags: AdministrativeFlags
-    /// The weight as it was last set.
+    /// The weight that was last set.
     package var weight: Int
-    /// The weight in the configuration of then.
+    /// The weight in that process's configuration.
     package var initialWeight: Int
-    /// Whether it ran.
+    /// Whether it was running.
     package var isRunning: Bool
-    /// Whether it was being warmed: `slowstart`.
+    /// Whether it was warming: `slowstart`.
     package var isWarming = false
     /// `ServerHealth.value`.
     package var health: Int
-    /// How its last check ended.
+    /// The result of its last check.
     package var lastCheck: CheckResult?
-    /// Whether a check had found a result. Not in a state file, which is too old for that.
+    /// Whether a check had a result. Always false from a state file, whose results are too old.
     package var hasVerdict = false
-    /// Since `isRunning` last changed.
+    /// The time since `isRunning` last changed.
     package var sinceChange: Duration
-    /// Its service record's priority; 0 without one, and in a state file.
+    /// The priority of its service record; 0 without one, and from a state file.
     package var priority = 0
-    /// What its `database` section made of it; `nil` without one, and in a state file.
+    /// Its fitness in its `database` section; `nil` without one, and from a state file.
     package var fitness: ServerFitness?
-    /// Its condition; `nil` in a state file.
+    /// Its condition; `nil` from a state file.
     package var condition: ServerCondition?
     /// The time in that condition.
     package var sinceCondition = Duration.zero
-    /// Failed checks while it was not steadily down.
+    /// Failed checks that changed its health.
     package var failedChecks = 0
-    /// How often it stopped running.
+    /// The number of times that it stopped running.
     package var downTransitions = 0
-    /// Time not running, before the present such time.
+    /// The total time not running, without the current period.
     package var completedDowntime = Duration.zero
 
-    /// What a line of `show servers state` tells.
+    /// Creates the memory that a line of `show servers state` contains.
     package init(
         hostName: String?, address: IPAddress?, flags: AdministrativeFlags, weight: Int, initialWeight: Int, isRunning: Bool, health: Int,
         lastCheck: CheckResult?, sinceChange: Duration
@@ -59,7 +59,7 @@ package struct ServerMemory: Equatable, Sendable {
         self.sinceChange = sinceChange
     }
 
-    /// The address of `server` if it goes by the same name as then; the port is the configuration's, but for a service's.
+    /// The address of `server`, if it still has the same name. The port comes from the configuration, or for a service's server from this memory.
     package func address(of server: Server) -> SocketAddress? {
         guard case .name(let name, let port) = server.endpoint, name == hostName, let address else { return nil }
         guard server.isOfService else { return .ip(address, port: port) }
@@ -68,10 +68,10 @@ package struct ServerMemory: Equatable, Sendable {
 }
 
 extension ServerStatus {
-    /// Takes over what was known, as far as the configuration still says the same.
+    /// Restores a server's state, as far as the configuration allows.
     ///
-    /// An operator's maintenance and drain stay; one that was written down goes with its line. A weight stays while the written one is the same.
-    /// Fit or not stays while there is a `database` section. Up or down stays, with a place in the count of checks that `rise` and `fall` allow now.
+    /// An operator's maintenance and drain persist; maintenance by `disabled` ends with its line. The weight persists while the configured one is the same. The
+    /// fitness persists while there is a `database` section. Up or down persists, with the count of checks limited by the current `rise` and `fall`.
     mutating func recall(_ memory: ServerMemory, in backend: Backend, slowStart: SlowStart?, now: Instant) {
         if memory.flags.contains(.forcedMaintenance), !memory.flags.contains(.configuredMaintenance) { flags.insert(.forcedMaintenance) }
         if memory.flags.contains(.forcedDrain) { flags.insert(.forcedDrain) }
@@ -97,7 +97,7 @@ extension ServerStatus {
 }
 
 extension ServerRegistry {
-    /// What a later process should know of a server.
+    /// The state of a server for a later process.
     package func memory(of reference: ServerReference, now: Instant) -> ServerMemory {
         let status = status(of: reference)
         let server = backends[reference.backend].servers[reference.server]

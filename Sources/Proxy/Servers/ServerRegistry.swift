@@ -1,78 +1,77 @@
 import Wire
 
-/// Every server's present state, and the rules by which events change it: HAProxy's, as are the log lines.
+/// The state of every server, and the rules by which events change it. The rules and the log lines are HAProxy's.
 ///
-/// The control thread owns the one registry, feeds it what checks, resolvers and operators say, and carries out the effects
-/// in their order.
+/// The control thread owns the only registry. It passes in the events of checks, resolvers and operators, and carries out the effects in order.
 package struct ServerRegistry: Sendable {
-    /// What happened to a server.
+    /// An event that concerns a server.
     package enum Event: Equatable, Sendable {
-        /// A check has ended. Ignored in maintenance: it was under way when that began.
+        /// A check has ended. It is ignored in maintenance, because it began earlier.
         case checkFinished(CheckResult)
-        /// A check has ended that says nothing of its health: it was full, or this node could not ask. It counts neither as a pass nor as a failure.
+        /// A check has ended without a verdict: the server was full, or this node failed. It counts neither as a pass nor as a failure.
         case checkInconclusive(CheckResult)
-        /// Sessions' connects to it have failed, the last so many in a row: `observe layer4`.
+        /// Sessions' connects have failed, `inRow` of them in a row: `observe layer4`.
         case connectsFailed(inRow: Int)
-        /// What it is good for, by its role. Its sessions go on, and its checks.
+        /// The fitness for its role has changed. Sessions and checks continue.
         case setFitness(ServerFitness)
-        /// It is skipped for want of room, or no longer.
+        /// Checks report that the server has no free connection, or has one again.
         case setFull(Bool)
-        /// Sessions have found that new ones are to leave it out while there are others, for so long (`nil`: until a check passes), or no longer.
+        /// Sessions have found a reason to skip the server while there are others, for this time (`nil`: until a check passes); or no reason remains.
         case setSkipped(ServerSkip?, for: Duration?)
-        /// It is down although its own checks have not come to that; they bring it up again.
+        /// The server is down although its own checks have not failed often enough. Passed checks bring it up again.
         case takenDown(DownWitness)
-        /// While the peers' word holds it down its own checks do not bring it up.
+        /// A hold by the peers' verdict begins or ends. During a hold the server's own checks do not bring it up.
         case setHeldDown(Bool)
-        /// `set server P/S state`, `disable server` (maint), `enable server` (ready). `by` is the operator, when not this node's.
+        /// `set server P/S state`, `disable server` (maint), `enable server` (ready). `by` is the operator, unless it is this node's.
         case setAdministrative(AdministrativeState, by: String? = nil)
-        /// `set weight P/S N`, 0 to 256, and who has set it.
+        /// `set weight P/S N`, 0 to 256, and the author for the log line.
         case setWeight(Int, by: String = "the operator")
-        /// Its service record's priority: those of the lowest one are used first.
+        /// The priority of its service record. Servers with the lowest value are used first.
         case setPriority(Int)
-        /// A name's address is this; `by` is "section/nameserver" or "DNS cache".
+        /// Its name has resolved to this address. `by` is "section/nameserver" or "DNS cache".
         case addressResolved(SocketAddress, by: String)
-        /// The name has no address any more; the reason stands in the log: "DNS NX status", "No IP for server ".
+        /// Its name has no address any more. The reason for the log line: "DNS NX status", "No IP for server ".
         case addressLost(reason: String)
     }
 
-    /// Who has found a server down, beside its own checks.
+    /// The evidence, other than its own checks' count, that a server is down.
     package enum DownWitness: Equatable, Sendable {
-        /// Its own last checks and these peers' together.
+        /// Its own last checks together with these peers.
         case alsoPeers([String])
-        /// These peers, by themselves.
+        /// These peers alone.
         case peers([String])
-        /// The server itself: it refuses this host.
+        /// The server itself, which refuses this host.
         case server
     }
 
-    /// What is to be done about it.
+    /// An action that the caller must carry out.
     package enum Effect: Equatable, Sendable {
         /// Write this line to the log targets of this backend.
         case log(LogLevel, String, backend: Int)
-        /// This server's route has changed: its usability, weight or address. Call `settle` afterwards. Only `shutdownSessions` follows this effect.
+        /// This server's usability, weight or address has changed. Call `settle` afterwards. Only `shutdownSessions` follows this effect.
         case routeChanged(ServerReference)
         /// Close this server's sessions.
         case shutdownSessions(ServerReference, because: SessionShutdown = .serverDown)
-        /// Check this server no more, and drop a running check.
+        /// Stop checking this server, and abort a running check.
         case pauseChecks(ServerReference)
         /// Check this server within this time.
         case checkWithin(ServerReference, Duration)
-        /// Begin to count this server's failed connects anew.
+        /// Reset this server's count of failed connects.
         case forgetFailedConnects(ServerReference)
-        /// Check this server again.
+        /// Start checking this server again.
         case resumeChecks(ServerReference)
     }
 
-    /// The configuration's backends.
+    /// The configured backends.
     package let backends: [Backend]
     var servers: [[ServerStatus]]
     private var backendStatuses: [BackendStatus]
 
-    /// The servers of `backends` as they are at the start: up unless `disabled` or without an address. Nothing is logged.
+    /// Creates the initial state: servers are up unless they are `disabled` or have no address. This logs nothing.
     ///
     /// - Parameters:
-    ///   - initialAddress: where a server is; `nil` puts it in maintenance until an address is found.
-    ///   - memory: what an earlier process knew of a server; `nil` for nothing.
+    ///   - initialAddress: a server's address; `nil` puts it in maintenance until an address is found.
+    ///   - memory: a server's state in an earlier process; `nil` without one.
     package init(
         backends: [Backend], now: Instant, initialAddress: (ServerReference) -> SocketAddress?, memory: (ServerReference) -> ServerMemory? = { _ in nil }
     ) {
@@ -81,7 +80,7 @@ package struct ServerRegistry: Sendable {
             backend.servers.enumerated().map { place, server in
                 let reference = ServerReference(backend: index, server: place)
                 var status = ServerStatus(server, address: initialAddress(reference), now: now)
-                // Nobody writes anywhere before the writer is known.
+                // No server takes writes before the writer is known.
                 if backend.database?.role == .primary { status.fitness = .unfit(reason: "not looked at yet") }
                 if backend.isDisabled { status.hasVerdict = true }
                 if let memory = memory(reference) {
@@ -98,7 +97,7 @@ package struct ServerRegistry: Sendable {
         }
     }
 
-    /// The address of a server that needs no resolver; `nil` for a host name.
+    /// The numeric address or path of a server; `nil` when it has a host name.
     package static func numericAddress(of server: Server) -> SocketAddress? {
         switch server.endpoint {
         case .ip(let address, let port): .ip(address, port: port)
@@ -107,19 +106,19 @@ package struct ServerRegistry: Sendable {
         }
     }
 
-    /// A server's present state.
+    /// The current state of a server.
     package func status(of server: ServerReference) -> ServerStatus { servers[server.backend][server.server] }
 
-    /// A backend's present state.
+    /// The current state of a backend.
     package func status(ofBackend backend: Int) -> BackendStatus { backendStatuses[backend] }
 
-    /// How soon a server is to be checked again.
+    /// The interval class for the next check of a server.
     package func checkPace(of server: ServerReference) -> CheckPace { status(of: server).health?.pace ?? .steadyUp }
 
-    /// Takes one event in.
+    /// Applies an event.
     ///
-    /// - Parameter load: asked for a server's load where a log line tells it.
-    /// - Returns: what is to be done, in this order.
+    /// - Parameter load: returns a server's load for a log line.
+    /// - Returns: the actions to carry out, in this order.
     package mutating func apply(_ event: Event, to server: ServerReference, now: Instant, load: @escaping (ServerReference) -> ServerLoad) -> [Effect] {
         let before = status(of: server)
         var change = Change(server: server, now: now, load: load)
@@ -173,7 +172,7 @@ package struct ServerRegistry: Sendable {
 
     // MARK: One change
 
-    /// What one event has brought about so far.
+    /// The accumulated results of one event.
     struct Change {
         let server: ServerReference
         let now: Instant
@@ -181,16 +180,16 @@ package struct ServerRegistry: Sendable {
         var effects: [Effect] = []
         /// The operator's name, where a line shows it.
         var author: String?
-        /// Whose sessions are closed, once the new routes lead nobody there any more.
+        /// Shutdowns of sessions. They come after the new routes, so that no new session reaches the servers.
         var closings: [Effect] = []
 
-        /// HAProxy's text comes first.
+        /// Logs a line about the server. HAProxy's text comes first, then the operator's name.
         mutating func log(_ level: LogLevel, _ text: String) {
             effects.append(.log(level, author.map { "\(text) By \($0)." } ?? text, backend: server.backend))
         }
     }
 
-    /// Makes `next` the server's state and counts anew. Lines with counts come after it.
+    /// Stores the server's new state and updates the counts. A line with counts must be logged afterwards.
     mutating func store(_ next: ServerStatus, _ change: inout Change) {
         let (server, now) = (change.server, change.now)
         let before = status(of: server)
@@ -213,10 +212,10 @@ package struct ServerRegistry: Sendable {
         servers[server.backend][server.server] = next
     }
 
-    /// Counts that a backend's usable servers have come to none, or from none. To be called when all is applied that belongs together: of two servers that
-    /// change places either may be first, and there was one all the time.
+    /// Records that a backend has lost its last usable server or has one again. Call it after all related changes: when two servers swap their states, their
+    /// order does not matter, and one of them was usable all the time.
     ///
-    /// - Returns: what is to be done: a line.
+    /// - Returns: the line to log, if there is one.
     package mutating func settle(_ backend: Int, now: Instant) -> [Effect] {
         let status = backendStatuses[backend]
         guard status.isUp != status.wasUp else { return [] }
@@ -238,10 +237,10 @@ package struct ServerRegistry: Sendable {
     /// "Server mysql-read/db1", "Backup Server mysql-read/db3".
     func title(of server: ServerReference) -> String { "\(configuration(of: server).isBackup ? "Backup " : "")Server \(name(of: server))" }
 
-    /// A server that comes up unfit for its role does not count as active in the line.
+    /// A server that comes up unfit for its role is not counted as active in the line.
     func upWord(_ status: ServerStatus) -> String { if case .unfit(let reason) = status.fitness { "UP but OUT (\(reason))" } else { "UP" } }
 
-    /// The counts at the end of a line about the server: one that stops has `left`, any other `online`.
+    /// The counts at the end of a line about the server: `left` after a server has stopped, otherwise `online`.
     func counts(_ change: Change) -> String {
         let (server, load) = (change.server, change.load(change.server))
         let (active, backup) = (backendStatuses[server.backend].activeServers, backendStatuses[server.backend].backupServers)
@@ -257,15 +256,15 @@ package struct ServerRegistry: Sendable {
 // MARK: - Checks
 
 extension ServerRegistry {
-    /// A check's result: one line when it tells something new, another when the server goes down or comes up.
+    /// Applies a check's result, then closes the sessions of an unreachable server if configured.
     private mutating func takeCheck(_ result: CheckResult, _ change: inout Change) {
         take(result, { $0.isPass ? $1.pass() : $1.fail() }, &change)
         shutDownGone(result, &change)
     }
 
-    /// What is found of a server, by a check or otherwise.
+    /// Applies a result of a check or of an observation. Logs a line if it is new, and another line when the server goes down or comes up.
     ///
-    /// - Parameter count: moves the health, and tells whether it did.
+    /// - Parameter count: updates the health. Returns true when it has changed.
     mutating func take(_ result: CheckResult, _ count: (CheckStatus, inout ServerHealth) -> Bool, _ change: inout Change) {
         let server = change.server
         let before = status(of: server)
@@ -287,7 +286,7 @@ extension ServerRegistry {
         if isMoved && !result.status.isPass { next.failedChecks += 1 }
         store(next, &change)
         if next.isRunning != before.isRunning {
-            // Where checks are logged HAProxy gives no reason here: ours follows its text.
+            // Where checks are logged HAProxy gives no reason here. Our reason follows its text.
             let (reason, end) = logsChecks ? ("", next.isRunning ? "" : " Reason: \(result.cause).") : (result.explanation, "")
             let word = next.isRunning ? upWord(next) : "DOWN"
             change.log(next.isRunning ? .notice : before.lossLevel, "\(title(of: server)) is \(word)\(reason)\(counts(change))\(end)")
@@ -322,14 +321,14 @@ extension ServerRegistry {
         change.log(.notice, "\(title(of: change.server)): weight changed from \(before) to \(weight) by \(author).")
     }
 
-    /// Sets one flag, unless it is set.
+    /// Sets a flag that is not set.
     private mutating func set(_ flag: AdministrativeFlags, reason: String? = nil, _ change: inout Change) {
         var flags = status(of: change.server).flags
         guard flags.insert(flag).inserted else { return }
         changeFlags(to: flags, reason: reason, &change)
     }
 
-    /// Clears one flag, if it is set.
+    /// Clears a flag that is set.
     private mutating func clear(_ flag: AdministrativeFlags, _ change: inout Change) {
         var flags = status(of: change.server).flags
         guard flags.remove(flag) != nil else { return }
@@ -357,7 +356,7 @@ extension ServerRegistry {
         if !flags.isMaintenance { logDrain(from: before.flags, &change) }
     }
 
-    /// The line about a maintenance that begins, ends, or goes on for fewer reasons.
+    /// Logs that maintenance begins, ends, or continues for fewer reasons.
     private func logMaintenance(from before: ServerStatus, reason: String?, _ change: inout Change) {
         let (title, now) = (title(of: change.server), status(of: change.server))
         let gone = before.flags.subtracting(now.flags)
@@ -385,7 +384,7 @@ extension ServerRegistry {
         }
     }
 
-    /// The line about a drain that begins, ends, or outlasts a maintenance.
+    /// Logs that a drain begins, ends, or outlasts a maintenance.
     private func logDrain(from before: AdministrativeFlags, _ change: inout Change) {
         let (title, now) = (title(of: change.server), status(of: change.server))
         switch (before.isDrain, now.flags.isDrain) {
@@ -396,7 +395,7 @@ extension ServerRegistry {
         }
     }
 
-    /// Whether no check will ever judge the server: there is none, or its proxy is disabled.
+    /// True when the server never gets a verdict: it has no check, or its proxy is disabled.
     private func isUnchecked(_ server: ServerReference, _ status: ServerStatus) -> Bool {
         status.health == nil || backends[server.backend].isDisabled
     }
@@ -415,6 +414,6 @@ extension ServerRegistry {
         change.log(.notice, "\(name(of: change.server)): \(parts.joined(separator: ", ")) by '\(source)'.")
     }
 
-    /// The address without its port.
+    /// The address without the port.
     private static func host(_ address: SocketAddress) -> String { address.address?.description ?? address.description }
 }

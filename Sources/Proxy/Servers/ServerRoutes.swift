@@ -1,5 +1,5 @@
 extension ServerRegistry {
-    /// The usable servers that a backend's sessions go to: all active ones or, while there are none, one backup, preferably a near one.
+    /// The usable servers for a backend's sessions: all active ones; without them, one backup, preferably a near one.
     package func servingServers(ofBackend backend: Int) -> [ServerReference] {
         let usable = backends[backend].servers.indices.map { ServerReference(backend: backend, server: $0) }.filter { status(of: $0).isUsable }
         let active = usable.filter { !configuration(of: $0).isBackup }
@@ -9,7 +9,7 @@ extension ServerRegistry {
 }
 
 extension ServerRegistry {
-    /// The route of each server, by backend.
+    /// The routes of all servers, by backend.
     package var routes: [[ServerRoute]] {
         backends.enumerated().map { index, backend in backend.servers.indices.map { route(of: ServerReference(backend: index, server: $0)) } }
     }

@@ -1,15 +1,15 @@
 import Wire
 
-/// A server's load at one moment, for log lines.
+/// A server's load when a log line is written.
 package struct ServerLoad: Equatable, Sendable {
-    /// Sessions connected to it.
+    /// Connected sessions.
     package var sessions: Int
     /// Sessions that left its queue for another server.
     package var requeued: Int
-    /// Sessions still in its queue.
+    /// Sessions in its queue.
     package var queued: Int
 
-    /// A load from its parts.
+    /// Creates a load.
     package init(sessions: Int = 0, requeued: Int = 0, queued: Int = 0) {
         self.sessions = sessions
         self.requeued = requeued
@@ -17,13 +17,13 @@ package struct ServerLoad: Equatable, Sendable {
     }
 }
 
-/// A server's condition for operators, in one word.
+/// A server's condition in one word, for operators.
 package enum ServerCondition: String, Sendable {
     /// It takes sessions.
     case up = "UP"
     /// It fails its checks.
     case down = "DOWN"
-    /// An operator has taken it out, or it has no address.
+    /// An operator has put it into maintenance, or it has no address.
     case maintenance = "MAINT"
     /// It keeps its sessions and gets no new ones.
     case drain = "DRAIN"
@@ -31,58 +31,58 @@ package enum ServerCondition: String, Sendable {
     case out = "OUT"
 }
 
-/// One server's present state.
+/// The current state of a server.
 package struct ServerStatus: Equatable, Sendable {
-    /// What operators and the resolver have decided.
+    /// The decisions of operators and the resolver.
     package internal(set) var flags: AdministrativeFlags
     /// The verdict of its checks; `nil` without checks.
     package internal(set) var health: ServerHealth?
     /// True unless it is down or in maintenance. Draining servers run.
     package internal(set) var isRunning: Bool
-    /// Where it is; `nil` while its name has no address. The port is 0 where sessions take the client's.
+    /// The address; `nil` while its name has none. The port is 0 when sessions use the client's port.
     package internal(set) var address: SocketAddress?
-    /// Its last address, while its name has none.
+    /// The last address, while its name has none.
     package internal(set) var formerAddress: SocketAddress?
-    /// 0 to 256; 0 for no new sessions.
+    /// 0 to 256; with 0 it takes no new sessions.
     package internal(set) var weight: Int
-    /// The weight in the configuration.
+    /// The configured weight.
     package let initialWeight: Int
-    /// Its service record's: of the usable servers those of the lowest priority take the sessions.
+    /// The priority of its service record. Among usable servers, those with the lowest value take the sessions.
     package internal(set) var priority = 0
-    /// When `isRunning` last changed, or the start.
+    /// When `isRunning` last changed; initially the start.
     package internal(set) var lastChange: Instant
-    /// When `condition` last changed, or the start.
+    /// When `condition` last changed; initially the start.
     package internal(set) var conditionSince: Instant
-    /// Failed checks while it was not steadily down.
+    /// Failed checks that changed its health.
     package internal(set) var failedChecks = 0
-    /// How often it stopped running.
+    /// The number of times that it stopped running.
     package internal(set) var downTransitions = 0
-    /// How often its sessions' failed connects had consequences: `on-error`.
+    /// The number of times that sessions' failed connects triggered `on-error`.
     package internal(set) var observedFailures = 0
-    /// What the last check found; `nil` before the first.
+    /// The result of the last check; `nil` before the first.
     package internal(set) var lastCheck: CheckResult?
-    /// A check has found a result since the start, since maintenance and since the last move; always true without checks.
+    /// True when a check has had a result since the start, the last maintenance and the last change of address. Always true without checks.
     package internal(set) var hasVerdict: Bool
 
-    /// How far it has been warmed since it came back; `nil` for a server that has its whole load.
+    /// The progress of its warming; `nil` when it has its full load.
     package internal(set) var warming: Warming?
-    /// Since when its checks have got no answer from its host at all.
+    /// When the checks began to get no response from its host; `nil` while it responds.
     var unreachableSince: Instant?
-    /// Its sessions have been closed since.
+    /// True when its sessions have been closed because its host is unreachable.
     var isGone = false
-    /// What the `database` section of its proxy makes of it; whole without one.
+    /// The fitness for its role in the `database` section; `whole` without one.
     package internal(set) var fitness = ServerFitness.whole
-    /// True while it says that it has no room: it is up, and skipped.
+    /// True while a check reports that the server has no free connection. It stays up but takes no new sessions.
     package internal(set) var isFull = false
-    /// Why new sessions leave it out while there are others; `nil` for not.
+    /// Why new sessions skip the server while there are others; `nil` when they do not.
     package internal(set) var skip: ServerSkip?
-    /// True while the peers' word keeps it down, whatever its own checks find.
+    /// True while the peers' verdict keeps it down, regardless of its own checks.
     var isHeldDown = false
 
-    /// Time not running, without the present such time.
+    /// The total time not running, without the current period.
     var completedDowntime = Duration.zero
 
-    /// A server as it is at the start.
+    /// Creates the status of a server at the start.
     init(_ server: Server, address: SocketAddress?, now: Instant) {
         flags = server.isDisabled ? [.forcedMaintenance, .configuredMaintenance] : []
         if address == nil { flags.insert(.resolutionMaintenance) }
@@ -96,10 +96,10 @@ package struct ServerStatus: Equatable, Sendable {
         (lastChange, conditionSince) = (now, now)
     }
 
-    /// The severity of its going down: a server without sessions is no loss for clients.
+    /// The level of the line when it stops running. A server without sessions is no loss for clients.
     var lossLevel: LogLevel { flags.isDrain ? .notice : fitness.isFit ? .alert : .warning }
 
-    /// Its condition, in one word.
+    /// The condition in one word.
     package var condition: ServerCondition {
         if flags.isMaintenance { return .maintenance }
         if !isRunning { return .down }
@@ -110,16 +110,16 @@ package struct ServerStatus: Equatable, Sendable {
     /// True when it takes new sessions.
     package var isUsable: Bool { isAvailable && fitness.isFit }
 
-    /// True when it would take new sessions, were it fit for its role.
+    /// True when it takes new sessions, or would take them if it were fit for its role.
     package var isAvailable: Bool { isRunning && !isFull && !flags.isDrain && weight > 0 && address != nil }
 
-    /// Its weight in quarters, as its fitness leaves it: what turns are made of.
+    /// The weight times the quarters that its fitness allows.
     package var fitWeight: Int { if case .fit(let quarters) = fitness { weight * quarters } else { 0 } }
 
-    /// True when it is to be checked.
+    /// True when the server is checked.
     package var isChecked: Bool { health != nil && !flags.isMaintenance }
 
-    /// All the time it has not been running.
+    /// The total time not running.
     package func downtime(now: Instant) -> Duration { completedDowntime + (isRunning ? .zero : lastChange.duration(to: now)) }
 
     /// `show stat`'s status: "UP", "DOWN", "UP 1/3", "DOWN 1/2", "MAINT", "MAINT (resolution)", "DRAIN", "DRAIN 1/3", "NOLB", "NOLB 1/3", "no check".

@@ -1,25 +1,25 @@
 import Wire
 
-/// How far a server that has come back has been warmed.
+/// The progress of warming a server that came back.
 package struct Warming: Equatable, Sendable {
-    /// Since when it has taken sessions.
+    /// When it came back.
     package let since: Instant
-    /// The sixteenths of its weight that it has.
+    /// Its share of the weight, in sixteenths.
     package private(set) var share: Int
-    /// The hundredths of its `maxconn`.
+    /// Its share of `maxconn`, in hundredths.
     package private(set) var percent: Int
-    /// It has its whole load.
+    /// True when it has its full load.
     package private(set) var isOver = false
     private let slowStart: SlowStart
 
-    /// A server that came back at `since`.
+    /// Starts to warm a server that came back at `since`.
     package init(_ slowStart: SlowStart, since: Instant) {
         (self.slowStart, self.since) = (slowStart, since)
         share = slowStart.share(after: .zero)
         percent = slowStart.percent(after: .zero)
     }
 
-    /// It is `now`.
+    /// Updates the shares to `now`.
     package mutating func goOn(to now: Instant) {
         let elapsed = since.duration(to: now)
         share = slowStart.share(after: elapsed)
@@ -29,7 +29,7 @@ package struct Warming: Equatable, Sendable {
 }
 
 extension ServerRegistry {
-    /// Time has passed: servers that are being warmed get more. To be called each second, as HAProxy does it.
+    /// Raises the shares of warming servers. Call it every second, HAProxy's interval.
     package mutating func timePassed(now: Instant) -> [Effect] {
         var effects: [Effect] = []
         for backend in servers.indices {
@@ -44,12 +44,12 @@ extension ServerRegistry {
         return effects
     }
 
-    /// The sixteenths of its weight by which a server has its turns. With `balance source` weights stay: a client would change its server with each step.
+    /// The sixteenths of its weight in effect for a server. `balance source` uses full weights: otherwise clients would change their server with each step.
     package func share(of server: ServerReference) -> Int {
         backends[server.backend].balance == .source ? SlowStart.fullShare : status(of: server).warming?.share ?? SlowStart.fullShare
     }
 
-    /// The sessions that a server may have now: its `maxconn`, or part of it where a `slowstart` is written; 0 for no limit.
+    /// The most sessions at a time for a server: its `maxconn`, or a part of it during a configured `slowstart`; 0 for no limit.
     package func connectionsMax(of server: ServerReference) -> Int {
         let configured = backends[server.backend].servers[server.server]
         guard configured.slowStart != nil, let warming = status(of: server).warming else { return configured.connectionsMax }

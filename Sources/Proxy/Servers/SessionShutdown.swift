@@ -2,21 +2,21 @@ import Wire
 
 /// Why all sessions of a server are closed.
 package enum SessionShutdown: Equatable, Sendable {
-    /// It is down: `on-marked-down shutdown-sessions`.
+    /// The server is down: `on-marked-down shutdown-sessions`.
     case serverDown
-    /// Its host has not answered for long: `option shutdown-sessions-when-gone`.
+    /// The server's host has not responded for long: `option shutdown-sessions-when-gone`.
     case serverGone
-    /// It is a backup, and a server that is none has come up: `on-marked-up shutdown-backup-sessions`.
+    /// The server is a backup, and an active server has come up: `on-marked-up shutdown-backup-sessions`.
     case serverUp
 }
 
 extension CheckResult {
-    /// True when nobody has answered at all, not even the server's host. A server that refuses, or accepts and is silent, has a host that lives.
+    /// True when not even the server's host has responded. A server that refuses, or accepts and stays silent, has a live host.
     package var isUnreachable: Bool { fault == .silence && (status == .layer4Timeout || status == .layer4ConnectionProblem) }
 }
 
 extension ServerStatus {
-    /// Remembers since when the server's host has been silent.
+    /// Records since when the server's host has been silent, or that it has responded.
     mutating func noteReach(_ result: CheckResult, now: Instant) {
         guard result.status != .healthAnalysis, result.status.isPass || result.fault != .node else { return }
         if result.isUnreachable {
@@ -28,7 +28,7 @@ extension ServerStatus {
 }
 
 extension ServerRegistry {
-    /// After a check: the sessions of a server that is down, and whose host has been silent for longer than it would take to come up, are closed once.
+    /// Closes the sessions of a server that is down once its host has been silent for longer than the server needs to come up. Done once per outage.
     mutating func shutDownGone(_ result: CheckResult, _ change: inout Change) {
         guard result.isUnreachable else { return }
         var next = status(of: change.server)
@@ -41,7 +41,7 @@ extension ServerRegistry {
         change.closings.append(.shutdownSessions(change.server, because: .serverGone))
     }
 
-    /// A server has come up: the backups' sessions are closed where it says so, and it takes sessions itself.
+    /// Closes the backups' sessions after an active server has come up, where `on-marked-up` requires it and the server takes sessions.
     mutating func shutDownBackups(_ change: inout Change) {
         let server = change.server
         let configured = configuration(of: server)
