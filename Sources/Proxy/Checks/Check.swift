@@ -1,54 +1,54 @@
 import Wire
 
-/// One attempt to find out whether a server is usable. A check takes what its connection does and returns what is to be done. It does no I/O.
+/// One attempt to find out whether a server works. A check receives the events of its connection and returns actions for the caller. It does no I/O.
 ///
 ///     connecting --connected--> connected --received, ended--> finished
 ///         |                         |
 ///         +---- failed, timedOut ---+------------------------> finished
 ///
-/// A check gives one verdict and returns nothing after it. `failed` and `timedOut` end it. `deadline` may move with each input.
+/// A check returns one verdict, and nothing after it. `failed` and `timedOut` end it. `deadline` may change with each input.
 package protocol Check {
     /// The time limits and the verdict.
     var progress: CheckProgress { get set }
-    /// True for a check that exchanges no bytes: a connection is all that it needs.
+    /// True for a check that passes as soon as it is connected and exchanges no bytes.
     var endsWithConnect: Bool { get }
-    /// How the connection is to be closed, at any moment and after the verdict.
+    /// How to close the connection, at any time and after the verdict.
     var closing: CheckClosing { get }
-    /// The connection is there.
+    /// Handles a successful connect.
     mutating func connected(now: Instant) -> [CheckOutput]
-    /// Bytes came.
+    /// Handles received bytes.
     mutating func received(_ bytes: [UInt8], now: Instant) -> [CheckOutput]
-    /// The server has closed its side in order.
+    /// Handles the server's orderly end of the stream.
     mutating func ended(now: Instant) -> [CheckOutput]
-    /// `deadline` has passed.
+    /// Handles the deadline.
     mutating func timedOut(now: Instant) -> [CheckOutput]
 }
 
 extension Check {
-    /// False: most checks have something to say.
+    /// Defaults to false.
     package var endsWithConnect: Bool { false }
-    /// When `timedOut` is due: the end of the present step.
+    /// The end of the current step, when `timedOut` is due.
     package var deadline: Instant { progress.deadline }
-    /// A failure.
+    /// Ends the check with a timeout.
     package mutating func timedOut(now: Instant) -> [CheckOutput] { progress.timedOut(now: now) }
-    /// The connect or the connection has failed, or there is no socket, port or memory for the attempt.
+    /// Ends the check because the connect or the connection failed, or because no socket, port or memory was available.
     package mutating func failed(_ reason: String, fault: CheckFault, now: Instant) -> [CheckOutput] { progress.failed(reason, fault: fault, now: now) }
 }
 
-/// What is to be done for a check.
+/// An action that the caller must carry out for a check.
 package enum CheckOutput: Equatable, Sendable {
     /// Send these bytes.
     case send([UInt8])
-    /// Close, after sending: this is the verdict. Nothing comes after it.
+    /// Close the connection after sending. This is the verdict, and the last action.
     case finished(CheckResult)
 }
 
-/// How a check's connection is to be closed.
+/// How to close a check's connection.
 package enum CheckClosing: Equatable, Sendable {
     /// With a RST, as HAProxy does: no TIME_WAIT is left behind.
     case reset
     /// With a FIN: a database would count a RST as an error of this host.
     case orderly
-    /// The server has accepted and said nothing. With a RST, unless the handshake can be finished on this connection.
+    /// The server has accepted and sent nothing: with a RST, unless a finisher takes the connection over.
     case abandoned
 }

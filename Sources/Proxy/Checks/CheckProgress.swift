@@ -1,19 +1,19 @@
 import Wire
 
-/// How long a check may take.
+/// The time limits of a check.
 package struct CheckLimits: Equatable, Sendable {
-    /// For the connect.
+    /// The limit for the connect.
     package var connect: Duration
-    /// For the answer, from the connection on; `nil`: `whole` holds for connect and answer together.
+    /// The limit for the answer, from the connection on; `nil` when `whole` covers connect and answer.
     package var answer: Duration?
-    /// For all of it, where `answer` is `nil`.
+    /// The limit for everything, when `answer` is `nil`.
     package var whole: Duration
 
-    /// Everything together may take `whole`.
+    /// Creates limits in which everything together may take `whole`.
     package init(whole: Duration) { (self.connect, self.whole) = (whole, whole) }
 
-    /// HAProxy's rule: with `timeout check` the connect may take min(`timeout connect`, `inter`) and the answer
-    /// `timeout check` more; without it everything together may take `inter`.
+    /// Creates limits by HAProxy's rule: with `timeout check`, the connect may take min(`timeout connect`, `inter`), and the answer may take `timeout check` in
+    /// addition. Without it everything together may take `inter`.
     package init(_ settings: CheckSettings, of backend: Backend) {
         whole = settings.interval
         answer = backend.checkTimeout
@@ -22,38 +22,38 @@ package struct CheckLimits: Equatable, Sendable {
     }
 }
 
-/// What all checks have in common: how far a check is, its time limits, and its one verdict.
+/// The common part of all checks: the stage, the time limits, and the one verdict.
 package struct CheckProgress: Equatable, Sendable {
-    /// How far a check is.
+    /// The stage of a check.
     package enum Stage: Equatable, Sendable {
-        /// It waits for its connection.
+        /// Waits for the connection.
         case connecting
-        /// It talks with the server.
+        /// Exchanges bytes with the server.
         case connected
-        /// Its verdict is out.
+        /// Has returned its verdict.
         case finished
     }
 
-    /// What HAProxy says of a server that closes before its first byte.
+    /// HAProxy's text for a server that closes before its first byte.
     private static let closedInfo = "ECONNRESET returned by OS (Connection reset by peer)"
 
-    /// How long the check may take.
+    /// The time limits.
     package let limits: CheckLimits
-    /// How far it is.
+    /// The stage.
     package private(set) var stage = Stage.connecting
-    /// The end of the present step. A check with steps of its own moves it.
+    /// The end of the current step. A check with several steps moves it.
     package var deadline: Instant
 
     private let start: Instant
     private var greetedAfter: Duration?
 
-    /// A check whose connect begins now.
+    /// Starts a check whose connect begins now.
     package init(_ limits: CheckLimits, now: Instant) {
         (self.limits, start) = (limits, now)
         deadline = now.advanced(by: limits.connect)
     }
 
-    /// The connection is there. Returns false if it was there before, or the verdict is out.
+    /// Records the connection. Returns false if the check was connected already or has finished.
     @discardableResult
     package mutating func connected(now: Instant) -> Bool {
         guard stage == .connecting else { return false }
@@ -62,10 +62,10 @@ package struct CheckProgress: Equatable, Sendable {
         return true
     }
 
-    /// The server has greeted. Only the first time counts.
+    /// Records the server's greeting. Only the first call counts.
     package mutating func greeted(now: Instant) { if greetedAfter == nil { greetedAfter = start.duration(to: now) } }
 
-    /// The verdict; nothing if it is out.
+    /// Ends the check with a verdict. Returns nothing if it has ended already.
     package mutating func finish(
         _ status: CheckStatus, code: Int = 0, info: String = "", refusal: CheckRefusal? = nil, fault: CheckFault = .server, now: Instant
     ) -> [CheckOutput] {
@@ -78,16 +78,16 @@ package struct CheckProgress: Equatable, Sendable {
         ]
     }
 
-    /// The verdict on a connect or a connection that has failed; `reason`: "ECONNREFUSED returned by OS (Connection refused)".
+    /// Ends the check because the connect or the connection failed. `reason`: "ECONNREFUSED returned by OS (Connection refused)".
     package mutating func failed(_ reason: String, fault: CheckFault, now: Instant) -> [CheckOutput] {
         let isUnconnected = stage == .connecting && fault != .node
         return finish(isUnconnected ? .layer4ConnectionProblem : .socketError, info: reason, fault: fault, now: now)
     }
 
-    /// The verdict on a server that has closed before its first byte.
+    /// Ends the check because the server closed before its first byte.
     package mutating func closedSilently(now: Instant) -> [CheckOutput] { finish(.socketError, info: Self.closedInfo, now: now) }
 
-    /// The verdict at the deadline.
+    /// Ends the check at its deadline.
     package mutating func timedOut(now: Instant) -> [CheckOutput] {
         finish(stage == .connecting ? .layer4Timeout : .layer7Timeout, fault: .silence, now: now)
     }

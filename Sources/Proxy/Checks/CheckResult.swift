@@ -1,29 +1,29 @@
 import Wire
 
-/// How a check ended, by HAProxy's names; the raw value is the number in `show servers state`.
+/// The outcome of a check, by HAProxy's names. The raw value is the number in `show servers state`.
 package enum CheckStatus: Int, CaseIterable, Sendable {
     /// No check has ended yet.
     case initializing = 1
-    /// No check: sessions have failed to connect, `error-limit` times in a row.
+    /// Not a check: sessions have failed to connect `error-limit` times in a row.
     case healthAnalysis = 4
-    /// The check could not be made, or the connection broke in its midst.
+    /// The check could not start, or its connection broke.
     case socketError = 5
-    /// Connected, and nothing more was asked.
+    /// Connected; the check asks nothing else.
     case layer4OK = 6
-    /// The connect took too long.
+    /// The connect timed out.
     case layer4Timeout = 7
     /// The connect failed.
     case layer4ConnectionProblem = 8
-    /// Connected, but the answer took too long.
+    /// Connected, but the answer timed out.
     case layer7Timeout = 12
-    /// The answer is not of the protocol.
+    /// The answer does not follow the protocol.
     case layer7InvalidResponse = 13
-    /// The answer is good.
+    /// The answer is a pass.
     case layer7OK = 15
     /// The answer is a refusal.
     case layer7WrongStatus = 17
 
-    /// What `show stat` says in check_status: "L7OK".
+    /// The name in the check_status column of `show stat`: "L7OK".
     package var name: String {
         switch self {
         case .initializing: "INI"
@@ -39,7 +39,7 @@ package enum CheckStatus: Int, CaseIterable, Sendable {
         }
     }
 
-    /// What log lines and check_desc say: "Layer7 check passed".
+    /// The text in log lines and in check_desc: "Layer7 check passed".
     package var text: String {
         switch self {
         case .initializing: "Initializing"
@@ -55,60 +55,60 @@ package enum CheckStatus: Int, CaseIterable, Sendable {
         }
     }
 
-    /// True when the server is fine.
+    /// True for a passed check.
     package var isPass: Bool { self == .layer4OK || self == .layer7OK }
 
     /// srv_check_result of `show servers state`: 0 unknown, 2 failed, 3 passed.
     package var resultNumber: Int { self == .initializing ? 0 : isPass ? 3 : 2 }
 
-    /// False for what no check has found.
+    /// False when no check was made.
     package var hasDuration: Bool { self != .healthAnalysis }
 
-    /// True when an answer was understood, so that its code is shown.
+    /// True when the answer was understood. Its code is then shown.
     package var hasCode: Bool { self == .layer7OK || self == .layer7WrongStatus }
 }
 
-/// Whose fault a failed check shows.
+/// The cause of a failed check.
 package enum CheckFault: Equatable, Sendable {
-    /// The server, or its host, spoke: it refused, reset or answered wrongly.
+    /// The server or its host responded: it refused, reset or answered wrongly.
     case server
-    /// Nobody answered.
+    /// No response.
     case silence
-    /// This machine could not ask: no port, no memory.
+    /// This machine could not make the check: no port or no memory.
     case node
 }
 
-/// What a server's refusal means beyond a failed check, whatever its protocol. Only the check knows how its protocol says it.
+/// The meaning of a server's refusal beyond the failed check, independent of the protocol. The check translates its protocol's errors.
 package enum CheckRefusal: Equatable, Sendable {
-    /// It has no room; it is well otherwise.
+    /// The server has no free connection, but works.
     case full
     /// It refuses this host, not others.
     case hostRefused
-    /// It refuses the check's user, which says nothing of the server.
+    /// It refuses the check's user, which is no evidence about the server.
     case userRefused
 }
 
-/// What one check found.
+/// The result of one check.
 package struct CheckResult: Equatable, Sendable {
-    /// Longer texts are cut here, in bytes, as in HAProxy.
+    /// The maximum length of `info` in bytes, as in HAProxy. Longer texts are cut.
     package static let infoBytesMax = 127
 
-    /// How it ended.
+    /// The outcome.
     package let status: CheckStatus
-    /// The server's error number in the check's protocol, 0 for a pass; shown where `status.hasCode`. What it means is in `refusal`.
+    /// The server's error number in the check's protocol, 0 for a pass; shown if `status.hasCode`. Its meaning is in `refusal`.
     package let code: Int
     /// The server's version or error text, unescaped, or the kernel's error; may be empty.
     package let info: String
-    /// Why the server refused, where the check's protocol tells; `nil` for any other result.
+    /// Why the server refused, if the protocol has a reason; `nil` for any other result.
     package let refusal: CheckRefusal?
-    /// From the start of the connect to the verdict.
+    /// The time from the start of the connect to the verdict.
     package let duration: Duration
-    /// Whose fault it is; means nothing for a pass.
+    /// The cause of a failure; meaningless for a pass.
     package let fault: CheckFault
-    /// From the start of the connect to the server's greeting; `nil` where none was read.
+    /// The time from the start of the connect to the server's greeting; `nil` if no greeting was read.
     package let greetedAfter: Duration?
 
-    /// A result from its parts; `info` is cut at `infoBytesMax`.
+    /// Creates a result. `info` is cut at `infoBytesMax`.
     package init(
         status: CheckStatus, code: Int = 0, info: String = "", refusal: CheckRefusal? = nil, duration: Duration, fault: CheckFault = .server,
         greetedAfter: Duration? = nil
@@ -122,10 +122,10 @@ package struct CheckResult: Equatable, Sendable {
         self.greetedAfter = greetedAfter
     }
 
-    /// What stands in log lines: `, reason: Layer7 wrong status, code: 1045, info: "...", check duration: 0ms`.
+    /// The explanation in log lines: `, reason: Layer7 wrong status, code: 1045, info: "...", check duration: 0ms`.
     package var explanation: String { ", reason: \(cause)" }
 
-    /// The same without the words in front of it.
+    /// The explanation without the leading `, reason: `.
     var cause: String {
         var text = status.text
         if status.hasCode { text += ", code: \(code)" }
@@ -133,6 +133,6 @@ package struct CheckResult: Equatable, Sendable {
         return status.hasDuration ? text + ", check duration: \(duration.wholeMilliseconds)ms" : text
     }
 
-    /// The most useful short text for people: "Layer4 connection problem: ECONNREFUSED returned by OS (Connection refused)".
+    /// A short text for operators: "Layer4 connection problem: ECONNREFUSED returned by OS (Connection refused)".
     package var summary: String { info.isEmpty ? status.text : "\(status.text): \(info.shown)" }
 }

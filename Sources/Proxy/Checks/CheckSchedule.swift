@@ -11,7 +11,7 @@ extension CheckSettings {
     }
 }
 
-/// When one server is checked.
+/// The schedule of a server's checks.
 ///
 ///     waiting --start--> running --finished--> waiting
 ///        |  checkSoon: now, once per `inter`
@@ -23,39 +23,39 @@ package struct CheckSchedule: Equatable, Sendable {
         case paused
     }
 
-    /// The server's `inter`, `fastinter` and `downinter`.
+    /// The settings with `inter`, `fastinter` and `downinter`.
     package let settings: CheckSettings
 
     private var state: State
     private var lastPull: Instant?
 
-    /// A server's first check: `position` of `count` checked servers, which are spread evenly over their intervals.
+    /// Schedules a server's first check. The first checks of all `count` checked servers are spread evenly over an interval, in the order of `position`.
     package init(_ settings: CheckSettings, position: Int, of count: Int, now: Instant) {
         precondition(position >= 0 && position < count, "position \(position) is not one of \(count)")
         self.settings = settings
         state = .waiting(until: now.advanced(by: settings.interval(for: .changing) * position / count))
     }
 
-    /// When the next check is to start; `nil` while one runs or none is wanted.
+    /// When the next check starts; `nil` while a check runs or while paused.
     package var nextStart: Instant? { if case .waiting(let instant) = state { instant } else { nil } }
 
     /// True between `pause` and `resume`.
     package var isPaused: Bool { state == .paused }
 
-    /// The check has started.
+    /// Records that the check has started.
     package mutating func start() {
         precondition(nextStart != nil, "a check starts only while one is waited for")
         state = .running
     }
 
-    /// The check has ended.
+    /// Records that the check has ended, and schedules the next one.
     package mutating func finished(pace: CheckPace, now: Instant) {
         guard state == .running else { return }
         state = .waiting(until: now.advanced(by: settings.interval(for: pace)))
     }
 
-    /// Something hints that the server is in trouble: brings the next check forward, at most once per `inter`, so that
-    /// a storm of failing sessions is no storm of checks. Returns whether `nextStart` moved.
+    /// Brings the next check forward because of a sign of trouble. It does so at most once per `inter`, so that a storm of failing sessions does not become a
+    /// storm of checks. Returns whether `nextStart` changed.
     package mutating func checkSoon(now: Instant) -> Bool {
         if let lastPull, lastPull.duration(to: now) < settings.interval { return false }
         guard check(by: now) else { return false }
@@ -63,17 +63,17 @@ package struct CheckSchedule: Equatable, Sendable {
         return true
     }
 
-    /// Brings the next check forward to `latest` if it would come later. Returns whether `nextStart` moved.
+    /// Brings the next check forward to `latest` if it is later. Returns whether `nextStart` changed.
     package mutating func check(by latest: Instant) -> Bool {
         guard case .waiting(let instant) = state, instant > latest else { return false }
         state = .waiting(until: latest)
         return true
     }
 
-    /// No more checks, until `resume`; a running one is to be dropped.
+    /// Stops checks until `resume`. The caller must drop a running check.
     package mutating func pause() { state = .paused }
 
-    /// Checks again, the first one now.
+    /// Resumes checks. The first one is due immediately.
     package mutating func resume(now: Instant) {
         guard state == .paused else { return }
         state = .waiting(until: now)

@@ -1,23 +1,23 @@
 import Wire
 
-/// A check that passes once it is connected.
+/// A check that passes as soon as it is connected.
 package struct ConnectCheck: Check {
-    /// The time limits and the verdict.
+    /// The stage, the time limits and the verdict.
     package var progress: CheckProgress
-    /// The server's process need not see the connection.
+    /// A reset, because the server's process need not see the connection.
     package var closing: CheckClosing { .reset }
-    /// A connection is a pass.
+    /// Always true.
     package var endsWithConnect: Bool { true }
 
-    /// An attempt whose connect begins now.
+    /// Starts a check whose connect begins now.
     package init(_ limits: CheckLimits, now: Instant) { progress = CheckProgress(limits, now: now) }
 
-    /// A pass.
+    /// Passes.
     package mutating func connected(now: Instant) -> [CheckOutput] { progress.finish(.layer4OK, now: now) }
 
-    /// Means nothing.
+    /// Ignored.
     package mutating func received(_ bytes: [UInt8], now: Instant) -> [CheckOutput] { [] }
 
-    /// Means nothing.
+    /// Ignored.
     package mutating func ended(now: Instant) -> [CheckOutput] { [] }
 }

@@ -1,6 +1,6 @@
 import Wire
 
-/// A check that reads MySQL's greeting and, with a user, logs in.
+/// A check that reads MySQL's greeting and, if a user is configured, logs in.
 ///
 ///     connected --greeting--> login sent --any reply but ERR--> finished
 ///         |                       |
@@ -12,44 +12,44 @@ package struct MySQLCheck: Check {
         case login(serverVersion: String)
     }
 
-    /// The time limits and the verdict.
+    /// The stage, the time limits and the verdict.
     package var progress: CheckProgress
-    /// How the connection is to be closed in the end.
+    /// How to close the connection.
     package private(set) var closing = CheckClosing.orderly
 
     private let settings: MySQLCheckSettings
-    /// What the answer to the login may take; `nil` for what is left of the whole.
+    /// The limit for the answer to the login; `nil` for the rest of the overall limit.
     private let loginLimit: Duration?
     private var stage = Stage.greeting
     private var packets = MySQLPacketReader(payloadBytesMax: MySQLOpening.payloadBytesMax)
 
-    /// An attempt whose connect begins now.
+    /// Starts a check whose connect begins now.
     package init(_ settings: MySQLCheckSettings, limits: CheckLimits, now: Instant) {
         (self.settings, loginLimit) = (settings, nil)
         progress = CheckProgress(limits, now: now)
     }
 
-    /// The rest of a handshake that has begun: an attempt on a connection that is there.
+    /// Finishes a handshake on an existing connection.
     ///
     /// - Parameters:
-    ///   - limit: for the greeting.
-    ///   - loginLimit: for the answer to the login.
+    ///   - limit: the limit for the greeting.
+    ///   - loginLimit: the limit for the answer to the login.
     package init(finishing settings: MySQLCheckSettings, within limit: Duration, loginWithin loginLimit: Duration, now: Instant) {
         (self.settings, self.loginLimit) = (settings, loginLimit)
         progress = CheckProgress(CheckLimits(whole: limit), now: now)
         progress.connected(now: now)
     }
 
-    /// True while the server has not spoken.
+    /// True until the server's greeting has arrived.
     package var isAwaitingGreeting: Bool { progress.stage == .connected && stage == .greeting }
 
-    /// The connection is there: the server speaks first.
+    /// Waits for the server's greeting.
     package mutating func connected(now: Instant) -> [CheckOutput] {
         progress.connected(now: now)
         return []
     }
 
-    /// Bytes came.
+    /// Handles received bytes.
     package mutating func received(_ bytes: [UInt8], now: Instant) -> [CheckOutput] {
         guard progress.stage == .connected else { return [] }
         packets.append(bytes)
@@ -59,22 +59,22 @@ package struct MySQLCheck: Check {
         } catch {
             return outputs + progress.finish(.layer7InvalidResponse, now: now)
         }
-        // A greeting begins with 10, an error with 255: garbage need not be waited for.
+        // A greeting begins with 10, an error with 255. Anything else is garbage and needs no further bytes.
         if isAwaitingGreeting, let first = packets.firstPayloadByte, first != 10, first != 0xff {
             outputs += progress.finish(.layer7InvalidResponse, now: now)
         }
         return outputs
     }
 
-    /// The server has closed its side in order.
+    /// Ends the check because the server has closed its side in order.
     package mutating func ended(now: Instant) -> [CheckOutput] {
         guard progress.stage == .connected else { return [] }
         return packets.isEmpty ? progress.closedSilently(now: now) : progress.finish(.layer7InvalidResponse, now: now)
     }
 
-    /// `deadline` has passed.
+    /// Ends the check at its deadline.
     package mutating func timedOut(now: Instant) -> [CheckOutput] {
-        // The server does not count a connection that is reset before it has looked. It would count one that ends in order as an error of this host.
+        // A connection that is reset before the server handles it is not counted. An orderly close would count as an error of this host.
         if isAwaitingGreeting { closing = packets.isEmpty ? .abandoned : .reset }
         return progress.timedOut(now: now)
     }
@@ -91,7 +91,7 @@ package struct MySQLCheck: Check {
         }
     }
 
-    /// The greeting has come, and somebody else has read it.
+    /// Continues after a greeting that another reader has consumed.
     package mutating func greeted(now: Instant) -> [CheckOutput] { isAwaitingGreeting ? logIn(serverVersion: "", now: now) : [] }
 
     private mutating func logIn(serverVersion: String, now: Instant) -> [CheckOutput] {
@@ -103,14 +103,14 @@ package struct MySQLCheck: Check {
 }
 
 extension CheckProgress {
-    /// The verdict on a server that has answered with MySQL's error.
+    /// Ends the check because the server has answered with a MySQL error.
     mutating func refused(_ error: MySQLErrorPacket, now: Instant) -> [CheckOutput] {
         finish(.layer7WrongStatus, code: Int(error.code), info: error.text, refusal: CheckRefusal(error), now: now)
     }
 }
 
 extension CheckRefusal {
-    /// What MySQL's error means for others; `nil` for an error that says nothing more than that the check has failed.
+    /// The meaning of a MySQL error beyond the failed check; `nil` if it has no such meaning.
     init?(_ error: MySQLErrorPacket) {
         switch MySQLRefusal(error.code) {
         case .full: self = .full

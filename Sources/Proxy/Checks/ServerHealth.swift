@@ -1,29 +1,29 @@
-/// How soon a server is checked again, by what is known of it.
+/// The state that determines the interval to a server's next check.
 package enum CheckPace: Equatable, Sendable {
-    /// Up without doubt: `inter`.
+    /// Definitely up: `inter`.
     case steadyUp
     /// On its way up or down, or not checked yet: `fastinter`.
     case changing
-    /// Down without doubt: `downinter`.
+    /// Definitely down: `downinter`.
     case steadyDown
 }
 
-/// The verdict that a server's checks add up to, counted exactly as HAProxy counts.
+/// The verdict of a server's checks, counted as in HAProxy.
 ///
-///      0 ... rise - 1        DOWN: so many passes in a row
-///      rise ... rise+fall-1  UP: rise+fall-1 minus so many failures in a row
+///      0 ... rise - 1        DOWN: the number of passes in a row
+///      rise ... rise+fall-1  UP: rise+fall-1 minus the number of failures in a row
 ///
-///      a pass:     one up; from `rise` on at once to rise+fall-1
-///      a failure:  one down; below `rise` at once to 0
+///      a pass:     adds one; at `rise` it jumps to rise+fall-1
+///      a failure:  subtracts one; below `rise` it drops to 0
 package struct ServerHealth: Equatable, Sendable {
-    /// Passes in a row that bring the server up, from 1.
+    /// The number of passes in a row that bring the server up, at least 1.
     package let rise: Int
-    /// Failures in a row that take it down, from 1.
+    /// The number of failures in a row that take it down, at least 1.
     package let fall: Int
     /// 0 to `max`.
     package internal(set) var value: Int
 
-    /// A server not checked yet: up, but the first failure takes it down.
+    /// Creates the health of a server that has not been checked: up, but the first failure takes it down.
     package init(rise: Int, fall: Int) {
         precondition(rise >= 1 && fall >= 1, "rise and fall are at least 1, got \(rise) and \(fall)")
         self.rise = rise
@@ -31,44 +31,44 @@ package struct ServerHealth: Equatable, Sendable {
         value = rise
     }
 
-    /// The value of a server that is up without doubt.
+    /// The value of a server that is definitely up.
     package var max: Int { rise + fall - 1 }
 
     /// True when the server is up.
     package var isUp: Bool { value >= rise }
 
-    /// How soon it is to be checked again.
+    /// The state for the next interval.
     package var pace: CheckPace { value == max ? .steadyUp : value == 0 ? .steadyDown : .changing }
 
-    /// Counts and threshold as log lines have them: "3/3" up, "1/2" down.
+    /// The count and its threshold as in log lines: "3/3" up, "1/2" down.
     package var fraction: String { isUp ? "\(value - rise + 1)/\(fall)" : "\(value)/\(rise)" }
 
-    /// A check passed. Returns whether the value changed.
+    /// Counts a passed check. Returns whether the value changed.
     package mutating func pass() -> Bool {
         guard value < max else { return false }
         value = value + 1 >= rise ? max : value + 1
         return true
     }
 
-    /// A check failed. Returns whether the value changed.
+    /// Counts a failed check. Returns whether the value changed.
     package mutating func fail() -> Bool {
         guard value > 0 else { return false }
         value = value - 1 < rise ? 0 : value - 1
         return true
     }
 
-    /// The server enters maintenance, or others have found it down: it comes up by `rise` passes.
+    /// Takes the server down for maintenance, or by others' evidence. It needs `rise` passes to come up.
     package mutating func takeDown() { value = 0 }
 
-    /// The server leaves maintenance: up, but the first failure takes it down.
+    /// Brings the server up after maintenance. The first failure takes it down.
     package mutating func leaveMaintenance() { value = rise }
 
-    /// Takes over an earlier count, of other thresholds perhaps: up stays up, down stays down.
+    /// Restores an earlier count, limited by the current thresholds: up stays up, down stays down.
     package mutating func recall(_ earlier: Int, isUp: Bool) {
         value = isUp ? Swift.min(Swift.max(earlier, rise), max) : Swift.min(Swift.max(earlier, 0), rise - 1)
     }
 
-    /// Counts what `reaction` makes of too many failed connects. Returns whether the value changed.
+    /// Applies `on-error` after too many failed connects. Returns whether the value changed.
     package mutating func observe(_ reaction: OnError) -> Bool {
         switch reaction {
         case .fastInterval: return false

@@ -1,15 +1,15 @@
 import Wire
 
-/// Why new sessions leave a server out while there are others. It stays up: only checks take it down.
+/// Why new sessions skip a server while there are others. The server stays up: only checks take it down.
 package enum ServerSkip: Equatable, Sendable {
     /// It did not answer a session in time.
     case suspect
-    /// It said that it has no room, by this error number.
+    /// It refused with this error number because it has no free connection.
     case full(UInt16)
     /// It refuses this host, by this error number.
     case hostRefused(UInt16)
 
-    /// What tells more, and holds for longer, counts.
+    /// The reason with the higher rank replaces the other.
     fileprivate var rank: Int {
         switch self {
         case .suspect: 0
@@ -19,38 +19,40 @@ package enum ServerSkip: Equatable, Sendable {
     }
 }
 
-/// What sessions have found out about one server, and what follows for new ones.
+/// Sessions' evidence against one server, and how long new sessions skip it.
 ///
-///            a session found it silent, full, refusing us
-///       taken ------------------------------------------> skipped
-///             <------------------------------------------
-///              a check has passed, or the time is over
+///            a session found it silent or full, or was refused
+///       in use ---------------------------------------> skipped
+///             <---------------------------------------
+///              a check passed, or the pause is over
 ///
-/// A check proves a server when it reads its greeting in time; else, and for a full server, time has to do: 1 s, doubling to 8 s while it passes no check, or none that proves it, meanwhile.
+/// When checks connect as sessions do, a passed check ends the skipping; for a suspect server its greeting must be in time. In all other cases, and also for a
+/// full server, the skipping ends after a pause. The pause is 1 s and doubles up to 8 s while no such check passes. It starts again at 1 s when the last one ended
+/// more than 16 s ago.
 package struct SessionEvidence: Equatable, Sendable {
-    /// The doubling ends here, in seconds.
+    /// The longest pause, in seconds.
     package static let secondsMax: Int64 = 8
 
-    /// Why it is skipped; `nil` while it is not.
+    /// Why the server is skipped; `nil` when it is not.
     package private(set) var skip: ServerSkip?
-    /// When that ends by itself; `nil` for by a check only.
+    /// The end of the pause; `nil` when only a check ends the skipping.
     package private(set) var deadline: Instant?
-    /// How long it is skipped for this time, or was last time; zero before.
+    /// The length of the current or last pause; zero before the first.
     package var pause: Duration { .seconds(seconds) }
 
     private let isProvenByChecks: Bool
     private var seconds: Int64 = 0
-    /// When the last time that ended by itself did.
+    /// The end of the last pause.
     private var lastDeadline: Instant?
 
-    /// Nothing is known yet.
+    /// Creates empty evidence.
     ///
-    /// - Parameter isProvenByChecks: its checks do what sessions do.
+    /// - Parameter isProvenByChecks: true when checks connect as sessions do.
     package init(isProvenByChecks: Bool) { self.isProvenByChecks = isProvenByChecks }
 
-    /// A session has left it. Returns whether the reason is news.
+    /// Records that a session has left the server. Returns whether the reason is new.
     package mutating func found(_ reason: ServerSkip, now: Instant) -> Bool {
-        // Sessions that were on their way when the first one found out add nothing.
+        // Sessions that were already connecting add no new evidence.
         guard skip.map({ $0.rank < reason.rank }) ?? true else { return false }
         skip = reason
         if case .full = reason {
@@ -64,9 +66,9 @@ package struct SessionEvidence: Equatable, Sendable {
         return true
     }
 
-    /// A check has passed. Returns whether that ends the skipping.
+    /// Records a passed check. Returns whether it ends the skipping.
     ///
-    /// - Parameter isInTime: it was greeted as soon as a session must be. One that was greeted late knows what sessions know.
+    /// - Parameter isInTime: whether the greeting was as fast as a session requires. A late greeting confirms what sessions have found.
     package mutating func checkPassed(isInTime: Bool) -> Bool {
         guard isProvenByChecks, isInTime || skip != .suspect else { return false }
         seconds = 0
@@ -75,7 +77,7 @@ package struct SessionEvidence: Equatable, Sendable {
         return true
     }
 
-    /// Time has passed. Returns whether that ends the skipping.
+    /// Ends the skipping if the pause is over. Returns whether it did.
     package mutating func timePassed(now: Instant) -> Bool {
         guard let deadline, deadline <= now else { return false }
         (skip, self.deadline) = (nil, nil)
