@@ -3,17 +3,17 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// Runs every server's checks on the control thread's loop: sockets and timers around `Check` and `CheckSchedule`. It knows no protocol.
+/// Runs every server's checks on the control thread's loop: the sockets and timers around `Check` and `CheckSchedule`. It is independent of protocols.
 ///
-/// A server has at most one check under way; the time to its next counts from the end of the last, as in HAProxy.
+/// A server has at most one check in progress. As in HAProxy, the interval to the next check starts at the end of the last one.
 ///
-/// This thread's own delay never fails a check. First, an answer that has arrived by the deadline counts: an attempt times out only when its socket is not ready.
-/// Second, an attempt gets back the time that its events have waited for this thread: `Reactor.delayBound` for each event, microseconds unless the thread is
-/// starved.
+/// A delay of this thread never fails a check. First, an answer that has arrived by the deadline counts: an attempt times out only if its socket is not ready.
+/// Second, the deadline is extended by the time that the attempt's events have waited for this thread: at most `Reactor.delayBound` for each event,
+/// microseconds unless the thread is starved.
 ///
-/// All calls are made on the loop's thread; `finished` is called from the loop, never from inside a call to the runner.
+/// Call everything on the loop's thread. `finished` is called from the loop, never from inside a call to the runner.
 package final class CheckRunner {
-    /// Bytes taken from a socket at once; more than any answer.
+    /// The most bytes of one read; more than any answer.
     private static let receiveBytesMax = 4096
 
     private let reactor: Reactor
@@ -24,22 +24,22 @@ package final class CheckRunner {
     /// Slots of checked servers by backend and server; `nil` for servers without checks.
     private var slots: [[CheckSlot?]] = []
     private var isStarted = false
-    /// Trials under way.
+    /// Trials in progress.
     private var trials: [CheckSlot] = []
-    /// Trials at once; what is asked for beyond them is answered with no.
+    /// The most concurrent trials. Further ones are refused.
     package static let trialsMax = 256
 
-    /// How a server is to be checked; `nil` without `check`, and in a backend that is `disabled`.
+    /// The check settings of a server; `nil` without `check`, and in a `disabled` backend.
     private static func checkSettings(of server: Server, in backend: Backend) -> CheckSettings? { backend.isDisabled ? nil : server.check }
 
-    /// A runner for all servers of `backends` that have `check`.
+    /// Creates a runner for all servers of `backends` with `check`.
     ///
     /// - Parameters:
-    ///   - plan: how a server's checks are made. It is asked again when the server moves, and for a trial.
-    ///   - initialAddress: where a server is at the start; `nil` checks it only after `setAddress`.
+    ///   - plan: returns the plan of a server's checks. It is called again when the server's address changes, and for a trial.
+    ///   - initialAddress: returns a server's address at the start; with `nil` its checks begin after `setAddress`.
     ///   - openSocket: opens a socket for an address.
-    ///   - abandoned: takes the connection of a check that the server has not answered; false to have it reset.
-    ///   - finished: takes each verdict; tells how soon the server is to be checked again.
+    ///   - abandoned: takes the connection of a check that the server has not answered. It returns false to have the connection reset.
+    ///   - finished: receives each result and returns the pace of the server's next check.
     package init(
         reactor: Reactor, backends: [Backend], plan: @escaping (ServerReference, CheckLimits) -> CheckPlan,
         initialAddress: (ServerReference) -> SocketAddress?,
@@ -74,13 +74,13 @@ package final class CheckRunner {
         }
     }
 
-    /// Begins to check, the first server at once.
+    /// Starts the checks, the first one immediately.
     package func start() {
         isStarted = true
         for slot in slots.joined() { if let slot { arm(slot) } }
     }
 
-    /// Ends all checks for good, also those under way.
+    /// Stops all checks, including those in progress.
     package func stop() {
         isStarted = false
         for slot in slots.joined() {
@@ -92,7 +92,7 @@ package final class CheckRunner {
         trials = []
     }
 
-    /// Moves a server: the next check goes there, at once; a check under way to the old address is dropped. `nil` ends its checks until there is one.
+    /// Changes a server's address, and checks the server there immediately. A check in progress is aborted. With `nil` checks stop until there is an address.
     package func setAddress(of server: ServerReference, _ address: SocketAddress?) {
         guard let slot = slot(server), slot.address != address else { return }
         (slot.address, slot.plan) = (address, plan(slot.server, slot.limits))
@@ -103,39 +103,39 @@ package final class CheckRunner {
         arm(slot)
     }
 
-    /// Ends a server's checks until `resume`; one under way is dropped without a result.
+    /// Stops a server's checks until `resume`. A check in progress is aborted without a result.
     package func pause(_ server: ServerReference) {
         guard let slot = slot(server) else { return }
         drop(slot)
         slot.schedule.pause()
     }
 
-    /// Checks a paused server again, now.
+    /// Resumes the checks of a paused server immediately.
     package func resume(_ server: ServerReference) {
         guard isStarted, let slot = slot(server) else { return }
         slot.schedule.resume(now: reactor.now)
         arm(slot)
     }
 
-    /// A session's connect to this server has failed: brings its next check forward, at most once per `inter`.
+    /// Brings a server's next check forward after a session's connect has failed, at most once per `inter`.
     package func checkSoon(_ server: ServerReference) {
         guard let slot = slot(server), slot.schedule.checkSoon(now: reactor.now) else { return }
         arm(slot)
     }
 
-    /// Checks this server now, unless a check is under way. How often is the caller's to bound.
+    /// Checks a server immediately, unless a check is in progress. The caller must limit the rate.
     package func checkNow(_ server: ServerReference) { check(server, within: .zero) }
 
-    /// This server's next check comes within `limit`.
+    /// Brings a server's next check forward so that it starts within `limit`.
     package func check(_ server: ServerReference, within limit: Duration) {
         guard let slot = slot(server), slot.schedule.check(by: reactor.now.advanced(by: limit)) else { return }
         arm(slot)
     }
 
-    /// True while a check of this server is under way: `show stat` then puts "* " before its last status.
+    /// True while a check of this server is in progress. `show stat` then puts "* " before its last status.
     package func isUnderWay(_ server: ServerReference) -> Bool { slot(server)?.attempt != nil }
 
-    /// Checks a server once at another address, beside its own checks. A server without checks is taken at its word.
+    /// Checks a server once at another address, in addition to its own checks. A server without checks passes immediately.
     package func tryOnce(_ server: ServerReference, at address: SocketAddress, _ answer: @escaping (Bool) -> Void) {
         guard let model = slot(server) else { return answer(true) }
         guard isStarted, trials.count < Self.trialsMax else { return answer(false) }
@@ -153,7 +153,7 @@ package final class CheckRunner {
         return slots[server.backend][server.server]
     }
 
-    /// Makes the handlers of the slot's timer and sockets.
+    /// Creates the handlers of the slot's timer and sockets.
     private func attach(_ slot: CheckSlot) {
         slot.timerFired = { [weak self, unowned slot] in self?.timerFired(slot) }
         slot.socketReady = { [weak self, unowned slot] interest in
@@ -161,7 +161,7 @@ package final class CheckRunner {
         }
     }
 
-    /// Sets the slot's timer, unless it already fires early enough.
+    /// Sets the slot's timer, unless it fires early enough already.
     private func arm(_ slot: CheckSlot) {
         guard isStarted, let deadline = slot.deadline else { return disarm(slot) }
         if let timer = slot.timer, timer.at <= deadline { return }
@@ -186,7 +186,7 @@ package final class CheckRunner {
         carryOut(attempt.check.timedOut(now: reactor.now), slot, attempt)
     }
 
-    /// Ends the slot's attempt, if there is one, without a result.
+    /// Aborts the slot's attempt, if there is one, without a result.
     private func drop(_ slot: CheckSlot) {
         disarm(slot)
         guard let attempt = slot.attempt else { return }
@@ -194,7 +194,7 @@ package final class CheckRunner {
         close(attempt, of: slot)
     }
 
-    /// Starts one check.
+    /// Starts a check.
     private func begin(_ slot: CheckSlot) {
         slot.schedule.start()
         let check = slot.plan.begin(reactor.now)
@@ -214,34 +214,35 @@ package final class CheckRunner {
         }
     }
 
-    /// Ends a check that has no socket to wait for.
+    /// Ends a check that has failed before its connect began.
     private func failAtStart(_ check: any Check, _ slot: CheckSlot, _ reason: String, _ fault: CheckFault) {
         var check = check
         guard case .finished(let result)? = check.failed(reason, fault: fault, now: reactor.now).last else { preconditionFailure("a failure ends a check") }
         conclude(slot, check, result)
     }
 
-    /// Sets the option that the check needs. A check that ends with the connect leaves out the last packet of the handshake, as in HAProxy, and sends the reset
-    /// instead: the server's process never sees the connection, which saves work on both sides.
+    /// Sets the socket option that the check needs. A check that ends with the connect omits the last packet of the handshake, as in HAProxy, and sends a reset
+    /// instead. The server's process thus never sees the connection, which saves work on both sides.
     private func prepare(_ raw: Int32, for check: any Check, _ slot: CheckSlot) throws(SystemError) {
         let isBare = check.endsWithConnect && slot.settings.proxyHeader == nil
         let (option, value): (Int32, Int32) = isBare ? (TCP_QUICKACK, 0) : (TCP_NODELAY, 1)
         try Sockets.set(option, at: Int32(IPPROTO_TCP), to: value, on: raw)
     }
 
-    /// This machine has no socket to check with. Its servers stay what they are: clients that use up every descriptor must not take them all down.
+    /// Postpones a check because this machine has no socket for it. Servers keep their state: clients that use up all descriptors must not take every server
+    /// down.
     private func postpone(_ slot: CheckSlot) {
         slot.schedule.finished(pace: .changing, now: reactor.now)
         arm(slot)
     }
 
-    /// True when the failure tells of this machine, not of the server.
+    /// True when the failure concerns this machine and not the server.
     private static func isLocal(_ error: SystemError) -> Bool {
         guard error.call == "connect" else { return true }
         return [EADDRNOTAVAIL, EADDRINUSE, EAGAIN].contains(error.code)
     }
 
-    /// A host that cannot be reached has said nothing, whoever on the way says so.
+    /// An unreachable host has not responded, even if a router on the way reports the error.
     private static func fault(_ error: SystemError) -> CheckFault {
         [EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ETIMEDOUT].contains(error.code) ? .silence : .server
     }
@@ -255,19 +256,19 @@ package final class CheckRunner {
         attempt.lookedAt = now
         guard attempt.isConnected else {
             let error = interest.contains(.hangUp) ? Sockets.pendingError(attempt.file.raw) : nil
-            // A refusal is ECONNREFUSED; these two come from a server that has accepted, and then reset.
+            // A refused connect fails with ECONNREFUSED. These two errors come from a server that has accepted and then reset the connection.
             if error == nil || error?.code == ECONNRESET || error?.code == EPIPE { connected(slot, attempt) }
             if let error, slot.attempt === attempt { fail(error, slot, attempt) }
             return
         }
         if interest.contains(.write), !attempt.unsent.isEmpty { send(slot, attempt) }
-        // Bytes first, also beside an error: a server that refuses and resets has said why.
+        // Bytes are read before an error is handled: a server that refuses and resets has sent its reason.
         if !interest.isDisjoint(with: .read), slot.attempt === attempt { receive(slot, attempt) }
     }
 
     private func connected(_ slot: CheckSlot, _ attempt: CheckAttempt) {
         attempt.isConnected = true
-        // The check speaks for itself: no client's address is told.
+        // The check is not made on behalf of a client, so the header contains no address.
         if let form = slot.settings.proxyHeader { attempt.unsent += form.bytes(ProxyHeader(nil)) }
         if !attempt.unsent.isEmpty { send(slot, attempt) }
         guard slot.attempt === attempt else { return }
@@ -300,10 +301,10 @@ package final class CheckRunner {
                 drop(slot)
                 conclude(slot, attempt.check, result)
             }
-            // The server may have gone in the midst of a send, with a verdict.
+            // A send may have ended the attempt with a verdict.
             guard slot.attempt === attempt else { return }
         }
-        // The check may have another deadline now.
+        // The check may have changed its deadline.
         arm(slot)
     }
 
@@ -313,7 +314,7 @@ package final class CheckRunner {
             attempt.unsent = attempt.unsent.dropFirst(sent)
             rewatch(slot, attempt)
         } catch {
-            // After the verdict a lost quit means nothing.
+            // After the verdict a lost quit is harmless.
             fail(error, slot, attempt)
         }
     }
@@ -329,7 +330,7 @@ package final class CheckRunner {
         }
     }
 
-    /// Closes the attempt's socket as its check wants it.
+    /// Closes the attempt's socket as its check requires.
     private func close(_ attempt: CheckAttempt, of slot: CheckSlot) {
         let closing = attempt.check.closing
         if closing == .abandoned, slot.answer == nil {
@@ -342,20 +343,20 @@ package final class CheckRunner {
         case .reset, .abandoned:
             Sockets.resetAtClose(attempt.file.raw)
         case .orderly:
-            // Closing with bytes unread would send a RST.
+            // Closing with unread bytes would send a RST.
             _ = try? Sockets.receive(attempt.file.raw, upTo: Self.receiveBytesMax)
         }
     }
 
-    /// Hands a verdict over and waits for the next check.
+    /// Reports a result and schedules the next check.
     private func conclude(_ slot: CheckSlot, _ check: any Check, _ result: CheckResult) {
         if let answer = slot.answer {
             trials.removeAll { $0 === slot }
-            // A server without an address begins with what the trial has seen: a replica that lags is out from the first moment on.
+            // A server without an address starts with the trial's findings, so that a lagging replica is out from the beginning.
             if result.status.isPass, let model = self.slot(slot.server), model.address == nil { slot.plan.ended(check) }
             return answer(result.status.isPass)
         }
-        // What this machine could not ask says nothing.
+        // A check that this machine could not make is no evidence about the server.
         if result.fault != .node { slot.plan.ended(check) }
         let pace = finished(slot.server, result)
         slot.schedule.finished(pace: pace, now: reactor.now)

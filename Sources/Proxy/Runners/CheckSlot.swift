@@ -6,17 +6,17 @@ final class CheckSlot {
     let server: ServerReference
     let limits: CheckLimits
     let settings: CheckSettings
-    /// Makes the checks of the present address.
+    /// The plan for the current address.
     var plan: CheckPlan
     var schedule: CheckSchedule
     var address: SocketAddress?
     var attempt: CheckAttempt?
-    /// The one timer: for the next start, or for the attempt's deadline. It may fire too early; then it is set again.
+    /// The only timer: for the next start, or for the attempt's deadline. It may fire too early; then it is set again.
     var timer: (token: TimerToken, at: Instant)?
-    /// The handlers of the timer and of the attempt's socket, made once instead of for each check.
+    /// The handlers of the timer and of the attempt's socket, created once instead of for each check.
     var timerFired: () -> Void = {}
     var socketReady: (Interest) -> Void = { _ in }
-    /// Set in a trial: takes the one verdict that there will be.
+    /// For a trial: receives its only verdict.
     let answer: ((Bool) -> Void)?
 
     init(
@@ -27,13 +27,13 @@ final class CheckSlot {
         (self.schedule, self.address, self.answer) = (schedule, address, answer)
     }
 
-    /// When to act if no event of the attempt's socket comes first; `nil` for never.
+    /// When the timer must fire unless the attempt's socket has an event first; `nil` for never.
     var deadline: Instant? {
         if let attempt { return attempt.check.deadline.advanced(by: attempt.credit) }
         return address == nil ? nil : schedule.nextStart
     }
 
-    /// Where to check: the server's address, with `addr` and `port` of its line in its place; `nil` without an address or a port.
+    /// The address to check: the server's, with the `addr` and `port` of its line applied; `nil` without an address or a port.
     var target: SocketAddress? {
         guard let address else { return nil }
         guard case .ip(let own, let port) = address else { return address }
@@ -42,25 +42,25 @@ final class CheckSlot {
         return .ip(host, port: checkPort)
     }
 
-    /// Why there is no target.
+    /// Why `target` is `nil`.
     var lack: String {
         guard let name = settings.addressName, settings.address == nil else { return "no port to check" }
         return "no address of '\(name)' to check"
     }
 }
 
-/// One check under way.
+/// A check in progress.
 final class CheckAttempt {
     let file: OpenFile
     var check: any Check
     var isConnected = false
     /// The time that its events have waited for this thread.
     var credit = Duration.zero
-    /// When this thread last looked at it. An event of it has not waited for longer than since then.
+    /// When this thread last handled an event of it. No event has waited for longer than since then.
     var lookedAt: Instant
-    /// What the kernel has not taken yet.
+    /// Bytes that the kernel has not taken yet.
     var unsent: ArraySlice<UInt8> = []
-    /// What the socket is watched for.
+    /// The events that the socket is watched for.
     var interest = Interest.write
 
     init(file: OpenFile, check: any Check, now: Instant) {

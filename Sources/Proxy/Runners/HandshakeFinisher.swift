@@ -2,29 +2,29 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// Finishes handshakes whose clients have left: waits for the server's first packet, and says the rest. Sockets and timers around `HandshakeEnding`, on the control
-/// thread's loop.
+/// Finishes handshakes whose clients have left: waits for the server's first packet and sends the rest. It provides the sockets and timers around
+/// `HandshakeEnding`, on the control thread's loop.
 ///
-/// What comes of it is no verdict and no log line. A server that does not answer in time, or answers in another protocol, is left; then `failed` is told, so that a
-/// check makes good what this one could not: a login that succeeds ends the server's count.
+/// The result is neither a verdict nor a log line. A connection to a server that does not answer in time, or answers in another protocol, is closed. `failed`
+/// is then called so that a check logs in instead: a successful login resets the server's error count for this host.
 package final class HandshakeFinisher {
-    /// For the greeting: a database that was stopped for a while comes back to what has waited for it.
+    /// The limit for the greeting. A database that was suspended for a while answers the connections that have waited.
     static let patience = Duration.seconds(60)
-    /// For the answer to the login.
+    /// The limit for the answer to the login.
     static let loginPatience = Duration.seconds(10)
-    /// For the greeting, when there are more than `silentMax` handshakes that wait for it.
+    /// The limit for the greeting when more than `silentMax` handshakes wait for it.
     static let briefPatience = Duration.milliseconds(250)
-    /// Handshakes of one server at once that wait longer than that for its greeting: a server that hangs must not collect them.
+    /// The most handshakes per server that wait for its greeting longer than `briefPatience`. It prevents a server that hangs from collecting them.
     static let silentMax = 8
-    /// Bytes taken from a socket at once; more than any answer.
+    /// The most bytes of one read; more than any answer.
     private static let receiveBytesMax = 4096
 
-    /// One handshake under way.
+    /// A handshake in progress.
     private final class Attempt {
         let handshake: AbandonedHandshake
         var ending: any HandshakeEnding
         var timer: TimerToken?
-        /// It has become a login, or the server has not seen it: nothing counts against this host.
+        /// True when the login has passed or the server has not seen the connection: it does not count against this host.
         var isHarmless = false
 
         init(_ handshake: AbandonedHandshake, _ ending: any HandshakeEnding) {
@@ -40,9 +40,9 @@ package final class HandshakeFinisher {
     private var attempts: [Attempt] = []
     private var isStopping = false
 
-    /// A finisher of what the forwarding threads of `state` hand over.
+    /// Creates a finisher for the handshakes that the forwarding threads of `state` hand over.
     ///
-    /// - Parameter failed: told of each handshake that has not become a login.
+    /// - Parameter failed: called for each handshake that has not become a login.
     package init(reactor: Reactor, state: ForwardingState, patience: Duration = patience, failed: @escaping (ServerReference) -> Void = { _ in }) {
         self.reactor = reactor
         self.state = state
@@ -50,7 +50,7 @@ package final class HandshakeFinisher {
         self.failed = failed
     }
 
-    /// Takes the connection of a check that the server has not answered. False when its handshake cannot be finished, or there are too many.
+    /// Takes over the connection of a check that the server has not answered. Returns false if its handshake cannot be finished, or if there are too many.
     package func finish(_ file: OpenFile, of server: ServerReference) -> Bool {
         let flat = state.flatIndex(server)
         guard state.backends[server.backend].canFinishHandshakes, state.serverCells[flat].pointee.handshakes.enter(limit: state.handshakesPerServer) else {
@@ -60,10 +60,10 @@ package final class HandshakeFinisher {
         return true
     }
 
-    /// True when nothing is under way.
+    /// True when no handshake is in progress or waiting.
     package var isIdle: Bool { attempts.isEmpty && state.process[0].pointee.abandonedHandshakes.withLock { $0.isEmpty } }
 
-    /// Begins with what the threads have handed over since the last call.
+    /// Starts the handshakes that the threads have handed over since the last call.
     package func takeAll() {
         let handshakes = state.process[0].pointee.abandonedHandshakes.withLock { waiting in
             defer { waiting = [] }
@@ -72,7 +72,7 @@ package final class HandshakeFinisher {
         for handshake in handshakes { begin(handshake) }
     }
 
-    /// Closes everything.
+    /// Closes all connections.
     package func stop() {
         isStopping = true
         takeAll()
@@ -126,20 +126,21 @@ package final class HandshakeFinisher {
 
     private func carryOut(_ outputs: [CheckOutput], _ attempt: Attempt) {
         for output in outputs {
-            // A socket that has sent next to nothing takes a login whole, or never.
+            // A socket that has sent almost nothing takes a login completely or has failed.
             switch output {
             case .send(let bytes):
                 guard (try? Sockets.send(attempt.handshake.file.raw, bytes[...])) == bytes.count else { return end(attempt) }
                 arm(attempt, at: attempt.ending.deadline)
             case .finished(let result):
-                // A login that has passed is no error.
+                // A successful login is no error.
                 attempt.isHarmless = result.status.isPass
                 return end(attempt)
             }
         }
     }
 
-    /// The server has not answered in time, unless it has just now. It will find a connection that was reset, which it does not count, and not one that has ended.
+    /// Leaves a server that has not answered in time, unless its answer has just arrived. The connection is reset, because a server does not count a connection
+    /// that is reset before the greeting.
     private func leave(_ attempt: Attempt) {
         let wasAwaiting = attempt.ending.isAwaitingFirstPacket
         receive(attempt)

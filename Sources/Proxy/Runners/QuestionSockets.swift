@@ -2,22 +2,22 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// The sockets of open DNS questions: one for each, connected, so that each question has a random source port and the kernel drops what
-/// comes from any other address than the nameserver's.
+/// The sockets of open DNS questions. Each question has its own connected socket and thus a random source port, and the kernel drops packets that do not come
+/// from the nameserver's address.
 ///
-/// One thread owns it: the reactor's.
+/// Only the reactor's thread may use it.
 package final class QuestionSockets {
-    /// What comes of a question.
+    /// An event of a question's socket.
     package enum Event {
-        /// A whole message came to its socket. More can come: the first may be forged.
+        /// A complete message has arrived. More may follow: the first one may be forged.
         case message([UInt8])
-        /// It could not be sent, or its connection has ended. Its socket is closed.
+        /// The question could not be sent, or its connection has ended. Its socket is closed.
         case failed
     }
 
-    /// A TCP message: two bytes of length, and as many as they can say.
+    /// The maximum size of a TCP message: two bytes of length and the length that they can express.
     private static let streamBytesMax = 2 + 65535
-    /// Datagrams read of one socket per wake-up; a flood of forged ones must not hold the loop up.
+    /// The most datagrams read per socket and wake-up. A flood of forged ones must not block the loop.
     private static let datagramsMax = 16
 
     private final class Connection {
@@ -37,7 +37,7 @@ package final class QuestionSockets {
     private let handle: (UInt64, Event) -> Void
     private var connections: [UInt64: Connection] = [:]
 
-    /// Calls `handle` with a question's number and what came of it, from the reactor and never from within `ask`.
+    /// Creates the sockets' owner. It calls `handle` with a question's number and event from the reactor, never from within `ask`.
     package init(reactor: Reactor, _ handle: @escaping (UInt64, Event) -> Void) {
         self.reactor = reactor
         self.handle = handle
@@ -45,11 +45,11 @@ package final class QuestionSockets {
 
     deinit { forgetAll() }
 
-    /// How many sockets are open.
+    /// The number of open sockets.
     package var count: Int { connections.count }
 
-    /// Sends `question` to `address`. A TCP connection only begins.
-    /// - Throws: nothing was sent and nothing is kept; `handle` is not called for it.
+    /// Sends `question` to `address`. For TCP this only starts the connect.
+    /// - Throws: an error when nothing was sent. The socket is closed, and `handle` is not called.
     package func ask(_ question: NameserverQuestion, of address: SocketAddress) throws(SystemError) {
         precondition(connections[question.number] == nil, "question \(question.number) is asked already")
         let kind = question.transport == .udp ? SocketKind.datagram : .stream
@@ -69,7 +69,7 @@ package final class QuestionSockets {
         connections[number] = connection
     }
 
-    /// Closes the socket of question `number`, if it is still open.
+    /// Closes the socket of question `number`, if it is open.
     package func forget(_ number: UInt64) {
         guard let connection = connections.removeValue(forKey: number) else { return }
         reactor.unwatch(connection.file.raw)
@@ -80,7 +80,7 @@ package final class QuestionSockets {
         for number in connections.keys.sorted() { forget(number) }
     }
 
-    /// Reads every socket that is ready. Call it before acting on a deadline: an answer that the loop has not handled yet is not silence.
+    /// Reads every socket that is ready. Call it before acting on a deadline: an answer that the loop has not handled yet is not a timeout.
     package func takeWaiting() {
         for (number, connection) in connections.sorted(by: { $0.key < $1.key }) where !Interest.ready(connection.file.raw, for: .read).isEmpty {
             ready(number)
@@ -119,7 +119,7 @@ package final class QuestionSockets {
         var reader = ByteReader(connection.received)
         guard let length = reader.readBigEndian(UInt16.self), let message = reader.readBytes(Int(length)) else { return }
         handle(number, .message(Array(message)))
-        // One answer is all that a connection is for. The core has forgotten it, unless the message was not the answer.
+        // A connection carries one answer. The resolver has closed it by now, unless the message was not the answer.
         if connections[number] != nil { fail(number) }
     }
 

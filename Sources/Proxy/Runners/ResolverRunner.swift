@@ -3,22 +3,22 @@ import Wire
 
 /// Runs a `resolvers` section on the control thread's reactor: the sockets and the timer around a `Resolver`.
 package final class ResolverRunner {
-    /// What a runner's owner does for it. All are called on the reactor's thread and may call the runner.
+    /// The owner's handlers. They are called on the reactor's thread and may call the runner.
     package struct Handlers {
-        /// The server has this address from now on; the text is what log lines name as the source.
+        /// Sets the server's address. The text is the source in log lines.
         package var address: (ServerReference, ResolvedAddress, _ source: String) -> Void
-        /// The server has no address from now on.
+        /// Removes the server's address.
         package var lost: (ServerReference, AddressLoss) -> Void
-        /// Try this address as the server's checks would; call back with whether it works, now or later, once.
+        /// Checks this address as the server's checks would, and calls back once, immediately or later, with the result.
         package var check: (ServerReference, ResolvedAddress, _ answer: @escaping (Bool) -> Void) -> Void
-        /// The server's service record has this priority: lower ones are used first.
+        /// Sets the priority of the server's service record. Lower values are used first.
         package var priority: (ServerReference, Int) -> Void = { _, _ in }
-        /// The server's service record has this weight, 1 to 256; `nil` for the configuration's.
+        /// Sets the weight of the server's service record, 1 to 256; `nil` for the configured weight.
         package var weight: (ServerReference, Int?) -> Void = { _, _ in }
-        /// Tell the operator: a sentence, and whether it is bad news.
+        /// Logs a sentence for the operator, and whether it is a problem.
         package var log: (_ sentence: String, _ isAlarm: Bool) -> Void
 
-        /// The handlers that every owner has.
+        /// Creates handlers. Priority and weight are ignored by default.
         package init(
             address: @escaping (ServerReference, ResolvedAddress, String) -> Void, lost: @escaping (ServerReference, AddressLoss) -> Void,
             check: @escaping (ServerReference, ResolvedAddress, @escaping (Bool) -> Void) -> Void, log: @escaping (String, Bool) -> Void
@@ -37,9 +37,9 @@ package final class ResolverRunner {
     private var timer: TimerToken?
     private var isDraining = false
 
-    /// A section with its servers; nothing is asked before `start`.
+    /// Creates the runner of a section with its servers. It asks nothing before `start`.
     ///
-    /// - Parameter remembered: what an earlier process knew, not too long ago.
+    /// - Parameter remembered: recent answers from an earlier process.
     package init(
         settings: ResolverSettings, servers: [ResolvedServer], remembered: [DNSName: [KnownName.Entry]] = [:], reactor: Reactor,
         random: any RandomNumberGenerator,
@@ -50,41 +50,41 @@ package final class ResolverRunner {
         resolver = Resolver(settings: settings, servers: servers, remembered: remembered, random: random, now: reactor.now)
     }
 
-    /// Per nameserver, in the order of the section.
+    /// The counters of each nameserver, in the order of the section.
     package var counters: [NameserverCounters] { resolver.counters }
 
-    /// What nameservers have said of the names of servers.
+    /// The nameservers' answers for the names of servers.
     package var knownNames: [KnownName] { resolver.knownNames }
 
-    /// Asks for every name.
+    /// Starts asking for every name.
     package func start() {
         sockets = QuestionSockets(reactor: reactor) { [weak self] number, event in self?.take(event, of: number) }
         resolver.deadlinePassed(now: reactor.now)
         drain()
     }
 
-    /// Closes all sockets and asks no more.
+    /// Closes all sockets and stops asking.
     package func stop() {
         resolver.stop()
         drain()
     }
 
-    /// A connect to the server, or a check of it, has failed.
+    /// Asks for a server's name soon, because a connect or a check has failed.
     package func askSoon(_ server: ServerReference) {
         resolver.askSoon(server, now: reactor.now)
         drain()
     }
 
-    /// The server's checks pass, or do not any more. Until this is called they count as not passing.
+    /// Records whether the server's checks pass. Until the first call they count as failing.
     package func checksChanged(_ server: ServerReference, isPassing: Bool) {
         resolver.checksChanged(server, isPassing: isPassing, now: reactor.now)
         drain()
     }
 
-    /// An operator takes the server out of use, or brings it back.
+    /// Reserves the server, which an operator has taken out of use, or releases it.
     package func reserve(_ server: ServerReference, _ isReserved: Bool) { resolver.reserve(server, isReserved) }
 
-    /// A database, as log lines name it, has listed its replicas.
+    /// Applies the list of replicas from `database`, named as in log lines.
     package func listed(_ list: ReplicaList, by database: String) {
         resolver.listed(list, by: database, now: reactor.now)
         drain()
@@ -98,7 +98,7 @@ package final class ResolverRunner {
         drain()
     }
 
-    /// Does what the core wants. A handler that calls back in only adds to what the outer call drains.
+    /// Carries out the resolver's outputs. A call from within a handler only adds outputs to the outer call.
     private func drain() {
         guard !isDraining else { return }
         isDraining = true

@@ -1,38 +1,39 @@
-/// Notices a forwarding thread that does not come round, by looking at how often it has. No I/O, no clock: a process that was stopped has not looked either.
+/// Detects forwarding threads that are stuck, by polling their counts of rounds. It does no I/O and reads no clock, so that time in which the process was
+/// stopped does not count.
 package struct StuckThreads: Sendable {
-    /// What a look has found.
+    /// The finding of a poll.
     package enum Finding: Equatable, Sendable {
-        /// This thread has not come round for `slowAfter` looks.
+        /// This thread has been stuck for `slowAfter` polls.
         case slow(Int)
-        /// This thread has not come round for `deadAfter` looks.
+        /// This thread has been stuck for `deadAfter` polls.
         case dead(Int)
     }
 
-    /// Between two looks while a thread has something to do.
+    /// The time between polls while a thread has work.
     package static let interval = Duration.milliseconds(250)
-    /// Between two looks while all threads are idle.
+    /// The time between polls while all threads are idle.
     package static let idleInterval = Duration.seconds(1)
-    /// Looks after which a thread counts as slow: one second.
+    /// The number of polls after which a thread is slow: one second.
     package static let slowAfter = 4
-    /// Looks after which a thread counts as dead: ten seconds.
+    /// The number of polls after which a thread is dead: ten seconds.
     package static let deadAfter = 40
 
     private var rounds: [UInt64?]
     private var looks: [Int]
 
-    /// How many threads have not come round for `slowAfter` looks.
+    /// The number of threads that have been stuck for `slowAfter` polls or more.
     package var slowCount: Int { looks.count { $0 >= Self.slowAfter } }
 
-    /// How long after this look the next one is due.
+    /// The time until the next poll.
     package var pause: Duration { rounds.allSatisfy { $0 == nil } ? Self.idleInterval : Self.interval }
 
-    /// Threads that have not been looked at.
+    /// Creates the state before the first poll.
     package init(threads: Int) {
         rounds = Array(repeating: nil, count: threads)
         looks = Array(repeating: 0, count: threads)
     }
 
-    /// Compares each thread's number of rounds with the last look; `nil` stands for an idle thread, which waits in epoll while nothing is ready for it.
+    /// Compares each thread's number of rounds with the last poll. `nil` means idle: the thread waits in epoll, and no event waits for it.
     package mutating func look(_ present: [UInt64?]) -> [Finding] {
         var findings: [Finding] = []
         for (thread, round) in present.enumerated() where rounds.indices.contains(thread) {

@@ -3,7 +3,8 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// The thread that looks after the forwarding threads. One that is stuck is told of after a second; after ten the process ends, so that another can take its place.
+/// The thread that watches the forwarding threads. It reports a thread that has been stuck for a second. After ten seconds the process ends, so that another
+/// one can replace it.
 package final class Watchdog {
     private final class Stop: Sendable {
         let isAsked = Atomic<Bool>(false)
@@ -14,11 +15,11 @@ package final class Watchdog {
     private let stop: Stop
     private var thread: LinuxIO.Thread?
 
-    /// Starts to look.
+    /// Starts the thread.
     ///
     /// - Parameters:
-    ///   - tell: called on the watchdog's thread, at every look, with how many threads have not come round for a second.
-    ///   - giveUp: called on the watchdog's thread with the thread's number, from 0, and its last place; it should not return.
+    ///   - tell: called on the watchdog's thread, at every poll, with the number of threads that have been stuck for a second.
+    ///   - giveUp: called on the watchdog's thread with the stuck thread's number, from 0, and its last place. It should not return.
     package init(
         _ forwarder: Forwarder, tell: @escaping @Sendable (Int) -> Void, giveUp: @escaping @Sendable (Int, ThreadPlace) -> Void
     ) throws(SystemError) {
@@ -42,7 +43,7 @@ package final class Watchdog {
         }
     }
 
-    /// How many rounds each thread has begun; `nil` for an idle one. This wakes no thread.
+    /// The number of rounds that each thread has begun; `nil` for an idle one. Reading it wakes no thread.
     static func rounds(_ state: ForwardingState, _ pollers: [OpenFile]) -> [UInt64?] {
         var requests = pollers.enumerated().map { thread, poller in
             pollfd(fd: state.place(ofThread: thread) == .waiting ? poller.raw : -1, events: Int16(POLLIN), revents: 0)
@@ -53,7 +54,7 @@ package final class Watchdog {
         }
     }
 
-    /// Looks no more.
+    /// Stops the thread.
     package func end() {
         stop.isAsked.store(true, ordering: .releasing)
         stop.wakeUp.signal()
