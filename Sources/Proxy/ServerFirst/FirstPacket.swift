@@ -1,26 +1,27 @@
-/// What the first bytes of a server that speaks first say, as far as they have come. Until they are decided nothing is passed on, and another server may be taken.
+/// The first packet of a server that speaks first, as far as it has arrived. Until it is classified nothing is sent to the client, and another server may be
+/// used.
 enum FirstPacket: Equatable, BitwiseCopyable {
-    /// More bytes are needed.
+    /// Incomplete: more bytes must arrive.
     case incomplete
-    /// It is whole, and for the client. What follows it changes nothing.
+    /// Complete, and for the client. Later bytes do not matter.
     case ready
-    /// A refusal that another server would not say.
+    /// A refusal that another server would not send.
     case refusing(ServerRefusal)
-    /// It is not of the protocol.
+    /// The bytes do not follow the protocol.
     case garbage
 }
 
-/// An error with which a server that speaks first turns a session away, and another server would not: "not me, not now".
+/// An error with which a server refuses a session now, while another server might take it.
 package struct ServerRefusal: Hashable, Sendable, BitwiseCopyable {
-    /// Its place among the refusals of all protocols.
+    /// The index among the refusals of all protocols.
     package let place: Int
 
-    /// By place: the error's number in its protocol, and why new sessions leave the server out, `nil` where it cannot serve anybody at present.
+    /// By index: the error's number in its protocol, and why new sessions skip the server; `nil` when the server cannot serve any client at present.
     private static let table: [(number: UInt16, skip: ServerSkip?)] = MySQLServerFirst.refusals
-    /// How many refusals there are.
+    /// The number of refusals.
     package static let count = table.count
 
-    /// The refusal at `place`.
+    /// Creates the refusal with index `place`.
     init(place: Int) {
         precondition(place >= 0 && place < Self.count, "refusal \(place) of \(Self.count)")
         self.place = place
@@ -28,7 +29,7 @@ package struct ServerRefusal: Hashable, Sendable, BitwiseCopyable {
 
     /// The error's number.
     package var number: UInt16 { Self.table[place].number }
-    /// Why new sessions leave the server out; `nil` when it cannot serve anybody at present.
+    /// Why new sessions skip the server; `nil` when it cannot serve any client at present.
     package var skip: ServerSkip? { Self.table[place].skip }
 }
 

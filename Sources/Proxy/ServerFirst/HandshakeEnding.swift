@@ -1,16 +1,16 @@
 import Wire
 
-/// The rest of a handshake whose client has left: what is to be said so that the server does not count it against this host. Fed with what the connection does,
-/// does no I/O. Carry the steps out after each input; `deadline` may have moved then.
+/// The rest of a handshake whose client has left, so that the server does not count it against this host. It receives the connection's events and does no I/O.
+/// Carry out the returned actions after each input; `deadline` may have changed.
 protocol HandshakeEnding {
-    /// True while the server has not spoken.
+    /// True until the server's first packet has arrived.
     var isAwaitingFirstPacket: Bool { get }
-    /// When the server has been silent for too long.
+    /// When the current step times out.
     var deadline: Instant { get }
-    /// The first packet has come, and the client has got it.
+    /// Continues after a first packet that the client has received.
     mutating func firstPacketPassed(now: Instant) -> [CheckOutput]
-    /// Bytes came.
+    /// Handles received bytes.
     mutating func received(_ bytes: [UInt8], now: Instant) -> [CheckOutput]
-    /// The server has closed its side in order.
+    /// Handles the server's orderly end of the stream.
     mutating func ended(now: Instant) -> [CheckOutput]
 }

@@ -1,8 +1,8 @@
 import Wire
 
-/// MySQL as sessions see it: the server greets, or says in an error packet why it does not.
+/// MySQL as sessions see it: the server sends a greeting, or an error packet with the reason for a refusal.
 enum MySQLServerFirst {
-    /// By place in `MySQLRefusal.numbers`, see `ServerRefusal`.
+    /// The refusals in the order of `MySQLRefusal.numbers`, for `ServerRefusal`.
     static let refusals: [(number: UInt16, skip: ServerSkip?)] = MySQLRefusal.numbers.map { number, refusal in
         switch refusal {
         case .full: (number, .full(number))
@@ -11,7 +11,7 @@ enum MySQLServerFirst {
         }
     }
 
-    /// Looks at a stream's first bytes. An error that every server would say is for the client.
+    /// Classifies a stream's first bytes. An error that every server would send is for the client.
     static func firstPacket(in bytes: UnsafeRawBufferPointer) -> FirstPacket {
         switch MySQLOpening(bytes) {
         case .incomplete: .incomplete
@@ -21,7 +21,8 @@ enum MySQLServerFirst {
         }
     }
 
-    /// An error packet. Before the handshake it has no SQL state: drivers go by its number. They take 1040 and 1053 for what they are, a connect that failed.
+    /// An error packet for a client without a server. Before the handshake it has no SQL state, so drivers use its number. They treat 1040 and 1053 as failed
+    /// connects.
     static func refusal(of proxy: String, because reason: UnservedReason) -> [UInt8] {
         let proxy = "tsukada: proxy '\(proxy)'"
         let error =
@@ -35,8 +36,8 @@ enum MySQLServerFirst {
     }
 }
 
-/// Logs in as the user of `option mysql-check`, and quits. MySQL counts each connection that ends before its login against this host (`max_connect_errors`), until
-/// it refuses everybody.
+/// Logs in as the user of `option mysql-check` and quits. MySQL counts each connection that ends before its login against this host, and refuses the host after
+/// `max_connect_errors` of them.
 struct MySQLHandshakeEnding: HandshakeEnding {
     private var check: MySQLCheck
 

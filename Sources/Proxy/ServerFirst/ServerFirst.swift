@@ -1,18 +1,18 @@
 import Wire
 
-/// Who speaks first at a server, and in which protocol: the one place where sessions and handshakes ask about it. On the path of a session every answer is a
-/// `switch`, which allocates nothing.
+/// Which side speaks first at a server, and in which protocol. Sessions and handshakes ask only here. On the session path every answer is a `switch`, which
+/// allocates nothing.
 ///
-/// A further protocol is a case here, and a file of its own that gives the same answers as `MySQLServerFirst`.
+/// A further protocol needs a case here, and its own file with the same functions as `MySQLServerFirst`.
 package enum ServerFirst: Equatable, Sendable, BitwiseCopyable {
-    /// The client does, or nobody knows.
+    /// The client, or unknown.
     case none
-    /// The server, with any byte.
+    /// The server, with any bytes.
     case anything
     /// The server, with MySQL's greeting.
     case mysql
 
-    /// More of a server's first bytes than these are never needed.
+    /// The most bytes needed to classify a first packet.
     static let firstPacketBytesMax = MySQLOpening.bytesMax
 
     /// True when the first packet may be a refusal, after which a session tries another server.
@@ -23,7 +23,7 @@ package enum ServerFirst: Equatable, Sendable, BitwiseCopyable {
         }
     }
 
-    /// What the server's first bytes say, wherever they lie.
+    /// Classifies the server's first bytes.
     func firstPacket(in bytes: UnsafeRawBufferPointer) -> FirstPacket {
         switch self {
         case .none: .ready
@@ -32,7 +32,7 @@ package enum ServerFirst: Equatable, Sendable, BitwiseCopyable {
         }
     }
 
-    /// What a client gets in place of the first packet when no server of `proxy` has taken it; empty where nothing can be said.
+    /// The packet for a client that no server of `proxy` has taken; empty if the protocol has none.
     func refusal(of proxy: String, because reason: UnservedReason) -> [UInt8] {
         switch self {
         case .none, .anything: []
@@ -42,13 +42,13 @@ package enum ServerFirst: Equatable, Sendable, BitwiseCopyable {
 }
 
 extension Backend {
-    /// What `server` says first, before its clients speak: what has got none of it may still go to another server.
+    /// What `server` sends before its clients do. Until a session has received a byte of it, the session may still move to another server.
     package func opening(of server: Server) -> ServerFirst {
         guard case .mysql = check else { return isServerFirst == true ? .anything : .none }
         return isServerFirst ?? checksTraffic(of: server) ? .mysql : .none
     }
 
-    /// True when `server` is known to speak before its clients, with or without checks.
+    /// True when `server` is known to speak first, with or without checks.
     package func speaksFirst(_ server: Server) -> Bool {
         guard server.check == nil, isServerFirst == nil, case .mysql = check else { return opening(of: server) != .none }
         return true
@@ -57,20 +57,20 @@ extension Backend {
     /// True when the first packet of `server` may be a refusal, after which a session tries another server.
     package func mayRefuse(_ server: Server) -> Bool { opening(of: server).mayRefuse }
 
-    /// The protocol in which its clients wait for a first packet, and can be told why there is none.
+    /// The protocol in which its clients wait for a first packet, and in which a refusal can be sent.
     var clientsAwait: ServerFirst { servers.lazy.map(opening).first(where: \.mayRefuse) ?? .none }
 
-    /// True when clients of `server` log in where its checks do: for those that leave before that, somebody else logs in.
+    /// True when the clients of `server` log in where its checks do. The handshakes of clients that leave before the login are then finished for them.
     package func finishesHandshakes(of server: Server) -> Bool { canFinishHandshakes && checksTraffic(of: server) }
 
-    /// True when a handshake at a server can be finished as its checks do.
+    /// True when checks have a user, so that a handshake can be finished by logging in.
     var canFinishHandshakes: Bool { if case .mysql(let settings) = check { settings.user != nil } else { false } }
 
-    /// The rest of a handshake at one of its servers; `nil` where it cannot be finished.
+    /// The rest of a handshake at one of its servers; `nil` if it cannot be finished.
     ///
     /// - Parameters:
-    ///   - limit: for the first packet.
-    ///   - loginLimit: for the answer to the login.
+    ///   - limit: the limit for the first packet.
+    ///   - loginLimit: the limit for the answer to the login.
     func handshakeEnding(within limit: Duration, loginWithin loginLimit: Duration, now: Instant) -> (any HandshakeEnding)? {
         guard canFinishHandshakes, case .mysql(let settings) = check else { return nil }
         return MySQLHandshakeEnding(settings, within: limit, loginWithin: loginLimit, now: now)

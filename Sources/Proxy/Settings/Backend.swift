@@ -1,13 +1,13 @@
-/// How a backend chooses a server.
+/// `balance`: how a backend chooses a server.
 package enum BalanceAlgorithm: BitwiseCopyable, Sendable {
-    /// By turns, in proportion to the weights.
+    /// In turn, in proportion to the weights.
     case roundRobin
-    /// The one with the fewest sessions for its weight.
+    /// The server with the fewest sessions for its weight.
     case leastConnections
     /// By the client's address.
     case source
 
-    /// HAProxy's keyword, as `show stat` has it.
+    /// HAProxy's keyword, as in `show stat`.
     package var keyword: String {
         switch self {
         case .roundRobin: "roundrobin"
@@ -17,21 +17,21 @@ package enum BalanceAlgorithm: BitwiseCopyable, Sendable {
     }
 }
 
-/// Whether a failed connect may go to another server: `option redispatch`.
+/// Whether a session may move to another server after a failed connect: `option redispatch`.
 package enum Redispatch: Equatable, Sendable {
-    /// At once, to any other usable server.
+    /// Immediately, to any other usable server.
     case on
     /// `no option redispatch`: the same server only.
     case off
 }
 
-/// Which state file tells of a backend's servers at start.
+/// The state file that a backend's servers are restored from at the start.
 package enum StateSource: Equatable, Sendable {
     /// None.
     case none
-    /// The one of all backends.
+    /// The file for all backends.
     case global
-    /// Its own.
+    /// The backend's own file.
     case local
 }
 
@@ -41,13 +41,13 @@ package struct Backend: Equatable, Sendable {
     package var name: String
     /// HAProxy's `iid`.
     package var identifier: Int
-    /// True for the half of a `listen` section: log lines say `proxy` instead of `backend`.
+    /// True for the half of a `listen` section: log lines name it `proxy` instead of `backend`.
     package var isListen = false
-    /// Its servers, `server-template` slots included, in the order of the file.
+    /// The servers, including `server-template` slots, in the order of the file.
     package var servers: [Server] = []
     /// `balance`.
     package var balance = BalanceAlgorithm.roundRobin
-    /// What checks do.
+    /// The kind of check.
     package var check = CheckKind.connect
     /// The `database` section of this proxy.
     package var database: DatabaseSettings?
@@ -57,33 +57,33 @@ package struct Backend: Equatable, Sendable {
     package var retriesMax = 3
     /// `option redispatch`.
     package var redispatch = Redispatch.on
-    /// `timeout connect`; `nil` for ever.
+    /// `timeout connect`; `nil` for no limit.
     package var connectTimeout: Duration?
-    /// `timeout server`: idle time of the server's side; `nil` for ever.
+    /// `timeout server`: the idle time of the server's side; `nil` for no limit.
     package var serverTimeout: Duration?
-    /// `timeout server-fin`: the same once the server's side is half-closed.
+    /// `timeout server-fin`: the idle time once the server's side is half-closed.
     package var serverFinTimeout: Duration?
-    /// `timeout tunnel`: replaces both idle times once bytes have gone both ways.
+    /// `timeout tunnel`: replaces both idle times once bytes have been sent in both directions.
     package var tunnelTimeout: Duration?
-    /// `greeting-timeout`: how long a server that speaks first may be silent, from the connect on, while there are others.
+    /// `greeting-timeout`: how long a server that speaks first may be silent, from the connect on, while there are other servers.
     package var greetingTimeout = Duration.seconds(1)
-    /// `option server-first`; `nil` where checks tell.
+    /// `option server-first`; `nil` to derive it from the checks.
     package var isServerFirst: Bool?
-    /// `option hedge-greetings`: a second server is asked when the first one's greeting is later than nearly all are.
+    /// `option hedge-greetings`: asks a second server when the first one's greeting is slower than the 99th percentile.
     package var hedgesGreetings = false
-    /// The share of the new sessions for which that is done, in percent.
+    /// The share of new sessions that may ask a second server early, in percent.
     package static let hedgePercentMax = 5
-    /// `retry-budget`: which share of the new sessions may leave servers that do not answer, in percent.
+    /// `retry-budget`: the share of new sessions that may leave servers that do not respond, in percent.
     package var retryBudgetPercent = 20
     /// `timeout queue`; `nil` for `connectTimeout`.
     package var queueTimeout: Duration?
-    /// `timeout check`: what a check may take once it is connected; `nil` for the server's `inter`.
+    /// `timeout check`: the time for a check once it is connected; `nil` for the server's `inter`.
     package var checkTimeout: Duration?
     /// Keepalive toward servers.
     package var keepAlive = KeepAlive.servers
-    /// `option shutdown-sessions-when-gone`: sessions of a server whose host has not answered for `rise` times `inter` are closed.
+    /// `option shutdown-sessions-when-gone`: closes the sessions of a server whose host has not responded for `rise` times `inter`.
     package var closesSessionsOfGone = false
-    /// `spill-over`: hundredths of the sessions that go to other zones while the own one has a usable server.
+    /// `spill-over`: the percentage of sessions for servers in other zones while the node's zone has a usable server.
     package var spillOver = 0
     /// `fullconn`, shown as `slim`; `nil` for a tenth of the frontends' `maxconn`.
     package var fullConnections: Int?
@@ -91,14 +91,14 @@ package struct Backend: Equatable, Sendable {
     package var stateSource = StateSource.none
     /// `server-state-file-name`; `nil` for the section's name.
     package var stateFileName: String?
-    /// `description`; nothing shows it yet.
+    /// `description`; not shown anywhere.
     package var description: String?
     /// `disabled`.
     package var isDisabled = false
-    /// Where state and check lines go.
+    /// The targets of lines about states and checks.
     package var log = LogSettings()
 
-    /// True when its checks go where its clients do.
+    /// True when checks of `server` connect to the same address and port as its clients.
     package func checksTraffic(of server: Server) -> Bool {
         guard let check = server.check else { return false }
         if case .unix = server.endpoint { return true }
@@ -106,10 +106,10 @@ package struct Backend: Equatable, Sendable {
         return check.port == nil || server.port == check.port.map { .fixed($0) }
     }
 
-    /// True when the first checks are not spread over time: nobody writes before the writer is known.
+    /// True when the first checks are not spread over an interval, because writes wait until the writer is known.
     package var checksAtOnce: Bool { database?.role == .primary }
 
-    /// A backend without servers.
+    /// Creates a backend without servers.
     package init(name: String, identifier: Int) {
         self.name = name
         self.identifier = identifier

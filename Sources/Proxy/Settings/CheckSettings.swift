@@ -1,8 +1,8 @@
 import Wire
 
-/// What a check does once it is connected.
+/// The kind of check.
 package enum CheckKind: Equatable, Sendable {
-    /// Nothing: a connection is a pass.
+    /// A check that only connects.
     case connect
     /// `option mysql-check`.
     case mysql(MySQLCheckSettings)
@@ -15,63 +15,63 @@ package struct MySQLCheckSettings: Equatable, Sendable {
     /// True for the login packet of MySQL before 4.1.
     package var isPre41 = false
 
-    /// A check that reads the greeting only.
+    /// Creates a check that reads only the greeting.
     package init() {}
 }
 
 /// The check settings of one server.
 package struct CheckSettings: Equatable, Sendable {
-    /// `inter`: between checks of a server in a steady state.
+    /// `inter`: the time between checks of a server in a steady state.
     package var interval = Duration.seconds(2)
-    /// `fastinter`: while the state is changing; `nil` for `interval`.
+    /// `fastinter`: the time while the state is changing; `nil` for `interval`.
     package var fastInterval: Duration?
-    /// `downinter`: while the server is down; `nil` for `interval`.
+    /// `downinter`: the time while the server is down; `nil` for `interval`.
     package var downInterval: Duration?
-    /// `rise`: passes in a row that bring it up, from 1.
+    /// `rise`: passes in a row that bring the server up, at least 1.
     package var rise = 2
-    /// `fall`: failures in a row that take it down, from 1.
+    /// `fall`: failures in a row that take the server down, at least 1.
     package var fall = 3
-    /// `port`: where to check; `nil` for the server's own.
+    /// `port`: the port to check; `nil` for the server's port.
     package var port: UInt16?
-    /// `addr`: where to check; `nil` for the server's own address, and while the address of `addressName` is unknown.
+    /// `addr`: the address to check; `nil` for the server's address, or while `addressName` is unresolved.
     package var address: IPAddress?
-    /// `addr` as a name; its address at the start is in `address`.
+    /// `addr` as a name. It is resolved at the start into `address`.
     package var addressName: String?
-    /// The PROXY header that checks begin with; `nil` for none.
+    /// The PROXY header that checks send first; `nil` for none.
     package var proxyHeader: ProxyHeaderForm?
 
-    /// HAProxy's defaults.
+    /// Creates HAProxy's defaults.
     package init() {}
 
-    /// True when checks go elsewhere than to the server's own address.
+    /// True when `addr` sends checks to another address than the server's.
     package var isAtOtherHost: Bool { address != nil || addressName != nil }
 }
 
-/// What happens when sessions' connects to a server keep failing: `on-error`.
+/// The reaction when sessions' connects to a server keep failing: `on-error`.
 package enum OnError: Equatable, Sendable {
-    /// The next check comes within `fastinter`. The others do that, too.
+    /// Checks again within `fastinter`. The other reactions do that as well.
     case fastInterval
-    /// It counts as a failed check.
+    /// Counts as a failed check.
     case failCheck
-    /// It counts as the last but one failed check that it takes.
+    /// Leaves the server one failed check away from DOWN.
     case suddenDeath
-    /// The server is down.
+    /// Takes the server down.
     case markDown
 }
 
-/// `observe layer4`: what sessions' connects tell of a server's health.
+/// `observe layer4`: sessions' connects as evidence of a server's health.
 package struct ConnectObservation: Equatable, Sendable {
-    /// `error-limit`: failed connects in a row that something is done about, from 1.
+    /// `error-limit`: the number of failed connects in a row that triggers `reaction`, at least 1.
     package var errorsMax = 10
     /// `on-error`.
     package var reaction = OnError.failCheck
 
-    /// HAProxy's defaults.
+    /// Creates HAProxy's defaults.
     package init() {}
 
-    /// What is to be done after so many failed connects in a row, all threads' together; `nil` for nothing yet.
+    /// The reaction after this many failed connects in a row, over all threads; `nil` below the limit.
     package func reaction(toErrorsInRow errors: Int) -> OnError? { errors >= errorsMax ? reaction : nil }
 
-    /// What stands in the log and in `show stat`, HAProxy's words.
+    /// The info text in the log and in `show stat`, in HAProxy's words.
     package static func info(errors: Int) -> String { "Detected \(errors) consecutive errors, last one was: L4 unsuccessful connection" }
 }

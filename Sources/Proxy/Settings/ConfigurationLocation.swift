@@ -1,11 +1,11 @@
-/// Where a line of a configuration stands.
+/// The position of a line in the configuration.
 package struct ConfigurationLocation: Hashable, Sendable, CustomStringConvertible {
-    /// The file's name, as it was given.
+    /// The file's name as it was given.
     package let file: String
     /// The line, from 1.
     package let line: Int
 
-    /// Line `line` of `file`.
+    /// Creates the position of line `line` of `file`.
     package init(file: String, line: Int) {
         self.file = file
         self.line = line

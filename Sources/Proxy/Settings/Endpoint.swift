@@ -1,6 +1,6 @@
 import Wire
 
-/// Where a listening socket, a server or a log target lives, before names are resolved.
+/// The address of a listening socket, a server or a log target before names are resolved.
 package enum Endpoint: Hashable, Sendable {
     /// A numeric address and a port.
     case ip(IPAddress, port: UInt16)
@@ -8,7 +8,7 @@ package enum Endpoint: Hashable, Sendable {
     case name(String, port: UInt16)
     /// A UNIX socket's path.
     case unix(String)
-    /// A descriptor that this process has inherited.
+    /// A descriptor inherited by this process.
     case inherited(Int32)
 }
 
@@ -23,7 +23,7 @@ extension Endpoint: CustomStringConvertible {
         }
     }
 
-    /// The port; 0 where there is none.
+    /// The port; 0 without one.
     package var port: UInt16 {
         switch self {
         case .ip(_, let port), .name(_, let port): port
@@ -31,7 +31,7 @@ extension Endpoint: CustomStringConvertible {
         }
     }
 
-    /// As it is written: "10.0.1.10:7946", "[::1]:7946", "dbserver01:3306", "/run/s", "fd@3".
+    /// The text as in the configuration: "10.0.1.10:7946", "[::1]:7946", "dbserver01:3306", "/run/s", "fd@3".
     package var description: String {
         switch self {
         case .ip(let address, let port): SocketAddress.ip(address, port: port).description

@@ -1,4 +1,4 @@
-/// TCP keepalive of one side: when a silent connection is probed, and when a peer without answers is given up.
+/// TCP keepalive of one side: when a silent connection is probed, and after how many unanswered probes it is closed.
 package struct KeepAlive: Equatable, Sendable, BitwiseCopyable {
     /// `option clitcpka`, `option srvtcpka`, `option tcpka`.
     package var isOn: Bool
@@ -14,19 +14,19 @@ package struct KeepAlive: Equatable, Sendable, BitwiseCopyable {
     /// The most probes that Linux accepts.
     package static let probesMax = 127
 
-    /// Keepalive with these times.
+    /// Creates settings with these times.
     package init(isOn: Bool = true, idleSeconds: Int, intervalSeconds: Int, probes: Int) {
         (self.isOn, self.idleSeconds, self.intervalSeconds, self.probes) = (isOn, idleSeconds, intervalSeconds, probes)
     }
 
-    /// Toward clients: the first probe comes well before the idle timeout of a load balancer, 350 s.
+    /// Toward clients: the first probe is sent well before the idle timeout of AWS load balancers, 350 s.
     package static let clients = KeepAlive(idleSeconds: 120, intervalSeconds: 30, probes: 3)
-    /// Toward servers: a vanished server is noticed soon.
+    /// Toward servers: detects a vanished server within seconds.
     package static let servers = KeepAlive(idleSeconds: 10, intervalSeconds: 3, probes: 3)
 
     /// Off.
     package static let off = KeepAlive(isOn: false, idleSeconds: 0, intervalSeconds: 0, probes: 0)
 
-    /// The seconds after which a vanished peer is given up.
+    /// The seconds until a vanished peer is detected.
     package var secondsToNotice: Int { idleSeconds + intervalSeconds * probes }
 }

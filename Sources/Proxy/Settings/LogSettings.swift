@@ -20,7 +20,7 @@ package enum LogLevel: Int, BitwiseCopyable, Comparable, CaseIterable, Sendable 
     }
 }
 
-/// How a log line is framed.
+/// The framing of a log line.
 package enum LogFormat: Equatable, Sendable {
     /// `<PRI>Mmm dd HH:MM:SS tag[pid]: text`.
     case rfc3164
@@ -34,18 +34,18 @@ package struct LogTarget: Equatable, Sendable {
     package var endpoint: Endpoint
     /// The syslog facility's number, 0 (kern) to 23 (local7).
     package var facility: Int
-    /// Lines less severe than this are dropped.
+    /// Less severe lines are dropped.
     package var leastSevere = LogLevel.debug
-    /// Lines more severe than this are sent as this.
+    /// More severe lines are sent with this level.
     package var mostSevere = LogLevel.emergency
-    /// `len`: longer lines are cut, in bytes without the newline, as in HAProxy.
+    /// `len`: the maximum length of a line in bytes, without the newline. As in HAProxy, longer lines are cut.
     package var lengthMax = 1024
     /// `format`.
     package var format = LogFormat.rfc3164
-    /// Where the line stands.
+    /// The position of the line.
     package var location: ConfigurationLocation
 
-    /// A target without filter.
+    /// Creates a target without a filter.
     package init(endpoint: Endpoint, facility: Int, location: ConfigurationLocation) {
         self.endpoint = endpoint
         self.facility = facility
@@ -53,7 +53,7 @@ package struct LogTarget: Equatable, Sendable {
     }
 }
 
-/// What a proxy logs of its sessions.
+/// The kind of line that sessions write.
 package enum SessionLog: BitwiseCopyable, Equatable, Sendable {
     /// HAProxy's default: one `Connect from` line at accept.
     case connect
@@ -63,15 +63,15 @@ package enum SessionLog: BitwiseCopyable, Equatable, Sendable {
 
 /// A proxy's log settings.
 package struct LogSettings: Equatable, Sendable {
-    /// Where lines go; empty for nowhere.
+    /// The log targets.
     package var targets: [LogTarget] = []
-    /// `log-tag`; `nil` for the global one.
+    /// `log-tag`; `nil` for the global tag.
     package var tag: String?
-    /// What is said of sessions.
+    /// The kind of line that sessions write.
     package var sessions = SessionLog.connect
     /// `option dontlognull`: sessions without a byte from the client and without an error are not logged.
     package var hidesEmptySessions = false
 
-    /// No target, the default line.
+    /// Creates the defaults: no target, and the default line.
     package init() {}
 }

@@ -6,10 +6,10 @@ package struct ResolverSettings: Equatable, Sendable {
     package struct Nameserver: Equatable, Sendable {
         /// Its name in the file.
         package var name: String
-        /// Where it answers, over UDP and, when an answer is truncated, TCP.
+        /// The address, for UDP and, when an answer is truncated, for TCP.
         package var address: SocketAddress
 
-        /// A nameserver at `address`.
+        /// Creates a nameserver at `address`.
         package init(name: String, address: SocketAddress) {
             self.name = name
             self.address = address
@@ -18,45 +18,45 @@ package struct ResolverSettings: Equatable, Sendable {
 
     /// The section's name.
     package var name: String
-    /// All are asked at once; the first good answer counts.
+    /// The nameservers. All are asked at the same time, and the first valid answer counts.
     package var nameservers: [Nameserver] = []
-    /// `parse-resolv-conf`: the machine's own nameservers join `nameservers` at start.
+    /// `parse-resolv-conf`: adds the machine's nameservers to `nameservers` at the start.
     package var usesSystemNameservers = false
-    /// `resolve_retries`: questions after the first one.
+    /// `resolve_retries`: the number of questions after the first one.
     package var retriesMax = 3
-    /// `timeout retry`: how long an answer is waited for.
+    /// `timeout retry`: how long to wait for an answer.
     package var retryTimeout = Duration.seconds(1)
-    /// `timeout resolve`: between resolutions, at least.
+    /// `timeout resolve`: the shortest time between resolutions.
     package var resolveInterval = Duration.seconds(1)
-    /// `hold valid`: how long a good answer is kept before asking again.
+    /// `hold valid`: how long a valid answer is used before the next question.
     package var holdValid = Duration.seconds(10)
-    /// `hold obsolete`: how long an address that an answer lacks is kept.
+    /// `hold obsolete`: how long an address is kept that is missing from the answer.
     package var holdObsolete = Duration.zero
-    /// `hold nx`, when it is written: after this long a name that does not exist takes its servers out.
+    /// `hold nx`, if configured: after this time the servers of a name that does not exist lose their addresses.
     package var holdNX: Duration?
-    /// `hold timeout`, when it is written: after this long of silence the servers are taken out.
+    /// `hold timeout`, if configured: after this time without an answer the servers lose their addresses.
     package var holdTimeout: Duration?
-    /// `hold refused`, when it is written.
+    /// `hold refused`, if configured.
     package var holdRefused: Duration?
-    /// `hold other`, when it is written.
+    /// `hold other`, if configured.
     package var holdOther: Duration?
-    /// No nameserver is asked: its one name's addresses are the replicas that a database lists, and none is used before it has passed a trial.
+    /// True when a database lists the addresses instead of nameservers. The section has one name, and an address is used only after a trial check.
     package var isDiscovery = false
-    /// `accepted_payload_size`: the UDP answer size announced, in bytes.
+    /// `accepted_payload_size`: the announced size of UDP answers, in bytes.
     package var payloadBytesMax = 512
 
-    /// Questions open at once, each with a socket; further names wait for their turn. The start lowers the number when descriptors are short.
+    /// The most open questions, each with a socket. Further names wait for their turn. The start lowers it when descriptors are scarce.
     package var questionsMax = questionsStandard
 
-    /// `questionsMax` where descriptors are not short.
+    /// The default of `questionsMax`, when descriptors are not scarce.
     package static let questionsStandard = 256
 
-    /// A section without nameservers.
+    /// Creates a section without nameservers.
     package init(name: String) { self.name = name }
 
-    /// What stands for a section where a database's list is in the place of nameservers.
+    /// Creates the settings for a database's list of replicas.
     ///
-    /// - Parameter hold: how long an address is kept that the list lacks.
+    /// - Parameter hold: how long an address is kept that is missing from the list.
     package init(discovery name: String, hold: Duration) {
         self.name = name
         (isDiscovery, holdObsolete) = (true, hold)
