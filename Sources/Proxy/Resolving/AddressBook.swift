@@ -1,6 +1,6 @@
 import Wire
 
-/// The addresses that one name has, as far as is known.
+/// The known addresses of a name.
 struct AddressBook: Equatable, Sendable {
     private var v4 = Sightings<IPAddress>()
     private var v6 = Sightings<IPAddress>()
@@ -10,74 +10,74 @@ struct AddressBook: Equatable, Sendable {
         set { if family == .v4 { v4 = newValue } else { v6 = newValue } }
     }
 
-    /// True when nothing is known.
+    /// True when no address is known.
     var isEmpty: Bool { v4.entries.isEmpty && v6.entries.isEmpty }
 
-    /// True when `address` is the name's, or was until less than `hold obsolete` ago.
+    /// True when the name has `address`, or had it less than `hold obsolete` ago.
     func contains(_ address: IPAddress) -> Bool { self[address.family].contains(address) }
 
     /// The addresses of the latest answers, IPv4 first.
     var current: [IPAddress] { v4.current + v6.current }
 
-    /// The addresses to choose from: those of `family`, or of the other one when there are none.
+    /// The addresses to choose from: those of `family`, or of the other family if there are none.
     func choices(preferring family: AddressFamily) -> [IPAddress] {
         let preferred = self[family].current
         return preferred.isEmpty ? self[family == .v4 ? .v6 : .v4].current : preferred
     }
 
-    /// True when a server may stay at `address`: the name has it, and it is of `family` unless the name has no address of `family`.
+    /// True when a server may keep `address`: the name has it, and it is of `family`, or the name has no address of `family`.
     func allows(_ address: IPAddress, preferring family: AddressFamily) -> Bool {
         contains(address) && (address.family == family || self[family].current.isEmpty)
     }
 
-    /// `addresses` are all of `family`; others are removed once they have been missing for `holdObsolete`.
+    /// Applies a complete list of the addresses of `family`. Others are removed after they have been missing for `holdObsolete`.
     mutating func replace(_ family: AddressFamily, with addresses: [IPAddress], holdObsolete: Duration, now: Instant) {
         self[family].replace(with: addresses, holdObsolete: holdObsolete, now: now)
     }
 
-    /// `addresses` are some of `family`: no `used` one is removed.
+    /// Applies a partial list of the addresses of `family`. No `used` address is removed.
     mutating func merge(_ family: AddressFamily, with addresses: [IPAddress], used: Set<IPAddress> = [], now: Instant) {
         self[family].merge(with: addresses, used: used.contains, now: now)
     }
 
-    /// The addresses of the latest answers count as seen until `now`, even if no answer has come for long.
+    /// Treats the addresses of the latest answers as seen at `now`, even if the last answer is old.
     mutating func renew(now: Instant) {
         v4.renew(now: now)
         v6.renew(now: now)
     }
 
-    /// Forgets everything.
+    /// Removes all addresses.
     mutating func removeAll() { self = AddressBook() }
 }
 
-/// Which server gets which address of a name.
+/// The assignment of a name's addresses to servers.
 enum AddressAssignment {
-    /// A server that waits for an address of the name.
+    /// A server of the name.
     struct Slot: Equatable, Sendable {
-        /// Its present address.
+        /// Its current address.
         var address: ResolvedAddress?
         /// `resolve-prefer`.
         var preferredFamily: AddressFamily
-        /// An address that it has tried in vain: others are tried before that one.
+        /// An address that has failed its trial. Others are preferred.
         var doubted: ResolvedAddress?
-        /// Its address, or its last one.
+        /// Its current or last address.
         var last: ResolvedAddress?
-        /// An operator keeps it from taking sessions. That applies to its present or last host, and to no other.
+        /// An operator keeps sessions away from the server. That applies to its current or last host and to no other.
         var isReserved = false
     }
 
-    /// What happens to a server.
+    /// The decision for a server.
     enum Decision: Equatable, Sendable {
-        /// Nothing.
+        /// It keeps its state.
         case keep
-        /// It takes this address, for it has none or a different one.
+        /// It takes this address, because it has none or a different one.
         case move(ResolvedAddress)
-        /// It loses its address: there is none left for it.
+        /// It loses its address, because no address is left for it.
         case empty
     }
 
-    /// For the plain servers of one name in one backend. Each keeps its address while the name has it and it is of the preferred family, or the name has no
-    /// address of that family. Otherwise it takes the first address that no other of them uses; if there is none, the first of all.
+    /// Decides for the plain servers of a name in one backend. A server keeps its address while the name has it and the family is the preferred one, or the
+    /// name has no address of the preferred family. Otherwise it takes the first address that no other server uses; if there is none, the first one.
     static func decide(servers: [Slot], from book: AddressBook) -> [Decision] {
         var used = servers.compactMap { $0.address?.host }.filter(book.contains)
         return servers.map { server in
@@ -89,13 +89,13 @@ enum AddressAssignment {
         }
     }
 
-    /// For the slots of one name in one backend: each address goes to one slot. A slot keeps its address while the name has it. A new address
-    /// returns to the slot that had it last. Others fill the empty slots in order, then those whose address has gone, and reserved ones only when there
-    /// is no other. Slots that still have an obsolete address are emptied.
+    /// Decides for the slots of a name in one backend. Each address is assigned to one slot. A slot keeps its address while the name has it. A new address
+    /// returns to the slot that had it last. Others fill the empty slots in order, then those whose address is gone; reserved slots come last. Slots that still
+    /// have an obsolete address are emptied.
     ///
     /// - Parameters:
-    ///   - offered: the addresses of the name, those first that count most. Without any nothing changes.
-    ///   - isKept: whether a slot may keep its address although it is not offered.
+    ///   - offered: the addresses of the name in order of preference. If it is empty, nothing changes.
+    ///   - isKept: whether a slot may keep an address that is not offered.
     static func decide(slots: [Slot], offered: [ResolvedAddress], isKept: (ResolvedAddress) -> Bool) -> [Decision] {
         guard !offered.isEmpty else { return slots.map { _ in .keep } }
         var decisions = slots.map { $0.address == nil ? Decision.keep : .empty }
@@ -115,7 +115,7 @@ enum AddressAssignment {
         var waiting: [Int] = []
         for index in open {
             let slot = slots[index]
-            // A slot does not wait for an address that does not work, unless it is reserved for it.
+            // A slot does not wait for an address that does not work, unless it is reserved for that host.
             if let last = slot.last, slot.isReserved || slot.doubted != last, let place = free.firstIndex(of: last) {
                 decisions[index] = .move(free.remove(at: place))
             } else {

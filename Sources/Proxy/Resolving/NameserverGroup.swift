@@ -1,86 +1,86 @@
 import Wire
 
-/// What one nameserver was asked and said. HAProxy's name for each stands first.
+/// One nameserver's counters, each with HAProxy's name first.
 package struct NameserverCounters: Equatable, Sendable {
     /// `sent`: questions.
     package var sent = 0
-    /// `snd_error`: questions that the kernel did not take, or that no process received.
+    /// `snd_error`: questions that could not be sent or whose connection failed.
     package var sendErrors = 0
     /// `valid`: answers with addresses.
     package var valid = 0
-    /// `update`: addresses of servers that were changed by its answers.
+    /// `update`: server addresses changed by its answers.
     package var updates = 0
-    /// `cname`: answers that led through an alias.
+    /// `cname`: answers with an alias.
     package var aliases = 0
-    /// `cname_error`: aliases that led nowhere.
+    /// `cname_error`: aliases that lead nowhere.
     package var aliasErrors = 0
-    /// `any_err`: answers without any address of the type asked for.
+    /// `any_err`: answers without any record of the requested type.
     package var empty = 0
-    /// `nx`: the name does not exist.
+    /// `nx`: answers that the name does not exist.
     package var noSuchName = 0
-    /// `timeout`: questions without an answer in time.
+    /// `timeout`: attempts without an answer in time.
     package var timeouts = 0
     /// `refused`.
     package var refused = 0
-    /// `other`: failures, SERVFAIL among them.
+    /// `other`: other failures, including SERVFAIL.
     package var other = 0
-    /// `invalid`: messages that answer no question of ours, or cannot be read.
+    /// `invalid`: messages that match no question or cannot be parsed.
     package var invalid = 0
-    /// `too_big`: UDP answers larger than we announced to take.
+    /// `too_big`: UDP answers larger than the announced size.
     package var tooBig = 0
-    /// `truncated`: UDP answers that lack records; the question is repeated over TCP.
+    /// `truncated`: UDP answers without all records. The question is repeated over TCP.
     package var truncated = 0
-    /// `outdated`: answers that came after the question was settled.
+    /// `outdated`: answers that arrived after the question was settled.
     package var outdated = 0
 
-    /// All zero.
+    /// Creates zeros.
     package init() {}
 }
 
-/// How a question travels.
+/// The transport of a question.
 package enum QuestionTransport: Equatable, Sendable {
-    /// One datagram each way, from a socket and port of its own.
+    /// One datagram each way. Each question has its own socket and port.
     case udp
-    /// A connection of its own; each message has a two-byte length before it.
+    /// A separate connection. Each message follows its length in two bytes.
     case tcp
 }
 
-/// One question that is to be sent, or has been.
+/// A question to a nameserver.
 package struct NameserverQuestion: Equatable, Sendable {
-    /// Which question: given back with its answer or failure. Never used twice.
+    /// The question's unique number. Answers and failures are reported with it.
     package let number: UInt64
     /// Index into the section's nameservers.
     package let nameserver: Int
-    /// How it travels.
+    /// The transport.
     package let transport: QuestionTransport
-    /// The message, without TCP's length.
+    /// The message, without the length prefix of TCP.
     package let bytes: [UInt8]
 }
 
-/// What a resolution wants done.
+/// An action that the caller must carry out for a resolution.
 package enum QuestionOutput: Equatable, Sendable {
-    /// Send this from a new socket; report its answers and its failure by its number.
+    /// Send this from a new socket, and report its answers and its failure with its number.
     case ask(NameserverQuestion)
-    /// Close the socket of this question; answers to it are no longer wanted.
+    /// Close the socket of this question.
     case forget(UInt64)
 }
 
-/// The nameservers of one section: what all resolutions share.
+/// The state that all resolutions of a section share: its nameservers and open questions.
 package struct NameserverGroup {
-    /// How questions are asked.
+    /// The settings of questions.
     package struct Settings: Equatable, Sendable {
-        /// How many nameservers there are; all are asked at once.
+        /// The number of nameservers. All are asked at the same time.
         package var nameservers: Int
-        /// How often a question is repeated.
+        /// The number of repetitions of a question.
         package var retriesMax: Int
-        /// How long an answer is waited for before the question is repeated.
+        /// The time for an answer before the question is repeated.
         package var retryTimeout: Duration
-        /// The size of UDP answers announced.
+        /// The announced size of UDP answers, in bytes.
         package var payloadBytesMax: Int
-        /// The most questions open at once, each with a socket.
+        /// The most open questions, each with a socket.
         package var questionsMax: Int
 
-        /// Settings for `nameservers` nameservers.
+        /// Creates settings for `nameservers` nameservers. Values outside the valid range are adjusted.
         package init(nameservers: Int, retriesMax: Int, retryTimeout: Duration, payloadBytesMax: Int, questionsMax: Int) {
             self.nameservers = nameservers
             self.retriesMax = max(0, retriesMax)
@@ -90,20 +90,20 @@ package struct NameserverGroup {
         }
     }
 
-    /// How questions are asked.
+    /// The settings of questions.
     package let settings: Settings
-    /// Per nameserver.
+    /// By nameserver.
     package var counters: [NameserverCounters]
-    /// Per nameserver: false once it has rejected EDNS0.
+    /// By nameserver: false after it has rejected EDNS0.
     var takesExtensions: [Bool]
-    /// What is to be done, in order.
+    /// Pending actions, in order.
     private var outputs: [QuestionOutput] = []
     /// The number of open questions.
     private(set) var questionsOpen = 0
     private var random: any RandomNumberGenerator
     private var numbersUsed: UInt64 = 0
 
-    /// Nameservers that nothing is known of; message identifiers come from `random`.
+    /// Creates the initial state. `random` provides message identifiers.
     package init(settings: Settings, random: any RandomNumberGenerator) {
         self.settings = settings
         self.random = random
@@ -111,22 +111,22 @@ package struct NameserverGroup {
         takesExtensions = Array(repeating: true, count: settings.nameservers)
     }
 
-    /// The next thing to do; drain until `nil` after every input.
+    /// The next action. Drain until `nil` after every input.
     package mutating func nextOutput() -> QuestionOutput? { outputs.isEmpty ? nil : outputs.removeFirst() }
 
-    /// True when a resolution of this many record types can begin.
+    /// True when a resolution of this many record types may start.
     package func hasRoom(forTypes types: Int) -> Bool { questionsOpen == 0 || questionsOpen + types * settings.nameservers <= settings.questionsMax }
 
-    /// True when no further question can be open.
+    /// True when no further question may be opened.
     var isFull: Bool { questionsOpen >= settings.questionsMax }
 
-    /// Ends question `number`.
+    /// Closes question `number`.
     mutating func forget(_ number: UInt64) {
         questionsOpen -= 1
         outputs.append(.forget(number))
     }
 
-    /// Asks nameserver `nameserver` for `type` of `name`, and returns how to recognise the answer.
+    /// Asks nameserver `nameserver` for `type` of `name`. Returns the question, by which its answer is recognised.
     mutating func ask(_ nameserver: Int, _ type: DNSRecordType, of name: DNSName, over transport: QuestionTransport) -> OpenQuestion {
         let extended = takesExtensions[nameserver] ? DNSExtension.payload(bytesMax: settings.payloadBytesMax) : .none
         let identifier = UInt16.random(in: 0...UInt16.max, using: &random)
@@ -139,14 +139,14 @@ package struct NameserverGroup {
     }
 }
 
-/// A question whose answer is waited for.
+/// A question that waits for its answer.
 struct OpenQuestion: Equatable, Sendable {
     let number: UInt64
     let nameserver: Int
     let transport: QuestionTransport
     let question: DNSQuestion
 
-    /// The largest answer that the question allows.
+    /// The largest answer that the question allows, in bytes.
     var answerBytesMax: Int {
         switch (transport, question.extended) {
         case (.tcp, _): 65535

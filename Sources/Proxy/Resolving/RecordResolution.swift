@@ -1,6 +1,6 @@
 import Wire
 
-/// Why a name gave no addresses.
+/// Why a name has no addresses.
 package enum ResolutionFailure: Equatable, Sendable {
     /// The name exists, but has no record of the type.
     case noAddress
@@ -10,26 +10,26 @@ package enum ResolutionFailure: Equatable, Sendable {
     case refused
     /// SERVFAIL or another code.
     case other
-    /// No nameserver said anything.
+    /// No nameserver answered.
     case timeout
 }
 
-/// The records that one nameserver gave for one type: at least one.
+/// One nameserver's records of one type: at least one.
 package struct RecordAnswer: Equatable, Sendable {
-    /// In the order of the answer; none for a service.
+    /// In the order of the answer; empty for a service.
     package let addresses: [IPAddress]
-    /// In the order of the answer, none but for a service.
+    /// In the order of the answer; empty unless for a service.
     let services: [DNSService]
-    /// Addresses of the services' targets that came along.
+    /// Addresses of the services' targets that the answer contained.
     let additional: [DNSAddress]
-    /// How long they may be kept, as the nameserver says.
+    /// The time to live in the answer.
     package let timeToLive: Duration
-    /// The number of records in the answer; `nil` unless there are more than are kept.
+    /// The number of records in the answer if more than the kept ones; otherwise `nil`.
     let totalOfCut: Int?
     /// Index of the nameserver.
     package let nameserver: Int
 
-    /// What `answer` of `nameserver` has.
+    /// Takes the records of an answer.
     init(_ answer: DNSAnswer, from nameserver: Int) {
         (addresses, services, additional) = (answer.addresses, answer.services, answer.additional)
         timeToLive = .seconds(Int64(answer.timeToLive))
@@ -38,13 +38,13 @@ package struct RecordAnswer: Equatable, Sendable {
     }
 }
 
-/// How the question for one record type ended.
+/// The outcome of the questions for one record type.
 package enum RecordOutcome: Equatable, Sendable {
     /// All of the name's records.
     case complete(RecordAnswer)
-    /// Some of the records: the answer was truncated and not repeated over TCP, or has more than are kept.
+    /// Not all of the name's records: the answer was truncated and not repeated over TCP, or has more records than are kept.
     case partial(RecordAnswer)
-    /// None, and the nameserver that said so; `nil` for silence.
+    /// No records, and the nameserver that answered; `nil` after a timeout.
     case failed(ResolutionFailure, nameserver: Int?)
 
     /// The addresses, empty after a failure.
@@ -56,27 +56,27 @@ package enum RecordOutcome: Equatable, Sendable {
     }
 }
 
-/// One name's question for one record type, asked of all nameservers until one gives records or hope ends.
+/// The questions for one name and record type. All nameservers are asked until one returns records or all have failed.
 ///
 ///             records (any nameserver)
 ///     open ------------------------------------------------> complete
-///          every nameserver has said no, or one has said
-///          "does not exist" / "no such record" by the deadline
+///          every nameserver has answered without records, or one
+///          has denied the name or the type by the deadline
 ///          ------------------------------------------------> failed
-///          deadline of the last attempt  ------------------> partial, failed
+///          deadline of the last attempt -------------------> partial, failed
 ///
-/// A nameserver that fails (SERVFAIL, REFUSED) is asked again at the next attempt as a silent one is.
+/// A nameserver that fails (SERVFAIL, REFUSED) is asked again at the next attempt, like a silent one.
 struct RecordResolution {
-    /// Where one nameserver stands.
+    /// What one nameserver has answered.
     private enum Standing: Equatable {
         case waiting
         case unreachable
         case said(ResolutionFailure)
     }
 
-    /// Which records.
+    /// The record type.
     let type: DNSRecordType
-    /// How it ended; `nil` while it is open.
+    /// The outcome; `nil` while it is open.
     private(set) var outcome: RecordOutcome?
     private var standings: [Standing]
     private var open: [OpenQuestion] = []
@@ -87,16 +87,16 @@ struct RecordResolution {
         standings = Array(repeating: .unreachable, count: nameservers)
     }
 
-    /// True when the answer to question `number` is waited for.
+    /// True while question `number` is open.
     func expects(_ number: UInt64) -> Bool { open.contains { $0.number == number } }
 
-    /// True when a nameserver has said that the name, or a record of the type, does not exist.
+    /// True when a nameserver has denied the name or any record of the type.
     var isDenied: Bool { standings.contains(.said(.noSuchName)) || standings.contains(.said(.noAddress)) }
 
-    /// How many questions are open.
+    /// The number of open questions.
     var openQuestions: Int { open.count }
 
-    /// Asks every nameserver that has given no final word and is not being talked to over TCP.
+    /// Asks every nameserver, except those that have denied the name or the type, and those with a pending TCP question.
     mutating func ask(for name: DNSName, _ group: inout NameserverGroup) {
         for nameserver in standings.indices {
             switch standings[nameserver] {
@@ -104,7 +104,7 @@ struct RecordResolution {
                 continue
             case .waiting, .unreachable, .said:
                 guard !open.contains(where: { $0.nameserver == nameserver && $0.transport == .tcp }) else { continue }
-                // An answer to an earlier question still counts, as long as there is room for both.
+                // An answer to an earlier question still counts, if there is room for both.
                 if group.isFull, let earlier = open.firstIndex(where: { $0.nameserver == nameserver }) { close(earlier, &group) }
                 guard !group.isFull else { continue }
                 standings[nameserver] = .waiting
@@ -113,7 +113,7 @@ struct RecordResolution {
         }
     }
 
-    /// Takes a message that came to the socket of question `number`. Returns true when it must be given more time, for TCP.
+    /// Handles a message for question `number`. Returns true when the deadline must be extended for TCP.
     mutating func receive(_ message: [UInt8], for number: UInt64, of name: DNSName, _ group: inout NameserverGroup) -> Bool {
         guard let index = open.firstIndex(where: { $0.number == number }) else { return false }
         let asked = open[index]
@@ -122,7 +122,7 @@ struct RecordResolution {
             answer = try DNSAnswer(message, to: asked.question)
         } catch {
             if error == .aliasLoop { group.counters[asked.nameserver].aliasErrors += 1 } else { group.counters[asked.nameserver].invalid += 1 }
-            // Over UDP the message may be forged, and the right one still to come.
+            // Over UDP the message may be forged, and the genuine one may still arrive.
             if asked.transport == .tcp { fail(number, with: .other, &group) }
             return false
         }
@@ -143,21 +143,21 @@ struct RecordResolution {
         return false
     }
 
-    /// The question could not be sent, or its connection ended without an answer.
+    /// Handles a question that could not be sent, or whose connection ended without an answer.
     mutating func questionFailed(_ number: UInt64, _ group: inout NameserverGroup) {
         guard let asked = open.first(where: { $0.number == number }) else { return }
         group.counters[asked.nameserver].sendErrors += 1
         fail(number, with: nil, &group)
     }
 
-    /// The time for answers is over. `isLast`: it was the last attempt.
+    /// Ends an attempt. `isLast`: there is no further one.
     mutating func attemptEnded(isLast: Bool, _ group: inout NameserverGroup) {
         guard outcome == nil else { return }
         for nameserver in standings.indices where standings[nameserver] == .waiting { group.counters[nameserver].timeouts += 1 }
         if isDenied || isLast { settleWithoutAnswer() }
     }
 
-    /// Closes every question that is still open.
+    /// Closes all open questions.
     mutating func forgetAll(_ group: inout NameserverGroup) {
         for asked in open { group.forget(asked.number) }
         open.removeAll()
@@ -209,7 +209,7 @@ struct RecordResolution {
         partial = RecordAnswer(answer, from: nameserver)
     }
 
-    /// The kindest of what was said: a name that exists somewhere exists.
+    /// Settles with partial records, or with the mildest failure: a name that exists for one nameserver exists.
     private mutating func settleWithoutAnswer() {
         if let partial {
             outcome = .partial(partial)

@@ -1,35 +1,35 @@
 import Wire
 
-/// An address that a name has led to.
+/// An address that a name has resolved to.
 package struct ResolvedAddress: Hashable, Sendable, CustomStringConvertible {
     /// The host's address.
     package let host: IPAddress
-    /// The port that a service record says; `nil` for a host's name, whose port stands in the configuration.
+    /// The port in a service record; `nil` for a host name, whose port is in the configuration.
     package let port: UInt16?
 
-    /// The address `host`, with the port of a service.
+    /// Creates an address from a host and, for a service, a port.
     package init(_ host: IPAddress, port: UInt16? = nil) { (self.host, self.port) = (host, port) }
 
     /// "10.0.0.1", "10.0.0.1:3307", "[2001:db8::1]:3307".
     package var description: String { port.map { SocketAddress.ip(host, port: $0).description } ?? host.description }
 
-    /// Where sessions go to; `otherwise` is the port of the configuration.
+    /// The address of connects. `otherwise` is the configured port.
     package func endpoint(port otherwise: UInt16) -> SocketAddress { .ip(host, port: port ?? otherwise) }
 }
 
-/// What service records say of an address beside where it is.
+/// The priority and weight in a service record.
 package struct ServiceShare: Equatable, Sendable {
-    /// Lower ones are used first.
+    /// Servers with the lowest value are used first.
     package var priority: UInt16 = 0
-    /// 1 to 256; `nil` for the configuration's.
+    /// 1 to 256; `nil` for the configured weight.
     package var weight: Int?
 
-    /// A share; without arguments that of a host's name.
+    /// Creates a share. The defaults are those of a host name.
     package init(priority: UInt16 = 0, weight: Int? = nil) { (self.priority, self.weight) = (priority, weight) }
 
-    /// The weights of 256 servers at most, in the proportions of the records of one priority.
+    /// The weights of servers, 1 to 256, in the ratio of the records of the same priority.
     ///
-    /// RFC 2782 has 0 to 65535: what is above 256 is scaled down, all of a priority alike, to at least 1. Only zeros mean no preference.
+    /// RFC 2782 allows 0 to 65535. If a priority has a weight above 256, all its weights are scaled down, to at least 1. If all are 0, there is no preference.
     static func weights(of services: [DNSService]) -> [Int?] {
         let most = Dictionary(services.map { ($0.priority, Int($0.weight)) }, uniquingKeysWith: max)
         return services.map { service in
@@ -40,26 +40,26 @@ package struct ServiceShare: Equatable, Sendable {
     }
 }
 
-/// The last good addresses of a name, as they outlive a process.
+/// The last valid addresses of a name, for a later process.
 package struct KnownName: Equatable, Sendable {
-    /// One of them.
+    /// An address of the name.
     package struct Entry: Equatable, Sendable {
         /// Where.
         package let address: ResolvedAddress
-        /// What a service record says of it.
+        /// The priority and weight in its service record.
         package let share: ServiceShare
 
-        /// An address and its share.
+        /// Creates an entry.
         package init(_ address: ResolvedAddress, share: ServiceShare = ServiceShare()) { (self.address, self.share) = (address, share) }
     }
 
     /// A host's or a service's name.
     package let name: DNSName
-    /// At least one; of a host at most `AddressBook`'s, of a service at most its records.
+    /// At least one entry. At most the addresses of an `AddressBook` for a host, or the records of a service.
     package let entries: [Entry]
-    /// When a nameserver last said so.
+    /// When a nameserver last answered.
     package let lastValid: Instant
 
-    /// The addresses of a name.
+    /// Creates the addresses of a name.
     package init(name: DNSName, entries: [Entry], lastValid: Instant) { (self.name, self.entries, self.lastValid) = (name, entries, lastValid) }
 }

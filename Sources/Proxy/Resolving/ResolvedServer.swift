@@ -1,46 +1,46 @@
 import Wire
 
-/// A server whose address comes from a `resolvers` section.
+/// A server whose address comes from a `resolvers` section or from `discover`.
 package struct ResolvedServer: Equatable, Sendable {
-    /// Which server.
+    /// The server.
     package let reference: ServerReference
-    /// The name that its addresses belong to.
+    /// The name that its address is resolved from.
     package let hostName: DNSName
     /// `resolve-prefer`.
     package let preferredFamily: AddressFamily
-    /// True for a slot of a `server-template`, and for a service's server: each address goes to one of them.
+    /// True for a slot of a `server-template` and for a service's server: each address is assigned to only one of them.
     package let isTemplateSlot: Bool
-    /// Where its line stands: "haproxy.cfg:42".
+    /// The position of its line: "haproxy.cfg:42".
     package let location: String
-    /// The address that it has; `nil` while it has none.
+    /// The current address; `nil` while it has none.
     package internal(set) var address: ResolvedAddress? {
         didSet { lastAddress = address ?? lastAddress }
     }
-    /// Its address, or its last one: that host returns to it.
+    /// The current or last address. When this address is available again, the server gets it back.
     private(set) var lastAddress: ResolvedAddress?
-    /// True while an operator keeps it from taking sessions.
+    /// True while an operator keeps sessions away from the server.
     package internal(set) var isReserved = false
-    /// What its service record says of it.
+    /// The priority and weight in its service record.
     var share = ServiceShare()
-    /// Its service record; `nil` before it has one.
+    /// Its service record; `nil` until it has one.
     var origin: ServiceBook.Origin?
-    /// True while its checks pass: a new address is then tried before it replaces the present one. False without checks.
+    /// True while its checks pass. A new address is then tried before it replaces the current one. Always false without checks.
     package internal(set) var isPassing = false
-    /// The address that would replace the present one.
+    /// The address that may replace the current one.
     var candidate: Candidate?
-    /// Who said so of the candidate: its address is logged under that name when it comes to be used.
+    /// The source of the candidate, for the log line when the address is used.
     var candidateSource = ""
 
-    /// A new address of a server whose present one still works.
+    /// A new address for a server whose current one still works.
     enum Candidate: Equatable, Sendable {
-        /// It is being tried.
+        /// Its trial is in progress.
         case proposed(ResolvedAddress)
-        /// It was tried in vain in the present round, or after it.
+        /// It has failed a trial in this round or after it.
         case refused(ResolvedAddress)
-        /// It was tried in vain in an earlier round: the next answer proposes it again.
+        /// It failed a trial in an earlier round. The next answer proposes it again.
         case postponed(ResolvedAddress)
 
-        /// The address, unless it is still being tried.
+        /// The address if its trial has failed.
         var doubted: ResolvedAddress? { if case .proposed = self { nil } else { address } }
 
         var address: ResolvedAddress {
@@ -50,7 +50,7 @@ package struct ResolvedServer: Equatable, Sendable {
         }
     }
 
-    /// A server whose host name is `hostName`, with the address that it starts with.
+    /// Creates a server with its initial address.
     package init(
         reference: ServerReference, hostName: DNSName, preferredFamily: AddressFamily, isTemplateSlot: Bool = false, address: ResolvedAddress?,
         location: String = ""
@@ -63,7 +63,7 @@ package struct ResolvedServer: Equatable, Sendable {
         self.location = location
     }
 
-    /// `server` as the configuration has it; `nil` unless it names a host and a `resolvers` section, or is filled by `discover`.
+    /// Creates the entry for `server`; `nil` unless it names a host and a `resolvers` section, or is filled by `discover`.
     ///
     /// - Parameter status: its initial state, which may come from an earlier process.
     package init?(reference: ServerReference, server: Server, status: ServerStatus) {
@@ -85,18 +85,18 @@ package struct ResolvedServer: Equatable, Sendable {
 package enum AddressLoss: Equatable, Sendable {
     /// A complete answer has no address for it.
     case noAddress
-    /// The writer lists it no more.
+    /// The writer has stopped listing it.
     case notListed
-    /// The name does not exist, for longer than `hold nx`.
+    /// The name has not existed for longer than `hold nx`.
     case noSuchName
-    /// No nameserver answers, for longer than `hold timeout`.
+    /// No nameserver has answered for longer than `hold timeout`.
     case timeout
-    /// The nameservers refuse, for longer than `hold refused`.
+    /// The nameservers have refused for longer than `hold refused`.
     case refused
-    /// The nameservers fail, for longer than `hold other`.
+    /// The nameservers have failed for longer than `hold other`.
     case other
 
-    /// HAProxy's words, which stand between brackets in the log line.
+    /// The text between parentheses in the log line. HAProxy's words except for `notListed`.
     package var description: String {
         switch self {
         case .noAddress: "No IP for server "
@@ -109,24 +109,24 @@ package enum AddressLoss: Equatable, Sendable {
     }
 }
 
-/// What a resolver wants done.
+/// An action that the caller must carry out for a resolver.
 package enum ResolverOutput: Equatable, Sendable {
-    /// Send this from a new socket; report its answers and its failure by its number.
+    /// Send this from a new socket, and report its answers and its failure with its number.
     case ask(NameserverQuestion)
     /// Close the socket of this question.
     case forget(UInt64)
-    /// The server has this address from now on; who said so: `awsvpc/vpc` or `DNS cache`.
+    /// Set the server's address. `source` is `awsvpc/vpc` or `DNS cache`.
     case address(ServerReference, ResolvedAddress, source: String)
-    /// The server's service record has this priority: lower ones are used first.
+    /// Set the priority of the server's service record. Lower values are used first.
     case priority(ServerReference, Int)
-    /// The server's service record has this weight, 1 to 256; `nil` for the configuration's.
+    /// Set the weight of the server's service record, 1 to 256; `nil` for the configured weight.
     case weight(ServerReference, Int?)
-    /// Try this address as the server's checks would, then call `accept` or `refuse`. The server keeps its present one meanwhile.
+    /// Check this address as the server's checks would, then call `accept` or `refuse`. The server keeps its current address meanwhile.
     case propose(ServerReference, ResolvedAddress)
-    /// The server has no address from now on.
+    /// Remove the server's address.
     case lost(ServerReference, AddressLoss)
-    /// Something that an operator should see: a sentence without a final dot.
+    /// Warn the operator: a sentence without a final dot.
     case alarm(String)
-    /// An alarm is over: a sentence without a final dot.
+    /// Report that an alarm is over: a sentence without a final dot.
     case notice(String)
 }

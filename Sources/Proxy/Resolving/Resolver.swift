@@ -1,34 +1,33 @@
 import Wire
 
-/// A `resolvers` section at work: keeps the addresses of its servers current.
+/// A `resolvers` section: keeps the addresses of its servers up to date.
 ///
-/// Feed one input, drain `nextOutput`, re-arm `nextDeadline`. Per name:
+/// Pass in an input, drain `nextOutput`, set a timer for `nextDeadline`. Per name:
 ///
 ///     idle -- nextRound --> asking (a `Resolution`) -- all record types settled --> idle
 ///
-/// A service's name (`_mysql._tcp.db`) has SRV records; the hosts that they name are names as any other, asked for as long as a service has them.
+/// A service's name (`_mysql._tcp.db`) has SRV records. The hosts in them are names like any other, and are resolved while a service has them.
 ///
-/// What an answer may do to a server (design: failover.md, "Names"):
-/// - Silence, SERVFAIL, REFUSED and "does not exist" take nothing away, unless the `hold` of that failure is written in the
-///   configuration and has passed since the last good answer. `hold` without being written does not count: HAProxy's default of 30 s
-///   empties whole backends when only the nameserver is ill.
+/// The effects of answers on servers:
+/// - Silence, SERVFAIL, REFUSED and "does not exist" remove no address, unless the `hold` of that failure is in the configuration and has passed since the last
+///   valid answer. There is no default: HAProxy's default of 30 s empties whole backends when only the nameserver fails.
 /// - Only a complete answer with at least one address removes addresses. An answer with more records than are kept is not complete.
-/// - A server of a name with addresses of both families prefers one of them. A server that got the other family's address, while its own had no
-///   answer, returns.
-/// - A server whose checks pass keeps its address until the new one has been tried. A slot that is free tries its address first, too, while
-///   another slot passes; and one whose address is gone is emptied at once then.
-/// - Addresses that an earlier process remembers serve only until the first good answer, and only after a trial.
+/// - Of a name with addresses of both families a server prefers one family. A server that took an address of the other family, because its own had no answer,
+///   returns when there is one.
+/// - A server whose checks pass keeps its address until the new one has passed a trial. A free slot also tries its address first while another slot passes; a
+///   slot whose address is gone is then emptied immediately.
+/// - Addresses from an earlier process are used only until the first valid answer, and only after a trial.
 ///
-/// Where `discover` is in the place of nameservers `listed` brings the answers; the rules are the same, but that a database's list is believed less:
-/// no address is used without a trial, and one that the list lacks stays for the `hold` while its checks pass, since replicas come back one by one.
+/// With `discover`, `listed` provides the answers instead of nameservers. The rules are the same except that a database's list is trusted less: every address
+/// needs a trial, and an address that is missing from the list stays for the `hold` while its checks pass, because replicas reconnect one by one.
 package struct Resolver {
-    /// TTLs below this count as this.
+    /// Shorter TTLs are raised to this.
     package static let timeToLiveMin = Duration.seconds(1)
-    /// Between rounds that are asked for early, by a failed connect or check.
+    /// The least time between the starts of rounds, when a failed connect or check asks for an early one.
     package static let askSoonInterval = Duration.seconds(1)
-    /// How long the first answer is waited for before what an earlier process remembers is tried.
+    /// The time for a first answer before addresses from an earlier process are tried.
     package static let rememberedPatience = Duration.seconds(1)
-    /// The same for a writer's list: the writer has to be found first.
+    /// The time for a first list of replicas. It is longer because the writer must be found first.
     package static let listPatience = Duration.seconds(3)
 
     struct Name {
@@ -38,56 +37,56 @@ package struct Resolver {
         var round: Resolution?
         var nextRound: Instant
         var roundStart: Instant
-        /// A round is wanted as soon as the present one has ended.
+        /// True when a round must start as soon as the current one has ended.
         var isAskedSoon = false
-        /// Of a host.
+        /// The addresses of a host.
         var book = AddressBook()
-        /// True when a host's addresses have changed since the services that name it were last updated.
+        /// True when a host's addresses have changed since the services with a record for it were last updated.
         var hasMoved = false
-        /// Of a service.
+        /// The records of a service.
         var services = ServiceBook()
-        /// Of a service: what its servers are to choose from, as of the last answer.
+        /// For a service: the places that its servers choose from, as of the last answer.
         var places: [ServiceBook.Place] = []
         var lastValid: Instant
-        /// True once a nameserver has given an address or a service.
+        /// True after a nameserver or a database has returned an address or a service.
         var isProven = false
         var memory = Memory()
-        /// The number of records in the latest answer, if some were left out; `nil` for an answer that was read whole.
+        /// The number of records in the latest answer if not all were kept; otherwise `nil`.
         var totalOfCut: Int?
-        /// True once an alarm has reported it.
+        /// True when an alarm has reported that records were left out.
         var isCutTold = false
-        /// By backend: how many addresses an alarm has told of that its slots are too few for.
+        /// By backend: the last reported number of addresses that exceeds its slots.
         var excess: [Int: Int] = [:]
-        /// How many rounds in a row have failed.
+        /// The number of failed rounds in a row.
         var failedRounds = 0
-        /// The failure that an alarm has told of.
+        /// The last reported failure.
         var alarmed: ResolutionFailure?
 
         var isService: Bool { name.isOfService }
     }
 
-    /// What an earlier process knew of a name.
+    /// The addresses of a name from an earlier process.
     struct Memory {
         var entries: [KnownName.Entry] = []
-        /// When to try it without an answer.
+        /// When to try them if there is no answer.
         var due: Instant?
-        /// True while it stands for an answer.
+        /// True while they are used instead of an answer.
         var isUsed = false
     }
 
     /// The section.
     package let settings: ResolverSettings
-    /// In the order of the configuration.
+    /// The servers, in the order of the configuration.
     package internal(set) var servers: [ResolvedServer]
     var names: [Name] = []
     var group: NameserverGroup
     var outputs: [ResolverOutput] = []
-    /// True when a name may have lost the last service that has it.
+    /// True when a host may no longer be named by any service.
     var hasOrphans = false
 
-    /// Begins with a round for each name, as soon as `deadlinePassed` is called. Only message identifiers come from `random`.
+    /// Creates a resolver whose first rounds start with `deadlinePassed`. `random` provides only message identifiers.
     ///
-    /// - Parameter remembered: what an earlier process knew, not too long ago.
+    /// - Parameter remembered: recent answers from an earlier process.
     package init(
         settings: ResolverSettings, servers: [ResolvedServer], remembered: [DNSName: [KnownName.Entry]] = [:], random: any RandomNumberGenerator, now: Instant
     ) {
@@ -102,7 +101,7 @@ package struct Resolver {
             let name = known ?? names.count
             if known == nil { names.append(Name(name: server.hostName, nextRound: now, roundStart: now, lastValid: now)) }
             names[name].servers.append(index)
-            // An address from the start counts as the name's until an answer for its family is complete.
+            // The initial address counts as an address of the name until an answer for its family is complete.
             guard !server.hostName.isOfService else { continue }
             if let host = server.address?.host { names[name].book.merge(host.family, with: [host], now: now) }
         }
@@ -113,10 +112,10 @@ package struct Resolver {
         }
     }
 
-    /// Per nameserver, in the order of the section.
+    /// The counters of each nameserver, in the order of the section.
     package var counters: [NameserverCounters] { group.counters }
 
-    /// When `deadlinePassed` is to be called; `nil` without names, or with nobody to ask and nothing to remember.
+    /// When to call `deadlinePassed`; `nil` without names, or without nameservers and remembered addresses.
     package var nextDeadline: Instant? {
         guard !settings.nameservers.isEmpty else { return names.compactMap(\.memory.due).min() }
         let hasRoom = group.hasRoom(forTypes: Self.typesMax)
@@ -124,7 +123,7 @@ package struct Resolver {
         return (rounds + names.compactMap(\.memory.due)).min()
     }
 
-    /// What nameservers have said of the names of servers, in the order of these; the entries in an order that does not turn with the answers.
+    /// The nameservers' valid answers for the names of servers. The entries are sorted, because answers rotate.
     package var knownNames: [KnownName] {
         names.compactMap { name in
             guard name.isProven, !name.servers.isEmpty else { return nil }
@@ -137,10 +136,10 @@ package struct Resolver {
         }
     }
 
-    /// The next thing to do; drain until `nil` after every input.
+    /// The next action. Drain until `nil` after every input.
     package mutating func nextOutput() -> ResolverOutput? { outputs.isEmpty ? nil : outputs.removeFirst() }
 
-    /// Starts rounds that are due, repeats questions and gives up on them.
+    /// Starts rounds that are due, and repeats questions or gives them up.
     package mutating func deadlinePassed(now: Instant) {
         for index in names.indices {
             names[index].round?.deadlinePassed(&group, now: now)
@@ -150,7 +149,7 @@ package struct Resolver {
         startRounds(now: now)
     }
 
-    /// A message came to the socket of question `number`.
+    /// Handles a message for question `number`.
     package mutating func receive(_ message: [UInt8], for number: UInt64, now: Instant) {
         guard let index = names.firstIndex(where: { $0.round?.expects(number) == true }) else { return }
         names[index].round?.receive(message, for: number, &group, now: now)
@@ -158,7 +157,7 @@ package struct Resolver {
         startRounds(now: now)
     }
 
-    /// Question `number` could not be sent, or its connection ended without an answer.
+    /// Handles question `number`, which could not be sent or whose connection ended without an answer.
     package mutating func questionFailed(_ number: UInt64, now: Instant) {
         guard let index = names.firstIndex(where: { $0.round?.expects(number) == true }) else { return }
         names[index].round?.questionFailed(number, &group)
@@ -166,7 +165,7 @@ package struct Resolver {
         startRounds(now: now)
     }
 
-    /// A connect to the server or a check of it has failed: its address may be an old one. At most one early round a second and name.
+    /// Starts an early round because a connect or a check has failed: the server's address may be outdated. At most one early round per second and name.
     package mutating func askSoon(_ reference: ServerReference, now: Instant) {
         guard let server = servers.firstIndex(where: { $0.reference == reference }), let index = name(of: server) else { return }
         quicken(index, now: now)
@@ -187,10 +186,10 @@ package struct Resolver {
         names[index].nextRound = min(names[index].nextRound, max(now, names[index].roundStart.advanced(by: Resolver.askSoonInterval)))
     }
 
-    /// The name whose servers include `server`.
+    /// The index of the name that `server` belongs to.
     func name(of server: Int) -> Int? { names.firstIndex { $0.servers.contains(server) } }
 
-    /// The server's checks pass, or do not any more: then an address that waits for a trial is taken at once.
+    /// Records whether the server's checks pass. When they fail, a candidate address is used immediately, or an early round starts. Not so with `discover`.
     package mutating func checksChanged(_ reference: ServerReference, isPassing: Bool, now: Instant) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }) else { return }
         servers[index].isPassing = isPassing
@@ -203,13 +202,14 @@ package struct Resolver {
         }
     }
 
-    /// An operator keeps the server from taking sessions, or no longer does: until then it gets no other host's address while others are free.
+    /// Reserves the server, which an operator keeps from taking sessions, or releases it. A reserved server gets no other host's address while other servers
+    /// are free.
     package mutating func reserve(_ reference: ServerReference, _ isReserved: Bool) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }) else { return }
         servers[index].isReserved = isReserved
     }
 
-    /// The proposed address works: it replaces the present one. An address that is no longer proposed is ignored.
+    /// Replaces the server's address by the proposed one, which has passed its trial. An address that is not proposed any more is ignored.
     package mutating func accept(_ reference: ServerReference, _ address: ResolvedAddress) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }), servers[index].candidate == .proposed(address) else { return }
         set(address, of: index, source: servers[index].candidateSource)
@@ -217,13 +217,13 @@ package struct Resolver {
         retire(besides: index)
     }
 
-    /// The proposed address does not work: the server keeps its present one until the next answer, or until its checks fail.
+    /// Rejects the proposed address. The server keeps its current one until the next answer, or until its checks fail.
     package mutating func refuse(_ reference: ServerReference, _ address: ResolvedAddress) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }), servers[index].candidate == .proposed(address) else { return }
         servers[index].candidate = .refused(address)
     }
 
-    /// Closes all questions. Nothing happens after it.
+    /// Closes all questions. No input has an effect afterwards.
     package mutating func stop() {
         for index in names.indices { names[index].round?.cancel(&group) }
         names.removeAll()
@@ -232,7 +232,7 @@ package struct Resolver {
 }
 
 extension Resolver {
-    /// The most record types of one round: A and AAAA.
+    /// The most record types per round: A and AAAA.
     private static let typesMax = 2
 
     mutating func startRounds(now: Instant) {
@@ -249,7 +249,7 @@ extension Resolver {
         }
     }
 
-    /// What was tried in vain may be tried again.
+    /// Allows another trial of addresses that have failed one.
     mutating func postponeRefused(_ index: Int) {
         for server in names[index].servers {
             if case .refused(let address) = servers[server].candidate { servers[server].candidate = .postponed(address) }
@@ -265,7 +265,7 @@ extension Resolver {
         }
     }
 
-    /// Takes what the round of name `index` has settled, and ends it when all is.
+    /// Applies the settled outcomes of the round of name `index`. Ends the round when all have settled.
     private mutating func advance(_ index: Int, now: Instant) {
         while let (type, outcome) = names[index].round?.nextSettled() {
             switch outcome {
@@ -307,15 +307,15 @@ extension Resolver {
         if Set(names[index].book.current) != before { names[index].hasMoved = true }
     }
 
-    /// Gives the servers of the services that name this host their addresses, if they have changed. Other changes wait for the services' own
-    /// answers: there may be hundreds of hosts.
+    /// Reassigns the services with a record for this host if its addresses have changed. Other changes wait for the services' own answers, because there may be
+    /// hundreds of hosts.
     private mutating func assignServices(of index: Int, by nameserver: Int) {
         guard names[index].hasMoved else { return }
         names[index].hasMoved = false
         for service in services(with: names[index].name) { assign(service, settled: nil, by: nameserver) }
     }
 
-    /// From here on a nameserver's word counts, and not what an earlier process remembers.
+    /// Records that an answer has arrived. It replaces addresses from an earlier process.
     mutating func prove(_ index: Int, now: Instant) {
         if names[index].memory.isUsed, !settings.isDiscovery { names[index].book.removeAll() }
         names[index].memory = Memory()
@@ -364,7 +364,7 @@ extension Resolver {
             (failure, nameserver) = (candidate, witness)
         }
         names[index].failedRounds += 1
-        // One failed round is nothing special, but that a name does not exist any more is.
+        // A single failed round is not reported, except when the name or its records have ceased to exist.
         let isTelling = failure == .noSuchName || failure == .noAddress || names[index].failedRounds >= 2
         if isTelling, names[index].alarmed != failure {
             names[index].alarmed = failure
@@ -381,7 +381,7 @@ extension Resolver {
         schedule(index, after: settings.resolveInterval, now: now)
     }
 
-    /// When the families failed differently, what counts more.
+    /// The precedence of failures when record types have failed differently.
     private static func weight(_ failure: ResolutionFailure) -> Int {
         switch failure {
         case .noAddress: 0

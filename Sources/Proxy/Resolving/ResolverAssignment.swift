@@ -1,13 +1,13 @@
 import Wire
 
-// Which server gets which of a name's addresses, and when.
+// Assigns a name's addresses to its servers.
 
 extension Resolver {
-    /// Gives the servers of name `index` their addresses: those that prefer the family `settled`, or all.
+    /// Assigns the addresses of name `index` to its servers: to those that prefer the family `settled`, or to all.
     ///
     /// - Parameters:
-    ///   - nameserver: who said so; `nil` for what an earlier process remembers, and for a database.
-    ///   - database: which one.
+    ///   - nameserver: the source of the answer; `nil` for a database and for addresses remembered from an earlier process.
+    ///   - database: the name of the database that is the source.
     mutating func assign(_ index: Int, settled: AddressFamily?, by nameserver: Int?, database: String? = nil) {
         let affected = names[index].servers.filter { settled == nil || servers[$0].preferredFamily == settled }
         let source = nameserver.map { "\(settings.name)/\(settings.nameservers[$0].name)" } ?? database ?? "remembered addresses"
@@ -27,7 +27,7 @@ extension Resolver {
             }
             let book = names[index].book
             let family = servers[first].preferredFamily
-            // A name's addresses of either family are the same hosts; a list's are not.
+            // The IPv4 and IPv6 addresses of a name belong to the same hosts. Those in a list belong to different hosts.
             let offered = (settings.isDiscovery ? book.current : book.choices(preferring: family)).map { ResolvedAddress($0) }
             let decisions = AddressAssignment.decide(slots: slots.map(slot), offered: offered) { address in
                 guard settings.isDiscovery else { return book.allows(address.host, preferring: family) }
@@ -38,7 +38,7 @@ extension Resolver {
         }
     }
 
-    /// The same for the servers of a service in one backend.
+    /// Assigns the addresses of a service to its servers in one backend.
     private mutating func assignService(_ index: Int, _ slots: [Int], _ source: String, _ nameserver: Int?) {
         guard let first = slots.first else { return }
         let isRemembered = names[index].memory.isUsed
@@ -47,12 +47,12 @@ extension Resolver {
             isRemembered
             ? names[index].memory.entries.map { ServiceBook.Place(entry: $0, origin: nil, isCurrent: true) }
             : names[index].services.places(preferring: servers[first].preferredFamily, present: present, books: hostBooks)
-        // While nothing is known of any host nothing is known of the service.
+        // Without an address of any host the service cannot be assigned.
         guard !places.isEmpty else { return }
         names[index].places = places
-        // Of too many those of the highest priorities stay out.
+        // When there are too many, the ones with the highest priority values are left out.
         let offered = Array(places.filter(\.isCurrent).map(\.entry.address).prefix(slots.count))
-        // A host that moves keeps its server.
+        // A host whose address has changed keeps its server.
         var moved: [ServiceBook.Origin: ResolvedAddress] = [:]
         for place in places { if let origin = place.origin { moved[origin] = moved[origin] ?? place.entry.address } }
         let wanting = slots.map { server in
@@ -68,7 +68,7 @@ extension Resolver {
         if !isRemembered { tellExcess(names[index].services.records.current.count, of: index, slots) }
     }
 
-    /// What is known of each host.
+    /// The known addresses of each host.
     fileprivate var hostBooks: [DNSName: AddressBook] {
         var books: [DNSName: AddressBook] = [:]
         for index in names.indices where !names[index].isService { books[names[index].name] = names[index].book }
@@ -87,18 +87,18 @@ extension Resolver {
         let passing = affected.map { servers[$0].isTemplateSlot && servers[$0].address != nil && servers[$0].isPassing }
         let isKeptPassing = zip(decisions, passing).contains { $0 == .keep && $1 }
         for (server, decision) in zip(affected, decisions) {
-            // As HAProxy says it: the nameserver for the server that asked, the cache for the others of the name.
+            // As in HAProxy, the source is the nameserver for the first server of a name, and the cache for the others.
             let origin = server == names[name].servers.first || nameserver == nil ? source : "DNS cache"
             switch decision {
             case .keep:
                 servers[server].candidate = nil
-            // The last that pass stay until an address of the answer has passed its trial.
+            // The last passing servers stay until an address of the answer has passed its trial.
             case .empty where !isKeptPassing && servers[server].isPassing:
                 break
             case .empty:
                 lose(server, goneLoss)
             case .move(let address):
-                // Its own address is gone, and others serve: a trial must not keep it for longer.
+                // A trial must not prolong the use of an address that is gone.
                 if let present = servers[server].address, isOfNoUse(present, of: server, name, isKeptPassing: isKeptPassing) { lose(server, goneLoss) }
                 let isFree = servers[server].address == nil
                 if settings.isDiscovery || (isFree ? passing.contains(true) || names[name].memory.isUsed : servers[server].isPassing) {
@@ -111,20 +111,22 @@ extension Resolver {
         }
     }
 
-    /// Whether a server that is to move leaves its present address before the new one has been tried. `isKeptPassing`: other servers of the name serve.
+    /// True when a server that is about to move must lose its current address before the trial of the new one. `isKeptPassing`: other servers of the name keep
+    /// passing.
     private func isOfNoUse(_ present: ResolvedAddress, of server: Int, _ name: Int, isKeptPassing: Bool) -> Bool {
         if settings.isDiscovery { return isKeptPassing || !servers[server].isPassing }
-        // An address of the other family works as well as before.
+        // An address of the other family still works.
         return isKeptPassing && !leads(name, to: present)
     }
 
-    /// True when name `index` has `address`, of either family, or had it until less than `hold obsolete` ago.
+    /// True when name `index` has `address`, of either family, or had it less than `hold obsolete` ago.
     private func leads(_ index: Int, to address: ResolvedAddress) -> Bool {
         guard names[index].isService else { return names[index].book.contains(address.host) }
         return names[index].places.contains { $0.entry.address == address } || names[index].services.leads(to: address, books: hostBooks)
     }
 
-    /// A slot has a new address that works: others of its pool whose address is gone have waited for that.
+    /// Removes the addresses of slots whose address is gone, after another slot of their pool has a new address that works. They had kept their address until
+    /// then.
     mutating func retire(besides accepted: Int) {
         guard servers[accepted].isTemplateSlot, let index = name(of: accepted), names[index].isProven else { return }
         let backend = servers[accepted].reference.backend
@@ -134,7 +136,7 @@ extension Resolver {
         }
     }
 
-    /// Why an address goes that an answer lacks.
+    /// The loss of an address that is missing from an answer.
     private var goneLoss: AddressLoss { settings.isDiscovery ? .notListed : .noAddress }
 
     private mutating func propose(_ address: ResolvedAddress, to server: Int, source: String) {
@@ -144,7 +146,7 @@ extension Resolver {
         outputs.append(.propose(servers[server].reference, address))
     }
 
-    /// `address` is the server's from now on.
+    /// Assigns `address` to the server.
     mutating func set(_ address: ResolvedAddress, of server: Int, source: String) {
         servers[server].candidate = nil
         servers[server].address = address
@@ -152,7 +154,7 @@ extension Resolver {
         outputs.append(.address(servers[server].reference, address, source: source))
     }
 
-    /// The server has no address from now on.
+    /// Removes the server's address.
     mutating func lose(_ server: Int, _ loss: AddressLoss) {
         servers[server].candidate = nil
         servers[server].address = nil
@@ -160,7 +162,7 @@ extension Resolver {
         outputs.append(.lost(servers[server].reference, loss))
     }
 
-    /// Passes on what the records of service `index` say of a server's address.
+    /// Reports the priority and weight in the service record of a server's address.
     private mutating func share(_ address: ResolvedAddress, of server: Int, _ index: Int) {
         guard let place = names[index].places.first(where: { $0.entry.address == address }) else { return }
         let (old, new) = (servers[server].share, place.entry.share)
@@ -169,7 +171,7 @@ extension Resolver {
         if old.weight != new.weight { outputs.append(.weight(servers[server].reference, new.weight)) }
     }
 
-    /// An alarm when an answer has `total` records, more than are kept, and a notice when that is over.
+    /// Reports with an alarm that an answer has `total` records, more than are kept, and with a notice that this is over.
     mutating func tellCut(_ index: Int, _ total: Int?) {
         names[index].totalOfCut = total
         guard (total != nil) != names[index].isCutTold else { return }
@@ -184,9 +186,9 @@ extension Resolver {
         }
     }
 
-    /// An alarm when `count` addresses are more than there are `slots`, again with each other count; a notice when it is over.
+    /// Reports with an alarm that `count` addresses exceed the number of `slots`, again when the count changes, and with a notice that this is over.
     private mutating func tellExcess(_ count: Int, of index: Int, _ slots: [Int]) {
-        // The number of records in a partial answer means nothing.
+        // The number of records in a partial answer is meaningless.
         guard let last = slots.last, names[index].totalOfCut == nil else { return }
         let (backend, location, name) = (servers[last].reference.backend, servers[last].location, names[index].name)
         let told = names[index].excess[backend]
@@ -205,9 +207,9 @@ extension Resolver {
 // MARK: - A database's list
 
 extension Resolver {
-    /// A database has listed its replicas: as an answer with all of them, or with some when the list has a flaw. An empty list says nothing.
+    /// Applies a database's list of replicas: as a complete answer, or as a partial one when the list has a flaw. An empty list is ignored.
     ///
-    /// - Parameter database: who has, as log lines name it.
+    /// - Parameter database: the name of the database in log lines.
     package mutating func listed(_ list: ReplicaList, by database: String, now: Instant) {
         guard settings.isDiscovery, !list.hosts.isEmpty else { return }
         for index in names.indices {
@@ -233,18 +235,18 @@ extension Resolver {
 // MARK: - Services
 
 extension Resolver {
-    /// The services whose records name this host.
+    /// The services with a record for this host.
     func services(with host: DNSName) -> [Int] {
         names.indices.filter { names[$0].isService && names[$0].services.records.entries.contains { $0.record.target == host } }
     }
 
-    /// The addresses in use by servers of name `index`, and by those of the services that name this host.
+    /// The addresses used by servers of name `index` and by those of the services with a record for this host.
     func hostsUsed(of index: Int) -> Set<IPAddress> {
         let indices = [index] + services(with: names[index].name)
         return Set(indices.flatMap { names[$0].servers }.compactMap { servers[$0].address?.host })
     }
 
-    /// The records of service `index` in use by its servers.
+    /// The records of service `index` that its servers use.
     func recordsUsed(of index: Int) -> Set<DNSService> {
         let (books, present) = (hostBooks, names[index].servers.compactMap { servers[$0].address })
         return Set(
@@ -253,7 +255,7 @@ extension Resolver {
             })
     }
 
-    /// Resolves the hosts of service `index`. A host without a known address takes the one that came with the answer, or is resolved at once.
+    /// Starts resolving the hosts of service `index`. A host without a known address takes the one in the answer, or is resolved immediately.
     mutating func follow(_ index: Int, _ additional: [DNSAddress], now: Instant) {
         hasOrphans = true
         for target in names[index].services.targets {
@@ -271,7 +273,7 @@ extension Resolver {
         }
     }
 
-    /// Forgets the hosts that no service and no server has any more.
+    /// Removes the hosts that no service and no server names any more.
     mutating func dropOrphans() {
         guard hasOrphans else { return }
         hasOrphans = false
@@ -283,10 +285,10 @@ extension Resolver {
     }
 }
 
-// MARK: - What an earlier process remembers
+// MARK: - Addresses from an earlier process
 
 extension Resolver {
-    /// Tries what is remembered of name `index`, if no nameserver has answered for it and a server waits for an address.
+    /// Uses the remembered addresses of name `index` if no nameserver has answered and a server has no address.
     mutating func useMemory(_ index: Int, now: Instant) {
         names[index].memory.due = nil
         let entries = names[index].memory.entries

@@ -1,28 +1,28 @@
 import Wire
 
-/// The records that one service's name has, as far as is known.
+/// The known records of a service's name.
 struct ServiceBook: Equatable, Sendable {
-    /// The most addresses of one host that are considered for its record; the last ones are left out.
+    /// The most addresses per host that are considered for its record. Further ones are ignored.
     private static let choicesMax = 8
 
-    /// The records of the answers.
+    /// The records in the answers.
     var records = Sightings<DNSService>()
 
-    /// The hosts that its records name, each once.
+    /// The hosts in its records, without duplicates.
     var targets: [DNSName] {
         var seen: Set<DNSName> = []
         return records.entries.map(\.record.target).filter { seen.insert($0).inserted }
     }
 
-    /// True when a record and its host lead to `address`.
+    /// True when a record and its host resolve to `address`.
     func leads(to address: ResolvedAddress, books: [DNSName: AddressBook]) -> Bool {
         records.entries.contains { $0.record.port == address.port && books[$0.record.target]?.contains(address.host) ?? false }
     }
 
-    /// One place of the service: a record whose host has an address.
+    /// A record of the service whose host has an address.
     struct Place: Equatable, Sendable {
         let entry: KnownName.Entry
-        /// The record's; `nil` for one that an earlier process remembers.
+        /// The identity of the record; `nil` for an address from an earlier process.
         let origin: Origin?
         let isCurrent: Bool
     }
@@ -33,12 +33,12 @@ struct ServiceBook: Equatable, Sendable {
         let port: UInt16
     }
 
-    /// The places to choose from, by priority, those in use first, then in the order of the answer. Each record has an address that no other record has, as
-    /// far as there are enough; a record without an address has no place.
+    /// The places to choose from, by priority, then those in use, then in the order of the answer. Each record gets a different address, as far as there are
+    /// enough. A record without an address has no place.
     ///
     /// - Parameters:
-    ///   - present: where its servers are now: these addresses stay in use.
-    ///   - books: what is known of hosts. All is looked up, nothing searched for: this is done for each answer of each host of a service.
+    ///   - present: the current addresses of its servers, which stay in use.
+    ///   - books: the addresses of hosts. They are looked up by name and never searched, because this runs for each answer of each host of a service.
     func places(preferring family: AddressFamily, present: [ResolvedAddress], books: [DNSName: AddressBook]) -> [Place] {
         let entries = records.entries
         let weights = ServiceShare.weights(of: entries.map(\.record))
@@ -49,7 +49,7 @@ struct ServiceBook: Equatable, Sendable {
             let others = book.choices(preferring: family).map { ResolvedAddress($0, port: entry.record.port) }.filter { !used.contains($0) }
             return Array((inUse + others).prefix(Self.choicesMax))
         }
-        // Not in the order of the answer, which rotates.
+        // The order of the answer is not used because it rotates.
         let order = entries.indices.sorted { Self.precedes(entries[$0].record, entries[$1].record) }
         let addresses = DistinctChoice.addresses(for: choices, order: order)
         var places: [Place] = []
@@ -59,7 +59,7 @@ struct ServiceBook: Equatable, Sendable {
             let origin = Origin(target: entry.record.target, port: entry.record.port)
             places.append(Place(entry: KnownName.Entry(address, share: share), origin: origin, isCurrent: entry.isCurrent))
         }
-        // Answers turn: what is in use stays in use. `sorted` keeps the order of equals.
+        // Answers rotate: the places in use come first so that they stay in use. `sorted` keeps the order of equal ones.
         func rank(_ place: Place) -> (UInt16, Int) { (place.entry.share.priority, present.contains(place.entry.address) ? 0 : 1) }
         return places.sorted { rank($0) < rank($1) }
     }
@@ -70,14 +70,14 @@ struct ServiceBook: Equatable, Sendable {
     }
 }
 
-/// Gives each of several owners an address of its own: a matching, found by augmenting paths.
+/// Assigns a different address to each of several owners: a matching, found by augmenting paths.
 struct DistinctChoice {
     private let choices: [[ResolvedAddress]]
     private var owners: [ResolvedAddress: Int] = [:]
-    /// Addresses tried in vain since an owner last got one.
+    /// Addresses visited without success since an owner last got one.
     private var visited: Set<ResolvedAddress> = []
 
-    /// An address among its `choices`, by owner, for as many as possible. An owner takes its first free choice; the first owner in `order` chooses first.
+    /// An address from each owner's `choices`, for as many owners as possible. An owner takes its first free choice; owners choose in the order of `order`.
     static func addresses(for choices: [[ResolvedAddress]], order: [Int]) -> [ResolvedAddress?] {
         var choice = DistinctChoice(choices: choices)
         var waiting: [Int] = []
@@ -92,7 +92,7 @@ struct DistinctChoice {
 
     private init(choices: [[ResolvedAddress]]) { self.choices = choices }
 
-    /// Finds an address for `owner`; the present holder of that address takes another one. An address once taken stays taken.
+    /// Finds an address for `owner`. If another owner has the address, that owner takes another one. An address that is in use stays in use.
     private mutating func give(_ owner: Int) -> Bool {
         for address in choices[owner] where visited.insert(address).inserted {
             if let other = owners[address], !give(other) { continue }

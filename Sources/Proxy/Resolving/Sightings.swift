@@ -2,25 +2,25 @@ import Wire
 
 /// The records in the answers for one name and one record type, and when each was last seen.
 struct Sightings<Record: Hashable & Sendable>: Equatable, Sendable {
-    /// One record.
+    /// A record.
     struct Entry: Equatable, Sendable {
         let record: Record
-        /// When an answer last had it.
+        /// When an answer last contained it.
         var lastSeen: Instant
-        /// False while an answer lacks it and `hold obsolete` keeps it.
+        /// False when the latest answer does not contain it and `hold obsolete` keeps it.
         var isCurrent: Bool
     }
 
-    /// Those of the latest answer come before others.
+    /// Records of the latest answer come first.
     private(set) var entries: [Entry] = []
 
     /// The records of the latest answers.
     var current: [Record] { entries.filter(\.isCurrent).map(\.record) }
 
-    /// True when the name has `record`, or had it until less than `hold obsolete` ago.
+    /// True when the name has `record`, or had it less than `hold obsolete` ago.
     func contains(_ record: Record) -> Bool { entries.contains { $0.record == record } }
 
-    /// `records` are all; others are removed once they have been missing for `holdObsolete`.
+    /// Applies a complete list. Other records are removed after they have been missing for `holdObsolete`.
     mutating func replace(with records: [Record], holdObsolete: Duration, now: Instant) {
         let seen = Set(records)
         let held = entries.filter { !seen.contains($0.record) && now < $0.lastSeen.advanced(by: holdObsolete) }
@@ -28,7 +28,7 @@ struct Sightings<Record: Hashable & Sendable>: Equatable, Sendable {
         entries = Array((Self.seen(records, now: now) + missing).prefix(DNSAnswer.recordsKeptMax))
     }
 
-    /// `records` are some. No other is removed, unless there would be more than `DNSAnswer.recordsKeptMax`: then those in use always stay.
+    /// Applies a partial list. Other records are kept, unless there are more than `DNSAnswer.recordsKeptMax`; then those in use are kept first.
     mutating func merge(with records: [Record], used: (Record) -> Bool, now: Instant) {
         let seen = Set(records)
         let all = Self.seen(records, now: now) + entries.filter { !seen.contains($0.record) }
@@ -36,7 +36,7 @@ struct Sightings<Record: Hashable & Sendable>: Equatable, Sendable {
         entries = Array(inOrder.prefix(DNSAnswer.recordsKeptMax))
     }
 
-    /// The records of the latest answers count as seen until `now`, even if no answer has come for long.
+    /// Treats the records of the latest answers as seen at `now`, even if the last answer is old.
     mutating func renew(now: Instant) {
         for index in entries.indices where entries[index].isCurrent { entries[index].lastSeen = now }
     }
