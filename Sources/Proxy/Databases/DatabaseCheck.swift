@@ -1,58 +1,58 @@
 import Wire
 
-/// How a section's questions are asked.
+/// The access to the databases of a section.
 package struct DatabaseAccess {
-    /// What is asked.
+    /// The questions.
     package let questions: DatabaseQuestions
-    /// By whom.
+    /// The login.
     package let login: DatabaseLogin
-    /// With what.
+    /// The cryptography of passwords and TLS.
     package let cryptography: any DatabaseCryptography
 
-    /// Access from its parts.
+    /// Creates an access.
     package init(questions: DatabaseQuestions, login: DatabaseLogin, cryptography: any DatabaseCryptography) {
         (self.questions, self.login, self.cryptography) = (questions, login, cryptography)
     }
 }
 
-/// A question that a server has not answered in time is left out for a while: each attempt leaves a connection at the server for as long as the question
-/// hangs, and enough of them would use up the server's connections.
+/// A pause for a question that a server has not answered in time. Each attempt occupies a connection at the server while the question hangs, and many attempts
+/// would use up the server's connections.
 package struct QuestionPause: Equatable, Sendable {
-    /// The pause does not double beyond this.
+    /// The longest pause.
     package static let longest = Duration.seconds(32)
 
-    /// The question. The questions after it are left out, too.
+    /// The question. Later questions are left out as well.
     package let question: DatabaseQuestion
     /// Why it has no answer.
     package let complaint: DatabaseComplaint
-    /// When it is asked again.
+    /// The end of the pause.
     package let end: Instant
     private let length: Duration
 
-    /// The pause after a question has timed out; longer if `last` was about the same one.
+    /// Starts a pause after a question has timed out. It is longer than `last` if that concerned the same question.
     init(_ question: DatabaseQuestion, _ complaint: DatabaseComplaint, after last: QuestionPause?, now: Instant) {
         (self.question, self.complaint) = (question, complaint)
-        // The next check asks at once: a single timeout may be chance.
+        // The next check asks again immediately, because a single timeout may be accidental.
         length = last.map { $0.question == question ? min(max(.seconds(1), $0.length * 2), Self.longest) : .zero } ?? .zero
         end = now.advanced(by: length)
     }
 }
 
-/// A check of a server whose proxy has a `database` section: it logs in, asks, and quits, on one connection.
+/// A check of a server whose proxy has a `database` section: it logs in, asks its questions and quits on one connection.
 ///
-/// A server that lets this node log in is up, even when it answers questions with errors or not in time: the check passes, and `look` names the unanswered
-/// questions. The check also passes when this node's user, password or TLS is wrong. It fails, as any check, on a server that cannot be reached, is full,
-/// blocks this host, does not speak MySQL or does not finish the login in time.
+/// A server that accepts the login is up, even if it answers questions with errors or too late: the check passes, and `look` contains the unanswered questions.
+/// The check also passes when this node's user, password or TLS is wrong. It fails, like any check, for a server that cannot be reached, is full, blocks this
+/// host, does not speak MySQL or does not finish the login in time.
 package struct DatabaseCheck: Check {
-    /// Errors with which a database answers while it shuts down or is cut off: the question is not at fault. A killed question (1317, 1927, 3169)
-    /// counts as failed.
+    /// Errors of a database that is shutting down or losing its connections. They do not concern the question. The error of a killed query (1317, 1927, 3169)
+    /// makes the question fail.
     private static let goingDownErrors: [UInt16] = [1053, 1077, 1158, 1159, 1160, 1161, 1184]
 
-    /// The time limits and the verdict.
+    /// The stage, the time limits and the verdict.
     package var progress: CheckProgress
-    /// A database would count a RST as an error of this host, unless it has not looked yet.
+    /// How to close the connection. A database counts a RST as an error of this host, unless it arrives before the database handles the connection.
     package private(set) var closing = CheckClosing.orderly
-    /// What was seen, once it has ended.
+    /// The findings after the end of the check.
     package private(set) var look = DatabaseLook.failed
     /// The question that the next check leaves out; `nil` for none.
     package private(set) var pause: QuestionPause?
@@ -64,16 +64,16 @@ package struct DatabaseCheck: Check {
     private var hasServerSpoken = false
     private var hasLoggedIn = false
 
-    /// An attempt whose connect begins now.
+    /// Starts a check whose connect begins now.
     ///
-    /// - Parameter pause: what the previous check decided to leave out.
+    /// - Parameter pause: the pause that the previous check has left.
     package init(_ access: DatabaseAccess, limits: CheckLimits, pause: QuestionPause? = nil, now: Instant) {
         self.access = access
         (self.pause, skipped) = (pause, pause.flatMap { $0.end > now ? $0 : nil })
         progress = CheckProgress(limits, now: now)
     }
 
-    /// The connection is there: the server speaks first.
+    /// Waits for the server's greeting.
     package mutating func connected(now: Instant) -> [CheckOutput] {
         guard progress.connected(now: now) else { return [] }
         let (questions, end) = (access.questions, skipped?.question)
@@ -83,7 +83,7 @@ package struct DatabaseCheck: Check {
         return []
     }
 
-    /// Bytes came.
+    /// Handles received bytes.
     package mutating func received(_ bytes: [UInt8], now: Instant) -> [CheckOutput] {
         hasServerSpoken = true
         guard let stage = session?.stage, let outputs = session?.receive(bytes) else { return [] }
@@ -92,7 +92,7 @@ package struct DatabaseCheck: Check {
         return carryOut(outputs, now: now)
     }
 
-    /// The server has closed its side in order.
+    /// Handles the server's orderly end of the stream.
     package mutating func ended(now: Instant) -> [CheckOutput] {
         let isSilent = session?.stage == .greeting
         guard let outputs = session?.endOfStream() else { return [] }
@@ -100,9 +100,9 @@ package struct DatabaseCheck: Check {
         return carryOut(outputs, now: now)
     }
 
-    /// `deadline` has passed.
+    /// Ends the check at its deadline.
     package mutating func timedOut(now: Instant) -> [CheckOutput] {
-        // Whoever is reset before the server has looked is not counted as an error of this host; who ends in order is.
+        // A connection that is reset before the server handles it is not counted. An orderly close would count as an error of this host.
         if session?.stage == .greeting { closing = hasServerSpoken ? .reset : .abandoned }
         if case .query(let number)? = session?.stage, let report = session?.report {
             let complaint = DatabaseComplaint(code: 0, text: "no answer within \(DatabaseFault.text(progress.limits.answer ?? progress.limits.whole))")
@@ -140,7 +140,7 @@ package struct DatabaseCheck: Check {
         case .refused(let packet):
             return progress.refused(packet, now: now)
         case .protocolViolation(let what):
-            // Too long or unreadable: the login has shown that the server is up.
+            // The packet is too long or unreadable, but the login has shown that the server is up.
             if hasLoggedIn, let report = session?.report { return conclude(report, missing: DatabaseComplaint(code: 0, text: what), now: now) }
             return progress.finish(.layer7InvalidResponse, info: what, now: now)
         case .closed:
@@ -158,9 +158,9 @@ package struct DatabaseCheck: Check {
 }
 
 extension CheckPlan {
-    /// Checks that also ask: each leaves out what the one before it decided to leave out.
+    /// Creates checks that also ask questions. Each check leaves out the paused question of the previous one.
     ///
-    /// - Parameter looked: takes what each check has seen.
+    /// - Parameter looked: receives the findings of each check.
     package init(_ access: DatabaseAccess, limits: CheckLimits, looked: @escaping (DatabaseLook) -> Void) {
         var pause: QuestionPause?
         self.init(

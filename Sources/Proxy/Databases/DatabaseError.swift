@@ -1,33 +1,33 @@
 import Wire
 
-/// Why a session with a database ended otherwise than in order.
+/// Why a session with a database failed.
 package enum DatabaseError: Error, Equatable, Sendable {
-    /// The server turned the login away, for none of the next three reasons: full, blocked, shutting down, TLS demanded.
+    /// The server refused the login for a reason other than the next three: full, blocked, shutting down, TLS required.
     case refused(MySQLErrorPacket)
-    /// The server knows no such user, or the password is wrong, or the user may not come from here.
+    /// The user is unknown, the password is wrong, or the user may not connect from this host.
     case accessDenied(MySQLErrorPacket)
-    /// The user is locked, for good or after too many wrong passwords.
+    /// The user is locked, permanently or after too many wrong passwords.
     case accountLocked(MySQLErrorPacket)
     /// The user must set a new password.
     case passwordExpired(MySQLErrorPacket)
-    /// What came is not of the protocol, or more than is taken: what it was.
+    /// The bytes do not follow the protocol, or exceed a limit. The text says what is wrong.
     case protocolViolation(String)
-    /// The server asks for a method that is not known here; its name.
+    /// The server requests an unknown authentication method with this name.
     case methodUnknown(String)
-    /// The server asks for the password in clear, which it never gets; the method's name.
+    /// The server requests the password in cleartext, which is never sent. The method's name.
     case methodRefused(String)
-    /// TLS is required, and the server does not offer it.
+    /// TLS is required but the server does not offer it.
     case tlsNotOffered
-    /// The server's certificate is not trusted: why.
+    /// The server's certificate is not trusted. The reason.
     case certificateInvalid(String)
-    /// The TLS handshake or stream failed: the library's words.
+    /// The TLS handshake or stream failed. The library's text.
     case tlsFailed(String)
-    /// The server closed the connection in the midst.
+    /// The server closed the connection before the end of the session.
     case closed
-    /// The cryptography failed here, or on a key of the server's: why.
+    /// Cryptography failed on this node or with the server's key. The reason.
     case cryptographyFailed(String)
 
-    /// By the server's error: which of the first four.
+    /// Creates one of the first four cases from the server's error.
     package init(_ error: MySQLErrorPacket) {
         self =
             switch error.code {
@@ -41,7 +41,7 @@ package enum DatabaseError: Error, Equatable, Sendable {
             }
     }
 
-    /// The server's own words, where it had some.
+    /// The server's error, if it sent one.
     package var serverError: MySQLErrorPacket? {
         switch self {
         case .refused(let error), .accessDenied(let error), .accountLocked(let error), .passwordExpired(let error): error
@@ -51,7 +51,7 @@ package enum DatabaseError: Error, Equatable, Sendable {
 }
 
 extension DatabaseError: CustomStringConvertible {
-    /// One line, without the password. It contains the server's text unescaped: show it by `shown`.
+    /// A line of text without the password. It contains the server's text unescaped: use `shown` for output.
     package var description: String {
         switch self {
         case .refused(let error): "refused: error \(error.code) \(error.text)"

@@ -1,41 +1,41 @@
 import Wire
 
-/// What a server is good for, by what was seen in it.
+/// The fitness of a server for its proxy's role.
 package enum ServerFitness: Equatable, Sendable {
-    /// It takes its share: so many quarters of its weight, 1 to 4.
+    /// Fit, with this many quarters of its weight, 1 to 4.
     case fit(quarters: Int)
-    /// It takes no new sessions; the reason stands in log lines: "replication lag 37s > 10s".
+    /// Unfit: no new sessions. The reason is for log lines: "replication lag 37s > 10s".
     case unfit(reason: String)
 
-    /// The whole weight.
+    /// Fit with the full weight.
     package static let whole = ServerFitness.fit(quarters: 4)
 
     /// True for `fit`.
     package var isFit: Bool { if case .fit = self { true } else { false } }
 }
 
-/// What is wrong with a server, worst last: of those that are not fit `min-up` keeps the first ones in.
+/// A fault of a server. If too few servers are fit, `min-up` keeps those with the lowest ranks in.
 package enum DatabaseFault: Equatable, Sendable {
-    /// It lags more than it may, or did until it was below half.
+    /// The lag exceeds the limit, or has exceeded it and is not yet below half of it.
     case lagging(Duration)
-    /// Its receiver has no connection; for so long nothing has come.
+    /// The receiver has no connection to its source. The age of the values, and the error.
     case disconnected(Duration, DatabaseComplaint?, channel: String)
-    /// How far it lags cannot be read: the heartbeat table is empty.
+    /// The lag is unknown because the heartbeat table is empty.
     case lagUnknown
-    /// It let this node in, and has not answered this question.
+    /// The login succeeded, but this question has no answer.
     case unanswered(UnansweredQuestion)
-    /// It takes writes, and was to be a replica.
+    /// A server that must be a replica takes writes.
     case writable
-    /// It replicates from nobody.
+    /// Replication is not configured.
     case notReplicating
-    /// Nothing new is fetched.
+    /// The receiver has stopped: no new events are fetched.
     case receiverStopped(DatabaseComplaint?, channel: String)
-    /// Nothing new is applied.
+    /// The applier has stopped: no new events are applied.
     case applierStopped(DatabaseComplaint?, channel: String)
-    /// The configured query gave this.
+    /// The configured query returned a different answer.
     case answered(String?, expected: String)
 
-    /// Where it stands in that order.
+    /// The severity; 1 is the mildest.
     var rank: Int {
         switch self {
         case .lagging, .disconnected: 1
@@ -49,7 +49,7 @@ package enum DatabaseFault: Equatable, Sendable {
 
     /// The reason in log lines.
     ///
-    /// - Parameter lagMax: the limit.
+    /// - Parameter lagMax: the limit of the lag.
     package func reason(lagMax: Duration?) -> String {
         let of = { (channel: String) in channel.isEmpty ? "" : " of channel '\(channel)'" }
         let cause = { (complaint: DatabaseComplaint?) in complaint.map { ": \($0.description)" } ?? "" }
@@ -71,7 +71,7 @@ package enum DatabaseFault: Equatable, Sendable {
         }
     }
 
-    /// "37s", below ten seconds with tenths: "9.5s".
+    /// The time in seconds, with tenths below ten seconds: "37s", "9.5s".
     package static func text(_ time: Duration) -> String {
         let milliseconds = max(0, time.wholeMilliseconds)
         let tenths = milliseconds / 100 % 10
@@ -79,43 +79,43 @@ package enum DatabaseFault: Equatable, Sendable {
     }
 }
 
-/// Decides which servers of one proxy are fit for its role `replica` or `any`, by the latest views of them. Pure: time comes in.
+/// Decides which servers of a proxy are fit for the role `replica` or `any`, from their latest views. It does no I/O and reads no clock.
 ///
 ///     fit --lag > max-lag, a thread stopped, read_only OFF, ...--> unfit
 ///         <--lag < max-lag / 2, the fault gone------------------
 ///
-/// While fewer than `min-up` of the servers that are up are fit, the best of the others are kept in: by fault, then by the age of their values. Servers with
-/// a fault of the same rank as the last one kept, and values hardly older, stay in, too: a burst of writes, or an event that none can apply, affects all alike
-/// and must not send all sessions to one of them.
-/// Unknown values change nothing: a server that was never seen is fit, and one that cannot be seen any more keeps its state. A question unanswered
+/// If fewer than `min-up` of the servers that are up are fit, the best of the others are kept in, ordered by fault and then by the age of their values. Servers
+/// with the same rank of fault as the last kept one, and values that are hardly older, stay in as well: a burst of writes, or an event that cannot be applied,
+/// affects all replicas alike, and must not send all sessions to one of them.
+/// Unknown values change nothing: a server without a view is fit, and a server that cannot be checked any more keeps its state. A question without an answer
 /// twice in a row is a fault, unless this node's user lacks a right.
 package struct DatabaseJudge: Equatable, Sendable {
-    /// What is known of one server.
+    /// The state of one server.
     package struct Standing: Equatable, Sendable {
         /// The last view; `nil` before the first.
         package internal(set) var view: DatabaseView?
-        /// When that was.
+        /// When a check last had an answer about the role.
         package internal(set) var seenAt: Instant?
-        /// Why this node cannot see all of its state; `nil` while it can.
+        /// Why this node cannot read all of its state; `nil` while it can.
         package internal(set) var refusal: DatabaseComplaint?
-        /// The last look could log in: its answers are current.
+        /// True when the last check could log in, so that its answers are current.
         package internal(set) var isCurrent = false
-        /// The last look that reached it was not let in: earlier answers may be out of date.
+        /// True when the last check that reached the server was refused, so that earlier answers may be outdated.
         var isShutOut = false
-        /// Looks in a row without an answer to a question that counts.
+        /// The number of checks in a row without an answer to a question that counts.
         var unansweredRow = 0
-        /// What is wrong with it; `nil` for nothing known.
+        /// The fault; `nil` without a known one.
         package internal(set) var fault: DatabaseFault?
-        /// It takes sessions although it has a fault: too few others are better.
+        /// True when it takes sessions despite a fault, because too few servers are better.
         package internal(set) var isKept = false
-        /// What follows.
+        /// The fitness that results.
         package internal(set) var fitness = ServerFitness.whole
-        /// The last reported lag, and when: the present values are as old as that plus the time since.
+        /// The last reported lag and its time. The age of the current values is that lag plus the time since then.
         var knownLag: (lag: Duration, at: Instant)?
-        /// It was above the limit, and has not been below half of it.
+        /// True when the lag has exceeded the limit and has not been below half of it since then.
         var isHeldByLag = false
 
-        /// All of it alike; tuples do not compare by themselves.
+        /// Compares all properties. A tuple prevents a synthesized `==`.
         package static func == (left: Standing, right: Standing) -> Bool {
             (left.view, left.seenAt, left.refusal, left.fault, left.isKept) == (right.view, right.seenAt, right.refusal, right.fault, right.isKept)
                 && (left.fitness, left.isHeldByLag, left.isCurrent, left.isShutOut, left.unansweredRow)
@@ -124,7 +124,7 @@ package struct DatabaseJudge: Equatable, Sendable {
         }
     }
 
-    /// This many looks in a row must miss an earlier answer before that counts.
+    /// The number of checks in a row without an answer after which its absence counts.
     static let missesMax = 2
 
     /// The section.
@@ -132,13 +132,13 @@ package struct DatabaseJudge: Equatable, Sendable {
     /// By server.
     package private(set) var standings: [Standing]
 
-    /// A judge that has seen nothing of `count` servers.
+    /// Creates a judge without views of `count` servers.
     package init(_ settings: DatabaseSettings, servers count: Int) {
         self.settings = settings
         standings = Array(repeating: Standing(), count: count)
     }
 
-    /// Takes over the decision of an earlier process, and its time: the values are at least as old as that.
+    /// Restores the decision of an earlier process and its time. The values are at least as old as that time.
     package mutating func recall(_ server: Int, _ fitness: ServerFitness, since: Instant) {
         guard standings.indices.contains(server) else { return }
         standings[server].knownLag = (.zero, since)
@@ -147,10 +147,10 @@ package struct DatabaseJudge: Equatable, Sendable {
         standings[server].isHeldByLag = true
     }
 
-    /// Another host has taken the server's place: nothing is known of it.
+    /// Resets a server whose host has changed.
     mutating func forget(_ server: Int) { standings[server] = Standing() }
 
-    /// A look at a server has ended; then `decide`.
+    /// Applies the findings of a check. Call `decide` afterwards.
     package mutating func take(_ look: DatabaseLook, of server: Int, now: Instant) {
         precondition(standings.indices.contains(server), "no server \(server)")
         standings[server].isCurrent = false
@@ -177,14 +177,14 @@ package struct DatabaseJudge: Equatable, Sendable {
             standing.fault = found
             return
         }
-        // A missing answer counts as unchanged until it has been missing for long: a single look may fail by chance.
+        // A missing answer does not change the fault until it has been missing repeatedly: a single check may fail accidentally.
         let isLasting = standing.refusal == nil && (isFirst || standing.unansweredRow >= Self.missesMax)
-        // The questions after one that hangs were not asked: the one that hangs is named.
+        // The questions after a hanging one were not asked, so the hanging one is reported.
         let cause = seen.unanswered.first { $0.complaint == first.complaint } ?? first
         standing.fault = Self.worse(found, isLasting ? .unanswered(cause) : standing.fault)
     }
 
-    /// Whether the answer to `question` counts for a server. A primary does not lag, whatever its heartbeat table contains.
+    /// Whether the answer to `question` counts for a server. A primary has no lag, regardless of its heartbeat table.
     private func needs(_ question: DatabaseQuestion, of view: DatabaseView?) -> Bool {
         switch question {
         case .variables, .query: true
@@ -198,9 +198,9 @@ package struct DatabaseJudge: Equatable, Sendable {
         return one.rank > other.rank ? one : other
     }
 
-    /// Who takes sessions now.
+    /// Decides which servers are fit.
     ///
-    /// - Parameter isAvailable: by server: it would, were it fit.
+    /// - Parameter isAvailable: by server: true when it would take sessions if it were fit.
     package mutating func decide(isAvailable: [Bool], now: Instant) {
         precondition(isAvailable.count == standings.count, "\(isAvailable.count) for \(standings.count) servers")
         let kept = kept(isAvailable, now: now)
@@ -223,7 +223,7 @@ package struct DatabaseJudge: Equatable, Sendable {
 // MARK: - One server
 
 extension DatabaseJudge {
-    /// What is wrong in a view; `nil` for nothing.
+    /// The fault in a view; `nil` without one.
     private func fault(in view: DatabaseView, _ standing: inout Standing, now: Instant) -> DatabaseFault? {
         let lag = lag(in: view)
         if let lag { standing.knownLag = (lag, now) }
@@ -233,7 +233,7 @@ extension DatabaseJudge {
             standing.isHeldByLag = false
         }
         if let query = settings.query, let answer = view.answer, answer != query.expected { return .answered(answer, expected: query.expected) }
-        // Only its role decides about a writer, and the role of all comes before their lag.
+        // The fitness of a writer depends only on its role. For other servers the role is judged before the lag.
         guard settings.role != .primary else { return nil }
         if let channel = view.channels.first(where: { $0.applier != .running }) { return .applierStopped(channel.applierError, channel: channel.name) }
         if let channel = view.channels.first(where: { $0.receiver == .stopped }) { return .receiverStopped(channel.receiverError, channel: channel.name) }
@@ -250,7 +250,7 @@ extension DatabaseJudge {
         if settings.lagSource != .replicaStatus {
             return view.isAnswered(.heartbeat) && (settings.role == .replica || !view.channels.isEmpty) ? .lagUnknown : nil
         }
-        // A source that cannot be reached may have nothing new: what was last known grows older, that is all that can be said.
+        // A source that cannot be reached may have no new events. The last known lag plus the time since then is the upper limit of the age.
         guard view.isAnswered(.replicaStatus), let channel = view.channels.first(where: { $0.receiver == .connecting }) else { return nil }
         let known = standing.knownLag ?? (.zero, now)
         standing.knownLag = known
@@ -259,12 +259,12 @@ extension DatabaseJudge {
         return standing.isHeldByLag ? .disconnected(age, channel.receiverError, channel: channel.name) : nil
     }
 
-    /// The role comes before the lag: a server without replication is a primary, however old its heartbeat table is.
+    /// A server without replication is a primary, however old its heartbeat row is. Lag does not apply to it.
     private func isPrimary(_ view: DatabaseView) -> Bool { settings.role == .any && view.isPrimary }
 
     private func lag(in view: DatabaseView) -> Duration? { isPrimary(view) ? nil : view.lag(by: settings.lagSource) }
 
-    /// The share of its weight: all of it up to a quarter of `max-lag`, a quarter from three quarters on.
+    /// The quarters of its weight: four up to a quarter of `max-lag`, one above three quarters.
     private func quarters(_ standing: Standing) -> Int {
         guard settings.isWeightByLag, let limit = settings.lagMax, limit > .zero, let view = standing.view,
             let lag = lag(in: view)
@@ -276,7 +276,7 @@ extension DatabaseJudge {
 // MARK: - All together
 
 extension DatabaseJudge {
-    /// Those that stay in for want of better ones, by server.
+    /// The servers that stay in because too few are better, by server.
     private func kept(_ isAvailable: [Bool], now: Instant) -> [Bool] {
         var kept = Array(repeating: false, count: standings.count)
         var fitCount = 0
@@ -296,21 +296,21 @@ extension DatabaseJudge {
         return kept
     }
 
-    /// For two servers that stopped at the same event, the ages found by looks differ by up to an interval each.
+    /// True when `age` is little more than `last`. Two servers that stopped at the same event have ages that differ by up to one interval each.
     private func isHardlyOlder(_ age: Duration?, than last: Duration?, isIn: Bool) -> Bool {
         guard let age, let last else { return age == last }
         let limit = settings.lagMax ?? .zero
         return age - last < max(isIn ? limit : limit / 2, settings.interval * 2)
     }
 
-    /// An earlier process's word counts as a fault, too.
+    /// True with a fault, or with an unfit state from an earlier process.
     private func isFaulty(_ server: Int) -> Bool {
         standings[server].fault != nil || (standings[server].view == nil && !standings[server].fitness.isFit)
     }
 
     private func rank(of server: Int) -> Int { standings[server].fault?.rank ?? 2 }
 
-    /// The age of its values; zero where the fault does not depend on age, `nil` for an unknown age, which counts as older than any.
+    /// The age of its values: zero if the fault does not depend on it, `nil` if it is unknown, which counts as the oldest.
     private func age(of server: Int, now: Instant) -> Duration? {
         switch standings[server].fault {
         case .lagging(let lag), .disconnected(let lag, _, _): lag
@@ -319,7 +319,8 @@ extension DatabaseJudge {
         }
     }
 
-    /// What faulty servers are ordered by. One that is in has half of `max-lag` in its favour: two that lag alike do not take turns.
+    /// The order of faulty servers. A server that is kept already has an advantage of half of `max-lag`, so that two servers with similar lags do not
+    /// alternate.
     private func order(of server: Int, now: Instant) -> (Int, Int, Duration, Int) {
         let favour = standings[server].isKept ? (settings.lagMax ?? .zero) / 2 : .zero
         let age = age(of: server, now: now)

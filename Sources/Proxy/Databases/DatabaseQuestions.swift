@@ -1,15 +1,15 @@
 import Wire
 
-/// Which SQL a database understands, by the version that it greets with.
+/// The SQL dialect of a database, derived from the version in its greeting.
 package struct DatabaseDialect: Equatable, Sendable {
-    /// "MariaDB" stands in its version.
+    /// True when the version contains "MariaDB".
     package let isMariaDB: Bool
-    /// The version's first three numbers; 0 for those that are not there.
+    /// The first three numbers of the version; missing ones are 0.
     package let numbers: [Int]
 
-    /// The dialect of `version`: "8.4.2", "5.7.44-log", "5.5.5-10.11.6-MariaDB".
+    /// Parses `version`: "8.4.2", "5.7.44-log", "5.5.5-10.11.6-MariaDB".
     ///
-    /// MariaDB before 11 greets with a "5.5.5-" that is not its version, for old replicas' sake.
+    /// MariaDB before 11 adds a prefix "5.5.5-" to its version, for the sake of old replicas.
     package init(version: String) {
         isMariaDB = version.lowercased().contains("mariadb")
         let prefix = "5.5.5-"
@@ -21,34 +21,35 @@ package struct DatabaseDialect: Equatable, Sendable {
         self.numbers = numbers
     }
 
-    /// Tells of all channels. MySQL has REPLICA since 8.0.22, and SLAVE no more since 8.4; MariaDB's ALL form is as old as its channels.
+    /// The statement for the status of all channels. MySQL accepts REPLICA since 8.0.22 and rejects SLAVE since 8.4. MariaDB has the ALL form since it has
+    /// channels.
     package var replicaStatus: String {
         if isMariaDB { return "SHOW ALL SLAVES STATUS" }
         return numbers.lexicographicallyPrecedes([8, 0, 22]) ? "SHOW SLAVE STATUS" : "SHOW REPLICA STATUS"
     }
 }
 
-/// What the servers of a proxy are asked, and what their answers mean.
+/// The questions for the servers of a proxy, and the interpretation of the answers.
 package struct DatabaseQuestions: Equatable, Sendable {
-    /// What every server answers.
+    /// The question that every server can answer.
     package static let variables =
         "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'read_only', 'super_read_only', 'innodb_read_only')"
-    /// A longer lag is taken for this one.
+    /// The maximum lag in microseconds. Longer ones are cut.
     private static let lagMax: Int64 = 1 << 40
 
     private let settings: DatabaseSettings
 
-    /// The questions of a section.
+    /// Creates the questions of a section.
     package init(_ settings: DatabaseSettings) { self.settings = settings }
 
-    /// SQL, in the order of the answers that `view` takes.
+    /// The statements, in the order of the answers that `view` takes.
     ///
-    /// - Parameter end: the first question to leave out, together with those after it; `nil` for none.
+    /// - Parameter end: the first question to leave out, together with all later ones; `nil` for none.
     package func statements(for dialect: DatabaseDialect, before end: DatabaseQuestion? = nil) -> [String] {
         asked.prefix { $0 != end }.flatMap { statements(of: $0, for: dialect) }
     }
 
-    /// The question of a statement, by the statement's index from 0.
+    /// The question that the statement with this index belongs to.
     func question(at statement: Int, for dialect: DatabaseDialect) -> DatabaseQuestion? {
         let places = asked.flatMap { question in statements(of: question, for: dialect).map { _ in question } }
         return places.indices.contains(statement) ? places[statement] : nil
@@ -56,7 +57,7 @@ package struct DatabaseQuestions: Equatable, Sendable {
 
     /// The questions of this section, in order.
     private var asked: [DatabaseQuestion] {
-        // A primary is judged by the first two alone: they do not wait for a question that hangs.
+        // The state of a primary depends only on the first two, so they come before questions that may hang.
         let order: [DatabaseQuestion] = settings.role == .primary ? [.variables, .query, .replicaStatus, .heartbeat, .replicas] : DatabaseQuestion.allCases
         return order.filter { question in
             switch question {
@@ -82,7 +83,7 @@ package struct DatabaseQuestions: Equatable, Sendable {
 
     private var heartbeatTable: String { if case .heartbeat(let table) = settings.lagSource { table } else { "" } }
 
-    /// The question's name for people. The user's own is named by its keyword, since its SQL may contain any text.
+    /// The question's name in messages. The custom query is named by its keyword, because its SQL may contain any text.
     private func name(of question: DatabaseQuestion, for dialect: DatabaseDialect) -> String {
         switch question {
         case .variables: "SHOW GLOBAL VARIABLES"
@@ -93,11 +94,11 @@ package struct DatabaseQuestions: Equatable, Sendable {
         }
     }
 
-    /// The view from the answers to `statements`. Each answer counts, even when others are missing.
+    /// Combines the answers to `statements` into a view. Each answer counts even if others are missing.
     ///
     /// - Parameters:
-    ///   - answers: in the order of the statements; all after the first one without an end are missing.
-    ///   - failure: why they are missing.
+    ///   - answers: in the order of the statements. The answer to an interrupted statement and all later ones are missing.
+    ///   - failure: why answers are missing.
     package func view(_ answers: [MySQLAnswer], for dialect: DatabaseDialect, missing failure: DatabaseComplaint? = nil) -> DatabaseView {
         var left = answers[...]
         var view = DatabaseView(version: "", isReadOnly: true)
@@ -123,7 +124,7 @@ package struct DatabaseQuestions: Equatable, Sendable {
         return view
     }
 
-    /// Takes one answer; false when it does not contain what the question needs.
+    /// Adds an answer to the view. Returns false when the answer does not contain the needed value.
     private func take(_ answer: MySQLResultSet, of question: DatabaseQuestion, into view: inout DatabaseView) -> Bool {
         switch question {
         case .variables:
@@ -144,15 +145,15 @@ package struct DatabaseQuestions: Equatable, Sendable {
         return true
     }
 
-    /// The first column of the first row; `nil` for NULL, or no row.
+    /// The first column of the first row; `nil` for NULL or without rows.
     private static func first(_ answer: MySQLResultSet) -> String? { answer.rows.first?.first ?? nil }
 
-    /// A row of SHOW REPLICA STATUS, whatever its columns are called.
+    /// The channel in a row of SHOW REPLICA STATUS. Column names differ between versions.
     private static func channel(_ status: MySQLResultSet, _ row: Int) -> ReplicationChannel {
         let state = { (value: String?) -> ReplicationChannel.ThreadState in
             switch value?.lowercased() {
             case "yes": .running
-            // "Preparing" is MariaDB's on its way from one to the other.
+            // MariaDB reports "Preparing" while a thread starts.
             case "connecting", "preparing": .connecting
             default: .stopped
             }

@@ -1,20 +1,20 @@
 import Wire
 
-/// How to log in to a database.
+/// The credentials and the TLS mode of a login.
 package struct DatabaseLogin: Hashable, Sendable {
     /// The user.
     package var user: String
-    /// Its password; empty for none.
+    /// The password; empty for none.
     package var password: DatabasePassword
-    /// Whether the stream is to be TLS.
+    /// Whether the session uses TLS.
     ///
-    /// The chain of the server's certificate is verified when the `DatabaseCryptography` was made with certificate authorities, in both modes; without
-    /// them TLS only keeps listeners out, and not those who can stand between.
+    /// The server's certificate chain is verified in both TLS modes if the `DatabaseCryptography` has certificate authorities. Without them TLS protects
+    /// against eavesdropping, but not against an active attacker.
     package var tls: DatabaseTLSMode
-    /// The host name or address that the server's certificate must have; `nil`: any. Means nothing without certificate authorities.
+    /// The host name or address that the server's certificate must contain; `nil` for any. Ignored without certificate authorities.
     package var tlsName: String?
 
-    /// A login from its parts.
+    /// Creates a login.
     package init(user: String, password: DatabasePassword, tls: DatabaseTLSMode = .prefer, tlsName: String? = nil) {
         self.user = user
         self.password = password
@@ -23,45 +23,44 @@ package struct DatabaseLogin: Hashable, Sendable {
     }
 }
 
-/// What a session with a database found out.
+/// The results of a session with a database.
 package struct DatabaseReport: Equatable, Sendable {
-    /// The server's version, as it greets: "8.4.3", "5.5.5-10.11.19-MariaDB-0+deb12u1".
+    /// The version in the server's greeting: "8.4.3", "5.5.5-10.11.19-MariaDB-0+deb12u1".
     package var serverVersion: String
-    /// True when the stream was TLS.
+    /// True when the session used TLS.
     package var isTLS: Bool
-    /// The method by which the login was done.
+    /// The authentication method of the login.
     package var method: MySQLMethod
-    /// What the server said to each query, in the queries' order.
+    /// The server's answer to each query, in the order of the queries.
     package var answers: [MySQLAnswer]
 }
 
-/// A whole session with a MySQL or MariaDB server, from the connection to COM_QUIT, without its socket and timers.
+/// A session with a MySQL or MariaDB server, from the greeting to COM_QUIT, without its socket and timers.
 ///
 ///     greeting --(TLS handshake)--> login --> queries, one after the other --> COM_QUIT, finished
 ///        |             |              |          |
 ///        +-------------+-- any error -+----------+--> finished
 ///
-/// A server counts connections that end before the login is over against this host (`max_connect_errors`), and blocks it in the end. So where it is this
-/// side that cannot go on (no TLS, an untrusted certificate, an unknown method), the session goes on without the password until the server has said no, and
-/// only then finishes.
+/// A server counts connections that end before the login against this host (`max_connect_errors`), and finally blocks the host. So when this side must not
+/// continue (no TLS, an untrusted certificate, an unknown method), the session logs in without the password and finishes only after the server has refused.
 package struct DatabaseSession {
-    /// What is to be done.
+    /// An action that the caller must carry out.
     package enum Output: Equatable, Sendable {
         /// Send these bytes.
         case send([UInt8])
-        /// Close in order, after sending. Nothing comes after it.
+        /// Close the connection in an orderly way after sending. This is the last action.
         case finished(Result<DatabaseReport, DatabaseError>)
     }
 
-    /// How far it is.
+    /// The stage of a session.
     package enum Stage: Equatable, Sendable {
-        /// The server has not greeted.
+        /// The server has not sent its greeting.
         case greeting
-        /// Between the greeting and the server's verdict on the login.
+        /// After the greeting, before the server's answer to the login.
         case login
-        /// Logged in; the number of the query that is being answered, from 0.
+        /// Logged in. The number of the query in progress, from 0.
         case query(Int)
-        /// Over.
+        /// Finished.
         case finished
     }
 
@@ -74,13 +73,13 @@ package struct DatabaseSession {
         case finished
     }
 
-    /// Greetings and what follows them until the login is done are far smaller.
+    /// The maximum payload during the login. Greetings and all packets of a login are much smaller.
     package static let loginPayloadBytesMax = 8192
-    /// Everything that a server may say in one session, in bytes, TLS included.
+    /// The most bytes from a server in one session, including TLS.
     package static let sessionBytesMax = 8_388_608
-    /// Switches of method and further words of a method, in one login.
+    /// The most method switches and further method packets in one login.
     package static let loginRoundsMax = 16
-    /// utf8mb4_general_ci, which every server since 5.5.3 has.
+    /// utf8mb4_general_ci, which every server since 5.5.3 supports.
     private static let characterSet = UInt8(45)
 
     private let login: DatabaseLogin
@@ -92,28 +91,28 @@ package struct DatabaseSession {
     private var stream: (any TLSStream)?
     private var answer = MySQLResultReader()
     private var bytes = 0
-    /// The number that the next packet must have, of whichever side.
+    /// The sequence number of the next packet from either side.
     private var sequence = UInt8(0)
-    /// Its results so far.
+    /// The results so far.
     package private(set) var report = DatabaseReport(serverVersion: "", isTLS: false, method: .native, answers: [])
 
-    /// A session on a connection that is there.
+    /// Creates a session on an established connection.
     ///
-    /// - Parameter queries: statements in UTF-8, run one after the other; none: the login is all that is wanted.
+    /// - Parameter queries: statements in UTF-8, run one after the other; empty to log in only.
     package init(_ login: DatabaseLogin, queries: [String], cryptography: any DatabaseCryptography) {
         self.init(login, cryptography: cryptography) { _ in queries }
     }
 
-    /// A session on a connection that is there, whose queries depend on the server.
+    /// Creates a session on an established connection, with queries that depend on the server.
     ///
-    /// - Parameter queries: the statements for a server that greets with this version.
+    /// - Parameter queries: returns the statements for a server with this version in its greeting.
     package init(_ login: DatabaseLogin, cryptography: any DatabaseCryptography, queries: @escaping (_ version: String) -> [String]) {
         self.login = login
         self.cryptography = cryptography
         questions = queries
     }
 
-    /// How far it is: what a timeout cut off.
+    /// The current stage. After a timeout it shows what was interrupted.
     package var stage: Stage {
         switch state {
         case .greeting: .greeting
@@ -123,7 +122,7 @@ package struct DatabaseSession {
         }
     }
 
-    /// Bytes came.
+    /// Handles received bytes.
     package mutating func receive(_ received: [UInt8]) -> [Output] {
         guard stage != .finished else { return [] }
         bytes += received.count
@@ -144,7 +143,7 @@ package struct DatabaseSession {
         return outputs + takePackets()
     }
 
-    /// The server has closed its side in order.
+    /// Handles the server's orderly end of the stream.
     package mutating func endOfStream() -> [Output] { finish(.closed) }
 
     private mutating func takePackets() -> [Output] {
@@ -156,7 +155,7 @@ package struct DatabaseSession {
             case .tooLong(let bytes, let limit): return outputs + finish(.protocolViolation("a packet of \(bytes) bytes, over \(limit)"))
             }
         }
-        // A greeting begins with 10, an error with 255: garbage need not be waited for.
+        // A greeting begins with 10, an error with 255. Anything else is garbage and needs no further bytes.
         if stage == .greeting, let first = packets.firstPayloadByte, first != 10, first != 0xff {
             outputs += finish(.protocolViolation("a greeting that begins with \(first)"))
         }
@@ -164,7 +163,7 @@ package struct DatabaseSession {
     }
 
     private mutating func take(_ packet: MySQLPacket) -> [Output] {
-        // A server may break in with an error, whatever number is due.
+        // A server may send an error at any time, with any sequence number.
         guard packet.sequence == sequence || packet.payload.first == 0xff else { return finish(.protocolViolation("a packet out of order")) }
         sequence = packet.sequence &+ 1
         switch state {
@@ -188,7 +187,7 @@ package struct DatabaseSession {
         guard login.tls != .off, greeting.capabilities.contains(.tls) else {
             return login.tls == .require ? logInWithoutPassword(greeting, .tlsNotOffered) : logIn(greeting)
         }
-        // Whatever was put after the greeting was put there by somebody who cannot speak within TLS.
+        // Cleartext after the greeting was injected: a server waits for the TLS handshake.
         guard packets.isEmpty else { return finish(.protocolViolation("words before the TLS handshake")) }
         do throws(DatabaseCryptographyError) {
             let stream = try cryptography.openTLS(name: login.tlsName)
@@ -208,7 +207,7 @@ package struct DatabaseSession {
         return logIn(greeting)
     }
 
-    /// With the greeting's method when it is known, else with any: the server then asks for the user's own.
+    /// Logs in with the method of the greeting if it is supported, otherwise with the native method. The server then requests the user's method.
     private mutating func logIn(_ greeting: MySQLGreeting) -> [Output] {
         let greeted = greeting.plugin.flatMap(MySQLMethod.init(rawValue:))
         let method = greeted.flatMap { greeting.seed.count >= $0.seedBytes ? $0 : nil } ?? .native
@@ -272,7 +271,7 @@ package struct DatabaseSession {
             state = .loginWithoutPassword(error, rounds: rounds + 1)
             return send([])
         case .ok:
-            // The user has no password, so it is logged in. Its queries would tell what must not be believed.
+            // The user has no password, so the login has succeeded. The queries are not sent, because their answers could not be trusted.
             return quit() + finish(error)
         case .authenticationSwitch, .authenticationGoesOn, .error, nil:
             return finish(error)
@@ -328,7 +327,7 @@ package struct DatabaseSession {
         defer { state = .finished }
         switch state {
         case .finished: return []
-        // Why the password was held back says more than how the server took it.
+        // The reason for withholding the password is more useful than the server's reaction.
         case .loginWithoutPassword(let reason, _): return [.finished(.failure(reason))]
         case .greeting, .encrypting, .login, .query: return [.finished(.failure(error))]
         }
@@ -336,7 +335,7 @@ package struct DatabaseSession {
 }
 
 extension DatabaseError {
-    /// Why a session's cryptography cannot go on.
+    /// The database error of a failure in a session's cryptography.
     package init(_ error: DatabaseCryptographyError) {
         self =
             switch error {

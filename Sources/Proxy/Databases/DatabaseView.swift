@@ -1,24 +1,24 @@
 import Wire
 
-/// An error that a database has told: of a replication thread, or as the answer to a question. Or why this node could not ask.
+/// An error from a database: of a replication thread, or the answer to a question. Or the reason why this node could not ask.
 package struct DatabaseComplaint: Equatable, Sendable {
-    /// Cuts longer texts off here, in bytes.
+    /// The maximum length of the text in bytes. Longer texts are cut.
     package static let textBytesMax = 160
 
-    /// MySQL's number; 0 where it was not the database that said it.
+    /// MySQL's error number; 0 for an error that does not come from the database.
     package let code: Int
-    /// The text, safe to show.
+    /// The text, escaped for output.
     package let text: String
 
-    /// A text of this node, or the server's answer to a login.
+    /// Creates a complaint from this node's text, or from the server's answer to a login.
     package init(code: Int, text: String) { (self.code, self.text) = (code, Self.shown(text, bytesMax: Self.textBytesMax)) }
 
-    /// An error of a statement, of this node's or of a replication thread.
+    /// Creates a complaint from the error of a statement, of this node or of a replication thread.
     ///
-    /// - Parameter text: only its first clause is kept, since the rest may contain whole statements with customers' values.
+    /// - Parameter text: only the first clause is kept, because the rest may contain complete statements with customers' values.
     package init(code: Int, statement text: String) { self.init(code: code, text: Self.firstClause(of: text)) }
 
-    /// A server's text of at most this many bytes, safe to show.
+    /// A server's text, cut to at most `bytesMax` bytes and escaped for output.
     package static func shown(_ text: String, bytesMax: Int) -> String {
         var (cut, bytes) = (String.UnicodeScalarView(), 0)
         for scalar in text.unicodeScalars {
@@ -29,7 +29,7 @@ package struct DatabaseComplaint: Equatable, Sendable {
         return String(cut).shown
     }
 
-    /// The text before the first quote, semicolon, colon, end of a sentence or of a line. A quote within a word ("doesn't") does not count.
+    /// The text before the first quotation mark, semicolon, colon, end of a sentence or end of a line. An apostrophe within a word ("doesn't") does not count.
     ///
     ///     Could not execute Write_rows_v1 event on table shop.orders; Duplicate entry ...   its first clause
     ///     Duplicate entry 'taro@example.jp' for key 'email'                                 Duplicate entry ...
@@ -53,7 +53,7 @@ package struct DatabaseComplaint: Equatable, Sendable {
         return String(decoding: clause, as: UTF8.self) + (isQuoting ? " ..." : "")
     }
 
-    /// True when this node's user lacks a right: the server is not at fault.
+    /// True when this node's user lacks a right. The server is not at fault.
     package var isMissingRight: Bool { Self.rightsErrors.contains(code) }
 
     /// ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR,
@@ -67,30 +67,30 @@ package struct DatabaseComplaint: Equatable, Sendable {
     }
 }
 
-/// One source that a replica follows.
+/// A channel: a source that a replica replicates from.
 package struct ReplicationChannel: Equatable, Sendable {
-    /// How one of its threads is.
+    /// The state of a replication thread.
     package enum ThreadState: Equatable, Sendable {
         case running
-        /// The receiver has no connection to its source, and tries.
+        /// The receiver has no connection to its source and keeps trying.
         case connecting
         case stopped
     }
 
-    /// Its name; empty for the only one.
+    /// The name; empty for the default channel.
     package var name: String
-    /// The thread that fetches ("IO thread").
+    /// The thread that fetches events ("IO thread").
     package var receiver: ThreadState
-    /// The thread that applies ("SQL thread").
+    /// The thread that applies events ("SQL thread").
     package var applier: ThreadState
-    /// Why the receiver has stopped, or does not connect.
+    /// Why the receiver has stopped or cannot connect.
     package var receiverError: DatabaseComplaint?
     /// Why the applier has stopped.
     package var applierError: DatabaseComplaint?
-    /// As the server says; `nil` while it cannot.
+    /// The lag that the server reports; `nil` when it reports none.
     package var lag: Duration?
 
-    /// A channel from its parts.
+    /// Creates a channel.
     package init(
         name: String = "", receiver: ThreadState = .running, applier: ThreadState = .running, receiverError: DatabaseComplaint? = nil,
         applierError: DatabaseComplaint? = nil, lag: Duration? = nil
@@ -100,31 +100,31 @@ package struct ReplicationChannel: Equatable, Sendable {
     }
 }
 
-/// What one look at a database has shown.
+/// The state of a database, as one check has found it.
 package struct DatabaseView: Equatable, Sendable {
-    /// As it names itself: "10.11.6-MariaDB".
+    /// The reported version: "10.11.6-MariaDB".
     package var version: String
-    /// `read_only` or `super_read_only` is on.
+    /// True when `read_only`, `super_read_only` or `innodb_read_only` is on.
     package var isReadOnly: Bool
-    /// Its storage is somebody else's to write: it needs no replication of its own.
+    /// True when another server writes its storage, so that it needs no replication.
     package var isStorageReadOnly = false
-    /// Whom it replicates from; empty for nobody.
+    /// The channels that it replicates from; empty without replication.
     package var channels: [ReplicationChannel] = []
-    /// The age of the heartbeat table's newest row; `nil` where it is not asked for, or empty.
+    /// The age of the newest row of the heartbeat table; `nil` if the table is empty or not queried.
     package var heartbeatAge: Duration?
-    /// What the configured query gave: `.some(nil)` for NULL or no row, `nil` where there is none.
+    /// The answer to the configured query: `.some(nil)` for NULL or no row, `nil` without a query.
     package var answer: String??
-    /// Who replicates from it; `nil` where that is not asked.
+    /// The replicas that it lists; `nil` if they are not queried.
     package var replicas: ReplicaList?
-    /// The questions that this look got no answer to. Their values are those of an earlier look, or missing.
+    /// The questions without an answer in this check. Their values come from an earlier check or are missing.
     package var unanswered: [UnansweredQuestion] = []
-    /// False until some look has had an answer to the question about replication.
+    /// False until a check has had an answer to the question about replication.
     package private(set) var areChannelsKnown = true
 
-    /// A view of a server that replicates from nobody.
+    /// Creates the view of a server without replication.
     package init(version: String, isReadOnly: Bool) { (self.version, self.isReadOnly) = (version, isReadOnly) }
 
-    /// The worst channel's lag; `nil` when one of them does not know.
+    /// The largest lag of all channels; `nil` when any of them is unknown.
     package var replicationLag: Duration? {
         var worst: Duration?
         for channel in channels {
@@ -134,7 +134,7 @@ package struct DatabaseView: Equatable, Sendable {
         return worst
     }
 
-    /// The value of `source`; `nil` also when that question got no answer in this look.
+    /// The lag according to `source`; `nil` also when that question had no answer in this check.
     package func lag(by source: LagSource) -> Duration? {
         switch source {
         case .replicaStatus: isAnswered(.replicaStatus) ? replicationLag : nil
@@ -142,13 +142,13 @@ package struct DatabaseView: Equatable, Sendable {
         }
     }
 
-    /// True when this look got an answer to `question`, or did not have to ask it.
+    /// True when this check has an answer to `question`, or did not need to ask it.
     package func isAnswered(_ question: DatabaseQuestion) -> Bool { !unanswered.contains { $0.question == question } }
 
-    /// It takes writes and replicates from no other server: lag means nothing for it.
+    /// True when the server takes writes and does not replicate from another one. Lag does not apply to it.
     package var isPrimary: Bool { !isReadOnly && areChannelsKnown && channels.isEmpty }
 
-    /// The view, with the values of `earlier` for questions without an answer in this look; `nil` when even the role is unknown.
+    /// The view with missing values filled in from `earlier`; `nil` when even the role is unknown.
     func completed(by earlier: DatabaseView?) -> DatabaseView? {
         guard isAnswered(.variables) || earlier != nil else { return nil }
         var view = self
@@ -162,17 +162,17 @@ package struct DatabaseView: Equatable, Sendable {
     }
 }
 
-/// A question that a look asks a database, in this order.
+/// A question to a database, in the order of asking.
 package enum DatabaseQuestion: CaseIterable, Sendable {
-    /// Whether it takes writes.
+    /// Whether the server takes writes.
     case variables
-    /// Its replication threads, and how far they lag.
+    /// The state and lag of its replication threads.
     case replicaStatus
     /// The age of the heartbeat table's newest row.
     case heartbeat
     /// The configured query.
     case query
-    /// Which servers replicate from it.
+    /// The servers that replicate from it.
     case replicas
 }
 
@@ -180,12 +180,12 @@ package enum DatabaseQuestion: CaseIterable, Sendable {
 package struct UnansweredQuestion: Equatable, Sendable {
     /// The question.
     package let question: DatabaseQuestion
-    /// Its name for people: "SHOW REPLICA STATUS", "heartbeat ops.heartbeat", "query".
+    /// The name in messages: "SHOW REPLICA STATUS", "heartbeat ops.heartbeat", "query".
     package let name: String
-    /// Why there is no answer: an error, or a timeout.
+    /// The reason: an error or a timeout.
     package let complaint: DatabaseComplaint
 
-    /// A question from its parts.
+    /// Creates an unanswered question.
     package init(_ question: DatabaseQuestion, name: String, _ complaint: DatabaseComplaint) {
         (self.question, self.name, self.complaint) = (question, name, complaint)
     }
@@ -194,12 +194,12 @@ package struct UnansweredQuestion: Equatable, Sendable {
     package var description: String { "the question '\(name)' fails: \(complaint.description)" }
 }
 
-/// How one look at a database ended, beside what the check says of its being reachable.
+/// The findings of one check of a database, in addition to the check's result.
 package enum DatabaseLook: Equatable, Sendable {
-    /// The login succeeded; `unanswered` of the view lists the questions without an answer.
+    /// The login succeeded. The view's `unanswered` contains the questions without an answer.
     case seen(DatabaseView)
     /// The login failed because of the user, its password or TLS. The server is not at fault.
     case refused(DatabaseComplaint)
-    /// It was not reached, or not in time.
+    /// The server was not reached, or did not answer in time.
     case failed
 }

@@ -1,62 +1,63 @@
 import Wire
 
-/// What is known of the databases behind one proxy, and what follows for each: the judge for replicas, the election for a primary, and what people are told.
-/// Pure: looks, the registry's states and the peers' words come in, an outcome comes out.
+/// The state of the databases behind one proxy, and the decisions about them: the judge decides about replicas, the election about a primary, and changes are
+/// reported. It does no I/O: views, the registry's states and the peers' words come in, and an outcome is returned.
 package struct DatabaseWatch: Sendable {
-    /// What the registry says of a server.
+    /// The registry's state of a server.
     package struct Circumstances: Equatable, Sendable {
-        /// Its checks and operators let it run.
+        /// True when its checks pass and it is not in maintenance.
         package var isRunning: Bool
-        /// It would take new sessions, were it fit.
+        /// True when it would take new sessions if it were fit.
         package var isAvailable: Bool
 
-        /// Circumstances from their parts.
+        /// Creates circumstances.
         package init(isRunning: Bool, isAvailable: Bool) { (self.isRunning, self.isAvailable) = (isRunning, isAvailable) }
     }
 
-    /// What is to be done.
+    /// The actions that the caller must carry out.
     package struct Outcome: Equatable, Sendable {
-        /// By server.
+        /// The fitness by server.
         package var fitness: [ServerFitness] = []
-        /// Servers whose sessions are closed: another one has taken the writes over.
+        /// Servers whose sessions must be closed, because another server has taken over the writes.
         package var closing: [Int] = []
-        /// A server that another node has chosen: it is to be looked at now.
+        /// A server that has become the choice and must be checked immediately.
         package var checking: Int?
-        /// What the peers are to be told; `nil` for nothing.
+        /// The word to send to the peers; `nil` for none.
         package var word: WriterWord?
-        /// Lines for the log.
+        /// The lines to log.
         package var news: [News] = []
     }
 
     /// A line for the log.
     package struct News: Equatable, Sendable {
-        /// How bad it is.
+        /// The severity.
         package var level: LogLevel
-        /// One sentence, without a full stop.
+        /// A sentence without a full stop.
         package var text: String
 
-        /// A line from its parts.
+        /// Creates a line.
         package init(level: LogLevel, text: String) { (self.level, self.text) = (level, text) }
     }
 
-    /// A trouble that is over before is not told: a promotion takes a moment.
+    /// The time before a problem is reported, because a promotion takes a moment.
     private static let troubleAfter = Duration.seconds(2)
-    /// A start takes longer: peers are waited for. What is still not known then may stay so for long, as for a user that is refused.
+    /// The time before an unknown writer at the start is reported. Peers are waited for first. After that the state may last, for example when the user is
+    /// refused.
     private static let startingAfter = Duration.seconds(10)
 
     /// The section.
     package let settings: DatabaseSettings
-    /// What is known of each server.
+    /// The state of each server.
     package private(set) var judge: DatabaseJudge
-    /// The election, for a `role primary`.
+    /// The election; `nil` unless the role is `primary`.
     package private(set) var election: WriterElection?
-    /// What the last look at everything said of the writer.
+    /// The last decision about the writer.
     package private(set) var decision = WriterElection.Decision()
-    /// The replicas that the writer lists, for a section with `discover`.
+    /// The replicas that the writer lists; `nil` without `discover`.
     package private(set) var discovery: ReplicaDiscovery?
-    /// Since when the present trouble lasts.
+    /// When the current problem began.
     package private(set) var troubleSince: Instant?
-    /// The servers that do not let this node look, while there are any.
+    /// The servers that refuse this node or some of its questions.
     package var refused: [Int] { names.indices.filter { judge.standings[$0].refusal != nil } }
 
     private let names: [String]
@@ -65,12 +66,12 @@ package struct DatabaseWatch: Sendable {
     private var isRefusalTold = false
     private var isSilenceTold = false
 
-    /// A watch over the servers of these names.
+    /// Creates the watch of the servers with these names.
     ///
     /// - Parameters:
-    ///   - choices: the servers' numbers, alike on all nodes.
-    ///   - memory: what an earlier process knew of each server.
-    ///   - writer: whom it followed.
+    ///   - choices: the servers' numbers, equal on all nodes.
+    ///   - memory: returns the state of a server in an earlier process.
+    ///   - writer: the writer in an earlier process.
     package init(
         _ settings: DatabaseSettings, names: [String], choices: [UInt64], memory: (Int) -> (fitness: ServerFitness, since: Instant)?, writer: WriterMemory?,
         now: Instant
@@ -85,38 +86,38 @@ package struct DatabaseWatch: Sendable {
         } else {
             for server in names.indices {
                 guard let known = memory(server) else { continue }
-                // A fit server has served new values until now, however long it has been up.
+                // A fit server has served current values until now, however long it has been up.
                 judge.recall(server, known.fitness, since: known.fitness.isFit ? now : known.since)
             }
         }
     }
 
-    /// What a later process should know of the writer.
+    /// The writer, for a later process.
     package var writerMemory: WriterMemory? {
         guard let election, let ballot = election.ballot, let choice = election.choice else { return nil }
         return WriterMemory(epoch: ballot.epoch, server: names[choice])
     }
 
-    /// A look has ended; then `decide`.
+    /// Applies the findings of a check. Call `decide` afterwards.
     package mutating func take(_ look: DatabaseLook, of server: Int, now: Instant) {
         misses[server] = look == .failed ? misses[server] + 1 : 0
         judge.take(look, of: server, now: now)
     }
 
-    /// Another host has taken the server's place, or its address is lost: what was seen was the old one's. Then `decide`.
+    /// Resets a server whose host has changed or whose address is lost, because earlier findings concern the old host. Call `decide` afterwards.
     package mutating func forget(_ server: Int) {
         misses[server] = 0
         judge.forget(server)
     }
 
-    /// What a look at a server, after `take` and `decide`, says of replicas: its list, and a line for the log. `nil` for nothing: only the present writer's counts.
+    /// The replicas in the findings of a check, and a line to log. Call it after `take` and `decide`. `nil` without a list and for any server but the current
+    /// writer.
     package mutating func replicas(in look: DatabaseLook, of server: Int, now: Instant) -> (list: ReplicaList, news: News?)? {
         guard decision.writer == server, case .seen(let view) = look, let list = view.replicas, discovery != nil else { return nil }
         return (list, discovery?.take(list, of: names[server], user: settings.user, now: now))
     }
 
-    /// Takes everything that is known now, and says what follows. To be called after each look, when the registry or a peer has changed something, and
-    /// once a second.
+    /// Decides with the current state. Call it after each check, after each change in the registry or from a peer, and once a second.
     package mutating func decide(_ circumstances: [Circumstances], peers: WriterPeers, now: Instant) -> Outcome {
         var outcome = Outcome()
         let keptBefore = judge.standings.map(\.isKept)
@@ -127,7 +128,7 @@ package struct DatabaseWatch: Sendable {
             outcome.fitness = judge.standings.map(\.fitness)
             for server in names.indices where judge.standings[server].isKept && !keptBefore[server] {
                 let fault = judge.standings[server].fault
-                // The alarm about the question is enough.
+                // The alarm about the question is sufficient.
                 if case .unanswered = fault { continue }
                 let reason = fault?.reason(lagMax: settings.lagMax) ?? "its state is not known yet"
                 outcome.news.append(
@@ -139,15 +140,15 @@ package struct DatabaseWatch: Sendable {
         return outcome
     }
 
-    /// The servers that leave a question unanswered, while there are any.
+    /// The servers with an unanswered question that counts against them.
     package var silent: [Int] { names.indices.filter { silence(of: $0) != nil } }
 
-    /// The question that a server leaves unanswered, where that counts against it.
+    /// The unanswered question of a server, if it counts against the server.
     package func silence(of server: Int) -> UnansweredQuestion? {
         if case .unanswered(let question) = judge.standings[server].fault { question } else { nil }
     }
 
-    /// The alarm that a server takes sessions although it leaves a question unanswered: once, until that is over.
+    /// Reports that a server takes sessions despite an unanswered question: once, until this is over.
     private mutating func tellSilence(_ outcome: inout Outcome) {
         let serving = silent.filter { outcome.fitness[$0].isFit }
         if let first = serving.first, let question = silence(of: first), !isSilenceTold {
@@ -162,7 +163,7 @@ package struct DatabaseWatch: Sendable {
         }
     }
 
-    /// The alarm that this node is not let in: once, until it is let in everywhere again.
+    /// Reports that a server refuses this node: once, until no server does.
     private mutating func tellRefusal(_ outcome: inout Outcome) {
         let refused = refused
         if let first = refused.first, let refusal = judge.standings[first].refusal, !isRefusalTold {
@@ -180,12 +181,12 @@ package struct DatabaseWatch: Sendable {
 // MARK: - The writer
 
 extension DatabaseWatch {
-    /// What the last looks say of a server.
+    /// The server as the last checks show it.
     private func sight(of server: Int, _ circumstances: Circumstances) -> WriterSight {
         let standing = judge.standings[server]
         if !circumstances.isRunning || misses[server] >= DatabaseJudge.missesMax { return .unreachable }
         if standing.isShutOut { return .unknown }
-        // Each answer counts, even when others are missing.
+        // Each answer counts even if others are missing.
         if case .answered = standing.fault { return .readOnly }
         if let view = standing.view, view.isReadOnly { return .readOnly }
         if case .unanswered = standing.fault { return .unanswered }
@@ -248,7 +249,7 @@ extension DatabaseWatch {
         outcome.news.append(News(level: .alert, text: text(of: trouble) + rest))
     }
 
-    /// What is wrong, in words; `nil` for nothing.
+    /// The current problem in words; `nil` without one.
     package var trouble: String? { decision.trouble.map(text(of:)) }
 
     private func text(of trouble: WriterTrouble) -> String {

@@ -1,35 +1,35 @@
 import Wire
 
-/// The replicas that a primary lists: the hosts that read its binary log.
+/// The replicas in a primary's list: the hosts that read its binary log.
 package struct ReplicaList: Equatable, Sendable {
-    /// Why a list may lack replicas.
+    /// Why a list may be incomplete.
     package enum Flaw: Equatable, Sendable {
-        /// It was refused, or the right to see others' sessions is missing, without which they are left out.
+        /// The statement was refused, or the user lacks the right to see other users' sessions.
         case refused(DatabaseComplaint)
-        /// A host stands there as this, which is no address that anybody can be reached at.
+        /// A listed host is not an address that can be connected to.
         case unusable(String)
-        /// It goes on after `hostsMax`.
+        /// There are more than `hostsMax` replicas.
         case tooLong
     }
 
-    /// Lines of one list; what comes after them is left out.
+    /// The most lines that are read from a list.
     package static let hostsMax = 256
-    /// What is asked. Without PROCESS the first one gives the own sessions alone, and no error; the second one, which costs nothing, is refused then.
+    /// The statements. Without PROCESS the first one returns only the user's own sessions and no error. The second one is cheap and fails in that case.
     package static let statements = [
         "SELECT HOST FROM information_schema.PROCESSLIST WHERE COMMAND IN ('Binlog Dump', 'Binlog Dump GTID') LIMIT \(hostsMax + 1)",
         "SELECT 1 FROM information_schema.INNODB_CMP LIMIT 1",
     ]
 
-    /// IPv4 first, ascending, each once.
+    /// The addresses without duplicates, IPv4 first, ascending.
     package private(set) var hosts: [IPAddress] = []
-    /// Why it may lack some; `nil` for a complete one, which may be empty.
+    /// Why replicas may be missing; `nil` for a complete list, which may be empty.
     package private(set) var flaw: Flaw?
 
-    /// What the answers to `statements` tell.
+    /// Creates the list from the answers to `statements`.
     ///
     /// - Parameters:
     ///   - lines: the first column of the first answer.
-    ///   - refusal: why one of the statements was refused.
+    ///   - refusal: why a statement was refused.
     package init(_ lines: [String?], refusal: DatabaseComplaint? = nil) {
         for line in lines.prefix(Self.hostsMax) {
             switch Self.host(line ?? "") {
@@ -43,8 +43,8 @@ package struct ReplicaList: Equatable, Sendable {
         hosts = Set(hosts).sorted { Self.order($0).lexicographicallyPrecedes(Self.order($1)) }
     }
 
-    /// The host of "10.0.0.1:51234" or "2001:db8::1:51234", as the list has them; `.some(nil)` for the primary's own host, whose readers are no replicas of use;
-    /// `nil` for what is no address, and for those that are nobody's.
+    /// The host in "10.0.0.1:51234" or "2001:db8::1:51234", the format of the list. Returns `.some(nil)` for the primary's own host, where no usable replica
+    /// runs, and `nil` for anything that is not the address of a host.
     private static func host(_ line: String) -> IPAddress?? {
         let colon = line.lastIndex(of: ":")
         let name = colon.map { line[..<$0] } ?? line[...]
@@ -52,11 +52,11 @@ package struct ReplicaList: Equatable, Sendable {
         switch IPAddress(name) ?? IPAddress(line) {
         case nil: return nil
         case .v4(let bits):
-            // 127.0.0.0/8; 0.0.0.0/8, multicast and what lies beyond it.
+            // Loopback is 127.0.0.0/8. Excluded are 0.0.0.0/8, and 224.0.0.0 and above (multicast, reserved).
             if bits >> 24 == 127 { return .some(nil) }
             return bits >> 24 == 0 || bits >> 28 >= 0xe ? nil : .v4(bits)
         case .v6(0, 1): return .some(nil)
-        // A v4 address in v6 clothes.
+        // An IPv4-mapped address.
         case .v6(0, let low) where low >> 32 == 0xffff: return host("\(IPAddress.v4(UInt32(truncatingIfNeeded: low)))")
         case .v6(let high, let low): return high == 0 || high >> 56 == 0xff ? nil : .v6(high: high, low: low)
         }
@@ -70,26 +70,26 @@ package struct ReplicaList: Equatable, Sendable {
     }
 }
 
-/// What a section with `discover` knows of the replicas that its writer lists. Pure.
+/// The state of discovery: the replicas in the writer's list, and problems with it. It does no I/O.
 package struct ReplicaDiscovery: Equatable, Sendable {
-    /// A trouble that is over before is not told: after a promotion replicas come one by one.
+    /// The time before a problem is reported. After a promotion replicas connect one by one.
     package static let troubleAfter = Duration.seconds(5)
     /// ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR.
     private static let rightsErrors = [1044, 1142, 1227]
 
-    /// The writer's last list with somebody on it; empty before the first.
+    /// The writer's last non-empty list; empty before the first.
     package private(set) var hosts: [IPAddress] = []
-    /// What is wrong with the last list; `nil` for nothing.
+    /// The problem with the last list; `nil` without one.
     package private(set) var trouble: String?
     private var troubleSince: Instant?
     private var isTold = false
 
-    /// Nothing known.
+    /// Creates the initial state.
     package init() {}
 
-    /// Takes the list of the writer named `writer`, and gives the line for the log that follows.
+    /// Applies the list of the writer named `writer`. Returns a line to log, if there is one.
     ///
-    /// - Parameter user: who has asked.
+    /// - Parameter user: the user that has asked.
     package mutating func take(_ list: ReplicaList, of writer: String, user: String, now: Instant) -> DatabaseWatch.News? {
         if !list.hosts.isEmpty { hosts = list.hosts }
         guard let next = Self.trouble(with: list, of: writer, user: user) else {

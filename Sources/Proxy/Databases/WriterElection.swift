@@ -1,124 +1,125 @@
-/// Which server takes a proxy's writes, as a node says it. The higher one counts: no node ever goes back.
+/// A node's choice of the server that takes a proxy's writes. The higher ballot wins, and a node never returns to a lower one.
 package struct WriterBallot: Equatable, Comparable, Sendable {
-    /// One more with each change of the writer; from 1.
+    /// Rises by one with each change of the writer, from 1.
     package var epoch: UInt64
-    /// The server, by a number that all nodes have for it.
+    /// The server, by a number that is equal on all nodes.
     package var choice: UInt64
 
-    /// A ballot from its parts.
+    /// Creates a ballot.
     package init(epoch: UInt64, choice: UInt64) { (self.epoch, self.choice) = (epoch, choice) }
 
-    /// By epoch, then by choice, so that of two that are cast at once all nodes take the same.
+    /// Orders by epoch, then by choice, so that all nodes select the same one of two concurrent ballots.
     package static func < (left: WriterBallot, right: WriterBallot) -> Bool { (left.epoch, left.choice) < (right.epoch, right.choice) }
 }
 
-/// What one node tells the others about a proxy's writer.
+/// A node's message to the others about a proxy's writer.
 package struct WriterWord: Equatable, Sendable {
-    /// Whom it follows: it sends new sessions to nobody else.
+    /// The node's ballot. The node sends new sessions to no other server.
     package var ballot: WriterBallot
-    /// Its own last look has found that server writable.
+    /// True when the node's last check has found that server writable.
     package var isConfirmed: Bool
 
-    /// A word from its parts.
+    /// Creates a word.
     package init(ballot: WriterBallot, isConfirmed: Bool) { (self.ballot, self.isConfirmed) = (ballot, isConfirmed) }
 }
 
-/// The other nodes, as far as they count.
+/// The other nodes that take part.
 package enum WriterPeers: Equatable, Sendable {
-    /// A node that is heard.
+    /// A node that this node hears.
     package struct Peer: Equatable, Sendable {
         /// Its name.
         package var name: String
-        /// What it has said in this run; `nil` for nothing: it follows nobody.
+        /// The last word in the current gossip session; `nil` for none: it has no ballot.
         package var word: WriterWord?
-        /// The last ballot of this node's that it is known to have; `nil` for none.
+        /// This node's last ballot that the peer is known to have; `nil` for none.
         package var known: WriterBallot?
 
-        /// A peer from its parts.
+        /// Creates a peer.
         package init(name: String, word: WriterWord?, known: WriterBallot?) { (self.name, self.word, self.known) = (name, word, known) }
     }
 
-    /// It is not known yet who is there: nothing is changed.
+    /// The peers are not known yet, so the ballot does not change.
     case awaited
-    /// These are heard; none for a node by itself.
+    /// The peers that this node hears; empty for a single node.
     case heard([Peer])
 }
 
-/// What this node's last looks say of a server that may be the writer.
+/// The state of a possible writer, as this node's last checks show it.
 package enum WriterSight: Equatable, Sendable {
-    /// Never looked at, or not let in.
+    /// Never checked, or refused.
     case unknown
     /// Its checks fail.
     case unreachable
-    /// The login succeeds, but it does not answer whether it takes writes: another server that does take writes is better.
+    /// The login succeeds, but the question whether it takes writes has no answer. A server that is known to take writes is preferred.
     case unanswered
-    /// `read_only` is on, or the configured query says no.
+    /// `read_only` is on, or the configured query has returned a different answer.
     case readOnly
-    /// It takes writes; `isReplicating` when it also follows another server.
+    /// It takes writes. `isReplicating`: it also replicates from another server.
     case writable(isReplicating: Bool)
 
     var isWritable: Bool { if case .writable = self { true } else { false } }
-    /// It cannot be the writer, as far as this node can tell.
+    /// True when it cannot be the writer, as far as this node knows.
     var isOut: Bool { self == .unreachable || self == .readOnly }
-    /// Whether it is writable is not known.
+    /// True when it is unknown whether it takes writes.
     var isOpen: Bool { self == .unknown || self == .unanswered }
 }
 
-/// What an operator has to know. Servers are indices.
+/// A problem with the writer, for the operator. Servers are indexes.
 package enum WriterTrouble: Equatable, Sendable {
-    /// More than one takes writes; the present writer stays, and without one there is none.
+    /// Several servers take writes. The current writer remains; without one no server is chosen.
     case severalWritable([Int])
-    /// None takes writes.
+    /// No server takes writes.
     case noneWritable
-    /// A peer still sees the present writer take writes.
+    /// A peer still finds the current writer writable.
     case peerObjects(String)
-    /// A peer does not follow yet.
+    /// A peer does not have this node's ballot yet.
     case peerBehind(String)
-    /// The peers follow a server that is not configured here.
+    /// The peers' choice is a server that is not configured here.
     case unknownChoice
-    /// It is not known yet who else is there, or what the servers are.
+    /// The peers or the state of the servers are not known yet.
     case starting
 }
 
-/// Decides where one proxy's writes go, together with the other nodes. Pure: looks and words come in, a decision comes out.
+/// Decides together with the other nodes where a proxy's writes are sent. It does no I/O: the states of servers and the peers' words come in, and a decision is
+/// returned.
 ///
-/// A node sends new sessions to a writer only while each peer that it hears knows its ballot and says no other, and drops the old writer before it says a higher one. So of two
-/// nodes that hear each other none sends anywhere else than the other, whatever is delayed; a ballot is cast only when the present writer cannot be it by
-/// this node's own look, when exactly one other server is writable, and when no peer still sees the present one take writes.
+/// A node sends new sessions to a writer only while each peer that it hears knows its ballot and has no other one, and it leaves the old writer before it
+/// announces a higher ballot. So two nodes that hear each other never send writes to different servers, even when messages are delayed. A node casts a ballot
+/// only when its own check rules out the current writer, when exactly one other server qualifies, and when no peer still finds the current writer writable.
 package struct WriterElection: Equatable, Sendable {
-    /// What is to be done now.
+    /// The decision at this time.
     package struct Decision: Equatable, Sendable {
-        /// New sessions go to this server; `nil` for nowhere.
+        /// The server for new sessions; `nil` for none.
         package var writer: Int?
-        /// What the peers are to be told; `nil` for nothing yet.
+        /// The word to send to the peers; `nil` before the first ballot.
         package var word: WriterWord?
-        /// Another server has taken over: the sessions of these are closed. Only in the decision in which that happens.
+        /// Servers whose sessions must be closed because another one has taken over. Set only in the decision that changes the choice.
         package var closing: [Int] = []
-        /// Why there is no writer, or what is wrong all the same; `nil` for nothing.
+        /// Why there is no writer, or a problem that exists despite one; `nil` without a problem.
         package var trouble: WriterTrouble?
 
-        /// Nothing is known.
+        /// Creates an empty decision.
         package init() {}
     }
 
-    /// Beyond this nobody counts: a peer cannot push a node to the end of the range.
+    /// The limit of accepted epochs, so that a peer cannot push a node to the end of the range.
     package static let epochMax: UInt64 = 1 << 62
 
     /// The servers' numbers.
     package let choices: [UInt64]
-    /// Whom this node follows; `nil` before the first.
+    /// The current ballot; `nil` before the first.
     package private(set) var ballot: WriterBallot?
 
-    /// An election among `choices`; `memory` is what an earlier process followed.
+    /// Creates an election among `choices`. `memory` is the ballot of an earlier process.
     package init(choices: [UInt64], memory: WriterBallot? = nil) {
         self.choices = choices
         ballot = memory
     }
 
-    /// The server that is followed; `nil` for none, or for one that is not configured here.
+    /// The index of the chosen server; `nil` without a ballot, or when it is not configured here.
     package var choice: Int? { ballot.flatMap { choices.firstIndex(of: $0.choice) } }
 
-    /// Takes everything that is known now, and says what follows.
+    /// Decides with the current state.
     ///
     /// - Parameter sights: by server.
     package mutating func decide(_ sights: [WriterSight], peers: WriterPeers) -> Decision {
@@ -128,7 +129,7 @@ package struct WriterElection: Equatable, Sendable {
         let candidate = candidate(sights)
         if case .heard(let heard) = peers {
             for peer in heard { if let word = peer.word { adopt(word.ballot) } }
-            // Nobody here can be sent to a server that is not configured here.
+            // A choice that is not configured here cannot be used here, so the place of the writer is vacant.
             let isVacant = choice.map { sights[$0].isOut || sights[$0] == .unanswered } ?? true
             if isVacant, let candidate, candidate != choice {
                 if let objector = objector(heard) {
@@ -149,7 +150,7 @@ package struct WriterElection: Equatable, Sendable {
         ballot = other
     }
 
-    /// The one server that may take over; of several that are writable the one that follows nobody.
+    /// The server that may take over. Of several writable servers it is the only one without replication.
     private func candidate(_ sights: [WriterSight]) -> Int? {
         let writable = sights.indices.filter { sights[$0].isWritable }
         guard writable.count > 1 else { return writable.first }
@@ -157,16 +158,16 @@ package struct WriterElection: Equatable, Sendable {
         return heads.count == 1 ? heads.first : nil
     }
 
-    /// Who sees the present writer take writes.
+    /// The name of a peer that finds the current writer writable.
     private func objector(_ peers: [WriterPeers.Peer]) -> String? {
         guard let ballot else { return nil }
         return peers.first { $0.word == WriterWord(ballot: ballot, isConfirmed: true) }?.name
     }
 
-    /// It follows another ballot, or does not know this one yet, and may follow another before it does.
+    /// True when the peer has a different ballot, or may not know this one yet and so may still adopt a different one.
     private func isBehind(_ peer: WriterPeers.Peer) -> Bool { peer.known != ballot || peer.word.map { $0.ballot != ballot } ?? false }
 
-    /// Who is served now, and what is wrong.
+    /// Sets the writer and the problem.
     private func settle(_ decision: inout Decision, _ sights: [WriterSight], _ peers: WriterPeers) {
         let writable = sights.indices.filter { sights[$0].isWritable }
         if let choice, !sights[choice].isOut {
@@ -195,7 +196,7 @@ package struct WriterElection: Equatable, Sendable {
     }
 }
 
-/// What a later process should know of a proxy's writer.
+/// The writer of a proxy, for a later process.
 package struct WriterMemory: Equatable, Sendable {
     /// The ballot's epoch.
     package var epoch: UInt64
