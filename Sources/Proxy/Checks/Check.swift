@@ -8,7 +8,7 @@ import Wire
 ///
 /// A check returns one verdict, and nothing after it. `failed` and `timedOut` end it. `deadline` may change with each input.
 package protocol Check {
-    /// The time limits and the verdict.
+    /// The stage, the time limits and the verdict.
     var progress: CheckProgress { get set }
     /// True for a check that passes as soon as it is connected and exchanges no bytes.
     var endsWithConnect: Bool { get }

@@ -84,8 +84,8 @@ extension ForwardingThread {
         wheel.arm(sessions.capacity + number, deadline: noDescriptorsUntil)
     }
 
-    /// Takes a place among the frontend's and the process's sessions. The frontend's comes first: a thread that another frontend's limit stops must not
-    /// hold a place of the process meanwhile.
+    /// Takes a place among the sessions of the frontend and of the process. The frontend's place is taken first: a thread that stops at the frontend's limit must
+    /// not hold a place of the process in the meantime.
     private func enter(_ frontend: Int) -> Bool {
         guard state.frontendCells[frontend].pointee.sessions.enter(limit: Int(state.frontendRules[frontend].pointee.connectionsMax)) else { return false }
         guard state.process[0].pointee.sessions.enter(limit: state.sessionsMax) else {

@@ -48,7 +48,7 @@ struct ForwardingThread: ~Copyable {
     private var readyTail = UInt32.max
     private let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: eventsMax)
 
-    /// A listener as each accept needs it.
+    /// The part of a listener that each accept needs.
     struct Listener: BitwiseCopyable {
         /// -1 once it is closed.
         var descriptor: Int32
@@ -170,7 +170,7 @@ struct ForwardingThread: ~Copyable {
         }
     }
 
-    /// Runs after the events: a message may replace a session's server, and events of the old descriptor must not be taken for events of the new one.
+    /// Handles messages, after the events: a message may replace a session's server, and events of the old descriptor must not be applied to the new one.
     private mutating func readMail() {
         hasMail = false
         state.mailboxes[index].pointee.wakeUp.clear()

@@ -21,7 +21,7 @@ enum PumpResult {
 
 /// The result of `Relay.inspect`.
 enum InspectResult {
-    /// All held bytes, valid until the next call of the relay.
+    /// The bytes so far, valid until the next call of the relay.
     case bytes(UnsafeRawBufferPointer)
     /// No byte has arrived.
     case nothing

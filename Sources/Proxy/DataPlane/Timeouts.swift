@@ -4,7 +4,7 @@ extension ForwardingThread {
     /// The age at which a session turns on keepalive toward its server. Short sessions are spared the system calls.
     private static let keepAliveMilliseconds: Int64 = 5000
 
-    /// Handles a session's timer. Activity does not move the timer: the deadline is recomputed only here.
+    /// Handles a session's timer. Activity moves the deadline but not the timer: the deadline is recomputed when the timer fires.
     mutating func timeOut(_ index: Int) {
         let session = sessions[index]
         guard session.pointee.state == .established else {

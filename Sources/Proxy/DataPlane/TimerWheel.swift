@@ -9,8 +9,8 @@
 ///     3       4.4 min        4.7 h
 ///     4       4.7 h          12 days
 ///
-/// An entry is in the level of the highest base-64 digit in which its deadline differs from the present, so that arming and cancelling are O(1). Each entry moves down
-/// at most four times. Deadlines beyond the top level's range are kept in it and inserted again when their slot is due.
+/// An entry is in the level of the highest base-64 digit in which its deadline differs from the present, so that arming and cancelling are O(1). Each entry
+/// moves down at most four times. Deadlines beyond the top level's range are kept in it and inserted again when their slot is due.
 /// - SeeAlso: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", scheme 7.
 package struct TimerWheel: ~Copyable {
     private struct Link {

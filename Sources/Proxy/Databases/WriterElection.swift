@@ -203,6 +203,6 @@ package struct WriterMemory: Equatable, Sendable {
     /// The server's name in the proxy.
     package var server: String
 
-    /// A memory from its parts.
+    /// Creates a memory.
     package init(epoch: UInt64, server: String) { (self.epoch, self.server) = (epoch, server) }
 }

@@ -44,7 +44,7 @@ package struct ServiceShare: Equatable, Sendable {
 package struct KnownName: Equatable, Sendable {
     /// An address of the name.
     package struct Entry: Equatable, Sendable {
-        /// Where.
+        /// The address.
         package let address: ResolvedAddress
         /// The priority and weight in its service record.
         package let share: ServiceShare
