@@ -4,7 +4,6 @@ import Wire
 ///
 /// Turns are numbered and grouped into windows. A window has as many turns as the sum of the weights. A server's next turn is sum / weight turns after its last
 /// one. A turn beyond the end of the window moves to the next window, which begins with the heaviest servers.
-
 ///
 ///     opening --first turn--> running --turn--> running ... --beyond the window--> coming; at the window's end, coming becomes opening
 ///

@@ -27,8 +27,8 @@ package enum ServerSkip: Equatable, Sendable {
 ///              a check passed, or the pause is over
 ///
 /// When checks connect as sessions do, a passed check ends the skipping; for a suspect server its greeting must be in time. In all other cases, and also for a
-/// full server, the skipping ends after a pause. The pause is 1 s and doubles up to 8 s while no such check passes. It starts again at 1 s when the last one ended
-/// more than 16 s ago.
+/// full server, the skipping ends after a pause. The pause is 1 s and doubles up to 8 s while no such check passes. It starts again at 1 s when the last one
+/// ended more than 16 s ago.
 package struct SessionEvidence: Equatable, Sendable {
     /// The longest pause, in seconds.
     package static let secondsMax: Int64 = 8

@@ -90,7 +90,7 @@ struct RecordResolution {
     /// True while question `number` is open.
     func expects(_ number: UInt64) -> Bool { open.contains { $0.number == number } }
 
-    /// True when a nameserver has denied the name or any record of the type.
+    /// True when a nameserver has answered that the name, or a record of the type, does not exist.
     var isDenied: Bool { standings.contains(.said(.noSuchName)) || standings.contains(.said(.noAddress)) }
 
     /// The number of open questions.
