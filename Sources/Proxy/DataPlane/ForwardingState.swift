@@ -103,7 +103,7 @@ package final class ForwardingState: Sendable {
     /// Requests one wake-up of the control thread when a forwarding thread next has work. An idle process thus reads no counters.
     package func awaitWork() { process[0].pointee.isWorkAwaited.store(true, ordering: .relaxed) }
 
-    /// What a thread is doing.
+    /// The current activity of a thread.
     package func place(ofThread thread: Int) -> ThreadPlace { ThreadPlace(rawValue: counters[thread].own.place.value) ?? .waiting }
 
     /// The number of times that sessions have left a server for this reason.

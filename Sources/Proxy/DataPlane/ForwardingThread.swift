@@ -135,7 +135,7 @@ struct ForwardingThread: ~Copyable {
         report()
     }
 
-    /// Publishes for the watchdog what this thread is doing.
+    /// Publishes the activity of this thread for the watchdog.
     private func enter(_ place: ThreadPlace) { counters.own[0].pointee.place.set(place.rawValue) }
 
     /// Publishes the resources in use.

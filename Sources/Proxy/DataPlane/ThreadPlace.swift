@@ -1,4 +1,4 @@
-/// What a forwarding thread is doing. The watchdog reports it when the thread is stuck.
+/// The current activity of a forwarding thread. The watchdog reports it when the thread is stuck.
 package enum ThreadPlace: UInt64, Sendable {
     /// It waits for events.
     case waiting

@@ -67,7 +67,7 @@ package enum RecordOutcome: Equatable, Sendable {
 ///
 /// A nameserver that fails (SERVFAIL, REFUSED) is asked again at the next attempt, like a silent one.
 struct RecordResolution {
-    /// What one nameserver has answered.
+    /// The state of one nameserver.
     private enum Standing: Equatable {
         case waiting
         case unreachable
