@@ -33,7 +33,7 @@ package struct DatabaseComplaint: Equatable, Sendable {
     ///
     ///     Could not execute Write_rows_v1 event on table shop.orders; Duplicate entry ...   its first clause
     ///     Duplicate entry 'taro@example.jp' for key 'email'                                 Duplicate entry ...
-    ///     Error 'Duplicate entry ...' on query. Default database: 'shop'. Query: ...        nothing: its number is more useful
+    ///     Error 'Duplicate entry ...' on query. Default database: 'shop'. Query: ...        empty: the number is more useful
     private static func firstClause(of text: String) -> String {
         var clause: [UInt8] = []
         var end: UInt8?

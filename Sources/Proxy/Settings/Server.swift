@@ -20,7 +20,7 @@ package enum InitialAddress: Equatable, Sendable {
     case ip(IPAddress)
 }
 
-/// `resolve-prefer`: the type of address records that is asked for first.
+/// `resolve-prefer`: the preferred family of a name with addresses of both.
 package enum AddressFamily: Equatable, Sendable {
     case v4, v6
 }
