@@ -1,7 +1,7 @@
 import Wire
 
 extension [UInt8] {
-    /// Appends an integer in network byte order. Datagrams are written into one reused array, so `ByteWriter`, which owns its bytes, does not serve.
+    /// Appends an integer in network byte order. Datagrams are written into one reused array, which `ByteWriter` cannot do because it owns its bytes.
     mutating func write(_ value: some FixedWidthInteger) {
         Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
     }
@@ -13,14 +13,14 @@ extension [UInt8] {
         write(value.fourth)
     }
 
-    /// Appends integers in network byte order, all at once.
+    /// Appends integers in network byte order with one copy.
     mutating func write<let count: Int>(words: [count of UInt64]) {
         var swapped = words
         for index in swapped.indices { swapped[index] = words[index].bigEndian }
         Swift.withUnsafeBytes(of: swapped) { append(contentsOf: $0) }
     }
 
-    /// Replaces two bytes already written: a record's length.
+    /// Overwrites two bytes that are already written: the length of a record.
     mutating func overwrite(_ value: UInt16, at offset: Int) {
         self[offset] = UInt8(value >> 8)
         self[offset + 1] = UInt8(truncatingIfNeeded: value)

@@ -1,31 +1,31 @@
 import Wire
 
-/// A part of a configuration that should be equal on all nodes: a server, or the settings of the section itself.
+/// A part of a configuration that should be equal on all nodes: a server, or the settings of a section.
 package struct ConfigurationPart: Equatable, Sendable {
-    /// For log lines: "server mysql/read01".
+    /// The name in log lines: "server mysql/read01".
     package let name: String
     /// The first 4 bytes of SHA-256 of the name.
     package let id: UInt32
     /// The first 4 bytes of SHA-256 of the content.
     package let hash: UInt32
 
-    /// A part from its fields.
+    /// Creates a part from its fields.
     package init(name: String, id: UInt32, hash: UInt32) { (self.name, self.id, self.hash) = (name, id, hash) }
 }
 
-/// Some parts of a node's configuration, by their hashes only: the receiver knows the names of its own parts.
+/// Parts of a node's configuration as hashes. The receiver has the names of its own parts.
 package struct ConfigurationRecord: Equatable, Sendable {
-    /// As many parts as a datagram holds.
+    /// The number of parts that fit into a datagram.
     package static let partsMax = 160
 
-    /// One part without its name.
+    /// A part as the wire carries it, without its name.
     package struct Part: Equatable, Sendable {
-        /// The hash of its name.
+        /// The hash of the part's name.
         package var id: UInt32
-        /// The hash of its content.
+        /// The hash of the part's content.
         package var hash: UInt32
 
-        /// A part from its numbers.
+        /// Creates a part from its hashes.
         package init(id: UInt32, hash: UInt32) { (self.id, self.hash) = (id, hash) }
     }
 
@@ -33,9 +33,9 @@ package struct ConfigurationRecord: Equatable, Sendable {
     package var configuration: UInt64
     /// The number of parts in all records together.
     package var total: UInt16
-    /// The index of the first of `parts` among all.
+    /// The position of `parts[0]` among all parts.
     package var first: UInt16
-    /// At most `partsMax`.
+    /// One to `partsMax` parts.
     package var parts: [Part]
 
     /// A record from its fields.

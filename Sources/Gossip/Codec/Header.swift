@@ -1,42 +1,42 @@
 import Wire
 
-/// What a datagram is for.
+/// The purpose of a datagram.
 package enum DatagramKind: UInt8, CaseIterable, Sendable {
-    /// A handshake's first datagram.
+    /// The first datagram of a handshake.
     case hello = 1
-    /// Its answer.
+    /// The answer to `hello`.
     case helloAnswer = 2
-    /// Sent to every peer each 180 ms.
+    /// Sent to every peer at a regular interval.
     case heartbeat = 3
-    /// Asks for an answer at once.
+    /// Requests an answer at once.
     case ping = 4
-    /// Answers a ping or a delta.
+    /// The answer to a ping or a delta.
     case answer = 5
-    /// Rows that have changed.
+    /// Changed rows.
     case delta = 6
     /// Hashes of parts of the tables.
     case digest = 7
-    /// Asks for parts of the tables.
+    /// Requests parts of the tables.
     case pull = 8
-    /// The sender goes.
+    /// The sender leaves the cluster.
     case leave = 9
-    /// Asks for a check.
+    /// Requests a check of a server.
     case checkNow = 10
-    /// The keys the sender holds.
+    /// The ids of the keys that the sender holds.
     case keyStatus = 11
 
-    /// True for the two that are sealed under a key of the ring and carry a salt after the header.
+    /// True for the two kinds that are sealed under a key of the ring and carry a salt after the header.
     var isHandshake: Bool { self == .hello || self == .helloAnswer }
 }
 
-/// A datagram's clear part. All of it is authenticated.
+/// The part of a datagram that is not encrypted. All of it is authenticated.
 ///
 ///     offset  bytes  field
 ///     0       2      magic, "tg"
 ///     2       1      version, 1
 ///     3       1      kind
-///     4       4      key: of HELLO and HELLO_ACK the ring key's id, of the others the pairwise key's (which tells the handshake, so that
-///                    junk is dropped by a comparison, and no key is tried in vain)
+///     4       4      key: in HELLO and HELLO_ACK the id of the ring key, in all others the id of the pairwise key. The latter identifies the
+///                    handshake, so that a comparison drops junk and no decryption is tried in vain
 ///     8       8      cluster
 ///     16      8      sender
 ///     24      8      sender's session
@@ -47,33 +47,33 @@ package enum DatagramKind: UInt8, CaseIterable, Sendable {
 package struct Header: Equatable, Sendable {
     /// Bytes of a header.
     package static let bytesCount = 56
-    /// Salt after the header of a handshake's datagrams: each has a key of its own, so that its sequence needs no memory.
+    /// Bytes of salt after the header of a handshake's datagrams. Each gets its own key from it, so that no node has to remember their sequence numbers.
     package static let saltBytes = 32
-    /// The first two bytes.
+    /// The first two bytes of every datagram.
     package static let magic: UInt16 = 0x7467
-    /// The only version so far.
+    /// The only version of the protocol.
     package static let version: UInt8 = 1
 
-    /// The pairs of bytes that every datagram of a cluster has, of whatever version: magic and cluster.
+    /// The 16-bit words that every datagram of a cluster has, in any version: magic and cluster.
     package static func expectedBytes(cluster: UInt64) -> [(offset: UInt16, value: UInt16)] {
         [(0, magic)] + (0..<4).map { (8 + 2 * $0, UInt16(truncatingIfNeeded: cluster >> UInt64(48 - 16 * Int($0)))) }
     }
 
-    /// What the datagram is for.
+    /// The purpose of the datagram.
     package var kind: DatagramKind
-    /// Which key sealed it.
+    /// The id of the key that sealed it.
     package var key: UInt32
-    /// The first 8 bytes of SHA-256(cluster name).
+    /// The first 8 bytes of SHA-256 of the cluster's name.
     package var cluster: UInt64
-    /// Who sent it.
+    /// The sending node.
     package var sender: NodeID
-    /// In which run.
+    /// The sender's gossip session.
     package var senderSession: UInt64
-    /// The nonce, the replay window's index, the loss estimate's evidence.
+    /// The nonce; also the index in the replay window and the base of the loss estimate.
     package var sequence: UInt64
-    /// For whom it is.
+    /// The node that the datagram is for.
     package var receiver: NodeID
-    /// In which run; 0 in HELLO.
+    /// The receiver's gossip session; 0 in HELLO.
     package var receiverSession: UInt64
 
     /// A header from its fields.
@@ -85,17 +85,17 @@ package struct Header: Equatable, Sendable {
         (self.sequence, self.receiver, self.receiverSession) = (sequence, receiver, receiverSession)
     }
 
-    /// What is wrong with bytes that are no header.
+    /// The reason why bytes are not a header.
     package enum Problem: Error, Equatable, Sendable {
-        /// Too short, too long, no magic, no such kind, a field that cannot be.
+        /// Wrong length, magic or kind, or a field that is out of range.
         case malformed
-        /// Another version than 1.
+        /// A version other than 1.
         case unknownVersion(UInt8)
     }
 
-    /// Reads the front of a datagram.
+    /// Reads the header of a datagram.
     ///
-    /// - Throws: what is wrong; never traps, whatever the bytes are.
+    /// - Throws: `Problem`. Never traps on any input.
     package init(_ datagram: ArraySlice<UInt8>) throws(Problem) {
         guard (Header.bytesCount + SealFormat.tagBytes...GossipLimits.datagramBytesMax).contains(datagram.count) else { throw .malformed }
         let fields = datagram.withUnsafeBytes { bytes in
@@ -121,7 +121,7 @@ package struct Header: Equatable, Sendable {
             receiverSession: fields.receiverSession)
     }
 
-    /// Appends the 56 bytes.
+    /// Appends the header's 56 bytes.
     package func write(to bytes: inout [UInt8]) {
         let start = UInt64(Header.magic) << 48 | UInt64(Header.version) << 40 | UInt64(kind.rawValue) << 32 | UInt64(key)
         bytes.write(words: [start, cluster, sender.number, senderSession, sequence, receiver.number, receiverSession])

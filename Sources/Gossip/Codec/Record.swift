@@ -4,9 +4,9 @@ import Wire
 package struct HandshakeRecord: Equatable, Sendable {
     /// 32 fresh random bytes of the sender.
     package var random: Bytes32
-    /// The receiver's, as the sender got them: all zeros in HELLO. An answer to anything but the open question is dropped by it.
+    /// The receiver's random bytes, as the sender received them; all zeros in HELLO. They tie an answer to the open HELLO; any other answer is dropped.
     package var echo: Bytes32
-    /// The highest session of the receiver that has been proven to the sender; 0 for none.
+    /// The highest session of the receiver that it has proven to the sender; 0 for none.
     package var highestSession: UInt64
 
     /// A record from its parts.
@@ -17,19 +17,19 @@ package struct HandshakeRecord: Equatable, Sendable {
 
 /// The content of HEARTBEAT, PING and LEAVE.
 package struct BeatRecord: Equatable, Sendable {
-    /// Hash of the sender's tables.
+    /// The hash of the sender's tables.
     package var tables: UInt64
-    /// Hash of its configuration.
+    /// The hash of the sender's configuration.
     package var configuration: UInt64
-    /// Hash of the ids of the keys it holds.
+    /// The hash of the ids of the keys that the sender holds.
     package var keys: UInt32
-    /// The same hash of the receiver's, as the sender knows it; 0 for not at all.
+    /// The receiver's hash of the same kind, as the sender last saw it; 0 for never.
     package var keysSeen: UInt32
-    /// How far it has the receiver's rows.
+    /// The receiver's revision up to which the sender has its rows.
     package var receivedThrough: UInt64
-    /// How long it has not heard the receiver, in milliseconds.
+    /// The time since the sender last heard the receiver, in milliseconds.
     package var silence: UInt16
-    /// Per cent of the receiver's last datagrams that did not come.
+    /// The percentage of the receiver's latest datagrams that did not arrive.
     package var loss: UInt8
 
     /// A record from its parts.
@@ -39,40 +39,41 @@ package struct BeatRecord: Equatable, Sendable {
     }
 }
 
-/// What a record says. `type u8, length u16, value`; a longer value than expected is a later version's, its end is ignored.
+/// A record of a datagram, encoded as `type u8, length u16, value`. A value that is longer than expected comes from a later version; the reader ignores the
+/// rest of it.
 package enum Record: Equatable, Sendable {
-    /// Of a handshake.
+    /// The content of a handshake's datagram.
     case handshake(HandshakeRecord)
-    /// The sender's state in short.
+    /// A summary of the sender's state.
     case beat(BeatRecord)
-    /// The rows that follow are the sender's changes in (from, through].
+    /// The following rows are the sender's changes in (from, through].
     case range(from: UInt64, through: UInt64)
-    /// The receiver's changes through here have come; `ping` is the sequence of the datagram answered, for the round trip.
+    /// The receiver's changes up to `through` have arrived; `ping` is the sequence number of the answered datagram, for the round-trip time.
     case acknowledgement(through: UInt64, ping: UInt64)
-    /// Of a node.
+    /// A claim about a node.
     case member(MemberRow)
-    /// Of a server, by an observer.
+    /// An observer's view of a server.
     case health(HealthRow)
-    /// Of a server, by an operator.
+    /// An operator's command for a server.
     case administrative(AdministrativeRow)
-    /// Of a lease.
+    /// A lease.
     case lease(LeaseRow)
-    /// Of whom a node follows.
+    /// A node's ballot.
     case ballot(BallotRow)
     /// `GossipLimits.bucketsCount` hashes.
     case digest([UInt64])
-    /// Which buckets are wanted.
+    /// A bit for each requested bucket.
     case pull(UInt32)
-    /// A check of this server is asked for.
+    /// A request to check this server.
     case checkNow(ServerID)
-    /// The ids of the keys held, the one sent with first.
+    /// The ids of the keys that the sender holds; the first one is the key it sends with.
     case keys([UInt32])
-    /// Some parts of the sender's configuration.
+    /// Parts of the sender's configuration.
     case configuration(ConfigurationRecord)
 }
 
 extension Record {
-    /// The types on the wire.
+    /// The record types on the wire.
     enum Kind: UInt8 {
         case handshake = 1
         case beat = 2
@@ -90,10 +91,10 @@ extension Record {
         case configuration = 14
     }
 
-    /// Bytes of the longest row, its type and length included.
+    /// The size of the longest row, with type and length.
     package static let rowBytesMax = 72
 
-    /// Bytes on the wire of a row, type and length included.
+    /// The size of a row on the wire, with type and length; `rowBytesMax` for records that are not rows.
     var bytesCount: Int {
         switch self {
         case .member: 24
@@ -124,7 +125,7 @@ extension Record {
         }
     }
 
-    /// Appends the record. `now` turns points in time into ages.
+    /// Appends the record. Points in time become ages relative to `now`.
     package func write(to bytes: inout [UInt8], now: Instant) {
         bytes.append(kind.rawValue)
         let length = bytes.count
@@ -152,7 +153,7 @@ extension Record {
         bytes.overwrite(UInt16(bytes.count - length - 2), at: length)
     }
 
-    /// Reads a record's value; `nil` when it is too short or says what cannot be.
+    /// Reads a record's value; `nil` when the value is too short or a field is out of range.
     init?(_ kind: Kind, _ reader: inout ByteReader, now: Instant) {
         switch kind {
         case .handshake: self.init(HandshakeRecord(&reader).map(Record.handshake))
@@ -199,18 +200,18 @@ package struct RecordReader {
     private var reader: ByteReader
     private var read = 0
     private let now: Instant
-    /// Records of a type that this version does not know.
+    /// The number of records whose type this version does not support.
     package private(set) var unknown = 0
-    /// Records that are cut short or say what cannot be, and records beyond the limit.
+    /// The number of records that are cut short, out of range or beyond the limit.
     package private(set) var malformed = 0
 
-    /// Records come from `bytes`, which have been verified or are the sender's guess: both are fine.
+    /// Creates a reader of `bytes`. The bytes need not be authenticated.
     package init(_ bytes: ArraySlice<UInt8>, now: Instant) {
         reader = ByteReader(bytes)
         self.now = now
     }
 
-    /// The next record that is understood; `nil` at the end.
+    /// Returns the next valid record; `nil` at the end.
     package mutating func next() -> Record? {
         while !reader.isAtEnd {
             guard read < GossipLimits.recordsMax, let type = reader.readByte(), let length = reader.readBigEndian(bytes: 2),

@@ -149,7 +149,7 @@ extension BallotRow {
 }
 
 extension [UInt8] {
-    /// A family byte (0, 4, 6), 16 bytes of address, 2 of port.
+    /// Appends a family byte (0, 4 or 6), 16 bytes of address and 2 of port.
     fileprivate mutating func writeAddress(_ address: SocketAddress?) {
         switch address {
         case .ip(.v4(let bits), let port):
@@ -172,7 +172,7 @@ extension [UInt8] {
 }
 
 extension ByteReader {
-    /// `nil` when it cannot be read, `.some(nil)` for no address.
+    /// Returns `nil` when the bytes are invalid, `.some(nil)` for no address.
     fileprivate mutating func readAddress() -> SocketAddress?? {
         guard let family = readByte(), let high: UInt64 = readBigEndian(), let low: UInt64 = readBigEndian(), let port: UInt16 = readBigEndian()
         else { return nil }

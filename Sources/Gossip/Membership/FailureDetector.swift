@@ -1,42 +1,43 @@
 import Wire
 
-/// How long a peer may be silent.
+/// Timeouts and intervals of the failure detector.
 package struct DetectorSettings: Equatable, Sendable {
-    /// Between heartbeats: with the longest burst of loss to be borne, 0.9 s, it leaves 20 ms of the 1.1 s after which the dead are known.
+    /// The time between heartbeats. With 180 ms a peer that loses datagrams for 0.9 s is heard 20 ms before it would be declared dead, which takes 1.1 s:
+    /// `deadAfter` and the final pings.
     package var heartbeatInterval = Duration.milliseconds(180)
-    /// Silence after which people are told.
+    /// The silence after which the peer is reported as suspect.
     package var suspectAfter = Duration.milliseconds(500)
-    /// Silence after which the last burst begins; grows with loss.
+    /// The silence after which the final pings begin; loss extends it.
     package var deadAfter = Duration.seconds(1)
-    /// Between pings of a peer whose heartbeat is late, and how late it is when the first one goes.
+    /// The time between pings to a peer whose heartbeat is late, and how late the heartbeat is when the first ping is sent.
     package var pingInterval = Duration.milliseconds(10)
-    /// Pings of the last burst.
+    /// The number of final pings.
     package var burstPings = 10
 
-    /// The design's.
+    /// The default settings.
     package init() {}
 }
 
-/// What this node's own ears say of a peer.
+/// The state of a peer by this node's own observation.
 ///
-///     unheard --heard--> alive --silence--> suspect --silence--> dying --last burst over--> dead
-///                          ^                   |                   |                          |
-///                          +------ heard ------+------- heard -----+---------- heard ---------+
-///     alive, suspect, dying, dead --goodbye--> left --a new session, proven--> alive
+///     unheard --heard--> alive --silence--> suspect --silence--> dying --final pings over--> dead
+///                          ^                   |                   |                           |
+///                          +------ heard ------+------- heard -----+---------- heard ----------+
+///     alive, suspect, dying, dead --LEAVE--> left --a new session, proven--> alive
 ///
-/// Silence is this node's own running time: `credit` takes out of it what the node itself did not live through.
+/// Silence counts only the time in which this node ran: `credit` subtracts the gaps in which it was not scheduled.
 struct FailureDetector: Sendable {
     enum Phase: Equatable, Sendable {
         case unheard
         case alive
         case suspect
-        /// The last burst: pings still to be sent.
+        /// The final pings are being sent.
         case dying(pingsLeft: Int)
         case dead
         case left
     }
 
-    /// What a step asks of the caller.
+    /// The action that the caller takes after a step.
     enum Step: Equatable, Sendable {
         case nothing
         case ping
@@ -47,7 +48,7 @@ struct FailureDetector: Sendable {
     private(set) var phase = Phase.unheard
     private(set) var heard: Instant
     private var nextPing: Instant
-    /// Per cent of loss, the worse direction: what the timeouts grow by.
+    /// The loss in per cent in the worse direction; it extends `deadAfter`.
     var loss = 0
 
     init(settings: DetectorSettings, now: Instant) {
@@ -56,14 +57,14 @@ struct FailureDetector: Sendable {
         nextPing = now
     }
 
-    /// Per cent of the timeout. Pings go so often that a living peer is heard before or after the longest burst, however much is lost
-    /// besides: at 30 % half of the pings fail, and some forty in a row do not. It grows by half at most.
+    /// The percentage applied to `deadAfter`: 100 to 150, depending on loss. Pings are so frequent that a living peer is heard before or after the longest
+    /// burst even with random loss: at 30 % half of the pings get no answer, and forty in a row practically never fail.
     private var scale: Int { 100 + min(loss, 40) * 5 / 4 }
     private var suspectAt: Instant { heard.advanced(by: settings.suspectAfter) }
     private var latePingAt: Instant { max(heard.advanced(by: settings.heartbeatInterval + settings.pingInterval), nextPing) }
     private var dyingAt: Instant { heard.advanced(by: settings.deadAfter * scale / 100) }
 
-    /// When `step` has something to do; `nil` for never.
+    /// The time of the next step; `nil` when no step will come.
     var nextDeadline: Instant? {
         switch phase {
         case .unheard, .dead, .left: nil
@@ -73,7 +74,7 @@ struct FailureDetector: Sendable {
         }
     }
 
-    /// A verified datagram has come. True when that changes what is said of the peer.
+    /// A datagram of the peer has been verified. Returns true when that changes the peer's state.
     mutating func hear(now: Instant) -> Bool {
         guard phase != .left else { return false }
         heard = max(heard, now)
@@ -83,19 +84,19 @@ struct FailureDetector: Sendable {
 
     mutating func leave() { phase = .left }
 
-    /// A new run of the peer has been proven: what was said of the old one is void.
+    /// A new session of the peer has been proven: the old state does not apply to it.
     mutating func restart() { phase = .unheard }
 
-    /// Another's word: used only where the own-ears rule is switched off.
+    /// Declares the peer dead because another node claims it. Used only when the `ownEars` rule is off.
     mutating func convict() { phase = .dead }
 
-    /// This node did not run for `gap`: its silence is not the peer's.
+    /// This node did not run for `gap`, which therefore does not count as the peer's silence.
     mutating func credit(_ gap: Duration) {
         heard = heard.advanced(by: gap)
         nextPing = nextPing.advanced(by: gap)
     }
 
-    /// Moves on by one step; to be called again until `.nothing`, but at most one ping falls due per call and instant.
+    /// Advances by one step. The caller repeats it until `.nothing`. At most one ping is due per call.
     mutating func step(now: Instant) -> Step {
         switch phase {
         case .unheard, .dead, .left:

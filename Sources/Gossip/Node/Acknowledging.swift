@@ -1,23 +1,23 @@
 import Wire
 
-/// Whether a peer has received a change of this node.
+/// Shows whether a peer has received a change of this node.
 package struct PeerReceipt: Equatable, Sendable {
     /// The peer's name.
     package let name: String
-    /// How this node sees the peer.
+    /// The peer's state as this node sees it.
     package let state: PeerState
-    /// The peer has acknowledged the change in its current run.
+    /// True when the peer has acknowledged the change in its current session.
     package let isAcknowledged: Bool
 
-    /// A receipt.
+    /// Creates a receipt.
     package init(name: String, state: PeerState, isAcknowledged: Bool) { (self.name, self.state, self.isAcknowledged) = (name, state, isAcknowledged) }
 }
 
 extension GossipNode {
-    /// The number of the latest change in this node's tables, which peers acknowledge.
+    /// The number of the latest change in this node's tables. Peers acknowledge these numbers.
     package var revision: UInt64 { tables.revision }
 
-    /// Which peers have acknowledged everything through `revision`, in the order of the settings.
+    /// Shows for each peer, in the order of the settings, whether it has acknowledged everything up to `revision`.
     package func receipts(of revision: UInt64) -> [PeerReceipt] {
         settings.peers.compactMap { configured in
             guard let index = peerIndex(configured.id) else { return nil }

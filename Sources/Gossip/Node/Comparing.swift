@@ -1,40 +1,40 @@
 import Wire
 
-/// How a peer's configuration differs, as far as the peer has sent it.
+/// The known differences between a peer's configuration and this node's.
 package struct ConfigurationDifference: Equatable, Sendable {
-    /// Parts with a different content there.
+    /// Names of the parts whose content differs.
     package var different: [String] = []
-    /// Parts that are missing there.
+    /// Names of the parts that the peer does not have.
     package var missing: [String] = []
-    /// The number of the peer's parts that are missing here: their names are unknown.
+    /// The number of the peer's parts that this node does not have. Their names are unknown.
     package var unknownCount = 0
 
-    /// No known difference.
+    /// Creates an empty difference.
     package init() {}
 }
 
-/// A peer's configuration, as far as it is known, while it differs from this node's.
+/// The known parts of a peer's configuration, kept while it differs from this node's.
 struct PeerConfiguration: Sendable {
-    /// Its hash.
+    /// The hash of the whole configuration.
     let hash: UInt64
     let since: Instant
-    /// The state of its parts, by index; empty before the first record.
+    /// The parts by index, `nil` for those that have not arrived; empty before the first record.
     var parts: [ConfigurationRecord.Part?] = []
     var arrived = 0
     var isTold = false
 
-    /// All parts have arrived.
+    /// True when all parts have arrived.
     var isComplete: Bool { arrived > 0 && arrived == parts.count }
 }
 
-/// Nodes whose configurations differ exchange their parts, so that both can name the differences.
+/// Nodes whose configurations differ exchange the hashes of their parts, so that both can name the differences.
 extension GossipNode {
-    /// A difference is reported without parts after this time: an older release sends none.
+    /// After this time a difference is reported without the names of parts, because an older release does not send them.
     static let partsAwaited = Duration.seconds(3)
-    /// Parts are repeated because records get lost, and because the peer may have restarted.
+    /// Parts are sent again at this interval, because records get lost and the peer may have restarted.
     static let partsInterval = Duration.seconds(10)
 
-    /// A heartbeat has come from the peer, with the hash of its configuration.
+    /// Handles the configuration hash of a peer's heartbeat.
     mutating func compareConfiguration(_ hash: UInt64, of index: Int, now: Instant, into outputs: inout GossipOutputs) {
         guard hash != configuration else {
             if peers[index].isDifferenceTold { outputs.append(.alert(.configurationAlike(peer: peers[index].name))) }
@@ -61,7 +61,7 @@ extension GossipNode {
         }
     }
 
-    /// Some of the peer's parts have arrived.
+    /// Takes in parts of the peer's configuration.
     mutating func take(_ record: ConfigurationRecord, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
         guard record.configuration != configuration else { return }
         if peers[index].configuration?.hash != record.configuration {
@@ -74,7 +74,7 @@ extension GossipNode {
             known.parts[place] = part
         }
         peers[index].configuration = known
-        // A peer that keeps changing costs one comparison in a while.
+        // A peer whose configuration changes often causes at most one comparison per `partsAwaited`.
         guard known.isComplete, peers[index].comparedAt.map({ $0.advanced(by: GossipNode.partsAwaited) <= now }) ?? true else { return }
         peers[index].comparedAt = now
         tellDifference(difference(from: known), of: index, into: &outputs)

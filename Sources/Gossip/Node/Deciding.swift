@@ -1,8 +1,8 @@
 import Wire
 
-/// Verdicts on servers: the judge decides, this feeds it and carries out what it says.
+/// Feeds the judge, which decides on servers, and carries out its decisions.
 extension GossipNode {
-    /// The rows that count: of peers that are heard, in the run that is proven.
+    /// The rows that count: those of live peers in their proven session.
     func witnesses(of server: ServerID) -> [HealthRow] {
         var rows: [HealthRow] = []
         tables.forEachView(of: server) { row in
@@ -30,7 +30,7 @@ extension GossipNode {
     mutating func tickJudge(now: Instant, into outputs: inout GossipOutputs) {
         guard let due = judgeDeadline, due <= now else { return }
         decisions.removeAll(keepingCapacity: true)
-        // Out of `self` while it works, so that its question for witnesses may read the rest; no copy is made.
+        // The judge is moved out of `self` while it works, so that the closure can read the rest of the node. `swap` makes no copy.
         var working = Judge(rules: settings.rules)
         var decided: [JudgeOutput] = []
         swap(&working, &judge)
@@ -58,8 +58,8 @@ extension GossipNode {
         judgeDeadline = judge.nextDeadline
     }
 
-    /// Tells what this node sees of a server, when that differs from what it told: by its own looks only, never by a peer's word, so
-    /// that no rumour comes back as a second witness.
+    /// Publishes this node's view of a server when it differs from the published one. The view contains this node's own checks only, so that a peer's report
+    /// never returns as a second witness.
     private mutating func publish(_ server: ServerID, now: Instant) {
         guard let view = judge.view(of: server), let last = view.last else { return }
         let verdict = published(view, last)
@@ -86,7 +86,7 @@ extension GossipNode {
         return view.isOwnDown ? .down : .up
     }
 
-    /// Latency and lag move with every check: they are told only when they have moved by much, so that quiet servers cost no datagrams.
+    /// Latency and lag change with every check. They are published only after a large change, so that idle servers cost no datagrams.
     private func isWorthTelling(_ row: HealthRow, after old: HealthRow) -> Bool {
         if (row.verdict, row.failures, row.code, row.weight) != (old.verdict, old.failures, old.code, old.weight) || row.address != old.address {
             return true

@@ -1,30 +1,30 @@
 import Wire
 
-/// How far a peer has this node's changes, and this node the peer's. Two numbers each: no queue to overflow.
+/// The state of delivery between this node and a peer. Two revision numbers per direction replace a queue that could overflow.
 struct Delivery: Sendable {
-    /// DELTAs on the way at once.
+    /// DELTA datagrams without acknowledgement at any time.
     static let windowDatagrams = 8
     static let resendMin = Duration.milliseconds(20)
     static let resendMax = Duration.seconds(1)
 
-    /// The peer has every change through here.
+    /// The peer has every change up to this revision.
     private(set) var acknowledged: UInt64 = 0
-    /// Changes through here are on the way.
+    /// Changes up to this revision have been sent.
     private(set) var sent: UInt64 = 0
-    /// The peer's changes through here are merged.
+    /// The peer's changes up to this revision have been merged.
     var receivedThrough: UInt64 = 0
-    /// Changes after this that the peer told itself need not go back to it.
+    /// Changes after this revision that came from the peer need not be sent back to it.
     private(set) var base: UInt64 = 0
     private(set) var inFlight = 0
     private var repeats = 0
     private(set) var resendAt: Instant?
     private(set) var flushedAt: Instant?
-    /// Smoothed, of answers to pings and deltas.
+    /// The smoothed round-trip time of pings and deltas.
     private var roundTrip = Duration.milliseconds(10)
-    /// The datagram whose answer is timed.
+    /// The datagram whose round trip is being measured.
     private var timed: (sequence: UInt64, at: Instant)?
 
-    /// After a new run of either side: the peer may have nothing.
+    /// Starts over after a new session of either side, because the peer may have lost everything.
     mutating func restart(revision: UInt64) {
         let measured = roundTrip
         self = Delivery()
@@ -34,7 +34,7 @@ struct Delivery: Sendable {
 
     var hasRoom: Bool { inFlight < Delivery.windowDatagrams }
 
-    /// A DELTA went out as `sequence`.
+    /// Records a DELTA that was sent as `sequence`.
     mutating func sentDelta(through: UInt64, sequence: UInt64, now: Instant) {
         sent = max(sent, through)
         inFlight += 1
@@ -43,7 +43,7 @@ struct Delivery: Sendable {
         if resendAt == nil { resendAt = now.advanced(by: resendDelay) }
     }
 
-    /// All changes through `revision` came from the peer itself.
+    /// Marks changes up to `revision` as delivered, because they came from the peer itself.
     mutating func skip(through revision: UInt64) {
         guard acknowledged == sent else { return }
         sent = max(sent, revision)
@@ -52,7 +52,7 @@ struct Delivery: Sendable {
 
     mutating func time(_ sequence: UInt64, now: Instant) { if timed == nil { timed = (sequence, now) } }
 
-    /// An answer to datagram `sequence` has come.
+    /// Takes the round-trip time from an answer to datagram `sequence`.
     mutating func answered(_ sequence: UInt64, now: Instant) {
         guard let timed else { return }
         if timed.sequence == sequence {
@@ -63,7 +63,7 @@ struct Delivery: Sendable {
         }
     }
 
-    /// The peer has everything through `revision`, which it cannot claim beyond what was sent.
+    /// Takes in the peer's acknowledgement up to `revision`; a claim beyond what was sent is cut.
     mutating func acknowledge(through revision: UInt64, now: Instant) {
         let reached = min(revision, sent)
         guard reached > acknowledged else { return }
@@ -78,7 +78,7 @@ struct Delivery: Sendable {
         (acknowledged, sent, inFlight, repeats, resendAt) = (revision, revision, 0, 0, nil)
     }
 
-    /// Nothing was acknowledged in time: everything since goes again.
+    /// No acknowledgement arrived in time: sends everything after the last one again.
     mutating func goBack() {
         sent = acknowledged
         inFlight = 0
@@ -87,7 +87,7 @@ struct Delivery: Sendable {
         timed = nil
     }
 
-    /// The first two repeats come quickly, for what is lost at random; then ever later, for what is down.
+    /// The first two repeats follow quickly, in case of random loss; later pauses double, in case the peer is down.
     private var resendDelay: Duration {
         let quick = min(max(Delivery.resendMin, roundTrip * 3 / 2 + .milliseconds(5)), .milliseconds(200))
         return min(quick * (1 << max(0, min(repeats - 1, 8))), Delivery.resendMax)

@@ -1,35 +1,35 @@
 import Wire
 
-/// The gossip of one node: owns all state, does no I/O, reads no clock.
+/// The gossip core of a node. It owns all state, does no I/O and reads no clock.
 ///
-/// Feed one input (`receive`, `local`, `tick`), do what the outputs say, call `tick` at `nextDeadline`. Drain the socket before the
-/// timer: what waits in it was said before the node noticed the time. When an input comes long after `nextDeadline` the node was
-/// starved, and the gap is credited to all peers.
+/// The caller feeds one input (`receive`, `local` or `tick`), carries out the outputs, and calls `tick` at `nextDeadline`. It reads all waiting datagrams
+/// before the timer, because they were sent before the deadline was noticed. An input long after `nextDeadline` means that the node was not scheduled; the gap
+/// is then credited to all peers.
 ///
-/// What is asked with every datagram is `mutating`, though it may change nothing: elsewhere the compiler makes a copy of the node to ask.
+/// Methods that run for every datagram are `mutating` even if they change nothing: otherwise the compiler copies the node for the call.
 ///
-///     Receiving   header, keys, replay, proof          Sending    everything that leaves
-///     Handshaking HELLO, HELLO_ACK, sessions           Merging    rows that come in
-///     Deciding    verdicts on servers                  Ticking    what falls due
+///     Receiving   header, keys, replay, proof          Sending    all datagrams sent
+///     Handshaking HELLO, HELLO_ACK, sessions           Merging    received rows
+///     Deciding    verdicts on servers                  Ticking    due work
 ///     Operating   keys, operators, leases
 package struct GossipNode {
-    /// An input this much later than `nextDeadline` means that the node did not run.
+    /// An input this much later than `nextDeadline` means that the node was not scheduled.
     static let starvedAfter = Duration.milliseconds(50)
 
-    /// A new run is at most this far above the one that it replaces.
+    /// The most by which a new session exceeds the one that it replaces.
     static let sessionStep: UInt64 = 65_536
 
-    /// What it was configured with.
+    /// The node's settings.
     package let settings: GossipSettings
-    /// What has come.
+    /// Counts of datagrams and their results.
     package internal(set) var counters = GossipCounters()
-    /// What all nodes come to hold alike.
+    /// The tables that converge on all nodes.
     package internal(set) var tables: SharedTables
-    /// The keys.
+    /// The cluster's keys.
     package internal(set) var ring: KeyRing
-    /// This run: the order of everything it says.
+    /// This node's session: it orders everything that the node reports.
     package internal(set) var session: UInt64
-    /// When `tick` is to be called; never far away while there are peers.
+    /// When to call `tick`; with peers at most one heartbeat interval ahead.
     package internal(set) var nextDeadline: Instant
 
     var peers: [Peer]
@@ -39,43 +39,43 @@ package struct GossipNode {
     let seal: any Seal
     var random: any RandomNumberGenerator
     var limiter = HelloLimiter()
-    /// For the answers to this node's own HELLOs.
+    /// A separate limiter for the answers to this node's own HELLOs.
     var answerLimiter = HelloLimiter()
     var clock = HybridClock()
-    /// Wall time at a point of the monotonic clock.
+    /// The wall time that belongs to a point of the monotonic clock.
     var wall: (milliseconds: UInt64, at: Instant)
-    /// Goodbyes still to be said; `nil` while the node stays.
+    /// LEAVE datagrams still to be sent to each peer; `nil` while the node stays.
     var goodbyesLeft: Int?
     var goodbyeAt: Instant?
-    /// Since when this node has not been starved.
+    /// The time since which this node has been scheduled without a gap.
     var ranSince: Instant
-    /// A higher session of this node has been seen: from then on this one is used.
+    /// The session that another node has seen for this one, higher than its own, and when to start a session above it.
     var raise: (above: UInt64, at: Instant)?
     var raises = 0
-    /// Leases this node holds, by name: when to renew, and whether all peers know.
+    /// The leases of this node: when to renew each, and whether all peers have it.
     var leases: [OwnLease] = []
-    /// The next expiry of an operator's word.
+    /// When the next operator command expires.
     var expiryAt: Instant?
     var toldLeases: [(name: UInt64, holder: NodeID?)] = []
     var toldVersions: [UInt8] = []
     var toldUnknownKeys: [UInt32] = []
-    /// Reused between datagrams.
+    /// A buffer that is reused for each datagram.
     var scratch: [UInt8] = []
     var decisions: [JudgeOutput] = []
 
     struct OwnLease {
         let name: UInt64
         var renewAt: Instant
-        /// The change that all live peers must have.
+        /// The change that all live peers must acknowledge.
         var revision: UInt64
         var isGranted = false
     }
 
-    /// A node that has just started.
+    /// Creates the gossip core when the process starts.
     ///
     /// - Parameters:
-    ///   - random: must be unpredictable outside tests: the freshness of handshakes rests on it.
-    ///   - wallMilliseconds: UNIX time at `now`; a wrong one costs order among operators' words, never safety.
+    ///   - random: must be unpredictable outside tests: the freshness of handshakes depends on it.
+    ///   - wallMilliseconds: UNIX time at `now`. A wrong value can misorder operators' commands but breaks no safety rule.
     package init(
         _ settings: GossipSettings, ring: KeyRing, memory: GossipMemory, seal: any Seal, random: any RandomNumberGenerator, wallMilliseconds: UInt64,
         now: Instant, into outputs: inout GossipOutputs
@@ -109,15 +109,15 @@ package struct GossipNode {
         for row in memory.administrative { mergeAdministrative(row, from: nil, isRemembered: true, now: now, into: &outputs) }
     }
 
-    /// Above the stored one and the time; by chance another than that of an earlier run, or of another node of this name, that began
-    /// with the same store and time: peers tell runs apart by their sessions alone.
+    /// Returns a session above the stored one and above the time. A random part makes it differ from an earlier session, or from another node of this name,
+    /// that started with the same store and time: peers distinguish runs by their sessions alone.
     static func newSession(above stored: UInt64, wallMilliseconds: UInt64, random: UInt64) -> UInt64 {
         let chance = random % sessionStep
         let last = GossipLimits.sessionMax - 1
         return min(max(stored, min(wallMilliseconds, last >> 16) << 16), last - sessionStep) + 1 + chance
     }
 
-    /// Takes one datagram. Whatever its bytes are, this returns.
+    /// Takes in one datagram. Any input is safe.
     package mutating func receive(_ datagram: ArraySlice<UInt8>, from source: SocketAddress, now: Instant, into outputs: inout GossipOutputs) {
         counters.received += 1
         creditGap(now: now)
@@ -141,7 +141,7 @@ package struct GossipNode {
         }
     }
 
-    /// Takes something that has happened on this node.
+    /// Takes in an event of this node.
     package mutating func local(_ event: GossipEvent, now: Instant, into outputs: inout GossipOutputs) {
         creditGap(now: now)
         handle(event, now: now, into: &outputs)
@@ -149,7 +149,7 @@ package struct GossipNode {
         arm(now: now)
     }
 
-    /// Does what has fallen due. To be called at `nextDeadline`; too early does nothing.
+    /// Does the work that is due. The caller calls it at `nextDeadline`; an early call does no harm.
     package mutating func tick(now: Instant, into outputs: inout GossipOutputs) {
         creditGap(now: now)
         fallDue(now: now, into: &outputs)
@@ -157,40 +157,40 @@ package struct GossipNode {
         arm(now: now)
     }
 
-    /// What this node makes of a peer; `nil` for one that is not configured.
+    /// The state of a peer; `nil` for a node that is not configured.
     package func state(of node: NodeID) -> PeerState? { peerIndex(node).map { peers[$0].state } }
 
-    /// What stands of this node in its own table: ALIVE until it leaves.
+    /// This node's own rank in its table: ALIVE until it leaves.
     package var ownRank: MemberRank? { tables.members[settings.node]?.rank }
 
-    /// Where a peer was proven to be, and in which run; `nil` before.
+    /// The proven address and session of a peer; `nil` before the proof.
     package func proven(_ node: NodeID) -> (address: SocketAddress, session: UInt64)? {
         guard let index = peerIndex(node), let address = peers[index].address, peers[index].session > 0 else { return nil }
         return (address, peers[index].session)
     }
 
-    /// Per cent of loss from and to a peer.
+    /// The loss from and to a peer in per cent.
     package func loss(of node: NodeID) -> (fromPeer: Int, toPeer: Int)? {
         peerIndex(node).map { (peers[$0].lossFromPeer, peers[$0].lossToPeer) }
     }
 
-    /// What this node does with a server.
+    /// This node's verdict on a server.
     package func verdict(of server: ServerID) -> ServerVerdict? { judge.view(of: server)?.verdict }
 
-    /// How many of a proxy's servers are usable here.
+    /// The number of the proxy's servers that are usable on this node.
     package func usableCount(ofProxy proxy: Int) -> Int { judge.usableCount(ofProxy: proxy) }
 
-    /// What an operator wants of a server, cluster-wide.
+    /// The operators' cluster-wide state for a server.
     package func administrativeState(of server: ServerID, now: Instant) -> AdministrativeState {
         tables.administrative[server]?.effective(wall: wallMilliseconds(now)) ?? .ready
     }
 
-    /// Open handshakes and HELLO sources: bounded, for the tests of limits.
+    /// The number of open handshakes and of HELLO sources. Both are bounded; tests check the limits.
     package var openHandshakes: (candidates: Int, sources: Int) { (peers.reduce(0) { $0 + $1.candidates.count }, limiter.sourcesCount) }
 }
 
 extension GossipNode {
-    /// Without a closure, which would be handed a copy of each peer: every stranger's datagram is looked up.
+    /// Written as a loop, because a closure would receive a copy of each peer and every foreign datagram causes a lookup.
     @inline(__always)
     func peerIndex(_ node: NodeID) -> Int? {
         for index in peers.indices where peers[index].id == node { return index }
@@ -202,24 +202,24 @@ extension GossipNode {
         return min(wall.milliseconds, GossipLimits.clockMillisecondsMax) + UInt64(passed)
     }
 
-    /// The highest stamp that the node accepts and gives out now.
+    /// The highest stamp that the node accepts and issues at this time.
     func stampHorizon(_ now: Instant) -> HybridTime {
         settings.rules.contains(.stampHorizon) ? HybridTime.horizon(wall: wallMilliseconds(now)) : HybridTime.end
     }
 
-    /// The highest session or epoch that the node accepts now.
+    /// The highest session or epoch that the node accepts at this time.
     func sessionHorizon(_ now: Instant) -> UInt64 {
         settings.rules.contains(.sessionHorizon) ? HybridTime.horizon(wall: wallMilliseconds(now)).bits : GossipLimits.sessionMax - 1
     }
 
-    /// Whether the node accepts this run: not far ahead of the clock, or only slightly above one that it has accepted before. So a node whose name
-    /// an attacker has used up to the horizon can go above that.
+    /// True when the node accepts this session: it is not far ahead of the clock, or it is only slightly above one that was accepted before. The second case
+    /// lets a node go on whose name an attacker has used with a session at the horizon.
     func believes(_ other: UInt64, of node: NodeID, _ now: Instant) -> Bool {
         let known = node == settings.node ? session : peerIndex(node).map { peers[$0].session } ?? 0
         return other <= sessionHorizon(now) || other <= known + GossipNode.sessionStep
     }
 
-    /// A peer has sent a value beyond a horizon: it is dropped and reported.
+    /// Counts and reports a value beyond a horizon, which the caller drops.
     mutating func refuseFarAhead(from index: Int?, into outputs: inout GossipOutputs) {
         counters.farAhead += 1
         if let index { outputs.append(.alert(.farAhead(peer: peers[index].name))) }
@@ -227,7 +227,7 @@ extension GossipNode {
 
     mutating func random32() -> Bytes32 { Bytes32(random.next(), random.next(), random.next(), random.next()) }
 
-    /// The time this node did not live through is nobody's silence.
+    /// Time in which this node was not scheduled does not count as any peer's silence.
     private mutating func creditGap(now: Instant) {
         guard nextDeadline < now, nextDeadline.advanced(by: GossipNode.starvedAfter) < now else { return }
         let gap = nextDeadline.duration(to: now)
@@ -244,14 +244,14 @@ extension GossipNode {
             counters.malformed += 1
         case .unknownVersion(let version):
             counters.unknownVersion += 1
-            // Told once a version: anyone can send such a datagram.
+            // Reported once per version, because any host can send such a datagram.
             guard !toldVersions.contains(version), toldVersions.count < GossipLimits.keysMax else { return }
             toldVersions.append(version)
             outputs.append(.alert(.unknownVersion(version)))
         }
     }
 
-    /// Sets `nextDeadline` from everything that waits. What has not verified changes nothing of it, and is not worth the time.
+    /// Sets `nextDeadline` from all pending work. `receive` calls it only for verified datagrams; others change no deadline.
     mutating func arm(now: Instant) {
         var earliest = now.advanced(by: settings.detector.heartbeatInterval)
         func consider(_ candidate: Instant?) { if let candidate, candidate.nanoseconds < earliest.nanoseconds { earliest = candidate } }

@@ -1,20 +1,20 @@
 import Wire
 
-/// What this node makes of a peer.
+/// The state of a peer as this node sees it.
 package enum PeerState: Equatable, Sendable {
-    /// Never heard in this run.
+    /// Not heard in this session.
     case unknown
-    /// Heard.
+    /// Heard in time.
     case alive
-    /// Silent; being asked.
+    /// Silent; pings are being sent.
     case suspect
-    /// Silent for too long.
+    /// Silent for `dead-after`.
     case dead
-    /// Said goodbye.
+    /// Has announced its exit.
     case left
 }
 
-/// Which way datagrams get lost.
+/// The direction in which datagrams get lost.
 package enum LossDirection: Equatable, Sendable {
     /// From the peer to this node.
     case fromPeer
@@ -22,156 +22,156 @@ package enum LossDirection: Equatable, Sendable {
     case toPeer
 }
 
-/// What an operator should know.
+/// A condition that an operator should know about.
 package enum GossipAlert: Equatable, Sendable {
-    /// A datagram of a version that is not spoken here.
+    /// A datagram has a version that this node does not support.
     case unknownVersion(UInt8)
-    /// A node of the cluster uses a key that is not held here.
+    /// A node of the cluster uses a key that this node does not hold.
     case unknownKey(peer: String)
-    /// Somebody else speaks as this node.
+    /// Another node uses this node's name.
     case duplicateName
-    /// The peer's configuration is another one.
+    /// The peer's configuration differs from this node's.
     case configurationDiffers(peer: String, ConfigurationDifference)
-    /// The configurations differed, and are equal again.
+    /// The configurations differed and are equal again.
     case configurationAlike(peer: String)
-    /// The peer's tables have been different for long although everything was delivered.
+    /// The peer's tables have differed for a long time although everything was delivered.
     case tablesDiffer(peer: String)
-    /// Views on a server have differed for 30 s: one of the two sees it DOWN.
+    /// The verdicts on a server have differed for 30 s: one of the two nodes sees it DOWN.
     case viewsDiffer(server: String, peer: String, isDownHere: Bool)
-    /// Datagrams get lost.
+    /// Datagrams are being lost.
     case loss(peer: String, direction: LossDirection, percent: Int)
-    /// They get lost no more.
+    /// The loss has ended.
     case lossEnded(peer: String, direction: LossDirection)
-    /// The peer has not heard this node for so long, but this node hears it.
+    /// This node hears the peer, but the peer has not heard this node for this time.
     case notHeard(peer: String, silence: Duration)
-    /// The peer is dead for this node, and has said through another one that it is not.
+    /// The peer is dead for this node, and its refutation has arrived through another node.
     case heardElsewhere(peer: String, by: String)
-    /// The peer's clock is ahead by so much: what is said there wins over what is said here.
+    /// The peer's clock is ahead by this much, so that commands given there win over commands given here.
     case clockAhead(peer: String, milliseconds: UInt64)
-    /// The peer has sent a session, stamp or epoch too far ahead of this node's clock, and it was refused.
+    /// The node has rejected a session, stamp or epoch of the peer that is too far ahead of this node's clock.
     case farAhead(peer: String)
-    /// The store had values too far ahead of this node's clock, and they were left out: the session, and this number of operators' commands.
+    /// The node has ignored stored values too far ahead of its clock: the session, and this number of operators' commands.
     case storedFarAhead(isSession: Bool, words: Int)
-    /// Rows were refused because a table is full or they speak of unknown nodes.
+    /// The node has rejected rows because a table is full or the rows belong to unknown nodes.
     case rowsRefused(peer: String)
-    /// The library of the seal failed.
+    /// The cryptographic library failed.
     case sealFailed(SealError)
 }
 
-/// What must outlive this process.
+/// State that must survive a restart of the process.
 package enum GossipPersistence: Equatable, Sendable {
-    /// The session now used.
+    /// The session in use.
     case session(UInt64)
-    /// An operator's word.
+    /// An operator's command.
     case administrative(AdministrativeRow)
 }
 
-/// What the caller has to do.
+/// An action for the caller.
 package enum GossipOutput: Equatable, Sendable {
-    /// `bytes[range]` of the outputs goes to `address`.
+    /// Send `bytes[range]` of the outputs to the address.
     case send(Range<Int>, to: SocketAddress)
-    /// This server is to be checked now.
+    /// Check this server at once.
     case requestCheck(ServerID)
-    /// What to do with a server has changed.
+    /// The verdict on a server has changed.
     case verdictChanged(ServerID, ServerVerdict)
-    /// What an operator wants of a server, cluster-wide, has changed: its state, its weight, or both.
+    /// An operator's cluster-wide command has changed a server's state, its weight, or both.
     case administrativeChanged(ServerID, AdministrativeState?, weight: UInt16?)
-    /// A peer's state has changed; `silence` is how long it has not been heard.
+    /// A peer's state has changed; `silence` is the time since it was last heard.
     case peerChanged(NodeID, PeerState, silence: Duration)
-    /// Who holds a lease has changed; `nil` for nobody.
+    /// The holder of a lease has changed; `nil` when it is free.
     case leaseChanged(UInt64, holder: NodeID?)
-    /// Every live peer knows that this node holds the lease.
+    /// Every live peer has acknowledged that this node holds the lease.
     case leaseGranted(UInt64)
-    /// A peer follows somebody else in this matter, or knows now whom this node follows.
+    /// A peer's ballot on this subject has changed, or a peer has acknowledged this node's ballot.
     case ballotChanged(UInt64)
-    /// To be written to disk before anything is sent.
+    /// Write this to disk before any datagram is sent.
     case persist(GossipPersistence)
-    /// To be told to people.
+    /// Report this to the operators.
     case alert(GossipAlert)
 }
 
-/// Collects what is to be done, in order. Reused: `removeAll` keeps the memory.
+/// The actions for the caller, in order. Reused: `removeAll` keeps the memory.
 package struct GossipOutputs: Sendable {
-    /// What is to be done.
+    /// The actions.
     package private(set) var list: [GossipOutput] = []
-    /// The datagrams of `list`, one after the other.
+    /// The bytes of all datagrams in `list`.
     package internal(set) var bytes: [UInt8] = []
 
-    /// Nothing to do.
+    /// Creates empty outputs.
     package init() {}
 
     mutating func append(_ output: GossipOutput) { list.append(output) }
 
-    /// Forgets everything, keeps the memory.
+    /// Removes all outputs and keeps the memory.
     package mutating func removeAll() {
         if !list.isEmpty { list.removeAll(keepingCapacity: true) }
         if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
     }
 }
 
-/// What has happened on this node.
+/// An event of this node.
 package enum GossipEvent: Sendable {
-    /// The process has started, or the configuration was read anew.
+    /// The process has started, or the configuration was reloaded.
     case configured(servers: [GossipServer], configuration: UInt64)
-    /// A check or a real connect has ended.
+    /// A check or a session's connect has ended.
     case observed(ServerID, Observation)
-    /// An operator wants this of a server on this node alone.
+    /// An operator has set a server's state on this node only.
     case administered(ServerID, AdministrativeState)
-    /// What a server is on this node whatever operators want: in maintenance without an address, drained by a weight of 0, else ready.
+    /// A server's state on this node for reasons other than a command: `maint` without an address, `drain` with weight 0, otherwise `ready`.
     case circumstances(ServerID, AdministrativeState)
-    /// A server's maintenance is over, for whatever reason: it counts as up until its first failure.
+    /// A server's maintenance has ended for any reason: it counts as up until its first failure.
     case maintenanceEnded(ServerID)
-    /// A server has another resolved address.
+    /// A server's resolved address has changed.
     case addressChanged(ServerID, SocketAddress?)
-    /// A peer's configured name resolves to another address.
+    /// The address of a peer's configured name has changed.
     case peerAddress(NodeID, SocketAddress?)
-    /// All peers should check a server.
+    /// Ask all peers to check a server.
     case askForChecks(ServerID)
-    /// Wall time, in UNIX milliseconds: at start, and whenever it may have been stepped.
+    /// Wall time in UNIX milliseconds, at start and after every possible clock step.
     case wallClock(milliseconds: UInt64)
-    /// Asks for a lease.
+    /// Request a lease.
     case acquireLease(UInt64)
-    /// Gives it back.
+    /// Release a lease.
     case releaseLease(UInt64)
-    /// Whom this node follows in a matter.
+    /// This node's ballot on a subject.
     case ballot(subject: UInt64, epoch: UInt64, choice: UInt64, isConfirmed: Bool)
-    /// The node goes: say goodbye.
+    /// The node leaves the cluster and sends LEAVE.
     case leave
 }
 
-/// What has come and what became of it.
+/// Counts of received datagrams, records and their results.
 package struct GossipCounters: Equatable, Sendable {
-    /// Datagrams that came.
+    /// Datagrams received.
     package internal(set) var received = 0
-    /// Datagrams that were handed out.
+    /// Datagrams given to the caller to send.
     package internal(set) var sent = 0
-    /// Too short, too long, no magic.
+    /// Datagrams with a wrong length, magic or field.
     package internal(set) var malformed = 0
-    /// Another version.
+    /// Datagrams of another version.
     package internal(set) var unknownVersion = 0
-    /// Another cluster, another receiver, a sender that is not configured.
+    /// Datagrams of another cluster, for another receiver, or of a sender that is not configured.
     package internal(set) var foreign = 0
-    /// A key that is not held.
+    /// Datagrams under an unknown key.
     package internal(set) var unknownKey = 0
-    /// Seen before, or too old to know.
+    /// Datagrams accepted before, or older than the replay window.
     package internal(set) var replayed = 0
-    /// The tag does not fit.
+    /// Datagrams whose tag is wrong.
     package internal(set) var notAuthentic = 0
     /// HELLOs beyond the limits.
     package internal(set) var limited = 0
-    /// Of an earlier run, or an answer to no question.
+    /// Datagrams of an earlier session, and answers without an open HELLO.
     package internal(set) var outdated = 0
     /// Records of an unknown type.
     package internal(set) var unknownRecords = 0
-    /// Records that cannot be.
+    /// Records that are cut short or out of range.
     package internal(set) var malformedRecords = 0
-    /// Rows that were refused.
+    /// Rejected rows.
     package internal(set) var refusedRows = 0
     /// Sessions, stamps and epochs too far ahead of this node's clock.
     package internal(set) var farAhead = 0
-    /// Times the node was starved.
+    /// Gaps in which the node was not scheduled.
     package internal(set) var gaps = 0
 
-    /// All zero.
+    /// Creates counters at zero.
     package init() {}
 }

@@ -1,64 +1,64 @@
 import Wire
 
-/// A peer as configured.
+/// A configured peer.
 package struct GossipPeer: Equatable, Sendable {
-    /// Which node.
+    /// The peer's identifier.
     package var id: NodeID
-    /// Its name, for people.
+    /// The peer's name in logs and reports.
     package var name: String
-    /// Where it is looked for until it has proven an address; `nil` while its name does not resolve.
+    /// The address to which HELLOs are sent; `nil` while the peer's name does not resolve.
     package var address: SocketAddress?
 
     /// A peer from its parts.
     package init(id: NodeID, name: String, address: SocketAddress?) { (self.id, self.name, self.address) = (id, name, address) }
 }
 
-/// What a node's gossip is configured with.
+/// The gossip settings of a node.
 package struct GossipSettings: Sendable {
-    /// The first 8 bytes of SHA-256(cluster name).
+    /// The first 8 bytes of SHA-256 of the cluster's name.
     package var cluster: UInt64
-    /// This node.
+    /// This node's identifier.
     package var node: NodeID
-    /// All others; at most `GossipLimits.nodesMax - 1`.
+    /// All other nodes; at most `GossipLimits.nodesMax - 1`.
     package var peers: [GossipPeer]
-    /// A hash of what should be alike on all nodes.
+    /// A hash of the settings that should be equal on all nodes.
     package var configuration: UInt64
-    /// The parts that should be equal on all nodes, for peers whose configuration differs. Parts beyond `configurationPartsMax` are not sent.
+    /// The parts that should be equal on all nodes, sent to peers whose configuration differs. Parts beyond `configurationPartsMax` are not sent.
     package var parts: [ConfigurationPart] = []
-    /// How long a peer may be silent.
+    /// Timeouts and intervals of the failure detector.
     package var detector = DetectorSettings()
-    /// Rows that change within this time ride together.
+    /// Rows that change within this time share a datagram.
     package var flushInterval = Duration.milliseconds(2)
-    /// A channel is replaced after so many datagrams.
+    /// A channel is replaced after this number of datagrams.
     package var rekeyDatagrams: UInt64 = 1 << 32
-    /// Or after this time.
+    /// A channel is replaced after this time.
     package var rekeyInterval = Duration.seconds(86_400)
-    /// The drain lease falls by itself after this time.
+    /// A lease that is not renewed ends after this time.
     package var leaseDuration = Duration.seconds(600)
-    /// Tests only: rules to switch off.
+    /// Safety rules; tests switch some off.
     package var rules = SafetyRules.all
 
-    /// Settings of a node among `peers`.
+    /// Creates the settings of a node among `peers`.
     package init(cluster: UInt64, node: NodeID, peers: [GossipPeer], configuration: UInt64) {
         (self.cluster, self.node, self.peers, self.configuration) = (cluster, node, peers, configuration)
     }
 }
 
-/// What a node remembers over a restart. Losing it costs nothing but the operators' words that no peer has.
+/// State that a node keeps over a restart. Losing it costs only the operators' commands that no peer has.
 package struct GossipMemory: Equatable, Sendable {
-    /// The last session; 0 for none.
+    /// The latest session; 0 for none.
     package var session: UInt64
-    /// The operators' rows.
+    /// The operators' commands.
     package var administrative: [AdministrativeRow]
 
-    /// What was persisted last.
+    /// Creates a memory from persisted values.
     package init(session: UInt64 = 0, administrative: [AdministrativeRow] = []) {
         (self.session, self.administrative) = (session, administrative)
     }
 
-    /// Leaves out values too far ahead of a clock that shows `wall`: a node that took them over could not go above them.
+    /// Drops values too far ahead of a clock that shows `wall`: a node that kept them could not issue higher ones.
     ///
-    /// - Returns: whether the session, and how many commands, were left out.
+    /// - Returns: whether the session was dropped, and how many commands were.
     package mutating func forgetFarAhead(wall: UInt64, rules: SafetyRules = .all) -> (isSession: Bool, words: Int) {
         let (horizon, before) = (HybridTime.horizon(wall: wall), administrative.count)
         let isSession = session > horizon.bits && rules.contains(.sessionHorizon)

@@ -3,16 +3,16 @@ import Wire
 /// The handshake:
 ///
 ///     A                                                  B
-///     HELLO(random A)            under the ring key  ->  remembers a candidate, changes nothing
-///         <-  HELLO_ACK(random B, echo of random A)      from whatever address the HELLO came
+///     HELLO(random A)            under the ring key  ->  stores a candidate, changes nothing else
+///         <-  HELLO_ACK(random B, echo of random A)      to the address that the HELLO came from
 ///     candidate: pairwise keys from both randoms
 ///     PING                   under the pairwise key  ->  proven: session and address of A adopted
 ///         <-  ANSWER                                     proven: session and address of B adopted
 ///
-/// A replayed HELLO ends at the candidate: who sent it cannot make the PING.
+/// A replayed HELLO creates only a candidate: the attacker cannot send the PING.
 extension GossipNode {
     private static let clearBytes = Header.bytesCount + Header.saltBytes
-    /// Between HELLOs at first, and later.
+    /// The interval between the first `hellosFirst` HELLOs; later ones have a longer interval.
     static let helloIntervalFirst = Duration.milliseconds(120)
     static let helloIntervalLater = Duration.milliseconds(500)
     static let hellosFirst = 7
@@ -27,7 +27,7 @@ extension GossipNode {
         return peers[index].current?.isOld(ringKey: key, datagramsMax: datagramsMax, lifetime: lifetime, now: now) ?? true
     }
 
-    /// Goes on with a handshake: pokes the candidate that this node began, or asks.
+    /// Continues a handshake: pings the candidate that this node started, or sends a HELLO.
     mutating func continueHandshake(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
         let hellos = peers[index].hellos
         peers[index].helloAt = now.advanced(by: hellos < GossipNode.hellosFirst ? GossipNode.helloIntervalFirst : GossipNode.helloIntervalLater)
@@ -42,7 +42,7 @@ extension GossipNode {
         }
         guard let question = peers[index].question else { return }
         let record = HandshakeRecord(random: question.random, echo: Bytes32(0, 0, 0, 0), highestSession: peers[index].session)
-        // Where it should be, and where it was: whichever is right answers.
+        // To the configured address and to the last proven one: either may be right.
         let places = [peers[index].configured, peers[index].address]
         for (place, address) in places.enumerated() {
             guard let address, place == 0 || address != places[0] else { continue }
@@ -50,7 +50,7 @@ extension GossipNode {
         }
     }
 
-    /// Forgets the handshakes that have not been finished in time.
+    /// Drops the handshakes that were not finished in time.
     mutating func forgetCandidates(of index: Int, now: Instant) {
         peers[index].candidates.removeAll { $0.channel.born.advanced(by: GossipNode.candidateLifetime) <= now }
     }
@@ -105,7 +105,7 @@ extension GossipNode {
         sendPing(to: index, slot: .candidate(last), now: now, into: &outputs)
     }
 
-    /// The key first, then the limits, then the tag.
+    /// Checks the key first, then the limits, then the tag.
     private mutating func openHandshake(
         _ header: Header, _ datagram: ArraySlice<UInt8>, from index: Int, at source: SocketAddress, now: Instant, into outputs: inout GossipOutputs
     ) -> (HandshakeRecord, KeyRing.Key)? {
@@ -120,7 +120,7 @@ extension GossipNode {
             counters.malformed += 1
             return nil
         }
-        // Answers have limits of their own: a flood of HELLOs keeps nobody from the one that was asked for.
+        // Answers have a separate limiter, so that a flood of HELLOs does not block the answer to this node's own HELLO.
         let isAdmitted = header.kind == .hello ? limiter.admits(source, now: now) : answerLimiter.admits(source, now: now)
         guard isAdmitted else {
             counters.limited += 1
@@ -185,8 +185,8 @@ extension GossipNode {
 }
 
 extension GossipNode {
-    /// A datagram has verified under candidate `number`: the peer's run and the channel are adopted, and this tells as what. `nil` when it is of an
-    /// earlier run, or of an earlier handshake of the same side.
+    /// Adopts the peer's session and the channel after a datagram has been verified under candidate `number`. Returns the slot of the channel, or `nil` when
+    /// the candidate belongs to an earlier session or to an earlier handshake of the same side.
     mutating func prove(_ number: Int, of index: Int, now: Instant) -> ChannelSlot? {
         let channel = peers[index].candidates.remove(at: number).channel
         guard channel.peerSession >= peers[index].session else { return nil }
@@ -220,9 +220,9 @@ extension GossipNode {
         return slot
     }
 
-    /// The newer channel is sent under, the older one still received under. When both sides began a handshake at once, either channel was
-    /// begun before the other was proven: then both sides take the one that the lower node began, so that loss is measured, and the
-    /// address followed, on one. What was begun after that replaces it: the peer may have begun anew without a higher session.
+    /// The node sends under the newer channel and still accepts datagrams under the older one. When both sides start a handshake at the same time, each channel
+    /// is created before the other is proven. Both sides then prefer the channel that the lower node started, so that they measure loss and follow the address
+    /// on the same one. A channel that is created after the proof replaces the current one: the peer may have started over without a higher session.
     private mutating func adopt(_ channel: Channel, of index: Int) -> ChannelSlot {
         guard let current = peers[index].current else {
             peers[index].current = channel
@@ -239,8 +239,8 @@ extension GossipNode {
         return .current
     }
 
-    /// A peer has seen this node in a higher run: its store was lost, or somebody has its name. The first time this node goes above at
-    /// once; then ever later, so that two nodes of one name do not chase each other.
+    /// A peer has seen this node in a higher session: this node's store was lost, or another node uses its name. The first raise happens at once, later ones
+    /// after growing pauses, so that two nodes of one name do not keep overtaking each other.
     mutating func planRaise(above seen: UInt64, from index: Int?, now: Instant, into outputs: inout GossipOutputs) {
         guard believes(seen, of: settings.node, now), seen + 1 < GossipLimits.sessionMax else { return refuseFarAhead(from: index, into: &outputs) }
         if let raise {
@@ -253,7 +253,7 @@ extension GossipNode {
         raises += 1
     }
 
-    /// Begins a new run within this process: everything said so far is said anew.
+    /// Starts a new session in the running process and publishes this node's rows again under it.
     mutating func raiseSession(now: Instant, into outputs: inout GossipOutputs) {
         guard let raise, raise.at <= now else { return }
         let old = session

@@ -1,6 +1,6 @@
 import Wire
 
-/// Rows that come in: merged into the tables, and what follows from them for this node.
+/// Merges received rows into the tables and acts on the changes.
 extension GossipNode {
     mutating func mergeMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
         guard believes(row.session, of: row.node, now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
@@ -19,8 +19,8 @@ extension GossipNode {
         tellState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
     }
 
-    /// What others say of this node. A death is contradicted; above a higher run this one is raised, as after a handshake that tells of it:
-    /// the peer that saw it may be gone, and only its word be left.
+    /// Merges a claim about this node. The node refutes a claim that it is suspect, dead or left. A claim with a higher session raises this node's session, as
+    /// a handshake does that reports one: the peer that saw it may be dead, and this row the only trace.
     private mutating func mergeOwnMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
         guard !isOutdone(row.session, isFull: row.refutations == .max, from: sender, now: now, into: &outputs) else { return }
         guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
@@ -28,8 +28,8 @@ extension GossipNode {
         _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: row.refutations + 1, rank: .alive))
     }
 
-    /// A row in this node's name has a higher run, or the last version or refutation of this run. Then this node begins a run above it, since its
-    /// own rows would otherwise no longer count.
+    /// True when a row in this node's name has a higher session, or the last version or refutation of this session. The node then starts a session above it,
+    /// because peers would ignore its own rows otherwise.
     mutating func isOutdone(_ other: UInt64, isFull: Bool, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) -> Bool {
         guard other > session || other == session && isFull else { return false }
         counters.refusedRows += 1
@@ -47,7 +47,7 @@ extension GossipNode {
         reconsider(row.server, now: now, into: &outputs)
     }
 
-    /// A row that claims to be this node's own and is newer: somebody has written in its name. What this node sees is said again, above it.
+    /// Handles a newer row in this node's name that this node did not write: the node publishes its own row again with a higher version.
     private mutating func mergeOwnHealth(_ row: HealthRow) {
         guard row.session == session, let own = tables.health[HealthKey(server: row.server, observer: settings.node)] else {
             if row.session == session { counters.refusedRows += 1 }
@@ -59,7 +59,7 @@ extension GossipNode {
         _ = tables.merge(again)
     }
 
-    /// Takes an operator's word: from a peer, said here, or from this node's own memory, which a configuration may have overtaken.
+    /// Merges an operator's command from a peer, from this node's operator, or from this node's memory, in which it may be outdated.
     mutating func mergeAdministrative(
         _ row: AdministrativeRow, from sender: NodeID?, isRemembered: Bool = false, now: Instant, into outputs: inout GossipOutputs
     ) {
@@ -74,8 +74,8 @@ extension GossipNode {
         }
         outputs.append(.persist(.administrative(row)))
         let state = row.effective(wall: wall)
-        // A word on the weight alone, and a remembered one that is over, leave the state to each node. Another expiry came with a word on
-        // the state that this node has missed.
+        // A command for the weight alone leaves the state as each node has it; so does a remembered command that has expired. A different expiry means that the
+        // row contains a command for the state that this node has missed.
         let isWeight = row.weight != before?.weight && row.state == before?.state ?? .ready && row.expiry == before?.expiry
         applyAdministrative(row, isWeight || (isRemembered && state == .ready) ? nil : state, now: now, into: &outputs)
     }
@@ -103,7 +103,7 @@ extension GossipNode {
 }
 
 extension GossipNode {
-    /// Tells of a peer's new state, and draws the consequences: what a dead peer has seen does not count any more, its leases fall.
+    /// Outputs a peer's new state and applies the consequences: the rows of a dead peer do not count, and its leases end.
     mutating func tellState(_ index: Int, silence: Duration, now: Instant, into outputs: inout GossipOutputs) {
         let state = peers[index].state
         guard state != peers[index].told else { return }
@@ -115,7 +115,7 @@ extension GossipNode {
         for view in judge.views { reconsider(view.server.id, now: now, into: &outputs) }
     }
 
-    /// This node's ears say that a peer is dead: its claim goes to everybody, once, for the peer to contradict.
+    /// Publishes a DEAD claim about a peer that this node has declared dead. The peer can refute it.
     mutating func claimDead(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
         let (node, session) = (peers[index].id, peers[index].session)
         if var row = tables.members[node], row.session == session, row.rank < .dead {
@@ -125,16 +125,16 @@ extension GossipNode {
         tellState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
     }
 
-    /// Carries out an operator's word; `state` is `nil` where it says nothing of it.
+    /// Applies an operator's command; `state` is `nil` when the command does not set the state.
     mutating func applyAdministrative(_ row: AdministrativeRow, _ state: AdministrativeState?, now: Instant, into outputs: inout GossipOutputs) {
         if let state { judge.setAdministrative(row.server, state, isWord: true) }
-        // At once: what else came with it must not count on the server.
+        // Applied at once, so that the other rows of the same datagram do not count on this server.
         if row.weight == 0, judge.view(of: row.server)?.circumstances == .ready { judge.setCircumstances(row.server, .drain) }
         if state != nil || row.weight != nil { outputs.append(.administrativeChanged(row.server, state, weight: row.weight)) }
         planExpiry(now: now)
     }
 
-    /// Finds the next word to expire.
+    /// Returns the time at which the next command expires.
     func nextExpiry(now: Instant) -> Instant? {
         let wall = wallMilliseconds(now)
         var earliest: UInt64?

@@ -1,29 +1,29 @@
 import Wire
 
-/// Why an operator's command was refused.
+/// The reason why an operator's command was refused.
 package enum AdministrationRefusal: Error, Equatable, Sendable {
-    /// Every usable server of the proxy would be gone: `force` takes it all the same.
+    /// The command would take the proxy's last usable server. `force` allows it.
     case lastUsable
-    /// No such server.
+    /// The server is not configured.
     case unknownServer
     /// No later stamp is valid: this node's clock is near the end of the range, or was set back by years.
     case clockUnusable
 }
 
-/// Whether an operator insists.
+/// Whether a command may take the last usable server.
 package enum AdministrationForce: Sendable {
-    /// Refused when it would take the last usable server.
+    /// The command is refused when it would take the last usable server.
     case careful
-    /// Never refused.
+    /// The command is always accepted.
     case forced
 }
 
-/// Keys, operators, leases, and what else this node is told.
+/// Keys, operators' commands, leases and other local events.
 extension GossipNode {
-    /// An operator's word for the whole cluster.
+    /// Applies an operator's command in the whole cluster.
     ///
-    /// - Parameter duration: after which it counts as ready again; `nil` for never.
-    /// - Throws: `maint` never takes the last usable server of a proxy, as this node sees them, without `forced`.
+    /// - Parameter duration: the time after which the server counts as ready again; `nil` for no limit.
+    /// - Throws: `lastUsable` when `maint` would take the last server of a proxy that is usable on this node, unless `forced`.
     package mutating func administer(
         _ server: ServerID, _ state: AdministrativeState, weight: UInt16? = nil, for duration: Duration? = nil, force: AdministrationForce = .careful,
         now: Instant, into outputs: inout GossipOutputs
@@ -38,7 +38,7 @@ extension GossipNode {
         local(.wallClock(milliseconds: wall), now: now, into: &outputs)
     }
 
-    /// An operator's weight for the whole cluster, 0 to 256; the state and its expiry stay as they are.
+    /// Sets an operator's weight in the whole cluster, 0 to 256. State and expiry stay unchanged.
     package mutating func setWeight(_ server: ServerID, _ weight: UInt16, now: Instant, into outputs: inout GossipOutputs) throws(AdministrationRefusal) {
         guard judge.index(server) != nil else { throw .unknownServer }
         let known = tables.administrative[server]
@@ -52,15 +52,15 @@ extension GossipNode {
         return stamp
     }
 
-    /// Adds a key: it is received with from now on.
+    /// Adds a key, which the node accepts from then on.
     package mutating func installKey(_ key: KeyRing.Key) throws(KeyRing.Refusal) { try ring.install(key) }
 
-    /// Sends with a key that is held. Channels follow by new handshakes; until a peer has it the old ones live on.
+    /// Makes a key of the ring the one that the node sends with. New handshakes replace the channels; until a peer has the key its old channel stays in use.
     package mutating func useKey(_ id: UInt32) throws(KeyRing.Refusal) { try ring.use(id) }
 
-    /// Gives a key up, and every channel that came from it.
+    /// Removes a key and all channels that were derived from it.
     ///
-    /// - Throws: names the nodes that are not known to hold the key in use, or that still send with this one.
+    /// - Throws: the names of the nodes that are not known to hold the key in use, or that still send with this one.
     package mutating func removeKey(_ id: UInt32) throws(KeyRing.Refusal) {
         try ring.remove(id, holders: peers.map { ($0.name, $0.keys) })
         for index in peers.indices {
@@ -128,7 +128,7 @@ extension GossipNode {
 }
 
 extension GossipNode {
-    /// Who holds a lease now: nobody when it was given back, fell by itself, or its holder is dead or gone.
+    /// Returns the holder of a lease; `nil` when it was released or has expired, or when its holder is dead or has left.
     package func holder(ofLease name: UInt64, now: Instant) -> NodeID? {
         guard let row = tables.leases[name], row.isHeld, row.expiry > now else { return nil }
         if row.holder == settings.node { return row.holder }
@@ -136,7 +136,7 @@ extension GossipNode {
         return row.holder
     }
 
-    /// Whether this node could ask for a lease: like an operator's command, a claim has a stamp.
+    /// True when this node could claim a lease. A claim needs a stamp, as an operator's command does.
     package func canStamp(now: Instant) -> Bool {
         var clock = clock
         return clock.next(wall: wallMilliseconds(now), limit: stampHorizon(now)) != nil
@@ -166,7 +166,7 @@ extension GossipNode {
         mergeLease(row, from: nil, now: now, into: &outputs)
     }
 
-    /// Holds on to the leases of this node: it is still draining.
+    /// Renews the leases of this node, which holds them while it drains.
     mutating func renewLeases(now: Instant, into outputs: inout GossipOutputs) {
         for index in leases.indices where leases[index].renewAt <= now {
             leases[index].renewAt = now.advanced(by: settings.leaseDuration / 3)
@@ -178,7 +178,7 @@ extension GossipNode {
         tellLeases(now: now, into: &outputs)
     }
 
-    /// A lease is granted once every live peer has it and none has an earlier claim.
+    /// Grants a lease once every live peer has acknowledged the claim and none has an earlier one.
     mutating func grantLeases(into outputs: inout GossipOutputs) {
         for index in leases.indices where !leases[index].isGranted {
             guard peers.allSatisfy({ !$0.isWitness || $0.delivery.acknowledged >= leases[index].revision }) else { continue }
@@ -187,7 +187,7 @@ extension GossipNode {
         }
     }
 
-    /// Tells who holds each lease, where that has changed.
+    /// Outputs the holders of leases that have changed.
     mutating func tellLeases(now: Instant, into outputs: inout GossipOutputs) {
         for entry in tables.leases.entries {
             let holder = holder(ofLease: entry.key, now: now)

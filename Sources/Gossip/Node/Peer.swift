@@ -1,17 +1,17 @@
 import Wire
 
-/// One other node: what is proven of it, what is tried, what it has been told.
+/// The state of another node: proven, in progress, and reported.
 struct Peer: Sendable {
-    /// Handshakes begun by the peer that have not been proven: the oldest makes room.
+    /// The most unproven handshakes that a peer may have started; a new one replaces the oldest.
     static let candidatesMax = 4
 
-    /// A handshake that nothing has been verified under yet, and where it came from.
+    /// A handshake whose channel has not been proven, and the address that it came from.
     struct Candidate: Sendable {
         var channel: Channel
         var remote: SocketAddress
     }
 
-    /// The HELLO that is open: repeated with the same random bytes, so that a late answer still fits.
+    /// The open HELLO. Repeats carry the same random bytes, so that a late answer is still valid.
     struct Question: Sendable {
         var random: Bytes32
         var key: UInt32
@@ -20,15 +20,15 @@ struct Peer: Sendable {
 
     let id: NodeID
     let name: String
-    /// Where the configuration says it is.
+    /// The configured address.
     var configured: SocketAddress?
-    /// Where it was last proven to be.
+    /// The last proven address.
     var address: SocketAddress?
-    /// Its run, once proven; 0 before.
+    /// The proven session; 0 before the proof.
     var session: UInt64 = 0
     var detector: FailureDetector
     var current: Channel?
-    /// When the present channel was proven.
+    /// The time of the latest proof of a channel.
     var provenAt: Instant?
     var previous: Channel?
     var candidates: [Candidate] = []
@@ -37,44 +37,45 @@ struct Peer: Sendable {
     var helloAt: Instant
     var heartbeatAt: Instant
     var delivery = Delivery()
-    /// The ids of the keys it says it holds.
+    /// The ids of the keys that the peer reports.
     var keys: [UInt32] = []
     var keyStatusAt: Instant
-    /// What its last beat said.
+    /// The latest beat of the peer.
     var beat: BeatRecord?
     var told = PeerState.unknown
-    /// Digests: when the next may go, and how many have gone since the tables were equal.
+    /// When the next digest may be sent, and how many were sent since the tables were equal.
     var digestAt: Instant?
     var digests = 0
     var pulledAt: Instant?
     var differsSince: Instant?
-    /// In this run of it the tables have been equal: everything it had to say has come.
+    /// True when the tables were equal once in the peer's session, so that all of its earlier rows have arrived.
     var hasBeenEqual = false
-    /// This node's ballots that it has acknowledged in this run of it: the last of each subject.
+    /// This node's latest ballot of each subject that the peer has acknowledged in its session.
     var knownBallots: [BallotRow] = []
-    /// Its configuration, while that differs.
+    /// The peer's configuration while it differs from this node's.
     var configuration: PeerConfiguration?
-    /// When this node may send it the parts of its configuration again.
+    /// When this node may send the parts of its configuration to the peer again.
     var partsAt: Instant?
-    /// When its parts were last compared with this node's.
+    /// When the peer's parts were last compared with this node's.
     var comparedAt: Instant?
-    /// The difference has been reported.
+    /// True when the difference has been reported.
     var isDifferenceTold = false
     var isTablesTold = false
     var isRefusalTold = false
     var isLossFromTold = false
     var isLossToTold = false
     var isNotHeardTold = false
-    /// Dead by this node's ears, and contradicted through others: told once a death.
+    /// True when the peer is dead for this node and a refutation through another node was reported. Reported once per death.
     var isContradictionTold = false
-    /// Loss of an earlier channel: counts until the present one has told enough.
+    /// The loss on an earlier channel. It counts until the current channel has carried 64 datagrams.
     var inheritedLoss = 0
-    /// Loss from the peer, per cent.
+    /// The loss from the peer in per cent.
     private(set) var lossFromPeer = 0
 
     static let digestPauseMin = Duration.milliseconds(700)
     static let digestPauseMax = Duration.seconds(30)
-    /// Digests, pulls and rows get lost too: the first ones are quick; what they do not mend was refused, and is not asked for so often.
+    /// Digests, pulls and rows get lost too, so the first digests follow quickly. A difference that remains after them was caused by refused rows, and digests
+    /// become rarer.
     static let digestsQuick = 16
 
     var digestPause: Duration { min(Peer.digestPauseMin * (1 << max(0, min(digests - Peer.digestsQuick, 8))), Peer.digestPauseMax) }
@@ -98,10 +99,10 @@ struct Peer: Sendable {
         }
     }
 
-    /// True when its rows count.
+    /// True when the peer's rows count.
     var isWitness: Bool { state == .alive || state == .suspect }
 
-    /// Loss from the peer anew, whenever the channel or what has come in it changes: of a long memory, or of a short one that is worse by
+    /// Recomputes the loss from the peer after each change of the channel or of its window: over 256 datagrams, or over the last 64 when that loss is higher by
     /// more than chance.
     mutating func measureLoss() {
         guard let (short, long) = current?.arrivals(ofLast: (64, 256)) else {
@@ -112,7 +113,7 @@ struct Peer: Sendable {
         lossFromPeer = long.sent < 64 ? max(measured, inheritedLoss) : measured
     }
 
-    /// What the next datagram is sealed with, and where it goes; `nil` when there is no channel, or no address.
+    /// Takes the key, sequence number and address for the next datagram; `nil` without a channel or an address.
     mutating func nextSending(_ slot: GossipNode.ChannelSlot) -> (Channel.Sending, SocketAddress)? {
         switch slot {
         case .current, .previous:
@@ -124,19 +125,19 @@ struct Peer: Sendable {
         }
     }
 
-    /// What 64 datagrams may be off by.
+    /// The error by which the loss over 64 datagrams may be too high.
     private static let chancePercent = 8
 
-    /// A few datagrams tell nothing.
+    /// Fewer than 20 datagrams give no estimate.
     private static func percentLost(_ count: (arrived: Int, sent: Int)) -> Int {
         count.sent < 20 ? 0 : (count.sent - count.arrived) * 100 / count.sent
     }
 
-    /// Loss to the peer, as it says.
+    /// The loss to the peer in per cent, as the peer reports it.
     @inline(__always)
     var lossToPeer: Int { Int(beat?.loss ?? 0) }
 
-    /// True when its last beat shows that it knows this node's keys.
+    /// True when the peer's latest beat shows that it knows this node's keys.
     mutating func hasSeen(keys hash: UInt32) -> Bool { beat?.keysSeen == hash }
 
     mutating func dropChannels() {

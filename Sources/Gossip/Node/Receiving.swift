@@ -1,14 +1,14 @@
 import Wire
 
 extension GossipNode {
-    /// Which of a peer's channels a datagram belongs to.
+    /// The channel of a peer that a datagram belongs to.
     enum ChannelSlot: Equatable {
         case current
         case previous
         case candidate(Int)
     }
 
-    /// A datagram under a pairwise key: cheapest test first, and nothing changes before the tag has verified.
+    /// Receives a datagram under a pairwise key. The cheapest test comes first, and the state changes only after the tag has been verified.
     mutating func receiveTraffic(
         _ header: Header, _ datagram: ArraySlice<UInt8>, from index: Int, at source: SocketAddress, now: Instant, into outputs: inout GossipOutputs
     ) {
@@ -51,7 +51,7 @@ extension GossipNode {
         if peers[index].current?.matches(header) == true { return .current }
         if peers[index].previous?.matches(header) == true { return .previous }
         guard !peers[index].candidates.isEmpty else { return nil }
-        // A handshake that nobody has finished in time is over: what was recorded of it revives nothing.
+        // Candidates expire, so that recorded datagrams of an unfinished handshake cannot revive it.
         forgetCandidates(of: index, now: now)
         for number in peers[index].candidates.indices where peers[index].candidates[number].channel.matches(header) { return .candidate(number) }
         return nil
@@ -77,7 +77,7 @@ extension GossipNode {
         }
     }
 
-    /// The peer is heard, by this node's own ears.
+    /// The time since this node last heard the peer.
     @inline(__always)
     func silence(of index: Int, now: Instant) -> Duration { peers[index].detector.heard.duration(to: now) }
 
@@ -144,7 +144,7 @@ extension GossipNode {
         }
     }
 
-    /// The peer's state in short: what it has, what it is configured with, how well it hears this node.
+    /// Takes in the peer's summary: its tables, its configuration, and how well it hears this node.
     private mutating func take(_ beat: BeatRecord, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
         peers[index].beat = beat
         if beat.tables == tables.hash {
@@ -161,7 +161,7 @@ extension GossipNode {
         }
         compareConfiguration(beat.configuration, of: index, now: now, into: &outputs)
         let silence = Duration.milliseconds(Int64(beat.silence))
-        // While this node was starved, or had no channel, there was nothing to hear.
+        // The peer could hear nothing while this node was not scheduled or had no channel.
         let spoken = max(ranSince, peers[index].provenAt ?? now).duration(to: now)
         if silence >= settings.detector.deadAfter, spoken >= silence, !peers[index].isNotHeardTold {
             peers[index].isNotHeardTold = true
@@ -185,7 +185,7 @@ extension GossipNode {
         peers[index].detector.loss = max(from, to)
     }
 
-    /// Told from 10 %, taken back below 3 %; `nil` for no news.
+    /// Returns true to report loss, from 10 %, false to report its end, below 3 %, and `nil` for no change.
     private func lossTold(_ isTold: Bool, _ percent: Int) -> Bool? {
         if !isTold, percent >= 10 { return true }
         if isTold, percent < 3 { return false }

@@ -1,29 +1,29 @@
 import Wire
 
-/// What is known of one peer, for people.
+/// The state of a peer for reports.
 package struct PeerReport: Equatable, Sendable {
-    /// Which node.
+    /// The peer's identifier.
     package let id: NodeID
-    /// Its name.
+    /// The peer's name.
     package let name: String
-    /// What this node's ears make of it.
+    /// The peer's state as this node sees it.
     package let state: PeerState
-    /// Where it was proven to be, else where it is looked for.
+    /// The proven address, or the configured one before the proof.
     package let address: SocketAddress?
-    /// Its run, once proven; 0 before.
+    /// The proven session; 0 before the proof.
     package let session: UInt64
-    /// How long it has not been heard; `nil` when it never was.
+    /// The time since the peer was last heard; `nil` when it never was.
     package let silence: Duration?
-    /// Per cent of datagrams lost from it.
+    /// The loss from the peer in per cent.
     package let lossFrom: Int
-    /// Per cent of datagrams lost to it, as it says.
+    /// The loss to the peer in per cent, as the peer reports it.
     package let lossTo: Int
-    /// The ids of the keys it says it holds.
+    /// The ids of the keys that the peer reports.
     package let keys: [UInt32]
 }
 
 extension GossipNode {
-    /// Every peer, in the order of the settings.
+    /// Returns a report on every peer, in the order of the settings.
     package func peerReports(now: Instant) -> [PeerReport] {
         settings.peers.compactMap { configured in
             guard let index = peerIndex(configured.id) else { return nil }
@@ -34,13 +34,13 @@ extension GossipNode {
         }
     }
 
-    /// Whose command counts for a server, and whether it has expired.
+    /// Returns the node whose command applies to a server, and whether the command has expired.
     package func word(of server: ServerID, now: Instant) -> (origin: NodeID, isOver: Bool)? {
         guard let row = tables.administrative[server] else { return nil }
         return (row.origin, row.effective(wall: wallMilliseconds(now)) != row.state)
     }
 
-    /// The names of the peers whose word says now that a server fails, in the order of the settings.
+    /// Returns the names of the peers whose rows report failures of a server, in the order of the settings.
     package func failingPeers(of server: ServerID) -> [String] {
         guard let view = judge.view(of: server) else { return [] }
         let rows = witnesses(of: server).filter { $0.address == view.address && ($0.verdict == .down || $0.failures > 0) }

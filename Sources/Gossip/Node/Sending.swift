@@ -1,9 +1,9 @@
 import Wire
 
 extension GossipNode {
-    /// Sends what `body` writes under the pairwise key of `slot`; nothing when there is none, or no address.
+    /// Sends the records that `body` writes, sealed under the key of `slot`. Without a channel or an address it sends nothing.
     ///
-    /// - Returns: the datagram's sequence number; `nil` when none went out.
+    /// - Returns: the datagram's sequence number; `nil` when nothing was sent.
     @discardableResult
     mutating func send(
         _ kind: DatagramKind, to index: Int, slot: ChannelSlot = .current, into outputs: inout GossipOutputs, _ body: (inout [UInt8]) -> Void
@@ -69,13 +69,13 @@ extension GossipNode {
 }
 
 extension GossipNode {
-    /// Room for rows in a DELTA: what the header, the range record and the tag leave.
+    /// The room for rows in a DELTA: a datagram without header, range record and tag.
     private static let rowBytes = GossipLimits.datagramBytesMax - Header.bytesCount - SealFormat.tagBytes - 19
 
-    /// When the peer may get the next DELTA: rows that change within 2 ms ride together.
+    /// When the peer may get the next DELTA. Rows that change within `flushInterval` share a datagram.
     mutating func flushDeadline(_ index: Int) -> Instant { peers[index].delivery.flushedAt?.advanced(by: settings.flushInterval) ?? peers[index].helloAt }
 
-    /// Sends every peer what it lacks.
+    /// Sends every peer the rows that it lacks.
     mutating func spread(now: Instant, into outputs: inout GossipOutputs) {
         for index in peers.indices where peers[index].current != nil && peers[index].delivery.sent < tables.revision {
             let flushedAt = peers[index].delivery.flushedAt
@@ -91,18 +91,19 @@ extension GossipNode {
                 peers[index].delivery.skip(through: through)
                 continue
             }
-            // What is acknowledged the peer has, by equal tables too: then it has counted no changes, and any number would be beyond its own.
+            // The range starts at 0 when the peer has acknowledged all earlier changes. It may have done so through equal tables and never have counted them;
+            // any other start would then exceed its `receivedThrough`.
             let range = Record.range(from: from <= peers[index].delivery.acknowledged ? 0 : from, through: through)
             let sequence = send(.delta, to: index, into: &outputs) { bytes in
                 range.write(to: &bytes, now: now)
                 for row in rows { row.write(to: &bytes, now: now) }
             }
-            // What could not be sealed counts as lost: the resend's pause holds for it too.
+            // A datagram that could not be sealed counts as lost, so that the pause before a resend applies.
             peers[index].delivery.sentDelta(through: through, sequence: sequence ?? 0, now: now)
         }
     }
 
-    /// The next datagram's rows, and the change up to which they reach. What the peer told itself does not go back to it.
+    /// Returns the rows of the next datagram and the revision that they reach. Rows that came from the peer are left out.
     private func changes(after revision: UInt64, for index: Int, now: Instant) -> ([Record], UInt64) {
         let (peer, base) = (peers[index].id, peers[index].delivery.base)
         var rows: [Record] = []
@@ -126,7 +127,7 @@ extension GossipNode {
         return (rows, through)
     }
 
-    /// Compares parts: after everything was delivered the hashes should be equal; when they are not, something was refused or lost.
+    /// Sends the hashes of the buckets. They should be equal after everything was delivered; a difference means that rows were lost or refused.
     mutating func sendDigest(to index: Int, now: Instant, into outputs: inout GossipOutputs) {
         peers[index].digestAt = now.advanced(by: peers[index].digestPause)
         peers[index].digests = min(peers[index].digests + 1, 1 << 20)
@@ -142,7 +143,7 @@ extension GossipNode {
         send(.pull, to: index, into: &outputs) { record.write(to: &$0, now: now) }
     }
 
-    /// Sends the rows of the parts asked for, outside the order of changes: at most once in 200 ms, at most 64 datagrams.
+    /// Sends the rows of the requested buckets, independent of the order of changes: at most every 200 ms and at most 64 datagrams.
     mutating func answerPull(_ buckets: UInt32, of index: Int, now: Instant, into outputs: inout GossipOutputs) {
         if let last = peers[index].pulledAt, last.advanced(by: .milliseconds(200)) > now { return }
         peers[index].pulledAt = now

@@ -1,11 +1,11 @@
 import Wire
 
-/// What falls due.
+/// The work that is due at a time.
 extension GossipNode {
     private static let goodbyeInterval = Duration.milliseconds(50)
-    /// Everything was delivered and the tables still differ: told after this time.
+    /// Tables that still differ this long although everything was delivered are reported.
     private static let tablesToldAfter = Duration.seconds(5)
-    /// Tables may differ for this long before parts are compared: deltas are on the way.
+    /// The time for which tables may differ before buckets are compared, because deltas may be on the way.
     private static let digestAfter = Duration.milliseconds(500)
 
     mutating func fallDue(now: Instant, into outputs: inout GossipOutputs) {
@@ -21,7 +21,7 @@ extension GossipNode {
         peers[index].detector.loss = max(peers[index].lossFromPeer, peers[index].lossToPeer)
         detect(index, now: now, into: &outputs)
         if peers[index].current != nil, goodbyesLeft == nil, peers[index].heartbeatAt <= now {
-            // From the plan, not from now: late timers do not slow the beat; after a gap it begins anew.
+            // Counted from the planned time, so that late timers do not slow the heartbeat down. After a gap the schedule starts over.
             let planned = peers[index].heartbeatAt.advanced(by: settings.detector.heartbeatInterval)
             peers[index].heartbeatAt = planned <= now ? now.advanced(by: settings.detector.heartbeatInterval) : planned
             if peers[index].state != .left {
@@ -35,7 +35,7 @@ extension GossipNode {
     }
 
     private mutating func detect(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
-        // Two steps at most fall due at one instant: alive to suspect to dying after a gap that was not credited.
+        // At most two steps are due at one instant: alive to suspect to dying, after a gap that was not credited.
         for _ in 0..<3 {
             switch peers[index].detector.step(now: now) {
             case .nothing:
@@ -63,7 +63,7 @@ extension GossipNode {
         guard let due = expiryAt, due <= now else { return }
         let wall = wallMilliseconds(now)
         for row in tables.administrativeRows where row.expiry.map({ $0 <= wall }) == true {
-            // What this node's own operator has said since stays.
+            // A later command of this node's own operator stays in force.
             guard let view = judge.view(of: row.server), view.isAdministeredByWord, view.administrative != .ready else { continue }
             applyAdministrative(row, .ready, now: now, into: &outputs)
         }

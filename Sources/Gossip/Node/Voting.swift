@@ -1,25 +1,25 @@
 import Wire
 
-/// What a peer that is heard says in one matter.
+/// A live peer's ballot on a subject.
 package struct PeerBallot: Equatable, Sendable {
-    /// Which node.
+    /// The peer's identifier.
     package let peer: NodeID
-    /// Its name.
+    /// The peer's name.
     package let name: String
-    /// Its row; `nil` when it says nothing.
+    /// The peer's row; `nil` when it has none.
     package let row: BallotRow?
-    /// The last row of this node's that it is known to have; `nil` for none.
+    /// This node's latest row that the peer is known to have; `nil` for none.
     package let known: BallotRow?
-    /// Everything it had to say has come: without a row it says nothing, and not only nothing yet.
+    /// True when all earlier rows of the peer have arrived, so that a missing row means that the peer has no ballot.
     package let isComplete: Bool
 }
 
-/// Ballots: each node tells whom it follows, and hears whom the others follow. What follows from that is the caller's to decide.
+/// Ballots: each node publishes its choice and receives those of its peers. The caller decides what follows.
 extension GossipNode {
-    /// After this time a peer's silence in a matter is its answer, whatever else of the tables differs.
+    /// After this time a peer without a ballot counts as having none, even if the tables still differ.
     private static let completeAfter = Duration.seconds(2)
 
-    /// What each live peer says of `subject`, in the order of the settings.
+    /// Returns the ballot of each live peer on `subject`, in the order of the settings.
     package func ballots(on subject: UInt64, now: Instant) -> [PeerBallot] {
         settings.peers.compactMap { configured in
             guard let index = peerIndex(configured.id), peers[index].isWitness else { return nil }
@@ -30,7 +30,7 @@ extension GossipNode {
         }
     }
 
-    /// True while a peer that is configured has not been heard yet.
+    /// True while a configured peer has not been heard.
     package var isAnyPeerUnheard: Bool { peers.contains { $0.state == .unknown } }
 
     mutating func say(_ subject: UInt64, epoch: UInt64, choice: UInt64, isConfirmed: Bool) {
@@ -43,7 +43,7 @@ extension GossipNode {
                 node: settings.node, session: session, version: version, subject: subject, epoch: epoch, choice: choice, isConfirmed: isConfirmed))
     }
 
-    /// What a peer has acknowledged it knows: who waits for that hears of it.
+    /// Records this node's ballots that the peer has acknowledged, and outputs each of them for the callers that wait for it.
     mutating func noteKnownBallots(_ index: Int, into outputs: inout GossipOutputs) {
         for entry in tables.ballots.entries where entry.key.node == settings.node && entry.revision <= peers[index].delivery.acknowledged {
             let place = peers[index].knownBallots.firstIndex { $0.subject == entry.row.subject }
@@ -63,7 +63,7 @@ extension GossipNode {
         outputs.append(.ballotChanged(row.subject))
     }
 
-    /// A newer row in this node's name: what it says itself is said again, above it.
+    /// Handles a newer row in this node's name: the node publishes its own ballot again with a higher version.
     private mutating func mergeOwnBallot(_ row: BallotRow) {
         guard row.session == session, let own = tables.ballots[BallotKey(subject: row.subject, node: settings.node)] else {
             if row.session == session { counters.refusedRows += 1 }

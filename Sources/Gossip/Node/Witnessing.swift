@@ -1,22 +1,22 @@
 import Wire
 
-/// What one live peer's own looks say of a proxy's servers.
+/// A live peer's view of a proxy's servers, by its own checks.
 package struct PeerSight: Equatable, Sendable {
-    /// Whose.
+    /// The peer's identifier.
     package let peer: NodeID
-    /// Servers that its last check found in order, and that take traffic.
+    /// Servers that take traffic and passed the peer's last check.
     package fileprivate(set) var usable = 0
-    /// Servers that are failing its checks, but not often enough yet.
+    /// Servers that take traffic and fail the peer's checks, fewer times than its `fall`.
     package fileprivate(set) var failing = 0
-    /// Servers it has looked at at all.
+    /// Servers that the peer has checked.
     package fileprivate(set) var seen = 0
 }
 
 extension GossipNode {
-    /// What each live peer that has looked at any of `servers` sees of them, in the order of the settings.
+    /// Returns the view of each live peer that has checked any of `servers`, in the order of the settings.
     ///
-    /// By its rows, which tell its own looks and no rumour. A server that operators have taken out for the whole cluster is usable nowhere. The
-    /// address does not matter: a peer that reaches the server at another one reaches it.
+    /// The rows contain the peer's own checks only. A server that operators have taken out in the whole cluster is not usable on any node. The address does not
+    /// matter: a peer may reach the same server at a different one.
     package func sights(of servers: [ServerID], now: Instant) -> [PeerSight] {
         var sights = settings.peers.map { PeerSight(peer: $0.id) }
         for server in servers {

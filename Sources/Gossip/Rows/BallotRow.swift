@@ -1,19 +1,19 @@
-/// Which of a subject's choices a node follows: for gossip two numbers, whose meaning is the caller's. Only the node writes it; merging takes the higher
-/// (session, version).
+/// A node's vote in one matter ("subject"): the choice that the node follows. Gossip carries subject and choice as numbers; only the caller gives them a
+/// meaning. Only the node itself writes the row; merging keeps the higher (session, version).
 package struct BallotRow: Hashable, Sendable {
-    /// Who follows.
+    /// The voter.
     package var node: NodeID
-    /// In which run.
+    /// The voter's gossip session.
     package var session: UInt64
-    /// From 1, one more with each change.
+    /// Starts at 1 and rises by one with each change.
     package var version: UInt32
-    /// In which matter: the first 8 bytes of SHA-256 of its name.
+    /// The first 8 bytes of SHA-256 of the subject's name.
     package var subject: UInt64
-    /// One more with each change of the choice in the cluster, from 1.
+    /// The cluster-wide number of this choice: starts at 1 and rises by one with each change of the choice.
     package var epoch: UInt64
-    /// Whom.
+    /// The identifier of the chosen candidate, as the caller defines it.
     package var choice: UInt64
-    /// The node itself finds the choice good.
+    /// True when the node has found the choice good by its own checks.
     package var isConfirmed: Bool
 
     /// A row from its parts.
@@ -22,6 +22,6 @@ package struct BallotRow: Hashable, Sendable {
         (self.epoch, self.choice, self.isConfirmed) = (epoch, choice, isConfirmed)
     }
 
-    /// True when this row takes `other`'s place. Both are of one node and subject.
+    /// True when merging replaces `other` by this row. Both rows have the same node and subject.
     package func isNewer(than other: BallotRow) -> Bool { (session, version) > (other.session, other.version) }
 }

@@ -1,4 +1,4 @@
-/// A 64-bit hash that is the same on every node, unlike Swift's `Hasher`. It finds differences; against a liar it proves nothing.
+/// A 64-bit hash that, unlike Swift's `Hasher`, is the same on every node. It detects differences and gives no protection against a malicious node.
 struct Fingerprint: Sendable {
     private(set) var value: UInt64
 
@@ -23,7 +23,7 @@ extension MemberRow {
 }
 
 extension HealthRow {
-    /// Owner and version tell the content: only the observer writes.
+    /// Key, session and version identify the content, because only the observer writes the row.
     var fingerprint: Fingerprint { Fingerprint(12).adding(observer.number).adding(server.number).adding(session).adding(UInt64(version)) }
 }
 
@@ -41,6 +41,6 @@ extension LeaseRow {
 }
 
 extension BallotRow {
-    /// Owner and version tell the content: only the node writes.
+    /// Key, session and version identify the content, because only the node writes the row.
     var fingerprint: Fingerprint { Fingerprint(15).adding(node.number).adding(subject).adding(session).adding(UInt64(version)) }
 }

@@ -1,36 +1,36 @@
-/// What no configuration exceeds, and what every node enforces on what it receives.
+/// Limits of the protocol: no configuration exceeds them, and every node enforces them on what it receives.
 package enum GossipLimits {
-    /// Nodes of a cluster, this one included.
+    /// Nodes in a cluster, this one included.
     package static let nodesMax = 16
-    /// Servers that rows may speak of.
+    /// Servers that the tables hold rows for.
     package static let serversMax = 4_096
-    /// Records of a datagram; further ones are not read.
+    /// Records in a datagram; the reader ignores further ones.
     package static let recordsMax = 30
-    /// Bytes of a datagram, header and tag included: fits a path MTU of 1500 over IPv6 and a tunnel.
+    /// Bytes in a datagram, header and tag included: fits a path MTU of 1500 over IPv6 inside a tunnel.
     package static let datagramBytesMax = 1_400
-    /// Keys of a ring.
+    /// Keys in a ring.
     package static let keysMax = 8
-    /// Leases by name.
+    /// Leases.
     package static let leasesMax = 16
-    /// Ballots: those of all nodes in 64 matters.
+    /// Ballots: 64 subjects, each with one ballot from every node.
     package static let ballotsMax = 1_024
-    /// Parts of the tables that digests compare.
+    /// Parts of the tables that a digest hashes separately.
     package static let bucketsCount = 32
-    /// Parts of a configuration that are compared by name.
+    /// Parts of a configuration that nodes compare by name.
     package static let configurationPartsMax = 8_192
-    /// HELLOs answered, a second and source.
+    /// HELLOs that a node answers per second and source.
     package static let hellosPerSourceMax = 10
-    /// HELLOs opened, a second, all sources together.
+    /// HELLOs that a node decrypts per second, over all sources.
     package static let hellosPerSecondMax = 160
-    /// Sources whose HELLOs are counted apart; the oldest makes room.
+    /// Sources whose HELLOs are counted separately; a new one replaces the oldest.
     package static let helloSourcesMax = 64
-    /// No session number reaches this: nobody can push a node to the end of the range.
+    /// Session numbers are below this, so that a forged number cannot push a node to the end of the range.
     package static let sessionMax: UInt64 = 1 << 62
-    /// No hybrid clock reaches this: milliseconds of the year 4199.
+    /// Hybrid clocks are below this: milliseconds of the year 4199.
     package static let clockMillisecondsMax: UInt64 = 1 << 46
-    /// The node assumes that the time is at least 2026-01-01: the clock of a machine that has lost its time begins in 1970.
+    /// The earliest time that a node assumes, 2026-01-01: a machine without a battery-backed clock starts in 1970.
     package static let clockMillisecondsMin: UInt64 = 1_767_225_600_000
-    /// Sessions, stamps and epochs may be this far ahead of a node's own clock, ten years: far enough that a clock that is wrong by days keeps no node out,
-    /// and near enough that the end of the range, above which no value is left, stays out of reach.
+    /// Sessions, stamps and epochs may be this far ahead of a node's own clock: ten years. A clock that is wrong by days therefore excludes no node, and the
+    /// end of the range, above which no higher value exists, stays out of reach.
     package static let millisecondsAheadMax: UInt64 = 3_650 * 86_400_000
 }

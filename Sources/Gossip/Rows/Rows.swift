@@ -1,27 +1,27 @@
 import Wire
 
-/// How far a node is on its way out.
+/// The state of a node in its own or a peer's view.
 package enum MemberRank: UInt8, Comparable, Sendable {
-    /// It is heard.
+    /// The node sends datagrams.
     case alive = 0
-    /// It has been silent; nobody has concluded anything.
+    /// The node is silent, and no conclusion has been drawn yet.
     case suspect = 1
-    /// Whoever says so has not heard it for long enough.
+    /// The reporting node has not heard this node for `dead-after`.
     case dead = 2
-    /// It has said goodbye in this session.
+    /// The node has announced its exit in this session.
     case left = 3
 
-    /// Orders by how bad the news is.
+    /// Orders by severity.
     package static func < (left: MemberRank, right: MemberRank) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// What is said of one node. Its order is (session, refutations, rank): merging takes the higher one.
+/// A claim about one node. Rows are ordered by (session, refutations, rank), and merging keeps the higher one.
 package struct MemberRow: Equatable, Sendable {
-    /// Of whom.
+    /// The node that the claim is about.
     package var node: NodeID
-    /// In which run.
+    /// The node's gossip session.
     package var session: UInt64
-    /// How often the node has contradicted its death in this run.
+    /// How often the node has refuted its death in this session.
     package var refutations: UInt32
     /// The claim.
     package var rank: MemberRank
@@ -31,51 +31,51 @@ package struct MemberRow: Equatable, Sendable {
         (self.node, self.session, self.refutations, self.rank) = (node, session, refutations, rank)
     }
 
-    /// True when this row takes `other`'s place.
+    /// True when merging replaces `other` by this row.
     package func isNewer(than other: MemberRow) -> Bool {
         (session, refutations, rank) > (other.session, other.refutations, other.rank)
     }
 }
 
-/// What an observer has made of a server.
+/// An observer's verdict on a server.
 package enum HealthVerdict: UInt8, CaseIterable, Sendable {
-    /// It cannot say: not checked yet, or the fault may be its own.
+    /// Not checked yet, or the fault may be the observer's own.
     case unknown = 0
-    /// In order.
+    /// Passed by the observer's own `rise`.
     case up = 1
     /// Failed by the observer's own `fall`.
     case down = 2
-    /// "Too many connections": alive, not to be asked now.
+    /// The server answers "Too many connections": it is alive and should get no sessions at the moment.
     case full = 3
-    /// The server refuses this observer's host; says nothing of the server.
+    /// The server refuses the observer's host. The verdict applies to the observer only.
     case blocked = 4
 }
 
-/// One observer's view of one server. Only the observer writes it; merging takes the higher (session, version).
+/// One observer's view of one server. Only the observer writes the row; merging keeps the higher (session, version).
 package struct HealthRow: Equatable, Sendable {
-    /// Who looked.
+    /// The node that checked.
     package var observer: NodeID
-    /// In which run.
+    /// The observer's gossip session.
     package var session: UInt64
-    /// From 1, one more with each change.
+    /// Starts at 1 and rises by one with each change.
     package var version: UInt32
-    /// At what.
+    /// The server that was checked.
     package var server: ServerID
-    /// What it made of it.
+    /// The result.
     package var verdict: HealthVerdict
-    /// The check's status, as `show servers state` numbers it.
+    /// The status of the check, numbered as in `show servers state`.
     package var code: UInt8
     /// The check's duration in microseconds.
     package var latency: UInt32
-    /// Replication lag in milliseconds; all ones for unknown.
+    /// Replication lag in milliseconds; `UInt32.max` when unknown.
     package var lag: UInt32
-    /// The weight the observer uses.
+    /// The server's weight on the observer.
     package var weight: UInt16
-    /// Failures in a row; 0 after a pass.
+    /// Failures in a row; 0 after a passed check.
     package var failures: UInt16
-    /// When it looked, on the holder's clock: the wire carries an age.
+    /// The time of the check on the clock of the node that holds the row: the wire carries an age.
     package var observed: Instant
-    /// The resolved address it speaks of: a view of another address says nothing here.
+    /// The resolved address that was checked. A node ignores the view when its own address of the server differs.
     package var address: SocketAddress?
 
     /// A row from its parts.
@@ -88,13 +88,13 @@ package struct HealthRow: Equatable, Sendable {
         (self.observed, self.address) = (observed, address)
     }
 
-    /// True when this row takes `other`'s place. Both are of one observer and server.
+    /// True when merging replaces `other` by this row. Both rows have the same observer and server.
     package func isNewer(than other: HealthRow) -> Bool { (session, version) > (other.session, other.version) }
 }
 
-/// What an operator wants of a server.
+/// The state of a server that an operator has set.
 package enum AdministrativeState: UInt8, CaseIterable, Sendable {
-    /// Traffic, if it is healthy.
+    /// The server takes sessions while it is healthy.
     case ready = 0
     /// No new sessions.
     case drain = 1
@@ -102,19 +102,19 @@ package enum AdministrativeState: UInt8, CaseIterable, Sendable {
     case maint = 2
 }
 
-/// An operator's word on a server, for the whole cluster. The last writer wins, by (stamp, origin).
+/// An operator's command for a server, valid in the whole cluster. The last writer wins, by (stamp, origin).
 package struct AdministrativeRow: Equatable, Sendable {
-    /// Of which server.
+    /// The server.
     package var server: ServerID
-    /// When it was said, by the hybrid clock.
+    /// The time of the command on the hybrid clock.
     package var stamp: HybridTime
-    /// Where it was said.
+    /// The node that received the command.
     package var origin: NodeID
-    /// What is wanted.
+    /// The state that the operator has set.
     package var state: AdministrativeState
-    /// The weight wanted, 0 to 256; `nil` leaves the configured one.
+    /// The weight that the operator has set, 0 to 256; `nil` keeps the configured one.
     package var weight: UInt16?
-    /// UNIX milliseconds from which it counts as ready again.
+    /// UNIX milliseconds at which the server counts as ready again; `nil` for no limit.
     package var expiry: UInt64?
 
     /// A row from its parts.
@@ -122,32 +122,32 @@ package struct AdministrativeRow: Equatable, Sendable {
         (self.server, self.stamp, self.origin, self.state, self.weight, self.expiry) = (server, stamp, origin, state, weight, expiry)
     }
 
-    /// True when this row takes `other`'s place: ties of one stamp and origin cannot differ unless a node's memory was rolled back,
-    /// and even then every node must choose alike.
+    /// True when merging replaces `other` by this row. Two rows of one stamp and origin differ only when a node's memory was rolled back; the other fields
+    /// break the tie, so that every node chooses the same row.
     package func isNewer(than other: AdministrativeRow) -> Bool {
         let mine = (stamp, origin, state.rawValue, UInt64(weight ?? .max), expiry ?? .max)
         return mine > (other.stamp, other.origin, other.state.rawValue, UInt64(other.weight ?? .max), other.expiry ?? .max)
     }
 
-    /// What it means at `wall`.
+    /// Returns the state at `wall`, in UNIX milliseconds: `ready` after the expiry.
     package func effective(wall: UInt64) -> AdministrativeState { expiry.map { $0 <= wall } == true ? .ready : state }
 }
 
-/// Who may drain: an advisory lock by name.
+/// A lease of a name: the advisory lock by which nodes drain one after another.
 package struct LeaseRow: Equatable, Sendable {
-    /// The first 8 bytes of SHA-256(lease name).
+    /// The first 8 bytes of SHA-256 of the lease's name.
     package var name: UInt64
-    /// One more with each new holder.
+    /// Rises by one with each new holder.
     package var epoch: UInt64
-    /// When the holder asked: of two that asked in one epoch the earlier one holds.
+    /// The time of the holder's request: of two requests in one epoch the earlier one wins.
     package var stamp: HybridTime
-    /// Who holds it.
+    /// The node that holds the lease.
     package var holder: NodeID
-    /// One more with each renewal, and with the release.
+    /// Rises by one with each renewal, and with the release.
     package var version: UInt32
-    /// False once given back.
+    /// False once the holder has released it.
     package var isHeld: Bool
-    /// When it falls by itself, on the reader's clock: the wire carries what is left.
+    /// The end of the lease on the clock of the node that holds the row: the wire carries the remaining time.
     package var expiry: Instant
 
     /// A row from its parts.
@@ -156,7 +156,7 @@ package struct LeaseRow: Equatable, Sendable {
         (self.isHeld, self.expiry) = (isHeld, expiry)
     }
 
-    /// True when this row takes `other`'s place.
+    /// True when merging replaces `other` by this row.
     package func isNewer(than other: LeaseRow) -> Bool {
         if epoch != other.epoch { return epoch > other.epoch }
         if (stamp, holder) != (other.stamp, other.holder) { return (stamp, holder) < (other.stamp, other.holder) }

@@ -1,30 +1,30 @@
 import Wire
 
-/// A pair of keys that one handshake gave two runs of two nodes, one per direction, and what has been sent and accepted under them.
+/// The two keys, one per direction, that a handshake gave two sessions of two nodes, and the state of both directions.
 struct Channel: Sendable {
-    /// Sent at most: far below what AES-GCM bears with counted nonces; a channel is replaced long before.
+    /// The limit on sent datagrams: far below what is safe for AES-GCM with counted nonces. A channel is replaced long before.
     static let datagramsMax: UInt64 = 1 << 48
 
     let ownSession: UInt64
     let peerSession: UInt64
-    /// The ring key it came from: removed with it.
+    /// The ring key that the channel was derived from. Removing that key removes the channel.
     let ringKey: UInt32
-    /// The peer's random bytes: tells a repeated HELLO.
+    /// The peer's random bytes: they identify a repeated HELLO.
     let peerRandom: Bytes32
     let ownRandom: Bytes32
     /// True on the side that sent the HELLO.
     let isInitiator: Bool
     let sendKey: Bytes32
     let receiveKey: Bytes32
-    /// What the header carries in the key's place.
+    /// The key id in the header of sent datagrams.
     let sendID: UInt32
     let receiveID: UInt32
     let born: Instant
-    /// Sequence numbers given out.
+    /// Sequence numbers used so far.
     private(set) var sent: UInt64 = 0
     private(set) var window = ReplayWindow()
 
-    /// Derives the keys: HKDF(ring key, salt = both randoms, info = both ids, both sessions), the initiator's first.
+    /// Derives the keys: HKDF(ring key, salt = both randoms, info = both ids, both sessions), with the initiator's values first.
     init(
         key: KeyRing.Key, own: NodeID, peer: NodeID, sessions: (own: UInt64, peer: UInt64), randoms: (own: Bytes32, peer: Bytes32), isInitiator: Bool,
         seal: any Seal, now: Instant
@@ -44,7 +44,7 @@ struct Channel: Sendable {
         (sendID, receiveID) = isInitiator ? (thereID, backID) : (backID, thereID)
     }
 
-    /// What the next datagram is sealed with.
+    /// The values with which the next datagram is sealed.
     struct Sending {
         let sequence: UInt64
         let key: Bytes32
@@ -52,21 +52,22 @@ struct Channel: Sendable {
         let peerSession: UInt64
     }
 
-    /// Gives out the next sequence number; `nil` when the channel is used up.
+    /// Takes the next sequence number; `nil` when the channel is used up.
     mutating func nextSending() -> Sending? {
         guard sent < Channel.datagramsMax else { return nil }
         sent += 1
         return Sending(sequence: sent, key: sendKey, id: sendID, peerSession: peerSession)
     }
 
-    /// True when it has had its time, or when another key is sent with: then the side that began it begins anew. The other side's key says nothing,
-    /// or two nodes between the steps of a rotation would replace each other's channels for ever. Like all questions of every datagram it is
-    /// `mutating`: others get a copy.
+    /// True when the channel should be replaced: its lifetime is over, or this side started it and sends with another key meanwhile. The key that the other
+    /// side sends with does not count: otherwise two nodes between the steps of a rotation would keep replacing each other's channels.
+    ///
+    /// `mutating`, like every method that runs for each datagram, so that the call works in place instead of on a copy.
     mutating func isOld(ringKey current: UInt32, datagramsMax: UInt64, lifetime: Duration, now: Instant) -> Bool {
         isInitiator && ringKey != current || sent >= datagramsMax || born.duration(to: now) >= lifetime
     }
 
-    /// What a datagram of the peer is to be opened with, and whether its number may still come.
+    /// The key that opens a datagram of the peer, and where its sequence number falls in the replay window.
     struct Look {
         let key: Bytes32
         let isFresh: Bool
@@ -77,10 +78,10 @@ struct Channel: Sendable {
         Look(key: receiveKey, isFresh: window.isFresh(sequence), isNewest: sequence > window.highest)
     }
 
-    /// Takes `sequence` as accepted.
+    /// Marks `sequence` as accepted.
     mutating func commit(_ sequence: UInt64) { window.commit(sequence) }
 
-    /// How many of the last datagrams have come, for two spans.
+    /// Counts how many of the latest datagrams have arrived, for two spans.
     mutating func arrivals(ofLast spans: (short: UInt64, long: UInt64)) -> (short: ReplayWindow.Arrivals, long: ReplayWindow.Arrivals) {
         (window.arrivals(ofLast: spans.short), window.arrivals(ofLast: spans.long))
     }
@@ -89,7 +90,7 @@ struct Channel: Sendable {
         header.key == receiveID && header.senderSession == peerSession && header.receiverSession == ownSession
     }
 
-    /// The key of a handshake's datagram: the ring key's, made unique by the salt in clear.
+    /// The key of a handshake's datagram: derived from the ring key, and unique by the salt, which is sent in clear.
     static func handshakeKey(_ key: KeyRing.Key, salt: Bytes32, seal: any Seal) throws(SealError) -> Bytes32 {
         guard let derived = Bytes32(try seal.derive(secret: key.secret, salt: salt.bytes, info: Array("tsukada hello 1".utf8), count: 32)) else {
             throw .libraryFailed("derive")

@@ -1,6 +1,6 @@
 import Wire
 
-/// Bounds the work that HELLOs cause before they have proven anything: so many a second and source, so many in all.
+/// Bounds the work that unauthenticated HELLOs cause, per second and source and per second in all.
 struct HelloLimiter: Sendable {
     private struct Source: Sendable {
         let address: SocketAddress
@@ -10,14 +10,14 @@ struct HelloLimiter: Sendable {
 
     private static let window = Duration.seconds(1)
 
-    /// Oldest window first.
+    /// Ordered by the start of the window, oldest first.
     private var sources: [Source] = []
     private var windowStart: Instant?
     private var count = 0
 
     var sourcesCount: Int { sources.count }
 
-    /// True when a HELLO from `address` may be opened.
+    /// True when a HELLO from `address` may be decrypted.
     mutating func admits(_ address: SocketAddress, now: Instant) -> Bool {
         if windowStart.map({ $0.advanced(by: HelloLimiter.window) <= now }) ?? true {
             windowStart = now

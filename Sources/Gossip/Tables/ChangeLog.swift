@@ -1,9 +1,9 @@
-/// Which row each revision changed: what a peer lacks is found without a look at all rows. Bounded by the rows: see `compact`.
+/// The row that each revision changed. It gives the rows that a peer lacks without a scan of the tables. `compact` keeps it in proportion to them.
 struct ChangeLog: Sendable {
     struct Change: Sendable {
         let key: RowKey
         let revision: UInt64
-        /// Who told it; `nil` for this node itself.
+        /// The node that sent the row; `nil` for this node.
         let source: NodeID?
     }
 
@@ -15,7 +15,7 @@ struct ChangeLog: Sendable {
 
     mutating func append(_ change: Change) { changes.append(change) }
 
-    /// The first change after `revision`.
+    /// Returns the index of the first change after `revision`.
     func position(after revision: UInt64) -> Int {
         var (low, high) = (0, changes.count)
         while low < high {
@@ -25,6 +25,6 @@ struct ChangeLog: Sendable {
         return low
     }
 
-    /// Keeps the changes that `isCurrent`: those which no later one has replaced.
+    /// Keeps the changes that satisfy `isCurrent`: those that no later change has replaced.
     mutating func compact(_ isCurrent: (RowKey, UInt64) -> Bool) { changes.removeAll { !isCurrent($0.key, $0.revision) } }
 }

@@ -1,6 +1,6 @@
-/// Rows in the order of their keys, each with the revision at which it came here.
+/// Rows in the order of their keys, each with the revision of its last change.
 ///
-/// A sorted array: binary search to find, no hashing whose order could show, one block of memory.
+/// A sorted array: lookup is a binary search, the order is the same on every node, and the memory is one block.
 struct RowTable<Key: Comparable & Sendable, Row: Sendable>: Sendable {
     struct Entry: Sendable {
         let key: Key
@@ -19,7 +19,7 @@ struct RowTable<Key: Comparable & Sendable, Row: Sendable>: Sendable {
         return index < entries.count && entries[index].key == key ? entries[index] : nil
     }
 
-    /// The first entry whose key is not below `key`.
+    /// Returns the index of the first entry whose key is not below `key`.
     func position(_ key: Key) -> Int {
         var (low, high) = (0, entries.count)
         while low < high {
@@ -42,7 +42,7 @@ struct RowTable<Key: Comparable & Sendable, Row: Sendable>: Sendable {
     mutating func removeAll(where isGone: (Row) -> Bool) { entries.removeAll { isGone($0.row) } }
 }
 
-/// What a HEALTH row is about.
+/// The key of a HEALTH row.
 struct HealthKey: Comparable, Sendable {
     var server: ServerID
     var observer: NodeID
@@ -50,7 +50,7 @@ struct HealthKey: Comparable, Sendable {
     static func < (left: HealthKey, right: HealthKey) -> Bool { (left.server, left.observer) < (right.server, right.observer) }
 }
 
-/// What a BALLOT row is about.
+/// The key of a BALLOT row.
 struct BallotKey: Comparable, Sendable {
     var subject: UInt64
     var node: NodeID
@@ -58,7 +58,7 @@ struct BallotKey: Comparable, Sendable {
     static func < (left: BallotKey, right: BallotKey) -> Bool { (left.subject, left.node) < (right.subject, right.node) }
 }
 
-/// Names a row of any table.
+/// The key of a row in any table.
 enum RowKey: Sendable {
     case member(NodeID)
     case health(HealthKey)

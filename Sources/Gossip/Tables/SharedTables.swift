@@ -1,19 +1,19 @@
 import Wire
 
-/// What came of merging a row.
+/// The result of merging a row.
 package enum MergeOutcome: Equatable, Sendable {
-    /// The row is in the table now.
+    /// The row was newer and is stored.
     case taken
-    /// The table has it, or a newer one.
+    /// The table has this row or a newer one, or the row belongs to a session that is over.
     case known
-    /// It speaks of a node or run that does not count, or the table is full.
+    /// The row belongs to an unknown node, or the table is full.
     case refused
 }
 
-/// The tables that all nodes come to hold alike: MEMBER, HEALTH, ADMIN, LEASE, BALLOT.
+/// The tables that converge on all nodes: MEMBER, HEALTH, ADMIN, LEASE, BALLOT.
 ///
-/// Each is a join semilattice: merging takes the higher row, in any order, any number of times. Every change gets a revision from one
-/// counter, so that a peer needs two numbers only to be told what it lacks.
+/// Each table is a join semilattice: merging keeps the higher row, in any order and any number of times. One counter numbers all changes, so that two numbers
+/// show which rows a peer lacks.
 package struct SharedTables: Sendable {
     private let nodes: [NodeID]
     private var configured: [ServerID] = []
@@ -25,35 +25,35 @@ package struct SharedTables: Sendable {
     private var serversCount = 0
     private var changes = ChangeLog()
     private var buckets = [UInt64](repeating: 0, count: GossipLimits.bucketsCount)
-    /// The number of the last change.
+    /// The number of the latest change.
     package private(set) var revision: UInt64 = 0
-    /// A hash of all rows: equal tables have equal hashes, whatever their history.
+    /// A hash of all rows. It depends on the rows only, not on the order of changes.
     package private(set) var hash: UInt64 = 0
 
-    /// Empty tables of the cluster's nodes, this one included.
+    /// Creates empty tables for the nodes of the cluster, this one included.
     package init(nodes: [NodeID]) { self.nodes = nodes.sorted() }
 
-    /// The rows of nodes, by node.
+    /// The MEMBER rows, by node.
     package var memberRows: [MemberRow] { members.entries.map(\.row) }
-    /// The rows of observers, by server and observer.
+    /// The HEALTH rows, by server and observer.
     package var healthRows: [HealthRow] { health.entries.map(\.row) }
-    /// The operators' rows, by server.
+    /// The ADMIN rows, by server.
     package var administrativeRows: [AdministrativeRow] { administrative.entries.map(\.row) }
-    /// The leases, by name.
+    /// The LEASE rows, by name.
     package var leaseRows: [LeaseRow] { leases.entries.map(\.row) }
-    /// The nodes' ballots, by subject and node.
+    /// The BALLOT rows, by subject and node.
     package var ballotRows: [BallotRow] { ballots.entries.map(\.row) }
-    /// Rows of all tables.
+    /// The number of rows in all tables.
     package var rowsCount: Int { members.count + health.count + administrative.count + leases.count + ballots.count }
-    /// Hashes of the rows by part.
+    /// A hash of the rows per bucket.
     package var digest: [UInt64] { buckets }
-    /// Changes remembered: bounded by the rows, for the tests of limits.
+    /// The length of the change log, which is bounded by the number of rows.
     package var changesCount: Int { changes.count }
 
-    /// The servers that are configured here have their rows even when foreign ones fill the table.
+    /// Sets the servers of this node's configuration. Their rows are stored even when rows of other servers fill the table.
     package mutating func configure(_ servers: [ServerID]) { configured = servers.sorted() }
 
-    /// Takes a row if it is newer than what the table has.
+    /// Stores a row if it is newer than the one in the table.
     package mutating func merge(_ row: MemberRow, from source: NodeID? = nil) -> MergeOutcome {
         guard nodes.contains(row.node) else { return .refused }
         let old = members[row.node]
@@ -66,7 +66,7 @@ package struct SharedTables: Sendable {
         return .taken
     }
 
-    /// Takes a row if it is newer than what the table has. Rows of runs that are over do not count.
+    /// Stores a row if it is newer than the one in the table. Rows of sessions that are over do not count.
     package mutating func merge(_ row: HealthRow, from source: NodeID? = nil) -> MergeOutcome {
         guard nodes.contains(row.observer) else { return .refused }
         guard row.session >= members[row.observer]?.session ?? 0 else { return .known }
@@ -84,7 +84,7 @@ package struct SharedTables: Sendable {
         return .taken
     }
 
-    /// Takes a row if it is newer than what the table has.
+    /// Stores a row if it is newer than the one in the table.
     package mutating func merge(_ row: AdministrativeRow, from source: NodeID? = nil) -> MergeOutcome {
         if let old = administrative[row.server] {
             guard row.isNewer(than: old) else { return .known }
@@ -98,7 +98,7 @@ package struct SharedTables: Sendable {
         return .taken
     }
 
-    /// Takes a row if it is newer than what the table has.
+    /// Stores a row if it is newer than the one in the table.
     package mutating func merge(_ row: LeaseRow, from source: NodeID? = nil) -> MergeOutcome {
         guard nodes.contains(row.holder) else { return .refused }
         if let old = leases[row.name] {
@@ -113,7 +113,7 @@ package struct SharedTables: Sendable {
         return .taken
     }
 
-    /// Takes a row if it is newer than what the table has. Rows of runs that are over do not count.
+    /// Stores a row if it is newer than the one in the table. Rows of sessions that are over do not count.
     package mutating func merge(_ row: BallotRow, from source: NodeID? = nil) -> MergeOutcome {
         guard nodes.contains(row.node) else { return .refused }
         guard row.session >= members[row.node]?.session ?? 0 else { return .known }
@@ -130,7 +130,7 @@ package struct SharedTables: Sendable {
         return .taken
     }
 
-    /// The rows changed after `revision`, oldest first: `body` gets each with its revision and who told it, and says whether it wants more.
+    /// Calls `body` with each row that changed after `revision`, oldest first, with the revision and the node that sent it, until `body` returns false.
     func forEachChange(after revision: UInt64, _ body: (Record, UInt64, NodeID?) -> Bool) {
         var index = changes.position(after: revision)
         while index < changes.count {
@@ -141,7 +141,7 @@ package struct SharedTables: Sendable {
         }
     }
 
-    /// All rows of the parts in `wanted`, in the order of the tables.
+    /// Calls `body` with all rows of the buckets in `wanted`, table by table.
     func forEachRow(inBuckets wanted: UInt32, _ body: (Record) -> Void) {
         func isWanted(_ key: RowKey) -> Bool { wanted & 1 << UInt32(bucket(key)) != 0 }
         for entry in members.entries where isWanted(.member(entry.key)) { body(.member(entry.row)) }
@@ -151,7 +151,7 @@ package struct SharedTables: Sendable {
         for entry in health.entries where isWanted(.health(entry.key)) { body(.health(entry.row)) }
     }
 
-    /// Calls `body` with each observer's row of `server`, by observer.
+    /// Calls `body` with each observer's row of `server`, ordered by observer.
     func forEachView(of server: ServerID, _ body: (HealthRow) -> Void) {
         var index = health.position(HealthKey(server: server, observer: NodeID(0)))
         while index < health.count, health.entries[index].key.server == server {
@@ -176,7 +176,7 @@ extension SharedTables {
         return index < health.count && health.entries[index].key.server == server
     }
 
-    /// A new run of a node has begun: what it said in earlier ones is over.
+    /// Drops what a node reported in its earlier sessions.
     private mutating func dropWords(of node: NodeID, before session: UInt64) {
         dropHealth(of: node, before: session)
         for entry in ballots.entries where entry.key.node == node && entry.row.session < session { forget(.ballot(entry.key), entry.row.fingerprint) }
@@ -199,7 +199,7 @@ extension SharedTables {
         }
     }
 
-    /// The row that change `revision` brought, unless a later one has replaced it.
+    /// Returns the row of change `revision`, or `nil` when a later change has replaced it.
     private func record(_ key: RowKey, at revision: UInt64) -> Record? {
         switch key {
         case .member(let node): members.entry(node).flatMap { $0.revision == revision ? .member($0.row) : nil }

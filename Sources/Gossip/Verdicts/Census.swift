@@ -1,26 +1,26 @@
-/// The part of a view that the census counts.
+/// The properties of a view that the census counts.
 struct Standing: Equatable, Sendable {
     var isUsable: Bool
     var isOnlyFull: Bool
     var isHeldUp: Bool
-    /// How the last check ended; `nil` before the first.
+    /// The result of the last check; `nil` before the first.
     var finding: Finding?
 }
 
-/// Counts over all views. Each change of a view updates the counts, so that an observation of one server needs no scan of all views.
+/// Counts over all views. Each change of a view updates them, so that an observation of one server needs no scan.
 struct Census: Sendable {
     struct Proxy: Equatable, Sendable {
         var usable = 0
-        /// The views that `min-up` holds up, by their places; in no order.
+        /// Indices of the views that `min-up` keeps up, unordered.
         var heldUp: [Int] = []
     }
 
     private(set) var proxies: [Int: Proxy] = [:]
-    /// Views of servers that have been checked.
+    /// The number of views whose server has been checked.
     private(set) var looked = 0
     private(set) var failedSilently = 0
     private(set) var accessDenied = 0
-    /// Proxies with servers that are held up, in which a view has changed since the last `takeStale`.
+    /// Proxies with servers that `min-up` keeps up, and with a change since the last `takeStale`.
     private var stale: Set<Int> = []
 
     init(_ views: [ServerView] = []) {
@@ -30,10 +30,10 @@ struct Census: Sendable {
 
     func usableCount(ofProxy proxy: Int) -> Int { proxies[proxy]?.usable ?? 0 }
 
-    /// All servers are unreachable, or all refuse the check's user: more likely this node's fault than theirs.
+    /// True when all servers are unreachable, or all refuse the check's user. The fault is then more likely this node's than the servers'.
     var seesNothing: Bool { looked >= 2 && (failedSilently == looked || accessDenied == looked) }
 
-    /// The view at `place` has changed.
+    /// Updates the counts after a change of the view at `place`.
     mutating func move(_ place: Int, of proxy: Int, from old: Standing, to new: Standing) {
         guard old != new else { return }
         remove(old, at: place, of: proxy)
@@ -41,7 +41,7 @@ struct Census: Sendable {
         if proxies[proxy]?.heldUp.isEmpty == false { stale.insert(proxy) }
     }
 
-    /// The places of the views that are held up in proxies in which a view has changed since the last call.
+    /// Returns the indices of the views that `min-up` keeps up, in proxies that have changed since the last call.
     mutating func takeStale() -> [Int] {
         guard !stale.isEmpty else { return [] }
         defer { stale.removeAll() }

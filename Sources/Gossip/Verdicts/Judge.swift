@@ -1,33 +1,33 @@
 import Wire
 
-/// What a decision on servers asks of the node.
+/// An action that a decision on servers requires.
 enum JudgeOutput: Equatable, Sendable {
     case requestCheck(ServerID)
     case verdictChanged(ServerID, ServerVerdict)
-    /// The row that tells what this node sees has changed.
+    /// This node's own view of the server has changed and its row must follow.
     case publish(ServerID)
-    /// A peer's view has been the opposite for long.
+    /// A peer's verdict has been the opposite for `differenceAfter`.
     case viewsDiffer(ServerID, observer: NodeID)
 }
 
-/// Decides on servers: own looks, peers' rows, the policy of each proxy.
+/// Decides on servers from this node's checks, the peers' rows and each proxy's policy.
 ///
-/// Peers' rows are passed in by the caller as witnesses: only those of live peers in their proven session. Gossip is an accelerator:
-/// without rows everything here is `rise` and `fall`.
+/// The caller passes the peers' rows as witnesses: only rows of live peers in their proven session. Gossip only accelerates decisions: without rows, `rise` and
+/// `fall` alone decide.
 ///
-/// The cost of an observation does not grow with the number of servers: `census` counts the views, `deadlines` orders what falls due.
+/// The cost of an observation does not depend on the number of servers: `census` counts the views, `deadlines` orders the due times.
 struct Judge: Sendable {
     private let rules: SafetyRules
-    /// Sorted by server id. Only `update` and `configure` change a view.
+    /// Sorted by server id. Only `update` and `configure` change views.
     private(set) var views: [ServerView] = []
     private(set) var census = Census()
-    /// By each view's place in `views`.
+    /// Keyed by the view's index in `views`.
     private var deadlines = DeadlineQueue()
     private(set) var isIsolated = false
 
     init(rules: SafetyRules) { self.rules = rules }
 
-    /// Takes the servers of a configuration; those that stay keep what is known of them.
+    /// Sets the servers of a configuration. Servers that were configured before keep their state.
     mutating func configure(_ servers: [GossipServer]) {
         views = servers.prefix(GossipLimits.serversMax).sorted { $0.id < $1.id }.map { server in
             guard let index = index(server.id) else { return ServerView(server) }
@@ -40,7 +40,7 @@ struct Judge: Sendable {
         for place in views.indices { deadlines.set(place, to: views[place].deadline) }
     }
 
-    /// Changes a view, and its counts and its deadline with it.
+    /// Changes a view together with its counts and its deadline.
     private mutating func update(_ index: Int, _ change: (inout ServerView) -> Void) {
         let before = views[index].standing
         change(&views[index])
@@ -61,10 +61,10 @@ struct Judge: Sendable {
 
     func usableCount(ofProxy proxy: Int) -> Int { census.usableCount(ofProxy: proxy) }
 
-    /// The earliest thing to do without an input.
+    /// The earliest time at which `tick` has work.
     var nextDeadline: Instant? { deadlines.first?.deadline }
 
-    /// An own look. `witnesses` are the live peers' rows on that server.
+    /// Takes in an observation of this node. `witnesses` are the live peers' rows for that server.
     mutating func observe(_ id: ServerID, _ observation: Observation, witnesses: [HealthRow], now: Instant, into outputs: inout [JudgeOutput]) {
         guard let index = index(id) else { return }
         let holdsDown = views[index].server.policy == .anyDown && witnesses.contains { $0.verdict == .down && $0.address == observation.address }
@@ -72,7 +72,7 @@ struct Judge: Sendable {
         update(index) { $0.observe(observation, holdsDown: holdsDown, isSpacing: isSpacing, now: now) }
         let isolatedBefore = isIsolated
         isIsolated = census.seesNothing
-        // The row of every server says "unknown" while the fault may be this node's own.
+        // While the fault may be this node's own, the rows of all servers say "unknown".
         if isolatedBefore != isIsolated {
             for view in views { outputs.append(.publish(view.server.id)) }
         } else {
@@ -82,7 +82,7 @@ struct Judge: Sendable {
         reconsiderHeldUp(now: now, into: &outputs)
     }
 
-    /// Decides anew on a server: after an own look, a peer's row, a change of who is alive.
+    /// Decides on a server again: after an observation, after a peer's row, or when a peer's state has changed.
     mutating func reconsider(_ id: ServerID, witnesses: [HealthRow], now: Instant, into outputs: inout [JudgeOutput]) {
         guard let index = index(id) else { return }
         let matching = witnesses.filter { $0.address == views[index].address && $0.address != nil }
@@ -102,8 +102,8 @@ struct Judge: Sendable {
         tell(index, into: &outputs)
     }
 
-    /// A server is usable again somewhere: what `min-up` held back may go down now, at the next row or look of its own. Nothing is
-    /// remembered of the rows, so the look is asked for.
+    /// Another server has become usable, so `min-up` may not protect these any more. They go down only with their next row or check. Because the judge does not
+    /// keep the rows, it requests a check.
     private mutating func reconsiderHeldUp(now: Instant, into outputs: inout [JudgeOutput]) {
         for index in census.takeStale() where !isAtFloor(views[index]) {
             let checkAt = earliestRequest(views[index], now: now)
@@ -111,7 +111,7 @@ struct Judge: Sendable {
         }
     }
 
-    /// True when taking this server away would leave too few. One that is FULL comes back by itself, unless it is taken away.
+    /// True when the loss of this server would leave fewer than `minUp`. A server that is only FULL counts as well, because it returns unless it is taken down.
     private func isAtFloor(_ view: ServerView) -> Bool {
         guard view.isUsable || view.isOnlyFull else { return false }
         return usableCount(ofProxy: view.server.proxy) - (view.isUsable ? 1 : 0) < view.server.minUp
@@ -128,7 +128,7 @@ struct Judge: Sendable {
         }
     }
 
-    /// Two failures of this node's own that are apart, and a peer's, fresh.
+    /// True evidence for `fast-down`: at least two spaced failures of this node and one recent failure of a peer.
     private func byOwnAndPeers(_ view: ServerView, _ witnesses: [HealthRow], now: Instant) -> DownReason? {
         let own = view.freshEvidence(now: now)
         let peers = witnesses.reduce(0) { $0 + (isFailing($1, now: now) ? Int($1.failures) : 0) }
@@ -141,7 +141,7 @@ struct Judge: Sendable {
         return row.observed.advanced(by: ServerView.evidenceLifetime) >= now
     }
 
-    /// A peer sees failures that this node has not looked at yet: look.
+    /// A check is planned when a peer reports failures later than this node's last pass.
     private func plannedCheck(_ view: ServerView, _ witnesses: [HealthRow], now: Instant) -> Instant? {
         guard view.server.policy != .own, view.isDown == nil, view.wish != .maint else { return nil }
         let isNews = witnesses.contains { row in isFailing(row, now: now) && (view.passedAt.map { $0 < row.observed } ?? true) }
@@ -157,7 +157,7 @@ struct Judge: Sendable {
         return earliest
     }
 
-    /// A peer's verdict is the opposite of this node's.
+    /// True when a peer's verdict is the opposite of this node's.
     private func isOpposed(_ view: ServerView, _ witnesses: [HealthRow]) -> Bool {
         guard view.lastAt != nil, !isIsolated, !view.isBlocked else { return false }
         return witnesses.contains { $0.verdict == view.opposite }
@@ -173,7 +173,7 @@ struct Judge: Sendable {
 }
 
 extension Judge {
-    /// Does what has fallen due. `witnesses` gives the live peers' rows on a server.
+    /// Does the work that is due. `witnesses` returns the live peers' rows for a server.
     mutating func tick(now: Instant, witnesses: (ServerID) -> [HealthRow], into outputs: inout [JudgeOutput]) {
         var due: [Int] = []
         while let index = deadlines.takeFirst(dueBy: now) { due.append(index) }
@@ -191,7 +191,7 @@ extension Judge {
         }
     }
 
-    /// A peer or an operator asks for a check.
+    /// A peer or an operator requests a check.
     mutating func askForCheck(_ id: ServerID, now: Instant) {
         guard let index = index(id), views[index].server.policy != .own else { return }
         let checkAt = earliestRequest(views[index], now: now)
@@ -211,7 +211,7 @@ extension Judge {
         update(index) { $0.setAddress(address) }
     }
 
-    /// `isWord`: an operator has said it for the whole cluster; else it is so on this node.
+    /// `isWord` is true for a cluster-wide command, false for this node's own state.
     mutating func setAdministrative(_ id: ServerID, _ state: AdministrativeState, isWord: Bool) {
         guard let index = index(id), isWord || views[index].administrative != state else { return }
         update(index) { ($0.administrative, $0.isAdministeredByWord) = (state, isWord) }

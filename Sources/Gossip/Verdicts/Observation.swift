@@ -1,49 +1,49 @@
 import Wire
 
-/// How a check or a real connect ended, as far as gossip cares.
+/// The result of a check or of a session's connect, as far as gossip needs it.
 package enum Finding: Equatable, Sendable {
-    /// In order.
+    /// The server works.
     case passed
-    /// Refused or reset, or answered wrongly: the server's host spoke.
+    /// Refused, reset or a wrong answer: the server's host responded.
     case failedLoudly
-    /// Nobody answered: a timeout, an unreachable host.
+    /// No response: a timeout or an unreachable host.
     case failedSilently
-    /// The check's user was refused: one server's fault, or, everywhere at once, ours.
+    /// The server refuses the check's user. When all servers do, the fault is this node's.
     case accessDenied
-    /// 1040: alive, no room.
+    /// MySQL error 1040, too many connections: the server is alive.
     case full
-    /// 1129: it refuses this host.
+    /// MySQL error 1129: the server blocks this host.
     case blocked
-    /// The fault is this node's: no descriptor, no local port.
+    /// A fault of this node: no descriptor or no local port.
     case ownFault
 
-    /// True for what counts toward `fall`.
+    /// True for results that count toward `fall`.
     var isFailure: Bool { self == .failedLoudly || self == .failedSilently || self == .accessDenied }
 }
 
-/// Who looked.
+/// The origin of an observation.
 package enum ObservationSource: Equatable, Sendable {
     /// A health check: counts toward `rise` and `fall`.
     case check
-    /// A session's connect: evidence beside a peer's, no count.
+    /// A session's connect: evidence that supports a peer's failure, not counted toward `rise` and `fall`.
     case traffic
 }
 
-/// One look at a server.
+/// One observation of a server.
 package struct Observation: Equatable, Sendable {
-    /// By whom.
+    /// Its origin.
     package var source: ObservationSource
-    /// How it ended.
+    /// Its result.
     package var finding: Finding
-    /// The resolved address looked at.
+    /// The resolved address that was contacted.
     package var address: SocketAddress?
-    /// The check's status, as `show servers state` numbers it.
+    /// The status of the check, numbered as in `show servers state`.
     package var code: UInt8
     /// The check's duration.
     package var latency: Duration
-    /// Replication lag; `nil` for unknown.
+    /// Replication lag; `nil` when unknown.
     package var lag: Duration?
-    /// The weight used.
+    /// The server's weight.
     package var weight: UInt16
 
     /// An observation from its parts.
@@ -56,31 +56,31 @@ package struct Observation: Equatable, Sendable {
     }
 }
 
-/// How a peer's word counts.
+/// How a peer's verdict counts.
 package enum VerdictPolicy: Equatable, Sendable {
-    /// Not at all.
+    /// It does not count.
     case own
-    /// It makes this node look at once, and DOWN needs two looks of its own in place of `fall`.
+    /// It triggers a check at once, and DOWN needs only two failures of this node instead of `fall`.
     case fastDown
-    /// As `fastDown`, and a peer's DOWN suffices.
+    /// As `fastDown`; in addition a peer's DOWN alone is enough.
     case anyDown
 }
 
-/// A server as configured.
+/// A configured server.
 package struct GossipServer: Equatable, Sendable {
-    /// Which.
+    /// The identifier.
     package var id: ServerID
-    /// Its name in alerts: "mysql/read02".
+    /// The name in alerts: "mysql/read02".
     package var name: String
-    /// The proxy it belongs to, by a number of the caller's: `min-up` counts within it.
+    /// The caller's number for the server's proxy; `minUp` counts within a proxy.
     package var proxy: Int
-    /// Passes in a row to UP.
+    /// Passes in a row that bring the server UP.
     package var rise: Int
-    /// Failures in a row to DOWN.
+    /// Failures in a row that take the server DOWN.
     package var fall: Int
-    /// How a peer's word counts.
+    /// How a peer's verdict counts.
     package var policy: VerdictPolicy
-    /// Gossip alone never leaves fewer of the proxy's servers usable.
+    /// The number of usable servers in the proxy below which gossip alone takes none down.
     package var minUp: Int
 
     /// A server from its parts.
@@ -90,24 +90,24 @@ package struct GossipServer: Equatable, Sendable {
     }
 }
 
-/// What this node does with a server.
+/// How this node uses a server.
 package enum ServerVerdict: Equatable, Sendable {
-    /// It gets traffic.
+    /// The server gets traffic.
     case up
-    /// It gets none until `rise` passes of this node's own.
+    /// The server gets no traffic until `rise` checks of this node have passed.
     case down(DownReason)
-    /// It is skipped until then.
+    /// The server is skipped until then.
     case full(until: Instant)
-    /// It refuses this host: none from here, as for DOWN; no peer hears of a failure.
+    /// The server refuses this host. It gets no traffic from this node, and peers receive no failure.
     case blocked
 }
 
-/// Why a server is DOWN.
+/// The reason for DOWN.
 package enum DownReason: Equatable, Sendable {
-    /// `fall` failures of this node's own.
+    /// `fall` failures of this node's checks.
     case ownChecks
-    /// Two failures of its own, and a peer's.
+    /// Two failures of this node's checks and one of a peer's (`fast-down`).
     case ownAndPeers
-    /// A peer's DOWN (`any-down`).
+    /// A peer's verdict DOWN (`any-down`).
     case peers
 }

@@ -1,25 +1,25 @@
 import Wire
 
-/// What this node knows of one server by its own looks, and what it does with it.
+/// A server as this node's own checks see it, and how the node uses it.
 ///
-///         fall failures of its own, or a policy's rule
+///         fall failures of this node's checks, or a policy's rule
 ///       up -------------------------------------------> down
 ///          <-------------------------------------------
-///                   rise passes of its own
+///                   rise passes of this node's checks
 struct ServerView: Sendable {
-    /// Evidence counts this long.
+    /// How long evidence counts.
     static let evidenceLifetime = Duration.seconds(2)
-    /// Loud failures closer than this are one.
+    /// Loud failures closer together than this count as one.
     static let loudSpacing = Duration.milliseconds(50)
-    /// Silent ones.
+    /// The same for silent failures.
     static let silentSpacing = Duration.milliseconds(500)
-    /// Checks that peers cause: at most one in this time.
+    /// The least time between two checks that peers cause.
     static let requestInterval = Duration.milliseconds(100)
-    /// A requested check that has not ended in this time is requested again.
+    /// A requested check that has not ended after this time is requested again.
     static let requestPatience = Duration.seconds(1)
-    /// A peer's verdict that contradicts this node's for this long is reported.
+    /// A peer's opposite verdict is reported after this time.
     static let differenceAfter = Duration.seconds(30)
-    /// The doubling of FULL ends here, in seconds.
+    /// The longest time of FULL, in seconds; it doubles up to this.
     static let fullSecondsMax: Int64 = 8
 
     struct Evidence: Sendable {
@@ -34,12 +34,12 @@ struct ServerView: Sendable {
 
     var server: GossipServer
     private(set) var address: SocketAddress?
-    /// By own looks alone: what the row tells. A server that was never looked at falls with its first failure, as in HAProxy.
+    /// The result of this node's checks alone, which the row publishes. A server that was never checked goes down with its first failure, as in HAProxy.
     private(set) var own: Health
-    /// What is done, peers included: passes while down.
+    /// The reason why the server is out of use, by this node's checks or by peers.
     private(set) var isDown: DownReason?
     private(set) var passesWhileDown = 0
-    /// The last own failures that are apart, at most two.
+    /// This node's latest spaced failures, at most two.
     private(set) var evidence: [Evidence] = []
     private(set) var last: Observation?
     private(set) var lastAt: Instant?
@@ -47,22 +47,22 @@ struct ServerView: Sendable {
     private(set) var isBlocked = false
     private(set) var fullUntil: Instant?
     private var fullSeconds: Int64 = 0
-    /// What was told last.
+    /// The verdict that was last output.
     var told = ServerVerdict.up
-    /// Checks that peers cause.
+    /// When to request a check because of a peer.
     var checkAt: Instant?
     var requestedAt: Instant?
     var isAwaitingCheck = false
-    /// Since when a peer's verdict is the opposite one.
+    /// The time since which a peer's verdict is the opposite.
     var differsSince: Instant?
     var isDifferenceTold = false
-    /// What operators want, here or cluster-wide, whoever spoke last.
+    /// The operators' state for the server. The latest command counts, on this node or cluster-wide.
     var administrative = AdministrativeState.ready
-    /// It was said for the whole cluster: such a word ends with its expiry.
+    /// True when the state comes from a cluster-wide command, which ends with its expiry.
     var isAdministeredByWord = false
-    /// What it is on this node whatever they want.
+    /// The server's state on this node for reasons other than a command.
     var circumstances = AdministrativeState.ready
-    /// A gossip-caused DOWN was held back by `min-up`.
+    /// True when `min-up` has prevented a DOWN that gossip caused.
     var isHeldUp = false
 
     init(_ server: GossipServer) {
@@ -70,7 +70,7 @@ struct ServerView: Sendable {
         own = .up(failures: server.fall - 1)
     }
 
-    /// Its maintenance is over: it is as if never looked at, but for what it said of its room.
+    /// Maintenance has ended: resets the results of checks. The time of FULL stays.
     mutating func forgetLooks() {
         own = .up(failures: server.fall - 1)
         (isDown, isBlocked, passesWhileDown) = (nil, false, 0)
@@ -78,13 +78,13 @@ struct ServerView: Sendable {
         (last, lastAt, passedAt) = (nil, nil, nil)
     }
 
-    /// The worse of what operators want and what it is.
+    /// The stricter of the operators' state and the circumstances.
     var wish: AdministrativeState { administrative.rawValue > circumstances.rawValue ? administrative : circumstances }
 
-    /// True when it can take traffic: what `min-up` counts.
+    /// True when the server can take traffic; `min-up` counts these.
     var isUsable: Bool { isDown == nil && !isBlocked && fullUntil == nil && wish == .ready }
 
-    /// True when it will be usable once the time of FULL is over.
+    /// True when the server becomes usable as soon as the time of FULL is over.
     var isOnlyFull: Bool { isDown == nil && !isBlocked && fullUntil != nil && wish == .ready }
 
     var isOwnDown: Bool { if case .down = own { true } else { false } }
@@ -98,7 +98,7 @@ struct ServerView: Sendable {
         return .up
     }
 
-    /// The verdict of a peer that contradicts this node's own.
+    /// The peer's verdict that contradicts this node's.
     var opposite: HealthVerdict { isOwnDown ? .up : .down }
 
     var standing: Standing { Standing(isUsable: isUsable, isOnlyFull: isOnlyFull, isHeldUp: isHeldUp, finding: last?.finding) }
@@ -106,7 +106,7 @@ struct ServerView: Sendable {
     /// When to report that a peer's verdict differs.
     var differenceDeadline: Instant? { isDifferenceTold ? nil : differsSince?.advanced(by: ServerView.differenceAfter) }
 
-    /// The earliest thing to do without an input.
+    /// The earliest time at which the judge has work for this server.
     var deadline: Instant? {
         var earliest = checkAt
         for candidate in [fullUntil, differenceDeadline] {
@@ -115,7 +115,7 @@ struct ServerView: Sendable {
         return earliest
     }
 
-    /// Takes an own look in. `holdsDown`: a peer's DOWN forbids UP (`any-down`).
+    /// Takes in an observation. `holdsDown` is true when a peer's DOWN forbids UP (`any-down`).
     mutating func observe(_ observation: Observation, holdsDown: Bool, isSpacing: Bool, now: Instant) {
         setAddress(observation.address)
         guard observation.source == .check else {
@@ -182,7 +182,7 @@ struct ServerView: Sendable {
         }
     }
 
-    /// Another address is another server: what was seen of the old one says nothing.
+    /// A different address is a different server: evidence about the old one does not apply.
     mutating func setAddress(_ new: SocketAddress?) {
         guard new != address else { return }
         address = new
@@ -192,19 +192,19 @@ struct ServerView: Sendable {
         fullUntil = nil
     }
 
-    /// Evidence that still counts.
+    /// The number of failures that still count as evidence.
     func freshEvidence(now: Instant) -> Int { evidence.reduce(0) { $0 + ($1.at.advanced(by: ServerView.evidenceLifetime) >= now ? 1 : 0) } }
 
-    /// When the next own failure would count as another one; `nil` when any would.
+    /// The earliest time at which another failure counts separately; `nil` when any does.
     var spacedFrom: Instant? { evidence.last.map { $0.at.advanced(by: $0.isSilent ? ServerView.silentSpacing : ServerView.loudSpacing) } }
 
-    /// Peers take it down.
+    /// Takes the server down because of peers' rows.
     mutating func takeDown(_ reason: DownReason) {
         isDown = reason
         passesWhileDown = 0
     }
 
-    /// The time of FULL is over.
+    /// Ends FULL when its time is over.
     mutating func endFull(now: Instant) {
         if let fullUntil, fullUntil <= now { self.fullUntil = nil }
     }
