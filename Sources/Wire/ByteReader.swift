@@ -1,29 +1,29 @@
-/// Reads a peer's bytes from front to back.
+/// Reads received bytes from front to back.
 ///
-/// Every read gives `nil` when too few bytes are left, and then moves nothing: the codec that asked names the error.
+/// Every read returns `nil` and moves nothing when too few bytes are left. The calling codec turns that into its own error.
 package struct ByteReader: Sendable {
     /// The bytes not read yet.
     package private(set) var rest: ArraySlice<UInt8>
 
-    /// A reader at the front of `bytes`.
+    /// Creates a reader at the front of `bytes`.
     package init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
 
-    /// A reader at the front of `bytes`.
+    /// Creates a reader at the front of `bytes`.
     package init(_ bytes: [UInt8]) { rest = bytes[...] }
 
-    /// How many bytes are left.
+    /// The number of bytes left.
     package var count: Int { rest.count }
 
-    /// True when nothing is left.
+    /// True when no byte is left.
     package var isAtEnd: Bool { rest.isEmpty }
 
-    /// The next byte, without moving.
+    /// The next byte, which stays unread.
     package var next: UInt8? { rest.first }
 
-    /// One byte.
+    /// Reads one byte.
     package mutating func readByte() -> UInt8? { rest.popFirst() }
 
-    /// The next `count` bytes; `nil` for a negative count too.
+    /// Reads `count` bytes; `nil` also for a negative count.
     package mutating func readBytes(_ count: Int) -> ArraySlice<UInt8>? {
         guard count >= 0, count <= rest.count else { return nil }
         let bytes = rest.prefix(count)
@@ -31,17 +31,17 @@ package struct ByteReader: Sendable {
         return bytes
     }
 
-    /// Moves over `count` bytes; `nil`, and no move, when there are fewer.
+    /// Skips `count` bytes; `nil`, without a move, when fewer are left.
     package mutating func skip(_ count: Int) -> Void? { readBytes(count).map { _ in } }
 
-    /// Everything that is left; empty at the end.
+    /// Reads all bytes that are left; empty at the end.
     package mutating func readRest() -> ArraySlice<UInt8> {
         let bytes = rest
         rest = rest[rest.endIndex...]
         return bytes
     }
 
-    /// The bytes before the next `terminator`, which is moved over too; `nil` when none comes within `limit` bytes.
+    /// Reads the bytes before the next `terminator` and skips it; `nil` when it does not come within `limit` bytes.
     package mutating func readBytes(until terminator: UInt8, limit: Int) -> ArraySlice<UInt8>? {
         guard let end = rest.prefix(limit + 1).firstIndex(of: terminator) else { return nil }
         let bytes = rest[..<end]
@@ -49,15 +49,15 @@ package struct ByteReader: Sendable {
         return bytes
     }
 
-    /// An unsigned or two's complement integer in network byte order.
+    /// Reads an unsigned or two's complement integer in network byte order.
     package mutating func readBigEndian<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) -> Integer? {
         readBigEndian(bytes: Integer.bitWidth / 8).map { Integer(truncatingIfNeeded: $0) }
     }
 
-    /// Eight bytes in network byte order: other modules get the generic read above unspecialized, and gossip reads little else.
+    /// Reads eight bytes in network byte order. A separate method, because other modules call the generic read unspecialized, and gossip reads little else.
     package mutating func readBigEndian() -> UInt64? { readBigEndian(bytes: 8) }
 
-    /// An unsigned integer of 1 to 8 bytes in network byte order.
+    /// Reads an unsigned integer of 1 to 8 bytes in network byte order.
     package mutating func readBigEndian(bytes width: Int) -> UInt64? {
         precondition((1...8).contains(width), "an integer has 1 to 8 bytes, got \(width)")
         guard width <= rest.count else { return nil }
@@ -70,7 +70,8 @@ package struct ByteReader: Sendable {
         return value
     }
 
-    /// A number of MySQL's: one byte up to 250, or 252, 253 or 254 and two, three or eight bytes. `nil` also for 251 and 255, which are no numbers.
+    /// Reads MySQL's length-encoded integer: one byte up to 250, or 252, 253 or 254 followed by two, three or eight bytes. `nil` also for 251 and 255, which
+    /// are not integers.
     package mutating func readLengthEncoded() -> UInt64? {
         let start = rest
         let number: UInt64? =
@@ -85,7 +86,7 @@ package struct ByteReader: Sendable {
         return number
     }
 
-    /// As many bytes as a number of MySQL's before them says.
+    /// Reads bytes whose count precedes them as MySQL's length-encoded integer.
     package mutating func readLengthEncodedBytes() -> ArraySlice<UInt8>? {
         let start = rest
         guard let length = readLengthEncoded(), length <= UInt64(rest.count), let bytes = readBytes(Int(length)) else {
@@ -95,12 +96,12 @@ package struct ByteReader: Sendable {
         return bytes
     }
 
-    /// An unsigned or two's complement integer, least significant byte first.
+    /// Reads an unsigned or two's complement integer, least significant byte first.
     package mutating func readLittleEndian<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) -> Integer? {
         readLittleEndian(bytes: Integer.bitWidth / 8).map { Integer(truncatingIfNeeded: $0) }
     }
 
-    /// An unsigned integer of 1 to 8 bytes, least significant byte first.
+    /// Reads an unsigned integer of 1 to 8 bytes, least significant byte first.
     package mutating func readLittleEndian(bytes width: Int) -> UInt64? {
         precondition((1...8).contains(width), "an integer has 1 to 8 bytes, got \(width)")
         guard let bytes = readBytes(width) else { return nil }

@@ -1,36 +1,36 @@
-/// Why a message is no answer to the question.
+/// The reason why a message is not a valid answer to the question.
 package enum DNSAnswerError: Error, Equatable, Sendable {
-    /// It ends within a field that it announces.
+    /// The message ends within a field.
     case tooShort
-    /// It is a question, or of another operation than a query.
+    /// The message is a question, or its operation is not a query.
     case notAnAnswer
-    /// It answers another question: its number, name, type or class differ.
+    /// The message answers a different question: its number, name, type or class differs.
     case otherQuestion
-    /// A name breaks its limits, or a compression pointer does not point backwards.
+    /// A name exceeds a limit, or a compression pointer does not point backwards.
     case badName
-    /// An address or service record of the wrong length.
+    /// An address or service record has the wrong length.
     case badRecord
-    /// More records than `DNSAnswer.recordsMax`.
+    /// The message has more records than `DNSAnswer.recordsMax`.
     case tooManyRecords
-    /// Aliases lead in a circle, or through more than `DNSAnswer.aliasesMax` names.
+    /// Aliases form a loop, or a chain of more than `DNSAnswer.aliasesMax` names.
     case aliasLoop
 }
 
-/// RFC 1035 4.1.1: what the nameserver says of the question.
+/// The nameserver's result, RFC 1035 4.1.1.
 package enum DNSResponseCode: Equatable, Sendable {
-    /// 0: the answer is all there is, which may be nothing.
+    /// 0: success; the answer may be empty.
     case noError
-    /// 1: the nameserver cannot read the question.
+    /// 1: the nameserver cannot parse the question.
     case formatError
-    /// 2: it failed, or the nameservers that it asked.
+    /// 2: the nameserver, or a nameserver that it asked, has failed.
     case serverFailure
     /// 3: NXDOMAIN: the name does not exist.
     case noSuchName
-    /// 4: it cannot do this.
+    /// 4: the nameserver does not support the operation.
     case notImplemented
-    /// 5: it does not want to.
+    /// 5: the nameserver refuses the operation.
     case refused
-    /// Any other.
+    /// Any other code.
     case other(UInt8)
 
     init(_ code: UInt8) {
@@ -46,39 +46,39 @@ package enum DNSResponseCode: Equatable, Sendable {
     }
 }
 
-/// What a nameserver answered to one question.
+/// A nameserver's answer to one question.
 package struct DNSAnswer: Equatable, Sendable {
-    /// Answer records read of one message.
+    /// The limit on answer records in a message.
     package static let recordsMax = 4096
-    /// The number of addresses or service records kept of one message; further ones are only counted.
+    /// The limit on addresses or service records kept from a message; further ones are only counted.
     package static let recordsKeptMax = 256
-    /// Aliases followed within one message.
+    /// The limit on aliases followed in a message.
     package static let aliasesMax = 16
 
-    /// RCODE.
+    /// The RCODE field.
     package let code: DNSResponseCode
-    /// TC: the message lacks records; ask again over TCP.
+    /// The TC bit: the message lacks records, and the question must be repeated over TCP.
     package let isTruncated: Bool
-    /// False for an empty answer by a nameserver that neither owns the name nor asks others: it only points elsewhere.
+    /// False when the nameserver is neither authoritative nor recursive: an empty answer is then only a referral.
     package let isFinal: Bool
-    /// How many aliases (CNAME) lead from the name asked for to the name of the addresses.
+    /// The number of aliases (CNAME) between the requested name and the name that owns the addresses.
     package let aliases: Int
-    /// The addresses in the order of the message, without repetitions: the first `recordsKeptMax`.
+    /// The addresses in the order of the message, without duplicates, at most `recordsKeptMax`.
     package let addresses: [IPAddress]
-    /// The service records in the same way; empty when the record denies the service (target ".").
+    /// The service records, by the same rules; empty when the record denies the service (target ".").
     package let services: [DNSService]
-    /// The number of addresses or service records in the message, without repetitions.
+    /// The number of addresses or service records in the message, without duplicates.
     package let total: Int
-    /// What the message says beside the answer: addresses of the services' targets. Not all of them may have some.
+    /// Addresses of the services' targets from the additional section. Not every target has one.
     package let additional: [DNSAddress]
-    /// Seconds that the addresses or services may be kept: the least TTL of the records used; 0 without any.
+    /// The time in seconds for which the addresses or services may be cached: the lowest TTL of the records used; 0 without records.
     package let timeToLive: UInt32
 
-    /// Reads the answer to `question` from a whole message (without TCP's length).
+    /// Reads the answer to `question` from a whole message, without the length that TCP adds.
     ///
-    /// Of a truncated message, the complete records are used. An answer without its question is accepted only from a nameserver
-    /// that says it could not read the question: RFC 6891 7 has such.
-    /// - Throws: the message is to be ignored: it may be forged. The right answer can still come.
+    /// A truncated message yields its complete records. An answer without the question is valid only from a nameserver that could not parse the question, as
+    /// RFC 6891 7 allows.
+    /// - Throws: the reason to ignore the message. It may be forged, and the real answer may still arrive.
     package init(_ message: [UInt8], to question: DNSQuestion) throws(DNSAnswerError) {
         var reader = DNSMessageReader(message)
         guard let identifier = reader.integer(UInt16.self), let flags = reader.integer(UInt16.self),
@@ -110,10 +110,10 @@ package struct DNSAnswer: Equatable, Sendable {
             ? [] : DNSAnswer.addresses(&reader, after: Int(authorities), count: Int(additional), of: Set(services.map(\.target)))
     }
 
-    /// True when it has what was asked for.
+    /// True when the answer contains no requested record.
     package var isEmpty: Bool { addresses.isEmpty && services.isEmpty }
 
-    /// True when the message has more records than are kept here.
+    /// True when the message has more records than this value keeps.
     package var isCut: Bool { total > addresses.count + services.count }
 
     private enum Content {
@@ -122,7 +122,7 @@ package struct DNSAnswer: Equatable, Sendable {
         case service(DNSService)
     }
 
-    /// What the records of one name come to.
+    /// The records at the end of the alias chain.
     private struct Finding {
         var aliases = 0
         var addresses: [IPAddress] = []
@@ -137,7 +137,7 @@ package struct DNSAnswer: Equatable, Sendable {
         let content: Content
     }
 
-    /// The aliases and the records of `type` among the next `count` records; a truncated message may end within one.
+    /// Reads the next `count` records and returns the aliases and the records of `type`. A truncated message may end within a record.
     private static func records(
         _ reader: inout DNSMessageReader, count: Int, of type: DNSRecordType, isTruncated: Bool
     ) throws(DNSAnswerError) -> [Record] {
@@ -172,8 +172,8 @@ package struct DNSAnswer: Equatable, Sendable {
         return try content(&reader, of: type, length: Int(length), end: end).map { Record(owner: owner, timeToLive: seconds, content: $0) }
     }
 
-    /// The content of a record of `type`; `nil` for one that says its service is not offered (RFC 2782: the target is the root), that has no port, or whose
-    /// target is a service again: services that lead to services might have no end.
+    /// Reads the content of a record of `type`. Returns `nil` for a service that is not offered (RFC 2782: the target is the root), without a port, or whose
+    /// target is a service name: services that point to services could form an endless chain.
     private static func content(
         _ reader: inout DNSMessageReader, of type: DNSRecordType, length: Int, end: Int
     ) throws(DNSAnswerError) -> Content? {
@@ -195,14 +195,15 @@ package struct DNSAnswer: Equatable, Sendable {
         }
     }
 
-    /// The address records of `names` in the section that follows `authorities` records. What cannot be read ends the list: it is only a gift.
+    /// Reads the address records of `names` from the additional section, which follows `authorities` records. The section is optional, so an invalid record
+    /// only ends the list.
     private static func addresses(_ reader: inout DNSMessageReader, after authorities: Int, count: Int, of names: Set<DNSName>) -> [DNSAddress] {
         var found: [DNSAddress] = []
         guard authorities + count <= recordsMax else { return found }
         do throws(DNSAnswerError) {
             for index in 0..<(authorities + count) {
                 var again = reader
-                // Of another type than it is asked for, a record is passed over.
+                // `record` returns `nil` for a record of another type, so both types are tried.
                 var next = try record(&reader, of: .a)
                 if next == nil { next = try record(&again, of: .aaaa) }
                 guard index >= authorities, found.count < recordsKeptMax, let next, names.contains(next.owner) else { continue }
@@ -214,7 +215,7 @@ package struct DNSAnswer: Equatable, Sendable {
         return found
     }
 
-    /// Follows the aliases from `name` and collects the addresses or services at their end. Records of other names are ignored.
+    /// Follows the aliases from `name` and collects the addresses or services at the end. Records of other names are ignored.
     private static func follow(_ records: [Record], from name: DNSName) throws(DNSAnswerError) -> Finding {
         var name = name
         var found = Finding()

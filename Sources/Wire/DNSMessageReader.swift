@@ -1,4 +1,4 @@
-/// Reads one DNS message. Names point back into the message, so it keeps the whole of it beside the rest.
+/// A reader of one DNS message. It keeps the whole message, because compressed names point back into it.
 struct DNSMessageReader {
     private let message: [UInt8]
     private var rest: ByteReader
@@ -8,23 +8,23 @@ struct DNSMessageReader {
         rest = ByteReader(message)
     }
 
-    /// The offset of the next byte to read, at most the message's length.
+    /// The offset of the next unread byte, at most the message's length.
     var position: Int {
         get { message.count - rest.count }
         set { rest = ByteReader(message[min(max(newValue, 0), message.count)...]) }
     }
 
-    /// The next integer, the high byte first; `nil` when the message ends before.
+    /// Reads an integer in network byte order; `nil` when the message ends before.
     mutating func integer<Integer: FixedWidthInteger>(_ type: Integer.Type = Integer.self) -> Integer? { rest.readBigEndian() }
 
-    /// Passes over `count` bytes; `nil` when there are fewer.
+    /// Skips `count` bytes; `nil` when fewer are left.
     mutating func skip(_ count: Int) -> Void? { rest.skip(count) }
 
-    /// The offset `count` bytes on, `nil` when the message ends before.
+    /// The offset after `count` more bytes; `nil` when the message ends before.
     func end(of count: Int) -> Int? { count <= rest.count ? position + count : nil }
 
-    /// The next name, in lower case. Every compression pointer must point before the place where the part that holds it began,
-    /// so that each jump goes further back: no loop is possible.
+    /// Reads a name in lower case. A compression pointer must point before the start of the part that contains it. Each jump therefore goes further back, and
+    /// no loop is possible.
     mutating func name() throws(DNSAnswerError) -> DNSName {
         var bytes: [UInt8] = []
         var reading = position

@@ -1,20 +1,20 @@
 /// A domain name, compared without regard to the case of ASCII letters.
 package struct DNSName: Hashable, Sendable, CustomStringConvertible {
-    /// RFC 1035 2.3.4: a whole name on the wire, length bytes and the root's zero included.
+    /// The limit for a whole name on the wire, with length bytes and the final zero (RFC 1035 2.3.4).
     package static let bytesMax = 255
-    /// RFC 1035 2.3.4: one label.
+    /// The limit for a label (RFC 1035 2.3.4).
     package static let labelBytesMax = 63
 
     /// The uncompressed wire form in lower case: a length byte before each label, a zero at the end.
     package let bytes: [UInt8]
 
-    /// Takes over a well-formed wire form whose letters are lower case.
+    /// Creates a name from a valid wire form in lower case.
     init(wire bytes: [UInt8]) {
         assert(bytes.last == 0 && bytes.count <= DNSName.bytesMax, "a name ends with the root and keeps its limit")
         self.bytes = bytes
     }
 
-    /// Reads a host name: labels of letters, digits, `-` and `_`, with or without the final dot. `nil` for anything else.
+    /// Parses a host name: labels of letters, digits, `-` and `_`, with or without the final dot. `nil` for other text.
     package init?(_ text: some StringProtocol) {
         var rest = Array(text.utf8)[...]
         if rest.last == UInt8(ascii: ".") { rest = rest.dropLast() }
@@ -30,13 +30,13 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
         self.bytes = bytes
     }
 
-    /// True for the root, which no host is called.
+    /// True for the root, which is not a host name.
     package var isRoot: Bool { bytes.count == 1 }
 
-    /// True for the name of a service, `_mysql._tcp.db.internal`: its first label begins with `_`.
+    /// True for a service name such as `_mysql._tcp.db.internal`: the first label begins with `_`.
     package var isOfService: Bool { bytes.count > 2 && bytes[1] == UInt8(ascii: "_") }
 
-    /// The labels with dots between them, no final dot; a byte outside a host name's alphabet shows as `\DDD`.
+    /// The labels joined by dots, without a final dot. A byte outside a host name's alphabet appears as `\DDD`.
     package var description: String {
         var labels: [String] = []
         var position = 0
@@ -48,7 +48,7 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
         return labels.isEmpty ? "." : labels.joined(separator: ".")
     }
 
-    /// `byte` in lower case when it is an ASCII capital.
+    /// Returns `byte` in lower case if it is an ASCII capital.
     static func lowered(_ byte: UInt8) -> UInt8 {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }

@@ -1,39 +1,39 @@
-/// The record types that we ask for.
+/// The record types that the agent queries.
 package enum DNSRecordType: UInt16, Sendable {
     /// An IPv4 address.
     case a = 1
     /// An IPv6 address.
     case aaaa = 28
-    /// RFC 2782: where a service is.
+    /// A service's host and port, RFC 2782.
     case srv = 33
 }
 
 /// Whether a question carries an EDNS0 record.
 package enum DNSExtension: Equatable, Sendable {
-    /// None: an answer has at most 512 bytes. For nameservers that reject what they do not know.
+    /// No record: an answer has at most 512 bytes. For nameservers that reject unknown records.
     case none
-    /// An OPT record that announces how large a UDP answer may be.
+    /// An OPT record that announces the largest UDP answer.
     case payload(bytesMax: Int)
 }
 
-/// One question for one record type of one name, recursion desired.
+/// A question for one record type of one name, with recursion desired.
 package struct DNSQuestion: Equatable, Sendable {
-    /// What every nameserver may send over UDP.
+    /// The bytes that every nameserver may send over UDP.
     package static let plainPayloadBytes = 512
 
     static let classInternet: UInt16 = 1
     private static let typeOPT: UInt16 = 41
 
-    /// The message's number, which the answer repeats. Random, so that it cannot be guessed.
+    /// The message's number, which the answer repeats. It is random, so that an attacker cannot guess it.
     package let identifier: UInt16
-    /// The name asked for.
+    /// The requested name.
     package let name: DNSName
-    /// The records asked for.
+    /// The requested record type.
     package let type: DNSRecordType
-    /// What of EDNS0 goes along.
+    /// The EDNS0 record to send.
     package let extended: DNSExtension
 
-    /// A question; nothing is sent yet.
+    /// Creates a question. It sends nothing.
     package init(identifier: UInt16, name: DNSName, type: DNSRecordType, extended: DNSExtension) {
         self.identifier = identifier
         self.name = name
@@ -41,7 +41,7 @@ package struct DNSQuestion: Equatable, Sendable {
         self.extended = extended
     }
 
-    /// The message, RFC 1035 4.1:
+    /// Encodes the message, RFC 1035 4.1:
     ///
     ///     offset  bytes  field
     ///     0       2      identifier

@@ -1,15 +1,15 @@
-/// One service record, RFC 2782: where a service is, and how much of it is to go there.
+/// A service record, RFC 2782: a host and port of the service, and its share of the traffic.
 package struct DNSService: Hashable, Sendable {
-    /// Lower ones are used first.
+    /// Lower priorities are used first.
     package let priority: UInt16
-    /// The share among those of one priority; 0 for no preference.
+    /// The share among the records of one priority; 0 for no preference.
     package let weight: UInt16
-    /// From 1.
+    /// Never 0.
     package let port: UInt16
-    /// The host, whose addresses are asked for by its name.
+    /// The host name, whose addresses are resolved separately.
     package let target: DNSName
 
-    /// A record from its fields.
+    /// Creates a record from its fields.
     package init(priority: UInt16, weight: UInt16, port: UInt16, target: DNSName) {
         self.priority = priority
         self.weight = weight
@@ -18,12 +18,12 @@ package struct DNSService: Hashable, Sendable {
     }
 }
 
-/// One address record that came beside an answer.
+/// An address record from the additional section of an answer.
 package struct DNSAddress: Equatable, Sendable {
-    /// Whose address.
+    /// The name that the address belongs to.
     package let owner: DNSName
     /// IPv4 or IPv6.
     package let address: IPAddress
-    /// Seconds that it may be kept.
+    /// The time in seconds for which it may be cached.
     package let timeToLive: UInt32
 }

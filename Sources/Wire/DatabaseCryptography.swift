@@ -1,15 +1,15 @@
-/// A database user's password. No text that is made of it shows it: not by interpolation, not by `dump`, not in a crash's message.
+/// A database user's password. It never appears in text that is made of the value: interpolation, `dump`, crash messages.
 package struct DatabasePassword: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The longest one taken: what fits, encrypted, into the servers' RSA keys of 2048 bits, with the NUL after it.
+    /// The longest password in bytes. With its NUL it fits into an encryption with a 2048-bit RSA key.
     package static let bytesMax = 213
 
-    /// The empty one.
+    /// The empty password.
     package static let empty = DatabasePassword(unchecked: [])
 
-    /// The password; empty for none.
+    /// The password's bytes; empty for none.
     package let bytes: [UInt8]
 
-    /// `nil` when it has more than `bytesMax` bytes, or a NUL, which no server takes.
+    /// Creates a password; `nil` when it has more than `bytesMax` bytes or contains a NUL, which no server accepts.
     package init?(_ bytes: [UInt8]) {
         guard bytes.count <= Self.bytesMax, !bytes.contains(0) else { return nil }
         self.init(unchecked: bytes)
@@ -17,65 +17,65 @@ package struct DatabasePassword: Hashable, Sendable, CustomStringConvertible, Cu
 
     private init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
-    /// Never the password.
+    /// A placeholder for the password.
     package var description: String { "(hidden)" }
-    /// Never the password.
+    /// A placeholder for the password.
     package var debugDescription: String { description }
-    /// Never the password.
+    /// A mirror without children.
     package var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
 }
 
-/// Why a login's cryptography, or a TLS stream, cannot go on.
+/// The reason why cryptography for a login, or a TLS stream, failed.
 package enum DatabaseCryptographyError: Error, Equatable, Sendable {
-    /// The library failed: the name of its function, or its own words.
+    /// The library failed. The value is the name of its function or its message.
     case libraryFailed(String)
-    /// The server's RSA key is none, or too small or large for use: why.
+    /// The server's RSA key is invalid, too small or too large. The value is the reason.
     case keyUnusable(String)
-    /// The peer's TLS cannot be gone on with: the library's words.
+    /// The TLS stream failed. The value is the library's message.
     case tlsFailed(String)
-    /// The file of certificate authorities has none, or is no PEM: why.
+    /// The file of certificate authorities is not PEM or contains no certificate. The value is the reason.
     case authoritiesUnusable(String)
 }
 
-/// What the login to a database needs of cryptography: one value for each set of certificate authorities, made at start, when files can still be read.
+/// The cryptography that a database login needs. A set of certificate authorities has one value, created at start while files can still be read.
 package protocol DatabaseCryptography {
-    /// SHA-1: 20 bytes.
+    /// Computes SHA-1: 20 bytes.
     func sha1(_ bytes: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8]
-    /// SHA-256: 32 bytes.
+    /// Computes SHA-256: 32 bytes.
     func sha256(_ bytes: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8]
-    /// RSA-OAEP with SHA-1 and MGF1.
+    /// Encrypts with RSA-OAEP, SHA-1 and MGF1.
     ///
     /// - Parameter publicKey: PEM (`SubjectPublicKeyInfo`), from a server that may be hostile.
     func encrypt(_ message: [UInt8], publicKey: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8]
-    /// Ed25519 (RFC 8032) by the key that SHA-512 makes of `password`, which may have any length, as MariaDB has it: 64 bytes.
+    /// Signs with Ed25519 (RFC 8032), with the key that SHA-512 derives from `password` of any length, as MariaDB does: 64 bytes.
     func sign(_ message: [UInt8], password: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8]
-    /// The client's side of a TLS stream that has not begun.
+    /// Opens the client's side of a TLS stream. Nothing has been sent.
     ///
-    /// - Parameter name: the server's host name or address, which its certificate must have; `nil`: any name will do.
+    /// - Parameter name: the host name or address that the server's certificate must have; `nil` for any name.
     func openTLS(name: String?) throws(DatabaseCryptographyError) -> any TLSStream
 }
 
-/// One TLS stream without its socket: bytes in, bytes out.
+/// A TLS stream without a socket. The caller moves its bytes.
 package protocol TLSStream: AnyObject {
     /// True once both sides have finished the handshake.
     var isEstablished: Bool { get }
-    /// Why the peer's certificate is not trusted: known once `isEstablished`; `nil`: it is, or nobody wants to know.
+    /// The reason why the peer's certificate is not trusted, known once `isEstablished`. `nil` when it is trusted or not verified.
     var certificateProblem: String? { get }
-    /// Takes bytes from the peer; the first call, with none, begins.
+    /// Takes in bytes from the peer. The first call, with no bytes, starts the handshake.
     ///
-    /// - Returns: what the peer has said in clear, and what must be sent as it is.
+    /// - Returns: the decrypted bytes of the peer, and bytes that must be sent to it.
     func receive(_ sealed: [UInt8]) throws(DatabaseCryptographyError) -> TLSOutput
-    /// Seals what is to be said. Only when established.
+    /// Encrypts bytes for the peer. Requires `isEstablished`.
     func seal(_ clear: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8]
 }
 
-/// What a TLS stream makes of bytes.
+/// The output of a TLS stream.
 package struct TLSOutput: Equatable, Sendable {
-    /// Said by the peer.
+    /// Decrypted bytes from the peer.
     package var clear: [UInt8]
-    /// For the peer.
+    /// Encrypted bytes for the peer.
     package var sealed: [UInt8]
 
-    /// Output from its parts.
+    /// Creates an output from its parts.
     package init(clear: [UInt8] = [], sealed: [UInt8] = []) { (self.clear, self.sealed) = (clear, sealed) }
 }

@@ -1,28 +1,28 @@
-/// At most one deadline for each entry; entries are small numbers. The earliest deadline comes first; of equal deadlines, the one that was set first.
+/// Deadlines of entries that are numbered from 0, at most one per entry, ordered by time. Equal deadlines are in the order in which they were set.
 ///
-/// It sets, moves or removes a deadline in O(log n), and finds the first one in O(1). The highest entry that was ever used bounds its memory.
+/// Setting, moving and removing a deadline takes O(log n); finding the first takes O(1). Memory grows with the highest entry ever used.
 package struct DeadlineQueue: Sendable {
     private var heap = IndexedHeap()
     private var places: IndexedHeap.Places = []
-    /// The number of calls that have set a deadline.
+    /// The number of calls that have set a deadline; it orders equal deadlines.
     private var turn: UInt64 = 0
 
-    /// No deadlines.
+    /// Creates an empty queue.
     package init() {}
 
-    /// How many entries have a deadline.
+    /// The number of entries with a deadline.
     package var count: Int { heap.count }
 
-    /// The entry with the earliest deadline.
+    /// The entry with the earliest deadline; `nil` when no entry has one.
     package var first: (entry: Int, deadline: Instant)? { heap.first.map { ($0.number, Instant(nanoseconds: Int64($0.key))) } }
 
-    /// The deadline of an entry; `nil` for none.
+    /// The deadline of an entry; `nil` when it has none.
     package func deadline(of entry: Int) -> Instant? {
         guard entry < places.count, places[entry] >= 0 else { return nil }
         return Instant(nanoseconds: Int64(heap.entry(of: entry, places).key))
     }
 
-    /// Gives an entry another deadline, `nil` for none. Setting the deadline that it already has does not change its order among equal deadlines.
+    /// Sets the deadline of an entry; `nil` removes it. Setting the deadline that the entry already has keeps its order among equal deadlines.
     package mutating func set(_ entry: Int, to deadline: Instant?) {
         precondition(entry >= 0, "an entry's number is never negative, got \(entry)")
         let present = self.deadline(of: entry)
@@ -34,7 +34,7 @@ package struct DeadlineQueue: Sendable {
         heap.insert(IndexedHeap.Entry(entry, key: Int(deadline.nanoseconds), arrival: turn), &places)
     }
 
-    /// Takes the first entry out if its deadline is not after `latest`.
+    /// Removes and returns the first entry if its deadline is not after `latest`.
     package mutating func takeFirst(dueBy latest: Instant) -> Int? {
         guard let first, first.deadline <= latest else { return nil }
         heap.remove(first.entry, &places)

@@ -1,38 +1,38 @@
-/// The parts of an HTTP/1 request's head that a probe needs: method, target, and whether the connection stays open.
+/// The parts of an HTTP/1 request head that a health probe needs: method, target, and whether the connection stays open.
 ///
-/// Strict where two readers could differ (the request line, what follows a header's name), lenient where real load balancers are (bare LF, empty
-/// lines before the request).
+/// The parser is strict where implementations disagree (the request line, the text after a header's name) and lenient where real load balancers are (bare LF,
+/// empty lines before the request).
 ///
 /// - SeeAlso: RFC 9112, sections 2, 3, 5 and 9.
 package struct HTTPRequestHead: Equatable, Sendable {
-    /// What the answer depends on.
+    /// The method, as far as the answer depends on it.
     package enum Method: Equatable, Sendable {
         case get, head
-        /// Any other: 405.
+        /// Any other method; the answer is 405.
         case other
     }
 
-    /// What a connection's bytes begin with.
+    /// The result of parsing the first bytes of a connection.
     package enum Parse: Equatable, Sendable {
         /// More bytes are needed.
         case incomplete
-        /// No HTTP/1 request, or one with too long a head: 400 and the end.
+        /// Not an HTTP/1 request, or the head is too long. The answer is 400 and the connection closes.
         case malformed
-        /// A request whose head takes `bytes`.
+        /// A request whose head has this number of bytes.
         case request(HTTPRequestHead, bytes: Int)
     }
 
-    /// The longest head, in bytes.
+    /// The limit on the head, in bytes.
     package static let headBytesMax = 8 * 1024
 
-    /// The method.
+    /// The request's method.
     package let method: Method
-    /// The target of the request: "/", "/health?full", "http://host/".
+    /// The request's target: "/", "/health?full", "http://host/".
     package let target: String
-    /// True when the connection may be used again.
+    /// True when the connection stays open after the answer.
     package let keepsAlive: Bool
 
-    /// A head from its parts.
+    /// Creates a head from its parts.
     package init(method: Method, target: String, keepsAlive: Bool) { (self.method, self.target, self.keepsAlive) = (method, target, keepsAlive) }
 
     /// The target without scheme, host and query.
@@ -42,7 +42,7 @@ package struct HTTPRequestHead: Equatable, Sendable {
         return path
     }
 
-    /// Reads a request's head: a request line, header lines, an empty line; lines end with CRLF or LF, empty lines before it are skipped.
+    /// Parses a request head: a request line, header lines, an empty line. Lines end with CRLF or LF; empty lines before the request are skipped.
     package static func parse(_ bytes: ArraySlice<UInt8>) -> Parse {
         let start = bytes.firstIndex { $0 != 13 && $0 != 10 } ?? bytes.endIndex
         guard let first = bytes[start...].first else { return bytes.count < headBytesMax ? .incomplete : .malformed }
@@ -70,7 +70,7 @@ package struct HTTPRequestHead: Equatable, Sendable {
             switch String(decoding: header[..<colon], as: UTF8.self).lowercased() {
             case "connection" where value.contains("close"): keepsAlive = false
             case "connection" where value.contains("keep-alive"): keepsAlive = true
-            // A body is not read: the answer is the last one.
+            // The body is not read, so the connection closes after the answer.
             case "content-length" where value != "0", "transfer-encoding":
                 return .request(HTTPRequestHead(method: method, target: target, keepsAlive: false), bytes: bytes)
             default: break
@@ -79,7 +79,7 @@ package struct HTTPRequestHead: Equatable, Sendable {
         return .request(HTTPRequestHead(method: method, target: target, keepsAlive: keepsAlive), bytes: bytes)
     }
 
-    /// Method, target, and whether it is HTTP/1.0; `nil` for a line that is no request line.
+    /// Parses method, target and whether the version is HTTP/1.0; `nil` when the line is not a valid request line.
     private static func requestLine(_ line: ArraySlice<UInt8>) -> (Method, target: String, isOld: Bool)? {
         let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard words.count == 3, !words[1].isEmpty, words[0].allSatisfy({ (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }) else { return nil }

@@ -1,17 +1,16 @@
 /// An IPv4 or IPv6 address.
 package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
-    /// An IPv4 address, host byte order: 127.0.0.1 is 0x7f000001.
+    /// An IPv4 address in host byte order: 127.0.0.1 is 0x7f000001.
     case v4(UInt32)
-    /// An IPv6 address: its first and last eight bytes, host byte order.
+    /// An IPv6 address: its first and last eight bytes in host byte order.
     case v6(high: UInt64, low: UInt64)
 
-    /// 0.0.0.0.
+    /// The address 0.0.0.0.
     package static let anyV4 = IPAddress.v4(0)
-    /// `::`.
+    /// The address `::`.
     package static let anyV6 = IPAddress.v6(high: 0, low: 0)
 
-    /// Reads dotted-quad IPv4 (four decimal parts, no leading zeros) or RFC 4291 IPv6 text, without brackets or zone.
-    /// `nil` when `text` is neither.
+    /// Parses dotted-quad IPv4 (four decimal parts, no leading zeros) or RFC 4291 IPv6 text, without brackets or zone. `nil` for other text.
     package init?(_ text: some StringProtocol) {
         if let v4 = IPAddress.parseV4(Array(text.utf8)) {
             self = .v4(v4)
@@ -28,7 +27,7 @@ package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// True for 0.0.0.0 and `::`.
     package var isUnspecified: Bool { self == .anyV4 || self == .anyV6 }
 
-    /// Dotted quad, or RFC 5952 text (lower case, the longest run of zeros shortened).
+    /// Dotted quad, or RFC 5952 text (lower case, the longest run of zeros abbreviated).
     package var description: String {
         switch self {
         case .v4(let bits): "\(bits >> 24).\(bits >> 16 & 255).\(bits >> 8 & 255).\(bits & 255)"
@@ -124,17 +123,17 @@ package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Where a socket is bound or connected to.
+/// An address that a socket is bound or connected to.
 package enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     /// TCP or UDP over IP.
     case ip(IPAddress, port: UInt16)
-    /// A UNIX socket's path, at most 107 bytes.
+    /// The path of a UNIX socket, at most 107 bytes.
     case unix(String)
 
-    /// The IP port, `nil` for a UNIX socket.
+    /// The port; `nil` for a UNIX socket.
     package var port: UInt16? { if case .ip(_, let port) = self { port } else { nil } }
 
-    /// The IP address, `nil` for a UNIX socket.
+    /// The IP address; `nil` for a UNIX socket.
     package var address: IPAddress? { if case .ip(let address, _) = self { address } else { nil } }
 
     /// `1.2.3.4:5`, `[::1]:5` or the path.

@@ -1,11 +1,11 @@
-/// The addresses that begin with the same bits: "10.0.0.0/16".
+/// A range of IP addresses with the same first bits: "10.0.0.0/16".
 package struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
-    /// Its first address.
+    /// The first address of the range.
     package let first: IPAddress
-    /// Bits that are the same, at most 32 or 128.
+    /// The length of the prefix, at most 32 or 128.
     package let bits: Int
 
-    /// Reads "10.0.0.0/16", "fd00::/8" or a single address; `nil` for anything else, and for an address that is not the network's first one.
+    /// Parses "10.0.0.0/16", "fd00::/8" or a single address. `nil` for other text, and when bits after the prefix are set.
     package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard (1...2).contains(parts.count), let address = IPAddress(parts[0]) else { return nil }
@@ -15,14 +15,14 @@ package struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
         (first, self.bits) = (address, bits)
     }
 
-    /// True for its addresses, also for an IPv4 one that an IPv6 socket shows ("::ffff:10.0.0.1").
+    /// True for an address in the range. An IPv4-mapped address ("::ffff:10.0.0.1"), as an IPv6 socket reports it, counts as IPv4.
     package func contains(_ address: IPAddress) -> Bool {
         var address = address
         if !first.isV6, case .v6(0, let low) = address, low >> 32 == 0xffff { address = .v4(UInt32(truncatingIfNeeded: low)) }
         return address.isV6 == first.isV6 && IPNetwork.start(of: address, bits) == first
     }
 
-    /// "10.0.0.0/16".
+    /// The range as text: "10.0.0.0/16".
     package var description: String { "\(first)/\(bits)" }
 
     private static func start(of address: IPAddress, _ bits: Int) -> IPAddress {

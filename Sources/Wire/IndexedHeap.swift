@@ -1,58 +1,58 @@
-/// A binary heap of small numbers in the order of their keys; those with equal keys are in the order of their arrival.
+/// A binary heap of non-negative numbers, ordered by key. Equal keys are in order of arrival.
 ///
-/// `Places` knows where each number is, so that removing any of them costs O(log n), as does adding one. Several heaps can share the places: a number is in at
-/// most one of them.
+/// `Places` holds the position of each number, so that adding and removing any number take O(log n). Several heaps can share one `Places`, because a number is
+/// in at most one of them.
 package struct IndexedHeap: Sendable {
-    /// By number: its index in the one heap that holds it; -1 for none.
+    /// For each number its index in the heap that contains it; -1 when no heap does.
     package typealias Places = [Int32]
 
     /// A number and its key.
     package struct Entry: BitwiseCopyable, Equatable, Sendable {
-        /// The lowest comes first.
+        /// Lower keys come first.
         package let key: Int
-        /// Decides between equal keys: the lowest comes first.
+        /// Breaks ties between equal keys: lower ones come first.
         package let arrival: UInt64
         @usableFromInline let item: Int32
 
         /// The number: an index into `Places`.
         @inlinable package var number: Int { Int(item) }
 
-        /// A number with its key.
+        /// Creates an entry.
         package init(_ number: Int, key: Int, arrival: UInt64) { (self.key, self.arrival, item) = (key, arrival, Int32(truncatingIfNeeded: number)) }
 
         fileprivate func precedes(_ other: Entry) -> Bool { key != other.key ? key < other.key : arrival < other.arrival }
     }
 
-    /// No entry precedes its parent, which is at (place - 1) / 2.
+    /// An entry never precedes its parent, which is at (place - 1) / 2.
     private var entries: [Entry] = []
 
-    /// An empty heap.
+    /// Creates an empty heap.
     package init() {}
 
-    /// How many numbers there are.
+    /// The number of entries.
     package var count: Int { entries.count }
 
     /// The first entry; `nil` when the heap is empty.
     package var first: Entry? { entries.first }
 
-    /// `first` of a heap that is an element of an array: reads it in place, where `first` would retain it.
+    /// Like `first`, for a heap in an array: it reads the entry in place, where `first` retains the heap's storage.
     package mutating func readFirst() -> Entry? { entries.first }
 
-    /// The entry of a number that is in this heap.
+    /// The entry of a number, which must be in this heap.
     package func entry(of number: Int, _ places: Places) -> Entry { entries[Int(places[number])] }
 
-    /// Makes room for so many numbers, so that adding them allocates nothing.
+    /// Reserves memory for `count` numbers, so that adding them does not allocate.
     package mutating func makeRoom(for count: Int) {
         if entries.capacity < count { entries.reserveCapacity(max(count, 2 * entries.capacity)) }
     }
 
-    /// Adds a number that is in no heap.
+    /// Adds a number that is not in any heap.
     package mutating func insert(_ entry: Entry, _ places: inout Places) {
         entries.append(entry)
         settle(entry, from: entries.count - 1, &places)
     }
 
-    /// Removes a number that is in this heap.
+    /// Removes a number, which must be in this heap.
     package mutating func remove(_ number: Int, _ places: inout Places) {
         let place = Int(places[number])
         places[number] = -1
@@ -60,7 +60,7 @@ package struct IndexedHeap: Sendable {
         if place < entries.count { settle(last, from: place, &places) }
     }
 
-    /// Puts `entry` where it belongs, up or down from `start`, whose own entry is replaced.
+    /// Moves `entry` up or down from `start` to its position. The entry at `start` is overwritten.
     private mutating func settle(_ entry: Entry, from start: Int, _ places: inout Places) {
         var place = start
         while place > 0, entry.precedes(entries[(place - 1) / 2]) {

@@ -1,44 +1,44 @@
-/// A point on the monotonic clock, in nanoseconds from an origin that only the clock's owner knows.
+/// A point on the monotonic clock in nanoseconds. Only the owner of the clock knows its origin.
 ///
-/// `ContinuousClock.Instant` cannot be made at will; the cores take time as an argument, so they need one that can.
+/// A replacement for `ContinuousClock.Instant`, which cannot be constructed: the cores receive time as an argument, and tests choose it.
 package struct Instant: InstantProtocol, Sendable {
     /// Nanoseconds since the clock's origin.
     package let nanoseconds: Int64
 
-    /// An instant `nanoseconds` after the clock's origin.
+    /// Creates the instant `nanoseconds` after the clock's origin.
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
-    /// This instant moved by `duration`; saturates at the ends of the range.
+    /// Returns this instant plus `duration`, limited to the range.
     package func advanced(by duration: Duration) -> Instant {
         let (sum, overflow) = nanoseconds.addingReportingOverflow(duration.wholeNanoseconds)
         guard !overflow else { return Instant(nanoseconds: duration < .zero ? .min : .max) }
         return Instant(nanoseconds: sum)
     }
 
-    /// The time from this instant to `other`; negative when `other` is earlier.
+    /// Returns the time from this instant to `other`, negative when `other` is earlier.
     package func duration(to other: Instant) -> Duration { Duration(attoseconds: (Int128(other.nanoseconds) - Int128(nanoseconds)) * 1_000_000_000) }
 
-    /// True when `left` comes before `right`.
+    /// True when `left` is before `right`.
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
-    // The defaults of `Comparable` go through its witness table, four calls deep: too slow for what every datagram asks.
-    /// True unless `right` comes before `left`.
+    // Written out because `Comparable`'s default implementations go through its witness table, which is too slow for comparisons that every datagram needs.
+    /// True unless `right` is before `left`.
     package static func <= (left: Instant, right: Instant) -> Bool { left.nanoseconds <= right.nanoseconds }
-    /// True unless `left` comes before `right`.
+    /// True unless `left` is before `right`.
     package static func >= (left: Instant, right: Instant) -> Bool { left.nanoseconds >= right.nanoseconds }
-    /// True when `right` comes before `left`.
+    /// True when `right` is before `left`.
     package static func > (left: Instant, right: Instant) -> Bool { left.nanoseconds > right.nanoseconds }
 }
 
 extension Duration {
-    /// This duration in whole nanoseconds, rounded toward zero; saturates at ± 292 years.
+    /// The duration in whole nanoseconds, rounded toward zero and limited to ± 292 years.
     package var wholeNanoseconds: Int64 {
-        // Up to 9 s a division of 64 bits will do: deadlines are moved with every datagram.
+        // Up to 9 s a 64-bit division is enough. Every datagram moves deadlines, so the fast path matters.
         let short = Int64(truncatingIfNeeded: attoseconds)
         guard Int128(short) == attoseconds else { return Int64(clamping: attoseconds / 1_000_000_000) }
         return short / 1_000_000_000
     }
 
-    /// This duration in whole milliseconds, rounded toward zero.
+    /// The duration in whole milliseconds, rounded toward zero.
     package var wholeMilliseconds: Int64 { wholeNanoseconds / 1_000_000 }
 }

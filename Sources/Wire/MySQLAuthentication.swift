@@ -1,30 +1,30 @@
-/// Why a login's method cannot go on.
+/// The reason why a login's method failed.
 package enum MySQLAuthenticationError: Error, Equatable, Sendable {
-    /// The server wants a method that is not known here; its name.
+    /// The server requests a method that is not supported. The value is its name.
     case unknownMethod(String)
-    /// The server wants the password in clear (`mysql_clear_password`, `dialog`), which is never given so.
+    /// The server requests the password in clear text (`mysql_clear_password`, `dialog`), which is never sent.
     case wantsClearPassword(String)
     /// The server's seed is too short for the method.
     case seedTooShort(method: String)
-    /// The server says something that the method does not have.
+    /// The server sent a packet that the method does not have at this point.
     case unexpected(method: String)
     /// The library failed, or the server's key is unusable.
     case cryptography(DatabaseCryptographyError)
 }
 
-/// How a login proves that it knows the password.
+/// An authentication method: how a login proves that it knows the password.
 package enum MySQLMethod: String, CaseIterable, Sendable {
-    /// SHA-1; MySQL until 8.4, MariaDB's default.
+    /// SHA-1: MySQL until 8.4, MariaDB's default.
     case native = "mysql_native_password"
-    /// SHA-256 when the server remembers the user, else the password itself, by TLS or encrypted with RSA; MySQL's default since 8.0.
+    /// SHA-256 if the server has the user in its cache, otherwise the password itself, over TLS or encrypted with RSA. MySQL's default since 8.0.
     case cachingSHA2 = "caching_sha2_password"
-    /// MariaDB's signature by a key made of the password.
+    /// MariaDB's signature with a key that is derived from the password.
     case ed25519 = "client_ed25519"
 
-    /// Bytes of the server's seed that the method uses; what follows them (a NUL) is not looked at.
+    /// The number of seed bytes that the method uses. A NUL that follows is ignored.
     package var seedBytes: Int { self == .ed25519 ? 32 : 20 }
 
-    /// The method of this name.
+    /// Returns the method of this name.
     package init(name: String) throws(MySQLAuthenticationError) {
         if name == "mysql_clear_password" || name == "dialog" { throw .wantsClearPassword(name) }
         guard let method = MySQLMethod(rawValue: name) else { throw .unknownMethod(name) }
@@ -32,7 +32,7 @@ package enum MySQLMethod: String, CaseIterable, Sendable {
     }
 }
 
-/// One method at work: from the server's seed to its verdict.
+/// The exchange of one method, from the server's seed to its last packet before the result.
 ///
 ///     method        client                              server
 ///     native        SHA1(p) xor SHA1(seed SHA1(SHA1(p)))                             OK or ERR
@@ -42,7 +42,7 @@ package enum MySQLMethod: String, CaseIterable, Sendable {
 ///                   after 04, in clear: 02                                           its RSA key, PEM
 ///                                       RSA-OAEP((p NUL) xor seed repeated)          OK or ERR
 ///
-/// An empty password is an empty answer everywhere.
+/// An empty password is sent as an empty answer in every method.
 ///
 /// - SeeAlso: MySQL source documentation, "Native Authentication", "Caching_sha2_password information"; MariaDB, "Authentication Plugin - ed25519".
 package struct MySQLAuthentication: Sendable {
@@ -52,13 +52,13 @@ package struct MySQLAuthentication: Sendable {
         case wholePasswordSent
     }
 
-    /// The method.
+    /// The method of this exchange.
     package let method: MySQLMethod
     private let seed: [UInt8]
     private let password: DatabasePassword
     private var step = Step.answered
 
-    /// Begins with the server's seed.
+    /// Creates the exchange with the server's seed.
     package init(_ method: MySQLMethod, seed: [UInt8], password: DatabasePassword) throws(MySQLAuthenticationError) {
         guard seed.count >= method.seedBytes else { throw .seedTooShort(method: method.rawValue) }
         self.method = method
@@ -66,7 +66,7 @@ package struct MySQLAuthentication: Sendable {
         self.password = password
     }
 
-    /// The first answer, which goes into the login or after a switch.
+    /// Returns the first answer, which is sent in the login packet or after a method switch.
     package func answer(_ cryptography: any DatabaseCryptography) throws(MySQLAuthenticationError) -> [UInt8] {
         let password = password.bytes
         guard !password.isEmpty else { return [] }
@@ -86,10 +86,10 @@ package struct MySQLAuthentication: Sendable {
         }
     }
 
-    /// The server has more to say (`AuthMoreData`).
+    /// Takes in the method's further data from the server (`AuthMoreData`).
     ///
-    /// - Parameter isPrivate: true when nobody between can read the stream: it is TLS.
-    /// - Returns: what is to be sent; `nil`: nothing, the verdict comes.
+    /// - Parameter isPrivate: true when the stream is TLS, so that no third party can read it.
+    /// - Returns: the bytes to send; `nil` when the server's result comes next.
     package mutating func goOn(_ more: [UInt8], isPrivate: Bool, _ cryptography: any DatabaseCryptography) throws(MySQLAuthenticationError) -> [UInt8]? {
         guard method == .cachingSHA2 else { throw .unexpected(method: method.rawValue) }
         switch (step, more) {

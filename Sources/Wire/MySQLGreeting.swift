@@ -1,12 +1,12 @@
-/// What makes a payload no greeting.
+/// The reason why a payload is not a greeting.
 package enum MySQLGreetingError: Error, Equatable, Sendable {
     /// The payload ends too early, or its version is longer than `MySQLGreeting.serverVersionBytesMax`.
     case truncated
-    /// Not protocol version 10.
+    /// The protocol version is not 10.
     case unknownProtocol(UInt8)
 }
 
-/// What a server says first: `Protocol::HandshakeV10`.
+/// A server's first packet, `Protocol::HandshakeV10`.
 ///
 ///     offset  bytes  field
 ///     0       1      protocol version, always 10
@@ -15,38 +15,38 @@ package enum MySQLGreetingError: Error, Equatable, Sendable {
 ///     n + 6   8      authentication seed, first part
 ///     n + 14  1      filler
 ///     n + 15  2      capabilities, low half
-///     from here on only servers since 4.1
+///     only servers since 4.1 send the fields from here on
 ///     n + 17  1      character set
 ///     n + 18  2      status
 ///     n + 20  2      capabilities, high half
-///     n + 22  1      bytes of the whole seed, with the NUL at its end
+///     n + 22  1      bytes of the whole seed, with its NUL
 ///     n + 23  10     reserved
 ///     n + 33  m      seed, second part: m = max(13, whole - 8), if `secureConnection`
 ///     n + 33 + m     authentication plugin, NUL-terminated, if `pluginAuthentication`
 ///
 /// - SeeAlso: MySQL Internals Manual, `Protocol::HandshakeV10`.
 package struct MySQLGreeting: Equatable, Sendable {
-    /// The longest version taken.
+    /// The limit on the version, in bytes.
     package static let serverVersionBytesMax = 255
-    /// The longest plugin name taken.
+    /// The limit on a plugin name, in bytes.
     package static let pluginBytesMax = 255
 
     /// "5.5.5-10.11.19-MariaDB-0+deb12u1".
     package var serverVersion: String
-    /// The server's number of this connection.
+    /// The server's number for this connection.
     package var connectionIdentifier: UInt32
     /// 8 or 20 random bytes, without the NUL.
     package var seed: [UInt8]
-    /// What the server can do.
+    /// The server's capabilities.
     package var capabilities: MySQLCapabilities
     /// The server's default collation.
     package var characterSet: UInt8
     /// SERVER_STATUS_ bits.
     package var status: UInt16
-    /// The server's default authentication plugin; `nil` for servers that name none.
+    /// The server's default authentication plugin; `nil` when the server does not name one.
     package var plugin: String?
 
-    /// A greeting from its parts.
+    /// Creates a greeting from its parts.
     package init(
         serverVersion: String, connectionIdentifier: UInt32, seed: [UInt8], capabilities: MySQLCapabilities, characterSet: UInt8 = 33, status: UInt16 = 2,
         plugin: String? = nil
@@ -60,10 +60,10 @@ package struct MySQLGreeting: Equatable, Sendable {
         self.plugin = plugin
     }
 
-    /// Reads one greeting.
+    /// Reads a greeting.
     ///
-    /// - Parameter payload: a whole packet without its header. What follows the low half of the capabilities may be missing.
-    /// - Throws: either case means the peer is no usable MySQL server.
+    /// - Parameter payload: a whole packet without its header. The fields after the low half of the capabilities may be missing.
+    /// - Throws: either case means that the peer is not a usable MySQL server.
     package init(payload: [UInt8]) throws(MySQLGreetingError) {
         var reader = ByteReader(payload)
         guard let version = reader.readByte() else { throw .truncated }
@@ -92,13 +92,13 @@ package struct MySQLGreeting: Equatable, Sendable {
             seed += secondSeed.last == 0 ? secondSeed.dropLast() : secondSeed
         }
         if capabilities.contains(.pluginAuthentication) {
-            // Early MySQL 5.5 and 5.6 forget the NUL.
+            // Early MySQL 5.5 and 5.6 omit the NUL.
             let name = reader.readBytes(until: 0, limit: Self.pluginBytesMax) ?? reader.readRest().prefix(Self.pluginBytesMax)
             plugin = name.isEmpty ? nil : String(decoding: name, as: UTF8.self)
         }
     }
 
-    /// The greeting as a packet's payload: for stubs and tests.
+    /// The greeting as a packet's payload, for stubs and tests.
     package var payload: [UInt8] {
         var writer = ByteWriter()
         writer.write(10)

@@ -1,39 +1,39 @@
-/// A client's login: `HandshakeResponse41`.
+/// A client's login packet, `HandshakeResponse41`.
 ///
 ///     offset      bytes  field
 ///     0           4      capabilities, little-endian
 ///     4           4      longest packet
 ///     8           1      character set
 ///     9           23     zeros
-///     from here on absent in the request for TLS (`SSLRequest`)
+///     a request for TLS (`SSLRequest`) ends here
 ///     32          n + 1  user, NUL-terminated
-///     33 + n      1      bytes of the answer: m (length-encoded; below 251 that is the same)
+///     33 + n      1      length of the answer: m (length-encoded, which is the same below 251)
 ///     34 + n      m      answer to the server's seed
 ///     34 + n + m  k + 1  method's name, NUL-terminated, if `pluginAuthentication`
 ///
 /// - SeeAlso: MySQL source documentation, `Protocol::HandshakeResponse41` and `Protocol::SSLRequest`.
 package struct MySQLHandshakeResponse: Equatable, Sendable {
-    /// The longest user name that any server knows (MariaDB: 80 letters of 4 bytes).
+    /// The limit on a user name, in bytes (MariaDB: 80 characters of 4 bytes).
     package static let userBytesMax = 320
-    /// The longest answer: one byte tells its length.
+    /// The limit on an answer, in bytes: its length takes one byte.
     package static let answerBytesMax = 250
-    /// Bytes of a request for TLS.
+    /// The length of a request for TLS.
     private static let tlsRequestBytes = 32
-    /// What HAProxy says, and what every server takes.
+    /// The value that HAProxy sends and that every server accepts.
     private static let packetBytesMax = UInt32(0x0100_8000)
 
-    /// What the client can do, and the server too.
+    /// The capabilities that client and server share.
     package var capabilities: MySQLCapabilities
-    /// 33: utf8, of three bytes at most; 45: utf8mb4.
+    /// 33: utf8 with at most three bytes per character; 45: utf8mb4.
     package var characterSet: UInt8
-    /// Who logs in.
+    /// The user that logs in.
     package var user: String
-    /// What the method says to the server's seed; empty for an empty password.
+    /// The method's answer to the server's seed; empty for an empty password.
     package var answer: [UInt8]
-    /// The method that `answer` belongs to.
+    /// The name of the method that computed `answer`.
     package var plugin: String?
 
-    /// A login from its parts; `user` is cut at `userBytesMax`.
+    /// Creates a login from its parts; `user` is cut at `userBytesMax`.
     package init(capabilities: MySQLCapabilities, characterSet: UInt8 = 33, user: String, answer: [UInt8] = [], plugin: String? = nil) {
         precondition(answer.count <= Self.answerBytesMax, "an answer has at most \(Self.answerBytesMax) bytes, got \(answer.count)")
         precondition((plugin != nil) == capabilities.contains(.pluginAuthentication), "a method's name needs its capability, and the other way round")
@@ -62,6 +62,6 @@ package struct MySQLHandshakeResponse: Equatable, Sendable {
         return writer.bytes
     }
 
-    /// What goes before the login when the stream is to turn to TLS: its first 32 bytes, as a payload of their own.
+    /// The payload of the request that switches the stream to TLS, sent before the login: the login's first 32 bytes.
     package var tlsRequest: [UInt8] { Array(payload.prefix(Self.tlsRequestBytes)) }
 }

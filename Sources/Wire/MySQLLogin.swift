@@ -1,8 +1,8 @@
 /// The login packets that HAProxy's `option mysql-check` sends: a user, an empty password, no database.
 ///
-/// Byte for byte what HAProxy 2.6.12 was seen to send.
+/// The bytes equal those of HAProxy 2.6.12.
 package enum MySQLLogin {
-    /// `post-41`: an empty answer, and no method's name.
+    /// `post-41`: an empty answer and no method name.
     package static func since41(user: String) -> MySQLPacket {
         MySQLPacket(sequence: 1, payload: MySQLHandshakeResponse(capabilities: [.protocol41, .secureConnection], user: user).payload)
     }

@@ -1,29 +1,29 @@
-/// What a MySQL server's first bytes say, as far as they have come: a proxy that has passed nothing on yet may still take another server.
+/// The meaning of a MySQL server's first bytes. While a proxy has forwarded nothing to the client, it may still choose another server.
 ///
 ///     offset  bytes  field
 ///     0       3      length of the payload, little-endian
-///     3       1      sequence number: not looked at
-///     4       1      10: a greeting, 255: an error, anything else: no MySQL
-///     5       2      an error's number, little-endian
+///     3       1      sequence number, ignored
+///     4       1      10: a greeting, 255: an error, anything else: not MySQL
+///     5       2      the error's number, little-endian
 ///
-/// Nothing is decided before the whole packet is there, unless it cannot become one: a server that stops in the midst of its greeting is as silent as one that never
-/// began. What follows the packet changes nothing.
+/// A result needs the whole packet, unless its first bytes already exclude MySQL: a server that stalls within its greeting counts as silent. Bytes after the
+/// packet do not matter.
 package enum MySQLOpening: Equatable, Sendable, BitwiseCopyable {
     /// More bytes are needed.
     case incomplete
-    /// A whole greeting.
+    /// A complete greeting.
     case greeting
-    /// A whole error packet, by its number.
+    /// A complete error packet with this number.
     case error(UInt16)
     /// Not MySQL.
     case garbage
 
-    /// Greetings and errors are far smaller; what announces more is no MySQL.
+    /// The limit on the payload. Greetings and errors are far smaller; a longer packet is not MySQL.
     package static let payloadBytesMax = 8192
-    /// Header and payload: more bytes than these are never looked at.
+    /// The limit on header and payload; further bytes are ignored.
     package static let bytesMax = 4 + payloadBytesMax
 
-    /// Looks at a stream's first bytes, wherever they lie.
+    /// Classifies the first bytes of a stream.
     package init(_ bytes: UnsafeRawBufferPointer) {
         self = .incomplete
         guard bytes.count >= 3 else { return }
@@ -43,16 +43,16 @@ package enum MySQLOpening: Equatable, Sendable, BitwiseCopyable {
     }
 }
 
-/// Why a MySQL server refuses a connection before it greets, where another server would not: "not me, not now".
+/// The reason why a MySQL server refuses a connection before its greeting, when another server would accept it.
 package enum MySQLRefusal: Equatable, Sendable, BitwiseCopyable {
-    /// It has no room: it is well, and skipped for a moment.
+    /// The server has reached its connection limit. It is healthy and skipped for a short time.
     case full
-    /// It refuses this host, not others.
+    /// The server refuses this host only.
     case hostRefused
-    /// It cannot serve anybody at present.
+    /// The server cannot serve any client at present.
     case unable
 
-    /// Every number that means one of these, ascending.
+    /// All error numbers with such a meaning, ascending.
     package static let numbers: [(number: UInt16, refusal: MySQLRefusal)] = [
         (1037, .unable),  // ER_OUTOFMEMORY
         (1038, .unable),  // ER_OUT_OF_SORTMEMORY
@@ -71,12 +71,12 @@ package enum MySQLRefusal: Equatable, Sendable, BitwiseCopyable {
         (1203, .full),  // ER_TOO_MANY_USER_CONNECTIONS
     ]
 
-    /// What the number means; `nil` for one that another server would say, too.
+    /// Returns the meaning of a number; `nil` when other servers would refuse the connection as well.
     package init?(_ number: UInt16) {
         guard let place = Self.place(of: number) else { return nil }
         self = Self.numbers[place].refusal
     }
 
-    /// The number's place in `numbers`; `nil` when it is none of them.
+    /// Returns the index of the number in `numbers`; `nil` when it is not listed.
     package static func place(of number: UInt16) -> Int? { numbers.firstIndex { $0.number == number } }
 }

@@ -1,4 +1,4 @@
-/// One packet of the MySQL client/server protocol.
+/// A packet of the MySQL client/server protocol.
 ///
 ///     offset  bytes  field
 ///     0       3      length of the payload, little-endian
@@ -7,7 +7,7 @@
 ///
 /// - SeeAlso: MySQL Internals Manual, "MySQL Packets".
 package struct MySQLPacket: Equatable, Sendable {
-    /// The longest payload of one packet; longer messages are split, which no message of a login is.
+    /// The limit on a packet's payload. Longer messages are split; the messages of a login never are.
     package static let payloadBytesMax = 0xff_fffe
 
     /// The packet's number within its command.
@@ -15,14 +15,14 @@ package struct MySQLPacket: Equatable, Sendable {
     /// The bytes after the header.
     package var payload: [UInt8]
 
-    /// A packet around `payload`.
+    /// Creates a packet with `payload`.
     package init(sequence: UInt8, payload: [UInt8]) {
         precondition(payload.count <= Self.payloadBytesMax, "a packet holds at most \(Self.payloadBytesMax) bytes, got \(payload.count)")
         self.sequence = sequence
         self.payload = payload
     }
 
-    /// Header and payload, as they are sent.
+    /// Header and payload as sent.
     package var bytes: [UInt8] {
         var writer = ByteWriter()
         writer.writeLittleEndian(UInt64(payload.count), bytes: 3)
@@ -31,45 +31,46 @@ package struct MySQLPacket: Equatable, Sendable {
         return writer.bytes
     }
 
-    /// COM_QUIT: a client's orderly end.
+    /// COM_QUIT: the client closes the connection.
     package static let quit = MySQLPacket(sequence: 0, payload: [1])
 
-    /// COM_QUERY: one statement, in UTF-8.
+    /// COM_QUERY: one statement in UTF-8.
     package static func query(_ statement: String) -> MySQLPacket { MySQLPacket(sequence: 0, payload: [3] + Array(statement.utf8)) }
 }
 
-/// Why a stream is not taken for MySQL's.
+/// The reason why a stream is not MySQL.
 package enum MySQLFramingError: Error, Equatable, Sendable {
-    /// A header announces more bytes than the reader takes.
+    /// A header announces more bytes than the reader accepts.
     case tooLong(bytes: Int, limit: Int)
 }
 
-/// Cuts a byte stream into packets.
+/// Splits a byte stream into packets.
 package struct MySQLPacketReader: Sendable {
-    /// Longer payloads are refused as soon as their header is there.
+    /// Longer payloads are rejected as soon as their header has arrived.
     package var payloadBytesMax: Int
 
     private var buffer: [UInt8] = []
-    /// Where the bytes begin that belong to no packet given out. Those before are dropped all at once: a flood of small packets costs no more than its bytes.
+    /// The index of the first byte after the packets already returned. Earlier bytes are removed in one step by `append`, so that many small packets cost no
+    /// more than their bytes.
     private var start = 0
 
-    /// A reader at the start of a stream.
+    /// Creates a reader at the start of a stream.
     package init(payloadBytesMax: Int) { self.payloadBytesMax = payloadBytesMax }
 
-    /// Takes bytes as they come. To be followed by `next` until that is `nil`, so that little is kept.
+    /// Takes in received bytes. The caller then calls `next` until it returns `nil`, so that the buffer stays small.
     package mutating func append(_ bytes: some Sequence<UInt8>) {
         buffer.removeFirst(start)
         start = 0
         buffer.append(contentsOf: bytes)
     }
 
-    /// True when nothing has come since the last whole packet.
+    /// True when no byte has arrived after the last whole packet.
     package var isEmpty: Bool { start == buffer.count }
 
-    /// The first payload byte of the packet that is still incomplete: often enough to tell garbage early.
+    /// The first payload byte of an incomplete packet: it often shows early that the stream is not MySQL.
     package var firstPayloadByte: UInt8? { buffer.count - start > 4 ? buffer[start + 4] : nil }
 
-    /// The next whole packet, `nil` while it is incomplete.
+    /// Returns the next whole packet; `nil` while it is incomplete.
     package mutating func next() throws(MySQLFramingError) -> MySQLPacket? {
         var reader = ByteReader(buffer[start...])
         guard let length = reader.readLittleEndian(bytes: 3), let sequence = reader.readByte() else { return nil }

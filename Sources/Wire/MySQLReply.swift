@@ -1,22 +1,22 @@
-/// A server's refusal: `ERR_Packet`.
+/// A server's error packet, `ERR_Packet`.
 ///
 ///     offset  bytes  field
 ///     0       1      255
 ///     1       2      error code, little-endian
-///     3       6      "#" and five letters of SQL state; missing before the handshake is done
+///     3       6      "#" and five letters of SQL state; absent before the handshake is done
 ///     9 or 3  n      message, to the end
 package struct MySQLErrorPacket: Equatable, Sendable {
-    /// Messages are cut here, in bytes.
+    /// The limit on messages, in bytes; longer ones are cut.
     package static let messageBytesMax = 512
 
     /// The server's error number: 1045.
     package var code: UInt16
     /// Five letters: "28000"; `nil` for an error before the handshake.
     package var sqlState: String?
-    /// What the server says.
+    /// The server's message.
     package var message: String
 
-    /// An error from its parts.
+    /// Creates an error from its parts.
     package init(code: UInt16, sqlState: String? = nil, message: String) {
         precondition(sqlState.map { $0.utf8.count == 5 } ?? true, "a SQL state has five letters")
         self.code = code
@@ -24,7 +24,7 @@ package struct MySQLErrorPacket: Equatable, Sendable {
         self.message = message
     }
 
-    /// Reads one error; `nil` when `payload` is none.
+    /// Reads an error packet; `nil` when `payload` is not one.
     package init?(payload: [UInt8]) {
         var reader = ByteReader(payload)
         guard reader.readByte() == 0xff, let code = reader.readLittleEndian(UInt16.self) else { return nil }
@@ -35,10 +35,10 @@ package struct MySQLErrorPacket: Equatable, Sendable {
         message = String(decoding: reader.rest.prefix(Self.messageBytesMax), as: UTF8.self)
     }
 
-    /// True for an error that turns this user away: ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR.
+    /// True when the server rejects the user: ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR.
     package var isAccessDenied: Bool { [1044, 1045, 1698].contains(code) }
 
-    /// State and message in one, as HAProxy shows them: "#28000Access denied for user ...".
+    /// State and message joined as HAProxy shows them: "#28000Access denied for user ...".
     package var text: String { (sqlState.map { "#" + $0 } ?? "") + message }
 
     /// The error as a packet's payload.
@@ -51,7 +51,7 @@ package struct MySQLErrorPacket: Equatable, Sendable {
     }
 }
 
-/// A server's "done": `OK_Packet`.
+/// A server's success packet, `OK_Packet`.
 ///
 ///     offset  bytes  field
 ///     0       1      0
@@ -60,23 +60,23 @@ package struct MySQLErrorPacket: Equatable, Sendable {
 ///     then    2      status
 ///     then    2      warnings
 ///
-/// What follows (words for people, changes of the session) is not read.
+/// The rest (a text, session state changes) is ignored.
 package struct MySQLOKPacket: Equatable, Sendable {
-    /// Rows changed.
+    /// The number of changed rows.
     package var affectedRows: UInt64
     /// SERVER_STATUS_ bits.
     package var status: UInt16
-    /// How many warnings there are.
+    /// The number of warnings.
     package var warnings: UInt16
 
-    /// An answer from its parts.
+    /// Creates a packet from its parts.
     package init(affectedRows: UInt64 = 0, status: UInt16 = 2, warnings: UInt16 = 0) {
         self.affectedRows = affectedRows
         self.status = status
         self.warnings = warnings
     }
 
-    /// Reads one answer; `nil` when `payload` is none.
+    /// Reads an OK packet; `nil` when `payload` is not one.
     package init?(payload: [UInt8]) {
         var reader = ByteReader(payload)
         guard reader.readByte() == 0, let affectedRows = reader.readLengthEncoded(), reader.readLengthEncoded() != nil,
@@ -86,21 +86,21 @@ package struct MySQLOKPacket: Equatable, Sendable {
     }
 }
 
-/// What a server says to a login.
+/// A server's reply to a login.
 package enum MySQLReply: Equatable, Sendable {
-    /// Logged in.
+    /// The login has succeeded.
     case ok(MySQLOKPacket)
-    /// `AuthSwitchRequest`: the server asks for another method, by its name, and gives the seed for it.
+    /// `AuthSwitchRequest`: the server requests another method, by name, and sends the seed for it.
     case authenticationSwitch(plugin: String, seed: [UInt8])
-    /// The method goes on: `AuthMoreData`, with the method's own bytes.
+    /// `AuthMoreData`: further data of the method.
     case authenticationGoesOn([UInt8])
-    /// Refused.
+    /// The login has failed.
     case error(MySQLErrorPacket)
 
-    /// The method that a request without a name means: that of servers before 4.1.
+    /// The method of a switch request without a name: that of servers before 4.1.
     package static let nameless = "mysql_old_password"
 
-    /// Reads one reply; `nil` when `payload` is none of these.
+    /// Reads a reply; `nil` when `payload` is not one of these.
     package init?(payload: [UInt8]) {
         var reader = ByteReader(payload)
         switch reader.readByte() {

@@ -1,13 +1,13 @@
-/// The rows that a query gave, as text, in the server's order.
+/// The rows of a query's result as text, in the server's order.
 package struct MySQLResultSet: Equatable, Sendable {
-    /// The columns' names, in order; a name may come twice.
+    /// The column names in order. A name may occur more than once.
     package let columns: [String]
-    /// The rows: a value a column, `nil` for NULL.
+    /// The rows, with one value per column; `nil` for NULL.
     package let rows: [[String?]]
-    /// The place of each column, by its name in small letters: asked for in every row of an answer that a server may make as wide and long as it likes.
+    /// The index of each column by its name in lower case. The lookup happens for every row of a result whose width and length the server controls.
     private let places: [String: Int]
 
-    /// A result from its parts.
+    /// Creates a result from its parts.
     package init(columns: [String], rows: [[String?]]) {
         precondition(rows.allSatisfy { $0.count == columns.count }, "each row has a value a column")
         self.columns = columns
@@ -15,9 +15,9 @@ package struct MySQLResultSet: Equatable, Sendable {
         places = Dictionary(columns.enumerated().map { ($1.lowercased(), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// The first of `names` that is a column, letters of both cases being alike; `nil` when none is.
+    /// Returns the first of `names` that is a column, ignoring case; `nil` when none is.
     ///
-    /// Several names, since servers renamed some: "Replica_IO_Running", "Slave_IO_Running".
+    /// It takes several names because servers have renamed columns: "Replica_IO_Running", "Slave_IO_Running".
     package func column(_ names: String...) -> Int? {
         for name in names {
             if let column = places[name.lowercased()] { return column }
@@ -25,7 +25,7 @@ package struct MySQLResultSet: Equatable, Sendable {
         return nil
     }
 
-    /// The value in row `row` of the first of `names` that is a column; `nil` for NULL, and when there is no such row or column.
+    /// Returns the value in row `row` of the first of `names` that is a column; `nil` for NULL, and when the row or column does not exist.
     package func value(_ names: String..., row: Int = 0) -> String? {
         guard rows.indices.contains(row) else { return nil }
         for name in names {
@@ -35,47 +35,47 @@ package struct MySQLResultSet: Equatable, Sendable {
     }
 }
 
-/// What a server said to a query.
+/// A server's answer to a query.
 package enum MySQLAnswer: Equatable, Sendable {
-    /// Rows, perhaps none.
+    /// A result set, possibly without rows.
     case rows(MySQLResultSet)
-    /// Done: the statement gives no rows.
+    /// Success of a statement without a result set.
     case done(MySQLOKPacket)
-    /// Refused. The session goes on.
+    /// An error. The session continues.
     case refused(MySQLErrorPacket)
 }
 
-/// Why an answer to a query is not taken.
+/// The reason why an answer to a query is rejected.
 package enum MySQLResultError: Error, Equatable, Sendable {
-    /// A packet is not of the protocol; what was expected in its place.
+    /// A packet violates the protocol. The value is what was expected.
     case malformed(String)
-    /// More than a reader takes: of what, and how many it takes.
+    /// The answer exceeds a limit. The values are what is counted, and the limit.
     case tooMuch(String, limit: Int)
 }
 
-/// Reads the answer to one query from its packets: a text protocol result set that ends with an EOF packet.
+/// Reads the answer to one query from its packets: a text protocol result set, terminated by an EOF packet.
 ///
 ///     expecting    packet                                then
-///     head         OK, ERR                               the answer is whole
+///     head         OK, ERR                               the answer is complete
 ///                  number of columns, length-encoded     columns
 ///     columns      `ColumnDefinition41`, one each        EOF after the last
 ///     EOF          EOF                                   rows
-///     rows         a row: a value a column               rows
-///                  EOF, ERR                              the answer is whole
+///     rows         a row: one value per column           rows
+///                  EOF, ERR                              the answer is complete
 ///
-/// There is one way, because the login never asks for CLIENT_DEPRECATE_EOF, for several statements or for files of the client.
+/// This is the only form, because the login never requests CLIENT_DEPRECATE_EOF, multiple statements or local files.
 ///
 /// - SeeAlso: MySQL source documentation, "Text Resultset"; MariaDB, "Result Set Packets".
 package struct MySQLResultReader: Sendable {
-    /// SHOW REPLICA STATUS has about 60.
+    /// The limit on columns; SHOW REPLICA STATUS has about 60.
     package static let columnsMax = 512
-    /// More rows are refused.
+    /// The limit on rows.
     package static let rowsMax = 1024
-    /// The longest value, in bytes: sets of GTIDs may be long.
+    /// The limit on a value, in bytes: GTID sets may be long.
     package static let cellBytesMax = 262_144
-    /// The longest name of a column (64 letters of 4 bytes), in bytes.
+    /// The limit on a column name (64 characters of 4 bytes), in bytes.
     package static let columnNameBytesMax = 256
-    /// All packets of one answer together, in bytes.
+    /// The limit on all packets of an answer together, in bytes.
     package static let answerBytesMax = 1_048_576
 
     private enum State: Sendable {
@@ -90,13 +90,13 @@ package struct MySQLResultReader: Sendable {
     private var rows: [[String?]] = []
     private var bytes = 0
 
-    /// A reader that has seen nothing of the answer.
+    /// Creates a reader for one answer.
     package init() {}
 
-    /// Takes the answer's next packet.
+    /// Takes in the next packet of the answer.
     ///
-    /// - Returns: the answer when this was its last packet.
-    /// - Throws: either case means that the server cannot be understood any more.
+    /// - Returns: the answer when the packet completes it.
+    /// - Throws: either case means that the connection cannot be used any further.
     package mutating func take(_ payload: [UInt8]) throws(MySQLResultError) -> MySQLAnswer? {
         bytes += payload.count
         guard bytes <= Self.answerBytesMax else { throw .tooMuch("bytes of an answer", limit: Self.answerBytesMax) }
@@ -136,7 +136,7 @@ package struct MySQLResultReader: Sendable {
         return nil
     }
 
-    /// `ColumnDefinition41`: catalog, schema, table, original table, name, and more that is not needed.
+    /// Reads the name from `ColumnDefinition41`: catalog, schema, table, original table, name, and fields that are not needed.
     private static func columnName(_ payload: [UInt8]) throws(MySQLResultError) -> String {
         var reader = ByteReader(payload)
         for _ in 0..<4 {
@@ -165,6 +165,6 @@ package struct MySQLResultReader: Sendable {
         return values
     }
 
-    /// An `EOF_Packet`: 254 and at most 8 bytes; a row that begins with 254 is far longer.
+    /// True for an `EOF_Packet`: 254 and at most 8 bytes. A row that starts with 254 is far longer.
     private static func isEOF(_ payload: [UInt8]) -> Bool { payload.first == 0xfe && payload.count < 9 }
 }

@@ -1,8 +1,7 @@
-/// Text from databases, nameservers, peers, clients and files may hold anything: escape sequences that a terminal obeys, line ends that begin another
-/// log line, marks that reorder the text after them. Show it only through these forms. Both write a byte as in HAProxy's log lines: `<1B>`.
+/// Forms for text from databases, nameservers, peers, clients and files. Such text may contain escape sequences for a terminal, line ends that start a forged
+/// log line, or marks that reorder the text after them. It is shown only in one of these forms, which write a byte as HAProxy's log lines do: `<1B>`.
 extension StringProtocol {
-    /// One line that is safe on a terminal: control characters, format characters and invalid bytes become `<1B>`. A second pass
-    /// changes nothing.
+    /// One line that is safe on a terminal: control characters, format characters and invalid bytes become `<1B>`. Idempotent.
     package var shown: String {
         if utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return String(self) }
         var bytes: [UInt8] = []

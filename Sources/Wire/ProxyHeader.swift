@@ -1,4 +1,4 @@
-/// What a load balancer says of a connection before its first byte: the PROXY protocol, versions 1 and 2.
+/// The header that a load balancer sends before a connection's first byte: the PROXY protocol, versions 1 and 2.
 ///
 ///     version 1, text of at most 107 bytes
 ///         PROXY TCP4 192.0.2.1 10.0.1.10 40000 3306\r\n      or TCP6; or UNKNOWN, with nothing after it
@@ -7,41 +7,41 @@
 ///     offset  bytes  field
 ///     0       12     signature
 ///     12      1      version 2 in the high half; 0 LOCAL or 1 PROXY in the low one
-///     13      1      0x11 TCP over IPv4, 0x21 TCP over IPv6; ignored after LOCAL, and so is all that follows
+///     13      1      0x11 TCP over IPv4, 0x21 TCP over IPv6; after LOCAL this and all later fields are ignored
 ///     14      2      bytes after this field, big-endian
 ///     16      12/36  source and destination address, source and destination port
 ///     28/52   n      extensions: type u8, length u16, value
 ///
 /// - SeeAlso: "The PROXY protocol", Willy Tarreau, HAProxy; AWS's extension is described with its network load balancers.
 package struct ProxyHeader: Equatable, Sendable {
-    /// Who connected, and to where.
+    /// The addresses of the client's connection.
     package struct Addresses: Equatable, Sendable {
         /// The client.
         package var source: IPAddress
-        /// Its port.
+        /// The client's port.
         package var sourcePort: UInt16
-        /// What the client connected to.
+        /// The address that the client connected to.
         package var destination: IPAddress
-        /// Its port.
+        /// The port that the client connected to.
         package var destinationPort: UInt16
 
-        /// Of one family both.
+        /// Creates addresses of one family.
         package init(source: IPAddress, sourcePort: UInt16, destination: IPAddress, destinationPort: UInt16) {
             (self.source, self.sourcePort, self.destination, self.destinationPort) = (source, sourcePort, destination, destinationPort)
         }
     }
 
-    /// `nil` when the sender speaks for itself (LOCAL: a load balancer's probe), or does not tell (UNKNOWN): then the connection's own addresses stand.
+    /// `nil` when the load balancer connects for itself (LOCAL: a probe) or does not know the client (UNKNOWN). The connection's own addresses then apply.
     package var addresses: Addresses?
-    /// AWS's name of the endpoint that a client in another network came through, "vpce-0123456789abcdef0".
+    /// AWS's name of the VPC endpoint that the client used, "vpce-0123456789abcdef0".
     package var endpoint: String?
 
-    /// A header of a client.
+    /// Creates a header.
     package init(_ addresses: Addresses?, endpoint: String? = nil) { (self.addresses, self.endpoint) = (addresses, endpoint) }
 
-    /// The longest version 1 header, with its end.
+    /// The limit on a version 1 header, with its line end.
     package static let textBytesMax = 107
-    /// The longest version 2 header taken; load balancers send less than 200.
+    /// The limit on a version 2 header. Load balancers send less than 200 bytes.
     package static let bytesMax = 2_048
 
     private static let signature: [UInt8] = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
@@ -51,38 +51,38 @@ package struct ProxyHeader: Equatable, Sendable {
     private enum Extension {
         static let checksum: UInt8 = 0x03
         static let aws: UInt8 = 0xea
-        /// AWS's first byte of a value that names an endpoint.
+        /// The first byte of AWS's extension when it names an endpoint.
         static let awsEndpoint: UInt8 = 0x01
     }
 }
 
-/// What the first bytes of a connection are.
+/// The result of reading the first bytes of a connection.
 package enum ProxyHeaderReading: Equatable, Sendable {
-    /// A header of so many bytes.
+    /// A complete header with this number of bytes.
     case whole(ProxyHeader, bytes: Int)
-    /// The beginning of one.
+    /// The beginning of a header.
     case incomplete
-    /// Something else.
+    /// Not a header.
     case absent
-    /// A header that says what cannot be.
+    /// An invalid header.
     case malformed(ProxyHeaderError)
 }
 
-/// What is wrong with a header.
+/// The reason why a header is invalid.
 package enum ProxyHeaderError: Error, Equatable, Sendable {
-    /// A version 1 line that is too long, or has other words than it should.
+    /// A version 1 line that is too long or malformed.
     case text
-    /// A version 1 line of a protocol other than TCP4 and TCP6, or of UNKNOWN with addresses.
+    /// A version 1 line with a protocol other than TCP4 and TCP6, or UNKNOWN with addresses.
     case unknownProtocol
     /// Not version 2, or neither LOCAL nor PROXY.
     case versionOrCommand(UInt8)
-    /// PROXY with addresses other than those of a TCP connection.
+    /// PROXY with an address family other than TCP over IPv4 or IPv6.
     case family(UInt8)
     /// More bytes than `bytesMax`.
     case tooLong(Int)
-    /// Fewer bytes than its addresses need, or an extension that ends beyond the header.
+    /// Fewer bytes than the addresses need, or an extension that exceeds the header.
     case truncated
-    /// The checksum is another one.
+    /// The checksum is wrong.
     case checksum
 }
 
@@ -94,7 +94,7 @@ extension ProxyHeader {
         return .absent
     }
 
-    /// True when the one is the beginning of the other.
+    /// True when one is a prefix of the other.
     private static func begins(_ bytes: ArraySlice<UInt8>, _ mark: [UInt8]) -> Bool { bytes.prefix(mark.count).elementsEqual(mark.prefix(bytes.count)) }
 
     private static func readText(_ bytes: ArraySlice<UInt8>) -> ProxyHeaderReading {
@@ -176,7 +176,7 @@ extension ProxyHeader {
 }
 
 extension ProxyHeader {
-    /// Version 1: a line of text.
+    /// The version 1 form: a line of text.
     package var text: [UInt8] {
         guard let addresses else { return Array("PROXY UNKNOWN\r\n".utf8) }
         let family = addresses.source.isV6 ? "TCP6" : "TCP4"
@@ -184,7 +184,7 @@ extension ProxyHeader {
             "PROXY \(family) \(addresses.source) \(addresses.destination) \(addresses.sourcePort) \(addresses.destinationPort)\r\n".utf8)
     }
 
-    /// Version 2; `withChecksum`: a CRC32C of the header is in it.
+    /// The version 2 form; with `withChecksum` it contains a CRC32C of the header.
     package func binary(withChecksum: Bool) -> [UInt8] {
         var body = ByteWriter()
         switch (addresses?.source, addresses?.destination) {
@@ -232,7 +232,7 @@ package enum ProxyHeaderForm: BitwiseCopyable, Equatable, Sendable {
     /// Version 2, with or without a checksum.
     case binary(withChecksum: Bool)
 
-    /// `header` in this form.
+    /// Encodes `header` in this form.
     package func bytes(_ header: ProxyHeader) -> [UInt8] {
         switch self {
         case .text: header.text

@@ -1,14 +1,14 @@
-/// 32 bytes of a key, a random value or a digest, without an allocation of their own.
+/// 32 bytes of a key, a random value or a digest, stored without an allocation.
 package struct Bytes32: Hashable, Sendable {
     /// Eight bytes each, the first byte in the highest bits.
     package let first, second, third, fourth: UInt64
 
-    /// The bytes of four integers in network byte order.
+    /// Creates the bytes from four integers in network byte order.
     package init(_ first: UInt64, _ second: UInt64, _ third: UInt64, _ fourth: UInt64) {
         (self.first, self.second, self.third, self.fourth) = (first, second, third, fourth)
     }
 
-    /// The bytes as they stand; `nil` unless there are 32.
+    /// Copies 32 bytes; `nil` for any other count.
     package init?(_ bytes: some Collection<UInt8>) {
         var reader = ByteReader(Array(bytes))
         guard reader.count == 32, let first: UInt64 = reader.readBigEndian(), let second: UInt64 = reader.readBigEndian(),
@@ -17,10 +17,10 @@ package struct Bytes32: Hashable, Sendable {
         self.init(first, second, third, fourth)
     }
 
-    /// 32 bytes drawn from `random`.
+    /// Draws 32 bytes from `random`.
     package init(from random: inout some RandomNumberGenerator) { self.init(random.next(), random.next(), random.next(), random.next()) }
 
-    /// All 32.
+    /// The 32 bytes as an array.
     package var bytes: [UInt8] {
         var writer = ByteWriter()
         for word in [first, second, third, fourth] { writer.writeBigEndian(word) }
@@ -28,31 +28,31 @@ package struct Bytes32: Hashable, Sendable {
     }
 }
 
-/// Why a datagram was not sealed or opened.
+/// The reason why a datagram was not sealed or opened.
 package enum SealError: Error, Equatable, Sendable {
-    /// The tag does not fit: the bytes are not the sender's.
+    /// The tag is wrong: the sender did not seal these bytes.
     case notAuthentic
-    /// The library failed: the name of its function.
+    /// The library failed. The value is the name of its function.
     case libraryFailed(String)
 }
 
-/// An AEAD, a key derivation and a digest: what gossip needs of cryptography.
+/// The cryptography that gossip needs: an AEAD, a key derivation and a digest.
 ///
-/// A datagram is `clear` bytes that are authenticated, then a body that is encrypted too, then the tag. The nonce is 12 bytes:
-/// four zeros and the sequence number; a key is used in one direction only, so no pair of key and nonce comes twice.
+/// A datagram consists of `clear` bytes, which are only authenticated, an encrypted body, and the tag. The nonce has 12 bytes: four zeros and the sequence
+/// number. A key is used in one direction only, so that no pair of key and nonce repeats.
 package protocol Seal {
     /// Encrypts `bytes[start + clear ..< bytes.count]` in place and appends `tagBytes` of tag.
     func seal(_ bytes: inout [UInt8], from start: Int, clear: Int, key: Bytes32, sequence: UInt64) throws(SealError)
-    /// Verifies the tag at the end of `bytes`, decrypts the body in place and takes the tag off.
+    /// Verifies the tag at the end of `bytes`, decrypts the body in place and removes the tag.
     func open(_ bytes: inout [UInt8], clear: Int, key: Bytes32, sequence: UInt64) throws(SealError)
-    /// HKDF (RFC 5869) with SHA-256: `count` bytes of key material.
+    /// Derives `count` bytes of key material with HKDF (RFC 5869) and SHA-256.
     func derive(secret: Bytes32, salt: [UInt8], info: [UInt8], count: Int) throws(SealError) -> [UInt8]
-    /// SHA-256.
+    /// Computes SHA-256.
     func digest(_ bytes: [UInt8]) throws(SealError) -> Bytes32
 }
 
-/// What the seals have in common.
+/// The format that all implementations of `Seal` share.
 package enum SealFormat {
-    /// Bytes of the tag after the body.
+    /// The length of the tag after the body.
     package static let tagBytes = 16
 }
