@@ -1,5 +1,5 @@
 // swift-tools-version: 6.2
-// tsukada has no dependencies: the toolchain's own modules and system libraries only.
+// No package dependencies: only the toolchain's modules and system libraries.
 import PackageDescription
 
 let package = Package(
@@ -40,11 +40,11 @@ let package = Package(
         .target(name: "Simulation", dependencies: ["Gossip", "Support", "Wire"], path: "Tests/Simulation"),
         .executableTarget(name: "Simulator", dependencies: ["CLinux", "Gossip", "Simulation", "Support", "Wire"], path: "Tests/Simulator"),
 
-        // What the cluster tests are made of: clients, load, stubs, namespaces. Foundation is allowed here.
+        // Building blocks of the cluster tests: clients, load, stubs, namespaces. Foundation is allowed here.
         .target(name: "Support", dependencies: ["CLinux", "COpenSSL", "LinuxIO", "Wire"], path: "Tests/Support"),
         .executableTarget(name: "ClusterTool", dependencies: ["LinuxIO", "Proxy", "Seals", "Support", "Wire"], path: "Tests/ClusterTool"),
         .executableTarget(name: "LoadBalancer", dependencies: ["CLinux", "LinuxIO", "Support", "Wire"], path: "Tests/LoadBalancer"),
-        // The article's network in namespaces, for the cluster's tests and for `deploy/failover-test`.
+        // The article's network in namespaces, for the cluster tests and `deploy/failover-test`.
         .target(name: "ClusterWorld", dependencies: ["Support"], path: "Tests/ClusterWorld"),
         .executableTarget(name: "FailoverTest", dependencies: ["ClusterTool", "ClusterWorld", "LoadBalancer", "Support"], path: "Tests/FailoverTest"),
         .target(name: "HotPathHooks", path: "Tests/HotPathHooks"),
@@ -56,7 +56,7 @@ let package = Package(
     cLanguageStandard: .c11
 )
 
-// `deploy/test` builds parts: a build for a few tests needs few targets.
+// `deploy/test` builds parts of the package, so that a build for a few tests compiles few targets.
 let sanitized: Set = ["DataPlaneTests", "LinuxIOTests", "SealsTests"]
 let common: Set = ["CLinux", "COpenSSL", "LinuxIO", "Proxy", "Support", "Wire"]
 @MainActor func keepOnly(_ names: Set<String>) {
@@ -70,7 +70,7 @@ case nil: break
 case let part?: fatalError("TSUKADA_PART=\(part): write 'plain' or 'sanitized'")
 }
 
-// The fuzz targets need compiler-rt's libFuzzer: `deploy/fuzz` names its file.
+// The fuzz targets need compiler-rt's libFuzzer; `deploy/fuzz` passes the path of its file.
 if let runtime = Context.environment["TSUKADA_FUZZ"] {
     keepOnly(common.union(["Gossip"]))
     let instrumented: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer,address", "-assert-config", "Debug"])]

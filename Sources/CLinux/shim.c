@@ -91,7 +91,7 @@ int clinux_filter_datagrams(int descriptor, const struct clinux_expected *expect
     if (count > limit) return -EINVAL;
     unsigned used = 0;
     for (unsigned i = 0; i < count; i++) {
-        // A load beyond the end drops the datagram; so does any other value: over the remaining tests and the acceptance.
+        // A load beyond the end drops the datagram. Any other value jumps over the remaining tests and the acceptance.
         program[used++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, udp_header + expected[i].offset);
         program[used++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, expected[i].value, 0, 2 * (count - i - 1) + 1);
     }
@@ -148,7 +148,7 @@ int clinux_receive_descriptors(int descriptor, uint8_t *byte, int *descriptors, 
             if (*count < room) descriptors[(*count)++] = passed; else close(passed);
         }
     }
-    // Some were lost for want of room: the rest would pass for all.
+    // Some descriptors did not fit; a part of them must not pass for all.
     if (message.msg_flags & MSG_CTRUNC) {
         while (*count > 0) close(descriptors[--*count]);
         return -EMFILE;
@@ -229,7 +229,7 @@ int clinux_set_capabilities(const struct clinux_capabilities *sets) {
 }
 
 int clinux_bound_capabilities(uint64_t kept) {
-    // The kernel may know more capabilities than its headers did here: it says when there are no more.
+    // The kernel may support more capabilities than these headers. PR_CAPBSET_READ fails after the last one.
     for (unsigned number = 0; number < 64; number++) {
         if (kept >> number & 1) continue;
         int is_there = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
@@ -254,6 +254,6 @@ int clinux_hide_memory(void) {
 int clinux_filter_system_calls(const struct sock_filter *program, unsigned short count) {
     struct sock_fprog filter = {.len = count, .filter = (struct sock_filter *)program};
     long outcome = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG, &filter);
-    // A positive number is the thread that could not be filtered.
+    // A positive result is the thread that could not be filtered.
     return outcome == 0 ? 0 : outcome > 0 ? -EBUSY : -errno;
 }

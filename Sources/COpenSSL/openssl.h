@@ -1,4 +1,4 @@
-// What Sources/Seals needs of OpenSSL 3: ciphers, digests, HKDF, random bytes; RSA, elliptic curves and TLS for logins to databases.
+// The parts of OpenSSL 3 that Sources/Seals uses: ciphers, digests, HKDF, random bytes; RSA, elliptic curves and TLS for database logins.
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -14,5 +14,5 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-// These macros have casts, so that Swift does not see them.
+// These macros contain casts, so Swift cannot import them.
 static const uint64_t tls_stream_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION;

@@ -1,58 +1,58 @@
 import CLinux
 import Glibc
 
-/// Root's powers, one by one, and how a thread gives them away. They are a thread's own: to be called before there is a second one.
+/// Linux capabilities and how a thread drops them. Each thread has its own set, so the process drops them while it has one thread.
 ///
 /// - SeeAlso: capabilities(7).
 package struct Capabilities: OptionSet, Sendable {
-    /// A bit for each, by the kernel's numbers.
+    /// One bit per capability, by the kernel's numbers.
     package let rawValue: UInt64
 
-    /// Those whose bits are set.
+    /// Creates the set from its bits.
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 
     private init(_ number: Int32) { rawValue = 1 << UInt64(number) }
 
-    /// CAP_CHOWN: giving files to others.
+    /// CAP_CHOWN: change the owner of files.
     package static let chown = Capabilities(CAP_CHOWN)
-    /// CAP_DAC_OVERRIDE: others' files, whatever their permissions.
+    /// CAP_DAC_OVERRIDE: access files regardless of their permissions.
     package static let overrideFilePermissions = Capabilities(CAP_DAC_OVERRIDE)
-    /// CAP_FOWNER: what only a file's owner may do.
+    /// CAP_FOWNER: actions that only a file's owner may take.
     package static let ownAllFiles = Capabilities(CAP_FOWNER)
-    /// CAP_KILL: signals to others' processes.
+    /// CAP_KILL: send signals to other users' processes.
     package static let signalOthers = Capabilities(CAP_KILL)
-    /// CAP_SETGID.
+    /// CAP_SETGID: change the group.
     package static let setGroup = Capabilities(CAP_SETGID)
-    /// CAP_SETUID.
+    /// CAP_SETUID: change the user.
     package static let setUser = Capabilities(CAP_SETUID)
-    /// CAP_SETPCAP: making the bounding set smaller.
+    /// CAP_SETPCAP: drop capabilities from the bounding set.
     package static let setCapabilities = Capabilities(CAP_SETPCAP)
-    /// CAP_NET_BIND_SERVICE: ports below 1024.
+    /// CAP_NET_BIND_SERVICE: bind ports below 1024.
     package static let bindLowPorts = Capabilities(CAP_NET_BIND_SERVICE)
-    /// CAP_NET_ADMIN: receive buffers beyond the system's limit.
+    /// CAP_NET_ADMIN: set receive buffers beyond the system's limit.
     package static let administerNetwork = Capabilities(CAP_NET_ADMIN)
-    /// CAP_SYS_CHROOT.
+    /// CAP_SYS_CHROOT: change the root directory.
     package static let changeRoot = Capabilities(CAP_SYS_CHROOT)
-    /// CAP_SYS_RESOURCE: a higher limit of descriptors.
+    /// CAP_SYS_RESOURCE: raise the descriptor limit.
     package static let raiseLimits = Capabilities(CAP_SYS_RESOURCE)
 
-    /// What the calling thread has, in any of the sets that are its own.
+    /// Returns the calling thread's effective, permitted and inheritable capabilities together.
     package static func present() throws(SystemError) -> Capabilities {
         let sets = try sets()
         return Capabilities(rawValue: sets.effective | sets.permitted | sets.inheritable)
     }
 
-    /// Takes everything else out of what programs that this thread starts can ever have. Does nothing without the right to.
+    /// Reduces the thread's bounding set to these capabilities, which limits all programs that it starts. Does nothing without CAP_SETPCAP.
     package func bound() throws(SystemError) {
         guard try Self.sets().effective & Capabilities.setCapabilities.rawValue != 0 else { return }
         let code = clinux_bound_capabilities(rawValue)
         guard code == 0 else { throw SystemError("prctl", code: -code) }
     }
 
-    /// Gives all others away, for good: nothing is inherited, and nothing that is started later can give more.
+    /// Drops all other capabilities irrevocably: child processes inherit none, and `no_new_privs` keeps programs from gaining any.
     package func keep() throws(SystemError) {
         let ambient = clinux_clear_ambient_capabilities()
-        // A kernel without the ambient set has nothing in it.
+        // A kernel without an ambient set has no ambient capabilities.
         guard ambient == 0 || ambient == -EINVAL else { throw SystemError("prctl", code: -ambient) }
         var sets = try Self.sets()
         sets.permitted &= rawValue

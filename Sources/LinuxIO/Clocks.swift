@@ -3,7 +3,7 @@ import Wire
 
 /// The kernel's CLOCK_MONOTONIC.
 package enum MonotonicClock {
-    /// Now, in nanoseconds since the machine started.
+    /// Returns the time in nanoseconds since the machine started.
     package static func now() -> Instant {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
@@ -11,20 +11,20 @@ package enum MonotonicClock {
     }
 }
 
-/// Wall-clock time and its local calendar form, for log lines.
+/// Wall-clock time, and its local calendar form for log lines.
 package struct WallTime: Equatable, Sendable {
     /// Whole seconds since 1970-01-01 UTC.
     package let seconds: Int64
     /// Microseconds within the second, 0 to 999,999.
     package let microseconds: Int32
 
-    /// A time `seconds` and `microseconds` after 1970-01-01 UTC.
+    /// Creates the time `seconds` and `microseconds` after 1970-01-01 UTC.
     package init(seconds: Int64, microseconds: Int32) {
         self.seconds = seconds
         self.microseconds = microseconds
     }
 
-    /// CLOCK_REALTIME's present value.
+    /// Returns the current value of CLOCK_REALTIME.
     package static func now() -> WallTime {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
@@ -34,7 +34,7 @@ package struct WallTime: Equatable, Sendable {
     /// Milliseconds since 1970-01-01 UTC; 0 before it.
     package var unixMilliseconds: UInt64 { UInt64(max(0, seconds)) * 1_000 + UInt64(max(0, microseconds)) / 1_000 }
 
-    /// Year, month 1...12, day, hour, minute, second in the process's time zone.
+    /// The date and time of day in the process's time zone.
     package var local: LocalTime {
         var moment = time_t(seconds)
         var fields = tm()
@@ -60,7 +60,7 @@ package struct LocalTime: Equatable, Sendable {
     /// The second, 0 to 60.
     package let second: Int
 
-    /// A date and time from its parts.
+    /// Creates a date and time from its parts.
     package init(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int) {
         self.year = year
         self.month = month

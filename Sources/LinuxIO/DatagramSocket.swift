@@ -2,25 +2,25 @@ import CLinux
 import Glibc
 import Wire
 
-/// What came of sending one datagram.
+/// The result of sending a datagram.
 package enum DatagramSending: Equatable, Sendable {
-    /// The kernel has it.
+    /// The kernel has accepted it.
     case sent
-    /// The kernel takes none now: to be treated as one that was lost on the way.
+    /// The kernel has no room at present; the caller treats the datagram as lost on the way.
     case wouldBlock
-    /// It did not go and will not: no route, an address of the other family, a firewall.
+    /// The datagram cannot be sent: no route, an address of the other family, a firewall.
     case failed(SystemError)
 }
 
-/// A bound UDP socket that receives in batches and never blocks.
+/// A bound, non-blocking UDP socket that receives in batches.
 ///
-/// One thread uses it. All memory is allocated once: a batch is received into one array, of which the handler gets slices.
+/// Only one thread uses it. All memory is allocated once: a batch is received into one array, and the handler gets slices of it.
 package final class DatagramSocket {
-    /// Datagrams that one call of `receive` takes.
+    /// The most datagrams of one `receive` call.
     package static let batchMax = 32
-    /// Bytes of a datagram that are kept; what is longer is cut there.
+    /// The limit on a datagram in bytes; longer ones are cut.
     package static let datagramBytesMax = 2_048
-    /// Errors of earlier sends that one call of `receive` passes over.
+    /// The limit on errors of earlier sends that one `receive` call skips.
     private static let reportsMax = 64
 
     /// The socket.
@@ -28,12 +28,12 @@ package final class DatagramSocket {
     private var bytes = [UInt8](repeating: 0, count: batchMax * datagramBytesMax)
     private let received: UnsafeMutableBufferPointer<clinux_received>
 
-    /// Datagrams that came longer than `datagramBytesMax`; the handler got their first `datagramBytesMax` bytes.
+    /// The number of datagrams longer than `datagramBytesMax`. The handler gets their first `datagramBytesMax` bytes.
     package private(set) var truncatedCount: UInt64 = 0
 
-    /// Opens a socket at `address`; port 0 lets the kernel choose. An IPv6 socket takes IPv6 only.
+    /// Opens a socket at `address`; with port 0 the kernel chooses one. An IPv6 socket receives IPv6 only.
     ///
-    /// - Parameter receiveBuffer: bytes the kernel may keep for it; above the system's limit only with CAP_NET_ADMIN.
+    /// - Parameter receiveBuffer: the size of the kernel's receive buffer in bytes. A value above the system's limit needs CAP_NET_ADMIN.
     package init(bind address: SocketAddress, receiveBuffer: Int) throws(SystemError) {
         file = OpenFile(try Sockets.open(.datagram, for: address))
         received = .allocate(capacity: DatagramSocket.batchMax)
@@ -48,7 +48,7 @@ package final class DatagramSocket {
         try Sockets.bind(file.raw, to: address)
     }
 
-    /// Takes over a bound socket of an earlier process, with what waits in it.
+    /// Takes over a bound socket of an earlier process, with its waiting datagrams.
     package init(adopting file: OpenFile) {
         self.file = file
         received = .allocate(capacity: DatagramSocket.batchMax)
@@ -57,44 +57,44 @@ package final class DatagramSocket {
 
     deinit { received.deallocate() }
 
-    /// The kernel's number, to watch it by.
+    /// The descriptor's number, for polling.
     package var raw: Int32 { file.raw }
 
-    /// Where it is bound, with the port that the kernel chose.
+    /// The bound address, with the port that the kernel chose.
     package var localAddress: SocketAddress? { Sockets.localAddress(raw) }
 
-    /// Two bytes that a datagram must have.
+    /// Two bytes that every accepted datagram contains.
     package struct ExpectedBytes: Equatable, Sendable {
-        /// Where, from the datagram's first byte.
+        /// The offset from the datagram's first byte.
         package var offset: UInt16
-        /// Which, in network byte order.
+        /// The two bytes, in network byte order.
         package var value: UInt16
 
-        /// `value` at `offset`.
+        /// Creates the expectation.
         package init(offset: UInt16, value: UInt16) { (self.offset, self.value) = (offset, value) }
     }
 
-    /// Lets the kernel throw away every datagram that lacks any of `expected` (at most 16), or is too short for it: noise then costs the
-    /// receiving thread nothing. What came before stays; what is thrown away shows in `droppedCount` only.
+    /// Makes the kernel drop every datagram that lacks any of `expected` (at most 16) or is too short for it, so that unrelated datagrams cost the receiving
+    /// thread nothing. Datagrams that already wait stay. Dropped ones appear in `droppedCount` only.
     package func accept(only expected: [ExpectedBytes]) throws(SystemError) {
         let pairs = expected.map { clinux_expected(offset: $0.offset, value: $0.value) }
         let result = clinux_filter_datagrams(raw, pairs, UInt32(clamping: pairs.count))
         guard result == 0 else { throw SystemError("setsockopt", code: -result) }
     }
 
-    /// Datagrams that the kernel threw away because its buffer was full or `accept(only:)` said so, modulo 2^32; `nil` where the kernel does
-    /// not tell.
+    /// The number of datagrams, modulo 2^32, that the kernel dropped because the buffer was full or because of `accept(only:)`; `nil` when the kernel does not
+    /// report it.
     package var droppedCount: UInt32? {
         var dropped: UInt32 = 0
         return clinux_dropped_datagrams(raw, &dropped) == 0 ? dropped : nil
     }
 
-    /// Receives one batch and gives `handler` each datagram with its source, in order of arrival.
+    /// Receives a batch and calls `handler` with each datagram and its source, in order of arrival.
     ///
-    /// A slice that the handler keeps costs a copy of the whole batch's memory. The handler may send; it must not receive.
+    /// A handler that keeps a slice causes a copy of the whole batch. It may send, but must not receive.
     ///
-    /// - Returns: how many the handler got; 0 when none waits. Call again until then.
-    /// - Throws: what is wrong with the socket itself, never what an earlier datagram met on its way (ICMP).
+    /// - Returns: the number of datagrams; 0 when none waits. The caller repeats the call until then.
+    /// - Throws: errors of the socket itself, but not ICMP errors of datagrams sent earlier.
     package func receive(_ handler: (ArraySlice<UInt8>, SocketAddress) -> Void) throws(SystemError) -> Int {
         let count = try fill()
         for index in 0..<count {
@@ -126,12 +126,12 @@ package final class DatagramSocket {
         }
     }
 
-    /// An Internet socket's datagrams come from Internet addresses; whatever else the kernel might say is an address that nobody has.
+    /// An Internet socket only reports Internet addresses. Any other value becomes an address that no peer has.
     private func source(_ index: Int) -> SocketAddress {
         RawSocketAddress(received[index].from, length: received[index].from_length).address ?? .unix("")
     }
 
-    /// Sends one datagram, or does not: it never waits.
+    /// Sends a datagram without waiting.
     package func send(_ datagram: ArraySlice<UInt8>, to address: SocketAddress) -> DatagramSending {
         let raw = raw
         let sent = RawSocketAddress(address).withPointer { address, length in

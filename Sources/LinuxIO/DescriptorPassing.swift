@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// One byte with the open files that came along.
+/// A byte and the open files that were sent with it.
 package struct PassedFiles: Sendable {
     /// The byte.
     package let byte: UInt8
@@ -9,22 +9,22 @@ package struct PassedFiles: Sendable {
     package let files: [OpenFile]
 }
 
-/// What one look at a socket that passes files has found.
+/// The result of reading from a socket that passes files.
 package enum PassedFilesReading: Sendable {
-    /// A byte has come.
+    /// A byte has arrived.
     case came(PassedFiles)
-    /// Nothing waits.
+    /// No message waits.
     case nothing
     /// The other end is closed.
     case ended
 }
 
-/// Open files on their way between processes: SCM_RIGHTS over a UNIX stream socket, a byte for each message.
+/// Passes open files between processes: SCM_RIGHTS over a UNIX stream socket, one byte per message.
 package enum DescriptorPassing {
-    /// Files that one message carries: the kernel takes 253.
+    /// The limit on files in a message; the kernel's limit is 253.
     package static let filesMax = 250
 
-    /// Two connected ends, non-blocking and close-on-exec.
+    /// Creates two connected sockets, non-blocking and close-on-exec.
     package static func pair() throws(SystemError) -> (OpenFile, OpenFile) {
         var ends: [Int32] = [-1, -1]
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
@@ -32,17 +32,17 @@ package enum DescriptorPassing {
         return (OpenFile(FileDescriptor(owning: ends[0])), OpenFile(FileDescriptor(owning: ends[1])))
     }
 
-    /// Sends `byte` with at most `filesMax` files. Throws EAGAIN when the socket takes nothing now.
+    /// Sends `byte` with at most `filesMax` files. Throws EAGAIN when the socket's buffer is full.
     package static func send(_ byte: UInt8, _ files: some Collection<OpenFile>, over raw: Int32) throws(SystemError) {
         precondition(files.count <= filesMax, "\(files.count) files in one message, at most \(filesMax)")
         let numbers = files.map(\.raw)
         let code = clinux_send_descriptors(raw, byte, numbers, UInt32(numbers.count))
-        // The numbers must stay open until here.
+        // Keeps the descriptors open until sendmsg returns.
         withExtendedLifetime(files) {}
         guard code == 0 else { throw SystemError("sendmsg", code: -code) }
     }
 
-    /// Takes the next message, close-on-exec.
+    /// Receives the next message; its files are close-on-exec.
     package static func receive(over raw: Int32) throws(SystemError) -> PassedFilesReading {
         var byte: UInt8 = 0
         var count: UInt32 = 0
@@ -57,9 +57,9 @@ package enum DescriptorPassing {
     }
 }
 
-/// Puts bytes into an unnamed file for another process. The file is sealed: no holder can change its bytes or its size.
+/// Passes bytes to another process in an unnamed file. The file is sealed: no process can change its bytes or its size.
 package enum MemoryFile {
-    /// A new file that holds `bytes`.
+    /// Creates a sealed file that contains `bytes`.
     package static func holding(_ bytes: [UInt8], name: String) throws(SystemError) -> OpenFile {
         let raw = clinux_memory_file(name)
         guard raw >= 0 else { throw SystemError("memfd_create", code: -raw) }
@@ -70,11 +70,11 @@ package enum MemoryFile {
         return file
     }
 
-    /// The bytes of `file`, from its beginning; if there are more than `bytesMax`, a few more than that, enough to detect it. Reads only a sealed file:
-    /// another kind may block its reader for ever.
+    /// Returns the bytes of `file` from its beginning. When there are more than `bytesMax`, the result is cut at a length above `bytesMax`, so that the caller
+    /// can detect the excess. Rejects files that are not sealed, because another kind could block the reader.
     package static func bytes(of file: OpenFile, bytesMax: Int) throws(SystemError) -> [UInt8] {
         guard clinux_is_sealed(file.raw) == 1 else { throw SystemError("fcntl", code: EINVAL) }
-        // The offset is shared with whoever else has the file: it is not touched.
+        // Processes that share the file also share its offset; pread leaves it unchanged.
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while bytes.count <= bytesMax {

@@ -1,8 +1,8 @@
 import Glibc
 
-/// An open file descriptor with one owner, closed when the owner lets go of it.
+/// An open file descriptor with one owner. It is closed at the end of the owner's lifetime.
 package struct FileDescriptor: ~Copyable, Sendable {
-    /// The kernel's number, for calls that do not keep it.
+    /// The descriptor's number, for calls that do not store it.
     package let raw: Int32
 
     /// Takes over an open descriptor.
@@ -21,7 +21,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
     }
 }
 
-/// Keeps a descriptor where a `~Copyable` value cannot stand: in collections and closures. Closed with the last reference.
+/// A shared owner of a descriptor, for collections and closures, which cannot hold a `~Copyable` value. The last reference closes it.
 package final class OpenFile: Sendable {
     /// The descriptor.
     package let descriptor: FileDescriptor
@@ -29,6 +29,6 @@ package final class OpenFile: Sendable {
     /// Takes over `descriptor`.
     package init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
 
-    /// The kernel's number.
+    /// The descriptor's number.
     package var raw: Int32 { descriptor.raw }
 }

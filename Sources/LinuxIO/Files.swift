@@ -1,15 +1,15 @@
 import Glibc
 
-/// Why a file could not be read.
+/// The reason why a file could not be read.
 package enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A system call failed.
     case system(SystemError)
-    /// It is not a regular file: it may be endless or block the reader.
+    /// The file is not regular. Reading it could block or never end.
     case notRegular(FileStatus.Kind)
-    /// It has more bytes than this.
+    /// The file is longer than the limit.
     case tooLong(bytesMax: Int)
 
-    /// There is no such file.
+    /// True when the file does not exist.
     package var isMissing: Bool { if case .system(let error) = self { error.isMissing } else { false } }
 
     /// "open: No such file or directory"; "it is a named pipe, not a regular file".
@@ -22,23 +22,23 @@ package enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Small files, read whole.
+/// Reads small files as a whole.
 package enum Files {
-    /// The bytes of the regular file at `path`. Never blocks: other files are not read.
+    /// Returns the bytes of the regular file at `path`. It never blocks, because it rejects other kinds of files.
     package static func read(_ path: String, bytesMax: Int) throws(FileError) -> [UInt8] {
         let file: FileDescriptor
         do throws(SystemError) { file = try open(path) } catch { throw .system(error) }
         return try read(file, bytesMax: bytesMax)
     }
 
-    /// Opens the file at `path` for reading. Never blocks. Also opens other files than regular ones; `FileStatus` has the kind.
+    /// Opens the file at `path` for reading without blocking. The file may be of any kind; the caller checks its `FileStatus`.
     package static func open(_ path: String) throws(SystemError) -> FileDescriptor {
         let raw = Glibc.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
         guard raw >= 0 else { throw .last("open") }
         return FileDescriptor(owning: raw)
     }
 
-    /// The bytes of an open file, if it is a regular one of at most `bytesMax` bytes.
+    /// Returns the bytes of an open regular file of at most `bytesMax` bytes.
     package static func read(_ file: borrowing FileDescriptor, bytesMax: Int) throws(FileError) -> [UInt8] {
         let (kind, bytes): (FileStatus.Kind, [UInt8])
         do throws(SystemError) {
@@ -52,7 +52,8 @@ package enum Files {
         return bytes
     }
 
-    /// The bytes that an open file still has; of more than `bytesMax` some more than that, enough to tell.
+    /// Returns the remaining bytes of an open file. When there are more than `bytesMax`, the result is cut at a length above `bytesMax`, so that the caller can
+    /// detect the excess.
     package static func read(from raw: Int32, bytesMax: Int) throws(SystemError) -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -66,13 +67,13 @@ package enum Files {
         return bytes
     }
 
-    /// True when `path` leads to a folder, also through links.
+    /// True when `path` is a directory or a link to one.
     package static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// Writes all of `bytes` to an open file that takes them without end: a regular file, a blocking pipe or terminal.
+    /// Writes all of `bytes` to an open file that blocks instead of refusing bytes: a regular file, a blocking pipe or a terminal.
     package static func write(_ bytes: ArraySlice<UInt8>, to raw: Int32) throws(SystemError) {
         var rest = bytes
         while !rest.isEmpty {

@@ -1,46 +1,46 @@
 import Glibc
 
-/// An open folder. Its files are reached by their names whatever becomes of its path: after chroot, and without the rights to look it up again.
+/// An open directory. Its files stay reachable by name after a chroot, after a rename of the directory, and without the rights to look up its path again.
 package struct Folder: ~Copyable, Sendable {
-    /// What a new version of a file is called until it takes the file's place.
+    /// The suffix of a staged file's name, until `publish` renames it.
     private static let newSuffix = ".new"
 
     private let descriptor: FileDescriptor
 
-    /// Opens the folder at `path`.
+    /// Opens the directory at `path`.
     package init(_ path: String) throws(SystemError) {
         let raw = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard raw >= 0 else { throw .last("open") }
         descriptor = FileDescriptor(owning: raw)
     }
 
-    /// Opens the folder that the file at `path`, an absolute path, lies in.
+    /// Opens the directory that contains the file at `path`, an absolute path.
     package init(holding path: String) throws(SystemError) {
         let slash = path.lastIndex(of: "/") ?? path.startIndex
         try self.init(slash == path.startIndex ? "/" : String(path[..<slash]))
     }
 
-    /// Owner and permissions.
+    /// Returns the directory's owner and permissions.
     package borrowing func status() throws(SystemError) -> FileStatus { try FileStatus(of: descriptor) }
 
-    /// Opens the file `name` for reading. Never waits: what is no regular file is opened too, and told by its status.
+    /// Opens the file `name` for reading without blocking. The file may be of any kind; the caller checks its `FileStatus`.
     package borrowing func open(_ name: String) throws(SystemError) -> FileDescriptor {
         let raw = openat(descriptor.raw, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
         guard raw >= 0 else { throw .last("openat") }
         return FileDescriptor(owning: raw)
     }
 
-    /// The bytes of the regular file `name`. Never blocks.
+    /// Returns the bytes of the regular file `name`, without blocking.
     package borrowing func read(_ name: String, bytesMax: Int) throws(FileError) -> [UInt8] {
         let file: FileDescriptor
         do throws(SystemError) { file = try open(name) } catch { throw .system(error) }
         return try Files.read(file, bytesMax: bytesMax)
     }
 
-    /// Writes `bytes` beside the file `name` and to the disk, where they wait for `publish`. What an earlier attempt left there goes.
+    /// Writes `bytes` to a new file beside `name` and flushes it to disk, for `publish`. A file left by an earlier attempt is deleted.
     ///
-    /// - Parameter owner: of the new file; `nil` for the process's user.
-    /// - Throws: the call that failed; nothing is left behind then.
+    /// - Parameter owner: the owner of the new file; `nil` for the process's user.
+    /// - Throws: the error of the failed call, after deleting the new file.
     package borrowing func stage(_ name: String, _ bytes: [UInt8], permissions: UInt32, owner: FileOwner? = nil) throws(SystemError) {
         let new = name + Self.newSuffix
         guard unlinkat(descriptor.raw, new, 0) == 0 || errno == ENOENT else { throw .last("unlinkat") }
@@ -58,47 +58,47 @@ package struct Folder: ~Copyable, Sendable {
         }
     }
 
-    /// Waits until nobody else has locked the folder, and locks it: until `unlock`, or the end of this value.
+    /// Waits for an exclusive lock of the directory. It lasts until `unlock` or the end of this value.
     package borrowing func lock() throws(SystemError) {
         while flock(descriptor.raw, LOCK_EX) != 0 {
             guard errno == EINTR else { throw .last("flock") }
         }
     }
 
-    /// Gives the lock up.
+    /// Releases the lock.
     package borrowing func unlock() { flock(descriptor.raw, LOCK_UN) }
 
-    /// Puts what was staged in the place of the file `name`: whoever opens it finds the old or the new one, whole.
+    /// Replaces the file `name` by the staged one. Readers find the old or the new file, never a part.
     package borrowing func publish(_ name: String) throws(SystemError) {
         try rename(name + Self.newSuffix, to: name)
         guard fsync(descriptor.raw) == 0 else { throw .last("fsync") }
     }
 
-    /// Forgets what was staged.
+    /// Deletes the staged file.
     package borrowing func discard(_ name: String) { _ = unlinkat(descriptor.raw, name + Self.newSuffix, 0) }
 
-    /// Gives a file another name; a file that has it goes.
+    /// Renames a file. An existing file of the new name is replaced.
     package borrowing func rename(_ name: String, to other: String) throws(SystemError) {
         guard renameat(descriptor.raw, name, descriptor.raw, other) == 0 else { throw .last("renameat") }
     }
 }
 
-/// Whose file it is.
+/// The owner of a file.
 package struct FileOwner: Equatable, Sendable {
-    /// The user's number.
+    /// The user identifier.
     package let user: UInt32
-    /// The group's number.
+    /// The group identifier.
     package let group: UInt32
 
-    /// An owner by its numbers.
+    /// Creates an owner from its identifiers.
     package init(user: UInt32, group: UInt32) { (self.user, self.group) = (user, group) }
 }
 
-/// What the kernel says of an open file.
+/// The status of an open file.
 package struct FileStatus: Equatable, Sendable {
     /// The kind of a file.
     package enum Kind: String, Equatable, Sendable, CustomStringConvertible {
-        /// Bytes on a disk or in memory.
+        /// A file on a disk or in memory.
         case regular = "a regular file"
         /// A directory.
         case folder = "a directory"
@@ -130,19 +130,19 @@ package struct FileStatus: Equatable, Sendable {
 
     /// The file's kind.
     package let kind: Kind
-    /// No folder, pipe, socket or device.
+    /// True for a regular file.
     package var isRegular: Bool { kind == .regular }
     /// The nine permission bits.
     package let permissions: UInt32
     /// The number of its hard links.
     package let links: UInt64
-    /// Whose it is.
+    /// The file's owner.
     package let owner: FileOwner
 
-    /// The status of an open file, which stays open meanwhile.
+    /// Reads the status of an open file.
     package init(of file: borrowing FileDescriptor) throws(SystemError) {
         var status = stat()
-        // Without this the optimizer closes a file that nothing else holds once its number is read, before the call.
+        // Without the lifetime the optimizer may close a temporary file after its number was read, before the call.
         let outcome = withExtendedLifetime(file) { fstat($0.raw, &status) }
         guard outcome == 0 else { throw .last("fstat") }
         kind = Kind(status)

@@ -3,21 +3,21 @@ import Glibc
 
 /// How a child process has ended.
 package struct ChildExit: Equatable, Sendable {
-    /// Its number.
+    /// The child's process identifier.
     package let process: Int32
     /// Its exit code; `nil` when a signal killed it.
     package let code: Int32?
-    /// The signal that killed it.
+    /// The signal that killed it; `nil` when it exited.
     package let signal: Int32?
-    /// Why it was killed, where its parent has done it: "it has not been heard of for 10s".
+    /// The reason when its parent killed it: "it has not been heard of for 10s".
     package var cause: String?
 
-    /// An end by its parts.
+    /// Creates a child's end from its parts.
     package init(process: Int32, code: Int32?, signal: Int32?, cause: String? = nil) {
         (self.process, self.code, self.signal, self.cause) = (process, code, signal, cause)
     }
 
-    /// Takes one ended child; `nil` when none has ended.
+    /// Collects one child that has ended; `nil` when none has.
     package static func next() -> ChildExit? {
         var status: Int32 = 0
         let process = waitpid(-1, &status, WNOHANG)
@@ -26,21 +26,21 @@ package struct ChildExit: Equatable, Sendable {
         return ChildExit(process: process, code: signal == 0 ? (status >> 8) & 0xff : nil, signal: signal == 0 ? nil : signal)
     }
 
-    /// "exit code 1", "signal 9", "signal 9 (it has not been heard of for 10s)".
+    /// The end in words: "exit code 1", "signal 9", "signal 9 (it has not been heard of for 10s)".
     package var description: String { (code.map { "exit code \($0)" } ?? "signal \(signal ?? 0)") + (cause.map { " (\($0))" } ?? "") }
 }
 
-/// This program, started again as a child.
+/// Starts another process of this program.
 package enum OwnProgram {
-    /// The file that is running, whatever has been put in its place since.
+    /// The running program's file, even if its path has been replaced.
     private static let path = "/proc/self/exe"
 
-    /// Starts this program with `arguments` (the name first) and `environment`.
+    /// Starts this program with `arguments`, whose first is the name, and `environment`.
     ///
     /// - Parameters:
-    ///   - errors: its stderr.
-    ///   - kept: files that it gets under the same numbers as here.
-    /// - Returns: the child's number.
+    ///   - errors: the child's stderr.
+    ///   - kept: files that stay open in the child, under the same numbers.
+    /// - Returns: the child's process identifier.
     package static func start(
         arguments: [String], environment: [String: String], errors: OpenFile?, keeping kept: [OpenFile]
     ) throws(SystemError) -> Int32 {
@@ -56,7 +56,7 @@ package enum OwnProgram {
         return child
     }
 
-    /// `texts` as C has them: NUL-terminated, the last pointer `nil`.
+    /// Calls `body` with `texts` in C's form: NUL-terminated, after the last one a `nil` pointer.
     private static func withCStrings<Result>(_ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result) -> Result {
         var pointers = texts.map { strdup($0) }
         pointers.append(nil)

@@ -12,14 +12,14 @@ package struct Poller: ~Copyable {
         descriptor = FileDescriptor(owning: raw)
     }
 
-    /// Another descriptor of this instance: it is readable while any registered descriptor is ready.
+    /// Returns a second descriptor of this instance. It is readable while any registered descriptor is ready.
     package borrowing func duplicate() throws(SystemError) -> OpenFile {
         let raw = fcntl(descriptor.raw, F_DUPFD_CLOEXEC, 0)
         guard raw >= 0 else { throw .last("fcntl") }
         return OpenFile(FileDescriptor(owning: raw))
     }
 
-    /// Registers `raw` for `events`; `token` comes back with each readiness.
+    /// Registers `raw` for `events`. Each event carries `token`.
     package borrowing func add(_ raw: Int32, events: UInt32, token: UInt64) throws(SystemError) {
         try control(EPOLL_CTL_ADD, raw, events: events, token: token)
     }
@@ -29,13 +29,13 @@ package struct Poller: ~Copyable {
         try control(EPOLL_CTL_MOD, raw, events: events, token: token)
     }
 
-    /// Forgets `raw`. Closing the last copy of a descriptor does the same.
+    /// Unregisters `raw`. Closing the last copy of a descriptor has the same effect.
     package borrowing func remove(_ raw: Int32) {
         var event = epoll_event()
         _ = epoll_ctl(descriptor.raw, EPOLL_CTL_DEL, raw, &event)
     }
 
-    /// Waits up to `milliseconds` (-1: for ever) and fills `events`. Returns how many; 0 on a timeout or a signal.
+    /// Waits up to `milliseconds` (-1: without limit) and fills `events`. Returns the number of events; 0 after a timeout or a signal.
     package borrowing func wait(_ events: UnsafeMutableBufferPointer<epoll_event>, milliseconds: Int32) -> Int {
         Int(max(0, epoll_wait(descriptor.raw, events.baseAddress, Int32(events.count), milliseconds)))
     }
@@ -48,7 +48,7 @@ package struct Poller: ~Copyable {
     }
 }
 
-/// An eventfd: wakes the thread that polls it, from any other thread.
+/// An eventfd: any thread can wake the thread that polls it.
 package struct WakeUp: ~Copyable, Sendable {
     private let descriptor: FileDescriptor
 
@@ -59,7 +59,7 @@ package struct WakeUp: ~Copyable, Sendable {
         descriptor = FileDescriptor(owning: raw)
     }
 
-    /// The number to poll for readability.
+    /// The descriptor's number, for polling.
     package var raw: Int32 { descriptor.raw }
 
     /// Makes `raw` readable.

@@ -4,22 +4,22 @@ import Wire
 
 /// A `SocketAddress` in the kernel's form.
 package struct RawSocketAddress: BitwiseCopyable, Sendable {
-    /// The longest UNIX socket path, in bytes, without its NUL.
+    /// The limit on a UNIX socket path in bytes, without its NUL.
     package static let pathBytesMax = 107
 
-    /// The kernel's structure; only the first `length` bytes mean anything.
+    /// The kernel's structure; only the first `length` bytes are valid.
     package var storage = sockaddr_storage()
-    /// How many bytes of `storage` are used.
+    /// The number of valid bytes in `storage`.
     package var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
 
-    /// Room for a call that fills it in.
+    /// Creates an empty address for a call that fills it in.
     package init() {}
 
-    /// What a call has filled in.
+    /// Creates the address from the values that a call has filled in.
     package init(_ storage: sockaddr_storage, length: socklen_t) { (self.storage, self.length) = (storage, length) }
 
-    /// `address` in the kernel's form. Cuts a path off at `pathBytesMax` bytes: check the length where the path is read. A path that begins with a zero
-    /// byte is an abstract name.
+    /// Converts `address` to the kernel's form. A path is cut at `pathBytesMax` bytes; the configuration's parser checks the length. A path that begins with a
+    /// zero byte is an abstract name.
     package init(_ address: SocketAddress) {
         switch address {
         case .ip(.v4(let bits), let port):
@@ -69,7 +69,7 @@ package struct RawSocketAddress: BitwiseCopyable, Sendable {
         }
     }
 
-    /// The address in our form; a UNIX socket without a name is `.unix("")`; `nil` for any other family.
+    /// The address as a `SocketAddress`. A UNIX socket without a name is `.unix("")`; any other family is `nil`.
     package var address: SocketAddress? {
         withUnsafeBytes(of: storage) { bytes in
             switch Int32(storage.ss_family) {

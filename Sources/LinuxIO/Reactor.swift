@@ -2,39 +2,40 @@ import CLinux
 import Glibc
 import Wire
 
-/// Which readiness a watch asks for.
+/// The kinds of readiness that a watch reports.
 package struct Interest: OptionSet, Sendable {
-    /// epoll's bits.
+    /// The bits of epoll.
     package let rawValue: UInt32
-    /// From epoll's bits.
+    /// Creates the set from the bits of epoll.
     package init(rawValue: UInt32) { self.rawValue = rawValue }
-    /// Bytes, a connection or the end of the stream wait.
+    /// Bytes, a connection or the end of the stream can be read.
     package static let read = Interest(rawValue: EPOLLIN.rawValue | EPOLLRDHUP.rawValue)
-    /// Bytes can be sent, or a connect has ended.
+    /// Bytes can be sent, or a connect has completed.
     package static let write = Interest(rawValue: EPOLLOUT.rawValue)
-    /// An error, or the end in both directions: the other end of a UNIX socket is closed, or a TCP connection was reset. Reported without a request.
+    /// An error, or the end of both directions: the peer of a UNIX socket is closed, or a TCP connection was reset. Always reported.
     package static let hangUp = Interest(rawValue: EPOLLHUP.rawValue | EPOLLERR.rawValue)
 
-    /// What the kernel has reported; an error or hang-up shows as all three.
+    /// Converts what the kernel reports. An error or hang-up sets all three.
     fileprivate init(reported bits: UInt32) { self = bits & Interest.hangUp.rawValue != 0 ? [.read, .write, .hangUp] : Interest(rawValue: bits) }
 
-    /// Polls `raw` at once, outside the loop: the part of `interest` that it is ready for. An error or hang-up shows as all three.
+    /// Polls `raw` once, without waiting and outside the loop, and returns the readiness among `interest`. An error or hang-up sets all three.
     package static func ready(_ raw: Int32, for interest: Interest) -> Interest {
-        // The bits of poll(2) are those of epoll.
+        // poll(2) and epoll use the same bits.
         var entry = pollfd(fd: raw, events: Int16(truncatingIfNeeded: interest.rawValue), revents: 0)
         guard poll(&entry, 1, 0) == 1 else { return [] }
         return Interest(reported: UInt32(UInt16(bitPattern: entry.revents)))
     }
 }
 
-/// The control thread's event loop: level-triggered descriptors and timers, one handler each.
+/// The control thread's event loop: level-triggered descriptors and timers, with one handler each.
 ///
-/// A round handles a bounded number of events, then the timers that are due, by the rule of `TimerQueue`. So the loop soon returns to urgent work, however much
-/// other work there is. A timer may fire before an event that waits for a later round: a timer that decides on silence must poll its socket first.
+/// A round handles a bounded number of events, then the timers that are due, by the rule of `TimerQueue`. The loop therefore returns to urgent work soon, no
+/// matter how much other work there is. A timer may fire before an event that waits for a later round: a timer that decides on silence must poll its socket
+/// first.
 ///
-/// One thread makes, feeds and runs it. It is not for the path of a client's bytes: a forwarding thread has a loop of its own.
+/// One thread creates, uses and runs it. It is not for client bytes: each forwarding thread has its own loop.
 package final class Reactor {
-    /// The most events of one round.
+    /// The limit on events in a round.
     package static let eventsMax = 32
 
     private let poller: Poller
@@ -45,10 +46,10 @@ package final class Reactor {
     private var delay: LoopDelay
     private var isStopped = false
 
-    /// The clock as it was when the present round of handlers began; in the handler of a deferrable timer, when that handler began.
+    /// The time at the start of the current round of handlers. In a deferrable timer's handler it is the start of that handler.
     package private(set) var now: Instant
 
-    /// The longest time that the present handler's event may have waited for this thread.
+    /// The longest time for which the current handler's event may have waited for this thread.
     package var delayBound: Duration { delay.bound(now: MonotonicClock.now()) }
 
     /// Opens the loop's epoll instance.
@@ -60,7 +61,7 @@ package final class Reactor {
 
     deinit { events.deallocate() }
 
-    /// Calls `handler` whenever `raw` is ready for `interest`; an error or hang-up shows as all three. The caller keeps `raw` open until `unwatch`.
+    /// Calls `handler` whenever `raw` is ready for `interest`. An error or hang-up sets all three. The caller keeps `raw` open until `unwatch`.
     package func watch(_ raw: Int32, for interest: Interest, _ handler: @escaping (Interest) -> Void) throws(SystemError) {
         precondition(handlers[raw] == nil, "descriptor \(raw) is watched already")
         generation &+= 1
@@ -68,31 +69,31 @@ package final class Reactor {
         handlers[raw] = (generation, handler)
     }
 
-    /// Changes what a watched `raw` is watched for.
+    /// Changes the interest of a watched `raw`.
     package func rewatch(_ raw: Int32, for interest: Interest) throws(SystemError) {
         guard let entry = handlers[raw] else { preconditionFailure("descriptor \(raw) is not watched") }
         try poller.modify(raw, events: interest.rawValue, token: UInt64(entry.generation) << 32 | UInt64(UInt32(bitPattern: raw)))
     }
 
-    /// Stops watching `raw`. To be called before it is closed.
+    /// Stops watching `raw`, before the caller closes it.
     package func unwatch(_ raw: Int32) {
         guard handlers.removeValue(forKey: raw) != nil else { return }
         poller.remove(raw)
     }
 
-    /// Stops watching `raw` without a system call. The caller closes its last copy before the next wait, and the kernel then forgets it.
+    /// Stops watching `raw` without a system call. The caller must close the last copy of `raw` before the next wait, which unregisters it.
     package func unwatch(closing raw: Int32) { handlers[raw] = nil }
 
-    /// Calls `handler` once, at `deadline` or as soon after as the loop comes round.
+    /// Calls `handler` once, in the first round after `deadline`.
     @discardableResult
     package func setTimer(at deadline: Instant, _ urgency: TimerUrgency = .ordinary, _ handler: @escaping () -> Void) -> TimerToken {
         timers.set(at: deadline, urgency, handler)
     }
 
-    /// Calls `handler` once in the next round, after the descriptors that are ready by then, so that other work runs between the pieces of long work.
+    /// Calls `handler` once in the next round, after the descriptors that are ready by then. It splits long work into pieces, with other work between them.
     package func inNextRound(_ handler: @escaping () -> Void) { setTimer(at: now.advanced(by: .nanoseconds(1)), .ordinary, handler) }
 
-    /// Forgets a timer; nothing happens when it has fired already.
+    /// Cancels a timer. Does nothing when it has already fired.
     package func cancel(_ token: TimerToken) { timers.cancel(token) }
 
     /// Runs handlers until `stop`.
@@ -100,10 +101,10 @@ package final class Reactor {
         while !isStopped { runOnce(waitingAtMost: .seconds(3600)) }
     }
 
-    /// Ends `run` after the present round.
+    /// Ends `run` after the current round.
     package func stop() { isStopped = true }
 
-    /// One round: waits for readiness or the next timer, at most `limit`, and calls what is due.
+    /// Runs one round: waits for readiness or the next timer, at most `limit`, and calls the handlers.
     package func runOnce(waitingAtMost limit: Duration) {
         let begin = MonotonicClock.now()
         let wait = timers.nextDeadline.map { min(limit, max(.zero, begin.duration(to: $0))) } ?? limit

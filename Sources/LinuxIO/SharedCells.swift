@@ -1,16 +1,16 @@
-// Memory that several threads see at fixed addresses.
-// The types here are the only places where the compiler's check of sharing is replaced by an argument of ours.
+// Memory that several threads access at fixed addresses.
+// Only in the types of this file an argument in a comment replaces the compiler's check of sharing.
 
-/// Bytes that processors move between their caches at once: two lines of 64 bytes, because they fetch the neighbour of a line, too.
+/// The unit in which processors move memory between their caches: two lines of 64 bytes, because they also fetch the neighbour of a line.
 package let cacheLineBytes = 128
 
-/// The addresses of a fixed number of elements that another object owns, and that has to outlive this value. To copy it, or to reach an element, retains nothing.
+/// The addresses of a fixed number of elements, whose owner must outlive this value. Copying it or reaching an element does not retain anything.
 ///
-/// Sound because `Element` is `Sendable` and is only ever borrowed.
+/// Sound because `Element` is `Sendable` and is only borrowed.
 package struct ElementAddresses<Element: ~Copyable & Sendable>: @unchecked Sendable {
     @usableFromInline let base: UnsafeRawPointer
     @usableFromInline let stride: Int
-    /// How many elements there are.
+    /// The number of elements.
     package let count: Int
 
     fileprivate init(base: UnsafeRawPointer, stride: Int, count: Int) { (self.base, self.stride, self.count) = (base, stride, count) }
@@ -22,17 +22,17 @@ package struct ElementAddresses<Element: ~Copyable & Sendable>: @unchecked Senda
     }
 }
 
-/// A fixed number of cells made of atomics, at addresses that never change. Any thread may read and write the atomics.
+/// A fixed number of cells that consist of atomics, at fixed addresses. Any thread may read and write the atomics.
 ///
-/// The cells share no cache line with other memory. Sound because `Cell` is `Sendable` and is only ever borrowed: what changes inside it does so through its own
-/// atomics or locks.
+/// The cells share no cache line with other memory. Sound because `Cell` is `Sendable` and is only borrowed: its content changes only through its own atomics
+/// or locks.
 package final class SharedCells<Cell: ~Copyable & Sendable>: @unchecked Sendable {
-    /// Where the cells are, for threads that do not outlive them.
+    /// The cells' addresses, for threads that end before this object does.
     package let addresses: ElementAddresses<Cell>
 
-    /// `count` cells, each made by `make`, which gets its index.
+    /// Creates `count` cells with `make`, which receives the index.
     ///
-    /// - Parameter areApart: no two cells share a cache line, because different threads write to them.
+    /// - Parameter areApart: gives each cell its own cache lines, for cells that different threads write to.
     package init<Failure: Error>(count: Int, areApart: Bool = false, _ make: (Int) throws(Failure) -> Cell) throws(Failure) {
         let stride = areApart ? Self.wholeLines(MemoryLayout<Cell>.stride) : MemoryLayout<Cell>.stride
         let base = UnsafeMutableRawPointer.allocate(byteCount: Self.wholeLines(max(1, count * stride)), alignment: cacheLineBytes)
@@ -58,7 +58,7 @@ package final class SharedCells<Cell: ~Copyable & Sendable>: @unchecked Sendable
 
     private static func wholeLines(_ bytes: Int) -> Int { (bytes + cacheLineBytes - 1) / cacheLineBytes * cacheLineBytes }
 
-    /// How many cells there are.
+    /// The number of cells.
     @inlinable package var count: Int { addresses.count }
 
     /// The cell at `index`.
@@ -69,10 +69,10 @@ package final class SharedCells<Cell: ~Copyable & Sendable>: @unchecked Sendable
 ///
 /// Sound because nothing writes after `init`.
 package final class FrozenTable<Element: Sendable>: @unchecked Sendable {
-    /// Where the elements are, for threads that do not outlive them.
+    /// The elements' addresses, for threads that end before this object does.
     package let addresses: ElementAddresses<Element>
 
-    /// A copy of `elements`.
+    /// Creates a table with a copy of `elements`.
     package init(_ elements: [Element]) {
         let base = UnsafeMutablePointer<Element>.allocate(capacity: max(1, elements.count))
         elements.withUnsafeBufferPointer { source in
@@ -87,14 +87,14 @@ package final class FrozenTable<Element: Sendable>: @unchecked Sendable {
         base.deallocate()
     }
 
-    /// How many elements there are.
+    /// The number of elements.
     @inlinable package var count: Int { addresses.count }
 
     /// The element at `index`.
     @inlinable package subscript(index: Int) -> UnsafePointer<Element> { addresses[index] }
 }
 
-/// Bytes that never change, owned by a `FrozenTexts` that has to outlive this value.
+/// Bytes that never change. Their owner, a `FrozenTexts`, must outlive this value.
 package struct FrozenText: @unchecked Sendable {
     /// The bytes.
     package let bytes: UnsafeRawBufferPointer
@@ -103,10 +103,10 @@ package struct FrozenText: @unchecked Sendable {
 /// A fixed number of texts that never change, readable by any thread without retain, release or copy.
 package final class FrozenTexts: Sendable {
     private let table: FrozenTable<FrozenText>
-    /// Where the texts are, for threads that do not outlive them.
+    /// The texts' addresses, for threads that end before this object does.
     package var addresses: ElementAddresses<FrozenText> { table.addresses }
 
-    /// The bytes of `texts`.
+    /// Creates a table with a copy of `texts`.
     package init(_ texts: [[UInt8]]) {
         table = FrozenTable(
             texts.map { text in

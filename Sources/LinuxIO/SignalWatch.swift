@@ -1,13 +1,13 @@
 import CLinux
 import Glibc
 
-/// Signals that are read like bytes: blocked everywhere, and handed out by a signalfd.
+/// Signals that are read from a signalfd. They are blocked in all threads.
 ///
-/// To be made before any thread is started, so that every thread has them blocked.
+/// The process creates it before it starts any thread, so that every thread inherits the blocked signals.
 package struct SignalWatch: ~Copyable {
     private let descriptor: FileDescriptor
 
-    /// Blocks `numbers` for this thread and those it will start, and opens a signalfd for them.
+    /// Blocks `numbers` in this thread and the threads it starts, and opens a signalfd for them.
     package init(_ numbers: [Int32]) throws(SystemError) {
         var set = sigset_t()
         sigemptyset(&set)
@@ -19,10 +19,10 @@ package struct SignalWatch: ~Copyable {
         descriptor = FileDescriptor(owning: raw)
     }
 
-    /// The number to poll for readability.
+    /// The descriptor's number, for polling.
     package var raw: Int32 { descriptor.raw }
 
-    /// The next signal that has come, `nil` when none waits.
+    /// Returns the next pending signal; `nil` when none waits.
     package borrowing func next() -> Int32? {
         var record = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
@@ -30,6 +30,6 @@ package struct SignalWatch: ~Copyable {
         return Int32(bitPattern: record.ssi_signo)
     }
 
-    /// Lets the process survive writes to a socket or pipe whose peer is gone: the call fails with EPIPE instead.
+    /// Ignores SIGPIPE: a write to a closed socket or pipe fails with EPIPE instead of ending the process.
     package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 }

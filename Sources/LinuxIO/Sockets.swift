@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import Wire
 
-/// What a new socket carries.
+/// The kind of data that a socket carries.
 package enum SocketKind: Sendable {
     /// A byte stream: TCP or a UNIX stream.
     case stream
@@ -17,11 +17,11 @@ package enum SocketKind: Sendable {
     }
 }
 
-/// How a non-blocking connect stands right after the call.
+/// The state of a non-blocking connect after the call.
 package enum ConnectProgress: Equatable, Sendable {
-    /// Connected already.
+    /// Already connected.
     case connected
-    /// Writable readiness will tell.
+    /// The socket becomes writable when the connect has completed.
     case pending
 }
 
@@ -47,27 +47,27 @@ package enum Sockets {
         guard setsockopt(raw, level, option, &value, socklen_t(MemoryLayout<Int32>.size)) == 0 else { throw .last("setsockopt") }
     }
 
-    /// Binds to `address`.
+    /// Binds a socket to `address`.
     package static func bind(_ raw: Int32, to address: SocketAddress) throws(SystemError) {
         let result = RawSocketAddress(address).withPointer { Glibc.bind(raw, $0, $1) }
         guard result == 0 else { throw .last("bind") }
     }
 
-    /// When the socket is closed its peer gets a RST, and what has not been sent is dropped.
+    /// Makes close send a RST and drop unsent bytes.
     package static func resetAtClose(_ raw: Int32) {
         var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
         setsockopt(raw, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
     }
 
-    /// Turns off Nagle's algorithm: the kernel no longer holds a small segment back until earlier ones are acknowledged. Does nothing to a UNIX socket.
+    /// Turns off Nagle's algorithm, so that small segments do not wait for acknowledgements. Does nothing to a UNIX socket.
     package static func sendAtOnce(_ raw: Int32) { try? set(TCP_NODELAY, at: Int32(IPPROTO_TCP), to: 1, on: raw) }
 
-    /// Starts listening.
+    /// Makes a socket listen.
     package static func listen(_ raw: Int32, backlog: Int32) throws(SystemError) {
         guard Glibc.listen(raw, backlog) == 0 else { throw .last("listen") }
     }
 
-    /// Starts connecting.
+    /// Starts a connect.
     package static func connect(_ raw: Int32, to address: SocketAddress) throws(SystemError) -> ConnectProgress {
         let result = RawSocketAddress(address).withPointer { Glibc.connect(raw, $0, $1) }
         if result == 0 { return .connected }
@@ -75,7 +75,7 @@ package enum Sockets {
         return .pending
     }
 
-    /// The socket's pending error, which this call clears; `nil` when there is none.
+    /// Returns and clears the socket's pending error; `nil` when there is none.
     package static func pendingError(_ raw: Int32) -> SystemError? {
         var code: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
@@ -83,20 +83,20 @@ package enum Sockets {
         return code == 0 ? nil : SystemError("connect", code: code)
     }
 
-    /// The address that the socket is bound to.
+    /// Returns the address that the socket is bound to.
     package static func localAddress(_ raw: Int32) -> SocketAddress? {
         var address = RawSocketAddress()
         let result = address.withMutablePointer { getsockname(raw, $0, $1) }
         return result == 0 ? address.address : nil
     }
 
-    /// Accepts one connection, `nil` when none waits.
+    /// Accepts a connection; `nil` when none waits.
     package static func accept(_ raw: Int32) throws(SystemError) -> FileDescriptor? {
         var source: SocketAddress?
         return try accept(raw, from: &source)
     }
 
-    /// The same, and tells who has connected.
+    /// Accepts a connection and sets `source` to the client's address; `nil` when none waits.
     package static func accept(_ raw: Int32, from source: inout SocketAddress?) throws(SystemError) -> FileDescriptor? {
         var address = RawSocketAddress()
         let descriptor = withUnsafeMutablePointer(to: &address.length) { length in
@@ -110,7 +110,7 @@ package enum Sockets {
         return nil
     }
 
-    /// Receives up to `count` bytes: `nil` when nothing waits, empty at the end of the stream.
+    /// Receives up to `count` bytes; `nil` when nothing waits, empty at the end of the stream.
     package static func receive(_ raw: Int32, upTo count: Int) throws(SystemError) -> [UInt8]? {
         var failure: SystemError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
@@ -123,7 +123,7 @@ package enum Sockets {
         return nil
     }
 
-    /// Sends what the kernel takes of `bytes`: how many, 0 when it takes none now.
+    /// Sends as much of `bytes` as the kernel accepts. Returns the number of bytes; 0 when the buffer is full.
     package static func send(_ raw: Int32, _ bytes: ArraySlice<UInt8>) throws(SystemError) -> Int {
         let sent = bytes.withUnsafeBytes { Glibc.send(raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         if sent >= 0 { return sent }

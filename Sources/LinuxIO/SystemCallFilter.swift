@@ -1,22 +1,22 @@
 import CLinux
 import Glibc
 
-/// Which system calls a process may make: seccomp(2)'s program, made from lists of numbers.
+/// A filter of the system calls that a process may make: a program for seccomp(2), built from lists of numbers.
 ///
 ///     ld arch;  jeq own ? next : fatal
-///     ld number;  a tree of `jge` over the numbers, with a verdict at each leaf: as many tests for each call as the tree is deep
+///     ld number;  a tree of `jge` over the numbers, with a verdict at each leaf: the number of tests per call is the depth of the tree
 ///
-/// Calls that an argument would make harmless or harmful are not told apart: arguments are not looked at.
+/// The filter does not inspect arguments, so it cannot distinguish harmless and harmful uses of one call.
 package struct SystemCallFilter: Sendable {
-    /// What becomes of a call.
+    /// The action for a call.
     package enum Verdict: Equatable, Sendable {
-        /// It is done.
+        /// The call is executed.
         case allowed
-        /// It fails with EPERM, and the kernel's log tells.
+        /// The call fails with EPERM, and the kernel logs it.
         case refused
-        /// It is done, and the kernel's log tells.
+        /// The call is executed, and the kernel logs it.
         case logged
-        /// It ends the process with SIGSYS.
+        /// The process ends with SIGSYS.
         case fatal
 
         fileprivate var returned: UInt32 {
@@ -29,7 +29,7 @@ package struct SystemCallFilter: Sendable {
         }
     }
 
-    /// The architecture that this program is built for, as the kernel's `AUDIT_ARCH` has it; `nil` for one whose calls are not known here.
+    /// The architecture of this program as the kernel's `AUDIT_ARCH` value; `nil` when its call numbers are not listed here.
     package static var ownArchitecture: UInt32? {
         #if arch(x86_64)
             0xC000_003E
@@ -40,13 +40,13 @@ package struct SystemCallFilter: Sendable {
         #endif
     }
 
-    /// The instructions, with short jumps only: a program of a hundred numbers has two hundred.
+    /// The instructions. All jumps are short; a hundred numbers need about two hundred instructions.
     package let program: [sock_filter]
 
     /// - Parameters:
-    ///   - architecture: calls of any other are fatal: their numbers mean other calls.
-    ///   - verdicts: by number; one that stands twice takes the later one.
-    ///   - others: of all numbers that are not named.
+    ///   - architecture: calls of any other architecture are fatal, because their numbers have different meanings.
+    ///   - verdicts: calls by verdict; for a call in several lists the last one wins.
+    ///   - others: the verdict for all numbers that are not listed.
     package init(architecture: UInt32, verdicts: [(calls: [Int32], verdict: Verdict)], others: Verdict) {
         var byNumber: [(number: UInt32, verdict: Verdict)] = []
         for (calls, verdict) in verdicts {
@@ -74,19 +74,19 @@ package struct SystemCallFilter: Sendable {
             ] + Self.tree(spans[...])
     }
 
-    /// Applies the filter to all threads, for good. `no_new_privs` must be set, or the thread have CAP_SYS_ADMIN.
+    /// Installs the filter irrevocably in all threads. It needs `no_new_privs` or CAP_SYS_ADMIN.
     package func install() throws(SystemError) {
         let code = program.withUnsafeBufferPointer { clinux_filter_system_calls($0.baseAddress, UInt16($0.count)) }
         guard code == 0 else { throw SystemError("seccomp", code: -code) }
     }
 
-    /// Numbers from this one on, up to the next span's.
+    /// A range of call numbers, up to the start of the next one.
     private struct Span {
         var from: UInt32
         var verdict: Verdict
     }
 
-    /// In the kernel's `seccomp_data`.
+    /// Offsets in the kernel's `seccomp_data`.
     private static let numberOffset: UInt32 = 0
     private static let architectureOffset: UInt32 = 4
 

@@ -1,34 +1,34 @@
 import Glibc
 
-/// A system call's failure: which call, and errno.
+/// The failure of a system call: its name and errno.
 package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The call's name, as its manual page has it.
+    /// The call's name, as in its manual page.
     package let call: String
-    /// errno, positive.
+    /// The value of errno, positive.
     package let code: Int32
 
-    /// A failure of `call` with `code`.
+    /// Creates the failure of `call` with `code`.
     package init(_ call: String, code: Int32) {
         self.call = call
         self.code = code
     }
 
-    /// A failure of `call` that left its reason in errno. To be made right after the call.
+    /// Creates the failure of `call` from errno. The caller uses it directly after the call.
     package static func last(_ call: String) -> SystemError { SystemError(call, code: errno) }
 
-    /// The kernel's sentence for the code: "Connection refused".
+    /// The kernel's text for the code: "Connection refused".
     package var reason: String { String(cString: strerror(code)) }
 
-    /// "bind: Address already in use".
+    /// Call and reason: "bind: Address already in use".
     package var description: String { "\(call): \(reason)" }
 
-    /// This machine has no descriptor or memory to give: nothing is said of the peer, and a moment later there may be some.
+    /// True when this machine lacks descriptors or memory. The error says nothing about the peer, and a retry may succeed.
     package var isShortage: Bool { [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code) }
 
-    /// There is no such file.
+    /// True when the file does not exist.
     package var isMissing: Bool { code == ENOENT }
 
-    /// errno's name for the codes that reach log lines: "ECONNREFUSED"; "errno 999" for any other.
+    /// The name of an errno value that reaches log lines: "ECONNREFUSED"; "errno 999" for any other.
     package var name: String {
         switch code {
         case ECONNREFUSED: "ECONNREFUSED"

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// A running thread of the process, to wait for.
+/// A running thread that can be joined.
 package struct Thread: ~Copyable, Sendable {
     private let handle: pthread_t
 
@@ -10,7 +10,7 @@ package struct Thread: ~Copyable, Sendable {
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    /// Starts `body` on a thread called `name` (the kernel keeps 15 bytes). Signals stay with the thread that started it.
+    /// Starts `body` on a thread called `name` (the kernel keeps 15 bytes). Signals are blocked in the new thread.
     package init(named name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
         var handle = pthread_t()
         let argument = Unmanaged.passRetained(Body(body))
@@ -18,7 +18,8 @@ package struct Thread: ~Copyable, Sendable {
         var before = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_SETMASK, &all, &before)
-        // A thread begins with its creator's name: so it never has to ask for its own, which a filter of system calls may refuse by then.
+        // A thread starts with its creator's name. The creator sets it before the start, because a filter of system calls may refuse the call in the new
+        // thread.
         var creator = [CChar](repeating: 0, count: 16)
         clinux_thread_name(&creator)
         clinux_name_thread(name)
@@ -39,6 +40,6 @@ package struct Thread: ~Copyable, Sendable {
         self.handle = handle
     }
 
-    /// Waits until the thread has ended.
+    /// Waits for the end of the thread.
     package consuming func join() { pthread_join(handle, nil) }
 }

@@ -1,21 +1,21 @@
 import Wire
 
-/// A timer of a `Reactor`, to cancel it by.
+/// Identifies a timer of a `Reactor` for `cancel`.
 package struct TimerToken: Hashable, Sendable {
     fileprivate let place: Int
     fileprivate let number: UInt64
 }
 
-/// Whether a timer can wait for others.
+/// Whether a timer may be delayed in favour of others.
 package enum TimerUrgency: Sendable {
     /// It fires in the first round after its deadline.
     case ordinary
-    /// It may fire later: all timers of this kind share `TimerQueue.deferrableBudget` in a round. For work of which thousands of pieces can be due at once.
+    /// It may fire later: all timers of this kind share `TimerQueue.deferrableBudget` per round. For work with thousands of pieces that can be due at once.
     case deferrable
 }
 
-/// The timers of an event loop, and the order in which they fire in a round: all ordinary timers that are due; then the deferrable ones, earliest deadline first,
-/// until their budget is used up. An ordinary timer that becomes due meanwhile fires before the next deferrable one.
+/// The timers of an event loop and their order within a round: first all ordinary timers that are due, then the deferrable ones, earliest deadline first, until
+/// their budget is used up. An ordinary timer that becomes due meanwhile fires before the next deferrable one.
 package struct TimerQueue<Handler> {
     private struct Timer {
         let number: UInt64
@@ -26,23 +26,23 @@ package struct TimerQueue<Handler> {
     /// The time that the deferrable timers of one round may take together. The last one may exceed it.
     package static var deferrableBudget: Duration { .milliseconds(5) }
 
-    /// By place. The places of timers that have fired or were cancelled are reused.
+    /// By place. Places of fired and cancelled timers are reused.
     private var timers: [Timer?] = []
     private var free: [Int] = []
     private var ordinary = DeadlineQueue()
     private var deferrable = DeadlineQueue()
     private var number: UInt64 = 0
 
-    /// No timers.
+    /// Creates an empty queue.
     package init() {}
 
-    /// How many timers are set.
+    /// The number of set timers.
     package var count: Int { ordinary.count + deferrable.count }
 
-    /// The most timers that were ever set at the same time: the queue keeps memory for them.
+    /// The most timers that were set at the same time; the queue keeps memory for them.
     package var capacity: Int { timers.count }
 
-    /// When the next timer is due.
+    /// The earliest deadline; `nil` without timers.
     package var nextDeadline: Instant? {
         guard let first = ordinary.first?.deadline else { return deferrable.first?.deadline }
         return deferrable.first.map { min(first, $0.deadline) } ?? first
@@ -61,7 +61,7 @@ package struct TimerQueue<Handler> {
         return TimerToken(place: place, number: number)
     }
 
-    /// Forgets a timer; nothing happens when it has fired already.
+    /// Cancels a timer. Does nothing when it has already fired.
     package mutating func cancel(_ token: TimerToken) {
         guard let timer = timers[token.place], timer.number == token.number else { return }
         switch timer.urgency {
@@ -71,11 +71,11 @@ package struct TimerQueue<Handler> {
         _ = release(token.place)
     }
 
-    /// Takes the timer that fires next in a round; `nil` ends the round.
+    /// Removes and returns the timer that fires next in a round; `nil` ends the round.
     ///
     /// - Parameters:
-    ///   - now: when the round began.
-    ///   - spent: what the deferrable timers of this round have taken so far.
+    ///   - now: the start of the round.
+    ///   - spent: the time that the deferrable timers of this round have taken so far.
     package mutating func next(now: Instant, spent: Duration) -> (urgency: TimerUrgency, handler: Handler)? {
         let due = ordinary.takeFirst(dueBy: now) ?? (spent < Self.deferrableBudget ? deferrable.takeFirst(dueBy: now) : nil)
         guard let due, let timer = release(due) else { return nil }

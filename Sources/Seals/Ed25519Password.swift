@@ -1,16 +1,16 @@
-// Ed25519 (RFC 8032) by a key that is made of a password of any length, as MariaDB's client_ed25519 has it. EVP's Ed25519 takes seeds of 32 bytes only, so the
-// scalar is multiplied on the same curve in its Weierstrass form, Wei25519, with OpenSSL's EC_POINT_mul.
+// Ed25519 (RFC 8032) with a key derived from a password of any length, as in MariaDB's client_ed25519. EVP's Ed25519 takes seeds of 32 bytes only. The scalar
+// is therefore multiplied on the same curve in its Weierstrass form, Wei25519, with OpenSSL's EC_POINT_mul.
 //
 //     Edwards     (x, y)  -x^2 + y^2 = 1 + d x^2 y^2
 //     Montgomery  (u, v)  v^2 = u^3 + A u^2 + u, A = 486662      x = c u / v, y = (u - 1) / (u + 1), c^2 = -(A + 2)
 //     Weierstrass (X, Y)  Y^2 = X^3 + a X + b                    u = X - A / 3, v = Y
 //
-// RFC 7748, 4.1, has the first map and both base points; draft-ietf-lwig-curve-representations, appendix C and E, the second map and the numbers.
+// Sources: RFC 7748, 4.1, for the first map and both base points; draft-ietf-lwig-curve-representations, appendix C and E, for the second map and the numbers.
 
 import COpenSSL
 import Wire
 
-/// Signs with keys made of passwords. One thread at a time.
+/// Signs with keys derived from passwords. Not for use by several threads at once.
 final class Ed25519Password {
     private static let prime = "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed"
     private static let order = "1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3ed"
@@ -20,7 +20,7 @@ final class Ed25519Password {
     private static let baseY = "20ae19a1b8a086b4e01edd2c7748d14c923d4d7e6d7c61b229e9c5a27eced3d9"
     /// A / 3.
     private static let shift = "2aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaad2451"
-    /// The root of -(A + 2) that maps base point to base point.
+    /// The square root of -(A + 2) that maps base point to base point.
     private static let scale = "70d9120b9f5ff9442d84f723fc03b0813a5e2c2eb482e57d3391fb5500ba81e7"
 
     private let context: OpaquePointer
@@ -30,10 +30,10 @@ final class Ed25519Password {
     private let shift: OpaquePointer
     private let scale: OpaquePointer
 
-    /// - Throws: when the library has no memory, or does not take the curve.
+    /// - Throws: `libraryFailed` without memory, or when the library rejects the curve.
     init() throws(DatabaseCryptographyError) {
         guard let context = BN_CTX_new() else { throw .libraryFailed("BN_CTX_new") }
-        // What was made before a later step fails is given back here: `deinit` runs for whole values only.
+        // A failure frees the earlier objects here, because `deinit` runs only for complete values.
         var numbers: [OpaquePointer] = []
         for text in [Self.prime, Self.order, Self.shift, Self.scale, Self.weierstrassA, Self.weierstrassB, Self.baseX, Self.baseY] {
             var number: OpaquePointer?
@@ -75,7 +75,7 @@ final class Ed25519Password {
         return group
     }
 
-    /// The signature of `message`: the point R and the number S, 32 bytes each.
+    /// Returns the signature of `message`: the point R and the number S, 32 bytes each.
     func sign(_ message: [UInt8], password: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8] {
         var expanded = try openSSLDigest(password, EVP_sha512())
         expanded[0] &= 248
@@ -97,7 +97,7 @@ final class Ed25519Password {
         }
     }
 
-    /// `scalar` times the base point, encoded as Edwards has it: y, and the lowest bit of x in the highest.
+    /// Multiplies the base point by `scalar` and encodes the result in the Edwards form: y, with the lowest bit of x in the highest bit.
     private func multiplyBase(_ scalar: OpaquePointer) throws(DatabaseCryptographyError) -> [UInt8] {
         guard let point = EC_POINT_new(group) else { throw .libraryFailed("EC_POINT_new") }
         defer { EC_POINT_clear_free(point) }
@@ -117,7 +117,7 @@ final class Ed25519Password {
         }
     }
 
-    /// Runs `body` with numbers of which nothing is left afterwards.
+    /// Runs `body` with temporary numbers, which are cleared afterwards.
     private func numbers<Result>(
         _ count: Int, _ body: ([OpaquePointer]) throws(DatabaseCryptographyError) -> Result
     ) throws(DatabaseCryptographyError) -> Result {

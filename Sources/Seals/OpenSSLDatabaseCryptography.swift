@@ -1,32 +1,32 @@
 import COpenSSL
 import Wire
 
-/// The digests, RSA, signatures and TLS of OpenSSL that a login to a database needs. Made at start, when files can still be read; used by one thread at a time.
+/// OpenSSL's digests, RSA, signatures and TLS for database logins. Created at start, while files can still be read; used by one thread at a time.
 package final class OpenSSLDatabaseCryptography: DatabaseCryptography {
-    /// RSA keys in use have 2048 to 4096 bits; what is larger would only cost time, what is smaller is no protection.
+    /// RSA keys in use have 2048 to 4096 bits. Larger ones would only cost time, smaller ones give no protection.
     private static let keyBits = Int32(2048)...8192
 
     private let signing: Ed25519Password
     private let tls: TLSContext
 
-    /// - Parameter authorities: PEM, the certificates of the authorities that servers' certificates must come from; `nil`: TLS encrypts, and verifies nobody.
-    /// - Throws: `authoritiesUnusable` for the caller's file, `libraryFailed` when OpenSSL has no memory or no such algorithm.
+    /// - Parameter authorities: PEM, the certificate authorities that servers' certificates must come from; `nil`: TLS encrypts without verifying the server.
+    /// - Throws: `authoritiesUnusable` for invalid authorities, `libraryFailed` when OpenSSL lacks memory or an algorithm.
     package init(authorities: [UInt8]? = nil) throws(DatabaseCryptographyError) {
         signing = try Ed25519Password()
         tls = try TLSContext(authorities: authorities)
-        // Whatever OpenSSL does only once, it does before the process has given away its root directory and its system calls.
+        // Triggers OpenSSL's one-time initialization before the process gives up its root directory and its system calls.
         _ = try OpenSSLTLSStream(tls, name: nil).receive([])
         _ = try sha256(sha1([]))
         _ = try sign([], password: [])
     }
 
-    /// SHA-1: 20 bytes.
+    /// Computes SHA-1: 20 bytes.
     package func sha1(_ bytes: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8] { try openSSLDigest(bytes, EVP_sha1()) }
 
-    /// SHA-256: 32 bytes.
+    /// Computes SHA-256: 32 bytes.
     package func sha256(_ bytes: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8] { try openSSLDigest(bytes, EVP_sha256()) }
 
-    /// RSA-OAEP with SHA-1 and MGF1, by a key in PEM.
+    /// Encrypts with RSA-OAEP, SHA-1 and MGF1. The key is in PEM.
     package func encrypt(_ message: [UInt8], publicKey: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8] {
         try withOpenSSLBytes(publicKey) { bio throws(DatabaseCryptographyError) in
             guard let key = PEM_read_bio_PUBKEY(bio, nil, openSSLNoPassphrase, nil) else { throw .keyUnusable(openSSLReason("PEM_read_bio_PUBKEY")) }
@@ -45,14 +45,14 @@ package final class OpenSSLDatabaseCryptography: DatabaseCryptography {
         }
     }
 
-    /// Ed25519 by the key that SHA-512 makes of `password`: 64 bytes.
+    /// Signs with Ed25519, with the key that SHA-512 derives from `password`: 64 bytes.
     package func sign(_ message: [UInt8], password: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8] { try signing.sign(message, password: password) }
 
-    /// The client's side of a TLS stream that has not begun.
+    /// Opens the client's side of a TLS stream. Nothing has been sent.
     package func openTLS(name: String?) throws(DatabaseCryptographyError) -> any TLSStream { try OpenSSLTLSStream(tls, name: name) }
 }
 
-/// One digest of EVP's.
+/// Computes a digest with EVP.
 func openSSLDigest(_ bytes: [UInt8], _ algorithm: OpaquePointer?) throws(DatabaseCryptographyError) -> [UInt8] {
     var output = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
     var count: UInt32 = 0

@@ -1,7 +1,7 @@
 import COpenSSL
 import Wire
 
-/// What OpenSSL says of its last failure on this thread, one line; the queue of failures is empty then.
+/// Returns OpenSSL's text for the latest failure on this thread in one line, or `function` without one. Clears the error queue.
 func openSSLReason(_ function: String) -> String {
     let code = ERR_peek_last_error()
     ERR_clear_error()
@@ -13,12 +13,12 @@ func openSSLReason(_ function: String) -> String {
 func withOpenSSLBytes<Result>(
     _ bytes: [UInt8], _ body: (OpaquePointer) throws(DatabaseCryptographyError) -> Result
 ) throws(DatabaseCryptographyError) -> Result {
-    // A copy of OpenSSL's own: the array's place is not promised beyond a call.
+    // OpenSSL copies the bytes, because the array's address is valid only during a call.
     guard let bio = BIO_new(BIO_s_mem()) else { throw .libraryFailed("BIO_new") }
     defer { BIO_free(bio) }
     guard bytes.isEmpty || BIO_write(bio, bytes, Int32(clamping: bytes.count)) == Int32(clamping: bytes.count) else { throw .libraryFailed("BIO_write") }
     return try body(bio)
 }
 
-/// What is encrypted is not read. Without this function OpenSSL would ask for a passphrase at the terminal, and wait: PEM comes from servers, too.
+/// Rejects encrypted PEM. Without this function OpenSSL would ask for a passphrase at the terminal and wait, even for PEM that a server has sent.
 func openSSLNoPassphrase(_: UnsafeMutablePointer<CChar>?, _: Int32, _: Int32, _: UnsafeMutableRawPointer?) -> Int32 { -1 }

@@ -1,9 +1,9 @@
 import COpenSSL
 import Wire
 
-/// AES-256-GCM, HKDF-SHA256 and SHA-256 of OpenSSL (EVP). One thread at a time: it works on two reused cipher contexts.
+/// AES-256-GCM, HKDF-SHA256 and SHA-256 with OpenSSL (EVP). Not for use by several threads at once: it reuses two cipher contexts.
 ///
-/// Each keeps the key it had last: with one peer, or under a flood, a datagram costs a nonce and no key schedule.
+/// Each context keeps its last key. With one peer, or under a flood, a datagram needs a new nonce but no key schedule.
 package final class OpenSSLSeal: Seal {
     private static let nonceBytes = 12
 
@@ -14,9 +14,9 @@ package final class OpenSSLSeal: Seal {
     private var sealingKey: Bytes32?
     private var openingKey: Bytes32?
 
-    /// - Throws: when the library has no such algorithm or no memory.
+    /// - Throws: `libraryFailed` when the library lacks an algorithm or memory.
     package init() throws(SealError) {
-        // What was made before a later step fails is given back here: `deinit` runs for whole values only.
+        // A failure frees the earlier objects here, because `deinit` runs only for complete values.
         let (cipher, sealing, opening, derivation) = (
             EVP_CIPHER_fetch(nil, "AES-256-GCM", nil), EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_new(), EVP_KDF_fetch(nil, "HKDF", nil)
         )
@@ -47,7 +47,7 @@ package final class OpenSSLSeal: Seal {
         try encrypt(&bytes, from: start, clear: clear, end: end, key: key, nonce: nonce.span)
     }
 
-    /// Verifies the tag at the end of `bytes`, decrypts the body in place and takes the tag off.
+    /// Verifies the tag at the end of `bytes`, decrypts the body in place and removes the tag.
     package func open(_ bytes: inout [UInt8], clear: Int, key: Bytes32, sequence: UInt64) throws(SealError) {
         guard bytes.count >= clear + SealFormat.tagBytes else { throw .notAuthentic }
         let nonce = OpenSSLSeal.nonce(sequence)
@@ -55,14 +55,14 @@ package final class OpenSSLSeal: Seal {
         bytes.removeLast(SealFormat.tagBytes)
     }
 
-    /// Four zero bytes and the sequence, in network byte order.
+    /// Returns four zero bytes and the sequence number in network byte order.
     private static func nonce(_ sequence: UInt64) -> [12 of UInt8] {
         var nonce: [12 of UInt8] = .init(repeating: 0)
         for index in 0..<8 { nonce[4 + index] = UInt8(truncatingIfNeeded: sequence >> UInt64(56 - 8 * index)) }
         return nonce
     }
 
-    /// The general form, for known answers: `nonce` has 12 bytes; room for the tag stands at `end`.
+    /// The general form, for tests with known answers: `nonce` has 12 bytes, and the tag is written at `end`.
     package func encrypt(_ bytes: inout [UInt8], from start: Int, clear: Int, end: Int, key: Bytes32, nonce: Span<UInt8>) throws(SealError) {
         precondition(start + clear <= end && end + SealFormat.tagBytes == bytes.count && nonce.count == OpenSSLSeal.nonceBytes, "no room for the tag")
         let isKnown = sealingKey == key
@@ -116,12 +116,12 @@ package final class OpenSSLSeal: Seal {
         return withUnsafeBytes(of: words) { body($0.bindMemory(to: UInt8.self).baseAddress) }
     }
 
-    /// HKDF (RFC 5869) with SHA-256: `count` bytes of key material.
+    /// Derives `count` bytes of key material with HKDF (RFC 5869) and SHA-256.
     package func derive(secret: Bytes32, salt: [UInt8], info: [UInt8], count: Int) throws(SealError) -> [UInt8] {
         try derive(secret: secret.bytes, salt: salt, info: info, count: count)
     }
 
-    /// The same for a secret of any length, at least one byte.
+    /// Like `derive` above, for a secret of any length from one byte.
     package func derive(secret: [UInt8], salt: [UInt8], info: [UInt8], count: Int) throws(SealError) -> [UInt8] {
         guard let context = EVP_KDF_CTX_new(derivation) else { throw .libraryFailed("EVP_KDF_CTX_new") }
         defer { EVP_KDF_CTX_free(context) }
@@ -149,12 +149,12 @@ package final class OpenSSLSeal: Seal {
         return output
     }
 
-    /// A parameter's name that outlives the call: OSSL_PARAM keeps the pointer, and OpenSSL's macros would give a temporary copy.
+    /// Returns a parameter's name that outlives the call. OSSL_PARAM keeps the pointer, and OpenSSL's macros would become a temporary copy.
     private static func text(_ name: StaticString) -> UnsafePointer<CChar> {
         UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
     }
 
-    /// SHA-256.
+    /// Computes SHA-256.
     package func digest(_ bytes: [UInt8]) throws(SealError) -> Bytes32 {
         var output = [UInt8](repeating: 0, count: 32)
         var count: UInt32 = 0
@@ -165,12 +165,12 @@ package final class OpenSSLSeal: Seal {
     }
 }
 
-/// Random numbers nobody can guess, from OpenSSL's generator: keys, handshakes. A node without them must not run.
+/// Unpredictable random numbers from OpenSSL's generator, for keys and handshakes.
 package struct SecureRandomGenerator: RandomNumberGenerator, Sendable {
-    /// OpenSSL seeds itself from the kernel.
+    /// Creates the generator. OpenSSL seeds itself from the kernel.
     package init() {}
 
-    /// Eight random bytes. Traps when the kernel gives none: guessable keys would be worse.
+    /// Returns eight random bytes. Traps on failure, because guessable keys would be worse.
     package mutating func next() -> UInt64 {
         var value: UInt64 = 0
         let isFilled = withUnsafeMutableBytes(of: &value) { RAND_bytes($0.bindMemory(to: UInt8.self).baseAddress, Int32($0.count)) == 1 }

@@ -1,13 +1,13 @@
 import COpenSSL
 import Wire
 
-/// What all TLS streams to one group of servers have in common.
+/// The state that all TLS streams to a group of servers share.
 final class TLSContext {
     let context: OpaquePointer
     /// True when certificates are verified.
     let isVerifying: Bool
 
-    /// - Parameter authorities: PEM; `nil`: certificates are not verified.
+    /// - Parameter authorities: PEM; `nil` for no verification of certificates.
     init(authorities: [UInt8]?) throws(DatabaseCryptographyError) {
         guard let context = SSL_CTX_new(TLS_client_method()) else { throw .libraryFailed(openSSLReason("SSL_CTX_new")) }
         self.context = context
@@ -15,10 +15,11 @@ final class TLSContext {
         guard SSL_CTX_ctrl(context, SSL_CTRL_SET_MIN_PROTO_VERSION, Int(TLS1_2_VERSION), nil) == 1 else {
             throw .libraryFailed(openSSLReason("SSL_CTX_set_min_proto_version"))
         }
-        // Nothing is kept from one session to the next, and no keys are made anew within one.
+        // No session resumption and no renegotiation.
         _ = SSL_CTX_set_options(context, tls_stream_options)
         _ = SSL_CTX_ctrl(context, SSL_CTRL_SET_SESS_CACHE_MODE, Int(SSL_SESS_CACHE_OFF), nil)
-        // The handshake goes on with any certificate; `certificateProblem` tells. So the session can end with a login that the server counts as one.
+        // The handshake succeeds with any certificate, and `certificateProblem` reports a bad one. The session can then end with a login packet, so that the
+        // server does not count an aborted handshake.
         SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nil)
         if let authorities { try add(authorities) }
     }
@@ -34,7 +35,7 @@ final class TLSContext {
                 guard X509_STORE_add_cert(store, certificate) == 1 else { throw .authoritiesUnusable(openSSLReason("X509_STORE_add_cert")) }
                 count += 1
             }
-            // The end of the file is a failure too: no further line begins a certificate.
+            // The end of the file appears as an error: no further line begins a certificate.
             let code = ERR_peek_last_error()
             guard ERR_GET_LIB(code) == ERR_LIB_PEM, ERR_GET_REASON(code) == PEM_R_NO_START_LINE else {
                 throw .authoritiesUnusable(openSSLReason("PEM_read_bio_X509"))
@@ -46,14 +47,14 @@ final class TLSContext {
     }
 }
 
-/// The client's side of one TLS stream, by memory BIOs.
+/// The client's side of a TLS stream with memory BIOs.
 final class OpenSSLTLSStream: TLSStream {
-    /// What one call reads.
+    /// The size of the read buffer, in bytes.
     private static let chunkBytes = 16_384
 
     private let context: TLSContext
     private let ssl: OpaquePointer
-    /// Owned by `ssl`.
+    /// `ssl` owns both BIOs.
     private let incoming: OpaquePointer
     private let outgoing: OpaquePointer
 
@@ -78,7 +79,7 @@ final class OpenSSLTLSStream: TLSStream {
 
     deinit { SSL_free(ssl) }
 
-    /// The certificate must be for `name`; a host name is told to the server too.
+    /// Requires a certificate for `name`. A host name is also sent to the server (SNI).
     private func demand(_ name: String) throws(DatabaseCryptographyError) {
         let parameters = SSL_get0_param(ssl)
         if IPAddress(name) != nil {
@@ -139,7 +140,7 @@ final class OpenSSLTLSStream: TLSStream {
         return takeOutgoing()
     }
 
-    /// Throws unless the library only wants more bytes, or the peer has said its orderly end.
+    /// Throws unless the library only needs more bytes or the peer has closed the stream in order.
     private func onlyWaiting(_ result: Int32, _ function: String) throws(DatabaseCryptographyError) {
         switch SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ, SSL_ERROR_ZERO_RETURN: return
