@@ -1,7 +1,8 @@
 import CLinux
 import Glibc
 
-/// Waits for a connection and accepts it. A child process that is started meanwhile does not inherit the socket: it would keep the connection open.
+/// Waits for a connection and accepts it. The socket is close-on-exec from the start: a child process that another thread starts meanwhile would otherwise keep
+/// the connection open.
 ///
 /// - Returns: a blocking socket, or the negative errno.
 package func acceptBlocking(_ listener: Int32) -> Int32 {

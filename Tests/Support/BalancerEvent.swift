@@ -1,41 +1,41 @@
-/// What the tests' load balancer has decided on a target, as a line of its log.
+/// A decision of the tests' load balancer about a target: a line of its log.
 package struct BalancerEvent: Codable, Sendable, Equatable {
-    /// When, in monotonic nanoseconds.
+    /// The time of the decision in monotonic nanoseconds.
     package var at: Int64
-    /// The target's name; empty when it is about all of them.
+    /// The target's name; empty when the decision concerns all targets.
     package var target: String
-    /// The state after it, in AWS's words (`initial`, `healthy`, `unhealthy`, `unhealthy.draining`, `draining`, `unused`); `passing` or `failing` when a probe
-    /// says something else than the one before; `fail-open` and `fail-closed` when it is about all targets.
+    /// The new state in AWS's words (`initial`, `healthy`, `unhealthy`, `unhealthy.draining`, `draining`, `unused`); `passing` or `failing` when a probe's
+    /// result differs from the one before it; `fail-open` and `fail-closed` when the decision concerns all targets.
     package var state: String
-    /// Why.
+    /// The reason.
     package var reason: String
-    /// Open flows of the target that were reset with it.
+    /// The number of the target's open flows that were reset.
     package var flowsReset: Int
 
-    /// One decision.
+    /// Creates a decision.
     package init(at: Int64, target: String, state: String, reason: String, flowsReset: Int = 0) {
         (self.at, self.target, self.state, self.reason, self.flowsReset) = (at, target, state, reason, flowsReset)
     }
 }
 
-/// What the tests' load balancer says of a target when it is asked (`status` on its control socket), a JSON line each.
+/// The state of a target as the tests' load balancer reports it (`status` on its control socket): one JSON line per target.
 package struct BalancerStatus: Codable, Sendable, Equatable {
     /// The target's name.
     package var target: String
-    /// Its state, in AWS's words.
+    /// The state in AWS's words.
     package var state: String
-    /// Flows that are open.
+    /// The number of open flows.
     package var flows: Int
-    /// Flows that it has been given.
+    /// The number of flows that the target has received.
     package var flowsGiven: Int
-    /// Connects that it refused, or never answered.
+    /// The number of connects that the target refused or did not answer.
     package var connectsFailed: Int
-    /// Flows that the load balancer has reset: the target was unhealthy, or the flow idle.
+    /// The number of flows that the load balancer has reset, because the target was unhealthy or the flow idle.
     package var flowsReset: Int
-    /// Flows that the target, or the client, has reset.
+    /// The number of flows that the target or the client has reset.
     package var flowsBroken: Int
 
-    /// A target's numbers.
+    /// Creates a status.
     package init(target: String, state: String, flows: Int, flowsGiven: Int, connectsFailed: Int, flowsReset: Int, flowsBroken: Int) {
         (self.target, self.state, self.flows, self.flowsGiven) = (target, state, flows, flowsGiven)
         (self.connectsFailed, self.flowsReset, self.flowsBroken) = (connectsFailed, flowsReset, flowsBroken)

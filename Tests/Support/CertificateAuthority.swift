@@ -1,13 +1,13 @@
 import Foundation
 
-/// An authority that signs servers' certificates, made with the openssl program in a folder of its own.
+/// A certificate authority for servers, made with the openssl program in a separate folder.
 package struct CertificateAuthority: Sendable {
-    /// Its certificate, PEM.
+    /// The path of its certificate, PEM.
     package let certificate: String
     private let folder: String
     private static let newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
-    /// - Parameter folder: where its files go; it is made.
+    /// - Parameter folder: the folder for its files, which is created.
     package init(in folder: String, name: String = "test authority") throws {
         self.folder = folder
         certificate = "\(folder)/ca.pem"
@@ -19,9 +19,9 @@ package struct CertificateAuthority: Sendable {
     /// Signs a certificate.
     ///
     /// - Parameters:
-    ///   - names: what it is for: "DNS:db01,IP:127.0.0.1".
-    ///   - days: how long it is valid; less than 0: no longer.
-    /// - Returns: the PEM files of certificate and key.
+    ///   - names: the subject alternative names: "DNS:db01,IP:127.0.0.1".
+    ///   - days: the days of validity; a negative number gives an expired certificate.
+    /// - Returns: the paths of the PEM files of certificate and key.
     package func sign(_ name: String, names: String, days: Int = 30) throws -> (certificate: String, key: String) {
         let file = "\(folder)/\(name)"
         try "subjectAltName=\(names)\n".write(toFile: "\(file).ext", atomically: false, encoding: .utf8)

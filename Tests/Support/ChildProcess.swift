@@ -1,27 +1,27 @@
-// Children of the tests: started with posix_spawn in a session of their own (so that Ctrl-C at the terminal reaches the tests only),
-// known by pid, ended by pid. Their output goes to a file, never to a pipe that nobody reads.
+// Child processes of the tests. posix_spawn starts each in a separate session, so that Ctrl-C at the terminal reaches only the tests. They are identified and
+// ended by pid. Their output goes to a file, because a pipe without a reader would fill up.
 
 import CLinux
 import Glibc
 import LinuxIO
 import Synchronization
 
-/// A program could not be started, or ended in an unexpected way.
+/// A failure to start a program, or an unexpected end.
 package struct ChildProcessError: Error, CustomStringConvertible {
-    /// Which program, what happened, what it printed.
+    /// The program, the event, and what the program printed.
     package let description: String
 
-    /// An error in words.
+    /// Creates an error from a text.
     package init(description: String) { self.description = description }
 }
 
-/// One started program.
+/// A started program.
 package final class ChildProcess: Sendable {
-    /// What the child reads.
+    /// The child's standard input.
     package enum Input: Sendable {
         /// `/dev/null`.
         case nothing
-        /// A pipe whose other end we hold: it ends when we call `closeInput` or die ourselves.
+        /// A pipe whose other end this process holds. It ends at `closeInput` or when this process dies.
         case untilWeEnd
     }
 
@@ -35,7 +35,7 @@ package final class ChildProcess: Sendable {
     private let outputDescriptor: Int32
     private let state: Mutex<State>
 
-    /// Starts `arguments[0]`, looked up in PATH, with both its outputs in one unnamed file.
+    /// Starts `arguments[0]`, found in PATH, with stdout and stderr in one unnamed file.
     package init(_ arguments: [String], input: Input = .nothing) throws {
         var template = Array("/tmp/tsk-output-XXXXXX".utf8CString)
         outputDescriptor = mkstemp(&template)
@@ -46,7 +46,7 @@ package final class ChildProcess: Sendable {
 
         var pipeEnds: [Int32] = [-1, -1]
         if case .untilWeEnd = input {
-            // Close-on-exec from the beginning: a child that another thread starts meanwhile must not inherit it.
+            // Close-on-exec from the start, so that a child that another thread starts meanwhile does not inherit it.
             let status = clinux_pipe(&pipeEnds)
             guard status == 0 else { throw ChildProcessError(description: "no pipe: errno \(-status)") }
             for end in pipeEnds { _ = fcntl(end, F_SETFL, 0) }
@@ -80,10 +80,10 @@ package final class ChildProcess: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         var ordinary = sigset_t()
         sigemptyset(&ordinary)
-        // A shell cannot trap what it finds ignored, and background jobs begin with these two ignored.
+        // A shell cannot trap signals that were ignored at its start, and background jobs start with SIGINT and SIGQUIT ignored.
         for signal in [SIGINT, SIGQUIT, SIGPIPE] { sigaddset(&ordinary, signal) }
         posix_spawnattr_setsigdefault(&attributes, &ordinary)
-        let newSession: Int16 = 0x80  // POSIX_SPAWN_SETSID, which Glibc's module does not show
+        let newSession: Int16 = 0x80  // POSIX_SPAWN_SETSID, which the Glibc module does not export
         posix_spawnattr_setflags(&attributes, newSession | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
 
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
@@ -95,7 +95,7 @@ package final class ChildProcess: Sendable {
         return pid
     }
 
-    /// Everything the child has printed so far, at most 4 MiB.
+    /// What the child has printed so far, at most 4 MiB.
     package var output: String {
         var status = stat()
         fstat(outputDescriptor, &status)
@@ -104,7 +104,7 @@ package final class ChildProcess: Sendable {
         return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
     }
 
-    /// The exit code (128 + signal when a signal ended it), or nil while it runs.
+    /// The exit code, or 128 + signal when a signal ended the child; `nil` while it runs.
     package var exitStatus: Int32? {
         state.withLock { state in
             if let known = state.exitStatus { return known }
@@ -116,16 +116,16 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// The processes this one has started and not yet waited for.
+    /// The child's own child processes that it has not waited for.
     package var children: [Int32] { Self.children(of: pid) }
 
-    /// The same of any process.
+    /// Returns the child processes of any process.
     package static func children(of pid: Int32) -> [Int32] {
         guard let text = readWholeFile("/proc/\(pid)/task/\(pid)/children") else { return [] }
         return text.split(separator: " ").compactMap { Int32($0) }
     }
 
-    /// How many descriptors a process may have.
+    /// Returns the descriptor limits of a process.
     package static func openFilesLimits(of pid: Int32) throws -> (soft: Int, hard: Int) {
         let line = (readWholeFile("/proc/\(pid)/limits") ?? "").split(separator: "\n").first { $0.hasPrefix("Max open files") }
         let numbers = (line ?? "").split(separator: " ").compactMap { Int($0) }
@@ -133,12 +133,12 @@ package final class ChildProcess: Sendable {
         return (numbers[0], numbers[1])
     }
 
-    /// Sends a signal, unless the child has been waited for.
+    /// Sends a signal, unless the child has ended.
     package func send(signal: Int32) {
         if exitStatus == nil { kill(pid, signal) }
     }
 
-    /// Closes our end of the pipe at the child's standard input.
+    /// Closes this end of the pipe at the child's standard input.
     package func closeInput() {
         state.withLock { state in
             if state.inputDescriptor >= 0 { close(state.inputDescriptor) }
@@ -146,8 +146,8 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Waits for the end.
-    /// - Throws: when it has not ended after `seconds`.
+    /// Waits for the child's end.
+    /// - Throws: `DeadlinePassed` when it still runs after `seconds`.
     @discardableResult
     package func wait(within seconds: Double) throws -> Int32 {
         try eventually(within: seconds, "process \(pid) to end; it printed: \(output)", interval: 2) { exitStatus != nil }
@@ -155,7 +155,7 @@ package final class ChildProcess: Sendable {
     }
 
     /// Runs a program to its end.
-    /// - Returns: its exit code and all it printed.
+    /// - Returns: its exit code and its output.
     package static func run(_ arguments: [String], within seconds: Double = 20) throws -> (status: Int32, output: String) {
         let child = try ChildProcess(arguments)
         do {
@@ -168,7 +168,7 @@ package final class ChildProcess: Sendable {
     }
 
     /// Runs a program that must succeed.
-    /// - Returns: what it printed.
+    /// - Returns: its output.
     @discardableResult
     package static func demand(_ arguments: [String], within seconds: Double = 20) throws -> String {
         let (status, output) = try run(arguments, within: seconds)
@@ -179,7 +179,7 @@ package final class ChildProcess: Sendable {
     }
 }
 
-/// The text of a small file, or nil when it cannot be read; works for `/proc`, whose files have no size.
+/// Returns the text of a file, or `nil` when it cannot be read. It also works for `/proc`, whose files have no size.
 package func readWholeFile(_ path: String) -> String? {
     (try? Files.read(path, bytesMax: .max)).map { String(decoding: $0, as: UTF8.self) }
 }

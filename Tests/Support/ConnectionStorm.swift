@@ -1,31 +1,31 @@
-// Connections that nobody needs: probes, half of them aborted, garbage, connects that leave at once. Bounded in rate and time.
+// Unwanted connections at a limited rate and for a limited time: probes, half of them aborted, random bytes, and connects without data.
 
 import CLinux
 import Glibc
 import LinuxIO
 import Wire
 
-/// What became of a storm.
+/// The result of a storm.
 package struct StormReport: Codable, Sendable {
-    /// Connections tried.
+    /// The number of attempted connections.
     package var tried = 0
-    /// Connects that failed.
+    /// The number of failed connects.
     package var refused = 0
-    /// Of the connections that were not aborted: those that were answered at all.
+    /// The number of connections that were not aborted and got an answer.
     package var answered = 0
-    /// Of those: answers that began with `HTTP/1.1 200`.
+    /// The number of answers that began with `HTTP/1.1 200`.
     package var passed = 0
 }
 
-/// One client that opens connections at a rate, and aborts every second one with a RST.
+/// A client that opens connections at a rate and aborts every second one with a RST.
 package struct ConnectionStorm {
-    /// What is sent.
+    /// The data to send.
     package enum Load: String, Sendable {
-        /// An HTTP probe; of the aborted ones half of it.
+        /// An HTTP probe; an aborted connection sends half of it.
         case probes
         /// Random bytes, up to 2,000.
         case garbage
-        /// Nothing: what a TCP probe of a traffic port does.
+        /// No data, like a TCP probe of a traffic port.
         case nothing
     }
 
@@ -41,7 +41,7 @@ package struct ConnectionStorm {
         random = SplitMix64(seed: seed)
     }
 
-    /// Opens `perSecond` connections a second for `seconds`.
+    /// Opens `perSecond` connections per second for `seconds`.
     package mutating func run(perSecond: Int, seconds: Int) -> StormReport {
         var report = StormReport()
         let start = MonotonicMoment.now

@@ -1,35 +1,35 @@
 import Wire
 
-/// Builds answers, well-formed or not.
+/// Builds DNS answers, valid or invalid.
 package struct DNSMessageBuilder {
     private var writer = ByteWriter()
 
     /// The message.
     package var bytes: [UInt8] { writer.bytes }
 
-    /// The header and the question of an answer to `question`, a message that was well-formed.
+    /// Starts an answer to `question`, a valid message, with its header and question.
     package init(answering question: [UInt8], flags: UInt16 = 0x8180, records: UInt16, authorities: UInt16 = 0, additional: UInt16 = 0) {
         writer.write(question[..<2])
         for word in [flags, 1, records, authorities, additional] { self.word(word) }
         writer.write(question[12..<(Self.nameEnd(question) + 4)])
     }
 
-    /// The same, from a question that has not been sent.
+    /// Starts an answer to a question that was not encoded.
     package init(answering question: DNSQuestion, flags: UInt16 = 0x8180, records: UInt16, authorities: UInt16 = 0, additional: UInt16 = 0) {
         self.init(answering: question.encoded(), flags: flags, records: records, authorities: authorities, additional: additional)
     }
 
-    /// The offset behind the name that `question` asks for, where type and class stand.
+    /// Returns the offset after the name in `question`, where type and class follow.
     package static func nameEnd(_ question: [UInt8]) -> Int {
         var end = 12
         while question[end] != 0 { end += Int(question[end]) + 1 }
         return end + 1
     }
 
-    /// Two bytes, the high one first.
+    /// Appends two bytes in network byte order.
     package mutating func word(_ value: UInt16) { writer.writeBigEndian(value) }
 
-    /// A record of the owner whose wire form is `owner`.
+    /// Appends a record whose owner has the wire form `owner`.
     package mutating func record(_ owner: [UInt8], type: UInt16, timeToLive: UInt32 = 60, _ content: [UInt8]) {
         writer.write(owner)
         word(type)
@@ -39,7 +39,7 @@ package struct DNSMessageBuilder {
         writer.write(content)
     }
 
-    /// An SRV record.
+    /// Appends an SRV record.
     package mutating func service(_ owner: [UInt8], _ service: DNSService, timeToLive: UInt32 = 60) {
         var content = ByteWriter()
         for word in [service.priority, service.weight, service.port] { content.writeBigEndian(word) }
@@ -47,7 +47,7 @@ package struct DNSMessageBuilder {
         record(owner, type: DNSRecordType.srv.rawValue, timeToLive: timeToLive, content.bytes)
     }
 
-    /// An A or AAAA record.
+    /// Appends an A or AAAA record.
     package mutating func address(_ owner: [UInt8], _ address: IPAddress, timeToLive: UInt32 = 60) {
         var content = ByteWriter()
         switch address {

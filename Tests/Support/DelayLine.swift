@@ -1,37 +1,37 @@
-// One direction of a slow, lossy link, without sockets and clocks.
+// One direction of a slow, lossy link, without sockets or clocks.
 
 import Wire
 
-/// What a link does to its frames.
+/// The effect of a link on its frames.
 package struct LinkSettings: Equatable, Sendable {
-    /// The middle of the time a frame takes.
+    /// The mean delay of a frame.
     package var delay = Duration.zero
-    /// How much more or less it may take, every value alike likely; a frame may overtake another.
+    /// The largest deviation from the mean, evenly distributed. A frame may overtake another.
     package var jitter = Duration.zero
-    /// How many of a hundred frames get lost.
+    /// The percentage of lost frames.
     package var lossPercent = 0
-    /// Most frames that are under way; what comes then is dropped, as a full queue of a router does.
+    /// The limit on frames in transit; further ones are dropped, as by a full router queue.
     package var framesMax = 4096
 
-    /// A link that changes nothing.
+    /// Creates a link without delay or loss.
     package init() {}
 }
 
-/// What became of the frames that have entered. Each is in one of the other three, or still under way.
+/// Counts of the frames that have entered. Each frame is in transit, passed, lost or overflowed.
 package struct LinkCounts: Equatable, Sendable, Codable {
-    /// Frames that came.
+    /// Frames that entered.
     package fileprivate(set) var entered = 0
-    /// Handed out again.
+    /// Frames that left.
     package fileprivate(set) var passed = 0
-    /// Drawn to be lost.
+    /// Frames lost by chance.
     package fileprivate(set) var lost = 0
-    /// Dropped because too many were under way.
+    /// Frames dropped because the link was full.
     package fileprivate(set) var overflowed = 0
-    /// Handed out before one that had entered earlier.
+    /// Frames that left before an earlier one.
     package fileprivate(set) var overtook = 0
 }
 
-/// Frames that are under way. The same seed and the same moments give the same fate to every frame.
+/// The frames in transit. The same seed and times give every frame the same fate.
 package struct DelayLine: Sendable {
     private struct Frame {
         let due: Instant
@@ -41,25 +41,25 @@ package struct DelayLine: Sendable {
 
     private let settings: LinkSettings
     private var random: SplitMix64
-    /// The next one due comes last.
+    /// Ordered by due time, the earliest last.
     private var underWay: [Frame] = []
-    /// What became of the frames so far.
+    /// The counts so far.
     package private(set) var counts = LinkCounts()
 
-    /// An empty line.
+    /// Creates an empty line.
     package init(_ settings: LinkSettings, seed: UInt64) {
         self.settings = settings
         random = SplitMix64(seed: seed)
     }
 
-    /// When the next frame is due; nil when none is under way.
+    /// When the next frame is due; `nil` without frames.
     package var nextDeadline: Instant? { underWay.last?.due }
 
-    /// A frame comes in.
+    /// Adds a frame.
     package mutating func enter(_ bytes: [UInt8], now: Instant) {
         let number = counts.entered
         counts.entered += 1
-        // Both are drawn for every frame, so that one frame's fate does not hang on another's.
+        // Both values are drawn for every frame, so that the fate of one frame does not affect another's.
         let isLost = Int.random(in: 0..<100, using: &random) < settings.lossPercent
         let due = now.advanced(by: drawDelay())
         if isLost {
@@ -72,7 +72,7 @@ package struct DelayLine: Sendable {
         }
     }
 
-    /// The next frame that is due, or nil when none is: to be called until then.
+    /// Removes and returns the next frame that is due; `nil` when none is. The caller repeats it until then.
     package mutating func nextDue(now: Instant) -> [UInt8]? {
         guard let frame = underWay.last, frame.due <= now else { return nil }
         underWay.removeLast()
@@ -87,7 +87,7 @@ package struct DelayLine: Sendable {
         return max(.zero, settings.delay + .nanoseconds(drawn))
     }
 
-    /// Where `frame` stands: behind all that are due later, or at the same time but entered later.
+    /// Returns the index for `frame`: after all frames that are due later, or at the same time but entered later.
     private func place(of frame: Frame) -> Int {
         var (low, high) = (0, underWay.count)
         while low < high {

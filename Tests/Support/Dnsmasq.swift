@@ -2,11 +2,11 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// A real nameserver, as a child of the test, on a loopback address and port of its own.
+/// A real nameserver as a child process of the test, with its own loopback address and port.
 package final class Dnsmasq {
     package static let path = "/usr/sbin/dnsmasq"
 
-    /// False when it is missing, except in CI, where that is a failure.
+    /// False when dnsmasq is missing. In CI it must exist, and its absence is a failure.
     package static var isExpected: Bool { access(path, X_OK) == 0 || getenv("CI") != nil }
 
     package struct StartError: Error, CustomStringConvertible {
@@ -16,7 +16,7 @@ package final class Dnsmasq {
     package let address: SocketAddress
     private var child: ChildProcess?
 
-    /// Chooses an address; nothing runs yet.
+    /// Reserves an address. The nameserver does not run yet.
     package init() throws {
         let number = UInt32(truncatingIfNeeded: getpid()) & 0xffff
         let loopback = IPAddress.v4(0x7f4d_0000 | max(number, 1))
@@ -28,7 +28,7 @@ package final class Dnsmasq {
 
     deinit { stop() }
 
-    /// Starts it with these records, "db,10.0.0.1", in place of the one that runs; it knows no other name.
+    /// Starts the nameserver with these records, "db,10.0.0.1", and ends the running one. Other names do not exist.
     package func start(_ records: [String]) throws {
         stop()
         guard access(Dnsmasq.path, X_OK) == 0 else { throw StartError(description: "\(Dnsmasq.path) is missing: apt-get install dnsmasq-base") }
@@ -41,7 +41,7 @@ package final class Dnsmasq {
         child = try ChildProcess(arguments)
     }
 
-    /// It keeps its sockets and says nothing, until `resume`.
+    /// Stops the process until `resume`: it keeps its sockets and does not answer.
     package func pause() { child?.send(signal: SIGSTOP) }
 
     package func resume() { child?.send(signal: SIGCONT) }

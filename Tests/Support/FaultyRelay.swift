@@ -1,21 +1,21 @@
-// What stands in front of a real database and spoils it in one way: a relay whose server is late, speaks a byte a second, or one that has no server at all.
+// A relay in front of a real database that adds one fault: a late server, a server that sends one byte per second, or no server at all.
 
 import CLinux
 import Foundation
 import LinuxIO
 import Wire
 
-/// A listening relay; its threads live as long as the process.
+/// A listening relay. Its threads end with the process.
 package struct FaultyRelay: Sendable {
-    /// What is wrong with it.
+    /// The fault of a relay.
     package enum Fault: String, Sendable {
-        /// It accepts, and closes.
+        /// Accepts and closes.
         case close
-        /// It greets as an SSH server does, and waits.
+        /// Sends an SSH server's banner and waits.
         case garbage
-        /// It sends the server's first 100 bytes one a second.
+        /// Sends the server's first 100 bytes at one byte per second.
         case trickle
-        /// It sends the server's first bytes 3 s late.
+        /// Sends the server's first bytes 3 s late.
         case late
     }
 
@@ -26,7 +26,7 @@ package struct FaultyRelay: Sendable {
     private let target: RawSocketAddress
     private let listener: Int32
 
-    /// Listens on a port of every address, in front of another address and port.
+    /// Listens on `port` at every address and relays to `target`.
     package init(_ fault: Fault, port: UInt16, target: (address: String, port: UInt16)) throws {
         self.fault = fault
         self.target = RawSocketAddress(.ip(IPAddress(target.address) ?? .anyV4, port: target.port))
@@ -38,12 +38,12 @@ package struct FaultyRelay: Sendable {
         }
     }
 
-    /// Accepts for ever, a thread for each client.
+    /// Accepts for ever, with one thread per client.
     package func serve() -> Never {
         while true {
             let client = acceptBlocking(listener)
             guard client >= 0 else {
-                usleep(1000)  // out of descriptors: try again soon
+                usleep(1000)  // out of descriptors: retry soon
                 continue
             }
             guard fault != .close else {
@@ -63,7 +63,7 @@ package struct FaultyRelay: Sendable {
         while recv(client, &rest, rest.count, 0) > 0 {}
     }
 
-    /// Moves bytes both ways until either side ends.
+    /// Relays bytes in both directions until either side ends.
     private func relay(_ client: Int32) {
         let acceptedAt = MonotonicMoment.now
         let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -75,7 +75,7 @@ package struct FaultyRelay: Sendable {
         while true {
             let heldUntil = fault == .late && spoiled == 0 ? acceptedAt + Self.lateNanoseconds : fault == .trickle && spoiled < Self.trickledBytes ? .max : 0
             let wait = heldUntil == .max ? 1000 : heldUntil == 0 ? -1 : max(0, (heldUntil - MonotonicMoment.now + 999_999) / 1_000_000)
-            // A held server is not asked, and only the client's end is noticed meanwhile.
+            // While the server's bytes are held back, only the client is polled.
             let isHeld = heldUntil != 0 && wait > 0
             var ends = [pollfd(fd: client, events: Int16(POLLIN), revents: 0), pollfd(fd: isHeld ? -1 : server, events: Int16(POLLIN), revents: 0)]
             guard poll(&ends, 2, Int32(wait < 0 ? 60_000 : wait)) >= 0 else { return }
@@ -100,13 +100,13 @@ package struct FaultyRelay: Sendable {
     }
 }
 
-/// What stands in front of a real nameserver's UDP port and spoils its answers in one way.
+/// A relay in front of a real nameserver's UDP port that adds one fault to the answers.
 package struct FaultyNameserver: Sendable {
-    /// What is wrong with it.
+    /// The fault of a nameserver.
     package enum Fault: String, Sendable {
-        /// No name exists.
+        /// Every name is NXDOMAIN.
         case nxdomain
-        /// Every answer is cut off before its first record: to be asked again over TCP, of the real one.
+        /// Every answer is truncated before its first record, so that the client repeats the question over TCP, at the real nameserver.
         case truncate
         /// Every answer comes 2 s late.
         case slow
@@ -116,7 +116,7 @@ package struct FaultyNameserver: Sendable {
     private let target: RawSocketAddress
     private let descriptor: Int32
 
-    /// Listens on a port of every address, in front of another address and port.
+    /// Listens on `port` at every address and relays to `target`.
     package init(_ fault: Fault, port: UInt16, target: (address: String, port: UInt16)) throws {
         self.fault = fault
         self.target = RawSocketAddress(.ip(IPAddress(target.address) ?? .anyV4, port: target.port))

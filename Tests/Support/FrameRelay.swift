@@ -1,5 +1,5 @@
-// Two interfaces as the ends of one link: what comes in at one leaves at the other, when its `DelayLine` lets it.
-// Segments and checksums must be whole when frames are read: `ethtool -K` takes the offloads off (see TESTING.md).
+// Connects two interfaces like a link: a frame that arrives at one leaves at the other, at the time that its `DelayLine` sets.
+// Frames must be complete when they are read, with segments and checksums, so `ethtool -K` turns the offloads off (see TESTING.md).
 
 import CLinux
 import Glibc
@@ -7,24 +7,24 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// What became of one way's frames.
+/// The result of one direction.
 package struct RelayReport: Codable, Sendable {
-    /// The way, "FROM > TO".
+    /// The direction, "FROM > TO".
     package let way: String
-    /// What the delay line did.
+    /// The counts of the delay line.
     package let counts: LinkCounts
-    /// Frames that were too long, or that the interface did not take.
+    /// Frames that were too long, or that the interface refused.
     package let refused: Int
 }
 
-/// Whether SIGTERM has come.
+/// True after SIGTERM.
 private let isTerminated = Atomic<Bool>(false)
 
 /// A link between two interfaces. The process must be root in their network namespace.
 package struct FrameRelay {
-    /// Frames read from one interface before the other gets its turn.
+    /// The limit on frames read from one interface before the other is read.
     private static let framesPerTurn = 64
-    /// An interface's MTU of 1500 and its header fit; what is longer was not cut into segments, and is refused.
+    /// Fits an interface's MTU of 1500 and its header. A longer frame was not segmented and is refused.
     private static let frameBytesMax = 2048
 
     private struct Way {
@@ -51,9 +51,9 @@ package struct FrameRelay {
     private var ways: [Way]
 
     /// - Parameters:
-    ///   - first: an interface, and what happens to frames that come in there.
-    ///   - second: the other one.
-    /// - Throws: `SystemError` when an interface does not exist or sockets are not allowed.
+    ///   - first: an interface, and the link for frames that arrive there.
+    ///   - second: the other interface and its link.
+    /// - Throws: `SystemError` when an interface does not exist or the process may not open packet sockets.
     package init(between first: (String, LinkSettings), and second: (String, LinkSettings), seed: UInt64) throws(SystemError) {
         let ends = (try Self.open(first.0), try Self.open(second.0))
         ways = [
@@ -62,10 +62,10 @@ package struct FrameRelay {
         ]
     }
 
-    /// What has happened so far, each way.
+    /// The results so far, one per direction.
     package var reports: [RelayReport] { ways.map { RelayReport(way: $0.name, counts: $0.line.counts, refused: $0.refused) } }
 
-    /// A socket that sees every frame which comes in at `interface`, and none that it sends itself.
+    /// Opens a socket that receives every frame that arrives at `interface`, but not the ones that it sends.
     private static func open(_ interface: String) throws(SystemError) -> OpenFile {
         let index = if_nametoindex(interface)
         guard index > 0 else { throw .last("if_nametoindex \(interface)") }
@@ -88,7 +88,7 @@ package struct FrameRelay {
         return end
     }
 
-    /// Moves frames for `limit`, or until SIGTERM comes.
+    /// Relays frames for `limit`, or until SIGTERM.
     package mutating func run(atMost limit: Duration) throws(SystemError) {
         isTerminated.store(false, ordering: .relaxed)
         signal(SIGTERM) { _ in isTerminated.store(true, ordering: .relaxed) }
@@ -105,7 +105,7 @@ package struct FrameRelay {
         }
     }
 
-    /// Waits for frames, for the next one due, or 50 ms: the signal may reach another thread.
+    /// Waits until a frame arrives or is due, at most 50 ms, because another thread may receive the signal.
     private func waitForFrames(until end: Instant, now: Instant) throws(SystemError) {
         let next = ways.compactMap(\.line.nextDeadline).min() ?? end
         let milliseconds = min(50, max(0, (now.duration(to: min(next, end)).wholeNanoseconds + 999_999) / 1_000_000))

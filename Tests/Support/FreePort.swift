@@ -1,7 +1,7 @@
 import LinuxIO
 import Wire
 
-/// Finds a TCP port that no process uses, at any IPv4 address. Another process may take it at any time.
+/// Finds a TCP port that no process uses at any IPv4 address. Another process may take it at any time.
 package func freePort() throws -> UInt16 {
     let any = SocketAddress.ip(.anyV4, port: 0)
     let socket = try Sockets.open(.stream, for: any)

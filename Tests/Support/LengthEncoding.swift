@@ -1,7 +1,7 @@
 import Wire
 
 extension ByteWriter {
-    /// A number as MySQL has it: one byte up to 250, or 252, 253 or 254 and two, three or eight bytes.
+    /// Writes MySQL's length-encoded integer: one byte up to 250, or 252, 253 or 254 followed by two, three or eight bytes.
     package mutating func writeLengthEncoded(_ value: Int) {
         precondition(value >= 0, "a length is not negative, got \(value)")
         switch value {
@@ -18,7 +18,7 @@ extension ByteWriter {
         }
     }
 
-    /// `bytes`, with their number before them as MySQL has it.
+    /// Writes `bytes` after their count as a length-encoded integer.
     package mutating func writeLengthEncoded(_ bytes: some Collection<UInt8>) {
         writeLengthEncoded(bytes.count)
         write(bytes)

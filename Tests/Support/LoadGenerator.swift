@@ -1,63 +1,63 @@
-// Clients that connect, ask one question and leave, again and again, and write down how each attempt went.
+// Clients that repeatedly connect, send one query and disconnect, and record the result of each attempt.
 
 import Foundation
 import Synchronization
 
-/// One attempt: when it began, when connect() succeeded, when it ended, and how.
+/// An attempt with the times of its steps and its result.
 package struct Attempt: Codable, Sendable {
-    /// Before connect(), in monotonic nanoseconds.
+    /// The time before connect(), in monotonic nanoseconds.
     package var startedAt: Int64
-    /// After connect() returned; nil when it failed.
+    /// The time after connect(); `nil` when it failed.
     package var connectedAt: Int64?
-    /// After the answer, or the failure.
+    /// The time after the answer or the failure.
     package var endedAt: Int64
-    /// How it ended.
+    /// The result.
     package var outcome: AttemptOutcome
-    /// The answering server's host name, or the failure in words.
+    /// The name of the server that answered, or the failure in words.
     package var detail: String
-    /// When what was read had been written, in monotonic nanoseconds; only of queries that read such a moment as their second field.
+    /// The time at which the data that was read had been written, in monotonic nanoseconds; only for queries whose second field is such a time.
     package var writtenAt: Int64?
-    /// How old that was when the answer came, in milliseconds.
+    /// The age of that data when the answer arrived, in milliseconds.
     package var ageMilliseconds: Double? { writtenAt.map { Double(endedAt - $0) / 1e6 } }
-    /// Milliseconds from before connect() to the end.
+    /// The time from before connect() to the end, in milliseconds.
     package var milliseconds: Double { Double(endedAt - startedAt) / 1e6 }
 
-    /// An attempt from its parts.
+    /// Creates an attempt from its parts.
     package init(startedAt: Int64, connectedAt: Int64?, endedAt: Int64, outcome: AttemptOutcome, detail: String, writtenAt: Int64? = nil) {
         (self.startedAt, self.connectedAt, self.endedAt) = (startedAt, connectedAt, endedAt)
         (self.outcome, self.detail, self.writtenAt) = (outcome, detail, writtenAt)
     }
 }
 
-/// What a load run has seen.
+/// The results of a load run.
 package struct LoadReport: Codable, Sendable {
-    /// Most failures that are kept one by one: what 20 clients at full speed can be refused in a minute or so.
+    /// The limit on recorded failures: about what 20 clients at full speed produce in a minute.
     package static let failuresKeptMax = 100_000
-    /// Most slow attempts, and sessions' ends, that are kept one by one.
+    /// The limit on recorded slow attempts and session ends.
     package static let attemptsKeptMax = 2000
 
-    /// Attempts made.
+    /// The number of attempts.
     package var attempts = 0
-    /// Answers by the server's host name.
+    /// The number of answers by server name.
     package var answersByServer: [String: Int] = [:]
-    /// Failed attempts.
+    /// The failed attempts.
     package var failures: [Attempt] = []
-    /// Attempts that were answered, but took longer than the limit given.
+    /// The answered attempts that took longer than the limit.
     package var slow: [Attempt] = []
-    /// The longest answered attempt, in milliseconds.
+    /// The duration of the longest answered attempt, in milliseconds.
     package var slowestMilliseconds = 0.0
-    /// The longest answered attempt of those that began in one tenth of a second of the monotonic clock, in milliseconds.
+    /// By tenth of a second of the monotonic clock: the duration of the longest answered attempt that began in it, in milliseconds.
     package var slowestByTenth: [Int64: Double] = [:]
-    /// Answers older than the limit given, and the oldest one's age in milliseconds.
+    /// The number of answers whose data was older than the limit, and the highest age in milliseconds.
     package var staleReads = 0
     package var oldestMilliseconds = 0.0
-    /// By the server's host name, the tenths of seconds (of the monotonic clock) in which attempts began that it answered, ascending.
+    /// By server name: the tenths of a second (of the monotonic clock) in which attempts began that the server answered, ascending.
     package var tenthsByServer: [String: [Int64]] = [:]
 
-    /// An empty report.
+    /// Creates an empty report.
     package init() {}
 
-    /// Adds what other clients have seen.
+    /// Adds the results of other clients.
     package mutating func add(_ other: LoadReport) {
         attempts += other.attempts
         answersByServer.merge(other.answersByServer, uniquingKeysWith: +)
@@ -70,7 +70,7 @@ package struct LoadReport: Codable, Sendable {
         slowestByTenth.merge(other.slowestByTenth, uniquingKeysWith: max)
     }
 
-    /// Adds one attempt.
+    /// Adds an attempt.
     package mutating func add(_ attempt: Attempt, slowOverMilliseconds: Double, staleOverMilliseconds: Double = .infinity) {
         attempts += 1
         guard attempt.outcome == .answered else {
@@ -79,7 +79,7 @@ package struct LoadReport: Codable, Sendable {
         }
         answersByServer[attempt.detail, default: 0] += 1
         let tenth = attempt.startedAt / 100_000_000
-        // Attempts come in the order of their ends: the place of a late one is near the end.
+        // Attempts arrive in the order of their ends, so that a late one belongs near the end.
         var tenths = tenthsByServer[attempt.detail] ?? []
         let place = tenths.lastIndex { $0 <= tenth }
         if place.map({ tenths[$0] }) != tenth { tenths.insert(tenth, at: place.map { $0 + 1 } ?? 0) }
@@ -94,7 +94,7 @@ package struct LoadReport: Codable, Sendable {
     }
 }
 
-/// Asks one server through one new connection.
+/// Sends a query over a new connection.
 package func attemptQuery(address: String, port: UInt16, user: String = "app", text: String = "select @@hostname", patience: Int = 15) -> Attempt {
     var attempt = Attempt(startedAt: MonotonicMoment.now, connectedAt: nil, endedAt: 0, outcome: .answered, detail: "")
     do throws(MySQLClientError) {
@@ -114,20 +114,20 @@ package func attemptQuery(address: String, port: UInt16, user: String = "app", t
     return attempt
 }
 
-/// A number of clients, each a thread.
+/// Clients that each run in a thread.
 package final class LoadGenerator: Sendable {
     private let report = Mutex(LoadReport())
     private let stopped = Atomic<Bool>(false)
     private let running = Atomic<Int>(0)
 
-    /// A generator without clients.
+    /// Creates a generator without clients.
     package init() {}
 
-    /// Starts `clients` loops.
+    /// Starts `clients` clients.
     /// - Parameters:
-    ///   - pause: milliseconds between a client's attempts; it bounds the ports held in TIME_WAIT.
-    ///   - patience: seconds for connect and each read.
-    ///   - staleOverMilliseconds: how old may be what is read.
+    ///   - pause: milliseconds between a client's attempts; limits the ports in TIME_WAIT.
+    ///   - patience: seconds for connect and for each read.
+    ///   - staleOverMilliseconds: the age above which data counts as stale.
     package func start(
         address: String, port: UInt16, user: String = "app", text: String = "select @@hostname", clients: Int, slowOverMilliseconds: Double, pause: UInt32,
         patience: Int = 15, staleOverMilliseconds: Double = .infinity
@@ -147,10 +147,10 @@ package final class LoadGenerator: Sendable {
         }
     }
 
-    /// What has been seen so far.
+    /// The results so far.
     package var current: LoadReport { report.withLock { $0 } }
 
-    /// Ends all clients and waits for their last attempts.
+    /// Stops all clients and waits for their last attempts.
     package func stop() throws -> LoadReport {
         stopped.store(true, ordering: .relaxed)
         try eventually(within: 30, "the clients to end") { running.load(ordering: .acquiring) == 0 }

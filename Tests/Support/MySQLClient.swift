@@ -1,12 +1,12 @@
 // A small blocking MySQL client for tests and load: one login without password, text queries, COM_QUIT.
-// It exists because a load of connects must cost microseconds and tell exactly how far each attempt came.
+// It exists because a load of connects must cost microseconds and record exactly how far each attempt got.
 
 import CLinux
 import Glibc
 import LinuxIO
 import Wire
 
-/// How an attempt to use the database through a proxy ended.
+/// The result of an attempt to use the database through a proxy.
 package enum AttemptOutcome: String, Codable, Sendable {
     /// The query was answered.
     case answered
@@ -22,23 +22,23 @@ package enum AttemptOutcome: String, Codable, Sendable {
     case errorPacket
 }
 
-/// An attempt failed.
+/// A failed attempt.
 package struct MySQLClientError: Error, CustomStringConvertible {
-    /// How far it came.
+    /// How far the attempt got.
     package let outcome: AttemptOutcome
-    /// errno or the server's own words.
+    /// The text of errno, or the server's message.
     package let detail: String
-    /// When connect() had succeeded; nil when it had not.
+    /// The time after connect(); `nil` when it failed.
     package var connectedAt: Int64?
-    /// Both in one line.
+    /// Result and detail in one line.
     package var description: String { "\(outcome.rawValue): \(detail)" }
 }
 
-/// One connection, usable after `init` returns: logged in as the given user.
+/// A connection that is logged in once `init` has returned.
 package struct MySQLClient: ~Copyable {
     private let descriptor: Int32
     private var greeted = false
-    /// When connect() succeeded.
+    /// The time after connect().
     package private(set) var connectedAt: Int64 = 0
 
     /// Connects and logs in.
@@ -98,8 +98,8 @@ package struct MySQLClient: ~Copyable {
         guard answer.payload.first == 0 else { throw Self.serverError(answer.payload) }
     }
 
-    /// Sends one query and reads its first row.
-    /// - Returns: the fields of the first row; none when the statement returns no rows.
+    /// Sends a query and reads the whole result.
+    /// - Returns: the fields of the first row; empty when the result has no rows.
     package mutating func query(_ text: String) throws(MySQLClientError) -> [String] {
         try writePacket([3] + Array(text.utf8), sequence: 0)
         let first = try readPacket().payload
@@ -116,17 +116,17 @@ package struct MySQLClient: ~Copyable {
         }
     }
 
-    /// Says COM_QUIT and waits for the server's end, as a polite client does.
+    /// Sends COM_QUIT and waits for the server to close.
     package mutating func quit() {
         do throws(MySQLClientError) {
             try writePacket([1], sequence: 0)
             _ = try readPacket()
         } catch {
-            return  // the end is what we waited for
+            return  // expected: the server closes
         }
     }
 
-    /// Length-encoded strings, all shorter than 251 bytes: the tests ask for nothing longer.
+    /// Splits length-encoded strings that are all shorter than 251 bytes, which is enough for the tests.
     private static func fields(_ packet: [UInt8]) -> [String] {
         var fields: [String] = []
         var rest = packet[...]

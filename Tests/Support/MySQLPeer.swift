@@ -1,34 +1,34 @@
-// A database server that conforms to the protocol as far as logins and text queries go, without a socket: for what no server that can be installed here does
-// (caching_sha2_password), and for what no server does on demand. libmariadb's own client logs in to it, by `MySQLPeerServer`.
+// A database server without a socket that follows the protocol for logins and text queries. It provides a method that the installable servers lack
+// (caching_sha2_password) and faults that a real server cannot produce on request. libmariadb's client logs in to it through `MySQLPeerServer`.
 
 import Wire
 
-/// What a peer is like.
+/// The properties of a peer.
 package struct MySQLPeerSettings {
-    /// As it greets.
+    /// The version in its greeting.
     package var serverVersion = "8.4.3"
-    /// The method that it greets with.
+    /// The method in its greeting.
     package var plugin = "caching_sha2_password"
-    /// The one user and its password.
+    /// The only user.
     package var user = "monitor"
-    /// Its password.
+    /// The user's password.
     package var password = "secret"
-    /// The user's method: another one than the greeting's is switched to.
+    /// The user's method. If it differs from the greeting's, the peer requests a switch.
     package var userPlugin = "caching_sha2_password"
-    /// True when the server remembers the user's password, so that `caching_sha2_password` needs its hash only.
+    /// True when the server has the user in its cache, so that `caching_sha2_password` needs only the hash.
     package var isCached = false
-    /// What it gives out when it is asked; `nil`: it has none.
+    /// The RSA key that it sends on request; `nil` for none.
     package var key: PeerRSAKey?
-    /// What it shows; `nil`: it does not offer TLS.
+    /// Its certificate; `nil` when it does not offer TLS.
     package var certificate: PeerCertificate?
-    /// What it says to a query.
+    /// Its answer to a query.
     package var answer: (String) -> MySQLAnswer = { _ in .rows(MySQLResultSet(columns: ["name"], rows: [["peer"]])) }
 
-    /// Everything as in MySQL 8.4 after a start.
+    /// Creates the properties of MySQL 8.4 after a start.
     package init() {}
 }
 
-/// One connection to such a server: bytes in, bytes out.
+/// A connection to such a server. The caller moves its bytes.
 package final class MySQLPeer {
     private enum State: Equatable {
         case login
@@ -47,13 +47,13 @@ package final class MySQLPeer {
     private var sequence = UInt8(0)
     private var output: [UInt8] = []
 
-    /// True once the server would close: after COM_QUIT, a refusal, or what is not the protocol.
+    /// True when the server closes: after COM_QUIT, a failed login or a protocol error.
     package private(set) var isOver = false
-    /// True once the client has proved its password.
+    /// True when the client has proved its password.
     package private(set) var isLoggedIn = false
-    /// True when the client has said COM_QUIT.
+    /// True when the client has sent COM_QUIT.
     package private(set) var hasQuit = false
-    /// Everything that the client has sent, after TLS.
+    /// Everything that the client has sent, after decryption.
     package private(set) var heard: [UInt8] = []
 
     /// - Parameter seed: 20 bytes without a NUL.
@@ -64,7 +64,7 @@ package final class MySQLPeer {
         self.connection = connection
     }
 
-    /// The greeting.
+    /// Returns the greeting.
     package func greet() -> [UInt8] {
         var capabilities: MySQLCapabilities = [.longPassword, .protocol41, .transactions, .secureConnection, .pluginAuthentication]
         if settings.certificate != nil { capabilities.insert(.tls) }
@@ -76,11 +76,11 @@ package final class MySQLPeer {
         return takeOutput()
     }
 
-    /// Bytes came.
+    /// Takes in bytes from the client.
     ///
-    /// - Returns: what is to be sent, before closing when `isOver`.
+    /// - Returns: the bytes to send, before closing when `isOver`.
     package func receive(_ bytes: [UInt8]) -> [UInt8] {
-        // The first words of TLS may come right behind the request for it, which is no longer than this.
+        // The start of TLS may follow the request for it, which has 36 bytes, in the same read.
         if stream == nil, state == .login, settings.certificate != nil, bytes.starts(with: [32, 0, 0, 1]), bytes.count > 36 {
             return receive(Array(bytes.prefix(36))) + receive(Array(bytes.dropFirst(36)))
         }
@@ -196,7 +196,7 @@ package final class MySQLPeer {
     private static let ok: [UInt8] = [0, 0, 0, 2, 0, 0, 0]
     private static let endOfRows: [UInt8] = [0xfe, 0, 0, 2, 0]
 
-    /// An answer as its packets' payloads.
+    /// Encodes an answer as payloads of packets.
     package static func packets(_ answer: MySQLAnswer) -> [[UInt8]] {
         switch answer {
         case .done: return [ok]

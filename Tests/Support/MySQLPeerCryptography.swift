@@ -1,15 +1,15 @@
-// The server's side of what a login needs of cryptography, for `MySQLPeer`. Its formulas are those of a server, which knows hashes and not passwords.
+// The server's side of the cryptography for logins, for `MySQLPeer`. A server computes with password hashes where a client uses the password.
 
 import COpenSSL
 import Wire
 
-/// A peer's key or certificate cannot be used: the function of the library's that failed.
+/// A failure to use a peer's key or certificate.
 package struct PeerKeyError: Error, CustomStringConvertible {
-    /// The function's name.
+    /// The name of the library function that failed.
     package let description: String
 }
 
-/// Digests of any length.
+/// SHA-1 and SHA-256.
 enum PeerDigest {
     static func sha1(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_sha1(), count: 20) }
     static func sha256(_ bytes: [UInt8]) -> [UInt8] { digest(bytes, EVP_sha256(), count: 32) }
@@ -23,13 +23,13 @@ enum PeerDigest {
     static func xor(_ left: [UInt8], _ right: [UInt8]) -> [UInt8] { zip(left, right).map { $0 ^ $1 } }
 }
 
-/// An RSA key of a server: gives out its public half, decrypts passwords.
+/// A server's RSA key: publishes its public half and decrypts passwords.
 package final class PeerRSAKey {
     private let key: OpaquePointer
-    /// What the server sends when it is asked: PEM.
+    /// The public key in PEM, which the server sends on request.
     package let publicKey: [UInt8]
 
-    /// Makes a key of `bits`.
+    /// Creates a key of `bits`.
     package init(bits: Int32 = 2048) throws(PeerKeyError) {
         guard let context = EVP_PKEY_CTX_new_from_name(nil, "RSA", nil) else { throw PeerKeyError(description: "EVP_PKEY_CTX_new_from_name") }
         defer { EVP_PKEY_CTX_free(context) }
@@ -50,7 +50,7 @@ package final class PeerRSAKey {
 
     deinit { EVP_PKEY_free(key) }
 
-    /// Opens RSA-OAEP; `nil` when it was not for this key.
+    /// Decrypts RSA-OAEP; `nil` when the bytes were not encrypted for this key.
     func decrypt(_ bytes: [UInt8]) -> [UInt8]? {
         guard let context = EVP_PKEY_CTX_new(key, nil) else { return nil }
         defer { EVP_PKEY_CTX_free(context) }
@@ -69,7 +69,7 @@ package final class PeerCertificate {
 
     /// Reads PEM files.
     ///
-    /// - Parameter newestVersion: TLS1_2_VERSION for a server that has no newer one.
+    /// - Parameter newestVersion: TLS1_2_VERSION for a server without newer versions.
     package init(certificate: String, key: String, newestVersion: Int32 = TLS1_3_VERSION) throws(PeerKeyError) {
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw PeerKeyError(description: "SSL_CTX_new") }
         self.context = context
@@ -82,12 +82,12 @@ package final class PeerCertificate {
     deinit { SSL_CTX_free(context) }
 }
 
-/// The server's side of one TLS stream, by memory BIOs.
+/// The server's side of a TLS stream with memory BIOs.
 final class PeerTLSStream {
     private let ssl: OpaquePointer
     private let incoming: OpaquePointer
     private let outgoing: OpaquePointer
-    /// True when the peer said something that is not TLS, or the handshake failed.
+    /// True when the client's bytes are not TLS, or when the handshake has failed.
     private(set) var isBroken = false
 
     init?(_ certificate: PeerCertificate) {

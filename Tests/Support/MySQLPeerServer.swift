@@ -1,4 +1,4 @@
-// `MySQLPeer` with a socket, for clients that are programs of their own.
+// `MySQLPeer` with a socket, for clients that are separate programs.
 
 import CLinux
 import Foundation
@@ -6,17 +6,17 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// A listening peer on the loopback interface; its threads live as long as the process.
+/// A listening peer on the loopback interface. Its threads end with the process.
 package final class MySQLPeerServer: Sendable {
-    /// Where it listens.
+    /// The port that it listens on.
     package let port: UInt16
     private let listener: Int32
     private let logins = Atomic<Int>(0)
 
-    /// How many clients have proved the password.
+    /// The number of clients that have proved the password.
     package var loginCount: Int { logins.load(ordering: .relaxed) }
 
-    /// - Parameter settings: made anew for each connection, on its thread: nothing in them is shared.
+    /// - Parameter settings: called for each connection, on its thread, so that connections share nothing.
     package init(_ settings: @escaping @Sendable () throws -> MySQLPeerSettings) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard bindAddress(listener, address: "127.0.0.1", port: 0), listen(listener, 16) == 0 else {
@@ -37,7 +37,7 @@ package final class MySQLPeerServer: Sendable {
         while true {
             let client = acceptBlocking(listener)
             guard client >= 0 else {
-                usleep(1000)  // out of descriptors: try again soon
+                usleep(1000)  // out of descriptors: retry soon
                 continue
             }
             Thread.detachNewThread { [self] in

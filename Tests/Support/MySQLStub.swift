@@ -1,12 +1,12 @@
-// A stand-in for a MySQL server: it greets, lets everybody in and answers every query with its own name.
-// For the demonstration without databases and for tests of faults a real server will not show on demand.
+// A stub of a MySQL server: it greets, accepts every login and answers every query with its own name.
+// For the demonstration without databases, and for tests of faults that a real server does not show on request.
 
 import CLinux
 import Foundation
 import LinuxIO
 import Wire
 
-/// A listening stub; its threads live as long as the process.
+/// A listening stub. Its threads end with the process.
 package struct MySQLStub: Sendable {
     private let name: String
     private let listener: Int32
@@ -22,13 +22,13 @@ package struct MySQLStub: Sendable {
         }
     }
 
-    /// Accepts for ever, a thread for each client.
+    /// Accepts for ever, with one thread per client.
     package func serve() -> Never {
         var number: UInt32 = 0
         while true {
             let client = acceptBlocking(listener)
             guard client >= 0 else {
-                usleep(1000)  // out of descriptors: try again soon
+                usleep(1000)  // out of descriptors: retry soon
                 continue
             }
             number &+= 1
@@ -57,7 +57,7 @@ package struct MySQLStub: Sendable {
     private static let endOfRows: [UInt8] = [0xfe, 0, 0, 2, 0]
 
     private func greeting(connection: UInt32) -> [UInt8] {
-        // And LONG_PASSWORD and TRANSACTIONS, which real servers have.
+        // 0x2001: LONG_PASSWORD and TRANSACTIONS, which real servers set.
         let capabilities: MySQLCapabilities = [.protocol41, .secureConnection, .pluginAuthentication, MySQLCapabilities(rawValue: 0x2001)]
         return MySQLGreeting(
             serverVersion: "8.0.0-\(name)", connectionIdentifier: connection, seed: Array("saltsaltsaltsaltsalt".utf8), capabilities: capabilities,
@@ -69,7 +69,7 @@ package struct MySQLStub: Sendable {
         func text(_ value: String) -> [UInt8] { [UInt8(value.utf8.count)] + Array(value.utf8) }
         let column = text("def") + text("") + text("") + text("") + text("name") + text("") + [12, 33, 0, 0, 1, 0, 0, 0xfd, 0, 0, 0, 0, 0]
         let packets: [[UInt8]] = [[1], column, Self.endOfRows, text(name), Self.endOfRows]
-        // In one write: five small ones would wait for delayed acknowledgements.
+        // One write, because five small ones would wait for delayed acknowledgements.
         return sendBytes(client, packets.enumerated().flatMap { index, packet in MySQLPacket(sequence: UInt8(index + 1), payload: packet).bytes })
     }
 

@@ -1,25 +1,25 @@
 import Wire
 
-/// The cryptography of a login that hides nothing: a core runs its rules under it as under OpenSSL's, at a hundredth of the price.
+/// Login cryptography without secrecy. A core runs its rules with it as with OpenSSL, at a hundredth of the cost.
 package struct NullDatabaseCryptography: DatabaseCryptography {
-    /// What streams say of the peer's certificate.
+    /// The certificate problem that streams report.
     package var certificateProblem: String?
 
-    /// Every certificate is good.
+    /// Creates cryptography that trusts every certificate.
     package init() {}
 
-    /// 20 bytes.
+    /// Returns a hash of 20 bytes.
     package func sha1(_ bytes: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8] { Self.digest(bytes, count: 20) }
-    /// 32 bytes.
+    /// Returns a hash of 32 bytes.
     package func sha256(_ bytes: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8] { Self.digest(bytes, count: 32) }
-    /// The message, unless the key is empty.
+    /// Returns the message, or throws when the key is empty.
     package func encrypt(_ message: [UInt8], publicKey: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8] {
         guard !publicKey.isEmpty else { throw .keyUnusable("empty") }
         return message
     }
-    /// 64 bytes.
+    /// Returns a hash of 64 bytes.
     package func sign(_ message: [UInt8], password: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8] { Self.digest(password + message, count: 64) }
-    /// A stream whose handshake is one byte of each side; 255 ends it.
+    /// Opens a stream whose handshake is one byte from each side; the byte 255 fails it.
     package func openTLS(name: String?) throws(DatabaseCryptographyError) -> any TLSStream { NullTLSStream(certificateProblem: certificateProblem) }
 
     private static func digest(_ bytes: [UInt8], count: Int) -> [UInt8] {

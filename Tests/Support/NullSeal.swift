@@ -1,23 +1,23 @@
 import Wire
 
-/// A seal that hides nothing and protects against nobody, but that still has keys, nonces and a tag over all bytes: a core runs its
-/// handshake and replay rules under it as under AES, at a hundredth of the price. It notices when a key and nonce seal twice (S5).
+/// A seal without secrecy that still has keys, nonces and a tag over all bytes. A core runs its handshake and replay rules with it as with AES, at a hundredth
+/// of the cost. It detects when a pair of key and nonce is used twice (S5).
 package final class NullSeal: Seal {
-    /// The last sequence of each key: a key's sequences only rise.
+    /// The latest sequence number of each key. They only rise.
     private var last: [Bytes32: UInt64] = [:]
-    /// How often a key and nonce came twice.
+    /// The number of repeated pairs of key and nonce.
     package private(set) var reuses = 0
-    /// What it does next: `true` fails as the library would.
+    /// True makes sealing fail as the library would.
     package var isBroken = false
-    /// False saves the memory of what was sealed: `reuses` stays as it is.
+    /// False turns off the detection of reuse, to save memory: `reuses` stays unchanged.
     package var isRemembering = true
-    /// Changes what was opened, after it has verified: a receiver that loses what it has acknowledged.
+    /// Changes the bytes after they have been verified, to simulate a receiver that loses acknowledged rows.
     package var rewrite: ((inout [UInt8]) -> Void)?
 
-    /// Nothing sealed yet.
+    /// Creates a seal that has not been used.
     package init() {}
 
-    /// Appends a tag over everything.
+    /// Appends a tag over all bytes.
     package func seal(_ bytes: inout [UInt8], from start: Int, clear: Int, key: Bytes32, sequence: UInt64) throws(SealError) {
         guard !isBroken else { throw .libraryFailed("seal") }
         if isRemembering {
@@ -28,7 +28,7 @@ package final class NullSeal: Seal {
         withUnsafeBytes(of: (tag.bigEndian, (~tag).bigEndian)) { bytes.append(contentsOf: $0) }
     }
 
-    /// Compares the tag and takes it off.
+    /// Verifies the tag and removes it.
     package func open(_ bytes: inout [UInt8], clear: Int, key: Bytes32, sequence: UInt64) throws(SealError) {
         guard bytes.count >= clear + SealFormat.tagBytes else { throw .notAuthentic }
         let end = bytes.count - SealFormat.tagBytes
@@ -44,19 +44,19 @@ package final class NullSeal: Seal {
         rewrite?(&bytes)
     }
 
-    /// Mixes everything into as many bytes as wanted.
+    /// Derives `count` bytes from all inputs.
     package func derive(secret: Bytes32, salt: [UInt8], info: [UInt8], count: Int) throws(SealError) -> [UInt8] {
         var generator = SplitMix64(seed: NullSeal.tag((salt + [0xff] + info)[...], secret, UInt64(salt.count)))
         return (0..<count).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
     }
 
-    /// Mixes everything into 32 bytes.
+    /// Hashes the bytes to 32 bytes.
     package func digest(_ bytes: [UInt8]) throws(SealError) -> Bytes32 {
         var generator = SplitMix64(seed: NullSeal.tag(bytes[...], Bytes32(0, 0, 0, 0), 0))
         return Bytes32(generator.next(), generator.next(), generator.next(), generator.next())
     }
 
-    /// Eight bytes a step: the last ones are short, and the count is part of the start.
+    /// Hashes eight bytes per step and the rest one by one; the length is part of the hash.
     private static func tag(_ bytes: ArraySlice<UInt8>, _ key: Bytes32, _ sequence: UInt64) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         func mix(_ word: UInt64) {

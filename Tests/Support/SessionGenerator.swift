@@ -1,39 +1,39 @@
-// Clients that stay: each logs in once, asks a question now and then, and writes down how its session ended. Then it begins another one.
+// Clients that stay connected: each logs in once, sends a query at an interval and records how its session ended, then opens the next session.
 
 import Foundation
 import Synchronization
 
-/// How one session ended before its client wanted it to.
+/// The end of a session that the client did not request.
 package struct SessionEnd: Codable, Sendable {
-    /// After connect(), in monotonic nanoseconds.
+    /// The time after connect(), in monotonic nanoseconds.
     package var openedAt: Int64
-    /// After the failed query.
+    /// The time after the failed query.
     package var endedAt: Int64
-    /// Queries that it had answered.
+    /// The number of answered queries.
     package var queries: Int
-    /// How it ended, and the failure in words.
+    /// The kind of failure.
     package var outcome: AttemptOutcome
     /// The failure in words.
     package var detail: String
 }
 
-/// What a run of sessions has seen.
+/// The results of a run of sessions.
 package struct SessionReport: Codable, Sendable {
-    /// Sessions that logged in.
+    /// The number of sessions that logged in.
     package var opened = 0
-    /// Queries answered.
+    /// The number of answered queries.
     package var queries = 0
-    /// Sessions that did not live to the end of the run.
+    /// The sessions that ended before the run did.
     package var ends: [SessionEnd] = []
-    /// Attempts to open a session that failed.
+    /// The failed attempts to open a session.
     package var failures: [Attempt] = []
-    /// The longest answered query, in milliseconds.
+    /// The duration of the longest answered query, in milliseconds.
     package var slowestMilliseconds = 0.0
 
-    /// An empty report.
+    /// Creates an empty report.
     package init() {}
 
-    /// Adds what other clients have seen.
+    /// Adds the results of other clients.
     package mutating func add(_ other: SessionReport) {
         opened += other.opened
         queries += other.queries
@@ -43,24 +43,24 @@ package struct SessionReport: Codable, Sendable {
     }
 }
 
-/// A number of clients, each a thread with one session at a time.
+/// Clients that each run in a thread, with one session at a time.
 package final class SessionGenerator: Sendable {
     private let report = Mutex(SessionReport())
     private let stopped = Atomic<Bool>(false)
     private let running = Atomic<Int>(0)
 
-    /// A generator without clients.
+    /// Creates a generator without clients.
     package init() {}
 
-    /// Starts `clients` loops.
+    /// Starts `clients` clients.
     /// - Parameters:
     ///   - every: milliseconds between a session's queries.
-    ///   - patience: seconds for connect and each answer.
+    ///   - patience: seconds for connect and for each answer.
     package func start(address: String, port: UInt16, clients: Int, every: Int, patience: Int) {
         for number in 0..<clients {
             running.add(1, ordering: .relaxed)
             Thread.detachNewThread { [self] in
-                // Not all in one moment: spread over the first interval.
+                // The clients start spread over the first interval.
                 pause(milliseconds: every * number / clients)
                 while !isStopped { converse(address: address, port: port, every: every, patience: patience) }
                 running.subtract(1, ordering: .releasing)
@@ -112,7 +112,7 @@ package final class SessionGenerator: Sendable {
         }
     }
 
-    /// Ends all sessions in order and waits for them.
+    /// Ends all sessions properly and waits for them.
     package func stop(within seconds: Double) throws -> SessionReport {
         stopped.store(true, ordering: .relaxed)
         try eventually(within: seconds, "the sessions to end") { running.load(ordering: .acquiring) == 0 }

@@ -1,13 +1,13 @@
 import Glibc
 
-/// Random numbers from a seed, equal in every run: what property tests draw from.
+/// Reproducible random numbers from a seed, for property tests.
 package struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 
-    /// The sequence of `seed`.
+    /// Starts the sequence of `seed`.
     package init(seed: UInt64) { state = seed }
 
-    /// The next number.
+    /// Returns the next number.
     package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var value = state
@@ -17,8 +17,9 @@ package struct SplitMix64: RandomNumberGenerator {
     }
 }
 
-/// Whether the tests run under a sanitizer, which makes everything many times as dear.
+/// True when the tests run under a sanitizer, which makes code many times slower.
 package let isSanitized = getenv("TSUKADA_PART").map { String(cString: $0) } == "sanitized"
 
-/// Seeds from 0 on for a property test: so many, and an eighth of that under a sanitizer, which has little to find in what draws numbers and compares them.
+/// Returns seeds from 0 for a property test. Under a sanitizer it returns an eighth of `count`, because a sanitizer finds little in code that draws and
+/// compares numbers.
 package func seeds(_ count: UInt64) -> Range<UInt64> { 0..<(isSanitized ? (count + 7) / 8 : count) }

@@ -1,8 +1,9 @@
 import Glibc
 
-/// How long the calling thread has run, whatever else the machine does: by it a test can tell work that grows too fast from a slow machine.
+/// The processor time of the calling thread. It is independent of other work on the machine, so a test can distinguish an algorithm that scales badly from a
+/// slow machine.
 package enum ThreadTime {
-    /// The time that `body` keeps this thread busy.
+    /// Measures the processor time of `body` on this thread.
     package static func of(_ body: () throws -> Void) rethrows -> Duration {
         let start = now()
         try body()

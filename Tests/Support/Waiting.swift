@@ -2,24 +2,25 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// Moments of the machine's monotonic clock, in nanoseconds: the same in every process and namespace, so that what a client saw can be laid beside what a test did.
+/// Times of the machine's monotonic clock in nanoseconds. They are the same in every process and namespace, so that a client's records can be compared with the
+/// test's.
 package enum MonotonicMoment {
-    /// Nanoseconds of `CLOCK_MONOTONIC` now.
+    /// The current value of `CLOCK_MONOTONIC` in nanoseconds.
     package static var now: Int64 { MonotonicClock.now().nanoseconds }
 }
 
-/// What a wait that ran out of time was waiting for.
+/// A wait has reached its deadline.
 package struct DeadlinePassed: Error, CustomStringConvertible {
-    /// What was waited for, how long, and what was seen last.
+    /// The awaited condition, the time waited, and the latest observation.
     package let description: String
 }
 
-/// Looks every few milliseconds until `condition` holds.
+/// Polls `condition` until it holds.
 ///
 /// - Parameters:
-///   - seconds: the deadline, counted from now.
-///   - what: what is waited for; it stands in the error.
-///   - interval: milliseconds between two looks.
+///   - seconds: the deadline from now.
+///   - what: the awaited condition, for the error.
+///   - interval: milliseconds between two polls.
 /// - Throws: `DeadlinePassed`, or what `condition` throws.
 package func eventually(
     within seconds: Double, _ what: @autoclosure () throws -> String, interval: UInt32 = 10, _ condition: () throws -> Bool
@@ -33,24 +34,24 @@ package func eventually(
     }
 }
 
-/// The same for a condition whose failure the caller reports: whether it holds before the deadline.
+/// Polls `condition` until it holds, and returns false when the deadline passes first.
 package func eventually(within seconds: Double, interval: UInt32 = 1, _ condition: () -> Bool) -> Bool {
     (try? eventually(within: seconds, "the condition", interval: interval, condition)) != nil
 }
 
-/// What held at first, and then did not.
+/// A condition held at first and then did not.
 package struct StoppedHolding: Error, CustomStringConvertible {
-    /// What should have held, how long, and when it was seen not to.
+    /// The condition, the required time, and when it did not hold.
     package let description: String
 }
 
-/// Looks every few milliseconds, for a time, whether `condition` still holds: how a test sees that something does not happen.
+/// Polls `condition` for a time and requires that it holds at every poll. A test checks with it that an event does not happen.
 ///
 /// - Parameters:
-///   - seconds: for how long.
-///   - what: what must hold; it stands in the error.
-///   - interval: milliseconds between two looks.
-/// - Throws: `StoppedHolding` at the first look at which it does not hold, or what `condition` throws.
+///   - seconds: the time for which it must hold.
+///   - what: the condition, for the error.
+///   - interval: milliseconds between two polls.
+/// - Throws: `StoppedHolding` at the first poll at which it does not hold, or the error of `condition`.
 package func holds(
     for seconds: Double, _ what: @autoclosure () throws -> String, interval: UInt32 = 10, _ condition: () throws -> Bool
 ) throws {
@@ -66,11 +67,11 @@ package func holds(
     }
 }
 
-/// Keeps this thread from everything else for so long: the fault that a slow handler, a slow reader or a slow process is to the rest. No way to wait for something.
+/// Blocks this thread for a time, to simulate a slow handler, reader or process. Not for waiting on an event.
 package func stallThread(milliseconds: UInt32) { usleep(milliseconds * 1000) }
 
 extension Reactor {
-    /// Runs rounds until `condition` holds, at most `limit`. Returns whether it does.
+    /// Runs rounds until `condition` holds, at most `limit`. Returns whether it holds.
     package func run(within limit: Duration = .seconds(10), until condition: () throws -> Bool) rethrows -> Bool {
         let deadline = MonotonicClock.now().advanced(by: limit)
         while try !condition() {
