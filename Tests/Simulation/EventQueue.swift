@@ -1,8 +1,8 @@
 import Wire
 
-/// What is to happen, soonest first, and of one instant in the order in which it was asked for: a binary heap.
+/// Pending events, earliest first; events of one instant in the order of `push`. A binary heap.
 ///
-/// The heap orders small entries; the events lie still in places of their own, which are used again.
+/// The heap orders small entries. The events stay in slots, which are reused.
 struct EventQueue<Event> {
     private struct Entry {
         let at: Instant
@@ -19,7 +19,7 @@ struct EventQueue<Event> {
 
     var count: Int { heap.count }
 
-    /// When the first one is due; `nil` when there is none.
+    /// The time of the first event; `nil` when the queue is empty.
     var nextAt: Instant? { heap.first?.at }
 
     mutating func push(_ event: consuming Event, at: Instant) {

@@ -2,61 +2,61 @@ import Gossip
 import Support
 import Wire
 
-/// A few nodes and a network that behaves as told, in virtual time, all from one seed.
+/// A few nodes and a simulated network in virtual time, reproducible from one seed.
 ///
-/// The tests of `GossipTests` tell it what to do step by step; the simulator draws faults for it and watches every event as its `probe`.
+/// The tests of `GossipTests` drive it step by step. The simulator draws faults for it and observes every event as its `probe`.
 package final class GossipWorld {
-    /// What the network does to datagrams.
+    /// The network's treatment of datagrams.
     package struct Network {
-        /// Per cent that get lost.
+        /// The percentage of lost datagrams.
         package var loss = 0
-        /// The same for what single nodes send, in their order; empty for all alike.
+        /// The same per sending node, in the order of the nodes; empty when all are alike.
         package var lossOfSender: [Int] = []
-        /// Per cent that come twice.
+        /// The percentage of duplicated datagrams.
         package var duplicates = 0
-        /// Per cent of which a bit is turned.
+        /// The percentage of datagrams with a flipped bit.
         package var bitFlips = 0
-        /// Per cent that are cut.
+        /// The percentage of truncated datagrams.
         package var truncations = 0
-        /// On the way, at least.
+        /// The shortest delay.
         package var delayMin = Duration.microseconds(200)
-        /// On the way, at most.
+        /// The longest delay.
         package var delayMax = Duration.microseconds(400)
-        /// Pairs (from, to) of nodes that nothing passes between.
+        /// Pairs (from, to) of nodes whose datagrams are dropped.
         package var blocked: [(from: Int, to: Int)] = []
 
-        /// Nothing goes wrong.
+        /// Creates a network without faults.
         package init() {}
     }
 
-    /// A datagram on its way.
+    /// A datagram in transit.
     package struct Datagram {
-        /// Whole, header and tag included.
+        /// The whole datagram, with header and tag.
         package let bytes: [UInt8]
-        /// Where the receiver sees it come from.
+        /// The source address that the receiver sees.
         package let source: SocketAddress
-        /// Where it goes.
+        /// The destination address.
         package let target: SocketAddress
-        /// Which member sent it.
+        /// The index of the sending member.
         package let sender: Int
 
-        /// A datagram from its parts.
+        /// Creates a datagram from its parts.
         package init(bytes: [UInt8], source: SocketAddress, target: SocketAddress, sender: Int) {
             (self.bytes, self.source, self.target, self.sender) = (bytes, source, target, sender)
         }
     }
 
-    /// What a node was given.
+    /// An input of a node.
     package enum Input {
-        /// It was started.
+        /// The start of the node.
         case start
-        /// A datagram came.
+        /// A received datagram.
         case datagram(Datagram)
-        /// Something happened on it.
+        /// A local event.
         case local(GossipEvent)
-        /// Its deadline came.
+        /// A tick at the node's deadline.
         case tick
-        /// A command that is no event: keys, operators.
+        /// A direct call: keys, operators' commands.
         case command
     }
 
@@ -66,33 +66,33 @@ package final class GossipWorld {
         case action(() -> Void)
     }
 
-    /// What is kept for tests to look at.
+    /// What the world records for tests.
     package enum Keeping {
-        /// Every datagram and every output.
+        /// All datagrams and outputs.
         case everything
-        /// The last datagrams, this many, and no outputs.
+        /// This number of latest datagrams, and no outputs.
         case datagrams(Int)
     }
 
-    /// The first instant.
+    /// The first instant of virtual time.
     package static let start = Instant(nanoseconds: 1_000_000_000)
-    /// Datagrams that wait in a paused node's socket.
+    /// The limit on datagrams that wait in a paused node's socket.
     package static let inboxMax = 256
 
-    /// Virtual time.
+    /// The current virtual time.
     package private(set) var now = GossipWorld.start
-    /// All nodes, impostors included.
+    /// All nodes, including impostors.
     package private(set) var members: [Member] = []
-    /// How the network behaves.
+    /// The state of the network.
     package var network = Network()
-    /// Wall time at the start, per node.
+    /// Wall time at the start, per node, in UNIX milliseconds.
     package var walls: [UInt64]
-    /// What all nodes seal with.
+    /// The seal of all nodes.
     package let seal: NullSeal
-    /// Datagrams sent, as far as they are kept.
+    /// The recorded datagrams.
     package private(set) var history: [Datagram] = []
     private var historyNext = 0
-    /// When each member's node wants its next tick; the end of time for one that does not run.
+    /// When each member's node wants its next tick; `never` for a node that does not run.
     private var deadlines: [Instant]
     private static let never = Instant(nanoseconds: .max)
     private let keeping: Keeping
@@ -102,14 +102,14 @@ package final class GossipWorld {
     private var outputs = GossipOutputs()
     /// Called after every event.
     package var invariant: ((GossipWorld) -> Void)?
-    /// Sees every input of every node, before and after. It outlives the world's running: a weak reference would cost more than most inputs.
+    /// Observes every input of every node, before and after. It must outlive the run of the world: a weak reference would cost more than most inputs.
     package unowned var probe: (any WorldProbe)?
-    /// Checks asked for are answered like this after 1 ms; `nil` leaves them.
+    /// Returns the result of a requested check, which ends 1 ms later, or `nil` for no result. Without the closure, requests are ignored.
     package var check: ((Int, ServerID) -> Observation?)?
-    /// What the nodes are configured to check at their start.
+    /// The servers that every node is configured with at its start.
     package let servers: [GossipServer]
 
-    /// A world of `nodes` that have not started.
+    /// Creates a world of `nodes` that have not started.
     package init(
         nodes: Int, seed: UInt64 = 1, servers: [GossipServer] = [], keeping: Keeping = .everything, seal: NullSeal = NullSeal(),
         configure: @escaping (inout GossipSettings) -> Void = { _ in }
@@ -127,23 +127,23 @@ package final class GossipWorld {
         }
     }
 
-    /// A ring key by number.
+    /// Creates a ring key from a number.
     package static func key(_ number: UInt64, _ seal: NullSeal) throws -> KeyRing.Key { try KeyRing.key(Bytes32(number, 2, 3, 4), seal) }
-    /// Where a node is at first.
+    /// The initial address of a node.
     package static func address(_ index: Int, port: UInt16 = 7_946) -> SocketAddress { .ip(.v4(0x0a00_0001 + UInt32(index)), port: port) }
-    /// A node's id.
+    /// The identifier of a node.
     package static func id(_ index: Int) -> NodeID { NodeID(UInt64(100 + index)) }
 
-    /// Where all chance comes from.
+    /// The source of all random numbers.
     package var random: SplitMix64 {
         get { generator }
         set { generator = newValue }
     }
 
-    /// A number in 0..<limit.
+    /// Draws a number from 0..<limit.
     package func random(below limit: Int) -> Int { Int(generator.next() % UInt64(max(1, limit))) }
 
-    /// What the node at `index` is configured with.
+    /// The settings of the node at `index`.
     package func settings(_ index: Int) -> GossipSettings {
         let identity = members[index].identity
         let others = members.indices.filter { $0 != identity && members[$0].identity == $0 }
@@ -155,16 +155,16 @@ package final class GossipWorld {
     }
 }
 
-/// Sees every input of every node.
+/// Observes every input of every node.
 package protocol WorldProbe: AnyObject {
-    /// A node is about to take `input`.
+    /// Called before a node takes `input`.
     func willTake(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld)
-    /// It has, and has said `outputs`; nothing of it has been carried out.
+    /// Called after a node has taken `input`, before `outputs` are carried out.
     func hasTaken(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld)
 }
 
 extension GossipWorld {
-    /// Starts a node, with what it has stored unless `isForgetful`.
+    /// Starts a node with its stored state, or without it when `isForgetful`.
     package func start(_ index: Int, isForgetful: Bool = false) {
         if isForgetful { members[index].memory = GossipMemory() }
         members[index].inbox = []
@@ -180,22 +180,22 @@ extension GossipWorld {
         finish(.start, index, members[index], outputs, probe)
     }
 
-    /// What a node's wall clock shows.
+    /// The time on a node's wall clock, in UNIX milliseconds.
     package func wall(_ index: Int) -> UInt64 { walls[index] + UInt64(GossipWorld.start.duration(to: now).wholeMilliseconds) }
 
-    /// Starts all.
+    /// Starts all nodes.
     package func startAll() { for index in members.indices { start(index) } }
 
-    /// Ends a node without a word.
+    /// Ends a node without LEAVE.
     package func crash(_ index: Int) {
         members[index].core = nil
         deadlines[index] = GossipWorld.never
     }
 
-    /// Stops a node.
+    /// Suspends a node.
     package func pause(_ index: Int) { members[index].isPaused = true }
 
-    /// Lets a paused node run: it drains its socket before its timers.
+    /// Resumes a paused node. It reads its socket before its timers.
     package func resume(_ index: Int) {
         members[index].isPaused = false
         let waiting = members[index].inbox
@@ -203,45 +203,45 @@ extension GossipWorld {
         for datagram in waiting { deliver(datagram, to: index) }
     }
 
-    /// Throws away what waits.
+    /// Drops the datagrams that wait for a paused node.
     package func dropInbox(_ index: Int) { members[index].inbox = [] }
 
-    /// Makes a node believe to be another one.
+    /// Gives a node the identity of another one.
     package func impersonate(_ index: Int, as other: Int) { members[index].identity = other }
 
-    /// Writes a node's key file.
+    /// Replaces a node's key file.
     package func setRing(_ index: Int, _ ring: KeyRing) { members[index].ring = ring }
 
-    /// Gives a node another address.
+    /// Moves a node to another address.
     package func move(_ index: Int, to address: SocketAddress) { members[index].address = address }
 
-    /// Does something with a node and carries out what it says; `nil` when it does not run.
+    /// Calls `body` with a running node and carries out its outputs; `nil` when the node does not run.
     package func with<Result>(_ index: Int, _ body: (inout GossipNode, Instant, inout GossipOutputs) throws -> Result) rethrows -> Result? {
         try take(.command, index, body)
     }
 
-    /// Tells a node of something.
+    /// Passes an event to a node.
     package func local(_ index: Int, _ event: GossipEvent) {
         take(.local(event), index) { core, now, outputs in core.local(event, now: now, into: &outputs) }
     }
 
-    /// Lets a node look at a server.
+    /// Passes the result of a check to a node.
     package func observe(_ index: Int, _ server: ServerID, _ finding: Finding, address: SocketAddress? = .ip(.v4(9), port: 3_306)) {
         local(index, .observed(server, Observation(finding, address: address)))
     }
 
-    /// Puts any bytes in front of a node at once.
+    /// Delivers arbitrary bytes to a node at once.
     package func inject(_ bytes: [UInt8], from source: SocketAddress, to index: Int) {
         deliver(Datagram(bytes: bytes, source: source, target: members[index].address, sender: index), to: index)
     }
 
-    /// Lets something happen later.
+    /// Schedules an action.
     package func schedule(after pause: Duration, _ action: @escaping () -> Void) { queue.push(.action(action), at: now.advanced(by: pause)) }
 
-    /// Lets `duration` pass.
+    /// Runs the world for `duration`.
     package func run(_ duration: Duration) { run(until: now.advanced(by: duration)) { _ in false } }
 
-    /// Lets time pass until `end`, or until `isEnough` says so after an event; says when that was.
+    /// Runs the world until `end`, or until `isEnough` is true after an event. Returns the time in the latter case.
     @discardableResult
     package func run(until end: Instant, _ isEnough: (GossipWorld) -> Bool) -> Instant? {
         while step(until: end) {
@@ -252,7 +252,7 @@ extension GossipWorld {
         return nil
     }
 
-    /// The next event: datagrams before timers of one instant. False when there is none until `end`.
+    /// Runs the next event; at one instant datagrams come before timers. Returns false when there is none until `end`.
     private func step(until end: Instant) -> Bool {
         var (first, soonest): (Int?, Instant) = (nil, queue.nextAt ?? Instant(nanoseconds: end.nanoseconds + 1))
         for index in deadlines.indices where deadlines[index].nanoseconds < soonest.nanoseconds && !members[index].isPaused {
@@ -294,7 +294,7 @@ extension GossipWorld {
         guard deadlines[index] < GossipWorld.never else { return nil }
         let probe = probe
         probe?.willTake(input, at: index, in: self)
-        // Out of the world while it is filled: what is done with the outputs may change anything in it.
+        // The outputs are moved out of the world while they are filled, because carrying them out may change the world.
         var outputs = GossipOutputs()
         swap(&outputs, &self.outputs)
         defer {

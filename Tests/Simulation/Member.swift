@@ -2,40 +2,40 @@ import Gossip
 import Wire
 
 extension GossipWorld {
-    /// A node and what it has said.
+    /// A node with its records.
     package final class Member {
-        /// The node while it runs.
+        /// The core while the node runs.
         package internal(set) var core: GossipNode?
-        /// Where it is.
+        /// The node's address.
         package internal(set) var address: SocketAddress
-        /// What it has stored.
+        /// The stored state.
         package var memory = GossipMemory()
-        /// The member whose name it bears: itself, unless it is an impostor.
+        /// The index of the member whose name it uses: its own, unless it is an impostor.
         package internal(set) var identity: Int
-        /// How often it was started.
+        /// The number of starts.
         package internal(set) var runs = 0
-        /// Stopped: what comes waits in `inbox`.
+        /// True while the node is suspended; datagrams wait in `inbox`.
         package internal(set) var isPaused = false
-        /// The socket's buffer while it is paused.
+        /// The socket's buffer during a pause.
         package internal(set) var inbox: [Datagram] = []
-        /// The rules of its own program; `nil` for those of the world. A liar's program has fewer.
+        /// The safety rules of this node's program; `nil` for those of the world. A malicious program has fewer.
         package var rules: SafetyRules?
-        /// Its key file.
+        /// The key file.
         package var ring: KeyRing
-        /// Every output but datagrams, with its time.
+        /// All outputs except datagrams, with their times.
         package internal(set) var log: [(at: Instant, output: GossipOutput)] = []
-        /// With 28 bytes of IP and UDP each.
+        /// Sent bytes, including 28 bytes of IP and UDP headers per datagram.
         package internal(set) var sentBytes = 0
-        /// Datagrams.
+        /// Sent datagrams.
         package internal(set) var sentDatagrams = 0
-        /// What it is configured to check.
+        /// The servers that it is configured with.
         package var servers: [GossipServer]
 
         init(address: SocketAddress, identity: Int, ring: KeyRing, servers: [GossipServer]) {
             (self.address, self.identity, self.ring, self.servers) = (address, identity, ring, servers)
         }
 
-        /// Changes the node where it lies: a copy of it costs more than most inputs do.
+        /// Changes the core in place, because a copy costs more than most inputs.
         func feed<Result>(_ deadline: inout Instant, _ body: (inout GossipNode) throws -> Result) rethrows -> Result? { try core?.fed(body, &deadline) }
     }
 }

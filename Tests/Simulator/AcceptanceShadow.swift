@@ -1,7 +1,7 @@
 import Gossip
 import Wire
 
-/// What one run of a node has accepted: S6 (nothing twice, nothing of another run), S13 (who is proven, and where).
+/// The datagrams that one run of a node has accepted: S6 (no duplicates, no datagram of another session), S13 (address and session only after proof).
 struct AcceptanceShadow {
     private struct ChannelName: Hashable {
         let sender: NodeID
@@ -12,7 +12,7 @@ struct AcceptanceShadow {
 
     private var accepted: [ChannelName: Set<UInt64>] = [:]
     private var highest: [ChannelName: UInt64] = [:]
-    /// Before the input.
+    /// The counters and the proven state before the input.
     private var refusals = 0
     private var replays = 0
     private var session: UInt64 = 0
@@ -28,7 +28,7 @@ struct AcceptanceShadow {
             + counters.outdated
     }
 
-    /// Whether the datagram was taken as its sender's; `nil` header for what is none.
+    /// True when the datagram was accepted as its sender's; `header` is `nil` when it has none.
     func isAccepted(_ header: Header?, _ core: GossipNode) -> Bool {
         guard let header, header.kind != .hello, header.kind != .helloAnswer else { return false }
         return Self.refusals(core.counters) == refusals
@@ -43,7 +43,7 @@ struct AcceptanceShadow {
             guard accepted[name, default: []].insert(header.sequence).inserted else { return Violation("S6", "datagram \(header.sequence) accepted twice") }
             highest[name] = max(highest[name] ?? 0, header.sequence)
         } else if core.counters.replayed > replays, accepted[name]?.contains(header.sequence) != true {
-            // What was never accepted and is not too old is no replay: only what has verified moves the window.
+            // A datagram that was neither accepted nor too old is not a replay: only verified datagrams move the window.
             guard header.sequence + 1_024 <= highest[name] ?? 0 else { return Violation("S6", "datagram \(header.sequence) taken for a replay, wrongly") }
         }
         return provenMoved(core.proven, isAccepted, header, source)

@@ -2,15 +2,15 @@ import Gossip
 import Simulation
 import Wire
 
-/// The servers that the nodes check: what they are like now, and how a check of a node's ends.
+/// The servers that the nodes check: their condition, and the results of checks.
 struct Databases {
-    /// What a server is like.
+    /// The condition of a server.
     enum Condition: Equatable {
         case up
         case refused
         case silent
         case full
-        /// The check's user is refused.
+        /// The server refuses the check's user.
         case denied
     }
 
@@ -18,12 +18,12 @@ struct Databases {
         let server: GossipServer
         var condition = Condition.up
         var address: SocketAddress
-        /// Nodes whose hosts it refuses (1129).
+        /// Nodes whose hosts the server blocks (1129).
         var blocks: Set<Int> = []
     }
 
     private(set) var list: [Database]
-    /// Nodes that have run out of descriptors.
+    /// Nodes without free descriptors.
     var exhausted: Set<Int> = []
 
     init(_ servers: [GossipServer]) {
@@ -37,7 +37,7 @@ struct Databases {
 
     func index(_ id: ServerID) -> Int? { list.firstIndex { $0.server.id == id } }
 
-    /// How a check of `node` that begins now ends, and after what time. `address` is where the node looks.
+    /// The result of a check that `node` starts at this time, and its duration. `address` is the address that the node checks.
     func check(_ index: Int, by node: Int, at address: SocketAddress, random: (Int) -> Int) -> (Observation, after: Duration) {
         let database = list[index]
         let quick = Duration.microseconds(300 + random(2_000))
@@ -45,7 +45,7 @@ struct Databases {
             (Observation(finding, address: address, code: finding == .passed ? 6 : 7, latency: pause, lag: .milliseconds(random(50)), weight: 1), pause)
         }
         if exhausted.contains(node) { return end(.ownFault, .microseconds(50)) }
-        // Where it was, nobody answers.
+        // The old address of a server does not answer.
         if address != database.address { return end(.failedSilently, .milliseconds(500)) }
         if database.blocks.contains(node) { return end(.blocked, quick) }
         return switch database.condition {
@@ -57,7 +57,7 @@ struct Databases {
         }
     }
 
-    /// Everything is well again.
+    /// Ends all faults.
     mutating func recover() {
         exhausted = []
         for index in list.indices { (list[index].condition, list[index].blocks) = (.up, []) }

@@ -3,10 +3,10 @@ import Simulation
 import Support
 import Wire
 
-/// Two nodes, two servers, and every order in which things can happen, up to a depth: no chance at all.
+/// Runs two nodes with two servers through every order of events up to a depth, without random choices.
 ///
-/// A node's state follows from what it was given and when. So a state is known by a hash of both nodes' inputs and of what is on its way:
-/// orders that differ only between the nodes meet again and are gone through once.
+/// A node's state follows from its inputs and their times. A hash of both nodes' inputs and of the datagrams in transit therefore identifies a state, and
+/// orders that differ only between the nodes are explored once.
 struct Explorer {
     static let depth = 6
     private static let flightsMax = 6
@@ -29,7 +29,7 @@ struct Explorer {
         var memories = [GossipMemory(), GossipMemory()]
         var looks = 0
         var crashes = 0
-        /// The highest sequence of each key that was sealed with.
+        /// The highest sequence number sealed with each key.
         var sealed: [UInt64: UInt64] = [:]
         var violation: Violation?
     }
@@ -60,7 +60,7 @@ struct Explorer {
         key = try GossipWorld.key(1, seal)
     }
 
-    /// From the start of both nodes, and from two that know each other: the rule that was broken first.
+    /// Explores from the start of both nodes, and again after they have connected. Returns the first broken rule.
     mutating func run(depth: Int) -> Violation? {
         var state = State()
         for index in 0..<2 { start(index, &state) }
@@ -220,7 +220,7 @@ extension Explorer {
         }
     }
 
-    /// S5: under one key of traffic the sequences rise.
+    /// S5: the sequence numbers of a traffic key rise.
     private func recordSeal(_ bytes: [UInt8], _ state: inout State) {
         guard let header = try? Header(bytes[...]), header.kind != .hello, header.kind != .helloAnswer else { return }
         let key = mix(mix(header.sender.number, header.senderSession), UInt64(header.key))

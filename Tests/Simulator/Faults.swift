@@ -2,11 +2,11 @@ import Gossip
 import Simulation
 import Wire
 
-/// What goes wrong, drawn from the seed.
+/// Faults, drawn from the seed.
 extension Scenario {
     private static let thief = SocketAddress.ip(.v4(0x0606_0606), port: 6)
 
-    /// Lets everything go wrong for a while.
+    /// Runs a phase of faults.
     func suffer() {
         for index in nodes { start(index) }
         run(.milliseconds(draw(2_000)))
@@ -50,7 +50,7 @@ extension Scenario {
         }
     }
 
-    /// Nothing passes to or from a node, or between two, for up to 0.9 s.
+    /// Drops everything from, and usually to, a node or one of its peers for up to 0.9 s.
     private func burst(_ node: Int) {
         let before = world.network.blocked
         let others = draw(2) == 0 ? Array(world.members.indices) : [draw(world.members.count)]
@@ -79,7 +79,7 @@ extension Scenario {
         }
     }
 
-    /// With the store kept, lost, or as it was some time ago; the clock may be another one.
+    /// Restarts a node with its store kept, lost or outdated; the clock may be stepped.
     private func restart(_ node: Int) {
         switch draw(4) {
         case 0, 1: start(node)
@@ -113,7 +113,7 @@ extension Scenario {
         case 1:
             for _ in 0...draw(5) {
                 var bytes = world.history[draw(world.history.count)].bytes
-                // Headers most of all: what is behind them is sealed.
+                // Mostly headers, because the rest is sealed.
                 bytes[draw(draw(2) == 0 ? 56 : bytes.count)] ^= UInt8(1 << draw(8))
                 world.inject(bytes, from: Scenario.thief, to: node)
             }
@@ -128,7 +128,7 @@ extension Scenario {
         }
     }
 
-    /// What stands after the range record is of a type that nobody knows: the range is acknowledged, its rows are lost.
+    /// Gives the records after the range record an unknown type: the range is acknowledged, and its rows are lost.
     private static func loseRows(_ bytes: inout [UInt8]) {
         var offset = Header.bytesCount
         while offset + 3 <= bytes.count {
@@ -153,7 +153,7 @@ extension Scenario {
         }
     }
 
-    /// A node resolves a server's name anew.
+    /// A node resolves a server's name again.
     func learn(_ server: Int, by node: Int) {
         views[node][server] = databases[server].address
         guard pausedSince[node] == nil else { return }
@@ -174,13 +174,13 @@ extension Scenario {
             world.local(node, .ballot(subject: UInt64(draw(2)), epoch: UInt64(1 + draw(9)), choice: server.number, isConfirmed: draw(2) == 0))
         default:
             world.with(node) { core, now, outputs in
-                // A refusal (the last usable server, a server of other nodes only) is an answer too.
+                // A refusal (the last usable server, a server that only other nodes have) is a valid result.
                 try? core.administer(server, state, weight: weight, for: duration, force: force, now: now, into: &outputs)
             }
         }
     }
 
-    /// A reload with other servers, an impostor, names that resolve anew.
+    /// A reload with other servers, an impostor, or names that resolve to other addresses.
     private func reconfigure(_ node: Int) {
         switch draw(4) {
         case 0, 1: configure(node, world.servers.filter { _ in draw(4) > 0 }, configuration: UInt64(1 + draw(2)))
@@ -189,7 +189,7 @@ extension Scenario {
         }
     }
 
-    /// The impostor has the key, and may use the highest session that exists, or send an operator's command with the last stamp.
+    /// Starts the impostor, which has the key. It may use the highest session, or publish an operator's command with the highest stamp.
     private func lie(_ impostor: Int) {
         var memory = world.members[impostor].memory
         memory.administrative = []

@@ -4,16 +4,16 @@ import Simulation
 import Support
 import Wire
 
-/// Long quiet runs of two nodes over a bad network: nobody may be taken for dead who lives.
+/// Long quiet runs of two nodes over a bad network: no living node may be declared dead.
 struct Hours: Sendable {
-    /// What has been run so far: enough to go on from.
+    /// The progress of a run, from which it can continue.
     struct State: Equatable {
         var nextSeed: UInt64
         var nodeHours = 0
         var falseDeaths = 0
 
-        /// "next-seed N node-hours N false-deaths N", a line for each part of a run: the sums of hours and deaths are the whole run's.
-        /// `nil` for anything else.
+        /// Reads "next-seed N node-hours N false-deaths N". Each part of a run has one such line; the run's totals are the sums of hours and deaths. `nil` for
+        /// other text.
         init?(_ text: String) {
             let words = text.split(whereSeparator: \.isWhitespace)
             guard words.count == 6, let seed = UInt64(words[1]), let hours = Int(words[3]), let deaths = Int(words[5]) else { return nil }
@@ -25,24 +25,24 @@ struct Hours: Sendable {
         var text: String { "next-seed \(nextSeed) node-hours \(nodeHours) false-deaths \(falseDeaths)\n" }
     }
 
-    /// The file is no state, or another part's.
+    /// The file contains no state, or that of another part.
     struct ForeignState: Error {}
 
-    /// This process takes the seeds `part`, `part + parts`, `part + 2 * parts`...: several processes share a run, and no hour is counted twice.
+    /// This process takes the seeds `part`, `part + parts`, `part + 2 * parts`, and so on: several processes share a run, and each seed runs once.
     var part: UInt64 = 1
     var parts: UInt64 = 1
     var weather = Weather.changing(lossMax: 30)
 
-    /// What the network does to an hour.
+    /// The network's faults during an hour.
     enum Weather {
-        /// Loss drawn for each hour and direction, at most this many per cent, and bursts of loss of up to 0.9 s, included in that.
+        /// Loss drawn for each hour and direction, at most this percentage, including bursts of up to 0.9 s.
         case changing(lossMax: Int)
-        /// So many per cent are lost all the time, and once a minute comes a burst of 0.85 to 0.9 s: what is hardest to tell from a death,
-        /// and shows within minutes what changing weather shows once in a thousand hours.
+        /// This percentage of loss all the time, and a burst of 0.85 to 0.9 s every minute. It is the hardest case to distinguish from a death, and shows
+        /// within minutes what changing weather shows once in a thousand hours.
         case longBursts(loss: Int)
     }
 
-    /// One virtual hour of two nodes; the times of false deaths.
+    /// Runs one virtual hour of two nodes and returns the times of false deaths.
     func run(seed: UInt64) throws -> [Instant] {
         var random = SplitMix64(seed: seed)
         let seal = NullSeal()
@@ -59,11 +59,11 @@ struct Hours: Sendable {
     }
 
     private func change(_ world: GossipWorld, lossMax: Int, _ random: inout SplitMix64) {
-        // Half of the hours have one loss all the time; in the others it changes every few minutes.
+        // Half of the hours have constant loss; in the others it changes every few minutes.
         let isSteady = random.draw(2) == 0
-        // Bursts and random loss together stay within the limit: one second in `pause` at most is silent.
+        // Bursts and random loss together stay within the limit: at most one second in `pause` is silent.
         let pause = [20, 60, 200, 600][random.draw(4)]
-        // A third of the hours has nothing but bursts: then the timeouts have not grown when one comes.
+        // A third of the hours has only bursts, so that the timeouts are not extended when one starts.
         let randomMax = random.draw(3) == 0 ? 1 : lossMax - 4
         world.network.lossOfSender = [random.draw(randomMax), random.draw(randomMax)]
         world.startAll()
@@ -89,7 +89,7 @@ struct Hours: Sendable {
         }
     }
 
-    /// Nothing passes for so long: one way, the other, or both.
+    /// Blocks one direction or both for `duration`.
     private func block(_ world: GossipWorld, _ duration: Duration, _ random: inout SplitMix64) {
         switch random.draw(3) {
         case 0: world.network.blocked = [(0, 1)]
@@ -100,7 +100,7 @@ struct Hours: Sendable {
         world.heal()
     }
 
-    /// Runs until `hours` are done in all, and writes the state every ten seeds; throws `ForeignState`.
+    /// Runs until `hours` node-hours are done in total, and writes the state every ten seeds. Throws `ForeignState`.
     func run(until hours: Int, file: String?) throws -> State {
         var state = State(nextSeed: part)
         if let file, let text = Self.read(file) {
@@ -110,7 +110,7 @@ struct Hours: Sendable {
         while state.nodeHours < hours {
             let deaths = try run(seed: state.nextSeed)
             for death in deaths { print("seed \(state.nextSeed): a false death at \(death.seconds) s") }
-            // The run may be ended at any time.
+            // Flushed here, because the run may be ended at any time.
             fflush(nil)
             state.nextSeed += parts
             state.nodeHours += 2
@@ -128,7 +128,7 @@ struct Hours: Sendable {
         return String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 
-    /// Whole or not at all: the run may be ended at any time.
+    /// Replaces the file by a rename, because the run may be ended at any time.
     private static func write(_ text: String, to path: String) {
         guard let file = fopen(path + ".new", "w") else { return }
         fputs(text, file)
@@ -137,7 +137,7 @@ struct Hours: Sendable {
     }
 }
 
-/// Notes when a peer is said to be dead.
+/// Records when a peer is declared dead.
 final class DeathWatch: WorldProbe {
     private(set) var deaths: [Instant] = []
 

@@ -1,7 +1,7 @@
 import Gossip
 import Wire
 
-/// What the owners have said, version by version: S4 compares every row that spreads with it.
+/// The rows that their owners have published, version by version. S4 compares every received row with them.
 struct IssuedRows {
     private struct HealthName: Hashable {
         let observer: NodeID
@@ -35,9 +35,9 @@ struct IssuedRows {
     private var administrative: [AdministrativeName: [AdministrativeRow]] = [:]
     private var leases: Set<LeaseName> = []
     private var ballots: Set<BallotRow> = []
-    /// Nodes that may say two things under one version: they have lost their store, or share their name.
+    /// Nodes that may publish two rows under one version, because they have lost their store or share their name.
     var forgetful: Set<NodeID> = []
-    /// Each row that an operator has caused, with its origin.
+    /// The rows of all operators' commands, with their origins.
     private(set) var words: [AdministrativeRow] = []
 
     mutating func issue(_ row: MemberRow) {

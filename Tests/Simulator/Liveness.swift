@@ -2,7 +2,7 @@ import Gossip
 import Simulation
 import Wire
 
-/// The faults stop: everything must be well again within the bounds.
+/// After the last fault everything must recover within the bounds.
 extension Scenario {
     private static let bound = Duration.seconds(2)
 
@@ -33,7 +33,7 @@ extension Scenario {
         if let impostor { world.crash(impostor) }
         for index in nodes {
             if pausedSince[index] != nil, world.members[index].core != nil { resume(index, losesInbox: false) }
-            // Where two had one name, the operator ends one and starts the other anew.
+            // When two nodes share a name, the operator ends one and restarts the other.
             if world.members[index].core == nil || index == 1 && impostor != nil || world.members[index].core?.ownRank != .alive { start(index) }
         }
         databases.recover()
@@ -43,7 +43,7 @@ extension Scenario {
             resolvePeers(of: index)
         }
         if let reached = rotation?.reached, reached > .before { for index in nodes where step(of: index) == .before { rotate(index) } }
-        // Bursts that are under way end.
+        // Waits for the end of bursts.
         run(.milliseconds(900))
         world.heal()
     }
@@ -62,7 +62,7 @@ extension Scenario {
 
     private var allAlive: Bool { nodes.allSatisfy { one in nodes.allSatisfy { $0 == one || world.state(of: $0, at: one) == .alive } } }
 
-    /// All databases are well: own passes bring every server back, on every node.
+    /// All databases work: passed checks bring every server UP on every node.
     private func expectServersUp() {
         guard failure == nil else { return }
         world.run(until: world.now.advanced(by: .seconds(20))) { _ in self.allUp || self.failure != nil }
@@ -73,7 +73,7 @@ extension Scenario {
 
     private var allUp: Bool { nodes.allSatisfy { node in world.servers.allSatisfy { world.verdict($0.id, at: node) == .up } } }
 
-    /// L5, and L2 once nothing changes any more.
+    /// Checks L5, and L2 once the tables do not change any more.
     private func expectQuiet() {
         run(.seconds(2))
         guard failure == nil else { return }
@@ -82,14 +82,14 @@ extension Scenario {
         run(.seconds(2))
         for index in nodes where failure == nil {
             let sent = world.members[index].sentDatagrams - before[index]
-            // A row that changes even now costs a few datagrams to and from each peer.
+            // A row that still changes costs a few datagrams to and from each peer.
             guard sent <= 2 * 6 * (settings.nodes - 1) + 20 + 4 * settings.nodes else {
                 return fail(Violation("L5", "node \(index) sends \(sent / 2) datagrams a second when idle"))
             }
         }
     }
 
-    /// S12: each word is everywhere, or a later one is.
+    /// S12: every node has each command or a later one.
     private func expectWordsEverywhere() {
         guard failure == nil else { return }
         for (number, word) in issued.words.enumerated() where number >= lostWords && (impostor == nil || word.origin != GossipWorld.id(1)) {
@@ -102,7 +102,7 @@ extension Scenario {
         }
     }
 
-    /// L7: whatever was sent before, an operator can give a later command on every node, and all nodes take it.
+    /// L7: regardless of what was sent before, an operator can give a later command on every node, and all nodes accept it.
     private func expectOperatorsHeard() {
         for (node, server) in zip(nodes.prefix(2), world.servers) where failure == nil {
             let isSaid = world.with(node) { core, now, outputs in (try? core.setWeight(server.id, 256, now: now, into: &outputs)) != nil }
@@ -115,7 +115,7 @@ extension Scenario {
         }
     }
 
-    /// L3 and L4: one node dies, and comes back elsewhere with nothing.
+    /// L3 and L4: a node dies and returns at another address without its store.
     private func expectDeathKnown() {
         guard failure == nil else { return }
         let victim = draw(settings.nodes)
@@ -129,7 +129,7 @@ extension Scenario {
         world.move(victim, to: GossipWorld.address(200 + draw(50)))
         forgetStore(of: victim)
         start(victim, isForgetful: true)
-        // It may come back to peers that have moved too.
+        // Its peers may have moved as well.
         resolvePeers(of: victim)
         expectAllAlive(by: world.now.advanced(by: .seconds(1)), "L4", "a second after node \(victim) has come back elsewhere")
     }

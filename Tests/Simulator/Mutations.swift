@@ -1,6 +1,6 @@
 import Gossip
 
-/// Each safety rule switched off, one by one: a seed must break the invariant that the rule protects, and hold with all rules.
+/// Switches off each safety rule in turn: the seed must break the invariant that the rule protects, and no invariant with all rules.
 enum Mutations {
     struct Mutation {
         let name: String
@@ -8,7 +8,7 @@ enum Mutations {
         let seed: UInt64
         let nodes: Int
         let breaks: String
-        /// Two nodes can break it within the depth of the explorer.
+        /// Two nodes can break it within the explorer's depth.
         var isWithinDepth = false
     }
 
@@ -25,7 +25,7 @@ enum Mutations {
         Mutation(name: "stamp horizon", rule: .stampHorizon, seed: 51, nodes: 2, breaks: "S3"),
     ]
 
-    /// How many rules were not seen to be needed.
+    /// Returns the number of rules that were not shown to be needed.
     static func run() throws -> Int {
         var failures = 0
         for mutation in table {
@@ -36,7 +36,7 @@ enum Mutations {
                 "without \(mutation.name): seed \(mutation.seed), \(mutation.nodes) nodes, breaks \(mutated ?? "nothing"), expected \(mutation.breaks); with it: \(whole ?? "nothing") broken"
             )
             guard !isGood else { continue }
-            // A change of the core moves what a seed draws: another one must show it then, and belongs into the table.
+            // A change of the core changes what a seed draws. Another seed must then show the violation and replace the one in the table.
             guard let other = try find(mutation) else {
                 failures += 1
                 print("    no seed up to 3000 shows it: the simulator is blind to it")
@@ -47,7 +47,7 @@ enum Mutations {
         return try failures + explore()
     }
 
-    /// The explorer must find by itself, within its depth, what the first moves of two nodes can break.
+    /// The explorer must find, within its depth, the violations that the first moves of two nodes can cause.
     private static func explore() throws -> Int {
         var failures = 0
         for mutation in table where mutation.isWithinDepth {

@@ -3,7 +3,7 @@ import Simulation
 import Support
 import Wire
 
-/// Everything that is watched about one run of one node.
+/// All checks of one run of one node.
 struct NodeShadow {
     private let id: NodeID
     private let nodes: Int
@@ -11,10 +11,10 @@ struct NodeShadow {
     private var tables: TableShadow
     private var verdicts: VerdictShadow
     private var isLeaving = false
-    /// When each peer was last heard, in the node's own running time, and after how many pauses.
+    /// When each peer was last heard, in the node's running time, and after how many pauses.
     private var heard: [NodeID: (at: Instant, pauses: Int)] = [:]
 
-    /// How much a node has lived through: pauses taken out.
+    /// The time that a node has run, without its pauses.
     struct RunningTime {
         var now: Instant
         var pauses: Int
@@ -75,7 +75,7 @@ struct NodeShadow {
         return tables.receive(records, session: core.session, proven: (header.sender, header.senderSession), issued)
     }
 
-    /// S10. A pause counts for as long as the node could not notice it: up to its deadline and the tolerance after it.
+    /// S10. A pause may count as silence for as long as the node could not notice it: up to its deadline and the tolerance after it.
     private func convictions(_ list: [GossipOutput], _ running: RunningTime) -> Violation? {
         for output in list {
             guard case .peerChanged(let peer, .dead, _) = output else { continue }
@@ -88,7 +88,7 @@ struct NodeShadow {
         return nil
     }
 
-    /// S1 and S11.
+    /// Checks S1 and S11.
     private func bounds(_ core: GossipNode, _ outputs: GossipOutputs, now: Instant) -> Violation? {
         guard isLeaving || core.ownRank == .alive else { return Violation("S1", "is not ALIVE in its own table") }
         guard core.openHandshakes.candidates <= 5 * (nodes - 1), core.openHandshakes.sources <= GossipLimits.helloSourcesMax else {

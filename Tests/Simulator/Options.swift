@@ -1,4 +1,4 @@
-/// The command line: what to run.
+/// The command line.
 struct Options {
     enum Action: Equatable {
         case all
@@ -28,7 +28,7 @@ struct Options {
     var part: UInt64 = 1
     var parts: UInt64 = 1
 
-    /// `nil` for what is not understood.
+    /// `nil` when an argument is invalid.
     init?(_ arguments: [String]) {
         var rest = arguments[...]
         func number(_ limit: ClosedRange<Int>) -> Int? { rest.popFirst().flatMap { Int($0) }.flatMap { limit.contains($0) ? $0 : nil } }

@@ -2,7 +2,7 @@ import Gossip
 import Simulation
 import Wire
 
-/// A key rotation as an operator does it: each step on each node that runs, at any time, and in the key files.
+/// A key rotation as an operator does it: each step on each running node at any time, and in the key files.
 struct Rotation {
     enum Step: Int, Comparable {
         case before
@@ -15,7 +15,7 @@ struct Rotation {
 
     let old: KeyRing.Key
     let new: KeyRing.Key
-    /// The furthest step that any node has taken.
+    /// The furthest step that any node has reached.
     var reached = Step.before
 }
 
@@ -26,7 +26,7 @@ extension Scenario {
         return ids.contains(rotation.old.id) ? .used : .removed
     }
 
-    /// Takes one node one step further, if the order of the manual allows it: use once all that run have it, remove once all that run use it.
+    /// Takes a node one step further if the manual's order allows it: use a key after all running nodes have it, remove the old one after all use the new one.
     func rotate(_ index: Int) {
         guard let rotation, world.members[index].core != nil, pausedSince[index] == nil else { return }
         let running = world.members.indices.filter { world.members[$0].core != nil }.map { step(of: $0) }
@@ -41,7 +41,7 @@ extension Scenario {
         self.rotation?.reached = reached
     }
 
-    /// A refusal leaves everything as it was, and names a node; the operator tries again later.
+    /// A refusal changes nothing and names a node; the operator retries later.
     private func command(_ index: Int, _ body: (inout GossipNode) throws(KeyRing.Refusal) -> Void) {
         world.with(index) { core, _, _ in
             do {
@@ -57,7 +57,7 @@ extension Scenario {
         if let ring = world.members[index].core?.ring { world.setRing(index, ring) }
     }
 
-    /// The operator goes on until all have come to the end: every node runs by now.
+    /// The operator completes the rotation. All nodes run at this point.
     func endRotation() {
         guard let rotation, rotation.reached > .before else { return }
         for index in nodes where step(of: index) == .before { rotate(index) }

@@ -3,20 +3,20 @@ import Simulation
 import Support
 import Wire
 
-/// How a seed is run.
+/// The settings of a run of a seed.
 struct ScenarioSettings {
     var seed: UInt64
     var nodes: Int
     var rules = SafetyRules.all
-    /// Faults drawn; each is followed by up to 0.7 s.
+    /// The number of faults drawn; each is followed by up to 0.7 s.
     var faults = 40
     /// Prints every input.
     var isTraced = false
 }
 
-/// One seed: nodes, databases, faults, and everything that is watched.
+/// The run of one seed: nodes, databases, faults and all checks.
 final class Scenario: WorldProbe {
-    /// What went wrong, and where.
+    /// The broken rule, and where it broke.
     struct Failure {
         let violation: Violation
         let step: Int
@@ -26,31 +26,31 @@ final class Scenario: WorldProbe {
     let settings: ScenarioSettings
     let world: GossipWorld
     var databases: Databases
-    /// Where each node looks for each server: addresses move, and nodes learn of it one by one.
+    /// The address of each server as each node has it: addresses move, and nodes learn them one by one.
     var views: [[SocketAddress]]
-    /// Between two checks of one server.
+    /// The interval between checks of a server.
     let checkInterval: Duration
     let seal = NullSeal()
     private var shadows: [NodeShadow?]
     var issued = IssuedRows()
     private(set) var failure: Failure?
     private(set) var steps = 0
-    /// Of everything that every node has said.
+    /// A hash of all outputs of all nodes.
     private(set) var trace: UInt64 = 0
-    /// Pauses: taken out of each node's running time.
+    /// The pauses, which do not count as running time.
     var pausedSince: [Instant?]
     private var pausedTotal: [Duration]
     private var pauses: [Int]
-    /// Another machine that bears node 1's name.
+    /// The index of another machine that uses node 1's name.
     var impostor: Int? { world.members.count > settings.nodes ? settings.nodes : nil }
-    /// Words whose issuer has lost its store since: they may be gone.
+    /// The number of commands issued before a node last lost its store; these may be lost.
     var lostWords = 0
     private var checksUnderWay: Set<Int> = []
-    /// Stores as they were some time ago.
+    /// Earlier states of the stores.
     var memories: [Int: GossipMemory] = [:]
-    /// What the key rotation is at; `nil` when this seed has none.
+    /// The state of the key rotation; `nil` when this seed has none.
     var rotation: Rotation?
-    /// How often parts of the tables were asked for.
+    /// The number of requests for parts of the tables.
     private(set) var pulls = 0
 
     init(_ settings: ScenarioSettings) throws {
@@ -78,7 +78,7 @@ final class Scenario: WorldProbe {
         if let impostor {
             world.impersonate(impostor, as: 1)
             issued.forgetful.insert(GossipWorld.id(1))
-            // Its own program accepts everything; the others must refuse what it sends.
+            // Its own program accepts everything. The other nodes must reject what it sends.
             world.members[impostor].rules = rules.subtracting([.sessionHorizon, .stampHorizon])
         }
         (world.network.delayMin, world.network.delayMax) = (.microseconds(200), .microseconds(400 + draw(4) * 10_000))
@@ -102,14 +102,14 @@ final class Scenario: WorldProbe {
         if failure == nil { failure = Failure(violation: violation, step: steps, at: world.now) }
     }
 
-    /// Lets time pass, unless something has failed.
+    /// Runs the world for `duration`, unless a rule is broken.
     func run(_ duration: Duration) {
         guard failure == nil else { return }
         world.run(until: world.now.advanced(by: duration)) { _ in self.failure != nil }
     }
 }
 
-/// Nodes come and go.
+/// Starts, pauses and resumes nodes.
 extension Scenario {
     func start(_ index: Int, isForgetful: Bool = false) {
         endPause(index)
@@ -137,7 +137,7 @@ extension Scenario {
         world.resume(index)
     }
 
-    /// The first look comes at a time of its own, then one each interval, as long as this run lasts.
+    /// Schedules checks: the first after a random time, then one per interval until the node's run ends.
     private func scheduleCheck(of server: Int, by index: Int) {
         let run = world.members[index].runs
         world.schedule(after: .milliseconds(draw(Int(checkInterval.wholeMilliseconds)))) { [weak self] in self?.checkRegularly(server, by: index, run: run) }
@@ -171,7 +171,7 @@ extension Scenario {
     }
 }
 
-/// What is seen of every input.
+/// Checks every input.
 extension Scenario {
     func willTake(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld) {
         guard let core = world.members[index].core else { return }

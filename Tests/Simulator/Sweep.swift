@@ -1,8 +1,8 @@
 import Gossip
 
-/// Runs seeds one after the other.
+/// Runs seeds one after another.
 struct Sweep {
-    /// What a sweep saw.
+    /// The result of a sweep.
     struct Result {
         var seeds = 0
         var steps = 0
@@ -10,7 +10,7 @@ struct Sweep {
         var failures = 0
     }
 
-    /// Failures printed of one sweep.
+    /// The limit on printed failures of a sweep.
     private static let failuresTold = 10
 
     static func run(_ settings: ScenarioSettings) throws -> Scenario {
@@ -20,7 +20,7 @@ struct Sweep {
         return scenario
     }
 
-    /// Every seed of `range`; each twentieth runs twice, and must say the same.
+    /// Runs every seed of `range`. Every twentieth runs twice and must give the same outputs.
     static func run(_ range: ClosedRange<UInt64>, nodes: Int) throws -> Result {
         var result = Result()
         for seed in range {

@@ -1,7 +1,7 @@
 import Gossip
 import Wire
 
-/// One node's tables as plain dictionaries, with the rules of merging written a second time: S2, S3, and through `IssuedRows` S4.
+/// A node's tables as plain dictionaries, with a second implementation of the merge rules: S2, S3, and S4 through `IssuedRows`.
 struct TableShadow {
     struct HealthName: Hashable {
         let server: ServerID
@@ -13,7 +13,7 @@ struct TableShadow {
         let node: NodeID
     }
 
-    /// 2100-01-01: no clock of the simulator is within years of it, and a liar's stamps are far beyond.
+    /// 2100-01-01: years ahead of all clocks in the simulator, and far below the stamps of an impostor.
     private static let farAhead = HybridTime(bits: 4_102_444_800_000 << 16)
 
     private let own: NodeID
@@ -24,12 +24,12 @@ struct TableShadow {
     private var leases: [UInt64: LeaseRow] = [:]
     private var ballots: [BallotName: BallotRow] = [:]
     private var revision: UInt64 = 0
-    /// What a received row has changed here since the last comparison.
+    /// True when a received row has changed this copy since the last comparison.
     private var isChanged = false
 
     init(own: NodeID, nodes: [NodeID]) { (self.own, self.nodes) = (own, Set(nodes)) }
 
-    /// Rows of an accepted datagram, in their order. `session` is the receiver's run, `proven` the sender's.
+    /// Takes in the rows of an accepted datagram in their order. `session` is the receiver's session, `proven` the sender's.
     mutating func receive(_ records: [Record], session: UInt64, proven: (node: NodeID, session: UInt64), _ issued: IssuedRows) -> Violation? {
         if members[proven.node]?.session ?? 0 < proven.session {
             set(MemberRow(node: proven.node, session: proven.session, refutations: 0, rank: .alive))
@@ -123,7 +123,7 @@ struct TableShadow {
 }
 
 extension TableShadow {
-    /// Compares with the node's tables. What the node may have changed by itself is taken over and recorded as issued.
+    /// Compares with the node's tables. Changes that the node may make on its own are copied and recorded as issued.
     mutating func compare(_ core: GossipNode, _ issued: inout IssuedRows) -> Violation? {
         guard isChanged || core.tables.revision != revision else { return nil }
         (isChanged, revision) = (false, core.tables.revision)
@@ -210,7 +210,7 @@ extension TableShadow {
         return rows.count == ballots.count ? nil : Violation("S3", "\(rows.count) ballots, expected \(ballots.count)")
     }
 
-    /// A node starts with the operators' words it has stored; all were said once.
+    /// A node starts with its stored commands, all of which must have been issued.
     mutating func begin(_ core: GossipNode, _ issued: IssuedRows) -> Violation? {
         for row in core.tables.administrativeRows {
             administrative[row.server] = row

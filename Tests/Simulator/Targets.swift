@@ -4,7 +4,7 @@ import Simulation
 import Support
 import Wire
 
-/// Measures what the design promises, in virtual time where it can be, and says where a promise is not kept.
+/// Measures the targets of the design, in virtual time where possible, and reports missed ones.
 struct Targets {
     private(set) var missed = 0
 
@@ -61,7 +61,7 @@ struct Targets {
         return world
     }
 
-    /// From the crash, at any point of the heartbeats, to DEAD.
+    /// Measures the time from a crash, at any point between heartbeats, to DEAD.
     private func deaths(loss: Int) throws -> [Duration] {
         try (0..<600 as Range<UInt64>).compactMap { seed in
             let world = try world(seed, loss: loss)
@@ -74,7 +74,7 @@ struct Targets {
         }
     }
 
-    /// From a look on one node to its row on the other.
+    /// Measures the time from a check on one node to the arrival of its row on the other.
     private func rows(loss: Int) throws -> [Duration] {
         try (0..<20 as Range<UInt64>).flatMap { seed in
             let world = try world(seed, loss: loss, servers: 1)
@@ -91,7 +91,7 @@ struct Targets {
         }
     }
 
-    /// From the first failed check on one node, of a database that refuses, to DOWN on both.
+    /// Measures the time from the first failed check on one node, of a database that refuses connections, to DOWN on both nodes.
     private func downs(loss: Int) throws -> [Duration] {
         try (0..<1_000 as Range<UInt64>).map { seed in
             let world = try world(seed, servers: 2)
@@ -117,7 +117,7 @@ struct Targets {
         return zip(world.members, before).map { ($0.sentBytes - $1) / 60 }.max() ?? 0
     }
 
-    /// By the clock of this machine: traffic of unknown keys, bytes without sense, headers with a forged tag.
+    /// Measures in real time how fast a node drops junk: unknown keys and random bytes.
     private func junkRate() throws -> Int {
         let world = try world(1)
         var random = SplitMix64(seed: 1)
@@ -135,7 +135,7 @@ struct Targets {
         return Int(Double(count) / (Double(began.duration(to: clock.now).wholeNanoseconds) / 1e9))
     }
 
-    /// What the heap gives back when a node goes, and the node itself.
+    /// Measures the heap memory that a node frees at its end, and the size of the node itself.
     private func memory() throws -> Int {
         let world = try world(1, servers: 64)
         for node in 0..<2 {

@@ -2,7 +2,7 @@ import Gossip
 import Simulation
 import Wire
 
-/// What one node may conclude on its servers, from its own looks written down a second time: S7, S8, S9.
+/// The verdicts that a node may reach, by a second implementation from its own checks: S7, S8, S9.
 struct VerdictShadow {
     private struct Failure {
         let at: Instant
@@ -12,7 +12,7 @@ struct VerdictShadow {
     private struct Server {
         var configured: GossipServer
         var address: SocketAddress?
-        /// Own failures of this address since the last pass.
+        /// Failures of this address since the last pass.
         var failures: [Failure] = []
         var failuresInRow = 0
         var passesWhileNotUp = 0
@@ -20,7 +20,7 @@ struct VerdictShadow {
     }
 
     private var servers: [ServerID: Server] = [:]
-    /// The same node without peers, given the same looks.
+    /// The same node without peers, with the same checks.
     private var twin: GossipNode?
     private var usable: [Int: Int] = [:]
     private var outputs = GossipOutputs()
@@ -73,7 +73,7 @@ struct VerdictShadow {
         servers[id] = server
     }
 
-    /// Two failures of its own, apart, not older than two seconds.
+    /// True for two spaced failures of this node that are at most two seconds old.
     private static func hasOwnEvidence(_ failures: [Failure], now: Instant) -> Bool {
         let fresh = failures.filter { $0.at.duration(to: now) <= .seconds(2) }
         return fresh.indices.contains { later in

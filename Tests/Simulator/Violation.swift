@@ -1,6 +1,6 @@
 import Wire
 
-/// A rule of the design (docs/TESTING.md lists them) that did not hold.
+/// A broken rule of the design. docs/TESTING.md lists the rules.
 struct Violation: Equatable {
     /// S1 to S13, L1 to L7, or "verdicts".
     let rule: String
@@ -10,12 +10,12 @@ struct Violation: Equatable {
 }
 
 extension Instant {
-    /// Seconds of virtual time, for people.
+    /// Seconds of virtual time as text.
     var seconds: String { ((nanoseconds - 1_000_000_000) / 1_000).formattedSeconds }
 }
 
 extension Duration {
-    /// Seconds, for people.
+    /// Seconds as text.
     var seconds: String { (wholeNanoseconds / 1_000).formattedSeconds }
     /// Milliseconds with a fraction.
     var milliseconds: Double { Double(wholeNanoseconds) / 1e6 }

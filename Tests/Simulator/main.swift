@@ -1,6 +1,6 @@
 import Glibc
 
-/// Seeds of the default run, by nodes: what fits into some two minutes.
+/// The seeds of the default run by number of nodes, chosen to take about two minutes.
 let plan: [(nodes: Int, seeds: ClosedRange<UInt64>)] = [(2, 1...2_500), (3, 1...500), (5, 1...80), (16, 1...6)]
 
 guard let options = Options(Array(CommandLine.arguments.dropFirst())) else {
