@@ -1,4 +1,4 @@
-// The article's network: a nameserver, two proxy nodes, two read replicas and their primary, a client, a load balancer's node.
+// The article's network: a nameserver, two proxy nodes, two read replicas and their primary, a client, and a node for a load balancer.
 
 import Foundation
 import Support
@@ -10,7 +10,7 @@ package final class Cluster: Sendable {
     package let tsukada01: Node
     package let tsukada02: Node
     package let client: Node
-    /// Where the load balancer runs, in the tests that have one.
+    /// The load balancer's node, in tests that have a load balancer.
     package let balancer: Node
     package let replica01: Database
     package let replica02: Database
@@ -51,24 +51,24 @@ package final class Cluster: Sendable {
         }
     }
 
-    /// The log lines that `node` has received.
+    /// Returns the receiver of `node`'s log lines.
     package func log(of node: Node) throws -> LogReceiver {
         guard let receiver = receivers[node.name] else { throw ChildProcessError(description: "\(node.name) has no log receiver") }
         return receiver
     }
 
-    /// Brings databases and names back to where every test begins.
+    /// Restores the databases and names to the state at the start of a test.
     package func restore() throws {
         try nameserver.serve(NameServer.records)
         for database in [primary, replica01, replica02] where !database.isRunning {
             try database.start()
         }
         for database in [primary, replica01, replica02] { try database.waitUntilReady() }
-        // What one test's clients have broken off is not held against the next one's host; nor are plain checks, which log in nowhere.
+        // Aborted connections of one test must not block its host in the next one. Plain checks count as such, because they never log in.
         for replica in [replica01, replica02] { try replica.execute("set global max_connect_errors=100000; flush local hosts") }
     }
 
-    /// Removes what proxies have stored on the nodes, which a new one would continue with. None may run.
+    /// Deletes the state that proxies have stored on the nodes, which the next proxy would load. No proxy may run.
     package func emptyStateDirectories() throws {
         for node in [tsukada01, tsukada02] {
             try node.demand(["find", "/var/lib/haproxy", "/var/lib/tsukada", "-mindepth", "1", "-delete"])

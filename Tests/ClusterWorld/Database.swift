@@ -2,7 +2,7 @@ import Foundation
 import Support
 import Synchronization
 
-/// A MariaDB server on a node: a primary, or a replica of one.
+/// A MariaDB server on a node: a primary or a replica.
 package final class Database: Sendable {
     package let node: Node
     private let identifier: Int
@@ -18,7 +18,7 @@ package final class Database: Sendable {
         try start()
     }
 
-    /// Makes the empty database that every server starts from.
+    /// Creates the empty database that every server starts from.
     package static func makeTemplate(in world: World) throws -> String {
         let template = "\(world.directory)/template"
         try ChildProcess.demand(
@@ -29,10 +29,10 @@ package final class Database: Sendable {
         return template
     }
 
-    /// Starts the server, without waiting for it; `options` win over the usual ones.
+    /// Starts the server without waiting for it. `options` override the defaults.
     package func start(options: [String] = []) throws {
-        // A server that starts deletes the temporary tables of all servers in its `tmpdir`.
-        // Without an fsync for each transaction, but what it has said it has done outlives its process: 2.
+        // Each server needs its own `tmpdir`, because it deletes all temporary tables there at its start.
+        // innodb-flush-log-at-trx-commit=2: no fsync per transaction, but committed transactions survive the end of the process.
         let command =
             [
                 "mariadbd", "--no-defaults", "--user=root", "--datadir=\(dataDirectory)", "--socket=\(socket)", "--pid-file=\(node.directory)/mysqld.pid",
@@ -55,13 +55,13 @@ package final class Database: Sendable {
         }
     }
 
-    /// Runs SQL as root.
+    /// Runs SQL statements as root.
     @discardableResult
     package func execute(_ statements: String) throws -> String {
         try node.demand(["mariadb", "--no-defaults", "--socket=\(socket)", "--user=root", "--skip-column-names", "--execute=\(statements)"])
     }
 
-    /// The users that the article's cluster has; on the primary, replication carries them to the replicas.
+    /// Creates the users of the article's cluster on the primary; replication copies them to the replicas.
     package func createUsers() throws {
         try execute(
             """
@@ -71,7 +71,7 @@ package final class Database: Sendable {
             """)
     }
 
-    /// Makes this server a replica of `primary`, from where it stands: an empty one from the primary's first event on.
+    /// Makes this server a replica of `primary` from its current position; an empty server starts at the primary's first event.
     package func replicate(from primary: Database) throws {
         try execute(
             """
@@ -80,7 +80,8 @@ package final class Database: Sendable {
             """)
     }
 
-    /// Makes this server the one that takes writes, as an orderly failover does: the old one, whose writes have all come here, becomes its replica with the others.
+    /// Makes this server the primary, as an orderly failover does. It waits for all writes of the old primary, which then becomes a replica together with
+    /// `others`.
     package func promote(from old: Database, others: [Database]) throws {
         try old.execute("set global read_only=1")
         let position = try old.ask("select @@gtid_binlog_pos")
@@ -88,20 +89,20 @@ package final class Database: Sendable {
         for replica in [old] + others { try replica.replicate(from: self) }
     }
 
-    /// A row of one statement's answer, its fields apart by tabs.
+    /// Returns the row of a statement's result, with tabs between the fields.
     package func ask(_ statement: String) throws -> String { try execute(statement).trimmingCharacters(in: .whitespacesAndNewlines) }
 
-    /// Lets replication wait for a table that everybody may go on reading, until `unlock`.
+    /// Blocks replication on a table, which stays readable, until `unlock`.
     package func lock(_ table: String) throws {
         let words = ["mariadb", "--no-defaults", "--socket=\(socket)", "--user=root", "--execute=lock tables \(table) read; \(Self.lockWait)"]
         _ = try node.start(words)
         try eventually(within: 5, "the lock of \(table)", interval: 20) { try lockHolder() != nil }
     }
 
-    /// Ends that lock.
+    /// Ends the lock.
     package func unlock() throws { if let holder = try lockHolder() { try execute("kill \(holder)") } }
 
-    /// Lets nobody in but those who are in, for so long: on one connection, since root would not be let in either.
+    /// Allows no new connections for a time. It uses one connection throughout, because root could not connect again either.
     package func limitConnections(to count: Int, for seconds: Double) throws -> NodeProcess {
         let statements = "set global max_connections=\(count); select sleep(\(seconds)); set global max_connections=500"
         return try node.start(["mariadb", "--no-defaults", "--socket=\(socket)", "--user=root", "--execute=\(statements)"])
@@ -114,17 +115,17 @@ package final class Database: Sendable {
         return holder.isEmpty ? nil : holder
     }
 
-    /// Ends the server as a crash would.
-    /// - Returns: the moment after which nothing of it can answer.
+    /// Kills the server, as in a crash.
+    /// - Returns: a time after which the server cannot answer.
     @discardableResult
     package func killAtOnce() throws -> Int64 {
         guard let running = process.withLock({ $0.take() }) else { return MonotonicMoment.now }
         return try running.killAtOnce()
     }
 
-    /// Sends the server a signal, if it runs.
+    /// Sends a signal to the server if it runs.
     package func send(signal: Int32) throws { try process.withLock { $0 }?.send(signal: signal) }
 
-    /// Whether it was started and not killed.
+    /// True when the server was started and not killed.
     package var isRunning: Bool { process.withLock { $0 != nil } }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import Support
 
-/// dnsmasq on a node; its records can be changed while it runs.
+/// dnsmasq on a node. Its records can be changed while it runs.
 package final class NameServer: Sendable {
     /// The article's names.
     package static let records = [
@@ -31,7 +31,7 @@ package final class NameServer: Sendable {
         try text.write(toFile: path, atomically: false, encoding: .utf8)
     }
 
-    /// Serves other records from now on: names with one address, and names with several.
+    /// Replaces the records: names with one address, and names with several.
     package func serve(_ records: [String: String], sets: [String: [String]] = [:]) throws {
         func timesRead() -> Int { process.outside.output.components(separatedBy: "read \(file)").count }
         let before = timesRead()
@@ -40,7 +40,7 @@ package final class NameServer: Sendable {
         try eventually(within: 5, "dnsmasq to read its records") { timesRead() > before }
     }
 
-    /// It keeps its socket and says nothing, until `resume`.
+    /// Stops the process until `resume`: it keeps its socket and does not answer.
     package func pause() throws { try process.send(signal: SIGSTOP) }
 
     package func resume() throws { try process.send(signal: SIGCONT) }

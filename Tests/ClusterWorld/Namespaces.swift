@@ -1,11 +1,12 @@
-// Where the cluster lives: one PID namespace with everything in it, and one network and mount namespace for each node.
+// The cluster's namespaces: one PID namespace for all processes, and a network and a mount namespace for each node.
 //
 //     tests --pipe--> unshare --> hold (PID 1 of the namespace; has the bridge)
 //                                  tsukada01, tsukada02, dbserver01...: `sleep` that keeps the node's namespaces
 //                                  nsenter --> proxy, database, nameserver, clients
 //
-// Nothing has a name outside, so runs never meet; and when the tests end in whatever way, the pipe ends, `hold` ends all processes,
-// removes the directory, and the kernel takes the namespaces, links and mounts away.
+// The namespaces have no names outside, so that concurrent runs do not collide. When the tests end, for any reason, the pipe closes and `hold` ends all
+// processes and
+// removes the directory. The kernel then removes the namespaces, links and mounts.
 
 import Foundation
 import Support
@@ -13,9 +14,9 @@ import Synchronization
 
 /// The namespace that all nodes share.
 package final class World: Sendable {
-    /// Files of this world: configurations, databases, logs.
+    /// The directory for files of this world: configurations, databases, logs.
     package let directory: String
-    /// The first process of the namespace, as seen from outside.
+    /// The first process of the namespace, by its number outside.
     package let firstProcess: Int32
     private let holder: ChildProcess
 
@@ -35,17 +36,17 @@ package final class World: Sendable {
         try demand("ip link set lo up")
     }
 
-    /// Runs words in the world's network, where the bridge and the nodes' links are.
+    /// Runs a command in the world's network, which has the bridge and the nodes' links.
     package func demand(_ command: String) throws {
         try ChildProcess.demand(["nsenter", "--target", "\(firstProcess)", "--net", "--"] + command.split(separator: " ").map(String.init))
     }
 
-    /// Starts a program that stays there.
+    /// Starts a long-running program in the world's network.
     package func start(_ command: [String]) throws -> NodeProcess {
         try NodeProcess(ChildProcess(["nsenter", "--target", "\(firstProcess)", "--mount", "--net", "--pid", "--"] + command))
     }
 
-    /// Directories of runs that could not even run their last process (a machine that was switched off).
+    /// Removes directories of runs that could not run their last process, for instance because the machine was switched off.
     private static func removeLeftovers() throws {
         let temporary = "/tmp"
         for name in try FileManager.default.contentsOfDirectory(atPath: temporary) where name.hasPrefix("tsk-cluster-") {
@@ -54,24 +55,24 @@ package final class World: Sendable {
         }
     }
 
-    /// Ends every process in the namespace and removes the directory.
+    /// Ends every process of the namespace and removes the directory.
     package func end() throws {
         holder.closeInput()
         try holder.wait(within: 20)
     }
 }
 
-/// One host of the cluster.
+/// A host of the cluster.
 package final class Node: Sendable {
     package let name: String
     package let address: String
-    /// The node's files, seen from outside: `etc-haproxy`, `run`, `lib-haproxy`, `lib-tsukada` are the node's /etc/haproxy, /run, /var/lib/haproxy,
+    /// The node's files, by their path outside: `etc-haproxy`, `run`, `lib-haproxy` and `lib-tsukada` are the node's /etc/haproxy, /run, /var/lib/haproxy and
     /// /var/lib/tsukada.
     package let directory: String
     private let keeper: ChildProcess
     private let keeperProcess: Int32
 
-    /// - Parameter nameserver: what the node's resolv.conf says.
+    /// - Parameter nameserver: the address in the node's resolv.conf.
     package init(_ name: String, address: String, nameserver: String, in world: World) throws {
         self.name = name
         self.address = address
@@ -113,18 +114,18 @@ package final class Node: Sendable {
         try demand(["ip", "link", "set", "eth0", "up"])
     }
 
-    /// The words that run `command` on this node.
+    /// Returns the command line that runs `command` on this node.
     private func entering(_ command: [String]) -> [String] {
         ["nsenter", "--target", "\(keeperProcess)", "--mount", "--net", "--uts", "--pid", "--"] + command
     }
 
-    /// Starts a program that stays.
+    /// Starts a long-running program.
     package func start(_ command: [String], input: ChildProcess.Input = .nothing) throws -> NodeProcess {
         try NodeProcess(ChildProcess(entering(command), input: input))
     }
 
-    /// Starts a program that stays, and may be stopped by a signal. nsenter stops itself together with the program that it has started, and would then outlive
-    /// everything, a killed test too; a shell between them does not.
+    /// Starts a long-running program that tests may stop by a signal. Without the shell, nsenter would stop together with its program and outlive everything,
+    /// even a killed test.
     package func startStoppable(_ command: [String]) throws -> NodeProcess {
         try NodeProcess(ChildProcess(entering(["bash", "-c", "\"$@\" & wait", "bash"] + command)), isBehindShell: true)
     }
@@ -140,24 +141,24 @@ package final class Node: Sendable {
         try ChildProcess.demand(entering(command), within: seconds)
     }
 
-    /// Queries through a proxy at `target`, one connection each, one after the other.
+    /// Sends queries through a proxy at `target`, one after another, each over a new connection.
     package func query(_ target: Node, port: Int = 3306, count: Int = 1, text: String = "select @@hostname") throws -> [Attempt] {
         let command = [clusterTool, "query", "--to", "\(target.address):\(port)", "--count", "\(count)", "--text", text]
         return try demand(command, within: 60).split(separator: "\n").map { try JSONDecoder().decode(Attempt.self, from: Data($0.utf8)) }
     }
 }
 
-/// A program that runs on a node: `nsenter` waits for it outside, the program itself is its child.
+/// A program that runs on a node. `nsenter` waits for it outside; the program is a child of `nsenter`.
 package final class NodeProcess: Sendable {
-    /// What waits outside; it ends with the program's status as soon as the program has.
+    /// The process outside. It ends with the program's status as soon as the program ends.
     package let outside: ChildProcess
 
     private let isBehindShell: Bool
 
-    /// - Parameter isBehindShell: a shell is nsenter's child, and the program is the shell's.
+    /// - Parameter isBehindShell: true when a shell is the child of nsenter and the program is the child of the shell.
     package init(_ outside: ChildProcess, isBehindShell: Bool = false) { (self.outside, self.isBehindShell) = (outside, isBehindShell) }
 
-    /// The program, once nsenter has started it.
+    /// The program's process; `nil` before nsenter has started it.
     private var inside: Int32? {
         guard isBehindShell else { return outside.children.first }
         return outside.children.first.flatMap { ChildProcess.children(of: $0).first }
@@ -172,8 +173,8 @@ package final class NodeProcess: Sendable {
         kill(inside, signal)
     }
 
-    /// Kills the program and waits until it is gone with all its sockets.
-    /// - Returns: the moment after which nothing of it can answer.
+    /// Kills the program and waits until its process and sockets are gone.
+    /// - Returns: a time after which the program cannot answer.
     @discardableResult
     package func killAtOnce() throws -> Int64 {
         try send(signal: SIGKILL)

@@ -3,56 +3,56 @@ import Foundation
 /// The repository that these tests were built from.
 package let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
-/// A program that was built together with the one that runs.
+/// Returns the path of a program that was built together with the running one.
 private func besideUs(_ name: String) -> String {
     let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
     return URL(fileURLWithPath: own).deletingLastPathComponent().path + "/" + name
 }
 
-/// The helper for use inside namespaces.
+/// The helper program for use inside namespaces.
 package let clusterTool = besideUs("ClusterTool")
 
-/// The library that counts in a program's forwarding threads.
+/// The library that counts calls in a program's forwarding threads.
 package let hotPathHooks = besideUs("libHotPathHooks.so")
 
 /// The tests' load balancer.
 package let loadBalancer = besideUs("LoadBalancer")
 
-/// The seed's configuration of a node, byte for byte.
+/// Returns the article's configuration of a node, byte for byte.
 package func seedConfiguration(of node: String) throws -> String {
     try fixture("\(node).cfg")
 }
 
-/// A file of the cluster tests.
+/// Returns a fixture of the cluster tests.
 package func fixture(_ name: String) throws -> String {
     try String(contentsOfFile: "\(packageRoot)/Tests/ClusterTests/Fixtures/\(name)", encoding: .utf8)
 }
 
-/// A program that reads haproxy.cfg.
+/// A program that can run as a node's proxy.
 package struct ProxyProgram: Sendable, Equatable {
-    /// The name in its log lines.
+    /// The program's name in its log lines.
     package let tag: String
-    /// Where it is.
+    /// The program's path.
     package let path: String
 
-    /// A program at a path; its file's name stands in its log lines.
+    /// Creates a program by its path; the file's name is its name in log lines.
     package init(path: String) { (tag, self.path) = (URL(fileURLWithPath: path).lastPathComponent, path) }
 
-    /// Debian's haproxy 2.6, the measure.
+    /// Debian's haproxy 2.6, the reference.
     package static let haproxy = ProxyProgram(path: "/usr/sbin/haproxy")
 
     /// Debian's nginx, whose `stream` module forwards TCP.
     package static let nginx = ProxyProgram(path: "/usr/sbin/nginx")
 
-    /// What is tested: `TSUKADA_BINARY`, or the release build. With haproxy in its place the harness tests itself.
+    /// The program under test: `TSUKADA_BINARY`, or the release build. With haproxy in its place, the tests check themselves.
     package static let tsukada =
         ProxyProgram(path: ProcessInfo.processInfo.environment["TSUKADA_BINARY"] ?? "\(packageRoot)/.build/release/tsukada")
 
-    /// Whether the measure itself stands in for the product.
+    /// True when haproxy is in the place of tsukada.
     package static var isStandIn: Bool { tsukada.tag == "haproxy" }
 }
 
-/// Why the cluster tests cannot run here, or nil.
+/// The reason why the cluster tests cannot run here; `nil` when they can.
 package let hindrance: String? = {
     if geteuid() != 0 { return "the cluster tests need root: network namespaces" }
     let administration = ["haproxy", "mariadbd", "dnsmasq", "nft", "ethtool"].map { "/usr/sbin/\($0)" }
@@ -62,5 +62,5 @@ package let hindrance: String? = {
     return missing.isEmpty ? nil : "the cluster tests need \(missing.joined(separator: ", ")); deploy/test installs and builds all"
 }()
 
-/// Whether a hindrance is a failure: on the machine that decides what lands, it is.
+/// True in CI, where a hindrance is a failure.
 package let mustRun = ProcessInfo.processInfo.environment["CI"] != nil

@@ -1,20 +1,20 @@
 import Foundation
 import Support
 
-/// A proxy that was started on a node as its operator would: `PROGRAM -f /etc/haproxy/haproxy.cfg`, a daemon with a pidfile.
+/// A proxy that was started on a node as an operator starts it: `PROGRAM -f /etc/haproxy/haproxy.cfg`, a daemon with a pidfile.
 package final class RunningProxy: Sendable {
     package let program: ProxyProgram
     package let node: Node
-    /// The daemon, as seen from outside and as it sees itself.
+    /// The daemon's process identifier outside, and inside the namespace.
     package let process: Int32
     package let innerProcess: Int32
-    /// What it printed before it went to the background.
+    /// The output before the program became a daemon.
     package let output: String
 
     /// - Parameters:
-    ///   - configuration: the text of haproxy.cfg; the seed's when nil.
+    ///   - configuration: the text of haproxy.cfg; the article's by default.
     ///   - ownSections: the text of tsukada.cfg, a second `-f`.
-    ///   - options: more words of the command line.
+    ///   - options: additional arguments.
     ///   - launcher: a command that starts the program, for instance one that limits it.
     package init(
         _ program: ProxyProgram, on node: Node, in world: World, configuration: String? = nil, ownSections: String? = nil, options: [String] = [],
@@ -25,7 +25,7 @@ package final class RunningProxy: Sendable {
         let pidfile = "\(node.directory)/run/haproxy.pid"
         try? FileManager.default.removeItem(atPath: pidfile)
         let files = try Self.writeFiles(on: node, configuration: configuration, ownSections: ownSections)
-        // nginx has one file, and an error log that it opens before it has read it.
+        // nginx has a single file, and an error log that it opens before it reads the file.
         let arguments = program == .nginx ? ["-c", "/etc/haproxy/haproxy.cfg", "-e", "/run/error.log"] : files
         let (status, output) = try node.run(launcher + [program.path] + options + arguments)
         guard status == 0 else { throw ChildProcessError(description: "\(program.path) \(arguments) ended with \(status): \(output)") }
@@ -52,7 +52,7 @@ package final class RunningProxy: Sendable {
         String((readWholeFile(path) ?? "").prefix { $0 != "\n" })
     }
 
-    /// The process that is number `inner` in the world's PID namespace.
+    /// Returns the process with number `inner` in the world's PID namespace.
     private static func outsideIdentifier(of inner: Int32, in world: World) -> Int32? {
         func namespace(_ process: String) -> String? { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/ns/pid") }
         let wanted = namespace("\(world.firstProcess)")
@@ -65,16 +65,16 @@ package final class RunningProxy: Sendable {
         return nil
     }
 
-    /// Whether the daemon lives.
+    /// True while the daemon runs.
     package var isAlive: Bool { FileManager.default.fileExists(atPath: "/proc/\(process)/stat") }
 
-    /// Sends the daemon a signal.
+    /// Sends a signal to the daemon.
     package func send(signal: Int32) { if isAlive { kill(process, signal) } }
 
-    /// The worker processes of a master, the one that serves last; none for a program without a master.
+    /// The worker processes of a master, the serving one last; empty for a program without a master.
     package var workers: [Int32] { ChildProcess.children(of: process) }
 
-    /// Sends the daemon and the workers that it has started a signal, as when a whole node is lost.
+    /// Sends a signal to the daemon and its workers, to simulate the loss of a whole node.
     package func sendAll(signal: Int32) {
         let workers = workers
         send(signal: signal)
@@ -86,7 +86,7 @@ package final class RunningProxy: Sendable {
         try eventually(within: seconds, "\(program.tag) on \(node.name) to end") { !isAlive }
     }
 
-    /// Ends the daemon, by force when it does not obey.
+    /// Stops the daemon, by SIGKILL if necessary.
     package func stop() {
         send(signal: SIGTERM)
         if (try? waitForEnd(within: 5)) == nil {
@@ -95,12 +95,12 @@ package final class RunningProxy: Sendable {
         }
     }
 
-    /// Sends one command to the runtime socket, as an operator would.
+    /// Sends a command to the runtime socket, as an operator does.
     package func command(_ text: String) throws -> String {
         try node.demand(["bash", "-c", "echo '\(text)' | socat -t 10 - UNIX-CONNECT:/var/lib/haproxy/stats"])
     }
 
-    /// A column of `show stat` by the name of the server (`BACKEND` and `FRONTEND` are rows too).
+    /// Returns a column of `show stat` for the proxy `mysql`, by server name, including `BACKEND` and `FRONTEND`.
     package func statistics(_ column: String) throws -> [String: String] {
         let lines = try command("show stat").split(separator: "\n")
         let header = lines.first?.split(separator: ",", omittingEmptySubsequences: false) ?? []
@@ -114,12 +114,12 @@ package final class RunningProxy: Sendable {
         return values
     }
 
-    /// The status of each server's last check. `show stat` puts "* " before it while the next one runs.
+    /// Returns the status of each server's last check. `show stat` puts "* " before it while the next check runs.
     package func lastChecks() throws -> [String: String] {
         try statistics("check_status").mapValues { $0.hasPrefix("* ") ? String($0.dropFirst(2)) : $0 }
     }
 
-    /// Waits until checks have found both servers healthy.
+    /// Waits until both servers are UP and their last checks have passed.
     package func waitUntilBothServersAreUp(within seconds: Double = 20) throws {
         try eventually(within: seconds, "both servers to be UP on \(node.name)", interval: 50) {
             let status = try statistics("status")
@@ -128,7 +128,7 @@ package final class RunningProxy: Sendable {
         }
     }
 
-    /// Waits until checks have found so many servers of the article's proxy healthy.
+    /// Waits until at least `count` servers of the article's proxy are UP and their last checks have passed.
     package func waitUntilServersAreUp(_ count: Int, within seconds: Double = 20) throws {
         try eventually(within: seconds, "\(count) servers to be UP on \(node.name)", interval: 50) {
             let status = try statistics("status")

@@ -1,19 +1,19 @@
 import Foundation
 
-/// What clients felt with several programs, a row for each fault: the table of docs/FAILOVER.md, which is also where it is kept.
+/// The results of clients with several programs, one row per fault: the table of docs/FAILOVER.md, which also stores it.
 package struct ComparisonTable: Equatable {
-    /// Where the table stands in a document.
+    /// The marks around the table in a document.
     package static let begin = "<!-- measured by deploy/failover-test --databases: begin -->\n"
     package static let end = "<!-- measured by deploy/failover-test --databases: end -->"
 
-    /// By row and title of a column.
+    /// By row, then by column title.
     private var cells: [String: [String: String]] = [:]
 
-    /// An empty table.
+    /// Creates an empty table.
     package init() {}
 
     /// Reads the table of a document.
-    /// - Throws: when it has no place for one.
+    /// - Throws: `ComparisonError` when the document has no marks.
     package init(of document: String) throws {
         let (_, table, _) = try Self.parts(of: document)
         let lines = table.split(separator: "\n").map { line in
@@ -33,22 +33,22 @@ package struct ComparisonTable: Equatable {
         return (String(document[..<begin.upperBound]), String(document[begin.upperBound..<end.lowerBound]), String(document[end.lowerBound...]))
     }
 
-    /// Sets what one program's clients felt in one row.
+    /// Sets the cell of one program in one row.
     package mutating func set(_ result: FailoverResult, of program: DatabaseProgram) { cells[result.name, default: [:]][program.title] = Self.cell(result) }
 
-    /// The table, with the columns of these programs.
+    /// Returns the table with the columns of these programs.
     package func text(_ rows: [DatabaseRows.Row], _ programs: [DatabaseProgram]) -> String {
         let lines = rows.map { row in [row.name, row.event] + programs.map { cells[row.name]?[$0.title] ?? "" } }
         return FailoverTable.aligned([["row", "what happens"] + programs.map(\.title)] + lines)
     }
 
-    /// A document with this table in its place.
+    /// Returns a document with its table replaced by this one.
     package func document(_ document: String) throws -> String {
         let (before, _, after) = try Self.parts(of: document)
         return before + text(DatabaseRows.all, DatabaseProgram.all) + after
     }
 
-    /// What was felt, in a few words.
+    /// Summarizes the result of a row.
     package static func cell(_ result: FailoverResult) -> String {
         if let hindrance = result.hindrance { return "cannot be run: \(hindrance.replacingOccurrences(of: "|", with: "/"))" }
         func seconds(_ value: Double) -> String { String(format: "%.1f s", value) }
@@ -64,7 +64,7 @@ package struct ComparisonTable: Equatable {
     }
 }
 
-/// A document is not what it should be.
+/// The document lacks the marks of the table.
 package struct ComparisonError: Error, CustomStringConvertible {
     package let description: String
 }

@@ -1,27 +1,27 @@
 import Foundation
 import Support
 
-/// The article's cluster with three replicas, two more that can join them, and no load balancer: clients go to a node, or to both.
+/// The article's cluster with three replicas, two more that can join them, and no load balancer: clients connect to one node or to both.
 package final class DatabaseCluster {
-    /// What reading clients ask: who answers, and when what it has was written.
+    /// The query of reading clients: the server's name, and when its data was written.
     static let question = "select @@hostname, moment from shop.beat"
-    /// What writing clients say.
+    /// The statement of writing clients.
     static let statement = "insert into shop.writes values (uuid_short()) returning @@hostname"
-    /// Where spoiled relays and nameservers listen.
+    /// The port of faulty relays and nameservers.
     static let faultPort = 4400
 
     package let cluster: Cluster
     package let pace: DatabasePace
-    /// The three that serve.
+    /// The three replicas of the configuration.
     package let replicas: [Database]
-    /// Two more, which no configuration names.
+    /// Two more replicas, which are not in the configuration.
     package let spares: [Database]
     private let beat: NodeProcess
     private let key: String
     private var proxies: [RunningProxy] = []
     private var faults: [NodeProcess] = []
 
-    /// Starts the further databases in a cluster that runs.
+    /// Starts the additional databases in a running cluster.
     package init(_ cluster: Cluster, pace: DatabasePace) throws {
         (self.cluster, self.pace) = (cluster, pace)
         let template = "\(cluster.world.directory)/template"
@@ -37,7 +37,7 @@ package final class DatabaseCluster {
             create user if not exists writer@'%'; grant select, insert, update on shop.* to writer@'%';
             create user if not exists monitor@'%' identified by 'monitor'; grant slave monitor, replication client on *.* to monitor@'%';
             """)
-        // Names that a nameserver's fault does not take from the databases.
+        // The databases resolve these names without the nameserver, so that its faults do not affect them.
         let hosts = "127.0.0.1 localhost\n172.20.0.11 tsukada01\n172.20.0.12 tsukada02\n172.20.0.30 client\n172.20.0.40 balancer\n"
         for database in [cluster.primary, cluster.replica01, cluster.replica02] + more {
             try hosts.write(toFile: "\(database.node.directory)/hosts", atomically: false, encoding: .utf8)
@@ -51,15 +51,15 @@ package final class DatabaseCluster {
         key = FileManager.default.isExecutableFile(atPath: ProxyProgram.tsukada.path) ? (try? GossipFile.newKey(on: cluster.tsukada01)) ?? "" : ""
     }
 
-    /// Every database.
+    /// All databases.
     var databases: [Database] { [cluster.primary] + replicas + spares }
-    /// The nodes that a setting has.
+    /// Returns the nodes of a setting.
     func nodes(_ setting: DatabaseSetting) -> [Node] { setting.hasTwoNodes ? [cluster.tsukada01, cluster.tsukada02] : [cluster.tsukada01] }
     /// The nodes whose proxies run.
     var runningNodes: [Node] { proxies.map(\.node) }
     private var replicating: [Database] { replicas + spares }
 
-    /// What the nameserver says when nothing is wrong.
+    /// The nameserver's records without faults.
     static var records: [String: String] {
         var records = NameServer.records
         for number in 4...6 { records["dbserver0\(number)"] = "172.20.0.2\(number)" }
@@ -106,7 +106,7 @@ package final class DatabaseCluster {
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
     }
 
-    /// Ends the nodes.
+    /// Stops the nodes.
     func stopNodes() {
         for proxy in proxies { proxy.stop() }
         proxies = []
@@ -114,13 +114,13 @@ package final class DatabaseCluster {
 
     // MARK: Faults
 
-    /// Spoils new connections to a database.
+    /// Puts a faulty relay in front of a database, for new connections.
     func spoil(_ database: Database, _ fault: FaultyRelay.Fault) throws {
         try startFault("fault", fault.rawValue, on: database.node, target: "127.0.0.1:3306")
         try database.node.redirect("tcp dport 3306", to: Self.faultPort)
     }
 
-    /// Spoils the nameserver's answers over UDP.
+    /// Puts a faulty nameserver in front of the real one, for queries over UDP.
     func spoilNames(_ fault: FaultyNameserver.Fault) throws {
         let node = cluster.nameserver.node
         try startFault("name-fault", fault.rawValue, on: node, target: "\(node.address):53")
@@ -133,10 +133,10 @@ package final class DatabaseCluster {
         try eventually(within: 5, "\(command) on \(node.name): \(process.outside.output)") { process.outside.output.contains("serving") }
     }
 
-    /// Keeps a process until the repair, which ends it: sessions that fill a database, a lock.
+    /// Keeps a process until the repair, which ends it: sessions that fill a database, or a lock.
     func keepUntilRepair(_ process: NodeProcess) { faults.append(process) }
 
-    /// Takes back what can be taken back while clients run: filters, links, signals, locks, names.
+    /// Undoes what can be undone while clients run: filters, links, signals, locks, names.
     func repair() throws {
         for database in databases {
             try faults.isEmpty ? database.node.flushFilters() : database.node.endRedirect()
@@ -149,7 +149,7 @@ package final class DatabaseCluster {
         try cluster.nameserver.serve(Self.records, sets: ["dbservers": replicas.prefix(2).map(\.node.address)])
     }
 
-    /// Brings everything back to where a row begins.
+    /// Restores the state at the start of a row.
     func settle() throws {
         stopNodes()
         try repair()
@@ -172,14 +172,14 @@ package final class DatabaseCluster {
         }
     }
 
-    /// What databases have accepted since they were started, without the asking.
+    /// Returns the number of connections that the databases have accepted since their start, without those of this query.
     func connectsSeen(by databases: [Database]) throws -> Int {
         try databases.reduce(0) { sum, database in
             sum + (Int(try database.ask("select variable_value from information_schema.global_status where variable_name='Connections'")) ?? 0) - 1
         }
     }
 
-    /// Connects to servers that the running programs count for clients; nil where one does not.
+    /// Returns the number of connects to servers that the programs count for clients; `nil` when a program does not count them.
     func connectsMade() throws -> Int? {
         var sum = 0
         for proxy in proxies {
@@ -189,7 +189,7 @@ package final class DatabaseCluster {
         return sum
     }
 
-    /// Ends nodes and the further databases; the cluster stays.
+    /// Stops the nodes and the additional databases; the cluster stays.
     package func stop() {
         stopNodes()
         try? settle()

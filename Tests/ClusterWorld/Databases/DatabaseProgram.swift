@@ -1,44 +1,44 @@
 import Foundation
 import Support
 
-/// What a row's nodes are to do.
+/// The task of a row's nodes.
 package enum DatabaseSetting: Sendable {
-    /// The article's proxy, with a third replica.
+    /// The article's proxy with a third replica.
     case reading
-    /// The same, and where the program can, with an eye on what the databases say of themselves: role, lag.
+    /// As `reading`, and the role and lag of the databases are checked where the program supports that.
     case watching
-    /// The same on two nodes that gossip.
+    /// As `watching`, on two nodes that gossip.
     case watchingTogether
-    /// A proxy for writes on port 3308, to the primary or whoever follows it, on two nodes that gossip.
+    /// A proxy for writes on port 3308, to the current primary, on two nodes that gossip.
     case writing
-    /// The article's proxy in front of whatever addresses one name has.
+    /// The article's proxy with the addresses of one name as its servers.
     case discovering
 
-    /// Whether both nodes run.
+    /// True when both nodes run.
     var hasTwoNodes: Bool { self == .watchingTogether || self == .writing }
 }
 
 /// A program with a configuration: a column of the comparison.
 package struct DatabaseProgram: Sendable, Equatable {
-    /// What `--proxy` takes.
+    /// The value of `--proxy`.
     package let name: String
     /// The column's title.
     package let title: String
     /// The program itself.
     package let program: ProxyProgram
-    /// Whether promises are made of it.
+    /// True when the row's promises apply to it.
     package var isOurs: Bool { self == .ours }
-    /// Whether its runtime socket tells what its checks have found.
+    /// True when its runtime socket shows the results of its checks.
     var hasChecks: Bool { self != .nginx }
 
     package static let ours = DatabaseProgram(name: "ours", title: "tsukada", program: .tsukada)
     package static let haproxy = DatabaseProgram(name: "haproxy", title: "HAProxy, the article's file", program: .haproxy)
     package static let haproxyTuned = DatabaseProgram(name: "haproxy-tuned", title: "HAProxy, tuned", program: .haproxy)
     package static let nginx = DatabaseProgram(name: "nginx", title: "nginx stream", program: .nginx)
-    /// All, in the order of the columns.
+    /// All programs in the order of the columns.
     package static let all = [ours, haproxy, haproxyTuned, nginx]
 
-    /// The lines that ours has beside the article's file; the article's proxy gets one more server.
+    /// The additional lines for tsukada. The article's proxy gets a third server.
     package static func ownLines(_ setting: DatabaseSetting, node: String) -> [String] {
         let login = ["user monitor", "password-file /etc/tsukada/monitor.password"]
         switch setting {
@@ -52,7 +52,7 @@ package struct DatabaseProgram: Sendable, Equatable {
 
     private static func section(_ title: String, _ lines: [String]) -> [String] { [title] + lines.map { "    \($0)" } }
 
-    /// The text of a node's file: the seed's and what the setting adds to it.
+    /// The text of a node's file: the article's, with the additions of the setting.
     func configuration(_ setting: DatabaseSetting, node: String) throws -> String {
         switch self {
         case .nginx: return try nginxConfiguration(setting, node: node)
@@ -67,14 +67,14 @@ package struct DatabaseProgram: Sendable, Equatable {
         }
     }
 
-    /// One line for all servers in place of one for each, where the row is about that.
+    /// Replaces the server lines by one template in the setting `discovering`.
     private static func adapted(_ text: String, _ setting: DatabaseSetting, template: String) -> String {
         guard case .discovering = setting else { return text }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).filter { !$0.contains(" server read0") }
         return lines.joined(separator: "\n") + "\n    server-template read 5 dbservers:3306 \(template)\n"
     }
 
-    /// HAProxy knows no roles: the primary, and whoever shall take its place when it does not answer.
+    /// HAProxy has no roles, so the proxy has the primary and a backup server.
     private func writers(_ setting: DatabaseSetting, node: String) -> String {
         guard case .writing = setting else { return "" }
         let check = self == .haproxyTuned ? "check resolvers awsvpc" : "check resolvers awsvpc inter 2000 fall 3"
@@ -86,7 +86,7 @@ package struct DatabaseProgram: Sendable, Equatable {
         let text = try fixture("nginx.conf").replacingOccurrences(of: "tsukada01", with: node)
         switch setting {
         case .reading, .watching, .watchingTogether: return text
-        // Only a name in a variable is asked for again: it stands for all servers.
+        // nginx resolves only names in variables again, so one name replaces all servers.
         case .discovering: return text.replacingOccurrences(of: "proxy_pass mysql;", with: "set $servers dbservers:3306;\n        proxy_pass $servers;")
         case .writing:
             let upstream = "    upstream writers { server dbserver03:3306 max_fails=1 fail_timeout=5s; server dbserver01:3306 backup; }\n"
@@ -96,23 +96,23 @@ package struct DatabaseProgram: Sendable, Equatable {
     }
 }
 
-/// How long things last.
+/// The durations of faults.
 package struct DatabasePace: Sendable {
-    /// What `max-lag` says, and how long a server may be in service after it has crossed that, in seconds.
+    /// The value of `max-lag`, and the time within which a server must be out after crossing it, in seconds.
     package static let maxLag = 3.0
     package static let outWithin = 3.0
 
-    /// Seconds that a fault lasts which is seen at once: a refused connect.
+    /// Seconds of a fault that shows at once, such as a refused connect.
     package var loud: Double
-    /// Seconds that a fault lasts which is seen by waiting only: a silent server.
+    /// Seconds of a fault that shows only by a timeout, such as a silent server.
     package var silent: Double
-    /// Seconds that a database is stopped, to go on then.
+    /// Seconds for which a database is stopped before it continues.
     package var frozen: Double
-    /// Seconds that a nameserver's fault lasts.
+    /// Seconds of a nameserver's fault.
     package var names: Double
 
-    /// For the tables: HAProxy gives an address up after 30 s without an answer.
+    /// For the document's tables. HAProxy drops an address after 30 s without an answer.
     package static let thorough = DatabasePace(loud: 8, silent: 15, frozen: 20, names: 35)
-    /// For the tests.
+    /// For the cluster tests.
     package static let brief = DatabasePace(loud: 1.5, silent: 3, frozen: 20, names: 4)
 }

@@ -1,19 +1,19 @@
-// The rows: what happens to one of three databases, or to all. Names and replication have rows of their own beside these.
+// Rows about one or all of three databases. Separate files have the rows about names and replication.
 
 import Foundation
 import Support
 
-/// The rows of a node and its databases.
+/// The rows with nodes and their databases.
 package enum DatabaseRows {
-    /// A row of theirs.
+    /// A row of this kind.
     package typealias Row = FailoverRow<DatabaseScene>
 
-    /// All rows, in the order in which they run.
+    /// All rows in their order.
     package static let all: [Row] = dying + silent + overloaded + replication + names + [passwordExpired]
 
     // MARK: Promises
 
-    /// No connect fails; the slowest one takes at most so long.
+    /// No connect fails, and the slowest takes at most `slowest` seconds.
     static func unfelt(slowest: Double?) -> @Sendable (DatabaseScene) -> FailoverPromise {
         { _ in
             var promise = FailoverPromise()
@@ -22,12 +22,12 @@ package enum DatabaseRows {
         }
     }
 
-    /// A fault that is seen at once.
+    /// A fault that shows at once.
     private static func loud(_ name: String, _ event: String, _ body: @escaping @Sendable (DatabaseScene) throws -> Void) -> Row {
         Row(name: name, event: event, happens: { scene in try scene.fault(for: scene.pace.loud) { try body(scene) } }, promises: unfelt(slowest: 0.4))
     }
 
-    /// A fault that is seen by waiting.
+    /// A fault that shows only by a timeout.
     private static func quiet(_ name: String, _ event: String, _ body: @escaping @Sendable (DatabaseScene) throws -> Void) -> Row {
         Row(name: name, event: event, happens: { scene in try scene.fault(for: scene.pace.silent) { try body(scene) } }, promises: unfelt(slowest: 1.2))
     }
@@ -38,7 +38,7 @@ package enum DatabaseRows {
         loud("kill", "kill -9 of one database") { try $0.victim.killAtOnce() },
         loud("reset", "a firewall answers for one with RST") { try $0.victim.node.filter("input", "tcp dport 3306 reject with tcp reset") },
         loud("unreachable", "one's host is unreachable (ICMP)") {
-            // The kernel says so six times at once and then once a second, unless it is told otherwise: the seventh client would meet silence.
+            // By default the kernel sends six such messages at once and then one per second, so that the seventh client would get no answer.
             try $0.victim.node.demand(["sysctl", "-qw", "net.ipv4.icmp_ratelimit=0"])
             try $0.victim.node.filter("input", "tcp dport 3306 reject with icmp type host-unreachable")
         },
@@ -69,7 +69,7 @@ package enum DatabaseRows {
         let to = ["--to", "\(scene.victim.node.address):3306"]
         func isBlocked() throws -> Bool { try scene.node.query(scene.victim.node).contains { $0.detail.contains("is blocked") } }
         try scene.fault(for: scene.pace.loud) {
-            // A login that succeeds sets the count back: one that was abandoned must be enough.
+            // A successful login resets the error count, so a single abandoned one must be enough.
             try scene.victim.execute("set global max_connect_errors=1")
             var tries = 0
             repeat {

@@ -1,43 +1,43 @@
 import Foundation
 import Support
 
-/// A row of one node or two and their databases while it happens.
+/// A running row with one or two nodes and their databases.
 package final class DatabaseScene: FailoverScene {
     package let cluster: DatabaseCluster
     package let program: DatabaseProgram
     private(set) var load: FailoverLoad?
     private(set) var report: ClientReport?
     private var isStarted = false
-    /// When the repair began; a server may come back before it is over.
+    /// The start of the repair; a server may return before its end.
     private(set) var repairBeganAt: Int64?
     private(set) var repairedAt: Int64?
-    /// Whose last answer after a moment (the event's when nil), or first one after the repair, is the row's subject.
+    /// The row's subject: its last answer after a time (the event by default), and its first one after the repair, are measured.
     private(set) var struck: (database: Database, from: Int64?)?
-    /// Whose first answer after the event is.
+    /// The database whose first answer after the event is measured.
     private(set) var successor: Database?
-    /// Until when nothing had happened to the clients.
+    /// The latest time at which the clients were not yet affected.
     private(set) var lastCalmAt: Int64 = 0
-    /// What the row itself found broken.
+    /// Violations that the row itself has found.
     private(set) var broken: [String] = []
-    /// Connects to the databases for clients.
+    /// The number of connects to the databases for clients.
     private(set) var connects: Int?
     private var connectsBefore: Int?
 
     init(_ cluster: DatabaseCluster, program: DatabaseProgram) { (self.cluster, self.program) = (cluster, program) }
 
-    /// The database that things happen to.
+    /// The database that the row's event affects.
     var victim: Database { cluster.replicas[0] }
     var pace: DatabasePace { cluster.pace }
-    /// The node that clients go to; the first one of two.
+    /// The node that clients connect to; with two nodes, the first.
     var node: Node { cluster.cluster.tsukada01 }
 
-    /// Starts the nodes; rows that do not, get the article's proxy.
+    /// Starts the nodes. Rows that do not call it use the article's proxy.
     func start(_ setting: DatabaseSetting) throws {
         isStarted = true
         try cluster.start(program, setting)
     }
 
-    /// Starts the clients, lets them run for a moment, and then lets something happen: what fails from when it is in force is counted.
+    /// Starts the clients, lets them run briefly, and calls `body`, which causes the fault. Failures count from the end of `body`.
     func fault(for seconds: Double = 0, _ body: () throws -> Void) throws {
         try startClients()
         if happenedAt == nil { lastCalmAt = MonotonicMoment.now }
@@ -55,10 +55,10 @@ package final class DatabaseScene: FailoverScene {
         observe(0.7)
     }
 
-    /// Ends the clients before the repair, which would end sessions that are served.
+    /// Stops the clients before the repair, which would end sessions that are served.
     func endClients() throws { report = try load?.stop() }
 
-    /// Takes everything back that can be while clients run.
+    /// Undoes the faults that can be undone while clients run.
     func repair(_ body: () throws -> Void = {}) throws {
         guard repairedAt == nil else { return }
         repairBeganAt = MonotonicMoment.now
@@ -67,22 +67,22 @@ package final class DatabaseScene: FailoverScene {
         repairedAt = MonotonicMoment.now
     }
 
-    /// Tells when `database` answers last after a moment (the event's when nil), and first after the repair.
+    /// Measures when `database` answers last after a time (the event by default), and first after the repair.
     func follow(_ database: Database, from moment: Int64? = nil) { struck = (database, moment) }
 
-    /// Tells when `database` answers first.
+    /// Measures when `database` answers first.
     func expect(_ database: Database) { successor = database }
 
-    /// Something that must be so, of ours.
+    /// Records a violation of tsukada unless `isSo`.
     func demand(_ isSo: Bool, _ otherwise: String) { if !isSo { broken.append(otherwise) } }
 
     // MARK: Connects
 
-    /// Counts the connects to the databases from now on: as the program does where it has checks; as the databases do where there are none, and nothing has to
-    /// be taken off.
+    /// Starts to count the connects to the databases: by the program's statistics where it has checks, otherwise by the databases, where no checks must be
+    /// subtracted.
     func countConnects() throws { connectsBefore = try cluster.connectsSeen(by: cluster.replicas) }
 
-    /// Ends that, when all clients have ended.
+    /// Ends the count, after all clients have stopped.
     func endCounting() throws {
         guard let before = connectsBefore else { return }
         connects = try cluster.connectsMade() ?? cluster.connectsSeen(by: cluster.replicas) - before - cluster.replicas.count
@@ -90,7 +90,7 @@ package final class DatabaseScene: FailoverScene {
 }
 
 extension DatabaseCluster {
-    /// Lets a row happen under load.
+    /// Runs a row under load.
     package func run(_ row: FailoverRow<DatabaseScene>, _ program: DatabaseProgram) throws -> FailoverResult {
         try settle()
         let scene = DatabaseScene(self, program: program)
@@ -139,7 +139,7 @@ extension DatabaseCluster {
 
     private var logging: [Node] { [cluster.tsukada01, cluster.tsukada02] }
 
-    /// What each node has said of its servers: the evidence of a broken promise.
+    /// The log lines of each node about its servers: the evidence for a broken promise.
     private func serverLines(since moment: Int64) throws -> [String] {
         try logging.flatMap { node in
             try cluster.log(of: node).lines().filter { !$0.text.hasPrefix("Connect from") }.prefix(30).map {
@@ -148,30 +148,30 @@ extension DatabaseCluster {
         }
     }
 
-    /// Whether a node has said a word since the row began, in capitals or not.
+    /// True when a node has logged a word since the row's start, ignoring case.
     func hasLogged(_ word: String) throws -> Bool {
         try logging.contains { node in try cluster.log(of: node).lines().contains { $0.text.lowercased().contains(word) } }
     }
 }
 
-/// When which server answered: from the tenths of seconds in which its attempts began.
+/// The times at which each server answered, in tenths of a second by the start of the attempt.
 package struct AnswerTimes: Sendable {
     private let tenths: [String: [Int64]]
     private let repair: Int64
 
     /// - Parameters:
     ///   - tenths: by server, ascending.
-    ///   - repair: nanoseconds; `.max` when there was none.
+    ///   - repair: nanoseconds; `.max` without a repair.
     package init(tenths: [String: [Int64]], repair: Int64) { (self.tenths, self.repair) = (tenths, repair) }
 
-    /// Seconds from `moment` to the last answer before the repair; nil when it answered to the end.
+    /// Seconds from `moment` to the last answer before the repair; `nil` when the server answered until the repair.
     package func lastBeforeRepair(of server: String, from moment: Int64) -> Double? {
         let answers = (tenths[server] ?? []).map { $0 * 100_000_000 }.filter { $0 < repair }
         guard let last = answers.last else { return 0 }
         return last > repair - 500_000_000 ? nil : max(0, Double(last - moment) / 1e9)
     }
 
-    /// Seconds from `moment` to the first answer after it; nil when there was none.
+    /// Seconds from `moment` to the first answer after it; `nil` when there was none.
     package func first(of server: String, from moment: Int64) -> Double? {
         (tenths[server] ?? []).first { $0 * 100_000_000 >= moment }.map { Double($0 * 100_000_000 - moment) / 1e9 }
     }

@@ -1,4 +1,4 @@
-// The rows of names: what the nameserver says, and does not say.
+// Rows about names: faults and changes of the nameserver.
 
 import Foundation
 import Support
@@ -16,7 +16,7 @@ extension DatabaseRows {
         Row(name: name, event: event, happens: { scene in try scene.fault(for: scene.pace.names) { try body(scene) } }, promises: unfelt(slowest: 0.4))
     }
 
-    /// Seconds that dnsmasq lets its records live, and two more.
+    /// The TTL of dnsmasq's records plus two seconds.
     private static let recordSeconds = 1.0 + 2
 
     private static let moved = Row(name: "moved", event: "kill -9 of one, whose record moves to another") { scene in

@@ -1,4 +1,4 @@
-// The rows of replication: replicas that fall behind, and a primary that moves.
+// Rows about replication: lagging replicas and a new primary.
 
 import Foundation
 import Support
@@ -6,7 +6,7 @@ import Support
 extension DatabaseRows {
     static let replication = [stopped, lagging, allLagging, promoted, twoWritable]
 
-    /// From the event until a replica must be out: it crosses `max-lag`, and is seen to.
+    /// The time from the event until a replica must be out: it crosses `max-lag`, and the node reacts.
     private static let outAfter = DatabasePace.maxLag + DatabasePace.outWithin
 
     private static let stopped = Row(name: "stopped", event: "one's replication is stopped") { scene in
@@ -66,7 +66,7 @@ extension DatabaseRows {
         let writers = try Writers(scene)
         try scene.fault(for: 5) { try second.execute("stop slave; set global read_only=0") }
         let report = try writers.stop()
-        // What was written there was never the primary's: it is forgotten.
+        // The primary does not have these writes, so they are discarded.
         let position = try primary.ask("select @@gtid_binlog_pos")
         try second.execute("set global read_only=1; reset master; set global gtid_slave_pos='\(position)'")
         let strays = report.answersByServer[second.node.name] ?? 0
@@ -78,7 +78,7 @@ extension DatabaseRows {
         unfelt(slowest: nil)($0)
     }
 
-    /// Four clients of each node that connect, write and leave.
+    /// Four clients per node that connect, write and disconnect.
     private struct Writers {
         private let processes: [NodeProcess]
 

@@ -1,9 +1,10 @@
 import Foundation
 import Support
 
-/// The article's cluster behind a load balancer: both nodes run one program, ours with a probe and gossip beside the article's file, haproxy with the article's file alone.
+/// The article's cluster behind a load balancer. Both nodes run one program: tsukada with a probe and gossip in addition to the article's file, or haproxy with
+/// that file only.
 package final class BalancedCluster {
-    /// Room on a node's disk for what it remembers, small enough to be filled.
+    /// The size of a node's disk for stored state, small enough to be filled.
     static let stateBytes = 256 << 10
 
     package let cluster: Cluster
@@ -14,14 +15,14 @@ package final class BalancedCluster {
     private let key: String
     private var proxies: [String: RunningProxy] = [:]
 
-    /// Starts load balancer and nodes.
+    /// Starts the load balancer.
     package init(_ cluster: Cluster, program: ProxyProgram, times: BalancerTimes) throws {
         (self.cluster, self.program, self.times) = (cluster, program, times)
         abilities = try ProxyAbilities(of: program, on: cluster.tsukada01)
         key = abilities.isOurs ? try cluster.tsukada01.demand([program.path, "keygen"]).trimmingCharacters(in: .whitespacesAndNewlines) : ""
-        // haproxy has no probe section: its traffic port is probed, as in the article.
+        // haproxy has no probe section, so the load balancer probes its traffic port, as in the article.
         let probe = abilities.isOurs ? ["--probe", "http:/", "--probe-port", "3307"] : ["--probe", "tcp"]
-        // Termination off is what docs/AWS.md advises, and what draining needs.
+        // docs/AWS.md recommends to turn termination off, and draining needs it.
         let drainingInterval = "\(Int(times.ejectionMax * 4000))ms"
         let more = probe + ["--termination", "off", "--draining-interval", drainingInterval, "--idle-timeout", "350s"]
         balancer = try BalancerNode(on: cluster.balancer, targets: [cluster.tsukada01, cluster.tsukada02], times: times, more: more)
@@ -34,7 +35,7 @@ package final class BalancedCluster {
 
     package var nodes: [Node] { [cluster.tsukada01, cluster.tsukada02] }
 
-    /// What stands beside the article's file.
+    /// The sections in addition to the article's file.
     private func ownSections(drainSeconds: Double) throws -> String? {
         guard abilities.isOurs else { return nil }
         var gossip = GossipFile(key: key)
@@ -43,11 +44,11 @@ package final class BalancedCluster {
         var probe = ["bind 0.0.0.0:3307", "mode http", "require mysql 1"]
         if abilities.knowsWhenNone { probe.append("when-none pass") }
         if abilities.canDrain { probe.append("drain \(Int(drainSeconds * 1000))ms") }
-        // The article's runtime socket may only show; draining wants one that may change.
+        // The article's runtime socket has no admin level, which draining needs.
         return "global\n    stats socket /var/lib/haproxy/admin level admin\nprobe nlb\n" + probe.map { "    \($0)\n" }.joined() + gossip.text
     }
 
-    /// How long a draining node goes on forwarding: the load balancer's verdict, and as long again. Flows outlive it by the same at the load balancer.
+    /// The time for which a draining node keeps forwarding: twice the load balancer's longest verdict. The load balancer keeps flows for twice that.
     package var drainSeconds: Double { times.ejectionMax * 2 }
 
     /// Starts the proxy on a node, unless it runs.
@@ -58,7 +59,7 @@ package final class BalancedCluster {
         proxies[node.name] = try RunningProxy(program, on: node, in: cluster.world, ownSections: own, options: options)
     }
 
-    /// Lets a node's master read its configuration again, with one more line in `global`.
+    /// Makes a node's master reload its configuration with an additional line in `global`.
     /// - Returns: the master's answer.
     func reload(_ node: Node, global line: String) throws -> String {
         let own = try ownSections(drainSeconds: drainSeconds) ?? ""
@@ -66,13 +67,13 @@ package final class BalancedCluster {
         return try node.demand(["bash", "-c", "echo reload | socat -t 20 - UNIX-CONNECT:/run/master"])
     }
 
-    /// The proxy that was started last on a node.
+    /// Returns the proxy that was last started on a node.
     package func proxy(on node: Node) throws -> RunningProxy {
         guard let proxy = proxies[node.name] else { throw ChildProcessError(description: "no proxy was started on \(node.name)") }
         return proxy
     }
 
-    /// Brings everything back to where a row begins: databases, both nodes, both healthy.
+    /// Restores the state at the start of a row: databases run, both nodes are healthy.
     package func settle() throws {
         for node in nodes { try repair(node) }
         try cluster.restore()
@@ -82,21 +83,21 @@ package final class BalancedCluster {
         try waitUntilHealthy()
     }
 
-    /// Waits until a node would let itself be given flows: after its servers came back that is a second later, and the load balancer may not have asked meanwhile.
+    /// Waits until a node's probe passes. That is a second after its servers are up, and the load balancer may not have probed since.
     private func waitUntilProbePasses(on node: Node) throws {
         try eventually(within: 10, "the probe of \(node.name) to pass", interval: 50) {
             try node.demand(["bash", "-c", "echo show probe | socat -t 5 - UNIX-CONNECT:/var/lib/haproxy/admin"]).contains("\nnlb    pass ")
         }
     }
 
-    /// Waits until the load balancer sends to both.
+    /// Waits until the load balancer uses both nodes.
     func waitUntilHealthy() throws {
         try eventually(within: 10 + 3 * times.returnMax, "both nodes to be healthy: \(try balancer.status())", interval: 50) {
             try balancer.status().allSatisfy { $0.state == "healthy" }
         }
     }
 
-    /// Takes back what rows do to a node.
+    /// Undoes a row's faults on a node.
     private func repair(_ node: Node) throws {
         try node.demand(["nft", "flush ruleset"])
         try cluster.world.demand("ip link set to-\(node.name) up")
@@ -104,7 +105,7 @@ package final class BalancedCluster {
         proxies[node.name]?.sendAll(signal: SIGCONT)
     }
 
-    /// Ends nodes and load balancer; the cluster stays.
+    /// Stops the nodes and the load balancer; the cluster stays.
     package func stop() {
         for node in nodes {
             try? repair(node)

@@ -1,25 +1,25 @@
-// The rows: what happens to the first of two nodes, or to what both stand on. A row to come is one more entry here.
+// Rows about the first of two nodes, or about what both depend on. A new row is one more entry here.
 
 import Foundation
 import Support
 
-/// The rows of two nodes behind a load balancer.
+/// The rows with two nodes behind a load balancer.
 package enum BalancedRows {
-    /// A row of theirs.
+    /// A row of this kind.
     package typealias Row = FailoverRow<BalancedScene>
 
-    /// All rows, in the order in which they run.
+    /// All rows in their order.
     package static let all = [
         soft, drained, rolling, stopped, reloads, killedWorker, killedNode, hostGone, hung, fullDisk, noDescriptors, noDatabase, cutOff, gossipCut, probeStorm,
         garbage,
         trafficStorm,
     ]
 
-    /// A bound on the verdict: what the load balancer needs, and what two busy cores add.
+    /// The limit for the verdict: the load balancer's time plus a margin for two busy cores.
     private static func ejection(_ times: BalancerTimes) -> Double { times.ejectionMax + 0.5 }
     private static func comeBack(_ times: BalancerTimes) -> Double { times.returnMax + 4 }
 
-    /// The promise when nothing must be felt at all.
+    /// The promise that clients are not affected at all.
     private static func unfelt(_ times: BalancerTimes) -> FailoverPromise {
         var promise = FailoverPromise()
         (promise.failedConnects, promise.sessionsEnded, promise.untouched) = (0, 0, ["tsukada01", "tsukada02"])
@@ -27,7 +27,7 @@ package enum BalancedRows {
         return promise
     }
 
-    /// The promise when one node is lost: the load balancer notices in time, the other one is not touched.
+    /// The promise for the loss of one node: the load balancer ejects it in time, and the other node is not affected.
     private static func oneLost(_ times: BalancerTimes) -> FailoverPromise {
         var promise = FailoverPromise()
         (promise.ejectedWithin, promise.backWithin, promise.untouched) = (ejection(times), comeBack(times), ["tsukada02"])
@@ -134,7 +134,7 @@ package enum BalancedRows {
         let world = scene.cluster.cluster.world
         try scene.event { try world.demand("ip link set to-\(scene.victim.name) down") }
         scene.waitForEjection()
-        // Long enough that clients which wait for it give up.
+        // Long enough for waiting clients to time out.
         if scene.cluster.times.interval >= 1 { scene.observe(Double(FailoverLoad.patience) + 1) }
         try scene.recover { try world.demand("ip link set to-\(scene.victim.name) up") }
     } promises: { _, times in
@@ -172,7 +172,7 @@ package enum BalancedRows {
     private static let noDescriptors = Row(name: "no-descriptors", event: "no descriptor is free for 4 s") { scene in
         let process = try scene.proxy.workers.last ?? scene.proxy.process
         let limits = try ChildProcess.openFilesLimits(of: process)
-        // As its user: root may only where it has CAP_SYS_RESOURCE.
+        // As the process's user: root needs CAP_SYS_RESOURCE, which it may lack here.
         func allow(_ number: Int) throws {
             let user = ["setpriv", "--reuid", "haproxy", "--regid", "haproxy", "--clear-groups"]
             try ChildProcess.demand(user + ["prlimit", "--pid", "\(process)", "--nofile=\(number):\(limits.hard)"])
@@ -187,7 +187,7 @@ package enum BalancedRows {
     private static let noDatabase = Row(name: "no-database", event: "both replicas are killed, started again") { scene in
         let replicas = [scene.cluster.cluster.replica01, scene.cluster.cluster.replica02]
         try scene.event { for replica in replicas { try replica.killAtOnce() } }
-        // 'inter 2000 fall 3': until the nodes know, and then the load balancer.
+        // The nodes need `inter 2000 fall 3`, then the load balancer needs its own time.
         scene.waitForEjection(within: 7 + scene.cluster.times.ejectionMax)
         try scene.recover(within: 20) {
             for replica in replicas { try replica.start() }
@@ -198,7 +198,7 @@ package enum BalancedRows {
         }
     } promises: { abilities, _ in
         var promise = FailoverPromise()
-        // Connects fail: there is no database. The nodes are not at fault, and say so.
+        // Connects fail without a database, but the nodes are not at fault and their probes say pass.
         if abilities.knowsWhenNone { promise.neverEjects = true }
         return promise
     }
@@ -209,7 +209,7 @@ package enum BalancedRows {
         try scene.recover(within: 15) { try scene.victim.refuse(nil) }
     } promises: { abilities, times in
         var promise = oneLost(times)
-        // 'inter 2000 fall 3', and back after 'rise 2'.
+        // Down after `inter 2000 fall 3`, and up after `rise 2`.
         promise.ejectedWithin = 6.5 + ejection(times)
         promise.backWithin = 8 + comeBack(times)
         return promise
@@ -225,7 +225,7 @@ package enum BalancedRows {
 
     // MARK: Strangers
 
-    /// Sends `load` to a port of the victim from the load balancer's node, 100 connections a second for 3 s.
+    /// Sends `load` from the load balancer's node to a port of the victim: 100 connections per second for 3 s.
     private static func storm(_ load: ConnectionStorm.Load, port: Int, _ scene: BalancedScene) throws {
         let words = ["storm", "--to", "\(scene.victim.address):\(port)", "--send", load.rawValue, "--rate", "100", "--seconds", "3"]
         var output = ""
@@ -248,7 +248,7 @@ package enum BalancedRows {
         unfelt(times)
     }
 
-    /// The storm comes while no client of ours logs in through the node: a login would reset the databases' count.
+    /// No client logs in through the node during the storm, because a login would reset the databases' error count.
     private static let trafficStorm = Row(name: "traffic-storm", event: "100 TCP probes/s of the traffic port, max_connect_errors=20") { scene in
         let replicas = [scene.cluster.cluster.replica01, scene.cluster.cluster.replica02]
         for replica in replicas { try replica.execute("set global max_connect_errors=20; flush local hosts") }
@@ -268,7 +268,7 @@ package enum BalancedRows {
 }
 
 extension FailoverRow where Scene == BalancedScene {
-    /// A row whose promise depends on what the program can and on the load balancer's times.
+    /// A row whose promise depends on the program's features and the load balancer's times.
     fileprivate init(
         name: String, event: String, happens: @escaping @Sendable (Scene) throws -> Void,
         promises: @escaping @Sendable (ProxyAbilities, BalancerTimes) -> FailoverPromise

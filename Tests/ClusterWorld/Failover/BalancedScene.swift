@@ -1,14 +1,14 @@
 import Foundation
 import Support
 
-/// A row of two nodes behind a load balancer while it happens.
+/// A running row with two nodes behind a load balancer.
 package final class BalancedScene: FailoverScene {
     package let cluster: BalancedCluster
-    /// The node that things happen to.
+    /// The node that the row's event affects.
     package var victim: Node { cluster.nodes[0] }
     /// The other one.
     package var other: Node { cluster.nodes[1] }
-    /// From here on sessions end because they are meant to: a drained node's hard stop.
+    /// The time from which sessions end on purpose: a drained node's hard stop.
     private(set) var hardStopAt: Int64?
 
     init(_ cluster: BalancedCluster) { self.cluster = cluster }
@@ -16,13 +16,13 @@ package final class BalancedScene: FailoverScene {
     /// The victim's proxy.
     package var proxy: RunningProxy { get throws { try cluster.proxy(on: victim) } }
 
-    /// Ends the victim with the sessions that it still has, as `hard-stop-after` does.
+    /// Ends the victim with its remaining sessions, as `hard-stop-after` does.
     package func hardStop() throws {
         hardStopAt = MonotonicMoment.now
         try proxy.stop()
     }
 
-    /// Waits until the load balancer has taken `node` (the victim when nil) out, or long enough to know that it does not.
+    /// Waits until the load balancer has ejected `node` (by default the victim), at most for the time in which it should.
     package func waitForEjection(of node: Node? = nil, within seconds: Double? = nil) {
         let moment = lastEventAt
         let limit = seconds ?? cluster.times.ejectionMax + cluster.times.interval + 1
@@ -30,7 +30,7 @@ package final class BalancedScene: FailoverScene {
         ejectedAfter = at.map { Double($0 - moment) / 1e9 }
     }
 
-    /// Repairs, and waits until the load balancer has taken the victim back, when it had taken it out.
+    /// Repairs, and waits until the load balancer uses the victim again if it had ejected it.
     package func recover(within seconds: Double? = nil, _ body: () throws -> Void) throws {
         try body()
         let moment = MonotonicMoment.now
@@ -41,7 +41,7 @@ package final class BalancedScene: FailoverScene {
 }
 
 extension BalancedCluster {
-    /// Lets a row happen under load.
+    /// Runs a row under load.
     package func run(_ row: BalancedRows.Row) throws -> FailoverResult {
         try settle()
         let lostBefore = try flowsLost()
@@ -71,7 +71,7 @@ extension BalancedCluster {
         result.examples = failed.prefix(3).map { attempt in
             String(format: "%+.2f s: %@: %@", Double(attempt.startedAt - moment) / 1e9, attempt.outcome.rawValue, attempt.detail)
         }
-        // What is promised, is promised of ours; haproxy is there to be compared with.
+        // Promises apply to tsukada only; haproxy runs for comparison.
         guard abilities.isOurs else { return result }
         let ejected = balancer.events.filter { $0.at >= began && $0.state.hasPrefix("unhealthy") }.map(\.target)
         let flowsLost = Dictionary(uniqueKeysWithValues: nodes.map { ($0.name, (lostAfter[$0.name] ?? 0) - (lostBefore[$0.name] ?? 0)) })
@@ -80,8 +80,8 @@ extension BalancedCluster {
         return result
     }
 
-    /// What the load balancer, and each node from its mark on, has said of a node's or a server's state: the evidence of a broken promise, in the order of
-    /// time from `moment` on.
+    /// The lines of the load balancer and, after its mark, of each node about states of nodes and servers, ordered by time and relative to `moment`: the
+    /// evidence for a broken promise.
     private func verdicts(since began: Int64, marks: [Int], moment: Int64) throws -> [String] {
         var said = balancer.events.filter { $0.at >= began }.map { ($0.at, "load balancer", "\($0.target) \($0.state): \($0.reason)") }
         for (node, mark) in zip(nodes, marks) {
@@ -91,7 +91,7 @@ extension BalancedCluster {
         return said.sorted { $0.0 < $1.0 }.prefix(60).map { at, who, text in String(format: "%+.2f s: %@: %@", Double(at - moment) / 1e9, who, text) }
     }
 
-    /// By node, flows that were reset from any side, and connects that failed, since the load balancer's start.
+    /// The number of flows reset by any side and of failed connects since the load balancer's start, by node.
     private func flowsLost() throws -> [String: Int] {
         let pairs = try balancer.status().map { ($0.target, $0.flowsBroken + $0.flowsReset + $0.connectsFailed) }
         return Dictionary(pairs, uniquingKeysWith: { first, _ in first })

@@ -1,21 +1,21 @@
 import Foundation
 import Support
 
-/// How the load balancer probes and decides.
+/// The load balancer's probe times and thresholds.
 package struct BalancerTimes: Sendable {
-    /// Between two probes of a target.
+    /// Seconds between two probes of a target.
     package var interval: Double
-    /// Failures, and passes, in a row that change a verdict.
+    /// The failures or passes in a row that change a verdict.
     package var threshold = 2
-    /// How long a probe may take.
+    /// The timeout of a probe in seconds.
     package var timeout: Double
 
-    /// - Parameter interval: seconds; an answer may take four fifths of it, at most 2 s.
+    /// - Parameter interval: seconds between two probes. The timeout is four fifths of it, at most 2 s.
     package init(interval: Double) { (self.interval, timeout) = (interval, min(2, interval * 0.8)) }
 
-    /// The longest from a target's end to the verdict: `threshold` intervals, and a timeout when it is silent.
+    /// The longest time from a target's failure to the verdict: `threshold` intervals, and a timeout when the target is silent.
     package var ejectionMax: Double { interval * Double(threshold) + timeout }
-    /// The longest from a fit target to the verdict.
+    /// The longest time from a target's recovery to the verdict.
     package var returnMax: Double { interval * Double(threshold) }
 
     var arguments: [String] {
@@ -24,14 +24,14 @@ package struct BalancerTimes: Sendable {
     }
 }
 
-/// The load balancer on a node of its own.
+/// The load balancer on its own node.
 package final class BalancerNode: Sendable {
     package let node: Node
     private let process: NodeProcess
     private var control: String { "\(node.directory)/control" }
 
-    /// Starts it in front of port 3306 of `targets`.
-    /// - Parameter more: further arguments, `--termination off`.
+    /// Starts the load balancer in front of port 3306 of `targets`.
+    /// - Parameter more: additional arguments, `--termination off`.
     package init(on node: Node, targets: [Node], times: BalancerTimes, more: [String]) throws {
         self.node = node
         let control = "\(node.directory)/control"
@@ -42,23 +42,23 @@ package final class BalancerNode: Sendable {
         try eventually(within: 10, "the load balancer: \(process.outside.output)") { process.outside.output.contains("balancing") }
     }
 
-    /// Its verdicts so far, in order.
+    /// The verdicts so far, in order.
     package var events: [BalancerEvent] {
         process.outside.output.split(separator: "\n").compactMap { try? JSONDecoder().decode(BalancerEvent.self, from: Data($0.utf8)) }
     }
 
-    /// Its numbers, a target each.
+    /// Returns the state of each target.
     package func status() throws -> [BalancerStatus] {
         try command("status").split(separator: "\n").map { try JSONDecoder().decode(BalancerStatus.self, from: Data($0.utf8)) }
     }
 
-    /// Sends one command.
+    /// Sends a command.
     package func command(_ text: String) throws -> String {
         try node.demand(["bash", "-c", "echo '\(text)' | socat - UNIX-CONNECT:\(control)"])
     }
 
-    /// Waits for a verdict on `target` after a moment; `unhealthy` is also `unhealthy.draining`.
-    /// - Returns: when it was given; nil when it was not.
+    /// Waits for a verdict on `target` after a time; `unhealthy` includes `unhealthy.draining`.
+    /// - Returns: the time of the verdict; `nil` without one.
     package func wait(for state: String, of target: Node, after moment: Int64, within seconds: Double) -> Int64? {
         var found: Int64?
         try? eventually(within: seconds, "\(state)", interval: 20) {
@@ -68,7 +68,7 @@ package final class BalancerNode: Sendable {
         return found
     }
 
-    /// Leads what `targets` answer to `client` back through here, as kept client addresses need it (IP_TRANSPARENT); ends that when nil.
+    /// Routes the answers of `targets` to `client` through this node, which preserved client addresses need (IP_TRANSPARENT); with `nil`, ends that.
     package func routeBack(to client: Node?, from targets: [Node]) throws {
         for target in targets { _ = try target.run(["ip", "route", "flush", "via", node.address]) }
         _ = try node.run(["ip", "rule", "delete", "fwmark", "1"])
@@ -76,14 +76,14 @@ package final class BalancerNode: Sendable {
         guard let client else { return }
         for target in targets { try target.demand(["ip", "route", "add", "\(client.address)/32", "via", node.address]) }
         try node.demand(["sysctl", "-qw", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.eth0.rp_filter=0"])
-        // Packets to an address that is not ours, for a socket that is: into the socket.
+        // Delivers packets for a foreign address to the local socket that is bound to it.
         try node.demand(["ip", "rule", "add", "fwmark", "1", "lookup", "100"])
         try node.demand(["ip", "route", "replace", "local", "default", "dev", "lo", "table", "100"])
         let rule = "type filter hook prerouting priority mangle; meta l4proto tcp socket transparent 1 meta mark set 1 accept;"
         try node.demand(["nft", "table inet transparent { chain prerouting { \(rule) }; }"])
     }
 
-    /// Ends it.
+    /// Stops the load balancer.
     package func stop() {
         process.outside.closeInput()
         if (try? process.outside.wait(within: 5)) == nil { _ = try? process.killAtOnce() }

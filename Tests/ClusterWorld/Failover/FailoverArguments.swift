@@ -3,18 +3,18 @@ import Support
 
 /// The command line of `deploy/failover-test`.
 package struct FailoverArguments {
-    /// Which rows, of which programs.
+    /// The rows and programs to run.
     package enum Run {
-        /// Two nodes behind a load balancer, with so many seconds between two probes.
+        /// Two nodes behind a load balancer, with the number of seconds between two probes.
         case balanced([ProxyProgram], [BalancedRows.Row], interval: Double)
-        /// Nodes and their databases; the results go into a document, too.
+        /// Nodes and their databases. The results are also written to a document.
         case databases([DatabaseProgram], [DatabaseRows.Row], DatabasePace, document: String?)
     }
 
-    /// What is to be run.
+    /// The run that the arguments request.
     package let run: Run
 
-    /// Reads words: pairs of name and value, and `--databases`.
+    /// Parses pairs of name and value, and `--databases`.
     package init(_ words: [String]) throws {
         var values: [String: String] = [:]
         var rest = words.filter { $0 != "--databases" }[...]

@@ -1,55 +1,55 @@
 import Foundation
 import Support
 
-/// What the clients felt while something happened.
+/// The results of all clients during a row.
 package struct ClientReport: Sendable {
-    /// The clients that connect, ask and leave.
+    /// The clients that connect, query and disconnect.
     package var short: LoadReport
-    /// The clients that stay.
+    /// The clients that stay connected.
     package var long: SessionReport
 
-    /// A report from its parts.
+    /// Creates a report from its parts.
     package init(short: LoadReport, long: SessionReport) { (self.short, self.long) = (short, long) }
 
-    /// Attempts of either kind that were not answered, and began after `moment`, or were still connecting then.
+    /// Returns the failed attempts of both kinds that started after `moment` or were still connecting at `moment`.
     package func failedConnects(after moment: Int64) -> [Attempt] {
         failures.filter { ($0.connectedAt ?? $0.endedAt) > moment }
     }
 
-    /// Attempts that a connection had been opened for when it happened: they die with it, as long sessions do.
+    /// Returns the number of failed attempts that were connected at `moment`. They fail with it, as long sessions do.
     package func inFlight(at moment: Int64) -> Int { failures.count { ($0.connectedAt ?? $0.endedAt) <= moment } }
 
     private var failures: [Attempt] { short.failures + long.failures }
 
-    /// The longest answered attempt: connect, login, a query.
+    /// The longest answered attempt: connect, login and a query.
     package var slowestSeconds: Double { short.slowestMilliseconds / 1000 }
 
-    /// The longest answered attempt of those that began in this time, in seconds; to a tenth of a second, and 0 when there was none.
+    /// Returns the longest answered attempt that started in this period, in seconds, with a resolution of a tenth of a second; 0 without one.
     package func slowestSeconds(from start: Int64, to end: Int64 = .max) -> Double {
         let tenths = short.slowestByTenth.filter { $0.key > start / 100_000_000 && $0.key < end / 100_000_000 }
         return (tenths.values.max() ?? 0) / 1000
     }
 
-    /// Those that were told that the proxy's host is blocked: error 1129.
+    /// The clients that got error 1129, because the database blocks the proxy's host.
     package var blocked: Int {
         failures.count { $0.outcome == .errorPacket && $0.detail.contains("is blocked") }
     }
 }
 
-/// Forty clients, one half short, one half long, of one target or shared by several.
+/// Forty clients, half of them short and half long, for one target or shared by several.
 package final class FailoverLoad: Sendable {
-    /// Of each kind.
+    /// The number of clients of each kind.
     package static let clients = 20
-    /// Seconds a client waits for an answer.
+    /// Seconds for which a client waits for an answer.
     package static let patience = 6
 
     private let short: [NodeProcess]
     private let long: [NodeProcess]
 
-    /// Starts them on `node`.
+    /// Starts the clients on `node`.
     /// - Parameters:
     ///   - pause: milliseconds between a short client's attempts.
-    ///   - more: further arguments of the short ones, `--text SQL`.
+    ///   - more: additional arguments of the short clients, `--text SQL`.
     package init(on node: Node, targets: [Node], pause: Int = 50, more: [String] = []) throws {
         func start(_ command: String, _ words: [String]) throws -> [NodeProcess] {
             try targets.map { target in
@@ -61,7 +61,7 @@ package final class FailoverLoad: Sendable {
         long = try start("sessions", ["--every", "300"])
     }
 
-    /// Ends them after their last answers.
+    /// Stops the clients after their last answers.
     package func stop() throws -> ClientReport {
         for process in short + long { process.outside.closeInput() }
         for process in short + long { try process.outside.wait(within: Double(Self.patience) + 15) }

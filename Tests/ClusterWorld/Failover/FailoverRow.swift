@@ -1,103 +1,103 @@
 import Foundation
 import Support
 
-/// What one row's clients may feel at most; nil is not judged.
+/// The most that a row's clients may notice; `nil` values are not judged.
 package struct FailoverPromise: Sendable {
-    /// Connects that fail, in flight ones apart.
+    /// Failed connects, without those in flight.
     package var failedConnects: Int?
-    /// Long sessions that end.
+    /// Ended long sessions.
     package var sessionsEnded: Int?
     /// Seconds from the event to the load balancer's verdict.
     package var ejectedWithin: Double?
     /// Seconds from the repair to the verdict.
     package var backWithin: Double?
-    /// Nodes that must not be ejected, and whose flows all go on: `tsukada02`.
+    /// Nodes that must not be ejected and must not lose a flow: `tsukada02`.
     package var untouched: [String] = []
-    /// No node is ejected, whatever becomes of flows.
+    /// No node may be ejected, even if flows are lost.
     package var neverEjects = false
     /// Seconds of the longest answered attempt.
     package var slowestSeconds: Double?
     /// Reads older than the row allows.
     package var staleReads: Int?
-    /// Clients that were told that the proxy's host is blocked: error 1129.
+    /// Clients that got error 1129, because the database blocks the proxy's host.
     package var blocked: Int?
-    /// Connects that the databases saw for each client's.
+    /// Connects at the databases per connect of a client.
     package var connectsPerClient: Double?
 
-    /// Nothing is promised.
+    /// Creates a promise of nothing.
     package init() {}
 }
 
-/// One thing that happens to a cluster, and what it should cost.
+/// An event in a cluster, and the effect that it may have.
 package struct FailoverRow<Scene: FailoverScene>: Sendable {
-    /// What `--rows` takes: `kill-node`.
+    /// The value of `--rows`: `kill-node`.
     package let name: String
-    /// What happens, for the table.
+    /// The event in the table.
     package let event: String
-    /// What happens: between two looks at the clients.
+    /// Causes the event while the clients run.
     let happens: @Sendable (Scene) throws -> Void
-    /// What is promised to the clients of this scene.
+    /// The promise to the clients of this scene.
     let promises: @Sendable (Scene) -> FailoverPromise
 }
 
-/// A row as it went.
+/// The result of a row.
 package struct FailoverResult: Sendable {
     /// The row's name and event.
     package let name: String
     package let event: String
-    /// Attempts of the short clients and queries of the long ones.
+    /// The attempts of the short clients and the queries of the long ones.
     package var attempts = 0
     package var queries = 0
     /// Connects that failed after the event.
     package var failedConnects = 0
-    /// Short sessions that were open at the event and died with it.
+    /// Short sessions that were open at the event and failed.
     package var inFlight = 0
-    /// Long sessions that ended before they wanted to.
+    /// Long sessions that ended before their clients ended them.
     package var sessionsEnded = 0
     /// The longest answered attempt, in seconds.
     package var slowestSeconds = 0.0
-    /// Seconds from the event to the load balancer's verdict; nil when there was none.
+    /// Seconds from the event to the load balancer's verdict; `nil` without one.
     package var ejectedAfter: Double?
-    /// Seconds from the repair to the verdict; nil when there was none.
+    /// Seconds from the repair to the verdict; `nil` without one.
     package var backAfter: Double?
-    /// Seconds from the event to the beginning of the last attempt that failed.
+    /// Seconds from the event to the start of the last failed attempt.
     package var failedUntil: Double?
-    /// Reads older than the row allows, and the oldest one's age in seconds.
+    /// Reads older than the row allows, and the highest age in seconds.
     package var staleReads = 0
     package var oldestSeconds = 0.0
-    /// Clients that were told that the proxy's host is blocked.
+    /// Clients that got error 1129, because the database blocks the proxy's host.
     package var blocked = 0
-    /// Connects that the databases saw for each client's; nil where the row is not about that.
+    /// Connects at the databases per connect of a client; `nil` when the row does not count them.
     package var connectsPerClient: Double?
-    /// Why the row could not be run; nothing else was measured then.
+    /// The reason why the row could not run; nothing else was measured then.
     package var hindrance: String?
-    /// What the row itself has to tell.
+    /// Remarks of the row.
     package var notes: [String] = []
-    /// Where the promise was broken, in words.
+    /// Descriptions of broken promises.
     package var broken: [String] = []
-    /// Some failures, for whoever looks for their cause.
+    /// Examples of failures, for finding their cause.
     package var examples: [String] = []
 
-    /// A row that has not begun.
+    /// Creates a result of a row that has not begun.
     package init(name: String, event: String) { (self.name, self.event) = (name, event) }
 
-    /// Of the reason why a row could not be run: a table has room for a line.
+    /// The limit on the reason why a row could not run, because it has one line in a table.
     private static let reasonCharactersMax = 200
 
-    /// A row that could not be run: it has kept nothing.
+    /// Creates a result of a row that could not run, which counts as a broken promise.
     package init(name: String, event: String, hindrance: any Error) {
         self.init(name: name, event: event)
-        // The first line that a program prints is its reason.
+        // The first line of a program's output is the reason.
         let line = "\(hindrance)".split(separator: "\n").first.map(String.init)
         let reason = line.map { String($0.components(separatedBy: "ended with 1: ").last?.prefix(Self.reasonCharactersMax) ?? "") }
         self.hindrance = reason ?? "no reason was given"
         broken = ["cannot be run: \(self.hindrance ?? "")"]
     }
 
-    /// Compares with what was promised.
+    /// Compares the result with the promise.
     /// - Parameters:
-    ///   - ejected: nodes that the load balancer took out.
-    ///   - flowsLost: by node, flows that were reset and connects that failed.
+    ///   - ejected: the nodes that the load balancer ejected.
+    ///   - flowsLost: by node, the number of reset flows and failed connects.
     package mutating func judge(by promise: FailoverPromise, ejected: [String], flowsLost: [String: Int]) {
         func over<Value: Comparable>(_ what: String, _ value: Value, _ limit: Value?) {
             if let limit, value > limit { broken.append("\(what): \(value), promised at most \(limit)") }

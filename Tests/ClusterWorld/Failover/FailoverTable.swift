@@ -1,13 +1,13 @@
 import Foundation
 
-/// One column of a table of results.
+/// A column of a result table.
 package struct FailoverColumn: Sendable {
     let title: String
     let cell: @Sendable (FailoverResult) -> String
 
     init(_ title: String, _ cell: @escaping @Sendable (FailoverResult) -> String) { (self.title, self.cell) = (title, cell) }
 
-    /// Seconds, or "-" for what was not measured.
+    /// Formats seconds; "-" when not measured.
     static func seconds(_ value: Double?) -> String { value.map { String(format: "%.1f s", $0) } ?? "-" }
 
     fileprivate static let name = FailoverColumn("row") { $0.name }
@@ -29,13 +29,13 @@ package struct FailoverColumn: Sendable {
     }
 }
 
-/// Results as an operator reads them.
+/// Results as a table for operators.
 package struct FailoverTable: Sendable {
     private let columns: [FailoverColumn]
-    /// What the columns mean.
+    /// The explanation of the columns.
     package let legend: String
 
-    /// Of two nodes behind a load balancer.
+    /// The table of rows with two nodes behind a load balancer.
     package static let balanced = FailoverTable(
         columns: [.name, .event, .failed, .inFlight, .ended, .slowest, .outAfter, .backAfter, .remarks],
         legend: """
@@ -46,7 +46,7 @@ package struct FailoverTable: Sendable {
             out after  from what happened to the load balancer's verdict;  back after: from the repair to the verdict
             """)
 
-    /// Of one node or two, and their databases.
+    /// The table of rows with databases.
     package static let databases = FailoverTable(
         columns: [.name, .event, .failed, .failedUntil, .inFlight, .slowest, .outAfter, .backAfter, .stale, .blocked, .connects, .ended, .remarks],
         legend: """
@@ -60,13 +60,13 @@ package struct FailoverTable: Sendable {
             ended      long sessions, of 20, that ended before they wanted to
             """)
 
-    /// The whole table, Markdown that is aligned for a terminal.
+    /// Returns the whole table as Markdown that is aligned for a terminal.
     package func text(_ results: [FailoverResult]) -> String {
-        // Remarks are as long as they are: a terminal may break them.
+        // The last column is not padded; a terminal may wrap it.
         Self.aligned([columns.map(\.title)] + results.map { result in columns.map { $0.cell(result) } })
     }
 
-    /// A Markdown table whose first row is its head; all cells but each row's last one are padded.
+    /// Formats a Markdown table whose first row is the head. Every cell except a row's last one is padded.
     static func aligned(_ cells: [[String]]) -> String {
         guard let head = cells.first else { return "" }
         let rows = [head, head.map { _ in "--" }] + cells.dropFirst()

@@ -1,23 +1,23 @@
 import Foundation
 import Support
 
-/// What a program can do beyond haproxy.cfg: asked of the program itself, so that rows which need it begin to be judged when it can.
+/// The features of a program beyond haproxy.cfg. They are found by trying configurations, so that rows which need a feature are judged as soon as it exists.
 package struct ProxyAbilities: Sendable, Equatable {
-    /// It reads `probe` sections and gossips.
+    /// It supports `probe` sections and gossip.
     package var isOurs = false
-    /// `drain TIME` in a probe section.
+    /// It supports `drain TIME` in a probe section.
     package var canDrain = false
-    /// `when-none pass` in a probe section.
+    /// It supports `when-none pass` in a probe section.
     package var knowsWhenNone = false
-    /// It has a master process that starts another worker for one that dies.
+    /// It has a master process that replaces a dead worker.
     package var hasMaster = false
-    /// `accept-proxy optional from NETWORK` after `bind`.
+    /// It supports `accept-proxy optional from NETWORK` after `bind`.
     package var takesProxyHeaders = false
 
-    /// None: HAProxy's.
+    /// No features, as with HAProxy.
     package init() {}
 
-    /// Asks `program` on a node.
+    /// Finds the features of `program` on a node.
     package init(of program: ProxyProgram, on node: Node) throws {
         func accepts(_ text: String) throws -> Bool {
             let path = "\(node.directory)/etc-tsukada/ability.cfg"
