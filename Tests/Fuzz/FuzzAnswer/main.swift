@@ -3,9 +3,9 @@ import Glibc
 import Support
 import Wire
 
-// A nameserver's answers: whatever comes, it is an answer within its limits to the question that was asked, or none.
+// Answers of a nameserver: any bytes give either an answer to the question within all limits, or an error.
 
-/// The question of an input: its first byte says which.
+/// Returns the question of an input, chosen by its first byte.
 private func question(_ choice: UInt8) -> DNSQuestion? {
     let type: DNSRecordType = [.a, .aaaa, .srv][Int(choice % 3)]
     guard let name = DNSName(type == .srv ? "_mysql._tcp.db" : "db") else { return nil }
@@ -50,11 +50,11 @@ exit(
         precondition(answer.services.allSatisfy { $0.port > 0 && !$0.target.isRoot }, "a service that is not offered")
         precondition(answer.additional.allSatisfy { given in answer.services.contains { $0.target == given.owner } }, "an address nobody wants")
         precondition(answer.services.allSatisfy { $0.target.bytes.count <= DNSName.bytesMax }, "a name too long")
-        // Of another question's number it is no answer.
+        // With another identifier it is not an answer.
         var other = message
         other[0] ^= 1
         precondition((try? DNSAnswer(other, to: question)) == nil, "another question's answer")
-        // What was cut off an answer is missed, unless it says itself that something is missing.
+        // A truncated copy must not pass for the whole answer, unless the answer itself is marked as truncated.
         if let cut = try? DNSAnswer(message.dropLast(), to: question) {
             precondition(cut.code == answer.code && (answer.isTruncated || cut.services == answer.services && cut.addresses == answer.addresses), "cut")
         }

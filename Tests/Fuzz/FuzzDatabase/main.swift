@@ -4,14 +4,14 @@ import Proxy
 import Support
 import Wire
 
-// A check's session with a database: whatever a server says, the session ends at most once, says nothing afterwards, never gives the password away in
-// clear, and takes the same bytes the same way however they come.
+// A check's session with a hostile database: it ends at most once, sends nothing afterwards, never sends the password in clear text, and gives the same result
+// for the same bytes however they are split.
 
-/// An input's first byte: how the session is set up; then steps.
+/// The steps of an input. Before them, its first byte selects the session's setup.
 private enum Step: UInt8 {
-    /// Bytes as they are.
+    /// Raw bytes.
     case bytes
-    /// A packet by the number that is due.
+    /// A packet with the expected sequence number.
     case packet
     /// The server closes its side.
     case end
@@ -19,12 +19,12 @@ private enum Step: UInt8 {
 
 private let password = Array("correct horse".utf8)
 
-/// What a session did.
+/// The result of a session.
 private struct Outcome {
     var sent: [UInt8] = []
     var end: Result<DatabaseReport, DatabaseError>?
 
-    /// The end, without what a violation was: garbage shows by its first byte, or by its last.
+    /// The end without the text of a violation, because garbage may be detected at its first or at a later byte.
     var kind: Result<DatabaseReport, DatabaseError>? {
         if case .failure(.protocolViolation) = end { .failure(.protocolViolation("")) } else { end }
     }
@@ -64,7 +64,7 @@ private struct Outcome {
     guard mode == .off else { return }
     precondition(password.isEmpty || !contains(outcome.sent, password), "the password in clear")
     guard !isClosed else { return }
-    // In clear, nothing depends on how the bytes are cut.
+    // Without TLS the result does not depend on how the bytes are split.
     var (whole, other, ignored) = (fresh, Outcome(), UInt8(0))
     take(whole.receive(heard), into: &other, due: &ignored)
     precondition(other.sent == outcome.sent && other.kind == outcome.kind, "the same bytes at once are taken otherwise")

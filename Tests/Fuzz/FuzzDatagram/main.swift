@@ -3,15 +3,15 @@ import Glibc
 import Gossip
 import Wire
 
-// Strangers: without the key, but with all that can be seen on the wire. Nothing they send may change anything.
+// Attackers without the key who have seen all datagrams on the wire. They must not change any state of the node.
 
-/// What an input may ask for.
+/// The actions of an input.
 ///
-///     0  any bytes: u16 length, bytes                 3  a datagram that was seen, again, from elsewhere: index
+///     0  any bytes: u16 length, bytes                 3  a recorded datagram, again, from elsewhere: index
 ///     1  a forged header, then any bytes as the body  4  time passes: one byte
-///     2  a datagram that was seen, with a change      5  time passes that no node lives through: one byte
+///     2  a recorded datagram, with a change           5  time passes in which no node runs: one byte
 private let actionsCount = 6
-/// Virtual time that one input may take.
+/// The limit on the virtual time of an input.
 private let timeMax = Duration.seconds(5)
 private let settled: FuzzWorld = {
     do { return try FuzzWorld() } catch { fatalError("\(error)") }
@@ -43,7 +43,7 @@ private func changed(_ input: inout FuzzInput, _ world: FuzzWorld) -> [UInt8] {
     return bytes
 }
 
-/// What strangers cannot change.
+/// The state that an attacker must not change.
 private struct Belongings: Equatable {
     let tables: UInt64
     let session: UInt64
@@ -66,7 +66,7 @@ private func attack(_ world: inout FuzzWorld, _ bytes: [UInt8], from source: Soc
     let sent = world.nodes[0].counters.sent
     world.inject(bytes[...], from: source)
     precondition(Belongings(world.nodes[0]) == before, "a stranger's datagram has changed something")
-    // A HELLO that is sent again is answered, which proves nothing; nothing else is.
+    // A repeated HELLO is answered, which proves nothing. Other datagrams get no answer.
     precondition(world.nodes[0].counters.sent - sent <= 1, "a stranger's datagram is answered by several")
     let isAnswerable = bytes.count > 3 && bytes[3] == DatagramKind.hello.rawValue
     precondition(isAnswerable || world.nodes[0].counters.sent == sent, "a stranger's datagram is answered")
@@ -108,7 +108,7 @@ exit(
             act(&world, &input)
             world.checkInvariants()
         }
-        // What a forger might have spoilt shows later: the peers are heard all the same.
+        // A forged datagram may do damage that shows later: the peers must still be alive.
         guard world.nodes[0].counters.notAuthentic > before else { return 0 }
         world.advance(.milliseconds(600))
         for peer in [1, 2] { precondition(world.nodes[0].state(of: FuzzWorld.id(peer)) == .alive, "a forger has silenced a peer") }

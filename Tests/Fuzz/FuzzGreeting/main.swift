@@ -2,12 +2,12 @@ import FuzzWorld
 import Glibc
 import Wire
 
-// What a database says first: a hostile one must get an answer that stands, whatever follows, and the same as from the reader of whole packets.
+// The first bytes of a hostile database: the result must not change when bytes follow, and must agree with the reader of whole packets.
 
-/// Looks at bytes where they lie.
+/// Classifies bytes.
 private func opening(_ bytes: some Collection<UInt8>) -> MySQLOpening { Array(bytes).withUnsafeBytes { MySQLOpening($0) } }
 
-/// Checks what must hold of any bytes.
+/// Checks the properties that hold for any bytes.
 private func read(_ bytes: [UInt8]) {
     let whole = opening(bytes)
     var decided: MySQLOpening?

@@ -2,12 +2,12 @@ import FuzzWorld
 import Glibc
 import Wire
 
-// PROXY headers: whatever the bytes, the reader gives an answer that stands, and what it has read it can write.
+// PROXY headers: for any bytes the result must not change when bytes follow, and a header that was read can be written and read again.
 
-/// Checks what must hold of any bytes.
+/// Checks the properties that hold for any bytes.
 private func read(_ bytes: [UInt8]) {
     let reading = ProxyHeader.read(bytes[...])
-    // Nothing depends on where the bytes lie.
+    // The result does not depend on the position of the bytes.
     precondition(ProxyHeader.read(([0xff] + bytes).dropFirst()) == reading, "another answer at another place")
     switch reading {
     case .whole(let header, let count):
@@ -27,7 +27,7 @@ private func read(_ bytes: [UInt8]) {
         precondition(ProxyHeader.read(text[...]) == .whole(ProxyHeader(header.addresses), bytes: text.count), "a line reads otherwise than it was written")
     case .incomplete: precondition(bytes.count < ProxyHeader.bytesMax, "more is wanted than a header can have")
     case .absent, .malformed:
-        // Bytes that are refused stay so, whatever follows.
+        // A rejection does not change when bytes follow.
         precondition(ProxyHeader.read((bytes + [0x0d, 0x0a])[...]) == reading, "what follows changes a refusal")
     }
 }

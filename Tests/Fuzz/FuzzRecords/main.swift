@@ -3,10 +3,10 @@ import Glibc
 import Gossip
 import Wire
 
-// A node that has the key and lies: any records in any datagram, properly sealed, in any order, with time and own looks between.
+// A malicious node that has the key: arbitrary records in correctly sealed datagrams, in any order, with time and own checks in between.
 
 private let actionsCount = 10
-/// Virtual time that one input may take.
+/// The limit on the virtual time of an input.
 private let timeMax = Duration.seconds(20)
 private let trafficKinds = DatagramKind.allCases.filter { $0 != .hello && $0 != .helloAnswer }.map(\.rawValue)
 private let findings: [Finding] = [.passed, .failedLoudly, .failedSilently, .accessDenied, .full, .blocked, .ownFault]
@@ -15,13 +15,13 @@ private let settled: FuzzWorld = {
     do { return try FuzzWorld() } catch { fatalError("\(error)") }
 }()
 
-/// One thing to do.
+/// An action of an input.
 ///
-///     0, 1  a peer says: peer, kind, u16 length, records   6  an operator speaks: server, state
-///     2     time passes: one byte                          7  a peer falls silent, or speaks again: peer
-///     3     time passes that no node lives through         8  leases, checks, clocks, goodbyes: which
-///     4     node 0 looks: server and finding               9  the next handshake of a peer lies: peer, offset, u16 length, bytes
-///     5     a peer starts anew: peer, session
+///     0, 1  a peer sends: peer, kind, u16 length, records  6  an operator's command: server, state
+///     2     time passes: one byte                          7  a peer falls silent, or sends again: peer
+///     3     time passes in which no node runs              8  leases, checks, clocks, LEAVE: a choice
+///     4     node 0 checks: server and finding              9  a peer's next handshake is forged: peer, offset, u16 length, bytes
+///     5     a peer restarts: peer, session
 private func act(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
     let choice = input.choice(actionsCount)
     switch choice {
@@ -47,7 +47,7 @@ private func administer(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
     let bits = input.byte()
     let state = AdministrativeState.allCases[Int(bits & 3) % AdministrativeState.allCases.count]
     world.step(0) { node, now, outputs in
-        // A refusal is one of the answers that must do no harm.
+        // A refusal is a valid result.
         try? node.administer(
             server, state, weight: bits & 4 != 0 ? UInt16(bits) : nil, for: bits & 8 != 0 ? .milliseconds(500) : nil,
             force: bits & 16 != 0 ? .forced : .careful, now: now, into: &outputs)
@@ -69,7 +69,7 @@ private func occur(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
     }
 }
 
-/// What honest nodes say, in an input's form.
+/// Inputs made of the datagrams of honest nodes.
 @MainActor private func seeds() -> [(name: String, bytes: [UInt8])] {
     var world = settled
     world.observe(1, .failedLoudly, at: 1)

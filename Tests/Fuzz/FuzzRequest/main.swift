@@ -2,7 +2,7 @@ import FuzzWorld
 import Glibc
 import Wire
 
-// A load balancer's requests, or whatever comes to the probe's port: no bytes end the process, and how they are cut does not matter.
+// Requests to the probe's port: no input may crash the process, and the result must not depend on how the bytes are split.
 
 @MainActor private func seeds() -> [(name: String, bytes: [UInt8])] {
     let heads = [
@@ -17,7 +17,7 @@ exit(
     FuzzDriver.run(seeds: seeds) { start, count in
         let bytes = Array(UnsafeBufferPointer(start: start, count: count))
         let whole = HTTPRequestHead.parse(bytes[...])
-        // In the middle of an array, and followed by more: the same head.
+        // A slice from the middle of an array gives the same result.
         let shifted = ([0, 0, 0] + bytes)[3...]
         precondition(HTTPRequestHead.parse(shifted) == whole, "the place of the bytes matters")
         switch whole {

@@ -1,16 +1,16 @@
 import Glibc
 import Wire
 
-/// libFuzzer's entry (compiler-rt, FuzzerInterface.h): calls `body` with one input after the other, and returns when its time is over.
+/// The entry of libFuzzer (compiler-rt, FuzzerInterface.h). It calls `body` with one input after another and returns when its time is over.
 @MainActor @_silgen_name("LLVMFuzzerRunDriver")
 private func runDriver(
     _ count: UnsafeMutablePointer<Int32>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
     _ body: @convention(c) @MainActor (UnsafePointer<UInt8>?, Int) -> Int32
 ) -> Int32
 
-/// What the fuzz targets have in common.
+/// The main function of all fuzz targets.
 package enum FuzzDriver {
-    /// Runs the fuzzer, or, with `--seeds DIRECTORY`, writes `seeds` there, one file each.
+    /// Runs the fuzzer. With `--seeds DIRECTORY` it writes `seeds` to that directory instead, one file each.
     ///
     /// - Returns: the exit status.
     @MainActor
@@ -40,32 +40,32 @@ package enum FuzzDriver {
     }
 }
 
-/// An input, read as a list of things to do. At its end everything is zero.
+/// An input, read as a list of actions. After its end it yields zeros.
 package struct FuzzInput {
     private var reader: ByteReader
 
-    /// The fuzzer's bytes.
+    /// Creates a reader of the fuzzer's bytes.
     package init(_ start: UnsafePointer<UInt8>?, _ count: Int) { reader = ByteReader(Array(UnsafeBufferPointer(start: start, count: count))) }
 
-    /// True when nothing is left.
+    /// True when no byte is left.
     package var isAtEnd: Bool { reader.isAtEnd }
 
-    /// One byte.
+    /// Reads one byte.
     package mutating func byte() -> UInt8 { reader.readByte() ?? 0 }
 
-    /// A number below `limit`.
+    /// Reads a number below `limit`.
     package mutating func choice(_ limit: Int) -> Int { Int(byte()) % limit }
 
-    /// Eight bytes, network byte order.
+    /// Reads eight bytes in network byte order.
     package mutating func word() -> UInt64 { reader.readBigEndian() ?? 0 }
 
-    /// As many bytes as two bytes say, or what is left.
+    /// Reads bytes whose count precedes them in two bytes, at most `limit` and at most the rest.
     package mutating func chunk(limit: Int) -> ArraySlice<UInt8> {
         let wanted: UInt16 = reader.readBigEndian() ?? 0
         return reader.readBytes(min(Int(wanted), limit, reader.count)) ?? []
     }
 
-    /// 0 to 127 ms, or up to 1.28 s in steps of 10 ms.
+    /// Reads a duration: 0 to 127 ms, or up to 1.28 s in steps of 10 ms.
     package mutating func duration() -> Duration {
         let byte = Int(byte())
         return .milliseconds(byte < 128 ? byte : (byte - 127) * 10)

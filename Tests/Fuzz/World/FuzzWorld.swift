@@ -2,56 +2,55 @@ import Gossip
 import Support
 import Wire
 
-/// Three nodes that know each other, in virtual time, on a network without delay: number 0 is the one under test. A value: each input
-/// begins with a copy of one that has just settled.
+/// Three connected nodes in virtual time, on a network without delay; node 0 is under test. A value type: each input starts with a copy of a settled world.
 package struct FuzzWorld {
-    /// Datagrams remembered.
+    /// The limit on recorded datagrams.
     private static let historyMax = 512
-    /// Steps of one advance, and datagrams that one datagram may cause among all nodes, before it counts as a storm.
+    /// The limits on steps of one `advance`, and on datagrams that one datagram causes among all nodes: more is a storm.
     private static let stepsMax = 100_000
     private static let cascadeMax = 2_000
 
     /// The ring key of all nodes.
     package let ringKey: KeyRing.Key
-    /// Of each node.
+    /// The seal of each node.
     package let seals: [TamperingSeal]
     /// The nodes.
     package private(set) var nodes: [GossipNode]
-    /// A node without peers that sees what node 0 sees with its own eyes.
+    /// A node without peers that gets the same checks as node 0.
     package private(set) var hermit: GossipNode
-    /// Now.
+    /// The current virtual time.
     package private(set) var now = Instant(nanoseconds: 1_000_000_000)
-    /// The last datagrams for node 0 and of it: what somebody on the path knows.
+    /// The latest datagrams from and to node 0, which an attacker on the path has seen.
     package private(set) var history: [(bytes: [UInt8], source: SocketAddress)] = []
-    /// Nothing that these nodes send arrives.
+    /// True for nodes whose datagrams are dropped.
     package var isMuted = [false, false, false]
-    /// What node 0 said in the last step: everything but datagrams.
+    /// The outputs of node 0 in the last step, without datagrams.
     package private(set) var said: [GossipOutput] = []
-    /// Failures that node 0 has seen itself, by server.
+    /// The number of failed checks of node 0, by server.
     package private(set) var ownFailures: [Int]
     private var outputs = GossipOutputs()
     private var queue: [(bytes: [UInt8], source: Int, target: SocketAddress)] = []
 
-    /// Eight servers: two proxies, every policy. Of the second proxy gossip alone may take none.
+    /// Eight servers: two proxies with every policy. In the second proxy gossip alone may take no server down.
     package static let servers: [GossipServer] = (0..<8).map { number in
         let policy: VerdictPolicy = [.own, .fastDown, .anyDown, .fastDown][number % 4]
         return GossipServer(
             id: server(number), name: "mysql/read0\(number)", proxy: number / 4, rise: 2, fall: 3, policy: policy, minUp: number / 4 == 0 ? 1 : 4)
     }
 
-    /// A server of the configuration; any other number is one that only peers know.
+    /// A server of the configuration by number; other numbers give servers that only peers know.
     package static func server(_ number: Int) -> ServerID { ServerID(UInt64(1_000 + number)) }
     /// The resolved address of all servers.
     package static let serverAddress = SocketAddress.ip(.v4(0x0a00_0909), port: 3_306)
-    /// A node.
+    /// The identifier of a node.
     package static func id(_ index: Int) -> NodeID { NodeID(UInt64(100 + index)) }
-    /// Where it is.
+    /// The address of a node.
     package static func address(_ index: Int) -> SocketAddress { .ip(.v4(0x0a00_0001 + UInt32(index)), port: 7_946) }
-    /// Where none is.
+    /// An address without a node.
     package static let elsewhere = SocketAddress.ip(.v4(0x0a00_00ee), port: 7_946)
     private static let wall: UInt64 = 1_700_000_000_000
 
-    /// Three nodes that have shaken hands and told each other what they see.
+    /// Creates three nodes that have connected and exchanged their views.
     package init() throws(SealError) {
         seals = [TamperingSeal(), TamperingSeal(), TamperingSeal()]
         ringKey = try KeyRing.key(Bytes32(1, 2, 3, 4), seals[0])
@@ -64,7 +63,7 @@ package struct FuzzWorld {
         hermit.local(.configured(servers: Self.servers, configuration: 1), now: now, into: &outputs)
         outputs.removeAll()
         for index in 0..<3 { nodes.append(start(index, session: 0)) }
-        // The others begin: what strangers repeat is to have HELLOs for node 0 in it.
+        // The other nodes start first, so that the history contains HELLOs for node 0.
         for index in [1, 2, 0] { step(index) { node, now, outputs in node.tick(now: now, into: &outputs) } }
         for server in 0..<Self.servers.count {
             for index in nodes.indices { observe(server, .passed, at: index) }
@@ -84,30 +83,30 @@ package struct FuzzWorld {
         return node
     }
 
-    /// A peer starts anew, in a run of its choice.
+    /// Restarts a peer with a session of its choice.
     package mutating func restart(_ index: Int, session: UInt64) {
         nodes[index] = start(index, session: session)
         step(index) { node, now, outputs in node.tick(now: now, into: &outputs) }
     }
 
-    /// Puts bytes in front of node 0.
+    /// Delivers bytes to node 0.
     package mutating func inject(_ bytes: ArraySlice<UInt8>, from source: SocketAddress) {
         step(0) { node, now, outputs in node.receive(bytes, from: source, now: now, into: &outputs) }
     }
 
-    /// Peer `index` says `records` to node 0 in a datagram of `kind`, under their pairwise key.
+    /// Sends `records` from peer `index` to node 0 in a datagram of `kind`, under their pairwise key.
     package mutating func say(_ kind: UInt8, _ records: ArraySlice<UInt8>, by index: Int) {
         seals[index].traffic = (kind, records)
         local(index, .askForChecks(ServerID(0)))
         seals[index].traffic = nil
     }
 
-    /// Something happens on a node.
+    /// Passes an event to a node.
     package mutating func local(_ index: Int, _ event: GossipEvent) {
         step(index) { node, now, outputs in node.local(event, now: now, into: &outputs) }
     }
 
-    /// A look at a server.
+    /// Passes the result of a check to a node.
     package mutating func observe(_ server: Int, _ finding: Finding, at index: Int) {
         let observation = Observation(finding, address: Self.serverAddress)
         if index == 0 {
@@ -118,7 +117,7 @@ package struct FuzzWorld {
         local(index, .observed(Self.server(server), observation))
     }
 
-    /// Does something with a node, then carries its datagrams and what they cause.
+    /// Runs `body` on a node, then delivers its datagrams and all that they cause.
     package mutating func step(_ index: Int, _ body: (inout GossipNode, Instant, inout GossipOutputs) -> Void) {
         said.removeAll(keepingCapacity: true)
         turn(index, body)
@@ -151,7 +150,7 @@ package struct FuzzWorld {
         outputs.removeAll()
     }
 
-    /// Lets time pass; every node is called when it asked to be.
+    /// Advances the time. Every node is ticked at its deadlines.
     package mutating func advance(_ duration: Duration) {
         let end = now.advanced(by: duration)
         for taken in 0... {
@@ -167,10 +166,10 @@ package struct FuzzWorld {
         now = end
     }
 
-    /// Time passes, and no node gets to run.
+    /// Advances the time without running any node.
     package mutating func starve(_ duration: Duration) { now = now.advanced(by: duration) }
 
-    /// Lets node 0 and the hermit do what is due, so that they can be compared.
+    /// Runs the due work of node 0 and of the hermit, so that they can be compared.
     package mutating func settle() {
         step(0) { node, now, outputs in node.tick(now: now, into: &outputs) }
         tickHermit()

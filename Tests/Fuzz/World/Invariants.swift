@@ -1,11 +1,11 @@
 import Gossip
 import Wire
 
-/// What must hold of node 0, whatever its peers or strangers send. Each breach ends the process, which is what the fuzzer looks for.
+/// Invariants of node 0 under any input from peers and unauthenticated senders. A violation ends the process, which the fuzzer detects.
 extension FuzzWorld {
-    /// Datagrams of one input: an answer to PULL is the most.
+    /// The limit on datagrams per input; an answer to PULL causes the most.
     private static let sendsMax = 64 + 64
-    /// Everything else: three outputs a record, and every verdict.
+    /// The limit on all outputs: three per record, and every verdict.
     private static let outputsMax = sendsMax + 3 * GossipLimits.recordsMax + 64
 
     func checkOutputs(_ outputs: GossipOutputs) {
@@ -21,7 +21,7 @@ extension FuzzWorld {
         precondition(outputs.list.count <= Self.outputsMax, "\(outputs.list.count) outputs of one input")
     }
 
-    /// Checks everything that can be seen between two inputs.
+    /// Checks all invariants that hold between two inputs.
     package func checkInvariants() {
         let node = nodes[0]
         checkTables(node.tables)
@@ -63,10 +63,10 @@ extension FuzzWorld {
         }
     }
 
-    /// How many servers node 0 can use, by proxy.
+    /// The number of servers that node 0 can use, by proxy.
     package var usableCounts: [Int] { [0, 1].map { nodes[0].usableCount(ofProxy: $0) } }
 
-    /// A peer has spoken: whatever it said, no server is UP by it, and no other node is dead.
+    /// After a peer's datagram: it alone must not bring a server UP or declare another node dead.
     package func checkWord(of speaker: Int) {
         for output in said {
             switch output {
@@ -80,7 +80,7 @@ extension FuzzWorld {
         }
     }
 
-    /// A datagram came: gossip has not taken more servers than `min-up` allows, unless an operator's word is among it.
+    /// After a datagram: gossip must not have taken more servers down than `min-up` allows, unless an operator's command arrived with it.
     package func checkFloor(before: [Int]) {
         let isOperators = said.contains { if case .administrativeChanged = $0 { true } else { false } }
         guard !isOperators else { return }

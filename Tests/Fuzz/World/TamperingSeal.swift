@@ -2,27 +2,27 @@ import Gossip
 import Support
 import Wire
 
-/// The seal of a node that has the key and lies: what it was told to say goes out under the node's own keys, numbers and tags.
+/// The seal of a malicious node that has the key: forged content is sealed with the node's own keys, sequence numbers and tags.
 package final class TamperingSeal: Seal {
     private var null = NullSeal()
-    /// Said in place of the next datagram under a pairwise key: its kind and its records.
+    /// Replaces the content of the next datagram under a pairwise key: its kind and records.
     package var traffic: (kind: UInt8, records: ArraySlice<UInt8>)?
-    /// Written over the next handshake's record, from `offset` on; at 0 in place of it.
+    /// Overwrites the next handshake's record from `offset` on; at offset 0 it replaces the record.
     package var handshake: (offset: Int, bytes: ArraySlice<UInt8>)?
 
-    /// Honest until told otherwise.
+    /// Creates a seal that forges nothing.
     package init() {}
 
-    /// Forgets what it has sealed and was told.
+    /// Forgets the sealed datagrams and the forged content.
     package func reset() {
         null = NullSeal()
         (traffic, handshake) = (nil, nil)
     }
 
-    /// How often a key and nonce came twice since `reset`.
+    /// The number of repeated pairs of key and nonce since `reset`.
     package var reuses: Int { null.reuses }
 
-    /// Seals the lie, if there is one to tell.
+    /// Seals a datagram, with forged content if set.
     package func seal(_ bytes: inout [UInt8], from start: Int, clear: Int, key: Bytes32, sequence: UInt64) throws(SealError) {
         let body = start + clear
         if clear == Header.bytesCount, let traffic {
@@ -38,16 +38,16 @@ package final class TamperingSeal: Seal {
         try null.seal(&bytes, from: start, clear: clear, key: key, sequence: sequence)
     }
 
-    /// As `NullSeal`.
+    /// Opens a datagram like `NullSeal`.
     package func open(_ bytes: inout [UInt8], clear: Int, key: Bytes32, sequence: UInt64) throws(SealError) {
         try null.open(&bytes, clear: clear, key: key, sequence: sequence)
     }
 
-    /// As `NullSeal`.
+    /// Derives keys like `NullSeal`.
     package func derive(secret: Bytes32, salt: [UInt8], info: [UInt8], count: Int) throws(SealError) -> [UInt8] {
         try null.derive(secret: secret, salt: salt, info: info, count: count)
     }
 
-    /// As `NullSeal`.
+    /// Hashes like `NullSeal`.
     package func digest(_ bytes: [UInt8]) throws(SealError) -> Bytes32 { try null.digest(bytes) }
 }
