@@ -26,7 +26,7 @@ package struct ChildExit: Equatable, Sendable {
         return ChildExit(process: process, code: signal == 0 ? (status >> 8) & 0xff : nil, signal: signal == 0 ? nil : signal)
     }
 
-    /// The end in words: "exit code 1", "signal 9", "signal 9 (it has not been heard of for 10s)".
+    /// The end in words: "exit code 1", "signal 9", or "signal 9" followed by the cause in parentheses.
     package var description: String { (code.map { "exit code \($0)" } ?? "signal \(signal ?? 0)") + (cause.map { " (\($0))" } ?? "") }
 }
 

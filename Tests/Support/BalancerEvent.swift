@@ -5,7 +5,7 @@ package struct BalancerEvent: Codable, Sendable, Equatable {
     /// The target's name; empty when the decision concerns all targets.
     package var target: String
     /// The new state in AWS's words (`initial`, `healthy`, `unhealthy`, `unhealthy.draining`, `draining`, `unused`); `passing` or `failing` when a probe's
-    /// result differs from the one before it; `fail-open` and `fail-closed` when the decision concerns all targets.
+    /// result differs from the previous one; `fail-open` and `fail-closed` when the decision concerns all targets.
     package var state: String
     /// The reason.
     package var reason: String

@@ -213,7 +213,7 @@ extension GossipNode {
     }
 
     /// True when the node accepts this session: it is not far ahead of the clock, or it is only slightly above one that was accepted before. The second case
-    /// lets a node go on whose name an attacker has used with a session at the horizon.
+    /// allows a node to continue whose name an attacker has used with a session at the horizon.
     func believes(_ other: UInt64, of node: NodeID, _ now: Instant) -> Bool {
         let known = node == settings.node ? session : peerIndex(node).map { peers[$0].session } ?? 0
         return other <= sessionHorizon(now) || other <= known + GossipNode.sessionStep

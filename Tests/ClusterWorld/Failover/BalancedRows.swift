@@ -34,7 +34,7 @@ package enum BalancedRows {
         return promise
     }
 
-    // MARK: Taking a node away on purpose
+    // MARK: Planned stops
 
     private static let soft = Row(name: "soft-stop", event: "SIGUSR1, started again when it is out") { scene in
         let proxy = try scene.proxy
@@ -108,7 +108,7 @@ package enum BalancedRows {
         unfelt(times)
     }
 
-    // MARK: Losing one
+    // MARK: Loss of a node or process
 
     private static let killedWorker = Row(name: "kill-worker", event: "kill -9 of the worker process") { scene in
         guard scene.cluster.abilities.hasMaster else { return scene.note("not tried: this program has no master") }
@@ -152,7 +152,7 @@ package enum BalancedRows {
         oneLost(times)
     }
 
-    // MARK: What a node stands on
+    // MARK: Resources of a node
 
     private static let fullDisk = Row(name: "full-disk", event: "its disk is full and its log refused, for 3 s") { scene in
         try scene.event {
@@ -223,7 +223,7 @@ package enum BalancedRows {
         unfelt(times)
     }
 
-    // MARK: Strangers
+    // MARK: Unwanted connections
 
     /// Sends `load` from the load balancer's node to a port of the victim: 100 connections per second for 3 s.
     private static func storm(_ load: ConnectionStorm.Load, port: Int, _ scene: BalancedScene) throws {
