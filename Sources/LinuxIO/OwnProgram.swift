@@ -9,7 +9,7 @@ package struct ChildExit: Equatable, Sendable {
     package let code: Int32?
     /// The signal that killed it; `nil` when it exited.
     package let signal: Int32?
-    /// The reason when its parent killed it: "it has not been heard of for 10s".
+    /// The reason when its parent killed it, as a phrase for the log.
     package var cause: String?
 
     /// Creates a child's end from its parts.

@@ -81,7 +81,8 @@ package final class Reactor {
         poller.remove(raw)
     }
 
-    /// Stops watching `raw` without a system call. The caller must close the last copy of `raw` before the next wait, which unregisters it.
+    /// Stops watching `raw` without a system call. The caller must close the last copy of `raw` before the next wait; the kernel then
+    /// unregisters it.
     package func unwatch(closing raw: Int32) { handlers[raw] = nil }
 
     /// Calls `handler` once, in the first round after `deadline`.

@@ -1,5 +1,5 @@
 // Memory that several threads access at fixed addresses.
-// Only in the types of this file an argument in a comment replaces the compiler's check of sharing.
+// Only the types of this file are `@unchecked Sendable`. A comment at each gives the reason why sharing is sound.
 
 /// The unit in which processors move memory between their caches: two lines of 64 bytes, because they also fetch the neighbour of a line.
 package let cacheLineBytes = 128

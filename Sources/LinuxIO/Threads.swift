@@ -18,8 +18,8 @@ package struct Thread: ~Copyable, Sendable {
         var before = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_SETMASK, &all, &before)
-        // A thread starts with its creator's name. The creator sets it before the start, because a filter of system calls may refuse the call in the new
-        // thread.
+        // A new thread inherits its creator's name. The creator therefore takes the new name during the start: a filter of system calls may refuse the call
+        // in the new thread.
         var creator = [CChar](repeating: 0, count: 16)
         clinux_thread_name(&creator)
         clinux_name_thread(name)

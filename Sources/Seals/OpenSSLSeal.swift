@@ -149,7 +149,7 @@ package final class OpenSSLSeal: Seal {
         return output
     }
 
-    /// Returns a parameter's name that outlives the call. OSSL_PARAM keeps the pointer, and OpenSSL's macros would become a temporary copy.
+    /// Returns a parameter's name that outlives the call. OSSL_PARAM keeps the pointer, and a Swift string would be a temporary copy.
     private static func text(_ name: StaticString) -> UnsafePointer<CChar> {
         UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
     }

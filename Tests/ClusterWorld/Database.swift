@@ -102,7 +102,7 @@ package final class Database: Sendable {
     /// Ends the lock.
     package func unlock() throws { if let holder = try lockHolder() { try execute("kill \(holder)") } }
 
-    /// Allows no new connections for a time. It uses one connection throughout, because root could not connect again either.
+    /// Limits the number of connections for a time, so that new ones are refused. It uses one connection throughout, because root could not connect again either.
     package func limitConnections(to count: Int, for seconds: Double) throws -> NodeProcess {
         let statements = "set global max_connections=\(count); select sleep(\(seconds)); set global max_connections=500"
         return try node.start(["mariadb", "--no-defaults", "--socket=\(socket)", "--user=root", "--execute=\(statements)"])

@@ -4,9 +4,8 @@
 //                                  tsukada01, tsukada02, dbserver01...: `sleep` that keeps the node's namespaces
 //                                  nsenter --> proxy, database, nameserver, clients
 //
-// The namespaces have no names outside, so that concurrent runs do not collide. When the tests end, for any reason, the pipe closes and `hold` ends all
-// processes and
-// removes the directory. The kernel then removes the namespaces, links and mounts.
+// The namespaces have no names outside, so that concurrent runs do not collide. When the tests end, for any reason, the pipe closes, and `hold` ends all
+// processes and removes the directory. The kernel then removes the namespaces, links and mounts.
 
 import Foundation
 import Support

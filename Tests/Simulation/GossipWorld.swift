@@ -66,7 +66,7 @@ package final class GossipWorld {
         case action(() -> Void)
     }
 
-    /// What the world records for tests.
+    /// The records that the world keeps for tests.
     package enum Keeping {
         /// All datagrams and outputs.
         case everything

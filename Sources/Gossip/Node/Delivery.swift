@@ -2,7 +2,7 @@ import Wire
 
 /// The state of delivery between this node and a peer. Two revision numbers per direction replace a queue that could overflow.
 struct Delivery: Sendable {
-    /// DELTA datagrams without acknowledgement at any time.
+    /// The limit on DELTA datagrams without acknowledgement.
     static let windowDatagrams = 8
     static let resendMin = Duration.milliseconds(20)
     static let resendMax = Duration.seconds(1)

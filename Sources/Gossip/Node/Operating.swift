@@ -55,7 +55,7 @@ extension GossipNode {
     /// Adds a key, which the node accepts from then on.
     package mutating func installKey(_ key: KeyRing.Key) throws(KeyRing.Refusal) { try ring.install(key) }
 
-    /// Makes a key of the ring the one that the node sends with. New handshakes replace the channels; until a peer has the key its old channel stays in use.
+    /// Selects the key that the node sends with. New handshakes replace the channels; until a peer has the key its old channel stays in use.
     package mutating func useKey(_ id: UInt32) throws(KeyRing.Refusal) { try ring.use(id) }
 
     /// Removes a key and all channels that were derived from it.

@@ -1,6 +1,6 @@
 import Wire
 
-/// The work that is due at a time.
+/// Work that is due at a deadline.
 extension GossipNode {
     private static let goodbyeInterval = Duration.milliseconds(50)
     /// Tables that still differ this long although everything was delivered are reported.

@@ -41,9 +41,9 @@ package struct MemberRow: Equatable, Sendable {
 package enum HealthVerdict: UInt8, CaseIterable, Sendable {
     /// Not checked yet, or the fault may be the observer's own.
     case unknown = 0
-    /// Passed by the observer's own `rise`.
+    /// Up by the observer's own `rise` and `fall`.
     case up = 1
-    /// Failed by the observer's own `fall`.
+    /// Down by the observer's own `rise` and `fall`.
     case down = 2
     /// The server answers "Too many connections": it is alive and should get no sessions at the moment.
     case full = 3

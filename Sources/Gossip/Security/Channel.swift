@@ -59,8 +59,8 @@ struct Channel: Sendable {
         return Sending(sequence: sent, key: sendKey, id: sendID, peerSession: peerSession)
     }
 
-    /// True when the channel should be replaced: its lifetime is over, or this side started it and sends with another key meanwhile. The key that the other
-    /// side sends with does not count: otherwise two nodes between the steps of a rotation would keep replacing each other's channels.
+    /// True when the channel should be replaced: its datagrams or its lifetime are used up, or this side started it and sends with another key meanwhile. The
+    /// key that the other side sends with does not count: otherwise two nodes between the steps of a rotation would keep replacing each other's channels.
     ///
     /// `mutating`, like every method that runs for each datagram, so that the call works in place instead of on a copy.
     mutating func isOld(ringKey current: UInt32, datagramsMax: UInt64, lifetime: Duration, now: Instant) -> Bool {

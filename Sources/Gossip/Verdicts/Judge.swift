@@ -128,7 +128,7 @@ struct Judge: Sendable {
         }
     }
 
-    /// True evidence for `fast-down`: at least two spaced failures of this node and one recent failure of a peer.
+    /// Returns the reason for DOWN when there is evidence for `fast-down`: at least two spaced failures of this node and one recent failure of a peer.
     private func byOwnAndPeers(_ view: ServerView, _ witnesses: [HealthRow], now: Instant) -> DownReason? {
         let own = view.freshEvidence(now: now)
         let peers = witnesses.reduce(0) { $0 + (isFailing($1, now: now) ? Int($1.failures) : 0) }

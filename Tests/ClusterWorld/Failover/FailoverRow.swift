@@ -24,7 +24,7 @@ package struct FailoverPromise: Sendable {
     /// Connects at the databases per connect of a client.
     package var connectsPerClient: Double?
 
-    /// Creates a promise of nothing.
+    /// Creates a promise without conditions.
     package init() {}
 }
 
