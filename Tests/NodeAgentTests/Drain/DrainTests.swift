@@ -203,14 +203,14 @@ struct DrainProgramTests {
         #expect { try RuntimeClient.administrator(of: none) } throws: { "\($0)".hasPrefix("no way to ask the node: add a line 'stats socket ") }
     }
 
-    @Test("works with the snippets of the README and with the examples", arguments: ["README.md", "README.ja.md", "tsukada01", "tsukada02"])
+    @Test("works with the snippets of docs/RUNNING.md and with the examples", arguments: ["docs/RUNNING.md", "tsukada01", "tsukada02"])
     func snippets(source: String) throws {
         let fixture = try Configuration.bytes(of: "tsukada01.cfg")
         let own: String
-        if source.hasPrefix("README") {
+        if source.hasPrefix("docs/") {
             let lines = try Configuration.lines(ofPackageFile: source)
-            let start = try #require(lines.firstIndex { $0.hasSuffix("# tsukada.cfg") })
-            own = lines[start...].prefix { $0.hasPrefix("    ") || $0.isEmpty }.joined(separator: "\n")
+            let starts = lines.indices.filter { lines[$0].hasPrefix("    # ") && lines[$0].hasSuffix("tsukada.cfg") }
+            own = starts.flatMap { start in lines[start...].prefix { $0.hasPrefix("    ") || $0.isEmpty } }.joined(separator: "\n")
         } else {
             own = try Configuration.lines(ofPackageFile: "deploy/examples/\(source)/tsukada.cfg").joined(separator: "\n")
         }
