@@ -35,26 +35,26 @@ struct DatabaseSection: ConfigurationSection {
     }
 
     static let keywords = KeywordTable<DatabaseDraft>([
-        Keyword("ca-file", .database, "<path>", "Whose certificates are believed, PEM; without it any is.", authorityFile),
+        Keyword("ca-file", .database, "<path>", "PEM file of trusted certificate authorities; without it every certificate is accepted.", authorityFile),
         Keyword(
             "discover", .database, "<proxy> [hold <time>]",
-            "Whose `server-template` is filled with the replicas that the primary lists; one that is listed no more is kept for 90s while it passes.",
+            "Proxy whose `server-template` takes the replicas that the primary lists; a replica missing from the list is kept for `hold`, default 90s, while its checks pass.",
             discover),
-        Keyword("interval", .database, "<time>", "Between the checks of a server, in place of its `inter`; 1s without it.", interval),
+        Keyword("interval", .database, "<time>", "Time between checks of a server, instead of its `inter`; default 1s.", interval),
         Keyword(
             "lag-source", .database, "replica-status|heartbeat [<schema.table>]",
-            "Where lag is read: SHOW REPLICA STATUS, or the column `ts` of a table; `replica-status` without it.", lagSource),
-        Keyword("max-lag", .database, "<time>", "A replica that lags more is out, and in again below half; no limit without it.", maxLag),
-        Keyword("min-up", .database, "<number>", "The best so many stay in, whatever is wrong with them; 1 without it.", minUp),
+            "Source of the lag: SHOW REPLICA STATUS, or the column `ts` of a table; default `replica-status`.", lagSource),
+        Keyword("max-lag", .database, "<time>", "A replica that lags more is taken out until its lag falls below half of this; default: no limit.", maxLag),
+        Keyword("min-up", .database, "<number>", "Minimum number of servers that stay in even if they are unfit, the best ones first; default 1.", minUp),
         Keyword(
-            "password-file", .database, "<path>", "A file with the user's password, not to be read by everybody; no password without it.",
+            "password-file", .database, "<path>", "File with the user's password, not readable by other users; default: no password.",
             passwordFile),
         Keyword(
-            "query", .database, "<sql> expect <value>", "One more question, and what its first column has to be; the SQL in quotes.", query),
-        Keyword("role", .database, "replica|primary|any", "What the servers are to be, see below; `any` without it.", role),
-        Keyword("tls", .database, "off|prefer|require", "Whether the questions go over TLS; `prefer` without it.", tls),
-        Keyword("user", .database, "<name>", "Who asks; needed.", user),
-        Keyword("weight-by-lag", .database, "", "The weight shrinks in quarters while the lag grows to `max-lag`.", weightByLag),
+            "query", .database, "<sql> expect <value>", "Additional SQL query, in quotes, and the value that its first column must have.", query),
+        Keyword("role", .database, "replica|primary|any", "Required role of the servers, see below; default `any`.", role),
+        Keyword("tls", .database, "off|prefer|require", "Whether checks use TLS; default `prefer`.", tls),
+        Keyword("user", .database, "<name>", "Database user of the checks; required.", user),
+        Keyword("weight-by-lag", .database, "", "Lowers the weight in steps of a quarter as the lag approaches `max-lag`.", weightByLag),
     ])
 
     @Sendable private static func authorityFile(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -31,11 +31,11 @@ struct GlobalSection: ConfigurationSection {
     func finish(in configuration: inout ConfigurationDraft) { configuration.global = self }
 
     private static let own: [Keyword<GlobalSettings>] = [
-        Keyword("description", .global, "<text> ...", "A text for `show info`.", description),
-        Keyword("node", .global, "<name>", "This node's name; without it the host's.", node),
+        Keyword("description", .global, "<text> ...", "Text shown by `show info`.", description),
+        Keyword("node", .global, "<name>", "This node's name; default: the host name.", node),
         Keyword(
             "state-dir", .global, "<folder>",
-            "Where the last good addresses of names outlive a restart, for a start without DNS; without it the `gossip` section's, or nowhere. tsukada's own.",
+            "Folder for the last good addresses of names, so that a start works without DNS; default: `state-dir` of the `gossip` section, if any. Not in HAProxy.",
             stateDirectory),
     ]
 

@@ -29,16 +29,16 @@ struct GossipSection: ConfigurationSection {
 
     static let keywords = KeywordTable<ClusterSettings>([
         Keyword(
-            "admin-scope", .gossip, "node|cluster", "How far an operator's command reaches that does not say it; `node` without it.", adminScope),
-        Keyword("bind", .gossip, "<address:port>", "Where this node receives; without it the address of its own `node` line.", bind),
-        Keyword("dead-after", .gossip, "<time>", "The silence after which a peer is dead, up to 60s; 1s without it.", deadAfter),
-        Keyword("key-file", .gossip, "<path>", "The keys; needed unless every address is a loopback address.", keyFile),
-        Keyword("min-up", .gossip, "<number>", "Peers' words never leave fewer servers of a proxy usable; 1 without it.", minUp),
-        Keyword("node", .gossip, "<name> <address:port>", repetition: .many, "A node of the cluster, this one included; 2 to 16 lines.", node),
+            "admin-scope", .gossip, "node|cluster", "Scope of operators' commands that do not name one; default `node`.", adminScope),
+        Keyword("bind", .gossip, "<address:port>", "Address on which this node receives; default: the address in its own `node` line.", bind),
+        Keyword("dead-after", .gossip, "<time>", "Silence after which a peer is declared dead, up to 60s; default 1s.", deadAfter),
+        Keyword("key-file", .gossip, "<path>", "File with the keys; required unless every address is a loopback address.", keyFile),
+        Keyword("min-up", .gossip, "<number>", "Number of usable servers in each proxy that peers' reports never take out; default 1.", minUp),
+        Keyword("node", .gossip, "<name> <address:port>", repetition: .many, "A node of the cluster, including this one; 2 to 16 lines.", node),
         Keyword(
-            "policy", .gossip, "own|fast-down|any-down", "How a peer's word on a server counts, see below; `fast-down` without it.", policy),
-        Keyword("probe-interval", .gossip, "<time>", "The time between heartbeats, 50ms to 5s; 180ms without it.", probeInterval),
-        Keyword("state-dir", .gossip, "<folder>", "Where operators' words outlive a restart; without it peers alone remember them.", stateDirectory),
+            "policy", .gossip, "own|fast-down|any-down", "How much a peer's report about a server counts, see below; default `fast-down`.", policy),
+        Keyword("probe-interval", .gossip, "<time>", "Time between heartbeats, 50ms to 5s; default 180ms.", probeInterval),
+        Keyword("state-dir", .gossip, "<folder>", "Folder that keeps operators' commands over a restart; without it only peers remember them.", stateDirectory),
     ])
 
     @Sendable private static func adminScope(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

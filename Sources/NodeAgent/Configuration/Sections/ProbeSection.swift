@@ -33,12 +33,12 @@ struct ProbeSection: ConfigurationSection {
     }
 
     static let keywords = KeywordTable<ProbeDraft>([
-        Keyword("bind", .probe, "<address:port>[,...]", repetition: .many, "Where the load balancer asks.", bind),
-        Keyword("drain", .probe, "<time>", "How long the ports keep forwarding after a drain has made the answer fail; 0 without it.", drain),
-        Keyword("mode", .probe, "tcp|http", "`tcp` accepts or refuses, `http` answers 200 or 503; `tcp` without it.", mode),
-        Keyword("require", .probe, "<proxy> <number>", repetition: .many, "So many servers of this backend or listen must be usable.", require),
+        Keyword("bind", .probe, "<address:port>[,...]", repetition: .many, "Address that the load balancer probes.", bind),
+        Keyword("drain", .probe, "<time>", "How long the ports accept connections after a drain has made the probe fail; default 0.", drain),
+        Keyword("mode", .probe, "tcp|http", "`tcp` accepts or refuses connections, `http` answers 200 or 503; default `tcp`.", mode),
+        Keyword("require", .probe, "<proxy> <number>", repetition: .many, "Minimum number of usable servers of this `backend` or `listen`.", require),
         Keyword(
-            "when-none", .probe, "pass|fail", "The answer when no peer sees enough servers either; `pass` without it.", whenNone),
+            "when-none", .probe, "pass|fail", "Answer when no peer sees enough servers either; default `pass`.", whenNone),
     ])
 
     @Sendable private static func bind(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

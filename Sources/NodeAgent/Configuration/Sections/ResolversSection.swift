@@ -23,18 +23,18 @@ struct ResolversSection: ConfigurationSection {
     }
 
     static let keywords = KeywordTable<ResolverSettings>([
-        Keyword("accepted_payload_size", .resolvers, "<bytes>", "The longest answer over UDP, 512 to 65535.", payloadSize),
-        hold("hold nx", "Takes servers out whose name has not existed for so long; never without it.") { $0.holdNX = $1 },
-        hold("hold obsolete", "How long an address is kept that answers lack.") { $0.holdObsolete = $1 },
-        hold("hold other", "Takes servers out after other errors for so long; never without it.") { $0.holdOther = $1 },
-        hold("hold refused", "Takes servers out after refusals for so long; never without it.") { $0.holdRefused = $1 },
-        hold("hold timeout", "Takes servers out after silence for so long; never without it.") { $0.holdTimeout = $1 },
-        hold("hold valid", "How long a good answer is kept; 10s without it.") { $0.holdValid = $1 },
-        Keyword("nameserver", .resolvers, "<name> <address:port>", repetition: .many, "A nameserver, all of which are asked at once.", nameserver),
+        Keyword("accepted_payload_size", .resolvers, "<bytes>", "Maximum length of an answer over UDP, 512 to 65535.", payloadSize),
+        hold("hold nx", "Takes a server out when its name has not existed for this time; default: never.") { $0.holdNX = $1 },
+        hold("hold obsolete", "How long an address is kept after it disappears from the answers.") { $0.holdObsolete = $1 },
+        hold("hold other", "Takes a server out when its name has caused other errors for this time; default: never.") { $0.holdOther = $1 },
+        hold("hold refused", "Takes a server out when the nameservers have refused its name for this time; default: never.") { $0.holdRefused = $1 },
+        hold("hold timeout", "Takes a server out when the nameservers have not answered for this time; default: never.") { $0.holdTimeout = $1 },
+        hold("hold valid", "Maximum time until a name is resolved again; default 10s.") { $0.holdValid = $1 },
+        Keyword("nameserver", .resolvers, "<name> <address:port>", repetition: .many, "A nameserver; all of them are asked at the same time.", nameserver),
         Keyword("parse-resolv-conf", .resolvers, "", "Adds the nameservers of /etc/resolv.conf.", systemNameservers),
-        Keyword("resolve_retries", .resolvers, "<number>", "Questions after the first one; 3 without it.", retries),
-        timeout("timeout resolve", "The time between resolutions, at least; 1s without it.") { $0.resolveInterval = $1 },
-        timeout("timeout retry", "How long an answer is waited for; 1s without it.") { $0.retryTimeout = $1 },
+        Keyword("resolve_retries", .resolvers, "<number>", "Number of retries after an unanswered question; default 3.", retries),
+        timeout("timeout resolve", "Minimum time between resolutions; default 1s.") { $0.resolveInterval = $1 },
+        timeout("timeout retry", "How long to wait for an answer before a retry; default 1s.") { $0.retryTimeout = $1 },
     ])
 
     @Sendable private static func payloadSize(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

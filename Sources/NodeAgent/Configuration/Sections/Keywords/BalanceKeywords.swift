@@ -7,16 +7,16 @@ enum BalanceKeywords {
 
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
-            "balance", .serverSide, "roundrobin|leastconn|source", "How a server is chosen; `roundrobin` without it.", balance),
+            "balance", .serverSide, "roundrobin|leastconn|source", "How a server is chosen; default `roundrobin`.", balance),
         Keyword(
             "fullconn", .serverSide, "<number>",
-            "The load shown as full; without it a tenth, rounded up, of the `maxconn` of all frontends that name the backend.", fullconn),
+            "Session limit shown in the backend's statistics; default: a tenth, rounded up, of the `maxconn` of all frontends that name the backend.", fullconn),
         Keyword(
-            "option redispatch", .serverSide, "[<number>]", inversion: .no, "A failed connect goes to another server at once; on without it.",
+            "option redispatch", .serverSide, "[<number>]", inversion: .no, "Retries a failed connect on another server at once; on by default.",
             redispatch),
-        Keyword("retries", .serverSide, "<number>", "Connects after a failed first one; 3 without it.", retries),
+        Keyword("retries", .serverSide, "<number>", "Connect attempts after a failed first one; default 3.", retries),
         Keyword(
-            "retry-budget", .serverSide, "<percent>", "Which share of the new sessions may leave servers that are silent; 20% without it.", retryBudget),
+            "retry-budget", .serverSide, "<percent>", "Share of the new sessions that may move away from a silent server; default 20%.", retryBudget),
     ]
 
     @Sendable private static func balance(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

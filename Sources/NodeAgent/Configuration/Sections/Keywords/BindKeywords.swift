@@ -6,11 +6,11 @@ enum BindKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
             "backlog", .clientSide, "<number>",
-            "The queue of connections that wait at an address; without it the section's `maxconn`, or else the process's.", backlog),
+            "Length of the queue of connections waiting to be accepted at an address; default: `maxconn` of the section, else of the process.", backlog),
         Keyword(
             "bind", .listening, "<address>[,...] [<option> ...]", repetition: .many,
-            "Where to listen: `host:port`, `*:port`, `[::]:port`, `low-high` for ports, a path, `fd@N`.", bind),
-        Keyword("maxconn", .clientSide, "<number>", "Sessions at once; the process's `maxconn` without it.", maxconn),
+            "Address to listen on: `host:port`, `*:port`, `[::]:port`, a port range `low-high`, a path or `fd@N`.", bind),
+        Keyword("maxconn", .clientSide, "<number>", "Maximum number of sessions; default: `maxconn` of the process.", maxconn),
     ]
 
     @Sendable private static func backlog(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -53,12 +53,13 @@ enum BindOptions: KeywordPlace {
     private static let own: [Keyword<Bind>] = [
         Keyword(
             "accept-proxy", .bind, "[optional from <network>[,...]]",
-            "A PROXY header comes before a connection's first byte, and names the client; with `optional`, it may from these networks.", acceptProxy),
-        Keyword("backlog", .bind, "<number>", "This socket's queue; the frontend's `backlog` without it.", backlog),
+            "Requires a PROXY header with the client's address at the start of each connection; with `optional`, only these networks may send one, and need not.",
+            acceptProxy),
+        Keyword("backlog", .bind, "<number>", "Length of this socket's accept queue; default: `backlog` of the frontend.", backlog),
         Keyword("mode", .bind, "<permissions>", "A UNIX socket's permission bits, in octal.", mode),
-        Keyword("name", .bind, "<name>", "The listener's name in lines about connections that become no session.", listenerName),
-        Keyword("v4v6", .bind, "", "An IPv6 socket takes IPv4 clients, too.", v4v6),
-        Keyword("v6only", .bind, "", "An IPv6 socket takes IPv6 clients only.", v6only),
+        Keyword("name", .bind, "<name>", "The listener's name in log lines about connections that never become a session.", listenerName),
+        Keyword("v4v6", .bind, "", "An IPv6 socket accepts IPv4 clients as well.", v4v6),
+        Keyword("v6only", .bind, "", "An IPv6 socket accepts only IPv6 clients.", v6only),
     ]
 
     @Sendable private static func acceptProxy(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -6,25 +6,25 @@ enum CheckKeywords {
     static let thresholdMax = 1_000_000
 
     static let proxies: [Keyword<ProxyDraft>] = [
-        Keyword("option log-health-checks", .serverSide, "", inversion: .no, "Logs what changes in checks.", logHealthChecks),
+        Keyword("option log-health-checks", .serverSide, "", inversion: .no, "Logs changes in check results.", logHealthChecks),
         Keyword(
             "option mysql-check", .serverSide, "[user <name>] [post-41|post-80|pre-41]",
-            "Checks log in to MySQL without password; without `user` they read the greeting.", mysqlCheck),
-        Keyword("timeout check", .serverSide, "<time>", "What a check may take once it is connected; the server's `inter` without it.", timeoutCheck),
+            "Checks log in to MySQL without a password; without `user` they only read the greeting.", mysqlCheck),
+        Keyword("timeout check", .serverSide, "<time>", "Maximum duration of a check after its connect; default: the server's `inter`.", timeoutCheck),
     ]
 
     static let servers: [Keyword<ServerDraft>] = [
-        Keyword("addr", .server, "<address>", "Where to check, when not at the server's address; a name is looked up at the start.", address),
-        Keyword("check", .server, "", "Checks the server.", check),
-        Keyword("check-send-proxy", .server, "", "Checks begin with a PROXY header also where they go to another address or port.", checkSendProxy),
-        Keyword("downinter", .server, "<time>", "The time between checks while it is down; `inter` without it.", downInterval),
-        Keyword("fall", .server, "<number>", "Failures in a row that take it down; 3 without it.", fall),
-        Keyword("fastinter", .server, "<time>", "The time between checks while its state changes; `inter` without it.", fastInterval),
-        Keyword("inter", .server, "<time>", "The time between checks; 2s without it.", interval),
-        Keyword("no-check", .server, "", "Undoes a `check` of `default-server`.", noCheck),
-        Keyword("no-check-send-proxy", .server, "", "Undoes a `check-send-proxy` of `default-server`.", noCheckSendProxy),
-        Keyword("port", .server, "<port>", "Where to check, when not at the server's port.", port),
-        Keyword("rise", .server, "<number>", "Passes in a row that bring it up; 2 without it.", rise),
+        Keyword("addr", .server, "<address>", "Address to check instead of the server's own; a name is resolved once, at the start.", address),
+        Keyword("check", .server, "", "Turns on checks of the server.", check),
+        Keyword("check-send-proxy", .server, "", "Checks send a PROXY header even to another address or port.", checkSendProxy),
+        Keyword("downinter", .server, "<time>", "Time between checks while the server is down; default: `inter`.", downInterval),
+        Keyword("fall", .server, "<number>", "Number of failed checks in a row that take the server down; default 3.", fall),
+        Keyword("fastinter", .server, "<time>", "Time between checks while the server is on its way up or down; default: `inter`.", fastInterval),
+        Keyword("inter", .server, "<time>", "Time between checks; default 2s.", interval),
+        Keyword("no-check", .server, "", "Cancels `check` from `default-server`.", noCheck),
+        Keyword("no-check-send-proxy", .server, "", "Cancels `check-send-proxy` from `default-server`.", noCheckSendProxy),
+        Keyword("port", .server, "<port>", "Port to check instead of the server's own.", port),
+        Keyword("rise", .server, "<number>", "Number of passed checks in a row that bring the server up; default 2.", rise),
     ]
 
     @Sendable private static func logHealthChecks(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {

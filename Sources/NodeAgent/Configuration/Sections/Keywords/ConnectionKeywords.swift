@@ -4,45 +4,45 @@ import Wire
 /// Keywords of TCP connections: keepalive, unacknowledged data, splicing.
 enum ConnectionKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
-        Keyword("option clitcpka", .clientSide, "", inversion: .no, "Keepalive toward clients; on without it.", clientKeepAlive),
-        Keyword("option splice-auto", .anyProxy, "", inversion: .no, "Accepted: streams are spliced anyway.", splice),
-        Keyword("option splice-request", .anyProxy, "", inversion: .no, "Accepted: streams are spliced anyway.", splice),
-        Keyword("option splice-response", .anyProxy, "", inversion: .no, "Accepted: streams are spliced anyway.", splice),
-        Keyword("option srvtcpka", .serverSide, "", inversion: .no, "Keepalive toward servers; on without it.", serverKeepAlive),
-        Keyword("option tcpka", .anyProxy, "", "Keepalive on both sides; on without it.", keepAlive),
+        Keyword("option clitcpka", .clientSide, "", inversion: .no, "TCP keepalive toward clients; on by default.", clientKeepAlive),
+        Keyword("option splice-auto", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
+        Keyword("option splice-request", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
+        Keyword("option splice-response", .anyProxy, "", inversion: .no, "No effect: streams are always spliced.", splice),
+        Keyword("option srvtcpka", .serverSide, "", inversion: .no, "TCP keepalive toward servers; on by default.", serverKeepAlive),
+        Keyword("option tcpka", .anyProxy, "", "TCP keepalive on both sides; on by default.", keepAlive),
     ]
 
     /// As in HAProxy, a time is in seconds, rounded up to whole ones, and 0 has no effect.
     static let keepAliveTimes: [Keyword<ProxyDraft>] = [
         probes(
-            "clitcpka-cnt", .clientSide, "Unanswered keepalive probes that end a client's connection; 3 without it.", \.frontend.keepAlive.probes,
+            "clitcpka-cnt", .clientSide, "Number of unanswered keepalive probes that end a client's connection; default 3.", \.frontend.keepAlive.probes,
             KeepAlive.clients.probes),
         seconds(
-            "clitcpka-idle", .clientSide, "How long a client is silent before keepalive probes it, in seconds; 120s without it.",
+            "clitcpka-idle", .clientSide, "Silence of a client before the first keepalive probe, in seconds; default 120s.",
             \.frontend.keepAlive.idleSeconds, KeepAlive.clients.idleSeconds),
         seconds(
-            "clitcpka-intvl", .clientSide, "The time between a client's keepalive probes, in seconds; 30s without it.",
+            "clitcpka-intvl", .clientSide, "Time between keepalive probes of a client, in seconds; default 30s.",
             \.frontend.keepAlive.intervalSeconds, KeepAlive.clients.intervalSeconds),
         probes(
-            "srvtcpka-cnt", .serverSide, "Unanswered keepalive probes that end a server's connection; 3 without it.", \.backend.keepAlive.probes,
+            "srvtcpka-cnt", .serverSide, "Number of unanswered keepalive probes that end a server's connection; default 3.", \.backend.keepAlive.probes,
             KeepAlive.servers.probes),
         seconds(
-            "srvtcpka-idle", .serverSide, "How long a server is silent before keepalive probes it, in seconds; 10s without it.",
+            "srvtcpka-idle", .serverSide, "Silence of a server before the first keepalive probe, in seconds; default 10s.",
             \.backend.keepAlive.idleSeconds, KeepAlive.servers.idleSeconds),
         seconds(
-            "srvtcpka-intvl", .serverSide, "The time between a server's keepalive probes, in seconds; 3s without it.",
+            "srvtcpka-intvl", .serverSide, "Time between keepalive probes of a server, in seconds; default 3s.",
             \.backend.keepAlive.intervalSeconds, KeepAlive.servers.intervalSeconds),
     ]
 
     static let binds: [Keyword<Bind>] = [
         Keyword(
-            "tcp-ut", .bind, "<time>", "How long what was sent to a client may wait for its acknowledgement; the system's way without it.",
+            "tcp-ut", .bind, "<time>", "How long data sent to a client may stay unacknowledged; default: the kernel's limit.",
             bindUserTimeout)
     ]
 
     static let servers: [Keyword<ServerDraft>] = [
         Keyword(
-            "tcp-ut", .server, "<time>", "How long what was sent to it may wait for its acknowledgement; the system's way without it.",
+            "tcp-ut", .server, "<time>", "How long data sent to the server may stay unacknowledged; default: the kernel's limit.",
             userTimeout)
     ]
 

@@ -8,23 +8,24 @@ enum HealthKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
             "option shutdown-sessions-when-gone", .serverSide, "", inversion: .no,
-            "Closes the sessions of a server that is down and whose host has not answered for longer than `rise` times `inter`. tsukada's own.",
+            "Closes the sessions of a server that is down and whose host has not answered for longer than `rise` times `inter`. Not in HAProxy.",
             shutdownWhenGone)
     ]
 
     static let servers: [Keyword<ServerDraft>] = [
         Keyword(
-            "error-limit", .server, "<number>", "Failed connects of sessions in a row, for `observe`; 10 without it.",
+            "error-limit", .server, "<number>", "Number of failed session connects in a row that trigger `on-error`; default 10.",
             errorLimit),
-        Keyword("observe", .server, "layer4|none", "Connects of sessions count, too: after `error-limit` failed ones comes `on-error`.", observe),
+        Keyword("observe", .server, "layer4|none", "`layer4` counts failed connects of sessions: `error-limit` of them in a row trigger `on-error`.", observe),
         Keyword(
             "on-error", .server, "fastinter|fail-check|sudden-death|mark-down",
-            "What `observe` does: a check within `fastinter`; besides that a failed check, the last but one, or DOWN at once; `fail-check` without it.",
+            "Effect of `observe`: only a check within `fastinter`; in addition one failed check, all failures but the last, or DOWN at once; default `fail-check`.",
             onError),
         Keyword(
-            "on-marked-up", .server, "none|shutdown-backup-sessions", "What happens to the backups' sessions when it comes up.", onMarkedUp),
+            "on-marked-up", .server, "none|shutdown-backup-sessions", "What happens to sessions on backup servers when this server comes up.", onMarkedUp),
         Keyword(
-            "slowstart", .server, "<time>", "How long its weight and its `maxconn` grow when it has come back; 10s (weight only) with `leastconn`, else none.",
+            "slowstart", .server, "<time>",
+            "How long weight and `maxconn` take to grow to their full values after the server comes back; default 10s (weight only) with `leastconn`, else 0.",
             slowStart),
     ]
 

@@ -6,19 +6,19 @@ enum LogKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
             "log", .global, LogLines.shape, repetition: .many, inversion: .no,
-            "Where log lines go: `address[:port]` (UDP, port 514), a path, `stdout`, `stderr` or `fd@N`; formats `rfc3164`, `local`, `raw`.",
+            "Target of log lines: `address[:port]` (UDP, port 514), a path, `stdout`, `stderr` or `fd@N`; formats `rfc3164`, `local`, `raw`.",
             log),
-        Keyword("log-tag", .global, "<tag>", "The program's name in log lines, `tsukada` without it.", logTag),
+        Keyword("log-tag", .global, "<tag>", "Program name in log lines; default `tsukada`.", logTag),
     ]
 
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
             "log", .anyProxy, LogLines.proxyShape, repetition: .many, inversion: .no,
-            "Where log lines go; `log global` for the targets of `global`, `no log` for nowhere.", log),
-        Keyword("log-tag", .anyProxy, "<tag>", "The program's name in this section's log lines.", logTag),
+            "Target of log lines, as in `global`; `log global` means the targets of `global`, `no log` none.", log),
+        Keyword("log-tag", .anyProxy, "<tag>", "Program name in this section's log lines.", logTag),
         Keyword(
-            "option dontlognull", .clientSide, "", inversion: .no, "Hides sessions without error in which the client sent nothing.", dontLogNull),
-        Keyword("option tcplog", .clientSide, "", "One log line at a session's end, with its times and counts.", tcpLog),
+            "option dontlognull", .clientSide, "", inversion: .no, "Does not log sessions without an error in which the client sent nothing.", dontLogNull),
+        Keyword("option tcplog", .clientSide, "", "Logs one line at the end of each session, with times and counts.", tcpLog),
     ]
 
     @Sendable private static func log(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -7,16 +7,16 @@ enum ProcessKeywords {
 
     static let global: [Keyword<GlobalSettings>] = [
         Keyword("chroot", .global, "<folder>", "Confines the process to this folder once its sockets are open.", chroot),
-        Keyword("daemon", .global, "", "Goes to the background.", daemon),
+        Keyword("daemon", .global, "", "Runs in the background.", daemon),
         Keyword("gid", .global, "<number>", sameAs: "group", "The group to run as, by number.", groupNumber),
         Keyword("group", .global, "<name>", "The group to run as.", group),
-        Keyword("master-worker", .global, "", "Runs a master that starts the process that works, as `-W` does.", masterWorker),
-        Keyword("maxconn", .global, "<number>", "Sessions at once, process-wide; without it what the descriptor limit allows.", maxconn),
-        Keyword("nbthread", .global, "<number>", "Worker threads; without it one for each core.", nbthread),
-        Keyword("pidfile", .global, "<path>", "Where the process number is written.", pidfile),
+        Keyword("master-worker", .global, "", "Runs a master process that starts and restarts the worker process, as `-W` does.", masterWorker),
+        Keyword("maxconn", .global, "<number>", "Maximum number of sessions in the process; default: as many as the descriptor limit allows.", maxconn),
+        Keyword("nbthread", .global, "<number>", "Number of forwarding threads; default: one per core.", nbthread),
+        Keyword("pidfile", .global, "<path>", "File for the process ID, written when the process runs in the background.", pidfile),
         Keyword(
             "seccomp", .global, "on|log|off",
-            "System calls that serving does not need fail, or only show in the kernel's log, or are made; `on` without it.", seccomp),
+            "System calls that serving does not need are refused (`on`), only logged by the kernel (`log`) or allowed (`off`); default `on`.", seccomp),
         Keyword("uid", .global, "<number>", sameAs: "user", "The user to run as, by number.", userNumber),
         Keyword("user", .global, "<name>", "The user to run as.", user),
     ]

@@ -15,10 +15,10 @@ enum ProxyKeywords {
         ].flatMap(\.self).inManualOrder() + HealthKeywords.proxies + ZoneKeywords.proxies + ConnectionKeywords.keepAliveTimes
 
     private static let own: [Keyword<ProxyDraft>] = [
-        Keyword("description", .namedProxy, "<text> ...", "A note, which nothing shows yet.", description),
-        Keyword("disabled", .anyProxy, "", "The section is read and does nothing.", disabled),
-        Keyword("enabled", .anyProxy, "", sameAs: "disabled", "Undoes a `disabled` of `defaults`.", enabled),
-        Keyword("mode", .anyProxy, "tcp", "TCP is all there is.", mode),
+        Keyword("description", .namedProxy, "<text> ...", "A note for readers of the file; not shown anywhere.", description),
+        Keyword("disabled", .anyProxy, "", "The section is checked for errors but not used.", disabled),
+        Keyword("enabled", .anyProxy, "", sameAs: "disabled", "Cancels `disabled` from `defaults`.", enabled),
+        Keyword("mode", .anyProxy, "tcp", "TCP is the only mode.", mode),
     ]
 
     @Sendable private static func description(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -6,9 +6,9 @@ enum RoutingKeywords {
     static let usedBackendsMax = 1_024
 
     static let proxies: [Keyword<ProxyDraft>] = [
-        Keyword("default_backend", .clientSide, "<name>", "The backend that takes the sessions.", defaultBackend),
+        Keyword("default_backend", .clientSide, "<name>", "Backend that takes the sessions.", defaultBackend),
         Keyword(
-            "use_backend", .listening, "<name>", repetition: .many, "Without condition: the backend that takes the sessions.", useBackend),
+            "use_backend", .listening, "<name>", repetition: .many, "Backend that takes the sessions; conditions are not supported.", useBackend),
     ]
 
     @Sendable private static func defaultBackend(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

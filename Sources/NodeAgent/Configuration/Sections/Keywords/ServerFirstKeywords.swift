@@ -6,14 +6,14 @@ enum ServerFirstKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
             "greeting-timeout", .serverSide, "<time>",
-            "How long a server that speaks first may be silent, from the connect on, while there are others; 1s without it.", greetingTimeout),
+            "Time from the start of a connect without a greeting after which another server is asked as well; default 1s.", greetingTimeout),
         Keyword(
             "option hedge-greetings", .serverSide, "", inversion: .no,
-            "A second server is asked when a greeting is later than 99 of 100 are, for at most 5% of the sessions; the first greeting wins.",
+            "Asks a second server when a greeting is slower than the 99th percentile, for at most 5% of the sessions; the first greeting wins.",
             hedgeGreetings),
         Keyword(
             "option server-first", .serverSide, "", inversion: .no,
-            "The server speaks first, so that a session may leave one that does not; on where `option mysql-check` checks the traffic port.",
+            "The servers speak first, so a session can move away from a silent one; on by default where `option mysql-check` checks the traffic port.",
             serverFirst),
     ]
 

@@ -5,13 +5,13 @@ import Wire
 enum ServerKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
-            "default-server", .serverSide, "<option> ...", repetition: .many, "Options of all servers that follow.", defaultServer),
+            "default-server", .serverSide, "<option> ...", repetition: .many, "Default options of the servers that follow.", defaultServer),
         Keyword(
             "server", .serving, "<name> <address> [<option> ...]", repetition: .many,
-            "A server: `host[:port]`, `[v6]:port`, `host:+offset`, a path; without port the client's.", server),
+            "A server: `host[:port]`, `[v6]:port`, `host:+offset` or a path; default port: the one that the client connected to.", server),
         Keyword(
             "server-template", .serving, "<prefix> <count|low-high> <name:port> [<option> ...]", repetition: .many,
-            "That many servers, filled with the addresses that the name has.", serverTemplate),
+            "A number of servers that take their addresses from a name.", serverTemplate),
     ]
 
     @Sendable private static func defaultServer(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

@@ -4,17 +4,18 @@ import Wire
 /// Keywords of state files, which keep the output of `show servers state` over a restart.
 enum StateFileKeywords {
     static let global: [Keyword<GlobalSettings>] = [
-        Keyword("server-state-base", .global, "<folder>", "Where state files are whose names do not begin with `/`.", base),
-        Keyword("server-state-file", .global, "<path>", "The state file of all proxies, for `load-server-state-from-file global`.", file),
+        Keyword("server-state-base", .global, "<folder>", "Folder of the state files whose names do not begin with `/`.", base),
+        Keyword("server-state-file", .global, "<path>", "State file of all proxies, for `load-server-state-from-file global`.", file),
     ]
 
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
             "load-server-state-from-file", .serverSide, "global|local|none",
-            "What servers are taken for at start: what the state file of all proxies says, this proxy's own, or nothing; `none` without it.",
+            "Source of the servers' state at start: the state file of all proxies (`global`), the proxy's own (`local`) or none; default `none`.",
             load),
         Keyword(
-            "server-state-file-name", .serverSide, "[<file>|use-backend-name]", "The proxy's own state file; its name without an argument.",
+            "server-state-file-name", .serverSide, "[<file>|use-backend-name]",
+            "The proxy's own state file; without an argument, the file named after the proxy.",
             fileName),
     ]
 

@@ -7,12 +7,13 @@ enum StatsKeywords {
 
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
-            "stats maxconn", .global, "<number>", "Runtime connections at once; 10 without it. Others wait, but not `tsukada drain`, `tsukada keys` and `-x`.",
+            "stats maxconn", .global, "<number>",
+            "Maximum number of runtime connections; default 10. Further ones wait, except those of `tsukada drain`, `tsukada keys` and `-x`.",
             statsMaxconn),
         Keyword(
             "stats socket", .global, "<address> [<option> ...]", repetition: .many, "A runtime socket: a path, `address:port` or `fd@N`.",
             statsSocket),
-        Keyword("stats timeout", .global, "<time>", "How long a runtime connection may be silent.", statsTimeout),
+        Keyword("stats timeout", .global, "<time>", "Idle timeout of runtime connections; default 10s.", statsTimeout),
     ]
 
     @Sendable private static func statsMaxconn(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -45,11 +46,11 @@ enum StatsSocketOptions: KeywordPlace {
 
     static let keywords = KeywordTable<StatsSocketSettings>([
         Keyword(
-            "expose-fd", .statsSocket, "listeners", "A process started with `-x` may take the listening sockets over; for `level admin`.",
+            "expose-fd", .statsSocket, "listeners", "Lets a process started with `-x` take over the listening sockets; needs `level admin`.",
             exposeListeners),
         Keyword("gid", .statsSocket, "<number>", "The path's group, by number.", socketGroupNumber),
         Keyword("group", .statsSocket, "<name>", "The path's group.", socketGroup),
-        Keyword("level", .statsSocket, "user|operator|admin", "What its connections may do; `operator` without it.", socketLevel),
+        Keyword("level", .statsSocket, "user|operator|admin", "Rights of the socket's connections; default `operator`.", socketLevel),
         Keyword("mode", .statsSocket, "<permissions>", "The path's permission bits, in octal.", socketMode),
         Keyword("uid", .statsSocket, "<number>", "The path's owner, by number.", socketUserNumber),
         Keyword("user", .statsSocket, "<name>", "The path's owner.", socketUser),

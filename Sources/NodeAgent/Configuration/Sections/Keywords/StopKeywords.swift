@@ -6,14 +6,14 @@ enum StopKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
             "close-spread-time", .global, "<time>|infinite",
-            "How long before the hard stop sessions begin to be closed, a few at a time; `infinite`, or without it: all at once.",
+            "Closes sessions a few at a time over this time before the hard stop; `infinite`, or no such line: all at once.",
             closeSpreadTime),
         Keyword(
-            "drain-on-term", .global, "", "SIGTERM drains as SIGUSR1 does; it stops at once only what drains already. tsukada's own.",
+            "drain-on-term", .global, "", "SIGTERM drains, as SIGUSR1 does; during a drain it stops the process at once. Not in HAProxy.",
             drainOnTerm),
         Keyword(
             "hard-stop-after", .global, "<time>",
-            "How long after a soft stop or a reload has closed the listeners the sessions left are closed; never without it.",
+            "Closes the remaining sessions this long after a soft stop or a reload has closed the listeners; default: never.",
             hardStopAfter),
     ]
 

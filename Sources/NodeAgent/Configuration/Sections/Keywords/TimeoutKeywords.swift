@@ -5,12 +5,16 @@ import Wire
 enum TimeoutKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         timeout("timeout client", .clientSide, "How long the client may be silent.") { $0.frontend.clientTimeout = $1 },
-        timeout("timeout client-fin", .clientSide, "The same, once the client's side is half-closed.") { $0.frontend.clientFinTimeout = $1 },
-        timeout("timeout connect", .serverSide, "What a connect to a server may take.") { $0.backend.connectTimeout = $1 },
-        timeout("timeout queue", .serverSide, "How long a session waits for a server; `timeout connect` without it.") { $0.backend.queueTimeout = $1 },
+        timeout("timeout client-fin", .clientSide, "Replaces `timeout client` once the client's side is half-closed.") { $0.frontend.clientFinTimeout = $1 },
+        timeout("timeout connect", .serverSide, "Maximum duration of a connect to a server.") { $0.backend.connectTimeout = $1 },
+        timeout("timeout queue", .serverSide, "How long a session may wait in the queue for a server; default: `timeout connect`.") {
+            $0.backend.queueTimeout = $1
+        },
         timeout("timeout server", .serverSide, "How long the server may be silent.") { $0.backend.serverTimeout = $1 },
-        timeout("timeout server-fin", .serverSide, "The same, once the server's side is half-closed.") { $0.backend.serverFinTimeout = $1 },
-        timeout("timeout tunnel", .serverSide, "Replaces both, once bytes have gone both ways.") { $0.backend.tunnelTimeout = $1 },
+        timeout("timeout server-fin", .serverSide, "Replaces `timeout server` once the server's side is half-closed.") { $0.backend.serverFinTimeout = $1 },
+        timeout("timeout tunnel", .serverSide, "Replaces `timeout client` and `timeout server` once bytes have passed in both directions.") {
+            $0.backend.tunnelTimeout = $1
+        },
     ]
 
     private static func timeout(

@@ -5,17 +5,17 @@ import Wire
 enum ZoneKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword(
-            "zone", .global, "<name>", "The availability zone of this node: its servers come first. tsukada's own.", zone)
+            "zone", .global, "<name>", "This node's availability zone; servers in the same zone are preferred. Not in HAProxy.", zone)
     ]
 
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
             "spill-over", .serverSide, "<number>%",
-            "This share of the sessions goes to other zones although the own one has usable servers; 0% without it. tsukada's own.", spillOver)
+            "Share of the sessions sent to other zones even while the node's own zone has usable servers; default 0%. Not in HAProxy.", spillOver)
     ]
 
     static let servers: [Keyword<ServerDraft>] = [
-        Keyword("zone", .server, "<name>", "Its availability zone; near everywhere without it. tsukada's own.", serverZone)
+        Keyword("zone", .server, "<name>", "The server's availability zone; without one it counts as near on every node. Not in HAProxy.", serverZone)
     ]
 
     @Sendable private static func zone(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
