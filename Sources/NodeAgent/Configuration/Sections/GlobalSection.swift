@@ -35,7 +35,7 @@ struct GlobalSection: ConfigurationSection {
         Keyword("node", .global, "<name>", "This node's name; default: the host name.", node),
         Keyword(
             "state-dir", .global, "<folder>",
-            "Folder for the last good addresses of names, so that a start works without DNS; default: `state-dir` of the `gossip` section, if any. Not in HAProxy.",
+            "Folder for the last good addresses of names, for a start without DNS; default: `state-dir` of the `gossip` section, if any. Not in HAProxy.",
             stateDirectory),
     ]
 

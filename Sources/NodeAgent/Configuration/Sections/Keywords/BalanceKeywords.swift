@@ -10,7 +10,7 @@ enum BalanceKeywords {
             "balance", .serverSide, "roundrobin|leastconn|source", "How a server is chosen; default `roundrobin`.", balance),
         Keyword(
             "fullconn", .serverSide, "<number>",
-            "Session limit shown in the backend's statistics; default: a tenth, rounded up, of the `maxconn` of all frontends that name the backend.", fullconn),
+            "Session limit shown in the backend's statistics; default: a tenth, rounded up, of the `maxconn` of all frontends that name it.", fullconn),
         Keyword(
             "option redispatch", .serverSide, "[<number>]", inversion: .no, "Retries a failed connect on another server at once; on by default.",
             redispatch),
