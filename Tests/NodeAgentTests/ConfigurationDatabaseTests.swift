@@ -76,7 +76,7 @@ struct ConfigurationDatabaseTests {
         #expect(settings?.lagMax == .milliseconds(10))
         #expect(
             diagnostics.map(\.description)
-                == ["t.cfg:3: 'max-lag 10' is less than a second in section 'database db'; a number alone is in milliseconds: write '10s'"])
+                == ["t.cfg:3: 'max-lag 10' is less than a second in section 'database db'; a number without a unit is in milliseconds: write '10s'"])
         #expect(read(" user check\n max-lag 1s\n").diagnostics.isEmpty)
     }
 
@@ -87,7 +87,7 @@ struct ConfigurationDatabaseTests {
         #expect(hold.settings?.discovery?.hold == .milliseconds(30))
         #expect(
             hold.diagnostics.map(\.description)
-                == ["t.cfg:4: 'hold 30' is less than a second in section 'database db'; a number alone is in milliseconds: write '30s'"])
+                == ["t.cfg:4: 'hold 30' is less than a second in section 'database db'; a number without a unit is in milliseconds: write '30s'"])
         #expect(
             read(" user check\n", servers: "").diagnostics.map(\.description)
                 == ["t.cfg:1: 'database' has no effect in section 'database db'; 'db' has no servers: add them, or remove the section"])

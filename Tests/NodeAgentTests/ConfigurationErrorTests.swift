@@ -118,7 +118,7 @@ struct ConfigurationErrorTests {
         let (_, diagnostics) = Configuration.read(text)
         #expect(
             Configuration.alerts(diagnostics) == [
-                "t.cfg:2: no 'port' in section 'backend a'; write 'check port 3306', or a port after the address: 'db1.internal:3306'"
+                "t.cfg:2: missing 'port' in section 'backend a'; write 'check port 3306', or a port after the address: 'db1.internal:3306'"
             ])
     }
 
@@ -126,7 +126,7 @@ struct ConfigurationErrorTests {
     func warnsOfOverriding() {
         let (configuration, diagnostics) = Configuration.read("global\n maxconn 1\nglobal\n maxconn 2\n")
         #expect(configuration.global.connectionsMax == 2)
-        #expect(diagnostics.map(\.description) == ["t.cfg:4: 'maxconn' stands a second time in section 'global'; this one counts: remove the one of t.cfg:2"])
+        #expect(diagnostics.map(\.description) == ["t.cfg:4: duplicate 'maxconn' in section 'global'; the last one wins: remove the one at t.cfg:2"])
         let users = Configuration.read("global\n user a\n uid 5\n")
         #expect(users.configuration.global.user == "5")
         #expect(users.diagnostics.map(\.problem) == [.overwritten("uid", first: ConfigurationLocation(file: "t.cfg", line: 2))])
@@ -136,7 +136,7 @@ struct ConfigurationErrorTests {
     func refusesOneNameTwice() {
         let (_, diagnostics) = Configuration.read("frontend a\n default_backend a\nbackend a\n")
         #expect(
-            Configuration.alerts(diagnostics) == ["t.cfg:3: second proxy 'a' in section 'backend a'; the first stands at t.cfg:1: give this one another name"])
+            Configuration.alerts(diagnostics) == ["t.cfg:3: duplicate proxy 'a' in section 'backend a'; the first is at t.cfg:1: give this one another name"])
     }
 
     @Test("may set 'nbthread' after other sections, as a second file does", arguments: ["defaults", "listen a", "resolvers a"])

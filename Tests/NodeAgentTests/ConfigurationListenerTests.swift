@@ -51,7 +51,7 @@ struct ConfigurationListenerTests {
         let proxy = "listen a\n bind :3306\n\(Self.listen)"
         #expect(
             Self.said(proxy + "probe p\n bind :3307\n drain 30\n") == [
-                "WARNING t.cfg:9: 'drain 30' is less than a second in section 'probe p'; a number alone is in milliseconds: write '30s'",
+                "WARNING t.cfg:9: 'drain 30' is less than a second in section 'probe p'; a number without a unit is in milliseconds: write '30s'",
                 "WARNING t.cfg:7: no 'require' in section 'probe p'; it passes as long as this process is well, whatever its servers do: write 'require a 1'",
             ])
         for drain in ["0", "1s", "1000"] { #expect(Self.said(proxy + "probe p\n bind :3307\n require a 1\n drain \(drain)\n").isEmpty, "\(drain)") }

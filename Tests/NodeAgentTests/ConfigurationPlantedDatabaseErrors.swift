@@ -7,19 +7,19 @@ extension PlantedError {
             #"did you mean 'max-lag'?"#),
         PlantedError(
             "database-unknown-proxy", line: 45,
-            #"'database' names a missing backend or listen, 'replica', in section 'database replica'"#,
+            #"unknown backend or listen 'replica' after 'database' in section 'database replica'"#,
             #"did you mean 'replicas'?"#),
         PlantedError(
             "database-no-name", line: 45,
-            #"'database' lacks an argument in section 'database'"#,
+            #"missing argument after 'database' in section 'database'"#,
             #"write 'database <proxy>'"#),
         PlantedError(
             "database-second-section", line: 50,
-            #"second section 'database' 'replicas' in section 'database replicas'"#,
-            #"the first stands at haproxy.cfg:45: give this one another name"#),
+            #"duplicate 'database' section 'replicas' in section 'database replicas'"#,
+            #"the first is at haproxy.cfg:45: give this one another name"#),
         PlantedError(
             "database-no-user", line: 45,
-            #"no 'user' in section 'database replicas'"#,
+            #"missing 'user' in section 'database replicas'"#,
             #"write 'user NAME'"#),
         PlantedError(
             "database-relative-password", line: 47,
@@ -43,51 +43,51 @@ extension PlantedError {
             #"the password stands in a file: write 'password-file /etc/tsukada/check.password'"#),
         PlantedError(
             "database-relative-ca", line: 49,
-            #"'ca-file' cannot be 'rds.pem' in section 'database replicas'"#,
+            #"invalid value 'rds.pem' for 'ca-file' in section 'database replicas'"#,
             #"write a path from the root, such as /etc/ssl/certs/rds-global-bundle.pem"#),
         PlantedError(
             "database-unknown-role", line: 48,
-            #"'role' has no 'slave' in section 'database replicas'"#,
+            #"unknown word 'slave' after 'role' in section 'database replicas'"#,
             #"write one of replica, primary, any"#),
         PlantedError(
             "database-unknown-tls", line: 49,
-            #"'tls' has no 'required' in section 'database replicas'"#,
+            #"unknown word 'required' after 'tls' in section 'database replicas'"#,
             #"did you mean 'require'?"#),
         PlantedError(
             "database-unknown-lag-source", line: 49,
-            #"'lag-source' has no 'heartbeats' in section 'database replicas'"#,
+            #"unknown word 'heartbeats' after 'lag-source' in section 'database replicas'"#,
             #"did you mean 'heartbeat'?"#),
         PlantedError(
             "database-no-table", line: 49,
-            #"'lag-source' lacks an argument in section 'database replicas'"#,
+            #"missing argument after 'lag-source' in section 'database replicas'"#,
             #"write 'lag-source replica-status|heartbeat [<schema.table>]'"#),
         PlantedError(
             "database-bad-table", line: 49,
-            #"'lag-source heartbeat' cannot be 'ops.heartbeat; drop' in section 'database replicas'"#,
+            #"invalid value 'ops.heartbeat; drop' for 'lag-source heartbeat' in section 'database replicas'"#,
             #"write a table with its schema, of letters, digits, '_', '$' and '-', such as ops.heartbeat"#),
         PlantedError(
             "database-zero-lag", line: 49,
-            #"'max-lag' cannot be '0' in section 'database replicas'"#,
+            #"invalid value '0' for 'max-lag' in section 'database replicas'"#,
             #"write a time from 1ms to 24d such as 500ms, 10s or 5m (units us, ms, s, m, h, d; ms without one)"#),
         PlantedError(
             "database-weight-without-lag", line: 49,
-            #"no 'max-lag' in section 'database replicas'"#,
+            #"missing 'max-lag' in section 'database replicas'"#,
             #"write 'max-lag 10s'"#),
         PlantedError(
             "database-min-up-high", line: 49,
-            #"'min-up' cannot be '4' in section 'database replicas'"#,
+            #"invalid value '4' for 'min-up' in section 'database replicas'"#,
             #"write a number from 0 to 3, the servers of 'replicas'"#),
         PlantedError(
             "database-unquoted-query", line: 49,
-            #"'query' cannot be 'SELECT' in section 'database replicas'"#,
+            #"invalid value 'SELECT' for 'query' in section 'database replicas'"#,
             #"write one statement in quotes, then its answer: query "SELECT @@wsrep_ready" expect 1"#),
         PlantedError(
             "database-query-without-answer", line: 49,
-            #"'query' lacks an argument in section 'database replicas'"#,
+            #"missing argument after 'query' in section 'database replicas'"#,
             #"write 'query <sql> expect <value>'"#),
         PlantedError(
             "database-short-interval", line: 49,
-            #"'interval' cannot be '10ms' in section 'database replicas'"#,
+            #"invalid value '10ms' for 'interval' in section 'database replicas'"#,
             #"write a time from 100ms to 1h"#),
         PlantedError(
             "database-ca-without-tls", line: 50,
@@ -99,11 +99,11 @@ extension PlantedError {
             #"nothing would be asked of it: add 'check' to its line"#),
         PlantedError(
             "database-discover-unknown-proxy", line: 48,
-            #"'discover' names a missing backend or listen, 'report', in section 'database replicas'"#,
+            #"unknown backend or listen 'report' after 'discover' in section 'database replicas'"#,
             #"did you mean 'reports'?"#),
         PlantedError(
             "database-discover-own-proxy", line: 48,
-            #"'discover' cannot be 'replicas' in section 'database replicas'"#,
+            #"invalid value 'replicas' for 'discover' in section 'database replicas'"#,
             #"write the proxy for reads: the servers that may become the primary are written down"#),
         PlantedError(
             "database-discover-replica", line: 49,
@@ -131,7 +131,7 @@ extension PlantedError {
             #"nobody is sent to an address that was not tried: add 'check' to 'slot1'"#),
         PlantedError(
             "database-discover-bad-hold", line: 49,
-            #"'discover' has no 'keep' in section 'database replicas'"#,
+            #"unknown word 'keep' after 'discover' in section 'database replicas'"#,
             #"write one of hold"#),
         PlantedError(
             "database-discover-twice", line: 59,

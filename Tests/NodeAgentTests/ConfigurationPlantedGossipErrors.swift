@@ -7,11 +7,11 @@ extension PlantedError {
             #"did you mean 'probe-interval'?"#),
         PlantedError(
             "gossip-unknown-policy", line: 49,
-            #"'policy' has no 'fastdown' in section 'gossip shop'"#,
+            #"unknown word 'fastdown' after 'policy' in section 'gossip shop'"#,
             #"did you mean 'fast-down'?"#),
         PlantedError(
             "gossip-unknown-scope", line: 49,
-            #"'admin-scope' has no 'clustre' in section 'gossip shop'"#,
+            #"unknown word 'clustre' after 'admin-scope' in section 'gossip shop'"#,
             #"did you mean 'cluster'?"#),
         PlantedError(
             "gossip-one-node", line: 46,
@@ -19,11 +19,11 @@ extension PlantedError {
             #"it has nobody to talk to: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section"#),
         PlantedError(
             "gossip-no-node", line: 45,
-            #"no 'node' in section 'gossip shop'"#,
+            #"missing 'node' in section 'gossip shop'"#,
             #"write 'node NAME ADDRESS:7946'"#),
         PlantedError(
             "gossip-no-name", line: 45,
-            #"'gossip' lacks an argument in section 'gossip'"#,
+            #"missing argument after 'gossip' in section 'gossip'"#,
             #"write 'gossip <name>'"#),
         PlantedError(
             "gossip-second-section", line: 50,
@@ -31,43 +31,43 @@ extension PlantedError {
             #"a node belongs to one cluster: the section of haproxy.cfg:45 counts, remove this one"#),
         PlantedError(
             "gossip-duplicate-name", line: 49,
-            #"second node 'tsukada01' in section 'gossip shop'"#,
-            #"the first stands at haproxy.cfg:46: give this one another name"#),
+            #"duplicate node 'tsukada01' in section 'gossip shop'"#,
+            #"the first is at haproxy.cfg:46: give this one another name"#),
         PlantedError(
             "gossip-duplicate-address", line: 49,
-            #"'node' cannot be '10.0.1.11:7946' in section 'gossip shop'"#,
+            #"invalid value '10.0.1.11:7946' for 'node' in section 'gossip shop'"#,
             #"write an address that no other node has: it is the one of haproxy.cfg:47"#),
         PlantedError(
             "gossip-too-many-nodes", line: 63,
             #"more than 16 nodes in a cluster in section 'gossip shop'"#,
-            #"split it"#),
+            #"write at most 16"#),
         PlantedError(
             "gossip-no-port", line: 47,
-            #"'node' cannot be '10.0.1.11' in section 'gossip shop'"#,
+            #"invalid value '10.0.1.11' for 'node' in section 'gossip shop'"#,
             #"write an address and a port, such as 10.0.1.10:7946 or tsukada01.internal:7946"#),
         PlantedError(
             "gossip-port-zero", line: 47,
-            #"'node' cannot be '10.0.1.11:0' in section 'gossip shop'"#,
+            #"invalid value '10.0.1.11:0' for 'node' in section 'gossip shop'"#,
             #"write a port from 1 to 65535 after the last colon"#),
         PlantedError(
             "gossip-bad-address", line: 47,
-            #"'node' cannot be '10.0.1.256:7946' in section 'gossip shop'"#,
+            #"invalid value '10.0.1.256:7946' for 'node' in section 'gossip shop'"#,
             #"write an address and a port, such as 10.0.1.10:7946 or tsukada01.internal:7946"#),
         PlantedError(
             "gossip-multicast", line: 47,
-            #"'node' cannot be '224.0.0.1:7946' in section 'gossip shop'"#,
+            #"invalid value '224.0.0.1:7946' for 'node' in section 'gossip shop'"#,
             #"write an address and a port, such as 10.0.1.10:7946 or tsukada01.internal:7946"#),
         PlantedError(
             "gossip-two-families", line: 47,
-            #"'node' cannot be '[fd00::11]:7946' in section 'gossip shop'"#,
+            #"invalid value '[fd00::11]:7946' for 'node' in section 'gossip shop'"#,
             #"write an address of the family of all others (IPv4 or IPv6): a node sends and receives with one socket"#),
         PlantedError(
             "gossip-any-address", line: 47,
-            #"'node' cannot be '*:7946' in section 'gossip shop'"#,
+            #"invalid value '*:7946' for 'node' in section 'gossip shop'"#,
             #"write an address and a port, such as 10.0.1.10:7946 or tsukada01.internal:7946"#),
         PlantedError(
             "gossip-bind-port", line: 49,
-            #"'bind' cannot be 'tsukada01.internal' in section 'gossip shop'"#,
+            #"invalid value 'tsukada01.internal' for 'bind' in section 'gossip shop'"#,
             #"write an address and a port, such as 10.0.1.10:7946, tsukada01.internal:7946 or *:7946"#),
         PlantedError(
             "gossip-no-key", line: 46,
@@ -76,35 +76,35 @@ extension PlantedError {
         ),
         PlantedError(
             "gossip-relative-key", line: 48,
-            #"'key-file' cannot be 'gossip.key' in section 'gossip shop'"#,
+            #"invalid value 'gossip.key' for 'key-file' in section 'gossip shop'"#,
             #"write a path from the root, such as /etc/tsukada/gossip.key"#),
         PlantedError(
             "gossip-relative-state", line: 49,
-            #"'state-dir' cannot be 'state' in section 'gossip shop'"#,
+            #"invalid value 'state' for 'state-dir' in section 'gossip shop'"#,
             #"write a path from the root, such as /var/lib/tsukada"#),
         PlantedError(
             "gossip-fast-probes", line: 49,
-            #"'probe-interval' cannot be '10ms' in section 'gossip shop'"#,
+            #"invalid value '10ms' for 'probe-interval' in section 'gossip shop'"#,
             #"write a time from 50ms to 5s"#),
         PlantedError(
             "gossip-late-death", line: 49,
-            #"'dead-after' cannot be '5m' in section 'gossip shop'"#,
+            #"invalid value '5m' for 'dead-after' in section 'gossip shop'"#,
             #"write a time of at most 60s, three times the 'probe-interval' or more"#),
         PlantedError(
             "gossip-early-death", line: 49,
-            #"'dead-after' cannot be '500ms' in section 'gossip shop'"#,
+            #"invalid value '500ms' for 'dead-after' in section 'gossip shop'"#,
             #"write 'dead-after 540ms' or more: three heartbeats, of which there is one each 180ms"#),
         PlantedError(
             "gossip-slow-probes", line: 49,
-            #"'dead-after' cannot be '1s' in section 'gossip shop'"#,
+            #"invalid value '1s' for 'dead-after' in section 'gossip shop'"#,
             #"write 'dead-after 3s' or more: three heartbeats, of which there is one each 1s"#),
         PlantedError(
             "gossip-any-down", line: 50,
-            #"'min-up' cannot be '0' in section 'gossip shop'"#,
+            #"invalid value '0' for 'min-up' in section 'gossip shop'"#,
             #"write a number from 1 to 4096: with 'policy any-down' a peer's mistake must not take the last server"#),
         PlantedError(
             "gossip-min-up", line: 49,
-            #"'min-up' cannot be '-1' in section 'gossip shop'"#,
+            #"invalid value '-1' for 'min-up' in section 'gossip shop'"#,
             #"write a number from 0 to 4096"#),
     ]
 }

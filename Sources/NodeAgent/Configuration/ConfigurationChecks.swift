@@ -134,7 +134,7 @@ struct ConfigurationChecks {
                     configuration.resolvers.append(system)
                 } else {
                     let suggestion = Spelling.nearest(to: reference.name, among: sections.map(\.draft.name))
-                    let problem = ConfigurationProblem.unknownName(reference.name, kind: "section 'resolvers'", of: "resolvers", suggestion: suggestion)
+                    let problem = ConfigurationProblem.unknownName(reference.name, kind: "'resolvers' section", of: "resolvers", suggestion: suggestion)
                     say(.alert, problem, at: reference.location, in: proxy.title)
                 }
             }

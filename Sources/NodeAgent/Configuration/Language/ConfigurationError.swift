@@ -65,34 +65,34 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         switch self {
         case .unclosedQuote(let quote): "unclosed quote \(quote)"
         case .unclosedBrace(let variable): "unclosed brace after '${\(variable)'"
-        case .badVariable(let text): "'\(text)' names no environment variable"
+        case .badVariable(let text): "invalid variable '\(text)'"
         case .badEscape(let text): "unknown escape '\(text)'"
-        case .notText(let text): "bytes that are no text, '\(text)',"
-        case .missingLineFeed: "no line feed at the end of the file"
+        case .notText(let text): "invalid bytes '\(text)'"
+        case .missingLineFeed: "missing line feed at the end of the file"
         case .tooMany(let what, let limit): "more than \(limit) \(what)"
-        case .badCondition(let condition, _): "unclear condition '\(condition)'"
+        case .badCondition(let condition, _): "invalid condition '\(condition)'"
         case .misplacedDirective(let directive, _): "misplaced '\(directive)'"
         case .unknownDirective(let word, _): "unknown directive '\(word)'"
         case .message(let text): text
-        case .outsideSection(let word, _, _): "'\(word)' stands before any section"
+        case .outsideSection(let word, _, _): "'\(word)' before the first section"
         case .unknownKeyword(let word, _): "unknown keyword '\(word)'"
-        case .unknownWord(let word, let keyword, _, _): "'\(keyword)' has no '\(word)'"
-        case .missingArgument(let keyword, _): "'\(keyword)' lacks an argument"
-        case .surplusArgument(let word, let keyword, _): "'\(word)' is one word too many for '\(keyword)'"
-        case .badValue(let word, let keyword, _): "'\(keyword)' cannot be '\(word)'"
-        case .notInvertible(let keyword, let prefix): "'\(prefix)' cannot stand before '\(keyword)'"
+        case .unknownWord(let word, let keyword, _, _): "unknown word '\(word)' after '\(keyword)'"
+        case .missingArgument(let keyword, _): "missing argument after '\(keyword)'"
+        case .surplusArgument(let word, let keyword, _): "unexpected '\(word)' after '\(keyword)'"
+        case .badValue(let word, let keyword, _): "invalid value '\(word)' for '\(keyword)'"
+        case .notInvertible(let keyword, let prefix): "'\(prefix)' is not allowed before '\(keyword)'"
         case .misplaced(let keyword, _): "misplaced keyword '\(keyword)'"
         case .noEffect(let keyword, _): "'\(keyword)' has no effect"
-        case .overwritten(let keyword, _): "'\(keyword)' stands a second time"
+        case .overwritten(let keyword, _): "duplicate '\(keyword)'"
         case .unsetVariable(let name): "unset environment variable '\(name)'"
         case .unsupported(let keyword, _): "unsupported '\(keyword)'"
         case .http(let keyword, _): "HTTP keyword '\(keyword)'"
         case .encryption(let keyword): "TLS keyword '\(keyword)'"
         case .removed(let keyword, _): "outdated '\(keyword)'"
-        case .duplicate(let name, let kind, _): "second \(kind) '\(name)'"
+        case .duplicate(let name, let kind, _): "duplicate \(kind) '\(name)'"
         case .ambiguous(let name, let kind): "more than one \(kind) '\(name)'"
-        case .unknownName(let name, let kind, let keyword, _): "'\(keyword)' names a missing \(kind), '\(name)',"
-        case .missingLine(let keyword, _): "no '\(keyword)'"
+        case .unknownName(let name, let kind, let keyword, _): "unknown \(kind) '\(name)' after '\(keyword)'"
+        case .missingLine(let keyword, _): "missing '\(keyword)'"
         case .doNotFit(let text, _): text
         case .shortTime(let word, let keyword): "'\(keyword) \(word)' is less than a second"
         }
@@ -103,19 +103,19 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         switch self {
         case .unclosedQuote(let quote): "close it, or write \\\(quote) for the character itself"
         case .unclosedBrace: "write \"${NAME}\" or \"${NAME-default}\""
-        case .badVariable: "a name is made of letters, digits and '_'; write \\$ for the character itself"
+        case .badVariable: "a name consists of letters, digits and '_'; write \\$ for a dollar sign"
         case .badEscape: "write \\x and two hexadecimal digits, or \\\\ for a backslash"
         case .notText: "save the file as UTF-8"
-        case .missingLineFeed: "it may have been cut off: end it with a line feed"
-        case .tooMany: "split it"
+        case .missingLineFeed: "the file may be cut off: end its last line with a line feed"
+        case .tooMany(_, let limit): "write at most \(limit)"
         case .badCondition(_, let advice), .misplacedDirective(_, let advice): advice
         case .unknownDirective(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "remove it"
         case .message: ""
-        case .overwritten(_, let first): "this one counts: remove the one of \(first)"
+        case .overwritten(_, let first): "the last one wins: remove the one at \(first)"
         case .outsideSection(_, let sections, let suggestion):
             suggestion.map { "did you mean '\($0)'?" }
                 ?? "start with a section: \(sections.dropLast().joined(separator: ", ")) or \(sections.last ?? "")"
-        case .unknownKeyword(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "correct it, or see docs/CONFIGURATION.md for all keywords"
+        case .unknownKeyword(_, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "docs/CONFIGURATION.md lists all keywords"
         case .unknownWord(_, _, let allowed, let suggestion):
             suggestion.map { "did you mean '\($0)'?" } ?? "write one of \(allowed.joined(separator: ", "))"
         case .missingArgument(let keyword, let shape), .surplusArgument(_, let keyword, let shape):
@@ -124,18 +124,18 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .notInvertible: "remove the line"
         case .misplaced(_, let places): "move it to \(places)"
         case .noEffect(_, let advice), .doNotFit(_, let advice): advice
-        case .unsetVariable(let name): "it reads as nothing: set it, or write \"${\(name)-default}\""
-        case .unsupported(_, let advice): "tsukada does not support it yet: \(advice)"
-        case .http(_, let advice): "TCP has no use for it: \(advice)"
-        case .encryption: "tsukada speaks no TLS: keep HAProxy for what needs it"
-        case .removed(_, let replacement): "HAProxy itself has removed it: \(replacement)"
-        case .duplicate(_, _, let first): "the first stands at \(first): give this one another name"
+        case .unsetVariable(let name): "it expands to nothing: set it, or write \"${\(name)-default}\""
+        case .unsupported(_, let advice): advice
+        case .http(_, let advice): "it does not apply to TCP: \(advice)"
+        case .encryption: "tsukada does not support TLS: keep HAProxy for the proxies that need it"
+        case .removed(_, let replacement): "HAProxy has removed it: \(replacement)"
+        case .duplicate(_, _, let first): "the first is at \(first): give this one another name"
         case .ambiguous: "give each its own name"
         case .unknownName(_, let kind, _, let suggestion): suggestion.map { "did you mean '\($0)'?" } ?? "add the \(kind), or correct the name"
         case .missingLine(_, let example): "write '\(example)'"
         case .shortTime(let word, _):
             word.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-                ? "a number alone is in milliseconds: write '\(word)s'" : "write a time such as '30s'"
+                ? "a number without a unit is in milliseconds: write '\(word)s'" : "write a time such as '30s'"
         }
     }
 }

@@ -30,7 +30,7 @@ struct DatabaseSection: ConfigurationSection {
         line.shape = "<proxy>"
         let name = try line.needName()
         draft.proxy = NameReference(name: name, keyword: Self.name, location: line.location)
-        try configuration.need(name, kind: "section 'database'", at: line.location)
+        try configuration.need(name, kind: "'database' section", at: line.location)
         try line.end()
     }
 

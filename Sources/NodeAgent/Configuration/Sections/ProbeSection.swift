@@ -28,7 +28,7 @@ struct ProbeSection: ConfigurationSection {
         line.shape = "<name>"
         let name = try line.needName()
         draft.settings.name = name
-        try configuration.need(name, kind: "section 'probe'", at: location)
+        try configuration.need(name, kind: "'probe' section", at: location)
         try line.end()
     }
 

@@ -48,10 +48,10 @@ extension ProxySection {
         line.next += 1
         let name = try line.needName()
         let matches = configuration.namedDefaults.filter { $0.name == name }
-        guard matches.count < 2 else { throw .ambiguous(name, kind: "section 'defaults'") }
+        guard matches.count < 2 else { throw .ambiguous(name, kind: "'defaults' section") }
         guard let found = matches.first else {
             let names = configuration.namedDefaults.map(\.name)
-            throw .unknownName(name, kind: "section 'defaults'", of: "from", suggestion: Spelling.nearest(to: name, among: names))
+            throw .unknownName(name, kind: "'defaults' section", of: "from", suggestion: Spelling.nearest(to: name, among: names))
         }
         draft = found.inherited(by: Self.kind, name: draft.name, location: draft.location)
     }

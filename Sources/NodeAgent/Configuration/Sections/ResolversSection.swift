@@ -18,7 +18,7 @@ struct ResolversSection: ConfigurationSection {
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "<name>"
         draft.name = try line.needName()
-        try configuration.need(draft.name, kind: "section 'resolvers'", at: location)
+        try configuration.need(draft.name, kind: "'resolvers' section", at: location)
         try line.end()
     }
 
