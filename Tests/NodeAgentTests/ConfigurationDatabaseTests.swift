@@ -49,7 +49,7 @@ struct ConfigurationDatabaseTests {
         let alone = read(" user check\n", servers: servers + template)
         #expect(
             alone.diagnostics.map(\.description) == [
-                "t.cfg:10: 'server-template' has no effect in section 'backend r'; its servers keep one address for ever: add 'resolvers' and a section's name"
+                "t.cfg:10: 'server-template' has no effect in section 'backend r'; without 'resolvers' its servers never get new addresses: add 'resolvers NAME'"
             ])
     }
 
@@ -67,7 +67,7 @@ struct ConfigurationDatabaseTests {
         #expect(diagnostics.map(\.severity) == [.warning, .warning])
         #expect(
             diagnostics.first?.description
-                == "t.cfg:4: 'max-lag' has no effect in section 'database db'; the primary is the one that takes writes, whatever it lags: remove it")
+                == "t.cfg:4: 'max-lag' has no effect in section 'database db'; the primary takes writes regardless of its lag: remove the line")
     }
 
     @Test("warns of a 'max-lag' that lacks its unit")

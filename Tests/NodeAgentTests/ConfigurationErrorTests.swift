@@ -36,7 +36,9 @@ struct ConfigurationErrorTests {
     func limitsDiagnostics() {
         let (_, diagnostics) = Configuration.read("global\n" + String(repeating: " daemom\n", count: 1_000))
         #expect(diagnostics.count == ConfigurationDraft.diagnosticsMax)
-        #expect(diagnostics.last?.problem == .tooMany(what: "problems: the others are not shown", limit: ConfigurationDraft.diagnosticsMax - 1))
+        #expect(
+            diagnostics.last?.problem
+                == .doNotFit("more than \(ConfigurationDraft.diagnosticsMax - 1) problems", advice: "correct these first: the others are not shown"))
     }
 
     @Test("names what comes later, in a file that uses much of HAProxy")

@@ -36,14 +36,14 @@ struct ConfigurationFilesTests {
 
     @Test("have a name")
     func namesNothing() {
-        #expect(throws: ConfigurationFiles.LoadError(path: "-f", reason: "the name after it is empty: write a file or a folder")) {
+        #expect(throws: ConfigurationFiles.LoadError(path: "-f", reason: "empty path: write a file or a folder")) {
             try ConfigurationFiles.load([""])
         }
     }
 
     @Test("are asked for in a folder that has none")
     func namesEmptyFolder() throws {
-        #expect(throws: ConfigurationFiles.LoadError(path: "/proc/self/fd", reason: "no file in this folder has a name that ends in '.cfg'")) {
+        #expect(throws: ConfigurationFiles.LoadError(path: "/proc/self/fd", reason: "the folder has no file whose name ends in '.cfg'")) {
             try ConfigurationFiles.load(["/proc/self/fd"])
         }
         #expect(try ConfigurationFiles.load(["/proc/self/fd", "/dev/null"]).map(\.name) == ["/dev/null"])

@@ -58,7 +58,7 @@ struct ConfigurationGossipTests {
     func loopbackNeedsNoKey(first: String, second: String, bind: String, isFine: Bool) {
         let (_, diagnostics) = read(" node a \(first)\n node b \(second)\n\(bind)")
         #expect(diagnostics.isEmpty == isFine, "\(diagnostics)")
-        #expect(diagnostics.allSatisfy { $0.problem.what == "no 'key-file'" }, "\(diagnostics)")
+        #expect(diagnostics.allSatisfy { $0.problem.what == "missing 'key-file'" }, "\(diagnostics)")
     }
 
     @Test(
@@ -90,13 +90,13 @@ struct ConfigurationGossipTests {
             try section.node(named: "tsukada2")
         } throws: { error in
             "\(error)"
-                == "t.cfg:1: no 'node' of section 'gossip shop' is this node, 'tsukada2'; did you mean 'tsukada02'? Start with '-L NAME' or write 'node NAME' in 'global': one of a, tsukada02"
+                == "t.cfg:1: no line 'node tsukada2' for this node in section 'gossip shop'; did you mean 'tsukada02'? Start with '-L NAME', or write 'node NAME' in 'global', with one of a, tsukada02"
         }
         #expect {
             try section.node(named: "somewhere")
         } throws: { error in
             "\(error)"
-                == "t.cfg:1: no 'node' of section 'gossip shop' is this node, 'somewhere'; start with '-L NAME' or write 'node NAME' in 'global': one of a, tsukada02"
+                == "t.cfg:1: no line 'node somewhere' for this node in section 'gossip shop'; start with '-L NAME', or write 'node NAME' in 'global', with one of a, tsukada02"
         }
     }
 }

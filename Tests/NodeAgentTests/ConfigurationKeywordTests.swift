@@ -55,7 +55,7 @@ struct ConfigurationKeywordTests {
             if case .overwritten = diagnostic.problem { return false }
             return true
         }
-        #expect(others.map(\.problem) == [.noEffect("no option splice-auto", advice: "streams are spliced where it pays: remove the line")])
+        #expect(others.map(\.problem) == [.noEffect("no option splice-auto", advice: "streams are always spliced: remove the line")])
     }
 
     @Test("and the list of what comes later know every keyword of HAProxy's")

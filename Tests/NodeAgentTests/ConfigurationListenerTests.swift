@@ -19,11 +19,11 @@ struct ConfigurationListenerTests {
         let proxies = "listen a\n bind 127.0.0.1:3306\n\(Self.listen)listen b\n bind 127.0.0.1:3306\n\(Self.listen)"
         #expect(
             Self.said(proxies) == [
-                "WARNING t.cfg:8: second listener on '127.0.0.1:3306' in section 'listen b'; it and the one of t.cfg:2 get connections as it happens: remove one of them"
+                "WARNING t.cfg:8: duplicate listener on '127.0.0.1:3306' in section 'listen b'; the kernel splits connections between this listener and t.cfg:2: remove one of them"
             ])
         #expect(
             Self.said("global\n nbthread 1\n" + proxies) == [
-                "ALERT t.cfg:10: second listener on '127.0.0.1:3306' in section 'listen b'; the first stands at t.cfg:4: write another address"
+                "ALERT t.cfg:10: duplicate listener on '127.0.0.1:3306' in section 'listen b'; the first is at t.cfg:4: write another address"
             ])
     }
 
@@ -33,11 +33,11 @@ struct ConfigurationListenerTests {
         let advice = "write another address"
         #expect(
             Self.said(proxy + "probe p\n bind :3306\n require a 1\n") == [
-                "ALERT t.cfg:9: second listener on '0.0.0.0:3306' in section 'probe p'; the first stands at t.cfg:2: \(advice)"
+                "ALERT t.cfg:9: duplicate listener on '0.0.0.0:3306' in section 'probe p'; the first is at t.cfg:2: \(advice)"
             ])
         #expect(
             Self.said(proxy + "global\n stats socket /run/a\n") == [
-                "ALERT t.cfg:3: second listener on '/run/a' in section 'listen a'; the first stands at t.cfg:9: \(advice)"
+                "ALERT t.cfg:3: duplicate listener on '/run/a' in section 'listen a'; the first is at t.cfg:9: \(advice)"
             ])
     }
 
@@ -52,7 +52,7 @@ struct ConfigurationListenerTests {
         #expect(
             Self.said(proxy + "probe p\n bind :3307\n drain 30\n") == [
                 "WARNING t.cfg:9: 'drain 30' is less than a second in section 'probe p'; a number without a unit is in milliseconds: write '30s'",
-                "WARNING t.cfg:7: no 'require' in section 'probe p'; it passes as long as this process is well, whatever its servers do: write 'require a 1'",
+                "WARNING t.cfg:7: missing 'require' in section 'probe p'; it passes even when no server is usable: write 'require a 1'",
             ])
         for drain in ["0", "1s", "1000"] { #expect(Self.said(proxy + "probe p\n bind :3307\n require a 1\n drain \(drain)\n").isEmpty, "\(drain)") }
     }

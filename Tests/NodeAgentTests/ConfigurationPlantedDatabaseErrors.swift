@@ -23,8 +23,8 @@ extension PlantedError {
             #"write 'user NAME'"#),
         PlantedError(
             "database-relative-password", line: 47,
-            #"no path from the root after 'password-file' in section 'database replicas'"#,
-            #"the password stands in a file: write 'password-file /etc/tsukada/check.password'"#),
+            #"'password-file' without an absolute path in section 'database replicas'"#,
+            #"put the password in a file: write 'password-file /etc/tsukada/check.password'"#),
         PlantedError(
             "database-password", line: 47,
             #"unknown keyword 'password' in section 'database replicas'"#,
@@ -36,15 +36,15 @@ extension PlantedError {
         PlantedError(
             "database-password-after-user", line: 46,
             #"more than one word after 'user' in section 'database replicas'"#,
-            #"the password stands in a file: write 'password-file /etc/tsukada/check.password'"#),
+            #"put the password in a file: write 'password-file /etc/tsukada/check.password'"#),
         PlantedError(
             "database-password-after-file", line: 47,
             #"more than one word after 'password-file' in section 'database replicas'"#,
-            #"the password stands in a file: write 'password-file /etc/tsukada/check.password'"#),
+            #"put the password in a file: write 'password-file /etc/tsukada/check.password'"#),
         PlantedError(
             "database-relative-ca", line: 49,
             #"invalid value 'rds.pem' for 'ca-file' in section 'database replicas'"#,
-            #"write a path from the root, such as /etc/ssl/certs/rds-global-bundle.pem"#),
+            #"write an absolute path such as /etc/ssl/certs/rds-global-bundle.pem"#),
         PlantedError(
             "database-unknown-role", line: 48,
             #"unknown word 'slave' after 'role' in section 'database replicas'"#,
@@ -80,7 +80,7 @@ extension PlantedError {
         PlantedError(
             "database-unquoted-query", line: 49,
             #"invalid value 'SELECT' for 'query' in section 'database replicas'"#,
-            #"write one statement in quotes, then its answer: query "SELECT @@wsrep_ready" expect 1"#),
+            #"write one statement in quotes, and the value that it must return: query "SELECT @@wsrep_ready" expect 1"#),
         PlantedError(
             "database-query-without-answer", line: 49,
             #"missing argument after 'query' in section 'database replicas'"#,
@@ -92,11 +92,11 @@ extension PlantedError {
         PlantedError(
             "database-ca-without-tls", line: 50,
             #"'ca-file' has no effect in section 'database replicas'"#,
-            #"without TLS there is no certificate: write 'tls require', or remove it"#),
+            #"without TLS no certificate is checked: write 'tls require', or remove the line"#),
         PlantedError(
             "database-unchecked-server", line: 38,
             #"server 'read02' without 'check' in section 'database replicas'"#,
-            #"nothing would be asked of it: add 'check' to its line"#),
+            #"it would never be checked: add 'check' to its line"#),
         PlantedError(
             "database-discover-unknown-proxy", line: 48,
             #"unknown backend or listen 'report' after 'discover' in section 'database replicas'"#,
@@ -104,11 +104,11 @@ extension PlantedError {
         PlantedError(
             "database-discover-own-proxy", line: 48,
             #"invalid value 'replicas' for 'discover' in section 'database replicas'"#,
-            #"write the proxy for reads: the servers that may become the primary are written down"#),
+            #"write the proxy for reads: 'discover' cannot fill the proxy of the primary itself"#),
         PlantedError(
             "database-discover-replica", line: 49,
             #"'discover' without 'role primary' in section 'database replicas'"#,
-            #"it is the primary that lists replicas: write 'role primary', or remove it"#),
+            #"only a primary lists replicas: write 'role primary', or remove the line"#),
         PlantedError(
             "database-discover-no-template", line: 48,
             #"'discover' of a proxy without 'server-template' in section 'database replicas'"#,
@@ -120,22 +120,22 @@ extension PlantedError {
         PlantedError(
             "database-discover-primary", line: 49,
             #"'discover' of a proxy with 'role primary' in section 'database replicas'"#,
-            #"replicas take no writes: write the proxy for reads"#),
+            #"replicas take no writes: name the proxy for reads"#),
         PlantedError(
             "database-discover-two-names", line: 50,
             #"'discover' of two names in section 'database replicas'"#,
-            #"each replica would be there twice: give 'other1' the name of 'slot1'"#),
+            #"each replica would appear twice: give 'other1' the same host name as 'slot1'"#),
         PlantedError(
             "database-discover-unchecked", line: 49,
             #"'discover' of servers without 'check' in section 'database replicas'"#,
-            #"nobody is sent to an address that was not tried: add 'check' to 'slot1'"#),
+            #"an unchecked address gets no sessions: add 'check' to 'slot1'"#),
         PlantedError(
             "database-discover-bad-hold", line: 49,
             #"unknown word 'keep' after 'discover' in section 'database replicas'"#,
             #"write one of hold"#),
         PlantedError(
             "database-discover-twice", line: 59,
-            #"second 'discover' of 'reports' in section 'database other'"#,
-            #"that of haproxy.cfg:49 fills it: a proxy's servers are the replicas of one primary"#),
+            #"duplicate 'discover' of 'reports' in section 'database other'"#,
+            #"haproxy.cfg:49 already fills it, and a proxy takes the replicas of one primary: remove one of the two"#),
     ]
 }

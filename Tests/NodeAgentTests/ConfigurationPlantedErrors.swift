@@ -113,7 +113,7 @@ extension PlantedError {
         PlantedError(
             "bad-name", line: 43,
             #"invalid value 'report/01' for 'server' in section 'listen reports'"#,
-            #"write a name of letters, digits and '-', '_', '.', ':', at most 256 of them"#),
+            #"write a name of at most 256 letters, digits and '-', '_', '.', ':'"#),
         PlantedError(
             "bad-permissions", line: 10,
             #"invalid value '668' for 'mode' in section 'global'"#,
@@ -157,7 +157,7 @@ extension PlantedError {
         PlantedError(
             "misplaced-keyword", line: 11,
             #"misplaced keyword 'timeout client' in section 'global'"#,
-            #"move it to a section 'defaults' or 'frontend' or 'listen'"#),
+            #"move it to a section 'defaults', 'frontend' or 'listen'"#),
         PlantedError(
             "server-in-defaults", line: 23,
             #"misplaced keyword 'server' in section 'defaults'"#,
@@ -165,11 +165,11 @@ extension PlantedError {
         PlantedError(
             "http-keyword", line: 32,
             #"HTTP keyword 'option forwardfor' in section 'frontend shop'"#,
-            #"it does not apply to TCP: in 'mode tcp' HAProxy ignores it too, so remove it there; keep HAProxy for a proxy in 'mode http'"#),
+            #"it does not apply to TCP: in 'mode tcp' HAProxy ignores it as well, so remove it there; keep HAProxy for a proxy in 'mode http'"#),
         PlantedError(
             "http-log", line: 43,
             #"HTTP keyword 'option httplog' in section 'listen reports'"#,
-            #"it does not apply to TCP: write 'option tcplog' in its place"#),
+            #"it does not apply to TCP: write 'option tcplog' instead"#),
         PlantedError(
             "http-mode", line: 43,
             #"unsupported 'mode http' in section 'listen reports'"#,
@@ -185,7 +185,7 @@ extension PlantedError {
         PlantedError(
             "proxy-protocol", line: 30,
             #"invalid value '10.0.1.0/24,10.0.2.5/24' for 'accept-proxy' in section 'frontend shop'"#,
-            #"write the load balancer's networks, such as 10.0.1.0/24,10.0.2.0/24, each with its first address"#),
+            #"write the load balancer's networks, each by its first address, such as 10.0.1.0/24,10.0.2.0/24"#),
         PlantedError(
             "unsupported-acl", line: 31,
             #"unsupported 'acl' in section 'frontend shop'"#,
@@ -197,7 +197,7 @@ extension PlantedError {
         PlantedError(
             "unsupported-check", line: 35,
             #"unsupported 'option pgsql-check' in section 'backend replicas'"#,
-            #"keep HAProxy for this proxy, since without this check a server that cannot serve would get sessions"#),
+            #"keep HAProxy for this proxy, since without this check a server that cannot serve gets sessions"#),
         PlantedError(
             "unsupported-section", line: 45,
             #"unsupported 'peers' in section 'peers shop'"#,

@@ -16,7 +16,7 @@ extension PlantedError {
         PlantedError(
             "gossip-one-node", line: 46,
             #"only one 'node' in section 'gossip shop'"#,
-            #"it has nobody to talk to: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section"#),
+            #"a cluster needs at least two: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section"#),
         PlantedError(
             "gossip-no-node", line: 45,
             #"missing 'node' in section 'gossip shop'"#,
@@ -27,8 +27,8 @@ extension PlantedError {
             #"write 'gossip <name>'"#),
         PlantedError(
             "gossip-second-section", line: 50,
-            #"second 'gossip' in section 'gossip reports'"#,
-            #"a node belongs to one cluster: the section of haproxy.cfg:45 counts, remove this one"#),
+            #"duplicate section 'gossip' in section 'gossip reports'"#,
+            #"a node belongs to one cluster, that of haproxy.cfg:45: remove this section"#),
         PlantedError(
             "gossip-duplicate-name", line: 49,
             #"duplicate node 'tsukada01' in section 'gossip shop'"#,
@@ -36,7 +36,7 @@ extension PlantedError {
         PlantedError(
             "gossip-duplicate-address", line: 49,
             #"invalid value '10.0.1.11:7946' for 'node' in section 'gossip shop'"#,
-            #"write an address that no other node has: it is the one of haproxy.cfg:47"#),
+            #"write an address that no other node has: it belongs to the node at haproxy.cfg:47"#),
         PlantedError(
             "gossip-too-many-nodes", line: 63,
             #"more than 16 nodes in a cluster in section 'gossip shop'"#,
@@ -60,7 +60,7 @@ extension PlantedError {
         PlantedError(
             "gossip-two-families", line: 47,
             #"invalid value '[fd00::11]:7946' for 'node' in section 'gossip shop'"#,
-            #"write an address of the family of all others (IPv4 or IPv6): a node sends and receives with one socket"#),
+            #"write an address of the same family (IPv4 or IPv6) as all others: a node has only one socket"#),
         PlantedError(
             "gossip-any-address", line: 47,
             #"invalid value '*:7946' for 'node' in section 'gossip shop'"#,
@@ -71,17 +71,17 @@ extension PlantedError {
             #"write an address and a port, such as 10.0.1.10:7946, tsukada01.internal:7946 or *:7946"#),
         PlantedError(
             "gossip-no-key", line: 46,
-            #"no 'key-file' in section 'gossip shop'"#,
-            #"other hosts may reach 10.0.1.10:7946: run '(umask 077; tsukada keygen > /etc/tsukada/gossip.key)', copy the file to all nodes, and add a line 'key-file /etc/tsukada/gossip.key'"#
+            #"missing 'key-file' in section 'gossip shop'"#,
+            #"other hosts can reach 10.0.1.10:7946: run '(umask 077; tsukada keygen > /etc/tsukada/gossip.key)', copy the file to all nodes, and add a line 'key-file /etc/tsukada/gossip.key'"#
         ),
         PlantedError(
             "gossip-relative-key", line: 48,
             #"invalid value 'gossip.key' for 'key-file' in section 'gossip shop'"#,
-            #"write a path from the root, such as /etc/tsukada/gossip.key"#),
+            #"write an absolute path such as /etc/tsukada/gossip.key"#),
         PlantedError(
             "gossip-relative-state", line: 49,
             #"invalid value 'state' for 'state-dir' in section 'gossip shop'"#,
-            #"write a path from the root, such as /var/lib/tsukada"#),
+            #"write an absolute path such as /var/lib/tsukada"#),
         PlantedError(
             "gossip-fast-probes", line: 49,
             #"invalid value '10ms' for 'probe-interval' in section 'gossip shop'"#,
@@ -89,19 +89,19 @@ extension PlantedError {
         PlantedError(
             "gossip-late-death", line: 49,
             #"invalid value '5m' for 'dead-after' in section 'gossip shop'"#,
-            #"write a time of at most 60s, three times the 'probe-interval' or more"#),
+            #"write a time of at most 60s, and at least three times the 'probe-interval'"#),
         PlantedError(
             "gossip-early-death", line: 49,
             #"invalid value '500ms' for 'dead-after' in section 'gossip shop'"#,
-            #"write 'dead-after 540ms' or more: three heartbeats, of which there is one each 180ms"#),
+            #"write 'dead-after 540ms' or more: three times the 'probe-interval' of 180ms"#),
         PlantedError(
             "gossip-slow-probes", line: 49,
             #"invalid value '1s' for 'dead-after' in section 'gossip shop'"#,
-            #"write 'dead-after 3s' or more: three heartbeats, of which there is one each 1s"#),
+            #"write 'dead-after 3s' or more: three times the 'probe-interval' of 1s"#),
         PlantedError(
             "gossip-any-down", line: 50,
             #"invalid value '0' for 'min-up' in section 'gossip shop'"#,
-            #"write a number from 1 to 4096: with 'policy any-down' a peer's mistake must not take the last server"#),
+            #"write a number from 1 to 4096: with 'policy any-down' a peer's mistake must not take out the last server"#),
         PlantedError(
             "gossip-min-up", line: 49,
             #"invalid value '-1' for 'min-up' in section 'gossip shop'"#,

@@ -24,7 +24,7 @@ struct ConfigurationValueTests {
         #expect(configuration.frontends.first?.clientTimeout == ConfigurationValue.time(read))
         let warning = try #require(diagnostics.first { $0.location.line == 2 })
         #expect(warning.severity == .warning)
-        #expect(warning.description.hasPrefix("t.cfg:2: 'timeout client \(text)' counts as '\(read)' in section 'listen a'; write '\(read)'"))
+        #expect(warning.description.hasPrefix("t.cfg:2: 'timeout client \(text)' is read as '\(read)' in section 'listen a'; write '\(read)'"))
     }
 
     static let sizes: [(text: String, size: Int?)] = [
@@ -93,7 +93,7 @@ struct ConfigurationValueTests {
         let resolvers = "resolvers r\n nameserver n 10.0.0.2:53\n"
         for line in ["server s _mysql._tcp.db check", "server-template s 2 _mysql._tcp.db check"] {
             let lonely = Configuration.alerts(Configuration.read("backend a\n \(line)\n").diagnostics)
-            #expect(lonely.count == 1 && lonely.allSatisfy { $0.contains("no 'resolvers'") }, "\(lonely)")
+            #expect(lonely.count == 1 && lonely.allSatisfy { $0.contains("missing 'resolvers'") }, "\(lonely)")
             let (configuration, diagnostics) = Configuration.read("\(resolvers)backend a\n \(line) resolvers r\n")
             #expect(Configuration.alerts(diagnostics).isEmpty)
             let server = try #require(configuration.backends.first?.servers.first)

@@ -32,7 +32,7 @@ struct ConfigurationAdvice {
     private mutating func lookAtRuntimeConnections() {
         guard configuration.global.statsConnectionsMax == 1, let location = configuration.global.statsConnectionsLocation else { return }
         warn(
-            "'stats maxconn 1'", "a tool that stays connected, such as hatop, makes all others wait: write 10, HAProxy's default",
+            "'stats maxconn 1'", "a tool that stays connected, such as hatop, blocks all others: write 10, HAProxy's default",
             at: location, in: "global")
     }
 
@@ -45,22 +45,22 @@ struct ConfigurationAdvice {
         let times = [frontend.clientTimeout, backend?.serverTimeout].compactMap { $0 }
         // The shorter time ends a silent session, unless 'timeout tunnel' replaces both.
         let silence = backend?.tunnelTimeout ?? times.min()
-        let text = silence.map { "may be silent for \(Self.text($0))" } ?? "may be silent for ever"
+        let text = silence.map { "may be silent for \(Self.text($0))" } ?? "may be silent forever"
         lookAtKeepAlive(frontend.keepAlive, isSilent: silence ?? .seconds(Int64.max) > Self.balancerIdle, text, at: location, in: section)
         if let backend, !backend.keepAlive.isOn, silence ?? .seconds(Int64.max) > Self.unwatchedSilence {
             warn(
                 "a session \(text), and this node does not notice that its server has vanished",
-                "remove 'no option srvtcpka', so that keepalive does within \(backend.keepAlive.secondsToNotice)s", at: location, in: section)
+                "remove 'no option srvtcpka', so that keepalive notices it within \(backend.keepAlive.secondsToNotice)s", at: location, in: section)
         }
         if let client = frontend.clientTimeout, let connect = backend?.connectTimeout, connect >= client {
             warn(
                 "'timeout connect \(Self.text(connect))' is not shorter than 'timeout client \(Self.text(client))'",
-                "write a 'timeout connect' of a few seconds: no client waits for longer", at: location, in: section)
+                "write a 'timeout connect' of a few seconds: clients do not wait longer", at: location, in: section)
         }
         if let client = frontend.clientTimeout, let server = backend?.serverTimeout, client != server, backend?.tunnelTimeout == nil {
             warn(
                 "'timeout client \(Self.text(client))' and 'timeout server \(Self.text(server))' differ, and the shorter one ends every silent session",
-                "write '\(Self.text(max(client, server)))' for both, or '\(Self.text(min(client, server)))'", at: location, in: section)
+                "write '\(Self.text(max(client, server)))' or '\(Self.text(min(client, server)))' for both", at: location, in: section)
         }
     }
 
@@ -72,7 +72,7 @@ struct ConfigurationAdvice {
         let advice = keepAlive.isOn ? "write 'clitcpka-idle 120s'" : "remove 'no option clitcpka'"
         warn(
             "a session \(text), but AWS's load balancer forgets it after 350s",
-            "\(advice), so that keepalive holds it, or write 'timeout client 340s'", at: location, in: section)
+            "\(advice), so that keepalive keeps it alive, or write 'timeout client 340s'", at: location, in: section)
     }
 
     /// Warns of a port without servers, where every session ends at once. It usually remains of a statistics page whose lines were removed.
@@ -81,7 +81,7 @@ struct ConfigurationAdvice {
             return
         }
         let section = "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)"
-        warn("'\(backend.name)' has no servers: every session of this port ends at once", "add lines 'server' to it", at: location, in: section)
+        warn("'\(backend.name)' has no servers: every session of this port ends at once", "add 'server' lines to it", at: location, in: section)
     }
 
     // MARK: Checks
@@ -93,7 +93,7 @@ struct ConfigurationAdvice {
             let worst = (limit + (check.fastInterval ?? check.interval)) * check.fall
             let interval = Self.interval(check, of: backend)
             warn(
-                "'timeout check \(Self.text(limit))' is longer than \(interval): a server that hangs is found after up to \(Self.text(worst))",
+                "'timeout check \(Self.text(limit))' is longer than \(interval): a hanging server is detected only after up to \(Self.text(worst))",
                 "write 'timeout check \(Self.text(check.interval))'", at: server.location, in: section)
         }
         if let (server, check) = checked.first(where: { $0.1.fastInterval ?? .zero > $0.1.interval }), let fast = check.fastInterval {
@@ -123,14 +123,14 @@ struct ConfigurationAdvice {
             return
         }
         guard let own = configuration.global.zone else {
-            let advice = "write 'zone NAME' in section 'global', the zone that this node is in"
-            return warn("'zone \(zone)' of a server has no effect: the node has none", advice, at: zoned.location, in: section)
+            let advice = "write 'zone NAME' with this node's zone in section 'global'"
+            return warn("'zone \(zone)' of a server has no effect: this node has no zone", advice, at: zoned.location, in: section)
         }
         if let server = backend.servers.first(where: { $0.zone == nil }) {
             warn("server '\(server.name)' has no zone and counts as near, though others have one", "add 'zone NAME' to it", at: server.location, in: section)
         } else if !backend.servers.contains(where: { $0.zone == own }) {
             warn(
-                "no server is in zone '\(own)', the node's: all are equals", "correct the zones' names, or leave them out",
+                "no server is in zone '\(own)' of this node: all servers count alike", "correct the zones' names, or leave them out",
                 at: zoned.location, in: section)
         }
     }

@@ -148,8 +148,8 @@ struct ConfigurationChecks {
         if probe.binds.isEmpty, !draft.hasAlert { say(.alert, .missingLine(of: "bind", example: "bind *:3307"), at: section.location, in: name) }
         if section.draft.requirements.isEmpty, !draft.hasAlert {
             let example = "require \(backends.first?.name ?? "PROXY") 1"
-            let advice = "it passes as long as this process is well, whatever its servers do: write '\(example)'"
-            say(.warning, .doNotFit("no 'require'", advice: advice), at: section.location, in: name)
+            let advice = "it passes even when no server is usable: write '\(example)'"
+            say(.warning, .doNotFit("missing 'require'", advice: advice), at: section.location, in: name)
         }
         for requirement in section.draft.requirements {
             let reference = requirement.proxy
@@ -187,9 +187,9 @@ struct ConfigurationChecks {
             let isShared = first.isShareable && listener.isShareable
             let advice =
                 isShared
-                ? "it and the one of \(first.location) get connections as it happens: remove one of them"
-                : "the first stands at \(first.location): write another address"
-            let problem = ConfigurationProblem.doNotFit("second listener on '\(listener.endpoint)'", advice: advice)
+                ? "the kernel splits connections between this listener and \(first.location): remove one of them"
+                : "the first is at \(first.location): write another address"
+            let problem = ConfigurationProblem.doNotFit("duplicate listener on '\(listener.endpoint)'", advice: advice)
             say(isShared ? .warning : .alert, problem, at: listener.location, in: listener.section)
         }
     }
@@ -205,6 +205,6 @@ extension ConfigurationProblem {
     /// The problem of a proxy without the timeouts `names`, such as "client" and "connect".
     static func missingTimeouts(_ names: [String]) -> ConfigurationProblem {
         let list = names.map { "'timeout \($0)'" }.joined(separator: ", ")
-        return .doNotFit("no \(list)", advice: "without it a dead peer holds its session for ever: write it here or in 'defaults'")
+        return .doNotFit("missing \(list)", advice: "without a timeout a dead peer holds its session forever: write it here or in 'defaults'")
     }
 }

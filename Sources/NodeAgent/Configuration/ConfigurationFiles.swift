@@ -18,7 +18,7 @@ enum ConfigurationFiles {
     static func load(_ paths: [String]) throws(LoadError) -> [(name: String, bytes: [UInt8])] {
         var files: [(name: String, bytes: [UInt8])] = []
         for path in paths {
-            guard !path.isEmpty else { throw LoadError(path: "-f", reason: "the name after it is empty: write a file or a folder") }
+            guard !path.isEmpty else { throw LoadError(path: "-f", reason: "empty path: write a file or a folder") }
             let names = try isFolder(path) ? names(inFolder: path) : [path]
             guard files.count + names.count <= filesMax else { throw LoadError(path: path, reason: "more than \(filesMax) files") }
             for name in names {
@@ -30,7 +30,7 @@ enum ConfigurationFiles {
             }
         }
         // As in HAProxy, a folder may be empty if there are other files.
-        if files.isEmpty, let path = paths.first { throw LoadError(path: path, reason: "no file in this folder has a name that ends in '.cfg'") }
+        if files.isEmpty, let path = paths.first { throw LoadError(path: path, reason: "the folder has no file whose name ends in '.cfg'") }
         return files
     }
 

@@ -37,7 +37,7 @@ extension ConfigurationChecks {
         }
         if let server = backend.servers.first(where: { $0.check == nil }) {
             let problem = ConfigurationProblem.doNotFit(
-                "server '\(server.name)' without 'check'", advice: "nothing would be asked of it: add 'check' to its line")
+                "server '\(server.name)' without 'check'", advice: "it would never be checked: add 'check' to its line")
             say(.alert, problem, at: server.location, in: name)
         }
         if let location = section.uses["min-up"], draft.settings.minUp > backend.servers.count {

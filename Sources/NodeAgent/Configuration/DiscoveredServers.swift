@@ -17,15 +17,15 @@ extension ConfigurationChecks {
             }
             markDiscovered(&configuration.backends[index].servers)
             if let earlier = first.updateValue(reference, forKey: reference.name) {
-                let advice = "that of \(earlier.location) fills it: a proxy's servers are the replicas of one primary"
-                say(.alert, .doNotFit("second 'discover' of '\(reference.name)'", advice: advice), at: reference.location, in: name)
+                let advice = "\(earlier.location) already fills it, and a proxy takes the replicas of one primary: remove one of the two"
+                say(.alert, .doNotFit("duplicate 'discover' of '\(reference.name)'", advice: advice), at: reference.location, in: name)
             }
             if isReadable, let problem = problem(of: draft, reference, configuration.backends[index]) { say(.alert, problem, at: reference.location, in: name) }
         }
         for backend in configuration.backends {
             var told: Set<ConfigurationLocation> = []
             for server in backend.servers where isFilled(server) && !server.isDiscovered && told.insert(server.location).inserted {
-                let advice = "its servers keep one address for ever: add 'resolvers' and a section's name"
+                let advice = "without 'resolvers' its servers never get new addresses: add 'resolvers NAME'"
                 say(
                     .warning, .noEffect("server-template", advice: advice), at: server.location,
                     in: "\(backend.isListen ? "listen" : "backend") \(backend.name)")
@@ -42,13 +42,13 @@ extension ConfigurationChecks {
 
     private func problem(of draft: DatabaseDraft, _ reference: NameReference, _ backend: Backend) -> ConfigurationProblem? {
         guard draft.settings.role == .primary else {
-            return .doNotFit("'discover' without 'role primary'", advice: "it is the primary that lists replicas: write 'role primary', or remove it")
+            return .doNotFit("'discover' without 'role primary'", advice: "only a primary lists replicas: write 'role primary', or remove the line")
         }
         guard reference.name != draft.proxy.name else {
-            return .badValue(reference.name, of: "discover", expected: "the proxy for reads: the servers that may become the primary are written down")
+            return .badValue(reference.name, of: "discover", expected: "the proxy for reads: 'discover' cannot fill the proxy of the primary itself")
         }
         guard databases.first(where: { $0.draft.proxy.name == reference.name })?.draft.settings.role != .primary else {
-            return .doNotFit("'discover' of a proxy with 'role primary'", advice: "replicas take no writes: write the proxy for reads")
+            return .doNotFit("'discover' of a proxy with 'role primary'", advice: "replicas take no writes: name the proxy for reads")
         }
         let slots = backend.servers.filter(isFilled)
         guard let slot = slots.first else {
@@ -60,11 +60,11 @@ extension ConfigurationChecks {
             return .doNotFit("'discover' of a proxy without 'server-template'", advice: advice)
         }
         if let other = slots.first(where: { $0.endpoint.host != slot.endpoint.host }) {
-            let advice = "each replica would be there twice: give '\(other.name)' the name of '\(slot.name)'"
+            let advice = "each replica would appear twice: give '\(other.name)' the same host name as '\(slot.name)'"
             return .doNotFit("'discover' of two names", advice: advice)
         }
         guard slots.allSatisfy({ $0.check != nil }) else {
-            return .doNotFit("'discover' of servers without 'check'", advice: "nobody is sent to an address that was not tried: add 'check' to '\(slot.name)'")
+            return .doNotFit("'discover' of servers without 'check'", advice: "an unchecked address gets no sessions: add 'check' to '\(slot.name)'")
         }
         return nil
     }

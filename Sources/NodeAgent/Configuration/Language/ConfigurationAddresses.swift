@@ -48,7 +48,7 @@ struct AddressReader {
         var number: UInt16 = 0
         if case .fixed(let port) = rule { number = port }
         if host.utf8.first == UInt8(ascii: "_") {
-            let expected = "a service's name such as _mysql._tcp.db.internal: its records tell the port"
+            let expected = "a service name such as _mysql._tcp.db.internal: its records contain the port"
             guard DNSName(host) != nil, port == nil || number > 0 else { throw .badValue(word, of: keyword, expected: expected) }
             return (.name(host, port: number), .fixed(number))
         }
@@ -77,7 +77,7 @@ struct AddressReader {
         let word = try expand(word)
         let expected = "an address with a port, such as 10.0.0.2:53"
         if word.hasPrefix("tcp@") {
-            throw .unsupported("tcp@", advice: "write the address alone: answers that UDP cuts off are asked for over TCP anyway")
+            throw .unsupported("tcp@", advice: "write the address alone: truncated UDP answers are requested again over TCP")
         }
         let (family, host, port) = split(word.hasPrefix("udp@") ? String(word.dropFirst(4)) : word)
         guard let port, case .ip(let address, let number)? = try endpoint(host, family, port: portNumber(port, of: word), of: word),
@@ -113,7 +113,7 @@ struct AddressReader {
     func readCheckAddress(_ word: String) throws(ConfigurationProblem) -> Endpoint {
         let word = try expand(word)
         guard !word.isEmpty, word != "*", let endpoint = try endpoint(unbracket(word[...]), .any, port: 0, of: word), !isUnspecified(endpoint) else {
-            throw .badValue(word, of: keyword, expected: "an address or a name, such as 10.0.0.1 or db1.internal, without port")
+            throw .badValue(word, of: keyword, expected: "an address or a name without a port, such as 10.0.0.1 or db1.internal")
         }
         return endpoint
     }
@@ -177,7 +177,7 @@ struct AddressReader {
             return family == .any || (family == .v6) == address.isV6 ? .ip(address, port: port) : nil
         }
         guard ConfigurationValue.isHostName(host) else { return nil }
-        guard family == .any else { throw .unsupported(word, advice: "write an address of this family in place of the name") }
+        guard family == .any else { throw .unsupported(word, advice: "write an address of this family instead of the name") }
         return .name(host, port: port)
     }
 

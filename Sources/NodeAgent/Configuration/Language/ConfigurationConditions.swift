@@ -59,7 +59,7 @@ struct ConfigurationCondition {
         if consume("!") { return try !readFactor() }
         if consume("(") {
             let isTrue = try readCondition()
-            guard consume(")") else { throw problem("a parenthesis is not closed") }
+            guard consume(")") else { throw problem("close the parenthesis") }
             return isTrue
         }
         let name = rest.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
@@ -70,7 +70,7 @@ struct ConfigurationCondition {
         }
         guard !name.isEmpty, rest.first == "(" else { throw unknownPredicate(name) }
         rest = rest.dropFirst()
-        guard let end = rest.firstIndex(of: ")") else { throw problem("a parenthesis is not closed") }
+        guard let end = rest.firstIndex(of: ")") else { throw problem("close the parenthesis") }
         let arguments = rest[..<end].split(separator: ",", omittingEmptySubsequences: false).map(trim)
         rest = rest[rest.index(after: end)...]
         skipBlanks()
@@ -179,7 +179,7 @@ struct ConfigurationBlocks {
     mutating func change(_ directive: String, isTrue: Bool) throws(ConfigurationProblem) {
         guard var block = blocks.popLast() else { throw .misplacedDirective(directive, advice: "start the block with '.if'") }
         defer { blocks.append(block) }
-        guard !block.hasElse else { throw .misplacedDirective(directive, advice: "nothing but '.endif' may follow '.else'") }
+        guard !block.hasElse else { throw .misplacedDirective(directive, advice: "only '.endif' may follow '.else'") }
         block.hasElse = directive == ".else"
         switch block.state {
         case .waiting where isTrue: block.state = .taking

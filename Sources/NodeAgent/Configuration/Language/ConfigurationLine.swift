@@ -79,7 +79,7 @@ struct ConfigurationLine {
         }
         if !rest.isEmpty {
             let read = word.dropLast(rest.count)
-            warn(.doNotFit("'\(keyword) \(word)' counts as '\(read)'", advice: "write '\(read)': later versions of HAProxy refuse '\(rest)'"))
+            warn(.doNotFit("'\(keyword) \(word)' is read as '\(read)'", advice: "write '\(read)': later versions of HAProxy refuse '\(rest)'"))
         }
         return time
     }
@@ -118,7 +118,7 @@ struct ConfigurationLine {
     mutating func needName() throws(ConfigurationProblem) -> String {
         let word = try need()
         guard ConfigurationValue.isName(word) else {
-            throw .badValue(word, of: keyword, expected: "a name of letters, digits and '-', '_', '.', ':', at most \(ConfigurationValue.nameBytesMax) of them")
+            throw .badValue(word, of: keyword, expected: "a name of at most \(ConfigurationValue.nameBytesMax) letters, digits and '-', '_', '.', ':'")
         }
         return word
     }
@@ -141,7 +141,7 @@ struct ConfigurationLine {
 
     /// Takes an absolute path: the agent changes its working directory, so that a relative path would name different files at the start and later.
     mutating func needAbsolutePath(example: String) throws(ConfigurationProblem) -> String {
-        let expected = "a path from the root, such as \(example)"
+        let expected = "an absolute path such as \(example)"
         let path = try needText(expected)
         guard path.hasPrefix("/"), !path.utf8.contains(0) else { throw .badValue(path, of: keyword, expected: expected) }
         return path

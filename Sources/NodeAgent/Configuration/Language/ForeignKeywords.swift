@@ -17,14 +17,14 @@ struct ForeignKeywords: Sendable {
         /// HAProxy has removed the keywords.
         case removed(replacement: String)
 
-        static let checksServers = decisive("without this check a server that cannot serve would get sessions")
-        static let choosesClients = decisive("it decides who may connect")
+        static let checksServers = decisive("without this check a server that cannot serve gets sessions")
+        static let choosesClients = decisive("it decides which clients may connect")
         static let choosesServers = decisive("it decides which server a session gets")
-        static let reachesServers = decisive("it decides how servers are reached, and as whom")
-        static let removeLine = harmless(advice: "remove the line: it changes neither who is served nor by which server")
+        static let reachesServers = decisive("it decides how servers are reached")
+        static let removeLine = harmless(advice: "remove the line: it does not change which clients are served or by which server")
         static let removeOption = harmless(advice: "remove the option")
         /// The advice on HTTP keywords, which HAProxy ignores in a TCP proxy.
-        static let ignoredInTCP = "in 'mode tcp' HAProxy ignores it too, so remove it there; keep HAProxy for a proxy in 'mode http'"
+        static let ignoredInTCP = "in 'mode tcp' HAProxy ignores it as well, so remove it there; keep HAProxy for a proxy in 'mode http'"
 
         /// The problem of the keyword `name`; `extent` is the part of the configuration to keep HAProxy for.
         func problem(with name: String, extent: String) -> ConfigurationProblem {

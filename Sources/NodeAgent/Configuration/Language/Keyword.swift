@@ -11,7 +11,11 @@ struct KeywordPlaces: Equatable, Sendable, ExpressibleByArrayLiteral {
     func contains(_ name: String) -> Bool { names.contains(name) }
 
     /// The places for messages: "a section 'listen' or 'backend'".
-    func text(_ kind: String) -> String { "a \(kind) " + names.map { "'\($0)'" }.joined(separator: " or ") }
+    func text(_ kind: String) -> String {
+        let quoted = names.map { "'\($0)'" }
+        let first = quoted.dropLast().joined(separator: ", ")
+        return "a \(kind) " + (first.isEmpty ? "" : first + " or ") + (quoted.last ?? "")
+    }
 }
 
 /// A keyword's entry in the manual.

@@ -53,7 +53,7 @@ struct ClusterSettings: Equatable, Sendable {
         let names = nodes.map(\.name)
         let advice = Spelling.nearest(to: own, among: names).map { "did you mean '\($0)'? S" } ?? "s"
         throw StartError(
-            "\(location): no 'node' of section 'gossip \(name)' is this node, '\(own)'; \(advice)tart with '-L NAME' or write 'node NAME' in 'global': "
-                + "one of \(names.joined(separator: ", "))")
+            "\(location): no line 'node \(own)' for this node in section 'gossip \(name)'; \(advice)tart with '-L NAME', or write 'node NAME' in 'global', "
+                + "with one of \(names.joined(separator: ", "))")
     }
 }

@@ -108,14 +108,14 @@ struct DatabaseSection: ConfigurationSection {
     @Sendable private static func passwordFile(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let path = try line.need()
         guard path.hasPrefix("/"), !path.utf8.contains(0) else {
-            throw .doNotFit("no path from the root after 'password-file'", advice: passwordAdvice)
+            throw .doNotFit("'password-file' without an absolute path", advice: passwordAdvice)
         }
         try endUnquoted(line)
         draft.settings.passwordFile = DatabaseSettings.NamedFile(path: path, location: line.location)
     }
 
     @Sendable private static func query(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let expected = "one statement in quotes, then its answer: query \"SELECT @@wsrep_ready\" expect 1"
+        let expected = "one statement in quotes, and the value that it must return: query \"SELECT @@wsrep_ready\" expect 1"
         let text = try line.needText(expected)
         guard line.take() == "expect", text.utf8.count <= 4_096, !text.utf8.contains(0) else { throw .badValue(text, of: line.keyword, expected: expected) }
         draft.settings.query = DatabaseSettings.Query(text: text, expected: try line.need())
@@ -141,7 +141,7 @@ struct DatabaseSection: ConfigurationSection {
         draft.settings.isWeightByLag = true
     }
 
-    static let passwordAdvice = "the password stands in a file: write 'password-file /etc/tsukada/check.password'"
+    static let passwordAdvice = "put the password in a file: write 'password-file /etc/tsukada/check.password'"
 
     /// Ends a line that may contain a password. The error does not quote the word, because other people read messages.
     private static func endUnquoted(_ line: ConfigurationLine) throws(ConfigurationProblem) {
@@ -170,7 +170,8 @@ extension DatabaseSection {
             problems.append((location, .missingLine(of: "max-lag", example: "max-lag 10s")))
         }
         if draft.settings.tls == .off, let authorities = draft.settings.authorityFile {
-            problems.append((authorities.location, .noEffect("ca-file", advice: "without TLS there is no certificate: write 'tls require', or remove it")))
+            problems.append(
+                (authorities.location, .noEffect("ca-file", advice: "without TLS no certificate is checked: write 'tls require', or remove the line")))
         }
         return problems
     }
@@ -179,7 +180,7 @@ extension DatabaseSection {
     var lagLinesOfPrimary: [(location: ConfigurationLocation, problem: ConfigurationProblem)] {
         guard draft.settings.role == .primary else { return [] }
         return ["lag-source", "max-lag", "min-up", "weight-by-lag"].compactMap { keyword in
-            let advice = "the primary is the one that takes writes, whatever it lags: remove it"
+            let advice = "the primary takes writes regardless of its lag: remove the line"
             return uses[keyword].map { ($0, .noEffect(keyword, advice: advice)) }
         }
     }

@@ -22,7 +22,7 @@ struct GossipSection: ConfigurationSection {
         let first = configuration.register("", kind: Self.name, at: draft.location)
         draft.name = try line.needName()
         if let first {
-            throw .doNotFit("second 'gossip'", advice: "a node belongs to one cluster: the section of \(first) counts, remove this one")
+            throw .doNotFit("duplicate section 'gossip'", advice: "a node belongs to one cluster, that of \(first): remove this section")
         }
         try line.end()
     }
@@ -52,7 +52,7 @@ struct GossipSection: ConfigurationSection {
     @Sendable private static func deadAfter(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let time = try line.needPositiveTime()
         guard time <= deadAfterMax else {
-            throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "a time of at most 60s, three times the 'probe-interval' or more")
+            throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "a time of at most 60s, and at least three times the 'probe-interval'")
         }
         draft.deadAfter = time
     }
@@ -70,7 +70,7 @@ struct GossipSection: ConfigurationSection {
         let endpoint = try AddressReader(line).readGossipNode(line.need())
         if let first = draft.nodes.first(where: { $0.name == name }) { throw .duplicate(name, kind: "node", first: first.location) }
         if let first = draft.nodes.first(where: { $0.endpoint == endpoint }) {
-            throw .badValue(endpoint.description, of: line.keyword, expected: "an address that no other node has: it is the one of \(first.location)")
+            throw .badValue(endpoint.description, of: line.keyword, expected: "an address that no other node has: it belongs to the node at \(first.location)")
         }
         guard draft.nodes.count < GossipLimits.nodesMax else { throw .tooMany(what: "nodes in a cluster", limit: GossipLimits.nodesMax) }
         draft.nodes.append(ClusterSettings.Node(name: name, endpoint: endpoint, location: line.location))
@@ -104,17 +104,17 @@ extension GossipSection {
         }
         if draft.keyFile == nil, let (location, address) = firstOpenAddress { problems.append((location, Self.missingKeyFile(address))) }
         if let (location, keyword, address) = firstOfOtherFamily {
-            let expected = "an address of the family of all others (IPv4 or IPv6): a node sends and receives with one socket"
+            let expected = "an address of the same family (IPv4 or IPv6) as all others: a node has only one socket"
             problems.append((location, .badValue(address, of: keyword, expected: expected)))
         }
         if draft.policy == .anyDown, draft.minUp == 0 {
-            let expected = "a number from 1 to \(ProxyDraft.serversMax): with 'policy any-down' a peer's mistake must not take the last server"
+            let expected = "a number from 1 to \(ProxyDraft.serversMax): with 'policy any-down' a peer's mistake must not take out the last server"
             problems.append((uses["min-up"] ?? draft.location, .badValue("0", of: "min-up", expected: expected)))
         }
         let deadAfterMin = draft.probeInterval * Self.heartbeatsMissedMin
         if draft.deadAfter < deadAfterMin {
             let (after, interval) = (ConfigurationValue.text(of: draft.deadAfter), ConfigurationValue.text(of: draft.probeInterval))
-            let expected = "'dead-after \(ConfigurationValue.text(of: deadAfterMin))' or more: three heartbeats, of which there is one each \(interval)"
+            let expected = "'dead-after \(ConfigurationValue.text(of: deadAfterMin))' or more: three times the 'probe-interval' of \(interval)"
             problems.append((uses["dead-after"] ?? uses["probe-interval"] ?? draft.location, .badValue(after, of: "dead-after", expected: expected)))
         }
         return problems
@@ -140,11 +140,11 @@ extension GossipSection {
     }
 
     private static let lonelyNode = ConfigurationProblem.doNotFit(
-        "only one 'node'", advice: "it has nobody to talk to: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section")
+        "only one 'node'", advice: "a cluster needs at least two: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section")
 
     private static func missingKeyFile(_ address: String) -> ConfigurationProblem {
         let keygen = "run '(umask 077; tsukada keygen > /etc/tsukada/gossip.key)', copy the file to all nodes"
-        return .doNotFit("no 'key-file'", advice: "other hosts may reach \(address): \(keygen), and add a line 'key-file /etc/tsukada/gossip.key'")
+        return .doNotFit("missing 'key-file'", advice: "other hosts can reach \(address): \(keygen), and add a line 'key-file /etc/tsukada/gossip.key'")
     }
 }
 

@@ -37,7 +37,7 @@ enum BalanceKeywords {
         if interval == 0 {
             proxy.backend.redispatch = .off
         } else {
-            line.notice(.noEffect(word, advice: "a failed connect goes to another server at once: write 'option redispatch' alone"))
+            line.notice(.noEffect(word, advice: "a failed connect is retried on another server at once: write 'option redispatch' alone"))
         }
     }
 

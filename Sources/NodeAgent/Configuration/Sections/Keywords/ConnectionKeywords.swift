@@ -69,7 +69,7 @@ enum ConnectionKeywords {
     }
 
     @Sendable private static func splice(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        if line.prefix == .no { line.notice(.noEffect("no \(line.keyword)", advice: "streams are spliced where it pays: remove the line")) }
+        if line.prefix == .no { line.notice(.noEffect("no \(line.keyword)", advice: "streams are always spliced: remove the line")) }
     }
 
     @Sendable private static func serverKeepAlive(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {

@@ -2,7 +2,7 @@ extension GlobalSection {
     /// Keywords of HAProxy's `global` section that tsukada does not support.
     static let foreignKeywords: [ForeignKeywords] = [
         ForeignKeywords(
-            .dormant(advice: "no line of this file may ask for TLS: remove it when HAProxy needs the file no more"),
+            .dormant(advice: "tsukada does not support TLS: remove it when HAProxy no longer reads this file"),
             """
             ca-base;crt-base;issuers-chain-path;key-base;ssl-default-bind-ciphers;ssl-default-bind-ciphersuites;ssl-default-bind-client-sigalgs
             ssl-default-bind-curves;ssl-default-bind-options;ssl-default-bind-sigalgs;ssl-default-server-ciphers;ssl-default-server-ciphersuites
@@ -11,27 +11,27 @@ extension GlobalSection {
             ssl-security-level;ssl-server-verify;ssl-skip-self-issued-ca;maxsslconn;maxsslrate;tune.ssl.*
             """),
         ForeignKeywords(
-            .harmless(advice: "set the limit of the service instead, LimitNOFILE= of systemd"), "ulimit-n;fd-hard-limit;maxsock;prealloc-fd"),
+            .harmless(advice: "set the limit of the service instead (LimitNOFILE= in systemd)"), "ulimit-n;fd-hard-limit;maxsock;prealloc-fd"),
         ForeignKeywords(.harmless(advice: "let systemd start and restart the agent"), "mworker-max-reloads;mworker-prealloc"),
         ForeignKeywords(
             .harmless(advice: "set the variable in the service's unit, or write the value itself"), "setenv;presetenv;unsetenv;resetenv"),
-        ForeignKeywords(.harmless(advice: "remove the line: only expressions read such a variable, and they are errors"), "set-var;set-var-fmt"),
-        ForeignKeywords(.harmless(advice: "remove the line, and write paths from the root"), "default-path"),
+        ForeignKeywords(.harmless(advice: "remove the line: only expressions read such a variable, and tsukada does not support them"), "set-var;set-var-fmt"),
+        ForeignKeywords(.harmless(advice: "remove the line, and write absolute paths"), "default-path"),
         ForeignKeywords(
             .harmless(advice: "remove the line: a reload keeps the counters, a restart does not"),
             "stats-file;shm-stats-file;shm-stats-file-max-objects"),
         ForeignKeywords(
-            .harmless(advice: "remove the line, and write 'nbthread' when all cores are too many"),
+            .harmless(advice: "remove the line, and write 'nbthread' to run on fewer cores"),
             "cpu-map;cpu-policy;cpu-set;numa-cpu-mapping;thread-group;thread-groups;thread-hard-limit;max-threads-per-group"),
-        ForeignKeywords(.harmless(advice: "write 'drain' in a section 'probe', which keeps the ports open for as long"), "grace"),
+        ForeignKeywords(.harmless(advice: "write 'drain' in a section 'probe': it keeps the ports open for that time"), "grace"),
         ForeignKeywords(.harmless(advice: "start with '-L NAME' where the file needs HAPROXY_LOCALPEER"), "localpeer"),
         ForeignKeywords(.removed(replacement: "write 'nbthread'"), "nbproc"),
         ForeignKeywords(.checksServers, "external-check"),
-        ForeignKeywords(.decisive("it limits what clients may open in a second"), "maxconnrate;maxsessrate"),
+        ForeignKeywords(.decisive("it limits the rate of new connections"), "maxconnrate;maxsessrate"),
         ForeignKeywords(
             .choosesClients, "harden.reject-privileged-ports.quic;harden.reject-privileged-ports.tcp;unix-bind"),
         ForeignKeywords(.reachesServers, "dns-accept-family;pp2-never-send-local"),
-        ForeignKeywords(.decisive("a program decides what its lines say"), "lua-load;lua-load-per-thread;lua-prepend-path"),
+        ForeignKeywords(.decisive("its program may decide which sessions are served"), "lua-load;lua-load-per-thread;lua-prepend-path"),
         ForeignKeywords(
             .removeLine,
             """

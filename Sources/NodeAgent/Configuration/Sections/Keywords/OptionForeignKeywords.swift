@@ -17,7 +17,7 @@ extension BindOptions {
         .askingForTLS,
         ForeignKeywords(
             .harmless(advice: "let the load balancer send PROXY headers, and write 'accept-proxy'"), "accept-netscaler-cip"),
-        ForeignKeywords(.harmless(advice: "write 'maxconn' on a line of its own, for the whole section"), "maxconn"),
+        ForeignKeywords(.harmless(advice: "write 'maxconn' on its own line, for the whole section"), "maxconn"),
         ForeignKeywords(.choosesClients, "user;group;uid;gid;interface;namespace;transparent;tcp-md5sig"),
         ForeignKeywords(
             .removeOption,
@@ -33,9 +33,9 @@ extension StatsSocketOptions {
     static let foreignKeywords: [ForeignKeywords] = [
         .askingForTLS,
         ForeignKeywords(
-            .harmless(advice: "write a path in place of the address: only accounts of this host reach it"),
+            .harmless(advice: "write a path in place of the address, so that only accounts of this host can connect"),
             "accept-proxy;interface;v4v6;v6only"),
-        ForeignKeywords(.harmless(advice: "write 'stats maxconn' on a line of its own"), "maxconn"),
+        ForeignKeywords(.harmless(advice: "write 'stats maxconn' on its own line"), "maxconn"),
         ForeignKeywords(.removeOption, "backlog;id;name;nice;process;severity-output;shards;thread"),
     ]
 }
@@ -45,7 +45,7 @@ extension ServerOptions {
     static let foreignKeywords: [ForeignKeywords] = [
         .askingForTLS,
         ForeignKeywords(
-            .harmless(advice: "write 'send-proxy-v2': there is no TLS here to tell of"), "send-proxy-v2-ssl;send-proxy-v2-ssl-cn"),
+            .harmless(advice: "write 'send-proxy-v2': tsukada has no TLS details to send"), "send-proxy-v2-ssl;send-proxy-v2-ssl-cn"),
         ForeignKeywords(.harmless(advice: "write 'no-send-proxy-v2'"), "no-send-proxy-v2-ssl;no-send-proxy-v2-ssl-cn"),
         ForeignKeywords(
             .checksServers,
@@ -56,7 +56,7 @@ extension ServerOptions {
         ForeignKeywords(.choosesServers, "hash-key;maxqueue;minconn;non-stick;resolve-net;resolve-opts;stick"),
         ForeignKeywords(.reachesServers, "interface;namespace;set-proxy-v2-tlv-fmt;socks4;source;tcp-md5sig;usesrc"),
         ForeignKeywords(.http(advice: ForeignKeywords.Reason.ignoredInTCP), "cookie;redir"),
-        ForeignKeywords(.harmless(advice: "remove the option: 'maxconn' is strict"), "strict-maxconn"),
+        ForeignKeywords(.harmless(advice: "remove the option: 'maxconn' is always strict"), "strict-maxconn"),
         ForeignKeywords(
             .removeOption,
             """

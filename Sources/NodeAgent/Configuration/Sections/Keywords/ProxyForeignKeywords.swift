@@ -2,8 +2,8 @@
 enum ProxyForeignKeywords {
     static let ofDefaults: [ForeignKeywords] =
         everywhere + [
-            ForeignKeywords(.dormant(advice: "only 'option httpchk' uses it, which is an error"), "http-check"),
-            ForeignKeywords(.dormant(advice: "only lines that keep a client on a server use it, and they are errors"), "option persist"),
+            ForeignKeywords(.dormant(advice: "only 'option httpchk' uses it, and tsukada does not support that"), "http-check"),
+            ForeignKeywords(.dormant(advice: "only lines that tie a client to a server use it, and tsukada does not support them"), "option persist"),
         ]
 
     static let ofNamed: [ForeignKeywords] =
@@ -25,7 +25,7 @@ enum ProxyForeignKeywords {
             block;reqadd;reqallow;reqdel;reqdeny;reqiallow;reqidel;reqideny;reqipass;reqirep;reqitarpit;reqpass;reqrep;reqtarpit;rspadd;rspdel;rspdeny
             rspidel;rspideny;rspirep;rsprep;appsession;option forceclose;option tcp-smart-close;option http-tunnel;option http_proxy
             """),
-        ForeignKeywords(.http(advice: "write 'option tcplog' in its place"), "option httplog;option httpslog"),
+        ForeignKeywords(.http(advice: "write 'option tcplog' instead"), "option httplog;option httpslog"),
         ForeignKeywords(
             .http(advice: ForeignKeywords.Reason.ignoredInTCP + ", or answer a load balancer's check with a section 'probe' in 'mode http'"),
             "monitor-uri;monitor fail;monitor"),
@@ -62,8 +62,8 @@ enum ProxyForeignKeywords {
         ForeignKeywords(.reachesServers, "source"),
         ForeignKeywords(.encryption, "ssl-f-use"),
         ForeignKeywords(.harmless(advice: "remove the line, and watch the log for state changes"), "email-alert"),
-        ForeignKeywords(.harmless(advice: "write a line 'server' with its address"), "dispatch"),
-        ForeignKeywords(.harmless(advice: "remove the line: 'retries' says how often a failed connect is tried again"), "retry-on"),
+        ForeignKeywords(.harmless(advice: "write a 'server' line with its address"), "dispatch"),
+        ForeignKeywords(.harmless(advice: "remove the line: 'retries' limits how often a failed connect is retried"), "retry-on"),
         ForeignKeywords(
             .removeLine,
             """

@@ -42,7 +42,7 @@ enum ProxyKeywords {
         case "tcp": proxy.httpMode = nil
         case "http" where proxy.kind == .defaults:
             proxy.httpMode = line.location
-            line.notice(.http("mode http", advice: "tsukada serves the proxies that have a line 'mode tcp' of their own, keep HAProxy for the others"))
+            line.notice(.http("mode http", advice: "tsukada serves only proxies that have their own line 'mode tcp'; keep HAProxy for the others"))
         case "http":
             proxy.httpMode = nil
             throw .unsupported("mode http", advice: "keep HAProxy for this proxy; a section 'probe' answers a load balancer's check")

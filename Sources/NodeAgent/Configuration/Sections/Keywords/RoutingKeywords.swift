@@ -25,7 +25,7 @@ enum RoutingKeywords {
             throw .tooMany(what: "'use_backend' lines", limit: usedBackendsMax)
         }
         if let first = proxy.usedBackends.first {
-            line.warn(.noEffect("use_backend \(reference.name)", advice: "the one of \(first.location) takes every session: remove this one"))
+            line.warn(.noEffect("use_backend \(reference.name)", advice: "the one at \(first.location) takes every session: remove this one"))
         }
         proxy.usedBackends.append(reference)
     }

@@ -91,7 +91,7 @@ enum ServerKeywords {
     /// Warns of `observe` without `check`: it counts towards the health of checks.
     private static func warnOfObserve(_ draft: ServerDraft, _ line: inout ConfigurationLine) {
         guard draft.isObserved, !draft.isChecked else { return }
-        line.warn(.noEffect("observe", advice: "add 'check': without checks nothing would bring the server up again"))
+        line.warn(.noEffect("observe", advice: "add 'check': only a check brings the server up again"))
     }
 
     private static func readSlots(_ line: inout ConfigurationLine) throws(ConfigurationProblem) -> ClosedRange<Int> {

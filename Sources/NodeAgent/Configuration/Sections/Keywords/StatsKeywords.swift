@@ -27,7 +27,7 @@ enum StatsKeywords {
         }
         let endpoints = try AddressReader(line).readBinds(line.need())
         guard let endpoint = endpoints.first, endpoints.count == 1 else {
-            throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "one address on each line")
+            throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "a single address")
         }
         var socket = StatsSocketSettings(endpoint: endpoint, location: line.location)
         try line.readOptions(of: StatsSocketOptions.self, into: &socket)
