@@ -62,7 +62,7 @@ struct ConfigurationListenerTests {
         let global = Configuration.read("global\n stats socket /run/a level admin\n").configuration.global
         try MasterSocket("/run/b,level,operator").check(beside: global)
         #expect(
-            throws: StartError("-S /run/a,mode,600: t.cfg:2 has the same 'stats socket', which is the worker's: write another path after '-S'")
+            throws: StartError("-S /run/a,mode,600: the worker has this socket as well, at t.cfg:2: write another path after '-S'")
         ) {
             try MasterSocket("/run/a,mode,600").check(beside: global)
         }

@@ -214,10 +214,10 @@ enum CommandLineError: Error, Equatable, CustomStringConvertible {
         case .unexpected(let word): "unexpected '\(word)': write '-f \(word)' to read it as a configuration"
         case .missingValue(let option): "'\(option)' needs a value after it"
         case .noConfiguration: "no configuration: name at least one file or directory with '-f'"
-        case .surplus(let command): "nothing can follow '\(command)'"
+        case .surplus(let command): "unexpected word after '\(command)'"
         case .unknownKeyCommand: "'keys' needs one of list, install, use ID, remove ID"
         case .badKeyIdentifier(let command): "'keys \(command)' needs the 8 hexadecimal digits that 'tsukada keys list' shows"
-        case .keyOnCommandLine: "'keys install' reads the key from its input, where nobody else sees it: 'tsukada keys -f FILE install < KEYFILE'"
+        case .keyOnCommandLine: "'keys install' reads the key from stdin, so that it stays out of the process list: 'tsukada keys -f FILE install < KEYFILE'"
         }
     }
 }

@@ -30,39 +30,39 @@ enum CommandLineText {
         Usage: tsukada -f <file|directory> [-f ...] [-cVDdqW] [-db] [-Ws] [-S <address>] [-p <file>] [-L <name>]
                        [-x <socket>] [-sf <pid> ...] [-st <pid> ...] [-- <file> ...]
             -f   read this configuration file, or every .cfg file of this directory; may be repeated
-            -c   check the configuration and exit: 0 when it is valid
-            -V   say more
-            -q   say less
+            -c   check the configuration and exit, with 0 when it is valid
+            -V   with -c, report a valid configuration
+            -q   hide warnings and notices
             -D   run in the background
             -d   stay in the foreground
             -db  stay in the foreground
-            -p   write the process's number to this file
-            -L   this node's name (default: the host's)
-            -W   run a master, which starts the process that works, and starts it again when it dies
-            -Ws  the same for systemd (Type=notify), in the foreground
-            -S   where the master listens for commands: a path or an address, options after commas
-            -x   take the sockets over from the process with this runtime socket ('expose-fd listeners')
-            -sf  let these processes end with their last session, once this one serves
-            -st  end these processes, once this one serves
-            -v   print the version; -vv also tells how it was built
+            -p   write the process ID to this file
+            -L   this node's name (default: the host name)
+            -W   run a master, which starts the worker process and restarts it when it dies
+            -Ws  run a master in the foreground, for systemd (Type=notify)
+            -S   the master's command socket: a path or an address, then options, separated by commas
+            -x   take over the sockets of the process with this runtime socket (needs 'expose-fd listeners')
+            -sf  soft-stop these processes once this one serves: they end after their last session
+            -st  stop these processes at once when this one serves
+            -v   print the version; -vv also prints build details
             -h   print this text
-            --   what follows are configuration files
+            --   all following arguments are configuration files
 
         """
 
     private static let keys = """
-        Keys of the section 'gossip':
+        Manage the keys of the section 'gossip':
             tsukada keygen                       print a new key
-            tsukada keys -f <file> list          show the ids of the node's keys, and which nodes hold them
-            tsukada keys -f <file> install       receive with the key that stands on stdin, too
+            tsukada keys -f <file> list          show the IDs of the node's keys and the nodes that hold them
+            tsukada keys -f <file> install       add the key on stdin to the keys that the node receives with
             tsukada keys -f <file> use <id>      send with this key
-            tsukada keys -f <file> remove <id>   give this key up
+            tsukada keys -f <file> remove <id>   remove this key
 
         """
 
     private static let drain = """
         Stop the running node without a failed connect:
-            tsukada drain -f <file> [--force]    unless another node drains; --force: although it does
+            tsukada drain -f <file> [--force]    refused while another node drains, except with --force
 
         """
 }

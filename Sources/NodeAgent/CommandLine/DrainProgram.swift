@@ -50,7 +50,7 @@ enum DrainProgram {
             case .text(let text): return .failed(text.isEmpty ? "the node does not answer" : text.split(separator: "\n").joined(separator: "; "))
             case .notRunning(let error): return .failed("no node listens on the runtime socket: \(error)")
             case .failed(let error):
-                let complaint = "the node could not be asked: \(error)"
+                let complaint = "cannot reach the node: \(error)"
                 return hasAsked ? giveUp(complaint, ask) : .failed(complaint)
             }
         }
@@ -62,7 +62,7 @@ enum DrainProgram {
         case .text(let text) where text.hasPrefix(DrainText.progressBegins): .draining(text)
         case .text(let text) where text + "\n" == DrainText.cancelled: .failed(complaint)
         case .notRunning: .failed(complaint)
-        case .text, .failed: .failed("\(complaint); it may still drain once they answer: 'show probe' tells")
+        case .text, .failed: .failed("\(complaint); the node may still drain once they answer: check with 'show probe'")
         }
     }
 }

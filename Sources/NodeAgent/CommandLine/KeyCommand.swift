@@ -68,7 +68,7 @@ struct KeyManagement {
         case .list: return list(text)
         case .install:
             guard let given = try? KeyFileText(input, path: "stdin", seal: seal), given.keys.count == 1, let key = given.keys.first else {
-                return KeyOutcome(complaint: "'install' reads one key from stdin, a line of 64 hexadecimal digits: make it with 'tsukada keygen > new.key'")
+                return KeyOutcome(complaint: "'install' needs one key on stdin, a line of 64 hexadecimal digits: create it with 'tsukada keygen > new.key'")
             }
             return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.install(key, &text) }
         case .use(let id): return carryOut(text) { (text) throws(KeyRing.Refusal) in try Self.use(id, &text) }
@@ -88,8 +88,8 @@ struct KeyManagement {
         try text.use(id)
         let name = Hexadecimal.text(id, digits: 8)
         return Change(
-            request: "use gossip key \(name)", done: "key \(name) is sent with",
-            advice: "once every node sends with it, 'tsukada keys remove' gives the old key up", worksAlone: true)
+            request: "use gossip key \(name)", done: "key \(name) is selected for sending",
+            advice: "once every node sends with it, 'tsukada keys remove' removes the old key", worksAlone: true)
     }
 
     private static func remove(_ id: UInt32, _ text: inout KeyFileText) throws(KeyRing.Refusal) -> Change {
@@ -103,7 +103,7 @@ struct KeyManagement {
         case .text(let answer): return KeyOutcome(output: answer + "\n")
         case .notRunning(let error):
             let ids = text.keys.map { Hexadecimal.text($0.id, digits: 8) + "\n" }.joined()
-            return KeyOutcome(output: "# key\n" + ids, complaint: "\(isDown(error)): these are the keys of \(file.path), the one to send with first")
+            return KeyOutcome(output: "# key\n" + ids, complaint: "\(isDown(error)): these are the keys of \(file.path); the first one is used for sending")
         case .failed(let error): return KeyOutcome(complaint: cannotAsk(error))
         }
     }
@@ -141,12 +141,12 @@ struct KeyManagement {
             let reason = Self.hiding(change.secret, in: answer).split(separator: "\n").joined(separator: "; ")
             return KeyOutcome(complaint: "the node refuses: \(reason); nothing is changed")
         case .notRunning(let error) where change.worksAlone:
-            let complaint = "\(isDown(error)): \(change.done) in \(file.path) only, which counts from the node's next start"
+            let complaint = "\(isDown(error)): \(change.done) in \(file.path) only, and takes effect when the node starts"
             return finish(publish, KeyOutcome(complaint: complaint), failure: isDown(error))
         case .notRunning(let error):
-            return KeyOutcome(complaint: "\(isDown(error)), and only a node that runs knows what the others hold: start it first; nothing is changed")
+            return KeyOutcome(complaint: "\(isDown(error)), and only a running node knows which keys the others hold: start it first; nothing is changed")
         case .failed(let error):
-            return KeyOutcome(complaint: "\(cannotAsk(error)); \(file.path) is as it was")
+            return KeyOutcome(complaint: "\(cannotAsk(error)); \(file.path) is unchanged")
         }
     }
 
@@ -155,13 +155,13 @@ struct KeyManagement {
             try publish()
             return outcome
         } catch {
-            return KeyOutcome(complaint: "\(failure): \(error); mend this, then make the file like the node ('tsukada keys list')")
+            return KeyOutcome(complaint: "\(failure): \(error); correct this, then make the file match the node ('tsukada keys list')")
         }
     }
 
-    private func isDown(_ error: SystemError) -> String { "the node does not run (\(node.path): \(error.reason))" }
+    private func isDown(_ error: SystemError) -> String { "the node is not running (\(node.path): \(error.reason))" }
 
-    private func cannotAsk(_ error: SystemError) -> String { "cannot ask the node at \(node.path): \(error)" }
+    private func cannotAsk(_ error: SystemError) -> String { "cannot reach the node at \(node.path): \(error)" }
 
     private static func hiding(_ secret: String?, in answer: String) -> String {
         guard let secret else { return answer }

@@ -27,9 +27,9 @@ enum KeyProgram {
 
     /// Prepares access to the key file of the section `gossip` and to the node.
     static func management(_ configuration: AgentConfiguration) throws(StartError) -> KeyManagement {
-        guard let section = configuration.gossip else { throw StartError("no section 'gossip': name the file that has it with '-f', too") }
+        guard let section = configuration.gossip else { throw StartError("no section 'gossip': add the file that contains it with '-f'") }
         guard let path = section.keyFile else {
-            throw StartError("\(section.location): section 'gossip \(section.name)' has no 'key-file': on loopback addresses nodes need no key of their own")
+            throw StartError("\(section.location): section 'gossip \(section.name)' has no 'key-file': nodes on loopback addresses need no keys")
         }
         let client = try RuntimeClient.administrator(of: configuration)
         let seal = try StartError.wrapping("OpenSSL: ") { () throws(SealError) in try OpenSSLSeal() }

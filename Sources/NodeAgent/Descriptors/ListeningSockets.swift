@@ -38,9 +38,9 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
         switch problem {
         case .pathTooLong: "the path is empty or over \(RawSocketAddress.pathBytesMax - ListeningSockets.temporaryBytes) bytes; use a shorter one"
         case .notListening(let number): "descriptor \(number) is not a listening stream socket; pass one, or write an address instead of 'fd@\(number)'"
-        case .answered: "a process answers there: stop it first, or let this one take its place ('-x', '-sf')"
+        case .answered: "another process listens there: stop it first, or replace it with '-x' or '-sf'"
         case .replaced:
-            "somebody else has put another file there: let only root, or only the node's user, write to the directory, and remove the file"
+            "another process has put a file there: remove it, and let only root or the node's user write to the directory"
         case .unresolved: "the name has no address; add it to /etc/hosts or to DNS, or write the address"
         case .system(let error): error.reason + Self.advice(error)
         }
@@ -51,9 +51,9 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
         case EADDRINUSE: "; another process listens there: stop it ('ss -ltnp' shows it) or choose another port"
         case EADDRNOTAVAIL: "; no interface has this address: check it with 'ip address'"
         case EACCES, EPERM: "; ports below 1024 and protected directories need root, CAP_NET_BIND_SERVICE or other permissions"
-        case EEXIST: "; a file that is no socket has this name: remove it, or choose another path"
+        case EEXIST: "; a file that is not a socket has this name: remove it, or choose another path"
         case ENOENT: "; the directory does not exist: create it first"
-        case EMFILE, ENFILE: "; the descriptor limit is used up: raise 'ulimit -n' or lower 'maxconn'"
+        case EMFILE, ENFILE: "; the descriptor limit is reached: raise 'ulimit -n' or lower 'maxconn'"
         default: " (\(error.call))"
         }
     }

@@ -34,10 +34,10 @@ struct RuntimeClient {
         let paths = sockets.compactMap { socket in if case .unix(let path) = socket.endpoint { (socket, path) } else { nil } }
         if let (socket, path) = paths.first {
             throw StartError(
-                "\(socket.location): the node takes this from a socket of level admin, and 'stats socket \(path)' has level \(socket.rights.level): "
+                "\(socket.location): this command needs level admin, and 'stats socket \(path)' has level \(socket.rights.level): "
                     + "write 'level admin' on this line, and reload the node")
         }
-        throw StartError("no way to ask the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart it")
+        throw StartError("no socket to reach the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart the node")
     }
 
     /// Sends `command`, without its line feed, and waits for the answer.

@@ -9,7 +9,7 @@ struct MasterStart {
     /// Runs the master. Returns the exit code.
     func run(_ global: GlobalSettings) throws(StartError) -> Int32 {
         guard options.predecessorSocket == nil else {
-            throw StartError("-x is for a process without a master: leave it out, and tell the running master to reload (SIGUSR2), or stop it first")
+            throw StartError("-x does not work with a master: leave it out, and reload the running master (SIGUSR2) or stop it first")
         }
         SignalWatch.ignoreBrokenPipes()
         // A mistaken second start changes nothing of the first: opening the socket fails, and the pid file is written only once this process serves.
@@ -18,7 +18,7 @@ struct MasterStart {
         let runsAsDaemon = options.runsAsDaemon(configured: global.isDaemon)
         let pidFile = try PIDFile.open(options.pidFile ?? global.pidFile)
         guard runsAsDaemon else { return try serve(sockets, global, pidFile) {} }
-        switch try StartError.wrapping("cannot go to the background: ", { () throws(SystemError) in try Daemon.fork() }) {
+        switch try StartError.wrapping("cannot run in the background: ", { () throws(SystemError) in try Daemon.fork() }) {
         case .parent(let exitCode): return exitCode
         case .child(let daemon):
             var waiting: Daemon? = consume daemon
@@ -64,7 +64,7 @@ struct MasterSocket {
     func check(beside global: GlobalSettings) throws(StartError) {
         for settings in configuration.global.statsSockets {
             guard let same = global.statsSockets.first(where: { $0.endpoint == settings.endpoint }) else { continue }
-            throw StartError("-S \(text): \(same.location) has the same 'stats socket', which is the worker's: write another path after '-S'")
+            throw StartError("-S \(text): the worker has this socket as well, at \(same.location): write another path after '-S'")
         }
     }
 
@@ -72,7 +72,7 @@ struct MasterSocket {
     func open(replacesOthers: Bool) throws(StartError) -> [StatsSocket] {
         for case .unix(let path) in configuration.global.statsSockets.map(\.endpoint) where !replacesOthers && ListeningSockets.isAnswered(path) {
             let reload = "echo reload | socat -t 60 - UNIX-CONNECT:\(path)"
-            throw StartError("-S \(path): a master runs already and answers there: tell it to reload ('\(reload)'), or stop it first")
+            throw StartError("-S \(path): a master is already running there: reload it ('\(reload)') or stop it first")
         }
         var opening = StartSockets(
             names: NameResolution(lookup: NameLookup()), threads: 1, accounts: AccountFiles.ofMachine(), inherited: InheritedSockets(),

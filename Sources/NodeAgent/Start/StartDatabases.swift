@@ -23,7 +23,7 @@ struct StartDatabases {
             do throws(StartError) {
                 return try access(backend)
             } catch {
-                tell("\(error); its servers stay what they are, and are not asked until the configuration is read again")
+                tell("\(error); until the next reload its servers keep their state and get no database checks")
                 return nil
             }
         }
@@ -48,12 +48,12 @@ struct StartDatabases {
     private func cryptography(_ settings: DatabaseSettings, _ section: String) throws(StartError) -> OpenSSLDatabaseCryptography {
         let subject = settings.authorityFile.map { "\($0.location): \(section): ca-file \($0.path)" } ?? "\(settings.location): \(section)"
         let authorities = try settings.authorityFile.map { file throws(StartError) in
-            try bytes(file.path, max: Self.authoritiesBytesMax, limit: "it has more than \(Self.authoritiesBytesMax >> 20) MiB", subject) { _ in nil }
+            try bytes(file.path, max: Self.authoritiesBytesMax, limit: "the file has more than \(Self.authoritiesBytesMax >> 20) MiB", subject) { _ in nil }
         }
         do throws(DatabaseCryptographyError) {
             return try OpenSSLDatabaseCryptography(authorities: authorities)
         } catch .authoritiesUnusable(let reason) {
-            throw StartError("\(subject): \(reason): it has to hold certificates in PEM ('-----BEGIN CERTIFICATE-----')")
+            throw StartError("\(subject): \(reason): the file must contain certificates in PEM ('-----BEGIN CERTIFICATE-----')")
         } catch {
             throw StartError("\(subject): \(DatabaseError(error))")
         }
@@ -61,13 +61,13 @@ struct StartDatabases {
 
     private func password(_ file: DatabaseSettings.NamedFile, _ section: String) throws(StartError) -> DatabasePassword {
         let subject = "\(file.location): \(section): password-file \(file.path)"
-        let limit = "a password has at most \(DatabasePassword.bytesMax) bytes, and no zero byte"
+        let limit = "a password has at most \(DatabasePassword.bytesMax) bytes, none of them zero"
         var secret = try bytes(file.path, max: DatabasePassword.bytesMax + 2, limit: limit, subject) { problem(with: $0, path: file.path) }
         // An editor ends the line with a line break, which is not part of the password.
         if secret.last == UInt8(ascii: "\n") { secret.removeLast() }
         if secret.last == UInt8(ascii: "\r") { secret.removeLast() }
-        guard !secret.isEmpty else { throw StartError("\(subject): it is empty: write the password into it, or remove the line") }
-        guard !secret.contains(UInt8(ascii: "\n")) else { throw StartError("\(subject): it has more than one line: the password is its only one") }
+        guard !secret.isEmpty else { throw StartError("\(subject): the file is empty: write the password into it, or remove the line") }
+        guard !secret.contains(UInt8(ascii: "\n")) else { throw StartError("\(subject): the file has more than one line: it must contain only the password") }
         guard let password = DatabasePassword(secret) else { throw StartError("\(subject): \(limit)") }
         return password
     }
@@ -75,9 +75,9 @@ struct StartDatabases {
     /// Why a file must not hold a password; `nil` if it may.
     private func problem(with status: FileStatus, path: String) -> String? {
         if status.owner.user != 0, status.owner.user != owner.user, status.owner.user != geteuid() {
-            return "it belongs to user \(status.owner.user), who may change it: give it to root ('chown root \(path)')"
+            return "user \(status.owner.user) owns the file and may change it: give it to root ('chown root \(path)')"
         }
-        guard status.permissions & 0o007 == 0 else { return "everybody on this machine may read it: close it with 'chmod 600 \(path)'" }
+        guard status.permissions & 0o007 == 0 else { return "other users of this machine can access the file: run 'chmod 600 \(path)'" }
         return nil
     }
 

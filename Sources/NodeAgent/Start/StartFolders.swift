@@ -21,7 +21,7 @@ struct StartFolders {
             guard case .unix(let path) = bind.endpoint else { continue }
             needed.append((Self.folder(of: path), "\(bind.location): 'bind \(path)'"))
         }
-        missing = needed.filter { !Files.isFolder($0.folder) }.map { "\($0.words): no folder \($0.folder); create it before the start" }
+        missing = needed.filter { !Files.isFolder($0.folder) }.map { "\($0.words): folder \($0.folder) does not exist; create it before the start" }
     }
 
     private static func folder(of path: String) -> String {

@@ -65,7 +65,7 @@ struct StartGossip {
             try GossipPlan(section, node: node, backends: backends, addresses: addresses, seal: seal)
         }
         guard plan.servers.count <= GossipLimits.serversMax else {
-            throw StartError("\(section.location): gossip speaks of at most \(GossipLimits.serversMax) servers, the proxies have \(plan.servers.count)")
+            throw StartError("\(section.location): gossip covers at most \(GossipLimits.serversMax) servers, the proxies have \(plan.servers.count)")
         }
         return plan
     }
@@ -95,8 +95,8 @@ struct StartGossip {
         } catch {
             let advice =
                 switch error.code {
-                case EADDRNOTAVAIL: "; the address is not this machine's: write 'bind ADDRESS:PORT', or start with another '-L NAME'"
-                case EADDRINUSE: "; another process receives there: stop it ('ss -lunp' shows it), or give this node another port in all nodes' files"
+                case EADDRNOTAVAIL: "; this machine does not have the address: write 'bind ADDRESS:PORT', or start with another '-L NAME'"
+                case EADDRINUSE: "; another process uses this port: stop it ('ss -lunp' shows it), or give this node another port in the files of all nodes"
                 default: ""
                 }
             throw StartError("\(own.location): gossip \(section.name): cannot receive at \(address): \(error)\(advice)")

@@ -57,7 +57,7 @@ struct Startup {
         if seat == nil, let socket = options.masterSocket {
             try MasterSocket(socket).check(beside: configuration.global)
             if !isMaster, !options.isQuiet {
-                Terminal.tell(.warning, "-S \(socket): nothing listens there without a master: write '-W' or '-Ws', too, or 'master-worker' in 'global'")
+                Terminal.tell(.warning, "-S \(socket) has no effect without a master: add '-W' or '-Ws', or write 'master-worker' in 'global'")
             }
         }
         let listens = configuration.frontends.contains { !$0.isDisabled && !$0.binds.isEmpty }
@@ -100,7 +100,7 @@ struct Startup {
             if isAlert || !options.isQuiet { Terminal.tell(diagnostic.severity, diagnostic.description) }
         }
         guard alerts > 0 else { return configuration }
-        Terminal.tell(.alert, "\(alerts) \(alerts == 1 ? "error" : "errors") in the configuration: nothing is started")
+        Terminal.tell(.alert, "\(alerts) \(alerts == 1 ? "error" : "errors") in the configuration: not started")
         return nil
     }
 
@@ -125,7 +125,7 @@ struct Startup {
         opened.resources.tellsTerminal = !runsAsDaemon && !options.isQuiet
         if let seat {
             let snapshot = ConfigurationSnapshot(files: files, names: opened.names.answers)
-            try StartError.wrapping("the master does not listen: ") { [sockets = opened.resources.boundSockets] () throws(SystemError) in
+            try StartError.wrapping("cannot report to the master: ") { [sockets = opened.resources.boundSockets] () throws(SystemError) in
                 try seat.announce(sockets, snapshot)
             }
             let cause = seat.causeOfDeath
@@ -138,7 +138,7 @@ struct Startup {
             let pidFile = try PIDFile.open(pidFile)
             return try runAgent(consume opened, privileges, inheritance, pidFile: pidFile) {}
         }
-        switch try StartError.wrapping("cannot go to the background: ", { () throws(SystemError) in try Daemon.fork() }) {
+        switch try StartError.wrapping("cannot run in the background: ", { () throws(SystemError) in try Daemon.fork() }) {
         case .parent(let exitCode): return exitCode
         case .child(let daemon):
             let pidFile = try PIDFile.open(pidFile)
@@ -265,15 +265,15 @@ struct Startup {
             let limit = "too many for the descriptor limit of \(plan.descriptors)"
             Terminal.tell(
                 .warning,
-                "one listening socket for each bind and thread is \(wanted) sockets, \(limit): \(plan.listeners) are opened, and threads share them; "
+                "one listening socket per bind and thread needs \(wanted) sockets, \(limit): \(plan.listeners) are opened and shared by threads; "
                     + "\(remedy) to \(Limits.listenersShare * wanted) or lower nbthread")
         }
         if let wanted = global.connectionsMax, plan.sessionsMax < wanted {
             let needed = Limits.descriptorsNeeded(sessions: wanted, pipes: pipes, needs: needs, socketsPerBind: plan.socketsPerBind)
-            let rest = "the limit of \(plan.descriptors) leaves \(plan.sessionsMax) for sessions: \(remedy) or lower maxconn"
+            let rest = "but the limit of \(plan.descriptors) allows only \(plan.sessionsMax) sessions: \(remedy) or lower maxconn"
             Terminal.tell(.warning, "maxconn \(wanted) needs \(needed) descriptors, \(rest)")
         } else if plan.sessionsMax < min(Limits.sessionsAdvised, global.connectionsMax ?? .max) {
-            Terminal.tell(.warning, "the descriptor limit of \(plan.descriptors) leaves \(plan.sessionsMax) for sessions: \(remedy)")
+            Terminal.tell(.warning, "the descriptor limit of \(plan.descriptors) allows only \(plan.sessionsMax) sessions: \(remedy)")
         }
         return plan
     }
@@ -295,7 +295,7 @@ struct Startup {
         _ = try serverAddresses(&configuration, &names)
         let logPlan = try LogPlan(configuration) { target throws(StartError) in try names.place(of: target) }
         for path in logPlan.missingPaths(root: privileges.directory) where !options.isQuiet {
-            Terminal.tell(.warning, "log: there is no '\(path)': start the syslog daemon, or write another target")
+            Terminal.tell(.warning, "log: '\(path)' does not exist: start the syslog daemon, or write another target")
         }
         if let section = configuration.gossip, section.bind != nil, let own = section.nodes.first { _ = try names.place(ofGossip: section, own: own) }
         var sockets = StartSockets(names: names, threads: 1, accounts: accounts, inherited: InheritedSockets())
@@ -305,7 +305,8 @@ struct Startup {
         if let threads = configuration.global.threads, threads > 1, !ListeningSockets.migratesConnections {
             Terminal.tell(
                 .notice,
-                "nbthread \(threads): a reload with fewer threads keeps all listening sockets; set '\(ListeningSockets.migrationSetting)' to 1 to let it close some"
+                "nbthread \(threads): a reload with fewer threads keeps all listening sockets; "
+                    + "set '\(ListeningSockets.migrationSetting)' to 1 so that it can close some"
             )
         }
     }

@@ -117,6 +117,6 @@ struct PIDFileError: Error, Equatable, CustomStringConvertible {
 
     /// For example "cannot write the pid file '/run/x.pid' (open: Permission denied); …".
     var description: String {
-        "cannot write the pid file '\(path)' (\(cause)); create its directory and make it writable, or write another path at 'pidfile' or after '-p'"
+        "cannot write the pid file '\(path)' (\(cause)); create its directory and make it writable, or write another path after 'pidfile' or '-p'"
     }
 }

@@ -102,13 +102,13 @@ struct PrivilegeError: Error, Equatable, CustomStringConvertible {
         case .chroot(let directory):
             "global: cannot change the root to '\(directory)' (\(cause)); "
                 + (cause.code == EPERM
-                    ? "start as root" : "create the directory ('mkdir -p \(directory)'), or write another one at 'chroot'")
+                    ? "start as root" : "create the directory ('mkdir -p \(directory)'), or write another one after 'chroot'")
         case .group(let number):
             "global: cannot become group \(number) (\(cause)); start as root"
         case .user(let number):
             "global: cannot become user \(number) (\(cause)); start as root"
         case .capabilities:
-            "cannot give up the capabilities (\(cause)); let whoever starts this process allow capset and prctl"
+            "cannot drop the capabilities (\(cause)); allow capset and prctl where this process is started"
         }
     }
 }

@@ -158,7 +158,7 @@ struct DrainProgramTests {
         let failure = isSilent ? RuntimeAnswer.failed(SystemError("poll", code: 110)) : asking
         let complaint =
             isSilent
-            ? "the node could not be asked: \(SystemError("poll", code: 110))"
+            ? "cannot reach the node: \(SystemError("poll", code: 110))"
             : "the other nodes have not answered; 'tsukada drain --force' does not ask them"
         func end(_ answer: RuntimeAnswer) -> (outcome: DrainProgram.Outcome, asked: [String]) {
             var answers = [asking, failure, answer]
@@ -174,7 +174,7 @@ struct DrainProgramTests {
         }
         #expect(end(.text("Not draining.")) == (.failed(complaint), ["drain", "drain", "drain cancel"]))
         #expect(end(.text("Draining: x")) == (.draining("Draining: x"), ["drain", "drain", "drain cancel"]))
-        let unsure = "\(complaint); it may still drain once they answer: 'show probe' tells"
+        let unsure = "\(complaint); the node may still drain once they answer: check with 'show probe'"
         #expect(end(.failed(SystemError("poll", code: 110))).outcome == .failed(unsure))
         #expect(end(.text("Unknown command")).outcome == .failed(unsure))
     }
@@ -197,10 +197,10 @@ struct DrainProgramTests {
     func level() throws {
         let text = "global\n stats socket 127.0.0.1:9000 level admin\n stats socket /run/s\n stats socket /run/t level user\n"
         let configuration = Configuration.read(text).configuration
-        let expected = "t.cfg:3: the node takes this from a socket of level admin, and 'stats socket /run/s' has level operator: "
+        let expected = "t.cfg:3: this command needs level admin, and 'stats socket /run/s' has level operator: "
         #expect { try RuntimeClient.administrator(of: configuration) } throws: { "\($0)".hasPrefix(expected) }
         let none = Configuration.read("global\n nbthread 1\n").configuration
-        #expect { try RuntimeClient.administrator(of: none) } throws: { "\($0)".hasPrefix("no way to ask the node: add a line 'stats socket ") }
+        #expect { try RuntimeClient.administrator(of: none) } throws: { "\($0)".hasPrefix("no socket to reach the node: add a line 'stats socket ") }
     }
 
     @Test("works with the snippets of docs/RUNNING.md and with the examples", arguments: ["docs/RUNNING.md", "tsukada01", "tsukada02"])

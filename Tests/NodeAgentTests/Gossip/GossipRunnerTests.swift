@@ -222,7 +222,7 @@ struct StartGossipTests {
         let error = #expect(throws: StartError.self) {
             try StartGossip(foreign, lookup: lookup).open(node: "one", backends: [], names: &names, owner: owner, inherited: InheritedSockets())
         }
-        #expect(error?.description.contains("not this machine's") == true)
+        #expect(error?.description.contains("this machine does not have the address") == true)
         let everywhere = try section("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n bind 127.0.0.1:17999\n")
         #expect(throws: Never.self) {
             try StartGossip(everywhere, lookup: lookup).open(node: "one", backends: [], names: &names, owner: owner, inherited: InheritedSockets())

@@ -79,19 +79,19 @@ struct KeyCommandTests {
             try Sockets.bind(listener.raw, to: .unix(socket))
         }
         let reason = hasSocket ? "Connection refused" : "No such file or directory"
-        let down = "the node does not run (\(socket): \(reason))"
+        let down = "the node is not running (\(socket): \(reason))"
         let installed = try run(.install, input: Self.second)
-        #expect(installed == KeyOutcome(complaint: "\(down): key \(try name(2)) is installed in \(path) only, which counts from the node's next start"))
+        #expect(installed == KeyOutcome(complaint: "\(down): key \(try name(2)) is installed in \(path) only, and takes effect when the node starts"))
         #expect(try folder.text("k") == "# ring\n\(Self.first)\n\(Self.second)\n")
-        #expect(try run(.use(TestKey.identifier(2))).complaint?.hasPrefix("\(down): key \(try name(2)) is sent with in") == true)
+        #expect(try run(.use(TestKey.identifier(2))).complaint?.hasPrefix("\(down): key \(try name(2)) is selected for sending in") == true)
         #expect(try folder.text("k") == "# ring\n\(Self.second)\n\(Self.first)\n")
         #expect(
             try run(.remove(TestKey.identifier(1))).complaint
-                == "\(down), and only a node that runs knows what the others hold: start it first; nothing is changed")
+                == "\(down), and only a running node knows which keys the others hold: start it first; nothing is changed")
         #expect(try folder.text("k") == "# ring\n\(Self.second)\n\(Self.first)\n")
         let list = try run(.list)
         #expect(list.output == "# key\n\(try name(2))\n\(try name(1))\n")
-        #expect(list.complaint == "\(down): these are the keys of \(path), the one to send with first")
+        #expect(list.complaint == "\(down): these are the keys of \(path); the first one is used for sending")
     }
 
     @Test("does not ask the node for what the file cannot take")
@@ -100,7 +100,7 @@ struct KeyCommandTests {
         #expect(try run(.use(7)).complaint == "\(path): no such key; 'tsukada keys list' shows the ids; nothing is changed")
         #expect(try run(.remove(TestKey.identifier(1))).complaint?.contains("'tsukada keys use' another one first; nothing is changed") == true)
         for input in ["correct horse", "", "\(Self.first)\n\(Self.second)", "\(Self.first)0", String(Self.first.dropLast())] {
-            #expect(try run(.install, input: input).complaint?.hasPrefix("'install' reads one key from stdin, a line of 64 hexadecimal digits") == true)
+            #expect(try run(.install, input: input).complaint?.hasPrefix("'install' needs one key on stdin, a line of 64 hexadecimal digits") == true)
         }
         _ = try folder.write("k", "\(Self.first)\n", mode: 0o644)
         #expect(try run(.install, input: Self.second).complaint == "\(path): others than its owner may use it (mode 644); run 'chmod 600 \(path)'")
@@ -111,7 +111,7 @@ struct KeyCommandTests {
     func silent() throws {
         let node = try StubNode(path: socket) { _ in nil }
         let outcome = try management(timeout: .milliseconds(100)).run(.install, input: Array(Self.second.utf8))
-        #expect(outcome.complaint == "cannot ask the node at \(socket): poll: Connection timed out; \(path) is as it was")
+        #expect(outcome.complaint == "cannot reach the node at \(socket): poll: Connection timed out; \(path) is unchanged")
         #expect(try folder.text("k") == "# ring\n\(Self.first)\n")
         #expect(node.lines.count == 1)
     }
@@ -127,11 +127,11 @@ struct KeyCommandTests {
         let sockets = "global\n stats socket /u level user\n stats socket 127.0.0.1:9 level admin\n stats socket /a level admin\n stats socket /b level admin\n"
         #expect(try management(sockets + gossip).node.path == "/a")
         #expect(try management(sockets + gossip).file.path == "/k")
-        #expect(throws: StartError("no way to ask the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart it")) {
+        #expect(throws: StartError("no socket to reach the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart the node")) {
             _ = try management("global\n stats socket 127.0.0.1:9\n" + gossip)
         }
-        #expect(throws: StartError("no section 'gossip': name the file that has it with '-f', too")) { _ = try management(sockets) }
-        #expect(throws: StartError("t.cfg:1: section 'gossip a' has no 'key-file': on loopback addresses nodes need no key of their own")) {
+        #expect(throws: StartError("no section 'gossip': add the file that contains it with '-f'")) { _ = try management(sockets) }
+        #expect(throws: StartError("t.cfg:1: section 'gossip a' has no 'key-file': nodes on loopback addresses need no keys")) {
             _ = try management("gossip a\n node a 127.0.0.1:1\n node b 127.0.0.2:1\n" + sockets)
         }
     }

@@ -97,10 +97,10 @@ struct StartFoldersTests {
         let missing = StartFolders(Configuration.read(text).configuration).missing
         #expect(
             missing == [
-                "global: 'chroot /nonexistent/root': no folder /nonexistent/root; create it before the start",
-                "global: 'pidfile /nonexistent/run/t.pid': no folder /nonexistent/run; create it before the start",
-                "t.cfg:4: 'stats socket /nonexistent/stats': no folder /nonexistent; create it before the start",
-                "t.cfg:8: 'bind /nonexistent/a': no folder /nonexistent; create it before the start",
+                "global: 'chroot /nonexistent/root': folder /nonexistent/root does not exist; create it before the start",
+                "global: 'pidfile /nonexistent/run/t.pid': folder /nonexistent/run does not exist; create it before the start",
+                "t.cfg:4: 'stats socket /nonexistent/stats': folder /nonexistent does not exist; create it before the start",
+                "t.cfg:8: 'bind /nonexistent/a': folder /nonexistent does not exist; create it before the start",
             ])
         #expect(StartFolders(Configuration.read("global\n pidfile /nonexistent/x\n").configuration, pidFile: "/x").missing.isEmpty)
     }
