@@ -127,7 +127,9 @@ struct KeyCommandTests {
         let sockets = "global\n stats socket /u level user\n stats socket 127.0.0.1:9 level admin\n stats socket /a level admin\n stats socket /b level admin\n"
         #expect(try management(sockets + gossip).node.path == "/a")
         #expect(try management(sockets + gossip).file.path == "/k")
-        #expect(throws: StartError("no socket to reach the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart the node")) {
+        #expect(
+            throws: StartError("no socket to reach the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart the node")
+        ) {
             _ = try management("global\n stats socket 127.0.0.1:9\n" + gossip)
         }
         #expect(throws: StartError("no section 'gossip': add the file that contains it with '-f'")) { _ = try management(sockets) }
