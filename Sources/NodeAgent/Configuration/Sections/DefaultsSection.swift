@@ -5,7 +5,7 @@ struct DefaultsSection: ProxySection {
     static let kind = ProxyKind.defaults
     static let keywords = ProxyKeywords.table(of: kind)
     static let foreignKeywords = ProxyForeignKeywords.ofDefaults
-    static let extent = "the proxies that take it from here"
+    static let extent = "the proxies that inherit it"
 
     var draft: ProxyDraft
     var uses: [String: ConfigurationLocation] = [:]
