@@ -13,7 +13,7 @@ enum ProcessKeywords {
         Keyword("master-worker", .global, "", "Runs a master process that starts and restarts the worker process, as `-W` does.", masterWorker),
         Keyword("maxconn", .global, "<number>", "Maximum number of sessions in the process; default: as many as the descriptor limit allows.", maxconn),
         Keyword("nbthread", .global, "<number>", "Number of forwarding threads; default: one per core.", nbthread),
-        Keyword("pidfile", .global, "<path>", "File for the process ID, written when the process runs in the background.", pidfile),
+        Keyword("pidfile", .global, "<path>", "File for the process ID, written by a master and by a process in the background.", pidfile),
         Keyword(
             "seccomp", .global, "on|log|off",
             "System calls that serving does not need are refused (`on`), only logged by the kernel (`log`) or allowed (`off`); default `on`.", seccomp),
