@@ -93,7 +93,7 @@ extension ClusterSuite {
             let begun = MonotonicMoment.now
             try delay(cluster.replica01, 30)
             for member in nodes.pair.both {
-                let out = try member.wait(for: "Server mysql/read01 is OUT, reason: replication lag", after: begun, within: 12)
+                let out = try member.wait(for: "Server mysql/read01 is OUT: replication lag", after: begun, within: 12)
                 // The first row that waits is up to half a second old, and lag is told in whole seconds.
                 print("| database | lag passes 3s | OUT on \(member.node.name) \(Double(out - begun) / 1e9) s after the delay began |")
                 #expect(Double(out - begun) / 1e9 < 7.5)
@@ -144,13 +144,13 @@ extension ClusterSuite {
             let begun = MonotonicMoment.now
             try cluster.primary.execute("insert into shop.orders values (100)")
             for member in nodes.pair.both {
-                let out = try member.wait(for: "Server mysql/read01 is OUT, reason: replica SQL thread stopped: error 1062", after: begun, within: 6)
+                let out = try member.wait(for: "Server mysql/read01 is OUT: replica SQL thread stopped: error 1062", after: begun, within: 6)
                 print("| database | SQL thread stopped | OUT on \(member.node.name) after \(Double(out - begun) / 1e9) s |")
                 #expect(Double(out - begun) / 1e9 < 3)
                 #expect(try member.proxy.command("show database mysql").contains("sql:stopped"))
             }
             try cluster.replica01.execute("set sql_log_bin=0; delete from shop.orders where number=100; start slave")
-            for member in nodes.pair.both { try member.wait(for: "Server mysql/read01 is IN.", after: begun, within: 6) }
+            for member in nodes.pair.both { try member.wait(for: "Server mysql/read01 is IN (was OUT: ", after: begun, within: 6) }
             try cluster.primary.execute("delete from shop.orders where number=100")
         }
 
@@ -166,7 +166,7 @@ extension ClusterSuite {
             let promoted = MonotonicMoment.now
             try cluster.replica01.execute("set global read_only=0")
             for member in nodes.pair.both {
-                let moved = try member.wait(for: "Database mysql-write: the writer is db1 (epoch 2); it was db3", after: promoted, within: 6)
+                let moved = try member.wait(for: ", epoch 2; sessions to the previous writer 'db3' are closed.", after: promoted, within: 6)
                 print("| database | promotion | \(member.node.name) follows after \(Double(moved - promoted) / 1e9) s |")
                 try nodes.wait("writes through \(member.node.name)", within: 3) {
                     try cluster.client.query(member.node, port: 3310).allSatisfy { $0.outcome == .answered && $0.detail == "dbserver01" }
@@ -177,18 +177,18 @@ extension ClusterSuite {
             try client.outside.wait(within: 3)
             #expect(client.outside.exitStatus != 0)
             // A replica that takes writes is none.
-            try nodes.pair.first.wait(for: "Server mysql/read01 is OUT, reason: read_only is OFF on a replica", after: promoted, within: 3)
+            try nodes.pair.first.wait(for: "Server mysql/read01 is OUT: read_only is OFF on a replica", after: promoted, within: 3)
 
             // Two that take writes: nothing moves, and somebody is told.
             let second = MonotonicMoment.now
             try cluster.primary.execute("set global read_only=0")
             for member in nodes.pair.both {
-                try member.wait(for: "Database mysql-write: db1 and db3 take writes, and only one may: writes go on to db1", after: second, within: 8)
+                try member.wait(for: "db1 and db3 accept writes, but only one may; writes continue to server 'db1'", after: second, within: 8)
                 #expect(try nodes.writer(member) == "db1")
             }
             // None: no session, and somebody is told.
             for database in [cluster.primary, cluster.replica01] { try database.execute("set global read_only=1") }
-            for member in nodes.pair.both { try member.wait(for: "Database mysql-write: no server takes writes", after: second, within: 8) }
+            for member in nodes.pair.both { try member.wait(for: "Database mysql-write: no server accepts writes", after: second, within: 8) }
             #expect(try cluster.client.query(cluster.tsukada01, port: 3310).allSatisfy { $0.outcome != .answered })
             try cluster.primary.execute("set global read_only=0")
             for member in nodes.pair.both { try nodes.wait("the first primary on \(member.node.name)") { try nodes.writer(member) == "db3" } }
@@ -213,8 +213,8 @@ extension ClusterSuite {
             }
             for member in nodes.pair.both {
                 #expect(try nodes.writer(member) == "db3")
-                #expect(try nodes.field("Alarm", "mysql", of: member).contains("servers do not answer user 'tsukada_check'"))
-                #expect(member.lines(with: "does not answer this node").filter { $0.receivedAt > begun }.count == 2)
+                #expect(try nodes.field("Alarm", "mysql", of: member).contains("servers cannot be queried as user 'tsukada_check'"))
+                #expect(member.lines(with: "refuses user 'tsukada_check'").filter { $0.receivedAt > begun }.count == 2)
                 #expect(try cluster.client.query(member.node, port: 3310).allSatisfy { $0.outcome == .answered && $0.detail == "dbserver03" })
                 for text in [try member.proxy.command("show database"), member.lines(with: "").map(\.datagram).joined()] {
                     #expect(!text.contains(DatabaseTests.password))
@@ -222,7 +222,7 @@ extension ClusterSuite {
             }
             try cluster.primary.execute("alter user tsukada_check@'%' identified by '\(Self.password)'")
             for member in nodes.pair.both {
-                try member.wait(for: "Database mysql: all servers answer user 'tsukada_check' again", after: begun, within: 10)
+                try member.wait(for: "Database mysql: all servers accept user 'tsukada_check' again", after: begun, within: 10)
             }
         }
     }

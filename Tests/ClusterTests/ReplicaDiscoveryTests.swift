@@ -134,8 +134,8 @@ extension ClusterSuite {
             let cluster = scene.cluster
             try cluster.replica02.execute("stop slave")
             scene.write(to: cluster.primary)
-            try scene.wait(forLine: "Database mysql-write: db3 does not list its replicas: error 1227 ", within: 15)
-            try scene.wait(forLine: ": GRANT PROCESS ON *.* TO 'tsukada_check': none goes meanwhile.")
+            try scene.wait(forLine: "Database mysql-write: db3 refuses to list its replicas: error 1227 ", within: 15)
+            try scene.wait(forLine: "; known replicas stay; run GRANT PROCESS ON *.* TO 'tsukada_check'.")
             #expect(try scene.serving().isEmpty)
             #expect(try cluster.client.query(cluster.tsukada01, port: 3310).allSatisfy { $0.detail == "dbserver03" }, "the writer is found all the same")
             try scene.grant()
@@ -158,7 +158,7 @@ extension ClusterSuite {
             // It stops to replicate: out at once, and no server of the pool once the primary has missed it for so long.
             try cluster.replica02.execute("stop slave")
             let out = try scene.wait(for: [21])
-            try scene.wait(forLine: "Server mysql/read2 is going DOWN for maintenance (no replica of the writer any more).", within: 20)
+            try scene.wait(forLine: "Server mysql/read2 is going DOWN for maintenance (not listed by the writer).", within: 20)
             #expect(out < 4)
             try cluster.replica02.replicate(from: cluster.primary)
             try scene.wait(for: [21, 22])
@@ -168,11 +168,11 @@ extension ClusterSuite {
             let promoted = MonotonicMoment.now
             try cluster.replica01.promote(from: cluster.primary, others: [cluster.replica02])
             scene.write(to: cluster.replica01)
-            try scene.wait(forLine: "Database mysql-write: the writer is db1 (epoch 2); it was db3")
+            try scene.wait(forLine: ", epoch 2; sessions to the previous writer 'db3' are closed.")
             try scene.wait(for: [22, 23])
             let followed = Double(MonotonicMoment.now - promoted) / 1e9
             #expect(followed < 8)
-            try scene.wait(forLine: "Server mysql/read1 is going DOWN for maintenance (no replica of the writer any more).", within: 20)
+            try scene.wait(forLine: "Server mysql/read1 is going DOWN for maintenance (not listed by the writer).", within: 20)
             #expect(try scene.serving() == ["172.20.0.22", "172.20.0.23"])
             let report = try load.stop()
             #expect(report.attempts > 1_000)

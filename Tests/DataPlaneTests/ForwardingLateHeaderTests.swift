@@ -36,7 +36,7 @@ struct ForwardingLateHeaderTests {
 
     private func expectNotice(_ harness: ForwardingHarness) {
         let line = harness.log.line()
-        #expect(line.contains(": Proxy front: a PROXY header came late, "), "\(line)")
+        #expect(line.contains(": Proxy front: late PROXY header, "), "\(line)")
     }
 
     /// Expects the log line of a refused connection from `port`.

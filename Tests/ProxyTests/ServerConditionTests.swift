@@ -88,6 +88,6 @@ struct ServerConditionTests {
         #expect(bench.lines(.setFitness(.unfit(reason: "replication lag 37s > 10s"))).isEmpty && bench.status().condition == .down)
         _ = bench.lines(Bench.pass)
         #expect(bench.lines(Bench.pass).last?.hasPrefix("<133>Server mysql-read/db1 is UP but OUT (replication lag 37s > 10s). 1 active ") == true)
-        #expect(bench.lines(.setFitness(.whole)).first?.hasPrefix("<133>Server mysql-read/db1 is IN. 2 active ") == true)
+        #expect(bench.lines(.setFitness(.whole)).first?.hasPrefix("<133>Server mysql-read/db1 is IN (was OUT: replication lag 37s > 10s). 2 active ") == true)
     }
 }

@@ -75,13 +75,13 @@ struct ServerRegistryLineTests {
         #expect(
             bench.lines(.takenDown(.alsoPeers(["tsukada02", "tsukada03"]))) == [
                 "<129>Server mysql-read/db1 is DOWN, reason: Layer4 connection problem, info: \"ECONNREFUSED returned by OS (Connection refused) "
-                    + "(seen by tsukada02, tsukada03 too)\", check duration: 0ms. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, "
+                    + "(also seen by tsukada02, tsukada03)\", check duration: 0ms. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, "
                     + "0 remaining in queue."
             ])
         #expect(bench.lines(.takenDown(.alsoPeers(["tsukada02"]))).isEmpty)
         #expect(
             bench.lines(.takenDown(.peers(["tsukada02"])), 1) == [
-                "<129>Server mysql-read/db2 is DOWN, reason: DOWN for tsukada02. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, "
+                "<129>Server mysql-read/db2 is DOWN, reason: seen DOWN by tsukada02. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, "
                     + "0 remaining in queue.", "<128>backend mysql-read has no server available!",
             ])
         #expect(bench.lines(.setHeldDown(true), 1).isEmpty)
@@ -119,7 +119,7 @@ struct ServerRegistryLineTests {
         bench.load = ServerLoad(sessions: 3)
         #expect(
             bench.lines(.setFitness(.unfit(reason: "replication lag 37s > 10s"))) == [
-                "<132>Server mysql-read/db1 is OUT, reason: replication lag 37s > 10s. 1 active and 0 backup servers left. "
+                "<132>Server mysql-read/db1 is OUT: replication lag 37s > 10s. 1 active and 0 backup servers left. "
                     + "3 sessions active, 0 requeued, 0 remaining in queue."
             ])
         #expect(bench.status().isRunning && bench.status().isAvailable && !bench.status().isUsable && bench.status().text == "NOLB")
@@ -128,7 +128,7 @@ struct ServerRegistryLineTests {
         #expect(bench.registry.status(ofBackend: 0).activeServers == 0)
         #expect(
             bench.lines(.setFitness(.whole)) == [
-                "<133>Server mysql-read/db1 is IN. 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
+                "<133>Server mysql-read/db1 is IN (was OUT: replication lag 38s > 10s). 1 active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
             ])
         #expect(bench.effects(.setFitness(.fit(quarters: 2))) == [.routeChanged(ServerReference(backend: 0, server: 0))])
         #expect(bench.status().fitWeight == 2 && bench.status().weight == 1)
@@ -141,19 +141,19 @@ struct ServerRegistryLineTests {
         backend.database?.role = .primary
         var bench = RegistryBench([backend])
         #expect(!bench.status().isUsable && bench.registry.status(ofBackend: 0).activeServers == 0)
-        #expect(bench.lines(.setFitness(.whole)).first?.hasPrefix("<133>Server mysql-write/db1 is IN.") == true)
+        #expect(bench.lines(.setFitness(.whole)).first?.hasPrefix("<133>Server mysql-write/db1 is IN (was OUT: not checked yet).") == true)
         // The loss of the writer is an alert. The loss of a candidate is not, and no line counts a candidate as active.
         #expect(
             bench.lines(.setFitness(.unfit(reason: "read_only is ON"))).first
-                == "<129>Server mysql-write/db1 is OUT, reason: read_only is ON. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, "
+                == "<129>Server mysql-write/db1 is OUT: read_only is ON. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, "
                 + "0 remaining in queue.")
         _ = bench.lines(.setFitness(.whole))
         #expect(bench.lines(Bench.refused, 1).last?.hasPrefix("<132>Server mysql-write/db2 is DOWN. 1 active and 0 backup servers left.") == true)
-        #expect(bench.lines(.setFitness(.unfit(reason: "not reached")), 1).isEmpty)
+        #expect(bench.lines(.setFitness(.unfit(reason: "cannot be reached")), 1).isEmpty)
         _ = bench.lines(Bench.pass, 1)
         let up = bench.lines(Bench.pass, 1)
         let text =
-            "<133>Server mysql-write/db2 is UP but OUT (not reached). 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue."
+            "<133>Server mysql-write/db2 is UP but OUT (cannot be reached). 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue."
         #expect(up.last == text)
     }
 

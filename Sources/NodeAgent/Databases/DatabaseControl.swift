@@ -142,7 +142,7 @@ final class DatabaseControl {
     func decide(_ backend: Int) {
         guard !deciding.contains(backend), watches.indices.contains(backend), watches[backend] != nil else { return }
         let statuses = configuration.backends[backend].servers.indices.map { servers.status(of: ServerReference(backend: backend, server: $0)) }
-        let circumstances = statuses.map { DatabaseWatch.Circumstances(isRunning: $0.isRunning, isAvailable: $0.isAvailable) }
+        let circumstances = statuses.map { DatabaseWatch.Circumstances(isRunning: $0.isRunning, isAvailable: $0.isAvailable, address: $0.address) }
         let peers = writerPeers(backend)
         guard let outcome = watches[backend]?.decide(circumstances, peers: peers, now: reactor.now) else { return }
         for news in outcome.news {

@@ -84,7 +84,7 @@ struct DatabaseOverview {
     private func alarm(_ section: Section) -> String? {
         let (watch, count) = (section.watch, section.proxy.servers.count)
         if let first = watch.refused.first, let refusal = watch.judge.standings[first].refusal {
-            return "\(watch.refused.count) of \(count) servers do not answer user '\(watch.settings.user)': \(refusal.description)"
+            return "\(watch.refused.count) of \(count) servers cannot be queried as user '\(watch.settings.user)': \(refusal.description)"
         }
         guard let first = watch.silent.first, let question = watch.silence(of: first) else { return nil }
         return "\(watch.silent.count) of \(count) servers: \(question.description)"

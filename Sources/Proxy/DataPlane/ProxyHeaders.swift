@@ -150,11 +150,11 @@ extension ForwardingThread {
         line.clear()
         line.append("Proxy ")
         line.append(state.frontendNames[frontend].pointee.bytes)
-        line.append(": a PROXY header came late, ")
+        line.append(": late PROXY header, ")
         line.append(now - session.pointee.acceptedAt)
-        line.append("ms after the connect: such sessions wait ")
+        line.append("ms after the connect; such sessions start up to ")
         line.append(Self.headerMilliseconds)
-        line.append("ms before they begin; have the load balancer send it at once (docs/AWS.md).")
+        line.append("ms late; make the load balancer send the header with the connect (docs/AWS.md).")
         send(.warning, frontend)
     }
 

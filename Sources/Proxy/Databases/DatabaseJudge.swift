@@ -57,9 +57,9 @@ package enum DatabaseFault: Equatable, Sendable {
         case .lagging(let lag):
             let limit = lagMax ?? .zero
             return lag > limit
-                ? "replication lag \(Self.text(lag)) > \(Self.text(limit))" : "replication lag \(Self.text(lag)), in again below \(Self.text(limit / 2))"
+                ? "replication lag \(Self.text(lag)) > \(Self.text(limit))" : "replication lag \(Self.text(lag)), back in below \(Self.text(limit / 2))"
         case .disconnected(let silence, let complaint, let channel):
-            return "replica IO thread\(of(channel)) without connection for \(Self.text(silence))\(cause(complaint))"
+            return "replica IO thread\(of(channel)) disconnected for \(Self.text(silence))\(cause(complaint))"
         case .lagUnknown: return "replication lag unknown: the heartbeat table is empty"
         case .unanswered(let question): return question.description
         case .writable: return "read_only is OFF on a replica"

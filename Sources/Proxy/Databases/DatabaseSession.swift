@@ -152,7 +152,7 @@ package struct DatabaseSession {
             while stage != .finished, let packet = try packets.next() { outputs += take(packet) }
         } catch {
             switch error {
-            case .tooLong(let bytes, let limit): return outputs + finish(.protocolViolation("a packet of \(bytes) bytes, over \(limit)"))
+            case .tooLong(let bytes, let limit): return outputs + finish(.protocolViolation("a packet of \(bytes) bytes, the limit is \(limit)"))
             }
         }
         // A greeting begins with 10, an error with 255. Anything else is garbage and needs no further bytes.
@@ -171,7 +171,7 @@ package struct DatabaseSession {
         case .login(let authentication, let rounds): return loginAnswered(packet.payload, authentication, rounds: rounds)
         case .loginWithoutPassword(let error, let rounds): return turnedAway(packet.payload, error, rounds: rounds)
         case .query(let number): return queryAnswered(packet.payload, number)
-        case .encrypting: return finish(.protocolViolation("words within the TLS handshake"))
+        case .encrypting: return finish(.protocolViolation("a packet within the TLS handshake"))
         case .finished: return []
         }
     }
@@ -188,7 +188,7 @@ package struct DatabaseSession {
             return login.tls == .require ? logInWithoutPassword(greeting, .tlsNotOffered) : logIn(greeting)
         }
         // Cleartext after the greeting was injected: a server waits for the TLS handshake.
-        guard packets.isEmpty else { return finish(.protocolViolation("words before the TLS handshake")) }
+        guard packets.isEmpty else { return finish(.protocolViolation("a packet before the TLS handshake")) }
         do throws(DatabaseCryptographyError) {
             let stream = try cryptography.openTLS(name: login.tlsName)
             let request = send(response(greeting, isTLS: true).tlsRequest)
@@ -231,7 +231,7 @@ package struct DatabaseSession {
     }
 
     private mutating func loginAnswered(_ payload: [UInt8], _ authentication: MySQLAuthentication, rounds: Int) -> [Output] {
-        guard rounds < Self.loginRoundsMax else { return finish(.protocolViolation("a login without end")) }
+        guard rounds < Self.loginRoundsMax else { return finish(.protocolViolation("a login of more than \(Self.loginRoundsMax) rounds")) }
         var authentication = authentication
         do throws(MySQLAuthenticationError) {
             switch MySQLReply(payload: payload) {
@@ -352,7 +352,7 @@ extension DatabaseError {
             case .unknownMethod(let name): .methodUnknown(name)
             case .wantsClearPassword(let name): .methodRefused(name)
             case .seedTooShort(let method): .protocolViolation("a seed too short for \(method)")
-            case .unexpected(let method): .protocolViolation("words that \(method) does not have")
+            case .unexpected(let method): .protocolViolation("a message that \(method) does not define")
             case .cryptography(let error): DatabaseError(error)
             }
     }

@@ -191,7 +191,7 @@ package struct UnansweredQuestion: Equatable, Sendable {
     }
 
     /// "the question 'SHOW REPLICA STATUS' fails: no answer within 1s".
-    package var description: String { "the question '\(name)' fails: \(complaint.description)" }
+    package var description: String { "'\(name)' fails: \(complaint.description)" }
 }
 
 /// The findings of one check of a database, in addition to the check's result.

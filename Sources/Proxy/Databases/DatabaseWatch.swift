@@ -9,9 +9,13 @@ package struct DatabaseWatch: Sendable {
         package var isRunning: Bool
         /// True when it would take new sessions if it were fit.
         package var isAvailable: Bool
+        /// The address to show in log lines; `nil` for none.
+        package var address: SocketAddress?
 
         /// Creates circumstances.
-        package init(isRunning: Bool, isAvailable: Bool) { (self.isRunning, self.isAvailable) = (isRunning, isAvailable) }
+        package init(isRunning: Bool, isAvailable: Bool, address: SocketAddress? = nil) {
+            (self.isRunning, self.isAvailable, self.address) = (isRunning, isAvailable, address)
+        }
     }
 
     /// The actions that the caller must carry out.
@@ -132,7 +136,7 @@ package struct DatabaseWatch: Sendable {
                 if case .unanswered = fault { continue }
                 let reason = fault?.reason(lagMax: settings.lagMax) ?? "its state is not known yet"
                 outcome.news.append(
-                    News(level: .warning, text: "\(names[server]) stays in, although \(reason): too few others are better (min-up \(settings.minUp))"))
+                    News(level: .warning, text: "\(names[server]) stays in despite a fault: \(reason); too few better servers (min-up \(settings.minUp))"))
             }
         }
         tellRefusal(&outcome)
@@ -154,12 +158,12 @@ package struct DatabaseWatch: Sendable {
         if let first = serving.first, let question = silence(of: first), !isSilenceTold {
             isSilenceTold = true
             let others = serving.count == 1 ? "" : " (and \(serving.count - 1) more)"
-            let reason = election == nil ? "too few others are better (min-up \(settings.minUp))" : "no other server is known to take writes"
-            let effect = "it still takes sessions, since \(reason)"
-            outcome.news.append(News(level: .alert, text: "\(names[first])\(others): \(question.description): \(effect)"))
+            let reason = election == nil ? "too few better servers (min-up \(settings.minUp))" : "no other server is known to accept writes"
+            let effect = "it still takes sessions: \(reason)"
+            outcome.news.append(News(level: .alert, text: "\(names[first])\(others): \(question.description); \(effect)"))
         } else if serving.isEmpty, isSilenceTold {
             isSilenceTold = false
-            outcome.news.append(News(level: .notice, text: "every server that takes sessions answers all questions again"))
+            outcome.news.append(News(level: .notice, text: "all queries succeed again on every server that takes sessions"))
         }
     }
 
@@ -168,12 +172,13 @@ package struct DatabaseWatch: Sendable {
         let refused = refused
         if let first = refused.first, let refusal = judge.standings[first].refusal, !isRefusalTold {
             isRefusalTold = true
-            let effect = "what its servers are is not known from now on, and they stay as they are"
-            let remedy = "give user '\(settings.user)' what it needs, or correct the section"
-            outcome.news.append(News(level: .alert, text: "\(names[first]) does not answer this node: \(refusal.description): \(effect): \(remedy)"))
+            let event = refusal.code > 0 ? "\(names[first]) refuses user '\(settings.user)'" : "\(names[first]) cannot be queried as user '\(settings.user)'"
+            let effect = "roles and lag are unknown until this is fixed, servers keep their last state"
+            let remedy = "grant the user its rights or correct the section"
+            outcome.news.append(News(level: .alert, text: "\(event): \(refusal.description); \(effect); \(remedy)"))
         } else if refused.isEmpty, isRefusalTold {
             isRefusalTold = false
-            outcome.news.append(News(level: .notice, text: "all servers answer user '\(settings.user)' again"))
+            outcome.news.append(News(level: .notice, text: "all servers accept user '\(settings.user)' again"))
         }
     }
 }
@@ -204,9 +209,11 @@ extension DatabaseWatch {
         if election.ballot != before.ballot, let choice = election.choice, let ballot = election.ballot {
             outcome.checking = choice
             if choice != before.choice {
-                let old = before.choice.map { "; it was \(names[$0]), whose sessions are closed" } ?? ""
+                let event = next.writer == choice ? "writes go to" : "writes will go to"
+                let address = circumstances[choice].address.map { " (\($0))" } ?? ""
+                let old = before.choice.map { "; sessions to the previous writer '\(names[$0])' are closed" } ?? ""
                 let level: LogLevel = before.choice == nil ? .notice : .warning
-                outcome.news.append(News(level: level, text: "the writer is \(names[choice]) (epoch \(ballot.epoch))\(old)"))
+                outcome.news.append(News(level: level, text: "\(event) server '\(names[choice])'\(address), epoch \(ballot.epoch)\(old)"))
             }
         }
         outcome.fitness = names.indices.map { $0 == next.writer ? .whole : .unfit(reason: reason(against: $0, sights[$0])) }
@@ -217,23 +224,23 @@ extension DatabaseWatch {
     private func reason(against server: Int, _ sight: WriterSight) -> String {
         if server == election?.choice, let trouble = decision.trouble, !sight.isOut { return text(of: trouble) }
         switch sight {
-        case .unknown: return judge.standings[server].refusal == nil ? "not looked at yet" : "not known whether it takes writes"
-        case .unreachable: return "not reached"
-        case .unanswered: return silence(of: server)?.description ?? "not known whether it takes writes"
+        case .unknown: return judge.standings[server].refusal == nil ? "not checked yet" : "unknown whether it accepts writes"
+        case .unreachable: return "cannot be reached"
+        case .unanswered: return silence(of: server)?.description ?? "unknown whether it accepts writes"
         case .readOnly:
             if let fault = judge.standings[server].fault, case .answered = fault { return fault.reason(lagMax: nil) }
             return "read_only is ON"
         case .writable:
             guard let choice = election?.choice else { return decision.trouble.map(text(of:)) ?? "not the writer" }
-            return "takes writes, but the writer is \(names[choice])"
+            return "accepts writes, but the writer is '\(names[choice])'"
         }
     }
 
     private mutating func tellTrouble(from before: WriterTrouble?, now: Instant, _ outcome: inout Outcome) {
         guard let trouble = decision.trouble else {
             if isTroubleTold {
-                let writer = decision.writer.map { "writes go to \(names[$0])" } ?? "no writer yet"
-                outcome.news.append(News(level: .notice, text: "the trouble with the writer is over: \(writer)"))
+                let writer = decision.writer.map { "writes go to server '\(names[$0])'" } ?? "no writer yet"
+                outcome.news.append(News(level: .notice, text: "writer trouble is over: \(writer)"))
             }
             (troubleSince, isTroubleTold) = (nil, false)
             return
@@ -245,7 +252,7 @@ extension DatabaseWatch {
         let patience = trouble == .starting ? Self.startingAfter : Self.troubleAfter
         guard !isTroubleTold, let since = troubleSince, since.duration(to: now) >= patience else { return }
         isTroubleTold = true
-        let rest = decision.writer.map { ": writes go on to \(names[$0])" } ?? ": there is no writer, new sessions are refused"
+        let rest = decision.writer.map { "; writes continue to server '\(names[$0])'" } ?? "; there is no writer, new sessions are refused"
         outcome.news.append(News(level: .alert, text: text(of: trouble) + rest))
     }
 
@@ -254,11 +261,11 @@ extension DatabaseWatch {
 
     private func text(of trouble: WriterTrouble) -> String {
         switch trouble {
-        case .severalWritable(let servers): "\(servers.map { names[$0] }.joined(separator: " and ")) take writes, and only one may"
-        case .noneWritable: "no server takes writes"
-        case .peerObjects(let peer): "\(peer) still sees \(election?.choice.map { names[$0] } ?? "another server") take writes"
-        case .peerBehind(let peer): "\(peer) does not follow yet"
-        case .unknownChoice: "the other nodes follow a server that is not configured here"
+        case .severalWritable(let servers): "\(servers.map { names[$0] }.joined(separator: " and ")) accept writes, but only one may"
+        case .noneWritable: "no server accepts writes"
+        case .peerObjects(let peer): "\(peer) still sees \(election?.choice.map { names[$0] } ?? "another server") accept writes"
+        case .peerBehind(let peer): "\(peer) does not follow the new writer yet"
+        case .unknownChoice: "the other nodes follow a server that is not in this node's configuration"
         case .starting: "the writer is not known yet"
         }
     }

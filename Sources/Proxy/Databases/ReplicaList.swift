@@ -106,11 +106,12 @@ package struct ReplicaDiscovery: Equatable, Sendable {
     private static func trouble(with list: ReplicaList, of writer: String, user: String) -> String? {
         switch list.flaw {
         case .refused(let complaint):
-            "\(writer) does not list its replicas: \(complaint.description)\(rightsErrors.contains(complaint.code) ? ": GRANT PROCESS ON *.* TO '\(user)'" : ""): none goes meanwhile"
+            "\(writer) refuses to list its replicas: \(complaint.description); known replicas stay"
+                + (rightsErrors.contains(complaint.code) ? "; run GRANT PROCESS ON *.* TO '\(user)'" : "")
         case .unusable(let line):
-            "\(writer) lists '\(line)' among its replicas, which is no address to go to: none goes meanwhile; with skip_name_resolve it lists addresses"
-        case .tooLong: "\(writer) lists more than \(ReplicaList.hostsMax) replicas: the rest is left out, and none goes"
-        case nil: list.hosts.isEmpty ? "\(writer) lists no replica: those that are known stay" : nil
+            "\(writer) lists replica '\(line)', which is not a usable address; known replicas stay; set skip_name_resolve so that it lists addresses"
+        case .tooLong: "\(writer) lists more than \(ReplicaList.hostsMax) replicas; further ones are ignored, known replicas stay"
+        case nil: list.hosts.isEmpty ? "\(writer) lists no replicas; known replicas stay" : nil
         }
     }
 }

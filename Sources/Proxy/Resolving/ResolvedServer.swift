@@ -100,7 +100,7 @@ package enum AddressLoss: Equatable, Sendable {
     package var description: String {
         switch self {
         case .noAddress: "No IP for server "
-        case .notListed: "no replica of the writer any more"
+        case .notListed: "not listed by the writer"
         case .noSuchName: "DNS NX status"
         case .timeout: "DNS timeout status"
         case .refused: "DNS refused status"

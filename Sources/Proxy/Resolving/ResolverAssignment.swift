@@ -180,9 +180,9 @@ extension Resolver {
         let limit = DNSAnswer.recordsKeptMax
         if let total {
             outputs.append(
-                .alarm("'\(name)' has \(total) \(records), and \(limit) of an answer are used: until it has \(limit) or fewer, none that is in use goes"))
+                .alarm("'\(name)' has \(total) \(records), but only \(limit) of an answer are used; until it has \(limit) or fewer, none in use is removed"))
         } else {
-            outputs.append(.notice("'\(name)' has no more than \(limit) \(records) again"))
+            outputs.append(.notice("'\(name)' has at most \(limit) \(records) again"))
         }
     }
 
@@ -196,7 +196,7 @@ extension Resolver {
             guard told != count else { return }
             names[index].excess[backend] = count
             outputs.append(
-                .alarm("'\(name)' has \(count) addresses for the \(slots.count) servers of \(location): raise the number there to \(count) or more"))
+                .alarm("'\(name)' has \(count) addresses for the \(slots.count) servers of \(location); raise the number there to \(count) or more"))
         } else if told != nil {
             names[index].excess[backend] = nil
             outputs.append(.notice("the \(slots.count) servers of \(location) are enough again for '\(name)'"))
@@ -295,7 +295,7 @@ extension Resolver {
         guard !names[index].isProven, !entries.isEmpty, names[index].servers.contains(where: { servers[$0].address == nil }) else { return }
         if !names[index].memory.isUsed {
             names[index].memory.isUsed = true
-            outputs.append(.alarm("'\(names[index].name)' is not answered for: the addresses that it had before the start are tried (\(entries.count))"))
+            outputs.append(.alarm("'\(names[index].name)' gets no answer; trying the \(entries.count) addresses from before the start"))
         }
         for family in [AddressFamily.v4, .v6] where !names[index].isService {
             names[index].book.merge(family, with: entries.map(\.address.host).filter { $0.family == family }, now: now)

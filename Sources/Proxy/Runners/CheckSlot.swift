@@ -45,7 +45,7 @@ final class CheckSlot {
     /// Why `target` is `nil`.
     var lack: String {
         guard let name = settings.addressName, settings.address == nil else { return "no port to check" }
-        return "no address of '\(name)' to check"
+        return "no address for '\(name)'"
     }
 }
 

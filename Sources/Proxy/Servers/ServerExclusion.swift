@@ -26,9 +26,10 @@ extension ServerRegistry {
             // Only the writer is fit: without it, clients cannot write.
             let isWriter = backends[change.server.backend].database?.role == .primary
             let level = !before.isRunning ? LogLevel.notice : isWriter ? before.lossLevel : .warning
-            if before.fitness.isFit { change.log(level, "\(title(of: change.server)) is OUT, reason: \(reason)\(counts(change))") }
+            if before.fitness.isFit { change.log(level, "\(title(of: change.server)) is OUT: \(reason)\(counts(change))") }
         case .fit:
-            if !before.fitness.isFit { change.log(.notice, "\(title(of: change.server)) is IN\(counts(change))") }
+            guard case .unfit(let reason) = before.fitness else { return }
+            change.log(.notice, "\(title(of: change.server)) is IN (was OUT: \(reason))\(counts(change))")
         }
     }
 
@@ -42,18 +43,27 @@ extension ServerRegistry {
 
     mutating func setSkipped(_ skip: ServerSkip?, _ pause: Duration?, _ change: inout Change) {
         var next = status(of: change.server)
-        guard next.skip != skip else { return }
+        let before = next.skip
+        guard before != skip else { return }
         next.skip = skip
         store(next, &change)
         let end = pause.map { "for \($0.wholeMilliseconds / 1000)s" } ?? (skip == .suspect ? "until a check is greeted in time" : "until a check passes")
-        let consequence = "new sessions leave it out \(end), while there are others"
+        let consequence = "new sessions skip it \(end) while other servers are usable"
         switch skip {
-        case .suspect: change.log(.warning, "\(title(of: change.server)) is SUSPECT: a session has got no answer; \(consequence).")
-        case .full(let number): change.log(.warning, "\(title(of: change.server)) is FULL, it says (error \(number)): \(consequence).")
+        case .suspect: change.log(.warning, "\(title(of: change.server)) is SUSPECT: a session got no answer; \(consequence).")
+        case .full(let number): change.log(.warning, "\(title(of: change.server)) is FULL (error \(number)): \(consequence).")
         case .hostRefused(let number):
-            let remedy = number == 1129 ? "run 'FLUSH HOSTS' there and raise max_connect_errors" : "grant a user to this host there"
-            change.log(.alert, "\(title(of: change.server)) refuses this host (error \(number)): \(remedy); \(consequence).")
-        case nil: change.log(.notice, "\(title(of: change.server)) gets new sessions again.")
+            let remedy = number == 1129 ? "run 'FLUSH HOSTS' on it and raise max_connect_errors" : "create a user there that may connect from this host"
+            change.log(.alert, "\(title(of: change.server)) refuses this host (error \(number)): \(consequence); \(remedy).")
+        case nil: change.log(.notice, "\(title(of: change.server)) takes new sessions again\(before.map { " (was \(Self.word($0)))" } ?? "").")
+        }
+    }
+
+    private static func word(_ skip: ServerSkip) -> String {
+        switch skip {
+        case .suspect: "SUSPECT"
+        case .full: "FULL"
+        case .hostRefused: "refusing this host"
         }
     }
 
@@ -73,14 +83,14 @@ extension ServerRegistry {
     private func reason(_ witness: DownWitness, _ before: ServerStatus) -> String {
         switch witness {
         case .peers(let peers):
-            return ", reason: DOWN for \(peers.joined(separator: ", "))"
+            return ", reason: seen DOWN by \(peers.joined(separator: ", "))"
         case .alsoPeers(let peers):
-            let seen = "(seen by \(peers.joined(separator: ", ")) too)"
+            let seen = "(also seen by \(peers.joined(separator: ", ")))"
             guard let check = before.lastCheck else { return ", reason: \(seen)" }
             let info = check.info.isEmpty ? seen : "\(check.info) \(seen)"
             return CheckResult(status: check.status, code: check.code, info: info, duration: check.duration).explanation
         case .server:
-            return before.lastCheck?.explanation ?? ", reason: it refuses this host"
+            return before.lastCheck?.explanation ?? ", reason: refuses this host"
         }
     }
 

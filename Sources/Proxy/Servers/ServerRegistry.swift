@@ -81,7 +81,7 @@ package struct ServerRegistry: Sendable {
                 let reference = ServerReference(backend: index, server: place)
                 var status = ServerStatus(server, address: initialAddress(reference), now: now)
                 // No server takes writes before the writer is known.
-                if backend.database?.role == .primary { status.fitness = .unfit(reason: "not looked at yet") }
+                if backend.database?.role == .primary { status.fitness = .unfit(reason: "not checked yet") }
                 if backend.isDisabled { status.hasVerdict = true }
                 if let memory = memory(reference) {
                     status.recall(memory, in: backend, slowStart: backend.slowStart(of: server), now: now)

@@ -85,7 +85,7 @@ struct DatabaseCheckTests {
         #expect(view.unanswered == [UnansweredQuestion(.heartbeat, name: "heartbeat ops.heartbeat", denial)])
         let clear = try check(Self.peer()) { $0.tls = .require }
         #expect(
-            clear.result?.status == .layer7OK && clear.look == .refused(DatabaseComplaint(code: 0, text: "TLS is required, and the server does not offer it")))
+            clear.result?.status == .layer7OK && clear.look == .refused(DatabaseComplaint(code: 0, text: "TLS is required, but the server does not offer it")))
         #expect(DatabaseComplaint(code: 0, text: "no TLS").description == "no TLS")
         let strange = try check(Self.peer { $0.answer = { _ in .rows(MySQLResultSet(columns: ["x"], rows: [])) } })
         #expect(strange.result?.status == .layer7OK)
@@ -132,7 +132,7 @@ struct DatabaseCheckTests {
         #expect(result.status == .layer7OK && result.info == "8.4.3")
         #expect(view.isReadOnly && view.isAnswered(.variables) && view.replicationLag == nil)
         #expect(view.unanswered.map(\.question) == [.replicaStatus, .query])
-        #expect(view.unanswered.first?.description == "the question 'SHOW REPLICA STATUS' fails: no answer within 1.5s")
+        #expect(view.unanswered.first?.description == "'SHOW REPLICA STATUS' fails: no answer within 1.5s")
         let query = try unanswered(after: 2) { $0.timedOut(now: Self.start.advanced(by: .milliseconds(1500))) }.1
         #expect(query.replicationLag == .seconds(3) && query.unanswered.map(\.name) == ["query"])
     }

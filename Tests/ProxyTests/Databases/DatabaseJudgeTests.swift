@@ -67,7 +67,7 @@ struct DatabaseJudgeTests {
         #expect(seen == [true, true, true, false, false, false, false, false, true, true, true, false])
         #expect(servers.reason(0) == "replication lag 11s > 10s")
         servers.look(lags: [7, 0])
-        #expect(servers.reason(0) == "replication lag 7s, in again below 5s")
+        #expect(servers.reason(0) == "replication lag 7s, back in below 5s")
     }
 
     @Test("tells in plain words what is wrong")
@@ -129,7 +129,7 @@ struct DatabaseJudgeTests {
             if outAfter == nil, servers.fit == [1] { outAfter = second }
         }
         #expect(outAfter == 9)
-        #expect(servers.reason(0) == "replica IO thread without connection for 14s")
+        #expect(servers.reason(0) == "replica IO thread disconnected for 14s")
         servers.look(lags: [0, 0])
         #expect(servers.fit == [0, 1])
     }
@@ -210,7 +210,7 @@ struct DatabaseJudgeTests {
             #expect(servers.fit == [0, 1, 2], "one look may hit a moment")
             servers.look([silent, fine, fine])
             #expect(servers.fit == [1, 2])
-            #expect(servers.reason(0) == "the question '\(question)' fails: no answer within 1s")
+            #expect(servers.reason(0) == "'\(question)' fails: no answer within 1s")
             for _ in 0..<9 { servers.look([silent, silent, silent]) }
             #expect(servers.fit == [0, 1, 2])
             servers.look([silent, fine, silent])
@@ -230,7 +230,7 @@ struct DatabaseJudgeTests {
     func replicationUnknown() {
         var servers = JudgedServers(2)
         servers.look([JudgedServers.silent(.replicaStatus) { $0.channels = [] }, JudgedServers.replica(lag: .zero)])
-        #expect(servers.reason(0) == "the question 'replicaStatus' fails: no answer within 1s")
+        #expect(servers.reason(0) == "'replicaStatus' fails: no answer within 1s")
         var any = JudgedServers(2) { $0.role = .any }
         any.look([JudgedServers.silent(.replicaStatus) { ($0.channels, $0.isReadOnly) = ([], false) }, JudgedServers.replica(lag: .zero)])
         #expect(any.fit == [1], "it may be a replica that takes writes")

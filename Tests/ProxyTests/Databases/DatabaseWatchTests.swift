@@ -65,13 +65,13 @@ struct DatabaseWatchTests {
             first.news == [
                 .init(
                     level: .alert,
-                    text: "db1 does not answer this node: error 1045 Access denied for user 'check': what its servers are is not known from now on, and they "
-                        + "stay as they are: give user 'check' what it needs, or correct the section")
+                    text: "db1 refuses user 'check': error 1045 Access denied for user 'check'; roles and lag are unknown until this is fixed, servers keep "
+                        + "their last state; grant the user its rights or correct the section")
             ])
         #expect(first.fitness == [.whole, .whole])
         #expect(bench.look(Self.denied, Self.denied).news.isEmpty)
         #expect(bench.look(Self.readOnly, Self.denied).news.isEmpty && bench.watch.refused == [1])
-        #expect(bench.look(Self.readOnly, Self.readOnly).news.map(\.text).last == "all servers answer user 'check' again")
+        #expect(bench.look(Self.readOnly, Self.readOnly).news.map(\.text).last == "all servers accept user 'check' again")
     }
 
     @Test("forgets what it has seen when another host takes a server's place")
@@ -98,11 +98,11 @@ struct DatabaseWatchTests {
         #expect(start.fitness.allSatisfy { !$0.isFit } && start.news.isEmpty && start.word == nil)
         let first = bench.look(Self.writable, Self.readOnly)
         #expect(first.fitness == [.whole, .unfit(reason: "read_only is ON")])
-        #expect(first.news == [.init(level: .notice, text: "the writer is db1 (epoch 1)")])
+        #expect(first.news == [.init(level: .notice, text: "writes go to server 'db1', epoch 1")])
         #expect(bench.look(Self.readOnly, Self.readOnly).closing.isEmpty)
         let promoted = bench.look(Self.readOnly, Self.writable)
         #expect(promoted.fitness == [.unfit(reason: "read_only is ON"), .whole] && promoted.closing == [0] && promoted.checking == 1)
-        #expect(promoted.news == [.init(level: .warning, text: "the writer is db2 (epoch 2); it was db1, whose sessions are closed")])
+        #expect(promoted.news == [.init(level: .warning, text: "writes go to server 'db2', epoch 2; sessions to the previous writer 'db1' are closed")])
         #expect(bench.watch.writerMemory == WriterMemory(epoch: 2, server: "db2"))
     }
 
@@ -123,11 +123,11 @@ struct DatabaseWatchTests {
         var bench = Bench(.primary)
         _ = bench.look(Self.writable, Self.readOnly)
         var news = (0..<5).flatMap { _ in bench.look(Self.writable, Self.writable).news }
-        #expect(news == [.init(level: .alert, text: "db1 and db2 take writes, and only one may: writes go on to db1")])
+        #expect(news == [.init(level: .alert, text: "db1 and db2 accept writes, but only one may; writes continue to server 'db1'")])
         #expect(bench.watch.trouble != nil)
         news = (0..<5).flatMap { _ in bench.look(Self.readOnly, Self.readOnly).news }
-        #expect(news.map(\.text) == ["no server takes writes: there is no writer, new sessions are refused"])
-        #expect(bench.look(Self.writable, Self.readOnly).news.map(\.text) == ["the trouble with the writer is over: writes go to db1"])
+        #expect(news.map(\.text) == ["no server accepts writes; there is no writer, new sessions are refused"])
+        #expect(bench.look(Self.writable, Self.readOnly).news.map(\.text) == ["writer trouble is over: writes go to server 'db1'"])
         // A promotion that takes a moment is no trouble.
         #expect(bench.look(Self.readOnly, Self.readOnly).news.isEmpty)
         #expect(bench.look(Self.readOnly, Self.writable).news.count == 1)
@@ -139,8 +139,8 @@ struct DatabaseWatchTests {
         var news = (0..<9).flatMap { _ in bench.look(Self.denied, Self.denied).news }
         #expect(news.count == 1, "that this node is not let in")
         news = (0..<9).flatMap { _ in bench.look(Self.denied, Self.denied).news }
-        #expect(news == [.init(level: .alert, text: "the writer is not known yet: there is no writer, new sessions are refused")])
-        #expect(bench.look(Self.writable, Self.readOnly).news.map(\.text).contains("the trouble with the writer is over: writes go to db1"))
+        #expect(news == [.init(level: .alert, text: "the writer is not known yet; there is no writer, new sessions are refused")])
+        #expect(bench.look(Self.writable, Self.readOnly).news.map(\.text).contains("writer trouble is over: writes go to server 'db1'"))
     }
 
     @Test("keeps the writer whose questions fail until another server takes writes, but never one that reports read_only")
@@ -152,7 +152,7 @@ struct DatabaseWatchTests {
         #expect(news.map(\.level) == [.alert])
         #expect(
             news.first?.text
-                == "db1: the question 'variables' fails: no answer within 1s: it still takes sessions, since no other server is known to take writes")
+                == "db1: 'variables' fails: no answer within 1s; it still takes sessions: no other server is known to accept writes")
         #expect(bench.decide().fitness[0] == .whole && bench.watch.silent == [0, 1])
         // A read-only server has answered: a later silence does not matter, even when it is the last one.
         let hanging = JudgedServers.silent(.replicaStatus, .query)
@@ -163,7 +163,7 @@ struct DatabaseWatchTests {
         // Another one that takes writes is better, once the silence lasts.
         _ = bench.look(Self.writable, Self.readOnly)
         #expect(bench.look(silent, Self.writable).fitness[0] == .whole)
-        #expect(bench.look(silent, Self.writable).fitness == [.unfit(reason: "the question 'variables' fails: no answer within 1s"), .whole])
+        #expect(bench.look(silent, Self.writable).fitness == [.unfit(reason: "'variables' fails: no answer within 1s"), .whole])
         // Replication that was stopped before the promotion does not hide it.
         let stopped = JudgedServers.replica(lag: nil) { ($0.isReadOnly, $0.channels) = (false, [ReplicationChannel(receiver: .stopped, applier: .stopped)]) }
         var leftover = Bench(.primary)
@@ -197,10 +197,10 @@ struct DatabaseWatchTests {
         #expect(bench.look(silent, silent).news.isEmpty)
         let news = bench.look(silent, silent).news
         let text =
-            "db1 (and 1 more): the question 'replicaStatus' fails: no answer within 1s: it still takes sessions, since too few others are better (min-up 1)"
+            "db1 (and 1 more): 'replicaStatus' fails: no answer within 1s; it still takes sessions: too few better servers (min-up 1)"
         #expect(news == [.init(level: .alert, text: text)])
         #expect((0..<9).allSatisfy { _ in bench.look(silent, silent).news.isEmpty })
-        #expect(bench.look(good, good).news == [.init(level: .notice, text: "every server that takes sessions answers all questions again")])
+        #expect(bench.look(good, good).news == [.init(level: .notice, text: "all queries succeed again on every server that takes sessions")])
         // When one of several goes out, its own line is enough: it gives the reason.
         #expect((0..<4).allSatisfy { _ in bench.look(silent, good).news.isEmpty })
     }

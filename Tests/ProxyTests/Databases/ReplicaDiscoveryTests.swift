@@ -56,19 +56,19 @@ struct ReplicaDiscoveryTests {
         }
         #expect(news(ReplicaList(["10.0.0.1:1"])).isEmpty && discovery.hosts == [Self.one] && discovery.trouble == nil)
         #expect(news(ReplicaList([]), seconds: 4).isEmpty && news(ReplicaList(["10.0.0.1:1"])).isEmpty)
-        #expect(news(ReplicaList([])) == [.init(level: .warning, text: "db1 lists no replica: those that are known stay")])
+        #expect(news(ReplicaList([])) == [.init(level: .warning, text: "db1 lists no replicas; known replicas stay")])
         let denied = DatabaseComplaint(code: 1227, text: "Access denied; you need (at least one of) the PROCESS privilege(s) for this operation")
         #expect(
             news(ReplicaList([], refusal: denied)) == [
                 .init(
                     level: .alert,
-                    text: "db1 does not list its replicas: error 1227 Access denied; you need (at least one of) the PROCESS privilege(s) for this operation: "
-                        + "GRANT PROCESS ON *.* TO 'check': none goes meanwhile")
+                    text: "db1 refuses to list its replicas: error 1227 Access denied; you need (at least one of) the PROCESS privilege(s) for this operation; "
+                        + "known replicas stay; run GRANT PROCESS ON *.* TO 'check'")
             ])
         #expect(discovery.hosts == [Self.one] && discovery.trouble?.contains("GRANT PROCESS") == true)
         #expect(
             news(ReplicaList(["db2.internal:1"])).map(\.text) == [
-                "db1 lists 'db2.internal:1' among its replicas, which is no address to go to: none goes meanwhile; with skip_name_resolve it lists addresses"
+                "db1 lists replica 'db2.internal:1', which is not a usable address; known replicas stay; set skip_name_resolve so that it lists addresses"
             ])
         #expect(news(ReplicaList(["10.0.0.2:1"])).map(\.text) == ["db1 lists its replicas again"])
         #expect(discovery.hosts == [Self.two] && discovery.trouble == nil)

@@ -65,7 +65,7 @@ struct ResolverListTests {
         #expect(world.addresses.count == 2)
         _ = world.takeEvents()
         list(&world, [one])
-        #expect(world.takeEvents() == ["0/1 lost: no replica of the writer any more"])
+        #expect(world.takeEvents() == ["0/1 lost: not listed by the writer"])
         list(&world, [one, two])
         #expect(world.addresses[reference(1)] == two)
     }
@@ -117,7 +117,7 @@ struct ResolverListTests {
     func excess() {
         var world = world(1)
         list(&world, [one, two], seconds: 3)
-        #expect(world.alarms == ["'replicas.mysql' has 2 addresses for the 1 servers of a.cfg:7: raise the number there to 2 or more"])
+        #expect(world.alarms == ["'replicas.mysql' has 2 addresses for the 1 servers of a.cfg:7; raise the number there to 2 or more"])
     }
 
     @Test("begin with what is remembered when no list comes, after a trial, and lists are remembered")

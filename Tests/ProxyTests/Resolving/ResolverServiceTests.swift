@@ -94,7 +94,7 @@ struct ResolverServiceTests {
         var world = ResolverWorld([.serves(zone)], servers: try slots(2))
         world.run(.seconds(60))
         #expect(Set(world.addresses.values) == [two, three])
-        #expect(world.alarms == ["'_mysql._tcp.db' has 3 addresses for the 2 servers of a.cfg:7: raise the number there to 3 or more"])
+        #expect(world.alarms == ["'_mysql._tcp.db' has 3 addresses for the 2 servers of a.cfg:7; raise the number there to 3 or more"])
         zone.services.append(try record("db1", port: 3307))
         world.behaviours = [.serves(zone)]
         world.run(.seconds(60))
@@ -181,7 +181,7 @@ struct RememberedAddressTests {
         world.run(.milliseconds(1100))
         #expect(world.events.prefix(3) == ["0/0 ? 10.0.0.1", "0/1 ? 10.0.0.2", "0/1 = 10.0.0.2 by remembered addresses"])
         #expect(world.addresses == [reference(1): two])
-        #expect(world.alarms.contains { $0.hasPrefix("'db' is not answered for") })
+        #expect(world.alarms.contains { $0.hasPrefix("'db' gets no answer") })
         #expect(world.resolver.knownNames.isEmpty)
         // What did not work is tried again.
         world.verdict = { _ in true }
