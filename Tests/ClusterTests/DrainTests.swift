@@ -32,7 +32,7 @@ extension ClusterSuite {
             try eventually(within: 1, "the probe to fail") { try first.asked(by: cluster.client) == "503" }
             try second.wait(for: "tsukada01 is draining", after: start, within: 2)
             let refused = try second.node.run([ProxyProgram.tsukada.path, "drain"] + files)
-            #expect(refused.status == 1 && refused.output.contains("tsukada01 is draining: wait until it is back, or say 'drain force'."), "\(refused)")
+            #expect(refused.status == 1 && refused.output.contains("tsukada01 is draining: wait until it is back, or use 'drain force'."), "\(refused)")
             #expect(try second.asked(by: cluster.client) == "200")
             #expect(try second.proxy.command("show gossip").contains("Draining: tsukada01\n"))
             first.proxy.send(signal: SIGUSR1)
@@ -68,7 +68,7 @@ extension ClusterSuite {
             pair.first.proxy.send(signal: SIGUSR1)
             try pair.second.wait(for: "tsukada01 is draining", after: start, within: 3)
             #expect(try pair.second.proxy.command("drain force").hasPrefix("Draining: "))
-            try pair.second.wait(for: "Draining although tsukada01 is draining, too", after: start, within: 2)
+            try pair.second.wait(for: "Draining although tsukada01 is draining as well", after: start, within: 2)
             for member in pair.both { #expect(try member.asked(by: cluster.client) == "503") }
             #expect(try cluster.client.query(pair.first.node, count: 2).allSatisfy { $0.outcome == .answered })
             // The lease goes over to the one that is left.

@@ -52,7 +52,7 @@ extension ClusterSuite {
             let blocked = MonotonicMoment.now
             try pair.first.node.drop(percent: 100, from: pair.second.node)
             try pair.first.wait(for: "peer tsukada02 is DEAD", after: blocked, within: 5)
-            try pair.second.wait(for: "UDP to tsukada01 is blocked: we hear it, it does not hear us", after: blocked, within: 10)
+            try pair.second.wait(for: "UDP to tsukada01 is blocked: this node hears it, it does not hear this node", after: blocked, within: 10)
             #expect(try pair.second.row(of: pair.first)["state"] == "alive", "it is heard, so it lives")
             let opened = MonotonicMoment.now
             try pair.first.node.drop(percent: 0)

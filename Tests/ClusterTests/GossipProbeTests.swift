@@ -44,7 +44,7 @@ extension ClusterSuite {
             try expect(["200", "200"], of: pair, for: 8)
             for member in pair.both {
                 #expect(member.lines(with: "begins failing").isEmpty)
-                #expect(try member.proxy.command("show probe").contains("mysql has 0 of 1 required server, and no peer sees enough"))
+                #expect(try member.proxy.command("show probe").contains("mysql: 0 usable servers, 1 required; no peer sees enough"))
             }
         }
 

@@ -143,7 +143,7 @@ extension ClusterSuite {
             // A thread counts as hung only while it has something to do: some of these connections are its own.
             try eventually(within: 5, "the thread to hang") { readWholeFile("/proc/\(thread)/syscall")?.hasPrefix("\(__NR_poll) ") ?? false }
             try cluster.client.demand([clusterTool, "abandon", "--to", "\(cluster.tsukada01.address):3306", "--count", "40"])
-            try log.wait(for: "worker thread 1 has not come round for 1s", from: mark, within: 5)
+            try log.wait(for: "forwarding thread 1 stuck for 1s", from: mark, within: 5)
             #expect(MonotonicMoment.now - began < 4_000_000_000)
             try log.wait(for: "worker \(worker) died: signal 6", from: mark, within: 15)
             #expect(MonotonicMoment.now - began > 9_000_000_000)
@@ -168,7 +168,7 @@ extension ClusterSuite {
 
             try cluster.tsukada01.demand(["kill", "-STOP", worker])
             let began = MonotonicMoment.now
-            try log.wait(for: "worker \(worker) died: signal 9 (it has not been heard of for 10s)", from: mark, within: 15)
+            try log.wait(for: "worker \(worker) died: signal 9 (no sign of life for 10s)", from: mark, within: 15)
             #expect(MonotonicMoment.now - began > 8_000_000_000)
             #expect(try cluster.client.query(cluster.tsukada01, count: 4).allSatisfy { $0.outcome == .answered })
 

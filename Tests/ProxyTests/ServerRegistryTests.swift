@@ -290,19 +290,19 @@ struct ServerRegistryLineTests {
     @Test("name the operator, after HAProxy's text, when it is not this node's")
     func authors() {
         var bench = pair()
-        let author = "the operator of tsukada01, for the cluster"
+        let author = "a cluster command from tsukada01"
         #expect(
             bench.lines(.setAdministrative(.maint, by: author)) == [
                 "<129>Server mysql-read/db1 is going DOWN for maintenance. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, "
-                    + "0 remaining in queue. By the operator of tsukada01, for the cluster."
+                    + "0 remaining in queue. By a cluster command from tsukada01."
             ])
         #expect(
             bench.lines(.setAdministrative(.ready, by: author)) == [
-                "<133>Server mysql-read/db1 is UP/READY (leaving forced maintenance). By the operator of tsukada01, for the cluster."
+                "<133>Server mysql-read/db1 is UP/READY (leaving forced maintenance). By a cluster command from tsukada01."
             ])
         #expect(
             bench.lines(.setWeight(7, by: author)) == [
-                "<133>Server mysql-read/db1: weight changed from 1 to 7 by the operator of tsukada01, for the cluster."
+                "<133>Server mysql-read/db1: weight changed from 1 to 7 by a cluster command from tsukada01."
             ])
     }
 

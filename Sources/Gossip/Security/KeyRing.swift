@@ -30,9 +30,9 @@ package struct KeyRing: Sendable {
             switch self {
             case .unknown: "no such key; 'tsukada keys list' shows the ids"
             case .full(let limit): "the ring has \(limit) keys already; remove one first"
-            case .inUse: "this key is sent with; 'tsukada keys use' another one first"
-            case .sentWith(let nodes): "\(nodes.joined(separator: ", ")) still sends with this key; 'tsukada keys use' the other one there first"
-            case .lacking(let nodes): "the key in use is not known to be held by \(nodes.joined(separator: ", ")); install it there first"
+            case .inUse: "this node sends with this key; run 'tsukada keys use' with another one first"
+            case .sentWith(let nodes): "\(nodes.joined(separator: ", ")) still sends with this key; run 'tsukada keys use' with the other one there first"
+            case .lacking(let nodes): "\(nodes.joined(separator: ", ")) may lack the key in use; install it there first"
             }
         }
     }

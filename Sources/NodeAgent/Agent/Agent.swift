@@ -121,7 +121,7 @@ final class Agent {
         signals = try Signals(reactor: reactor) { [unowned self] in receive($0) }
         try startProbe()
         watchdog = try Watchdog(forwarder, tell: probe.setStuckThreads) { thread, place in
-            Terminal.tell(.alert, "worker thread \(thread + 1) has not come round for 10s (\(place)): this process ends", patience: .none)
+            Terminal.tell(.alert, "forwarding thread \(thread + 1) stuck for 10s (phase: \(place)); this process aborts", patience: .none)
             abort()
         }
         let handshakes = HandshakeFinisher(reactor: reactor, state: state) { [evidence] in evidence.handshakeFailed($0) }

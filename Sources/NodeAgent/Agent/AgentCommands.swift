@@ -39,7 +39,7 @@ final class AgentCommands: RuntimeTarget {
             servers.apply(.setAdministrative(state), to: server)
             return AnswerText("")
         }
-        guard state != .ready || spread.duration == nil else { throw .refused("'for' is for 'drain' and 'maint': a server that is ready stays so.") }
+        guard state != .ready || spread.duration == nil else { throw .refused("'for' applies to 'drain' and 'maint' only: 'ready' does not expire.") }
         try inCluster { () throws(ClusterCommandError) in try gossip.administer(server, state, spread) }
         return receipt(reach)
     }
@@ -49,7 +49,7 @@ final class AgentCommands: RuntimeTarget {
             servers.apply(.setWeight(weight), to: server)
             return AnswerText("")
         }
-        guard spread == ClusterSpread() else { throw .refused("A weight stays until another one is set: leave 'for' and 'force' out.") }
+        guard spread == ClusterSpread() else { throw .refused("'for' and 'force' do not apply to a weight: leave them out.") }
         try inCluster { () throws(ClusterCommandError) in try gossip.administer(server, weight: weight) }
         return receipt(reach)
     }

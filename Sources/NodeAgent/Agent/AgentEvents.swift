@@ -71,7 +71,7 @@ extension Agent {
         while slow != 0 {
             let thread = slow.trailingZeroBitCount
             slow &= slow - 1
-            log.write(.alert, "worker thread \(thread + 1) has not come round for 1s (\(state.place(ofThread: thread))): its sessions wait.")
+            log.write(.alert, "forwarding thread \(thread + 1) stuck for 1s (phase: \(state.place(ofThread: thread))); its sessions are stalled.")
         }
     }
 
@@ -87,7 +87,7 @@ extension Agent {
         case .report:
             for backend in configuration.backends.indices { report(backend) }
         case .reload:
-            log.write(.warning, "SIGUSR2 is for a master: start with '-W' to have the configuration read again, or start another process with '-x' and '-sf'.")
+            log.write(.warning, "SIGUSR2 ignored: only a master reloads; start with '-W', or start another process with '-x' and '-sf'.")
         case .childEnded: break
         }
     }

@@ -36,11 +36,11 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
 
     private var reason: String {
         switch problem {
-        case .pathTooLong: "the path is empty or over \(RawSocketAddress.pathBytesMax - ListeningSockets.temporaryBytes) bytes; use a shorter one"
+        case .pathTooLong: "the path is empty or longer than \(RawSocketAddress.pathBytesMax - ListeningSockets.temporaryBytes) bytes; use a shorter one"
         case .notListening(let number): "descriptor \(number) is not a listening stream socket; pass one, or write an address instead of 'fd@\(number)'"
-        case .answered: "another process listens there: stop it first, or replace it with '-x' or '-sf'"
+        case .answered: "a process answers there; stop it first, or take over from it ('-x', '-sf')"
         case .replaced:
-            "another process has put a file there: remove it, and let only root or the node's user write to the directory"
+            "another process has replaced the file; remove it, and let only root or the node's user write to the directory"
         case .unresolved: "the name has no address; add it to /etc/hosts or to DNS, or write the address"
         case .system(let error): error.reason + Self.advice(error)
         }
@@ -48,12 +48,12 @@ struct ListenError: Error, Equatable, CustomStringConvertible {
 
     private static func advice(_ error: SystemError) -> String {
         switch error.code {
-        case EADDRINUSE: "; another process listens there: stop it ('ss -ltnp' shows it) or choose another port"
-        case EADDRNOTAVAIL: "; no interface has this address: check it with 'ip address'"
+        case EADDRINUSE: "; another process listens there; stop it ('ss -ltnp' shows it) or choose another port"
+        case EADDRNOTAVAIL: "; no interface has this address; check it with 'ip address'"
         case EACCES, EPERM: "; ports below 1024 and protected directories need root, CAP_NET_BIND_SERVICE or other permissions"
-        case EEXIST: "; a file that is not a socket has this name: remove it, or choose another path"
-        case ENOENT: "; the directory does not exist: create it first"
-        case EMFILE, ENFILE: "; the descriptor limit is reached: raise 'ulimit -n' or lower 'maxconn'"
+        case EEXIST: "; a file that is not a socket has this name; remove it or choose another path"
+        case ENOENT: "; the directory does not exist; create it first"
+        case EMFILE, ENFILE: "; the descriptor limit is used up; raise 'ulimit -n' or lower 'maxconn'"
         default: " (\(error.call))"
         }
     }

@@ -57,7 +57,7 @@ final class DrainControl {
     func softStop() {
         isWanted = true
         guard !isUnderWay else { return }
-        if let other = otherDrainingNode { log.write(.warning, "Draining although \(other) is draining, too: no node may be left for new sessions.") }
+        if let other = otherDrainingNode { log.write(.warning, "Draining although \(other) is draining as well: no node may remain for new sessions.") }
         begin()
         process.drainLease?.acquire()
     }
@@ -86,7 +86,7 @@ final class DrainControl {
         guard !isAsking else { return }
         // This node still holds the lease from an earlier run that ended without releasing it. `acquire` would have no effect, and no grant would follow.
         guard lease.holder == nil else { return begin() }
-        guard lease.canBeAskedFor else { throw .refused("\(GossipControl.clockUnusable) 'drain force' asks no other node.") }
+        guard lease.canBeAskedFor else { throw .refused("\(GossipControl.clockUnusable) 'drain force' does not ask the other nodes.") }
         isAsking = true
         lease.acquire()
     }
@@ -108,8 +108,8 @@ final class DrainControl {
         }
         let subject = LogSubject(kind: "drain", about: name)
         log.write(.notice, gossip: lease.cluster, "\(name) is draining", about: subject)
-        if isUnderWay { log.write(.warning, "\(name) is draining, too: no node may be left for new sessions.", about: subject) }
-        if isAsking { log.write(.warning, "Not draining: \(name) has asked first.", about: subject) }
+        if isUnderWay { log.write(.warning, "\(name) is draining as well: no node may remain for new sessions.", about: subject) }
+        if isAsking { log.write(.warning, "Not draining: \(name) asked first.", about: subject) }
         isAsking = false
     }
 

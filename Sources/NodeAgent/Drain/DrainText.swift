@@ -3,7 +3,7 @@ import Wire
 /// Texts about a drain, for answers and the log.
 enum DrainText {
     /// The answer while peers have not granted the lease.
-    static let asking = "Asking the other nodes: ask again for the outcome.\n"
+    static let asking = "Asking the other nodes: run 'drain' again for the outcome.\n"
 
     /// The answer when no drain has begun and none is requested.
     static let cancelled = "Not draining.\n"
@@ -12,7 +12,7 @@ enum DrainText {
     static let progressBegins = "Draining: "
 
     /// The refusal while `other` drains.
-    static func refusal(_ other: String) -> String { "\(other) is draining: wait until it is back, or say 'drain force'." }
+    static func refusal(_ other: String) -> String { "\(other) is draining: wait until it is back, or use 'drain force'." }
 
     /// Describes the progress of a drain.
     ///
@@ -23,7 +23,7 @@ enum DrainText {
         switch drain.state {
         case .announced(let until): return progressBegins + "the probe fails, the ports close in \(seconds(now, until)), \(sessions) \(noun)\(age)."
         case .waiting(let hardStop):
-            let rest = hardStop.map { ", which close in \(seconds(now, $0))" } ?? ""
+            let rest = hardStop.map { ", hard stop in \(seconds(now, $0))" } ?? ""
             return progressBegins + "the ports are closed, \(sessions) \(noun) left\(sessions > 0 ? age + rest : "")."
         case .over: return progressBegins + "over, \(sessions) \(noun) left."
         }

@@ -9,7 +9,7 @@ enum LeaveText {
     static func sentence(_ reason: LeaveReason, count: UInt64, _ backend: Backend) -> String? {
         guard let cause = cause(reason, backend) else { return nil }
         let who = count == 1 ? "1 session" : "\(count) sessions"
-        let did = reason == .overBudget ? "stayed with it" : reason == .silent ? "asked another one, too" : "left it"
+        let did = reason == .overBudget ? "stayed with it" : reason == .silent ? "asked a second server" : "left it"
         return "\(who) \(did): \(cause)"
     }
 
@@ -18,8 +18,8 @@ enum LeaveText {
         if let error = reason.error { return "error \(error)" }
         switch reason {
         case .silent: return "no greeting within \(backend.greetingTimeout.wholeMilliseconds)ms"
-        case .closed: return "it closed before it greeted"
-        case .garbage: return "it speaks no MySQL"
+        case .closed: return "closed without a greeting"
+        case .garbage: return "not the MySQL protocol"
         case .overBudget: return "retry-budget \(backend.retryBudgetPercent)% is used up"
         default: return nil
         }

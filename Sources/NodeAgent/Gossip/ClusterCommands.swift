@@ -21,7 +21,7 @@ enum KeyChange: Equatable, Sendable, CustomStringConvertible {
     var description: String {
         switch self {
         case .install: "a key was installed"
-        case .use(let id): "key \(Hexadecimal.text(id, digits: 8)) is sent with"
+        case .use(let id): "now sending with key \(Hexadecimal.text(id, digits: 8))"
         case .remove(let id): "key \(Hexadecimal.text(id, digits: 8)) was removed"
         }
     }

@@ -155,13 +155,13 @@ final class GossipControl {
     private func administer(
         _ server: ServerReference, _ body: (inout GossipNode, ServerID, Instant, inout GossipOutputs) throws(AdministrationRefusal) -> Void
     ) throws(ClusterCommandError) {
-        guard let runner else { throw .refused("There is no cluster: add a 'gossip' section, or leave 'on cluster' out.") }
+        guard let runner else { throw .refused("There is no cluster: add a 'gossip' section or omit 'on cluster'.") }
         guard let id = runner.plan.identifiers[server] else { throw .refused("The proxy is disabled.") }
         do throws(AdministrationRefusal) {
             try runner.operate { (core, now, outputs) throws(AdministrationRefusal) in try body(&core, id, now, &outputs) }
         } catch {
             switch error {
-            case .lastUsable: throw .refused("This is the last usable server of its proxy: say 'force' to take it all the same.")
+            case .lastUsable: throw .refused("This is the last usable server of its proxy: add 'force' to take it out anyway.")
             case .unknownServer: throw .unknownServer
             case .clockUnusable: throw .refused(Self.clockUnusable)
             }
@@ -170,7 +170,7 @@ final class GossipControl {
 
     /// Changes the key ring of this node.
     func changeKeys(_ change: KeyChange) throws(ClusterCommandError) {
-        guard let runner else { throw .refused("There is no 'gossip' section, and so there are no keys.") }
+        guard let runner else { throw .refused("There is no 'gossip' section, so there are no keys.") }
         do {
             switch change {
             case .install(let secret):

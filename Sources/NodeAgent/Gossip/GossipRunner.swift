@@ -198,8 +198,8 @@ final class GossipRunner {
     private func tellUnheard() {
         guard !isStopped else { return }
         for peer in core.peerReports(now: reactor.now) where peer.state == .unknown {
-            let place = peer.address?.description ?? "an address not known yet"
-            let causes = "see that it runs, that its section names this node, that a key is held by both, and that UDP is open both ways"
+            let place = peer.address?.description ?? "an unknown address"
+            let causes = "check that it runs, that its section names this node, that both have the same key, and that UDP is open both ways"
             let text = "peer \(peer.name) at \(place) has not been heard since the start: \(causes)"
             handlers.log(GossipSentence(.warning, "unheard", about: peer.name, text))
         }
@@ -255,9 +255,8 @@ final class GossipRunner {
 
     /// The author of the cluster-wide command in effect for a server, in words.
     private func author(of server: ServerID) -> String {
-        guard let word = core.word(of: server, now: reactor.now) else { return "an operator, for the cluster" }
-        let name = "the operator of \(plan.name(of: word.origin)), for the cluster"
-        return word.isOver ? "\(name), whose time is over" : name
+        guard let word = core.word(of: server, now: reactor.now) else { return "a cluster command" }
+        return "\(word.isOver ? "an expired" : "a") cluster command from \(plan.name(of: word.origin))"
     }
 
     private func saveInTime() {

@@ -31,43 +31,43 @@ struct GossipSentence: Equatable, Sendable {
     init(_ alert: GossipAlert) {
         switch alert {
         case .unknownVersion(let version):
-            self.init(.warning, "version", "datagrams of version \(version) come in, which is not spoken here: run the same release on all nodes")
+            self.init(.warning, "version", "received datagrams of unsupported version \(version): run the same release on all nodes")
         case .unknownKey(let peer):
-            self.init(.alert, "key", about: peer, "\(peer) uses a key that is not in key-file: 'tsukada keys list' there and here shows which")
+            self.init(.alert, "key", about: peer, "\(peer) uses a key that is not in key-file: compare 'tsukada keys list' on both nodes")
         case .duplicateName:
             self.init(
-                .alert, "name", "another process speaks under this node's name: each node needs a name of its own, and each cluster keys of its own")
+                .alert, "name", "another process uses this node's name: give each node its own name and each cluster its own keys")
         case .configurationDiffers(let peer, let difference):
-            let rule = "servers, rise and fall, nodes, policy, min-up and dead-after should be alike"
             let found = difference.text(peer).map { " (\($0))" } ?? ""
-            self.init(.warning, "configuration", about: peer, "configuration differs from \(peer)'s: \(rule)\(found)")
+            let remedy = "make servers, rise and fall, nodes, policy, min-up and dead-after alike"
+            self.init(.warning, "configuration", about: peer, "configuration differs from \(peer)'s\(found): \(remedy)")
         case .configurationAlike(let peer): self.init(.notice, "configuration", about: peer, "configuration is the same as \(peer)'s again")
-        case .tablesDiffer(let peer): self.init(.warning, "tables", about: peer, "what \(peer) holds stays different although everything was delivered")
+        case .tablesDiffer(let peer): self.init(.warning, "tables", about: peer, "shared rows still differ from \(peer)'s although all were delivered")
         case .viewsDiffer(let server, let peer, let isDownHere):
             let views = isDownHere ? "DOWN here, UP" : "UP here, DOWN"
-            self.init(.warning, "views of \(server)", about: peer, "views differ on \(server) for 30s: \(views) at \(peer)")
+            self.init(.warning, "views of \(server)", about: peer, "views of server \(server) have differed for 30s: \(views) at \(peer)")
         case .loss(let peer, let direction, let percent):
-            self.init(.warning, "loss \(Self.word(direction))", about: peer, "\(percent)% loss \(Self.word(direction)) \(peer)")
+            self.init(.warning, "loss \(Self.word(direction))", about: peer, "\(percent)% packet loss \(Self.word(direction)) \(peer)")
         case .lossEnded(let peer, let direction):
-            self.init(.notice, "loss \(Self.word(direction))", about: peer, "no more loss \(Self.word(direction)) \(peer)")
-        case .notHeard(let peer, _): self.init(.alert, "not heard", about: peer, "UDP to \(peer) is blocked: we hear it, it does not hear us")
+            self.init(.notice, "loss \(Self.word(direction))", about: peer, "packet loss \(Self.word(direction)) \(peer) is over")
+        case .notHeard(let peer, _): self.init(.alert, "not heard", about: peer, "UDP to \(peer) is blocked: this node hears it, it does not hear this node")
         case .heardElsewhere(let peer, let other):
-            self.init(.alert, "heard elsewhere", about: peer, "UDP from \(peer) is blocked: \(other) hears it, we do not hear it")
+            self.init(.alert, "heard elsewhere", about: peer, "UDP from \(peer) is blocked: \(other) hears it, this node does not")
         case .clockAhead(let peer, let milliseconds):
-            let effect = "what operators say there wins over what they say here"
-            self.init(.warning, "clock", about: peer, "the clock of \(peer) is \(milliseconds / 1_000)s ahead of this one's: \(effect)")
+            let effect = "cluster commands given there override later ones given here; synchronize the clocks"
+            self.init(.warning, "clock", about: peer, "the clock of \(peer) is \(milliseconds / 1_000)s ahead of this node's: \(effect)")
         case .farAhead(let peer):
-            let remedy = "compare the clocks; if both are right, somebody with a key lies"
+            let remedy = "compare the clocks; if both are right, replace the keys: an intruder has one"
             self.init(
-                .alert, "far ahead", about: peer, "some of what \(peer) says is more than ten years ahead of this node's clock and is refused: \(remedy)")
+                .alert, "far ahead", about: peer, "data from \(peer) is more than ten years ahead of this node's clock and is refused: \(remedy)")
         case .storedFarAhead(let isSession, let words):
-            let what = "\(isSession ? "the session, " : "")\(words) operators' words"
+            let what = "\(isSession ? "the session, " : "")\(words) cluster commands"
             let remedy = "if the clock is wrong, set it and reload this node"
             self.init(
-                .warning, "store", "what state-dir holds is more than ten years ahead of this node's clock (\(what)) and is left out: \(remedy)")
+                .warning, "store", "data in state-dir is more than ten years ahead of this node's clock and is ignored (\(what)): \(remedy)")
         case .rowsRefused(let peer):
-            let cause = "it speaks of unknown nodes, or of more servers than there is room for"
-            self.init(.warning, "rows", about: peer, "some of what \(peer) says is refused: \(cause)")
+            let cause = "they name unknown nodes, or more servers than there is room for"
+            self.init(.warning, "rows", about: peer, "rows from \(peer) are refused: \(cause)")
         case .sealFailed(let error): self.init(.alert, "library", "the cryptographic library fails: \(error)")
         }
     }
@@ -93,9 +93,9 @@ extension ConfigurationDifference {
     /// The difference in words; `nil` if it is unknown.
     fileprivate func text(_ peer: String) -> String? {
         var parts: [String] = []
-        if !different.isEmpty { parts.append("other at \(peer): \(Self.list(different))") }
-        if !missing.isEmpty { parts.append("not at \(peer): \(Self.list(missing))") }
-        if unknownCount > 0 { parts.append("not here: \(unknownCount) that \(peer) names") }
+        if !different.isEmpty { parts.append("different at \(peer): \(Self.list(different))") }
+        if !missing.isEmpty { parts.append("missing at \(peer): \(Self.list(missing))") }
+        if unknownCount > 0 { parts.append("missing here: \(unknownCount) of \(peer)'s") }
         return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 

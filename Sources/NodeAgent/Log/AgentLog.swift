@@ -38,7 +38,7 @@ final class AgentLog: EventLog {
 
     private func write(_ line: LogLimiter<Entry>.Line) {
         let entry = line.content
-        write(entry.level, line.leftOut > 0 ? "\(entry.text) (\(line.leftOut) like it were left out)" : entry.text, to: entry.log)
+        write(entry.level, line.leftOut > 0 ? "\(entry.text) (\(line.leftOut) similar lines left out)" : entry.text, to: entry.log)
     }
 
     /// Writes one line: `shown` escapes line ends and control characters in `text`.

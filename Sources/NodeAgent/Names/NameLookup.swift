@@ -39,11 +39,11 @@ struct NameLookupError: Error, Equatable, CustomStringConvertible {
     var description: String {
         let reason =
             switch problem {
-            case .notAName: "this is neither an address nor a host name"
+            case .notAName: "neither an address nor a host name"
             case .noSuchName(let nameserver): "no such name according to \(nameserver)"
-            case .noAddress(let nameserver): "it has no address according to \(nameserver)"
+            case .noAddress(let nameserver): "no address according to \(nameserver)"
             case .refused(let nameserver): "\(nameserver) refuses to answer"
-            case .failed(let nameserver): "\(nameserver) answers with a failure"
+            case .failed(let nameserver): "\(nameserver) reports a failure"
             case .noAnswer(let nameservers): "no answer from \(nameservers.joined(separator: ", "))"
             case .system(let error): error.description
             }

@@ -104,7 +104,7 @@ struct NameResolution {
             let context = "\(bind.location): '\(owner)' cannot listen"
             do throws(NameLookupError) { return .ip(try address(of: name, .v4, context), port: port) } catch {
                 guard isTrial, !error.isDenial else { throw StartError("\(context): \(error); \(Self.advice)") }
-                warnings.append("\(context) unless it does by then: \(error)")
+                warnings.append("\(context) unless this is fixed before the start: \(error)")
                 return nil
             }
         }
@@ -120,7 +120,7 @@ struct NameResolution {
             let context = "\(target.location): log"
             do throws(NameLookupError) { return .datagram(.ip(try address(of: name, .v4, context), port: port)) } catch {
                 let advice = "add the name to /etc/hosts or to DNS, or write the log target's address"
-                try goOn(without: error, context, advice, "nothing is sent there until a reload")
+                try goOn(without: error, context, advice, "no lines are sent there until a reload")
                 return nil
             }
         }
@@ -131,11 +131,11 @@ struct NameResolution {
         let (endpoint, location) = (section.bind ?? own.endpoint, section.bind == nil ? own.location : section.location)
         switch endpoint {
         case .ip(let address, let port): return .ip(address, port: port)
-        case .unix, .inherited: throw StartError("\(location): this is no address to receive at")
+        case .unix, .inherited: throw StartError("\(location): not an address to receive gossip on")
         case .name(let name, let port):
-            let context = "\(location): where this node receives"
+            let context = "\(location): this node's gossip address"
             do throws(NameLookupError) { return .ip(try address(of: name, .v4, context), port: port) } catch {
-                try goOn(without: error, context, Self.advice, "it receives at all IPv4 addresses, as with 'bind *:\(port)'")
+                try goOn(without: error, context, Self.advice, "gossip is received on all IPv4 addresses, as with 'bind *:\(port)'")
                 return .ip(.anyV4, port: port)
             }
         }
@@ -174,7 +174,7 @@ struct NameResolution {
             warnings.append("\(context): \(failure); it has no address until '\(server.resolvers ?? "")' finds one")
         } else {
             let advice = "add the name to /etc/hosts or to DNS, or write 'init-addr none' after 'resolvers' to start without it"
-            try goOn(without: failure, context, advice, "it has no address until a reload: with 'resolvers default' it is asked for again")
+            try goOn(without: failure, context, advice, "it has no address until a reload; with 'resolvers default' it is resolved again")
         }
         return nil
     }
@@ -184,7 +184,7 @@ struct NameResolution {
     /// The address that the server's name had before the start. Its checks must pass before it takes sessions.
     private mutating func recalled(_ name: String, port: UInt16, for server: Server, owner: String, _ failure: NameLookupError) -> SocketAddress? {
         guard let host = lastAddress(of: NameQuestion(family: server.preferredFamily, name: name)) else { return nil }
-        warnings.append("\(server.location): server '\(owner)/\(server.name)': \(failure); it is looked for where it was before: \(host)")
+        warnings.append("\(server.location): server '\(owner)/\(server.name)': \(failure); its previous address is used: \(host)")
         if let check = server.check {
             unproven[ServerName(backend: owner, server: server.name)] = ServerMemory(
                 hostName: name, address: host, flags: [], weight: server.weight, initialWeight: server.weight, isRunning: false, health: check.rise - 1,
@@ -198,7 +198,7 @@ struct NameResolution {
         let question = NameQuestion(family: family, name: name)
         do throws(NameLookupError) { return try resolve(question) } catch {
             guard let host = lastAddress(of: question) else { throw error }
-            warnings.append("\(context): \(error); its address before is used: \(host)")
+            warnings.append("\(context): \(error); its previous address is used: \(host)")
             return host
         }
     }

@@ -106,30 +106,30 @@ extension ProbeAnswer {
     /// The reason as a sentence without its dot. `requirements` are those of the section.
     func reason(_ requirements: [ProbeRequirementName]) -> String {
         switch cause {
-        case .fit: "every required proxy has its servers"
-        case .recovering: "the required servers are back, for less than \(ProbeDecision.recovery.wholeMilliseconds / 1_000)s"
+        case .fit: "every required proxy has enough usable servers"
+        case .recovering: "the required servers are back, but for less than \(ProbeDecision.recovery.wholeMilliseconds / 1_000)s"
         case .starting: "this node is starting"
         case .draining: "this node is draining"
         case .stopping: "this node is stopping"
-        case .starved: "the control thread does not come round"
-        case .stuck(let threads): "\(threads) \(threads == 1 ? "worker does" : "workers do") not come round"
+        case .starved: "the control thread is stalled"
+        case .stuck(let threads): "\(threads) \(threads == 1 ? "forwarding thread is" : "forwarding threads are") stuck"
         case .lacking(let index, let usable, let peers): lack(requirements.indices.contains(index) ? requirements[index] : nil, usable) + Self.text(peers)
-        case .unchecked(let index, let usable): lack(requirements.indices.contains(index) ? requirements[index] : nil, usable) + " so far, first checks run"
+        case .unchecked(let index, let usable): lack(requirements.indices.contains(index) ? requirements[index] : nil, usable) + "; first checks are running"
         }
     }
 
     private func lack(_ requirement: ProbeRequirementName?, _ usable: Int) -> String {
-        guard let requirement else { return "a required proxy has \(usable) servers" }
-        let noun = requirement.serversMin == 1 ? "server" : "servers"
-        return "\(requirement.proxy) has \(usable) of \(requirement.serversMin) required \(noun)"
+        let found = "\(usable) usable \(usable == 1 ? "server" : "servers")"
+        guard let requirement else { return "a required proxy: \(found)" }
+        return "\(requirement.proxy): \(found), \(requirement.serversMin) required"
     }
 
     private static func text(_ peers: PeersSight) -> String {
         switch peers {
         case .nothing: ""
-        case .enough: ", and a peer sees enough"
-        case .doubt: ", and what peers see is changing"
-        case .fewer: ", and no peer sees enough"
+        case .enough: "; a peer sees enough"
+        case .doubt: "; what peers see is changing"
+        case .fewer: "; no peer sees enough"
         }
     }
 

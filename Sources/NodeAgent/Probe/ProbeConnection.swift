@@ -48,12 +48,12 @@ struct ProbeReply: Equatable, Sendable {
     /// A probe answers every path except those at which programs read HAProxy's metrics: these programs must not mistake the probe's 200 for an empty table.
     static func refusal(of request: HTTPRequestHead) -> ProbeReply? {
         if request.method == .other {
-            var reply = ProbeReply("405 Method Not Allowed", error: "only GET and HEAD are answered")
+            var reply = ProbeReply("405 Method Not Allowed", error: "only GET and HEAD are supported")
             reply.headers = "Allow: GET, HEAD\r\n"
             return reply
         }
         guard request.path == "/metrics" || request.target.contains(";csv") else { return nil }
-        return ProbeReply("404 Not Found", error: "there are no metrics here: 'show stat' on the stats socket has them")
+        return ProbeReply("404 Not Found", error: "no metrics here: use 'show stat' on the stats socket")
     }
 }
 

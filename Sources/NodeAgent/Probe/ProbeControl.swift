@@ -90,7 +90,7 @@ final class ProbeControl {
         cameRoundAt = reactor.now
         fitness.setCameRound(at: reactor.now)
         guard fitness.takeStarved() else { return }
-        sources.log(.warning, "Probe: has failed for a while, since the control thread was stalled for \(pause)s.", "")
+        sources.log(.warning, "Probe: failed for a while because the control thread was stalled for \(pause)s.", "")
     }
 
     private func look(_ index: Int) {

@@ -28,8 +28,8 @@ struct Inheritance {
     /// Takes over from the process whose runtime socket is at `path`.
     init(fromRuntimeSocket path: String, environment: [String: String]) throws(StartError) {
         self.init(environment: environment)
-        let remedy = "it must be tsukada's of this version, with 'level admin expose-fd listeners' on its line; leave '-x' out to start without it"
-        let file = try StartError.wrapping("-x \(path): no process can be reached there: ") { () throws(SystemError) in
+        let remedy = "the socket must be tsukada's of this version, with 'level admin expose-fd listeners' on its line; omit '-x' to start without it"
+        let file = try StartError.wrapping("-x \(path): cannot connect: ") { () throws(SystemError) in
             let file = OpenFile(try Sockets.open(.stream, for: .unix(path)))
             _ = try Sockets.connect(file.raw, to: .unix(path))
             let request = Array((RuntimeInterpreter.handOverCommand + "\n").utf8)

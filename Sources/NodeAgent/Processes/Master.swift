@@ -97,8 +97,8 @@ final class Master {
 
     /// Reloads the configuration. `answer` gets whether a new worker serves, and the messages of its start.
     func reload(isHard: Bool, _ answer: @escaping (Bool, String) -> Void = { _, _ in }) {
-        guard !roster.isStopping else { return answer(false, "this node is stopping: nothing is read again\n") }
-        notifier.tell(.reloading, status: "reading the configuration again")
+        guard !roster.isStopping else { return answer(false, "this node is stopping: no reload\n") }
+        notifier.tell(.reloading, status: "reloading")
         nextReloadWaiters.append(answer)
         carryOut(roster.reload(isHard: isHard))
     }
@@ -171,7 +171,7 @@ final class Master {
     }
 
     private func reloaded(_ isGood: Bool) {
-        notifier.tell(.ready, status: isGood ? "serving" : "serving with the configuration of before: the new one has errors")
+        notifier.tell(.ready, status: isGood ? "serving" : "serving with the previous configuration: the new one has errors")
         if !isGood { tellFailedReload() }
         let waiters = reloadWaiters
         reloadWaiters = []
@@ -195,7 +195,7 @@ final class Master {
         startMessages = ""
         let (process, seat): (Int32, Seat)
         do throws(SystemError) { (process, seat) = try spawn(reason) } catch {
-            carryOut([.tell(.alert, "no worker can be started: \(error)")])
+            carryOut([.tell(.alert, "cannot start a worker: \(error)")])
             return carryOut(roster.startFailed(for: reason, now: reactor.now))
         }
         do throws(SystemError) {
@@ -206,12 +206,12 @@ final class Master {
             try seat.channel.send(inheritance(), patience: .seconds(5))
             reactor.setTimer(at: reactor.now.advanced(by: Self.startPatience)) { [unowned self] in
                 guard roster.workers.contains(where: { $0.process == process && $0.stage == .starting(reason) }) else { return }
-                carryOut([.tell(.warning, "worker (\(process)) does not come to serve within 60s: it is killed")])
+                carryOut([.tell(.warning, "killing worker \(process): it was not ready within 60s")])
                 kill(process, SIGKILL)
             }
         } catch {
             // SIGCHLD reports its end.
-            Terminal.tell(.alert, "a worker cannot be told what it needs: \(error)", patience: .none)
+            Terminal.tell(.alert, "killing worker \(process): cannot send it the sockets and the state: \(error)", patience: .none)
             kill(process, SIGKILL)
         }
     }

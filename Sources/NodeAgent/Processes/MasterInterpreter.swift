@@ -11,17 +11,17 @@ struct MasterInterpreter: LineInterpreter {
     }
 
     private static let commands: [Command] = [
-        Command(usage: "@!<pid> [<command>]", level: .user, help: "let this worker run a command of the runtime socket"),
-        Command(usage: "@<number> [<command>]", level: .user, help: "the same by number: 1 for the worker that serves"),
-        Command(usage: "@master <command>", level: .user, help: "let the master run a command"),
-        Command(usage: "hard-reload", level: .admin, help: "read the configuration again, and close the sessions of the worker before"),
+        Command(usage: "@!<pid> [<command>]", level: .user, help: "run a runtime command on this worker"),
+        Command(usage: "@<number> [<command>]", level: .user, help: "the same by number: 1 is the serving worker"),
+        Command(usage: "@master <command>", level: .user, help: "run a command on the master"),
+        Command(usage: "hard-reload", level: .admin, help: "reload, and close the sessions of the old worker"),
         Command(usage: "help", level: .user, help: "list the commands"),
-        Command(usage: "prompt", level: .user, help: "turn the prompt on or off; with it the connection stays open"),
-        Command(usage: "quit", level: .user, help: "end the connection"),
-        Command(usage: "reload", level: .admin, help: "read the configuration again; sessions go on"),
+        Command(usage: "prompt", level: .user, help: "toggle the prompt, which keeps the connection open"),
+        Command(usage: "quit", level: .user, help: "close the connection"),
+        Command(usage: "reload", level: .admin, help: "reload; existing sessions continue"),
         Command(usage: "show proc", level: .user, help: "list the processes"),
-        Command(usage: "show startup-logs", level: .user, help: "tell what the last worker said at its start"),
-        Command(usage: "show version", level: .user, help: "tell the version"),
+        Command(usage: "show startup-logs", level: .user, help: "show the last worker's startup messages"),
+        Command(usage: "show version", level: .user, help: "show the version"),
     ]
 
     private unowned let master: Master

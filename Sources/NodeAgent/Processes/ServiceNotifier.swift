@@ -30,8 +30,8 @@ struct ServiceNotifier {
         address = Self.address(socket)
         problem =
             address == nil && !socket.isEmpty
-            ? "NOTIFY_SOCKET '\(socket.prefix(128))' cannot be used, and the service manager does not learn that this node serves: "
-                + "set it to an absolute path or '@' and a name, of at most \(RawSocketAddress.pathBytesMax) bytes" : nil
+            ? "NOTIFY_SOCKET '\(socket.prefix(128))' is not usable: the service manager gets no notifications; "
+                + "set it to an absolute path or '@' and a name, at most \(RawSocketAddress.pathBytesMax) bytes" : nil
         let isOurs = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true
         let limit = environment["WATCHDOG_USEC"].flatMap { Int64($0) } ?? 0
         watchdogInterval = isOurs && limit > 0 ? .microseconds(max(1, limit / 3)) : nil

@@ -92,7 +92,7 @@ final class Succession {
             takeoverTimer = nil
             control.log.write(
                 .warning,
-                "A process that has asked for the sockets does not come to serve within \(patience.wholeMilliseconds / 1_000)s: its connection is closed.")
+                "Takeover failed: the new process was not ready within \(patience.wholeMilliseconds / 1_000)s; its connection is closed.")
             channel.stopWatching()
             receive(nil)
         }

@@ -80,7 +80,7 @@ final class SuccessionControl {
     /// Hands a successor everything that it needs, and waits until it serves. Until then its connection counts towards `stats maxconn`.
     func handOver(to file: OpenFile, _ place: RuntimePlace, within patience: Duration = Succession.takeoverPatience) {
         let subject = LogSubject(kind: "hand-over", about: "")
-        guard !process.isEnding else { return log.write(.warning, "the sockets are not handed over: this process drains.", about: subject) }
+        guard !process.isEnding else { return log.write(.warning, "Sockets not handed over: this process is draining.", about: subject) }
         do throws(SystemError) {
             let succession = try Succession(ProcessChannel(file), to: .successor, of: self) { [unowned self] in
                 successions.removeAll { $0.isOver }
@@ -88,7 +88,7 @@ final class SuccessionControl {
             try succession.handOver(sockets: process.exposedSockets, place, within: patience)
             successions.append(succession)
         } catch {
-            log.write(.warning, "the sockets cannot be handed over: \(error)", about: subject)
+            log.write(.warning, "Sockets not handed over: \(error).", about: subject)
         }
     }
 
@@ -101,7 +101,7 @@ final class SuccessionControl {
     /// Stops after the master's death, with the last session, because no process would restart this one. A supervisor starts another master, which needs
     /// the addresses.
     private func loseMaster() {
-        log.write(.alert, "the master process has gone: this one stops when its sessions have ended.")
+        log.write(.alert, "The master process died: this process ends with its last session.")
         process.abandon()
     }
 }

@@ -63,10 +63,10 @@ struct WorkerConversation: Equatable, Sendable {
     /// Judges one message. `stage` is the worker's stage.
     mutating func hear(_ word: Word, stage: WorkerRoster.Stage) -> Answer {
         words += 1
-        guard words <= Self.wordsMax else { return .breach("it has sent more than \(Self.wordsMax) messages within a second") }
+        guard words <= Self.wordsMax else { return .breach("it sent more than \(Self.wordsMax) messages within a second") }
         switch (word, progress) {
         case (.sockets(let count), .opening(let sockets)):
-            guard sockets + count <= InheritedSockets.socketsMax else { return .breach("it has sent more than \(InheritedSockets.socketsMax) sockets") }
+            guard sockets + count <= InheritedSockets.socketsMax else { return .breach("it sent more than \(InheritedSockets.socketsMax) sockets") }
             progress = .opening(sockets: sockets + count)
             return .keep
         case (.configuration, .opening):
@@ -85,7 +85,7 @@ struct WorkerConversation: Equatable, Sendable {
         case (.leaving, .ready), (.leaving, .over): return stage == .serving ? .leave : .ignore
         case (.alive, _): return .ignore
         case (.sockets, _), (.configuration, _), (.state, _), (.ready, _), (.lastState, _), (.leaving, _), (.foreign, _):
-            return .breach("it has sent the master a message that no worker sends at this point")
+            return .breach("it sent the master an unexpected message")
         }
     }
 

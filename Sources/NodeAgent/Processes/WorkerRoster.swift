@@ -109,8 +109,10 @@ struct WorkerRoster {
         guard !isStopping else { return [.signal(SIGINT, to: process)] }
         guard let index = workers.firstIndex(where: { $0.process == process }), case .starting(let reason) = workers[index].stage else { return [] }
         var effects: [Effect] = []
+        var event = "serves"
         for other in workers.indices where workers[other].stage == .serving {
             workers[other].stage = .leaving
+            event = "replaces \(workers[other].process)"
             effects.append(reason == .reload(isHard: true) ? .replaced(workers[other].process) : .takenOver(workers[other].process))
         }
         workers[index].stage = .serving
@@ -118,7 +120,7 @@ struct WorkerRoster {
         case .first: effects.append(.serving)
         case .reload:
             for other in workers.indices where other != index { workers[other].reloads += 1 }
-            effects += [.tell(.notice, "the configuration has been read again: worker (\(process)) serves"), .reloaded(true)]
+            effects += [.tell(.notice, "reloaded: worker \(process) \(event)"), .reloaded(true)]
         case .restart: break
         }
         return effects + nextReload()
@@ -135,7 +137,7 @@ struct WorkerRoster {
         for index in workers.indices where workers[index].stage == .serving || workers[index].stage == .leaving {
             workers[index].silentLooks += 1
             guard workers[index].silentLooks == Self.silentLooksMax else { continue }
-            effects += kill(index, "it has not been heard of for 10s", "it hangs, or somebody has stopped it")
+            effects += kill(index, "no sign of life for 10s", "it hangs or was stopped")
         }
         return effects
     }
@@ -143,13 +145,13 @@ struct WorkerRoster {
     /// Handles a worker's violation of the protocol. Only the first one counts.
     mutating func breached(_ process: Int32, _ cause: String) -> [Effect] {
         guard let index = workers.firstIndex(where: { $0.process == process }), workers[index].causeOfDeath == nil else { return [] }
-        return kill(index, cause, "somebody may have taken it over")
+        return kill(index, cause, "it may be compromised")
     }
 
     private mutating func kill(_ index: Int, _ cause: String, _ guess: String) -> [Effect] {
         workers[index].causeOfDeath = cause
         let process = workers[index].process
-        return [.tell(.alert, "worker (\(process)) is killed: \(cause); \(guess)"), .signal(SIGKILL, to: process)]
+        return [.tell(.alert, "killing worker \(process): \(cause); \(guess)"), .signal(SIGKILL, to: process)]
     }
 
     /// Handles the end of a worker.
@@ -161,10 +163,10 @@ struct WorkerRoster {
         if isStopping { return workers.isEmpty ? [.exit(0)] : [] }
         switch worker.stage {
         case .leaving:
-            return exit.code == 0 ? [] : [.tell(.warning, "former worker (\(worker.process)) died: \(exit.description)")]
+            return exit.code == 0 ? [] : [.tell(.warning, "old worker \(worker.process) died: \(exit.description); its sessions are lost")]
         case .starting(let reason):
-            let rest = serving == nil ? "" : "; the one before goes on"
-            return [.tell(.warning, "worker (\(worker.process)) did not come to serve: \(exit.description)\(rest)")]
+            let rest = serving.map { "; worker \($0.process) keeps serving" } ?? ""
+            return [.tell(.warning, "new worker \(worker.process) \(Self.verb(exit)) before it was ready\(rest)")]
                 + failed(reason, code: exit.code ?? 1, now: now)
         case .serving where exit.code == 0:
             // An operator has stopped the worker, which means to stop the node.
@@ -173,7 +175,7 @@ struct WorkerRoster {
         case .serving:
             if worker.startedAt.duration(to: now) >= Self.goodService { deathsInARow = 0 }
             lastDeath = exit
-            let alert = Effect.tell(.alert, "worker (\(worker.process)) died: \(exit.description); its sessions are lost, another is started")
+            let alert = Effect.tell(.alert, "worker \(worker.process) died: \(exit.description); its sessions are lost, a new worker takes its place")
             // A worker that already starts is replacement enough.
             return [alert] + (isStarting ? [] : restart(now: now))
         }
@@ -219,6 +221,10 @@ struct WorkerRoster {
             lastDeath = exit
             return restart(now: now)
         }
+    }
+
+    private static func verb(_ exit: ChildExit) -> String {
+        (exit.code.map { "exited with code \($0)" } ?? "was killed by signal \(exit.signal ?? 0)") + (exit.cause.map { " (\($0))" } ?? "")
     }
 
     private mutating func restart(now: Instant) -> [Effect] {

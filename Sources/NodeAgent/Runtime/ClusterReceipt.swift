@@ -32,7 +32,7 @@ struct ClusterReceipt: Equatable, Sendable {
         if !known.isEmpty { sentences.append("Acknowledged by \(known.joined(separator: ", ")).") }
         if !missing.isEmpty {
             let names = missing.map { "\($0.name) (\(Self.word($0.state)))" }
-            sentences.append("Not yet acknowledged by \(names.joined(separator: ", ")): it counts there once they hear this node.")
+            sentences.append("Not yet acknowledged by \(names.joined(separator: ", ")): takes effect there once they are reached.")
         }
         return sentences.joined(separator: " ") + "\n"
     }

@@ -34,10 +34,10 @@ struct RuntimeClient {
         let paths = sockets.compactMap { socket in if case .unix(let path) = socket.endpoint { (socket, path) } else { nil } }
         if let (socket, path) = paths.first {
             throw StartError(
-                "\(socket.location): this command needs level admin, and 'stats socket \(path)' has level \(socket.rights.level): "
-                    + "write 'level admin' on this line, and reload the node")
+                "\(socket.location): this command needs level admin, but 'stats socket \(path)' has level \(socket.rights.level): "
+                    + "write 'level admin' on this line and reload the node")
         }
-        throw StartError("no socket to reach the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart the node")
+        throw StartError("no runtime socket to reach the node: add 'stats socket /var/run/tsukada.sock level admin' to 'global' and restart it")
     }
 
     /// Sends `command`, without its line feed, and waits for the answer.
@@ -64,8 +64,8 @@ struct RuntimeClient {
         }
         var answer: [UInt8] = []
         if try !isReady(file.raw, Int16(POLLIN), until: min(deadline, start.advanced(by: quietMax))) {
-            let limit = "waiting \(timeout.wholeMilliseconds / 1_000)s at most"
-            tell("the node at \(path) has not answered yet: its runtime connections are all in use ('stats maxconn'), or it is busy; \(limit)")
+            let limit = "waiting up to \(timeout.wholeMilliseconds / 1_000)s"
+            tell("the node at \(path) has not answered yet: all its runtime connections are in use ('stats maxconn'), or it is busy; \(limit)")
         }
         while answer.count <= Self.answerBytesMax {
             try wait(file.raw, Int16(POLLIN), until: deadline)

@@ -67,28 +67,28 @@ struct RuntimeCommand: Sendable {
 
     private static let serverCommands: [RuntimeCommand] = [
         RuntimeCommand(
-            "disable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "take a server out for maintenance (see also 'set server')",
+            "disable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "put a server into maintenance (see also 'set server')",
             answer: { setState(.maint, $0) }),
-        RuntimeCommand("drain", usage: " [force|cancel]", level: .admin, help: "stop this node without a failed connect, and tell how far it is") { call, _ in
+        RuntimeCommand("drain", usage: " [force|cancel]", level: .admin, help: "drain and stop this node, or show the progress") { call, _ in
             drain(call)
         },
         RuntimeCommand(
             "enable server", usage: " <bk>/<srv> [on cluster]", level: .admin, help: "end a server's maintenance or drain (see also 'set server')",
             answer: { setState(.ready, $0) }),
         RuntimeCommand(
-            "get weight", usage: " <bk>/<srv>", level: .user, help: "tell a server's weight, now and in the configuration",
+            "get weight", usage: " <bk>/<srv>", level: .user, help: "show a server's current and configured weight",
             answer: { call in
                 onServer(call) { server throws(RuntimeTargetError) in
                     let weight = call.target.weight(of: server)
                     return AnswerText("\(weight.current) (initial \(weight.initial))\n")
                 }
             }),
-        RuntimeCommand("install gossip key", usage: " <key>", level: .admin, help: "receive gossip under this key, too") { call, _ in installKey(call) },
-        RuntimeCommand("operator", level: .operator, help: "go on with the rights of level operator") { _, session in
+        RuntimeCommand("install gossip key", usage: " <key>", level: .admin, help: "accept gossip with this key as well") { call, _ in installKey(call) },
+        RuntimeCommand("operator", level: .operator, help: "lower this connection's level to operator") { _, session in
             session.level = .operator
             return ""
         },
-        RuntimeCommand("remove gossip key", usage: " <id>", level: .admin, help: "give a key up that is not sent with") { call, _ in
+        RuntimeCommand("remove gossip key", usage: " <id>", level: .admin, help: "remove a key that is not in use") { call, _ in
             changeKey(call) { .remove($0) }
         },
         RuntimeCommand(
@@ -102,7 +102,7 @@ struct RuntimeCommand: Sendable {
             answer: { call in
                 onServer(call) { server throws(RuntimeTargetError) in try setWeight(call, of: server, to: call.argument(1), reachFrom: 2) }
             }),
-        RuntimeCommand("use gossip key", usage: " <id>", level: .admin, help: "send gossip under this key, which all nodes should hold") { call, _ in
+        RuntimeCommand("use gossip key", usage: " <id>", level: .admin, help: "send gossip with this key; all nodes must have it") { call, _ in
             changeKey(call) { .use($0) }
         },
     ]
@@ -111,46 +111,46 @@ struct RuntimeCommand: Sendable {
         table("show backend", level: .user, help: "list the backends") { call, _ in
             AnswerText(head: "# name\n", rows: call.target.statistics.outlines.lazy.filter { $0.backend != nil }.map { $0.name + "\n" })
         },
-        RuntimeCommand("show cli level", level: .user, help: "tell what this connection may do") { _, session in "\(session.level)\n" },
-        table("show database", usage: " [<backend>]", level: .operator, help: "tell what the databases are, and why they are fit or not") { call, _ in
+        RuntimeCommand("show cli level", level: .user, help: "show this connection's level") { _, session in "\(session.level)\n" },
+        table("show database", usage: " [<backend>]", level: .operator, help: "show each database's role, lag and fitness, and why") { call, _ in
             guard let report = call.target.databaseReport() else { return AnswerText("There is no 'database' section in the configuration.\n") }
             return report.text(of: call.argument(0)) ?? AnswerText("No such backend, or none with a 'database' section.\n")
         },
-        table("show gossip", usage: " [members|health|admin|keys]", level: .user, help: "tell what the nodes tell each other") { call, _ in
+        table("show gossip", usage: " [members|health|admin|keys]", level: .user, help: "show the cluster: members, health, commands, keys") { call, _ in
             showGossip(call)
         },
-        RuntimeCommand("show info", level: .user, help: "tell about the running process") { call, _ in
+        RuntimeCommand("show info", level: .user, help: "show information about this process") { call, _ in
             unsupportedForm(call.arguments) ?? call.target.statistics.processStatistics().text
         },
-        RuntimeCommand("show probe", level: .user, help: "tell what the load balancer is answered, and why") { call, _ in
+        RuntimeCommand("show probe", level: .user, help: "show what the probes answer, and why") { call, _ in
             call.target.probeReport()?.text ?? "There is no 'probe' section in the configuration.\n"
         },
-        table("show retries", level: .user, help: "tell how often sessions left each server for another, and why") { call, _ in
+        table("show retries", level: .user, help: "count the sessions that left a server, by reason") { call, _ in
             call.target.retriesReport()
         },
-        table("show servers state", usage: " [<backend>]", level: .user, help: "list the servers' states, as a state file has them") { call, _ in
+        table("show servers state", usage: " [<backend>]", level: .user, help: "list the servers' states in the state file format") { call, _ in
             call.target.statistics.serversState(backend: call.arguments.first) ?? AnswerText("Can't find backend.\n")
         },
-        table("show stat", usage: " [<iid|name> <type> <sid>] [up|no-maint]", level: .user, help: "list every proxy's and server's counters, as CSV") {
+        table("show stat", usage: " [<iid|name> <type> <sid>] [up|no-maint]", level: .user, help: "list the counters of all proxies and servers as CSV") {
             showStatistics($0, $1)
         },
-        RuntimeCommand("show version", level: .user, help: "tell the version") { _, _ in Release.reportedVersion + "\n" },
-        RuntimeCommand("user", level: .user, help: "go on with the rights of level user") { _, session in
+        RuntimeCommand("show version", level: .user, help: "show the version") { _, _ in Release.reportedVersion + "\n" },
+        RuntimeCommand("user", level: .user, help: "lower this connection's level to user") { _, session in
             session.level = .user
             return ""
         },
     ]
 
     private static let sessionCommands: [RuntimeCommand] = [
-        RuntimeCommand("help", usage: " [<command>]", level: .user, help: "list all commands, or those that begin like this") { call, session in
+        RuntimeCommand("help", usage: " [<command>]", level: .user, help: "list all commands, or the matching ones") { call, session in
             let likely = call.arguments.isEmpty ? [] : nearest(to: call.arguments, level: session.level)
             return "The following commands are valid at this level:\n" + list(likely.isEmpty ? all : likely, level: session.level)
         },
-        RuntimeCommand("prompt", level: .user, help: "turn the prompt on or off; with it the connection stays open") { _, session in
+        RuntimeCommand("prompt", level: .user, help: "toggle the prompt, which keeps the connection open") { _, session in
             session.isInteractive.toggle()
             return ""
         },
-        RuntimeCommand("quit", level: .user, help: "end the connection") { _, session in
+        RuntimeCommand("quit", level: .user, help: "close the connection") { _, session in
             session.isClosing = true
             return ""
         },

@@ -31,8 +31,8 @@ final class RuntimeConnection {
     }
 
     private static let readBytes = 4096
-    private static let tooLong = "The answer is over \(RuntimeServer.outputBytesMax) bytes: this line ends here; ask for less.\n"
-    private static let lineTooLong = "The line is over \(RuntimeServer.inputBytesMax) bytes; give its commands in several.\n\n"
+    private static let tooLong = "The answer is longer than \(RuntimeServer.outputBytesMax) bytes and cut off here: ask for less.\n"
+    private static let lineTooLong = "The line is longer than \(RuntimeServer.inputBytesMax) bytes: split it into several.\n\n"
 
     /// The socket.
     let file: OpenFile

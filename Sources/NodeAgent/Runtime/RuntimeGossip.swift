@@ -11,7 +11,7 @@ extension RuntimeCommand {
         case "health": report.health
         case "admin": report.administrative
         case "keys": report.keys
-        default: AnswerText("'show gossip' shows 'members', 'health', 'admin' or 'keys'.\n")
+        default: AnswerText("'show gossip' takes 'members', 'health', 'admin' or 'keys'.\n")
         }
     }
 

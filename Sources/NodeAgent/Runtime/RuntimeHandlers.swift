@@ -44,7 +44,7 @@ extension RuntimeCommand {
             case "weight":
                 return try setWeight(call, of: server, to: call.argument(2), reachFrom: 3)
             case let word where serverOptions.contains(word):
-                throw .refused("'set server <srv> \(word)' is not supported yet; 'state' and 'weight' are.")
+                throw .refused("'set server <srv> \(word)' is not supported; use 'state' or 'weight'.")
             default:
                 throw .refused("usage: set server <backend>/<server> " + serverOptions.joined(separator: " | "))
             }
@@ -97,7 +97,7 @@ extension RuntimeCommand {
             case []: try call.target.drain(.careful)
             case ["force"]: try call.target.drain(.forced)
             case ["cancel"]: call.target.cancelDrain()
-            default: throw .refused("'drain' takes nothing but 'force' or 'cancel'.")
+            default: throw .refused("'drain' takes only 'force' or 'cancel'.")
             }
         }
     }
@@ -107,7 +107,7 @@ extension RuntimeCommand {
         if let refusal = unsupportedForm(call.arguments) { return AnswerText(refusal) }
         if call.argument(0) == "domain" {
             guard call.argument(1) == "proxy" else {
-                return AnswerText("Of the domains only 'proxy' is supported yet; leave 'domain' out for the same.\n")
+                return AnswerText("Only domain 'proxy' is supported; omit 'domain' for the same answer.\n")
             }
             return showStatistics(RuntimeCall(target: call.target, arguments: Array(call.arguments.dropFirst(2))), session)
         }
@@ -135,6 +135,6 @@ extension RuntimeCommand {
     /// The answer to an output form that is not supported; `nil` for the plain form.
     static func unsupportedForm(_ arguments: [String]) -> String? {
         guard let form = arguments.first(where: { ["typed", "json", "desc", "float"].contains($0) }) else { return nil }
-        return "The '\(form)' form is not supported yet; leave it out for the plain form.\n"
+        return "Form '\(form)' is not supported; omit it for the plain form.\n"
     }
 }

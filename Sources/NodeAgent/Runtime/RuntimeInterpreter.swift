@@ -24,8 +24,8 @@ struct RuntimeSession: Equatable, Sendable {
     /// The answer if a command needs a higher level; `nil` if it may run. The first line is HAProxy's, because programs compare it.
     func refusal(of command: String, needing needed: StatsSocketSettings.Level) -> String? {
         guard level < needed else { return nil }
-        return "Permission denied\n'\(command)' needs level \(needed), and this connection has level \(level): "
-            + "'level' at 'stats socket' (in '-S': ',level,') sets it.\n"
+        return "Permission denied\n'\(command)' needs level \(needed); this connection has \(level): "
+            + "set 'level \(needed)' on the 'stats socket' line (',level,\(needed)' in '-S').\n"
     }
 }
 

@@ -54,7 +54,7 @@ struct RuntimeLine {
     private static func end(_ session: RuntimeSession) -> String { session.isInteractive ? "\n> " : "\n" }
 
     private static let payloadRefusal =
-        "Payloads ('<<') are not supported yet: none of the commands here takes one. Give the value on the command's own line.\n"
+        "Payloads ('<<') are not supported: give the value on the command's own line.\n"
 
     private static func continuation(_ session: RuntimeSession) -> String { session.isInteractive ? "+ " : "" }
 

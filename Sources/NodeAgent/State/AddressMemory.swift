@@ -62,11 +62,11 @@ struct AddressMemory: Equatable, Sendable {
 extension AddressMemory: StateContent {
     static let kind = "addresses"
     static let linesMax = namesMax
-    static let loss = "if DNS does not answer, no address is remembered"
+    static let loss = "without DNS no earlier address can be used"
     static let recovery = "Addresses can be written to state-dir again."
 
     static func failure(_ error: SystemError) -> String {
-        "Addresses cannot be written to state-dir: \(error); a start without DNS would go by older ones."
+        "Addresses cannot be written to state-dir: \(error); a start without DNS would use older ones."
     }
 
     /// Omits names beyond `StateText.contentBytesMax`.

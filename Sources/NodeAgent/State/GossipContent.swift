@@ -11,11 +11,11 @@ import Wire
 extension GossipMemory: StateContent {
     static let kind = "gossip"
     static let linesMax = 1 + GossipLimits.serversMax
-    static let loss = "operators' words for the cluster come from the peers alone"
+    static let loss = "operators' cluster commands are known only from the peers"
     static let recovery = "state-dir can be written again"
 
     static func failure(_ error: SystemError) -> String {
-        "cannot write to state-dir: \(error); after a restart only the peers know what operators said"
+        "cannot write to state-dir: \(error); after a restart operators' cluster commands are known only from the peers"
     }
 
     /// Omits the oldest rows beyond `GossipLimits.serversMax`.

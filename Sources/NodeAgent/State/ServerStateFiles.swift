@@ -45,7 +45,7 @@ struct ServerStateFiles {
         do throws(FileError) {
             return try Files.read(path, bytesMax: ServerStateText.bytesMax)
         } catch {
-            tell(error.isMissing ? .notice : .warning, "server state file '\(path)': \(error); the servers start as if nothing were known of them")
+            tell(error.isMissing ? .notice : .warning, "server state file '\(path)': \(error); servers start without saved state")
             return nil
         }
     }
@@ -55,7 +55,7 @@ struct ServerStateFiles {
         do throws(ServerStateText.FormatError) {
             return try ServerStateText.read(bytes)
         } catch {
-            tell(.warning, "server state file '\(path(name))', \(error); the servers start as if nothing were known of them")
+            tell(.warning, "server state file '\(path(name))', \(error); servers start without saved state")
             return [:]
         }
     }

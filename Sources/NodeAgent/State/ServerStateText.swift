@@ -27,12 +27,12 @@ enum ServerStateText {
     static func read(_ bytes: [UInt8]) throws(FormatError) -> [ServerName: ServerMemory] {
         let lines = StateText.lines(of: bytes)
         guard let first = lines.first, first == version else {
-            throw FormatError(line: 1, problem: "the first line is not '\(version)', the format's version; write the file anew: 'show servers state'")
+            throw FormatError(line: 1, problem: "the first line is not the format version '\(version)'; recreate the file with 'show servers state'")
         }
         var memories: [ServerName: ServerMemory] = [:]
         for (index, text) in lines.enumerated().dropFirst() where !text.isEmpty && !text.hasPrefix("#") {
             var line = StateLine(text)
-            guard let (name, memory) = row(line.words()) else { throw FormatError(line: index + 1, problem: "this is no line of 'show servers state'") }
+            guard let (name, memory) = row(line.words()) else { throw FormatError(line: index + 1, problem: "not a line of 'show servers state'") }
             memories[name] = memory
         }
         return memories

@@ -38,9 +38,9 @@ final class StateStore<Content: StateContent> {
         }
         do throws(SystemError) {
             try folder.files.rename(name, to: name + ".bad")
-            return (nil, "\(file) is damaged or of another node, and now called \(name).bad; \(Content.loss)")
+            return (nil, "\(file) is damaged or belongs to another node; renamed to \(name).bad; \(Content.loss)")
         } catch {
-            return (nil, "\(file) is damaged or of another node (and cannot be put aside: \(error)); \(Content.loss)")
+            return (nil, "\(file) is damaged or belongs to another node; cannot rename it: \(error); \(Content.loss)")
         }
     }
 
@@ -88,7 +88,7 @@ final class StateFolder: Sendable {
         do throws(SystemError) {
             files = try Folder(path)
         } catch  where error.isMissing {
-            throw StartError("'state-dir \(path)': there is no such folder; run 'install -d -m 700 -o \(owner.user) -g \(owner.group) \(path)'")
+            throw StartError("'state-dir \(path)': no such directory; run 'install -d -m 700 -o \(owner.user) -g \(owner.group) \(path)'")
         } catch {
             throw StartError("'state-dir \(path)': \(error)")
         }
@@ -98,12 +98,12 @@ final class StateFolder: Sendable {
 
     /// Why `owner` cannot safely write to a folder, as a sentence that lacks the folder's path at its end; `nil` if it can.
     static func problem(with status: FileStatus, owner: FileOwner) -> String? {
-        if status.permissions & 0o002 != 0 { return "everybody may write to it, and so decide which servers are used; run 'chmod o-w" }
+        if status.permissions & 0o002 != 0 { return "all users can write to it and so decide which servers are used; run 'chmod o-w" }
         // This applies to root as well, which has dropped the capability to write to files of other users.
         let isWritable =
             if status.owner.user == owner.user { status.permissions & 0o300 == 0o300 } else {
                 status.owner.group == owner.group && status.permissions & 0o030 == 0o030
             }
-        return isWritable ? nil : "user \(owner.user), whom the node runs as, cannot write to it; run 'chown \(owner.user)"
+        return isWritable ? nil : "user \(owner.user), as which the node runs, cannot write to it; run 'chown \(owner.user)"
     }
 }

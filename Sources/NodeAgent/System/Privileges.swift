@@ -108,7 +108,7 @@ struct PrivilegeError: Error, Equatable, CustomStringConvertible {
         case .user(let number):
             "global: cannot become user \(number) (\(cause)); start as root"
         case .capabilities:
-            "cannot drop the capabilities (\(cause)); allow capset and prctl where this process is started"
+            "cannot drop the capabilities (\(cause)); allow capset and prctl in the service or container that starts this process"
         }
     }
 }

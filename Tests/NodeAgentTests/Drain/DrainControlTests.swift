@@ -78,13 +78,15 @@ struct DrainControlTests {
         #expect(process.steps.isEmpty && !control.isWanted)
         _ = try control.drain(.forced)
         #expect(process.steps == ["announce"])
-        #expect(log.lines.first == "warning: Draining although tsukada02 is draining, too: no node may be left for new sessions.")
+        #expect(log.lines.first == "warning: Draining although tsukada02 is draining as well: no node may remain for new sessions.")
     }
 
     @Test("asks no peer without a usable clock, and says how to drain all the same")
     func clock() throws {
         lease.canBeAskedFor = false
-        #expect(throws: RuntimeTargetError.refused("\(GossipControl.clockUnusable) 'drain force' asks no other node.")) { try control.drain(.careful) }
+        #expect(throws: RuntimeTargetError.refused("\(GossipControl.clockUnusable) 'drain force' does not ask the other nodes.")) {
+            try control.drain(.careful)
+        }
         #expect(lease.words.isEmpty)
     }
 
@@ -102,7 +104,7 @@ struct DrainControlTests {
     func lost() throws {
         _ = try control.drain(.careful)
         control.leaseChanged(to: .other("tsukada02"))
-        #expect(log.lines == ["drain|notice: Gossip tsukada: tsukada02 is draining.", "drain|warning: Not draining: tsukada02 has asked first."])
+        #expect(log.lines == ["drain|notice: Gossip tsukada: tsukada02 is draining.", "drain|warning: Not draining: tsukada02 asked first."])
         control.leaseGranted()
         #expect(process.steps.isEmpty)
     }

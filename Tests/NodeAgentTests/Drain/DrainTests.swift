@@ -116,7 +116,7 @@ struct DrainTests {
         let old = now.advanced(by: .seconds(-100))
         #expect(
             DrainText.progress(drain, sessions: 2, oldest: old, now: later)
-                == "Draining: the ports are closed, 2 sessions left, the oldest 120s old, which close in 30s.")
+                == "Draining: the ports are closed, 2 sessions left, the oldest 120s old, hard stop in 30s.")
         #expect(DrainText.progress(drain, sessions: 0, oldest: nil, now: later) == "Draining: the ports are closed, 0 sessions left.")
     }
 }
@@ -135,7 +135,7 @@ struct DrainProgramTests {
         return (outcome, asked)
     }
 
-    private let asking = RuntimeAnswer.text("Asking the other nodes: ask again for the outcome.")
+    private let asking = RuntimeAnswer.text("Asking the other nodes: run 'drain' again for the outcome.")
 
     @Test("asks until the peers have answered")
     func asks() {
@@ -190,17 +190,17 @@ struct DrainProgramTests {
         var client = RuntimeClient(path: path, timeout: .milliseconds(60), quietMax: .milliseconds(20))
         client.tell = { said.append($0) }
         #expect(client.ask("drain") == .failed(SystemError("poll", code: 110)))
-        #expect(said.count == 1 && said.first?.hasPrefix("the node at \(path) has not answered yet: its runtime connections are all in use") == true)
+        #expect(said.count == 1 && said.first?.hasPrefix("the node at \(path) has not answered yet: all its runtime connections are in use") == true)
     }
 
     @Test("names the level that it needs, and the level of the socket")
     func level() throws {
         let text = "global\n stats socket 127.0.0.1:9000 level admin\n stats socket /run/s\n stats socket /run/t level user\n"
         let configuration = Configuration.read(text).configuration
-        let expected = "t.cfg:3: this command needs level admin, and 'stats socket /run/s' has level operator: "
+        let expected = "t.cfg:3: this command needs level admin, but 'stats socket /run/s' has level operator: "
         #expect { try RuntimeClient.administrator(of: configuration) } throws: { "\($0)".hasPrefix(expected) }
         let none = Configuration.read("global\n nbthread 1\n").configuration
-        #expect { try RuntimeClient.administrator(of: none) } throws: { "\($0)".hasPrefix("no socket to reach the node: add a line 'stats socket ") }
+        #expect { try RuntimeClient.administrator(of: none) } throws: { "\($0)".hasPrefix("no runtime socket to reach the node: add 'stats socket ") }
     }
 
     @Test("works with the snippets of docs/RUNNING.md and with the examples", arguments: ["docs/RUNNING.md", "tsukada01", "tsukada02"])

@@ -110,12 +110,12 @@ struct GossipPlanTests {
             (GossipSentence("tsukada02", .alive, silence: .zero)?.text, "peer tsukada02 is ALIVE"),
             (GossipSentence("tsukada02", .left, silence: .zero)?.text, "peer tsukada02 has LEFT"),
             (GossipSentence("tsukada02", .unknown, silence: .zero)?.text, nil),
-            (GossipSentence(.loss(peer: "two", direction: .fromPeer, percent: 20)).text, "20% loss from two"),
-            (GossipSentence(.lossEnded(peer: "two", direction: .toPeer)).text, "no more loss to two"),
+            (GossipSentence(.loss(peer: "two", direction: .fromPeer, percent: 20)).text, "20% packet loss from two"),
+            (GossipSentence(.lossEnded(peer: "two", direction: .toPeer)).text, "packet loss to two is over"),
             (
                 GossipSentence(.viewsDiffer(server: "mysql/read02", peer: "two", isDownHere: false)).text,
-                "views differ on mysql/read02 for 30s: UP here, DOWN at two"
-            ), (GossipSentence(.notHeard(peer: "two", silence: .seconds(1))).text, "UDP to two is blocked: we hear it, it does not hear us"),
+                "views of server mysql/read02 have differed for 30s: UP here, DOWN at two"
+            ), (GossipSentence(.notHeard(peer: "two", silence: .seconds(1))).text, "UDP to two is blocked: this node hears it, it does not hear this node"),
         ])
     func sentences(text: String?, expected: String?) { #expect(text == expected) }
 }

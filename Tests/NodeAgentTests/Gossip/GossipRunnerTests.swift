@@ -99,7 +99,7 @@ struct GossipRunnerTests {
         #expect(pair.wait { pair.administered[1].count == 1 })
         #expect(pair.administered.map { $0.map(\.1) } == [[.drain], [.drain]])
         #expect(pair.administered[1].first?.2 == 7)
-        #expect(pair.administered.map { $0.map(\.3) } == Array(repeating: ["the operator of one, for the cluster"], count: 2))
+        #expect(pair.administered.map { $0.map(\.3) } == Array(repeating: ["a cluster command from one"], count: 2))
         #expect(pair.report(1).administrative.whole() == "# server state weight origin expires_s\nmysql/read02 drain 7 one -\n")
 
         pair.runners[0].stop()
@@ -243,6 +243,6 @@ struct StartGossipTests {
         #expect(names.warnings.isEmpty)
         let unknown = try section("", "elsewhere.test")
         #expect(try names.place(ofGossip: unknown, own: unknown.nodes[0]) == .ip(.anyV4, port: 17_998))
-        #expect(names.warnings.count == 1 && names.warnings[0].contains("no answer from 127.0.0.1:1; it receives at all IPv4 addresses"))
+        #expect(names.warnings.count == 1 && names.warnings[0].contains("no answer from 127.0.0.1:1; gossip is received on all IPv4 addresses"))
     }
 }

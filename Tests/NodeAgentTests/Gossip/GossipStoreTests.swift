@@ -181,7 +181,7 @@ struct GossipStoreTests {
         #expect(found == nil)
         #expect(
             warning
-                == "\(folder.path)/\(name) is damaged or of another node, and now called \(name).bad; operators' words for the cluster come from the peers alone"
+                == "\(folder.path)/\(name) is damaged or belongs to another node; renamed to \(name).bad; operators' cluster commands are known only from the peers"
         )
         #expect(folder.names == [name + ".bad"])
         #expect(save(memory(1), in: store) == [])
@@ -213,7 +213,7 @@ struct GossipStoreTests {
         defer { child.closeInput() }
         let store = try store(path)
         #expect(save(memory(20), in: store) == [])
-        let loss = "after a restart only the peers know what operators said"
+        let loss = "after a restart operators' cluster commands are known only from the peers"
         #expect(save(memory(1_000), in: store) == ["error cannot write to state-dir: \(SystemError("write", code: ENOSPC)); \(loss)"])
         #expect(save(memory(1_000), in: store) == [])
         #expect(store.load().content == memory(20))
@@ -233,7 +233,7 @@ struct GossipStoreTests {
     @Test("wants a folder that the node may write to, and not everybody")
     func permissions() throws {
         let missing = folder.path + "/missing"
-        #expect(throws: StartError("'state-dir \(missing)': there is no such folder; run 'install -d -m 700 -o \(geteuid()) -g \(getegid()) \(missing)'")) {
+        #expect(throws: StartError("'state-dir \(missing)': no such directory; run 'install -d -m 700 -o \(geteuid()) -g \(getegid()) \(missing)'")) {
             _ = try store(missing)
         }
         let file = try folder.write("file", "")
@@ -241,7 +241,7 @@ struct GossipStoreTests {
         try #require(chmod(folder.path, 0o777) == 0)
         #expect(
             throws: StartError(
-                "'state-dir \(folder.path)': everybody may write to it, and so decide which servers are used; run 'chmod o-w \(folder.path)'")
+                "'state-dir \(folder.path)': all users can write to it and so decide which servers are used; run 'chmod o-w \(folder.path)'")
         ) { _ = try store() }
     }
 

@@ -98,12 +98,12 @@ struct KeyCommandTests {
     func fileFirst() throws {
         let node = try StubNode(path: socket) { _ in "\n" }
         #expect(try run(.use(7)).complaint == "\(path): no such key; 'tsukada keys list' shows the ids; nothing is changed")
-        #expect(try run(.remove(TestKey.identifier(1))).complaint?.contains("'tsukada keys use' another one first; nothing is changed") == true)
+        #expect(try run(.remove(TestKey.identifier(1))).complaint?.contains("run 'tsukada keys use' with another one first; nothing is changed") == true)
         for input in ["correct horse", "", "\(Self.first)\n\(Self.second)", "\(Self.first)0", String(Self.first.dropLast())] {
             #expect(try run(.install, input: input).complaint?.hasPrefix("'install' needs one key on stdin, a line of 64 hexadecimal digits") == true)
         }
         _ = try folder.write("k", "\(Self.first)\n", mode: 0o644)
-        #expect(try run(.install, input: Self.second).complaint == "\(path): others than its owner may use it (mode 644); run 'chmod 600 \(path)'")
+        #expect(try run(.install, input: Self.second).complaint == "\(path): other users than its owner have access (mode 644); run 'chmod 600 \(path)'")
         #expect(node.lines.isEmpty)
     }
 
@@ -127,9 +127,7 @@ struct KeyCommandTests {
         let sockets = "global\n stats socket /u level user\n stats socket 127.0.0.1:9 level admin\n stats socket /a level admin\n stats socket /b level admin\n"
         #expect(try management(sockets + gossip).node.path == "/a")
         #expect(try management(sockets + gossip).file.path == "/k")
-        #expect(
-            throws: StartError("no socket to reach the node: add a line 'stats socket /var/run/tsukada.sock level admin' to 'global', and restart the node")
-        ) {
+        #expect(throws: StartError("no runtime socket to reach the node: add 'stats socket /var/run/tsukada.sock level admin' to 'global' and restart it")) {
             _ = try management("global\n stats socket 127.0.0.1:9\n" + gossip)
         }
         #expect(throws: StartError("no section 'gossip': add the file that contains it with '-f'")) { _ = try management(sockets) }

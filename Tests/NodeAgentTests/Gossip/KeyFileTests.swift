@@ -44,24 +44,24 @@ struct KeyFileTests {
     @Test(
         "with a mistake gets its line and advice",
         arguments: [
-            (String(repeating: "0", count: 64) + "\n", "k:1: this key is known to everybody; run '(umask 077; tsukada keygen > k)'"),
-            ("", "k: it has no key; run '(umask 077; tsukada keygen > k)'"),
-            ("# nothing\n\n", "k: it has no key; run '(umask 077; tsukada keygen > k)'"),
+            (String(repeating: "0", count: 64) + "\n", "k:1: this key is public knowledge; run '(umask 077; tsukada keygen > k)'"),
+            ("", "k: no key in it; run '(umask 077; tsukada keygen > k)'"),
+            ("# nothing\n\n", "k: no key in it; run '(umask 077; tsukada keygen > k)'"),
             (
                 "correct horse battery staple\n",
-                "k:1: this line is no key of 64 hexadecimal digits, and passphrases can be guessed; run '(umask 077; tsukada keygen > k)'"
+                "k:1: not a key of 64 hexadecimal digits (passphrases can be guessed); run '(umask 077; tsukada keygen > k)'"
             ),
             (
                 "\n" + String(first.dropLast(2)) + "\n",
-                "k:2: a key has 64 hexadecimal digits, this line has 62; copy the whole line that 'tsukada keygen' has printed"
+                "k:2: a key has 64 hexadecimal digits, this line has 62; copy the whole line that 'tsukada keygen' printed"
             ),
-            (first + "0\n", "k:1: a key has 64 hexadecimal digits, this line has 65; copy the whole line that 'tsukada keygen' has printed"),
-            (first + "\n# same\n" + first.uppercased() + "\n", "k:3: this key stands in line 1 already; remove one of them"),
+            (first + "0\n", "k:1: a key has 64 hexadecimal digits, this line has 65; copy the whole line that 'tsukada keygen' printed"),
+            (first + "\n# same\n" + first.uppercased() + "\n", "k:3: duplicate of the key in line 1; remove one of them"),
             (
                 first + " " + second + "\n",
-                "k:1: this line is no key of 64 hexadecimal digits, and passphrases can be guessed; run '(umask 077; tsukada keygen > k)'"
+                "k:1: not a key of 64 hexadecimal digits (passphrases can be guessed); run '(umask 077; tsukada keygen > k)'"
             ),
-            ((1...9).map { TestKey.text($0) + "\n" }.joined(), "k:9: there are more than 8 keys; remove those that no node uses any more"),
+            ((1...9).map { TestKey.text($0) + "\n" }.joined(), "k:9: more than 8 keys; remove those that no node uses"),
         ])
     func mistakes(text: String, message: String) throws {
         let error = try #require(problem(text))
@@ -150,7 +150,7 @@ struct KeyFileDiskTests {
         #expect(failure(path) == (isFine ? nil : .openToOthers(permissions: mode)))
         if !isFine {
             let text = KeyFileError(path: "/k", problem: .openToOthers(permissions: mode)).description
-            #expect(text == "/k: others than its owner may use it (mode \(String(mode, radix: 8))); run 'chmod 600 /k'")
+            #expect(text == "/k: other users than its owner have access (mode \(String(mode, radix: 8))); run 'chmod 600 /k'")
         }
     }
 
@@ -180,8 +180,8 @@ struct KeyFileDiskTests {
         let missing = "\(folder.path)/missing"
         #expect(failure(missing) == .system(SystemError("open", code: ENOENT)))
         let text = KeyFileError(path: "/k", problem: .system(SystemError("open", code: ENOENT))).description
-        let advice = "copy it from another node, or, for a new cluster, run '(umask 077; tsukada keygen > /k)' once, and copy the file to all nodes"
-        #expect(text == "/k: there is no such file; \(advice)")
+        let advice = "copy it from another node, or, for a new cluster, run '(umask 077; tsukada keygen > /k)' once and copy the file to all nodes"
+        #expect(text == "/k: no such file; \(advice)")
     }
 
     @Test("is replaced as a whole, with its owner and nobody else's permissions; what is not published leaves it alone")

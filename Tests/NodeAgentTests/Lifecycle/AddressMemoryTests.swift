@@ -174,8 +174,8 @@ struct AddressKeeperTests {
         #expect(memory == nil)
         #expect(
             warning
-                == "\(folder.path)/addresses-n_1.state is damaged or of another node, and now called addresses-n_1.state.bad; "
-                + "if DNS does not answer, no address is remembered")
+                == "\(folder.path)/addresses-n_1.state is damaged or belongs to another node; renamed to addresses-n_1.state.bad; "
+                + "without DNS no earlier address can be used")
         #expect(try store().load().warning == nil)
     }
 }
@@ -203,7 +203,7 @@ struct StartWithoutDNSTests {
         #expect(names.warnings.count == 2)
         #expect(
             names.warnings.first
-                == "t.cfg:2: server 'b/s': cannot resolve 'db1.test': no answer from 127.0.0.1:1; it is looked for where it was before: 10.0.0.1")
+                == "t.cfg:2: server 'b/s': cannot resolve 'db1.test': no answer from 127.0.0.1:1; its previous address is used: 10.0.0.1")
         #expect(names.unproven.values.allSatisfy { !$0.isRunning && $0.health == 1 } && names.unproven.count == 1)
         #expect(names.found.isEmpty, "nothing has been said by a nameserver")
         let unproven = try #require(names.unproven[ServerName(backend: "b", server: "s")])
@@ -228,8 +228,8 @@ struct StartWithoutDNSTests {
         #expect(try other.address(of: server("db9.test"), owner: "b") == nil)
         #expect(
             other.warnings == [
-                "t.cfg:2: server 'b/s': cannot resolve 'db9.test': no answer from 127.0.0.1:1; it has no address until a reload: "
-                    + "with 'resolvers default' it is asked for again"
+                "t.cfg:2: server 'b/s': cannot resolve 'db9.test': no answer from 127.0.0.1:1; it has no address until a reload; "
+                    + "with 'resolvers default' it is resolved again"
             ])
         #expect(try other.address(of: server("db9.test", "check resolvers default"), owner: "b") == nil)
         #expect(other.warnings.last?.hasSuffix("; it has no address until 'default' finds one") == true)

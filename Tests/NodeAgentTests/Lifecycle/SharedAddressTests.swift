@@ -93,7 +93,7 @@ struct SharedAddressTests {
         unlink(path)
         symlink(secret, path)
         let error = #expect(throws: ListenError.self) { try ListeningSockets.adopt(socket, for: request) }
-        #expect(error?.problem == .replaced && error?.description.contains("another process has put a file there") == true)
+        #expect(error?.problem == .replaced && error?.description.contains("another process has replaced the file") == true)
         #expect(throws: ListenError.self, "nor is it bound over") { try ListeningSockets.open(request, count: 1) }
     }
 

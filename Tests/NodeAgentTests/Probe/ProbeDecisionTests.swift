@@ -229,13 +229,13 @@ struct ProbeAnswerTests {
         #expect(json(true, .fit) == "{\"status\":\"up\"," + proxies)
         #expect(
             json(false, .lacking(requirement: 0, usable: 0, .nothing))
-                == "{\"status\":\"down\",\"reason\":\"mysql has 0 of 1 required server\"," + proxies)
+                == "{\"status\":\"down\",\"reason\":\"mysql: 0 usable servers, 1 required\"," + proxies)
         #expect(
             json(true, .lacking(requirement: 1, usable: 1, .fewer))
-                == "{\"status\":\"up\",\"reason\":\"re\\\"ports has 1 of 2 required servers, and no peer sees enough\"," + proxies)
+                == "{\"status\":\"up\",\"reason\":\"re\\\"ports: 1 usable server, 2 required; no peer sees enough\"," + proxies)
         #expect(
             json(false, .unchecked(requirement: 0, usable: 0))
-                == "{\"status\":\"down\",\"reason\":\"mysql has 0 of 1 required server so far, first checks run\"," + proxies)
+                == "{\"status\":\"down\",\"reason\":\"mysql: 0 usable servers, 1 required; first checks are running\"," + proxies)
         #expect(ProbeAnswer(isPassing: true, .fit).json([], []) == "{\"status\":\"up\",\"proxies\":{}}\n")
     }
 }

@@ -45,7 +45,7 @@ struct ProbeResponderTests {
         let down = client.read(until: "}\n")
         #expect(down.hasPrefix("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"))
         let none = "\"proxies\":{\"mysql\":{\"usable\":0,\"unchecked\":0,\"required\":1}}"
-        #expect(down.hasSuffix("\r\n\r\n{\"status\":\"down\",\"reason\":\"mysql has 0 of 1 required server\",\(none)}\n"))
+        #expect(down.hasSuffix("\r\n\r\n{\"status\":\"down\",\"reason\":\"mysql: 0 usable servers, 1 required\",\(none)}\n"))
         setUsable(3)
         try client.send("GET /any HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\n")
         let up = client.read(until: "keep-alive\r\n\r\n")
@@ -322,7 +322,7 @@ struct ProbeFitnessTests {
         #expect(
             ProbeReport(rows: [row], now: now).text
                 == "# name state since_s asked last_by  last_ms draining reason\n"
-                + "nlb    fail  12      1     10.0.0.1 12500   no       mysql has 0 of 1 required server, and a peer sees enough\n")
+                + "nlb    fail  12      1     10.0.0.1 12500   no       mysql: 0 usable servers, 1 required; a peer sees enough\n")
         row.questions = ProbeQuestions()
         #expect(ProbeReport(rows: [row], now: now).text.contains("\nnlb    fail  12      0     -       -       no       mysql"))
     }

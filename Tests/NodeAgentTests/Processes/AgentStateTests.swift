@@ -109,7 +109,7 @@ struct AgentStateTests {
         let memory = try #require(read[ServerName(backend: "mysql", server: "read01")])
         #expect(memory.hostName == "read01.internal" && memory.address == IPAddress("10.0.0.1") && memory.weight == 7 && memory.initialWeight == 1)
         #expect(memory.isRunning && memory.health == 4 && memory.sinceChange == .seconds(52) && memory.lastCheck?.status == .layer7OK)
-        #expect(throws: ServerStateText.FormatError(line: 3, problem: "this is no line of 'show servers state'")) {
+        #expect(throws: ServerStateText.FormatError(line: 3, problem: "not a line of 'show servers state'")) {
             try ServerStateText.read(Array((Self.header + "2 mysql 1\n").utf8))
         }
         let error = #expect(throws: ServerStateText.FormatError.self) { try ServerStateText.read(Array("2\n".utf8)) }

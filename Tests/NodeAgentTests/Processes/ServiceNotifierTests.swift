@@ -26,7 +26,7 @@ struct ServiceNotifierTests {
         arguments: ["run/notify", "vsock:2:1234", "@", "/", "x", "/" + String(repeating: "y", count: 107)])
     func problems(socket: String) {
         let notifier = ServiceNotifier(environment: ["NOTIFY_SOCKET": socket])
-        #expect(notifier.problem?.hasPrefix("NOTIFY_SOCKET '\(socket)' cannot be used") == true)
+        #expect(notifier.problem?.hasPrefix("NOTIFY_SOCKET '\(socket)' is not usable") == true)
         notifier.tell(.ready)
     }
 

@@ -108,14 +108,14 @@ struct WorkerConversationTests {
         var roster = WorkerRoster()
         roster.started(100, for: .first, now: now)
         _ = roster.ready(100)
-        let effects = roster.breached(100, "it has sent more than 1000 messages within a second")
+        let effects = roster.breached(100, "it sent more than 1000 messages within a second")
         guard case .tell(.alert, let text)? = effects.first else { return #expect(Bool(false), "\(effects)") }
-        #expect(text == "worker (100) is killed: it has sent more than 1000 messages within a second; somebody may have taken it over")
+        #expect(text == "killing worker 100: it sent more than 1000 messages within a second; it may be compromised")
         #expect(effects.last == .signal(SIGKILL, to: 100))
         #expect(roster.breached(100, "again").isEmpty && roster.breached(7, "nobody").isEmpty)
         let death = ChildExit(process: 100, code: nil, signal: SIGKILL)
         guard case .start(.restart(let exit))? = roster.ended(death, now: now).last else { return #expect(Bool(false), "no other worker") }
-        #expect(exit.cause == "it has sent more than 1000 messages within a second")
+        #expect(exit.cause == "it sent more than 1000 messages within a second")
     }
 }
 

@@ -68,7 +68,7 @@ struct WorkerRosterEventTests {
         roster.heard(999)
         let effects = roster.look()
         #expect(effects.last == .signal(SIGKILL, to: 100))
-        #expect(Self.told(effects) == ["worker (100) is killed: it has not been heard of for 10s; it hangs, or somebody has stopped it"])
+        #expect(Self.told(effects) == ["killing worker 100: no sign of life for 10s; it hangs or was stopped"])
         #expect(roster.breached(100, "late").isEmpty, "it is killed once")
     }
 
@@ -78,7 +78,7 @@ struct WorkerRosterEventTests {
         #expect(roster.breached(999, "nonsense").isEmpty)
         let effects = roster.breached(100, "it said nonsense")
         #expect(effects.last == .signal(SIGKILL, to: 100))
-        #expect(Self.told(effects) == ["worker (100) is killed: it said nonsense; somebody may have taken it over"])
+        #expect(Self.told(effects) == ["killing worker 100: it said nonsense; it may be compromised"])
         #expect(roster.breached(100, "again").isEmpty)
         let death = ChildExit(process: 100, code: nil, signal: SIGKILL, cause: "it said nonsense")
         #expect(roster.ended(Self.died(100), now: Self.now).last == .start(.restart(of: death)))
@@ -94,8 +94,8 @@ struct WorkerRosterEventTests {
     @Test("that was replaced ends: in order, without a word; otherwise with one")
     func formerWorker() {
         for (exit, words) in [
-            (Self.exited(100, 0), []), (Self.exited(100, 1), ["former worker (100) died: \(Self.exited(100, 1).description)"]),
-            (Self.died(100), ["former worker (100) died: \(Self.died(100).description)"]),
+            (Self.exited(100, 0), []), (Self.exited(100, 1), ["old worker 100 died: \(Self.exited(100, 1).description); its sessions are lost"]),
+            (Self.died(100), ["old worker 100 died: \(Self.died(100).description); its sessions are lost"]),
         ] as [(ChildExit, [String])] {
             var roster = reloading()
             _ = roster.ready(101)
@@ -109,12 +109,12 @@ struct WorkerRosterEventTests {
     func notServing() {
         var roster = reloading()
         let effects = roster.ended(Self.exited(101, 3), now: Self.now)
-        #expect(Self.told(effects) == ["worker (101) did not come to serve: \(Self.exited(101, 3).description); the one before goes on"])
+        #expect(Self.told(effects) == ["new worker 101 exited with code 3 before it was ready; worker 100 keeps serving"])
         #expect(effects.last == .reloaded(false) && roster.reloadsFailed == 1 && roster.reloads == 1)
         var first = WorkerRoster()
         first.started(100, for: .first, now: Self.now)
         let end = first.ended(Self.exited(100, 3), now: Self.now)
-        #expect(Self.told(end) == ["worker (100) did not come to serve: \(Self.exited(100, 3).description)"] && end.last == .exit(3))
+        #expect(Self.told(end) == ["new worker 100 exited with code 3 before it was ready"] && end.last == .exit(3))
         first.started(100, for: .first, now: Self.now)
         #expect(first.ended(Self.died(100), now: Self.now).last == .exit(1))
     }
@@ -122,7 +122,7 @@ struct WorkerRosterEventTests {
     @Test("serves after a reload: those before count it, and people are told")
     func servesAfterReload() {
         var roster = reloading()
-        #expect(Self.told(roster.ready(101)) == ["the configuration has been read again: worker (101) serves"])
+        #expect(Self.told(roster.ready(101)) == ["reloaded: worker 101 replaces 100"])
         #expect(roster.workers.map(\.reloads) == [1, 0] && roster.workers.map(\.stage) == [.leaving, .serving])
         var restarted = served()
         _ = restarted.ended(Self.died(100), now: Self.now)
@@ -205,7 +205,7 @@ struct WorkerRosterEventTests {
         roster = served()
         let effects = roster.ended(Self.exited(100, 2), now: Self.now)
         #expect(!roster.isStopping && effects.last == .start(.restart(of: Self.exited(100, 2))))
-        #expect(Self.told(effects) == ["worker (100) died: \(Self.exited(100, 2).description); its sessions are lost, another is started"])
+        #expect(Self.told(effects) == ["worker 100 died: \(Self.exited(100, 2).description); its sessions are lost, a new worker takes its place"])
     }
 
     @Test("starts while another one dies: nothing more is started")

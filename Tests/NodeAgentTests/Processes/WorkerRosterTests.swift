@@ -168,7 +168,7 @@ struct WorkerRosterTests {
         for _ in 1..<WorkerRoster.silentLooksMax { #expect(roster.look().isEmpty) }
         #expect(Self.deeds(roster.look()) == [.signal(SIGKILL, to: 100)])
         #expect(roster.look().isEmpty)
-        let cause = "it has not been heard of for 10s"
+        let cause = "no sign of life for 10s"
         let death = ChildExit(process: 100, code: nil, signal: SIGKILL, cause: cause)
         #expect(roster.ended(Self.died(100), now: now).last == .start(.restart(of: death)))
         #expect(death.description == "signal 9 (\(cause))")
@@ -202,7 +202,7 @@ struct WorkerRosterTests {
     func firstAlert() {
         let text = "[WARNING]  (7) : haproxy.cfg:3: one\n[ALERT]    (7) : haproxy.cfg:9: unknown : two\n[ALERT]    (7) : three\n"
         #expect(Terminal.firstAlert(in: text) == "haproxy.cfg:9: unknown : two")
-        #expect(Terminal.firstAlert(in: "worker (7) did not come to serve: signal 9\n") == "worker (7) did not come to serve: signal 9")
+        #expect(Terminal.firstAlert(in: "new worker 7 was killed by signal 9\n") == "new worker 7 was killed by signal 9")
         #expect(Terminal.firstAlert(in: "") == "")
     }
 

@@ -24,7 +24,7 @@ struct ClusterReceiptTests {
         #expect(Self.answer([Self.peer("b", has: true), Self.peer("c", has: true)], after: 3) == "Acknowledged by b, c.\n")
         #expect(
             Self.answer([Self.peer("b", has: true), Self.peer("c", .dead)], after: 3)
-                == "Acknowledged by b. Not yet acknowledged by c (dead): it counts there once they hear this node.\n")
+                == "Acknowledged by b. Not yet acknowledged by c (dead): takes effect there once they are reached.\n")
     }
 
     @Test("is answered after 200 ms at the latest, with every peer that has not acknowledged it")
@@ -33,12 +33,12 @@ struct ClusterReceiptTests {
         #expect(Self.answer(peers, after: 199) == nil)
         #expect(
             Self.answer(peers, after: 200)
-                == "Acknowledged by f. Not yet acknowledged by b (alive), c (suspect), d (never heard), e (left): it counts there once they hear this node.\n")
+                == "Acknowledged by f. Not yet acknowledged by b (alive), c (suspect), d (never heard), e (left): takes effect there once they are reached.\n")
     }
 
     @Test("does not wait for a peer that is dead or has left")
     func waitsForNobody() {
-        #expect(Self.answer([Self.peer("b", .dead)], after: 0) == "Not yet acknowledged by b (dead): it counts there once they hear this node.\n")
+        #expect(Self.answer([Self.peer("b", .dead)], after: 0) == "Not yet acknowledged by b (dead): takes effect there once they are reached.\n")
     }
 
     @Test("answers nothing when 'on cluster' was not written and all peers have it, as HAProxy does")

@@ -129,7 +129,7 @@ struct RuntimeInterpreterTests {
             ("set timeout foo 3", "'set timeout' only supports 'cli'.\n\n"), ("show servers state nope", "Can't find backend.\n\n"),
             ("show cli level", "admin\n\n"), ("show version", "3.5-tsukada-0.1.0\n\n"), ("show backend", "# name\nmysql\n\n"),
             ("show stat domain proxy nope 4 -1", "No such proxy.\n\n"),
-            ("show stat domain resolvers", "Of the domains only 'proxy' is supported yet; leave 'domain' out for the same.\n\n"),
+            ("show stat domain resolvers", "Only domain 'proxy' is supported; omit 'domain' for the same answer.\n\n"),
             ("show stat nope 4 -1", "No such proxy.\n\n"), ("show stat 99 -1 -1", StatisticsTable.header + "\n\n"), ("", "\n"),
             ("  show   cli\tlevel  \r", "admin\n\n"),
         ])
@@ -187,9 +187,9 @@ struct RuntimeInterpreterTests {
     @Test("drains for administrators only, careful unless it is forced")
     func drain() {
         #expect(run("drain", level: .operator).hasPrefix("Permission denied\n"))
-        #expect(run("drain now") == "'drain' takes nothing but 'force' or 'cancel'.\n\n")
+        #expect(run("drain now") == "'drain' takes only 'force' or 'cancel'.\n\n")
         #expect(target.drains.isEmpty)
-        #expect(run("drain") == "tsukada02 is draining: wait until it is back, or say 'drain force'.\n\n")
+        #expect(run("drain") == "tsukada02 is draining: wait until it is back, or use 'drain force'.\n\n")
         #expect(run("drain force") == "Draining: 1\n\n")
         #expect(target.drains == [.careful, .forced])
         #expect(run("drain cancel") == "Not draining.\n\n" && target.cancels == 1)
@@ -201,7 +201,7 @@ struct RuntimeInterpreterTests {
             let words = RuntimeCommand.of(command.split(separator: " ").map(String.init))?.words.joined(separator: " ") ?? ""
             let answer = run(command, level: level).split(separator: "\n")
             #expect(answer.first == "Permission denied")
-            #expect(answer.last?.hasPrefix("'\(words)' needs level admin, and this connection has level \(level): ") == true)
+            #expect(answer.last?.hasPrefix("'\(words)' needs level admin; this connection has \(level): ") == true)
         }
         #expect(target.states.isEmpty && target.drains.isEmpty)
     }
@@ -314,7 +314,7 @@ struct RuntimeInterpreterTests {
         #expect(run("disable server mysql/db1", level: .operator).hasPrefix("Permission denied\n"))
         #expect(run("set timeout cli 3", level: .user) == "\n")
         let lowered = run("operator;show cli level;user;show cli level;operator")
-        #expect(lowered.hasPrefix("\noperator\n\n\nuser\n\nPermission denied\n'operator' needs level operator, and this connection has level user: "))
+        #expect(lowered.hasPrefix("\noperator\n\n\nuser\n\nPermission denied\n'operator' needs level operator; this connection has user: "))
         #expect(!run("show stat", level: .user).contains("127.0.0.1:13307"))
         #expect(target.states.isEmpty)
     }
@@ -336,7 +336,7 @@ struct RuntimeInterpreterTests {
         var session = RuntimeSession(level: .admin, timeout: .seconds(10))
         #expect(run("set server mysql/db1 state <<END", &session).isEmpty)
         #expect(run("disable server mysql/db1", &session).isEmpty)
-        #expect(run("END", &session).hasPrefix("Payloads ('<<') are not supported yet"))
+        #expect(run("END", &session).hasPrefix("Payloads ('<<') are not supported"))
         #expect(session.payloadEnd == nil && target.states.isEmpty)
     }
 
@@ -344,7 +344,7 @@ struct RuntimeInterpreterTests {
     func unknown() {
         let answer = run("show foo")
         #expect(answer.hasPrefix("Unknown command: 'show foo', but maybe one of the following ones is a better match:\n  show backend"))
-        #expect(answer.hasSuffix(": end the connection\n\n") && !answer.contains("  set weight"))
+        #expect(answer.hasSuffix(": close the connection\n\n") && !answer.contains("  set weight"))
         #expect(run("xyzzy").hasPrefix("Unknown command: 'xyzzy'. Please enter one of the following commands only:\n"))
         #expect(run("help show stat").split(separator: "\n").count == 5)
         #expect(!run("help", level: .user).contains("disable server"))

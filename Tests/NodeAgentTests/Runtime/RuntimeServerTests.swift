@@ -166,7 +166,7 @@ struct RuntimeServerTests {
         target.current.proxies[0].servers = [ServerStatistics(name: String(repeating: "x", count: 64 * 1024), identifier: 1)]
         let server = try server()
         let text = try exchange(String(repeating: "show stat;", count: 1_000) + "set weight mysql/db1 5\n")
-        #expect(text.hasSuffix("\nThe answer is over 8388608 bytes: this line ends here; ask for less.\n\n"))
+        #expect(text.hasSuffix("\nThe answer is longer than 8388608 bytes and cut off here: ask for less.\n\n"))
         #expect(text.utf8.count < RuntimeServer.outputBytesMax + 4096)
         #expect(target.rowsRead < 130 && target.reaches.isEmpty && server.connectionsCurrent == 0)
         let prompted = try exchange("prompt\n" + String(repeating: "show stat;", count: 1_000) + "\nshow version\nquit\n")
@@ -176,7 +176,7 @@ struct RuntimeServerTests {
     @Test("explains a line that is too long")
     func longLine() throws {
         let server = try server()
-        let answer = "The line is over 16384 bytes; give its commands in several.\n\n"
+        let answer = "The line is longer than 16384 bytes: split it into several.\n\n"
         #expect(try exchange(String(repeating: "x", count: 20_000) + "\n") == answer)
         #expect(try exchange(String(repeating: "x", count: 16_390)) == answer)
         #expect(server.connectionsCurrent == 0)
