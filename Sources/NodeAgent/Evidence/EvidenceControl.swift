@@ -111,10 +111,13 @@ final class EvidenceControl {
 
     /// The answer to `show retries`: a row for each server.
     func retriesReport(_ outlines: [ProxyOutline]) -> AnswerText {
-        AnswerText(head: LeaveText.tableHead, outlines) { [state, backends] _, part in
-            guard case .server(let server) = part else { return "" }
-            let backend = backends[server.backend]
-            return LeaveText.tableRow("\(backend.name)/\(backend.servers[server.server].name)") { state.left(server, for: $0) }
+        let rows = outlines.lazy.flatMap { [state, backends] proxy in
+            (0..<proxy.partsCount).lazy.compactMap { part -> [String]? in
+                guard case .server(let server) = proxy.part(at: part) else { return nil }
+                let backend = backends[server.backend]
+                return LeaveText.tableRow("\(backend.name)/\(backend.servers[server.server].name)") { state.left(server, for: $0) }
+            }
         }
+        return AnswerText(columns: LeaveText.tableHead, rows: rows)
     }
 }

@@ -26,12 +26,12 @@ enum LeaveText {
     }
 
     /// The head line of `show retries`.
-    static let tableHead = "# server refused unreachable silent closed garbage over_budget hedged errors\n"
+    static let tableHead = "server refused unreachable silent closed garbage over_budget hedged errors"
 
     /// A server's row of `show retries`.
     ///
     /// - Parameter count: the number of sessions that have left the server for a reason.
-    static func tableRow(_ server: String, _ count: (LeaveReason) -> UInt64) -> String {
+    static func tableRow(_ server: String, _ count: (LeaveReason) -> UInt64) -> [String] {
         let counts = columns.map { "\(count($0))" }
         let errors = LeaveReason.all.compactMap { reason in
             reason.error.flatMap { number in
@@ -39,6 +39,6 @@ enum LeaveText {
                 return count > 0 ? "\(number):\(count)" : nil
             }
         }
-        return "\(server) \(counts.joined(separator: " ")) \(errors.isEmpty ? "-" : errors.joined(separator: ","))\n"
+        return [server] + counts + [errors.isEmpty ? "-" : errors.joined(separator: ",")]
     }
 }

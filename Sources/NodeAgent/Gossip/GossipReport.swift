@@ -115,7 +115,7 @@ struct GossipReport {
     }
 
     private static func table(_ head: String, _ rows: some Sequence<[String]>) -> AnswerText {
-        AnswerText(head: "# \(head)\n", rows: rows.lazy.map { $0.joined(separator: " ") + "\n" })
+        AnswerText(columns: head, rows: rows)
     }
 }
 

@@ -49,3 +49,41 @@ struct TextTable {
         return line + "\n"
     }
 }
+
+/// The lines of a table whose rows are composed one by one. The column widths depend on all rows, so a step that composes a row gives no text.
+struct AlignedLines<Rows: IteratorProtocol<[String]>>: Sequence, IteratorProtocol {
+    private var rows: Rows
+    private var table: TextTable
+    private var isComposed = false
+    private var shown = 0
+
+    /// The lines of a table.
+    ///
+    /// - Parameter columns: the columns' names, separated by spaces.
+    init(columns: String, _ rows: Rows) { (self.rows, table) = (rows, TextTable(columns)) }
+
+    mutating func next() -> String? {
+        guard isComposed else {
+            if let row = rows.next() {
+                table.add(row)
+                return ""
+            }
+            isComposed = true
+            return table.head
+        }
+        guard shown < table.rowsCount else { return nil }
+        shown += 1
+        return table.line(at: shown - 1)
+    }
+}
+
+extension AnswerText {
+    /// A table with aligned columns.
+    ///
+    /// - Parameters:
+    ///   - columns: the columns' names, separated by spaces.
+    ///   - rows: composed one by one, as late as possible.
+    init(columns: String, rows: some Sequence<[String]>) {
+        self.init(head: "", rows: AlignedLines(columns: columns, rows.makeIterator()))
+    }
+}

@@ -72,8 +72,9 @@ struct EvidenceControlTests {
     @Test("words a row of 'show retries' and a line of the log")
     func words() throws {
         let backend = servers.registry.backends[0]
-        #expect(LeaveText.tableRow("mysql/db1") { $0 == .silent ? 3 : $0.error == 1_040 ? 2 : 0 } == "mysql/db1 0 0 3 0 0 0 0 1040:2\n")
-        #expect(LeaveText.tableRow("mysql/db1") { _ in 0 } == "mysql/db1 0 0 0 0 0 0 0 -\n")
+        let row = LeaveText.tableRow("mysql/db1") { $0 == .silent ? 3 : $0.error == 1_040 ? 2 : 0 }
+        #expect(row == ["mysql/db1", "0", "0", "3", "0", "0", "0", "0", "1040:2"])
+        #expect(LeaveText.tableRow("mysql/db1") { _ in 0 }.last == "-")
         #expect(LeaveText.sentence(.closed, count: 1, backend) == "1 session left it: closed without a greeting")
         #expect(LeaveText.sentence(.overBudget, count: 2, backend)?.hasPrefix("2 sessions stayed with it: retry-budget ") == true)
         #expect(LeaveText.sentence(.refused, count: 2, backend) == nil, "the sessions' own lines tell it")

@@ -13,4 +13,11 @@ struct TextTableTests {
         #expect(table.text == "# name      state reason\na           up    -\nlonger_name down  it is not<1B> there\n")
         #expect(table.rowsCount == 2 && table.line(at: 0) == "a           up    -\n")
     }
+
+    @Test("can be composed row by row: a row gives no text before the widths are known")
+    func rowByRow() {
+        let rows = [["a", "up"], ["longer", "down"]]
+        #expect(AnswerText(columns: "name state", rows: rows).whole() == "# name state\na      up\nlonger down\n")
+        #expect(Array(AlignedLines(columns: "name state", rows.makeIterator())) == ["", "", "# name state\n", "a      up\n", "longer down\n"])
+    }
 }
