@@ -33,7 +33,7 @@ package final class OpenSSLDatabaseCryptography: DatabaseCryptography {
             defer { EVP_PKEY_free(key) }
             guard EVP_PKEY_is_a(key, "RSA") == 1 else { throw .keyUnusable("not an RSA key") }
             let bits = EVP_PKEY_get_bits(key)
-            guard Self.keyBits.contains(bits) else { throw .keyUnusable("\(bits) bits; \(Self.keyBits.lowerBound) to \(Self.keyBits.upperBound) are taken") }
+            guard Self.keyBits.contains(bits) else { throw .keyUnusable("\(bits) bits; \(Self.keyBits.lowerBound) to \(Self.keyBits.upperBound) are accepted") }
             guard let context = EVP_PKEY_CTX_new(key, nil) else { throw .libraryFailed("EVP_PKEY_CTX_new") }
             defer { EVP_PKEY_CTX_free(context) }
             var output = [UInt8](repeating: 0, count: Int(EVP_PKEY_get_size(key)))

@@ -99,7 +99,7 @@ final class OpenSSLTLSStream: TLSStream {
         guard isEstablished, context.isVerifying else { return nil }
         let code = SSL_get_verify_result(ssl)
         guard code == Int(X509_V_OK), SSL_get0_peer_certificate(ssl) != nil else {
-            return code == Int(X509_V_OK) ? "there is none" : String(cString: X509_verify_cert_error_string(code))
+            return code == Int(X509_V_OK) ? "none was sent" : String(cString: X509_verify_cert_error_string(code))
         }
         return nil
     }

@@ -19,7 +19,7 @@ enum LeaveText {
         switch reason {
         case .silent: return "no greeting within \(backend.greetingTimeout.wholeMilliseconds)ms"
         case .closed: return "closed without a greeting"
-        case .garbage: return "not the MySQL protocol"
+        case .garbage: return "not a MySQL greeting"
         case .overBudget: return "retry-budget \(backend.retryBudgetPercent)% is used up"
         default: return nil
         }

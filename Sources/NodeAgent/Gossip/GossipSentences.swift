@@ -57,7 +57,7 @@ struct GossipSentence: Equatable, Sendable {
             let effect = "cluster commands given there override later ones given here; synchronize the clocks"
             self.init(.warning, "clock", about: peer, "the clock of \(peer) is \(milliseconds / 1_000)s ahead of this node's: \(effect)")
         case .farAhead(let peer):
-            let remedy = "compare the clocks; if both are right, replace the keys: an intruder has one"
+            let remedy = "compare the clocks; if both are right, replace the keys: a key holder sends false data"
             self.init(
                 .alert, "far ahead", about: peer, "data from \(peer) is more than ten years ahead of this node's clock and is refused: \(remedy)")
         case .storedFarAhead(let isSession, let words):

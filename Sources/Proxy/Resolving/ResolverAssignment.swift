@@ -295,7 +295,7 @@ extension Resolver {
         guard !names[index].isProven, !entries.isEmpty, names[index].servers.contains(where: { servers[$0].address == nil }) else { return }
         if !names[index].memory.isUsed {
             names[index].memory.isUsed = true
-            outputs.append(.alarm("'\(names[index].name)' gets no answer; trying the \(entries.count) addresses from before the start"))
+            outputs.append(.alarm("'\(names[index].name)' gets no answer; trying its addresses from before the start (\(entries.count))"))
         }
         for family in [AddressFamily.v4, .v6] where !names[index].isService {
             names[index].book.merge(family, with: entries.map(\.address.host).filter { $0.family == family }, now: now)

@@ -82,7 +82,7 @@ package final class HandshakeFinisher {
     private func begin(_ handshake: AbandonedHandshake) {
         let backend = state.backends[handshake.backend]
         guard let ending = backend.handshakeEnding(within: patience, loginWithin: min(Self.loginPatience, patience), now: reactor.now) else {
-            preconditionFailure("a handshake was handed over that nobody can finish")
+            preconditionFailure("a handshake without an ending was handed over")
         }
         let attempt = Attempt(handshake, ending)
         attempts.append(attempt)
