@@ -95,7 +95,7 @@ extension ConfigurationDifference {
         var parts: [String] = []
         if !different.isEmpty { parts.append("different at \(peer): \(Self.list(different))") }
         if !missing.isEmpty { parts.append("missing at \(peer): \(Self.list(missing))") }
-        if unknownCount > 0 { parts.append("missing here: \(unknownCount) of \(peer)'s") }
+        if unknownCount > 0 { parts.append("missing here: \(unknownCount) of \(peer)'s parts") }
         return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 
