@@ -60,7 +60,7 @@ package enum Sockets {
     }
 
     /// Turns off Nagle's algorithm, so that small segments do not wait for acknowledgements. Does nothing to a UNIX socket.
-    package static func sendAtOnce(_ raw: Int32) { try? set(TCP_NODELAY, at: Int32(IPPROTO_TCP), to: 1, on: raw) }
+    package static func disableNagle(_ raw: Int32) { try? set(TCP_NODELAY, at: Int32(IPPROTO_TCP), to: 1, on: raw) }
 
     /// Makes a socket listen.
     package static func listen(_ raw: Int32, backlog: Int32) throws(SystemError) {

@@ -114,7 +114,7 @@ final class OpenSSLTLSStream: TLSStream {
             if result == 1 {
                 isEstablished = true
             } else {
-                try onlyWaiting(result, "SSL_do_handshake")
+                try throwUnlessWaiting(result, "SSL_do_handshake")
             }
         }
         var clear: [UInt8] = []
@@ -123,13 +123,13 @@ final class OpenSSLTLSStream: TLSStream {
             while true {
                 let count = SSL_read(ssl, &chunk, Int32(chunk.count))
                 guard count > 0 else {
-                    try onlyWaiting(count, "SSL_read")
+                    try throwUnlessWaiting(count, "SSL_read")
                     break
                 }
                 clear += chunk.prefix(Int(count))
             }
         }
-        return TLSOutput(clear: clear, sealed: takeOutgoing())
+        return TLSOutput(clear: clear, sealed: drainOutgoing())
     }
 
     func seal(_ clear: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8] {
@@ -137,18 +137,18 @@ final class OpenSSLTLSStream: TLSStream {
         ERR_clear_error()
         let count = SSL_write(ssl, clear, Int32(clamping: clear.count))
         guard count == clear.count else { throw .tlsFailed(openSSLReason("SSL_write")) }
-        return takeOutgoing()
+        return drainOutgoing()
     }
 
     /// Throws unless the library only needs more bytes or the peer has closed the stream in order.
-    private func onlyWaiting(_ result: Int32, _ function: String) throws(DatabaseCryptographyError) {
+    private func throwUnlessWaiting(_ result: Int32, _ function: String) throws(DatabaseCryptographyError) {
         switch SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ, SSL_ERROR_ZERO_RETURN: return
         default: throw .tlsFailed(openSSLReason(function))
         }
     }
 
-    private func takeOutgoing() -> [UInt8] {
+    private func drainOutgoing() -> [UInt8] {
         let pending = BIO_ctrl_pending(outgoing)
         guard pending > 0 else { return [] }
         var bytes = [UInt8](repeating: 0, count: pending)

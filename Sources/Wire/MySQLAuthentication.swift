@@ -3,7 +3,7 @@ package enum MySQLAuthenticationError: Error, Equatable, Sendable {
     /// The server requests a method that is not supported. The value is its name.
     case unknownMethod(String)
     /// The server requests the password in clear text (`mysql_clear_password`, `dialog`), which is never sent.
-    case wantsClearPassword(String)
+    case requestsClearPassword(String)
     /// The server's seed is too short for the method.
     case seedTooShort(method: String)
     /// The server sent a packet that the method does not have at this point.
@@ -26,7 +26,7 @@ package enum MySQLMethod: String, CaseIterable, Sendable {
 
     /// Returns the method of this name.
     package init(name: String) throws(MySQLAuthenticationError) {
-        if name == "mysql_clear_password" || name == "dialog" { throw .wantsClearPassword(name) }
+        if name == "mysql_clear_password" || name == "dialog" { throw .requestsClearPassword(name) }
         guard let method = MySQLMethod(rawValue: name) else { throw .unknownMethod(name) }
         self = method
     }

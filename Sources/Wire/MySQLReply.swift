@@ -93,12 +93,12 @@ package enum MySQLReply: Equatable, Sendable {
     /// `AuthSwitchRequest`: the server requests another method, by name, and sends the seed for it.
     case authenticationSwitch(plugin: String, seed: [UInt8])
     /// `AuthMoreData`: further data of the method.
-    case authenticationGoesOn([UInt8])
+    case authenticationMoreData([UInt8])
     /// The login has failed.
     case error(MySQLErrorPacket)
 
     /// The method of a switch request without a name: that of servers before 4.1.
-    package static let nameless = "mysql_old_password"
+    package static let unnamedMethod = "mysql_old_password"
 
     /// Reads a reply; `nil` when `payload` is not one of these.
     package init?(payload: [UInt8]) {
@@ -108,9 +108,9 @@ package enum MySQLReply: Equatable, Sendable {
             guard let ok = MySQLOKPacket(payload: payload) else { return nil }
             self = .ok(ok)
         case 0x01:
-            self = .authenticationGoesOn(Array(reader.rest))
+            self = .authenticationMoreData(Array(reader.rest))
         case 0xfe where reader.isAtEnd:
-            self = .authenticationSwitch(plugin: Self.nameless, seed: [])
+            self = .authenticationSwitch(plugin: Self.unnamedMethod, seed: [])
         case 0xfe:
             guard let name = reader.readBytes(until: 0, limit: MySQLGreeting.pluginBytesMax) else { return nil }
             self = .authenticationSwitch(plugin: String(decoding: name, as: UTF8.self), seed: Array(reader.rest))

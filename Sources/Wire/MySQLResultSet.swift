@@ -102,7 +102,7 @@ package struct MySQLResultReader: Sendable {
         guard bytes <= Self.answerBytesMax else { throw .tooMuch("bytes of an answer", limit: Self.answerBytesMax) }
         switch state {
         case .head:
-            return try takeHead(payload)
+            return try readHead(payload)
         case .columns(let remaining):
             columns.append(try Self.columnName(payload))
             state = remaining > 1 ? .columns(remaining: remaining - 1) : .endOfColumns
@@ -123,7 +123,7 @@ package struct MySQLResultReader: Sendable {
         }
     }
 
-    private mutating func takeHead(_ payload: [UInt8]) throws(MySQLResultError) -> MySQLAnswer? {
+    private mutating func readHead(_ payload: [UInt8]) throws(MySQLResultError) -> MySQLAnswer? {
         if let error = MySQLErrorPacket(payload: payload) { return .refused(error) }
         if payload.first == 0 {
             guard let ok = MySQLOKPacket(payload: payload) else { throw .malformed("an OK packet") }

@@ -148,14 +148,14 @@ extension ProxyHeader {
         }
         var header = ProxyHeader(addresses)
         do {
-            try header.takeExtensions(&fields, of: bytes.prefix(count))
+            try header.readExtensions(&fields, of: bytes.prefix(count))
             return .whole(header, bytes: count)
         } catch {
             return .malformed(error)
         }
     }
 
-    private mutating func takeExtensions(_ fields: inout ByteReader, of header: ArraySlice<UInt8>) throws(ProxyHeaderError) {
+    private mutating func readExtensions(_ fields: inout ByteReader, of header: ArraySlice<UInt8>) throws(ProxyHeaderError) {
         while let type = fields.readByte() {
             guard let length = fields.readBigEndian(UInt16.self), let value = fields.readBytes(Int(length)) else { throw .truncated }
             switch type {

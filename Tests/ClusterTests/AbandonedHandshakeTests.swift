@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("Connections that end before a login", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy is blocked after 20 of them"))
+    @Suite("Connections that end before a login", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy is blocked after 20 of them"))
     struct AbandonedHandshakeTests {
         @Test("never get the node blocked by max_connect_errors", arguments: ["no", "yes"])
         func neverBlocked(greeting: String) throws {

@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("A node and its databases", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy does not promise this"), .timeLimit(.minutes(9)))
+    @Suite("A node and its databases", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy does not promise this"), .timeLimit(.minutes(9)))
     struct DatabaseFailoverTests {
         @Test("keep their promises to 40 clients in every row")
         func rows() throws {

@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("Two nodes that look into their databases", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy does not look"))
+    @Suite("Two nodes that look into their databases", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy does not look"))
     struct DatabaseTests {
         private static let password = "a secret, and no word of a log"
 

@@ -108,7 +108,7 @@ enum NameserverIllness: String, CaseIterable, Sendable {
 }
 
 extension ClusterSuite {
-    @Suite("A pool of databases by name", .serialized, .disabled(if: ProxyProgram.isStandIn, "these are promises of tsukada's own"))
+    @Suite("A pool of databases by name", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "these are promises of tsukada's own"))
     struct DiscoveryTests {
         private static let replicas = [("db.pool", "172.20.0.21"), ("db.pool", "172.20.0.22")]
         private let cluster: Cluster

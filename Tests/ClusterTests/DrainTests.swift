@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("A node that drains", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy closes its ports at once"))
+    @Suite("A node that drains", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy closes its ports at once"))
     struct DrainTests {
         private static let probe = ["probe web", "bind 0.0.0.0:3307", "mode http", "require mysql 1"]
 

@@ -10,7 +10,7 @@ extension ClusterSuite {
     struct FailoverTests {
         @Test(
             "loses no connect but those in the dying replica's hands while it is killed under load by 20 clients",
-            .disabled(if: ProxyProgram.isStandIn, "haproxy does not promise this"), arguments: 1...2)
+            .disabled(if: ProxyProgram.testsHaproxy, "haproxy does not promise this"), arguments: 1...2)
         func killUnderLoad(round: Int) throws {
             let cluster = try freshCluster()
             let proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world)

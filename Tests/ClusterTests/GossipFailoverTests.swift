@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("With four lines of gossip beside the article's file", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy has no gossip"))
+    @Suite("With four lines of gossip beside the article's file", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no gossip"))
     struct GossipFailoverTests {
         private static let kills = 5
 

@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("Two nodes that gossip", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy has no gossip"))
+    @Suite("Two nodes that gossip", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no gossip"))
     struct GossipMembershipTests {
         /// How long a dead node may stay unnoticed by loss, in seconds: the design's targets; none is promised for 40 %.
         private static let deadKnownWithin = [0: 1.1, 5: 1.2, 20: 1.6, 40: 2.5]

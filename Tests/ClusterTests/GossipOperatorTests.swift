@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("An operator of two nodes that gossip", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy has no gossip"))
+    @Suite("An operator of two nodes that gossip", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no gossip"))
     struct GossipOperatorTests {
         /// `tsukada keys -f haproxy.cfg ...` on a node.
         private func keys(_ member: GossipMember, _ words: String, input: String = "") throws -> String {

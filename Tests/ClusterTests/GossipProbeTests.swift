@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("The probes of two nodes that gossip", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy has no gossip"))
+    @Suite("The probes of two nodes that gossip", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no gossip"))
     struct GossipProbeTests {
         /// The article's `inter`, in seconds.
         private static let inter = 2.0

@@ -6,7 +6,7 @@ import Support
 import Testing
 
 @Suite(
-    "A forwarding thread of the release program", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy has no Swift runtime"),
+    "A forwarding thread of the release program", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no Swift runtime"),
     .enabled(if: hindrance == nil || mustRun, Comment(rawValue: hindrance ?? "")), .timeLimit(.minutes(5)))
 struct HotPathTests {
     /// A proxy's lines that change what a thread does for a session.

@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("Two nodes behind a load balancer", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy does not promise this"), .timeLimit(.minutes(8)))
+    @Suite("Two nodes behind a load balancer", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy does not promise this"), .timeLimit(.minutes(8)))
     struct LoadBalancedTests {
         @Test("keep their promises to 40 clients in every row")
         func rows() throws {
@@ -27,7 +27,7 @@ extension ClusterSuite {
         @Test("are switched to PROXY v2 and back under load without an error, and log the client's address meanwhile")
         func proxyProtocol() throws {
             let cluster = try freshCluster()
-            guard try ProxyAbilities(of: .tsukada, on: cluster.tsukada01).takesProxyHeaders else {
+            guard try ProxyAbilities(of: .tsukada, on: cluster.tsukada01).supportsProxyHeaders else {
                 return print("not tested: this program has no 'accept-proxy optional from'")
             }
             let nodes = [cluster.tsukada01, cluster.tsukada02]

@@ -11,7 +11,7 @@ final class LoadClient: Sendable {
         process = try node.start(
             [
                 clusterTool, "load", "--to", "\(target.address):3306", "--clients", "\(clients)", "--slow", "\(slowOverMilliseconds)", "--pause", "20",
-            ], input: .untilWeEnd)
+            ], input: .heldPipe)
     }
 
     /// Ends the clients after their last attempt.

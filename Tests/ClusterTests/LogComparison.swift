@@ -45,7 +45,7 @@ enum LogComparison {
 
     /// What stands in one log and not in the other, in words; empty when they say the same.
     static func differences(ours: [LogLine], theirs: [LogLine]) -> [String] {
-        let ourLines = ours.compactMap { normal($0, rewrite: ProxyProgram.isStandIn ? IntendedDifference.all : IntendedDifference.additions) }
+        let ourLines = ours.compactMap { normal($0, rewrite: ProxyProgram.testsHaproxy ? IntendedDifference.all : IntendedDifference.additions) }
         let theirLines = theirs.compactMap { normal($0, rewrite: IntendedDifference.all) }
         let subjects = Set((ourLines + theirLines).map(\.subject)).sorted()
         return subjects.flatMap { subject in

@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("Two nodes with 2,000 servers", .serialized, .tags(.alone), .disabled(if: ProxyProgram.isStandIn, "haproxy has no gossip"))
+    @Suite("Two nodes with 2,000 servers", .serialized, .tags(.alone), .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no gossip"))
     struct ManyServersTests {
         /// How the servers are chosen.
         enum Backend: String, CaseIterable, Sendable {

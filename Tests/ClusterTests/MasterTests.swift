@@ -7,7 +7,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("A master", .serialized, .disabled(if: ProxyProgram.isStandIn, "these are promises of tsukada's own"))
+    @Suite("A master", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "these are promises of tsukada's own"))
     struct MasterTests {
         @Test("reads the configuration 100 times under load, 10 times a broken one, with other numbers of threads: no client fails, nothing is left over")
         func reloads() throws {

@@ -17,7 +17,7 @@ extension ClusterSuite {
             #expect(status == 0, "\(output)")
         }
 
-        @Test("checks the examples with -c", .disabled(if: ProxyProgram.isStandIn, "haproxy knows no probe"), arguments: ["tsukada01", "tsukada02"])
+        @Test("checks the examples with -c", .disabled(if: ProxyProgram.testsHaproxy, "haproxy knows no probe"), arguments: ["tsukada01", "tsukada02"])
         func checksTheExamples(name: String) throws {
             let cluster = try freshCluster()
             let node = name == "tsukada01" ? cluster.tsukada01 : cluster.tsukada02
@@ -54,7 +54,7 @@ extension ClusterSuite {
 
         @Test(
             "is warned when one listening socket for each bind and thread exceeds the descriptor limit: threads share sockets, all clients are served",
-            .disabled(if: ProxyProgram.isStandIn, "haproxy has one socket for each bind"))
+            .disabled(if: ProxyProgram.testsHaproxy, "haproxy has one socket for each bind"))
         func sharedSockets() throws {
             let cluster = try freshCluster()
             let node = cluster.tsukada01
@@ -111,7 +111,7 @@ extension ClusterSuite {
             }
         }
 
-        @Test("has probes that pass while a server is usable, and fail when none is or the node stops", .disabled(if: ProxyProgram.isStandIn))
+        @Test("has probes that pass while a server is usable, and fail when none is or the node stops", .disabled(if: ProxyProgram.testsHaproxy))
         func probeTellsTheTruth() throws {
             let cluster = try freshCluster()
             let probes = """

@@ -8,7 +8,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("The rights of a process that serves", .serialized, .disabled(if: ProxyProgram.isStandIn, "these are promises of tsukada's own"))
+    @Suite("The rights of a process that serves", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "these are promises of tsukada's own"))
     struct PrivilegeTests {
         /// The children of a process, as seen from outside.
         private func children(of process: Int32) -> [Int32] {

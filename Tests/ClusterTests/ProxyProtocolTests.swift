@@ -109,7 +109,7 @@ extension ClusterSuite {
             for (number, input) in inputs.enumerated() { #expect(texts[0][number] == texts[1][number], "\(input)") }
         }
 
-        @Test("tells MariaDB who connects", .disabled(if: ProxyProgram.isStandIn, "it is tsukada's part"))
+        @Test("tells MariaDB who connects", .disabled(if: ProxyProgram.testsHaproxy, "it is tsukada's part"))
         func tellsMariaDB() throws {
             let cluster = try freshCluster()
             try cluster.replica01.execute("set global proxy_protocol_networks='172.20.0.11'")
@@ -128,7 +128,7 @@ extension ClusterSuite {
             #expect(attempts.allSatisfy { clients.contains($0.detail) }, "\(attempts)")
         }
 
-        @Test("can be switched on at the load balancer while clients connect", .disabled(if: ProxyProgram.isStandIn, "haproxy has no optional headers"))
+        @Test("can be switched on at the load balancer while clients connect", .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no optional headers"))
         func switchedWithoutError() throws {
             let cluster = try freshCluster()
             let (node, balancer) = (cluster.tsukada01, cluster.tsukada02)

@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("Replicas that the primary lists", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy does not look"))
+    @Suite("Replicas that the primary lists", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy does not look"))
     struct ReplicaDiscoveryTests {
         private static let password = "check"
         private static let configuration = """

@@ -7,7 +7,7 @@ import Testing
 
 extension ClusterSuite {
     @Suite(
-        "A service of systemd", .serialized, .disabled(if: ProxyProgram.isStandIn, "the unit is tsukada's"),
+        "A service of systemd", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "the unit is tsukada's"),
         .enabled(if: SystemdMachine.hindrance == nil, Comment(rawValue: SystemdMachine.hindrance ?? "")))
     struct ServiceTests {
         private static let port = 3306

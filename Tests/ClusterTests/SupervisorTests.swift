@@ -6,13 +6,13 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("A supervisor", .serialized, .disabled(if: ProxyProgram.isStandIn, "-Ws needs a build with systemd's words"))
+    @Suite("A supervisor", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "-Ws needs a build with systemd's words"))
     struct SupervisorTests {
         @Test("is told READY, RELOADING with the time, STOPPING, and that the master lives; its watchdog's time is obeyed")
         func notifications() throws {
             let cluster = try freshCluster()
             let node = cluster.tsukada01
-            let words = try node.start(["socat", "-u", "UNIX-RECV:/run/notify", "STDOUT"], input: .untilWeEnd)
+            let words = try node.start(["socat", "-u", "UNIX-RECV:/run/notify", "STDOUT"], input: .heldPipe)
             defer { _ = try? words.killAtOnce() }
             try eventually(within: 5, "the socket") { try node.run(["test", "-S", "/run/notify"]).status == 0 }
             let arguments = try RunningProxy.writeFiles(on: node, configuration: nil, ownSections: nil)

@@ -21,7 +21,7 @@ final class SystemdMachine {
     init() throws {
         directory = "/tmp/tsk-machine-\(getpid())"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        let wrapper = try ChildProcess(["\(packageRoot)/Tests/ClusterTests/Fixtures/systemd-machine", directory], input: .untilWeEnd)
+        let wrapper = try ChildProcess(["\(packageRoot)/Tests/ClusterTests/Fixtures/systemd-machine", directory], input: .heldPipe)
         self.wrapper = wrapper
         // wrapper -> unshare -> the machine's first process
         func first() -> Int32? {
@@ -65,7 +65,7 @@ final class SystemdMachine {
 
     /// Starts a line of bash that stays.
     func start(_ line: String) throws -> ChildProcess {
-        try ChildProcess(["nsenter", "--target", "\(firstProcess)", "--all", "--", "bash", "-c", line], input: .untilWeEnd)
+        try ChildProcess(["nsenter", "--target", "\(firstProcess)", "--all", "--", "bash", "-c", line], input: .heldPipe)
     }
 
     /// Writes a file of the machine, whose folder there must be.

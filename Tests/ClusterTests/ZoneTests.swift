@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("With zones and gone hosts", .serialized, .disabled(if: ProxyProgram.isStandIn, "haproxy has neither"))
+    @Suite("With zones and gone hosts", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has neither"))
     struct ZoneTests {
         /// read01 is in the node's zone, read02 is not.
         private static func zoned(_ lines: String = "") throws -> String {

@@ -25,7 +25,7 @@ package final class World: Sendable {
         guard let made = mkdtemp(&template) else { throw ChildProcessError(description: "no temporary directory: errno \(errno)") }
         directory = String(cString: made)
         let unshare = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"]
-        let holder = try ChildProcess(unshare + [clusterTool, "hold", "--remove", directory], input: .untilWeEnd)
+        let holder = try ChildProcess(unshare + [clusterTool, "hold", "--remove", directory], input: .heldPipe)
         self.holder = holder
         try eventually(within: 10, "the namespace to be there: \(holder.output)") { holder.output.contains("holding") }
         guard let child = holder.children.first else { throw ChildProcessError(description: "no first process: \(holder.output)") }

@@ -4,19 +4,19 @@ import Foundation
 package let packageRoot = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
 /// Returns the path of a program that was built together with the running one.
-private func besideUs(_ name: String) -> String {
+private func builtProgram(_ name: String) -> String {
     let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
     return URL(fileURLWithPath: own).deletingLastPathComponent().path + "/" + name
 }
 
 /// The helper program for use inside namespaces.
-package let clusterTool = besideUs("ClusterTool")
+package let clusterTool = builtProgram("ClusterTool")
 
 /// The library that counts calls in a program's forwarding threads.
-package let hotPathHooks = besideUs("libHotPathHooks.so")
+package let hotPathHooks = builtProgram("libHotPathHooks.so")
 
 /// The tests' load balancer.
-package let loadBalancer = besideUs("LoadBalancer")
+package let loadBalancer = builtProgram("LoadBalancer")
 
 /// Returns the article's configuration of a node, byte for byte.
 package func seedConfiguration(of node: String) throws -> String {
@@ -49,7 +49,7 @@ package struct ProxyProgram: Sendable, Equatable {
         ProxyProgram(path: ProcessInfo.processInfo.environment["TSUKADA_BINARY"] ?? "\(packageRoot)/.build/release/tsukada")
 
     /// True when haproxy is in the place of tsukada.
-    package static var isStandIn: Bool { tsukada.tag == "haproxy" }
+    package static var testsHaproxy: Bool { tsukada.tag == "haproxy" }
 }
 
 /// The reason why the cluster tests cannot run here; `nil` when they can.

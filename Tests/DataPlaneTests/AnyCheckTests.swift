@@ -89,7 +89,7 @@ struct AnyCheckTests {
         bench.runner?.setAddress(of: place, TestServer.refusing())
         #expect(plans == 2)
         var answers: [Bool] = []
-        bench.runner?.tryOnce(place, at: TestServer.refusing()) { answers.append($0) }
+        bench.runner?.runTrial(place, at: TestServer.refusing()) { answers.append($0) }
         bench.run { answers == [false] }
         #expect(plans == 3)
     }

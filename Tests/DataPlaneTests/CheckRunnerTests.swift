@@ -273,9 +273,9 @@ struct CheckRunnerTests {
         bench.run { silent.received.count == 1 }
         var answers: [Bool] = []
         let refusing = TestServer.refusing()
-        bench.runner?.tryOnce(place, at: good.address) { answers.append($0) }
+        bench.runner?.runTrial(place, at: good.address) { answers.append($0) }
         bench.run { answers == [true] }
-        bench.runner?.tryOnce(place, at: refusing) { answers.append($0) }
+        bench.runner?.runTrial(place, at: refusing) { answers.append($0) }
         bench.run { answers == [true, false] }
         #expect(bench.runner?.isUnderWay(place) == true && bench.results.isEmpty)
     }

@@ -240,7 +240,7 @@ struct ForwardingConnectTests {
 
     @Test(
         "ends the sessions of a server that goes down, or of a backup, with HAProxy 3.5's letters, and spares the others",
-        arguments: [(.serverDown, "DC"), (.serverGone, "DC"), (.serverUp, "UC")] as [(SessionShutdown, String)])
+        arguments: [(.serverDown, "DC"), (.serverUnreachable, "DC"), (.serverUp, "UC")] as [(SessionShutdown, String)])
     func shutdownSessions(reason: SessionShutdown, flags: String) throws {
         let servers = ["A", "B"].map { TestServer.echo($0) }
         defer { for server in servers { server.stop() } }

@@ -187,7 +187,7 @@ struct ForwardingHandshakeTests {
             _ = bench.harness.log.line()
             #expect(bench.outstanding == number)
         }
-        bench.run { bench.outstanding == HandshakeFinisher.silentMax }
+        bench.run { bench.outstanding == HandshakeFinisher.silentHandshakesMax }
         #expect(bench.harness.isEmptyEventually())
         bench.run { bench.outstanding == 0 && bench.finisher.isIdle }
         #expect(bench.failures.value == 0)

@@ -43,7 +43,7 @@ struct IdleWorkersTests {
     }
 
     @Test("wake the control thread once when they get something to do, if it awaits that")
-    func beginWork() throws {
+    func signalAwaitedWork() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
         let harness = try ForwardingHarness([server.address])

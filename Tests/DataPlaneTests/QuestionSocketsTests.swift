@@ -67,7 +67,7 @@ struct QuestionSocketsTests {
         for number in 1...2 as ClosedRange<UInt64> { try probe.ask(number, .udp) }
         let source = try probe.receiveQuestion()
         #expect(probe.send([7], from: probe.peer.raw, to: source) == 1)
-        probe.sockets?.takeWaiting()
+        probe.sockets?.readWaiting()
         #expect(probe.messages == [[7]] && probe.failures.isEmpty)
     }
 

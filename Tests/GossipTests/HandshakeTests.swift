@@ -6,7 +6,7 @@ import Wire
 
 @Suite("Gossip's handshake")
 struct HandshakeTests {
-    private let thief = SocketAddress.ip(.v4(0x0606_0606), port: 6)
+    private let attackerAddress = SocketAddress.ip(.v4(0x0606_0606), port: 6)
 
     private func isHello(_ bytes: [UInt8]) -> Bool { bytes[3] == DatagramKind.hello.rawValue }
 
@@ -16,7 +16,7 @@ struct HandshakeTests {
         world.startAll()
         world.run(.seconds(2))
         let before = try #require(world.members[0].core?.proven(GossipWorld.id(1)))
-        for hello in world.history where hello.sender == 1 && isHello(hello.bytes) { world.inject(hello.bytes, from: thief, to: 0) }
+        for hello in world.history where hello.sender == 1 && isHello(hello.bytes) { world.inject(hello.bytes, from: attackerAddress, to: 0) }
         let after = try #require(world.members[0].core?.proven(GossipWorld.id(1)))
         #expect((before == after) == rules.contains(.proofBeforeAddress))
         world.run(.seconds(3))
@@ -30,7 +30,7 @@ struct HandshakeTests {
         world.run(.seconds(3))
         let before = try #require(world.members[0].core?.proven(GossipWorld.id(1)))
         for _ in 0..<300 {
-            world.inject(world.history[world.random(below: world.history.count)].bytes, from: thief, to: 0)
+            world.inject(world.history[world.random(below: world.history.count)].bytes, from: attackerAddress, to: 0)
             #expect(try #require(world.members[0].core?.proven(GossipWorld.id(1))) == before, "seed \(seed)")
         }
         let old = world.history
@@ -38,13 +38,13 @@ struct HandshakeTests {
         world.start(1)
         world.run(.seconds(2))
         let proven = try #require(world.members[0].core?.proven(GossipWorld.id(1)))
-        for datagram in old { world.inject(datagram.bytes, from: thief, to: 0) }
+        for datagram in old { world.inject(datagram.bytes, from: attackerAddress, to: 0) }
         #expect(try #require(world.members[0].core?.proven(GossipWorld.id(1))) == proven && proven.session > before.session)
         world.crash(1)
         world.run(.seconds(3))
         #expect(world.state(of: 1, at: 0) == .dead)
         // What is recorded brings nobody back to life.
-        for datagram in world.history { world.inject(datagram.bytes, from: thief, to: 0) }
+        for datagram in world.history { world.inject(datagram.bytes, from: attackerAddress, to: 0) }
         #expect(world.state(of: 1, at: 0) == .dead && world.seal.reuses == 0)
     }
 
@@ -63,7 +63,7 @@ struct HandshakeTests {
         world.run(.seconds(20))
         #expect(world.allAlive && !recorded.isEmpty)
         let before = try #require(world.members[1].core?.proven(GossipWorld.id(0)))
-        for datagram in recorded { world.inject(datagram.bytes, from: thief, to: 1) }
+        for datagram in recorded { world.inject(datagram.bytes, from: attackerAddress, to: 1) }
         #expect(try #require(world.members[1].core?.proven(GossipWorld.id(0))) == before)
         world.crash(0)
         world.run(.seconds(3))
@@ -113,7 +113,7 @@ struct HandshakeTests {
         world.run(.seconds(2))
         var forged = try #require(world.history.last { $0.sender == 1 && $0.bytes[3] == DatagramKind.heartbeat.rawValue }).bytes
         forged[34] = 1
-        world.inject(forged, from: thief, to: 0)
+        world.inject(forged, from: attackerAddress, to: 0)
         world.run(.seconds(1))
         #expect(world.allAlive == rules.contains(.windowCommitOrder))
     }
@@ -126,7 +126,7 @@ struct HandshakeTests {
         let hello = try #require(world.history.first { $0.sender == 1 && isHello($0.bytes) }).bytes
         world.crash(1)
         let before = world.members[0].sentDatagrams
-        for _ in 0..<1_000 { world.inject(hello, from: thief, to: 0) }
+        for _ in 0..<1_000 { world.inject(hello, from: attackerAddress, to: 0) }
         #expect(world.members[0].sentDatagrams - before <= GossipLimits.hellosPerSourceMax)
         for index in 0..<1_000 { world.inject(hello, from: .ip(.v4(UInt32(index)), port: 1), to: 0) }
         let open = try #require(world.members[0].core?.openHandshakes)
@@ -153,11 +153,11 @@ struct HandshakeTests {
         #expect(world.state(of: 1, at: 0) == .unknown && world.alerts(0).contains(.unknownKey(peer: "node1")))
         var later = try #require(world.history.first).bytes
         later[2] = 2
-        for _ in 0..<5 { world.inject(later, from: thief, to: 1) }
+        for _ in 0..<5 { world.inject(later, from: attackerAddress, to: 1) }
         #expect(world.alerts(1).filter { $0 == .unknownVersion(2) }.count == 1)
         var other = try #require(world.history.first { $0.sender == 1 }).bytes
         other[9] ^= 1
-        world.inject(other, from: thief, to: 0)
+        world.inject(other, from: attackerAddress, to: 0)
         #expect(world.members[0].core?.counters.foreign == 1)
     }
 }

@@ -145,7 +145,7 @@ struct HorizonTests {
         }
         #expect(refusal { try $0.setWeight(Self.server.id, 7, now: $1, into: &$2) } == .clockUnusable)
         #expect(refusal { try $0.administer(Self.server.id, .drain, now: $1, into: &$2) } == .clockUnusable)
-        #expect(world.members[0].core?.canStamp(now: world.now) == false)
+        #expect(world.members[0].core?.canIssueStamp(now: world.now) == false)
         // In 2043 it sends a command; once the clock is right again, its stamp is twenty years ahead of the clock, until its next start.
         world.walls[0] = 2_300_000_000_000
         world.local(0, .wallClock(milliseconds: world.wall(0)))

@@ -63,7 +63,7 @@ struct InvariantTests {
         switch world.random(below: 14) {
         case 0: (world.network.loss, world.network.duplicates) = (world.random(below: 40), world.random(below: 20))
         case 1: if world.random(below: 2) == 0 { world.crash(node) }
-        case 2: world.start(node, isForgetful: world.random(below: 2) == 0)
+        case 2: world.start(node, losesStore: world.random(below: 2) == 0)
         case 3: world.pause(node)
         case 4: if world.members[node].isPaused { world.resume(node) }
         case 5: world.network.blocked.append((from: node, to: (node + 1) % world.members.count))

@@ -132,12 +132,12 @@ struct ServerViewTests {
         #expect(bench.view.freshEvidence(now: last.advanced(by: .milliseconds(1_900))) == 2)
         #expect(bench.view.freshEvidence(now: last.advanced(by: .milliseconds(2_000))) == 1)
         #expect(bench.view.freshEvidence(now: last.advanced(by: .milliseconds(2_001))) == 0)
-        #expect(bench.view.spacedFrom == last.advanced(by: .milliseconds(50)))
+        #expect(bench.view.nextSpacedAt == last.advanced(by: .milliseconds(50)))
         bench.look(.failedSilently, after: .seconds(1))
-        #expect(bench.view.spacedFrom == bench.now.advanced(by: .milliseconds(500)))
+        #expect(bench.view.nextSpacedAt == bench.now.advanced(by: .milliseconds(500)))
         var moved = bench
         moved.judge.setAddress(Bench.first, .ip(.v4(10), port: 3_306))
-        #expect(moved.view.evidence.isEmpty && moved.view.passedAt == nil && moved.view.spacedFrom == nil)
+        #expect(moved.view.evidence.isEmpty && moved.view.passedAt == nil && moved.view.nextSpacedAt == nil)
         bench.judge.setAddress(Bench.first, Bench.here)
         #expect(bench.view.evidence.count == 2, "the same address")
         bench.look(.passed)
@@ -163,7 +163,7 @@ struct ServerViewTests {
         bench.judge.setAddress(Bench.first, nil)
         #expect(bench.verdict == .up && bench.judge.nextDeadline == nil)
         bench.look(.full)
-        bench.judge.askForCheck(Bench.first, now: bench.now)
+        bench.judge.planRequestedCheck(Bench.first, now: bench.now)
         #expect(bench.judge.nextDeadline == bench.now, "the earlier one")
         // FULL says nothing of a server that is taken out otherwise.
         bench.look(.full)
@@ -190,12 +190,12 @@ struct ServerViewTests {
         var bench = Bench()
         bench.look(.passed)
         for _ in 1...3 { bench.look(.failedLoudly) }
-        bench.judge.forgetLooks(Bench.first)
+        bench.judge.forgetChecks(Bench.first)
         #expect(bench.verdict == .up && bench.view.last == nil && bench.view.lastAt == nil && bench.view.passedAt == nil)
         #expect(bench.view.evidence.isEmpty && bench.view.ownFailures == 2 && bench.view.passesWhileDown == 0)
         bench.look(.failedLoudly)
         #expect(bench.verdict == .down(.ownChecks))
-        bench.judge.forgetLooks(ServerID(99))
+        bench.judge.forgetChecks(ServerID(99))
     }
 }
 
@@ -302,7 +302,7 @@ struct PeerWordTests {
         bench.judge.setCircumstances(Bench.second, .ready)
         #expect(bench.view.isHeldUp)
         bench.look(.passed, at: Bench.second)
-        #expect(!bench.view.isHeldUp && bench.view.checkAt == bench.view.spacedFrom)
+        #expect(!bench.view.isHeldUp && bench.view.checkAt == bench.view.nextSpacedAt)
         var unguarded = Bench(.fastDown, fall: 9, minUp: 1, rules: SafetyRules.all.subtracting(.minUp))
         unguarded.look(.passed)
         for _ in 1...2 { unguarded.look(.failedLoudly, after: .milliseconds(60)) }
@@ -329,10 +329,10 @@ struct PeerWordTests {
         unseen.hear([unseen.row(age: .seconds(1))])
         #expect(unseen.view.checkAt == unseen.now, "never looked")
         var maintained = unseen
-        maintained.judge.setAdministrative(Bench.first, .maint, isWord: false)
+        maintained.judge.setAdministrative(Bench.first, .maint, isClusterCommand: false)
         maintained.hear([maintained.row()])
         #expect(maintained.view.checkAt == nil)
-        unseen.judge.setAdministrative(Bench.first, .drain, isWord: false)
+        unseen.judge.setAdministrative(Bench.first, .drain, isClusterCommand: false)
         unseen.hear([unseen.row()])
         #expect(unseen.view.checkAt == unseen.now, "drain is checked")
         for own in 0...2 {
@@ -344,7 +344,7 @@ struct PeerWordTests {
         bench = failed(1, .own)
         bench.hear([bench.row()], after: .milliseconds(1))
         #expect(bench.view.checkAt == nil)
-        bench.judge.askForCheck(Bench.first, now: bench.now)
+        bench.judge.planRequestedCheck(Bench.first, now: bench.now)
         #expect(bench.view.checkAt == nil, "own looks only")
         var down = Bench()
         down.look(.failedLoudly)
@@ -356,23 +356,23 @@ struct PeerWordTests {
     func pace() {
         var bench = Bench(fall: 9)
         bench.look(.passed)
-        bench.judge.askForCheck(Bench.first, now: bench.now)
+        bench.judge.planRequestedCheck(Bench.first, now: bench.now)
         let asked = bench.now
         #expect(bench.view.checkAt == asked && bench.tick() == [.requestCheck(Bench.first)])
         #expect(bench.view.checkAt == nil && bench.view.requestedAt == asked && bench.view.isAwaitingCheck && bench.tick().isEmpty)
-        bench.judge.askForCheck(Bench.first, now: bench.now.advanced(by: .milliseconds(1)))
+        bench.judge.planRequestedCheck(Bench.first, now: bench.now.advanced(by: .milliseconds(1)))
         #expect(bench.view.checkAt == asked.advanced(by: .seconds(1)))
         #expect(bench.tick(after: .milliseconds(999)).isEmpty && bench.tick(after: .milliseconds(1)) == [.requestCheck(Bench.first)])
         bench.look(.passed)
         #expect(!bench.view.isAwaitingCheck)
-        bench.judge.askForCheck(Bench.first, now: bench.now)
+        bench.judge.planRequestedCheck(Bench.first, now: bench.now)
         #expect(bench.view.checkAt == bench.now.advanced(by: .milliseconds(100)))
         bench.look(.failedLoudly, after: .seconds(5))
-        bench.judge.askForCheck(Bench.first, now: bench.now)
+        bench.judge.planRequestedCheck(Bench.first, now: bench.now)
         #expect(bench.view.checkAt == bench.now.advanced(by: .milliseconds(50)))
-        bench.judge.askForCheck(Bench.first, now: bench.now.advanced(by: .milliseconds(70)))
+        bench.judge.planRequestedCheck(Bench.first, now: bench.now.advanced(by: .milliseconds(70)))
         #expect(bench.view.checkAt == bench.now.advanced(by: .milliseconds(70)))
-        bench.judge.askForCheck(ServerID(99), now: bench.now)
+        bench.judge.planRequestedCheck(ServerID(99), now: bench.now)
     }
 
     @Test("that is the opposite for 30 s is told once, with who says it, and again when it begins again")
@@ -394,7 +394,7 @@ struct PeerWordTests {
         bench.hear([bench.row(.down)])
         #expect(bench.tick(rows: rows).isEmpty && bench.view.differsSince == since)
         bench.hear([bench.row(.up)])
-        #expect(bench.view.differsSince == nil && !bench.view.isDifferenceTold)
+        #expect(bench.view.differsSince == nil && !bench.view.isDifferenceReported)
         bench.hear([bench.row(.down)])
         #expect(bench.tick(after: .seconds(30), rows: rows) == [.viewsDiffer(Bench.first, observer: NodeID(8))])
         bench.look(.blocked, rows: [bench.row(.down)])
@@ -456,18 +456,18 @@ struct JudgeCircumstanceTests {
     @Test("goes by the worse of an operator's wish and what is, and keeps a word of the cluster's")
     func administered() {
         var bench = Bench()
-        #expect(!bench.view.isAdministeredByWord)
-        bench.judge.setAdministrative(Bench.first, .drain, isWord: true)
-        #expect(bench.view.wish == .drain && bench.view.isAdministeredByWord && !bench.view.isUsable)
-        bench.judge.setAdministrative(Bench.first, .drain, isWord: false)
-        #expect(bench.view.isAdministeredByWord, "it is so already, by the word")
-        bench.judge.setAdministrative(Bench.first, .ready, isWord: false)
-        #expect(bench.view.wish == .ready && !bench.view.isAdministeredByWord)
-        bench.judge.setAdministrative(Bench.first, .ready, isWord: true)
-        #expect(bench.view.isAdministeredByWord)
+        #expect(!bench.view.isSetByClusterCommand)
+        bench.judge.setAdministrative(Bench.first, .drain, isClusterCommand: true)
+        #expect(bench.view.wish == .drain && bench.view.isSetByClusterCommand && !bench.view.isUsable)
+        bench.judge.setAdministrative(Bench.first, .drain, isClusterCommand: false)
+        #expect(bench.view.isSetByClusterCommand, "it is so already, by the word")
+        bench.judge.setAdministrative(Bench.first, .ready, isClusterCommand: false)
+        #expect(bench.view.wish == .ready && !bench.view.isSetByClusterCommand)
+        bench.judge.setAdministrative(Bench.first, .ready, isClusterCommand: true)
+        #expect(bench.view.isSetByClusterCommand)
         bench.judge.setCircumstances(Bench.first, .maint)
         #expect(bench.view.wish == .maint)
-        bench.judge.setAdministrative(Bench.first, .drain, isWord: false)
+        bench.judge.setAdministrative(Bench.first, .drain, isClusterCommand: false)
         #expect(bench.view.wish == .maint)
         bench.judge.setCircumstances(Bench.first, .ready)
         #expect(bench.view.wish == .drain)
@@ -485,7 +485,7 @@ struct JudgeCircumstanceTests {
     @Test("has a switch for each safety rule")
     func rules() {
         let rules: [SafetyRules] = [
-            .ownEars, .gapCredit, .proofBeforeAddress, .windowCommitOrder, .refutation, .ownEvidence, .spacing, .minUp, .sessionHorizon, .stampHorizon,
+            .ownObservation, .gapCredit, .proofBeforeAddress, .windowCommitOrder, .refutation, .ownEvidence, .spacing, .minUp, .sessionHorizon, .stampHorizon,
         ]
         #expect(rules.allSatisfy { $0.rawValue.nonzeroBitCount == 1 } && Set(rules.map(\.rawValue)).count == rules.count)
         #expect(rules.allSatisfy { SafetyRules.all.contains($0) } && SafetyRules.all.rawValue.nonzeroBitCount == rules.count)

@@ -35,10 +35,10 @@ struct JudgeTests {
         switch Int.random(in: 0..<40, using: &random) {
         case 0: judge.configure(servers(&random))
         case 1...2: judge.setAddress(id, addresses.randomElement(using: &random))
-        case 3...4: judge.setAdministrative(id, state, isWord: Bool.random(using: &random))
+        case 3...4: judge.setAdministrative(id, state, isClusterCommand: Bool.random(using: &random))
         case 5...6: judge.setCircumstances(id, state)
-        case 7: judge.forgetLooks(id)
-        case 8...9: judge.askForCheck(id, now: now)
+        case 7: judge.forgetChecks(id)
+        case 8...9: judge.planRequestedCheck(id, now: now)
         case 10...14: judge.tick(now: now, witnesses: { _ in witnesses }, into: &outputs)
         case 15...22: judge.reconsider(id, witnesses: witnesses, now: now, into: &outputs)
         default:
@@ -73,7 +73,7 @@ struct JudgeTests {
             if isLook { #expect(judge.views.allSatisfy { !$0.isHeldUp || Self.isAtFloor($0, judge) }, "\(note)") }
             let findings = judge.views.compactMap { $0.last?.finding }
             let isAlike = [Finding.failedSilently, .accessDenied].contains { finding in findings.allSatisfy { $0 == finding } }
-            #expect(judge.census.seesNothing == (findings.count >= 2 && isAlike), "\(note)")
+            #expect(judge.census.suggestsIsolation == (findings.count >= 2 && isAlike), "\(note)")
             #expect(judge.nextDeadline == judge.views.compactMap(\.deadline).min(), "\(note)")
             now = now.advanced(by: .milliseconds(Int64.random(in: 0...400, using: &random)))
         }

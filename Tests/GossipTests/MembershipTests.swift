@@ -73,7 +73,7 @@ struct MembershipTests {
         #expect(world.peerChanges(0, of: 1).contains { $0.state == .dead } == !rules.contains(.gapCredit))
     }
 
-    @Test("believes its own ears, not a peer's death notice", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.ownEars)])
+    @Test("believes its own ears, not a peer's death notice", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.ownObservation)])
     func trustsItsOwnEars(rules: SafetyRules) throws {
         let world = try GossipWorld(nodes: 3) { $0.rules = rules }
         world.startAll()
@@ -82,9 +82,9 @@ struct MembershipTests {
         world.run(.seconds(3))
         #expect(world.state(of: 1, at: 2) == .dead)
         let isConvicted = world.peerChanges(0, of: 1).contains { $0.state == .dead }
-        #expect(isConvicted == !rules.contains(.ownEars))
+        #expect(isConvicted == !rules.contains(.ownObservation))
         #expect(world.alerts(1).contains { if case .notHeard(peer: "node2", _) = $0 { true } else { false } })
-        guard rules.contains(.ownEars) else { return }
+        guard rules.contains(.ownObservation) else { return }
         #expect(world.alerts(2).filter { $0 == .heardElsewhere(peer: "node1", by: "node0") }.count == 1, "each side is told of its direction, once")
     }
 
@@ -123,7 +123,7 @@ struct MembershipTests {
         world.crash(1)
         if kind == 2 { world.walls[1] -= 86_400_000 }
         world.move(1, to: GossipWorld.address(77))
-        world.start(1, isForgetful: kind > 0)
+        world.start(1, losesStore: kind > 0)
         world.run(.seconds(1))
         let after = try #require(world.members[0].core?.proven(GossipWorld.id(1)))
         #expect(world.allAlive && world.tablesAreEqual)
@@ -174,7 +174,7 @@ struct MembershipTests {
         // Node 2 has never met node 1; node 0, which has, goes too. Node 1 comes back with an earlier clock and no store.
         world.crash(0)
         world.walls[1] -= 86_400_000
-        world.start(1, isForgetful: true)
+        world.start(1, losesStore: true)
         world.run(.seconds(2))
         #expect(world.state(of: 1, at: 2) == .alive && world.state(of: 2, at: 1) == .alive && world.tablesAreEqual)
     }

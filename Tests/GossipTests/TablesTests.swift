@@ -135,7 +135,7 @@ struct DeliveryTests {
             case 2: world.heal()
             case 3 where world.random(below: 3) == 0:
                 world.crash(node)
-                world.start(node, isForgetful: world.random(below: 2) == 0)
+                world.start(node, losesStore: world.random(below: 2) == 0)
             default: world.observe(node, server, world.random(below: 2) == 0 ? .passed : .failedLoudly)
             }
             world.run(.milliseconds(world.random(below: 400)))
@@ -172,7 +172,7 @@ struct DeliveryTests {
         #expect(world.members[1].log.contains { $0.output == .administrativeChanged(ServerID(2), .ready, weight: nil) })
         #expect(world.members[1].core?.administrativeState(of: ServerID(1), now: world.now) == .maint)
         // The other node's store is lost: it learns from its peer.
-        world.start(0, isForgetful: true)
+        world.start(0, losesStore: true)
         world.run(.seconds(1))
         #expect(world.members[0].core?.administrativeState(of: ServerID(1), now: world.now) == .maint)
     }
@@ -242,7 +242,7 @@ struct DeliveryTests {
         #expect(configurationAlerts(world) == [.configurationDiffers(peer: "node1", ConfigurationDifference())], "an older release has no parts")
         world.local(0, .configured(servers: [], configuration: GossipWorld.id(1).number))
         world.run(.seconds(1))
-        #expect(configurationAlerts(world).dropFirst() == [.configurationAlike(peer: "node1")])
+        #expect(configurationAlerts(world).dropFirst() == [.configurationsEqual(peer: "node1")])
     }
 
     @Test("reports which parts of the configurations differ, however many there are and whatever gets lost", arguments: [4, 700])
@@ -272,7 +272,7 @@ struct DeliveryTests {
     private func configurationAlerts(_ world: GossipWorld) -> [GossipAlert] {
         world.alerts(0).filter {
             switch $0 {
-            case .configurationDiffers, .configurationAlike: true
+            case .configurationDiffers, .configurationsEqual: true
             default: false
             }
         }

@@ -15,7 +15,7 @@ struct WitnessingTests {
         return world
     }
 
-    private func sights(_ world: GossipWorld) -> [PeerSight] { world.members[0].core?.sights(of: Self.servers, now: world.now) ?? [] }
+    private func sights(_ world: GossipWorld) -> [PeerView] { world.members[0].core?.sights(of: Self.servers, now: world.now) ?? [] }
 
     private func observe(_ world: GossipWorld, _ node: Int, _ finding: Finding, servers: [ServerID] = servers, times: Int = 1) {
         for _ in 0..<times { for server in servers { world.observe(node, server, finding) } }

@@ -31,7 +31,7 @@ struct ConfigurationDatabaseTests {
         #expect(database.user == "tsukada_check" && database.passwordFile?.path == "/etc/tsukada/check.password")
         #expect(database.tls == .require && database.authorityFile?.path == "/etc/ssl/certs/rds-global-bundle.pem")
         #expect(database.role == .replica && database.lagMax == .seconds(10) && database.lagSource == .heartbeat(table: "ops.heartbeat"))
-        #expect(database.isWeightByLag && database.minUp == 2 && database.interval == .milliseconds(500))
+        #expect(database.reducesWeightByLag && database.minUp == 2 && database.interval == .milliseconds(500))
         #expect(database.query == DatabaseSettings.Query(text: "SELECT @@wsrep_ready", expected: "1"))
     }
 

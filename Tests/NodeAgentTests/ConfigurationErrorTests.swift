@@ -38,7 +38,7 @@ struct ConfigurationErrorTests {
         #expect(diagnostics.count == ConfigurationDraft.diagnosticsMax)
         #expect(
             diagnostics.last?.problem
-                == .doNotFit("more than \(ConfigurationDraft.diagnosticsMax - 1) problems", advice: "correct these first: the others are not shown"))
+                == .custom("more than \(ConfigurationDraft.diagnosticsMax - 1) problems", advice: "correct these first: the others are not shown"))
     }
 
     @Test("names what comes later, in a file that uses much of HAProxy")

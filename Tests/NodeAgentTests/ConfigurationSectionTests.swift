@@ -8,9 +8,9 @@ import Testing
 private struct MailSection: ConfigurationSection {
     static let name = "mail"
     static let keywords = KeywordTable<[String]>([
-        Keyword("to", ["mail"], "<name>", "Who gets it.") { draft, line throws(ConfigurationProblem) in draft.append(try line.needName()) },
+        Keyword("to", ["mail"], "<name>", "Who gets it.") { draft, line throws(ConfigurationProblem) in draft.append(try line.takeName()) },
         Keyword("cc", ["mail"], "<name>", repetition: .many, "Who gets a copy.") { draft, line throws(ConfigurationProblem) in
-            draft.append(try line.needName())
+            draft.append(try line.takeName())
         },
     ])
 

@@ -35,9 +35,9 @@ struct ConfigurationSessionTests {
         #expect(diagnostics.isEmpty, "\(diagnostics)")
         #expect(configuration.global.zone == "a")
         #expect(configuration.frontends[0].binds.map(\.userTimeout) == [nil, .seconds(30)])
-        #expect(configuration.backends[0].closesSessionsOfGone && configuration.backends[0].spillOver == 10)
+        #expect(configuration.backends[0].closesSessionsOfUnreachable && configuration.backends[0].spillOver == 10)
         let off = Configuration.read("defaults\n option shutdown-sessions-when-gone\n" + Self.listen("no option shutdown-sessions-when-gone"))
-        #expect(!off.configuration.backends[0].closesSessionsOfGone)
+        #expect(!off.configuration.backends[0].closesSessionsOfUnreachable)
     }
 
     @Test("make far what is in another zone, and nothing else", arguments: [("global\n zone a\n", [false, true, false]), ("", [false, false, false])])

@@ -7,9 +7,9 @@ struct HealthRecallTests {
     @Test(
         "keeps the server up or down, within the thresholds of now",
         arguments: [(9, true, 4), (4, true, 4), (3, true, 3), (0, true, 2), (3, false, 1), (2, false, 1), (1, false, 1), (0, false, 0), (-1, false, 0)])
-    func recall(earlier: Int, isUp: Bool, value: Int) {
+    func restore(earlier: Int, isUp: Bool, value: Int) {
         var health = ServerHealth(rise: 2, fall: 3)
-        health.recall(earlier, isUp: isUp)
+        health.restore(earlier, isUp: isUp)
         #expect(health.value == value && health.isUp == isUp)
     }
 }

@@ -73,12 +73,12 @@ struct ServerRegistryLineTests {
         _ = bench.lines(Bench.pass)
         _ = bench.lines(Bench.refused)
         #expect(
-            bench.lines(.takenDown(.alsoPeers(["tsukada02", "tsukada03"]))) == [
+            bench.lines(.takenDown(.ownChecksAndPeers(["tsukada02", "tsukada03"]))) == [
                 "<129>Server mysql-read/db1 is DOWN, reason: Layer4 connection problem, info: \"ECONNREFUSED returned by OS (Connection refused) "
                     + "(also seen by tsukada02, tsukada03)\", check duration: 0ms. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, "
                     + "0 remaining in queue."
             ])
-        #expect(bench.lines(.takenDown(.alsoPeers(["tsukada02"]))).isEmpty)
+        #expect(bench.lines(.takenDown(.ownChecksAndPeers(["tsukada02"]))).isEmpty)
         #expect(
             bench.lines(.takenDown(.peers(["tsukada02"])), 1) == [
                 "<129>Server mysql-read/db2 is DOWN, reason: seen DOWN by tsukada02. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, "
@@ -516,7 +516,7 @@ struct ServerRegistryStateTests {
         case 7: .setAdministrative(.drain)
         case 8: .setAdministrative(.ready)
         case 9: .setWeight(Int.random(in: 0...2, using: &random))
-        case 11: .takenDown(Bool.random(using: &random) ? .alsoPeers(["b"]) : .peers(["b"]))
+        case 11: .takenDown(Bool.random(using: &random) ? .ownChecksAndPeers(["b"]) : .peers(["b"]))
         case 12: .setHeldDown(Bool.random(using: &random))
         case 13: .setFull(Bool.random(using: &random))
         case 14: .checkInconclusive(Bench.denied)

@@ -20,7 +20,7 @@ struct SessionClosingTests {
             server.observation?.errorsMax = 3
         }
         var backend = Bench.backend("t", [server, Bench.server("other")])
-        backend.closesSessionsOfGone = true
+        backend.closesSessionsOfUnreachable = true
         var bench = RegistryBench([backend])
         _ = bench.effects(.checkFinished(Bench.pass))
         return bench
@@ -29,7 +29,7 @@ struct SessionClosingTests {
     /// Whether sessions are closed after this result, `milliseconds` later.
     private func closes(_ result: CheckResult, after milliseconds: Int, _ bench: inout RegistryBench) -> Bool {
         bench.now = bench.now.advanced(by: .milliseconds(milliseconds))
-        return bench.effects(.checkFinished(result)).contains(.shutdownSessions(Self.place, because: .serverGone))
+        return bench.effects(.checkFinished(result)).contains(.shutdownSessions(Self.place, because: .serverUnreachable))
     }
 
     @Test("is one whose host is silent: no answer to a connect, or no way there")

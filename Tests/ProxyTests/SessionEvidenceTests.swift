@@ -10,7 +10,7 @@ struct SessionEvidenceTests {
 
     @Test("holds for a silent one until a check is greeted in time, and is news once")
     func suspect() {
-        var evidence = SessionEvidence(isProvenByChecks: true)
+        var evidence = SessionEvidence(isClearedByChecks: true)
         #expect(evidence.found(.suspect, now: start) == true)
         #expect(evidence.found(.suspect, now: at(0.1)) == false)
         #expect(evidence.skip == .suspect && evidence.deadline == nil)
@@ -24,7 +24,7 @@ struct SessionEvidenceTests {
 
     @Test("holds for a full one for 1 s, doubling to 8 s, until it passes a check")
     func full() {
-        var evidence = SessionEvidence(isProvenByChecks: true)
+        var evidence = SessionEvidence(isClearedByChecks: true)
         var now = start
         for seconds in [1, 2, 4, 8, 8] as [Int64] {
             #expect(evidence.found(.full(1040), now: now) == true)
@@ -43,7 +43,7 @@ struct SessionEvidenceTests {
 
     @Test("is over after a while where no check can tell, and is forgotten when nothing more comes")
     func unproven() {
-        var evidence = SessionEvidence(isProvenByChecks: false)
+        var evidence = SessionEvidence(isClearedByChecks: false)
         #expect(evidence.found(.suspect, now: start) == true)
         #expect(evidence.deadline == at(1))
         #expect(evidence.checkPassed(isInTime: true) == false)
@@ -58,7 +58,7 @@ struct SessionEvidenceTests {
 
     @Test("that it refuses this host is worse than that it is silent, and silence does not shorten the time of a full one")
     func order() {
-        var evidence = SessionEvidence(isProvenByChecks: true)
+        var evidence = SessionEvidence(isClearedByChecks: true)
         #expect(evidence.found(.full(1040), now: start) == true)
         #expect(evidence.found(.suspect, now: start) == false)
         #expect(evidence.skip == .full(1040))

@@ -101,7 +101,7 @@ struct GoneServerTests {
     /// `inter` 2 s, rise 2: gone is who is silent for longer than 4 s.
     private func bench(_ closes: Bool = true, fall: Int = 2) -> RegistryBench {
         var backend = Bench.backend("t", [Bench.server("s", fall: fall), Bench.server("other")])
-        backend.closesSessionsOfGone = closes
+        backend.closesSessionsOfUnreachable = closes
         var bench = RegistryBench([backend])
         _ = bench.effects(.checkFinished(Bench.pass))
         return bench
@@ -112,7 +112,7 @@ struct GoneServerTests {
         var found: Int?
         for (index, result) in results.enumerated() {
             bench.now = bench.now.advanced(by: .seconds(2))
-            let closes = bench.effects(.checkFinished(result)).contains(.shutdownSessions(Self.place, because: .serverGone))
+            let closes = bench.effects(.checkFinished(result)).contains(.shutdownSessions(Self.place, because: .serverUnreachable))
             if closes {
                 #expect(found == nil, "twice")
                 found = index + 1

@@ -158,19 +158,19 @@ package final class GossipWorld {
 /// Observes every input of every node.
 package protocol WorldProbe: AnyObject {
     /// Called before a node takes `input`.
-    func willTake(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld)
+    func willHandle(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld)
     /// Called after a node has taken `input`, before `outputs` are carried out.
-    func hasTaken(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld)
+    func didHandle(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld)
 }
 
 extension GossipWorld {
-    /// Starts a node with its stored state, or without it when `isForgetful`.
-    package func start(_ index: Int, isForgetful: Bool = false) {
-        if isForgetful { members[index].memory = GossipMemory() }
+    /// Starts a node with its stored state, or without it when `losesStore`.
+    package func start(_ index: Int, losesStore: Bool = false) {
+        if losesStore { members[index].memory = GossipMemory() }
         members[index].inbox = []
         members[index].isPaused = false
         members[index].runs += 1
-        probe?.willTake(.start, at: index, in: self)
+        probe?.willHandle(.start, at: index, in: self)
         var outputs = GossipOutputs()
         var core = GossipNode(
             settings(index), ring: members[index].ring, memory: members[index].memory, seal: seal, random: SplitMix64(seed: generator.next()),
@@ -293,7 +293,7 @@ extension GossipWorld {
         let member = members[index]
         guard deadlines[index] < GossipWorld.never else { return nil }
         let probe = probe
-        probe?.willTake(input, at: index, in: self)
+        probe?.willHandle(input, at: index, in: self)
         // The outputs are moved out of the world while they are filled, because carrying them out may change the world.
         var outputs = GossipOutputs()
         swap(&outputs, &self.outputs)
@@ -308,7 +308,7 @@ extension GossipWorld {
     }
 
     private func finish(_ input: Input, _ index: Int, _ member: Member, _ outputs: GossipOutputs, _ probe: (any WorldProbe)?) {
-        probe?.hasTaken(input, at: index, outputs: outputs, in: self)
+        probe?.didHandle(input, at: index, outputs: outputs, in: self)
         for output in outputs.list { carryOut(output, of: member, index, outputs) }
     }
 

@@ -198,10 +198,10 @@ extension Explorer {
         state.nodes[index] = nil
         var outputs = GossipOutputs()
         state.inputs[index] = mix(mix(state.inputs[index], word), UInt64(bitPattern: state.now.nanoseconds))
-        state.shadows[index]?.willTake(input, core, now: state.now)
+        state.shadows[index]?.willHandle(input, core, now: state.now)
         body(&core, state.now, &outputs)
         let running = NodeShadow.RunningTime(now: state.now, pauses: 0)
-        let found = state.shadows[index]?.hasTaken(input, core, outputs, now: state.now, running: running, seal: seal, &state.issued)
+        let found = state.shadows[index]?.didHandle(input, core, outputs, now: state.now, running: running, seal: seal, &state.issued)
         if let found = found ?? nil, state.violation == nil { state.violation = found }
         state.nodes[index] = core
         carryOut(outputs, of: index, &state)

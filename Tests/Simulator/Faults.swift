@@ -4,7 +4,7 @@ import Wire
 
 /// Faults, drawn from the seed.
 extension Scenario {
-    private static let thief = SocketAddress.ip(.v4(0x0606_0606), port: 6)
+    private static let attackerAddress = SocketAddress.ip(.v4(0x0606_0606), port: 6)
 
     /// Runs a phase of faults.
     func suffer() {
@@ -85,7 +85,7 @@ extension Scenario {
         case 0, 1: start(node)
         case 2:
             forgetStore(of: node)
-            start(node, isForgetful: true)
+            start(node, losesStore: true)
         default:
             forgetStore(of: node)
             world.members[node].memory = memories[node] ?? GossipMemory()
@@ -96,7 +96,7 @@ extension Scenario {
 
     func forgetStore(of node: Int) {
         issued.forgetful.insert(GossipWorld.id(node))
-        lostWords = issued.words.count
+        lostCommands = issued.words.count
     }
 
     private func stepClock(_ node: Int) {
@@ -109,27 +109,27 @@ extension Scenario {
         guard pausedSince[node] == nil, !world.history.isEmpty else { return }
         switch draw(4) {
         case 0:
-            for _ in 0...draw(20) { world.inject(world.history[draw(world.history.count)].bytes, from: Scenario.thief, to: node) }
+            for _ in 0...draw(20) { world.inject(world.history[draw(world.history.count)].bytes, from: Scenario.attackerAddress, to: node) }
         case 1:
             for _ in 0...draw(5) {
                 var bytes = world.history[draw(world.history.count)].bytes
                 // Mostly headers, because the rest is sealed.
                 bytes[draw(draw(2) == 0 ? 56 : bytes.count)] ^= UInt8(1 << draw(8))
-                world.inject(bytes, from: Scenario.thief, to: node)
+                world.inject(bytes, from: Scenario.attackerAddress, to: node)
             }
         case 2:
             var later = world.history[draw(world.history.count)].bytes
             later[2] = 2
-            world.inject(later, from: Scenario.thief, to: node)
+            world.inject(later, from: Scenario.attackerAddress, to: node)
         default:
             seal.rewrite = { bytes in
-                if bytes[3] == DatagramKind.delta.rawValue { Scenario.loseRows(&bytes) }
+                if bytes[3] == DatagramKind.delta.rawValue { Scenario.discardRows(&bytes) }
             }
         }
     }
 
     /// Gives the records after the range record an unknown type: the range is acknowledged, and its rows are lost.
-    private static func loseRows(_ bytes: inout [UInt8]) {
+    private static func discardRows(_ bytes: inout [UInt8]) {
         var offset = Header.bytesCount
         while offset + 3 <= bytes.count {
             let length = Int(bytes[offset + 1]) << 8 | Int(bytes[offset + 2])
@@ -169,7 +169,7 @@ extension Scenario {
         switch draw(6) {
         case 0: world.local(node, .acquireLease(UInt64(draw(2))))
         case 1: world.local(node, .releaseLease(UInt64(draw(2))))
-        case 2: world.local(node, .askForChecks(server))
+        case 2: world.local(node, .requestPeerChecks(server))
         case 3:
             world.local(node, .ballot(subject: UInt64(draw(2)), epoch: UInt64(1 + draw(9)), choice: server.number, isConfirmed: draw(2) == 0))
         default:

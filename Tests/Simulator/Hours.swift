@@ -141,9 +141,9 @@ struct Hours: Sendable {
 final class DeathWatch: WorldProbe {
     private(set) var deaths: [Instant] = []
 
-    func willTake(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld) {}
+    func willHandle(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld) {}
 
-    func hasTaken(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld) {
+    func didHandle(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld) {
         for case .peerChanged(_, .dead, _) in outputs.list { deaths.append(world.now) }
     }
 }

@@ -19,9 +19,9 @@ extension Scenario {
         expectServersUp()
         endRotation()
         expectQuiet()
-        expectWordsEverywhere()
-        expectOperatorsHeard()
-        expectDeathKnown()
+        expectCommandsEverywhere()
+        expectCommandsAccepted()
+        expectDeathDetected()
     }
 
     private func endFaults() {
@@ -90,9 +90,9 @@ extension Scenario {
     }
 
     /// S12: every node has each command or a later one.
-    private func expectWordsEverywhere() {
+    private func expectCommandsEverywhere() {
         guard failure == nil else { return }
-        for (number, word) in issued.words.enumerated() where number >= lostWords && (impostor == nil || word.origin != GossipWorld.id(1)) {
+        for (number, word) in issued.words.enumerated() where number >= lostCommands && (impostor == nil || word.origin != GossipWorld.id(1)) {
             for index in nodes {
                 let row = world.members[index].core?.tables.administrativeRows.first { $0.server == word.server }
                 guard row == word || row?.isNewer(than: word) == true else {
@@ -103,20 +103,20 @@ extension Scenario {
     }
 
     /// L7: regardless of what was sent before, an operator can give a later command on every node, and all nodes accept it.
-    private func expectOperatorsHeard() {
+    private func expectCommandsAccepted() {
         for (node, server) in zip(nodes.prefix(2), world.servers) where failure == nil {
             let isSaid = world.with(node) { core, now, outputs in (try? core.setWeight(server.id, 256, now: now, into: &outputs)) != nil }
             guard isSaid == true else { return fail(Violation("L7", "an operator of node \(node) cannot say anything of \(server.name)")) }
             run(.seconds(2))
-            let deaf = nodes.filter { index in
+            let unaware = nodes.filter { index in
                 world.members[index].core?.tables.administrativeRows.first { $0.server == server.id }?.origin != GossipWorld.id(node)
             }
-            if let first = deaf.first { fail(Violation("L7", "node \(first) has not taken what an operator of node \(node) says of \(server.name)")) }
+            if let first = unaware.first { fail(Violation("L7", "node \(first) has not taken what an operator of node \(node) says of \(server.name)")) }
         }
     }
 
     /// L3 and L4: a node dies and returns at another address without its store.
-    private func expectDeathKnown() {
+    private func expectDeathDetected() {
         guard failure == nil else { return }
         let victim = draw(settings.nodes)
         let loss = nodes.compactMap { world.members[$0].core?.loss(of: GossipWorld.id(victim)) }.map { max($0.fromPeer, $0.toPeer) }.max() ?? 0
@@ -128,7 +128,7 @@ extension Scenario {
         run(.milliseconds(draw(5_000)))
         world.move(victim, to: GossipWorld.address(200 + draw(50)))
         forgetStore(of: victim)
-        start(victim, isForgetful: true)
+        start(victim, losesStore: true)
         // Its peers may have moved as well.
         resolvePeers(of: victim)
         expectAllAlive(by: world.now.advanced(by: .seconds(1)), "L4", "a second after node \(victim) has come back elsewhere")

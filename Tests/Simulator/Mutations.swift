@@ -13,7 +13,7 @@ enum Mutations {
     }
 
     static let table: [Mutation] = [
-        Mutation(name: "own ears", rule: .ownEars, seed: 1, nodes: 3, breaks: "S10"),
+        Mutation(name: "own ears", rule: .ownObservation, seed: 1, nodes: 3, breaks: "S10"),
         Mutation(name: "gap credit", rule: .gapCredit, seed: 110, nodes: 3, breaks: "S10"),
         Mutation(name: "proof before address", rule: .proofBeforeAddress, seed: 1, nodes: 2, breaks: "S13", isWithinDepth: true),
         Mutation(name: "window commit order", rule: .windowCommitOrder, seed: 3, nodes: 2, breaks: "S6"),

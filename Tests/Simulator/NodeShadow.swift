@@ -37,25 +37,25 @@ struct NodeShadow {
         return try? Header(datagram.bytes[...])
     }
 
-    mutating func willTake(_ input: GossipWorld.Input, _ core: GossipNode, now: Instant) {
+    mutating func willHandle(_ input: GossipWorld.Input, _ core: GossipNode, now: Instant) {
         switch input {
         case .datagram:
             acceptance.willReceive(Self.header(input), core)
-            verdicts.willTake(nil, core, now: now)
+            verdicts.willHandle(nil, core, now: now)
         case .local(let event):
             if case .leave = event { isLeaving = true }
-            verdicts.willTake(event, core, now: now)
+            verdicts.willHandle(event, core, now: now)
         case .start, .tick, .command:
-            verdicts.willTake(nil, core, now: now)
+            verdicts.willHandle(nil, core, now: now)
         }
     }
 
-    mutating func hasTaken(
+    mutating func didHandle(
         _ input: GossipWorld.Input, _ core: GossipNode, _ outputs: GossipOutputs, now: Instant, running: RunningTime, seal: NullSeal,
         _ issued: inout IssuedRows
     ) -> Violation? {
         if let violation = receive(input, core, now: now, running: running, seal: seal, issued) { return violation }
-        return tables.compare(core, &issued) ?? verdicts.hasTaken(input, core, outputs.list, now: now) ?? convictions(outputs.list, running)
+        return tables.compare(core, &issued) ?? verdicts.didHandle(input, core, outputs.list, now: now) ?? checkDeaths(outputs.list, running)
             ?? bounds(core, outputs, now: now)
     }
 
@@ -76,7 +76,7 @@ struct NodeShadow {
     }
 
     /// S10. A pause may count as silence for as long as the node could not notice it: up to its deadline and the tolerance after it.
-    private func convictions(_ list: [GossipOutput], _ running: RunningTime) -> Violation? {
+    private func checkDeaths(_ list: [GossipOutput], _ running: RunningTime) -> Violation? {
         for output in list {
             guard case .peerChanged(let peer, .dead, _) = output else { continue }
             guard let heard = heard[peer] else { return Violation("S10", "\(peer) is DEAD and was never heard") }

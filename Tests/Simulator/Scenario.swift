@@ -44,7 +44,7 @@ final class Scenario: WorldProbe {
     /// The index of another machine that uses node 1's name.
     var impostor: Int? { world.members.count > settings.nodes ? settings.nodes : nil }
     /// The number of commands issued before a node last lost its store; these may be lost.
-    var lostWords = 0
+    var lostCommands = 0
     private var checksUnderWay: Set<Int> = []
     /// Earlier states of the stores.
     var memories: [Int: GossipMemory] = [:]
@@ -111,9 +111,9 @@ final class Scenario: WorldProbe {
 
 /// Starts, pauses and resumes nodes.
 extension Scenario {
-    func start(_ index: Int, isForgetful: Bool = false) {
+    func start(_ index: Int, losesStore: Bool = false) {
         endPause(index)
-        world.start(index, isForgetful: isForgetful)
+        world.start(index, losesStore: losesStore)
         for server in databases.list.indices { scheduleCheck(of: server, by: index) }
         for server in databases.list.indices { world.local(index, .addressChanged(databases[server].server.id, views[index][server])) }
     }
@@ -173,12 +173,12 @@ extension Scenario {
 
 /// Checks every input.
 extension Scenario {
-    func willTake(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld) {
+    func willHandle(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld) {
         guard let core = world.members[index].core else { return }
-        shadows[index]?.willTake(input, core, now: world.now)
+        shadows[index]?.willHandle(input, core, now: world.now)
     }
 
-    func hasTaken(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld) {
+    func didHandle(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld) {
         guard let core = world.members[index].core, failure == nil else { return }
         steps += 1
         record(input, index, outputs)
@@ -188,7 +188,7 @@ extension Scenario {
             return
         }
         let running = NodeShadow.RunningTime(now: world.now.advanced(by: pausedTotal[index] * -1), pauses: pauses[index])
-        if let violation = shadows[index]?.hasTaken(input, core, outputs, now: world.now, running: running, seal: seal, &issued) { fail(violation, index) }
+        if let violation = shadows[index]?.didHandle(input, core, outputs, now: world.now, running: running, seal: seal, &issued) { fail(violation, index) }
         if seal.reuses > 0 { fail(Violation("S5", "a key and sequence number were used twice"), index) }
         for case .requestCheck(let server) in outputs.list { if let number = databases.index(server) { check(number, by: index) } }
     }

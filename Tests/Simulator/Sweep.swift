@@ -11,7 +11,7 @@ struct Sweep {
     }
 
     /// The limit on printed failures of a sweep.
-    private static let failuresTold = 10
+    private static let failuresPrintedMax = 10
 
     static func run(_ settings: ScenarioSettings) throws -> Scenario {
         let scenario = try Scenario(settings)
@@ -30,7 +30,7 @@ struct Sweep {
             result.pulls += scenario.pulls
             if let failure = scenario.failure {
                 result.failures += 1
-                if result.failures <= failuresTold { tell(failure, scenario.settings) }
+                if result.failures <= failuresPrintedMax { tell(failure, scenario.settings) }
             }
             guard seed % 20 == 0 else { continue }
             let again = try run(ScenarioSettings(seed: seed, nodes: nodes))

@@ -27,13 +27,13 @@ struct VerdictShadow {
 
     init(twin: GossipNode?) { self.twin = twin }
 
-    mutating func willTake(_ event: GossipEvent?, _ core: GossipNode, now: Instant) {
+    mutating func willHandle(_ event: GossipEvent?, _ core: GossipNode, now: Instant) {
         for server in servers.values { usable[server.configured.proxy] = core.usableCount(ofProxy: server.configured.proxy) }
         switch event {
         case .configured(let configured, _)?: configure(configured)
         case .observed(let server, let observation)?: observe(server, observation, now: now)
         case .addressChanged(let server, let address)?: move(server, to: address)
-        case .peerAddress?, .administered?, .circumstances?, .maintenanceEnded?, .askForChecks?, .wallClock?, .acquireLease?, .releaseLease?, .ballot?,
+        case .peerAddress?, .administered?, .circumstances?, .maintenanceEnded?, .requestPeerChecks?, .wallClock?, .acquireLease?, .releaseLease?, .ballot?,
             .leave?,
             nil:
             break
@@ -83,11 +83,11 @@ struct VerdictShadow {
         }
     }
 
-    mutating func hasTaken(
+    mutating func didHandle(
         _ input: GossipWorld.Input, _ core: GossipNode, _ list: [GossipOutput], now: Instant
     ) -> Violation? {
         followTwin(input, now: now)
-        var (isGossips, hasOperatorSpoken): (Set<Int>, Bool) = ([], false)
+        var (isGossips, hasOperatorCommand): (Set<Int>, Bool) = ([], false)
         for output in list {
             switch output {
             case .verdictChanged(let id, let verdict):
@@ -96,11 +96,11 @@ struct VerdictShadow {
                 if verdict == .down(.peers) || verdict == .down(.ownAndPeers) { isGossips.insert(server.configured.proxy) }
                 if server.verdict == .up || isFull(server.verdict) { servers[id]?.passesWhileNotUp = 0 }
                 servers[id]?.verdict = verdict
-            case .administrativeChanged: hasOperatorSpoken = true
+            case .administrativeChanged: hasOperatorCommand = true
             case .send, .requestCheck, .peerChanged, .leaseChanged, .leaseGranted, .ballotChanged, .persist, .alert: break
             }
         }
-        for proxy in isGossips.sorted() where !hasOperatorSpoken {
+        for proxy in isGossips.sorted() where !hasOperatorCommand {
             let (before, after) = (usable[proxy] ?? 0, core.usableCount(ofProxy: proxy))
             let floor = servers.values.first { $0.configured.proxy == proxy }?.configured.minUp ?? 0
             guard after >= floor || after >= before else { return Violation("S9", "gossip leaves \(after) of \(before) servers, min-up is \(floor)") }

@@ -22,7 +22,7 @@ package final class ChildProcess: Sendable {
         /// `/dev/null`.
         case nothing
         /// A pipe whose other end this process holds. It ends at `closeInput` or when this process dies.
-        case untilWeEnd
+        case heldPipe
     }
 
     private struct State {
@@ -45,7 +45,7 @@ package final class ChildProcess: Sendable {
         _ = fcntl(outputDescriptor, F_SETFL, O_APPEND)
 
         var pipeEnds: [Int32] = [-1, -1]
-        if case .untilWeEnd = input {
+        if case .heldPipe = input {
             // Close-on-exec from the start, so that a child that another thread starts meanwhile does not inherit it.
             let status = clinux_pipe(&pipeEnds)
             guard status == 0 else { throw ChildProcessError(description: "no pipe: errno \(-status)") }

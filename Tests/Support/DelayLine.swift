@@ -42,7 +42,7 @@ package struct DelayLine: Sendable {
     private let settings: LinkSettings
     private var random: SplitMix64
     /// Ordered by due time, the earliest last.
-    private var underWay: [Frame] = []
+    private var inTransit: [Frame] = []
     /// The counts so far.
     package private(set) var counts = LinkCounts()
 
@@ -53,7 +53,7 @@ package struct DelayLine: Sendable {
     }
 
     /// When the next frame is due; `nil` without frames.
-    package var nextDeadline: Instant? { underWay.last?.due }
+    package var nextDeadline: Instant? { inTransit.last?.due }
 
     /// Adds a frame.
     package mutating func enter(_ bytes: [UInt8], now: Instant) {
@@ -64,20 +64,20 @@ package struct DelayLine: Sendable {
         let due = now.advanced(by: drawDelay())
         if isLost {
             counts.lost += 1
-        } else if underWay.count >= settings.framesMax {
+        } else if inTransit.count >= settings.framesMax {
             counts.overflowed += 1
         } else {
             let frame = Frame(due: due, number: number, bytes: bytes)
-            underWay.insert(frame, at: place(of: frame))
+            inTransit.insert(frame, at: place(of: frame))
         }
     }
 
     /// Removes and returns the next frame that is due; `nil` when none is. The caller repeats it until then.
     package mutating func nextDue(now: Instant) -> [UInt8]? {
-        guard let frame = underWay.last, frame.due <= now else { return nil }
-        underWay.removeLast()
+        guard let frame = inTransit.last, frame.due <= now else { return nil }
+        inTransit.removeLast()
         counts.passed += 1
-        if underWay.contains(where: { $0.number < frame.number }) { counts.overtook += 1 }
+        if inTransit.contains(where: { $0.number < frame.number }) { counts.overtook += 1 }
         return frame.bytes
     }
 
@@ -89,10 +89,10 @@ package struct DelayLine: Sendable {
 
     /// Returns the index for `frame`: after all frames that are due later, or at the same time but entered later.
     private func place(of frame: Frame) -> Int {
-        var (low, high) = (0, underWay.count)
+        var (low, high) = (0, inTransit.count)
         while low < high {
             let middle = (low + high) / 2
-            let other = underWay[middle]
+            let other = inTransit[middle]
             if (other.due, other.number) > (frame.due, frame.number) { low = middle + 1 } else { high = middle }
         }
         return low

@@ -51,13 +51,13 @@ package struct FaultyRelay: Sendable {
                 continue
             }
             Thread.detachNewThread { [self] in
-                fault == .garbage ? greetWithGarbage(client) : relay(client)
+                fault == .garbage ? sendForeignBanner(client) : relay(client)
                 close(client)
             }
         }
     }
 
-    private func greetWithGarbage(_ client: Int32) {
+    private func sendForeignBanner(_ client: Int32) {
         guard sendAll(Array("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n".utf8)[...], to: client) else { return }
         var rest = [UInt8](repeating: 0, count: 512)
         while recv(client, &rest, rest.count, 0) > 0 {}

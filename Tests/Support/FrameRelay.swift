@@ -34,14 +34,14 @@ package struct FrameRelay {
         var line: DelayLine
         var refused = 0
 
-        mutating func takeIn(now: Instant) throws(SystemError) {
+        mutating func receiveFrames(now: Instant) throws(SystemError) {
             for _ in 0..<FrameRelay.framesPerTurn {
                 guard let frame = try Sockets.receive(source.raw, upTo: FrameRelay.frameBytesMax) else { return }
                 if frame.count < FrameRelay.frameBytesMax { line.enter(frame, now: now) } else { refused += 1 }
             }
         }
 
-        mutating func handOut(now: Instant) {
+        mutating func sendDueFrames(now: Instant) {
             while let frame = line.nextDue(now: now) {
                 if send(target.raw, frame, frame.count, 0) != frame.count { refused += 1 }
             }
@@ -99,8 +99,8 @@ package struct FrameRelay {
             try waitForFrames(until: end, now: now)
             now = MonotonicClock.now()
             for index in ways.indices {
-                try ways[index].takeIn(now: now)
-                ways[index].handOut(now: now)
+                try ways[index].receiveFrames(now: now)
+                ways[index].sendDueFrames(now: now)
             }
         }
     }

@@ -113,15 +113,15 @@ final class PeerTLSStream {
             }
             clear += chunk.prefix(Int(count))
         }
-        return (clear, takeOutgoing())
+        return (clear, drainOutgoing())
     }
 
     func seal(_ clear: [UInt8]) -> [UInt8] {
         if SSL_write(ssl, clear, Int32(clear.count)) != Int32(clear.count) { isBroken = true }
-        return takeOutgoing()
+        return drainOutgoing()
     }
 
-    private func takeOutgoing() -> [UInt8] {
+    private func drainOutgoing() -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: BIO_ctrl_pending(outgoing))
         guard !bytes.isEmpty else { return [] }
         BIO_read(outgoing, &bytes, Int32(bytes.count))

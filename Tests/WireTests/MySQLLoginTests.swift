@@ -91,7 +91,7 @@ struct MySQLLoginTests {
     @Test("tells success from a change of method, from the method's own words and from anything else")
     func replies() {
         #expect(MySQLReply(payload: [0, 0, 0, 2, 0, 0, 0]) == .ok(MySQLOKPacket()))
-        #expect(MySQLReply(payload: [1, 4]) == .authenticationGoesOn([4]))
+        #expect(MySQLReply(payload: [1, 4]) == .authenticationMoreData([4]))
         // The example of `AuthSwitchRequest` in the MySQL Internals Manual.
         let request = bytes("fe6d7973716c5f6e61746976655f70617373776f7264007a51673469366f4e79363d72484e2f3e2d62294100")
         #expect(MySQLReply(payload: request) == .authenticationSwitch(plugin: "mysql_native_password", seed: Array("zQg4i6oNy6=rHN/>-b)A\0".utf8)))

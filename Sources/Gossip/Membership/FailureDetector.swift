@@ -87,7 +87,7 @@ struct FailureDetector: Sendable {
     /// A new session of the peer has been proven: the old state does not apply to it.
     mutating func restart() { phase = .unheard }
 
-    /// Declares the peer dead because another node claims it. Used only when the `ownEars` rule is off.
+    /// Declares the peer dead because another node claims it. Used only when the `ownObservation` rule is off.
     mutating func convict() { phase = .dead }
 
     /// This node did not run for `gap`, which therefore does not count as the peer's silence.

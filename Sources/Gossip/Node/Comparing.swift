@@ -30,15 +30,15 @@ struct PeerConfiguration: Sendable {
 /// Nodes whose configurations differ exchange the hashes of their parts, so that both can name the differences.
 extension GossipNode {
     /// After this time a difference is reported without the names of parts, because an older release does not send them.
-    static let partsAwaited = Duration.seconds(3)
+    static let partsTimeout = Duration.seconds(3)
     /// Parts are sent again at this interval, because records get lost and the peer may have restarted.
     static let partsInterval = Duration.seconds(10)
 
     /// Handles the configuration hash of a peer's heartbeat.
     mutating func compareConfiguration(_ hash: UInt64, of index: Int, now: Instant, into outputs: inout GossipOutputs) {
         guard hash != configuration else {
-            if peers[index].isDifferenceTold { outputs.append(.alert(.configurationAlike(peer: peers[index].name))) }
-            (peers[index].configuration, peers[index].isDifferenceTold) = (nil, false)
+            if peers[index].isDifferenceReported { outputs.append(.alert(.configurationsEqual(peer: peers[index].name))) }
+            (peers[index].configuration, peers[index].isDifferenceReported) = (nil, false)
             return
         }
         if peers[index].configuration?.hash != hash { peers[index].configuration = PeerConfiguration(hash: hash, since: now) }
@@ -47,8 +47,8 @@ extension GossipNode {
             peers[index].partsAt = now.advanced(by: GossipNode.partsInterval)
             sendParts(to: index, now: now, into: &outputs)
         }
-        guard !known.isTold, known.since.advanced(by: GossipNode.partsAwaited) <= now else { return }
-        tellDifference(ConfigurationDifference(), of: index, into: &outputs)
+        guard !known.isTold, known.since.advanced(by: GossipNode.partsTimeout) <= now else { return }
+        reportDifference(ConfigurationDifference(), of: index, into: &outputs)
     }
 
     private mutating func sendParts(to index: Int, now: Instant, into outputs: inout GossipOutputs) {
@@ -74,10 +74,10 @@ extension GossipNode {
             known.parts[place] = part
         }
         peers[index].configuration = known
-        // A peer whose configuration changes often causes at most one comparison per `partsAwaited`.
-        guard known.isComplete, peers[index].comparedAt.map({ $0.advanced(by: GossipNode.partsAwaited) <= now }) ?? true else { return }
+        // A peer whose configuration changes often causes at most one comparison per `partsTimeout`.
+        guard known.isComplete, peers[index].comparedAt.map({ $0.advanced(by: GossipNode.partsTimeout) <= now }) ?? true else { return }
         peers[index].comparedAt = now
-        tellDifference(difference(from: known), of: index, into: &outputs)
+        reportDifference(difference(from: known), of: index, into: &outputs)
     }
 
     private func difference(from known: PeerConfiguration) -> ConfigurationDifference {
@@ -94,9 +94,9 @@ extension GossipNode {
         return difference
     }
 
-    private mutating func tellDifference(_ difference: ConfigurationDifference, of index: Int, into outputs: inout GossipOutputs) {
+    private mutating func reportDifference(_ difference: ConfigurationDifference, of index: Int, into outputs: inout GossipOutputs) {
         peers[index].configuration?.isTold = true
-        peers[index].isDifferenceTold = true
+        peers[index].isDifferenceReported = true
         outputs.append(.alert(.configurationDiffers(peer: peers[index].name, difference)))
     }
 }

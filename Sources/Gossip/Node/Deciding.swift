@@ -74,7 +74,7 @@ extension GossipNode {
             _ = tables.merge(row)
             return
         }
-        guard isWorthTelling(row, after: old) else { return }
+        guard isWorthPublishing(row, after: old) else { return }
         row.version = old.version + 1
         _ = tables.merge(row)
     }
@@ -87,7 +87,7 @@ extension GossipNode {
     }
 
     /// Latency and lag change with every check. They are published only after a large change, so that idle servers cost no datagrams.
-    private func isWorthTelling(_ row: HealthRow, after old: HealthRow) -> Bool {
+    private func isWorthPublishing(_ row: HealthRow, after old: HealthRow) -> Bool {
         if (row.verdict, row.failures, row.code, row.weight) != (old.verdict, old.failures, old.code, old.weight) || row.address != old.address {
             return true
         }

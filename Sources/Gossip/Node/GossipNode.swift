@@ -45,8 +45,8 @@ package struct GossipNode {
     /// The wall time that belongs to a point of the monotonic clock.
     var wall: (milliseconds: UInt64, at: Instant)
     /// LEAVE datagrams still to be sent to each peer; `nil` while the node stays.
-    var goodbyesLeft: Int?
-    var goodbyeAt: Instant?
+    var leavesToSend: Int?
+    var nextLeaveAt: Instant?
     /// The time since which this node has been scheduled without a gap.
     var ranSince: Instant
     /// The session that another node has seen for this one, higher than its own, and when to start a session above it.
@@ -56,9 +56,9 @@ package struct GossipNode {
     var leases: [OwnLease] = []
     /// When the next operator command expires.
     var expiryAt: Instant?
-    var toldLeases: [(name: UInt64, holder: NodeID?)] = []
-    var toldVersions: [UInt8] = []
-    var toldUnknownKeys: [UInt32] = []
+    var reportedLeases: [(name: UInt64, holder: NodeID?)] = []
+    var reportedVersions: [UInt8] = []
+    var reportedUnknownKeys: [UInt32] = []
     /// A buffer that is reused for each datagram.
     var scratch: [UInt8] = []
     var decisions: [JudgeOutput] = []
@@ -132,7 +132,7 @@ package struct GossipNode {
             counters.foreign += 1
             return
         }
-        guard goodbyesLeft == nil || !header.kind.isHandshake else { return }
+        guard leavesToSend == nil || !header.kind.isHandshake else { return }
         switch header.kind {
         case .hello: receiveHello(header, datagram, from: index, at: source, now: now, into: &outputs)
         case .helloAnswer: receiveHelloAnswer(header, datagram, from: index, at: source, now: now, into: &outputs)
@@ -152,7 +152,7 @@ package struct GossipNode {
     /// Does the work that is due. The caller calls it at `nextDeadline`; an early call does no harm.
     package mutating func tick(now: Instant, into outputs: inout GossipOutputs) {
         creditGap(now: now)
-        fallDue(now: now, into: &outputs)
+        runDueWork(now: now, into: &outputs)
         spread(now: now, into: &outputs)
         arm(now: now)
     }
@@ -220,7 +220,7 @@ extension GossipNode {
     }
 
     /// Counts and reports a value beyond a horizon, which the caller drops.
-    mutating func refuseFarAhead(from index: Int?, into outputs: inout GossipOutputs) {
+    mutating func rejectFarAhead(from index: Int?, into outputs: inout GossipOutputs) {
         counters.farAhead += 1
         if let index { outputs.append(.alert(.farAhead(peer: peers[index].name))) }
     }
@@ -245,8 +245,8 @@ extension GossipNode {
         case .unknownVersion(let version):
             counters.unknownVersion += 1
             // Reported once per version, because any host can send such a datagram.
-            guard !toldVersions.contains(version), toldVersions.count < GossipLimits.keysMax else { return }
-            toldVersions.append(version)
+            guard !reportedVersions.contains(version), reportedVersions.count < GossipLimits.keysMax else { return }
+            reportedVersions.append(version)
             outputs.append(.alert(.unknownVersion(version)))
         }
     }
@@ -257,7 +257,7 @@ extension GossipNode {
         func consider(_ candidate: Instant?) { if let candidate, candidate.nanoseconds < earliest.nanoseconds { earliest = candidate } }
         for index in peers.indices {
             consider(peers[index].detector.nextDeadline)
-            if peers[index].current != nil, goodbyesLeft == nil { consider(peers[index].heartbeatAt) }
+            if peers[index].current != nil, leavesToSend == nil { consider(peers[index].heartbeatAt) }
             if wantsHandshake(index, now: now) { consider(peers[index].helloAt) }
             consider(peers[index].delivery.resendAt)
             if peers[index].current != nil, peers[index].delivery.sent < tables.revision, peers[index].delivery.hasRoom { consider(flushDeadline(index)) }
@@ -265,7 +265,7 @@ extension GossipNode {
         for index in leases.indices { consider(leases[index].renewAt) }
         consider(judgeDeadline)
         consider(raise?.at)
-        consider(goodbyeAt)
+        consider(nextLeaveAt)
         consider(expiryAt)
         nextDeadline = max(earliest, now)
     }

@@ -33,7 +33,7 @@ package enum GossipAlert: Equatable, Sendable {
     /// The peer's configuration differs from this node's.
     case configurationDiffers(peer: String, ConfigurationDifference)
     /// The configurations differed and are equal again.
-    case configurationAlike(peer: String)
+    case configurationsEqual(peer: String)
     /// The peer's tables have differed for a long time although everything was delivered.
     case tablesDiffer(peer: String)
     /// The verdicts on a server have differed for 30 s: one of the two nodes sees it DOWN.
@@ -126,7 +126,7 @@ package enum GossipEvent: Sendable {
     /// The address of a peer's configured name has changed.
     case peerAddress(NodeID, SocketAddress?)
     /// Ask all peers to check a server.
-    case askForChecks(ServerID)
+    case requestPeerChecks(ServerID)
     /// Wall time in UNIX milliseconds, at start and after every possible clock step.
     case wallClock(milliseconds: UInt64)
     /// Request a lease.

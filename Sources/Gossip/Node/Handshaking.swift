@@ -20,7 +20,7 @@ extension GossipNode {
     static let candidateLifetime = Duration.seconds(5)
 
     mutating func wantsHandshake(_ index: Int, now: Instant) -> Bool {
-        guard goodbyesLeft == nil, raise == nil else { return false }
+        guard leavesToSend == nil, raise == nil else { return false }
         let state = peers[index].state
         if state == .dead || state == .left { return true }
         let (key, datagramsMax, lifetime) = (ring.current.id, settings.rekeyDatagrams, settings.rekeyInterval)
@@ -52,7 +52,7 @@ extension GossipNode {
 
     /// Drops the handshakes that were not finished in time.
     mutating func forgetCandidates(of index: Int, now: Instant) {
-        peers[index].candidates.removeAll { $0.channel.born.advanced(by: GossipNode.candidateLifetime) <= now }
+        peers[index].candidates.removeAll { $0.channel.createdAt.advanced(by: GossipNode.candidateLifetime) <= now }
     }
 
     mutating func receiveHello(
@@ -60,7 +60,7 @@ extension GossipNode {
     ) {
         guard let (record, key) = openHandshake(header, datagram, from: index, at: source, now: now, into: &outputs) else { return }
         defer { arm(now: now) }
-        guard believes(header.senderSession, of: header.sender, now) else { return refuseFarAhead(from: index, into: &outputs) }
+        guard believes(header.senderSession, of: header.sender, now) else { return rejectFarAhead(from: index, into: &outputs) }
         if !settings.rules.contains(.proofBeforeAddress) {
             peers[index].address = source
             peers[index].session = header.senderSession
@@ -94,7 +94,7 @@ extension GossipNode {
             counters.outdated += 1
             return
         }
-        guard believes(header.senderSession, of: header.sender, now) else { return refuseFarAhead(from: index, into: &outputs) }
+        guard believes(header.senderSession, of: header.sender, now) else { return rejectFarAhead(from: index, into: &outputs) }
         guard record.highestSession <= session else {
             planRaise(above: record.highestSession, from: index, now: now, into: &outputs)
             return
@@ -111,8 +111,8 @@ extension GossipNode {
     ) -> (HandshakeRecord, KeyRing.Key)? {
         guard let key = ring.key(header.key) else {
             counters.unknownKey += 1
-            guard !toldUnknownKeys.contains(header.key), toldUnknownKeys.count < GossipLimits.keysMax else { return nil }
-            toldUnknownKeys.append(header.key)
+            guard !reportedUnknownKeys.contains(header.key), reportedUnknownKeys.count < GossipLimits.keysMax else { return nil }
+            reportedUnknownKeys.append(header.key)
             outputs.append(.alert(.unknownKey(peer: peers[index].name)))
             return nil
         }
@@ -191,7 +191,7 @@ extension GossipNode {
         let channel = peers[index].candidates.remove(at: number).channel
         guard channel.peerSession >= peers[index].session else { return nil }
         if let current = peers[index].current, current.peerSession == channel.peerSession, current.isInitiator == channel.isInitiator,
-            channel.born < current.born
+            channel.createdAt < current.createdAt
         {
             return nil
         }
@@ -202,8 +202,8 @@ extension GossipNode {
             peers[index].candidates.removeAll { $0.channel.peerSession < channel.peerSession }
             peers[index].session = channel.peerSession
             peers[index].beat = nil
-            peers[index].hasBeenEqual = false
-            peers[index].knownBallots = []
+            peers[index].wereTablesEqual = false
+            peers[index].acknowledgedBallots = []
             peers[index].keys = []
             peers[index].inheritedLoss = 0
             peers[index].delivery.restart(revision: tables.revision)
@@ -228,9 +228,9 @@ extension GossipNode {
             peers[index].current = channel
             return .current
         }
-        let areOfOneTime = peers[index].provenAt.map { channel.born <= $0 } ?? false
+        let areConcurrent = peers[index].provenAt.map { channel.createdAt <= $0 } ?? false
         let isOurs = settings.node < peers[index].id
-        if areOfOneTime, current.isInitiator != channel.isInitiator, current.isInitiator == isOurs {
+        if areConcurrent, current.isInitiator != channel.isInitiator, current.isInitiator == isOurs {
             peers[index].previous = channel
             return .previous
         }
@@ -242,7 +242,7 @@ extension GossipNode {
     /// A peer has seen this node in a higher session: this node's store was lost, or another node uses its name. The first raise happens at once, later ones
     /// after growing pauses, so that two nodes of one name do not keep overtaking each other.
     mutating func planRaise(above seen: UInt64, from index: Int?, now: Instant, into outputs: inout GossipOutputs) {
-        guard believes(seen, of: settings.node, now), seen + 1 < GossipLimits.sessionMax else { return refuseFarAhead(from: index, into: &outputs) }
+        guard believes(seen, of: settings.node, now), seen + 1 < GossipLimits.sessionMax else { return rejectFarAhead(from: index, into: &outputs) }
         if let raise {
             self.raise = (max(raise.above, seen), raise.at)
             return

@@ -3,34 +3,34 @@ import Wire
 /// Merges received rows into the tables and acts on the changes.
 extension GossipNode {
     mutating func mergeMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
-        guard believes(row.session, of: row.node, now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
+        guard believes(row.session, of: row.node, now) else { return rejectFarAhead(from: peerIndex(sender), into: &outputs) }
         if row.node == settings.node {
             mergeOwnMember(row, from: sender, now: now, into: &outputs)
             return
         }
         guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
         guard let index = peerIndex(row.node), row.session == peers[index].session else { return }
-        if row.rank == .alive, peers[index].state == .dead, let witness = peerIndex(sender), witness != index, !peers[index].isContradictionTold {
-            peers[index].isContradictionTold = true
+        if row.rank == .alive, peers[index].state == .dead, let witness = peerIndex(sender), witness != index, !peers[index].isContradictionReported {
+            peers[index].isContradictionReported = true
             outputs.append(.alert(.heardElsewhere(peer: peers[index].name, by: peers[witness].name)))
         }
-        guard !settings.rules.contains(.ownEars), row.rank == .dead else { return }
+        guard !settings.rules.contains(.ownObservation), row.rank == .dead else { return }
         peers[index].detector.convict()
-        tellState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
+        reportState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
     }
 
     /// Merges a claim about this node. The node refutes a claim that it is suspect, dead or left. A claim with a higher session raises this node's session, as
     /// a handshake does that reports one: the peer that saw it may be dead, and this row the only trace.
     private mutating func mergeOwnMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
-        guard !isOutdone(row.session, isFull: row.refutations == .max, from: sender, now: now, into: &outputs) else { return }
+        guard !isOvertaken(row.session, isFull: row.refutations == .max, from: sender, now: now, into: &outputs) else { return }
         guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
-        guard settings.rules.contains(.refutation), goodbyesLeft == nil, row.rank != .alive else { return }
+        guard settings.rules.contains(.refutation), leavesToSend == nil, row.rank != .alive else { return }
         _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: row.refutations + 1, rank: .alive))
     }
 
     /// True when a row in this node's name has a higher session, or the last version or refutation of this session. The node then starts a session above it,
     /// because peers would ignore its own rows otherwise.
-    mutating func isOutdone(_ other: UInt64, isFull: Bool, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) -> Bool {
+    mutating func isOvertaken(_ other: UInt64, isFull: Bool, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) -> Bool {
         guard other > session || other == session && isFull else { return false }
         counters.refusedRows += 1
         planRaise(above: other, from: peerIndex(sender), now: now, into: &outputs)
@@ -38,9 +38,9 @@ extension GossipNode {
     }
 
     mutating func mergeHealth(_ row: HealthRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
-        guard believes(row.session, of: row.observer, now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
+        guard believes(row.session, of: row.observer, now) else { return rejectFarAhead(from: peerIndex(sender), into: &outputs) }
         guard row.observer != settings.node else {
-            if !isOutdone(row.session, isFull: row.version == .max, from: sender, now: now, into: &outputs) { mergeOwnHealth(row) }
+            if !isOvertaken(row.session, isFull: row.version == .max, from: sender, now: now, into: &outputs) { mergeOwnHealth(row) }
             return
         }
         guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
@@ -63,7 +63,7 @@ extension GossipNode {
     mutating func mergeAdministrative(
         _ row: AdministrativeRow, from sender: NodeID?, isRemembered: Bool = false, now: Instant, into outputs: inout GossipOutputs
     ) {
-        guard row.stamp <= stampHorizon(now) else { return refuseFarAhead(from: sender.flatMap { peerIndex($0) }, into: &outputs) }
+        guard row.stamp <= stampHorizon(now) else { return rejectFarAhead(from: sender.flatMap { peerIndex($0) }, into: &outputs) }
         clock.observe(row.stamp)
         let before = tables.administrative[row.server]
         let merged = sender.map { outcome(tables.merge(row, from: $0), from: $0, into: &outputs) } ?? tables.merge(row)
@@ -82,20 +82,20 @@ extension GossipNode {
 
     mutating func mergeLease(_ row: LeaseRow, from sender: NodeID?, now: Instant, into outputs: inout GossipOutputs) {
         guard row.stamp <= stampHorizon(now), row.epoch <= sessionHorizon(now) else {
-            return refuseFarAhead(from: sender.flatMap { peerIndex($0) }, into: &outputs)
+            return rejectFarAhead(from: sender.flatMap { peerIndex($0) }, into: &outputs)
         }
         clock.observe(row.stamp)
         let merged = sender.map { outcome(tables.merge(row, from: $0), from: $0, into: &outputs) } ?? tables.merge(row)
         guard merged == .taken else { return }
         if row.holder != settings.node { leases.removeAll { $0.name == row.name } }
-        tellLeases(now: now, into: &outputs)
+        reportLeases(now: now, into: &outputs)
     }
 
     mutating func outcome(_ outcome: MergeOutcome, from sender: NodeID, into outputs: inout GossipOutputs) -> MergeOutcome {
         guard outcome == .refused else { return outcome }
         counters.refusedRows += 1
-        if let index = peerIndex(sender), !peers[index].isRefusalTold {
-            peers[index].isRefusalTold = true
+        if let index = peerIndex(sender), !peers[index].isRefusalReported {
+            peers[index].isRefusalReported = true
             outputs.append(.alert(.rowsRefused(peer: peers[index].name)))
         }
         return outcome
@@ -104,13 +104,13 @@ extension GossipNode {
 
 extension GossipNode {
     /// Outputs a peer's new state and applies the consequences: the rows of a dead peer do not count, and its leases end.
-    mutating func tellState(_ index: Int, silence: Duration, now: Instant, into outputs: inout GossipOutputs) {
+    mutating func reportState(_ index: Int, silence: Duration, now: Instant, into outputs: inout GossipOutputs) {
         let state = peers[index].state
         guard state != peers[index].told else { return }
         peers[index].told = state
         outputs.append(.peerChanged(peers[index].id, state, silence: silence))
         guard state != .suspect else { return }
-        tellLeases(now: now, into: &outputs)
+        reportLeases(now: now, into: &outputs)
         grantLeases(into: &outputs)
         for view in judge.views { reconsider(view.server.id, now: now, into: &outputs) }
     }
@@ -122,12 +122,12 @@ extension GossipNode {
             row.rank = .dead
             _ = tables.merge(row)
         }
-        tellState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
+        reportState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
     }
 
     /// Applies an operator's command; `state` is `nil` when the command does not set the state.
     mutating func applyAdministrative(_ row: AdministrativeRow, _ state: AdministrativeState?, now: Instant, into outputs: inout GossipOutputs) {
-        if let state { judge.setAdministrative(row.server, state, isWord: true) }
+        if let state { judge.setAdministrative(row.server, state, isClusterCommand: true) }
         // Applied at once, so that the other rows of the same datagram do not count on this server.
         if row.weight == 0, judge.view(of: row.server)?.circumstances == .ready { judge.setCircumstances(row.server, .drain) }
         if state != nil || row.weight != nil { outputs.append(.administrativeChanged(row.server, state, weight: row.weight)) }

@@ -80,17 +80,17 @@ extension GossipNode {
             judge.configure(servers)
             tables.configure(servers.map(\.id))
             for row in tables.administrativeRows {
-                judge.setAdministrative(row.server, row.effective(wall: wallMilliseconds(now)), isWord: true)
+                judge.setAdministrative(row.server, row.effective(wall: wallMilliseconds(now)), isClusterCommand: true)
             }
             judgeDeadline = judge.nextDeadline
         case .observed(let server, let observation):
             observe(server, observation, now: now, into: &outputs)
         case .administered(let server, let state):
-            judge.setAdministrative(server, state, isWord: false)
+            judge.setAdministrative(server, state, isClusterCommand: false)
         case .circumstances(let server, let state):
             judge.setCircumstances(server, state)
         case .maintenanceEnded(let server):
-            judge.forgetLooks(server)
+            judge.forgetChecks(server)
             reconsider(server, now: now, into: &outputs)
         case .addressChanged(let server, let address):
             judge.setAddress(server, address)
@@ -98,7 +98,7 @@ extension GossipNode {
         case .peerAddress(let node, let address):
             guard let index = peerIndex(node) else { return }
             peers[index].configured = address
-        case .askForChecks(let server):
+        case .requestPeerChecks(let server):
             let record = Record.checkNow(server)
             for index in peers.indices { send(.checkNow, to: index, into: &outputs) { record.write(to: &$0, now: now) } }
         case .wallClock(let milliseconds):
@@ -116,14 +116,14 @@ extension GossipNode {
     }
 
     private mutating func leave(now: Instant, into outputs: inout GossipOutputs) {
-        guard goodbyesLeft == nil else { return }
+        guard leavesToSend == nil else { return }
         for lease in leases { releaseLease(lease.name, now: now, into: &outputs) }
-        goodbyesLeft = 3
-        goodbyeAt = now
+        leavesToSend = 3
+        nextLeaveAt = now
         guard var row = tables.members[settings.node] else { return }
         row.rank = .left
         _ = tables.merge(row)
-        fallDue(now: now, into: &outputs)
+        runDueWork(now: now, into: &outputs)
     }
 }
 
@@ -137,14 +137,14 @@ extension GossipNode {
     }
 
     /// True when this node could claim a lease. A claim needs a stamp, as an operator's command does.
-    package func canStamp(now: Instant) -> Bool {
+    package func canIssueStamp(now: Instant) -> Bool {
         var clock = clock
         return clock.next(wall: wallMilliseconds(now), limit: stampHorizon(now)) != nil
     }
 
     private mutating func acquireLease(_ name: UInt64, now: Instant, into outputs: inout GossipOutputs) {
         guard holder(ofLease: name, now: now) == nil else {
-            tellLease(name, now: now, into: &outputs)
+            reportLease(name, now: now, into: &outputs)
             return
         }
         let epoch = (tables.leases[name]?.epoch ?? 0) + 1
@@ -175,7 +175,7 @@ extension GossipNode {
             row.expiry = now.advanced(by: settings.leaseDuration)
             _ = tables.merge(row)
         }
-        tellLeases(now: now, into: &outputs)
+        reportLeases(now: now, into: &outputs)
     }
 
     /// Grants a lease once every live peer has acknowledged the claim and none has an earlier one.
@@ -188,21 +188,21 @@ extension GossipNode {
     }
 
     /// Outputs the holders of leases that have changed.
-    mutating func tellLeases(now: Instant, into outputs: inout GossipOutputs) {
+    mutating func reportLeases(now: Instant, into outputs: inout GossipOutputs) {
         for entry in tables.leases.entries {
             let holder = holder(ofLease: entry.key, now: now)
-            if let told = toldLeases.firstIndex(where: { $0.name == entry.key }) {
-                guard toldLeases[told].holder != holder else { continue }
-                toldLeases[told].holder = holder
+            if let told = reportedLeases.firstIndex(where: { $0.name == entry.key }) {
+                guard reportedLeases[told].holder != holder else { continue }
+                reportedLeases[told].holder = holder
             } else {
                 guard holder != nil else { continue }
-                toldLeases.append((entry.key, holder))
+                reportedLeases.append((entry.key, holder))
             }
             outputs.append(.leaseChanged(entry.key, holder: holder))
         }
     }
 
-    private func tellLease(_ name: UInt64, now: Instant, into outputs: inout GossipOutputs) {
+    private func reportLease(_ name: UInt64, now: Instant, into outputs: inout GossipOutputs) {
         outputs.append(.leaseChanged(name, holder: holder(ofLease: name, now: now)))
     }
 }

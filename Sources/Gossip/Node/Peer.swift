@@ -49,9 +49,9 @@ struct Peer: Sendable {
     var pulledAt: Instant?
     var differsSince: Instant?
     /// True when the tables were equal once in the peer's session, so that all of its earlier rows have arrived.
-    var hasBeenEqual = false
+    var wereTablesEqual = false
     /// This node's latest ballot of each subject that the peer has acknowledged in its session.
-    var knownBallots: [BallotRow] = []
+    var acknowledgedBallots: [BallotRow] = []
     /// The peer's configuration while it differs from this node's.
     var configuration: PeerConfiguration?
     /// When this node may send the parts of its configuration to the peer again.
@@ -59,14 +59,14 @@ struct Peer: Sendable {
     /// When the peer's parts were last compared with this node's.
     var comparedAt: Instant?
     /// True when the difference has been reported.
-    var isDifferenceTold = false
-    var isTablesTold = false
-    var isRefusalTold = false
-    var isLossFromTold = false
-    var isLossToTold = false
-    var isNotHeardTold = false
+    var isDifferenceReported = false
+    var isTableDifferenceReported = false
+    var isRefusalReported = false
+    var isLossFromReported = false
+    var isLossToReported = false
+    var isNotHeardReported = false
     /// True when the peer is dead for this node and a refutation through another node was reported. Reported once per death.
-    var isContradictionTold = false
+    var isContradictionReported = false
     /// The loss on an earlier channel. It counts until the current channel has carried 64 datagrams.
     var inheritedLoss = 0
     /// The loss from the peer in per cent.

@@ -84,8 +84,8 @@ extension GossipNode {
     private mutating func hear(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
         let silence = silence(of: index, now: now)
         guard peers[index].detector.hear(now: now) else { return }
-        peers[index].isContradictionTold = false
-        tellState(index, silence: silence, now: now, into: &outputs)
+        peers[index].isContradictionReported = false
+        reportState(index, silence: silence, now: now, into: &outputs)
     }
 
     private mutating func read(_ records: ArraySlice<UInt8>, _ header: Header, from index: Int, now: Instant, into outputs: inout GossipOutputs) {
@@ -98,7 +98,7 @@ extension GossipNode {
             sendAnswer(to: index, header.sequence, now: now, into: &outputs)
         case .leave:
             peers[index].detector.leave()
-            tellState(index, silence: .zero, now: now, into: &outputs)
+            reportState(index, silence: .zero, now: now, into: &outputs)
         case .hello, .helloAnswer, .heartbeat, .answer, .digest, .pull, .checkNow, .keyStatus:
             break
         }
@@ -119,7 +119,7 @@ extension GossipNode {
             peers[index].delivery.answered(ping, now: now)
             peers[index].delivery.acknowledge(through: through, now: now)
             grantLeases(into: &outputs)
-            noteKnownBallots(index, into: &outputs)
+            recordAcknowledgedBallots(index, into: &outputs)
         case .member(let row):
             mergeMember(row, from: sender, now: now, into: &outputs)
         case .health(let row):
@@ -135,7 +135,7 @@ extension GossipNode {
         case .pull(let buckets):
             answerPull(buckets, of: index, now: now, into: &outputs)
         case .checkNow(let server):
-            judge.askForCheck(server, now: now)
+            judge.planRequestedCheck(server, now: now)
             judgeDeadline = judge.nextDeadline
         case .keys(let keys):
             peers[index].keys = keys
@@ -150,11 +150,11 @@ extension GossipNode {
         if beat.tables == tables.hash {
             peers[index].delivery.isEqual(at: tables.revision)
             peers[index].differsSince = nil
-            peers[index].hasBeenEqual = true
-            peers[index].isTablesTold = false
+            peers[index].wereTablesEqual = true
+            peers[index].isTableDifferenceReported = false
             peers[index].digests = 0
             grantLeases(into: &outputs)
-            noteKnownBallots(index, into: &outputs)
+            recordAcknowledgedBallots(index, into: &outputs)
         } else {
             peers[index].delivery.acknowledge(through: beat.receivedThrough, now: now)
             peers[index].differsSince = peers[index].differsSince ?? now
@@ -163,30 +163,30 @@ extension GossipNode {
         let silence = Duration.milliseconds(Int64(beat.silence))
         // The peer could hear nothing while this node was not scheduled or had no channel.
         let spoken = max(ranSince, peers[index].provenAt ?? now).duration(to: now)
-        if silence >= settings.detector.deadAfter, spoken >= silence, !peers[index].isNotHeardTold {
-            peers[index].isNotHeardTold = true
+        if silence >= settings.detector.deadAfter, spoken >= silence, !peers[index].isNotHeardReported {
+            peers[index].isNotHeardReported = true
             outputs.append(.alert(.notHeard(peer: peers[index].name, silence: silence)))
         } else if silence < settings.detector.suspectAfter {
-            peers[index].isNotHeardTold = false
+            peers[index].isNotHeardReported = false
         }
-        tellLoss(index, into: &outputs)
+        reportLoss(index, into: &outputs)
     }
 
-    private mutating func tellLoss(_ index: Int, into outputs: inout GossipOutputs) {
+    private mutating func reportLoss(_ index: Int, into outputs: inout GossipOutputs) {
         let (name, from, to) = (peers[index].name, peers[index].lossFromPeer, peers[index].lossToPeer)
-        if let isTold = lossTold(peers[index].isLossFromTold, from) {
-            peers[index].isLossFromTold = isTold
+        if let isTold = lossReportChange(peers[index].isLossFromReported, from) {
+            peers[index].isLossFromReported = isTold
             outputs.append(.alert(isTold ? .loss(peer: name, direction: .fromPeer, percent: from) : .lossEnded(peer: name, direction: .fromPeer)))
         }
-        if let isTold = lossTold(peers[index].isLossToTold, to) {
-            peers[index].isLossToTold = isTold
+        if let isTold = lossReportChange(peers[index].isLossToReported, to) {
+            peers[index].isLossToReported = isTold
             outputs.append(.alert(isTold ? .loss(peer: name, direction: .toPeer, percent: to) : .lossEnded(peer: name, direction: .toPeer)))
         }
         peers[index].detector.loss = max(from, to)
     }
 
     /// Returns true to report loss, from 10 %, false to report its end, below 3 %, and `nil` for no change.
-    private func lossTold(_ isTold: Bool, _ percent: Int) -> Bool? {
+    private func lossReportChange(_ isTold: Bool, _ percent: Int) -> Bool? {
         if !isTold, percent >= 10 { return true }
         if isTold, percent < 3 { return false }
         return nil

@@ -2,25 +2,25 @@ import Wire
 
 /// Work that is due at a deadline.
 extension GossipNode {
-    private static let goodbyeInterval = Duration.milliseconds(50)
+    private static let leaveInterval = Duration.milliseconds(50)
     /// Tables that still differ this long although everything was delivered are reported.
-    private static let tablesToldAfter = Duration.seconds(5)
+    private static let tablesReportedAfter = Duration.seconds(5)
     /// The time for which tables may differ before buckets are compared, because deltas may be on the way.
     private static let digestAfter = Duration.milliseconds(500)
 
-    mutating func fallDue(now: Instant, into outputs: inout GossipOutputs) {
+    mutating func runDueWork(now: Instant, into outputs: inout GossipOutputs) {
         raiseSession(now: now, into: &outputs)
-        for index in peers.indices { fallDue(index, now: now, into: &outputs) }
+        for index in peers.indices { runDueWork(index, now: now, into: &outputs) }
         tickJudge(now: now, into: &outputs)
         expire(now: now, into: &outputs)
         renewLeases(now: now, into: &outputs)
-        sayGoodbye(now: now, into: &outputs)
+        sendLeave(now: now, into: &outputs)
     }
 
-    private mutating func fallDue(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
+    private mutating func runDueWork(_ index: Int, now: Instant, into outputs: inout GossipOutputs) {
         peers[index].detector.loss = max(peers[index].lossFromPeer, peers[index].lossToPeer)
         detect(index, now: now, into: &outputs)
-        if peers[index].current != nil, goodbyesLeft == nil, peers[index].heartbeatAt <= now {
+        if peers[index].current != nil, leavesToSend == nil, peers[index].heartbeatAt <= now {
             // Counted from the planned time, so that late timers do not slow the heartbeat down. After a gap the schedule starts over.
             let planned = peers[index].heartbeatAt.advanced(by: settings.detector.heartbeatInterval)
             peers[index].heartbeatAt = planned <= now ? now.advanced(by: settings.detector.heartbeatInterval) : planned
@@ -41,7 +41,7 @@ extension GossipNode {
             case .nothing:
                 return
             case .ping:
-                tellState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
+                reportState(index, silence: silence(of: index, now: now), now: now, into: &outputs)
                 sendPing(to: index, now: now, into: &outputs)
             case .died:
                 peers[index].helloAt = now
@@ -54,8 +54,8 @@ extension GossipNode {
         guard let since = peers[index].differsSince, since.advanced(by: GossipNode.digestAfter) <= now, peers[index].state == .alive else { return }
         guard peers[index].delivery.acknowledged == tables.revision else { return }
         if peers[index].digestAt.map({ $0 <= now }) ?? true { sendDigest(to: index, now: now, into: &outputs) }
-        guard since.advanced(by: GossipNode.tablesToldAfter) <= now, !peers[index].isTablesTold else { return }
-        peers[index].isTablesTold = true
+        guard since.advanced(by: GossipNode.tablesReportedAfter) <= now, !peers[index].isTableDifferenceReported else { return }
+        peers[index].isTableDifferenceReported = true
         outputs.append(.alert(.tablesDiffer(peer: peers[index].name)))
     }
 
@@ -64,16 +64,16 @@ extension GossipNode {
         let wall = wallMilliseconds(now)
         for row in tables.administrativeRows where row.expiry.map({ $0 <= wall }) == true {
             // A later command of this node's own operator stays in force.
-            guard let view = judge.view(of: row.server), view.isAdministeredByWord, view.administrative != .ready else { continue }
+            guard let view = judge.view(of: row.server), view.isSetByClusterCommand, view.administrative != .ready else { continue }
             applyAdministrative(row, .ready, now: now, into: &outputs)
         }
         planExpiry(now: now)
     }
 
-    private mutating func sayGoodbye(now: Instant, into outputs: inout GossipOutputs) {
-        guard let left = goodbyesLeft, left > 0, goodbyeAt.map({ $0 <= now }) ?? true else { return }
-        goodbyesLeft = left - 1
-        goodbyeAt = left > 1 ? now.advanced(by: GossipNode.goodbyeInterval) : nil
+    private mutating func sendLeave(now: Instant, into outputs: inout GossipOutputs) {
+        guard let left = leavesToSend, left > 0, nextLeaveAt.map({ $0 <= now }) ?? true else { return }
+        leavesToSend = left - 1
+        nextLeaveAt = left > 1 ? now.advanced(by: GossipNode.leaveInterval) : nil
         for index in peers.indices {
             let beat = beat(for: index, now: now)
             let row = tables.members[settings.node].map(Record.member)

@@ -25,13 +25,13 @@ extension GossipNode {
             guard let index = peerIndex(configured.id), peers[index].isWitness else { return nil }
             let row = tables.ballots[BallotKey(subject: subject, node: configured.id)].flatMap { $0.session == peers[index].session ? $0 : nil }
             let isOld = peers[index].provenAt.map { $0.advanced(by: Self.completeAfter) <= now } ?? false
-            let known = peers[index].knownBallots.first { $0.subject == subject && $0.session == session }
-            return PeerBallot(peer: configured.id, name: configured.name, row: row, known: known, isComplete: peers[index].hasBeenEqual || isOld)
+            let known = peers[index].acknowledgedBallots.first { $0.subject == subject && $0.session == session }
+            return PeerBallot(peer: configured.id, name: configured.name, row: row, known: known, isComplete: peers[index].wereTablesEqual || isOld)
         }
     }
 
     /// True while a configured peer has not been heard.
-    package var isAnyPeerUnheard: Bool { peers.contains { $0.state == .unknown } }
+    package var hasUnheardPeer: Bool { peers.contains { $0.state == .unknown } }
 
     mutating func say(_ subject: UInt64, epoch: UInt64, choice: UInt64, isConfirmed: Bool) {
         let old = tables.ballots[BallotKey(subject: subject, node: settings.node)].flatMap { $0.session == session ? $0 : nil }
@@ -44,19 +44,19 @@ extension GossipNode {
     }
 
     /// Records this node's ballots that the peer has acknowledged, and outputs each of them for the callers that wait for it.
-    mutating func noteKnownBallots(_ index: Int, into outputs: inout GossipOutputs) {
+    mutating func recordAcknowledgedBallots(_ index: Int, into outputs: inout GossipOutputs) {
         for entry in tables.ballots.entries where entry.key.node == settings.node && entry.revision <= peers[index].delivery.acknowledged {
-            let place = peers[index].knownBallots.firstIndex { $0.subject == entry.row.subject }
-            if let place, peers[index].knownBallots[place] == entry.row { continue }
-            if let place { peers[index].knownBallots[place] = entry.row } else { peers[index].knownBallots.append(entry.row) }
+            let place = peers[index].acknowledgedBallots.firstIndex { $0.subject == entry.row.subject }
+            if let place, peers[index].acknowledgedBallots[place] == entry.row { continue }
+            if let place { peers[index].acknowledgedBallots[place] = entry.row } else { peers[index].acknowledgedBallots.append(entry.row) }
             outputs.append(.ballotChanged(entry.row.subject))
         }
     }
 
     mutating func mergeBallot(_ row: BallotRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
-        guard believes(row.session, of: row.node, now), row.epoch <= sessionHorizon(now) else { return refuseFarAhead(from: peerIndex(sender), into: &outputs) }
+        guard believes(row.session, of: row.node, now), row.epoch <= sessionHorizon(now) else { return rejectFarAhead(from: peerIndex(sender), into: &outputs) }
         guard row.node != settings.node else {
-            if !isOutdone(row.session, isFull: row.version == .max, from: sender, now: now, into: &outputs) { mergeOwnBallot(row) }
+            if !isOvertaken(row.session, isFull: row.version == .max, from: sender, now: now, into: &outputs) { mergeOwnBallot(row) }
             return
         }
         guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }

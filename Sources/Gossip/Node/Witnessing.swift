@@ -1,7 +1,7 @@
 import Wire
 
 /// A live peer's view of a proxy's servers, by its own checks.
-package struct PeerSight: Equatable, Sendable {
+package struct PeerView: Equatable, Sendable {
     /// The peer's identifier.
     package let peer: NodeID
     /// Servers that take traffic and passed the peer's last check.
@@ -17,8 +17,8 @@ extension GossipNode {
     ///
     /// The rows contain the peer's own checks only. A server that operators have taken out in the whole cluster is not usable on any node. The address does not
     /// matter: a peer may reach the same server at a different one.
-    package func sights(of servers: [ServerID], now: Instant) -> [PeerSight] {
-        var sights = settings.peers.map { PeerSight(peer: $0.id) }
+    package func sights(of servers: [ServerID], now: Instant) -> [PeerView] {
+        var sights = settings.peers.map { PeerView(peer: $0.id) }
         for server in servers {
             let isReady = administrativeState(of: server, now: now) == .ready
             for row in witnesses(of: server) {

@@ -19,7 +19,7 @@ struct Channel: Sendable {
     /// The key id in the header of sent datagrams.
     let sendID: UInt32
     let receiveID: UInt32
-    let born: Instant
+    let createdAt: Instant
     /// Sequence numbers used so far.
     private(set) var sent: UInt64 = 0
     private(set) var window = ReplayWindow()
@@ -30,7 +30,7 @@ struct Channel: Sendable {
         seal: any Seal, now: Instant
     ) throws(SealError) {
         (ownSession, peerSession, ringKey) = (sessions.own, sessions.peer, key.id)
-        (ownRandom, peerRandom, self.isInitiator, born) = (randoms.own, randoms.peer, isInitiator, now)
+        (ownRandom, peerRandom, self.isInitiator, createdAt) = (randoms.own, randoms.peer, isInitiator, now)
         var info = Array("tsukada pair 1".utf8)
         for word in isInitiator ? [own.number, peer.number, sessions.own, sessions.peer] : [peer.number, own.number, sessions.peer, sessions.own] {
             info.write(word)
@@ -64,7 +64,7 @@ struct Channel: Sendable {
     ///
     /// `mutating`, like every method that runs for each datagram, so that the call works in place instead of on a copy.
     mutating func isOld(ringKey current: UInt32, datagramsMax: UInt64, lifetime: Duration, now: Instant) -> Bool {
-        isInitiator && ringKey != current || sent >= datagramsMax || born.duration(to: now) >= lifetime
+        isInitiator && ringKey != current || sent >= datagramsMax || createdAt.duration(to: now) >= lifetime
     }
 
     /// The key that opens a datagram of the peer, and where its sequence number falls in the replay window.

@@ -59,7 +59,7 @@ package struct SharedTables: Sendable {
         let old = members[row.node]
         if let old, !row.isNewer(than: old) { return .known }
         if let old { forget(.member(row.node), old.fingerprint) }
-        if (old?.session ?? 0) < row.session { dropWords(of: row.node, before: row.session) }
+        if (old?.session ?? 0) < row.session { dropRows(of: row.node, before: row.session) }
         revision += 1
         members.set(row, for: row.node, revision: revision)
         remember(.member(row.node), row.fingerprint, source)
@@ -177,19 +177,19 @@ extension SharedTables {
     }
 
     /// Drops what a node reported in its earlier sessions.
-    private mutating func dropWords(of node: NodeID, before session: UInt64) {
+    private mutating func dropRows(of node: NodeID, before session: UInt64) {
         dropHealth(of: node, before: session)
         for entry in ballots.entries where entry.key.node == node && entry.row.session < session { forget(.ballot(entry.key), entry.row.fingerprint) }
         ballots.removeAll { $0.node == node && $0.session < session }
     }
 
     private mutating func dropHealth(of observer: NodeID, before session: UInt64) {
-        var isAnyGone = false
+        var hasRemovals = false
         for entry in health.entries where entry.key.observer == observer && entry.row.session < session {
             forget(.health(entry.key), entry.row.fingerprint)
-            isAnyGone = true
+            hasRemovals = true
         }
-        guard isAnyGone else { return }
+        guard hasRemovals else { return }
         health.removeAll { $0.observer == observer && $0.session < session }
         serversCount = 0
         var last: ServerID?

@@ -20,7 +20,7 @@ struct Census: Sendable {
     private(set) var looked = 0
     private(set) var failedSilently = 0
     private(set) var accessDenied = 0
-    /// Proxies with servers that `min-up` keeps up, and with a change since the last `takeStale`.
+    /// Proxies with servers that `min-up` keeps up, and with a change since the last `drainStale`.
     private var stale: Set<Int> = []
 
     init(_ views: [ServerView] = []) {
@@ -31,7 +31,7 @@ struct Census: Sendable {
     func usableCount(ofProxy proxy: Int) -> Int { proxies[proxy]?.usable ?? 0 }
 
     /// True when all servers are unreachable, or all refuse the check's user. The fault is then more likely this node's than the servers'.
-    var seesNothing: Bool { looked >= 2 && (failedSilently == looked || accessDenied == looked) }
+    var suggestsIsolation: Bool { looked >= 2 && (failedSilently == looked || accessDenied == looked) }
 
     /// Updates the counts after a change of the view at `place`.
     mutating func move(_ place: Int, of proxy: Int, from old: Standing, to new: Standing) {
@@ -42,7 +42,7 @@ struct Census: Sendable {
     }
 
     /// Returns the indices of the views that `min-up` keeps up, in proxies that have changed since the last call.
-    mutating func takeStale() -> [Int] {
+    mutating func drainStale() -> [Int] {
         guard !stale.isEmpty else { return [] }
         defer { stale.removeAll() }
         return stale.sorted().flatMap { proxies[$0]?.heldUp ?? [] }

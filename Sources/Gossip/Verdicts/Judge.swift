@@ -67,11 +67,11 @@ struct Judge: Sendable {
     /// Takes in an observation of this node. `witnesses` are the live peers' rows for that server.
     mutating func observe(_ id: ServerID, _ observation: Observation, witnesses: [HealthRow], now: Instant, into outputs: inout [JudgeOutput]) {
         guard let index = index(id) else { return }
-        let holdsDown = views[index].server.policy == .anyDown && witnesses.contains { $0.verdict == .down && $0.address == observation.address }
-        let isSpacing = rules.contains(.spacing)
-        update(index) { $0.observe(observation, holdsDown: holdsDown, isSpacing: isSpacing, now: now) }
+        let forbidsUp = views[index].server.policy == .anyDown && witnesses.contains { $0.verdict == .down && $0.address == observation.address }
+        let requiresSpacing = rules.contains(.spacing)
+        update(index) { $0.observe(observation, forbidsUp: forbidsUp, requiresSpacing: requiresSpacing, now: now) }
         let isolatedBefore = isIsolated
-        isIsolated = census.seesNothing
+        isIsolated = census.suggestsIsolation
         // While the fault may be this node's own, the rows of all servers say "unknown".
         if isolatedBefore != isIsolated {
             for view in views { outputs.append(.publish(view.server.id)) }
@@ -97,7 +97,7 @@ struct Judge: Sendable {
         update(index) { view in
             view.checkAt = checkAt
             view.differsSince = isDifferent ? view.differsSince ?? now : nil
-            if !isDifferent { view.isDifferenceTold = false }
+            if !isDifferent { view.isDifferenceReported = false }
         }
         tell(index, into: &outputs)
     }
@@ -105,7 +105,7 @@ struct Judge: Sendable {
     /// Another server has become usable, so `min-up` may not protect these any more. They go down only with their next row or check. Because the judge does not
     /// keep the rows, it requests a check.
     private mutating func reconsiderHeldUp(now: Instant, into outputs: inout [JudgeOutput]) {
-        for index in census.takeStale() where !isAtFloor(views[index]) {
+        for index in census.drainStale() where !isAtFloor(views[index]) {
             let checkAt = earliestRequest(views[index], now: now)
             update(index) { ($0.isHeldUp, $0.checkAt) = (false, checkAt) }
         }
@@ -149,7 +149,7 @@ struct Judge: Sendable {
     }
 
     private func earliestRequest(_ view: ServerView, now: Instant) -> Instant {
-        var earliest = max(now, view.spacedFrom ?? now)
+        var earliest = max(now, view.nextSpacedAt ?? now)
         if let requested = view.requestedAt {
             let pause = view.isAwaitingCheck ? ServerView.requestPatience : ServerView.requestInterval
             earliest = max(earliest, requested.advanced(by: pause))
@@ -184,7 +184,7 @@ extension Judge {
                 tell(index, into: &outputs)
             }
             if let time = views[index].differenceDeadline, time <= now {
-                update(index) { $0.isDifferenceTold = true }
+                update(index) { $0.isDifferenceReported = true }
                 let (id, opposite) = (views[index].server.id, views[index].opposite)
                 if let row = witnesses(id).first(where: { $0.verdict == opposite }) { outputs.append(.viewsDiffer(id, observer: row.observer)) }
             }
@@ -192,7 +192,7 @@ extension Judge {
     }
 
     /// A peer or an operator requests a check.
-    mutating func askForCheck(_ id: ServerID, now: Instant) {
+    mutating func planRequestedCheck(_ id: ServerID, now: Instant) {
         guard let index = index(id), views[index].server.policy != .own else { return }
         let checkAt = earliestRequest(views[index], now: now)
         update(index) { $0.checkAt = checkAt }
@@ -211,10 +211,10 @@ extension Judge {
         update(index) { $0.setAddress(address) }
     }
 
-    /// `isWord` is true for a cluster-wide command, false for this node's own state.
-    mutating func setAdministrative(_ id: ServerID, _ state: AdministrativeState, isWord: Bool) {
-        guard let index = index(id), isWord || views[index].administrative != state else { return }
-        update(index) { ($0.administrative, $0.isAdministeredByWord) = (state, isWord) }
+    /// `isClusterCommand` is true for a cluster-wide command, false for this node's own state.
+    mutating func setAdministrative(_ id: ServerID, _ state: AdministrativeState, isClusterCommand: Bool) {
+        guard let index = index(id), isClusterCommand || views[index].administrative != state else { return }
+        update(index) { ($0.administrative, $0.isSetByClusterCommand) = (state, isClusterCommand) }
     }
 
     mutating func setCircumstances(_ id: ServerID, _ state: AdministrativeState) {
@@ -222,8 +222,8 @@ extension Judge {
         update(index) { $0.circumstances = state }
     }
 
-    mutating func forgetLooks(_ id: ServerID) {
+    mutating func forgetChecks(_ id: ServerID) {
         guard let index = index(id) else { return }
-        update(index) { $0.forgetLooks() }
+        update(index) { $0.forgetChecks() }
     }
 }

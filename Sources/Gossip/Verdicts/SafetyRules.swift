@@ -7,7 +7,7 @@ package struct SafetyRules: OptionSet, Sendable {
     package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// A node declares a peer dead only by its own observation.
-    package static let ownEars = SafetyRules(rawValue: 1 << 0)
+    package static let ownObservation = SafetyRules(rawValue: 1 << 0)
     /// Time in which this node was not scheduled does not count as a peer's silence.
     package static let gapCredit = SafetyRules(rawValue: 1 << 1)
     /// A peer's session and address change only after a datagram under the pairwise key.
@@ -30,6 +30,6 @@ package struct SafetyRules: OptionSet, Sendable {
 
     /// All rules.
     package static let all: SafetyRules = [
-        .ownEars, .gapCredit, .proofBeforeAddress, .windowCommitOrder, .refutation, .ownEvidence, .spacing, .minUp, .sessionHorizon, .stampHorizon,
+        .ownObservation, .gapCredit, .proofBeforeAddress, .windowCommitOrder, .refutation, .ownEvidence, .spacing, .minUp, .sessionHorizon, .stampHorizon,
     ]
 }

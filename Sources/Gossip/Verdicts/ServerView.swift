@@ -55,11 +55,11 @@ struct ServerView: Sendable {
     var isAwaitingCheck = false
     /// The time since which a peer's verdict is the opposite.
     var differsSince: Instant?
-    var isDifferenceTold = false
+    var isDifferenceReported = false
     /// The operators' state for the server. The latest command counts, on this node or cluster-wide.
     var administrative = AdministrativeState.ready
     /// True when the state comes from a cluster-wide command, which ends with its expiry.
-    var isAdministeredByWord = false
+    var isSetByClusterCommand = false
     /// The server's state on this node for reasons other than a command.
     var circumstances = AdministrativeState.ready
     /// True when `min-up` has prevented a DOWN that gossip caused.
@@ -71,7 +71,7 @@ struct ServerView: Sendable {
     }
 
     /// Maintenance has ended: resets the results of checks. The time of FULL stays.
-    mutating func forgetLooks() {
+    mutating func forgetChecks() {
         own = .up(failures: server.fall - 1)
         (isDown, isBlocked, passesWhileDown) = (nil, false, 0)
         evidence.removeAll(keepingCapacity: true)
@@ -104,7 +104,7 @@ struct ServerView: Sendable {
     var standing: Standing { Standing(isUsable: isUsable, isOnlyFull: isOnlyFull, isHeldUp: isHeldUp, finding: last?.finding) }
 
     /// When to report that a peer's verdict differs.
-    var differenceDeadline: Instant? { isDifferenceTold ? nil : differsSince?.advanced(by: ServerView.differenceAfter) }
+    var differenceDeadline: Instant? { isDifferenceReported ? nil : differsSince?.advanced(by: ServerView.differenceAfter) }
 
     /// The earliest time at which the judge has work for this server.
     var deadline: Instant? {
@@ -115,11 +115,11 @@ struct ServerView: Sendable {
         return earliest
     }
 
-    /// Takes in an observation. `holdsDown` is true when a peer's DOWN forbids UP (`any-down`).
-    mutating func observe(_ observation: Observation, holdsDown: Bool, isSpacing: Bool, now: Instant) {
+    /// Takes in an observation. `forbidsUp` is true when a peer's DOWN forbids UP (`any-down`).
+    mutating func observe(_ observation: Observation, forbidsUp: Bool, requiresSpacing: Bool, now: Instant) {
         setAddress(observation.address)
         guard observation.source == .check else {
-            if observation.finding.isFailure { addEvidence(isSilent: observation.finding == .failedSilently, isSpacing: isSpacing, now: now) }
+            if observation.finding.isFailure { addEvidence(isSilent: observation.finding == .failedSilently, requiresSpacing: requiresSpacing, now: now) }
             return
         }
         isAwaitingCheck = false
@@ -139,27 +139,27 @@ struct ServerView: Sendable {
             fullUntil = nil
             fullSeconds = 0
             passedAt = now
-            pass(holdsDown: holdsDown)
+            pass(forbidsUp: forbidsUp)
         case .failedLoudly, .failedSilently, .accessDenied:
-            fail(isSilent: observation.finding == .failedSilently, isSpacing: isSpacing, now: now)
+            fail(isSilent: observation.finding == .failedSilently, requiresSpacing: requiresSpacing, now: now)
         }
     }
 
-    private mutating func pass(holdsDown: Bool) {
+    private mutating func pass(forbidsUp: Bool) {
         switch own {
         case .up: own = .up(failures: 0)
         case .down(let passes): own = passes + 1 >= server.rise ? .up(failures: 0) : .down(passes: passes + 1)
         }
         guard isDown != nil || isBlocked else { return }
         passesWhileDown += 1
-        guard passesWhileDown >= server.rise, !holdsDown else { return }
+        guard passesWhileDown >= server.rise, !forbidsUp else { return }
         isDown = nil
         isBlocked = false
         passesWhileDown = 0
     }
 
-    private mutating func addEvidence(isSilent: Bool, isSpacing: Bool, now: Instant) {
-        if let previous = evidence.last, isSpacing {
+    private mutating func addEvidence(isSilent: Bool, requiresSpacing: Bool, now: Instant) {
+        if let previous = evidence.last, requiresSpacing {
             let needed = previous.isSilent || isSilent ? ServerView.silentSpacing : ServerView.loudSpacing
             if previous.at.advanced(by: needed) <= now { evidence.append(Evidence(at: now, isSilent: isSilent)) }
         } else {
@@ -168,9 +168,9 @@ struct ServerView: Sendable {
         if evidence.count > 2 { evidence.removeFirst() }
     }
 
-    private mutating func fail(isSilent: Bool, isSpacing: Bool, now: Instant) {
+    private mutating func fail(isSilent: Bool, requiresSpacing: Bool, now: Instant) {
         passesWhileDown = 0
-        addEvidence(isSilent: isSilent, isSpacing: isSpacing, now: now)
+        addEvidence(isSilent: isSilent, requiresSpacing: requiresSpacing, now: now)
         switch own {
         case .up(let failures) where failures + 1 < server.fall: own = .up(failures: failures + 1)
         case .up:
@@ -196,7 +196,7 @@ struct ServerView: Sendable {
     func freshEvidence(now: Instant) -> Int { evidence.reduce(0) { $0 + ($1.at.advanced(by: ServerView.evidenceLifetime) >= now ? 1 : 0) } }
 
     /// The earliest time at which another failure counts separately; `nil` when any does.
-    var spacedFrom: Instant? { evidence.last.map { $0.at.advanced(by: $0.isSilent ? ServerView.silentSpacing : ServerView.loudSpacing) } }
+    var nextSpacedAt: Instant? { evidence.last.map { $0.at.advanced(by: $0.isSilent ? ServerView.silentSpacing : ServerView.loudSpacing) } }
 
     /// Takes the server down because of peers' rows.
     mutating func takeDown(_ reason: DownReason) {

@@ -68,7 +68,7 @@ final class Agent {
             frontends: configuration.frontends, backends: configuration.backends, routes: registry.routes, sessionsMax: resources.limits.sessionsMax,
             threads: resources.listeners.count, destinations: resources.logPlan.destinations, frontendLogs: resources.logPlan.frontends,
             pipesPerThread: resources.limits.pipesMax / max(1, resources.listeners.count), handshakesPerServer: resources.limits.handshakesPerServer)
-        log = try AgentLog(resources.logPlan, process: state.process, tellsTerminal: resources.tellsTerminal, reactor: reactor)
+        log = try AgentLog(resources.logPlan, process: state.process, logsToTerminal: resources.logsToTerminal, reactor: reactor)
         servers = ServerControl(registry, now: { reactor.now }) { [state] server in
             ServerLoad(
                 sessions: state.serverCells[state.flatIndex(server)].pointee.sessions.value,
@@ -102,14 +102,14 @@ final class Agent {
         servers.carryOut = { [unowned self] in carryOut($0) }
         resolvers.handlers = ResolverControl.Handlers(
             setCheckAddress: { [unowned self] in checks?.setAddress(of: $0, $1) },
-            tryAddress: { [unowned self] in checks?.tryOnce($0, at: $1, $2) },
-            addressGone: { [unowned self] in databases.addressGone($0) })
+            tryAddress: { [unowned self] in checks?.runTrial($0, at: $1, $2) },
+            addressInvalidated: { [unowned self] in databases.addressInvalidated($0) })
         databases.handlers = DatabaseControl.Handlers(
             cluster: { [unowned self] in gossip.runner }, closeSessions: { [unowned self] in forwarder.shutdownSessions(of: $0) },
             checkNow: { [unowned self] in checks?.checkNow($0) })
         evidence.handlers = EvidenceControl.Handlers(
             checkSoon: { [unowned self] in checks?.checkSoon($0) }, checkNow: { [unowned self] in checks?.checkNow($0) },
-            resolveSoon: { [unowned self] in resolvers.askSoon($0) })
+            resolveSoon: { [unowned self] in resolvers.resolveSoon($0) })
         statistics.sources = StatisticsReader.Sources(
             isStopping: { [unowned self] in isStopping }, isCheckUnderWay: { [unowned self] in checks?.isUnderWay($0) ?? false },
             resolutionsFailed: { [unowned self] in resolvers.failuresCount })
@@ -137,8 +137,8 @@ final class Agent {
         try startRuntime()
         try reactor.watch(state.controlWakeUp.raw, for: .read) { [unowned self] _ in
             state.controlWakeUp.clear()
-            tellSlowThreads()
-            evidence.takeReports()
+            logSlowThreads()
+            evidence.collectReports()
             handshakes.takeAll()
             rates.sampleSoon()
         }
@@ -183,12 +183,12 @@ final class Agent {
     }
 
     private func tick() {
-        state.lookAtBudgets(now: reactor.now)
-        evidence.tellLeaves()
+        state.updateRetryBudgets(now: reactor.now)
+        evidence.logLeaves()
         servers.timePassed()
         successions.secondPassed()
         probe.secondPassed()
-        log.writeKept()
+        log.writeDueLines()
         databases.decide()
         rates.sample()
         reactor.setTimer(at: reactor.now.advanced(by: .seconds(1))) { [unowned self] in tick() }

@@ -66,7 +66,7 @@ final class AgentCommands: RuntimeTarget {
     /// The answer to a command that was just spread: which peers have it. It is sent once all live peers have acknowledged the command, or after a timeout.
     private func receipt(_ reach: RuntimeReach) -> AnswerText {
         guard let runner = gossip.runner else { return AnswerText("") }
-        let receipt = ClusterReceipt(revision: runner.core.revision, isAskedFor: reach != .standard, now: reactor.now)
+        let receipt = ClusterReceipt(revision: runner.core.revision, isExplicit: reach != .standard, now: reactor.now)
         return AnswerText(later: { [reactor] answer in
             let wait = ReceiptWait(receipt, reactor: reactor, peers: { runner.core.receipts(of: receipt.revision) }, answer: answer)
             wait.look()

@@ -20,21 +20,21 @@ extension Agent: DrainingProcess {
 
     func announceDrain() -> Duration {
         let announcement = probe.drain()
-        successions.tellLeaving()
+        successions.reportDraining()
         return announcement
     }
 
     func stopListening() {
         exposedSockets = []
         forwarder.stopListening()
-        lifecycle.stopsListening()
+        lifecycle.logListenersStopped()
     }
 
     func close(sessions count: Int) { forwarder.close(sessions: count) }
 
     func findOldestSession() { forwarder.findOldest() }
 
-    func tellHardStop() { lifecycle.hardStops() }
+    func reportHardStop() { lifecycle.logHardStop() }
 
     func end() { reactor.stop() }
 }

@@ -6,7 +6,7 @@ import Wire
 /// Events of servers, and signals.
 extension Agent {
     /// The pause between two first checks. Without it, the first result would arrive only after the checks of thousands of servers have started.
-    private static let firstChecksApart = Duration.milliseconds(1)
+    private static let firstCheckSpacing = Duration.milliseconds(1)
 
     // MARK: Servers
 
@@ -15,7 +15,7 @@ extension Agent {
         switch output {
         case .effect(let effect, let subject): perform(effect, about: subject)
         case .changed(let server, let before, let after):
-            if after.flags.isOperators != before.flags.isOperators { resolvers.reserve(server, after.flags.isOperators) }
+            if after.flags.isSetByOperator != before.flags.isSetByOperator { resolvers.reserve(server, after.flags.isSetByOperator) }
             if after.hasVerdict != before.hasVerdict { probe.serversChanged() }
         case .news(let news): gossip.feed(news)
         case .settled: probe.serversChanged()
@@ -25,7 +25,7 @@ extension Agent {
     private func perform(_ effect: ServerRegistry.Effect, about subject: String) {
         switch effect {
         case .log(let level, let text, let backend):
-            log.write(level, text, about: servers.isHeedingOthers ? LogSubject(kind: "server", about: subject) : nil, backend: backend)
+            log.write(level, text, about: servers.isLimitingLogs ? LogSubject(kind: "server", about: subject) : nil, backend: backend)
         case .routeChanged(let server):
             // Before the route changes: a server that substitutes for unfit ones gets its route before the last fit one loses its own.
             databases.decide(server.backend)
@@ -52,7 +52,7 @@ extension Agent {
         }
         checks.start()
         let unchecked = probe.requiredServers.filter { !servers.status(of: $0).hasVerdict }
-        for (place, server) in unchecked.enumerated() { checks.check(server, within: Agent.firstChecksApart * place) }
+        for (place, server) in unchecked.enumerated() { checks.check(server, within: Agent.firstCheckSpacing * place) }
     }
 
     /// Processes the result of a check. Returns how soon the server is checked again.
@@ -66,7 +66,7 @@ extension Agent {
     // MARK: Threads
 
     /// Logs the forwarding threads whose event loop has been stuck for a second.
-    func tellSlowThreads() {
+    func logSlowThreads() {
         var slow = state.process[0].pointee.slowThreads.exchange(0, ordering: .relaxed)
         while slow != 0 {
             let thread = slow.trailingZeroBitCount

@@ -40,7 +40,7 @@ extension Agent {
         /// The files that make up the configuration.
         var configurationFiles: [(name: String, bytes: [UInt8])] = []
         /// Whether lines about servers also go to stderr.
-        var tellsTerminal = false
+        var logsToTerminal = false
 
         /// Every bound socket.
         var boundSockets: [OpenFile] {

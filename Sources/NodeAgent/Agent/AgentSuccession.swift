@@ -5,8 +5,8 @@ import Wire
 
 /// The effects of a succession on this process.
 extension Agent: SucceedingProcess {
-    private static let acceptLook = Duration.milliseconds(2)
-    private static let acceptPatience = Duration.milliseconds(300)
+    private static let acceptPollInterval = Duration.milliseconds(2)
+    private static let acceptTimeout = Duration.milliseconds(300)
     /// How long a superseded process waits for requests that it has already accepted.
     private static let lingerMax = Duration.seconds(1)
 
@@ -23,24 +23,24 @@ extension Agent: SucceedingProcess {
 
     func count(_ counters: [AgentState.CounterKey: [UInt64]]) {
         report.count(counters)
-        rates.startFromHere()
+        rates.skipInheritedCounts()
     }
 
-    func rememberGossip(of state: AgentState) {
+    func restoreGossip(of state: AgentState) {
         if let memory = GossipMemory(state.gossip, node: node) { gossip.remember(memory) }
     }
 
-    func speakAlone() {
+    func startGossip() {
         guard !drain.isUnderWay else { return }
         gossip.start(
             GossipControl.Handlers(
                 opened: { [unowned self] in servers.gossipStarted(GossipBridge(plan: $0)) }, started: { [unowned self] in databases.gossipStarted() },
                 requestCheck: { [unowned self] in checks?.checkNow($0) },
                 verdictChanged: { [unowned self] id, verdict in
-                    servers.heedOthers { servers.verdictChanged(verdict, on: id, failingPeers: gossip.failingPeers(of: id)) }
+                    servers.limitingLogs { servers.verdictChanged(verdict, on: id, failingPeers: gossip.failingPeers(of: id)) }
                 },
                 administered: { [unowned self] id, state, weight, author in
-                    servers.heedOthers { servers.administered(state, weight: weight, on: id, by: author) }
+                    servers.limitingLogs { servers.administered(state, weight: weight, on: id, by: author) }
                 },
                 drainLeaseChanged: { [unowned self] in drain.leaseChanged(to: gossip.runner?.holder($0)) },
                 drainLeaseGranted: { [unowned self] in drain.leaseGranted() }, ballotsChanged: { [unowned self] in databases.decide() },
@@ -64,20 +64,20 @@ extension Agent: SucceedingProcess {
         servers.gossipEnded()
         runtime?.stopListening()
         drain.finish()
-        awaitLastAccept(until: reactor.now.advanced(by: Agent.acceptPatience), accepted)
+        awaitLastAccept(until: reactor.now.advanced(by: Agent.acceptTimeout), accepted)
     }
 
     /// Waits until the pending connections are accepted. At a full `maxconn` they wait for a session to end; the successor does not wait for that.
     private func awaitLastAccept(until deadline: Instant, _ accepted: @escaping () -> Void) {
         guard !forwarder.hasStoppedListening, reactor.now < deadline else { return accepted() }
-        reactor.setTimer(at: reactor.now.advanced(by: Agent.acceptLook)) { [unowned self] in awaitLastAccept(until: deadline, accepted) }
+        reactor.setTimer(at: reactor.now.advanced(by: Agent.acceptPollInterval)) { [unowned self] in awaitLastAccept(until: deadline, accepted) }
     }
 
     /// Closes every address immediately, for a replacement process that has not inherited the addresses. Announces no drain and hands nothing
     /// over. Sessions, their checks and the UNIX runtime sockets continue until the last session ends; another process may reuse the sockets' paths.
     func abandon() {
         probe.end()
-        resolvers.stopKeeping()
+        resolvers.stopStoring()
         gossip.leave()
         servers.gossipEnded()
         runtime?.abandon()

@@ -37,8 +37,8 @@ struct LifecycleLog {
         log.write(.notice, "tsukada \(Release.version) \(beginning.rawValue): node \(node), files \(files), listeners \(listeners).")
     }
 
-    /// Logs HAProxy's line for each proxy that takes no new sessions. HAProxy's log readers parse this line, and those of `hardStops`.
-    func stopsListening() {
+    /// Logs HAProxy's line for each proxy that takes no new sessions. HAProxy's log readers parse this line, and those of `logHardStop`.
+    func logListenersStopped() {
         for proxy in outlines.stoppingOrder {
             let frontendTotal = proxy.frontend.map { Int(clamping: state.totals(ofFrontend: $0).connections) } ?? 0
             let backendTotal = proxy.backend.map { Int(clamping: state.totals(ofBackend: $0).sessions) } ?? 0
@@ -52,7 +52,7 @@ struct LifecycleLog {
     }
 
     /// Logs HAProxy's lines about remaining sessions that the process closes.
-    func hardStops() {
+    func logHardStop() {
         log.write(.warning, "soft-stop running for too long, performing a hard-stop.")
         for proxy in outlines.stoppingOrder {
             guard let frontend = proxy.frontend else { continue }

@@ -230,7 +230,7 @@ extension CommandLineOptions {
     var replacesOthers: Bool { !finishing.isEmpty || !terminating.isEmpty }
 
     /// Signals the processes of `-sf` and `-st` to end, because this one serves.
-    func endOthers() {
+    func stopReplacedProcesses() {
         for process in finishing { kill(process, SIGUSR1) }
         for process in terminating { kill(process, SIGTERM) }
     }

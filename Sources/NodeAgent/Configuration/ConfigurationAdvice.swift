@@ -14,22 +14,22 @@ struct ConfigurationAdvice {
     /// Computes the advice on `configuration`.
     init(_ configuration: AgentConfiguration) {
         self.configuration = configuration
-        lookAtRuntimeConnections()
+        adviseOnRuntimeConnections()
         for frontend in configuration.frontends where !frontend.isDisabled {
-            lookAtSilence(frontend)
-            lookAtServers(frontend)
+            adviseOnSilence(frontend)
+            adviseOnServers(frontend)
         }
         for backend in configuration.backends where !backend.isDisabled {
-            lookAtChecks(backend)
-            lookAtZones(backend)
+            adviseOnChecks(backend)
+            adviseOnZones(backend)
         }
     }
 
     private mutating func warn(_ problem: String, _ advice: String, at location: ConfigurationLocation, in section: String) {
-        diagnostics.append(Diagnostic(severity: .warning, location: location, section: section, problem: .doNotFit(problem, advice: advice)))
+        diagnostics.append(Diagnostic(severity: .warning, location: location, section: section, problem: .custom(problem, advice: advice)))
     }
 
-    private mutating func lookAtRuntimeConnections() {
+    private mutating func adviseOnRuntimeConnections() {
         guard configuration.global.statsConnectionsMax == 1, let location = configuration.global.statsConnectionsLocation else { return }
         warn(
             "'stats maxconn 1'", "a tool that stays connected, such as hatop, blocks all others: write 10, HAProxy's default",
@@ -38,7 +38,7 @@ struct ConfigurationAdvice {
 
     // MARK: Silence
 
-    private mutating func lookAtSilence(_ frontend: Frontend) {
+    private mutating func adviseOnSilence(_ frontend: Frontend) {
         guard let location = frontend.binds.first?.location else { return }
         let section = "\(frontend.isListen ? "listen" : "frontend") \(frontend.name)"
         let backend = frontend.backend.map { configuration.backends[$0] }
@@ -46,11 +46,11 @@ struct ConfigurationAdvice {
         // The shorter time ends a silent session, unless 'timeout tunnel' replaces both.
         let silence = backend?.tunnelTimeout ?? times.min()
         let text = silence.map { "may be silent for \(Self.text($0))" } ?? "may be silent forever"
-        lookAtKeepAlive(frontend.keepAlive, isSilent: silence ?? .seconds(Int64.max) > Self.balancerIdle, text, at: location, in: section)
+        adviseOnKeepAlive(frontend.keepAlive, isSilent: silence ?? .seconds(Int64.max) > Self.balancerIdle, text, at: location, in: section)
         if let backend, !backend.keepAlive.isOn, silence ?? .seconds(Int64.max) > Self.unwatchedSilence {
             warn(
                 "a session \(text), and this node does not notice that its server has vanished",
-                "remove 'no option srvtcpka', so that keepalive notices it within \(backend.keepAlive.secondsToNotice)s", at: location, in: section)
+                "remove 'no option srvtcpka', so that keepalive notices it within \(backend.keepAlive.secondsToDetect)s", at: location, in: section)
         }
         if let client = frontend.clientTimeout, let connect = backend?.connectTimeout, connect >= client {
             warn(
@@ -65,7 +65,7 @@ struct ConfigurationAdvice {
     }
 
     /// Warns of sessions without keepalive that may be silent for longer than the load balancer remembers them.
-    private mutating func lookAtKeepAlive(
+    private mutating func adviseOnKeepAlive(
         _ keepAlive: KeepAlive, isSilent: Bool, _ text: String, at location: ConfigurationLocation, in section: String
     ) {
         guard isSilent, !keepAlive.isOn || .seconds(keepAlive.idleSeconds) >= Self.balancerIdle else { return }
@@ -76,7 +76,7 @@ struct ConfigurationAdvice {
     }
 
     /// Warns of a port without servers, where every session ends at once. It usually remains of a statistics page whose lines were removed.
-    private mutating func lookAtServers(_ frontend: Frontend) {
+    private mutating func adviseOnServers(_ frontend: Frontend) {
         guard let location = frontend.binds.first?.location, let backend = frontend.backend.map({ configuration.backends[$0] }), backend.servers.isEmpty else {
             return
         }
@@ -86,7 +86,7 @@ struct ConfigurationAdvice {
 
     // MARK: Checks
 
-    private mutating func lookAtChecks(_ backend: Backend) {
+    private mutating func adviseOnChecks(_ backend: Backend) {
         let section = Self.section(backend)
         let checked = backend.servers.compactMap { server in server.check.map { (server, $0) } }
         if let limit = backend.checkTimeout, let (server, check) = checked.first(where: { limit > $0.1.interval }) {
@@ -101,7 +101,7 @@ struct ConfigurationAdvice {
                 "'fastinter \(Self.text(fast))' is longer than \(Self.interval(check, of: backend))",
                 "write 'fastinter \(Self.text(check.interval))' or less", at: server.location, in: section)
         }
-        if backend.closesSessionsOfGone, checked.isEmpty, let server = backend.servers.first {
+        if backend.closesSessionsOfUnreachable, checked.isEmpty, let server = backend.servers.first {
             warn(
                 "'option shutdown-sessions-when-gone' without a 'check' has no effect", "add 'check' to the servers", at: server.location, in: section)
         }
@@ -114,7 +114,7 @@ struct ConfigurationAdvice {
 
     // MARK: Zones
 
-    private mutating func lookAtZones(_ backend: Backend) {
+    private mutating func adviseOnZones(_ backend: Backend) {
         let section = Self.section(backend)
         guard let zoned = backend.servers.first(where: { $0.zone != nil }), let zone = zoned.zone else {
             if backend.spillOver > 0, let server = backend.servers.first {

@@ -30,7 +30,7 @@ struct ConfigurationChecks {
         finishDiscoveries()
         for (index, proxy) in proxies.enumerated() {
             checkMode(of: proxy)
-            if isReadable { checkLacks(of: proxy) }
+            if isReadable { checkMissingLines(of: proxy) }
             guard proxy.hasFrontend else { continue }
             configuration.frontends.append(finishedFrontend(proxy, identifier: index + 2))
         }
@@ -94,11 +94,11 @@ struct ConfigurationChecks {
     private mutating func checkMode(of proxy: ProxyDraft) {
         guard let mode = proxy.httpMode, !proxy.frontend.isDisabled, !proxy.name.isEmpty else { return }
         let advice = "it comes from \(mode), and tsukada forwards TCP only: keep HAProxy for this proxy"
-        say(.alert, .doNotFit("'mode http'", advice: advice), at: proxy.location, in: proxy.title)
+        say(.alert, .custom("'mode http'", advice: advice), at: proxy.location, in: proxy.title)
     }
 
     /// Warns of missing lines without which a proxy does not work, or not for long.
-    private mutating func checkLacks(of proxy: ProxyDraft) {
+    private mutating func checkMissingLines(of proxy: ProxyDraft) {
         guard !proxy.frontend.isDisabled else { return }
         let name = proxy.title
         if proxy.kind == .frontend, proxy.usedBackends.isEmpty, proxy.defaultBackend == nil {
@@ -149,7 +149,7 @@ struct ConfigurationChecks {
         if section.draft.requirements.isEmpty, !draft.hasAlert {
             let example = "require \(backends.first?.name ?? "PROXY") 1"
             let advice = "it passes even when no server is usable: write '\(example)'"
-            say(.warning, .doNotFit("missing 'require'", advice: advice), at: section.location, in: name)
+            say(.warning, .custom("missing 'require'", advice: advice), at: section.location, in: name)
         }
         for requirement in section.draft.requirements {
             let reference = requirement.proxy
@@ -189,7 +189,7 @@ struct ConfigurationChecks {
                 isShared
                 ? "the kernel splits connections between this listener and \(first.location): remove one of them"
                 : "the first is at \(first.location): write another address"
-            let problem = ConfigurationProblem.doNotFit("duplicate listener on '\(listener.endpoint)'", advice: advice)
+            let problem = ConfigurationProblem.custom("duplicate listener on '\(listener.endpoint)'", advice: advice)
             say(isShared ? .warning : .alert, problem, at: listener.location, in: listener.section)
         }
     }
@@ -205,6 +205,6 @@ extension ConfigurationProblem {
     /// The problem of a proxy without the timeouts `names`, such as "client" and "connect".
     static func missingTimeouts(_ names: [String]) -> ConfigurationProblem {
         let list = names.map { "'timeout \($0)'" }.joined(separator: ", ")
-        return .doNotFit("missing \(list)", advice: "without a timeout a dead peer holds its session forever: write it here or in 'defaults'")
+        return .custom("missing \(list)", advice: "without a timeout a dead peer holds its session forever: write it here or in 'defaults'")
     }
 }

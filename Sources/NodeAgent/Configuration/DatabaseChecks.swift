@@ -17,7 +17,7 @@ extension ConfigurationChecks {
             }
             if isReadable {
                 for (location, problem) in section.problems { say(.alert, problem, at: location, in: name) }
-                for (location, problem) in section.lagLinesOfPrimary { say(.warning, problem, at: location, in: name) }
+                for (location, problem) in section.ineffectiveLagLines { say(.warning, problem, at: location, in: name) }
                 checkServers(of: configuration.backends[index], for: section, in: name)
             }
             give(draft.settings, to: &configuration.backends[index])
@@ -36,7 +36,7 @@ extension ConfigurationChecks {
             say(.warning, .noEffect("database", advice: advice), at: draft.proxy.location, in: name)
         }
         if let server = backend.servers.first(where: { $0.check == nil }) {
-            let problem = ConfigurationProblem.doNotFit(
+            let problem = ConfigurationProblem.custom(
                 "server '\(server.name)' without 'check'", advice: "it would never be checked: add 'check' to its line")
             say(.alert, problem, at: server.location, in: name)
         }

@@ -18,7 +18,7 @@ extension ConfigurationChecks {
             markDiscovered(&configuration.backends[index].servers)
             if let earlier = first.updateValue(reference, forKey: reference.name) {
                 let advice = "\(earlier.location) already fills it, and a proxy takes the replicas of one primary: remove one of the two"
-                say(.alert, .doNotFit("duplicate 'discover' of '\(reference.name)'", advice: advice), at: reference.location, in: name)
+                say(.alert, .custom("duplicate 'discover' of '\(reference.name)'", advice: advice), at: reference.location, in: name)
             }
             if isReadable, let problem = problem(of: draft, reference, configuration.backends[index]) { say(.alert, problem, at: reference.location, in: name) }
         }
@@ -42,29 +42,29 @@ extension ConfigurationChecks {
 
     private func problem(of draft: DatabaseDraft, _ reference: NameReference, _ backend: Backend) -> ConfigurationProblem? {
         guard draft.settings.role == .primary else {
-            return .doNotFit("'discover' without 'role primary'", advice: "only a primary lists replicas: write 'role primary', or remove the line")
+            return .custom("'discover' without 'role primary'", advice: "only a primary lists replicas: write 'role primary', or remove the line")
         }
         guard reference.name != draft.proxy.name else {
             return .badValue(reference.name, of: "discover", expected: "the proxy for reads: 'discover' cannot fill the proxy of the primary itself")
         }
         guard databases.first(where: { $0.draft.proxy.name == reference.name })?.draft.settings.role != .primary else {
-            return .doNotFit("'discover' of a proxy with 'role primary'", advice: "replicas take no writes: name the proxy for reads")
+            return .custom("'discover' of a proxy with 'role primary'", advice: "replicas take no writes: name the proxy for reads")
         }
         let slots = backend.servers.filter(isFilled)
         guard let slot = slots.first else {
             if let slot = backend.servers.first(where: \.isTemplateSlot) {
                 let advice = "a nameserver fills '\(slot.name)' of '\(backend.name)': remove its 'resolvers', or 'discover'"
-                return .doNotFit("'discover' of servers with 'resolvers'", advice: advice)
+                return .custom("'discover' of servers with 'resolvers'", advice: advice)
             }
             let advice = "'\(backend.name)' has no servers to fill: write '\(Self.templateExample)' there, without 'resolvers'"
-            return .doNotFit("'discover' of a proxy without 'server-template'", advice: advice)
+            return .custom("'discover' of a proxy without 'server-template'", advice: advice)
         }
         if let other = slots.first(where: { $0.endpoint.host != slot.endpoint.host }) {
             let advice = "each replica would appear twice: give '\(other.name)' the same host name as '\(slot.name)'"
-            return .doNotFit("'discover' of two names", advice: advice)
+            return .custom("'discover' of two names", advice: advice)
         }
         guard slots.allSatisfy({ $0.check != nil }) else {
-            return .doNotFit("'discover' of servers without 'check'", advice: "an unchecked address gets no sessions: add 'check' to '\(slot.name)'")
+            return .custom("'discover' of servers without 'check'", advice: "an unchecked address gets no sessions: add 'check' to '\(slot.name)'")
         }
         return nil
     }

@@ -8,7 +8,7 @@ protocol WriterCluster {
     /// The peers' ballots on the writer of this backend.
     func ballots(onWriterOf backend: Int) -> [PeerBallot]
     /// Whether this node has not heard from at least one peer yet.
-    var isAnyPeerUnheard: Bool { get }
+    var hasUnheardPeer: Bool { get }
     /// Sends the peers this node's ballot on the writer of this backend.
     func tell(_ word: WriterWord, onWriterOf backend: Int)
 }
@@ -16,7 +16,7 @@ protocol WriterCluster {
 extension GossipRunner: WriterCluster {
     func ballots(onWriterOf backend: Int) -> [PeerBallot] { core.ballots(on: plan.writerSubjects[backend], now: now) }
 
-    var isAnyPeerUnheard: Bool { core.isAnyPeerUnheard }
+    var hasUnheardPeer: Bool { core.hasUnheardPeer }
 
     func tell(_ word: WriterWord, onWriterOf backend: Int) {
         feed(
@@ -50,7 +50,7 @@ final class DatabaseControl {
     }
 
     /// How long this node waits for peers that it has not heard yet, before it decides without them.
-    private static let peersAwaited = Duration.seconds(2)
+    private static let unheardPeersPatience = Duration.seconds(2)
 
     /// How each section's queries are sent, by backend.
     private let accesses: [DatabaseAccess?]
@@ -66,7 +66,7 @@ final class DatabaseControl {
     private var discoveries: [Int: ResolverRunner] = [:]
     /// The word last sent to the peers, by backend.
     private var words: [WriterWord?]
-    /// When the gossip started; `peersAwaited` counts from here.
+    /// When the gossip started; `unheardPeersPatience` counts from here.
     private var gossipSince: Instant?
     /// Backends whose decision is being applied. Changes that it causes belong to it and start no further decision.
     private var deciding: Set<Int> = []
@@ -115,7 +115,7 @@ final class DatabaseControl {
     // MARK: Events
 
     /// Uses the result of a check's queries.
-    func looked(_ look: DatabaseLook, at server: ServerReference) {
+    func looked(_ look: DatabaseFindings, at server: ServerReference) {
         let now = reactor.now
         watches[server.backend]?.take(look, of: server.server, now: now)
         decide(server.backend)
@@ -126,7 +126,7 @@ final class DatabaseControl {
     }
 
     /// Forgets what was seen of a server, because its address has changed or is lost: the next host may be another database.
-    func addressGone(_ server: ServerReference) { watches[server.backend]?.forget(server.server) }
+    func addressInvalidated(_ server: ServerReference) { watches[server.backend]?.forget(server.server) }
 
     /// Starts the time for which unheard peers are awaited, and sends all ballots again.
     func gossipStarted() {
@@ -142,7 +142,7 @@ final class DatabaseControl {
     func decide(_ backend: Int) {
         guard !deciding.contains(backend), watches.indices.contains(backend), watches[backend] != nil else { return }
         let statuses = configuration.backends[backend].servers.indices.map { servers.status(of: ServerReference(backend: backend, server: $0)) }
-        let circumstances = statuses.map { DatabaseWatch.Circumstances(isRunning: $0.isRunning, isAvailable: $0.isAvailable, address: $0.address) }
+        let circumstances = statuses.map { DatabaseWatch.Availability(isRunning: $0.isRunning, isAvailable: $0.isAvailable, address: $0.address) }
         let peers = writerPeers(backend)
         guard let outcome = watches[backend]?.decide(circumstances, peers: peers, now: reactor.now) else { return }
         for news in outcome.news {
@@ -179,8 +179,8 @@ final class DatabaseControl {
         guard watches[backend]?.election != nil, configuration.gossip != nil else { return .heard([]) }
         guard let cluster = handlers.cluster(), let since = gossipSince else { return .awaited }
         let ballots = cluster.ballots(onWriterOf: backend)
-        let isYoung = since.duration(to: reactor.now) < Self.peersAwaited
-        if isYoung, cluster.isAnyPeerUnheard { return .awaited }
+        let isYoung = since.duration(to: reactor.now) < Self.unheardPeersPatience
+        if isYoung, cluster.hasUnheardPeer { return .awaited }
         // A peer that has just joined has not yet sent its ballot, or not yet confirmed this node's.
         if ballots.contains(where: { !$0.isComplete && ($0.row == nil || $0.known == nil) }) { return .awaited }
         return .heard(

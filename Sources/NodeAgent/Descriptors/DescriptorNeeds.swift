@@ -28,7 +28,7 @@ extension Limits {
         /// The least number of connections per server that finish a login for departed clients. A stalled server collects no more than that.
         static let handshakesMin = 8
         /// The least number of such connections for all servers together.
-        static let handshakesLeast = 64
+        static let handshakesTotalMin = 64
         /// One in this many sessions may leave before the greeting at the same time.
         static let sessionsPerHandshake = 4
         /// The least number of concurrent questions of a section.
@@ -100,11 +100,11 @@ extension Limits {
             resolvers = configuration.resolvers.count { section in servers.contains { $0.1.resolvers == section.name } } + (configuration.gossip == nil ? 0 : 1)
             // Each name is resolved for both families, by all nameservers at once.
             let questionsMin = max(Self.questionsMin, 2 * (configuration.resolvers.map(\.nameservers.count).max() ?? 0))
-            questions = Demand(resolvers * ResolverSettings.questionsStandard, least: resolvers * questionsMin)
+            questions = Demand(resolvers * ResolverSettings.questionsMaxDefault, least: resolvers * questionsMin)
             if !configuration.probes.isEmpty { probes = Demand(ProbeLimits.connectionsStandard, least: ProbeLimits.connectionsMin) }
             handshakeServers = servers.count { $0.0.finishesHandshakes(of: $0.1) }
             let handshakesMost = min(handshakeServers * ForwardingState.handshakesPerServerMax, max(sessions / Self.sessionsPerHandshake, Self.handshakesMin))
-            handshakes = Demand(handshakesMost, least: min(handshakeServers * Self.handshakesMin, Self.handshakesLeast))
+            handshakes = Demand(handshakesMost, least: min(handshakeServers * Self.handshakesMin, Self.handshakesTotalMin))
         }
     }
 }

@@ -47,7 +47,7 @@ final class InheritedSockets {
     }
 
     /// Closes the remaining sockets, because no process would accept connections on them.
-    func closeRest() { groups = [:] }
+    func closeUntaken() { groups = [:] }
 
     /// The address of a bound socket. A UNIX socket is bound under a temporary name first (`ListeningSockets`); the result is the final path.
     private static func address(of raw: Int32) -> SocketAddress? {

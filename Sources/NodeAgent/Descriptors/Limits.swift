@@ -20,7 +20,7 @@ enum Limits {
         /// The most concurrent pipes for splicing: two descriptors each.
         var pipesMax: Int
         /// The most open questions of each `resolvers` section.
-        var questionsPerSection = ResolverSettings.questionsStandard
+        var questionsPerSection = ResolverSettings.questionsMaxDefault
         /// The most concurrent connections of load balancers.
         var probeConnectionsMax = ProbeLimits.connectionsStandard
         /// The most concurrent handshakes per server that are finished for departed clients.

@@ -105,7 +105,7 @@ enum ListeningSockets {
     private static let patience = Duration.milliseconds(500)
     private static let pause: useconds_t = 10_000
     /// How long a process that answers at a UNIX path may take to report whether it has abandoned the path.
-    private static let answerPatience = Duration.milliseconds(500)
+    private static let answerTimeout = Duration.milliseconds(500)
 
     /// The setting that makes the kernel move connections from a closing listening socket to another one of its group.
     static let migrationSetting = "net.ipv4.tcp_migrate_req"
@@ -124,7 +124,7 @@ enum ListeningSockets {
                 var files: [OpenFile] = []
                 if count > 1, !request.replacesOthers, !request.sharesOwnAddress { try claim(request) }
                 for _ in 0..<max(1, count) {
-                    let file = try openIPSoon(request, isShared: count > 1)
+                    let file = try openIPWhenFree(request, isShared: count > 1)
                     files.append(file)
                     // For port 0 the kernel chooses a port once; the other sockets of the group use the same.
                     if request.address.port == 0, let bound = Sockets.localAddress(file.raw) { request.address = bound }
@@ -182,8 +182,8 @@ enum ListeningSockets {
 
     /// Whether the process that answers at a UNIX path is ending, and leaves the path to others.
     private static func isAbandoned(_ path: String) -> Bool {
-        let client = RuntimeClient(path: path, timeout: answerPatience, tell: { _ in })
-        return client.ask(RuntimeInterpreter.abandonedQuestion) == .text(RuntimeInterpreter.abandonedAnswer)
+        let client = RuntimeClient(path: path, timeout: answerTimeout, tell: { _ in })
+        return client.ask(RuntimeInterpreter.abandonedQuery) == .text(RuntimeInterpreter.abandonedAnswer)
     }
 
     /// The kind of file at a path, without following a symbolic link; `nil` if there is none.
@@ -214,11 +214,11 @@ enum ListeningSockets {
     private static func claim(_ request: ListenRequest) throws(SystemError) {
         var request = request
         request.backlog = nil
-        _ = try openIPSoon(request, isShared: false)
+        _ = try openIPWhenFree(request, isShared: false)
     }
 
     /// Opens a socket, and waits a moment for the address to become free.
-    private static func openIPSoon(_ request: ListenRequest, isShared: Bool) throws(SystemError) -> OpenFile {
+    private static func openIPWhenFree(_ request: ListenRequest, isShared: Bool) throws(SystemError) -> OpenFile {
         let deadline = MonotonicClock.now().advanced(by: patience)
         while true {
             do throws(SystemError) { return try openIP(request, isShared: isShared) } catch {

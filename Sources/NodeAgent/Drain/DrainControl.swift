@@ -21,7 +21,7 @@ protocol DrainingProcess: AnyObject {
     /// Makes the forwarding threads search for the oldest session.
     func findOldestSession()
     /// Logs that the process closes the remaining sessions.
-    func tellHardStop()
+    func reportHardStop()
     /// Ends the process.
     func end()
 }
@@ -37,7 +37,7 @@ final class DrainControl {
     private unowned let process: any DrainingProcess
     private var draining: Draining?
     /// Whether an operator has requested the lease, and peers have not granted it yet.
-    private var isAsking = false
+    private var isRequestingLease = false
     /// Whether the node stops, as opposed to only this process, whose successor serves.
     private(set) var isWanted = false
 
@@ -71,8 +71,8 @@ final class DrainControl {
     /// Performs the runtime command `drain cancel`: withdraws the request for the lease. A drain that has begun continues, and the answer reports that.
     func cancel() -> String {
         if let progress { return progress }
-        if isAsking { process.drainLease?.release() }
-        isAsking = false
+        if isRequestingLease { process.drainLease?.release() }
+        isRequestingLease = false
         return DrainText.cancelled
     }
 
@@ -83,11 +83,11 @@ final class DrainControl {
     private func ask(_ force: DrainForce) throws(RuntimeTargetError) {
         guard force == .careful, let lease = process.drainLease else { return softStop() }
         if let other = otherDrainingNode { throw .refused(DrainText.refusal(other)) }
-        guard !isAsking else { return }
+        guard !isRequestingLease else { return }
         // This node still holds the lease from an earlier run that ended without releasing it. `acquire` would have no effect, and no grant would follow.
         guard lease.holder == nil else { return begin() }
-        guard lease.canBeAskedFor else { throw .refused("\(GossipControl.clockUnusable) 'drain force' does not ask the other nodes.") }
-        isAsking = true
+        guard lease.canBeRequested else { throw .refused("\(GossipControl.clockUnusable) 'drain force' does not ask the other nodes.") }
+        isRequestingLease = true
         lease.acquire()
     }
 
@@ -96,7 +96,7 @@ final class DrainControl {
     // MARK: The lease
 
     /// Begins the requested drain: every live peer knows that this node holds the lease.
-    func leaseGranted() { if isAsking { begin() } }
+    func leaseGranted() { if isRequestingLease { begin() } }
 
     /// Reacts to a new holder of the lease; `nil` if the lease is free.
     func leaseChanged(to holder: DrainLeaseHolder?) {
@@ -109,8 +109,8 @@ final class DrainControl {
         let subject = LogSubject(kind: "drain", about: name)
         log.write(.notice, gossip: lease.cluster, "\(name) is draining", about: subject)
         if isUnderWay { log.write(.warning, "\(name) is draining as well: no node may remain for new sessions.", about: subject) }
-        if isAsking { log.write(.warning, "Not draining: \(name) asked first.", about: subject) }
-        isAsking = false
+        if isRequestingLease { log.write(.warning, "Not draining: \(name) asked first.", about: subject) }
+        isRequestingLease = false
     }
 
     // MARK: The drain
@@ -119,7 +119,7 @@ final class DrainControl {
         isWanted = true
         let announcement = process.announceDrain()
         finish(announcing: announcement)
-        if announcement > .zero { tellProgress() }
+        if announcement > .zero { logProgress() }
     }
 
     /// Closes the listeners without an announcement: the node stops with this process's last session.
@@ -132,7 +132,7 @@ final class DrainControl {
     func finish(announcing announcement: Duration = .zero) {
         let plan = DrainPlan(announcement: announcement, hardStopAfter: settings.hardStopAfter, closeSpread: settings.closeSpreadTime)
         draining = Draining(plan, now: reactor.now)
-        isAsking = false
+        isRequestingLease = false
         look()
     }
 
@@ -152,13 +152,13 @@ final class DrainControl {
         case .report:
             // The threads need a moment to find the oldest session.
             process.findOldestSession()
-            reactor.setTimer(at: reactor.now.advanced(by: Draining.look)) { [unowned self] in tellProgress() }
-        case .hardStop: process.tellHardStop()
+            reactor.setTimer(at: reactor.now.advanced(by: Draining.look)) { [unowned self] in logProgress() }
+        case .hardStop: process.reportHardStop()
         case .end: process.end()
         }
     }
 
-    private func tellProgress() {
+    private func logProgress() {
         guard let draining else { return }
         log.write(.notice, DrainText.progress(draining, sessions: process.sessionsCount, oldest: process.oldestSession, now: reactor.now))
     }

@@ -7,7 +7,7 @@ protocol DrainLease {
     /// The node that holds the lease; `nil` if it is free.
     var holder: DrainLeaseHolder? { get }
     /// Whether this node's clock can stamp a claim.
-    var canBeAskedFor: Bool { get }
+    var canBeRequested: Bool { get }
     /// Claims the lease if it is free; without effect otherwise. The grant follows once every live peer has the claim.
     func acquire()
     /// Releases the lease, or withdraws the claim.
@@ -30,7 +30,7 @@ extension GossipRunner: DrainLease {
     /// Translates a member of the cluster; `nil` stays `nil`.
     func holder(_ node: NodeID?) -> DrainLeaseHolder? { node.map { $0 == plan.settings.node ? .thisNode : .other(plan.name(of: $0)) } }
 
-    var canBeAskedFor: Bool { core.canStamp(now: now) }
+    var canBeRequested: Bool { core.canIssueStamp(now: now) }
 
     func acquire() { feed(.acquireLease(plan.drainLease)) }
 

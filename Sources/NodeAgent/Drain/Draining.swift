@@ -43,7 +43,7 @@ struct Draining {
     /// The interval at which sessions are counted.
     static let look = Duration.milliseconds(50)
     /// The shortest time between two steps that close sessions.
-    static let spreadStep = Duration.milliseconds(100)
+    static let closeStepMin = Duration.milliseconds(100)
     /// The time between two progress lines.
     static let reportInterval = Duration.seconds(10)
 
@@ -55,7 +55,7 @@ struct Draining {
     /// When the drain began.
     let start: Instant
     private var reportAt: Instant
-    private var nextShareAt: Instant?
+    private var nextCloseAt: Instant?
 
     /// A drain that begins at `now`. Call `look` at once.
     init(_ plan: DrainPlan, now: Instant) {
@@ -79,7 +79,7 @@ struct Draining {
         if case .announced(let until) = state, until <= now {
             let hardStop = plan.hardStopAfter.map { until.advanced(by: $0) }
             state = .waiting(hardStop: hardStop)
-            if let hardStop, plan.closeSpread > .zero { nextShareAt = max(until, hardStop.advanced(by: .zero - plan.closeSpread)) }
+            if let hardStop, plan.closeSpread > .zero { nextCloseAt = max(until, hardStop.advanced(by: .zero - plan.closeSpread)) }
             outputs.append(.closeListeners)
             // The caller closes them after this call, so the next call sees them closed.
             return outputs + report(now)
@@ -98,11 +98,11 @@ struct Draining {
             state = .over
             return [.hardStop, .end]
         }
-        guard let share = nextShareAt, share <= now else { return [] }
+        guard let share = nextCloseAt, share <= now else { return [] }
         guard sessions > 0 else { return [] }
         let rest = now.duration(to: hardStop)
-        let step = max(Self.spreadStep, rest / sessions)
-        nextShareAt = now.advanced(by: step)
+        let step = max(Self.closeStepMin, rest / sessions)
+        nextCloseAt = now.advanced(by: step)
         return [.close(sessions: min(sessions, max(1, Int((Double(sessions) * (step / rest)).rounded()))))]
     }
 

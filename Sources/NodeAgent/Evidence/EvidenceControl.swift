@@ -27,8 +27,8 @@ final class EvidenceControl {
     var handlers = Handlers()
     /// By backend and server index.
     private var evidence: [[SessionEvidence]]
-    /// `unsaid`: servers that sessions have left since the last log lines. `said`: the number of sessions by reason that earlier lines have covered.
-    private var unsaid: Set<ServerReference> = []
+    /// `unlogged`: servers that sessions have left since the last log lines. `said`: the number of sessions by reason that earlier lines have covered.
+    private var unlogged: Set<ServerReference> = []
     private var said: [ServerReference: [UInt64]] = [:]
     /// When a failed handshake last caused a check.
     private var checkedAt: [ServerReference: Instant] = [:]
@@ -39,13 +39,13 @@ final class EvidenceControl {
         backends = state.backends
         evidence = backends.map { backend in
             backend.servers.map { server in
-                SessionEvidence(isProvenByChecks: server.check != nil && backend.mayRefuse(server) && backend.checksTraffic(of: server))
+                SessionEvidence(isClearedByChecks: server.check != nil && backend.mayRefuse(server) && backend.checksTraffic(of: server))
             }
         }
     }
 
     /// Collects the reports of the forwarding threads since the last call.
-    func takeReports() {
+    func collectReports() {
         for server in state.takeLeftServers() {
             let cell = state.serverCells[state.flatIndex(server)]
             let reasons = LeaveReasons(rawValue: cell.pointee.leaveReasons.exchange(0, ordering: .acquiring))
@@ -58,14 +58,14 @@ final class EvidenceControl {
     /// - Parameter failures: the longest run of consecutive failed connects.
     func sessionsLeft(_ server: ServerReference, _ reasons: LeaveReasons, inRow failures: Int) {
         if let failure = reasons.failure { servers.connectFailed(failure, inRow: failures, of: server) }
-        unsaid.insert(server)
-        for skip in LeaveReason.all.filter({ reasons.contains($0) }).compactMap(\.skip) { leaveOut(server, skip) }
-        guard reasons.isAgainstServer else { return }
+        unlogged.insert(server)
+        for skip in LeaveReason.all.filter({ reasons.contains($0) }).compactMap(\.skip) { skipServer(server, skip) }
+        guard reasons.isEvidenceAgainstServer else { return }
         handlers.checkSoon(server)
         handlers.resolveSoon(server)
     }
 
-    private func leaveOut(_ server: ServerReference, _ skip: ServerSkip) {
+    private func skipServer(_ server: ServerReference, _ skip: ServerSkip) {
         let (backend, place) = (server.backend, server.server)
         guard evidence[backend][place].found(skip, now: reactor.now) else { return }
         let deadline = evidence[backend][place].deadline
@@ -81,7 +81,7 @@ final class EvidenceControl {
     func checkFinished(_ server: ServerReference, _ result: CheckResult) {
         let backend = backends[server.backend]
         if servers.bridge == nil, result.refusal == .full, backend.mayRefuse(backend.servers[server.server]) {
-            return leaveOut(server, .full(UInt16(clamping: result.code)))
+            return skipServer(server, .full(UInt16(clamping: result.code)))
         }
         guard result.status.isPass else { return }
         let isInTime = result.greetedAfter.map { $0 <= backend.greetingTimeout } ?? true
@@ -96,8 +96,8 @@ final class EvidenceControl {
     }
 
     /// Logs a line for each server and reason since the last call. Call it each second. Reasons without a HAProxy line appear only in the session's own line.
-    func tellLeaves() {
-        for server in unsaid.sorted() {
+    func logLeaves() {
+        for server in unlogged.sorted() {
             let counts = LeaveReason.all.map { state.left(server, for: $0) }
             let before = said.updateValue(counts, forKey: server) ?? Array(repeating: 0, count: counts.count)
             let backend = backends[server.backend]
@@ -106,7 +106,7 @@ final class EvidenceControl {
                 log.write(.warning, "Server \(backend.name)/\(backend.servers[server.server].name): \(sentence).", backend: server.backend)
             }
         }
-        unsaid = []
+        unlogged = []
     }
 
     /// The answer to `show retries`: a row for each server.

@@ -88,7 +88,7 @@ struct GossipBridge {
             isOff = true
             switch reason {
             case .ownChecks: break  // the registry has counted the same checks
-            case .ownAndPeers: orders.events.append(.takenDown(.alsoPeers(failingPeers())))
+            case .ownAndPeers: orders.events.append(.takenDown(.ownChecksAndPeers(failingPeers())))
             case .peers: orders.events.append(.takenDown(.peers(failingPeers())))
             }
         }

@@ -80,8 +80,8 @@ final class GossipRunner {
     private(set) var memory: GossipMemory
     private var isMemoryDirty = false
     /// Whether an unsaved change comes from this node: it must be on disk before anything is sent.
-    private var isSaveUrgent = false
-    private var isSavePlanned = false
+    private var mustSaveBeforeSending = false
+    private var isSaveScheduled = false
 
     /// Starts the core. Nothing is received before `start`, and the reactor's loop must not run before it.
     init(_ resources: Resources, random: any RandomNumberGenerator, reactor: Reactor, handlers: Handlers) {
@@ -100,7 +100,7 @@ final class GossipRunner {
         try listen()
         carryOut()
         readWallClock()
-        reactor.setTimer(at: reactor.now.advanced(by: Self.unheardAfter)) { [weak self] in self?.tellUnheard() }
+        reactor.setTimer(at: reactor.now.advanced(by: Self.unheardAfter)) { [weak self] in self?.logUnheardPeers() }
     }
 
     /// Sends a goodbye and stops. The goodbye is sent three times because datagrams get lost and an ending process does not wait for an answer.
@@ -111,16 +111,16 @@ final class GossipRunner {
             now = now.advanced(by: .milliseconds(50))
             core.tick(now: now, into: &outputs)
         }
-        fallSilent()
+        endTransmission()
     }
 
     /// Stops without a goodbye, and returns the state for the successor, which continues on the same socket.
     func handOver() -> GossipMemory {
-        fallSilent()
+        endTransmission()
         return memory
     }
 
-    private func fallSilent() {
+    private func endTransmission() {
         guard !isStopped else { return }
         carryOut()
         save()
@@ -195,7 +195,7 @@ final class GossipRunner {
     }
 
     /// Logs peers that have never been heard, because they usually mean a mistake in the set-up.
-    private func tellUnheard() {
+    private func logUnheardPeers() {
         guard !isStopped else { return }
         for peer in core.peerReports(now: reactor.now) where peer.state == .unknown {
             let place = peer.address?.description ?? "an unknown address"
@@ -222,7 +222,7 @@ final class GossipRunner {
             perform(outputs.list[index])
             index += 1
             // Save before the list is cleared: a log line about the save may feed the core and add outputs.
-            if index == outputs.list.count { saveInTime() }
+            if index == outputs.list.count { scheduleSave() }
         }
         outputs.removeAll()
         isCarryingOut = false
@@ -232,7 +232,7 @@ final class GossipRunner {
     private func perform(_ output: GossipOutput) {
         switch output {
         case .send(let range, let address):
-            if isSaveUrgent { save() }
+            if mustSaveBeforeSending { save() }
             if case .failed = socket.send(outputs.bytes[range], to: address) { sendFailures += 1 }
         case .requestCheck(let server): handlers.requestCheck(server)
         case .verdictChanged(let server, let verdict): handlers.verdictChanged(server, verdict)
@@ -248,7 +248,7 @@ final class GossipRunner {
             memory.record(change)
             isMemoryDirty = true
             if case .administrative(let row) = change, row.origin != plan.settings.node { break }
-            isSaveUrgent = true
+            mustSaveBeforeSending = true
         case .alert(let alert): handlers.log(GossipSentence(alert))
         }
     }
@@ -259,21 +259,21 @@ final class GossipRunner {
         return "\(word.isOver ? "an expired" : "a") cluster command from \(plan.name(of: word.origin))"
     }
 
-    private func saveInTime() {
-        if isSaveUrgent { save() }
-        guard isMemoryDirty, store != nil, !isSavePlanned, !isStopped else { return }
-        isSavePlanned = true
+    private func scheduleSave() {
+        if mustSaveBeforeSending { save() }
+        guard isMemoryDirty, store != nil, !isSaveScheduled, !isStopped else { return }
+        isSaveScheduled = true
         reactor.setTimer(at: reactor.now.advanced(by: Self.saveDelay)) { [weak self] in
             guard let self, !isStopped else { return }
-            isSavePlanned = false
+            isSaveScheduled = false
             save()
-            saveInTime()
+            scheduleSave()
         }
     }
 
     private func save() {
         guard isMemoryDirty else { return }
-        (isMemoryDirty, isSaveUrgent) = (false, false)
+        (isMemoryDirty, mustSaveBeforeSending) = (false, false)
         guard let store else { return }
         if !store.save(memory, log: { handlers.log(GossipSentence($0, "store", $1)) }) { isMemoryDirty = true }
     }

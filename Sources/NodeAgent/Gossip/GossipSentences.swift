@@ -41,7 +41,7 @@ struct GossipSentence: Equatable, Sendable {
             let found = difference.text(peer).map { " (\($0))" } ?? ""
             let remedy = "make servers, rise and fall, nodes, policy, min-up and dead-after alike"
             self.init(.warning, "configuration", about: peer, "configuration differs from \(peer)'s\(found): \(remedy)")
-        case .configurationAlike(let peer): self.init(.notice, "configuration", about: peer, "configuration is the same as \(peer)'s again")
+        case .configurationsEqual(let peer): self.init(.notice, "configuration", about: peer, "configuration is the same as \(peer)'s again")
         case .tablesDiffer(let peer): self.init(.warning, "tables", about: peer, "shared rows still differ from \(peer)'s although all were delivered")
         case .viewsDiffer(let server, let peer, let isDownHere):
             let views = isDownHere ? "DOWN here, UP" : "UP here, DOWN"

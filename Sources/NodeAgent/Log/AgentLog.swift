@@ -15,12 +15,12 @@ final class AgentLog: EventLog {
     private let reactor: Reactor
     private var limiter = LogLimiter<Entry>()
     /// Whether lines about servers also go to stderr, for an operator who has started the agent in a terminal.
-    private let tellsTerminal: Bool
+    private let logsToTerminal: Bool
 
     /// A log with the destinations of `plan`; lost lines are counted in `process`.
-    init(_ plan: LogPlan, process: SharedCells<ProcessCell>, tellsTerminal: Bool, reactor: Reactor) throws(SystemError) {
+    init(_ plan: LogPlan, process: SharedCells<ProcessCell>, logsToTerminal: Bool, reactor: Reactor) throws(SystemError) {
         (self.plan, self.reactor) = (plan, reactor)
-        self.tellsTerminal = tellsTerminal
+        self.logsToTerminal = logsToTerminal
         sender = try LogSender(destinations: plan.destinations, process: process)
     }
 
@@ -34,11 +34,11 @@ final class AgentLog: EventLog {
     }
 
     /// Writes the kept lines that are due. Call it each second.
-    func writeKept() { for line in limiter.due(now: reactor.now) { write(line) } }
+    func writeDueLines() { for line in limiter.due(now: reactor.now) { write(line) } }
 
     private func write(_ line: LogLimiter<Entry>.Line) {
         let entry = line.content
-        write(entry.level, line.leftOut > 0 ? "\(entry.text) (\(line.leftOut) similar lines left out)" : entry.text, to: entry.log)
+        write(entry.level, line.omittedCount > 0 ? "\(entry.text) (\(line.omittedCount) similar lines left out)" : entry.text, to: entry.log)
     }
 
     /// Writes one line: `shown` escapes line ends and control characters in `text`.
@@ -46,7 +46,7 @@ final class AgentLog: EventLog {
         let bytes = Array(text.shown.utf8)
         bytes.withUnsafeBytes { sender.add(level, tag: log.tag, text: $0, to: log.targets, now: .now()) }
         sender.flush()
-        guard tellsTerminal else { return }
+        guard logsToTerminal else { return }
         Terminal.tell(level <= .critical ? .alert : level <= .warning ? .warning : .notice, text, level: level, patience: .none)
     }
 }

@@ -20,7 +20,7 @@ struct LogLimiter<Content> {
         /// The content as passed to `take`.
         let content: Content
         /// The number of similar lines left out before it.
-        let leftOut: Int
+        let omittedCount: Int
     }
 
     private struct Bucket {
@@ -68,10 +68,10 @@ struct LogLimiter<Content> {
 
     private mutating func pass(_ place: Int, _ now: Instant) -> Line? {
         guard let content = buckets[place].kept else { return nil }
-        let leftOut = buckets[place].keptCount - 1
+        let omittedCount = buckets[place].keptCount - 1
         (buckets[place].kept, buckets[place].keptCount) = (nil, 0)
         buckets[place].restedAt = max(buckets[place].restedAt, now).advanced(by: Self.interval)
-        return Line(content: content, leftOut: leftOut)
+        return Line(content: content, omittedCount: omittedCount)
     }
 
     /// Returns the index of a subject's bucket. Drops full buckets if the table is full.

@@ -19,7 +19,7 @@ struct LookupRound {
     /// How long the round waits for answers.
     static let patience = Duration.seconds(10)
     /// How long it waits if every unanswered name has a fallback.
-    static let patienceWithFallback = Duration.seconds(3)
+    static let timeoutWithFallback = Duration.seconds(3)
     /// The longest time between repetitions of a question.
     static let retryTimeoutMax = Duration.seconds(2)
     /// The most questions open at once; further names wait for their turn.
@@ -84,7 +84,7 @@ struct LookupRound {
     /// When the round stops waiting.
     private var end: Instant {
         let isUrgent = entries.contains { $0.result == nil && !$0.inquiry.hasFallback }
-        return begin.advanced(by: isUrgent ? Self.patience : Self.patienceWithFallback)
+        return begin.advanced(by: isUrgent ? Self.patience : Self.timeoutWithFallback)
     }
 
     /// The next action for the caller; drain until `nil` after every input.

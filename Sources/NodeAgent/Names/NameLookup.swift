@@ -103,7 +103,7 @@ struct NameLookup {
     }
 
     /// The name to ask nameservers for repeatedly; `nil` for an address, and for a name in the hosts file.
-    func nameToFollow(_ text: String) -> DNSName? {
+    func nameToResolve(_ text: String) -> DNSName? {
         guard IPAddress(text) == nil, let name = DNSName(text), hosts.addresses(of: name).isEmpty else { return nil }
         return configuration.candidates(for: text).first
     }

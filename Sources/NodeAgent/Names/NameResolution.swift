@@ -51,17 +51,17 @@ struct NameResolution {
 
     /// Looks up all names of `configuration` that a start needs, at once. `own` is this node's line of the `gossip` section.
     mutating func ask(for configuration: AgentConfiguration, own: ClusterSettings.Node?) {
-        askAtOnce(inquiries(placesOf: configuration, own) + inquiries(serversOf: configuration))
+        lookUpAll(inquiries(placesOf: configuration, own) + inquiries(serversOf: configuration))
     }
 
     /// Looks up the names that are needed while the process has privileges: those of listeners and log targets.
-    mutating func ask(forPlacesOf configuration: AgentConfiguration, own: ClusterSettings.Node?) { askAtOnce(inquiries(placesOf: configuration, own)) }
+    mutating func ask(forPlacesOf configuration: AgentConfiguration, own: ClusterSettings.Node?) { lookUpAll(inquiries(placesOf: configuration, own)) }
 
     /// Looks up the names of servers.
-    mutating func ask(forServersOf configuration: AgentConfiguration) { askAtOnce(inquiries(serversOf: configuration)) }
+    mutating func ask(forServersOf configuration: AgentConfiguration) { lookUpAll(inquiries(serversOf: configuration)) }
 
     private func inquiries(placesOf configuration: AgentConfiguration, _ own: ClusterSettings.Node?) -> [NameInquiry] {
-        let endpoints = configuration.placesOfItsOwn + [configuration.gossip.flatMap { $0.bind ?? own?.endpoint }].compactMap(\.self)
+        let endpoints = configuration.ownEndpoints + [configuration.gossip.flatMap { $0.bind ?? own?.endpoint }].compactMap(\.self)
         return endpoints.compactMap {
             if case .name(let name, _) = $0 { inquiry(NameQuestion(family: .v4, name: name), hasFallback: false) } else { nil }
         }
@@ -80,7 +80,7 @@ struct NameResolution {
         return inquiries
     }
 
-    private mutating func askAtOnce(_ inquiries: [NameInquiry]) {
+    private mutating func lookUpAll(_ inquiries: [NameInquiry]) {
         var unique: [NameQuestion: Int] = [:]
         var merged: [NameInquiry] = []
         for inquiry in inquiries {
@@ -273,7 +273,7 @@ struct NameResolution {
         switch result {
         case .success(let addresses):
             guard let address = addresses.first else { return .failure(NameLookupError(name: question.name, problem: .notAName)) }
-            if lookup.nameToFollow(question.name) != nil, let name = DNSName(question.name) {
+            if lookup.nameToResolve(question.name) != nil, let name = DNSName(question.name) {
                 found.append(.init(name: name, time: memory.time, entries: addresses.map { KnownName.Entry(ResolvedAddress($0)) }))
             }
             return .success(address)
@@ -284,7 +284,7 @@ struct NameResolution {
 
 extension AgentConfiguration {
     /// The names of listeners and log targets.
-    var placesOfItsOwn: [Endpoint] {
+    var ownEndpoints: [Endpoint] {
         var endpoints = frontends.filter { !$0.isDisabled }.flatMap(\.binds).map(\.endpoint)
         endpoints += probes.flatMap(\.binds).map(\.endpoint) + global.statsSockets.map(\.endpoint)
         return endpoints + logTargets.map(\.endpoint)
@@ -297,7 +297,7 @@ extension AgentConfiguration {
     var names: [String] {
         let servers = backends.flatMap(\.servers)
         let gossip = gossip.map { $0.nodes.map(\.endpoint) + [$0.bind].compactMap(\.self) } ?? []
-        return (placesOfItsOwn + gossip + servers.map(\.endpoint)).compactMap { if case .name(let name, _) = $0 { name } else { nil } }
+        return (ownEndpoints + gossip + servers.map(\.endpoint)).compactMap { if case .name(let name, _) = $0 { name } else { nil } }
             + servers.compactMap(\.check?.addressName)
     }
 }

@@ -12,7 +12,7 @@ final class ResolverControl {
         /// Tries an address as the server's checks would, while the present one still serves.
         var tryAddress: (ServerReference, SocketAddress, _ answer: @escaping (Bool) -> Void) -> Void = { $2(true) }
         /// The server's address has changed or is lost: earlier observations are about another host.
-        var addressGone: (ServerReference) -> Void = { _ in }
+        var addressInvalidated: (ServerReference) -> Void = { _ in }
     }
 
     private let configuration: AgentConfiguration
@@ -66,7 +66,7 @@ final class ResolverControl {
         handlers.priority = { [servers = self.servers] in servers.apply(.setPriority($1), to: $0) }
         handlers.weight = { [unowned self] server, weight in
             let weight = weight ?? configuration.backends[server.backend].servers[server.server].weight
-            self.servers.heedOthers { self.servers.apply(.setWeight(weight, by: "its service record"), to: server) }
+            self.servers.limitingLogs { self.servers.apply(.setWeight(weight, by: "its service record"), to: server) }
         }
         let runner = ResolverRunner(
             settings: settings, servers: servers, remembered: remembered(servers), reactor: reactor, random: SystemRandomNumberGenerator(), handlers: handlers)
@@ -78,7 +78,7 @@ final class ResolverControl {
     /// Starts every runner, and stores what they find.
     func start() {
         for runner in runners { runner.start() }
-        keepAddresses()
+        storeAddresses()
     }
 
     /// Adds and starts a runner that resolves names of other things than servers.
@@ -94,7 +94,7 @@ final class ResolverControl {
     }
 
     /// Stops storing addresses, because another process does.
-    func stopKeeping() { keeper = nil }
+    func stopStoring() { keeper = nil }
 
     /// The servers for which `isWanted` is true, with their present addresses.
     func resolvedServers(where isWanted: (Backend, Server) -> Bool) -> [ResolvedServer] {
@@ -122,10 +122,10 @@ final class ResolverControl {
         return entries.filter { !$0.value.isEmpty }
     }
 
-    private func keepAddresses() {
+    private func storeAddresses() {
         guard let keeper else { return }
         keeper.look(runners.flatMap(\.knownNames), now: reactor.now, wall: WallTime.now().seconds)
-        reactor.setTimer(at: reactor.now.advanced(by: AddressKeeper.lookInterval)) { [unowned self] in keepAddresses() }
+        reactor.setTimer(at: reactor.now.advanced(by: AddressKeeper.pollInterval)) { [unowned self] in storeAddresses() }
     }
 
     // MARK: Events of servers
@@ -134,11 +134,11 @@ final class ResolverControl {
     func checkFinished(_ server: ServerReference, isPassing: Bool) {
         guard let runner = runnerOf[server] else { return }
         runner.checksChanged(server, isPassing: isPassing)
-        if !isPassing { runner.askSoon(server) }
+        if !isPassing { runner.resolveSoon(server) }
     }
 
     /// Asks for this server's name early, because sessions have left the server: the name may have another address.
-    func askSoon(_ server: ServerReference) { runnerOf[server]?.askSoon(server) }
+    func resolveSoon(_ server: ServerReference) { runnerOf[server]?.resolveSoon(server) }
 
     /// Records whether an operator has taken this server out.
     func reserve(_ server: ServerReference, _ isReserved: Bool) { runnerOf[server]?.reserve(server, isReserved) }
@@ -153,14 +153,14 @@ final class ResolverControl {
         let found = address.endpoint(port: port(of: server))
         let before = servers.status(of: server).address
         guard before != found else { return }
-        if before != nil { handlers.addressGone(server) }
-        servers.heedOthers { servers.apply(.addressResolved(found, by: source), to: server) }
+        if before != nil { handlers.addressInvalidated(server) }
+        servers.limitingLogs { servers.apply(.addressResolved(found, by: source), to: server) }
         handlers.setCheckAddress(server, found)
     }
 
     private func addressLost(_ server: ServerReference, _ loss: AddressLoss) {
-        handlers.addressGone(server)
-        servers.heedOthers { servers.apply(.addressLost(reason: loss.description), to: server) }
+        handlers.addressInvalidated(server)
+        servers.limitingLogs { servers.apply(.addressLost(reason: loss.description), to: server) }
         handlers.setCheckAddress(server, nil)
     }
 }

@@ -9,7 +9,7 @@ import Wire
 ///     bits   32 to 63    usable servers
 struct ProbeAnswer: Equatable, Sendable {
     /// The peers' views of a required proxy's servers.
-    enum PeersSight: UInt64, CaseIterable, Sendable {
+    enum PeersView: UInt64, CaseIterable, Sendable {
         /// No live peer has checked the servers, or there is no gossip.
         case nothing = 0
         /// At least one peer sees as many usable servers as required.
@@ -37,7 +37,7 @@ struct ProbeAnswer: Equatable, Sendable {
         /// This many forwarding threads are stuck.
         case stuck(threads: Int)
         /// The required proxy of this index has too few usable servers, as this node sees them.
-        case lacking(requirement: Int, usable: Int, PeersSight)
+        case lacking(requirement: Int, usable: Int, PeersView)
         /// The required proxy of this index has enough servers, but only this many of them are checked and usable.
         case unchecked(requirement: Int, usable: Int)
     }
@@ -78,7 +78,7 @@ struct ProbeAnswer: Equatable, Sendable {
         case 5: cause = .starved
         case 6: cause = .stuck(threads: Int(word >> 8 & 0xffff))
         case 7:
-            let peers = PeersSight(rawValue: word >> 24 & 0xff) ?? .nothing
+            let peers = PeersView(rawValue: word >> 24 & 0xff) ?? .nothing
             cause = .lacking(requirement: Int(word >> 8 & 0xffff), usable: Int(word >> 32), peers)
         case 8: cause = .unchecked(requirement: Int(word >> 8 & 0xffff), usable: Int(word >> 32))
         default: (isPassing, cause) = (isPassing && word >> 1 & 127 == 2, .starting)
@@ -124,7 +124,7 @@ extension ProbeAnswer {
         return "\(requirement.proxy): \(found), \(requirement.serversMin) required"
     }
 
-    private static func text(_ peers: PeersSight) -> String {
+    private static func text(_ peers: PeersView) -> String {
         switch peers {
         case .nothing: ""
         case .enough: "; a peer sees enough"

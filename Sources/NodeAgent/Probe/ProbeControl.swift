@@ -28,15 +28,15 @@ final class ProbeControl {
     private var sections: [Section]
     private var leaving: ProbeAnswer.Cause?
     private var timer: TimerToken?
-    private var isLookDue = false
-    private var cameRoundAt: Instant
+    private var isUpdateDue = false
+    private var lastTickAt: Instant
 
     /// Sections that fail before the first `look`, except those that `memories` know by name.
     init(
         _ probes: [ProbeSettings], backends: [Backend], memories: [String: ProbeMemory] = [:], fitness: ProbeFitness, reactor: Reactor, sources: Sources
     ) {
         (self.reactor, self.fitness, self.sources) = (reactor, fitness, sources)
-        cameRoundAt = reactor.now
+        lastTickAt = reactor.now
         sections = probes.map { probe in
             let requirements = probe.requirements.map {
                 ProbeDecision.Requirement(serversMin: $0.serversMin, checkInterval: Self.checkInterval(of: backends[$0.backend]))
@@ -68,12 +68,12 @@ final class ProbeControl {
     }
 
     /// Updates every section in the next round of the reactor: once for all servers that change in this round.
-    func lookSoon() {
-        guard !isLookDue else { return }
-        isLookDue = true
+    func updateSoon() {
+        guard !isUpdateDue else { return }
+        isUpdateDue = true
         reactor.inNextRound { [weak self] in
             guard let self else { return }
-            isLookDue = false
+            isUpdateDue = false
             look()
         }
     }
@@ -85,11 +85,11 @@ final class ProbeControl {
     }
 
     /// Records that the control thread runs; call it each second. Logs answers that failed because the thread was stalled before.
-    func comeRound() {
-        let pause = cameRoundAt.duration(to: reactor.now).wholeMilliseconds / 1_000
-        cameRoundAt = reactor.now
-        fitness.setCameRound(at: reactor.now)
-        guard fitness.takeStarved() else { return }
+    func tick() {
+        let pause = lastTickAt.duration(to: reactor.now).wholeMilliseconds / 1_000
+        lastTickAt = reactor.now
+        fitness.recordSignOfLife(at: reactor.now)
+        guard fitness.consumeStarved() else { return }
         sources.log(.warning, "Probe: failed for a while because the control thread was stalled for \(pause)s.", "")
     }
 
@@ -98,7 +98,7 @@ final class ProbeControl {
         let sights = settings.requirements.map { requirement in
             let count = sources.count(requirement.backend)
             let isLacking = count.usable + count.unchecked < requirement.serversMin
-            let peers = isLacking ? ProbeAnswer.PeersSight(sources.peers(requirement.backend), serversMin: requirement.serversMin) : .nothing
+            let peers = isLacking ? ProbeAnswer.PeersView(sources.peers(requirement.backend), serversMin: requirement.serversMin) : .nothing
             return ProbeDecision.Sight(count: count, peers: peers)
         }
         let hasTurned = sections[index].decision.look(sights, leaving: leaving, now: reactor.now)
@@ -146,7 +146,7 @@ struct ProbeReport {
         let answer: ProbeAnswer
         let requirements: [ProbeRequirementName]
         let since: Instant
-        var questions: ProbeQuestions
+        var questions: ProbeRequests
         let isDraining: Bool
     }
 

@@ -43,7 +43,7 @@ struct ProbeDecision {
         /// The numbers of servers, as this node sees them.
         var count: ProbeCount
         /// The views of the peers.
-        var peers: ProbeAnswer.PeersSight
+        var peers: ProbeAnswer.PeersView
     }
 
     /// How long every requirement must be met before the answer is pass again.
@@ -160,7 +160,7 @@ struct ProbeDecision {
     }
 }
 
-extension ProbeAnswer.PeersSight {
+extension ProbeAnswer.PeersView {
     /// Summarizes the views of peers: for each, the numbers of usable servers and of servers that fail its checks.
     init(_ peers: [(usable: Int, failing: Int)], serversMin: Int) {
         if peers.isEmpty {

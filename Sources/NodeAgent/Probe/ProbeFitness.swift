@@ -3,7 +3,7 @@ import Synchronization
 import Wire
 
 /// The requests to a `probe` section: how many, and the last one.
-struct ProbeQuestions: Equatable, Sendable {
+struct ProbeRequests: Equatable, Sendable {
     /// Requests answered, or TCP connections accepted.
     var count = 0
     /// When the last one arrived; `nil` before the first.
@@ -39,7 +39,7 @@ final class ProbeFitness: Sendable {
 
     private let sections: [Section]
     private let requirements: [[ProbeRequirementName]]
-    private let cameRound: Atomic<Int64>
+    private let lastSignOfLife: Atomic<Int64>
     private let stuckThreads = Atomic<Int>(0)
     private let isLeaving = Atomic<Bool>(false)
     private let hasStarved = Atomic<Bool>(false)
@@ -51,7 +51,7 @@ final class ProbeFitness: Sendable {
     init(requirements: [[ProbeRequirementName]], now: Instant) throws(SystemError) {
         self.requirements = requirements
         sections = requirements.map { Section(requirements: $0.count) }
-        cameRound = Atomic(now.nanoseconds)
+        lastSignOfLife = Atomic(now.nanoseconds)
         change = try WakeUp()
     }
 
@@ -71,7 +71,7 @@ final class ProbeFitness: Sendable {
     }
 
     /// Records a sign of life of the control thread.
-    func setCameRound(at now: Instant) { cameRound.store(now.nanoseconds, ordering: .relaxed) }
+    func recordSignOfLife(at now: Instant) { lastSignOfLife.store(now.nanoseconds, ordering: .relaxed) }
 
     /// Sets the number of stuck forwarding threads: no section passes unless it is zero. Any thread may call it.
     func setStuck(threads count: Int) {
@@ -116,7 +116,7 @@ final class ProbeFitness: Sendable {
     ///   count as stalled: no thread could run.
     func answer(of index: Int, ranSince: Instant, starvedAfter: Duration = starvedAfter, now: Instant) -> ProbeAnswer {
         if isLeaving.load(ordering: .relaxed) { return ProbeAnswer(isPassing: false, .stopping) }
-        let sign = max(ranSince, Instant(nanoseconds: cameRound.load(ordering: .relaxed)))
+        let sign = max(ranSince, Instant(nanoseconds: lastSignOfLife.load(ordering: .relaxed)))
         if sign.advanced(by: starvedAfter) < now {
             hasStarved.store(true, ordering: .relaxed)
             return ProbeAnswer(isPassing: false, .starved)
@@ -127,7 +127,7 @@ final class ProbeFitness: Sendable {
     }
 
     /// Returns whether any request has been answered with `starved` since the last call.
-    func takeStarved() -> Bool { hasStarved.exchange(false, ordering: .relaxed) }
+    func consumeStarved() -> Bool { hasStarved.exchange(false, ordering: .relaxed) }
 
     /// The numbers of servers for each requirement of section `index`.
     func counts(of index: Int) -> [ProbeCount] {
@@ -141,9 +141,9 @@ final class ProbeFitness: Sendable {
     func requirements(of index: Int) -> [ProbeRequirementName] { requirements[index] }
 
     /// The requests to section `index`.
-    func questions(of index: Int) -> ProbeQuestions {
+    func questions(of index: Int) -> ProbeRequests {
         let section = sections[index]
-        var questions = ProbeQuestions(count: section.asked.load(ordering: .relaxed))
+        var questions = ProbeRequests(count: section.asked.load(ordering: .relaxed))
         // A write takes nanoseconds. After 100 collisions with writes the reader leaves the last request out.
         for _ in 0..<100 {
             let before = section.version.load(ordering: .sequentiallyConsistent)

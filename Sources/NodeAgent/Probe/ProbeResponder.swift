@@ -43,7 +43,7 @@ struct ProbeResponder: ~Copyable {
     /// Leaves the ports to another process: this one accepts no further connections, and answers each open connection once more. The ports stay open.
     borrowing func handOver() {
         stop.isHandedOver.store(true, ordering: .releasing)
-        fitness.setCameRound(at: Instant(nanoseconds: .max))
+        fitness.recordSignOfLife(at: Instant(nanoseconds: .max))
         fitness.change.signal()
     }
 
@@ -88,18 +88,18 @@ private final class ProbeLoop {
         self.stop = stop
         running = RunningSince(now: reactor.now)
         for port in ports { self.ports += port.listeners.map { Port(port, file: $0) } }
-        try reactor.watch(fitness.change.raw, for: .read) { [weak self] _ in self?.lookAgain() }
+        try reactor.watch(fitness.change.raw, for: .read) { [weak self] _ in self?.applyAnswers() }
     }
 
     func run() {
-        comeRound()
+        tick()
         reactor.run()
     }
 
     /// Reads the answers periodically, because a stalled control thread sends no signal.
-    private func comeRound() {
-        lookAgain()
-        reactor.setTimer(at: reactor.now.advanced(by: min(RunningSince.interval, limits.starvedAfter))) { [weak self] in self?.comeRound() }
+    private func tick() {
+        applyAnswers()
+        reactor.setTimer(at: reactor.now.advanced(by: min(RunningSince.interval, limits.starvedAfter))) { [weak self] in self?.tick() }
     }
 
     private func answer(of index: Int) -> ProbeAnswer {
@@ -107,10 +107,10 @@ private final class ProbeLoop {
         return fitness.answer(of: index, ranSince: running.start, starvedAfter: limits.starvedAfter, now: reactor.now)
     }
 
-    private func lookAgain() {
+    private func applyAnswers() {
         fitness.change.clear()
         guard !stop.isAsked.load(ordering: .acquiring) else { return reactor.stop() }
-        if stop.isHandedOver.load(ordering: .acquiring), !isHandedOver { letPortsGo() }
+        if stop.isHandedOver.load(ordering: .acquiring), !isHandedOver { releasePorts() }
         for port in ports { toggle(port) }
     }
 
@@ -131,11 +131,11 @@ private final class ProbeLoop {
             }
             port.isOpen = shouldBeOpen
         } catch {
-            reactor.setTimer(at: reactor.now.advanced(by: Self.exhaustionPause)) { [weak self] in self?.lookAgain() }
+            reactor.setTimer(at: reactor.now.advanced(by: Self.exhaustionPause)) { [weak self] in self?.applyAnswers() }
         }
     }
 
-    private func letPortsGo() {
+    private func releasePorts() {
         isHandedOver = true
         for port in ports where port.isOpen { reactor.unwatch(port.file.raw) }
         ports = []
@@ -154,7 +154,7 @@ private final class ProbeLoop {
             if error.isShortage { closeOldest { !$0.isReading } }
             reactor.unwatch(port.file.raw)
             port.isOpen = false
-            reactor.setTimer(at: reactor.now.advanced(by: Self.exhaustionPause)) { [weak self] in self?.lookAgain() }
+            reactor.setTimer(at: reactor.now.advanced(by: Self.exhaustionPause)) { [weak self] in self?.applyAnswers() }
         }
     }
 

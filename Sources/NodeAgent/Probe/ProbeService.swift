@@ -45,10 +45,10 @@ final class ProbeService {
     // MARK: Events
 
     /// Updates the answers after a change of a server's usability.
-    func serversChanged() { control?.lookSoon() }
+    func serversChanged() { control?.updateSoon() }
 
     /// Records that the control thread runs. Call it each second.
-    func secondPassed() { control?.comeRound() }
+    func secondPassed() { control?.tick() }
 
     /// Publishes the number of stuck forwarding threads. Any thread may call it.
     var setStuckThreads: @Sendable (Int) -> Void { { [fitness] in fitness.setStuck(threads: $0) } }

@@ -9,11 +9,11 @@ import Wire
 /// It knows no proxies: the worker reads the configuration, opens missing sockets, and sends the master what the next worker needs.
 final class Master {
     /// How long a worker may take until it serves.
-    private static let startPatience = Duration.seconds(60)
+    private static let startTimeout = Duration.seconds(60)
     /// How long workers may take to end after an immediate stop.
-    private static let stopPatience = Duration.seconds(5)
+    private static let stopTimeout = Duration.seconds(5)
     /// How long the serving worker may take to report its state before another one starts.
-    private static let reportPatience = Duration.milliseconds(300)
+    private static let reportTimeout = Duration.milliseconds(300)
     /// The most bytes of a worker's messages that are kept for the client that requested its start.
     private static let messagesMax = 64 * 1024
     /// The most bytes of a worker's messages that are read per round of the loop.
@@ -123,7 +123,7 @@ final class Master {
         case .childEnded:
             while let exit = ChildExit.next() {
                 if let seat = seats.removeValue(forKey: exit.process) { forget(seat) }
-                if roster.serving?.process == exit.process { tellLastState() }
+                if roster.serving?.process == exit.process { forwardLastState() }
                 carryOut(roster.ended(exit, now: MonotonicClock.now()))
             }
         }
@@ -131,17 +131,17 @@ final class Master {
 
     private func stop(by signal: Int32) {
         notifier.tell(.stopping, status: signal == SIGUSR1 ? "waiting for the last sessions to end" : nil)
-        letSocketsGo()
+        releaseSockets()
         carryOut(roster.stop(by: signal))
         guard signal == SIGINT || signal == SIGTERM && !settings.drainsOnTerm else { return }
         // A suspended worker does not handle the signal.
-        reactor.setTimer(at: reactor.now.advanced(by: Self.stopPatience)) { [unowned self] in
+        reactor.setTimer(at: reactor.now.advanced(by: Self.stopTimeout)) { [unowned self] in
             for worker in roster.workers { kill(worker.process, SIGKILL) }
         }
     }
 
     /// Closes the listening sockets here: while they are open, the kernel queues connections on them that no process would accept.
-    private func letSocketsGo() {
+    private func releaseSockets() {
         memory.sockets = []
         for seat in seats.values { seat.memory.sockets = [] }
     }
@@ -172,14 +172,14 @@ final class Master {
 
     private func reloaded(_ isGood: Bool) {
         notifier.tell(.ready, status: isGood ? "serving" : "serving with the previous configuration: the new one has errors")
-        if !isGood { tellFailedReload() }
+        if !isGood { sendReloadFailure() }
         let waiters = reloadWaiters
         reloadWaiters = []
         for waiter in waiters { waiter(isGood, startMessages) }
     }
 
     /// Sends the reason to the serving worker, which has the log: a daemon's stderr is /dev/null.
-    private func tellFailedReload() {
+    private func sendReloadFailure() {
         guard let serving = roster.serving, let seat = seats[serving.process] else { return }
         let reason = Array(Terminal.firstAlert(in: startMessages).utf8.prefix(Succession.reasonBytesMax))
         if let file = try? MemoryFile.holding(reason, name: "tsukada reason") { try? seat.channel.send(.reloadFailed(file)) }
@@ -190,7 +190,7 @@ final class Master {
     private func start(_ reason: WorkerRoster.StartReason) {
         if case .reload = reason {
             (reloadWaiters, nextReloadWaiters) = (reloadWaiters + nextReloadWaiters, [])
-            if let serving = roster.serving, let seat = seats[serving.process] { askForState(serving.process, seat) }
+            if let serving = roster.serving, let seat = seats[serving.process] { requestState(serving.process, seat) }
         }
         startMessages = ""
         let (process, seat): (Int32, Seat)
@@ -204,7 +204,7 @@ final class Master {
             try seat.channel.watch(on: reactor) { [unowned self, unowned seat] in receive($0, from: process, seat) }
             try reactor.watch(seat.errors.raw, for: .read) { [unowned self, unowned seat] _ in relayMessages(of: seat) }
             try seat.channel.send(inheritance(), patience: .seconds(5))
-            reactor.setTimer(at: reactor.now.advanced(by: Self.startPatience)) { [unowned self] in
+            reactor.setTimer(at: reactor.now.advanced(by: Self.startTimeout)) { [unowned self] in
                 guard roster.workers.contains(where: { $0.process == process && $0.stage == .starting(reason) }) else { return }
                 carryOut([.tell(.warning, "killing worker \(process): it was not ready within 60s")])
                 kill(process, SIGKILL)
@@ -242,9 +242,9 @@ final class Master {
         return messages + [roster.serving == nil ? .lastState(state) : .state(state)]
     }
 
-    private func askForState(_ process: Int32, _ seat: Seat) {
+    private func requestState(_ process: Int32, _ seat: Seat) {
         guard (try? seat.channel.send(.report)) != nil else { return }
-        let deadline = MonotonicClock.now().advanced(by: Self.reportPatience)
+        let deadline = MonotonicClock.now().advanced(by: Self.reportTimeout)
         while let message = seat.channel.next(until: deadline) {
             receive(message, from: process, seat)
             if case .state = message { return }
@@ -266,7 +266,7 @@ final class Master {
         case .passOn: if let serving = roster.serving { try? seats[serving.process]?.channel.send(message) }
         case .leave:
             notifier.tell(.stopping, status: "draining")
-            letSocketsGo()
+            releaseSockets()
             roster.leave()
         case .ignore: break
         case .breach(let cause):
@@ -285,7 +285,7 @@ final class Master {
     }
 
     /// Sends the last state of the dead serving worker to the workers that are starting.
-    private func tellLastState() {
+    private func forwardLastState() {
         guard let state = memory.state else { return }
         for worker in roster.workers where worker.stage != .serving && worker.stage != .leaving {
             try? seats[worker.process]?.channel.send(.lastState(state))
@@ -321,7 +321,7 @@ final class Master {
     private func look() {
         for seat in seats.values { seat.conversation.look() }
         carryOut(roster.look())
-        reactor.setTimer(at: reactor.now.advanced(by: WorkerRoster.lookInterval)) { [unowned self] in look() }
+        reactor.setTimer(at: reactor.now.advanced(by: WorkerRoster.pollInterval)) { [unowned self] in look() }
     }
 
     private func watchdog(every interval: Duration) {

@@ -18,7 +18,7 @@ final class Succession {
     /// How long the other end may take to read messages.
     private static let patience = Duration.seconds(2)
     /// How long a successor may take until it serves once it has the sockets. A master allows its workers the same time.
-    static let takeoverPatience = Duration.seconds(60)
+    static let takeoverTimeout = Duration.seconds(60)
     /// The longest reason for a failed reload, in bytes.
     static let reasonBytesMax = 512
     /// The range of pauses between two states that are sent to the master.
@@ -29,7 +29,7 @@ final class Succession {
     private unowned let control: SuccessionControl
     private let ended: () -> Void
     /// When the next state for the master is due.
-    private var stateDue: Instant
+    private var nextStateAt: Instant
     /// The state that is being composed for the master.
     private var pending: PendingState?
     /// The successor's place among `stats maxconn` until it serves, and the timer of its deadline.
@@ -41,7 +41,7 @@ final class Succession {
     /// Receives on `channel`. `ended` is called once, when the other end is gone.
     init(_ channel: ProcessChannel, to other: Other, of control: SuccessionControl, ended: @escaping () -> Void) throws(SystemError) {
         (self.channel, self.other, self.control, self.ended) = (channel, other, control, ended)
-        stateDue = control.reactor.now
+        nextStateAt = control.reactor.now
         try channel.watch(on: control.reactor) { [unowned self] in receive($0) }
     }
 
@@ -52,11 +52,11 @@ final class Succession {
         case (.report?, .master): push()
         case (.takenOver?, .master), (.takenOver?, .successor):
             settle()
-            control.process.supersede { [weak self] in self?.sayLastWords() }
+            control.process.supersede { [weak self] in self?.sendFinalState() }
         case (.replaced?, .master):
             settle()
             control.process.supersede { [weak self, process = control.process] in
-                self?.sayLastWords()
+                self?.sendFinalState()
                 process.end()
             }
         case (.runtime(let file)?, .master): control.process.serveRuntime(file)
@@ -79,12 +79,12 @@ final class Succession {
 
     /// Sends the master this worker's state, and that it serves.
     func report() throws(SystemError) {
-        try channel.send([.state(try wholeState()), .ready], patience: Self.patience)
+        try channel.send([.state(try encodedState()), .ready], patience: Self.patience)
     }
 
     /// Sends a successor all sockets and this process's state. The successor keeps `place` until it serves, and must serve within `patience`.
     func handOver(sockets: [OpenFile], _ place: RuntimePlace, within patience: Duration) throws(SystemError) {
-        let state = ProcessMessage.state(try wholeState())
+        let state = ProcessMessage.state(try encodedState())
         try channel.send(ProcessMessage.passing(sockets) + [state], patience: Self.patience)
         self.place = place
         takeoverTimer = control.reactor.setTimer(at: control.reactor.now.advanced(by: patience)) { [weak self] in
@@ -102,13 +102,13 @@ final class Succession {
     func takeOver() throws(SystemError) { try channel.send([.takenOver], patience: Self.patience) }
 
     /// This process's state, composed at once.
-    private func wholeState() throws(SystemError) -> OpenFile { try Self.file(control.process.stateText().whole()) }
+    private func encodedState() throws(SystemError) -> OpenFile { try Self.file(control.process.stateText().whole()) }
 
     private static func file(_ text: String) throws(SystemError) -> OpenFile { try MemoryFile.holding(Array(text.utf8), name: "tsukada state") }
 
     /// Sends the master this process's state, composed over the next rounds: a worker that is started after a crash begins with it. A master that reads too
     /// slowly misses this state and gets the next.
-    func tellState() {
+    func reportState() {
         guard other == .master else { return }
         let isComposing = pending != nil
         pending = PendingState(rest: control.process.stateText(), began: control.reactor.now)
@@ -144,7 +144,7 @@ final class Succession {
         if state.rest.isOver { send(state.text) }
         state.taken += began.duration(to: MonotonicClock.now())
         if state.rest.isOver {
-            stateDue = state.began.advanced(by: Self.statePause(after: state.taken))
+            nextStateAt = state.began.advanced(by: Self.statePause(after: state.taken))
             return
         }
         pending = state
@@ -152,25 +152,25 @@ final class Succession {
     }
 
     /// Sends the master a sign of life, and the state if it is due. Call it each second.
-    func comeRound() {
+    func tick() {
         guard other == .master else { return }
         try? channel.send(.alive)
-        guard pending == nil, stateDue <= control.reactor.now else { return }
-        tellState()
+        guard pending == nil, nextStateAt <= control.reactor.now else { return }
+        reportState()
     }
 
     /// The pause after a state that took `taken` to compose: states must not cost more than a hundredth of a core.
     static func statePause(after taken: Duration) -> Duration { min(max(statePauses.lowerBound, taken * 100), statePauses.upperBound) }
 
     /// Notifies the master that the node drains, so that it starts no other worker.
-    func tellLeaving() {
+    func reportDraining() {
         guard other == .master else { return }
         try? channel.send([.leaving], patience: Self.patience)
     }
 
-    private func sayLastWords() {
+    private func sendFinalState() {
         pending = nil
-        guard !isOver, let file = try? wholeState() else { return }
+        guard !isOver, let file = try? encodedState() else { return }
         try? channel.send([.lastState(file)], patience: Self.patience)
     }
 }

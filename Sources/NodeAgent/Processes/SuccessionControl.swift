@@ -14,9 +14,9 @@ protocol SucceedingProcess: AnyObject {
     /// Adds the counters of a predecessor.
     func count(_ counters: [AgentState.CounterKey: [UInt64]])
     /// Uses the predecessor's knowledge of the cluster.
-    func rememberGossip(of state: AgentState)
+    func restoreGossip(of state: AgentState)
     /// Starts the gossip, unless it runs: this process is the only one that gossips for the node.
-    func speakAlone()
+    func startGossip()
     /// Leaves the sockets to a successor, which serves. `accepted` is called once this process accepts nothing further.
     func supersede(accepted: @escaping () -> Void)
     /// Closes all addresses and ends with the last session, because no process would restart this one.
@@ -30,7 +30,7 @@ protocol SucceedingProcess: AnyObject {
 /// Controls how this process takes over from another, and how others take over from it.
 final class SuccessionControl {
     /// How long the predecessor may take to send its last state, before this process continues without it.
-    private static let lastStatePatience = Duration.seconds(1)
+    private static let lastStateTimeout = Duration.seconds(1)
 
     let reactor: Reactor
     let log: any EventLog
@@ -49,9 +49,9 @@ final class SuccessionControl {
     func start(_ inheritance: Inheritance, isWorker: Bool) throws(SystemError) {
         if let channel = inheritance.channel {
             inherited = inheritance.state
-            process.rememberGossip(of: inheritance.state)
+            process.restoreGossip(of: inheritance.state)
             let succession = try Succession(channel, to: isWorker ? .master : .predecessor, of: self) { [unowned self] in
-                if isWorker { loseMaster() } else { inherit(nil) }
+                if isWorker { handleMasterDeath() } else { inherit(nil) }
             }
             successions.append(succession)
             if isWorker {
@@ -61,7 +61,7 @@ final class SuccessionControl {
             }
         }
         guard !inheritance.isAlone else { return inherit(nil) }
-        reactor.setTimer(at: reactor.now.advanced(by: Self.lastStatePatience)) { [unowned self] in inherit(nil) }
+        reactor.setTimer(at: reactor.now.advanced(by: Self.lastStateTimeout)) { [unowned self] in inherit(nil) }
     }
 
     /// Takes over the predecessor's counters, and starts the gossip. Counters are taken only once.
@@ -71,14 +71,14 @@ final class SuccessionControl {
         if let state = last ?? inherited, inherited != nil {
             inherited = nil
             process.count(state.counters)
-            process.rememberGossip(of: state)
+            process.restoreGossip(of: state)
         }
-        process.speakAlone()
-        for succession in successions { succession.tellState() }
+        process.startGossip()
+        for succession in successions { succession.reportState() }
     }
 
     /// Hands a successor everything that it needs, and waits until it serves. Until then its connection counts towards `stats maxconn`.
-    func handOver(to file: OpenFile, _ place: RuntimePlace, within patience: Duration = Succession.takeoverPatience) {
+    func handOver(to file: OpenFile, _ place: RuntimePlace, within patience: Duration = Succession.takeoverTimeout) {
         let subject = LogSubject(kind: "hand-over", about: "")
         guard !process.isEnding else { return log.write(.warning, "Sockets not handed over: this process is draining.", about: subject) }
         do throws(SystemError) {
@@ -93,14 +93,14 @@ final class SuccessionControl {
     }
 
     /// Sends the master a sign of life, and the state if it is due. Call it each second.
-    func secondPassed() { for succession in successions { succession.comeRound() } }
+    func secondPassed() { for succession in successions { succession.tick() } }
 
     /// Notifies the master that the node drains, so that it starts no other worker.
-    func tellLeaving() { for succession in successions { succession.tellLeaving() } }
+    func reportDraining() { for succession in successions { succession.reportDraining() } }
 
     /// Stops after the master's death, with the last session, because no process would restart this one. A supervisor starts another master, which needs
     /// the addresses.
-    private func loseMaster() {
+    private func handleMasterDeath() {
         log.write(.alert, "The master process died: this process ends with its last session.")
         process.abandon()
     }

@@ -40,7 +40,7 @@ struct WorkerRoster {
         /// The number of reloads since its start.
         var reloads = 0
         /// Polls since the worker's last message.
-        var silentLooks = 0
+        var silentPolls = 0
         /// Why the master has killed the worker; `nil` if it has not.
         var causeOfDeath: String?
     }
@@ -70,12 +70,12 @@ struct WorkerRoster {
     /// The death of a worker that has served this long does not count as a repeated failure.
     static let goodService = Duration.seconds(1)
     /// The interval between two polls of the workers, which send signs of life at least as often.
-    static let lookInterval = Duration.seconds(1)
+    static let pollInterval = Duration.seconds(1)
     /// A worker is killed after this many polls without a message. Polls are counted instead of time: if the whole machine was suspended, the master did not
     /// poll either.
-    static let silentLooksMax = 10
-    private static let retryFirst = Duration.milliseconds(100)
-    private static let retryLongest = Duration.seconds(5)
+    static let silentPollsMax = 10
+    private static let retryPauseMin = Duration.milliseconds(100)
+    private static let retryPauseMax = Duration.seconds(5)
 
     /// All live workers.
     private(set) var workers: [Worker] = []
@@ -83,7 +83,7 @@ struct WorkerRoster {
     private(set) var reloads = 0
     private(set) var reloadsFailed = 0
     private(set) var isStopping = false
-    private var deathsInARow = 0
+    private var consecutiveDeaths = 0
     /// The reload that waits until a starting worker is ready.
     private var waitingReload: StartReason?
     private var lastDeath: ChildExit?
@@ -128,15 +128,15 @@ struct WorkerRoster {
 
     /// Records a message of a worker.
     mutating func heard(_ process: Int32) {
-        if let index = workers.firstIndex(where: { $0.process == process }) { workers[index].silentLooks = 0 }
+        if let index = workers.firstIndex(where: { $0.process == process }) { workers[index].silentPolls = 0 }
     }
 
     /// Polls the workers for silence. Starting workers have their own time limit.
     mutating func look() -> [Effect] {
         var effects: [Effect] = []
         for index in workers.indices where workers[index].stage == .serving || workers[index].stage == .leaving {
-            workers[index].silentLooks += 1
-            guard workers[index].silentLooks == Self.silentLooksMax else { continue }
+            workers[index].silentPolls += 1
+            guard workers[index].silentPolls == Self.silentPollsMax else { continue }
             effects += kill(index, "no sign of life for 10s", "it hangs or was stopped")
         }
         return effects
@@ -173,7 +173,7 @@ struct WorkerRoster {
             isStopping = true
             return workers.isEmpty ? [.exit(0)] : []
         case .serving:
-            if worker.startedAt.duration(to: now) >= Self.goodService { deathsInARow = 0 }
+            if worker.startedAt.duration(to: now) >= Self.goodService { consecutiveDeaths = 0 }
             lastDeath = exit
             let alert = Effect.tell(.alert, "worker \(worker.process) died: \(exit.description); its sessions are lost, a new worker takes its place")
             // A worker that already starts is replacement enough.
@@ -229,10 +229,10 @@ struct WorkerRoster {
 
     private mutating func restart(now: Instant) -> [Effect] {
         guard let lastDeath, !isStopping else { return [] }
-        defer { deathsInARow += 1 }
-        guard deathsInARow > 0 else { return [.start(.restart(of: lastDeath))] }
-        let factor = 1 << min(deathsInARow - 1, 10)
-        return [.retry(at: now.advanced(by: min(Self.retryLongest, Self.retryFirst * factor)))]
+        defer { consecutiveDeaths += 1 }
+        guard consecutiveDeaths > 0 else { return [.start(.restart(of: lastDeath))] }
+        let factor = 1 << min(consecutiveDeaths - 1, 10)
+        return [.retry(at: now.advanced(by: min(Self.retryPauseMax, Self.retryPauseMin * factor)))]
     }
 
     private mutating func nextReload() -> [Effect] {

@@ -43,7 +43,7 @@ struct WorkerSeat {
     }
 
     /// Redirects stderr to the master's, or to /dev/null for a daemon. Call it once.
-    func startIsOver(isDaemon: Bool) {
+    func redirectErrors(isDaemon: Bool) {
         if isDaemon { Daemon.detachStandardStreams() } else { dup2(laterErrors, STDERR_FILENO) }
         close(laterErrors)
     }

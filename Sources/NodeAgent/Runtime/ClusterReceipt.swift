@@ -13,12 +13,12 @@ struct ClusterReceipt: Equatable, Sendable {
     let revision: UInt64
     private let deadline: Instant
     /// Whether `on cluster` was written, so that an answer is expected. Otherwise, with `admin-scope`, HAProxy's empty answer means success.
-    private let isAskedFor: Bool
+    private let isExplicit: Bool
 
     /// The receipt of a command that was spread at `now` with `revision`.
-    init(revision: UInt64, isAskedFor: Bool = true, now: Instant) {
+    init(revision: UInt64, isExplicit: Bool = true, now: Instant) {
         self.revision = revision
-        self.isAskedFor = isAskedFor
+        self.isExplicit = isExplicit
         deadline = now.advanced(by: Self.patience)
     }
 
@@ -26,7 +26,7 @@ struct ClusterReceipt: Equatable, Sendable {
     func answer(_ peers: [PeerReceipt], now: Instant) -> String? {
         let missing = peers.filter { !$0.isAcknowledged }
         guard now >= deadline || missing.allSatisfy({ $0.state == .dead || $0.state == .left }) else { return nil }
-        if missing.isEmpty, !isAskedFor { return "" }
+        if missing.isEmpty, !isExplicit { return "" }
         let known = peers.filter(\.isAcknowledged).map(\.name)
         var sentences: [String] = []
         if !known.isEmpty { sentences.append("Acknowledged by \(known.joined(separator: ", ")).") }

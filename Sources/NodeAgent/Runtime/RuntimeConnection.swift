@@ -13,7 +13,7 @@ final class RuntimeConnection {
     /// Notifications to the owner.
     struct Handlers {
         /// The connection has an answer to compose: call `takeTurn`.
-        var wantsTurn: (RuntimeConnection) -> Void
+        var requestTurn: (RuntimeConnection) -> Void
         /// The socket now belongs to a succession; it counts as a connection until its place is released.
         var handOver: (OpenFile, RuntimePlace) -> Void
         /// The connection has closed itself, or its handed-over place is free.
@@ -125,7 +125,7 @@ final class RuntimeConnection {
         } else if hasWork {
             if !isWaitingForTurn {
                 isWaitingForTurn = true
-                handlers.wantsTurn(self)
+                handlers.requestTurn(self)
             }
         } else if case .none = answer {
             if !isEnding, input.count > RuntimeServer.inputBytesMax {
@@ -157,7 +157,7 @@ final class RuntimeConnection {
     /// Gives the connection a place, so that its waiting lines are answered.
     func takePlace() {
         hasPlace = true
-        if isWaitingForTurn { handlers.wantsTurn(self) }
+        if isWaitingForTurn { handlers.requestTurn(self) }
     }
 
     /// Whether it may take a turn: it has a place, or its line needs none.
@@ -186,7 +186,7 @@ final class RuntimeConnection {
         input.removeFirst(newline + 1)
         answerBytes = 0
         switch interpreter.answer(to: line, session: &session) {
-        case .bytes(let bytes): sayLast(bytes)
+        case .bytes(let bytes): finishAnswer(bytes)
         case .pieces(let next): answer = .pieces(next)
         case .handOver:
             forget()
@@ -197,17 +197,17 @@ final class RuntimeConnection {
     /// Ends the connection after the answer, since the beginning of the next line is unknown.
     private func refuseLine() {
         input = []
-        sayLast(Array(Self.lineTooLong.utf8))
+        finishAnswer(Array(Self.lineTooLong.utf8))
         isEnding = true
     }
 
     private func compose(_ next: @escaping Composer) {
         switch next(&session) {
-        case nil: sayLast([])
+        case nil: finishAnswer([])
         case .bytes(let piece)?: say(piece)
         case .later(let begin)?:
             answer = .later(next, cancel: {})
-            let cancel = begin { [weak self] in self?.takeLater($0) }
+            let cancel = begin { [weak self] in self?.receiveDeferred($0) }
             // `begin` may have delivered it already.
             if case .later = answer { answer = .later(next, cancel: cancel) }
         }
@@ -218,11 +218,11 @@ final class RuntimeConnection {
         if answerBytes <= RuntimeServer.outputBytesMax {
             output = piece
         } else {
-            sayLast(Array((Self.tooLong + (session.isInteractive ? "\n> " : "\n")).utf8))
+            finishAnswer(Array((Self.tooLong + (session.isInteractive ? "\n> " : "\n")).utf8))
         }
     }
 
-    private func takeLater(_ bytes: [UInt8]) {
+    private func receiveDeferred(_ bytes: [UInt8]) {
         guard isOpen, case .later(let next, _) = answer else { return }
         step { () throws(SystemError) in
             // A deferred answer has its own limit.
@@ -232,7 +232,7 @@ final class RuntimeConnection {
     }
 
     /// Ends the line's answer with `bytes`.
-    private func sayLast(_ bytes: [UInt8]) {
+    private func finishAnswer(_ bytes: [UInt8]) {
         output = bytes
         answer = .none
         let hasAnotherLine = input.contains(UInt8(ascii: "\n"))

@@ -76,7 +76,7 @@ struct RuntimeInterpreter: LineInterpreter {
     /// The first line from a process that takes over. It is not a command for people, so the list omits it.
     static let handOverCommand = "_handover"
     /// The question of a process that wants this socket's path. It is not a command for people, so the list omits it.
-    static let abandonedQuestion = "_abandoned"
+    static let abandonedQuery = "_abandoned"
     /// The answer of a worker whose master is dead.
     static let abandonedAnswer = "yes"
 
@@ -87,19 +87,19 @@ struct RuntimeInterpreter: LineInterpreter {
 
     func answer(to line: ArraySlice<UInt8>, session: inout RuntimeSession) -> LineAnswer {
         if isHandOver(line, session) { return .handOver }
-        if isAbandonedQuestion(line, session) { return .bytes(Array("\(Self.abandonedAnswer)\n".utf8)) }
+        if isAbandonedQuery(line, session) { return .bytes(Array("\(Self.abandonedAnswer)\n".utf8)) }
         var run = RuntimeLine(line, target: target)
         return .pieces { run.next(&$0) }
     }
 
     func isUrgent(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool {
         guard session.payloadEnd == nil else { return false }
-        if isHandOver(line, session) || isAbandonedQuestion(line, session) { return true }
+        if isHandOver(line, session) || isAbandonedQuery(line, session) { return true }
         return RuntimeLine.commands(in: line).allSatisfy { RuntimeCommand.of($0)?.isUrgent == true }
     }
 
-    private func isAbandonedQuestion(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool {
-        session.isAbandoned && line.elementsEqual(Self.abandonedQuestion.utf8)
+    private func isAbandonedQuery(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool {
+        session.isAbandoned && line.elementsEqual(Self.abandonedQuery.utf8)
     }
 
     private func isHandOver(_ line: ArraySlice<UInt8>, _ session: RuntimeSession) -> Bool {

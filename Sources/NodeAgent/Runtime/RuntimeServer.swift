@@ -142,7 +142,7 @@ final class RuntimeServer {
         session.exposesListeners = rights.exposesListeners
         session.isAbandoned = isAbandoned
         let handlers = RuntimeConnection.Handlers(
-            wantsTurn: { [weak self] in self?.enqueue($0) }, handOver: handOver, ended: { [weak self] in self?.ended($0) })
+            requestTurn: { [weak self] in self?.enqueue($0) }, handOver: handOver, ended: { [weak self] in self?.ended($0) })
         let connection = RuntimeConnection(
             file: file, session: session, hasPlace: hasPlace, reactor: reactor, interpreter: interpreter, handlers: handlers)
         try connection.start()
@@ -187,11 +187,11 @@ final class RuntimeServer {
     private func scheduleTurn() {
         guard !isTurnDue, !turns.isEmpty else { return }
         isTurnDue = true
-        reactor.inNextRound { [weak self] in self?.giveTurn() }
+        reactor.inNextRound { [weak self] in self?.runNextTurn() }
     }
 
     /// Makes the next connection compose one piece.
-    private func giveTurn() {
+    private func runNextTurn() {
         isTurnDue = false
         while let connection = turns.first {
             turns.removeFirst()

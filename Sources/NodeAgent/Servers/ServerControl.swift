@@ -24,7 +24,7 @@ final class ServerControl {
     /// The bridge to the gossip; `nil` while the gossip does not run.
     private(set) var bridge: GossipBridge?
     /// Whether peers or a nameserver have caused the present event, so that its log lines are limited.
-    private(set) var isHeedingOthers = false
+    private(set) var isLimitingLogs = false
     /// Performs an output before the next one is produced. It may call this object again.
     var carryOut: (Output) -> Void = { _ in }
     private let now: () -> Instant
@@ -61,11 +61,11 @@ final class ServerControl {
     }
 
     /// Runs `body` for events that peers or a nameserver have caused: the log lines about each server are limited.
-    func heedOthers(_ body: () -> Void) {
-        let before = isHeedingOthers
-        isHeedingOthers = true
+    func limitingLogs(_ body: () -> Void) {
+        let before = isLimitingLogs
+        isLimitingLogs = true
         body()
-        isHeedingOthers = before
+        isLimitingLogs = before
     }
 
     /// Applies the result of a check, and passes it to the gossip's core, which sends it to the peers. A full server is skipped, not failed, if nodes share

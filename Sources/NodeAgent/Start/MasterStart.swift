@@ -34,7 +34,7 @@ struct MasterStart {
         ) { [options] in
             do throws(StartError) { try pidFile?.write() } catch { Terminal.tell(.warning, error.description, patience: .none) }
             started()
-            options.endOthers()
+            options.stopReplacedProcesses()
         }
         try StartError.wrapping { () throws(PrivilegeError) in try Privileges.applyToMaster() }
         return try StartError.wrapping("cannot start: ") { () throws(SystemError) in try Master(settings).run() }

@@ -18,7 +18,7 @@ struct StartDatabases {
     /// servers are checked as without a section, and keep their state.
     ///
     /// - Parameter tell: receives the error of each section.
-    func openAfterDeath(_ backends: [Backend], tell: (String) -> Void) -> [DatabaseAccess?] {
+    func openForRestart(_ backends: [Backend], tell: (String) -> Void) -> [DatabaseAccess?] {
         backends.map { backend in
             do throws(StartError) {
                 return try access(backend)

@@ -75,7 +75,7 @@ struct StartGossip {
         switch node.endpoint {
         case .ip(let address, let port): .ip(address, port: port)
         case .name(let name, let port):
-            lookup.nameToFollow(name) == nil
+            lookup.nameToResolve(name) == nil
                 ? (try? lookup.addresses(of: name, preferring: .v4, random: SystemRandomNumberGenerator()))?.first.map { .ip($0, port: port) } : nil
         case .unix, .inherited: nil
         }
@@ -106,7 +106,7 @@ struct StartGossip {
     /// The peers of `plan` whose names are resolved repeatedly.
     private func named(_ plan: GossipPlan) -> [GossipPlan.NamedPeer] {
         section.nodes.compactMap { line in
-            guard case .name(let name, let port) = line.endpoint, let hostName = lookup.nameToFollow(name),
+            guard case .name(let name, let port) = line.endpoint, let hostName = lookup.nameToResolve(name),
                 let peer = plan.settings.peers.first(where: { $0.name == line.name })
             else { return nil }
             return GossipPlan.NamedPeer(peer: peer.id, hostName: hostName, port: port)

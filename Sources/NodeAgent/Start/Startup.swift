@@ -34,7 +34,7 @@ struct Startup {
         case .keys(let command): return KeyProgram.run(command, configurations: options.configurations, environment: environment)
         case .drain(let force): return DrainProgram.run(force, configurations: options.configurations, environment: environment)
         case .check, .run:
-            Privileges.closeFilesToOthers()
+            Privileges.restrictNewFiles()
             do throws(StartError) {
                 return try Startup(options: options, environment: environment).start()
             } catch {
@@ -62,7 +62,7 @@ struct Startup {
         }
         let listens = configuration.frontends.contains { !$0.isDisabled && !$0.binds.isEmpty }
         if options.action == .check {
-            try checkSurroundings(configuration)
+            try checkEnvironment(configuration)
             if !options.isQuiet {
                 if !listens { Terminal.tell(.warning, "no proxy has a 'bind': a start would fail") }
                 for warning in StartFolders(configuration, pidFile: options.pidFile).missing { Terminal.tell(.warning, warning) }
@@ -122,7 +122,7 @@ struct Startup {
         let runsAsDaemon = options.runsAsDaemon(configured: configuration.global.isDaemon)
         var opened = try open(configuration, accounts, privileges, inheritance, isRestart: seat?.causeOfDeath != nil)
         opened.resources.configurationFiles = files
-        opened.resources.tellsTerminal = !runsAsDaemon && !options.isQuiet
+        opened.resources.logsToTerminal = !runsAsDaemon && !options.isQuiet
         if let seat {
             let snapshot = ConfigurationSnapshot(files: files, names: opened.names.answers)
             try StartError.wrapping("cannot report to the master: ") { [sockets = opened.resources.boundSockets] () throws(SystemError) in
@@ -130,7 +130,7 @@ struct Startup {
             }
             let cause = seat.causeOfDeath
             return try runAgent(consume opened, privileges, inheritance, causeOfDeath: cause, isWorker: true) {
-                seat.startIsOver(isDaemon: runsAsDaemon)
+                seat.redirectErrors(isDaemon: runsAsDaemon)
             }
         }
         let pidFile = options.pidFileToWrite(configuration.global, isDaemon: runsAsDaemon)
@@ -189,7 +189,7 @@ struct Startup {
         let secrets = StartDatabases(owner: privileges.owner)
         let databases =
             isRestart
-            ? secrets.openAfterDeath(configuration.backends) { Terminal.tell(.alert, $0) } : try secrets.open(configuration.backends)
+            ? secrets.openForRestart(configuration.backends) { Terminal.tell(.alert, $0) } : try secrets.open(configuration.backends)
         var gossip: GossipRunner.Resources? =
             if let section = configuration.gossip {
                 try StartGossip(section, lookup: lookup).open(
@@ -198,7 +198,7 @@ struct Startup {
                 nil
             }
         gossip?.resolver?.questionsMax = limits.questionsPerSection
-        inheritance.sockets.closeRest()
+        inheritance.sockets.closeUntaken()
         let resources = Agent.Resources(
             configuration: configuration, listeners: listeners, statsSockets: statsSockets, probePorts: probeSockets, addresses: [], logPlan: logPlan,
             limits: limits, node: node, gossip: gossip, databases: databases)
@@ -280,7 +280,7 @@ struct Startup {
 
     /// Checks users, groups and the addresses of names for `-c`: they must exist, as in HAProxy. Failing nameservers only cause a warning, because a reload
     /// uses the predecessor's addresses.
-    private func checkSurroundings(_ configuration: AgentConfiguration) throws(StartError) {
+    private func checkEnvironment(_ configuration: AgentConfiguration) throws(StartError) {
         var configuration = configuration
         let accounts = AccountFiles.ofMachine()
         let privileges = try privileges(configuration.global, accounts)
@@ -343,8 +343,8 @@ struct Startup {
             if let causeOfDeath { agent.log.write(.alert, "worker \(causeOfDeath); its sessions are lost, this one has taken its place.") }
             agent.lifecycle.begins(causeOfDeath != nil ? .restart : inheritance.isAlone ? .start : .reload)
             started()
-            if !isWorker { options.endOthers() }
-            confine(agent)
+            if !isWorker { options.stopReplacedProcesses() }
+            hardenProcess(agent)
             reactor.run()
             agent.stop()
             return ExitCode.success
@@ -354,7 +354,7 @@ struct Startup {
     }
 
     /// Makes the process non-dumpable and limits its system calls to those of serving. By now all its threads run and all its files are open.
-    private func confine(_ agent: Agent) {
+    private func hardenProcess(_ agent: Agent) {
         // The memory holds keys and session data. This comes after the log's files are open, because afterwards root owns the process's entries in /proc.
         if clinux_hide_memory() != 0 { agent.log.write(.warning, "this process's memory stays readable to its user's other processes.") }
         let mode = agent.configuration.global.systemCalls

@@ -20,7 +20,7 @@ final class RateSampler {
     private let state: ForwardingState
     private let reactor: Reactor
     /// By backend: whether it had sessions at the last read.
-    private var wereOccupied: [Bool]
+    private var hadSessions: [Bool]
 
     /// Nothing counted.
     init(_ state: ForwardingState, reactor: Reactor) {
@@ -28,14 +28,14 @@ final class RateSampler {
         frontends = Array(repeating: EventRate(), count: state.frontends.count)
         backends = Array(repeating: EventRate(), count: state.backends.count)
         servers = Array(repeating: EventRate(), count: state.serverCells.count)
-        wereOccupied = Array(repeating: false, count: state.backends.count)
+        hadSessions = Array(repeating: false, count: state.backends.count)
     }
 
     /// Reads the totals, and schedules the next read if any has grown. Otherwise the next read follows when a thread wakes up or at the next tick.
     func sample() {
         guard !isDueSoon else { return }
         let now = reactor.now
-        if read(occupiedBackends(), { $0.count($1, now: now) }) { sampleSoon() } else { state.awaitWork() }
+        if read(backendsToRead(), { $0.count($1, now: now) }) { sampleSoon() } else { state.awaitWork() }
     }
 
     /// Schedules a read after `interval`, because a thread has woken up and the totals may grow.
@@ -49,7 +49,7 @@ final class RateSampler {
     }
 
     /// Ignores earlier counts, because another process has counted them.
-    func startFromHere() {
+    func skipInheritedCounts() {
         read(state.backends.indices) { rate, total in
             rate.start(from: total)
             return false
@@ -77,10 +77,10 @@ final class RateSampler {
     }
 
     /// The backends whose totals may have grown since the last read: those that have sessions, had sessions at that read, or have had sessions in between.
-    private func occupiedBackends() -> [Int] {
+    private func backendsToRead() -> [Int] {
         state.backends.indices.filter { index in
-            let (isOccupied, wasOccupied) = (state.backendCells[index].pointee.sessions.value > 0, wereOccupied[index])
-            wereOccupied[index] = isOccupied
+            let (isOccupied, wasOccupied) = (state.backendCells[index].pointee.sessions.value > 0, hadSessions[index])
+            hadSessions[index] = isOccupied
             return isOccupied || wasOccupied || state.sessionsTotal(ofBackend: index) != backends[index].total
         }
     }

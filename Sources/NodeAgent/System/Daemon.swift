@@ -38,12 +38,12 @@ struct Daemon: ~Copyable {
         }
         // Only the child may hold the write end, so that its death appears as the end of the pipe.
         close(writeEnd.release())
-        return .parent(exitCode: waitForWord(readEnd.raw) ? 0 : 1)
+        return .parent(exitCode: waitForReport(readEnd.raw) ? 0 : 1)
     }
 
     private init(report: consuming FileDescriptor) { self.report = report }
 
-    private static func waitForWord(_ raw: Int32) -> Bool {
+    private static func waitForReport(_ raw: Int32) -> Bool {
         var request = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
         while true {
             guard poll(&request, 1, -1) >= 0 || errno == EINTR else { return false }

@@ -35,7 +35,7 @@ struct Privileges: Equatable, Sendable {
     }
 
     /// Makes files that the process creates writable for their owner only, whatever umask it was started with.
-    static func closeFilesToOthers() { umask(umask(0o777) | 0o022) }
+    static func restrictNewFiles() { umask(umask(0o777) | 0o022) }
 
     /// Changes the root, then the groups, then the user, then drops every capability, also as root. Each step needs privileges that a later one drops.
     /// Verifies the result. Call it while there is only one thread, because other threads would keep their privileges.

@@ -359,7 +359,7 @@ extension BackendBalancer {
         let (near, far) = (tier[isFar: false].turns.total, tier[isFar: true].turns.total)
         return seats.indices.map { index in
             guard isServing(index) else { return 0 }
-            guard tier.hasBoth else { return servers.weights[index] }
+            guard tier.hasNearAndFar else { return servers.weights[index] }
             return servers.weights[index] * (seats[index].isFar ? near * percent : far * (100 - percent))
         }
     }

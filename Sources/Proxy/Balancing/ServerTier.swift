@@ -56,17 +56,17 @@ struct ServerTier: Sendable {
     var count: Int { near.count + far.count }
 
     /// True when there are both near and far servers.
-    var hasBoth: Bool { near.count > 0 && far.count > 0 }
+    var hasNearAndFar: Bool { near.count > 0 && far.count > 0 }
 
     /// The percentage of sessions for far servers: `spillOver`, or more while all near servers are warming.
     func farPercent(spillOver: Int) -> Int {
-        guard hasBoth else { return near.count > 0 ? 0 : 100 }
-        return max(spillOver, 100 - 100 * near.warmth / SlowStart.fullShare)
+        guard hasNearAndFar else { return near.count > 0 ? 0 : 100 }
+        return max(spillOver, 100 - 100 * near.largestShare / SlowStart.fullShare)
     }
 
     /// Returns true when the next session belongs to a far server, and updates the credit.
     mutating func takeFarTurn(spillOver: Int) -> Bool {
-        guard hasBoth else { return near.count == 0 }
+        guard hasNearAndFar else { return near.count == 0 }
         farCredit += farPercent(spillOver: spillOver)
         guard farCredit >= 100 else { return false }
         farCredit -= 100
@@ -88,7 +88,7 @@ struct ServerGroup: Sendable {
     var loads = IndexedHeap()
 
     /// The largest share of a server, in sixteenths.
-    var warmth: Int { shares.lastIndex { $0 > 0 } ?? 0 }
+    var largestShare: Int { shares.lastIndex { $0 > 0 } ?? 0 }
 
     mutating func takeTurn(_ servers: inout WeightedTurns.Servers) -> Int? { ready.isEmpty ? nil : turns.next(&servers) }
 

@@ -140,13 +140,13 @@ struct WeightedTurns: Sendable {
             servers.turns[server].at += 1
         }
         position += 1
-        loseTurns()
+        skipLostTurns()
         queue(server, &servers)
         return server
     }
 
     /// Skips the turns that suspended servers would have had. A server that resumes finds the others where they would be without the suspension.
-    private mutating func loseTurns() {
+    private mutating func skipLostTurns() {
         let active = total - suspended
         guard suspended > 0, active > 0 else { return }
         lost += suspended

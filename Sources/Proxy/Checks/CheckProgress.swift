@@ -85,7 +85,7 @@ package struct CheckProgress: Equatable, Sendable {
     }
 
     /// Ends the check because the server closed before its first byte.
-    package mutating func closedSilently(now: Instant) -> [CheckOutput] { finish(.socketError, info: Self.closedInfo, now: now) }
+    package mutating func closedBeforeFirstByte(now: Instant) -> [CheckOutput] { finish(.socketError, info: Self.closedInfo, now: now) }
 
     /// Ends the check at its deadline.
     package mutating func timedOut(now: Instant) -> [CheckOutput] {

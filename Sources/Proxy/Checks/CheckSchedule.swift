@@ -27,7 +27,7 @@ package struct CheckSchedule: Equatable, Sendable {
     package let settings: CheckSettings
 
     private var state: State
-    private var lastPull: Instant?
+    private var lastBroughtForward: Instant?
 
     /// Schedules a server's first check. The first checks of all `count` checked servers are spread evenly over an interval, in the order of `position`.
     package init(_ settings: CheckSettings, position: Int, of count: Int, now: Instant) {
@@ -57,9 +57,9 @@ package struct CheckSchedule: Equatable, Sendable {
     /// Brings the next check forward because of a sign of trouble. It does so at most once per `inter`, so that a storm of failing sessions does not become a
     /// storm of checks. Returns whether `nextStart` changed.
     package mutating func checkSoon(now: Instant) -> Bool {
-        if let lastPull, lastPull.duration(to: now) < settings.interval { return false }
+        if let lastBroughtForward, lastBroughtForward.duration(to: now) < settings.interval { return false }
         guard check(by: now) else { return false }
-        lastPull = now
+        lastBroughtForward = now
         return true
     }
 

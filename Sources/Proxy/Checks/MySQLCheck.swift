@@ -69,7 +69,7 @@ package struct MySQLCheck: Check {
     /// Ends the check because the server has closed its side in order.
     package mutating func ended(now: Instant) -> [CheckOutput] {
         guard progress.stage == .connected else { return [] }
-        return packets.isEmpty ? progress.closedSilently(now: now) : progress.finish(.layer7InvalidResponse, now: now)
+        return packets.isEmpty ? progress.closedBeforeFirstByte(now: now) : progress.finish(.layer7InvalidResponse, now: now)
     }
 
     /// Ends the check at its deadline.

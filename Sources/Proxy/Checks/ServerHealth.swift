@@ -64,7 +64,7 @@ package struct ServerHealth: Equatable, Sendable {
     package mutating func leaveMaintenance() { value = rise }
 
     /// Restores an earlier count, limited by the current thresholds: up stays up, down stays down.
-    package mutating func recall(_ earlier: Int, isUp: Bool) {
+    package mutating func restore(_ earlier: Int, isUp: Bool) {
         value = isUp ? Swift.min(Swift.max(earlier, rise), max) : Swift.min(Swift.max(earlier, 0), rise - 1)
     }
 

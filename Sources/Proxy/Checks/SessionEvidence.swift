@@ -40,15 +40,15 @@ package struct SessionEvidence: Equatable, Sendable {
     /// The length of the current or last pause; zero before the first.
     package var pause: Duration { .seconds(seconds) }
 
-    private let isProvenByChecks: Bool
+    private let isClearedByChecks: Bool
     private var seconds: Int64 = 0
     /// The end of the last pause.
     private var lastDeadline: Instant?
 
     /// Creates empty evidence.
     ///
-    /// - Parameter isProvenByChecks: true when checks connect as sessions do.
-    package init(isProvenByChecks: Bool) { self.isProvenByChecks = isProvenByChecks }
+    /// - Parameter isClearedByChecks: true when checks connect as sessions do.
+    package init(isClearedByChecks: Bool) { self.isClearedByChecks = isClearedByChecks }
 
     /// Records that a session has left the server. Returns whether the reason is new.
     package mutating func found(_ reason: ServerSkip, now: Instant) -> Bool {
@@ -56,7 +56,7 @@ package struct SessionEvidence: Equatable, Sendable {
         guard skip.map({ $0.rank < reason.rank }) ?? true else { return false }
         skip = reason
         if case .full = reason {
-        } else if isProvenByChecks {
+        } else if isClearedByChecks {
             deadline = nil
             return true
         }
@@ -70,7 +70,7 @@ package struct SessionEvidence: Equatable, Sendable {
     ///
     /// - Parameter isInTime: whether the greeting was as fast as a session requires. A late greeting confirms what sessions have found.
     package mutating func checkPassed(isInTime: Bool) -> Bool {
-        guard isProvenByChecks, isInTime || skip != .suspect else { return false }
+        guard isClearedByChecks, isInTime || skip != .suspect else { return false }
         seconds = 0
         guard skip != nil else { return false }
         (skip, deadline) = (nil, nil)

@@ -38,7 +38,7 @@ extension ForwardingThread {
             }
             leave(listener.frontend)
             switch -descriptor {
-            case EAGAIN: return noneWaits(number)
+            case EAGAIN: return handleEmptyQueue(number)
             // The socket does not listen: epoll would report that again and again.
             case EBADF, EINVAL, ENOTSOCK: return listener.isClosing ? closeListener(number) : pause(number)
             case EMFILE, ENFILE, ENOBUFS, ENOMEM: return pauseForResources(number, SystemError("accept4", code: -descriptor))
@@ -59,7 +59,7 @@ extension ForwardingThread {
         listeners[number].quota = min(2 * listeners[number].quota, Self.acceptsPerTurn)
     }
 
-    private mutating func noneWaits(_ number: Int) {
+    private mutating func handleEmptyQueue(_ number: Int) {
         (listeners[number].quota, listeners[number].fullTurns) = (1, 0)
         if listeners[number].isClosing { return closeListener(number) }
         guard !listeners[number].isPolled else { return }
@@ -72,7 +72,7 @@ extension ForwardingThread {
         }
     }
 
-    /// Stops polling a listener until `noneWaits` resumes it.
+    /// Stops polling a listener until `handleEmptyQueue` resumes it.
     private mutating func pause(_ number: Int) {
         guard listeners[number].isPolled else { return }
         poller.remove(listeners[number].descriptor)

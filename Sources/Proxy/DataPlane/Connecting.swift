@@ -29,7 +29,7 @@ extension ForwardingThread {
             counters.servers[Int(server)].pointee.chosen.add()
         }
         session.pointee.serverIndex = server
-        session.pointee.holdsServer = true
+        session.pointee.holdsPlace = true
         if session.pointee.assignedAt < 0 { session.pointee.assignedAt = now }
         state.serverCells[Int(server)].pointee.sessions.settle()
     }
@@ -42,7 +42,7 @@ extension ForwardingThread {
         }
         session.pointee.server = Side(descriptor: descriptor, flags: [])
         session.pointee.state = .connecting
-        let result = connectCall(descriptor, session.pointee.serverIndex, address, session)
+        let result = connectSocket(descriptor, session.pointee.serverIndex, address, session)
         guard result == 0 || errno == EINPROGRESS else { return connectFailed(index, session, code: errno) }
         guard register(descriptor, as: SessionToken(session.pointee.serverKind, index: index, generation: session.pointee.generation)) else {
             session.pointee.termination = Termination("R", "C")
@@ -62,7 +62,7 @@ extension ForwardingThread {
         counters.servers[Int(server)].pointee.connects.add()
         counters.servers[Int(server)].pointee.sessions.add()
         // With Nagle's algorithm the client's first bytes would wait until the header is acknowledged. Without a header the relay turns it off when necessary.
-        if family != AF_UNIX, state.serverRules[Int(server)].pointee.proxyHeader != nil { Sockets.sendAtOnce(descriptor) }
+        if family != AF_UNIX, state.serverRules[Int(server)].pointee.proxyHeader != nil { Sockets.disableNagle(descriptor) }
         var userTimeout = state.serverRules[Int(server)].pointee.userTimeout
         if userTimeout > 0, family != AF_UNIX { setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &userTimeout, 4) }
         return descriptor
@@ -72,11 +72,11 @@ extension ForwardingThread {
     mutating func armConnect(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let limit = state.backendRules[Int(session.pointee.backend)].pointee.connectTimeout
         session.pointee.stateDeadline = limit < 0 ? .max : session.pointee.connectStartedAt + limit
-        wheel.arm(index, deadline: min(session.pointee.stateDeadline, patienceEnd(session)))
+        wheel.arm(index, deadline: min(session.pointee.stateDeadline, silenceDeadline(session)))
     }
 
     /// The time until which a silent server is waited for while there are others, in milliseconds.
-    func patienceEnd(_ session: UnsafeMutablePointer<Session>) -> Int64 {
+    func silenceDeadline(_ session: UnsafeMutablePointer<Session>) -> Int64 {
         guard state.serverRules[Int(session.pointee.serverIndex)].pointee.opening != .none else {
             return session.pointee.connectStartedAt + Self.sameServerMilliseconds
         }
@@ -84,7 +84,7 @@ extension ForwardingThread {
     }
 
     /// Connects to `server` at `address`. If the server's port is relative to the client's, the offset is applied first.
-    func connectCall(_ descriptor: Int32, _ server: UInt32, _ address: borrowing RawSocketAddress, _ session: UnsafeMutablePointer<Session>) -> Int32 {
+    func connectSocket(_ descriptor: Int32, _ server: UInt32, _ address: borrowing RawSocketAddress, _ session: UnsafeMutablePointer<Session>) -> Int32 {
         // A UNIX socket has no port to replace.
         guard let offset = state.serverRules[Int(server)].pointee.clientPortOffset, let ip = address.address?.address else {
             return address.withPointer { Glibc.connect(descriptor, $0, $1) }
@@ -136,10 +136,10 @@ extension ForwardingThread {
         let server = session.pointee.serverIndex
         sessions[extrasOf: session].tried.insert(server)
         if code != EADDRNOTAVAIL, code != ECONNABORTED {
-            if reason == nil { noteFailed(server) }
+            if reason == nil { recordConnectFailure(server) }
             state.report(reason ?? LeaveReason(connectCode: code), of: server)
         }
-        guard !leaveFailed(index, session) else { return }
+        guard !replaceFailedServer(index, session) else { return }
         closeServer(session)
         // `retries` limits how often failed servers are tried again. Servers that have not been tried yet do not count.
         guard Int32(session.pointee.retries) < state.backendRules[Int(session.pointee.backend)].pointee.retriesMax else {
@@ -178,7 +178,7 @@ extension ForwardingThread {
     /// Tries again after the pause, with all servers as candidates. Without redispatch the session keeps its server.
     private mutating func connectAgain(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         sessions[extrasOf: session].tried = TriedServers()
-        if session.pointee.holdsServer {
+        if session.pointee.holdsPlace {
             guard state.backendRules[Int(session.pointee.backend)].pointee.redispatches else {
                 session.pointee.assignedAt = session.pointee.assignedAt < 0 ? now : session.pointee.assignedAt
                 return startConnect(index, session)
@@ -195,8 +195,8 @@ extension ForwardingThread {
 
     /// Marks the session's place as given up without freeing it. Returns true when the session held a place, which the caller must then free.
     func releaseServer(_ session: UnsafeMutablePointer<Session>) -> Bool {
-        guard session.pointee.holdsServer else { return false }
-        session.pointee.holdsServer = false
+        guard session.pointee.holdsPlace else { return false }
+        session.pointee.holdsPlace = false
         state.countOut(of: session.pointee.serverIndex)
         return true
     }
@@ -209,11 +209,11 @@ extension ForwardingThread {
             endUnserved(index, session, Termination("s", "Q"), .allFull)
         case .connecting where now >= session.pointee.stateDeadline:
             connectFailed(index, session, code: ETIMEDOUT)
-        case .connecting where hasOther(session): leaveSilent(index, session)
+        case .connecting where hasOther(session): redispatchFromSilent(index, session)
         case .greeting: greetingTimedOut(index, session)
         case .waiting where now >= session.pointee.stateDeadline:
             // A session that keeps its server keeps its time of assignment as well.
-            let keepsServer = session.pointee.holdsServer && !state.backendRules[Int(session.pointee.backend)].pointee.redispatches
+            let keepsServer = session.pointee.holdsPlace && !state.backendRules[Int(session.pointee.backend)].pointee.redispatches
             if !keepsServer { session.pointee.assignedAt = -1 }
             connectAgain(index, session)
         default:
@@ -222,9 +222,9 @@ extension ForwardingThread {
     }
 
     /// Moves a session from a silent server to another server with a free place. Without one the session keeps waiting for this server.
-    private mutating func leaveSilent(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+    private mutating func redispatchFromSilent(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         guard !hasLeft(session) else { return abandon(index, session) }
-        guard let other = takeOther(session, isEarly: false) else {
+        guard let other = takePlaceElsewhere(session, isEarly: false) else {
             return wheel.arm(index, deadline: min(session.pointee.stateDeadline, now + Self.sameServerMilliseconds))
         }
         state.report(.unreachable, of: session.pointee.serverIndex)
@@ -234,7 +234,7 @@ extension ForwardingThread {
     /// Takes a place at another server for a session whose server is silent or slow. Returns `nil` when no place is free or the budget is used up.
     ///
     /// - Parameter isEarly: true when the server may still answer in time. The budget is then that of `option hedge-greetings`, otherwise `retry-budget`.
-    mutating func takeOther(_ session: UnsafeMutablePointer<Session>, isEarly: Bool) -> UInt32? {
+    mutating func takePlaceElsewhere(_ session: UnsafeMutablePointer<Session>, isEarly: Bool) -> UInt32? {
         let backend = Int(session.pointee.backend)
         sessions[extrasOf: session].tried.insert(session.pointee.serverIndex)
         // The budget is charged only when a place has been found.
@@ -268,10 +268,10 @@ extension ForwardingThread {
     }
 
     /// Replaces a failed server by the second server, or by another server with a free place. Returns false when there is neither.
-    mutating func leaveFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
-        guard !session.pointee.second.isThere else {
+    mutating func replaceFailedServer(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
+        guard !session.pointee.second.isPresent else {
             closeServer(session)
-            takeSecond(index, session)
+            promoteSecond(index, session)
             return true
         }
         guard mayRedispatch(session), case .server(let other) = choose(session) else { return false }

@@ -82,7 +82,7 @@ extension ServerCounters {
 package struct ThreadCell: ~Copyable, Sendable {
     /// Bytes that went through pipes.
     package let splicedBytes = Counter()
-    /// The number of event loop rounds begun, and the current `ThreadPlace`.
+    /// The number of event loop rounds begun, and the current `ThreadActivity`.
     package let rounds = Counter()
     package let place = Counter()
     /// Sessions, buffers and pipes in use at the end of the last round.

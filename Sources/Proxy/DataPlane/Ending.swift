@@ -8,13 +8,13 @@ extension ForwardingThread {
         for index in 0..<sessions.used {
             let session = sessions[index]
             if session.pointee.second.server == server { dropSecond(session) }
-            guard session.pointee.serverIndex == server, session.pointee.holdsServer else { continue }
+            guard session.pointee.serverIndex == server, session.pointee.holdsPlace else { continue }
             switch session.pointee.state {
             case .established:
                 if session.pointee.termination.isNormal { session.pointee.termination = Termination(reason == .serverUp ? "U" : "D", "C") }
                 end(index, session)
             case .greeting:
-                leaveHandshake(session)
+                abandonHandshake(session)
                 leaveServer(session)
                 connectFailed(index, session, code: ECONNABORTED)
             case .connecting:
@@ -27,7 +27,7 @@ extension ForwardingThread {
     }
 
     /// Ends `count` sessions, in the order of the table.
-    mutating func endSome(_ count: Int) {
+    mutating func endSessions(_ count: Int) {
         var left = count
         for index in 0..<sessions.used where left > 0 {
             let session = sessions[index]
@@ -62,7 +62,7 @@ extension ForwardingThread {
         relay.discard(&session.pointee.down)
         let heldServer = releaseServer(session)
         if session.pointee.hasBackend { state.backendCells[Int(session.pointee.backend)].pointee.sessions.leave() }
-        countEnd(session)
+        countEndedSession(session)
         if wasSession, session.pointee.header != .refused { logSession(session) }
         // The place is freed after logging: otherwise the line would count the session that takes the place over.
         if heldServer { state.freePlace(of: session.pointee.serverIndex) }
@@ -75,7 +75,7 @@ extension ForwardingThread {
         }
     }
 
-    private mutating func countEnd(_ session: UnsafeMutablePointer<Session>) {
+    private mutating func countEndedSession(_ session: UnsafeMutablePointer<Session>) {
         guard session.pointee.hasBackend else { return }
         let backend = counters.backends[Int(session.pointee.backend)]
         backend.pointee.lastSession.set(UInt64(wallNow().seconds))

@@ -35,7 +35,7 @@ struct BackendRules: BitwiseCopyable, Sendable {
     var tunnelTimeout: Int64
     var greetingTimeout: Int64
     /// The protocol in which its clients wait for a first packet.
-    var clientsAwait: ServerFirst
+    var refusalProtocol: ServerFirst
     var hedges: Bool
 
     init(_ backend: Backend) {
@@ -50,7 +50,7 @@ struct BackendRules: BitwiseCopyable, Sendable {
         tunnelTimeout = backend.tunnelTimeout?.wholeMilliseconds ?? -1
         greetingTimeout = backend.greetingTimeout.wholeMilliseconds
         hedges = backend.hedgesGreetings
-        clientsAwait = backend.clientsAwait
+        refusalProtocol = backend.refusalProtocol
     }
 }
 

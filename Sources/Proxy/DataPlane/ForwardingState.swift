@@ -104,7 +104,7 @@ package final class ForwardingState: Sendable {
     package func awaitWork() { process[0].pointee.isWorkAwaited.store(true, ordering: .relaxed) }
 
     /// The current activity of a thread.
-    package func place(ofThread thread: Int) -> ThreadPlace { ThreadPlace(rawValue: counters[thread].own.place.value) ?? .waiting }
+    package func place(ofThread thread: Int) -> ThreadActivity { ThreadActivity(rawValue: counters[thread].own.place.value) ?? .waiting }
 
     /// The number of times that sessions have left a server for this reason.
     package func left(_ server: ServerReference, for reason: LeaveReason) -> UInt64 {
@@ -112,7 +112,7 @@ package final class ForwardingState: Sendable {
     }
 
     /// Updates the retry budgets with the number of sessions. Call it every second.
-    package func lookAtBudgets(now: Instant) {
+    package func updateRetryBudgets(now: Instant) {
         let addresses = SharedAddresses(self)
         for backend in backends.indices {
             let sessions = addresses.sessionsBegun(of: backend)

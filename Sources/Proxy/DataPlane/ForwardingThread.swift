@@ -116,7 +116,7 @@ struct ForwardingThread: ~Copyable {
         now = MonotonicClock.now().nanoseconds / 1_000_000
         wall = nil
         counters.own[0].pointee.rounds.add()
-        state.beginWork()
+        state.signalAwaitedWork()
         enter(.sessions)
         for place in 0..<count { handle(events[place]) }
         enter(.mail)
@@ -136,7 +136,7 @@ struct ForwardingThread: ~Copyable {
     }
 
     /// Publishes the activity of this thread for the watchdog.
-    private func enter(_ place: ThreadPlace) { counters.own[0].pointee.place.set(place.rawValue) }
+    private func enter(_ place: ThreadActivity) { counters.own[0].pointee.place.set(place.rawValue) }
 
     /// Publishes the resources in use.
     private func report() {
@@ -185,7 +185,7 @@ struct ForwardingThread: ~Copyable {
         case .shutdownSessions(let server, let reason): shutdownSessions(of: server, because: reason)
         case .stopListening: stopListening()
         case .closeListeners: closeListeners()
-        case .close(let count): endSome(count)
+        case .close(let count): endSessions(count)
         case .findOldest: findOldest()
         case .stop: isStopped = true
         }

@@ -28,10 +28,10 @@ extension ForwardingThread {
     mutating func readGreeting(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let opening = state.serverRules[Int(session.pointee.serverIndex)].pointee.opening
         while session.pointee.server.flags.contains(.readable) {
-            switch relay.takeOpening(&session.pointee.down, from: &session.pointee.server, to: &session.pointee.client, as: opening) {
+            switch relay.readOpening(&session.pointee.down, from: &session.pointee.server, to: &session.pointee.client, as: opening) {
             case .waiting: continue
             case .passed:
-                noteGreeting(session)
+                recordGreetingTime(session)
                 return bind(index, session)
             case .refused(let refusal): return refused(index, session, refusal)
             case .garbage: return connectFailed(index, session, code: EPROTO, reason: .garbage)
@@ -40,7 +40,7 @@ extension ForwardingThread {
         }
     }
 
-    private mutating func noteGreeting(_ session: UnsafeMutablePointer<Session>) {
+    private mutating func recordGreetingTime(_ session: UnsafeMutablePointer<Session>) {
         let backend = Int(session.pointee.backend)
         if state.backendRules[backend].pointee.hedges { greetingTimes[backend].add(now - session.pointee.connectStartedAt) }
     }
@@ -60,7 +60,7 @@ extension ForwardingThread {
     private mutating func refused(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ refusal: ServerRefusal) {
         state.report(LeaveReason(refusal), of: session.pointee.serverIndex)
         sessions[extrasOf: session].tried.insert(session.pointee.serverIndex)
-        if !leaveFailed(index, session) { bind(index, session) }
+        if !replaceFailedServer(index, session) { bind(index, session) }
     }
 
     /// Handles a session's timer in state `greeting`: asks another server, or ends the session when its servers have been silent for too long.
@@ -69,7 +69,7 @@ extension ForwardingThread {
             if now >= session.pointee.askAt { askAnother(index, session) }
             return wheel.arm(index, deadline: min(session.pointee.askAt, session.pointee.stateDeadline))
         }
-        tellSilence(session)
+        reportSilence(session)
         let clientTimeout = state.frontendRules[Int(session.pointee.frontend)].pointee.clientTimeout
         let serverTimeout = state.backendRules[Int(session.pointee.backend)].pointee.serverTimeout
         blame(serverTimeout < 0 || clientTimeout >= 0 && clientTimeout <= serverTimeout ? "c" : "s", session)
@@ -80,7 +80,7 @@ extension ForwardingThread {
     mutating func endUnserved(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ termination: Termination, _ reason: UnservedReason) {
         session.pointee.termination = termination
         let backend = Int(session.pointee.backend)
-        let bytes = state.backendRules[backend].pointee.clientsAwait.refusal(
+        let bytes = state.backendRules[backend].pointee.refusalProtocol.refusal(
             of: String(decoding: state.backendNames[backend].pointee.bytes, as: UTF8.self), because: reason)
         if !bytes.isEmpty { _ = Glibc.send(session.pointee.client.descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }
         end(index, session)

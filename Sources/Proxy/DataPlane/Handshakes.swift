@@ -22,7 +22,7 @@ struct AbandonedHandshake: Sendable {
 
 extension ForwardingThread {
     /// True when the client has received the server's greeting and ended its stream without sending a byte. Nothing more can follow.
-    func hasLeftGreeted(_ session: UnsafeMutablePointer<Session>) -> Bool {
+    func hasClientLeftGreeted(_ session: UnsafeMutablePointer<Session>) -> Bool {
         session.pointee.up.flags.contains(.finishesHandshake) && session.pointee.up.bytes == 0 && session.pointee.down.bytes > 0
             && !session.pointee.down.hasPending
     }
@@ -45,7 +45,7 @@ extension ForwardingThread {
     ) -> Bool {
         let (server, descriptor) = (Int(server), side.descriptor)
         guard !isStopped, state.serverRules[server].pointee.finishesHandshakes, side.flags.isDisjoint(with: [.dead, .hungUp]) else { return false }
-        guard isConnected || becomesConnected(descriptor, server, session) else { return false }
+        guard isConnected || completeConnect(descriptor, server, session) else { return false }
         guard state.serverCells[server].pointee.handshakes.enter(limit: state.handshakesPerServer) else {
             if !isGreeted { resetAtClose(descriptor) }
             return false
@@ -60,7 +60,7 @@ extension ForwardingThread {
     }
 
     /// Leaves a server that has not greeted. Its handshake is finished once the greeting arrives.
-    mutating func leaveHandshake(_ session: UnsafeMutablePointer<Session>) {
+    mutating func abandonHandshake(_ session: UnsafeMutablePointer<Session>) {
         if !handOverHandshake(session) {
             resetAtClose(session.pointee.server.descriptor)
             close(session.pointee.server.descriptor)
@@ -73,7 +73,7 @@ extension ForwardingThread {
 
     /// True when a pending connect has succeeded in the meantime, and the server has received its PROXY header if it expects one. A connect that is still
     /// pending needs no finishing.
-    private func becomesConnected(_ descriptor: Int32, _ server: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
+    private func completeConnect(_ descriptor: Int32, _ server: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
         var address = RawSocketAddress()
         guard address.withMutablePointer({ getpeername(descriptor, $0, $1) }) == 0 else { return false }
         return state.serverRules[server].pointee.proxyHeader.map { sendHeader($0, session, to: descriptor) } ?? true

@@ -61,15 +61,15 @@ package struct LeaveReasons: OptionSet, Sendable {
     package func contains(_ reason: LeaveReason) -> Bool { contains(LeaveReasons(reason)) }
 
     /// True when a reason is evidence against the server.
-    package var isAgainstServer: Bool { !subtracting([LeaveReasons(.overBudget), LeaveReasons(.hedged)]).isEmpty }
+    package var isEvidenceAgainstServer: Bool { !subtracting([LeaveReasons(.overBudget), LeaveReasons(.hedged)]).isEmpty }
 
     /// The failure that they amount to; `nil` when they are no evidence against the server.
     package var failure: ConnectFailure? {
         if contains(.silent) || contains(.unreachable) { return .silent }
-        let isLoud = LeaveReason.all.contains { reason in
+        let hasResponded = LeaveReason.all.contains { reason in
             contains(reason) && ([.refused, .closed, .garbage].contains(reason) || reason.refusal != nil && reason.skip == nil)
         }
-        return isLoud ? .loud : nil
+        return hasResponded ? .loud : nil
     }
 }
 

@@ -241,13 +241,13 @@ package struct LogSender: ~Copyable {
         case .datagram(let socket): return target.pointee.address.withPointer { clinux_send_datagrams(socket, $0, $1, datagrams, count) }
         case .local(let socket):
             let sent = clinux_send_datagrams(socket, nil, 0, datagrams, count)
-            guard sent < 0, connectsAgain(destination, after: -sent) else { return sent }
+            guard sent < 0, reconnects(destination, after: -sent) else { return sent }
             return clinux_send_datagrams(socket, nil, 0, datagrams, count)
         case .output: return 0
         }
     }
 
-    private mutating func connectsAgain(_ destination: Int, after code: Int32) -> Bool {
+    private mutating func reconnects(_ destination: Int, after code: Int32) -> Bool {
         if case .local(let socket) = destinations[destination].place { socket.connectAgain(after: code) } else { false }
     }
 

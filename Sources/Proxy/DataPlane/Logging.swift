@@ -78,7 +78,7 @@ extension ForwardingThread {
         let frontend = Int(session.pointee.frontend)
         let settings = state.frontendLogs[frontend]
         // A port scan closes immediately. A client that waited longer than a header may take is worth a line.
-        let isQuiet = reason.isDeparture && now - session.pointee.acceptedAt < Self.headerMilliseconds
+        let isQuiet = reason.isDisconnect && now - session.pointee.acceptedAt < Self.headerMilliseconds
         guard settings.pointee.targetCount > 0, !(settings.pointee.hidesEmptySessions && isQuiet) else { return }
         startLine(session)
         line.append("/")

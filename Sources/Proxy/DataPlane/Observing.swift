@@ -5,13 +5,13 @@ import Synchronization
 
 extension ForwardingThread {
     /// Resets the server's failure count after a successful connect.
-    func noteConnected(_ server: UInt32) {
+    func recordConnectSuccess(_ server: UInt32) {
         let cell = state.serverCells[Int(server)]
         if cell.pointee.failuresInRow.load(ordering: .relaxed) != 0 { cell.pointee.failuresInRow.store(0, ordering: .relaxed) }
     }
 
     /// Counts a failed connect. The caller reports it to the control thread afterwards.
-    func noteFailed(_ server: UInt32) {
+    func recordConnectFailure(_ server: UInt32) {
         let cell = state.serverCells[Int(server)]
         let row = cell.pointee.failuresInRow.wrappingAdd(1, ordering: .relaxed).newValue
         cell.pointee.longestRow.max(row, ordering: .relaxed)

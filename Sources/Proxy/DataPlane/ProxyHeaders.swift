@@ -16,7 +16,7 @@ enum ProxyHeaderRefusal: String {
     case otherProtocol = "Received an unhandled protocol in the PROXY protocol header"
 
     /// True when the client left without sending a byte, as port scans do.
-    var isDeparture: Bool { self == .closed || self == .failed }
+    var isDisconnect: Bool { self == .closed || self == .failed }
 }
 
 extension ForwardingThread {
@@ -25,7 +25,7 @@ extension ForwardingThread {
     /// server.
     static let headerMilliseconds: Int64 = 300
     /// The least time between two lines about late headers.
-    private static let noticeMilliseconds: Int64 = 600_000
+    private static let lateHeaderReportMilliseconds: Int64 = 600_000
 
     /// True when a header must or may come first. Until it has arrived or is overdue, the connection is not a session.
     mutating func awaitsHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
@@ -70,8 +70,8 @@ extension ForwardingThread {
         switch relay.inspect(&session.pointee.up, from: &session.pointee.client) {
         case .bytes(let bytes): readHeader(in: bytes, index, session, isOverdue: isOverdue)
         case .nothing: isOverdue ? headerOverdue(index, session) : true
-        case .ended: withoutHeader(index, session, .closed)
-        case .failed: withoutHeader(index, session, .failed)
+        case .ended: continueWithoutHeader(index, session, .closed)
+        case .failed: continueWithoutHeader(index, session, .failed)
         }
     }
 
@@ -89,7 +89,7 @@ extension ForwardingThread {
             session.pointee.client.flags.remove(.readable)
             if session.pointee.state == .inspecting { waitForHeader(index, session) }
             return true
-        case .absent: return withoutHeader(index, session, .absent)
+        case .absent: return continueWithoutHeader(index, session, .absent)
         case .malformed(.unknownProtocol): return refuse(index, session, .otherProtocol)
         case .malformed: return refuse(index, session, .malformed)
         }
@@ -100,22 +100,22 @@ extension ForwardingThread {
             session.pointee.clientAddress = KernelAddress(addresses.source, port: addresses.sourcePort)
             sessions[extrasOf: session].target = KernelAddress(addresses.destination, port: addresses.destinationPort)
         }
-        if session.pointee.state != .inspecting { noticeLateHeader(session) }
+        if session.pointee.state != .inspecting { reportLateHeader(session) }
         return settle(index, session)
     }
 
     /// Begins a session whose header is overdue, if it may begin without one. Its client is silent because it waits for the server, and the header then comes
     /// with the client's first bytes.
     private mutating func headerOverdue(_ index: Int, _ session: UnsafeMutablePointer<Session>) -> Bool {
-        guard session.pointee.state == .inspecting, mayBeginWithoutHeader(session) else { return withoutHeader(index, session, .timeout) }
+        guard session.pointee.state == .inspecting, mayBeginWithoutHeader(session) else { return continueWithoutHeader(index, session, .timeout) }
         begin(index, session)
         return true
     }
 
     /// Continues without a header if none is required: the bytes are the client's. Otherwise refuses the connection.
-    private mutating func withoutHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) -> Bool {
+    private mutating func continueWithoutHeader(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ reason: ProxyHeaderRefusal) -> Bool {
         // It is normal for a client to leave after its server has.
-        let isOver = reason.isDeparture && session.pointee.down.flags.contains(.ended)
+        let isOver = reason.isDisconnect && session.pointee.down.flags.contains(.ended)
         return session.pointee.header == .optional || isOver ? settle(index, session) : refuse(index, session, reason)
     }
 
@@ -144,9 +144,9 @@ extension ForwardingThread {
     }
 
     /// Warns the operator about late headers, because they delay every session.
-    private mutating func noticeLateHeader(_ session: UnsafeMutablePointer<Session>) {
+    private mutating func reportLateHeader(_ session: UnsafeMutablePointer<Session>) {
         let frontend = Int(session.pointee.frontend)
-        guard isTimeToReport(state.frontendCells[frontend].pointee.lateHeaderReportedAt, every: Self.noticeMilliseconds) else { return }
+        guard isTimeToReport(state.frontendCells[frontend].pointee.lateHeaderReportedAt, every: Self.lateHeaderReportMilliseconds) else { return }
         line.clear()
         line.append("Proxy ")
         line.append(state.frontendNames[frontend].pointee.bytes)

@@ -31,7 +31,7 @@ enum InspectResult {
     case failed
 }
 
-/// The result of `Relay.takeOpening`.
+/// The result of `Relay.readOpening`.
 enum OpeningResult {
     /// Undecided: more bytes must arrive.
     case waiting
@@ -140,7 +140,7 @@ struct Relay: ~Copyable {
             direction.fullReads = min(direction.fullReads + 1, UInt8(Self.streamAfter))
         }
         guard !sink.flags.contains(.dead) else { return .bytes(count) }
-        if direction.flags.contains(.delays), direction.bytes > UInt64(count) { Self.sendAtOnce(&direction, to: sink) }
+        if direction.flags.contains(.delays), direction.bytes > UInt64(count) { Self.disableNagle(&direction, to: sink) }
         let sent = send(sink.descriptor, scratch, count, Int32(MSG_NOSIGNAL))
         if sent == count {
             if direction.fullReads >= Self.streamAfter { startSplicing(&direction) }
@@ -152,9 +152,9 @@ struct Relay: ~Copyable {
         return .bytes(count)
     }
 
-    private static func sendAtOnce(_ direction: inout Direction, to sink: Side) {
+    private static func disableNagle(_ direction: inout Direction, to sink: Side) {
         direction.flags.remove(.delays)
-        Sockets.sendAtOnce(sink.descriptor)
+        Sockets.disableNagle(sink.descriptor)
     }
 
     /// Moves the scratch buffer's bytes from `taken` to `count` into a buffer from the pool.
@@ -229,7 +229,7 @@ struct Relay: ~Copyable {
 
     /// Reads a server's first bytes once. They are sent to the client only when they are known to be valid. Until then they are held in a buffer from the pool,
     /// unless they arrive in one piece, as they usually do.
-    mutating func takeOpening(_ direction: inout Direction, from source: inout Side, to sink: inout Side, as form: ServerFirst) -> OpeningResult {
+    mutating func readOpening(_ direction: inout Direction, from source: inout Side, to sink: inout Side, as form: ServerFirst) -> OpeningResult {
         let held = Int(direction.end)
         let place = direction.buffer ?? scratch
         let count = recv(source.descriptor, place + held, BufferPool.bufferBytes - held, 0)
@@ -246,7 +246,7 @@ struct Relay: ~Copyable {
             hold(count, &direction)
             return .refused(refusal)
         case .ready:
-            passOpening(count, &direction, to: &sink)
+            sendOpening(count, &direction, to: &sink)
             return .passed
         }
         return .waiting
@@ -265,7 +265,7 @@ struct Relay: ~Copyable {
     }
 
     /// Sends the bytes that have just been read; bytes that the sink does not take become pending. If bytes are held already, `pump` sends them all.
-    private mutating func passOpening(_ count: Int, _ direction: inout Direction, to sink: inout Side) {
+    private mutating func sendOpening(_ count: Int, _ direction: inout Direction, to sink: inout Side) {
         guard direction.buffer == nil else {
             direction.end += UInt32(count)
             return
@@ -314,7 +314,7 @@ struct Relay: ~Copyable {
         if direction.pipeBytes > 0 { return flushPipe(&direction, to: &sink) }
         guard let buffer = direction.buffer else { return 0 }
         let count = Int(direction.end - direction.start)
-        if direction.flags.contains(.delays), direction.bytes > UInt64(count) { Self.sendAtOnce(&direction, to: sink) }
+        if direction.flags.contains(.delays), direction.bytes > UInt64(count) { Self.disableNagle(&direction, to: sink) }
         let sent = send(sink.descriptor, buffer + Int(direction.start), count, Int32(MSG_NOSIGNAL))
         if sent < 0 {
             guard errno == EAGAIN || errno == EINTR else { return errno }

@@ -10,38 +10,38 @@ import Wire
 
 extension ForwardingThread {
     /// The retry interval when no other server can be asked.
-    private static let lookMilliseconds: Int64 = 1000
+    private static let retryAskMilliseconds: Int64 = 1000
     /// The earliest hedge, however fast the servers are. The thread's clock has a resolution of one millisecond.
     private static let hedgeMillisecondsMin: Int64 = 5
 
     /// When a session whose server has just accepted asks another server.
     func firstAskTime(_ session: UnsafeMutablePointer<Session>) -> Int64 {
         let backend = Int(session.pointee.backend)
-        guard state.backendRules[backend].pointee.hedges, let late = greetingTimes[backend].percentile99 else { return patienceEnd(session) }
-        return min(patienceEnd(session), session.pointee.connectStartedAt + max(late, Self.hedgeMillisecondsMin))
+        guard state.backendRules[backend].pointee.hedges, let late = greetingTimes[backend].percentile99 else { return silenceDeadline(session) }
+        return min(silenceDeadline(session), session.pointee.connectStartedAt + max(late, Self.hedgeMillisecondsMin))
     }
 
     /// Asks another server because the greeting is late. It replaces a second server that is silent as well.
     mutating func askAnother(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
-        let patienceEnd = patienceEnd(session)
-        let isEarly = now < patienceEnd
-        session.pointee.askAt = isEarly ? patienceEnd : now + Self.lookMilliseconds
+        let silenceDeadline = silenceDeadline(session)
+        let isEarly = now < silenceDeadline
+        session.pointee.askAt = isEarly ? silenceDeadline : now + Self.retryAskMilliseconds
         // Servers that failed earlier may have recovered. `retries` limits how often they are tried again.
         let retriesMax = state.backendRules[Int(session.pointee.backend)].pointee.retriesMax
-        if !session.pointee.second.isThere, !hasOther(session), Int32(session.pointee.retries) < retriesMax {
+        if !session.pointee.second.isPresent, !hasOther(session), Int32(session.pointee.retries) < retriesMax {
             sessions[extrasOf: session].tried = TriedServers()
         }
-        guard hasOther(session), let other = takeOther(session, isEarly: isEarly) else { return }
-        if isEarly { state.report(.hedged, of: session.pointee.serverIndex) } else { tellSilence(session) }
-        if session.pointee.second.isThere { giveUpSecond(session) }
+        guard hasOther(session), let other = takePlaceElsewhere(session, isEarly: isEarly) else { return }
+        if isEarly { state.report(.hedged, of: session.pointee.serverIndex) } else { reportSilence(session) }
+        if session.pointee.second.isPresent { giveUpSecond(session) }
         ask(other, index, session)
     }
 
     /// Reports the servers that have not greeted in time. The first server is reported once.
-    func tellSilence(_ session: UnsafeMutablePointer<Session>) {
+    func reportSilence(_ session: UnsafeMutablePointer<Session>) {
         let second = session.pointee.second
-        if second.isThere { state.report(second.isConnected ? .silent : .unreachable, of: second.server) }
-        if !second.isThere || second.askedAt < patienceEnd(session) { state.report(.silent, of: session.pointee.serverIndex) }
+        if second.isPresent { state.report(second.isConnected ? .silent : .unreachable, of: second.server) }
+        if !second.isPresent || second.askedAt < silenceDeadline(session) { state.report(.silent, of: session.pointee.serverIndex) }
     }
 
     /// Connects to `server`, at which a place is held.
@@ -52,7 +52,7 @@ extension ForwardingThread {
         session.pointee.stateDeadline = greetingDeadline(session)
         guard let address = address(of: server), let descriptor = openSocket(server, for: address) else { return dropSecond(session) }
         session.pointee.second.side.descriptor = descriptor
-        let result = connectCall(descriptor, server, address, session)
+        let result = connectSocket(descriptor, server, address, session)
         guard result == 0 || errno == EINPROGRESS else { return secondFailed(index, session, connectCode: errno) }
         if !register(descriptor, as: SessionToken(session.pointee.secondKind, index: index, generation: session.pointee.generation)) { dropSecond(session) }
     }
@@ -60,7 +60,7 @@ extension ForwardingThread {
     /// Handles events on the second server's descriptor.
     mutating func secondReady(_ index: Int, _ session: UnsafeMutablePointer<Session>, _ events: UInt32) {
         // A late event of a second server that has been dropped.
-        guard session.pointee.second.isThere else { return }
+        guard session.pointee.second.isPresent else { return }
         let (server, descriptor) = (session.pointee.second.server, session.pointee.second.side.descriptor)
         if !session.pointee.second.isConnected {
             if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0, let error = Sockets.pendingError(descriptor) {
@@ -70,14 +70,14 @@ extension ForwardingThread {
             guard state.serverRules[Int(server)].pointee.proxyHeader.map({ sendHeader($0, session, to: descriptor) }) ?? true else {
                 return secondFailed(index, session, connectCode: ECONNRESET)
             }
-            noteConnected(server)
+            recordConnectSuccess(server)
         }
         note(events, on: &session.pointee.second.side)
         switch opening(of: session.pointee.second) {
         case .refusing(let refusal): secondFailed(index, session, LeaveReason(refusal))
         case .ready:
-            leaveHandshake(session)
-            takeSecond(index, session)
+            abandonHandshake(session)
+            promoteSecond(index, session)
             if state.serverRules[Int(server)].pointee.opening == .none { bind(index, session) } else { readGreeting(index, session) }
         case .garbage: secondFailed(index, session, .garbage)
         case .incomplete where session.pointee.second.side.flags.contains(.hungUp): secondFailed(index, session, .closed)
@@ -96,7 +96,7 @@ extension ForwardingThread {
     }
 
     /// Makes the second server the session's server. The connection to the first server is closed or handed over already.
-    mutating func takeSecond(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
+    mutating func promoteSecond(_ index: Int, _ session: UnsafeMutablePointer<Session>) {
         let second = session.pointee.second
         session.pointee.second = .none
         session.pointee.isSwapped.toggle()
@@ -104,14 +104,14 @@ extension ForwardingThread {
         assign(second.server, to: session)
         session.pointee.server = second.side
         session.pointee.connectStartedAt = second.askedAt
-        guard !second.isConnected else { return noteEstablished(session) }
+        guard !second.isConnected else { return markEstablished(session) }
         session.pointee.state = .connecting
         armConnect(index, session)
     }
 
     /// Handles a failed connect to the second server.
     private mutating func secondFailed(_ index: Int, _ session: UnsafeMutablePointer<Session>, connectCode code: Int32) {
-        noteFailed(session.pointee.second.server)
+        recordConnectFailure(session.pointee.second.server)
         secondFailed(index, session, LeaveReason(connectCode: code))
     }
 
@@ -121,7 +121,7 @@ extension ForwardingThread {
         close(session.pointee.second.side.descriptor)
         session.pointee.second.side.descriptor = -1
         giveUpSecond(session)
-        session.pointee.askAt = now + Self.lookMilliseconds
+        session.pointee.askAt = now + Self.retryAskMilliseconds
         if mayRedispatch(session), case .server(let other) = choose(session) { ask(other, index, session) }
     }
 
@@ -135,7 +135,7 @@ extension ForwardingThread {
     /// Drops the second server, if there is one. Its place is returned, and its handshake is handed over.
     mutating func dropSecond(_ session: UnsafeMutablePointer<Session>) {
         let second = session.pointee.second
-        guard second.isThere else { return }
+        guard second.isPresent else { return }
         session.pointee.second = .none
         returnPlace(of: second.server)
         if second.side.descriptor >= 0, !handOverHandshake(second.side, of: second.server, session, isConnected: second.isConnected) {

@@ -12,7 +12,7 @@ struct SecondServer: BitwiseCopyable {
     /// When the second server was asked, in milliseconds of the thread's clock.
     let askedAt: Int64
 
-    var isThere: Bool { server != Session.noServer }
+    var isPresent: Bool { server != Session.noServer }
     var isConnected: Bool { side.flags.contains(.writable) }
 }
 
@@ -81,7 +81,7 @@ struct Session: BitwiseCopyable {
     /// True after connects to more than one server.
     var isRedispatched: Bool
     /// True while the session holds a place at its server.
-    var holdsServer: Bool
+    var holdsPlace: Bool
     /// True when events of kind `second` belong to `server` and those of kind `server` to `second`: the second server has replaced the first.
     var isSwapped: Bool
     /// The session has written its entry in the table of `SessionExtras`.
@@ -130,7 +130,7 @@ struct Session: BitwiseCopyable {
 
     var hasBackend: Bool { backend != Self.noBackend }
     /// True when the client has sent its own bytes, not only a PROXY header, or has ended its stream.
-    var hasSpoken: Bool { client.flags.contains(.readable) || header == .none && up.flags.contains(.held) }
+    var hasClientInput: Bool { client.flags.contains(.readable) || header == .none && up.flags.contains(.held) }
     /// True when a direction is a stream. The session then moves its bytes in turns of the ready list.
     var isStreaming: Bool { up.flags.contains(.spliced) || down.flags.contains(.spliced) }
 }

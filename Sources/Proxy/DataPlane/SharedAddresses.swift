@@ -64,7 +64,7 @@ struct SharedAddresses: ~Copyable, Sendable {
     }
 
     /// Wakes the control thread if it waits for a forwarding thread to have work. Called at the start of each round.
-    func beginWork() {
+    func signalAwaitedWork() {
         guard process[0].pointee.isWorkAwaited.load(ordering: .relaxed) else { return }
         if process[0].pointee.isWorkAwaited.exchange(false, ordering: .relaxed) { controlWakeUp[0].pointee.signal() }
     }

@@ -15,7 +15,7 @@ extension ForwardingThread {
             let isSession = session.pointee.state != .inspecting
             guard session.pointee.client.flags.contains(.readable), readHeader(index, session), isSession else { return }
         }
-        guard session.pointee.state != .greeting else { return session.pointee.hasSpoken ? bind(index, session) : () }
+        guard session.pointee.state != .greeting else { return session.pointee.hasClientInput ? bind(index, session) : () }
         // A pending connect is not interrupted, because it usually succeeds within a moment.
         let isWaiting = session.pointee.state != .connecting
         if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 || isWaiting && hasLeft(session) { abandon(index, session) }
@@ -40,14 +40,14 @@ extension ForwardingThread {
         {
             return connectFailed(index, session, code: ECONNRESET)
         }
-        noteEstablished(session)
-        noteConnected(session.pointee.serverIndex)
+        markEstablished(session)
+        recordConnectSuccess(session.pointee.serverIndex)
         let speaksFirst = state.serverRules[Int(session.pointee.serverIndex)].pointee.opening != .none
-        if speaksFirst, !session.pointee.hasSpoken { awaitGreeting(index, session) } else { bind(index, session) }
+        if speaksFirst, !session.pointee.hasClientInput { awaitGreeting(index, session) } else { bind(index, session) }
     }
 
     /// Records that the session is connected to its server.
-    func noteEstablished(_ session: UnsafeMutablePointer<Session>) {
+    func markEstablished(_ session: UnsafeMutablePointer<Session>) {
         if state.serverRules[Int(session.pointee.serverIndex)].pointee.finishesHandshakes { session.pointee.up.flags.insert(.finishesHandshake) }
         if state.serverRules[Int(session.pointee.serverIndex)].pointee.proxyHeader == nil { session.pointee.up.flags.insert(.delays) }
         (session.pointee.connectedAt, session.pointee.lastActivity) = (now, now)
@@ -78,7 +78,7 @@ extension ForwardingThread {
             let down = relay.pump(
                 &session.pointee.down, from: &session.pointee.server, to: &session.pointee.client, isLast: session.pointee.up.isDone)
             hasMore = note(down, session, source: "S", sink: "C", from: &session.pointee.server, to: &session.pointee.client) || hasMore
-            bury(session)
+            markFailedSidesDead(session)
             if dead == (session.pointee.client.flags.contains(.dead), session.pointee.server.flags.contains(.dead)) { break }
         }
         count(session, up: session.pointee.up.bytes &- before.0, down: session.pointee.down.bytes &- before.1)
@@ -118,7 +118,7 @@ extension ForwardingThread {
     }
 
     /// Marks a side dead that has an error and is not read any more, because no read would report the error.
-    private func bury(_ session: UnsafeMutablePointer<Session>) {
+    private func markFailedSidesDead(_ session: UnsafeMutablePointer<Session>) {
         if session.pointee.client.flags.isDisjoint(with: .dead), session.pointee.client.flags.contains(.failed), session.pointee.up.flags.contains(.ended) {
             blame("C", session)
             session.pointee.client.flags.insert(.dead)
@@ -156,6 +156,6 @@ extension ForwardingThread {
     private func isOver(_ session: UnsafeMutablePointer<Session>) -> Bool {
         let (upIsDone, downIsDone) = (session.pointee.up.isDone, session.pointee.down.isDone)
         return upIsDone && downIsDone || upIsDone && session.pointee.client.flags.contains(.dead)
-            || downIsDone && session.pointee.server.flags.contains(.dead) || upIsDone && hasLeftGreeted(session)
+            || downIsDone && session.pointee.server.flags.contains(.dead) || upIsDone && hasClientLeftGreeted(session)
     }
 }

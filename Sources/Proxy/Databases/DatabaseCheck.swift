@@ -46,14 +46,14 @@ package struct QuestionPause: Equatable, Sendable {
 package struct DatabaseCheck: Check {
     /// Errors of a database that is shutting down or losing its connections. They do not concern the question. The error of a killed query (1317, 1927, 3169)
     /// makes the question fail.
-    private static let goingDownErrors: [UInt16] = [1053, 1077, 1158, 1159, 1160, 1161, 1184]
+    private static let shutdownErrors: [UInt16] = [1053, 1077, 1158, 1159, 1160, 1161, 1184]
 
     /// The stage, the time limits and the verdict.
     package var progress: CheckProgress
     /// How to close the connection. A database counts a RST as an error of this host, unless it arrives before the database handles the connection.
     package private(set) var closing = CheckClosing.orderly
     /// The findings after the end of the check.
-    package private(set) var look = DatabaseLook.failed
+    package private(set) var look = DatabaseFindings.failed
     /// The question that the next check leaves out; `nil` for none.
     package private(set) var pause: QuestionPause?
 
@@ -96,7 +96,7 @@ package struct DatabaseCheck: Check {
     package mutating func ended(now: Instant) -> [CheckOutput] {
         let isSilent = session?.stage == .greeting
         guard let outputs = session?.endOfStream() else { return [] }
-        if isSilent { return progress.closedSilently(now: now) }
+        if isSilent { return progress.closedBeforeFirstByte(now: now) }
         return carryOut(outputs, now: now)
     }
 
@@ -128,7 +128,7 @@ package struct DatabaseCheck: Check {
     }
 
     private mutating func conclude(_ report: DatabaseReport, missing failure: DatabaseComplaint? = nil, now: Instant) -> [CheckOutput] {
-        for case .refused(let error) in report.answers where Self.goingDownErrors.contains(error.code) {
+        for case .refused(let error) in report.answers where Self.shutdownErrors.contains(error.code) {
             return progress.finish(.layer7WrongStatus, code: Int(error.code), info: DatabaseComplaint(code: 0, statement: error.message).text, now: now)
         }
         look = .seen(access.questions.view(report.answers, for: DatabaseDialect(version: report.serverVersion), missing: failure))
@@ -161,7 +161,7 @@ extension CheckPlan {
     /// Creates checks that also ask questions. Each check leaves out the paused question of the previous one.
     ///
     /// - Parameter looked: receives the findings of each check.
-    package init(_ access: DatabaseAccess, limits: CheckLimits, looked: @escaping (DatabaseLook) -> Void) {
+    package init(_ access: DatabaseAccess, limits: CheckLimits, looked: @escaping (DatabaseFindings) -> Void) {
         var pause: QuestionPause?
         self.init(
             begin: { DatabaseCheck(access, limits: limits, pause: pause, now: $0) },

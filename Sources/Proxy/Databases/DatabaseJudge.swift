@@ -101,9 +101,9 @@ package struct DatabaseJudge: Equatable, Sendable {
         /// True when the last check could log in, so that its answers are current.
         package internal(set) var isCurrent = false
         /// True when the last check that reached the server was refused, so that earlier answers may be outdated.
-        var isShutOut = false
+        var isLoginRefused = false
         /// The number of checks in a row without an answer to a question that counts.
-        var unansweredRow = 0
+        var unansweredInRow = 0
         /// The fault; `nil` without a known one.
         package internal(set) var fault: DatabaseFault?
         /// True when it takes sessions despite a fault, because too few servers are better.
@@ -118,8 +118,8 @@ package struct DatabaseJudge: Equatable, Sendable {
         /// Compares all properties. A tuple prevents a synthesized `==`.
         package static func == (left: Standing, right: Standing) -> Bool {
             (left.view, left.seenAt, left.refusal, left.fault, left.isKept) == (right.view, right.seenAt, right.refusal, right.fault, right.isKept)
-                && (left.fitness, left.isHeldByLag, left.isCurrent, left.isShutOut, left.unansweredRow)
-                    == (right.fitness, right.isHeldByLag, right.isCurrent, right.isShutOut, right.unansweredRow)
+                && (left.fitness, left.isHeldByLag, left.isCurrent, left.isLoginRefused, left.unansweredInRow)
+                    == (right.fitness, right.isHeldByLag, right.isCurrent, right.isLoginRefused, right.unansweredInRow)
                 && left.knownLag?.lag == right.knownLag?.lag && left.knownLag?.at == right.knownLag?.at
         }
     }
@@ -139,7 +139,7 @@ package struct DatabaseJudge: Equatable, Sendable {
     }
 
     /// Restores the decision of an earlier process and its time. The values are at least as old as that time.
-    package mutating func recall(_ server: Int, _ fitness: ServerFitness, since: Instant) {
+    package mutating func restore(_ server: Int, _ fitness: ServerFitness, since: Instant) {
         guard standings.indices.contains(server) else { return }
         standings[server].knownLag = (.zero, since)
         guard !fitness.isFit else { return }
@@ -151,12 +151,12 @@ package struct DatabaseJudge: Equatable, Sendable {
     mutating func forget(_ server: Int) { standings[server] = Standing() }
 
     /// Applies the findings of a check. Call `decide` afterwards.
-    package mutating func take(_ look: DatabaseLook, of server: Int, now: Instant) {
+    package mutating func take(_ look: DatabaseFindings, of server: Int, now: Instant) {
         precondition(standings.indices.contains(server), "no server \(server)")
         standings[server].isCurrent = false
         switch look {
         case .failed: break
-        case .refused(let complaint): (standings[server].refusal, standings[server].isShutOut) = (complaint, true)
+        case .refused(let complaint): (standings[server].refusal, standings[server].isLoginRefused) = (complaint, true)
         case .seen(let seen):
             var standing = standings[server]
             take(seen, &standing, now: now)
@@ -168,17 +168,17 @@ package struct DatabaseJudge: Equatable, Sendable {
         let view = seen.completed(by: standing.view)
         let missing = seen.unanswered.filter { needs($0.question, of: view) }
         let isFirst = standing.seenAt == nil
-        (standing.isCurrent, standing.isShutOut, standing.view) = (true, false, view)
+        (standing.isCurrent, standing.isLoginRefused, standing.view) = (true, false, view)
         if seen.isAnswered(.variables) { standing.seenAt = now }
-        standing.refusal = seen.unanswered.first { $0.complaint.isMissingRight }?.complaint
-        standing.unansweredRow = missing.isEmpty ? 0 : standing.unansweredRow + 1
+        standing.refusal = seen.unanswered.first { $0.complaint.isPermissionError }?.complaint
+        standing.unansweredInRow = missing.isEmpty ? 0 : standing.unansweredInRow + 1
         let found = view.flatMap { fault(in: $0, &standing, now: now) }
         guard let first = missing.first else {
             standing.fault = found
             return
         }
         // A missing answer does not change the fault until it has been missing repeatedly: a single check may fail accidentally.
-        let isLasting = standing.refusal == nil && (isFirst || standing.unansweredRow >= Self.missesMax)
+        let isLasting = standing.refusal == nil && (isFirst || standing.unansweredInRow >= Self.missesMax)
         // The questions after a hanging one were not asked, so the hanging one is reported.
         let cause = seen.unanswered.first { $0.complaint == first.complaint } ?? first
         standing.fault = Self.worse(found, isLasting ? .unanswered(cause) : standing.fault)
@@ -266,7 +266,7 @@ extension DatabaseJudge {
 
     /// The quarters of its weight: four up to a quarter of `max-lag`, one above three quarters.
     private func quarters(_ standing: Standing) -> Int {
-        guard settings.isWeightByLag, let limit = settings.lagMax, limit > .zero, let view = standing.view,
+        guard settings.reducesWeightByLag, let limit = settings.lagMax, limit > .zero, let view = standing.view,
             let lag = lag(in: view)
         else { return 4 }
         return (1...3).first { lag * 4 > limit * (4 - $0) } ?? 4
@@ -291,13 +291,13 @@ extension DatabaseJudge {
         for server in chosen { kept[server] = true }
         guard let last = chosen.last else { return kept }
         for server in faulty.dropFirst(missing) where rank(of: server) == rank(of: last) {
-            kept[server] = isHardlyOlder(age(of: server, now: now), than: age(of: last, now: now), isIn: standings[server].isKept)
+            kept[server] = isAboutAsOld(age(of: server, now: now), than: age(of: last, now: now), isIn: standings[server].isKept)
         }
         return kept
     }
 
     /// True when `age` is little more than `last`. Two servers that stopped at the same event have ages that differ by up to one interval each.
-    private func isHardlyOlder(_ age: Duration?, than last: Duration?, isIn: Bool) -> Bool {
+    private func isAboutAsOld(_ age: Duration?, than last: Duration?, isIn: Bool) -> Bool {
         guard let age, let last else { return age == last }
         let limit = settings.lagMax ?? .zero
         return age - last < max(isIn ? limit : limit / 2, settings.interval * 2)

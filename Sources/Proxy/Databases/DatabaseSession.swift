@@ -169,7 +169,7 @@ package struct DatabaseSession {
         switch state {
         case .greeting: return greeted(packet.payload)
         case .login(let authentication, let rounds): return loginAnswered(packet.payload, authentication, rounds: rounds)
-        case .loginWithoutPassword(let error, let rounds): return turnedAway(packet.payload, error, rounds: rounds)
+        case .loginWithoutPassword(let error, let rounds): return loginRefused(packet.payload, error, rounds: rounds)
         case .query(let number): return queryAnswered(packet.payload, number)
         case .encrypting: return finish(.protocolViolation("a packet within the TLS handshake"))
         case .finished: return []
@@ -245,7 +245,7 @@ package struct DatabaseSession {
                 authentication = try MySQLAuthentication(MySQLMethod(name: plugin), seed: seed, password: login.password)
                 state = .login(authentication, rounds: rounds + 1)
                 return send(try authentication.answer(cryptography))
-            case .authenticationGoesOn(let more):
+            case .authenticationMoreData(let more):
                 let answer = try authentication.goOn(more, isPrivate: stream != nil, cryptography)
                 state = .login(authentication, rounds: rounds + 1)
                 return answer.map { send($0) } ?? []
@@ -265,15 +265,15 @@ package struct DatabaseSession {
         return send(response(greeting, isTLS: stream != nil).payload)
     }
 
-    private mutating func turnedAway(_ payload: [UInt8], _ error: DatabaseError, rounds: Int) -> [Output] {
+    private mutating func loginRefused(_ payload: [UInt8], _ error: DatabaseError, rounds: Int) -> [Output] {
         switch MySQLReply(payload: payload) {
-        case .authenticationSwitch where rounds < Self.loginRoundsMax, .authenticationGoesOn where rounds < Self.loginRoundsMax:
+        case .authenticationSwitch where rounds < Self.loginRoundsMax, .authenticationMoreData where rounds < Self.loginRoundsMax:
             state = .loginWithoutPassword(error, rounds: rounds + 1)
             return send([])
         case .ok:
             // The user has no password, so the login has succeeded. The queries are not sent, because their answers could not be trusted.
             return quit() + finish(error)
-        case .authenticationSwitch, .authenticationGoesOn, .error, nil:
+        case .authenticationSwitch, .authenticationMoreData, .error, nil:
             return finish(error)
         }
     }
@@ -350,7 +350,7 @@ extension DatabaseError {
         self =
             switch error {
             case .unknownMethod(let name): .methodUnknown(name)
-            case .wantsClearPassword(let name): .methodRefused(name)
+            case .requestsClearPassword(let name): .methodRefused(name)
             case .seedTooShort(let method): .protocolViolation("a seed too short for \(method)")
             case .unexpected(let method): .protocolViolation("a message that \(method) does not define")
             case .cryptography(let error): DatabaseError(error)

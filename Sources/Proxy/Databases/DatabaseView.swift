@@ -54,11 +54,11 @@ package struct DatabaseComplaint: Equatable, Sendable {
     }
 
     /// True when this node's user lacks a right. The server is not at fault.
-    package var isMissingRight: Bool { Self.rightsErrors.contains(code) }
+    package var isPermissionError: Bool { Self.permissionErrors.contains(code) }
 
     /// ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR,
     /// ER_PROCACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR.
-    private static let rightsErrors = [1044, 1045, 1142, 1143, 1227, 1370, 1698]
+    private static let permissionErrors = [1044, 1045, 1142, 1143, 1227, 1370, 1698]
 
     /// "error 1062 Duplicate entry ...", "TLS is required, and the server does not offer it".
     package var description: String {
@@ -195,7 +195,7 @@ package struct UnansweredQuestion: Equatable, Sendable {
 }
 
 /// The findings of one check of a database, in addition to the check's result.
-package enum DatabaseLook: Equatable, Sendable {
+package enum DatabaseFindings: Equatable, Sendable {
     /// The login succeeded. The view's `unanswered` contains the questions without an answer.
     case seen(DatabaseView)
     /// The login failed because of the user, its password or TLS. The server is not at fault.

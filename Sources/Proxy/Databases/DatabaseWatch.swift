@@ -4,7 +4,7 @@ import Wire
 /// reported. It does no I/O: views, the registry's states and the peers' words come in, and an outcome is returned.
 package struct DatabaseWatch: Sendable {
     /// The registry's state of a server.
-    package struct Circumstances: Equatable, Sendable {
+    package struct Availability: Equatable, Sendable {
         /// True when its checks pass and it is not in maintenance.
         package var isRunning: Bool
         /// True when it would take new sessions if it were fit.
@@ -29,11 +29,11 @@ package struct DatabaseWatch: Sendable {
         /// The word to send to the peers; `nil` for none.
         package var word: WriterWord?
         /// The lines to log.
-        package var news: [News] = []
+        package var news: [LogEntry] = []
     }
 
     /// A line for the log.
-    package struct News: Equatable, Sendable {
+    package struct LogEntry: Equatable, Sendable {
         /// The severity.
         package var level: LogLevel
         /// A sentence without a full stop.
@@ -44,7 +44,7 @@ package struct DatabaseWatch: Sendable {
     }
 
     /// The time before a problem is reported, because a promotion takes a moment.
-    private static let troubleAfter = Duration.seconds(2)
+    private static let problemReportDelay = Duration.seconds(2)
     /// The time before an unknown writer at the start is reported. Peers are waited for first. After that the state may last, for example when the user is
     /// refused.
     private static let startingAfter = Duration.seconds(10)
@@ -60,15 +60,15 @@ package struct DatabaseWatch: Sendable {
     /// The replicas that the writer lists; `nil` without `discover`.
     package private(set) var discovery: ReplicaDiscovery?
     /// When the current problem began.
-    package private(set) var troubleSince: Instant?
+    package private(set) var problemSince: Instant?
     /// The servers that refuse this node or some of its questions.
     package var refused: [Int] { names.indices.filter { judge.standings[$0].refusal != nil } }
 
     private let names: [String]
     private var misses: [Int]
-    private var isTroubleTold = false
-    private var isRefusalTold = false
-    private var isSilenceTold = false
+    private var isTroubleReported = false
+    private var isRefusalReported = false
+    private var isSilenceReported = false
 
     /// Creates the watch of the servers with these names.
     ///
@@ -91,7 +91,7 @@ package struct DatabaseWatch: Sendable {
             for server in names.indices {
                 guard let known = memory(server) else { continue }
                 // A fit server has served current values until now, however long it has been up.
-                judge.recall(server, known.fitness, since: known.fitness.isFit ? now : known.since)
+                judge.restore(server, known.fitness, since: known.fitness.isFit ? now : known.since)
             }
         }
     }
@@ -103,7 +103,7 @@ package struct DatabaseWatch: Sendable {
     }
 
     /// Applies the findings of a check. Call `decide` afterwards.
-    package mutating func take(_ look: DatabaseLook, of server: Int, now: Instant) {
+    package mutating func take(_ look: DatabaseFindings, of server: Int, now: Instant) {
         misses[server] = look == .failed ? misses[server] + 1 : 0
         judge.take(look, of: server, now: now)
     }
@@ -116,13 +116,13 @@ package struct DatabaseWatch: Sendable {
 
     /// The replicas in the findings of a check, and a line to log. Call it after `take` and `decide`. `nil` without a list and for any server but the current
     /// writer.
-    package mutating func replicas(in look: DatabaseLook, of server: Int, now: Instant) -> (list: ReplicaList, news: News?)? {
+    package mutating func replicas(in look: DatabaseFindings, of server: Int, now: Instant) -> (list: ReplicaList, news: LogEntry?)? {
         guard decision.writer == server, case .seen(let view) = look, let list = view.replicas, discovery != nil else { return nil }
         return (list, discovery?.take(list, of: names[server], user: settings.user, now: now))
     }
 
     /// Decides with the current state. Call it after each check, after each change in the registry or from a peer, and once a second.
-    package mutating func decide(_ circumstances: [Circumstances], peers: WriterPeers, now: Instant) -> Outcome {
+    package mutating func decide(_ circumstances: [Availability], peers: WriterPeers, now: Instant) -> Outcome {
         var outcome = Outcome()
         let keptBefore = judge.standings.map(\.isKept)
         judge.decide(isAvailable: circumstances.map(\.isAvailable), now: now)
@@ -136,11 +136,11 @@ package struct DatabaseWatch: Sendable {
                 if case .unanswered = fault { continue }
                 let reason = fault?.reason(lagMax: settings.lagMax) ?? "its state is not known yet"
                 outcome.news.append(
-                    News(level: .warning, text: "\(names[server]) stays in despite a fault: \(reason); too few better servers (min-up \(settings.minUp))"))
+                    LogEntry(level: .warning, text: "\(names[server]) stays in despite a fault: \(reason); too few better servers (min-up \(settings.minUp))"))
             }
         }
-        tellRefusal(&outcome)
-        tellSilence(&outcome)
+        reportRefusal(&outcome)
+        reportSilence(&outcome)
         return outcome
     }
 
@@ -153,32 +153,32 @@ package struct DatabaseWatch: Sendable {
     }
 
     /// Reports that a server takes sessions despite an unanswered question: once, until this is over.
-    private mutating func tellSilence(_ outcome: inout Outcome) {
+    private mutating func reportSilence(_ outcome: inout Outcome) {
         let serving = silent.filter { outcome.fitness[$0].isFit }
-        if let first = serving.first, let question = silence(of: first), !isSilenceTold {
-            isSilenceTold = true
+        if let first = serving.first, let question = silence(of: first), !isSilenceReported {
+            isSilenceReported = true
             let others = serving.count == 1 ? "" : " (and \(serving.count - 1) more)"
             let reason = election == nil ? "too few better servers (min-up \(settings.minUp))" : "no other server is known to accept writes"
             let effect = "it still takes sessions: \(reason)"
-            outcome.news.append(News(level: .alert, text: "\(names[first])\(others): \(question.description); \(effect)"))
-        } else if serving.isEmpty, isSilenceTold {
-            isSilenceTold = false
-            outcome.news.append(News(level: .notice, text: "all queries succeed again on every server that takes sessions"))
+            outcome.news.append(LogEntry(level: .alert, text: "\(names[first])\(others): \(question.description); \(effect)"))
+        } else if serving.isEmpty, isSilenceReported {
+            isSilenceReported = false
+            outcome.news.append(LogEntry(level: .notice, text: "all queries succeed again on every server that takes sessions"))
         }
     }
 
     /// Reports that a server refuses this node: once, until no server does.
-    private mutating func tellRefusal(_ outcome: inout Outcome) {
+    private mutating func reportRefusal(_ outcome: inout Outcome) {
         let refused = refused
-        if let first = refused.first, let refusal = judge.standings[first].refusal, !isRefusalTold {
-            isRefusalTold = true
+        if let first = refused.first, let refusal = judge.standings[first].refusal, !isRefusalReported {
+            isRefusalReported = true
             let event = refusal.code > 0 ? "\(names[first]) refuses user '\(settings.user)'" : "\(names[first]) cannot be queried as user '\(settings.user)'"
             let effect = "roles and lag are unknown until this is fixed, servers keep their last state"
             let remedy = "grant the user its rights or correct the section"
-            outcome.news.append(News(level: .alert, text: "\(event): \(refusal.description); \(effect); \(remedy)"))
-        } else if refused.isEmpty, isRefusalTold {
-            isRefusalTold = false
-            outcome.news.append(News(level: .notice, text: "all servers accept user '\(settings.user)' again"))
+            outcome.news.append(LogEntry(level: .alert, text: "\(event): \(refusal.description); \(effect); \(remedy)"))
+        } else if refused.isEmpty, isRefusalReported {
+            isRefusalReported = false
+            outcome.news.append(LogEntry(level: .notice, text: "all servers accept user '\(settings.user)' again"))
         }
     }
 }
@@ -187,10 +187,10 @@ package struct DatabaseWatch: Sendable {
 
 extension DatabaseWatch {
     /// The server as the last checks show it.
-    private func sight(of server: Int, _ circumstances: Circumstances) -> WriterSight {
+    private func sight(of server: Int, _ circumstances: Availability) -> Writability {
         let standing = judge.standings[server]
         if !circumstances.isRunning || misses[server] >= DatabaseJudge.missesMax { return .unreachable }
-        if standing.isShutOut { return .unknown }
+        if standing.isLoginRefused { return .unknown }
         // Each answer counts even if others are missing.
         if case .answered = standing.fault { return .readOnly }
         if let view = standing.view, view.isReadOnly { return .readOnly }
@@ -200,7 +200,7 @@ extension DatabaseWatch {
         return .writable(isReplicating: !view.channels.isEmpty)
     }
 
-    private mutating func decideWriter(_ circumstances: [Circumstances], _ peers: WriterPeers, now: Instant, _ outcome: inout Outcome) {
+    private mutating func decideWriter(_ circumstances: [Availability], _ peers: WriterPeers, now: Instant, _ outcome: inout Outcome) {
         let sights = names.indices.map { sight(of: $0, circumstances[$0]) }
         let before = (ballot: election?.ballot, choice: election?.choice, trouble: decision.trouble)
         guard let next = election?.decide(sights, peers: peers), let election else { return }
@@ -213,16 +213,16 @@ extension DatabaseWatch {
                 let address = circumstances[choice].address.map { " (\($0))" } ?? ""
                 let old = before.choice.map { "; sessions to the previous writer '\(names[$0])' are closed" } ?? ""
                 let level: LogLevel = before.choice == nil ? .notice : .warning
-                outcome.news.append(News(level: level, text: "\(event) server '\(names[choice])'\(address), epoch \(ballot.epoch)\(old)"))
+                outcome.news.append(LogEntry(level: level, text: "\(event) server '\(names[choice])'\(address), epoch \(ballot.epoch)\(old)"))
             }
         }
         outcome.fitness = names.indices.map { $0 == next.writer ? .whole : .unfit(reason: reason(against: $0, sights[$0])) }
-        tellTrouble(from: before.trouble, now: now, &outcome)
+        reportTrouble(from: before.trouble, now: now, &outcome)
     }
 
     /// Why a server gets no writes.
-    private func reason(against server: Int, _ sight: WriterSight) -> String {
-        if server == election?.choice, let trouble = decision.trouble, !sight.isOut { return text(of: trouble) }
+    private func reason(against server: Int, _ sight: Writability) -> String {
+        if server == election?.choice, let trouble = decision.trouble, !sight.isRuledOut { return text(of: trouble) }
         switch sight {
         case .unknown: return judge.standings[server].refusal == nil ? "not checked yet" : "unknown whether it accepts writes"
         case .unreachable: return "cannot be reached"
@@ -236,30 +236,30 @@ extension DatabaseWatch {
         }
     }
 
-    private mutating func tellTrouble(from before: WriterTrouble?, now: Instant, _ outcome: inout Outcome) {
+    private mutating func reportTrouble(from before: WriterProblem?, now: Instant, _ outcome: inout Outcome) {
         guard let trouble = decision.trouble else {
-            if isTroubleTold {
+            if isTroubleReported {
                 let writer = decision.writer.map { "writes go to server '\(names[$0])'" } ?? "no writer yet"
-                outcome.news.append(News(level: .notice, text: "writer trouble is over: \(writer)"))
+                outcome.news.append(LogEntry(level: .notice, text: "writer trouble is over: \(writer)"))
             }
-            (troubleSince, isTroubleTold) = (nil, false)
+            (problemSince, isTroubleReported) = (nil, false)
             return
         }
-        if trouble != before || troubleSince == nil {
-            troubleSince = now
-            isTroubleTold = false
+        if trouble != before || problemSince == nil {
+            problemSince = now
+            isTroubleReported = false
         }
-        let patience = trouble == .starting ? Self.startingAfter : Self.troubleAfter
-        guard !isTroubleTold, let since = troubleSince, since.duration(to: now) >= patience else { return }
-        isTroubleTold = true
+        let patience = trouble == .starting ? Self.startingAfter : Self.problemReportDelay
+        guard !isTroubleReported, let since = problemSince, since.duration(to: now) >= patience else { return }
+        isTroubleReported = true
         let rest = decision.writer.map { "; writes continue to server '\(names[$0])'" } ?? "; there is no writer, new sessions are refused"
-        outcome.news.append(News(level: .alert, text: text(of: trouble) + rest))
+        outcome.news.append(LogEntry(level: .alert, text: text(of: trouble) + rest))
     }
 
     /// The current problem in words; `nil` without one.
     package var trouble: String? { decision.trouble.map(text(of:)) }
 
-    private func text(of trouble: WriterTrouble) -> String {
+    private func text(of trouble: WriterProblem) -> String {
         switch trouble {
         case .severalWritable(let servers): "\(servers.map { names[$0] }.joined(separator: " and ")) accept writes, but only one may"
         case .noneWritable: "no server accepts writes"

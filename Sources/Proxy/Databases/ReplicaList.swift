@@ -73,15 +73,15 @@ package struct ReplicaList: Equatable, Sendable {
 /// The state of discovery: the replicas in the writer's list, and problems with it. It does no I/O.
 package struct ReplicaDiscovery: Equatable, Sendable {
     /// The time before a problem is reported. After a promotion replicas connect one by one.
-    package static let troubleAfter = Duration.seconds(5)
+    package static let problemReportDelay = Duration.seconds(5)
     /// ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR.
-    private static let rightsErrors = [1044, 1142, 1227]
+    private static let permissionErrors = [1044, 1142, 1227]
 
     /// The writer's last non-empty list; empty before the first.
     package private(set) var hosts: [IPAddress] = []
     /// The problem with the last list; `nil` without one.
     package private(set) var trouble: String?
-    private var troubleSince: Instant?
+    private var problemSince: Instant?
     private var isTold = false
 
     /// Creates the initial state.
@@ -90,24 +90,24 @@ package struct ReplicaDiscovery: Equatable, Sendable {
     /// Applies the list of the writer named `writer`. Returns a line to log, if there is one.
     ///
     /// - Parameter user: the user that has asked.
-    package mutating func take(_ list: ReplicaList, of writer: String, user: String, now: Instant) -> DatabaseWatch.News? {
+    package mutating func take(_ list: ReplicaList, of writer: String, user: String, now: Instant) -> DatabaseWatch.LogEntry? {
         if !list.hosts.isEmpty { hosts = list.hosts }
         guard let next = Self.trouble(with: list, of: writer, user: user) else {
-            defer { (trouble, troubleSince, isTold) = (nil, nil, false) }
-            return isTold ? DatabaseWatch.News(level: .notice, text: "\(writer) lists its replicas again") : nil
+            defer { (trouble, problemSince, isTold) = (nil, nil, false) }
+            return isTold ? DatabaseWatch.LogEntry(level: .notice, text: "\(writer) lists its replicas again") : nil
         }
-        if next != trouble { (trouble, troubleSince, isTold) = (next, now, false) }
-        guard !isTold, let since = troubleSince, since.duration(to: now) >= Self.troubleAfter else { return nil }
+        if next != trouble { (trouble, problemSince, isTold) = (next, now, false) }
+        guard !isTold, let since = problemSince, since.duration(to: now) >= Self.problemReportDelay else { return nil }
         isTold = true
-        if case .refused = list.flaw { return DatabaseWatch.News(level: .alert, text: next) }
-        return DatabaseWatch.News(level: .warning, text: next)
+        if case .refused = list.flaw { return DatabaseWatch.LogEntry(level: .alert, text: next) }
+        return DatabaseWatch.LogEntry(level: .warning, text: next)
     }
 
     private static func trouble(with list: ReplicaList, of writer: String, user: String) -> String? {
         switch list.flaw {
         case .refused(let complaint):
             "\(writer) refuses to list its replicas: \(complaint.description); known replicas stay"
-                + (rightsErrors.contains(complaint.code) ? "; run GRANT PROCESS ON *.* TO '\(user)'" : "")
+                + (permissionErrors.contains(complaint.code) ? "; run GRANT PROCESS ON *.* TO '\(user)'" : "")
         case .unusable(let line):
             "\(writer) lists replica '\(line)', which is not a usable address; known replicas stay; set skip_name_resolve so that it lists addresses"
         case .tooLong: "\(writer) lists more than \(ReplicaList.hostsMax) replicas; further ones are ignored, known replicas stay"

@@ -45,7 +45,7 @@ package enum WriterPeers: Equatable, Sendable {
 }
 
 /// The state of a possible writer, as this node's last checks show it.
-package enum WriterSight: Equatable, Sendable {
+package enum Writability: Equatable, Sendable {
     /// Never checked, or refused.
     case unknown
     /// Its checks fail.
@@ -59,13 +59,13 @@ package enum WriterSight: Equatable, Sendable {
 
     var isWritable: Bool { if case .writable = self { true } else { false } }
     /// True when it cannot be the writer, as far as this node knows.
-    var isOut: Bool { self == .unreachable || self == .readOnly }
+    var isRuledOut: Bool { self == .unreachable || self == .readOnly }
     /// True when it is unknown whether it takes writes.
     var isOpen: Bool { self == .unknown || self == .unanswered }
 }
 
 /// A problem with the writer, for the operator. Servers are indexes.
-package enum WriterTrouble: Equatable, Sendable {
+package enum WriterProblem: Equatable, Sendable {
     /// Several servers take writes. The current writer remains; without one no server is chosen.
     case severalWritable([Int])
     /// No server takes writes.
@@ -96,7 +96,7 @@ package struct WriterElection: Equatable, Sendable {
         /// Servers whose sessions must be closed because another one has taken over. Set only in the decision that changes the choice.
         package var closing: [Int] = []
         /// Why there is no writer, or a problem that exists despite one; `nil` without a problem.
-        package var trouble: WriterTrouble?
+        package var trouble: WriterProblem?
 
         /// Creates an empty decision.
         package init() {}
@@ -122,7 +122,7 @@ package struct WriterElection: Equatable, Sendable {
     /// Decides with the current state.
     ///
     /// - Parameter sights: by server.
-    package mutating func decide(_ sights: [WriterSight], peers: WriterPeers) -> Decision {
+    package mutating func decide(_ sights: [Writability], peers: WriterPeers) -> Decision {
         precondition(sights.count == choices.count, "\(sights.count) looks at \(choices.count) servers")
         var decision = Decision()
         let before = ballot
@@ -130,10 +130,10 @@ package struct WriterElection: Equatable, Sendable {
         if case .heard(let heard) = peers {
             for peer in heard { if let word = peer.word { adopt(word.ballot) } }
             // A choice that is not configured here cannot be used here, so the place of the writer is vacant.
-            let isVacant = choice.map { sights[$0].isOut || sights[$0] == .unanswered } ?? true
+            let isVacant = choice.map { sights[$0].isRuledOut || sights[$0] == .unanswered } ?? true
             if isVacant, let candidate, candidate != choice {
-                if let objector = objector(heard) {
-                    decision.trouble = .peerObjects(objector)
+                if let objectingPeer = objectingPeer(heard) {
+                    decision.trouble = .peerObjects(objectingPeer)
                 } else if (ballot?.epoch ?? 0) + 1 < Self.epochMax {
                     ballot = WriterBallot(epoch: (ballot?.epoch ?? 0) + 1, choice: choices[candidate])
                 }
@@ -151,7 +151,7 @@ package struct WriterElection: Equatable, Sendable {
     }
 
     /// The server that may take over. Of several writable servers it is the only one without replication.
-    private func candidate(_ sights: [WriterSight]) -> Int? {
+    private func candidate(_ sights: [Writability]) -> Int? {
         let writable = sights.indices.filter { sights[$0].isWritable }
         guard writable.count > 1 else { return writable.first }
         let heads = writable.filter { sights[$0] == .writable(isReplicating: false) }
@@ -159,7 +159,7 @@ package struct WriterElection: Equatable, Sendable {
     }
 
     /// The name of a peer that finds the current writer writable.
-    private func objector(_ peers: [WriterPeers.Peer]) -> String? {
+    private func objectingPeer(_ peers: [WriterPeers.Peer]) -> String? {
         guard let ballot else { return nil }
         return peers.first { $0.word == WriterWord(ballot: ballot, isConfirmed: true) }?.name
     }
@@ -168,9 +168,9 @@ package struct WriterElection: Equatable, Sendable {
     private func isBehind(_ peer: WriterPeers.Peer) -> Bool { peer.known != ballot || peer.word.map { $0.ballot != ballot } ?? false }
 
     /// Sets the writer and the problem.
-    private func settle(_ decision: inout Decision, _ sights: [WriterSight], _ peers: WriterPeers) {
+    private func settle(_ decision: inout Decision, _ sights: [Writability], _ peers: WriterPeers) {
         let writable = sights.indices.filter { sights[$0].isWritable }
-        if let choice, !sights[choice].isOut {
+        if let choice, !sights[choice].isRuledOut {
             switch peers {
             case .awaited: decision.writer = choice
             case .heard(let heard):

@@ -95,7 +95,7 @@ package struct NameserverGroup {
     /// By nameserver.
     package var counters: [NameserverCounters]
     /// By nameserver: false after it has rejected EDNS0.
-    var takesExtensions: [Bool]
+    var supportsExtensions: [Bool]
     /// Pending actions, in order.
     private var outputs: [QuestionOutput] = []
     /// The number of open questions.
@@ -108,7 +108,7 @@ package struct NameserverGroup {
         self.settings = settings
         self.random = random
         counters = Array(repeating: NameserverCounters(), count: settings.nameservers)
-        takesExtensions = Array(repeating: true, count: settings.nameservers)
+        supportsExtensions = Array(repeating: true, count: settings.nameservers)
     }
 
     /// The next action. Drain until `nil` after every input.
@@ -128,7 +128,7 @@ package struct NameserverGroup {
 
     /// Asks nameserver `nameserver` for `type` of `name`. Returns the question, by which its answer is recognised.
     mutating func ask(_ nameserver: Int, _ type: DNSRecordType, of name: DNSName, over transport: QuestionTransport) -> OpenQuestion {
-        let extended = takesExtensions[nameserver] ? DNSExtension.payload(bytesMax: settings.payloadBytesMax) : .none
+        let extended = supportsExtensions[nameserver] ? DNSExtension.payload(bytesMax: settings.payloadBytesMax) : .none
         let identifier = UInt16.random(in: 0...UInt16.max, using: &random)
         let question = DNSQuestion(identifier: identifier, name: name, type: type, extended: extended)
         numbersUsed += 1

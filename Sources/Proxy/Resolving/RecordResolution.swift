@@ -25,7 +25,7 @@ package struct RecordAnswer: Equatable, Sendable {
     /// The time to live in the answer.
     package let timeToLive: Duration
     /// The number of records in the answer if more than the kept ones; otherwise `nil`.
-    let totalOfCut: Int?
+    let truncatedTotal: Int?
     /// Index of the nameserver.
     package let nameserver: Int
 
@@ -33,7 +33,7 @@ package struct RecordAnswer: Equatable, Sendable {
     init(_ answer: DNSAnswer, from nameserver: Int) {
         (addresses, services, additional) = (answer.addresses, answer.services, answer.additional)
         timeToLive = .seconds(Int64(answer.timeToLive))
-        totalOfCut = answer.isCut ? answer.total : nil
+        truncatedTotal = answer.isCut ? answer.total : nil
         self.nameserver = nameserver
     }
 }
@@ -181,7 +181,7 @@ struct RecordResolution {
             group.counters[nameserver].refused += 1
             said(.refused, nameserver)
         case .formatError where asked.question.extended != .none, .notImplemented where asked.question.extended != .none:
-            group.takesExtensions[nameserver] = false
+            group.supportsExtensions[nameserver] = false
             open.append(group.ask(nameserver, type, of: name, over: asked.transport))
         case .noError, .formatError, .notImplemented, .serverFailure, .other:
             group.counters[nameserver].other += 1
@@ -191,8 +191,8 @@ struct RecordResolution {
 
     private mutating func said(_ failure: ResolutionFailure, _ nameserver: Int) {
         standings[nameserver] = .said(failure)
-        let haveAllSpoken = standings.allSatisfy { if case .said = $0 { true } else { false } }
-        if haveAllSpoken { settleWithoutAnswer() }
+        let haveAllAnswered = standings.allSatisfy { if case .said = $0 { true } else { false } }
+        if haveAllAnswered { settleWithoutAnswer() }
     }
 
     private mutating func fail(_ number: UInt64, with failure: ResolutionFailure?, _ group: inout NameserverGroup) {

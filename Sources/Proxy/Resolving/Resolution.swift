@@ -24,7 +24,7 @@ extension IPAddress {
 /// A round of questions for one name, to all nameservers and for all record types, with repetitions until each type has settled.
 package struct Resolution {
     /// The time left to other nameservers after one has denied the name, if `retryTimeout` is longer.
-    package static let denialPatience = Duration.seconds(1)
+    package static let denialTimeout = Duration.seconds(1)
 
     /// The name asked for.
     package let name: DNSName
@@ -68,7 +68,7 @@ package struct Resolution {
             if needsTime {
                 nextDeadline = max(nextDeadline ?? now, now.advanced(by: group.settings.retryTimeout))
             } else if questions[index].outcome == nil, questions[index].isDenied {
-                nextDeadline = min(nextDeadline ?? now, now.advanced(by: Resolution.denialPatience))
+                nextDeadline = min(nextDeadline ?? now, now.advanced(by: Resolution.denialTimeout))
             }
         }
         closeWhenSettled(&group)

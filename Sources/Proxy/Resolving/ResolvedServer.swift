@@ -76,7 +76,7 @@ package struct ResolvedServer: Equatable, Sendable {
             address: resolved(status.address), location: "\(server.location)")
         lastAddress = address ?? resolved(status.formerAddress)
         share = ServiceShare(priority: UInt16(clamping: status.priority))
-        isReserved = status.flags.isOperators
+        isReserved = status.flags.isSetByOperator
         isPassing = status.isRunning && status.lastCheck?.status.isPass ?? false
     }
 }

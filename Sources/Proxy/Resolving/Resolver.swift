@@ -24,11 +24,11 @@ package struct Resolver {
     /// Shorter TTLs are raised to this.
     package static let timeToLiveMin = Duration.seconds(1)
     /// The least time between the starts of rounds, when a failed connect or check asks for an early one.
-    package static let askSoonInterval = Duration.seconds(1)
+    package static let earlyRoundPause = Duration.seconds(1)
     /// The time for a first answer before addresses from an earlier process are tried.
-    package static let rememberedPatience = Duration.seconds(1)
+    package static let rememberedDelay = Duration.seconds(1)
     /// The time for a first list of replicas. It is longer because the writer must be found first.
-    package static let listPatience = Duration.seconds(3)
+    package static let listDelay = Duration.seconds(3)
 
     struct Name {
         let name: DNSName
@@ -38,7 +38,7 @@ package struct Resolver {
         var nextRound: Instant
         var roundStart: Instant
         /// True when a round must start as soon as the current one has ended.
-        var isAskedSoon = false
+        var isEarlyRoundWanted = false
         /// The addresses of a host.
         var book = AddressBook()
         /// True when a host's addresses have changed since the services with a record for it were last updated.
@@ -49,18 +49,18 @@ package struct Resolver {
         var places: [ServiceBook.Place] = []
         var lastValid: Instant
         /// True after a nameserver or a database has returned an address or a service.
-        var isProven = false
+        var hasAnswer = false
         var memory = Memory()
         /// The number of records in the latest answer if not all were kept; otherwise `nil`.
-        var totalOfCut: Int?
+        var truncatedTotal: Int?
         /// True when an alarm has reported that records were left out.
-        var isCutTold = false
+        var isTruncationReported = false
         /// By backend: the last reported number of addresses that exceeds its slots.
         var excess: [Int: Int] = [:]
         /// The number of failed rounds in a row.
         var failedRounds = 0
         /// The last reported failure.
-        var alarmed: ResolutionFailure?
+        var reportedFailure: ResolutionFailure?
 
         var isService: Bool { name.isOfService }
     }
@@ -107,7 +107,7 @@ package struct Resolver {
         }
         for index in names.indices {
             guard let entries = remembered[names[index].name] else { continue }
-            let patience = settings.isDiscovery ? Resolver.listPatience : Resolver.rememberedPatience
+            let patience = settings.isDiscovery ? Resolver.listDelay : Resolver.rememberedDelay
             names[index].memory = Memory(entries: entries, due: now.advanced(by: patience))
         }
     }
@@ -126,7 +126,7 @@ package struct Resolver {
     /// The nameservers' valid answers for the names of servers. The entries are sorted, because answers rotate.
     package var knownNames: [KnownName] {
         names.compactMap { name in
-            guard name.isProven, !name.servers.isEmpty else { return nil }
+            guard name.hasAnswer, !name.servers.isEmpty else { return nil }
             let entries =
                 name.isService
                 ? name.places.filter(\.isCurrent).map(\.entry) : name.book.current.map { KnownName.Entry(ResolvedAddress($0)) }
@@ -144,7 +144,7 @@ package struct Resolver {
         for index in names.indices {
             names[index].round?.deadlinePassed(&group, now: now)
             advance(index, now: now)
-            if let due = names[index].memory.due, due <= now { useMemory(index, now: now) }
+            if let due = names[index].memory.due, due <= now { useRemembered(index, now: now) }
         }
         startRounds(now: now)
     }
@@ -166,24 +166,24 @@ package struct Resolver {
     }
 
     /// Starts an early round because a connect or a check has failed: the server's address may be outdated. At most one early round per second and name.
-    package mutating func askSoon(_ reference: ServerReference, now: Instant) {
+    package mutating func resolveSoon(_ reference: ServerReference, now: Instant) {
         guard let server = servers.firstIndex(where: { $0.reference == reference }), let index = name(of: server) else { return }
-        quicken(index, now: now)
+        scheduleEarlyRound(index, now: now)
         if names[index].isService, let host = servers[server].address?.host {
             for target in names[index].services.targets {
                 guard let target = names.firstIndex(where: { $0.name == target }), names[target].book.contains(host) else { continue }
-                quicken(target, now: now)
+                scheduleEarlyRound(target, now: now)
             }
         }
         startRounds(now: now)
     }
 
-    private mutating func quicken(_ index: Int, now: Instant) {
+    private mutating func scheduleEarlyRound(_ index: Int, now: Instant) {
         guard names[index].round == nil else {
-            names[index].isAskedSoon = true
+            names[index].isEarlyRoundWanted = true
             return
         }
-        names[index].nextRound = min(names[index].nextRound, max(now, names[index].roundStart.advanced(by: Resolver.askSoonInterval)))
+        names[index].nextRound = min(names[index].nextRound, max(now, names[index].roundStart.advanced(by: Resolver.earlyRoundPause)))
     }
 
     /// The index of the name that `server` belongs to.
@@ -198,7 +198,7 @@ package struct Resolver {
         if let candidate = servers[index].candidate {
             set(candidate.address, of: index, source: servers[index].candidateSource)
         } else {
-            askSoon(reference, now: now)
+            resolveSoon(reference, now: now)
         }
     }
 
@@ -214,7 +214,7 @@ package struct Resolver {
         guard let index = servers.firstIndex(where: { $0.reference == reference }), servers[index].candidate == .proposed(address) else { return }
         set(address, of: index, source: servers[index].candidateSource)
         servers[index].isPassing = true
-        retire(besides: index)
+        releaseObsolete(besides: index)
     }
 
     /// Rejects the proposed address. The server keeps its current one until the next answer, or until its checks fail.
@@ -227,7 +227,7 @@ package struct Resolver {
     package mutating func stop() {
         for index in names.indices { names[index].round?.cancel(&group) }
         names.removeAll()
-        passOnQuestions()
+        forwardQuestions()
     }
 }
 
@@ -236,12 +236,12 @@ extension Resolver {
     private static let typesMax = 2
 
     mutating func startRounds(now: Instant) {
-        defer { passOnQuestions() }
+        defer { forwardQuestions() }
         dropOrphans()
         guard !settings.nameservers.isEmpty else { return }
         for index in names.indices where names[index].round == nil && names[index].nextRound <= now {
             guard group.hasRoom(forTypes: Self.typesMax) else { return }
-            names[index].isAskedSoon = false
+            names[index].isEarlyRoundWanted = false
             names[index].roundStart = now
             postponeRefused(index)
             let types: [DNSRecordType] = names[index].isService ? [.srv] : [.a, .aaaa]
@@ -256,7 +256,7 @@ extension Resolver {
         }
     }
 
-    private mutating func passOnQuestions() {
+    private mutating func forwardQuestions() {
         while let output = group.nextOutput() {
             switch output {
             case .ask(let question): outputs.append(.ask(question))
@@ -297,7 +297,7 @@ extension Resolver {
         guard let round = names[index].round, round.isSettled else { return }
         names[index].round = nil
         endRound(index, round, now: now)
-        passOnQuestions()
+        forwardQuestions()
     }
 
     /// Changes the known addresses of a host.
@@ -319,7 +319,7 @@ extension Resolver {
     mutating func prove(_ index: Int, now: Instant) {
         if names[index].memory.isUsed, !settings.isDiscovery { names[index].book.removeAll() }
         names[index].memory = Memory()
-        (names[index].isProven, names[index].lastValid) = (true, now)
+        (names[index].hasAnswer, names[index].lastValid) = (true, now)
     }
 
     private mutating func endRound(_ index: Int, _ round: Resolution, now: Instant) {
@@ -341,11 +341,11 @@ extension Resolver {
             let hold = settings.holdObsolete
             update(index) { $0.replace(family, with: [], holdObsolete: hold, now: now) }
         }
-        tellCut(index, answers.compactMap(\.totalOfCut).max())
+        reportTruncation(index, answers.compactMap(\.truncatedTotal).max())
         assign(index, settled: nil, by: first.nameserver)
         assignServices(of: index, by: first.nameserver)
-        if names[index].alarmed != nil { outputs.append(.notice("'\(names[index].name)' resolves again")) }
-        names[index].alarmed = nil
+        if names[index].reportedFailure != nil { outputs.append(.notice("'\(names[index].name)' resolves again")) }
+        names[index].reportedFailure = nil
         names[index].failedRounds = 0
         let kept = answers.map(\.timeToLive).min() ?? .zero
         let pause = min(max(kept, Resolver.timeToLiveMin), settings.holdValid)
@@ -353,8 +353,8 @@ extension Resolver {
     }
 
     private mutating func schedule(_ index: Int, after pause: Duration, now: Instant) {
-        let earliest = names[index].roundStart.advanced(by: Resolver.askSoonInterval)
-        names[index].nextRound = names[index].isAskedSoon ? max(now, earliest) : now.advanced(by: max(pause, .milliseconds(10)))
+        let earliest = names[index].roundStart.advanced(by: Resolver.earlyRoundPause)
+        names[index].nextRound = names[index].isEarlyRoundWanted ? max(now, earliest) : now.advanced(by: max(pause, .milliseconds(10)))
     }
 
     private mutating func roundFailed(_ index: Int, _ outcomes: [RecordOutcome], now: Instant) {
@@ -365,9 +365,9 @@ extension Resolver {
         }
         names[index].failedRounds += 1
         // A single failed round is not reported, except when the name or its records have ceased to exist.
-        let isTelling = failure == .noSuchName || failure == .noAddress || names[index].failedRounds >= 2
-        if isTelling, names[index].alarmed != failure {
-            names[index].alarmed = failure
+        let isReportable = failure == .noSuchName || failure == .noAddress || names[index].failedRounds >= 2
+        if isReportable, names[index].reportedFailure != failure {
+            names[index].reportedFailure = failure
             outputs.append(.alarm(sentence(for: failure, of: names[index].name, nameserver)))
         }
         if let (hold, loss) = hold(failure), names[index].lastValid.advanced(by: hold) <= now {
@@ -377,7 +377,7 @@ extension Resolver {
             hasOrphans = true
             for server in names[index].servers where servers[server].address != nil { lose(server, loss) }
         }
-        if hold(failure) == nil { useMemory(index, now: now) } else { names[index].memory = Memory() }
+        if hold(failure) == nil { useRemembered(index, now: now) } else { names[index].memory = Memory() }
         schedule(index, after: settings.resolveInterval, now: now)
     }
 

@@ -34,7 +34,7 @@ extension Resolver {
                 return book.contains(address.host) && slots.contains { servers[$0].address == address && servers[$0].isPassing }
             }
             apply(decisions, to: slots, of: index, source, nameserver)
-            if settled == nil { tellExcess(offered.count, of: index, slots) }
+            if settled == nil { reportExcess(offered.count, of: index, slots) }
         }
     }
 
@@ -65,7 +65,7 @@ extension Resolver {
         }
         apply(decisions, to: slots, of: index, source, nameserver)
         for server in slots { if let address = servers[server].address { share(address, of: server, index) } }
-        if !isRemembered { tellExcess(names[index].services.records.current.count, of: index, slots) }
+        if !isRemembered { reportExcess(names[index].services.records.current.count, of: index, slots) }
     }
 
     /// The known addresses of each host.
@@ -96,10 +96,10 @@ extension Resolver {
             case .empty where !isKeptPassing && servers[server].isPassing:
                 break
             case .empty:
-                lose(server, goneLoss)
+                lose(server, absenceLoss)
             case .move(let address):
                 // A trial must not prolong the use of an address that is gone.
-                if let present = servers[server].address, isOfNoUse(present, of: server, name, isKeptPassing: isKeptPassing) { lose(server, goneLoss) }
+                if let present = servers[server].address, mustLeave(present, of: server, name, isKeptPassing: isKeptPassing) { lose(server, absenceLoss) }
                 let isFree = servers[server].address == nil
                 if settings.isDiscovery || (isFree ? passing.contains(true) || names[name].memory.isUsed : servers[server].isPassing) {
                     propose(address, to: server, source: origin)
@@ -113,7 +113,7 @@ extension Resolver {
 
     /// True when a server that is about to move must lose its current address before the trial of the new one. `isKeptPassing`: other servers of the name keep
     /// passing.
-    private func isOfNoUse(_ present: ResolvedAddress, of server: Int, _ name: Int, isKeptPassing: Bool) -> Bool {
+    private func mustLeave(_ present: ResolvedAddress, of server: Int, _ name: Int, isKeptPassing: Bool) -> Bool {
         if settings.isDiscovery { return isKeptPassing || !servers[server].isPassing }
         // An address of the other family still works.
         return isKeptPassing && !leads(name, to: present)
@@ -127,17 +127,17 @@ extension Resolver {
 
     /// Removes the addresses of slots whose address is gone, after another slot of their pool has a new address that works. They had kept their address until
     /// then.
-    mutating func retire(besides accepted: Int) {
-        guard servers[accepted].isTemplateSlot, let index = name(of: accepted), names[index].isProven else { return }
+    mutating func releaseObsolete(besides accepted: Int) {
+        guard servers[accepted].isTemplateSlot, let index = name(of: accepted), names[index].hasAnswer else { return }
         let backend = servers[accepted].reference.backend
         for server in names[index].servers where server != accepted && servers[server].isTemplateSlot && servers[server].reference.backend == backend {
             guard let address = servers[server].address, servers[server].candidate == nil else { continue }
-            if !leads(index, to: address) { lose(server, goneLoss) }
+            if !leads(index, to: address) { lose(server, absenceLoss) }
         }
     }
 
     /// The loss of an address that is missing from an answer.
-    private var goneLoss: AddressLoss { settings.isDiscovery ? .notListed : .noAddress }
+    private var absenceLoss: AddressLoss { settings.isDiscovery ? .notListed : .noAddress }
 
     private mutating func propose(_ address: ResolvedAddress, to server: Int, source: String) {
         guard servers[server].candidate != .proposed(address), servers[server].candidate != .refused(address) else { return }
@@ -172,10 +172,10 @@ extension Resolver {
     }
 
     /// Reports with an alarm that an answer has `total` records, more than are kept, and with a notice that this is over.
-    mutating func tellCut(_ index: Int, _ total: Int?) {
-        names[index].totalOfCut = total
-        guard (total != nil) != names[index].isCutTold else { return }
-        names[index].isCutTold = total != nil
+    mutating func reportTruncation(_ index: Int, _ total: Int?) {
+        names[index].truncatedTotal = total
+        guard (total != nil) != names[index].isTruncationReported else { return }
+        names[index].isTruncationReported = total != nil
         let (name, records) = (names[index].name, names[index].isService ? "service records" : "addresses")
         let limit = DNSAnswer.recordsKeptMax
         if let total {
@@ -187,9 +187,9 @@ extension Resolver {
     }
 
     /// Reports with an alarm that `count` addresses exceed the number of `slots`, again when the count changes, and with a notice that this is over.
-    private mutating func tellExcess(_ count: Int, of index: Int, _ slots: [Int]) {
+    private mutating func reportExcess(_ count: Int, of index: Int, _ slots: [Int]) {
         // The number of records in a partial answer is meaningless.
-        guard let last = slots.last, names[index].totalOfCut == nil else { return }
+        guard let last = slots.last, names[index].truncatedTotal == nil else { return }
         let (backend, location, name) = (servers[last].reference.backend, servers[last].location, names[index].name)
         let told = names[index].excess[backend]
         if count > slots.count {
@@ -261,12 +261,12 @@ extension Resolver {
         for target in names[index].services.targets {
             let known = names.firstIndex { $0.name == target }
             let host = known ?? names.count
-            if known == nil { names.append(Name(name: target, nextRound: now, roundStart: now.advanced(by: .zero - Resolver.askSoonInterval), lastValid: now)) }
+            if known == nil { names.append(Name(name: target, nextRound: now, roundStart: now.advanced(by: .zero - Resolver.earlyRoundPause), lastValid: now)) }
             guard names[host].book.isEmpty else { continue }
             let given = additional.filter { $0.owner == target }
             guard let timeToLive = given.map(\.timeToLive).min() else { continue }
             for family in [AddressFamily.v4, .v6] { names[host].book.merge(family, with: given.map(\.address).filter { $0.family == family }, now: now) }
-            names[host].isProven = true
+            names[host].hasAnswer = true
             if names[host].round == nil {
                 names[host].nextRound = now.advanced(by: min(max(.seconds(Int64(timeToLive)), Resolver.timeToLiveMin), settings.holdValid))
             }
@@ -289,10 +289,10 @@ extension Resolver {
 
 extension Resolver {
     /// Uses the remembered addresses of name `index` if no nameserver has answered and a server has no address.
-    mutating func useMemory(_ index: Int, now: Instant) {
+    mutating func useRemembered(_ index: Int, now: Instant) {
         names[index].memory.due = nil
         let entries = names[index].memory.entries
-        guard !names[index].isProven, !entries.isEmpty, names[index].servers.contains(where: { servers[$0].address == nil }) else { return }
+        guard !names[index].hasAnswer, !entries.isEmpty, names[index].servers.contains(where: { servers[$0].address == nil }) else { return }
         if !names[index].memory.isUsed {
             names[index].memory.isUsed = true
             outputs.append(.alarm("'\(names[index].name)' gets no answer; trying its addresses from before the start (\(entries.count))"))

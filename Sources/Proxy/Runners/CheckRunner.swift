@@ -136,7 +136,7 @@ package final class CheckRunner {
     package func isUnderWay(_ server: ServerReference) -> Bool { slot(server)?.attempt != nil }
 
     /// Checks a server once at another address, in addition to its own checks. A server without checks passes immediately.
-    package func tryOnce(_ server: ServerReference, at address: SocketAddress, _ answer: @escaping (Bool) -> Void) {
+    package func runTrial(_ server: ServerReference, at address: SocketAddress, _ answer: @escaping (Bool) -> Void) {
         guard let model = slot(server) else { return answer(true) }
         guard isStarted, trials.count < Self.trialsMax else { return answer(false) }
         let schedule = CheckSchedule(model.settings, position: 0, of: 1, now: reactor.now)
@@ -252,8 +252,8 @@ package final class CheckRunner {
 
     private func ready(_ interest: Interest, _ slot: CheckSlot, _ attempt: CheckAttempt) {
         let now = MonotonicClock.now()
-        attempt.credit += min(reactor.delayBound, attempt.lookedAt.duration(to: now))
-        attempt.lookedAt = now
+        attempt.credit += min(reactor.delayBound, attempt.lastHandledAt.duration(to: now))
+        attempt.lastHandledAt = now
         guard attempt.isConnected else {
             let error = interest.contains(.hangUp) ? Sockets.pendingError(attempt.file.raw) : nil
             // A refused connect fails with ECONNREFUSED. These two errors come from a server that has accepted and then reset the connection.

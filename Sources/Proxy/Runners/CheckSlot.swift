@@ -57,13 +57,13 @@ final class CheckAttempt {
     /// The time that its events have waited for this thread.
     var credit = Duration.zero
     /// When this thread last handled an event of it. No event has waited for longer than since then.
-    var lookedAt: Instant
+    var lastHandledAt: Instant
     /// Bytes that the kernel has not taken yet.
     var unsent: ArraySlice<UInt8> = []
     /// The events that the socket is watched for.
     var interest = Interest.write
 
     init(file: OpenFile, check: any Check, now: Instant) {
-        (self.file, self.check, lookedAt) = (file, check, now)
+        (self.file, self.check, lastHandledAt) = (file, check, now)
     }
 }

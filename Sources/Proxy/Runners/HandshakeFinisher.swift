@@ -11,11 +11,11 @@ package final class HandshakeFinisher {
     /// The limit for the greeting. A database that was suspended for a while answers the connections that have waited.
     static let patience = Duration.seconds(60)
     /// The limit for the answer to the login.
-    static let loginPatience = Duration.seconds(10)
-    /// The limit for the greeting when more than `silentMax` handshakes wait for it.
-    static let briefPatience = Duration.milliseconds(250)
-    /// The most handshakes per server that wait for its greeting longer than `briefPatience`. It prevents a server that hangs from collecting them.
-    static let silentMax = 8
+    static let loginTimeout = Duration.seconds(10)
+    /// The limit for the greeting when more than `silentHandshakesMax` handshakes wait for it.
+    static let briefTimeout = Duration.milliseconds(250)
+    /// The most handshakes per server that wait for its greeting longer than `briefTimeout`. It prevents a server that hangs from collecting them.
+    static let silentHandshakesMax = 8
     /// The most bytes of one read; more than any answer.
     private static let receiveBytesMax = 4096
 
@@ -81,7 +81,7 @@ package final class HandshakeFinisher {
 
     private func begin(_ handshake: AbandonedHandshake) {
         let backend = state.backends[handshake.backend]
-        guard let ending = backend.handshakeEnding(within: patience, loginWithin: min(Self.loginPatience, patience), now: reactor.now) else {
+        guard let ending = backend.handshakeEnding(within: patience, loginWithin: min(Self.loginTimeout, patience), now: reactor.now) else {
             preconditionFailure("a handshake without an ending was handed over")
         }
         let attempt = Attempt(handshake, ending)
@@ -94,7 +94,7 @@ package final class HandshakeFinisher {
         } catch {
             return end(attempt)
         }
-        arm(attempt, at: reactor.now.advanced(by: min(Self.briefPatience, patience)))
+        arm(attempt, at: reactor.now.advanced(by: min(Self.briefTimeout, patience)))
         if handshake.isGreeted { carryOut(attempt.ending.firstPacketPassed(now: reactor.now), attempt) }
         if !handshake.opening.isEmpty { carryOut(attempt.ending.received(handshake.opening, now: reactor.now), attempt) }
     }
@@ -110,8 +110,8 @@ package final class HandshakeFinisher {
 
     private func timedOut(_ attempt: Attempt) {
         let server = attempt.handshake.server
-        let isCrowd = attempts.count { $0.handshake.server == server && $0.ending.isAwaitingFirstPacket } > Self.silentMax
-        guard reactor.now < attempt.ending.deadline, !attempt.ending.isAwaitingFirstPacket || !isCrowd else { return leave(attempt) }
+        let isOverSilentMax = attempts.count { $0.handshake.server == server && $0.ending.isAwaitingFirstPacket } > Self.silentHandshakesMax
+        guard reactor.now < attempt.ending.deadline, !attempt.ending.isAwaitingFirstPacket || !isOverSilentMax else { return leave(attempt) }
         arm(attempt, at: attempt.ending.deadline)
     }
 

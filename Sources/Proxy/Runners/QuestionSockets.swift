@@ -81,7 +81,7 @@ package final class QuestionSockets {
     }
 
     /// Reads every socket that is ready. Call it before acting on a deadline: an answer that the loop has not handled yet is not a timeout.
-    package func takeWaiting() {
+    package func readWaiting() {
         for (number, connection) in connections.sorted(by: { $0.key < $1.key }) where !Interest.ready(connection.file.raw, for: .read).isEmpty {
             ready(number)
         }

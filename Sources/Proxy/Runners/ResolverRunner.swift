@@ -70,8 +70,8 @@ package final class ResolverRunner {
     }
 
     /// Asks for a server's name soon, because a connect or a check has failed.
-    package func askSoon(_ server: ServerReference) {
-        resolver.askSoon(server, now: reactor.now)
+    package func resolveSoon(_ server: ServerReference) {
+        resolver.resolveSoon(server, now: reactor.now)
         drain()
     }
 
@@ -109,7 +109,7 @@ package final class ResolverRunner {
             reactor.setTimer(at: deadline) { [weak self] in
                 guard let self else { return }
                 timer = nil
-                sockets?.takeWaiting()
+                sockets?.readWaiting()
                 resolver.deadlinePassed(now: reactor.now)
                 drain()
             }

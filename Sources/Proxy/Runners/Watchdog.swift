@@ -21,7 +21,7 @@ package final class Watchdog {
     ///   - tell: called on the watchdog's thread, at every poll, with the number of threads that have been stuck for a second.
     ///   - giveUp: called on the watchdog's thread with the stuck thread's number, from 0, and its last place. It should not return.
     package init(
-        _ forwarder: Forwarder, tell: @escaping @Sendable (Int) -> Void, giveUp: @escaping @Sendable (Int, ThreadPlace) -> Void
+        _ forwarder: Forwarder, tell: @escaping @Sendable (Int) -> Void, giveUp: @escaping @Sendable (Int, ThreadActivity) -> Void
     ) throws(SystemError) {
         let stop = try Stop()
         self.stop = stop

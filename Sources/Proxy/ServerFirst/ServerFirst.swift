@@ -58,7 +58,7 @@ extension Backend {
     package func mayRefuse(_ server: Server) -> Bool { opening(of: server).mayRefuse }
 
     /// The protocol in which its clients wait for a first packet, and in which a refusal can be sent.
-    var clientsAwait: ServerFirst { servers.lazy.map(opening).first(where: \.mayRefuse) ?? .none }
+    var refusalProtocol: ServerFirst { servers.lazy.map(opening).first(where: \.mayRefuse) ?? .none }
 
     /// True when the clients of `server` log in where its checks do. The handshakes of clients that leave before the login are then finished for them.
     package func finishesHandshakes(of server: Server) -> Bool { canFinishHandshakes && checksTraffic(of: server) }

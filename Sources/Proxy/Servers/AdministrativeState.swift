@@ -17,7 +17,7 @@ package struct AdministrativeFlags: OptionSet, Hashable, Sendable {
     /// True for maintenance of any kind.
     package var isMaintenance: Bool { !isDisjoint(with: [.forcedMaintenance, .resolutionMaintenance]) }
     /// True while an operator's maintenance or drain keeps new sessions away.
-    package var isOperators: Bool { !isDisjoint(with: [.forcedMaintenance, .forcedDrain]) }
+    package var isSetByOperator: Bool { !isDisjoint(with: [.forcedMaintenance, .forcedDrain]) }
     /// True while the server keeps its sessions and gets no new ones.
     package var isDrain: Bool { contains(.forcedDrain) }
 }

@@ -2,7 +2,7 @@
 
 extension ServerRegistry {
     /// Applies `on-error` after failed connects: the next check runs soon, and the failures may count as a failed check.
-    mutating func takeFailedConnects(inRow errors: Int, _ change: inout Change) {
+    mutating func applyFailedConnects(inRow errors: Int, _ change: inout Change) {
         let server = change.server
         let configured = configuration(of: server)
         guard let observation = configured.observation, let check = configured.check, status(of: server).isChecked else { return }

@@ -3,12 +3,12 @@
 import Wire
 
 extension ServerRegistry {
-    mutating func takeInconclusive(_ result: CheckResult, _ change: inout Change) {
+    mutating func applyInconclusive(_ result: CheckResult, _ change: inout Change) {
         var next = status(of: change.server)
         guard next.isChecked else { return }
         next.lastCheck = result
         if result.fault != .node { next.hasVerdict = true }
-        next.noteReach(result, now: change.now)
+        next.recordReachability(result, now: change.now)
         store(next, &change)
     }
 
@@ -67,7 +67,7 @@ extension ServerRegistry {
         }
     }
 
-    mutating func takeDown(_ witness: DownWitness, _ change: inout Change) {
+    mutating func takeDown(_ witness: DownEvidence, _ change: inout Change) {
         let before = status(of: change.server)
         guard before.isChecked else { return }
         var next = before
@@ -80,11 +80,11 @@ extension ServerRegistry {
     }
 
     /// The reason in a line about a server that did not go down by its own checks' count, in the form of a check's reason.
-    private func reason(_ witness: DownWitness, _ before: ServerStatus) -> String {
+    private func reason(_ witness: DownEvidence, _ before: ServerStatus) -> String {
         switch witness {
         case .peers(let peers):
             return ", reason: seen DOWN by \(peers.joined(separator: ", "))"
-        case .alsoPeers(let peers):
+        case .ownChecksAndPeers(let peers):
             let seen = "(also seen by \(peers.joined(separator: ", ")))"
             guard let check = before.lastCheck else { return ", reason: \(seen)" }
             let info = check.info.isEmpty ? seen : "\(check.info) \(seen)"
@@ -103,7 +103,7 @@ extension ServerRegistry {
         next.isRunning = !isHeld && !before.flags.isMaintenance && health.isUp
         store(next, &change)
         if next.isRunning != before.isRunning {
-            change.log(.notice, "\(title(of: change.server)) is \(upWord(next))\(next.lastCheck?.explanation ?? "")\(counts(change))")
+            change.log(.notice, "\(title(of: change.server)) is \(upText(next))\(next.lastCheck?.explanation ?? "")\(counts(change))")
         }
     }
 }

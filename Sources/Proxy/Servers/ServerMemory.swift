@@ -72,12 +72,12 @@ extension ServerStatus {
     ///
     /// An operator's maintenance and drain persist; maintenance by `disabled` ends with its line. The weight persists while the configured one is the same. The
     /// fitness persists while there is a `database` section. Up or down persists, with the count of checks limited by the current `rise` and `fall`.
-    mutating func recall(_ memory: ServerMemory, in backend: Backend, slowStart: SlowStart?, now: Instant) {
+    mutating func restore(_ memory: ServerMemory, in backend: Backend, slowStart: SlowStart?, now: Instant) {
         if memory.flags.contains(.forcedMaintenance), !memory.flags.contains(.configuredMaintenance) { flags.insert(.forcedMaintenance) }
         if memory.flags.contains(.forcedDrain) { flags.insert(.forcedDrain) }
         if memory.initialWeight == initialWeight, (0...256).contains(memory.weight) { weight = memory.weight }
         if health != nil {
-            if flags.isMaintenance { health?.takeDown() } else { health?.recall(memory.health, isUp: memory.isRunning) }
+            if flags.isMaintenance { health?.takeDown() } else { health?.restore(memory.health, isUp: memory.isRunning) }
         }
         isRunning = !flags.isMaintenance && (health?.isUp ?? true)
         if isRunning == memory.isRunning { lastChange = now.advanced(by: .zero - max(.zero, memory.sinceChange)) }

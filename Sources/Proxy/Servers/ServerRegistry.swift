@@ -19,7 +19,7 @@ package struct ServerRegistry: Sendable {
         /// Sessions have found a reason to skip the server while there are others, for this time (`nil`: until a check passes); or no reason remains.
         case setSkipped(ServerSkip?, for: Duration?)
         /// The server is down although its own checks have not failed often enough. Passed checks bring it up again.
-        case takenDown(DownWitness)
+        case takenDown(DownEvidence)
         /// A hold by the peers' verdict begins or ends. During a hold the server's own checks do not bring it up.
         case setHeldDown(Bool)
         /// `set server P/S state`, `disable server` (maint), `enable server` (ready). `by` is the operator, unless it is this node's.
@@ -35,9 +35,9 @@ package struct ServerRegistry: Sendable {
     }
 
     /// The evidence, other than its own checks' count, that a server is down.
-    package enum DownWitness: Equatable, Sendable {
+    package enum DownEvidence: Equatable, Sendable {
         /// Its own last checks together with these peers.
-        case alsoPeers([String])
+        case ownChecksAndPeers([String])
         /// These peers alone.
         case peers([String])
         /// The server itself, which refuses this host.
@@ -84,7 +84,7 @@ package struct ServerRegistry: Sendable {
                 if backend.database?.role == .primary { status.fitness = .unfit(reason: "not checked yet") }
                 if backend.isDisabled { status.hasVerdict = true }
                 if let memory = memory(reference) {
-                    status.recall(memory, in: backend, slowStart: backend.slowStart(of: server), now: now)
+                    status.restore(memory, in: backend, slowStart: backend.slowStart(of: server), now: now)
                     if server.isOfService { status.priority = max(0, memory.priority) }
                 }
                 return status
@@ -124,11 +124,11 @@ package struct ServerRegistry: Sendable {
         var change = Change(server: server, now: now, load: load)
         switch event {
         case .checkFinished(let result):
-            takeCheck(result, &change)
+            applyCheck(result, &change)
         case .checkInconclusive(let result):
-            takeInconclusive(result, &change)
+            applyInconclusive(result, &change)
         case .connectsFailed(let errors):
-            takeFailedConnects(inRow: errors, &change)
+            applyFailedConnects(inRow: errors, &change)
         case .setFitness(let fitness):
             setFitness(fitness, &change)
         case .setFull(let isFull):
@@ -166,7 +166,7 @@ package struct ServerRegistry: Sendable {
         if !sameUse || !sameTurns || before.address != after.address {
             change.effects.append(.routeChanged(server))
         }
-        if !before.isRunning, after.isRunning { shutDownBackups(&change) }
+        if !before.isRunning, after.isRunning { closeBackupSessions(&change) }
         return change.effects + change.closings
     }
 
@@ -238,7 +238,7 @@ package struct ServerRegistry: Sendable {
     func title(of server: ServerReference) -> String { "\(configuration(of: server).isBackup ? "Backup " : "")Server \(name(of: server))" }
 
     /// A server that comes up unfit for its role is not counted as active in the line.
-    func upWord(_ status: ServerStatus) -> String { if case .unfit(let reason) = status.fitness { "UP but OUT (\(reason))" } else { "UP" } }
+    func upText(_ status: ServerStatus) -> String { if case .unfit(let reason) = status.fitness { "UP but OUT (\(reason))" } else { "UP" } }
 
     /// The counts at the end of a line about the server: `left` after a server has stopped, otherwise `online`.
     func counts(_ change: Change) -> String {
@@ -257,9 +257,9 @@ package struct ServerRegistry: Sendable {
 
 extension ServerRegistry {
     /// Applies a check's result, then closes the sessions of an unreachable server if configured.
-    private mutating func takeCheck(_ result: CheckResult, _ change: inout Change) {
+    private mutating func applyCheck(_ result: CheckResult, _ change: inout Change) {
         take(result, { $0.isPass ? $1.pass() : $1.fail() }, &change)
-        shutDownGone(result, &change)
+        closeSessionsOfUnreachable(result, &change)
     }
 
     /// Applies a result of a check or of an observation. Logs a line if it is new, and another line when the server goes down or comes up.
@@ -281,14 +281,14 @@ extension ServerRegistry {
         var next = before
         next.health = health
         (next.lastCheck, next.hasVerdict) = (result, true)
-        next.noteReach(result, now: change.now)
+        next.recordReachability(result, now: change.now)
         next.isRunning = health.isUp && !before.isHeldDown
         if isMoved && !result.status.isPass { next.failedChecks += 1 }
         store(next, &change)
         if next.isRunning != before.isRunning {
             // Where checks are logged HAProxy gives no reason here. Our reason follows its text.
             let (reason, end) = logsChecks ? ("", next.isRunning ? "" : " Reason: \(result.cause).") : (result.explanation, "")
-            let word = next.isRunning ? upWord(next) : "DOWN"
+            let word = next.isRunning ? upText(next) : "DOWN"
             change.log(next.isRunning ? .notice : before.lossLevel, "\(title(of: server)) is \(word)\(reason)\(counts(change))\(end)")
         }
     }

@@ -5,7 +5,7 @@ package enum SessionShutdown: Equatable, Sendable {
     /// The server is down: `on-marked-down shutdown-sessions`.
     case serverDown
     /// The server's host has not responded for long: `option shutdown-sessions-when-gone`.
-    case serverGone
+    case serverUnreachable
     /// The server is a backup, and an active server has come up: `on-marked-up shutdown-backup-sessions`.
     case serverUp
 }
@@ -17,7 +17,7 @@ extension CheckResult {
 
 extension ServerStatus {
     /// Records since when the server's host has been silent, or that it has responded.
-    mutating func noteReach(_ result: CheckResult, now: Instant) {
+    mutating func recordReachability(_ result: CheckResult, now: Instant) {
         guard result.status != .healthAnalysis, result.status.isPass || result.fault != .node else { return }
         if result.isUnreachable {
             if unreachableSince == nil { unreachableSince = now.advanced(by: .zero - result.duration) }
@@ -29,20 +29,20 @@ extension ServerStatus {
 
 extension ServerRegistry {
     /// Closes the sessions of a server that is down once its host has been silent for longer than the server needs to come up. Done once per outage.
-    mutating func shutDownGone(_ result: CheckResult, _ change: inout Change) {
+    mutating func closeSessionsOfUnreachable(_ result: CheckResult, _ change: inout Change) {
         guard result.isUnreachable else { return }
         var next = status(of: change.server)
-        guard backends[change.server.backend].closesSessionsOfGone, !next.isRunning, !next.isGone, let since = next.unreachableSince else { return }
+        guard backends[change.server.backend].closesSessionsOfUnreachable, !next.isRunning, !next.isGone, let since = next.unreachableSince else { return }
         guard let check = configuration(of: change.server).check, since.duration(to: change.now) > check.interval * check.rise else { return }
         next.isGone = true
         store(next, &change)
         change.log(
             .warning, "\(title(of: change.server)) has been unreachable for \(since.duration(to: change.now).components.seconds)s: its sessions are closed.")
-        change.closings.append(.shutdownSessions(change.server, because: .serverGone))
+        change.closings.append(.shutdownSessions(change.server, because: .serverUnreachable))
     }
 
     /// Closes the backups' sessions after an active server has come up, where `on-marked-up` requires it and the server takes sessions.
-    mutating func shutDownBackups(_ change: inout Change) {
+    mutating func closeBackupSessions(_ change: inout Change) {
         let server = change.server
         let configured = configuration(of: server)
         guard configured.onMarkedUp == .shutdownBackupSessions, !configured.isBackup, status(of: server).isUsable else { return }

@@ -82,7 +82,7 @@ package struct Backend: Equatable, Sendable {
     /// Keepalive toward servers.
     package var keepAlive = KeepAlive.servers
     /// `option shutdown-sessions-when-gone`: closes the sessions of a server whose host has not responded for `rise` times `inter`.
-    package var closesSessionsOfGone = false
+    package var closesSessionsOfUnreachable = false
     /// `spill-over`: the percentage of sessions for servers in other zones while the node's zone has a usable server.
     package var spillOver = 0
     /// `fullconn`, shown as `slim`; `nil` for a tenth of the frontends' `maxconn`.

@@ -79,7 +79,7 @@ package struct DatabaseSettings: Equatable, Sendable {
     /// `lag-source`.
     package var lagSource = LagSource.replicaStatus
     /// `weight-by-lag`: the weight shrinks in quarters as the lag approaches `lagMax`.
-    package var isWeightByLag = false
+    package var reducesWeightByLag = false
     /// `min-up`: this many servers stay in, the best ones first, even if they are unfit.
     package var minUp = 1
     /// `query`.

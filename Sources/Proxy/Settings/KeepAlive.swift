@@ -28,5 +28,5 @@ package struct KeepAlive: Equatable, Sendable, BitwiseCopyable {
     package static let off = KeepAlive(isOn: false, idleSeconds: 0, intervalSeconds: 0, probes: 0)
 
     /// The seconds until a vanished peer is detected.
-    package var secondsToNotice: Int { idleSeconds + intervalSeconds * probes }
+    package var secondsToDetect: Int { idleSeconds + intervalSeconds * probes }
 }

@@ -46,10 +46,10 @@ package struct ResolverSettings: Equatable, Sendable {
     package var payloadBytesMax = 512
 
     /// The most open questions, each with a socket. Further names wait for their turn. The start lowers it when descriptors are scarce.
-    package var questionsMax = questionsStandard
+    package var questionsMax = questionsMaxDefault
 
     /// The default of `questionsMax`, when descriptors are not scarce.
-    package static let questionsStandard = 256
+    package static let questionsMaxDefault = 256
 
     /// Creates a section without nameservers.
     package init(name: String) { self.name = name }

@@ -115,13 +115,13 @@ package final class DatabaseCluster {
     // MARK: Faults
 
     /// Puts a faulty relay in front of a database, for new connections.
-    func spoil(_ database: Database, _ fault: FaultyRelay.Fault) throws {
+    func addFault(_ database: Database, _ fault: FaultyRelay.Fault) throws {
         try startFault("fault", fault.rawValue, on: database.node, target: "127.0.0.1:3306")
         try database.node.redirect("tcp dport 3306", to: Self.faultPort)
     }
 
     /// Puts a faulty nameserver in front of the real one, for queries over UDP.
-    func spoilNames(_ fault: FaultyNameserver.Fault) throws {
+    func addNameFault(_ fault: FaultyNameserver.Fault) throws {
         let node = cluster.nameserver.node
         try startFault("name-fault", fault.rawValue, on: node, target: "\(node.address):53")
         try node.redirect("udp dport 53", to: Self.faultPort)

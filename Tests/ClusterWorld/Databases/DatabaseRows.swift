@@ -43,15 +43,15 @@ package enum DatabaseRows {
             try $0.victim.node.filter("input", "tcp dport 3306 reject with icmp type host-unreachable")
         },
         full, blocked,
-        loud("accept-close", "one accepts, and closes at once") { try $0.cluster.spoil($0.victim, .close) },
-        loud("garbage", "one greets with another protocol") { try $0.cluster.spoil($0.victim, .garbage) },
+        loud("accept-close", "one accepts, and closes at once") { try $0.cluster.addFault($0.victim, .close) },
+        loud("garbage", "one greets with another protocol") { try $0.cluster.addFault($0.victim, .garbage) },
     ]
 
     private static let full = Row(name: "full", event: "max_connections is reached on one (1040)") { scene in
         var limit: NodeProcess?
         try scene.fault(for: scene.pace.loud) {
             let words = ["--to", "\(scene.victim.node.address):3306", "--clients", "12", "--every", "1000"]
-            scene.cluster.keepUntilRepair(try scene.cluster.cluster.client.start([clusterTool, "sessions"] + words, input: .untilWeEnd))
+            scene.cluster.keepUntilRepair(try scene.cluster.cluster.client.start([clusterTool, "sessions"] + words, input: .heldPipe))
             try eventually(within: 5, "sessions that fill the database", interval: 20) {
                 Int(try scene.victim.ask("select count(*) from information_schema.processlist where user='app' and host like 'client:%'")) ?? 0 >= 12
             }
@@ -90,7 +90,7 @@ package enum DatabaseRows {
         quiet("hang", "SIGSTOP of one database") { try $0.victim.send(signal: SIGSTOP) },
         quiet("link-down", "one's link is down") { try $0.cluster.cluster.world.demand("ip link set to-\($0.victim.node.name) down") },
         quiet("dropped", "one's packets are dropped (nftables)") { try $0.victim.node.filter("input", "tcp dport 3306 drop") },
-        quiet("trickle", "one sends a byte a second of its greeting") { try $0.cluster.spoil($0.victim, .trickle) },
+        quiet("trickle", "one sends a byte a second of its greeting") { try $0.cluster.addFault($0.victim, .trickle) },
         frozen,
     ]
 
@@ -119,7 +119,7 @@ package enum DatabaseRows {
     private static let overloaded = [
         Row(name: "all-slow", event: "all replicas greet after 3 s") { scene in
             try scene.start(.reading)
-            for replica in scene.cluster.replicas { try scene.cluster.spoil(replica, .late) }
+            for replica in scene.cluster.replicas { try scene.cluster.addFault(replica, .late) }
             try scene.countConnects()
             try scene.fault(for: max(9, scene.pace.loud)) {}
             try scene.endClients()

@@ -5,14 +5,14 @@ import Support
 
 extension DatabaseRows {
     static let names = [
-        misnamed("names-silent", "the nameserver is silent") { try $0.cluster.cluster.nameserver.node.filter("input", "udp dport 53 drop") },
-        misnamed("names-gone", "the nameserver says NXDOMAIN to all") { try $0.cluster.spoilNames(.nxdomain) },
-        misnamed("names-cut", "the nameserver's answers are truncated") { try $0.cluster.spoilNames(.truncate) },
-        misnamed("names-slow", "the nameserver answers after 2 s") { try $0.cluster.spoilNames(.slow) },
+        nameFault("names-silent", "the nameserver is silent") { try $0.cluster.cluster.nameserver.node.filter("input", "udp dport 53 drop") },
+        nameFault("names-gone", "the nameserver says NXDOMAIN to all") { try $0.cluster.addNameFault(.nxdomain) },
+        nameFault("names-cut", "the nameserver's answers are truncated") { try $0.cluster.addNameFault(.truncate) },
+        nameFault("names-slow", "the nameserver answers after 2 s") { try $0.cluster.addNameFault(.slow) },
         moved, grown,
     ]
 
-    private static func misnamed(_ name: String, _ event: String, _ body: @escaping @Sendable (DatabaseScene) throws -> Void) -> Row {
+    private static func nameFault(_ name: String, _ event: String, _ body: @escaping @Sendable (DatabaseScene) throws -> Void) -> Row {
         Row(name: name, event: event, happens: { scene in try scene.fault(for: scene.pace.names) { try body(scene) } }, promises: unfelt(slowest: 0.4))
     }
 

@@ -85,7 +85,7 @@ extension DatabaseRows {
         init(_ scene: DatabaseScene) throws {
             processes = try scene.cluster.runningNodes.map { node in
                 let words = ["--clients", "4", "--user", "writer", "--pause", "50", "--patience", "3", "--text", DatabaseCluster.statement]
-                return try scene.cluster.cluster.client.start([clusterTool, "load", "--to", "\(node.address):3308"] + words, input: .untilWeEnd)
+                return try scene.cluster.cluster.client.start([clusterTool, "load", "--to", "\(node.address):3308"] + words, input: .heldPipe)
             }
         }
 

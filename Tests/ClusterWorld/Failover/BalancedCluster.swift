@@ -42,7 +42,7 @@ package final class BalancedCluster {
         gossip.more = ["state-dir /var/lib/tsukada"]
         for node in nodes { try gossip.writeKey(on: node) }
         var probe = ["bind 0.0.0.0:3307", "mode http", "require mysql 1"]
-        if abilities.knowsWhenNone { probe.append("when-none pass") }
+        if abilities.supportsWhenNone { probe.append("when-none pass") }
         if abilities.canDrain { probe.append("drain \(Int(drainSeconds * 1000))ms") }
         // The article's runtime socket has no admin level, which draining needs.
         return "global\n    stats socket /var/lib/haproxy/admin level admin\nprobe nlb\n" + probe.map { "    \($0)\n" }.joined() + gossip.text

@@ -17,7 +17,7 @@ package enum BalancedRows {
 
     /// The limit for the verdict: the load balancer's time plus a margin for two busy cores.
     private static func ejection(_ times: BalancerTimes) -> Double { times.ejectionMax + 0.5 }
-    private static func comeBack(_ times: BalancerTimes) -> Double { times.returnMax + 4 }
+    private static func returnLimit(_ times: BalancerTimes) -> Double { times.returnMax + 4 }
 
     /// The promise that clients are not affected at all.
     private static func unfelt(_ times: BalancerTimes) -> FailoverPromise {
@@ -30,7 +30,7 @@ package enum BalancedRows {
     /// The promise for the loss of one node: the load balancer ejects it in time, and the other node is not affected.
     private static func oneLost(_ times: BalancerTimes) -> FailoverPromise {
         var promise = FailoverPromise()
-        (promise.ejectedWithin, promise.backWithin, promise.untouched) = (ejection(times), comeBack(times), ["tsukada02"])
+        (promise.ejectedWithin, promise.backWithin, promise.untouched) = (ejection(times), returnLimit(times), ["tsukada02"])
         return promise
     }
 
@@ -199,7 +199,7 @@ package enum BalancedRows {
     } promises: { abilities, _ in
         var promise = FailoverPromise()
         // Connects fail without a database, but the nodes are not at fault and their probes say pass.
-        if abilities.knowsWhenNone { promise.neverEjects = true }
+        if abilities.supportsWhenNone { promise.neverEjects = true }
         return promise
     }
 
@@ -211,7 +211,7 @@ package enum BalancedRows {
         var promise = oneLost(times)
         // Down after `inter 2000 fall 3`, and up after `rise 2`.
         promise.ejectedWithin = 6.5 + ejection(times)
-        promise.backWithin = 8 + comeBack(times)
+        promise.backWithin = 8 + returnLimit(times)
         return promise
     }
 

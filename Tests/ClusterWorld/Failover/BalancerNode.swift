@@ -37,7 +37,7 @@ package final class BalancerNode: Sendable {
         let control = "\(node.directory)/control"
         try? FileManager.default.removeItem(atPath: control)
         let words = ["--listen", "\(node.address):3306", "--control", control] + targets.flatMap { ["--target", "\($0.name)=\($0.address):3306"] }
-        process = try node.start([loadBalancer] + words + times.arguments + more, input: .untilWeEnd)
+        process = try node.start([loadBalancer] + words + times.arguments + more, input: .heldPipe)
         let process = process
         try eventually(within: 10, "the load balancer: \(process.outside.output)") { process.outside.output.contains("balancing") }
     }

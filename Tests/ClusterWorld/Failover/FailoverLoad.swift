@@ -54,7 +54,7 @@ package final class FailoverLoad: Sendable {
         func start(_ command: String, _ words: [String]) throws -> [NodeProcess] {
             try targets.map { target in
                 let to = ["--to", "\(target.address):3306", "--clients", "\(Self.clients / targets.count)", "--patience", "\(Self.patience)"]
-                return try node.start([clusterTool, command] + to + words, input: .untilWeEnd)
+                return try node.start([clusterTool, command] + to + words, input: .heldPipe)
             }
         }
         short = try start("load", ["--slow", "500", "--pause", "\(pause)"] + more)

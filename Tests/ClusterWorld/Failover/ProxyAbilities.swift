@@ -8,11 +8,11 @@ package struct ProxyAbilities: Sendable, Equatable {
     /// It supports `drain TIME` in a probe section.
     package var canDrain = false
     /// It supports `when-none pass` in a probe section.
-    package var knowsWhenNone = false
+    package var supportsWhenNone = false
     /// It has a master process that replaces a dead worker.
     package var hasMaster = false
     /// It supports `accept-proxy optional from NETWORK` after `bind`.
-    package var takesProxyHeaders = false
+    package var supportsProxyHeaders = false
 
     /// No features, as with HAProxy.
     package init() {}
@@ -30,8 +30,8 @@ package struct ProxyAbilities: Sendable, Equatable {
         isOurs = try accepts(probe)
         guard isOurs else { return }
         canDrain = try accepts(probe + "    drain 1s\n")
-        knowsWhenNone = try accepts(probe + "    when-none pass\n")
+        supportsWhenNone = try accepts(probe + "    when-none pass\n")
         hasMaster = try accepts("global\n    master-worker\n")
-        takesProxyHeaders = try accepts("listen other\n    bind 127.0.0.1:3309 accept-proxy optional from 10.0.0.0/8\n    server one 127.0.0.1:3310\n")
+        supportsProxyHeaders = try accepts("listen other\n    bind 127.0.0.1:3309 accept-proxy optional from 10.0.0.0/8\n    server one 127.0.0.1:3310\n")
     }
 }

@@ -44,7 +44,7 @@ private func changed(_ input: inout FuzzInput, _ world: FuzzWorld) -> [UInt8] {
 }
 
 /// The state that an attacker must not change.
-private struct Belongings: Equatable {
+private struct ProtectedState: Equatable {
     let tables: UInt64
     let session: UInt64
     let places: [SocketAddress?]
@@ -62,10 +62,10 @@ private struct Belongings: Equatable {
 }
 
 private func attack(_ world: inout FuzzWorld, _ bytes: [UInt8], from source: SocketAddress) {
-    let before = Belongings(world.nodes[0])
+    let before = ProtectedState(world.nodes[0])
     let sent = world.nodes[0].counters.sent
     world.inject(bytes[...], from: source)
-    precondition(Belongings(world.nodes[0]) == before, "a stranger's datagram has changed something")
+    precondition(ProtectedState(world.nodes[0]) == before, "a stranger's datagram has changed something")
     // A repeated HELLO is answered, which proves nothing. Other datagrams get no answer.
     precondition(world.nodes[0].counters.sent - sent <= 1, "a stranger's datagram is answered by several")
     let isAnswerable = bytes.count > 3 && bytes[3] == DatagramKind.hello.rawValue

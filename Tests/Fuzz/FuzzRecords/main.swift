@@ -30,7 +30,7 @@ private func act(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
         let (peer, kind) = (1 + input.choice(2), trafficKinds[input.choice(trafficKinds.count)])
         world.say(kind, input.chunk(limit: recordBytesMax), by: peer)
         world.checkFloor(before: before)
-        world.checkWord(of: peer)
+        world.checkPeerEffect(of: peer)
     case 2: world.advance(input.duration())
     case 3: world.starve(input.duration())
     case 4: world.observe(input.choice(FuzzWorld.servers.count), findings[input.choice(findings.count)], at: 0)
@@ -59,7 +59,7 @@ private func occur(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
     switch word % 8 {
     case 0: world.local(0, .acquireLease(word / 8))
     case 1: world.local(0, .releaseLease(word / 8))
-    case 2: world.local(0, .askForChecks(FuzzWorld.server(Int(word / 8) % 9)))
+    case 2: world.local(0, .requestPeerChecks(FuzzWorld.server(Int(word / 8) % 9)))
     case 3: world.local(0, .wallClock(milliseconds: input.word()))
     case 4: world.local(0, .peerAddress(FuzzWorld.id(1 + Int(word / 8) % 2), word & 8 != 0 ? nil : FuzzWorld.elsewhere))
     case 5: world.local(1 + Int(word / 8) % 2, .acquireLease(word / 16))
@@ -77,7 +77,7 @@ private func occur(_ world: inout FuzzWorld, _ input: inout FuzzInput) {
         try? node.administer(FuzzWorld.server(2), .drain, weight: 5, for: .seconds(60), now: now, into: &outputs)
     }
     world.local(1, .acquireLease(3))
-    world.local(1, .askForChecks(FuzzWorld.server(1)))
+    world.local(1, .requestPeerChecks(FuzzWorld.server(1)))
     world.say(DatagramKind.digest.rawValue, digestRecord(world), by: 1)
     world.say(DatagramKind.pull.rawValue, pullRecord(), by: 1)
     world.advance(.milliseconds(600))

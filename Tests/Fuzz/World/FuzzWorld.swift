@@ -17,7 +17,7 @@ package struct FuzzWorld {
     /// The nodes.
     package private(set) var nodes: [GossipNode]
     /// A node without peers that gets the same checks as node 0.
-    package private(set) var hermit: GossipNode
+    package private(set) var isolatedNode: GossipNode
     /// The current virtual time.
     package private(set) var now = Instant(nanoseconds: 1_000_000_000)
     /// The latest datagrams from and to node 0, which an attacker on the path has seen.
@@ -57,10 +57,10 @@ package struct FuzzWorld {
         ownFailures = Array(repeating: 0, count: Self.servers.count)
         nodes = []
         let alone = GossipSettings(cluster: 7, node: NodeID(99), peers: [], configuration: 1)
-        hermit = GossipNode(
+        isolatedNode = GossipNode(
             alone, ring: KeyRing([ringKey]), memory: GossipMemory(), seal: TamperingSeal(), random: SplitMix64(seed: 9), wallMilliseconds: Self.wall,
             now: now, into: &outputs)
-        hermit.local(.configured(servers: Self.servers, configuration: 1), now: now, into: &outputs)
+        isolatedNode.local(.configured(servers: Self.servers, configuration: 1), now: now, into: &outputs)
         outputs.removeAll()
         for index in 0..<3 { nodes.append(start(index, session: 0)) }
         // The other nodes start first, so that the history contains HELLOs for node 0.
@@ -97,7 +97,7 @@ package struct FuzzWorld {
     /// Sends `records` from peer `index` to node 0 in a datagram of `kind`, under their pairwise key.
     package mutating func say(_ kind: UInt8, _ records: ArraySlice<UInt8>, by index: Int) {
         seals[index].traffic = (kind, records)
-        local(index, .askForChecks(ServerID(0)))
+        local(index, .requestPeerChecks(ServerID(0)))
         seals[index].traffic = nil
     }
 
@@ -111,7 +111,7 @@ package struct FuzzWorld {
         let observation = Observation(finding, address: Self.serverAddress)
         if index == 0 {
             if [.failedLoudly, .failedSilently, .accessDenied].contains(finding) { ownFailures[server] += 1 }
-            hermit.local(.observed(Self.server(server), observation), now: now, into: &outputs)
+            isolatedNode.local(.observed(Self.server(server), observation), now: now, into: &outputs)
             outputs.removeAll()
         }
         local(index, .observed(Self.server(server), observation))
@@ -155,13 +155,13 @@ package struct FuzzWorld {
         let end = now.advanced(by: duration)
         for taken in 0... {
             precondition(taken < Self.stepsMax, "a timer that never moves on")
-            let deadlines = nodes.map(\.nextDeadline) + [hermit.nextDeadline]
+            let deadlines = nodes.map(\.nextDeadline) + [isolatedNode.nextDeadline]
             guard let next = deadlines.min(), next <= end else { break }
             now = max(now, next)
             for index in nodes.indices where nodes[index].nextDeadline <= now {
                 step(index) { node, now, outputs in node.tick(now: now, into: &outputs) }
             }
-            if hermit.nextDeadline <= now { tickHermit() }
+            if isolatedNode.nextDeadline <= now { tickIsolatedNode() }
         }
         now = end
     }
@@ -172,11 +172,11 @@ package struct FuzzWorld {
     /// Runs the due work of node 0 and of the hermit, so that they can be compared.
     package mutating func settle() {
         step(0) { node, now, outputs in node.tick(now: now, into: &outputs) }
-        tickHermit()
+        tickIsolatedNode()
     }
 
-    private mutating func tickHermit() {
-        hermit.tick(now: now, into: &outputs)
+    private mutating func tickIsolatedNode() {
+        isolatedNode.tick(now: now, into: &outputs)
         outputs.removeAll()
     }
 }

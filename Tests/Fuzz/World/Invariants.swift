@@ -53,7 +53,7 @@ extension FuzzWorld {
             let verdict = node.verdict(of: server.id)
             switch server.policy {
             case .own:
-                precondition(verdict == hermit.verdict(of: server.id), "policy own: a peer's word has changed the verdict on \(server.name)")
+                precondition(verdict == isolatedNode.verdict(of: server.id), "policy own: a peer's word has changed the verdict on \(server.name)")
             case .fastDown:
                 if case .down = verdict { precondition(ownFailures[number] >= 2, "fast-down without two failures of its own: \(server.name)") }
                 precondition(verdict != .down(.peers), "fast-down on peers' words alone: \(server.name)")
@@ -67,7 +67,7 @@ extension FuzzWorld {
     package var usableCounts: [Int] { [0, 1].map { nodes[0].usableCount(ofProxy: $0) } }
 
     /// After a peer's datagram: it alone must not bring a server UP or declare another node dead.
-    package func checkWord(of speaker: Int) {
+    package func checkPeerEffect(of speaker: Int) {
         for output in said {
             switch output {
             case .verdictChanged(_, let verdict):
@@ -82,8 +82,8 @@ extension FuzzWorld {
 
     /// After a datagram: gossip must not have taken more servers down than `min-up` allows, unless an operator's command arrived with it.
     package func checkFloor(before: [Int]) {
-        let isOperators = said.contains { if case .administrativeChanged = $0 { true } else { false } }
-        guard !isOperators else { return }
+        let isSetByOperator = said.contains { if case .administrativeChanged = $0 { true } else { false } }
+        guard !isSetByOperator else { return }
         for (proxy, count) in usableCounts.enumerated() {
             let minUp = Self.servers.filter { $0.proxy == proxy }.map(\.minUp).max() ?? 0
             precondition(count >= min(before[proxy], minUp), "gossip left \(count) of \(before[proxy]) servers of proxy \(proxy)")

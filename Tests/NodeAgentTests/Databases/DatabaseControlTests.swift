@@ -77,7 +77,7 @@ struct DatabaseControlTests {
     func words() {
         final class Cluster: WriterCluster {
             private(set) var words: [WriterWord] = []
-            var isAnyPeerUnheard: Bool { false }
+            var hasUnheardPeer: Bool { false }
             func ballots(onWriterOf backend: Int) -> [PeerBallot] { [] }
             func tell(_ word: WriterWord, onWriterOf backend: Int) { words.append(word) }
         }

@@ -34,10 +34,10 @@ struct DatabaseOverviewTests {
         }
 
         /// A look at each server, and its consequences.
-        mutating func look(_ looks: [DatabaseLook]) {
+        mutating func look(_ looks: [DatabaseFindings]) {
             for (server, look) in looks.enumerated() { watch.take(look, of: server, now: now) }
             let statuses = backend.servers.indices.map { registry.status(of: ServerReference(backend: 0, server: $0)) }
-            let circumstances = statuses.map { DatabaseWatch.Circumstances(isRunning: $0.isRunning, isAvailable: $0.isAvailable) }
+            let circumstances = statuses.map { DatabaseWatch.Availability(isRunning: $0.isRunning, isAvailable: $0.isAvailable) }
             let outcome = watch.decide(circumstances, peers: .heard([]), now: now)
             for (server, fitness) in outcome.fitness.enumerated() { apply(.setFitness(fitness), server) }
         }
@@ -87,7 +87,7 @@ struct DatabaseOverviewTests {
     @Test("shows no old value of an unreachable server: it is DOWN, with the reason and the time")
     func stale() {
         var bench = Bench(2)
-        let good = DatabaseLook.seen(Self.replica(lag: 0))
+        let good = DatabaseFindings.seen(Self.replica(lag: 0))
         bench.look([good, good])
         let refused = CheckResult(status: .layer4ConnectionProblem, info: "ECONNREFUSED returned by OS (Connection refused)", duration: .zero)
         bench.pass(5)
@@ -126,7 +126,7 @@ struct DatabaseOverviewTests {
     func promotion() {
         var bench = Bench(2) { $0.role = .primary }
         let (writable, readOnly) = (
-            DatabaseLook.seen(DatabaseView(version: "8.4.3", isReadOnly: false)), DatabaseLook.seen(DatabaseView(version: "8.4.3", isReadOnly: true))
+            DatabaseFindings.seen(DatabaseView(version: "8.4.3", isReadOnly: false)), DatabaseFindings.seen(DatabaseView(version: "8.4.3", isReadOnly: true))
         )
         bench.look([writable, readOnly])
         bench.pass(100)

@@ -89,7 +89,7 @@ struct DatabaseSecretsTests {
         backend.database?.passwordFile = DatabaseSettings.NamedFile(path: "/nowhere/password", location: Self.line)
         other.name = "other"
         var told: [String] = []
-        let accesses = StartDatabases(owner: FileOwner(user: 0, group: 0)).openAfterDeath([backend, other]) { told.append($0) }
+        let accesses = StartDatabases(owner: FileOwner(user: 0, group: 0)).openForRestart([backend, other]) { told.append($0) }
         #expect(accesses.map { $0 != nil } == [false, true])
         #expect(told.count == 1 && told.first?.hasPrefix("tsukada.cfg:5: database mysql: password-file /nowhere/password: ") == true, "\(told)")
     }

@@ -48,7 +48,7 @@ struct HostileDatabaseTests {
         return lines + (overview.text(of: "")?.whole() ?? "").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
 
-    private static func check(_ access: DatabaseAccess, _ peer: MySQLPeer) -> (CheckResult, DatabaseLook) {
+    private static func check(_ access: DatabaseAccess, _ peer: MySQLPeer) -> (CheckResult, DatabaseFindings) {
         var check = DatabaseCheck(access, limits: CheckLimits(whole: .seconds(1)), now: now)
         _ = check.connected(now: now)
         var incoming = peer.greet()

@@ -10,7 +10,7 @@ private final class StubProcess: DrainingProcess {
     final class Lease: DrainLease {
         let cluster = "tsukada"
         var holder: DrainLeaseHolder?
-        var canBeAskedFor = true
+        var canBeRequested = true
         private(set) var words: [String] = []
 
         func acquire() { words.append("acquire") }
@@ -35,7 +35,7 @@ private final class StubProcess: DrainingProcess {
     func stopListening() { steps.append("stop listening") }
     func close(sessions count: Int) { steps.append("close \(count)") }
     func findOldestSession() {}
-    func tellHardStop() { steps.append("hard stop") }
+    func reportHardStop() { steps.append("hard stop") }
     func end() { steps.append("end") }
 }
 
@@ -83,7 +83,7 @@ struct DrainControlTests {
 
     @Test("asks no peer without a usable clock, and says how to drain all the same")
     func clock() throws {
-        lease.canBeAskedFor = false
+        lease.canBeRequested = false
         #expect(throws: RuntimeTargetError.refused("\(GossipControl.clockUnusable) 'drain force' does not ask the other nodes.")) {
             try control.drain(.careful)
         }

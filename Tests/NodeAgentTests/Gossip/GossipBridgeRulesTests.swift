@@ -61,7 +61,7 @@ struct GossipBridgeRulesTests {
         #expect(orders(.full(until: Instant(nanoseconds: 9))) == [.setHeldDown(false), .setFull(true)])
         #expect(orders(.blocked) == [.takenDown(.server), .setHeldDown(true), .setFull(false)])
         #expect(orders(.down(.ownChecks)) == [.setHeldDown(true), .setFull(false)], "the registry has counted the same checks")
-        #expect(orders(.down(.ownAndPeers)) == [.takenDown(.alsoPeers(["two"])), .setHeldDown(true), .setFull(false)])
+        #expect(orders(.down(.ownAndPeers)) == [.takenDown(.ownChecksAndPeers(["two"])), .setHeldDown(true), .setFull(false)])
         #expect(orders(.down(.peers)) == [.takenDown(.peers(["two"])), .setHeldDown(true), .setFull(false)])
         let fast = try Self(policy: "fast-down")
         #expect(fast.bridge.orders(.down(.ownAndPeers), on: fast.id, failingPeers: [])?.events.contains(.setHeldDown(false)) == true)

@@ -66,9 +66,9 @@ private final class BridgeHistory: WorldProbe {
         run(.milliseconds(draw(1_000)))
     }
 
-    func willTake(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld) {}
+    func willHandle(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld) {}
 
-    func hasTaken(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld) {
+    func didHandle(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld) {
         for output in outputs.list {
             switch output {
             case .requestCheck, .verdictChanged, .administrativeChanged, .peerChanged:
@@ -104,12 +104,12 @@ private final class BridgeHistory: WorldProbe {
     }
 
     /// The process starts: nothing of its registry outlives it, of its core what is stored.
-    private func start(_ index: Int, isForgetful: Bool = false) {
+    private func start(_ index: Int, losesStore: Bool = false) {
         note("node\(index) starts")
         let node = BridgedNode(plan, backends, index: index, world: world)
         node.answer = { [unowned self] in result(of: $0) }
         nodes[index] = node
-        world.start(index, isForgetful: isForgetful)
+        world.start(index, losesStore: losesStore)
         node.open()
     }
 }
@@ -194,8 +194,8 @@ extension BridgeHistory {
         guard world.members[index].core != nil else { return }
         note("node\(index) dies")
         world.crash(index)
-        let isForgetful = draw(2) == 0
-        world.schedule(after: .milliseconds(draw(2) == 0 ? 50 : draw(3_000))) { [unowned self] in start(index, isForgetful: isForgetful) }
+        let losesStore = draw(2) == 0
+        world.schedule(after: .milliseconds(draw(2) == 0 ? 50 : draw(3_000))) { [unowned self] in start(index, losesStore: losesStore) }
     }
 
     private func disturb(_ index: Int) {
@@ -295,9 +295,9 @@ private final class BridgedPair: WorldProbe {
     /// A check of the first node ends.
     func check(_ result: CheckResult) { nodes[0].check(plan.references[0], result) }
 
-    func willTake(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld) {}
+    func willHandle(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld) {}
 
-    func hasTaken(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld) {
+    func didHandle(_ input: GossipWorld.Input, at index: Int, outputs: GossipOutputs, in world: GossipWorld) {
         nodes[index].take(outputs.list, of: input)
     }
 }

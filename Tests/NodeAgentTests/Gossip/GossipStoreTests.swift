@@ -201,7 +201,7 @@ struct GossipStoreTests {
     /// A file system of a child's mount namespace: it goes with the child, whatever becomes of the tests.
     private func mount(_ options: String) throws -> (child: ChildProcess, path: String) {
         let script = "mount -t tmpfs -o \(options) tsk-test \(folder.path) && echo mounted && read line"
-        let child = try ChildProcess(["unshare", "--mount", "sh", "-c", script], input: .untilWeEnd)
+        let child = try ChildProcess(["unshare", "--mount", "sh", "-c", script], input: .heldPipe)
         try eventually(within: 10, "a mount; \(child.output)") { child.output.contains("mounted") || child.exitStatus != nil }
         try #require(child.exitStatus == nil, "\(child.output)")
         return (child, "/proc/\(child.pid)/root\(folder.path)")

@@ -67,9 +67,9 @@ struct AddressMemoryTests {
             "name a 1 10.0.0.1\nname a 1 10.0.0.1", "server a 1 10.0.0.1", "", "name \u{0} 1 10.0.0.1",
         ])
     func strict(lines: String) {
-        #expect(AddressMemory(StateSeal.bytes(of: Array("tsukada-addresses 1\nnode n1\nname a 1 10.0.0.1\n".utf8)), node: "n1")?.names.count == 1)
-        #expect(AddressMemory(StateSeal.bytes(of: Array("tsukada-addresses 1\nnode n1\n\(lines)\n".utf8)), node: "n1") == nil)
-        #expect(AddressMemory(StateSeal.bytes(of: Array("tsukada-addresses 2\nnode n1\nname a 1 10.0.0.1\n".utf8)), node: "n1") == nil)
+        #expect(AddressMemory(StateHash.bytes(of: Array("tsukada-addresses 1\nnode n1\nname a 1 10.0.0.1\n".utf8)), node: "n1")?.names.count == 1)
+        #expect(AddressMemory(StateHash.bytes(of: Array("tsukada-addresses 1\nnode n1\n\(lines)\n".utf8)), node: "n1") == nil)
+        #expect(AddressMemory(StateHash.bytes(of: Array("tsukada-addresses 2\nnode n1\nname a 1 10.0.0.1\n".utf8)), node: "n1") == nil)
     }
 
     @Test("never trap on noise", arguments: 0..<32 as Range<UInt64>)
@@ -82,7 +82,7 @@ struct AddressMemoryTests {
         let text = String(decoding: bytes, as: UTF8.self)
         #expect(AddressMemory(bytes, node: "n1") == nil)
         // With a sum that is right the lines themselves are read.
-        if let read = AddressMemory(StateSeal.bytes(of: Array((text.hasSuffix("\n") ? text : text + "\n").utf8)), node: "n1") { #expect(read.names.count <= 3) }
+        if let read = AddressMemory(StateHash.bytes(of: Array((text.hasSuffix("\n") ? text : text + "\n").utf8)), node: "n1") { #expect(read.names.count <= 3) }
     }
 
     @Test("are not used when they are older than a day, or from a future that no set clock explains")
@@ -150,7 +150,7 @@ struct AddressKeeperTests {
     @Test("tells once that it cannot write, and once that it can again", .enabled(if: geteuid() == 0))
     func fullDisk() throws {
         let script = "mount -t tmpfs -o size=16k,mode=700 tsk-test \(folder.path) && echo mounted && read line"
-        let child = try ChildProcess(["unshare", "--mount", "sh", "-c", script], input: .untilWeEnd)
+        let child = try ChildProcess(["unshare", "--mount", "sh", "-c", script], input: .heldPipe)
         defer { child.closeInput() }
         try eventually(within: 10, "a mount; \(child.output)") { child.output.contains("mounted") || child.exitStatus != nil }
         try #require(child.exitStatus == nil, "\(child.output)")

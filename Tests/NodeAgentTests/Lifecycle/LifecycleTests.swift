@@ -255,7 +255,7 @@ struct ProcessTests {
         #expect(reserve <= plan.reserve)
         #expect(plan.reserve + 2 * plan.pipesMax + plan.sessionsMax * 205 / 100 <= descriptors)
         #expect(plan.sessionsMax > descriptors / 12)
-        #expect(plan.questionsPerSection >= Limits.Needs.questionsMin && plan.questionsPerSection <= ResolverSettings.questionsStandard)
+        #expect(plan.questionsPerSection >= Limits.Needs.questionsMin && plan.questionsPerSection <= ResolverSettings.questionsMaxDefault)
         #expect((descriptors >= 200_000) == (plan.handshakesPerServer == 1_024 && plan.questionsPerSection == 256))
     }
 
@@ -294,7 +294,7 @@ struct ProcessTests {
         #expect(needs.probes.wanted == 0 && needs.handshakes.wanted == 0 && needs.resolvers == 1)
         let plan = Limits.Plan(descriptors: 300, wanted: 1_000, pipesWanted: 256, needs: needs)
         #expect(plan.reserve + 2 * plan.pipesMax + 2 * plan.sessionsMax <= 300 && plan.sessionsMax >= 80)
-        #expect(plan.questionsPerSection < ResolverSettings.questionsStandard)
+        #expect(plan.questionsPerSection < ResolverSettings.questionsMaxDefault)
     }
 
     @Test("writes its number to the pid file, or says why it cannot")

@@ -14,14 +14,14 @@ struct LogLimiterTests {
     private let subject = LogSubject(kind: "gossip configuration", about: "tsukada02")
 
     /// Offers a line every 100 ms for `seconds`, and collects the written ones; releases due lines every second.
-    private func flood(_ limiter: inout Limiter, _ subjects: [LogSubject], seconds: Int) -> [(line: String, leftOut: Int)] {
+    private func flood(_ limiter: inout Limiter, _ subjects: [LogSubject], seconds: Int) -> [(line: String, omittedCount: Int)] {
         var written: [(String, Int)] = []
         for step in 0..<(10 * seconds) {
             let now = Self.start.advanced(by: .milliseconds(100 * step))
             for subject in subjects {
-                if let line = limiter.take("\(subject.about) \(step)", subject, now: now) { written.append((line.content, line.leftOut)) }
+                if let line = limiter.take("\(subject.about) \(step)", subject, now: now) { written.append((line.content, line.omittedCount)) }
             }
-            if step % 10 == 9 { written += limiter.due(now: now).map { ($0.content, $0.leftOut) } }
+            if step % 10 == 9 { written += limiter.due(now: now).map { ($0.content, $0.omittedCount) } }
         }
         return written
     }
@@ -30,11 +30,11 @@ struct LogLimiterTests {
     func rate() {
         var limiter = Limiter()
         let written = flood(&limiter, [subject], seconds: 60)
-        #expect(written.prefix(10).map(\.leftOut) == Array(repeating: 0, count: 10))
+        #expect(written.prefix(10).map(\.omittedCount) == Array(repeating: 0, count: 10))
         #expect((19...20).contains(written.count))
         let rest = limiter.due(now: Self.start.advanced(by: .seconds(600)))
         #expect(rest.map(\.content) == ["tsukada02 599"], "the last one is never lost")
-        #expect(written.reduce(0) { $0 + 1 + $1.leftOut } + rest.reduce(0) { $0 + 1 + $1.leftOut } == 600)
+        #expect(written.reduce(0) { $0 + 1 + $1.omittedCount } + rest.reduce(0) { $0 + 1 + $1.omittedCount } == 600)
         #expect(limiter.due(now: Self.start.advanced(by: .seconds(700))).isEmpty)
     }
 
@@ -78,7 +78,7 @@ struct AgentLogTests {
         let plan = try LogPlan(configuration) { _ throws(SystemError) in .datagram(.ip(.v4(0x7f00_0001), port: port)) }
         let state = try ForwardingState(
             frontends: [], backends: [], routes: [], sessionsMax: 1, threads: 1, destinations: plan.destinations, frontendLogs: [])
-        let log = try AgentLog(plan, process: state.process, tellsTerminal: false, reactor: try Reactor())
+        let log = try AgentLog(plan, process: state.process, logsToTerminal: false, reactor: try Reactor())
         write(log)
         var lines: [String] = []
         while let bytes = try? Sockets.receive(receiver.raw, upTo: 2_048) { lines.append(String(decoding: bytes, as: UTF8.self)) }
@@ -90,7 +90,7 @@ struct AgentLogTests {
         var difference = ConfigurationDifference()
         difference.different = (0..<20).map { "server mysql/\($0)" }
         let alerts: [GossipAlert] = [
-            .unknownVersion(2), .unknownKey(peer: "b"), .duplicateName, .configurationDiffers(peer: "b", difference), .configurationAlike(peer: "b"),
+            .unknownVersion(2), .unknownKey(peer: "b"), .duplicateName, .configurationDiffers(peer: "b", difference), .configurationsEqual(peer: "b"),
             .tablesDiffer(peer: "b"), .viewsDiffer(server: "s", peer: "b", isDownHere: true), .loss(peer: "b", direction: .toPeer, percent: 9),
             .lossEnded(peer: "b", direction: .toPeer), .notHeard(peer: "b", silence: .seconds(2)), .heardElsewhere(peer: "b", by: "c"),
             .clockAhead(peer: "b", milliseconds: 70_000), .farAhead(peer: "b"), .storedFarAhead(isSession: true, words: 1), .rowsRefused(peer: "b"),

@@ -40,7 +40,7 @@ struct LogPlanTests {
     }
 
     private func log(_ plan: LogPlan) throws -> AgentLog {
-        try AgentLog(plan, process: SharedCells<ProcessCell>(count: 1) { _ in ProcessCell() }, tellsTerminal: false, reactor: try Reactor())
+        try AgentLog(plan, process: SharedCells<ProcessCell>(count: 1) { _ in ProcessCell() }, logsToTerminal: false, reactor: try Reactor())
     }
 
     private func clean() {

@@ -129,7 +129,7 @@ struct SharedAddressTests {
         #expect(RuntimeClient(path: path).ask("show version") == .text("3.5-tsukada-0.1.0"))
         let taken = #expect(throws: ListenError.self, "its master lives") { try ListeningSockets.open(request, count: 1) }
         #expect(taken?.problem == .answered)
-        orphan.loseMaster()
+        orphan.handleMasterDeath()
         #expect(RuntimeClient(path: path).ask("show version") == .text("3.5-tsukada-0.1.0"))
         #expect(throws: SystemError.self) { try Client(to: address) }
         let successor = try ListeningSockets.open(request, count: 1)
@@ -178,7 +178,7 @@ private final class Orphan: Sendable {
         }
     }
 
-    func loseMaster() {
+    func handleMasterDeath() {
         phase.store(Phase.abandoning.rawValue, ordering: .releasing)
         while !eventually(within: 10, { phase.load(ordering: .acquiring) != Phase.abandoning.rawValue }) {}
     }

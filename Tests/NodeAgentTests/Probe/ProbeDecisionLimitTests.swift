@@ -12,7 +12,7 @@ struct ProbeDecisionLimitTests {
         ProbeDecision.Requirement(serversMin: serversMin, checkInterval: .milliseconds(inter))
     }
 
-    private static func sight(_ usable: Int, _ peers: ProbeAnswer.PeersSight = .nothing, unchecked: Int = 0) -> ProbeDecision.Sight {
+    private static func sight(_ usable: Int, _ peers: ProbeAnswer.PeersView = .nothing, unchecked: Int = 0) -> ProbeDecision.Sight {
         ProbeDecision.Sight(count: ProbeCount(usable: usable, unchecked: unchecked), peers: peers)
     }
 
@@ -28,7 +28,7 @@ struct ProbeDecisionLimitTests {
         #expect(Self.requirement(inter: 2_000).patience == .milliseconds(500) && Self.requirement(inter: 200).patience == .milliseconds(200))
         #expect(Self.requirement(inter: 200).hold == .milliseconds(600))
         #expect(ProbeDecision.recovery == .seconds(1) && ProbeDecision.peersGrace == .seconds(2))
-        for (peers, limit) in [(ProbeAnswer.PeersSight.enough, 200), (.doubt, 600), (.fewer, 600)] {
+        for (peers, limit) in [(ProbeAnswer.PeersView.enough, 200), (.doubt, 600), (.fewer, 600)] {
             var decision = Self.passing([Self.requirement(inter: 200)], .fail)
             for time in [0, limit - 1] {
                 let hasTurned = decision.look([Self.sight(0, peers)], now: Self.at(time))
@@ -121,10 +121,10 @@ struct ProbeDecisionLimitTests {
 
     @Test("sees enough at the peers when one of them does, doubts when its failing servers might be enough")
     func peers() {
-        let cases: [([(usable: Int, failing: Int)], Int, ProbeAnswer.PeersSight)] = [
+        let cases: [([(usable: Int, failing: Int)], Int, ProbeAnswer.PeersView)] = [
             ([], 0, .nothing), ([(0, 0)], 1, .fewer), ([(1, 0)], 1, .enough), ([(0, 1)], 1, .doubt), ([(1, 1)], 3, .fewer), ([(1, 2)], 3, .doubt),
             ([(2, 0), (0, 2)], 3, .fewer), ([(0, 9), (3, 0)], 3, .enough), ([(3, 1)], 2, .enough),
         ]
-        for (peers, serversMin, sight) in cases { #expect(ProbeAnswer.PeersSight(peers, serversMin: serversMin) == sight, "\(peers) of \(serversMin)") }
+        for (peers, serversMin, sight) in cases { #expect(ProbeAnswer.PeersView(peers, serversMin: serversMin) == sight, "\(peers) of \(serversMin)") }
     }
 }

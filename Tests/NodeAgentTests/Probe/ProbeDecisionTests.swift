@@ -20,7 +20,7 @@ struct ProbeDecisionTests {
         }
 
         mutating func look(
-            _ usable: Int, unchecked: Int = 0, _ peers: ProbeAnswer.PeersSight = .nothing, leaving: ProbeAnswer.Cause? = nil, at time: Duration
+            _ usable: Int, unchecked: Int = 0, _ peers: ProbeAnswer.PeersView = .nothing, leaving: ProbeAnswer.Cause? = nil, at time: Duration
         ) {
             let now = ProbeDecisionTests.start.advanced(by: time)
             let sight = ProbeDecision.Sight(count: ProbeCount(usable: usable, unchecked: unchecked), peers: peers)
@@ -29,7 +29,7 @@ struct ProbeDecisionTests {
         }
 
         /// Looks each 100 ms, as the control thread does while servers lack, and at every deadline.
-        mutating func look(_ usable: Int, _ peers: ProbeAnswer.PeersSight, from first: Duration, to last: Duration) {
+        mutating func look(_ usable: Int, _ peers: ProbeAnswer.PeersView, from first: Duration, to last: Duration) {
             var time = first
             while time <= last {
                 look(usable, peers, at: time)
@@ -41,7 +41,7 @@ struct ProbeDecisionTests {
 
     /// A row of the table: what the peers see while this node sees none from second 10 on, and when it fails, if ever.
     struct Row: Sendable, CustomTestStringConvertible {
-        let peers: ProbeAnswer.PeersSight
+        let peers: ProbeAnswer.PeersView
         let whenNone: ProbeSettings.WhenNone
         let failsAfter: Duration?
         var testDescription: String { "\(peers), when-none \(whenNone)" }
@@ -102,10 +102,10 @@ struct ProbeDecisionTests {
         node.look(2, at: .zero)
         node.look(1, .nothing, at: .seconds(1))
         #expect(!node.decision.answer.isPassing)
-        let sights: [([(usable: Int, failing: Int)], ProbeAnswer.PeersSight)] = [
+        let sights: [([(usable: Int, failing: Int)], ProbeAnswer.PeersView)] = [
             ([], .nothing), ([(1, 0)], .fewer), ([(2, 0)], .enough), ([(1, 1)], .doubt), ([(0, 0), (3, 0)], .enough), ([(1, 0), (1, 1)], .doubt),
         ]
-        for (peers, expected) in sights { #expect(ProbeAnswer.PeersSight(peers, serversMin: 2) == expected, "\(peers)") }
+        for (peers, expected) in sights { #expect(ProbeAnswer.PeersView(peers, serversMin: 2) == expected, "\(peers)") }
     }
 
     @Test("is pass again only when nothing has been wrong for a second")
@@ -175,7 +175,7 @@ struct ProbeDecisionTests {
         for step in 0..<200 {
             let place = Int.random(in: 0...1, using: &random)
             sights[place].count.usable = Int.random(in: 0...1, using: &random)
-            sights[place].peers = ProbeAnswer.PeersSight.allCases.randomElement(using: &random) ?? .nothing
+            sights[place].peers = ProbeAnswer.PeersView.allCases.randomElement(using: &random) ?? .nothing
             for index in 0...1 { lacking[index] = sights[index].count.usable > 0 ? nil : lacking[index] ?? now }
             let before = decision.answer.isPassing
             let hasTurned = decision.look(sights, now: now)

@@ -203,7 +203,7 @@ struct ProbeResponderTests {
     func questions() throws {
         setUsable(1)
         let responder = try start(.http)
-        #expect(fitness.questions(of: 0) == ProbeQuestions())
+        #expect(fitness.questions(of: 0) == ProbeRequests())
         let before = MonotonicClock.now()
         let client = try Client(to: address)
         for _ in 0..<3 {
@@ -219,7 +219,7 @@ struct ProbeResponderTests {
     @Test("fails while the control thread does not come round, and passes when it does", arguments: [ProbeSettings.Mode.http, .tcp])
     func starved(mode: ProbeSettings.Mode) throws {
         setUsable(1)
-        fitness.setCameRound(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
+        fitness.recordSignOfLife(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
         var limits = ProbeLimits()
         limits.starvedAfter = .milliseconds(50)
         let responder = try start(mode, limits: limits)
@@ -231,10 +231,10 @@ struct ProbeResponderTests {
         }
         func eventually(_ isPassing: Bool) -> Bool { Support.eventually(within: 10) { passes() == isPassing } }
         #expect(eventually(true))
-        fitness.setCameRound(at: MonotonicClock.now())
+        fitness.recordSignOfLife(at: MonotonicClock.now())
         #expect(eventually(false))
-        #expect(fitness.takeStarved())
-        fitness.setCameRound(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
+        #expect(fitness.consumeStarved())
+        fitness.recordSignOfLife(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
         #expect(eventually(true))
         fitness.setStuck(threads: 1)
         #expect(eventually(false))
@@ -262,7 +262,7 @@ struct ProbeResponderTests {
             if number % 10 == 7 { held.append(client) }
         }
         // A busy machine may have taken more than the five seconds after which the control thread, which is not there, counts as starved.
-        fitness.setCameRound(at: MonotonicClock.now())
+        fitness.recordSignOfLife(at: MonotonicClock.now())
         let client = try Client(to: address)
         try client.send("GET / HTTP/1.0\r\n\r\n")
         let answer = client.read(until: "<end>")
@@ -292,10 +292,10 @@ struct ProbeFitnessTests {
         let later = start.advanced(by: .seconds(20))
         #expect(fitness.answer(of: 0, ranSince: start, now: start.advanced(by: .seconds(5))).isPassing)
         #expect(fitness.answer(of: 0, ranSince: later, now: later.advanced(by: .seconds(1))).isPassing, "the whole process was stopped")
-        #expect(!fitness.takeStarved())
+        #expect(!fitness.consumeStarved())
         #expect(fitness.answer(of: 0, ranSince: start, now: later) == ProbeAnswer(isPassing: false, .starved))
-        #expect(fitness.takeStarved() && !fitness.takeStarved())
-        fitness.setCameRound(at: later)
+        #expect(fitness.consumeStarved() && !fitness.consumeStarved())
+        fitness.recordSignOfLife(at: later)
         #expect(fitness.answer(of: 0, ranSince: start, now: later).isPassing)
         fitness.setStopping()
         #expect(fitness.answer(of: 0, ranSince: start, now: later) == ProbeAnswer(isPassing: false, .stopping))
@@ -323,7 +323,7 @@ struct ProbeFitnessTests {
             ProbeReport(rows: [row], now: now).text
                 == "# name state since_s asked last_by  last_ms draining reason\n"
                 + "nlb    fail  12      1     10.0.0.1 12500   no       mysql: 0 usable servers, 1 required; a peer sees enough\n")
-        row.questions = ProbeQuestions()
+        row.questions = ProbeRequests()
         #expect(ProbeReport(rows: [row], now: now).text.contains("\nnlb    fail  12      0     -       -       no       mysql"))
     }
 }

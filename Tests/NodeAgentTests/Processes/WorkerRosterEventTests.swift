@@ -62,7 +62,7 @@ struct WorkerRosterEventTests {
 
     @Test("is silent: it is killed after ten looks, a second apart")
     func silence() {
-        #expect(WorkerRoster.lookInterval * WorkerRoster.silentLooksMax == .seconds(10))
+        #expect(WorkerRoster.pollInterval * WorkerRoster.silentPollsMax == .seconds(10))
         var roster = served()
         for _ in 1...9 { #expect(roster.look().isEmpty) }
         roster.heard(999)

@@ -163,9 +163,9 @@ struct WorkerRosterTests {
     @Test("kills a worker that is not heard of for ten looks, once, and starts another that is told why")
     func silentWorker() {
         var roster = served()
-        for _ in 1..<WorkerRoster.silentLooksMax { #expect(roster.look().isEmpty) }
+        for _ in 1..<WorkerRoster.silentPollsMax { #expect(roster.look().isEmpty) }
         roster.heard(100)
-        for _ in 1..<WorkerRoster.silentLooksMax { #expect(roster.look().isEmpty) }
+        for _ in 1..<WorkerRoster.silentPollsMax { #expect(roster.look().isEmpty) }
         #expect(Self.deeds(roster.look()) == [.signal(SIGKILL, to: 100)])
         #expect(roster.look().isEmpty)
         let cause = "no sign of life for 10s"
@@ -179,13 +179,13 @@ struct WorkerRosterTests {
         var roster = served()
         _ = roster.reload(isHard: false)
         roster.started(101, for: .reload(isHard: false), now: now)
-        for _ in 1...WorkerRoster.silentLooksMax {
+        for _ in 1...WorkerRoster.silentPollsMax {
             roster.heard(100)
             #expect(roster.look().isEmpty, "the one that starts has nothing to say yet")
         }
         _ = roster.ready(101)
         var killed: [WorkerRoster.Effect] = []
-        for _ in 1...WorkerRoster.silentLooksMax {
+        for _ in 1...WorkerRoster.silentPollsMax {
             roster.heard(101)
             killed += Self.deeds(roster.look())
         }
@@ -193,7 +193,7 @@ struct WorkerRosterTests {
         _ = roster.ended(Self.died(100), now: now)
         _ = roster.stop(by: SIGUSR1)
         roster.heard(101)
-        for _ in 1..<WorkerRoster.silentLooksMax { #expect(roster.look().isEmpty) }
+        for _ in 1..<WorkerRoster.silentPollsMax { #expect(roster.look().isEmpty) }
         #expect(Self.deeds(roster.look()) == [.signal(SIGKILL, to: 101)])
         #expect(roster.ended(Self.died(101), now: now) == [.exit(0)])
     }

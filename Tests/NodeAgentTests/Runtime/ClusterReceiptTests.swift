@@ -43,7 +43,7 @@ struct ClusterReceiptTests {
 
     @Test("answers nothing when 'on cluster' was not written and all peers have it, as HAProxy does")
     func answersNothing() {
-        let receipt = ClusterReceipt(revision: 5, isAskedFor: false, now: Self.start)
+        let receipt = ClusterReceipt(revision: 5, isExplicit: false, now: Self.start)
         #expect(receipt.answer([Self.peer("b", has: true)], now: Self.start) == "")
         #expect(receipt.answer([Self.peer("b", .dead)], now: Self.start)?.hasPrefix("Not yet acknowledged by b (dead)") == true)
     }

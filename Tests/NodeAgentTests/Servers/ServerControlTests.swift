@@ -44,11 +44,11 @@ struct ServerControlTests {
         var heeded: [Bool] = []
         control.carryOut = { output in
             guard case .changed(_, _, let after) = output else { return }
-            heeded.append(control.isHeedingOthers)
+            heeded.append(control.isLimitingLogs)
             // What follows of an event that others have caused is limited, too.
             if after.weight == 5 { control.apply(.setWeight(6), to: ServerReference(backend: 0, server: 0)) }
         }
-        control.heedOthers { control.apply(.setWeight(5), to: server) }
+        control.limitingLogs { control.apply(.setWeight(5), to: server) }
         control.apply(.setWeight(7), to: server)
         #expect(heeded == [true, true, false])
     }

@@ -11,7 +11,7 @@ struct DatabaseCheckTests {
     /// Lets a check talk with a server to the end.
     private func check(
         _ settings: MySQLPeerSettings = MySQLPeerSettings(), password: String = "secret", change: (inout DatabaseSettings) -> Void = { _ in }
-    ) throws -> (result: CheckResult?, look: DatabaseLook) {
+    ) throws -> (result: CheckResult?, look: DatabaseFindings) {
         var section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
         change(&section)
         let login = DatabaseLogin(user: "monitor", password: try #require(DatabasePassword(Array(password.utf8))), tls: section.tls)
@@ -81,7 +81,7 @@ struct DatabaseCheckTests {
             return
         }
         let denial = DatabaseComplaint(code: 1142, text: "SELECT command denied")
-        #expect(heartbeat.result?.status == .layer7OK && view.isReadOnly && denial.isMissingRight)
+        #expect(heartbeat.result?.status == .layer7OK && view.isReadOnly && denial.isPermissionError)
         #expect(view.unanswered == [UnansweredQuestion(.heartbeat, name: "heartbeat ops.heartbeat", denial)])
         let clear = try check(Self.peer()) { $0.tls = .require }
         #expect(

@@ -18,7 +18,7 @@ struct JudgedServers {
         isAvailable = Array(repeating: true, count: count)
     }
 
-    static func replica(lag: Duration?, _ change: (inout DatabaseView) -> Void = { _ in }) -> DatabaseLook {
+    static func replica(lag: Duration?, _ change: (inout DatabaseView) -> Void = { _ in }) -> DatabaseFindings {
         var view = DatabaseView(version: "10.11.6-MariaDB", isReadOnly: true)
         view.channels = [ReplicationChannel(receiver: lag == nil ? .connecting : .running, lag: lag)]
         change(&view)
@@ -28,7 +28,7 @@ struct JudgedServers {
     static let stopped = replica(lag: nil) { $0.channels = [ReplicationChannel(applier: .stopped)] }
 
     /// A look without an answer to these questions.
-    static func silent(_ questions: DatabaseQuestion..., code: Int = 0, _ change: (inout DatabaseView) -> Void = { _ in }) -> DatabaseLook {
+    static func silent(_ questions: DatabaseQuestion..., code: Int = 0, _ change: (inout DatabaseView) -> Void = { _ in }) -> DatabaseFindings {
         replica(lag: .zero) { view in
             view.unanswered = questions.map { UnansweredQuestion($0, name: "\($0)", DatabaseComplaint(code: code, text: "no answer within 1s")) }
             change(&view)
@@ -36,7 +36,7 @@ struct JudgedServers {
     }
 
     /// One look at each server, a second later.
-    mutating func look(_ looks: [DatabaseLook]) {
+    mutating func look(_ looks: [DatabaseFindings]) {
         now = now.advanced(by: .seconds(1))
         for (server, look) in looks.enumerated() { judge.take(look, of: server, now: now) }
         decide()
@@ -73,7 +73,7 @@ struct DatabaseJudgeTests {
     @Test("tells in plain words what is wrong")
     func reasons() {
         let stopped = DatabaseComplaint(code: 1062, text: "Duplicate entry '1' for key 'PRIMARY'")
-        let cases: [(DatabaseLook, String)] = [
+        let cases: [(DatabaseFindings, String)] = [
             (JudgedServers.replica(lag: .milliseconds(12_345)), "replication lag 12s > 10s"),
             (
                 JudgedServers.replica(lag: nil) { $0.channels = [ReplicationChannel(applier: .stopped, applierError: stopped)] },
@@ -178,7 +178,7 @@ struct DatabaseJudgeTests {
 
     @Test("keeps all servers in with faults of one rank: an empty heartbeat table, no replication, a query, all stopped at the first look")
     func equalRanks() {
-        let alike: [DatabaseLook] = [
+        let alike: [DatabaseFindings] = [
             JudgedServers.replica(lag: .zero) { $0.heartbeatAge = nil }, JudgedServers.replica(lag: .zero) { $0.isReadOnly = false },
             JudgedServers.replica(lag: .zero) { ($0.answer, $0.heartbeatAge) = ("3", .zero) }, JudgedServers.stopped,
             JudgedServers.silent(.heartbeat), JudgedServers.silent(.variables, .replicaStatus, .heartbeat, .query),
@@ -271,7 +271,7 @@ struct DatabaseJudgeTests {
                 change(&$0)
             }
         }
-        var servers = JudgedServers(2) { ($0.role, $0.lagSource, $0.isWeightByLag) = (.any, .heartbeat(table: "ops.heartbeat"), true) }
+        var servers = JudgedServers(2) { ($0.role, $0.lagSource, $0.reducesWeightByLag) = (.any, .heartbeat(table: "ops.heartbeat"), true) }
         let replica = JudgedServers.replica(lag: .zero) { $0.heartbeatAge = .seconds(1) }
         let looks = [
             primary { $0.heartbeatAge = .seconds(900) }, primary { $0.heartbeatAge = nil },
@@ -296,7 +296,7 @@ struct DatabaseJudgeTests {
     @Test("changes nothing when this node is refused, or the server is not reached")
     func refused() {
         var servers = JudgedServers(2)
-        let refusal = DatabaseLook.refused(DatabaseComplaint(code: 1045, text: "Access denied"))
+        let refusal = DatabaseFindings.refused(DatabaseComplaint(code: 1045, text: "Access denied"))
         servers.look([refusal, refusal])
         #expect(servers.fit == [0, 1])
         servers.look(lags: [11, 0])
@@ -311,7 +311,7 @@ struct DatabaseJudgeTests {
     @Test("takes an earlier process's word until it has looked itself")
     func recalled() {
         var servers = JudgedServers(2)
-        servers.judge.recall(0, .unfit(reason: "replication lag 11s > 10s"), since: servers.now)
+        servers.judge.restore(0, .unfit(reason: "replication lag 11s > 10s"), since: servers.now)
         servers.decide()
         #expect(servers.fit == [1])
         servers.isAvailable = [true, false]
@@ -326,7 +326,7 @@ struct DatabaseJudgeTests {
 
     @Test("gives a lagging replica less in quarters")
     func weight() {
-        var servers = JudgedServers(1) { $0.isWeightByLag = true }
+        var servers = JudgedServers(1) { $0.reducesWeightByLag = true }
         var seen: [ServerFitness] = []
         for lag in [0, 2, 3, 5, 6, 8, 10] {
             servers.look(lags: [lag])
@@ -364,7 +364,7 @@ struct DatabaseJudgeTests {
         if case .lagging = standing.fault { true } else { false }
     }
 
-    private static func anyLook(_ random: inout SplitMix64) -> DatabaseLook {
+    private static func anyLook(_ random: inout SplitMix64) -> DatabaseFindings {
         switch Int.random(in: 0..<10, using: &random) {
         case 0: .failed
         case 1: .refused(DatabaseComplaint(code: 1045, text: ""))

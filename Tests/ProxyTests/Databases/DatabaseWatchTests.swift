@@ -4,13 +4,13 @@ import Wire
 
 @Suite("The watch over a proxy's databases")
 struct DatabaseWatchTests {
-    private typealias Circumstances = DatabaseWatch.Circumstances
+    private typealias Availability = DatabaseWatch.Availability
 
     /// A watch over db1 and db2, both up, and its clock.
     private struct Bench {
         var watch: DatabaseWatch
         var now = Instant(nanoseconds: 1_000_000_000)
-        var circumstances = Array(repeating: Circumstances(isRunning: true, isAvailable: true), count: 2)
+        var circumstances = Array(repeating: Availability(isRunning: true, isAvailable: true), count: 2)
         var peers = WriterPeers.heard([])
 
         init(_ role: DatabaseRole, memory: [ServerFitness?] = [nil, nil], ages: [Duration] = [.zero, .zero], writer: WriterMemory? = nil) {
@@ -22,7 +22,7 @@ struct DatabaseWatchTests {
                 memory: { place in memory[place].map { (fitness: $0, since: now.advanced(by: .zero - ages[place])) } }, writer: writer, now: now)
         }
 
-        mutating func look(_ first: DatabaseLook, _ second: DatabaseLook) -> DatabaseWatch.Outcome {
+        mutating func look(_ first: DatabaseFindings, _ second: DatabaseFindings) -> DatabaseWatch.Outcome {
             now = now.advanced(by: .seconds(1))
             watch.take(first, of: 0, now: now)
             watch.take(second, of: 1, now: now)
@@ -32,10 +32,10 @@ struct DatabaseWatchTests {
         mutating func decide() -> DatabaseWatch.Outcome { watch.decide(circumstances, peers: peers, now: now) }
     }
 
-    private static func server(isReadOnly: Bool) -> DatabaseLook { .seen(DatabaseView(version: "8.4.3", isReadOnly: isReadOnly)) }
+    private static func server(isReadOnly: Bool) -> DatabaseFindings { .seen(DatabaseView(version: "8.4.3", isReadOnly: isReadOnly)) }
     private static let writable = server(isReadOnly: false)
     private static let readOnly = server(isReadOnly: true)
-    private static let denied = DatabaseLook.refused(DatabaseComplaint(code: 1045, text: "Access denied for user 'check'"))
+    private static let denied = DatabaseFindings.refused(DatabaseComplaint(code: 1045, text: "Access denied for user 'check'"))
 
     @Test("keeps replicas together that were fit before a reload, however long each has been up", arguments: [false, true])
     func reloaded(isStopped: Bool) {
@@ -114,7 +114,7 @@ struct DatabaseWatchTests {
         #expect(bench.look(.failed, Self.writable).fitness[1] == .whole)
         var down = Bench(.primary)
         _ = down.look(Self.writable, Self.readOnly)
-        down.circumstances[0] = Circumstances(isRunning: false, isAvailable: false)
+        down.circumstances[0] = Availability(isRunning: false, isAvailable: false)
         #expect(down.look(.failed, Self.writable).fitness[1] == .whole)
     }
 

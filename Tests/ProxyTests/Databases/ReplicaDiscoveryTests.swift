@@ -48,7 +48,7 @@ struct ReplicaDiscoveryTests {
     func troubles() {
         var discovery = ReplicaDiscovery()
         var second: Int64 = 0
-        func news(_ list: ReplicaList, seconds: Int64 = 20) -> [DatabaseWatch.News] {
+        func news(_ list: ReplicaList, seconds: Int64 = 20) -> [DatabaseWatch.LogEntry] {
             (0..<seconds).compactMap { _ in
                 second += 1
                 return discovery.take(list, of: "db1", user: "check", now: Instant(nanoseconds: second * 1_000_000_000))
@@ -80,12 +80,12 @@ struct ReplicaDiscoveryTests {
         (settings.role, settings.discovery) = (.primary, DatabaseSettings.Discovery(proxy: "read"))
         let now = Instant(nanoseconds: 1_000_000_000)
         var watch = DatabaseWatch(settings, names: ["db1", "db2"], choices: [1, 2], memory: { _ in nil }, writer: nil, now: now)
-        func view(_ host: String, isReadOnly: Bool) -> DatabaseLook {
+        func view(_ host: String, isReadOnly: Bool) -> DatabaseFindings {
             var view = DatabaseView(version: "8.4.3", isReadOnly: isReadOnly)
             view.replicas = ReplicaList([host])
             return .seen(view)
         }
-        func look(_ looks: [DatabaseLook]) -> [IPAddress] {
+        func look(_ looks: [DatabaseFindings]) -> [IPAddress] {
             for (server, look) in looks.enumerated() { watch.take(look, of: server, now: now) }
             _ = watch.decide(Array(repeating: .init(isRunning: true, isAvailable: true), count: 2), peers: .heard([]), now: now)
             return looks.enumerated().flatMap { watch.replicas(in: $1, of: $0, now: now)?.list.hosts ?? [] }

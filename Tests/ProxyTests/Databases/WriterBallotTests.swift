@@ -4,8 +4,8 @@ import Testing
 
 @Suite("Where writes go")
 struct WriterBallotTests {
-    private static let writable = WriterSight.writable(isReplicating: false)
-    private static let replicating = WriterSight.writable(isReplicating: true)
+    private static let writable = Writability.writable(isReplicating: false)
+    private static let replicating = Writability.writable(isReplicating: true)
 
     private static func ballot(_ epoch: UInt64, _ choice: UInt64) -> WriterBallot { WriterBallot(epoch: epoch, choice: choice) }
 
@@ -25,15 +25,15 @@ struct WriterBallotTests {
 
     @Test("is told by what is seen: it takes writes, it cannot, or that is open")
     func sights() {
-        let all: [WriterSight] = [.unknown, .unreachable, .unanswered, .readOnly, Self.writable, Self.replicating]
+        let all: [Writability] = [.unknown, .unreachable, .unanswered, .readOnly, Self.writable, Self.replicating]
         #expect(all.map(\.isWritable) == [false, false, false, false, true, true])
-        #expect(all.map(\.isOut) == [false, true, false, true, false, false])
+        #expect(all.map(\.isRuledOut) == [false, true, false, true, false, false])
         #expect(all.map(\.isOpen) == [true, false, true, false, false, false])
     }
 
     @Test("goes to the one that takes writes, of several to the one that follows nobody")
     func candidates() {
-        let cases: [([WriterSight], Int?)] = [
+        let cases: [([Writability], Int?)] = [
             ([.readOnly, .readOnly, Self.writable], 2), ([Self.replicating, .readOnly, .unknown], 0), ([Self.replicating, Self.writable, Self.replicating], 1),
             ([Self.writable, Self.replicating, Self.writable], nil), ([Self.replicating, Self.replicating, .readOnly], nil),
             ([.readOnly, .readOnly, .readOnly], nil),
@@ -50,7 +50,7 @@ struct WriterBallotTests {
 
     @Test("waits at the start while servers or peers are not known, and says what is wrong else")
     func troubles() {
-        let cases: [([WriterSight], WriterPeers, WriterBallot?, WriterTrouble?)] = [
+        let cases: [([Writability], WriterPeers, WriterBallot?, WriterProblem?)] = [
             ([.unknown, .readOnly, .readOnly], .heard([]), nil, .starting), ([.unanswered, .readOnly, .unreachable], .heard([]), nil, .starting),
             ([.readOnly, .readOnly, .unreachable], .heard([]), nil, .noneWritable), ([Self.writable, .readOnly, .readOnly], .awaited, nil, .starting),
             ([.unknown, .readOnly, .readOnly], .heard([]), Self.ballot(4, 20), .noneWritable),
@@ -69,7 +69,7 @@ struct WriterBallotTests {
 
     @Test("moves only from a writer that is out or says nothing, to another one")
     func moves() {
-        for (sight, isLeft) in [(WriterSight.unknown, false), (.unreachable, true), (.unanswered, true), (.readOnly, true), (Self.replicating, false)] {
+        for (sight, isLeft) in [(Writability.unknown, false), (.unreachable, true), (.unanswered, true), (.readOnly, true), (Self.replicating, false)] {
             var election = Self.following()
             let decision = election.decide([sight, .readOnly, Self.writable], peers: .heard([]))
             #expect(decision.writer == (isLeft ? 2 : 0) && election.ballot == (isLeft ? Self.ballot(5, 30) : Self.ballot(4, 10)), "\(sight)")

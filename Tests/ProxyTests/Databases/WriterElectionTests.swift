@@ -5,7 +5,7 @@ import Wire
 
 @Suite("The election of the writer")
 struct WriterElectionTests {
-    private static let writable = WriterSight.writable(isReplicating: false)
+    private static let writable = Writability.writable(isReplicating: false)
 
     @Test("follows the one writable server, alone")
     func alone() {
@@ -45,7 +45,7 @@ struct WriterElectionTests {
         var election = WriterElection(choices: [10, 20])
         #expect(election.decide([.unanswered, .unanswered], peers: .heard([])).trouble == .starting)
         _ = election.decide([Self.writable, .readOnly], peers: .heard([]))
-        for other in [WriterSight.readOnly, .unreachable, .unknown, .unanswered] {
+        for other in [Writability.readOnly, .unreachable, .unknown, .unanswered] {
             #expect(election.decide([.unanswered, other], peers: .heard([])).writer == 0)
         }
         let moved = election.decide([.unanswered, Self.writable], peers: .heard([]))
@@ -107,7 +107,7 @@ struct WriterElectionTests {
 struct ElectionWorld {
     struct Member {
         var election = WriterElection(choices: [10, 20, 30])
-        var sights = Array(repeating: WriterSight.unknown, count: 3)
+        var sights = Array(repeating: Writability.unknown, count: 3)
         var decision = WriterElection.Decision()
         /// What it has heard of each node, by node.
         var heard: [WriterWord?]
@@ -128,7 +128,7 @@ struct ElectionWorld {
     }
 
     var nodes: [Member]
-    var truth: [WriterSight] = [.writable(isReplicating: false), .readOnly, .readOnly]
+    var truth: [Writability] = [.writable(isReplicating: false), .readOnly, .readOnly]
     private var random: SplitMix64
     private var words: [Word] = []
     private var now = 0

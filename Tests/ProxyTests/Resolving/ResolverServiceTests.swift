@@ -153,13 +153,13 @@ struct ResolverServiceTests {
     }
 
     @Test("are asked for at once when a connect has failed, the service and the host")
-    func askSoon() throws {
+    func resolveSoon() throws {
         var zone = ServiceZone(services: [try record("db1")], hosts: try hosts(), timeToLive: 3600)
         var world = ResolverWorld([.serves(zone)], servers: try slots(1)) { $0.holdValid = .seconds(3600) }
         world.run(.seconds(5))
         zone.hosts[try name("db1")] = [two]
         world.behaviours = [.serves(zone)]
-        world.with { $0.askSoon(reference(0), now: $1) }
+        world.with { $0.resolveSoon(reference(0), now: $1) }
         world.run(.milliseconds(100))
         #expect(world.addresses[reference(0)] == two)
     }

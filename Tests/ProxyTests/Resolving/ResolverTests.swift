@@ -335,12 +335,12 @@ struct ResolverPaceTests {
     }
 
     @Test("is quickened by a failed connect, once a second at most")
-    func askSoon() throws {
+    func resolveSoon() throws {
         var world = ResolverWorld([.answers([one, six], timeToLive: 3600)], servers: [try plain(0)]) { $0.holdValid = .seconds(3600) }
         world.run(.seconds(10))
         #expect(world.questionTimes.count == 2)
         for _ in 0..<100 {
-            world.with { $0.askSoon(reference(0), now: $1) }
+            world.with { $0.resolveSoon(reference(0), now: $1) }
             world.run(.milliseconds(50))
         }
         #expect((10...14).contains(world.questionTimes.count))
@@ -355,7 +355,7 @@ struct ResolverPaceTests {
             world.run(.milliseconds(1))
             most = max(most, world.openQuestions.count)
         }
-        #expect(most <= ResolverSettings.questionsStandard)
+        #expect(most <= ResolverSettings.questionsMaxDefault)
         #expect(world.addresses.count == 500)
     }
 

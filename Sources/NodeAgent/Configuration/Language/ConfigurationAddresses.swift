@@ -92,7 +92,7 @@ struct AddressReader {
         let expected = "an address and a port, such as 10.0.1.10:7946 or tsukada01.internal:7946"
         let (family, host, port) = split(word)
         guard let port, !host.isEmpty, let endpoint = try endpoint(host, family, port: portNumber(port, of: word), of: word), !isUnspecified(endpoint),
-            !isForMany(endpoint)
+            !isMulticastOrBroadcast(endpoint)
         else {
             throw .badValue(word, of: keyword, expected: expected)
         }
@@ -202,7 +202,7 @@ struct AddressReader {
     }
 
     /// Whether the address is multicast or broadcast, from which no host answers.
-    private func isForMany(_ endpoint: Endpoint) -> Bool {
+    private func isMulticastOrBroadcast(_ endpoint: Endpoint) -> Bool {
         switch endpoint {
         case .ip(.v4(let bits), _): bits >> 28 == 0xe || bits == .max
         case .ip(.v6(let high, _), _): high >> 56 == 0xff

@@ -57,7 +57,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
     case ambiguous(String, kind: String)
     case unknownName(String, kind: String, of: String, suggestion: String?)
     case missingLine(of: String, example: String)
-    case doNotFit(String, advice: String)
+    case custom(String, advice: String)
     case shortTime(String, of: String)
 
     /// The problem, without its place.
@@ -93,7 +93,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .ambiguous(let name, let kind): "more than one \(kind) '\(name)'"
         case .unknownName(let name, let kind, let keyword, _): "unknown \(kind) '\(name)' after '\(keyword)'"
         case .missingLine(let keyword, _): "missing '\(keyword)'"
-        case .doNotFit(let text, _): text
+        case .custom(let text, _): text
         case .shortTime(let word, let keyword): "'\(keyword) \(word)' is less than a second"
         }
     }
@@ -123,7 +123,7 @@ enum ConfigurationProblem: Error, Equatable, Sendable {
         case .badValue(_, _, let expected): "write \(expected)"
         case .notInvertible: "remove the line"
         case .misplaced(_, let places): "move it to \(places)"
-        case .noEffect(_, let advice), .doNotFit(_, let advice): advice
+        case .noEffect(_, let advice), .custom(_, let advice): advice
         case .unsetVariable(let name): "it expands to nothing: set it, or write \"${\(name)-default}\""
         case .unsupported(_, let advice): advice
         case .http(_, let advice): "it does not apply to TCP: \(advice)"

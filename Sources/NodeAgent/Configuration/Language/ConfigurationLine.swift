@@ -63,7 +63,7 @@ struct ConfigurationLine {
     mutating func notice(_ problem: ConfigurationProblem) { remarks.append((.notice, problem)) }
 
     /// Takes a whole number in `range`.
-    mutating func needNumber(in range: ClosedRange<Int>) throws(ConfigurationProblem) -> Int {
+    mutating func takeNumber(in range: ClosedRange<Int>) throws(ConfigurationProblem) -> Int {
         let word = try need()
         guard let number = ConfigurationValue.number(word), range.contains(number) else {
             throw .badValue(word, of: keyword, expected: "a number from \(range.lowerBound) to \(range.upperBound)")
@@ -72,33 +72,33 @@ struct ConfigurationLine {
     }
 
     /// Takes a time; without a unit it is in milliseconds.
-    mutating func needTime() throws(ConfigurationProblem) -> Duration {
+    mutating func takeTime() throws(ConfigurationProblem) -> Duration {
         let word = try need()
         guard let (time, rest) = ConfigurationValue.timeWithRest(word) else {
             throw .badValue(word, of: keyword, expected: ConfigurationValue.timeExpected)
         }
         if !rest.isEmpty {
             let read = word.dropLast(rest.count)
-            warn(.doNotFit("'\(keyword) \(word)' is read as '\(read)'", advice: "write '\(read)': later versions of HAProxy refuse '\(rest)'"))
+            warn(.custom("'\(keyword) \(word)' is read as '\(read)'", advice: "write '\(read)': later versions of HAProxy refuse '\(rest)'"))
         }
         return time
     }
 
     /// Takes a time of at least 1 ms.
-    mutating func needPositiveTime() throws(ConfigurationProblem) -> Duration {
-        let time = try needTime()
+    mutating func takePositiveTime() throws(ConfigurationProblem) -> Duration {
+        let time = try takeTime()
         guard time > .zero else { throw .badValue(words[next - 1], of: keyword, expected: ConfigurationValue.timeExpected) }
         return time
     }
 
     /// Takes a timeout; `nil` for 0, which means no limit.
-    mutating func needTimeout() throws(ConfigurationProblem) -> Duration? {
-        let time = try needTime()
+    mutating func takeTimeout() throws(ConfigurationProblem) -> Duration? {
+        let time = try takeTime()
         return time > .zero ? time : nil
     }
 
     /// Takes a size in bytes in `range`.
-    mutating func needSize(in range: ClosedRange<Int>) throws(ConfigurationProblem) -> Int {
+    mutating func takeSize(in range: ClosedRange<Int>) throws(ConfigurationProblem) -> Int {
         let word = try need()
         guard let size = ConfigurationValue.size(word), range.contains(size) else {
             throw .badValue(word, of: keyword, expected: "a size from \(range.lowerBound) to \(range.upperBound) bytes, such as 4096 or 4k")
@@ -107,7 +107,7 @@ struct ConfigurationLine {
     }
 
     /// Takes one of `choices`.
-    mutating func needChoice<Value>(_ choices: KeyValuePairs<String, Value>) throws(ConfigurationProblem) -> Value {
+    mutating func takeChoice<Value>(_ choices: KeyValuePairs<String, Value>) throws(ConfigurationProblem) -> Value {
         let word = try need()
         for (name, value) in choices where name == word { return value }
         let names = choices.map(\.key)
@@ -115,7 +115,7 @@ struct ConfigurationLine {
     }
 
     /// Takes the name of a section, a server or a listener.
-    mutating func needName() throws(ConfigurationProblem) -> String {
+    mutating func takeName() throws(ConfigurationProblem) -> String {
         let word = try need()
         guard ConfigurationValue.isName(word) else {
             throw .badValue(word, of: keyword, expected: "a name of at most \(ConfigurationValue.nameBytesMax) letters, digits and '-', '_', '.', ':'")
@@ -124,14 +124,14 @@ struct ConfigurationLine {
     }
 
     /// Takes a path or another text that must not be empty.
-    mutating func needText(_ expected: String) throws(ConfigurationProblem) -> String {
+    mutating func takeText(_ expected: String) throws(ConfigurationProblem) -> String {
         let word = try need()
         guard !word.isEmpty else { throw .badValue(word, of: keyword, expected: expected) }
         return word
     }
 
     /// Takes a percentage with its sign, such as "10%".
-    mutating func needPercent() throws(ConfigurationProblem) -> Int {
+    mutating func takePercent() throws(ConfigurationProblem) -> Int {
         let word = try need()
         guard word.hasSuffix("%"), let percent = ConfigurationValue.number(String(word.dropLast())), percent <= 100 else {
             throw .badValue(word, of: keyword, expected: "a share from 0% to 100%, such as 10%")
@@ -140,15 +140,15 @@ struct ConfigurationLine {
     }
 
     /// Takes an absolute path: the agent changes its working directory, so that a relative path would name different files at the start and later.
-    mutating func needAbsolutePath(example: String) throws(ConfigurationProblem) -> String {
+    mutating func takeAbsolutePath(example: String) throws(ConfigurationProblem) -> String {
         let expected = "an absolute path such as \(example)"
-        let path = try needText(expected)
+        let path = try takeText(expected)
         guard path.hasPrefix("/"), !path.utf8.contains(0) else { throw .badValue(path, of: keyword, expected: expected) }
         return path
     }
 
     /// Takes a file's permission bits, in octal.
-    mutating func needPermissions() throws(ConfigurationProblem) -> UInt32 {
+    mutating func takePermissions() throws(ConfigurationProblem) -> UInt32 {
         let word = try need()
         guard let bits = ConfigurationValue.permissions(word) else { throw .badValue(word, of: keyword, expected: "octal permissions such as 660") }
         return bits

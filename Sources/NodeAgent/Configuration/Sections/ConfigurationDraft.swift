@@ -44,7 +44,7 @@ struct ConfigurationDraft {
     mutating func say(_ severity: DiagnosticSeverity, _ problem: ConfigurationProblem, at location: ConfigurationLocation, in section: String?) {
         guard diagnostics.count < Self.diagnosticsMax else { return }
         let isLast = diagnostics.count == Self.diagnosticsMax - 1
-        let problem = isLast ? .doNotFit("more than \(Self.diagnosticsMax - 1) problems", advice: "correct these first: the others are not shown") : problem
+        let problem = isLast ? .custom("more than \(Self.diagnosticsMax - 1) problems", advice: "correct these first: the others are not shown") : problem
         diagnostics.append(Diagnostic(severity: isLast ? .alert : severity, location: location, section: section, problem: problem))
     }
 }

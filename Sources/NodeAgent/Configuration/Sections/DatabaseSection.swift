@@ -28,7 +28,7 @@ struct DatabaseSection: ConfigurationSection {
     /// Parses `database PROXY`. The proxy is looked up once all files are read.
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "<proxy>"
-        let name = try line.needName()
+        let name = try line.takeName()
         draft.proxy = NameReference(name: name, keyword: Self.name, location: line.location)
         try configuration.need(name, kind: "'database' section", at: line.location)
         try line.end()
@@ -58,17 +58,17 @@ struct DatabaseSection: ConfigurationSection {
     ])
 
     @Sendable private static func authorityFile(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let path = try line.needAbsolutePath(example: "/etc/ssl/certs/rds-global-bundle.pem")
+        let path = try line.takeAbsolutePath(example: "/etc/ssl/certs/rds-global-bundle.pem")
         draft.settings.authorityFile = DatabaseSettings.NamedFile(path: path, location: line.location)
     }
 
     @Sendable private static func discover(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let name = try line.needName()
+        let name = try line.takeName()
         var discovery = DatabaseSettings.Discovery(proxy: name)
         if line.peek != nil {
-            let hold = try line.needChoice(["hold": true])
+            let hold = try line.takeChoice(["hold": true])
             let word = line.peek ?? ""
-            if hold { discovery.hold = try line.needPositiveTime() }
+            if hold { discovery.hold = try line.takePositiveTime() }
             if discovery.hold < .seconds(1) { line.warn(.shortTime(word, of: "hold")) }
         }
         draft.settings.discovery = discovery
@@ -76,13 +76,13 @@ struct DatabaseSection: ConfigurationSection {
     }
 
     @Sendable private static func interval(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let time = try line.needTime()
+        let time = try line.takeTime()
         guard intervals.contains(time) else { throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "a time from 100ms to 1h") }
         draft.settings.interval = time
     }
 
     @Sendable private static func lagSource(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        switch try line.needChoice(["replica-status": true, "heartbeat": false]) {
+        switch try line.takeChoice(["replica-status": true, "heartbeat": false]) {
         case true: draft.settings.lagSource = .replicaStatus
         case false:
             let table = try line.need()
@@ -96,56 +96,56 @@ struct DatabaseSection: ConfigurationSection {
 
     @Sendable private static func maxLag(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let word = line.peek ?? ""
-        let limit = try line.needPositiveTime()
+        let limit = try line.takePositiveTime()
         draft.settings.lagMax = limit
         if limit < .seconds(1) { line.warn(.shortTime(word, of: line.keyword)) }
     }
 
     @Sendable private static func minUp(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.settings.minUp = try line.needNumber(in: 0...ProxyDraft.serversMax)
+        draft.settings.minUp = try line.takeNumber(in: 0...ProxyDraft.serversMax)
     }
 
     @Sendable private static func passwordFile(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let path = try line.need()
         guard path.hasPrefix("/"), !path.utf8.contains(0) else {
-            throw .doNotFit("'password-file' without an absolute path", advice: passwordAdvice)
+            throw .custom("'password-file' without an absolute path", advice: passwordAdvice)
         }
-        try endUnquoted(line)
+        try endWithoutQuoting(line)
         draft.settings.passwordFile = DatabaseSettings.NamedFile(path: path, location: line.location)
     }
 
     @Sendable private static func query(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let expected = "one statement in quotes, and the value that it must return: query \"SELECT @@wsrep_ready\" expect 1"
-        let text = try line.needText(expected)
+        let text = try line.takeText(expected)
         guard line.take() == "expect", text.utf8.count <= 4_096, !text.utf8.contains(0) else { throw .badValue(text, of: line.keyword, expected: expected) }
         draft.settings.query = DatabaseSettings.Query(text: text, expected: try line.need())
     }
 
     @Sendable private static func role(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.settings.role = try line.needChoice(["replica": DatabaseRole.replica, "primary": .primary, "any": .any])
+        draft.settings.role = try line.takeChoice(["replica": DatabaseRole.replica, "primary": .primary, "any": .any])
     }
 
     @Sendable private static func tls(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.settings.tls = try line.needChoice(["off": DatabaseTLSMode.off, "prefer": .prefer, "require": .require])
+        draft.settings.tls = try line.takeChoice(["off": DatabaseTLSMode.off, "prefer": .prefer, "require": .require])
     }
 
     @Sendable private static func user(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let expected = "a name of at most 80 bytes"
-        let name = try line.needText(expected)
+        let name = try line.takeText(expected)
         guard name.utf8.count <= 80, !name.utf8.contains(0) else { throw .badValue(name, of: line.keyword, expected: expected) }
-        try endUnquoted(line)
+        try endWithoutQuoting(line)
         draft.settings.user = name
     }
 
     @Sendable private static func weightByLag(_ draft: inout DatabaseDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.settings.isWeightByLag = true
+        draft.settings.reducesWeightByLag = true
     }
 
     static let passwordAdvice = "put the password in a file: write 'password-file /etc/tsukada/check.password'"
 
     /// Ends a line that may contain a password. The error does not quote the word, because other people read messages.
-    private static func endUnquoted(_ line: ConfigurationLine) throws(ConfigurationProblem) {
-        if line.peek != nil { throw .doNotFit("more than one word after '\(line.keyword)'", advice: passwordAdvice) }
+    private static func endWithoutQuoting(_ line: ConfigurationLine) throws(ConfigurationProblem) {
+        if line.peek != nil { throw .custom("more than one word after '\(line.keyword)'", advice: passwordAdvice) }
     }
 
     /// Whether the word is "schema.table" in characters that are safe between backticks.
@@ -166,7 +166,7 @@ extension DatabaseSection {
     var problems: [(location: ConfigurationLocation, problem: ConfigurationProblem)] {
         var problems: [(location: ConfigurationLocation, problem: ConfigurationProblem)] = []
         if draft.settings.user.isEmpty { problems.append((draft.settings.location, .missingLine(of: "user", example: "user NAME"))) }
-        if draft.settings.isWeightByLag, draft.settings.lagMax == nil, let location = uses["weight-by-lag"] {
+        if draft.settings.reducesWeightByLag, draft.settings.lagMax == nil, let location = uses["weight-by-lag"] {
             problems.append((location, .missingLine(of: "max-lag", example: "max-lag 10s")))
         }
         if draft.settings.tls == .off, let authorities = draft.settings.authorityFile {
@@ -177,7 +177,7 @@ extension DatabaseSection {
     }
 
     /// Problems of lines that have no effect with `role primary`.
-    var lagLinesOfPrimary: [(location: ConfigurationLocation, problem: ConfigurationProblem)] {
+    var ineffectiveLagLines: [(location: ConfigurationLocation, problem: ConfigurationProblem)] {
         guard draft.settings.role == .primary else { return [] }
         return ["lag-source", "max-lag", "min-up", "weight-by-lag"].compactMap { keyword in
             let advice = "the primary takes writes regardless of its lag: remove the line"

@@ -21,7 +21,7 @@ struct DefaultsSection: ProxySection {
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "[<name>] [from <defaults>]"
         if let word = line.peek, word != "from" {
-            let name = try line.needName()
+            let name = try line.takeName()
             draft = draft.inherited(by: Self.kind, name: name, location: draft.location)
         }
         try inherit(&line, from: configuration)

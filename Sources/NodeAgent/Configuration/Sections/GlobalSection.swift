@@ -44,11 +44,11 @@ struct GlobalSection: ConfigurationSection {
     }
 
     @Sendable private static func node(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.node = try line.needName()
+        global.node = try line.takeName()
     }
 
     @Sendable private static func stateDirectory(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.stateDirectory = try line.needAbsolutePath(example: "/var/lib/tsukada")
+        global.stateDirectory = try line.takeAbsolutePath(example: "/var/lib/tsukada")
     }
 }
 

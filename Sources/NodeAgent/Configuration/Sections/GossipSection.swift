@@ -20,9 +20,9 @@ struct GossipSection: ConfigurationSection {
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "<name>"
         let first = configuration.register("", kind: Self.name, at: draft.location)
-        draft.name = try line.needName()
+        draft.name = try line.takeName()
         if let first {
-            throw .doNotFit("duplicate section 'gossip'", advice: "a node belongs to one cluster, that of \(first): remove this section")
+            throw .custom("duplicate section 'gossip'", advice: "a node belongs to one cluster, that of \(first): remove this section")
         }
         try line.end()
     }
@@ -42,7 +42,7 @@ struct GossipSection: ConfigurationSection {
     ])
 
     @Sendable private static func adminScope(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.adminScope = try line.needChoice(["node": ClusterSettings.AdminScope.node, "cluster": .cluster])
+        draft.adminScope = try line.takeChoice(["node": ClusterSettings.AdminScope.node, "cluster": .cluster])
     }
 
     @Sendable private static func bind(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -50,7 +50,7 @@ struct GossipSection: ConfigurationSection {
     }
 
     @Sendable private static func deadAfter(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let time = try line.needPositiveTime()
+        let time = try line.takePositiveTime()
         guard time <= deadAfterMax else {
             throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "a time of at most 60s, and at least three times the 'probe-interval'")
         }
@@ -58,15 +58,15 @@ struct GossipSection: ConfigurationSection {
     }
 
     @Sendable private static func keyFile(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.keyFile = try line.needAbsolutePath(example: "/etc/tsukada/gossip.key")
+        draft.keyFile = try line.takeAbsolutePath(example: "/etc/tsukada/gossip.key")
     }
 
     @Sendable private static func minUp(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.minUp = try line.needNumber(in: 0...ProxyDraft.serversMax)
+        draft.minUp = try line.takeNumber(in: 0...ProxyDraft.serversMax)
     }
 
     @Sendable private static func node(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let name = try line.needName()
+        let name = try line.takeName()
         let endpoint = try AddressReader(line).readGossipNode(line.need())
         if let first = draft.nodes.first(where: { $0.name == name }) { throw .duplicate(name, kind: "node", first: first.location) }
         if let first = draft.nodes.first(where: { $0.endpoint == endpoint }) {
@@ -77,11 +77,11 @@ struct GossipSection: ConfigurationSection {
     }
 
     @Sendable private static func policy(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.policy = try line.needChoice(["own": VerdictPolicy.own, "fast-down": .fastDown, "any-down": .anyDown])
+        draft.policy = try line.takeChoice(["own": VerdictPolicy.own, "fast-down": .fastDown, "any-down": .anyDown])
     }
 
     @Sendable private static func probeInterval(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let time = try line.needTime()
+        let time = try line.takeTime()
         guard probeIntervals.contains(time) else {
             throw .badValue(line.words[line.next - 1], of: line.keyword, expected: "a time from 50ms to 5s")
         }
@@ -89,7 +89,7 @@ struct GossipSection: ConfigurationSection {
     }
 
     @Sendable private static func stateDirectory(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.stateDirectory = try line.needAbsolutePath(example: "/var/lib/tsukada")
+        draft.stateDirectory = try line.takeAbsolutePath(example: "/var/lib/tsukada")
     }
 }
 
@@ -100,7 +100,7 @@ extension GossipSection {
         if draft.nodes.isEmpty {
             problems.append((draft.location, .missingLine(of: "node", example: "node NAME ADDRESS:7946")))
         } else if draft.nodes.count < Self.nodesMin, let node = draft.nodes.first {
-            problems.append((node.location, Self.lonelyNode))
+            problems.append((node.location, Self.singleNode))
         }
         if draft.keyFile == nil, let (location, address) = firstOpenAddress { problems.append((location, Self.missingKeyFile(address))) }
         if let (location, keyword, address) = firstOfOtherFamily {
@@ -139,12 +139,12 @@ extension GossipSection {
         return nil
     }
 
-    private static let lonelyNode = ConfigurationProblem.doNotFit(
+    private static let singleNode = ConfigurationProblem.custom(
         "only one 'node'", advice: "a cluster needs at least two: add a line 'node NAME ADDRESS:PORT' for each other node, or remove the section")
 
     private static func missingKeyFile(_ address: String) -> ConfigurationProblem {
         let keygen = "run '(umask 077; tsukada keygen > /etc/tsukada/gossip.key)', copy the file to all nodes"
-        return .doNotFit("missing 'key-file'", advice: "other hosts can reach \(address): \(keygen), and add a line 'key-file /etc/tsukada/gossip.key'")
+        return .custom("missing 'key-file'", advice: "other hosts can reach \(address): \(keygen), and add a line 'key-file /etc/tsukada/gossip.key'")
     }
 }
 

@@ -26,7 +26,7 @@ struct ProbeSection: ConfigurationSection {
 
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "<name>"
-        let name = try line.needName()
+        let name = try line.takeName()
         draft.settings.name = name
         try configuration.need(name, kind: "'probe' section", at: location)
         try line.end()
@@ -51,23 +51,23 @@ struct ProbeSection: ConfigurationSection {
 
     @Sendable private static func drain(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let word = line.peek ?? ""
-        probe.settings.drain = try line.needTime()
+        probe.settings.drain = try line.takeTime()
         if probe.settings.drain > .zero, probe.settings.drain < .seconds(1) { line.warn(.shortTime(word, of: line.keyword)) }
     }
 
     @Sendable private static func mode(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        probe.settings.mode = try line.needChoice(["tcp": .tcp, "http": .http])
+        probe.settings.mode = try line.takeChoice(["tcp": .tcp, "http": .http])
     }
 
     @Sendable private static func require(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let reference = NameReference(name: try line.needName(), keyword: line.keyword, location: line.location)
-        let count = try line.needNumber(in: 1...ProxyDraft.serversMax)
+        let reference = NameReference(name: try line.takeName(), keyword: line.keyword, location: line.location)
+        let count = try line.takeNumber(in: 1...ProxyDraft.serversMax)
         guard probe.requirements.count < requirementsMax else { throw .tooMany(what: "'require' lines", limit: requirementsMax) }
         probe.requirements.append(ProbeDraft.Requirement(proxy: reference, serversMin: count))
     }
 
     @Sendable private static func whenNone(_ probe: inout ProbeDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        probe.settings.whenNone = try line.needChoice(["pass": .pass, "fail": .fail])
+        probe.settings.whenNone = try line.takeChoice(["pass": .pass, "fail": .fail])
     }
 }
 

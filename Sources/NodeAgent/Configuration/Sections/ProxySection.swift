@@ -31,7 +31,7 @@ extension ProxySection {
         let location = draft.location
         let base = configuration.defaults ?? ProxyDraft(kind: .defaults, location: location)
         draft = base.inherited(by: Self.kind, name: "", location: location)
-        let name = try line.needName()
+        let name = try line.takeName()
         draft = base.inherited(by: Self.kind, name: name, location: location)
         try inherit(&line, from: configuration)
         if let word = line.peek, word.utf8.contains(UInt8(ascii: ":")), draft.hasFrontend {
@@ -46,7 +46,7 @@ extension ProxySection {
     mutating func inherit(_ line: inout ConfigurationLine, from configuration: ConfigurationDraft) throws(ConfigurationProblem) {
         guard line.peek == "from" else { return }
         line.next += 1
-        let name = try line.needName()
+        let name = try line.takeName()
         let matches = configuration.namedDefaults.filter { $0.name == name }
         guard matches.count < 2 else { throw .ambiguous(name, kind: "'defaults' section") }
         guard let found = matches.first else {

@@ -17,7 +17,7 @@ struct ResolversSection: ConfigurationSection {
 
     mutating func open(_ line: inout ConfigurationLine, in configuration: inout ConfigurationDraft) throws(ConfigurationProblem) {
         line.shape = "<name>"
-        draft.name = try line.needName()
+        draft.name = try line.takeName()
         try configuration.need(draft.name, kind: "'resolvers' section", at: location)
         try line.end()
     }
@@ -38,23 +38,23 @@ struct ResolversSection: ConfigurationSection {
     ])
 
     @Sendable private static func payloadSize(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        section.payloadBytesMax = try line.needSize(in: 512...65_535)
+        section.payloadBytesMax = try line.takeSize(in: 512...65_535)
     }
 
     private static func hold(
         _ name: String, _ meaning: String, _ set: @escaping @Sendable (inout ResolverSettings, Duration) -> Void
     ) -> Keyword<ResolverSettings> {
-        Keyword(name, .resolvers, "<time>", meaning) { section, line throws(ConfigurationProblem) in set(&section, try line.needTime()) }
+        Keyword(name, .resolvers, "<time>", meaning) { section, line throws(ConfigurationProblem) in set(&section, try line.takeTime()) }
     }
 
     private static func timeout(
         _ name: String, _ meaning: String, _ set: @escaping @Sendable (inout ResolverSettings, Duration) -> Void
     ) -> Keyword<ResolverSettings> {
-        Keyword(name, .resolvers, "<time>", meaning) { section, line throws(ConfigurationProblem) in set(&section, try line.needPositiveTime()) }
+        Keyword(name, .resolvers, "<time>", meaning) { section, line throws(ConfigurationProblem) in set(&section, try line.takePositiveTime()) }
     }
 
     @Sendable private static func nameserver(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let name = try line.needName()
+        let name = try line.takeName()
         let address = try AddressReader(line).readNameserver(line.need())
         guard section.nameservers.count < nameserversMax else { throw .tooMany(what: "nameservers in a section", limit: nameserversMax) }
         guard !section.nameservers.contains(where: { $0.name == name }) else {
@@ -68,7 +68,7 @@ struct ResolversSection: ConfigurationSection {
     }
 
     @Sendable private static func retries(_ section: inout ResolverSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        section.retriesMax = try line.needNumber(in: 1...retriesMax)
+        section.retriesMax = try line.takeNumber(in: 1...retriesMax)
     }
 }
 

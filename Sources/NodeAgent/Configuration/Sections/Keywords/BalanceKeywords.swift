@@ -21,11 +21,11 @@ enum BalanceKeywords {
 
     @Sendable private static func balance(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         if let word = line.peek, let problem = problem(withForeign: word) { throw problem }
-        proxy.backend.balance = try line.needChoice(["roundrobin": .roundRobin, "leastconn": .leastConnections, "source": .source])
+        proxy.backend.balance = try line.takeChoice(["roundrobin": .roundRobin, "leastconn": .leastConnections, "source": .source])
     }
 
     @Sendable private static func fullconn(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.fullConnections = try line.needNumber(in: 1...ProcessKeywords.connectionsMax)
+        proxy.backend.fullConnections = try line.takeNumber(in: 1...ProcessKeywords.connectionsMax)
     }
 
     @Sendable private static func redispatch(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -42,11 +42,11 @@ enum BalanceKeywords {
     }
 
     @Sendable private static func retries(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.retriesMax = try line.needNumber(in: 0...retriesMax)
+        proxy.backend.retriesMax = try line.takeNumber(in: 0...retriesMax)
     }
 
     @Sendable private static func retryBudget(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.retryBudgetPercent = try line.needPercent()
+        proxy.backend.retryBudgetPercent = try line.takePercent()
     }
 
     /// The problem of `balance WORD` if HAProxy has the word; `nil` otherwise.

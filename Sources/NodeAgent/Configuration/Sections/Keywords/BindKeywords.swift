@@ -14,7 +14,7 @@ enum BindKeywords {
     ]
 
     @Sendable private static func backlog(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.frontend.backlog = try line.needNumber(in: 1...ProcessKeywords.connectionsMax)
+        proxy.frontend.backlog = try line.takeNumber(in: 1...ProcessKeywords.connectionsMax)
     }
 
     @Sendable private static func bind(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -38,7 +38,7 @@ enum BindKeywords {
     }
 
     @Sendable private static func maxconn(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let number = try line.needNumber(in: 0...ProcessKeywords.connectionsMax)
+        let number = try line.takeNumber(in: 0...ProcessKeywords.connectionsMax)
         proxy.frontend.connectionsMax = number > 0 ? number : nil
     }
 }
@@ -68,7 +68,7 @@ enum BindOptions: KeywordPlace {
             return
         }
         _ = line.take()
-        _ = try line.needChoice(["from": true])
+        _ = try line.takeChoice(["from": true])
         let word = try line.need()
         let networks = word.split(separator: ",", omittingEmptySubsequences: false).map { IPNetwork($0) }
         guard networks.count <= networksMax else { throw .tooMany(what: "networks", limit: networksMax) }
@@ -79,15 +79,15 @@ enum BindOptions: KeywordPlace {
     }
 
     @Sendable private static func backlog(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        bind.backlog = try line.needNumber(in: 1...ProcessKeywords.connectionsMax)
+        bind.backlog = try line.takeNumber(in: 1...ProcessKeywords.connectionsMax)
     }
 
     @Sendable private static func mode(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        bind.permissions = try line.needPermissions()
+        bind.permissions = try line.takePermissions()
     }
 
     @Sendable private static func listenerName(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        bind.name = try line.needName()
+        bind.name = try line.takeName()
     }
 
     @Sendable private static func v4v6(_ bind: inout Bind, _ line: inout ConfigurationLine) { bind.isV6Only = false }

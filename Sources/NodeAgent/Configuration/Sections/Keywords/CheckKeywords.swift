@@ -34,17 +34,17 @@ enum CheckKeywords {
     @Sendable private static func mysqlCheck(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         var settings = MySQLCheckSettings()
         if line.peek != nil {
-            _ = try line.needChoice(["user": true])
-            let user = try line.needText("a user's name")
+            _ = try line.takeChoice(["user": true])
+            let user = try line.takeText("a user's name")
             guard user.utf8.count <= 128 else { throw .badValue(user, of: line.keyword, expected: "a user's name of at most 128 bytes") }
             settings.user = user
         }
-        if line.peek != nil { settings.isPre41 = try line.needChoice(["post-41": false, "pre-41": true, "post-80": false]) }
+        if line.peek != nil { settings.isPre41 = try line.takeChoice(["post-41": false, "pre-41": true, "post-80": false]) }
         proxy.backend.check = .mysql(settings)
     }
 
     @Sendable private static func timeoutCheck(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.checkTimeout = try line.needTimeout()
+        proxy.backend.checkTimeout = try line.takeTimeout()
     }
 
     @Sendable private static func address(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -61,19 +61,19 @@ enum CheckKeywords {
     @Sendable private static func checkSendProxy(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isForAllChecks = true }
 
     @Sendable private static func downInterval(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.check.downInterval = try line.needPositiveTime()
+        draft.check.downInterval = try line.takePositiveTime()
     }
 
     @Sendable private static func fall(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.check.fall = try line.needNumber(in: 1...thresholdMax)
+        draft.check.fall = try line.takeNumber(in: 1...thresholdMax)
     }
 
     @Sendable private static func fastInterval(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.check.fastInterval = try line.needPositiveTime()
+        draft.check.fastInterval = try line.takePositiveTime()
     }
 
     @Sendable private static func interval(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.check.interval = try line.needPositiveTime()
+        draft.check.interval = try line.takePositiveTime()
     }
 
     @Sendable private static func noCheck(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.isChecked = false }
@@ -81,10 +81,10 @@ enum CheckKeywords {
     @Sendable private static func noCheckSendProxy(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isForAllChecks = false }
 
     @Sendable private static func port(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.check.port = try UInt16(line.needNumber(in: 1...65_535))
+        draft.check.port = try UInt16(line.takeNumber(in: 1...65_535))
     }
 
     @Sendable private static func rise(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.check.rise = try line.needNumber(in: 1...thresholdMax)
+        draft.check.rise = try line.takeNumber(in: 1...thresholdMax)
     }
 }

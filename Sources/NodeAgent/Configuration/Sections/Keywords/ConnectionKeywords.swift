@@ -51,7 +51,7 @@ enum ConnectionKeywords {
         _ name: String, _ places: KeywordPlaces, _ meaning: String, _ field: WritableKeyPath<ProxyDraft, Int> & Sendable, _ standard: Int
     ) -> Keyword<ProxyDraft> {
         Keyword(name, places, "<number>", meaning) { proxy, line throws(ConfigurationProblem) in
-            proxy[keyPath: field] = try line.needProbes() ?? standard
+            proxy[keyPath: field] = try line.takeProbes() ?? standard
         }
     }
 
@@ -60,7 +60,7 @@ enum ConnectionKeywords {
         _ name: String, _ places: KeywordPlaces, _ meaning: String, _ field: WritableKeyPath<ProxyDraft, Int> & Sendable, _ standard: Int
     ) -> Keyword<ProxyDraft> {
         Keyword(name, places, "<time>", meaning) { proxy, line throws(ConfigurationProblem) in
-            proxy[keyPath: field] = try line.needSeconds() ?? standard
+            proxy[keyPath: field] = try line.takeSeconds() ?? standard
         }
     }
 
@@ -82,17 +82,17 @@ enum ConnectionKeywords {
     }
 
     @Sendable private static func bindUserTimeout(_ bind: inout Bind, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        bind.userTimeout = try line.needPositiveTime()
+        bind.userTimeout = try line.takePositiveTime()
     }
 
     @Sendable private static func userTimeout(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.server.userTimeout = try line.needPositiveTime()
+        draft.server.userTimeout = try line.takePositiveTime()
     }
 }
 
 extension ConfigurationLine {
     /// Takes a time in seconds, rounded up to whole ones; `nil` for 0.
-    fileprivate mutating func needSeconds() throws(ConfigurationProblem) -> Int? {
+    fileprivate mutating func takeSeconds() throws(ConfigurationProblem) -> Int? {
         let word = try need()
         let seconds = ConfigurationValue.time(word, standard: "s").map { ($0.wholeMilliseconds + 999) / 1_000 }
         guard let seconds, seconds <= KeepAlive.secondsMax else {
@@ -103,8 +103,8 @@ extension ConfigurationLine {
     }
 
     /// Takes a number of probes; `nil` for 0.
-    fileprivate mutating func needProbes() throws(ConfigurationProblem) -> Int? {
-        let number = try needNumber(in: 0...KeepAlive.probesMax)
+    fileprivate mutating func takeProbes() throws(ConfigurationProblem) -> Int? {
+        let number = try takeNumber(in: 0...KeepAlive.probesMax)
         return number == 0 ? nil : number
     }
 }

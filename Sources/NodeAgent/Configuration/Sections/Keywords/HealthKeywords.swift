@@ -30,29 +30,29 @@ enum HealthKeywords {
     ]
 
     @Sendable private static func shutdownWhenGone(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {
-        proxy.backend.closesSessionsOfGone = line.prefix == .nothing
+        proxy.backend.closesSessionsOfUnreachable = line.prefix == .nothing
     }
 
     @Sendable private static func errorLimit(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.observation.errorsMax = try line.needNumber(in: 1...errorsMax)
+        draft.observation.errorsMax = try line.takeNumber(in: 1...errorsMax)
     }
 
     @Sendable private static func observe(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         if line.peek == "layer7" { throw .http("observe layer7", advice: "write 'observe layer4'") }
-        draft.isObserved = try line.needChoice(["layer4": true, "none": false])
+        draft.isObserved = try line.takeChoice(["layer4": true, "none": false])
     }
 
     @Sendable private static func onError(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.observation.reaction = try line.needChoice([
+        draft.observation.reaction = try line.takeChoice([
             "fastinter": OnError.fastInterval, "fail-check": .failCheck, "sudden-death": .suddenDeath, "mark-down": .markDown,
         ])
     }
 
     @Sendable private static func onMarkedUp(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.server.onMarkedUp = try line.needChoice(["none": OnMarkedUp.none, "shutdown-backup-sessions": .shutdownBackupSessions])
+        draft.server.onMarkedUp = try line.takeChoice(["none": OnMarkedUp.none, "shutdown-backup-sessions": .shutdownBackupSessions])
     }
 
     @Sendable private static func slowStart(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.server.slowStart = try line.needTime()
+        draft.server.slowStart = try line.takeTime()
     }
 }

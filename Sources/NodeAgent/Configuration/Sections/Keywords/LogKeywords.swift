@@ -33,7 +33,7 @@ enum LogKeywords {
     }
 
     @Sendable private static func logTag(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.logTag = try line.needText("a tag")
+        global.logTag = try line.takeText("a tag")
     }
 
     @Sendable private static func log(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
@@ -50,7 +50,7 @@ enum LogKeywords {
     }
 
     @Sendable private static func logTag(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.logTag = try line.needText("a tag")
+        proxy.logTag = try line.takeText("a tag")
     }
 
     @Sendable private static func dontLogNull(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {

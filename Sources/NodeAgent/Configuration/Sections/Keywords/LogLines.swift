@@ -27,8 +27,8 @@ enum LogLines {
             throw .unknownWord(facility, of: line.keyword, allowed: facilities, suggestion: suggestion)
         }
         target.facility = number
-        if line.peek != nil { target.leastSevere = try line.needChoice(levels) }
-        if line.peek != nil { target.mostSevere = try line.needChoice(levels) }
+        if line.peek != nil { target.leastSevere = try line.takeChoice(levels) }
+        if line.peek != nil { target.mostSevere = try line.takeChoice(levels) }
         try line.end()
         return target
     }
@@ -38,7 +38,7 @@ enum LogLines {
             switch word {
             case "len":
                 line.next += 1
-                target.lengthMax = try line.needNumber(in: lengths)
+                target.lengthMax = try line.takeNumber(in: lengths)
             case "format":
                 line.next += 1
                 target.format = try readFormat(&line)
@@ -53,6 +53,6 @@ enum LogLines {
         if let word = line.peek, ["rfc5424", "priority", "short", "timed", "iso"].contains(word) {
             throw .unsupported("format \(word)", advice: "write 'format rfc3164' or 'format raw'")
         }
-        return try line.needChoice(["rfc3164": .rfc3164, "local": .rfc3164, "raw": .raw])
+        return try line.takeChoice(["rfc3164": .rfc3164, "local": .rfc3164, "raw": .raw])
     }
 }

@@ -22,42 +22,42 @@ enum ProcessKeywords {
     ]
 
     @Sendable private static func chroot(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.chroot = try line.needText("a folder")
+        global.chroot = try line.takeText("a folder")
     }
 
     @Sendable private static func daemon(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.isDaemon = true }
 
     @Sendable private static func groupNumber(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.group = try String(line.needNumber(in: 0...999_999_999))
+        global.group = try String(line.takeNumber(in: 0...999_999_999))
     }
 
     @Sendable private static func group(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.group = try line.needText("a group's name")
+        global.group = try line.takeText("a group's name")
     }
 
     @Sendable private static func masterWorker(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.isMaster = true }
 
     @Sendable private static func maxconn(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.connectionsMax = try line.needNumber(in: 1...connectionsMax)
+        global.connectionsMax = try line.takeNumber(in: 1...connectionsMax)
     }
 
     @Sendable private static func nbthread(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.threads = try line.needNumber(in: 1...ForwardingState.threadsMax)
+        global.threads = try line.takeNumber(in: 1...ForwardingState.threadsMax)
     }
 
     @Sendable private static func pidfile(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.pidFile = try line.needText("a path")
+        global.pidFile = try line.takeText("a path")
     }
 
     @Sendable private static func seccomp(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.systemCalls = try line.needChoice(["on": .serving, "log": .trial, "off": .any])
+        global.systemCalls = try line.takeChoice(["on": .serving, "log": .trial, "off": .any])
     }
 
     @Sendable private static func userNumber(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.user = try String(line.needNumber(in: 0...999_999_999))
+        global.user = try String(line.takeNumber(in: 0...999_999_999))
     }
 
     @Sendable private static func user(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.user = try line.needText("a user's name")
+        global.user = try line.takeText("a user's name")
     }
 }

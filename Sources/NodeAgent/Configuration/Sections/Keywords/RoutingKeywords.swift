@@ -12,11 +12,11 @@ enum RoutingKeywords {
     ]
 
     @Sendable private static func defaultBackend(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.defaultBackend = NameReference(name: try line.needName(), keyword: line.keyword, location: line.location)
+        proxy.defaultBackend = NameReference(name: try line.takeName(), keyword: line.keyword, location: line.location)
     }
 
     @Sendable private static func useBackend(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let reference = NameReference(name: try line.needName(), keyword: line.keyword, location: line.location)
+        let reference = NameReference(name: try line.takeName(), keyword: line.keyword, location: line.location)
         if let word = line.peek, word == "if" || word == "unless" {
             throw ForeignKeywords.Reason.decisive("the condition decides where sessions go").problem(with: "use_backend ... \(word)", extent: "this proxy")
         }

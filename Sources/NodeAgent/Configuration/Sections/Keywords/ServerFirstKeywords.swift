@@ -18,7 +18,7 @@ enum ServerFirstKeywords {
     ]
 
     @Sendable private static func greetingTimeout(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.greetingTimeout = try line.needPositiveTime()
+        proxy.backend.greetingTimeout = try line.takePositiveTime()
     }
 
     @Sendable private static func hedgeGreetings(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) {

@@ -43,20 +43,20 @@ enum ServerKeywords {
     /// Parses the name, the address and the options of a `server` line.
     private static func readServer(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> ServerDraft {
         var draft = defaults
-        draft.server.name = try line.needName()
+        draft.server.name = try line.takeName()
         (draft.server.endpoint, draft.server.port) = try AddressReader(line).readServer(line.need())
         draft.server.location = line.location
         try line.readOptions(of: ServerOptions.self, into: &draft)
         try requireCheckPort(draft)
         try requireResolvers(&draft)
-        warnOfObserve(draft, &line)
+        warnAboutObserve(draft, &line)
         return draft
     }
 
     /// Parses the servers of a `server-template` line.
     private static func readTemplate(_ line: inout ConfigurationLine, defaults: ServerDraft) throws(ConfigurationProblem) -> [ServerDraft] {
         var draft = defaults
-        let prefix = try line.needName()
+        let prefix = try line.takeName()
         let slots = try readSlots(&line)
         (draft.server.endpoint, draft.server.port) = try AddressReader(line).readServer(line.need())
         draft.server.location = line.location
@@ -64,7 +64,7 @@ enum ServerKeywords {
         try line.readOptions(of: ServerOptions.self, into: &draft)
         try requireCheckPort(draft)
         try requireResolvers(&draft)
-        warnOfObserve(draft, &line)
+        warnAboutObserve(draft, &line)
         let template = draft
         return slots.map { number in
             var slot = template
@@ -89,7 +89,7 @@ enum ServerKeywords {
     }
 
     /// Warns of `observe` without `check`: it counts towards the health of checks.
-    private static func warnOfObserve(_ draft: ServerDraft, _ line: inout ConfigurationLine) {
+    private static func warnAboutObserve(_ draft: ServerDraft, _ line: inout ConfigurationLine) {
         guard draft.isObserved, !draft.isChecked else { return }
         line.warn(.noEffect("observe", advice: "add 'check': only a check brings the server up again"))
     }

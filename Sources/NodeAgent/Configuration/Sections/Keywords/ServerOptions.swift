@@ -50,21 +50,21 @@ enum ServerOptions: KeywordPlace {
     }
 
     @Sendable private static func maxconn(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.server.connectionsMax = try line.needNumber(in: 0...ProcessKeywords.connectionsMax)
+        draft.server.connectionsMax = try line.takeNumber(in: 0...ProcessKeywords.connectionsMax)
     }
 
     @Sendable private static func noBackup(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.server.isBackup = false }
 
     @Sendable private static func onMarkedDown(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.server.onMarkedDown = try line.needChoice(["none": OnMarkedDown.none, "shutdown-sessions": .shutdownSessions])
+        draft.server.onMarkedDown = try line.takeChoice(["none": OnMarkedDown.none, "shutdown-sessions": .shutdownSessions])
     }
 
     @Sendable private static func resolvePrefer(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.server.preferredFamily = try line.needChoice(["ipv4": .v4, "ipv6": .v6])
+        draft.server.preferredFamily = try line.takeChoice(["ipv4": .v4, "ipv6": .v6])
     }
 
     @Sendable private static func resolvers(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let name = try line.needName()
+        let name = try line.takeName()
         draft.server.resolvers = name
         draft.resolvers = NameReference(name: name, keyword: line.keyword, location: line.location)
     }
@@ -74,7 +74,7 @@ enum ServerOptions: KeywordPlace {
     @Sendable private static func noSendProxyV2(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isBinary = false }
 
     @Sendable private static func proxyOptions(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.proxyHeader.hasChecksum = try line.needChoice(["crc32c": true])
+        draft.proxyHeader.hasChecksum = try line.takeChoice(["crc32c": true])
     }
 
     @Sendable private static func sendProxy(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isText = true }
@@ -82,6 +82,6 @@ enum ServerOptions: KeywordPlace {
     @Sendable private static func sendProxyV2(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) { draft.proxyHeader.isBinary = true }
 
     @Sendable private static func weight(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.server.weight = try line.needNumber(in: 0...256)
+        draft.server.weight = try line.takeNumber(in: 0...256)
     }
 }

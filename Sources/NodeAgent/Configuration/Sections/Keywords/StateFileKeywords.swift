@@ -20,19 +20,19 @@ enum StateFileKeywords {
     ]
 
     @Sendable private static func base(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.stateFolder = try line.needText("a folder")
+        global.stateFolder = try line.takeText("a folder")
     }
 
     @Sendable private static func file(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.stateFile = try line.needText("a path")
+        global.stateFile = try line.takeText("a path")
     }
 
     @Sendable private static func load(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.stateSource = try line.needChoice(["global": .global, "local": .local, "none": .none])
+        proxy.backend.stateSource = try line.takeChoice(["global": .global, "local": .local, "none": .none])
     }
 
     @Sendable private static func fileName(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        let name = line.peek == nil ? "use-backend-name" : try line.needText("a file's name")
+        let name = line.peek == nil ? "use-backend-name" : try line.takeText("a file's name")
         proxy.backend.stateFileName = name == "use-backend-name" ? nil : name
     }
 }

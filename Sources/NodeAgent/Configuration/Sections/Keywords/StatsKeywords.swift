@@ -17,7 +17,7 @@ enum StatsKeywords {
     ]
 
     @Sendable private static func statsMaxconn(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.statsConnectionsMax = try line.needNumber(in: 1...10_000)
+        global.statsConnectionsMax = try line.takeNumber(in: 1...10_000)
         global.statsConnectionsLocation = line.location
     }
 
@@ -35,7 +35,7 @@ enum StatsKeywords {
     }
 
     @Sendable private static func statsTimeout(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.statsTimeout = try line.needPositiveTime()
+        global.statsTimeout = try line.takePositiveTime()
     }
 }
 
@@ -57,30 +57,30 @@ enum StatsSocketOptions: KeywordPlace {
     ])
 
     @Sendable private static func exposeListeners(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.rights.exposesListeners = try line.needChoice(["listeners": true])
+        socket.rights.exposesListeners = try line.takeChoice(["listeners": true])
     }
 
     @Sendable private static func socketGroupNumber(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.group = try String(line.needNumber(in: 0...999_999_999))
+        socket.group = try String(line.takeNumber(in: 0...999_999_999))
     }
 
     @Sendable private static func socketGroup(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.group = try line.needText("a group's name")
+        socket.group = try line.takeText("a group's name")
     }
 
     @Sendable private static func socketLevel(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.rights.level = try line.needChoice(["user": .user, "operator": .operator, "admin": .admin])
+        socket.rights.level = try line.takeChoice(["user": .user, "operator": .operator, "admin": .admin])
     }
 
     @Sendable private static func socketMode(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.permissions = try line.needPermissions()
+        socket.permissions = try line.takePermissions()
     }
 
     @Sendable private static func socketUserNumber(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.user = try String(line.needNumber(in: 0...999_999_999))
+        socket.user = try String(line.takeNumber(in: 0...999_999_999))
     }
 
     @Sendable private static func socketUser(_ socket: inout StatsSocketSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        socket.user = try line.needText("a user's name")
+        socket.user = try line.takeText("a user's name")
     }
 }

@@ -23,12 +23,12 @@ enum StopKeywords {
             global.closeSpreadTime = .zero
             return
         }
-        global.closeSpreadTime = try line.needPositiveTime()
+        global.closeSpreadTime = try line.takePositiveTime()
     }
 
     @Sendable private static func drainOnTerm(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) { global.drainsOnTerm = true }
 
     @Sendable private static func hardStopAfter(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.hardStopAfter = try line.needPositiveTime()
+        global.hardStopAfter = try line.takePositiveTime()
     }
 }

@@ -20,6 +20,6 @@ enum TimeoutKeywords {
     private static func timeout(
         _ name: String, _ places: KeywordPlaces, _ meaning: String, _ set: @escaping @Sendable (inout ProxyDraft, Duration?) -> Void
     ) -> Keyword<ProxyDraft> {
-        Keyword(name, places, "<time>", meaning) { proxy, line throws(ConfigurationProblem) in set(&proxy, try line.needTimeout()) }
+        Keyword(name, places, "<time>", meaning) { proxy, line throws(ConfigurationProblem) in set(&proxy, try line.takeTimeout()) }
     }
 }

@@ -19,14 +19,14 @@ enum ZoneKeywords {
     ]
 
     @Sendable private static func zone(_ global: inout GlobalSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        global.zone = try line.needName()
+        global.zone = try line.takeName()
     }
 
     @Sendable private static func spillOver(_ proxy: inout ProxyDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        proxy.backend.spillOver = try line.needPercent()
+        proxy.backend.spillOver = try line.takePercent()
     }
 
     @Sendable private static func serverZone(_ draft: inout ServerDraft, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {
-        draft.server.zone = try line.needName()
+        draft.server.zone = try line.takeName()
     }
 }

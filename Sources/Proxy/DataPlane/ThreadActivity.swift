@@ -1,5 +1,5 @@
 /// The current activity of a forwarding thread. The watchdog reports it when the thread is stuck.
-package enum ThreadPlace: UInt64, Sendable {
+package enum ThreadActivity: UInt64, Sendable {
     /// It waits for events.
     case waiting
     /// It moves bytes, connects and ends sessions.
