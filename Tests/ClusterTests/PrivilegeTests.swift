@@ -51,6 +51,9 @@ extension ClusterSuite {
                 #expect((thread["Uid"] ?? "").hasPrefix("0\t") == !hasUser)
                 #expect(["worker 1", "worker 2", "watchdog"].contains(thread["Name"]) || thread["Pid"] == "\(process)", "\(thread)")
             }
+            for number in 0...2 {
+                #expect(try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/fd/\(number)") == "/dev/null", "no terminal or pipe is held")
+            }
             try proxy.waitUntilBothServersAreUp()
             #expect(try cluster.client.query(cluster.tsukada01, count: 4).count == 4)
             guard hasMaster else { return }

@@ -42,9 +42,9 @@ struct WorkerSeat {
         try channel.send(ProcessMessage.passing(sockets) + [.configuration(file)], patience: Self.patience)
     }
 
-    /// Redirects stderr to the master's, or to /dev/null for a daemon. Call it once.
-    func redirectErrors(isDaemon: Bool) {
-        if isDaemon { Daemon.detachStandardStreams() } else { dup2(laterErrors, STDERR_FILENO) }
+    /// Redirects stderr to the master's, or all standard streams to `null` for a daemon. Call it once.
+    func redirectErrors(orTo null: NullDevice?) {
+        if let null { null.replaceStandardStreams() } else { dup2(laterErrors, STDERR_FILENO) }
         close(laterErrors)
     }
 

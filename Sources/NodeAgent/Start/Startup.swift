@@ -129,9 +129,8 @@ struct Startup {
                 try seat.announce(sockets, snapshot)
             }
             let cause = seat.causeOfDeath
-            return try runAgent(consume opened, privileges, inheritance, causeOfDeath: cause, isWorker: true) {
-                seat.redirectErrors(isDaemon: runsAsDaemon)
-            }
+            let null = try StartError.wrapping("cannot run in the background: ") { () throws(SystemError) in runsAsDaemon ? try NullDevice() : nil }
+            return try runAgent(consume opened, privileges, inheritance, causeOfDeath: cause, isWorker: true) { seat.redirectErrors(orTo: null) }
         }
         let pidFile = options.pidFileToWrite(configuration.global, isDaemon: runsAsDaemon)
         guard runsAsDaemon else {

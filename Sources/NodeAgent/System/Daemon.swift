@@ -17,11 +17,13 @@ struct Daemon: ~Copyable {
     }
 
     private let report: FileDescriptor
+    private let null: NullDevice
     /// The report of a successful start.
     private static let startedWord: UInt8 = 0x2e
 
     /// Forks. Call it before any thread exists. In the parent it returns once the child has started or died.
     static func fork() throws(SystemError) -> Role {
+        let null = try NullDevice()
         var ends: (Int32, Int32) = (-1, -1)
         let code = withUnsafeMutablePointer(to: &ends) { pointer in
             pointer.withMemoryRebound(to: Int32.self, capacity: 2) { clinux_pipe($0) }
@@ -34,14 +36,17 @@ struct Daemon: ~Copyable {
         if child == 0 {
             setsid()
             _ = readEnd
-            return .child(Daemon(report: writeEnd))
+            return .child(Daemon(report: writeEnd, null: null))
         }
         // Only the child may hold the write end, so that its death appears as the end of the pipe.
         close(writeEnd.release())
         return .parent(exitCode: waitForReport(readEnd.raw) ? 0 : 1)
     }
 
-    private init(report: consuming FileDescriptor) { self.report = report }
+    private init(report: consuming FileDescriptor, null: NullDevice) {
+        self.report = report
+        self.null = null
+    }
 
     private static func waitForReport(_ raw: Int32) -> Bool {
         var request = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
@@ -58,17 +63,29 @@ struct Daemon: ~Copyable {
     ///
     /// If the child ends without this call, the parent exits with 1. Until this call the child's stderr is the terminal.
     consuming func started() {
-        Daemon.detachStandardStreams()
+        null.replaceStandardStreams()
         var word = Daemon.startedWord
         _ = write(report.raw, &word, 1)
     }
+}
 
-    /// Redirects descriptors 0, 1 and 2 to /dev/null.
-    static func detachStandardStreams() {
-        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
-        guard null >= 0 else { return }
-        for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where number != null { dup2(null, number) }
-        if null > STDERR_FILENO { close(null) }
+/// /dev/null, opened before the process starts to serve: after chroot the path usually does not exist.
+struct NullDevice {
+    private let file: OpenFile
+
+    init() throws(SystemError) {
+        let opened = open("/dev/null", O_RDWR | O_CLOEXEC)
+        guard opened >= 0 else { throw .last("open /dev/null") }
+        let descriptor = FileDescriptor(owning: opened)
+        // A number above those of the standard streams, even if one of these was closed.
+        let raw = fcntl(descriptor.raw, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+        guard raw >= 0 else { throw .last("fcntl") }
+        file = OpenFile(FileDescriptor(owning: raw))
+    }
+
+    /// Redirects descriptors 0, 1 and 2 to the device.
+    func replaceStandardStreams() {
+        for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] { dup2(file.raw, number) }
     }
 }
 
