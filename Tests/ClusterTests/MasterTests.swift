@@ -185,7 +185,7 @@ extension ClusterSuite {
             let master = try RunningMaster(on: node, in: cluster.world)
             defer { master.stop() }
             try master.waitUntilBothServersAreUp()
-            for (path, complaint) in [("/run/master", "-S /run/master: a master runs already"), ("/run/other", "cannot bind")] {
+            for (path, complaint) in [("/run/master", "-S /run/master: a master is already running there"), ("/run/other", "cannot bind")] {
                 let second = try node.run([ProxyProgram.tsukada.path, "-W", "-S", path, "-f", "/etc/haproxy/haproxy.cfg"])
                 #expect(second.status == 1 && second.output.contains(complaint), "\(second)")
             }
