@@ -54,7 +54,7 @@ struct CodecTests {
         #expect(read == records && unknown == 0 && malformed == 0)
     }
 
-    @Test("takes a record cut at any length for none")
+    @Test("rejects a record that is cut at any length")
     func truncation() {
         for record in records {
             let whole = encoded([record])
@@ -63,7 +63,7 @@ struct CodecTests {
                 let (read, _, malformed) = decoded(Array(whole.prefix(count)))
                 #expect(read.isEmpty && malformed == (count == 0 ? 0 : 1), "\(record) cut to \(count)")
             }
-            // The same with a length that claims to be complete: keys and configuration parts may be shorter lists.
+            // The same cuts with a length field that matches: keys and configuration parts may be shorter lists.
             for count in 3..<whole.count {
                 var short = Array(whole.prefix(count))
                 (short[1], short[2]) = (0, UInt8(count - 3))
@@ -74,7 +74,7 @@ struct CodecTests {
         }
     }
 
-    @Test("skips and counts what a later version adds: records of unknown types, ends of known ones")
+    @Test("skips and counts additions of later versions: unknown record types, extra bytes at the end of known records")
     func futureRecords() {
         let member = Record.member(MemberRow(node: NodeID(1), session: 2, refutations: 3, rank: .alive))
         var longer = encoded([member])
@@ -89,7 +89,7 @@ struct CodecTests {
         #expect(read.count == 30 && malformed == 1)
     }
 
-    @Test("names the bytes that tell its cluster's datagrams from all others", arguments: [UInt64(0x0123_4567_89ab_cdef), 0, .max])
+    @Test("exposes the bytes that distinguish its cluster's datagrams from all others", arguments: [UInt64(0x0123_4567_89ab_cdef), 0, .max])
     func expectedBytes(cluster: UInt64) {
         func passes(_ header: Header) -> Bool {
             var bytes: [UInt8] = []
@@ -108,7 +108,7 @@ struct CodecTests {
         }
     }
 
-    @Test("reads a header as it was written, and nothing else for one")
+    @Test("reads a header as it was written, and rejects everything else")
     func headers() throws {
         var bytes: [UInt8] = []
         header.write(to: &bytes)
@@ -120,7 +120,7 @@ struct CodecTests {
         later[2] = 2
         #expect(throws: Header.Problem.unknownVersion(2)) { try Header(later[...]) }
         #expect(throws: Header.Problem.malformed) { try Header((whole + [UInt8](repeating: 0, count: 1_400))[...]) }
-        // A slice that does not begin at zero.
+        // A slice whose indices do not begin at zero.
         #expect(try Header(([0, 0, 0] + whole)[3...]) == header)
     }
 
@@ -145,14 +145,14 @@ struct CodecTests {
         #expect(world.allAlive, "seed \(seed)")
     }
 
-    @Test("never traps on random rows from somebody with the key", arguments: 0..<16 as Range<UInt64>)
+    @Test("never traps on random rows from a sender that has the key", arguments: 0..<16 as Range<UInt64>)
     func mutatedRecords(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         for _ in 0..<2_000 {
             var bytes = encoded(records)
             for _ in 0...random.next() % 8 { bytes[Int(random.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: random.next()) }
             for record in decoded(bytes).records {
-                // Whatever was read can be written and is read the same again.
+                // A record that has been read can be written, and reads back the same.
                 var again: [UInt8] = []
                 record.write(to: &again, now: now)
                 #expect(decoded(again).records == [record], "seed \(seed)")
@@ -186,7 +186,7 @@ struct ReplayWindowTests {
         }
     }
 
-    @Test("bears the end of the range")
+    @Test("works at the end of the number range")
     func endOfRange() {
         var window = ReplayWindow()
         window.commit(.max)

@@ -10,7 +10,7 @@ struct HandshakeTests {
 
     private func isHello(_ bytes: [UInt8]) -> Bool { bytes[3] == DatagramKind.hello.rawValue }
 
-    @Test("gives a replayed HELLO nothing: no address, no session, no peer", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.proofBeforeAddress)])
+    @Test("gives a replayed HELLO no address, no session and no peer", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.proofBeforeAddress)])
     func replayedHello(rules: SafetyRules) throws {
         let world = try GossipWorld(nodes: 2) { $0.rules = rules }
         world.startAll()
@@ -43,19 +43,19 @@ struct HandshakeTests {
         world.crash(1)
         world.run(.seconds(3))
         #expect(world.state(of: 1, at: 0) == .dead)
-        // What is recorded brings nobody back to life.
+        // A replay of the recorded datagrams does not revive the dead peer.
         for datagram in world.history { world.inject(datagram.bytes, from: attackerAddress, to: 0) }
         #expect(world.state(of: 1, at: 0) == .dead && world.seal.reuses == 0)
     }
 
-    @Test("lets nothing that was recorded revive a handshake which came to nothing")
+    @Test("does not complete an abandoned handshake when its datagrams are replayed")
     func staleHandshake() throws {
         let world = try GossipWorld(nodes: 2)
         world.start(1)
         world.run(.milliseconds(60))
         world.start(0)
         world.run(.microseconds(450))
-        // Node 1 has answered node 0's HELLO, and gets nothing more of that handshake; the next one, after seven pings, is whole.
+        // Node 1 has answered node 0's HELLO and receives no more of that handshake. The next one, after seven pings, completes.
         world.network.blocked = [(from: 0, to: 1)]
         world.run(.milliseconds(760))
         let recorded = world.history.filter { $0.sender == 0 && $0.bytes[3] == DatagramKind.ping.rawValue }
@@ -70,7 +70,7 @@ struct HandshakeTests {
         #expect(world.state(of: 0, at: 1) == .dead)
     }
 
-    @Test("brings a restarted node back while a stranger repeats its HELLO from everywhere")
+    @Test("completes for a restarted node while a stranger repeats its HELLO from many addresses")
     func helloFlood() throws {
         let world = try GossipWorld(nodes: 2)
         world.startAll()
@@ -93,7 +93,7 @@ struct HandshakeTests {
         #expect(world.allAlive)
     }
 
-    @Test("follows a peer to the address that a fresh datagram comes from, and back")
+    @Test("follows a peer to the source address of a fresh datagram, and back")
     func follows() throws {
         let world = try GossipWorld(nodes: 2)
         world.startAll()
@@ -106,7 +106,7 @@ struct HandshakeTests {
         #expect(world.members[0].core?.proven(GossipWorld.id(1))?.address == GossipWorld.address(1) && world.allAlive)
     }
 
-    @Test("moves the replay window only for what has verified", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.windowCommitOrder)])
+    @Test("moves the replay window only after a datagram is verified", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.windowCommitOrder)])
     func forgedSequences(rules: SafetyRules) throws {
         let world = try GossipWorld(nodes: 2) { $0.rules = rules }
         world.startAll()
@@ -118,7 +118,7 @@ struct HandshakeTests {
         #expect(world.allAlive == rules.contains(.windowCommitOrder))
     }
 
-    @Test("answers at most ten HELLOs a second and source, and remembers a bounded number")
+    @Test("answers at most ten HELLOs a second from each source, and keeps a bounded number of handshakes")
     func helloLimits() throws {
         let world = try GossipWorld(nodes: 2)
         world.startAll()
@@ -134,7 +134,7 @@ struct HandshakeTests {
         #expect(world.members[0].sentDatagrams - before <= GossipLimits.hellosPerSecondMax + 20)
     }
 
-    @Test("replaces the keys after so many datagrams, and nobody notices")
+    @Test("replaces the keys after a fixed number of datagrams, without loss")
     func rekeys() throws {
         let world = try GossipWorld(nodes: 2) { $0.rekeyDatagrams = 50 }
         world.startAll()
@@ -144,7 +144,7 @@ struct HandshakeTests {
         #expect(world.peerChanges(0, of: 1).map(\.state) == [.alive])
     }
 
-    @Test("tells of other keys, other versions, and drops other clusters")
+    @Test("reports other keys and other versions, and drops datagrams of other clusters")
     func foreignDatagrams() throws {
         let world = try GossipWorld(nodes: 2)
         world.setRing(1, KeyRing([try GossipWorld.key(9, world.seal)]))
@@ -189,7 +189,7 @@ struct KeyRotationTests {
         for index in 0..<3 { #expect(!world.members[index].log.contains { if case .peerChanged(_, .dead, _) = $0.output { true } else { false } }) }
     }
 
-    @Test("is quiet between its steps: nodes that send with different keys do not replace each other's channels")
+    @Test("causes no handshakes between its steps: nodes that send with different keys keep each other's channels")
     func isQuietBetweenSteps() throws {
         let world = try GossipWorld(nodes: 2)
         let keys = try [1, 2].map { try GossipWorld.key($0, world.seal) }
@@ -220,7 +220,7 @@ struct KeyRotationTests {
         #expect(throws: KeyRing.Refusal.lacking(nodes: ["node2"])) { try world.with(0) { core, _, _ in try core.removeKey(old.id) } }
         #expect(throws: KeyRing.Refusal.inUse) { try world.with(0) { core, _, _ in try core.removeKey(new.id) } }
         #expect(throws: KeyRing.Refusal.unknown) { try world.with(0) { core, _, _ in try core.useKey(77) } }
-        // The node that was down comes back with the old key only, and is still understood.
+        // The restarted node has the old key only, and the others still understand it.
         world.start(2)
         world.run(.seconds(2))
         #expect(world.allAlive)

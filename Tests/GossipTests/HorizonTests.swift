@@ -3,7 +3,7 @@ import Simulation
 import Testing
 import Wire
 
-/// A liar with a key sends values at the end of a range, so that no higher one is left.
+/// A malicious node with the key sends values at the end of a range, so that no higher value exists.
 @Suite("A value far ahead of the clock")
 struct HorizonTests {
     private static let server = GossipServer(id: ServerID(5), name: "s", proxy: 0)
@@ -13,7 +13,7 @@ struct HorizonTests {
 
     private func world(nodes: Int = 2) throws -> GossipWorld { try GossipWorld(nodes: nodes, servers: [Self.server]) }
 
-    /// An operator sets a weight on `node`; true when every honest node has taken it two seconds later.
+    /// An operator sets a weight on `node`; true when every honest node has applied it two seconds later.
     private func says(_ weight: UInt16, on node: Int, _ world: GossipWorld, honest: Range<Int> = 0..<2) -> Bool {
         let isSaid = world.with(node) { core, now, outputs in (try? core.setWeight(Self.server.id, weight, now: now, into: &outputs)) != nil }
         world.run(.seconds(2))
@@ -24,7 +24,7 @@ struct HorizonTests {
         AdministrativeRow(server: Self.server.id, stamp: stamp, origin: GossipWorld.id(0), state: .ready, weight: 9)
     }
 
-    @Test("is refused as an operator's command: the next honest command still counts")
+    @Test("is refused as an operator's command: the next honest command still applies")
     func stamps() throws {
         let world = try world(nodes: 3)
         world.members[2].rules = Self.believing
@@ -36,7 +36,7 @@ struct HorizonTests {
         #expect(says(7, on: 0, world) && says(8, on: 1, world))
     }
 
-    @Test("is refused as a run: an impostor in the last session keeps the real node out of nothing", arguments: [true, false])
+    @Test("is refused as a gossip session: an impostor in the last session does not lock the real node out", arguments: [true, false])
     func sessions(isLast: Bool) throws {
         let world = try world(nodes: 3)
         // Node 2 is a second machine with node 1's name.
@@ -57,7 +57,7 @@ struct HorizonTests {
         #expect(says(7, on: 1, world))
     }
 
-    @Test("is refused in a row in another node's name: that node's own rows still count")
+    @Test("is refused in a row that names another node: that node's own rows still count")
     func rows() throws {
         let world = try world(nodes: 3)
         world.startAll()
@@ -86,7 +86,7 @@ struct HorizonTests {
         #expect(world.tablesAreEqual && says(7, on: 2, world, honest: 0..<3))
     }
 
-    @Test("makes a node begin a new run when its own name has the last version or the last refutation")
+    @Test("makes a node begin a new gossip session when its own name has the last version or the last refutation")
     func usedUp() throws {
         let world = try world(nodes: 3)
         world.startAll()
@@ -119,7 +119,7 @@ struct HorizonTests {
         #expect(world.allAlive && world.tablesAreEqual)
     }
 
-    @Test("is left out of a node's own store, and the rest of the store is kept")
+    @Test("is removed from a node's own store, and the rest of the store is kept")
     func stored() throws {
         let world = try world()
         let other = AdministrativeRow(server: ServerID(9), stamp: HybridTime(bits: 1_700_000_000_000 << 16), origin: GossipWorld.id(0), state: .maint)
@@ -146,7 +146,7 @@ struct HorizonTests {
         #expect(refusal { try $0.setWeight(Self.server.id, 7, now: $1, into: &$2) } == .clockUnusable)
         #expect(refusal { try $0.administer(Self.server.id, .drain, now: $1, into: &$2) } == .clockUnusable)
         #expect(world.members[0].core?.canIssueStamp(now: world.now) == false)
-        // In 2043 it sends a command; once the clock is right again, its stamp is twenty years ahead of the clock, until its next start.
+        // In 2043 the node sends a command. After the clock is corrected, the stamp stays twenty years ahead until the node's next start.
         world.walls[0] = 2_300_000_000_000
         world.local(0, .wallClock(milliseconds: world.wall(0)))
         #expect(refusal { try $0.setWeight(Self.server.id, 7, now: $1, into: &$2) } == nil)
@@ -169,14 +169,14 @@ struct HorizonTests {
         world.run(.seconds(3))
         #expect(world.allAlive)
         for (number, node) in [0, 1, 0, 1].enumerated() { #expect(says(UInt16(number + 1), on: node, world)) }
-        // The clock is set right.
+        // The clock is corrected.
         world.walls[1] = world.walls[0]
         world.local(1, .wallClock(milliseconds: world.wall(1)))
         for (number, node) in [1, 0].enumerated() { #expect(says(UInt16(number + 11), on: node, world)) }
         for node in 0...1 { #expect(world.members[node].core?.counters.farAhead == 0) }
     }
 
-    // MARK: A liar's rows
+    // MARK: Rows of a malicious node
 
     /// Appends `records` to every DELTA.
     private func lie(_ records: [Record], _ world: GossipWorld) {

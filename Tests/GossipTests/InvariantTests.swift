@@ -4,12 +4,12 @@ import Support
 import Testing
 import Wire
 
-/// The design's invariants, after every event of random histories. The long run over thousands of seeds is the simulator's.
-@Suite("Whatever happens to the nodes")
+/// The design's invariants, checked after every event of random histories. The simulator runs them over thousands of seeds.
+@Suite("For any history of the nodes")
 struct InvariantTests {
     private static let servers = (0..<4).map { GossipServer(id: ServerID(UInt64($0)), name: "s\($0)", proxy: $0 / 2) }
 
-    /// What the checks remember between events. (Plain comparisons: an `#expect` after each event would take minutes.)
+    /// The checks' memory between events. (Plain comparisons: an `#expect` after each event would take minutes.)
     private final class Memory {
         var rows: [[MemberRow]]
         var runs: [Int]
@@ -38,7 +38,7 @@ struct InvariantTests {
         if world.seal.reuses > 0 { memory.violations.append("S5 at \(world.now)") }
     }
 
-    @Test("the safety rules hold, and everything is well two seconds after the last fault", arguments: 0..<48 as Range<UInt64>)
+    @Test("the safety rules hold, and all nodes agree two seconds after the last fault", arguments: 0..<48 as Range<UInt64>)
     func randomHistories(seed: UInt64) throws {
         let nodes = seed % 2 == 0 ? 2 : 3
         let world = try GossipWorld(nodes: nodes, seed: seed, servers: Self.servers)
@@ -51,7 +51,7 @@ struct InvariantTests {
         for index in 0..<nodes where world.members[index].core == nil { world.start(index) }
         world.heal()
         (world.network.loss, world.network.duplicates) = (0, 0)
-        // Names resolve: two nodes that have both moved and both forgotten each other could not meet otherwise.
+        // Names resolve: otherwise two nodes that have both moved and both forgotten each other could not meet.
         for one in 0..<nodes { for other in 0..<nodes { world.local(one, .peerAddress(GossipWorld.id(other), world.members[other].address)) } }
         world.run(.milliseconds(2_500))
         #expect(memory.violations.isEmpty, "seed \(seed)")
@@ -93,7 +93,7 @@ struct InvariantTests {
         #expect(histories[0] == histories[1] && histories[0].count > 100)
     }
 
-    @Test("a failing library is told, and nothing is sent")
+    @Test("a failing cryptographic library is reported, and no datagram is sent")
     func brokenSeal() throws {
         let world = try GossipWorld(nodes: 2, servers: Self.servers)
         world.startAll()

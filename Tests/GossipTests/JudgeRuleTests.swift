@@ -3,7 +3,7 @@ import Wire
 
 @testable import Gossip
 
-/// A judge, its clock, and what it has asked for since it was last looked at.
+/// A judge, its clock, and the outputs since they were last read.
 private struct Bench {
     static let here = SocketAddress.ip(.v4(9), port: 3_306)
     static let first = ServerID(1)
@@ -35,7 +35,7 @@ private struct Bench {
         judge.reconsider(id, witnesses: rows, now: now, into: &outputs)
     }
 
-    /// What falls due within `time`, and is told.
+    /// The effects of all deadlines within `time`.
     mutating func tick(after time: Duration = .zero, rows: [HealthRow] = []) -> [JudgeOutput] {
         now = now.advanced(by: time)
         outputs = []
@@ -43,7 +43,7 @@ private struct Bench {
         return outputs
     }
 
-    /// A peer's word: what it saw, how long ago.
+    /// A peer's health row: its finding and the finding's age.
     func row(
         _ verdict: HealthVerdict = .up, failures: UInt16 = 1, from peer: UInt64 = 7, on id: ServerID = first, age: Duration = .zero,
         address: SocketAddress? = here
@@ -54,9 +54,9 @@ private struct Bench {
     }
 }
 
-@Suite("A node's own looks at a server")
+@Suite("A node's own checks of a server")
 struct ServerViewTests {
-    @Test("take it down with the first failure, then after `fall` in a row, and up after `rise`")
+    @Test("take it down at the first failure, then after `fall` in a row, and up after `rise`")
     func counts() {
         var bench = Bench()
         #expect(bench.view.ownFailures == 2 && !bench.view.isOwnDown && bench.view.opposite == .down && bench.verdict == .up)
@@ -87,14 +87,14 @@ struct ServerViewTests {
         #expect(!slow.view.isOwnDown && slow.verdict == .up)
     }
 
-    @Test("by sessions are evidence and no count, and what is this node's own fault is neither")
+    @Test("by sessions count as evidence and not towards `fall`; this node's own faults count as neither")
     func sources() {
         var bench = Bench(fall: 2)
         bench.look(.passed)
         for _ in 1...5 { bench.look(.failedLoudly, by: .traffic, after: .milliseconds(100)) }
         #expect(bench.verdict == .up && bench.view.freshEvidence(now: bench.now) == 2 && bench.view.last?.finding == .passed)
         bench.look(.passed, by: .traffic)
-        #expect(bench.view.freshEvidence(now: bench.now) == 2, "a session that connects says nothing of the check")
+        #expect(bench.view.freshEvidence(now: bench.now) == 2, "a connected session does not replace a check")
         let passedAt = bench.view.passedAt
         for _ in 1...5 { bench.look(.ownFault, after: .milliseconds(100)) }
         #expect(bench.verdict == .up && bench.view.ownFailures == 0 && bench.view.passedAt == passedAt && bench.view.lastAt == bench.now)
@@ -102,7 +102,7 @@ struct ServerViewTests {
         #expect(![Finding.passed, .full, .blocked, .ownFault].contains { $0.isFailure })
     }
 
-    @Test("count as one failure when they are close: 50 ms, and 500 ms where one of them is silent")
+    @Test("count as one failure when they are close together: 50 ms, and 500 ms when one of them was silent")
     func spacing() {
         for (first, second, pause) in [
             (Finding.failedLoudly, Finding.failedLoudly, 50), (.failedLoudly, .failedSilently, 500), (.failedSilently, .failedLoudly, 500),
@@ -122,7 +122,7 @@ struct ServerViewTests {
         #expect(unspaced.view.freshEvidence(now: unspaced.now) == 2)
     }
 
-    @Test("are evidence for two seconds, two of them at most, until a pass or another address")
+    @Test("are evidence for two seconds, at most two of them, until a pass or another address")
     func lifetime() {
         var bench = Bench(fall: 9)
         bench.look(.passed)
@@ -164,14 +164,14 @@ struct ServerViewTests {
         #expect(bench.verdict == .up && bench.judge.nextDeadline == nil)
         bench.look(.full)
         bench.judge.planRequestedCheck(Bench.first, now: bench.now)
-        #expect(bench.judge.nextDeadline == bench.now, "the earlier one")
-        // FULL says nothing of a server that is taken out otherwise.
+        #expect(bench.judge.nextDeadline == bench.now, "the earlier deadline")
+        // FULL has no effect on a server that is out for another reason.
         bench.look(.full)
         bench.judge.setCircumstances(Bench.first, .drain)
         #expect(!bench.view.isOnlyFull && !bench.view.isUsable)
     }
 
-    @Test("that are refused block it until `rise` passes, from here alone")
+    @Test("that are refused block it until `rise` passes, for this node only")
     func blocked() {
         var bench = Bench()
         bench.look(.passed)
@@ -199,9 +199,9 @@ struct ServerViewTests {
     }
 }
 
-@Suite("A peer's word on a server")
+@Suite("A peer's statement about a server")
 struct PeerWordTests {
-    /// `own` failures of this node's that are apart, after a pass.
+    /// After a pass, `own` failures of this node that are far enough apart to count separately.
     private func failed(_ own: Int, _ policy: VerdictPolicy = .fastDown, rules: SafetyRules = .all) -> Bench {
         var bench = Bench(policy, fall: 9, rules: rules)
         bench.look(.passed)
@@ -210,7 +210,7 @@ struct PeerWordTests {
     }
 
     @Test(
-        "takes it down beside two own failures, by one of its own, three together",
+        "takes it down when there are two own failures and at least one of the peer, three in all",
         arguments: [(0, 9, false), (1, 2, false), (1, 9, false), (2, 0, false), (2, 1, true), (2, 2, true)])
     func thresholds(own: Int, peers: UInt16, isDown: Bool) {
         var bench = failed(own)
@@ -222,7 +222,7 @@ struct PeerWordTests {
         #expect(alone.verdict == .up)
     }
 
-    @Test("needs three failures of peers' where own ones are not asked for, of all of them together")
+    @Test("needs three failures of all peers together when own evidence is not required")
     func withoutOwnEvidence() {
         var bench = failed(0, rules: SafetyRules.all.subtracting(.ownEvidence))
         bench.hear([bench.row(failures: 2)])
@@ -231,10 +231,10 @@ struct PeerWordTests {
         #expect(bench.verdict == .down(.ownAndPeers))
         bench = failed(2, rules: SafetyRules.all.subtracting(.ownEvidence))
         bench.hear([])
-        #expect(bench.verdict == .up, "a peer's is needed")
+        #expect(bench.verdict == .up, "a peer's failure is required")
     }
 
-    @Test("counts while it is two seconds old at most, of this address, and only from one that has looked itself")
+    @Test("counts for two seconds, for the same address only, and only from a peer that has checked the server itself")
     func whatCounts() {
         for (row, isDown) in [
             (failed(2).row(age: .seconds(2)), true), (failed(2).row(age: .seconds(2) + .nanoseconds(1)), false), (failed(2).row(.down), true),
@@ -247,10 +247,10 @@ struct PeerWordTests {
         }
         var nowhere = Bench(.anyDown)
         nowhere.hear([nowhere.row(.down, address: nil)])
-        #expect(nowhere.verdict == .up, "no address is no address in common")
+        #expect(nowhere.verdict == .up, "two unknown addresses do not match")
     }
 
-    @Test("DOWN suffices under `any-down`, and holds it down while it stands; passes are counted meanwhile")
+    @Test("DOWN suffices under `any-down` and keeps the server down while it lasts; passes are counted meanwhile")
     func anyDown() {
         var bench = failed(0, .anyDown)
         bench.look(.passed, at: Bench.second)
@@ -263,7 +263,7 @@ struct PeerWordTests {
         for _ in 1...3 { bench.look(.passed, rows: [down]) }
         #expect(bench.verdict == .down(.peers))
         bench.look(.passed, rows: [bench.row(.up, failures: 0), bench.row(.down, from: 8, address: .ip(.v4(10), port: 3_306))])
-        #expect(bench.verdict == .up, "it is up at the first pass without")
+        #expect(bench.verdict == .up, "UP at the first pass after the statement has ended")
         var fast = Bench(.fastDown)
         fast.look(.failedLoudly)
         for _ in 1...2 { fast.look(.passed, rows: [fast.row(.down)]) }
@@ -271,15 +271,15 @@ struct PeerWordTests {
         bench = failed(2, .anyDown)
         bench.judge.configure([1, 2].map { GossipServer(id: ServerID($0), name: "s", proxy: 0, rise: 2, fall: 9, policy: .anyDown) })
         bench.hear([bench.row(.up, failures: 1)])
-        #expect(bench.verdict == .down(.ownAndPeers), "as fast-down")
-        // It takes `rise` passes after a peer's word, too.
+        #expect(bench.verdict == .down(.ownAndPeers), "the same as fast-down")
+        // `rise` passes are required after a peer's statement as well.
         bench.look(.passed)
         #expect(bench.verdict == .down(.ownAndPeers))
         bench.look(.passed)
         #expect(bench.verdict == .up)
     }
 
-    @Test("does not take it away below min-up, whether it is usable or full, but what is gone anyhow")
+    @Test("does not take it down below min-up, whether it is usable or full, unless it takes no sessions anyway")
     func floor() {
         var bench = Bench(.fastDown, fall: 9, minUp: 1, servers: 2)
         bench.look(.passed)
@@ -291,14 +291,14 @@ struct PeerWordTests {
         bench.judge.setCircumstances(Bench.second, .drain)
         var full = bench
         bench.hear([bench.row()])
-        #expect(bench.verdict == .up && bench.view.isHeldUp && bench.view.checkAt == nil, "it has been looked at twice")
+        #expect(bench.verdict == .up && bench.view.isHeldUp && bench.view.checkAt == nil, "it has failed two checks already")
         full.look(.full, rows: [full.row()])
         #expect(full.view.isDown == nil && full.view.isHeldUp)
         var drained = bench
         drained.judge.setCircumstances(Bench.first, .drain)
         drained.hear([drained.row()])
-        #expect(drained.view.isDown == .ownAndPeers, "it takes no sessions anyhow")
-        // The other one is back: what was held back is checked again, at the earliest that counts.
+        #expect(drained.view.isDown == .ownAndPeers, "it takes no sessions anyway")
+        // The other server is usable again: the one that was held up is checked at the earliest time at which a failure counts.
         bench.judge.setCircumstances(Bench.second, .ready)
         #expect(bench.view.isHeldUp)
         bench.look(.passed, at: Bench.second)
@@ -310,31 +310,31 @@ struct PeerWordTests {
         #expect(unguarded.verdict == .down(.ownAndPeers) && !unguarded.view.isHeldUp)
     }
 
-    @Test("of a failure asks for a look that this node has not had yet")
+    @Test("of a failure requests a check when this node has none as recent")
     func requests() {
         var bench = Bench(fall: 9)
         bench.hear([bench.row(address: nil)])
         #expect(bench.view.checkAt == nil)
         bench.look(.passed)
         bench.hear([bench.row()])
-        #expect(bench.view.checkAt == nil, "of the same moment")
+        #expect(bench.view.checkAt == nil, "this node's check is as recent")
         bench.hear([bench.row(age: .milliseconds(1))], after: .milliseconds(1))
-        #expect(bench.view.checkAt == nil, "it has passed here since")
+        #expect(bench.view.checkAt == nil, "it has passed here more recently")
         bench.hear([bench.row()], after: .milliseconds(1))
         #expect(bench.view.checkAt == bench.now && bench.judge.nextDeadline == bench.now)
         bench.hear([bench.row(failures: 0)])
-        #expect(bench.view.checkAt == nil && bench.judge.nextDeadline == nil, "it is over")
+        #expect(bench.view.checkAt == nil && bench.judge.nextDeadline == nil, "the failure has ended")
         var unseen = Bench(fall: 9)
         unseen.judge.setAddress(Bench.first, Bench.here)
         unseen.hear([unseen.row(age: .seconds(1))])
-        #expect(unseen.view.checkAt == unseen.now, "never looked")
+        #expect(unseen.view.checkAt == unseen.now, "never checked")
         var maintained = unseen
         maintained.judge.setAdministrative(Bench.first, .maint, isClusterCommand: false)
         maintained.hear([maintained.row()])
         #expect(maintained.view.checkAt == nil)
         unseen.judge.setAdministrative(Bench.first, .drain, isClusterCommand: false)
         unseen.hear([unseen.row()])
-        #expect(unseen.view.checkAt == unseen.now, "drain is checked")
+        #expect(unseen.view.checkAt == unseen.now, "a draining server is checked")
         for own in 0...2 {
             bench = failed(own)
             bench.now = bench.now.advanced(by: .milliseconds(1))
@@ -345,14 +345,14 @@ struct PeerWordTests {
         bench.hear([bench.row()], after: .milliseconds(1))
         #expect(bench.view.checkAt == nil)
         bench.judge.planRequestedCheck(Bench.first, now: bench.now)
-        #expect(bench.view.checkAt == nil, "own looks only")
+        #expect(bench.view.checkAt == nil, "only own checks count")
         var down = Bench()
         down.look(.failedLoudly)
         down.hear([down.row()], after: .milliseconds(1))
         #expect(down.view.checkAt == nil)
     }
 
-    @Test("asks at most once in 100 ms, once a second while no answer comes, and not before a failure would count")
+    @Test("requests a check at most once in 100 ms, once a second while unanswered, and not before a failure would count")
     func pace() {
         var bench = Bench(fall: 9)
         bench.look(.passed)
@@ -375,12 +375,12 @@ struct PeerWordTests {
         bench.judge.planRequestedCheck(ServerID(99), now: bench.now)
     }
 
-    @Test("that is the opposite for 30 s is told once, with who says it, and again when it begins again")
+    @Test("that differs for 30 s is reported once, with its observer, and again after a new difference")
     func differs() {
         var bench = Bench(.own)
         bench.judge.setAddress(Bench.first, Bench.here)
         bench.hear([bench.row(.down)])
-        #expect(bench.view.differsSince == nil, "this node has not looked")
+        #expect(bench.view.differsSince == nil, "this node has not checked it")
         bench.look(.passed, rows: [bench.row(.up)])
         #expect(bench.view.differsSince == nil && bench.judge.nextDeadline == nil)
         bench.hear([bench.row(.down)])
@@ -398,11 +398,11 @@ struct PeerWordTests {
         bench.hear([bench.row(.down)])
         #expect(bench.tick(after: .seconds(30), rows: rows) == [.viewsDiffer(Bench.first, observer: NodeID(8))])
         bench.look(.blocked, rows: [bench.row(.down)])
-        #expect(bench.view.differsSince == nil, "this node is not let in")
+        #expect(bench.view.differsSince == nil, "the server refuses this node")
         var opposed = Bench(.own)
         opposed.look(.passed, rows: [opposed.row(.down)])
         var moved = opposed
-        #expect(opposed.tick(after: .seconds(30), rows: rows) == [.viewsDiffer(Bench.first, observer: NodeID(8))], "from its first look on")
+        #expect(opposed.tick(after: .seconds(30), rows: rows) == [.viewsDiffer(Bench.first, observer: NodeID(8))], "from its first check on")
         moved.judge.setAddress(Bench.first, nil)
         #expect(moved.view.differsSince == nil && moved.judge.nextDeadline == nil)
     }
@@ -410,7 +410,7 @@ struct PeerWordTests {
 
 @Suite("A judge")
 struct JudgeCircumstanceTests {
-    @Test("blames itself when two servers or more all fail alike, and then tells of every server")
+    @Test("suspects its own node when two or more servers all fail alike, and republishes every server")
     func isolation() {
         for (finding, isAlone) in [(Finding.failedSilently, true), (.accessDenied, true), (.failedLoudly, false), (.passed, false)] {
             var bench = Bench(servers: 2)
@@ -438,7 +438,7 @@ struct JudgeCircumstanceTests {
         #expect(differing.view.differsSince == nil, "the fault may be this node's")
     }
 
-    @Test("keeps what it knows of the servers that stay, in the order of their ids, and what falls due")
+    @Test("keeps the state and deadlines of the servers that stay, in the order of their ids")
     func configured() {
         var bench = Bench(servers: 3)
         bench.look(.full, at: ServerID(2))
@@ -453,14 +453,14 @@ struct JudgeCircumstanceTests {
         #expect(bench.judge.nextDeadline == nil)
     }
 
-    @Test("goes by the worse of an operator's wish and what is, and keeps a word of the cluster's")
+    @Test("applies the stricter of an operator's state and the circumstances, and remembers a cluster command")
     func administered() {
         var bench = Bench()
         #expect(!bench.view.isSetByClusterCommand)
         bench.judge.setAdministrative(Bench.first, .drain, isClusterCommand: true)
         #expect(bench.view.wish == .drain && bench.view.isSetByClusterCommand && !bench.view.isUsable)
         bench.judge.setAdministrative(Bench.first, .drain, isClusterCommand: false)
-        #expect(bench.view.isSetByClusterCommand, "it is so already, by the word")
+        #expect(bench.view.isSetByClusterCommand, "the cluster command has set this state already")
         bench.judge.setAdministrative(Bench.first, .ready, isClusterCommand: false)
         #expect(bench.view.wish == .ready && !bench.view.isSetByClusterCommand)
         bench.judge.setAdministrative(Bench.first, .ready, isClusterCommand: true)
@@ -473,7 +473,7 @@ struct JudgeCircumstanceTests {
         #expect(bench.view.wish == .drain)
     }
 
-    @Test("takes thresholds of one at least, and no server below a floor of one by a peer's word alone")
+    @Test("takes `rise` and `fall` of at least 1, and a min-up of at least 0, or 1 under `any-down`")
     func thresholds() {
         let odd = GossipServer(id: Bench.first, name: "s", proxy: 0, rise: 0, fall: -3, policy: .anyDown, minUp: 0)
         #expect(odd.rise == 1 && odd.fall == 1 && odd.minUp == 1)

@@ -15,7 +15,7 @@ struct MembershipTests {
         #expect(world.seal.reuses == 0)
     }
 
-    @Test("knows within 1.1 s that a peer is dead, and not before a second", arguments: 0..<16 as Range<UInt64>)
+    @Test("declares a peer dead within 1.1 s, and not before a second", arguments: 0..<16 as Range<UInt64>)
     func knowsTheDead(seed: UInt64) throws {
         let world = try GossipWorld(nodes: 2, seed: seed)
         world.startAll()
@@ -42,7 +42,7 @@ struct MembershipTests {
         #expect(world.allAlive && world.tablesAreEqual)
     }
 
-    @Test("convicts nobody after a pause of its own", arguments: [1, 3, 20])
+    @Test("declares no peer dead after a pause of the node itself", arguments: [1, 3, 20])
     func creditsItsOwnPause(seconds: Int) throws {
         let world = try GossipWorld(nodes: 3)
         world.startAll()
@@ -50,14 +50,16 @@ struct MembershipTests {
         world.pause(0)
         world.run(.seconds(seconds))
         world.members.indices.forEach { if $0 > 0 { #expect(seconds < 2 || world.state(of: 0, at: $0) == .dead) } }
-        // Even when the kernel has thrown everything away.
+        // Even when the kernel has dropped every waiting datagram.
         world.dropInbox(0)
         world.resume(0)
         world.run(.seconds(2))
         #expect(world.peerChanges(0, of: 1).allSatisfy { $0.state != .dead } && world.allAlive)
     }
 
-    @Test("convicts after a pause without the gap's credit only: the rule is needed", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.gapCredit)])
+    @Test(
+        "needs the gap credit: without it, a node declares a living peer dead after its own pause",
+        arguments: [SafetyRules.all, SafetyRules.all.subtracting(.gapCredit)])
     func gapCreditIsNeeded(rules: SafetyRules) throws {
         let world = try GossipWorld(nodes: 2) { $0.rules = rules }
         world.startAll()
@@ -73,7 +75,7 @@ struct MembershipTests {
         #expect(world.peerChanges(0, of: 1).contains { $0.state == .dead } == !rules.contains(.gapCredit))
     }
 
-    @Test("believes its own ears, not a peer's death notice", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.ownObservation)])
+    @Test("follows a node's own observation, not a peer's claim of a death", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.ownObservation)])
     func trustsItsOwnEars(rules: SafetyRules) throws {
         let world = try GossipWorld(nodes: 3) { $0.rules = rules }
         world.startAll()
@@ -85,10 +87,10 @@ struct MembershipTests {
         #expect(isConvicted == !rules.contains(.ownObservation))
         #expect(world.alerts(1).contains { if case .notHeard(peer: "node2", _) = $0 { true } else { false } })
         guard rules.contains(.ownObservation) else { return }
-        #expect(world.alerts(2).filter { $0 == .heardElsewhere(peer: "node1", by: "node0") }.count == 1, "each side is told of its direction, once")
+        #expect(world.alerts(2).filter { $0 == .heardElsewhere(peer: "node1", by: "node0") }.count == 1, "each side reports its direction once")
     }
 
-    @Test("does not take its own pause for a way that is blocked")
+    @Test("does not mistake its own pause for a blocked path")
     func pausedIsNotBlocked() throws {
         let world = try GossipWorld(nodes: 2)
         world.startAll()
@@ -102,7 +104,7 @@ struct MembershipTests {
         #expect(!world.alerts(0).contains { if case .notHeard = $0 { true } else { false } })
     }
 
-    @Test("lets a node contradict its death everywhere", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.refutation)])
+    @Test("lets a node refute its death on all nodes", arguments: [SafetyRules.all, SafetyRules.all.subtracting(.refutation)])
     func refutes(rules: SafetyRules) throws {
         let world = try GossipWorld(nodes: 3) { $0.rules = rules }
         world.startAll()
@@ -114,7 +116,7 @@ struct MembershipTests {
         #expect(!rules.contains(.refutation) || row.refutations == 1)
     }
 
-    @Test("notices a restart with the store kept, lost or rolled back, at another address too", arguments: [0, 1, 2])
+    @Test("notices a restart with the store kept, lost or rolled back, also at another address", arguments: [0, 1, 2])
     func noticesRestarts(kind: Int) throws {
         let world = try GossipWorld(nodes: 2)
         world.startAll()
@@ -131,7 +133,7 @@ struct MembershipTests {
         #expect(world.seal.reuses == 0)
     }
 
-    @Test("starts whatever the store says of its last session, and stays below the end of the range", arguments: [0, 5, UInt64.max - 1, .max])
+    @Test("starts with any stored session number, and stays below the end of the range", arguments: [0, 5, UInt64.max - 1, .max])
     func startsFromAnyStore(stored: UInt64) throws {
         let world = try GossipWorld(nodes: 2)
         var outputs = GossipOutputs()
@@ -140,7 +142,7 @@ struct MembershipTests {
                 world.settings(0), ring: world.members[0].ring, memory: GossipMemory(session: stored), seal: world.seal, random: SplitMix64(seed: 1),
                 wallMilliseconds: wall, now: world.now, into: &outputs)
             let last = GossipLimits.sessionMax - 1
-            // The store's values far ahead of the clock are not accepted.
+            // Stored values far ahead of the clock are not accepted.
             let believed = stored > HybridTime.horizon(wall: wall).bits ? 0 : stored
             #expect(node.session <= last && node.session > min(max(believed, min(wall, last >> 16) << 16), last - 65_537))
             #expect(wall == .max || node.session <= max(believed, wall << 16) + 65_536)
@@ -148,7 +150,7 @@ struct MembershipTests {
     }
 
     @Test(
-        "begins a run that differs from all earlier ones, even with the same store at the same time",
+        "begins a gossip session that differs from all earlier ones, even with the same store at the same time",
         arguments: [0, 1_700_000_000_000 << 16, 1_900_000_000_000 << 16])
     func sessionsDiffer(stored: UInt64) throws {
         let world = try GossipWorld(nodes: 2)
@@ -162,7 +164,7 @@ struct MembershipTests {
         #expect(Set(sessions).count == sessions.count && sessions.allSatisfy { $0 > stored })
     }
 
-    @Test("goes above a higher run that only a third node's word tells of")
+    @Test("exceeds a higher session number that only a third node reports")
     func raisesByHearsay() throws {
         let world = try GossipWorld(nodes: 3)
         world.start(0)
@@ -171,7 +173,7 @@ struct MembershipTests {
         world.crash(1)
         world.start(2)
         world.run(.seconds(2))
-        // Node 2 has never met node 1; node 0, which has, goes too. Node 1 comes back with an earlier clock and no store.
+        // Node 2 has never met node 1. Node 0, which has, crashes as well. Node 1 returns with an earlier clock and no store.
         world.crash(0)
         world.walls[1] -= 86_400_000
         world.start(1, losesStore: true)
@@ -179,7 +181,7 @@ struct MembershipTests {
         #expect(world.state(of: 1, at: 2) == .alive && world.state(of: 2, at: 1) == .alive && world.tablesAreEqual)
     }
 
-    @Test("grows its patience with loss, names the direction, and convicts nobody", arguments: 0..<8 as Range<UInt64>)
+    @Test("extends its timeouts with packet loss, names the direction, and declares no peer dead", arguments: 0..<8 as Range<UInt64>)
     func adaptsToLoss(seed: UInt64) throws {
         let world = try GossipWorld(nodes: 2, seed: seed)
         world.startAll()
@@ -198,7 +200,7 @@ struct MembershipTests {
         #expect(crashed.duration(to: dead.at) <= .milliseconds(2_000), "seed \(seed): \(crashed.duration(to: dead.at))")
     }
 
-    @Test("bears a burst of 0.9 s that comes out of the blue, at any point of the heartbeats", arguments: 0..<128 as Range<UInt64>)
+    @Test("survives a sudden loss burst of 0.9 s at any phase of the heartbeats", arguments: 0..<128 as Range<UInt64>)
     func bearsBursts(seed: UInt64) throws {
         let world = try GossipWorld(nodes: 2, seed: seed)
         world.startAll()
@@ -210,7 +212,7 @@ struct MembershipTests {
         for node in 0...1 { #expect(world.peerChanges(node, of: 1 - node).allSatisfy { $0.state != .dead }, "seed \(seed)") }
     }
 
-    @Test("says goodbye, and comes back as a new run")
+    @Test("announces its leave, and returns as a new session")
     func leaves() throws {
         let world = try GossipWorld(nodes: 2)
         world.startAll()
@@ -226,10 +228,10 @@ struct MembershipTests {
         #expect(world.allAlive)
     }
 
-    @Test("does not let two nodes of one name chase each other")
+    @Test("stays stable when two nodes have one name")
     func slowsDuplicatesDown() throws {
         let world = try GossipWorld(nodes: 3)
-        // Node 2 is another machine that believes to be node 1.
+        // Node 2 is another machine with node 1's name.
         world.impersonate(2, as: 1)
         world.start(0)
         world.start(1)
@@ -241,15 +243,15 @@ struct MembershipTests {
         #expect(world.alerts(1).contains(.duplicateName) || world.alerts(2).contains(.duplicateName))
     }
 
-    @Test("mends tables that differ although everything was acknowledged: digest, pull, rows")
+    @Test("repairs tables that differ although everything was acknowledged: digest, pull, rows")
     func mendsTables() throws {
         let world = try GossipWorld(nodes: 2, servers: (0..<40).map { GossipServer(id: ServerID(UInt64($0)), name: "s\($0)", proxy: 0) })
         world.startAll()
         world.run(.seconds(1))
-        // What the peer tells counts as this node's changes too, and never goes back: ranges begin beyond what the peer has counted.
+        // Changes received from the peer also count as this node's changes, and their numbers only grow: ranges begin beyond what the peer has counted.
         world.observe(1, ServerID(0), .passed)
         world.run(.milliseconds(500))
-        // The receiver verifies and acknowledges DELTAs, and loses the rows in them: they become records of an unknown type.
+        // The receiver verifies and acknowledges DELTAs and loses their rows: they become records of an unknown type.
         world.seal.rewrite = { bytes in
             guard bytes[3] == DatagramKind.delta.rawValue else { return }
             var offset = Header.bytesCount
@@ -266,7 +268,7 @@ struct MembershipTests {
         world.run(.seconds(2))
         #expect(world.tablesAreEqual && world.members[1].core?.tables.healthRows.count == 41)
         #expect(Set(world.history.map { $0.bytes[3] }).isSuperset(of: [DatagramKind.digest.rawValue, DatagramKind.pull.rawValue]))
-        // What changes afterwards is acknowledged again, and not repeated for ever.
+        // Later changes are acknowledged again, and are not repeated forever.
         world.observe(0, ServerID(1), .failedLoudly)
         world.run(.seconds(1))
         let before = world.members[0].sentDatagrams

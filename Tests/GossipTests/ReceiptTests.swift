@@ -20,7 +20,7 @@ struct ReceiptTests {
         world.members[0].core?.receipts(of: revision).map(\.isAcknowledged) ?? []
     }
 
-    @Test("is acknowledged by every live peer within 200 ms, and by none immediately")
+    @Test("is acknowledged by every live peer within 200 ms, and by no peer immediately")
     func acknowledged() throws {
         let world = try GossipWorld(nodes: 3, servers: Self.servers)
         world.startAll()
@@ -32,7 +32,7 @@ struct ReceiptTests {
         #expect(world.members[0].core?.receipts(of: revision).map(\.state) == [.alive, .alive])
     }
 
-    @Test("is not acknowledged by a peer that is dead, suspect or cut off, but is once the peer is back")
+    @Test("is not acknowledged by a peer that is dead, suspect or cut off until the peer is back")
     func notAcknowledged() throws {
         let world = try GossipWorld(nodes: 3, servers: Self.servers)
         world.startAll()

@@ -51,7 +51,7 @@ struct TablesTests {
         }
     }
 
-    @Test("come out alike in any order, any number of times", arguments: 0..<64 as Range<UInt64>)
+    @Test("converge to the same content in any order and with any repetition", arguments: 0..<64 as Range<UInt64>)
     func mergingIsASemilattice(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let rows = randomRows(&random, count: 80)
@@ -82,7 +82,7 @@ struct TablesTests {
         #expect(tables.changesCount <= 200, "\(tables.changesCount)")
     }
 
-    @Test("take rows of 4,096 servers and refuse more, but never those of configured ones")
+    @Test("hold rows of 4,096 servers and refuse more, except rows of configured servers")
     func serversAreLimited() {
         var tables = SharedTables(nodes: nodes)
         tables.configure([ServerID(1 << 40)])
@@ -101,7 +101,7 @@ struct TablesTests {
 struct DeliveryTests {
     private static let servers = (0..<8).map { GossipServer(id: ServerID(UInt64($0)), name: "mysql/read\($0)", proxy: 0) }
 
-    @Test("brings a row to the peer within 2 ms, or some repeats", arguments: [0, 5, 20])
+    @Test("brings a row to the peer within 2 ms, or after a few repeats when datagrams are lost", arguments: [0, 5, 20])
     func rowsArrive(loss: Int) throws {
         var waits: [Duration] = []
         for seed in 0..<60 as Range<UInt64> {
@@ -146,7 +146,7 @@ struct DeliveryTests {
         #expect(world.allAlive && world.tablesAreEqual, "seed \(seed)")
         let states = (0..<3).map { node in Self.servers.map { world.members[node].core?.administrativeState(of: $0.id, now: world.now) } }
         #expect(states[0] == states[1] && states[1] == states[2] && world.seal.reuses == 0, "seed \(seed)")
-        // Heartbeats that come late are asked for: jitter costs datagrams.
+        // Late heartbeats are requested, so jitter costs datagrams.
         world.network.delayMax = .microseconds(400)
         world.run(.milliseconds(500))
         let before = world.members.map(\.sentDatagrams)
@@ -154,7 +154,7 @@ struct DeliveryTests {
         for (node, count) in before.enumerated() { #expect(world.members[node].sentDatagrams - count <= 2 * 62, "seed \(seed): back to idle") }
     }
 
-    @Test("keeps an operator's word over restarts, and lets it expire by itself")
+    @Test("keeps an operator's command over restarts, and expires it without another command")
     func operatorsWords() throws {
         let world = try GossipWorld(nodes: 2, servers: Self.servers)
         world.startAll()
@@ -171,13 +171,13 @@ struct DeliveryTests {
         world.run(.seconds(6))
         #expect(world.members[1].log.contains { $0.output == .administrativeChanged(ServerID(2), .ready, weight: nil) })
         #expect(world.members[1].core?.administrativeState(of: ServerID(1), now: world.now) == .maint)
-        // The other node's store is lost: it learns from its peer.
+        // The other node's store is lost; it learns the command from its peer.
         world.start(0, losesStore: true)
         world.run(.seconds(1))
         #expect(world.members[0].core?.administrativeState(of: ServerID(1), now: world.now) == .maint)
     }
 
-    @Test("lets a word expire although the server was without an address meanwhile, and although the word was said anew, with a weight, unheard")
+    @Test("expires a command although the server had no address meanwhile, or the peer heard of a repetition only after its end")
     func expiryIsKept() throws {
         let world = try GossipWorld(nodes: 2, servers: Self.servers)
         world.startAll()
@@ -211,7 +211,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test("gives the drain lease to one node at a time, and takes it from the dead")
+    @Test("gives the drain lease to one node at a time, and takes it from a dead holder")
     func drainLease() throws {
         let world = try GossipWorld(nodes: 2) { $0.leaseDuration = .seconds(30) }
         world.startAll()
@@ -239,19 +239,19 @@ struct DeliveryTests {
         let world = try GossipWorld(nodes: 2) { $0.configuration = $0.node.number }
         world.startAll()
         world.run(.seconds(30))
-        #expect(configurationAlerts(world) == [.configurationDiffers(peer: "node1", ConfigurationDifference())], "an older release has no parts")
+        #expect(configurationAlerts(world) == [.configurationDiffers(peer: "node1", ConfigurationDifference())], "an older release sends no parts")
         world.local(0, .configured(servers: [], configuration: GossipWorld.id(1).number))
         world.run(.seconds(1))
         #expect(configurationAlerts(world).dropFirst() == [.configurationsEqual(peer: "node1")])
     }
 
-    @Test("reports which parts of the configurations differ, however many there are and whatever gets lost", arguments: [4, 700])
+    @Test("reports which parts of the configurations differ, for any number of parts and under loss", arguments: [4, 700])
     func partsDiffer(count: Int) throws {
         let world = try GossipWorld(nodes: 2) { settings in
             let isFirst = settings.node == GossipWorld.id(0)
             settings.configuration = settings.node.number
             settings.parts = (0..<count).map { number in
-                // Server 2 differs between the nodes; only the first one has server 1, and only the second one has server 3.
+                // Server 2 differs between the nodes. Server 1 exists only on the first node, server 3 only on the second.
                 let id = number == 1 && !isFirst ? 90_000 : number == 3 && isFirst ? 80_000 : number
                 return ConfigurationPart(name: "server \(number)", id: UInt32(id), hash: number == 2 && isFirst ? 7 : 1)
             }
@@ -266,7 +266,7 @@ struct DeliveryTests {
         func digests() -> Int { world.history.count { $0.sender == 0 && $0.bytes[3] == DatagramKind.digest.rawValue } }
         let before = digests()
         world.run(.seconds(20))
-        #expect(digests() - before <= 20, "the parts go again each ten seconds, not with each beat")
+        #expect(digests() - before <= 20, "the parts are repeated every ten seconds, not with every heartbeat")
     }
 
     private func configurationAlerts(_ world: GossipWorld) -> [GossipAlert] {

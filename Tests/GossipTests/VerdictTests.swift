@@ -28,7 +28,7 @@ struct VerdictTests {
         if case .down? = world.verdict(server, at: node) { true } else { false }
     }
 
-    @Test("is DOWN on both nodes within 150 ms of the first failed check, when the database refuses", arguments: [0, 20])
+    @Test("is DOWN on both nodes within 150 ms of the first failed check when the database refuses connections", arguments: [0, 20])
     func fastDown(loss: Int) throws {
         var waits: [Duration] = []
         for seed in 0..<40 as Range<UInt64> {
@@ -46,7 +46,9 @@ struct VerdictTests {
         #expect(waits[waits.count - 2] <= .milliseconds(loss == 0 ? 150 : 300), "\(waits.suffix(5))")
     }
 
-    @Test("needs own failures, apart, whatever peers say", arguments: [SafetyRules.all, .all.subtracting(.ownEvidence), .all.subtracting(.spacing)])
+    @Test(
+        "needs own failures that are apart in time, regardless of peers' statements",
+        arguments: [SafetyRules.all, .all.subtracting(.ownEvidence), .all.subtracting(.spacing)])
     func ownEvidence(rules: SafetyRules) throws {
         let world = try world(.fastDown, fall: 5, rules: rules)
         for _ in 0..<3 {
@@ -54,7 +56,7 @@ struct VerdictTests {
             world.run(.milliseconds(60))
         }
         #expect(isDown(world, 1) == !rules.contains(.ownEvidence))
-        // Two looks in one moment are one.
+        // Two checks at one moment count as one.
         world.observe(1, Self.first, .failedLoudly)
         world.observe(1, Self.first, .failedLoudly)
         #expect(isDown(world, 1) == (rules != .all))
@@ -63,7 +65,7 @@ struct VerdictTests {
         #expect(isDown(world, 1))
     }
 
-    @Test("asks for silent failures half a second apart")
+    @Test("requires silent failures to be half a second apart")
     func silentFailures() throws {
         let world = try world(.fastDown, fall: 5)
         world.observe(0, Self.first, .failedSilently)
@@ -77,7 +79,7 @@ struct VerdictTests {
         #expect(isDown(world, 1))
     }
 
-    @Test("is up again only after `rise` passes of the node's own")
+    @Test("is UP again only after `rise` passes of the node's own checks")
     func riseIsItsOwn() throws {
         let world = try world(.fastDown)
         for _ in 0..<3 { for node in 0...1 { world.observe(node, Self.first, .failedLoudly) } }
@@ -91,7 +93,7 @@ struct VerdictTests {
         #expect(!isDown(world, 1))
     }
 
-    @Test("under `own` follows own looks only, whatever a peer with the key sends", arguments: 0..<16 as Range<UInt64>)
+    @Test("under `own` follows own checks only, even when a peer with the key sends statements", arguments: 0..<16 as Range<UInt64>)
     func ownPolicy(seed: UInt64) throws {
         let world = try world(.own)
         let alone = try GossipWorld(nodes: 1, servers: Self.servers(.own))
@@ -126,7 +128,7 @@ struct VerdictTests {
         world.run(.milliseconds(50))
         #expect(isDown(world, 1, Self.second) == !rules.contains(.minUp))
         #expect(world.members[1].core?.usableCount(ofProxy: 0) == (rules.contains(.minUp) ? 1 : 0))
-        // Its own passes do not count while the peer still says DOWN.
+        // Its own passes do not count while the peer still states DOWN.
         for _ in 0..<3 { world.observe(1, Self.first, .passed) }
         #expect(isDown(world, 1))
         for _ in 0..<2 { world.observe(0, Self.first, .passed) }
@@ -135,7 +137,8 @@ struct VerdictTests {
         #expect(!isDown(world, 1))
     }
 
-    @Test("counts anew when a maintenance ends: up until the first failure, unless a peer holds it down", arguments: [VerdictPolicy.fastDown, .anyDown])
+    @Test(
+        "restarts its counts when a maintenance ends: UP until the first failure, unless a peer keeps it down", arguments: [VerdictPolicy.fastDown, .anyDown])
     func maintenanceEnds(policy: VerdictPolicy) throws {
         let world = try world(policy)
         for _ in 0..<3 { world.observe(0, Self.first, .failedLoudly) }
@@ -146,14 +149,14 @@ struct VerdictTests {
         #expect(world.verdict(Self.first, at: 1) == (policy == .anyDown ? .down(.peers) : .up))
         world.observe(0, Self.first, .failedLoudly)
         #expect(world.verdict(Self.first, at: 0) == .down(.ownChecks))
-        // One pass makes it as sure as ever.
+        // One pass restores full confidence.
         world.local(0, .maintenanceEnded(Self.first))
         world.observe(0, Self.first, .passed)
         for _ in 0..<2 { world.observe(0, Self.first, .failedLoudly) }
         #expect(world.verdict(Self.first, at: 0) == .up)
     }
 
-    @Test("counts a server without an address or weight as gone, whatever operators say")
+    @Test("counts a server without an address or weight as unusable, in any administrative state")
     func circumstances() throws {
         let world = try world(.anyDown)
         let usable = { world.members[1].core?.usableCount(ofProxy: 0) }
@@ -166,10 +169,10 @@ struct VerdictTests {
         world.local(1, .circumstances(Self.second, .ready))
         #expect(usable() == 2)
         try world.with(1) { core, now, outputs in try core.setWeight(Self.second, 0, now: now, into: &outputs) }
-        #expect(usable() == 1, "at once, without being told by the registry")
+        #expect(usable() == 1, "at once, without an update from the registry")
     }
 
-    @Test("that is only full is not taken away by gossip when it is the last one")
+    @Test("keeps a last server that is only full, despite gossip")
     func fullIsNotTakenAway() throws {
         let world = try world(.fastDown, fall: 5)
         for _ in 0..<5 {
@@ -177,7 +180,7 @@ struct VerdictTests {
             world.observe(1, Self.second, .failedLoudly)
         }
         world.run(.milliseconds(50))
-        // Node 1 has one server left: two failures are enough for gossip but for min-up, and FULL does not make them enough.
+        // Node 1 has one usable server left. Two failures suffice for gossip without min-up; FULL does not add to them.
         world.observe(1, Self.first, .failedLoudly)
         world.run(.milliseconds(60))
         world.observe(1, Self.first, .failedLoudly)
@@ -186,7 +189,7 @@ struct VerdictTests {
         #expect(!isDown(world, 1))
     }
 
-    @Test("does not count peers that are dead, that speak of another address, or of another failure than the server's")
+    @Test("ignores peers that are dead, that state another address, or whose failure is not the server's")
     func whoCounts() throws {
         let world = try world(.anyDown, nodes: 3)
         for _ in 0..<3 { world.observe(0, Self.first, .failedLoudly, address: .ip(.v4(8), port: 3_306)) }
@@ -217,7 +220,7 @@ struct VerdictTests {
     }
 
     @Test(
-        "tells peers `unknown` when everything fails at once: an expired password must not empty both nodes",
+        "is published as `unknown` when everything fails at once: an expired password must not empty both nodes",
         arguments: [Finding.accessDenied, .failedSilently])
     func isolation(finding: Finding) throws {
         let world = try world(.anyDown)
@@ -231,7 +234,7 @@ struct VerdictTests {
         #expect(world.members[1].core?.usableCount(ofProxy: 0) ?? 0 >= 1)
     }
 
-    @Test("is checked at once when a peer sees the first failure, at most once in 100 ms, and not for stale news")
+    @Test("makes the node check at once when a peer sees the first failure, at most once in 100 ms, and not for old rows")
     func requestsChecks() throws {
         let world = try world(.fastDown, fall: 9)
         world.observe(0, Self.first, .failedLoudly)
@@ -251,7 +254,7 @@ struct VerdictTests {
         #expect(world.requestedChecks(1).count == count)
     }
 
-    @Test("that differs from a peer's for 30 s is told once")
+    @Test("that differs from a peer's for 30 s is reported once")
     func viewsDiffer() throws {
         let world = try world(.own)
         for _ in 0..<3 { world.observe(0, Self.first, .failedLoudly) }

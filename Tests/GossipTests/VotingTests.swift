@@ -3,7 +3,7 @@ import Simulation
 import Testing
 import Wire
 
-@Suite("Whom a node follows")
+@Suite("A node's ballot")
 struct VotingTests {
     private static let subject: UInt64 = 7
 
@@ -22,7 +22,7 @@ struct VotingTests {
         world.local(node, .ballot(subject: Self.subject, epoch: epoch, choice: choice, isConfirmed: true))
     }
 
-    @Test("is heard by its peers, and it knows which of its words they have")
+    @Test("reaches its peers, and the node sees which of its ballots they have")
     func heard() throws {
         let world = try world()
         #expect(ballots(world, 0).map(\.row) == [nil] && ballots(world, 0).map(\.known) == [nil] && ballots(world, 0).map(\.isComplete) == [true])
@@ -31,8 +31,8 @@ struct VotingTests {
         #expect(ballots(world, 1).map { $0.row?.choice } == [5] && ballots(world, 1).map(\.known) == [nil])
         #expect(ballots(world, 0).map { $0.known?.choice } == [5] && ballots(world, 0).map(\.row) == [nil])
         #expect(world.members[1].log.contains { $0.output == .ballotChanged(Self.subject) })
-        #expect(world.members[0].log.contains { $0.output == .ballotChanged(Self.subject) }, "whoever waits for the peer to know hears of it")
-        // The same word again is none; the next one is not known to have arrived before it has.
+        #expect(world.members[0].log.contains { $0.output == .ballotChanged(Self.subject) }, "the acknowledgement is reported")
+        // A repeated ballot changes nothing. The next one is not acknowledged before it has arrived.
         follow(world, 0, choice: 5)
         follow(world, 0, choice: 6, epoch: 2)
         #expect(ballots(world, 0).map { $0.known?.choice } == [5])
@@ -40,7 +40,7 @@ struct VotingTests {
         #expect(ballots(world, 0).map { $0.known?.choice } == [6] && ballots(world, 0).map { $0.known?.version } == [2])
     }
 
-    @Test("is not known to be heard while nothing passes, and a peer that is dead says nothing")
+    @Test("is not acknowledged while datagrams are lost, and a dead peer has no ballot")
     func unheard() throws {
         let world = try world()
         world.network.blocked = [(from: 0, to: 1)]
@@ -58,7 +58,7 @@ struct VotingTests {
         #expect(ballots(world, 0).map { $0.known?.choice } == [5] && ballots(world, 1).map { $0.row?.choice } == [5])
     }
 
-    @Test("is over with its run, and nothing outside the range of epochs is said")
+    @Test("ends with its gossip session, and is not published with an epoch outside the range")
     func ends() throws {
         let world = try world(nodes: 3)
         follow(world, 1, choice: 5)

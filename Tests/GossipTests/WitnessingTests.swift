@@ -3,7 +3,7 @@ import Simulation
 import Testing
 import Wire
 
-@Suite("What peers see of a proxy's servers")
+@Suite("Peers' observations of a proxy's servers")
 struct WitnessingTests {
     private static let servers = [ServerID(1), ServerID(2)]
 
@@ -22,14 +22,14 @@ struct WitnessingTests {
         world.run(.milliseconds(300))
     }
 
-    @Test("is nothing before they have looked, whatever this node has seen")
+    @Test("are unknown before the first check, regardless of this node's own observations")
     func nothing() throws {
         let world = try world()
         observe(world, 0, .passed)
         #expect(sights(world).isEmpty)
     }
 
-    @Test("is usable, then failing, then neither")
+    @Test("are usable, then failing, then neither")
     func counts() throws {
         let world = try world(nodes: 3)
         observe(world, 1, .passed)
@@ -41,7 +41,7 @@ struct WitnessingTests {
         #expect(sights(world).map(\.usable) == [0, 1] && sights(world).map(\.failing) == [0, 0] && sights(world).map(\.seen) == [2, 1])
     }
 
-    @Test("is no usable server when a peer reaches nobody, though it does not blame the servers")
+    @Test("show no usable server when a peer reaches none, though the peer does not blame the servers")
     func isolated() throws {
         let world = try world()
         observe(world, 1, .passed)
@@ -49,7 +49,7 @@ struct WitnessingTests {
         #expect(sights(world).map(\.usable) == [0] && sights(world).map(\.failing) == [0] && sights(world).map(\.seen) == [2])
     }
 
-    @Test("leaves out what operators have taken out of the cluster")
+    @Test("leave out servers that operators have taken out of the cluster")
     func administrative() throws {
         let world = try world()
         observe(world, 1, .passed)
@@ -58,7 +58,7 @@ struct WitnessingTests {
         #expect(sights(world).map(\.usable) == [1])
     }
 
-    @Test("is nothing once they are dead, and after a restart until they have looked anew")
+    @Test("are unknown after the peers' death, and after a restart until the next check")
     func deadPeers() throws {
         let world = try world()
         observe(world, 1, .passed)
