@@ -26,7 +26,7 @@ struct DatagramSocketTests {
         return arrivals
     }
 
-    @Test("receives what another sent, with its source, in batches, until none waits", arguments: [loopbackV4, loopbackV6])
+    @Test("receives sent datagrams with their source, in batches, until none waits", arguments: [loopbackV4, loopbackV6])
     func batches(address: SocketAddress) throws {
         guard let (receiver, sender) = try pair(address), let to = receiver.localAddress, let from = sender.localAddress else { return }
         #expect(try arrivals(receiver).isEmpty)
@@ -39,7 +39,7 @@ struct DatagramSocketTests {
         #expect(receiver.truncatedCount == 0)
     }
 
-    @Test("cuts what is longer than its room, and counts it")
+    @Test("truncates a datagram that exceeds the buffer, and counts it")
     func truncation() throws {
         guard let (receiver, sender) = try pair(Self.loopbackV4), let to = receiver.localAddress else { return }
         let long = (0..<3_000).map { UInt8(truncatingIfNeeded: $0) }
@@ -50,7 +50,7 @@ struct DatagramSocketTests {
         #expect(receiver.truncatedCount == 1)
     }
 
-    @Test("may send from within the handler, and keeps what the handler kept")
+    @Test("may send from within the handler, and keeps the state that the handler has stored")
     func handlerSends() throws {
         guard let (receiver, sender) = try pair(Self.loopbackV4), let to = receiver.localAddress else { return }
         var kept: [ArraySlice<UInt8>] = []
@@ -65,13 +65,13 @@ struct DatagramSocketTests {
         #expect(try arrivals(sender).map { String(decoding: $0.bytes, as: UTF8.self) } == ["one", "two"])
     }
 
-    @Test("passes over what became of earlier datagrams")
+    @Test("skips errors of earlier datagrams")
     func reportsAreSkipped() throws {
         guard let (receiver, sender) = try pair(Self.loopbackV4), let source = sender.localAddress, let to = receiver.localAddress else { return }
         let closed = try closedPort()
         #expect(try Sockets.connect(receiver.raw, to: closed) == .connected)
         #expect(receiver.send([1], to: closed) == .sent)
-        // The kernel refuses on the way, within sendto(2): the report waits at the socket now.
+        // The kernel refuses during sendto(2), so the report already waits at the socket.
         #expect(try arrivals(receiver).isEmpty)
         #expect(try Sockets.connect(receiver.raw, to: source) == .connected)
         #expect(sender.send([2], to: to) == .sent)
@@ -83,14 +83,14 @@ struct DatagramSocketTests {
         return try #require(socket.localAddress)
     }
 
-    @Test("says why a datagram cannot go")
+    @Test("throws the reason why a datagram cannot be sent")
     func sendingFails() throws {
         guard let (socket, _) = try pair(Self.loopbackV4) else { return }
         #expect(socket.send([1], to: .ip(.v6(high: 0, low: 1), port: 9)) == .failed(SystemError("sendto", code: EAFNOSUPPORT)))
         #expect(socket.send(ArraySlice(repeating: 0, count: 70_000), to: Self.loopbackV4) == .failed(SystemError("sendto", code: EMSGSIZE)))
     }
 
-    @Test("tells what the kernel dropped because nobody received")
+    @Test("reports how many datagrams the kernel dropped because the socket was not read")
     func overflow() throws {
         let receiver = try DatagramSocket(bind: Self.loopbackV4, receiveBuffer: 4_096)
         let sender = try DatagramSocket(bind: Self.loopbackV4, receiveBuffer: 4_096)
@@ -105,7 +105,7 @@ struct DatagramSocketTests {
         #expect(came + Int(dropped) == 100)
     }
 
-    @Test("lets the kernel throw away what lacks the expected bytes", arguments: [loopbackV4, loopbackV6])
+    @Test("makes the kernel drop datagrams without the expected bytes", arguments: [loopbackV4, loopbackV6])
     func filter(address: SocketAddress) throws {
         guard let (receiver, sender) = try pair(address), let to = receiver.localAddress else { return }
         try receiver.accept(only: [.init(offset: 0, value: 0x7467), .init(offset: 8, value: 0x0102), .init(offset: 10, value: 0x0304)])
@@ -127,7 +127,7 @@ struct DatagramSocketTests {
         }
     }
 
-    @Test("does not block, is closed on exec, and needs an address of its own")
+    @Test("does not block, is closed on exec, and refuses an address that another socket has")
     func flags() throws {
         let socket = try DatagramSocket(bind: Self.loopbackV4, receiveBuffer: 4_096)
         #expect(fcntl(socket.raw, F_GETFL) & O_NONBLOCK != 0)

@@ -16,7 +16,7 @@ struct LineBuilderTests {
         if number == 7 { #expect(text { $0.append(number, width: 3) } == "007") }
     }
 
-    @Test("cuts what does not fit and starts again after clear")
+    @Test("cuts text that does not fit, and is empty after clear")
     func cuts() {
         #expect(text({ $0.append("abcdef") }, capacity: 4) == "abcd")
         #expect(
@@ -30,7 +30,7 @@ struct LineBuilderTests {
                 }, capacity: 4) == "xy")
     }
 
-    @Test("writes IP addresses as inet_ntop does, and anything else as unix")
+    @Test("writes IP addresses as inet_ntop does, and any other address as unix")
     func addresses() {
         let v4: [UInt8] = [192, 168, 0, 1]
         let v6: [UInt8] = [0x20, 0x01, 0x0d, 0xb8] + Array(repeating: 0, count: 11) + [1]

@@ -6,7 +6,7 @@ import Wire
 
 @Suite("The reactor")
 struct ReactorTests {
-    @Test("fires timers in the order of their deadlines, those of one deadline in the order they were set")
+    @Test("fires timers in the order of their deadlines, and those with one deadline in the order in which they were set")
     func timers() throws {
         let reactor = try Reactor()
         var fired: [Int] = []
@@ -22,7 +22,7 @@ struct ReactorTests {
         #expect(fired == [1, 2, 3])
     }
 
-    @Test("tells of readiness, and of nothing once a descriptor is unwatched, even within the same round")
+    @Test("reports readiness, and skips the events of a descriptor that is unwatched, even within the same round")
     func readiness() throws {
         let reactor = try Reactor()
         let first = try WakeUp()
@@ -76,7 +76,7 @@ struct ReactorTests {
         #expect(calls.reduce(0, +) == 2 * Reactor.eventsMax && calls.allSatisfy { $0 >= 1 })
     }
 
-    @Test("bounds how long an event may have waited for the thread, also for one that arrives while a handler runs")
+    @Test("bounds how long an event may have waited for the thread, also for an event that arrives while a handler runs")
     func delay() throws {
         let reactor = try Reactor()
         let file = try WakeUp()
@@ -120,7 +120,7 @@ struct ReactorTests {
 }
 
 extension WakeUp {
-    /// A descriptor that is readable all the time.
+    /// A descriptor that is always readable.
     fileprivate static func signalled() throws -> FileDescriptor {
         let wakeUp = try WakeUp()
         wakeUp.signal()

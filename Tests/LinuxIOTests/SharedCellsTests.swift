@@ -21,7 +21,7 @@ struct SharedCellsTests {
 
     private struct Failure: Error {}
 
-    @Test("lets go of every cell once, even when making one of them fails")
+    @Test("release every cell once, even when creating one of them fails")
     func lifetimes() {
         let deaths = Tally()
         do {
@@ -38,7 +38,7 @@ struct SharedCellsTests {
         #expect(deaths.count.load(ordering: .relaxed) == 5)
     }
 
-    @Test("share no cache line with each other where they are apart, and none with other memory")
+    @Test("share no cache line with each other when they are spaced, and none with other memory")
     func lines() {
         let (deaths, bytes) = (Tally(), UInt(cacheLineBytes))
         let apart = SharedCells<Cell>(count: 3, areApart: true) { _ in Cell(witness: Witness(deaths)) }
@@ -69,7 +69,7 @@ struct SharedCellsTests {
         #expect(threads.count.load(ordering: .relaxed) == 4)
     }
 
-    @Test("keep a frozen copy of what they were given")
+    @Test("keep a frozen copy of their initial values")
     func frozen() {
         let table = FrozenTable([[1], [2, 3]])
         #expect(table.count == 2)

@@ -2,15 +2,15 @@ import CLinux
 import LinuxIO
 import Testing
 
-/// What the kernel does with a seccomp program: only the instructions that a filter may be made of, and jumps forward.
+/// Runs a seccomp program as the kernel does: only the instructions that a filter may contain, and only jumps forward.
 private struct FilterMachine {
     let program: [sock_filter]
 
-    /// What becomes of a call: the program's word, and after how many instructions.
+    /// The result for a call: the program's action, and the number of instructions.
     func verdict(architecture: UInt32, call: UInt32) throws -> (word: UInt32, steps: Int) {
         var (accumulator, place, steps): (UInt32, Int, Int) = (0, 0, 0)
         while true {
-            try #require(program.indices.contains(place), "the program has run beyond its end")
+            try #require(program.indices.contains(place), "the program runs beyond its end")
             let instruction = program[place]
             (place, steps) = (place + 1, steps + 1)
             switch Int32(instruction.code) {
@@ -20,7 +20,7 @@ private struct FilterMachine {
             case BPF_JMP | BPF_JEQ | BPF_K: place += Int(accumulator == instruction.k ? instruction.jt : instruction.jf)
             case BPF_JMP | BPF_JGE | BPF_K: place += Int(accumulator >= instruction.k ? instruction.jt : instruction.jf)
             case BPF_RET | BPF_K: return (instruction.k, steps)
-            default: Issue.record("instruction \(instruction.code) is none of a filter's")
+            default: Issue.record("instruction \(instruction.code) is not allowed in a filter")
             }
         }
     }
@@ -64,12 +64,12 @@ struct SystemCallFilterTests {
         }
     }
 
-    @Test("ends a process that uses another architecture's numbers, whatever they are", arguments: [0x4000_0003, 0, UInt32.max])
+    @Test("kills a process that uses another architecture's numbers, with any number", arguments: [0x4000_0003, 0, UInt32.max])
     func otherArchitecture(architecture: UInt32) throws {
         for call in UInt32(0)...10 { #expect(try machine([0, 1, 2]).verdict(architecture: architecture, call: call).word == Self.kill) }
     }
 
-    @Test("of a process that serves lets it serve, ends it for what only an intruder does, refuses the rest, and is short")
+    @Test("of a serving process allows what serving needs, kills for calls that only an intruder makes, refuses the rest, and is short")
     func serving() throws {
         let architecture = try #require(SystemCallFilter.ownArchitecture)
         let machine = FilterMachine(program: try #require(ServingCalls.filter(isTrial: false)).program)
@@ -82,7 +82,7 @@ struct SystemCallFilterTests {
         }
         #expect(stepsMax <= 12)
         let all = ServingCalls.usual + ServingCalls.rare + ServingCalls.fatal
-        #expect(Set(all).count == all.count, "no call stands twice")
+        #expect(Set(all).count == all.count, "a call is listed twice")
     }
 
     @Test("on trial forbids nothing")
@@ -99,7 +99,7 @@ struct SystemCallFilterTests {
 
 @Suite("Threads")
 struct ThreadNameTests {
-    @Test("have their names from their first moment, and leave their creator its own")
+    @Test("have their names from the start, and leave their creator's name unchanged")
     func names() throws {
         @Sendable func ownName() -> String {
             var name = [CChar](repeating: 0, count: 16)

@@ -6,7 +6,7 @@ import Wire
 struct TimerQueueTests {
     private static func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
 
-    /// What fires in a round at `now` in which each deferrable timer takes `each`.
+    /// The timers that fire in a round at `now` in which each deferrable timer takes `each`.
     private func round(_ queue: inout TimerQueue<String>, at now: Int64, each: Duration) -> [String] {
         var (fired, spent) = ([String](), Duration.zero)
         while let timer = queue.next(now: Self.at(now), spent: spent) {
@@ -39,7 +39,7 @@ struct TimerQueueTests {
         #expect(round(&queue, at: 1, each: .zero) == ["urgent", "b"])
     }
 
-    @Test("cancels a timer once, and never another one that has taken its place")
+    @Test("cancels a timer once, and never another one in the same slot")
     func cancel() {
         var queue = TimerQueue<String>()
         for urgency in [TimerUrgency.ordinary, .deferrable] {
@@ -53,7 +53,7 @@ struct TimerQueueTests {
         }
     }
 
-    @Test("has memory for the timers that were set at once, not for all that were ever set")
+    @Test("uses memory for the timers that are set simultaneously, not for all that were ever set")
     func memory() {
         var queue = TimerQueue<String>()
         for round in 0..<1000 as Range<Int64> {
@@ -69,7 +69,7 @@ struct TimerQueueTests {
 struct LoopDelayTests {
     private static func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
 
-    @Test("is the time since the wait before, without what the thread slept")
+    @Test("is the time since the previous wait, without the thread's sleep")
     func bound() {
         var delay = LoopDelay(now: Self.at(0))
         // 7 ms of work, a sleep of 100 ms, 2 ms of work.
@@ -90,7 +90,7 @@ struct LoopDelayTests {
         #expect(delay.bound(now: Self.at(28)) == .milliseconds(3))
     }
 
-    @Test("counts the time that a wait lasted beyond its limit: the thread was stopped")
+    @Test("includes the time that a wait lasted beyond its limit: the thread was stopped")
     func overslept() {
         var delay = LoopDelay(now: Self.at(0))
         delay.waited(from: Self.at(1), atMost: .milliseconds(10), until: Self.at(61), isBatchFull: false)

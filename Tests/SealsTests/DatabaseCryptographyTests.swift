@@ -17,14 +17,14 @@ struct DatabaseCryptographyTests {
         return try MySQLAuthentication(method, seed: seed, password: password).answer(OpenSSLDatabaseCryptography())
     }
 
-    // The expected answers of go-sql-driver/mysql's auth_test.go.
+    // The expected answers in go-sql-driver/mysql's auth_test.go.
 
     @Test("answers for mysql_native_password as other clients do")
     func native() throws {
         let seed: [UInt8] = [70, 114, 92, 94, 1, 38, 11, 116, 63, 114, 23, 101, 126, 103, 26, 95, 81, 17, 24, 21]
         let expected: [UInt8] = [53, 177, 140, 159, 251, 189, 127, 53, 109, 252, 172, 50, 211, 192, 240, 164, 26, 48, 207, 45]
         #expect(try answer(.native, password: "secret", seed: seed) == expected)
-        #expect(try answer(.native, password: "secret", seed: seed + [0]) == expected, "the NUL after a seed is none of it")
+        #expect(try answer(.native, password: "secret", seed: seed + [0]) == expected, "the NUL after a seed does not belong to it")
         #expect(try answer(.native, password: "", seed: seed).isEmpty)
     }
 
@@ -46,7 +46,7 @@ struct DatabaseCryptographyTests {
         }
     }
 
-    @Test("signs as Ed25519 does where the password is a seed of 32 bytes", arguments: 0..<40 as Range<UInt64>)
+    @Test("signs as Ed25519 does when the password is a seed of 32 bytes", arguments: 0..<40 as Range<UInt64>)
     func ed25519OfSeeds(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         let secret = (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) }
@@ -62,7 +62,7 @@ struct DatabaseCryptographyTests {
         #expect(try OpenSSLDatabaseCryptography().sign(message, password: secret) == expected, "seed \(seed)")
     }
 
-    @Test("signs as RFC 8032, 7.1, has it")
+    @Test("signs like the examples in RFC 8032, section 7.1")
     func knownAnswerOfEd25519() throws {
         let secret = bytes("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
         let expected = bytes(
@@ -70,7 +70,7 @@ struct DatabaseCryptographyTests {
         #expect(try OpenSSLDatabaseCryptography().sign([], password: secret) == expected)
     }
 
-    // What MariaDB's `ed25519_password()` gives: mysql-test/suite/plugins/r/auth_ed25519.result.
+    // The results of MariaDB's `ed25519_password()`: mysql-test/suite/plugins/r/auth_ed25519.result.
     @Test(
         "signs for passwords of any length with the key that MariaDB keeps of them",
         arguments: [
@@ -94,7 +94,7 @@ struct DatabaseCryptographyTests {
         #expect(try !isAuthentic())
     }
 
-    @Test("refuses keys that are none, none of RSA, too small, or encrypted, without asking anybody for a passphrase")
+    @Test("refuses keys that are malformed, not RSA, too small, or encrypted, and asks for no passphrase")
     func unusableKeys() throws {
         let cryptography = try OpenSSLDatabaseCryptography()
         let elliptic = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n"
@@ -103,7 +103,7 @@ struct DatabaseCryptographyTests {
         for key in [[], Array("-----BEGIN PUBLIC KEY-----\n".utf8), Array(elliptic.utf8), Array(encrypted.utf8), try PeerRSAKey(bits: 1024).publicKey] {
             do throws(DatabaseCryptographyError) {
                 _ = try cryptography.encrypt([1], publicKey: key)
-                Issue.record("taken: \(String(decoding: key, as: UTF8.self))")
+                Issue.record("accepted: \(String(decoding: key, as: UTF8.self))")
             } catch {
                 guard case .keyUnusable = error else {
                     Issue.record("\(error)")
@@ -114,12 +114,12 @@ struct DatabaseCryptographyTests {
         #expect(try cryptography.encrypt(Array(repeating: 1, count: DatabasePassword.bytesMax + 1), publicKey: PeerRSAKey().publicKey).count == 256)
     }
 
-    @Test("refuses authorities that are none")
+    @Test("refuses malformed certificate authorities")
     func unusableAuthorities() {
         for text in ["", "nothing", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
             do throws(DatabaseCryptographyError) {
                 _ = try OpenSSLDatabaseCryptography(authorities: Array(text.utf8))
-                Issue.record("taken: \(text)")
+                Issue.record("accepted: \(text)")
             } catch {
                 guard case .authoritiesUnusable = error else {
                     Issue.record("\(error)")

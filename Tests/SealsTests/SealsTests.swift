@@ -52,7 +52,7 @@ struct SealsTests {
         #expect(digest.bytes == bytes("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"))
     }
 
-    @Test("opens what it sealed, at any place of a buffer, and nothing with a changed bit")
+    @Test("opens what it has sealed, at any offset of a buffer, and rejects data with a changed bit")
     func opensOnlyTheUnchanged() throws {
         let seal = try OpenSSLSeal()
         var buffer = [1, 2, 3] + header + Array("records".utf8)
@@ -72,7 +72,7 @@ struct SealsTests {
         #expect(throws: SealError.notAuthentic) { try seal.open(&short, clear: header.count, key: key, sequence: 7) }
     }
 
-    @Test("keeps its keys apart: in any order, used again or not, it does what a new one does")
+    @Test("keeps its keys separate: in any order, reused or not, it gives the same results as a new one")
     func keysAlternate() throws {
         let seal = try OpenSSLSeal()
         let keys = [key, Bytes32(1, 2, 3, 4)]

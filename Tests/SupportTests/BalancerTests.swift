@@ -8,19 +8,19 @@ import Wire
 
 @testable import LoadBalancer
 
-/// A target that answers every connection's first bytes with its own name, and probes with what it is told to.
+/// A target that answers each connection's first bytes with its own name, and probes as configured.
 private final class StubTarget {
     let name: String
     let address: SocketAddress
     private let reactor: Reactor
     private var listener: OpenFile?
     private(set) var connections: [OpenFile] = []
-    /// What came first on each connection.
+    /// The first bytes of each connection.
     private(set) var received: [[UInt8]] = []
 
     init(_ name: String, on reactor: Reactor) throws {
         (self.name, self.reactor) = (name, reactor)
-        // A port that the kernel chose is lost by `shutdown`, one that was asked for is kept.
+        // `shutdown` loses a port that the kernel chose, and keeps a requested one.
         let chosen = try Self.bound(to: .ip(.v4(0x7f00_0001), port: 0))
         address = try #require(Sockets.localAddress(chosen.raw))
         shutdown(chosen.raw, Int32(SHUT_RDWR))
@@ -52,7 +52,7 @@ private final class StubTarget {
         _ = try? Sockets.send(raw, Array((isProbe ? "HTTP/1.1 200 OK\r\n\r\n" : name).utf8)[...])
     }
 
-    /// Refuses connects from now on; what is open stays open.
+    /// Refuses new connects; open connections stay open.
     func refuse() {
         guard let listener else { return }
         reactor.unwatch(listener.raw)
@@ -68,7 +68,7 @@ private final class StubTarget {
     }
 }
 
-/// Two targets behind a balancer, and what it has logged.
+/// Two targets behind a balancer, and the balancer's log.
 private final class Rig {
     let reactor: Reactor
     let targets: [StubTarget]
@@ -87,7 +87,7 @@ private final class Rig {
         try #require(seen, "\(target) \(state): \(events)")
     }
 
-    /// Both healthy.
+    /// Waits until both targets are healthy.
     func waitUntilHealthy() throws { for target in targets { try wait(for: "healthy", of: target.name) } }
 
     func connect() throws -> OpenFile {
@@ -129,7 +129,7 @@ private final class Rig {
 
 @Suite("The tests' load balancer on loopback", .timeLimit(.minutes(1)))
 struct BalancerTests {
-    @Test("keeps a flow at its target, resets it when that one turns unhealthy, and brings new ones to the other")
+    @Test("keeps a flow at its target, resets it when the target becomes unhealthy, and sends new flows to the other one")
     func ejection() throws {
         let rig = try Rig()
         defer { rig.stop() }
@@ -146,7 +146,7 @@ struct BalancerTests {
         _ = try rig.client(at: "one")
     }
 
-    @Test("leaves the flows alone with termination off, and fails open when nobody is healthy")
+    @Test("leaves the flows alone with termination off, and fails open when no target is healthy")
     func drainAndFailOpen() throws {
         let rig = try Rig(["--termination", "off", "--probe", "http:/"])
         defer { rig.stop() }
@@ -158,7 +158,7 @@ struct BalancerTests {
         rig.targets[1].refuse()
         try rig.wait(for: "fail-open", of: "")
         #expect(try rig.ask(first) == "one")
-        #expect(try rig.ask(rig.connect()) == "reset", "whoever is chosen refuses")
+        #expect(try rig.ask(rig.connect()) == "reset", "either target refuses")
     }
 
     @Test("passes the end of a stream on, and the answer after it")
@@ -173,7 +173,7 @@ struct BalancerTests {
         #expect(ended)
     }
 
-    @Test("says who the client is with PROXY v2, and nobody with LOCAL when it probes")
+    @Test("names the client with PROXY v2, and no client with LOCAL in its probes")
     func proxyProtocol() throws {
         let rig = try Rig(["--proxy-v2", "on", "--probe", "http:/ready"])
         defer { rig.stop() }
@@ -186,7 +186,7 @@ struct BalancerTests {
         #expect(rig.targets[0].received.contains { $0.starts(with: ProxyHeader.local + Array("GET /ready HTTP/1.1\r\n".utf8)) })
     }
 
-    @Test("resets a flow that is idle, and not one that is used")
+    @Test("resets an idle flow, and no flow in use")
     func idle() throws {
         let rig = try Rig(["--idle-timeout", "400ms"])
         defer { rig.stop() }

@@ -21,7 +21,7 @@ struct DelayLineTests {
         return frames
     }
 
-    @Test("hands a frame out when its time has come, and not before")
+    @Test("releases a frame when it is due, and not before")
     func handsOutAtItsTime() {
         var line = DelayLine(settings { $0.delay = .milliseconds(50) }, seed: 1)
         #expect(line.nextDeadline == nil)
@@ -35,14 +35,14 @@ struct DelayLineTests {
         #expect(line.counts.entered == 2 && line.counts.passed == 2 && line.counts.overtook == 0)
     }
 
-    @Test("without jitter keeps the order, also of frames of one moment", arguments: 0..<8 as Range<UInt64>)
+    @Test("without jitter keeps the order, also of frames that arrive at one moment", arguments: 0..<8 as Range<UInt64>)
     func keepsTheOrder(seed: UInt64) {
         var line = DelayLine(settings { $0.delay = .milliseconds(5) }, seed: seed)
         for number in 0..<100 { line.enter(frame(number), now: moment(Int64(number / 10))) }
         #expect(drain(&line, now: moment(1000)) == (0..<100).map { frame($0) }, "seed \(seed)")
     }
 
-    @Test("with jitter hands out in the order of the times due, each within its bounds, and lets frames overtake", arguments: 0..<32 as Range<UInt64>)
+    @Test("with jitter releases frames in the order of their due times, each within its bounds, and lets frames overtake", arguments: 0..<32 as Range<UInt64>)
     func jitterStaysInItsBounds(seed: UInt64) {
         var line = DelayLine(settings { ($0.delay, $0.jitter) = (.milliseconds(50), .milliseconds(30)) }, seed: seed)
         for number in 0..<500 { line.enter(frame(number), now: moment(Int64(number))) }
@@ -62,7 +62,7 @@ struct DelayLineTests {
         #expect(late > 100 && line.counts.overtook == late, "seed \(seed): \(late)")
     }
 
-    @Test("a jitter larger than the delay never hands out before the frame came")
+    @Test("with a jitter larger than the delay never releases a frame before its arrival")
     func delayIsNeverNegative() {
         var line = DelayLine(settings { ($0.delay, $0.jitter) = (.milliseconds(1), .milliseconds(30)) }, seed: 3)
         for _ in 0..<100 { line.enter(frame(0), now: moment(100)) }
@@ -70,7 +70,7 @@ struct DelayLineTests {
         #expect(drain(&line, now: moment(131)).count == 100)
     }
 
-    @Test("loses about as many as it is told to", arguments: [0, 5, 20, 40, 100])
+    @Test("loses about the configured percentage", arguments: [0, 5, 20, 40, 100])
     func losesAsTold(percent: Int) {
         var line = DelayLine(settings { $0.lossPercent = percent }, seed: 7)
         for number in 0..<10_000 {
@@ -82,7 +82,7 @@ struct DelayLineTests {
         #expect(counts.passed + counts.lost == counts.entered && counts.entered == 10_000, "\(counts)")
     }
 
-    @Test("drops what comes beyond its bound, and takes frames again when some have gone")
+    @Test("drops frames beyond its limit, and accepts frames again when others have left")
     func isBounded() {
         let bounded = settings { ($0.delay, $0.framesMax) = (.milliseconds(10), 3) }
         var line = DelayLine(bounded, seed: 1)
@@ -94,7 +94,7 @@ struct DelayLineTests {
         #expect(line.counts.overflowed == 2 && line.counts.passed == 4)
     }
 
-    @Test("gives every frame the same fate again, and another seed another one")
+    @Test("treats every frame the same with the same seed, and differently with another one")
     func reproduces() {
         let rough = settings { ($0.delay, $0.jitter, $0.lossPercent) = (.milliseconds(50), .milliseconds(30), 20) }
         func run(seed: UInt64) -> [[UInt8]] {

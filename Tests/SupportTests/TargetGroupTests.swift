@@ -6,7 +6,7 @@ import Wire
 
 @Suite("The tests' load balancer: a target's health")
 struct TargetHealthTests {
-    @Test("begins with one pass, and changes only after so many outcomes in a row")
+    @Test("begins with one pass, and changes only after the configured number of equal outcomes in a row")
     func thresholds() {
         var health = TargetHealth(HealthThresholds(healthy: 3, unhealthy: 2))
         let failed = ProbeOutcome.failed(reason: "refused")
@@ -15,11 +15,11 @@ struct TargetHealthTests {
         #expect(!health.record(failed) && !health.record(.passed) && !health.record(failed) && health.isHealthy, "not two in a row")
         #expect(health.record(failed) && !health.isHealthy)
         #expect(!health.record(failed) && !health.record(.passed) && !health.record(.passed) && !health.record(failed))
-        #expect(!health.record(.passed) && !health.record(.passed) && !health.isHealthy, "a failure began the count anew")
+        #expect(!health.record(.passed) && !health.record(.passed) && !health.isHealthy, "a failure restarts the count")
         #expect(health.record(.passed) && health.isHealthy)
     }
 
-    @Test("may turn unhealthy before it ever was healthy")
+    @Test("may become unhealthy before it was ever healthy")
     func failsFromTheStart() {
         var health = TargetHealth(HealthThresholds())
         #expect(!health.record(.failed(reason: "")) && health.record(.failed(reason: "")))
@@ -39,7 +39,7 @@ struct TargetGroupTests {
         FlowIdentity(source: .ip(.v4(0x0a00_0001), port: number), destination: .ip(.v4(0x0a00_0002), port: 3306))
     }
 
-    /// What the group wants, as `target state flows?`.
+    /// The group's effects, as `target state flows?`.
     private func drain(_ group: inout TargetGroup) -> [String] {
         var lines: [String] = []
         while let directive = group.nextDirective() {
@@ -59,7 +59,7 @@ struct TargetGroupTests {
         for _ in 0..<times { group.record(.passed, target: index, now: now) }
     }
 
-    @Test("spreads flows over its healthy targets, and sends one flow always the same way")
+    @Test("spreads flows over its healthy targets, and always sends one flow to the same target")
     func choice() {
         var group = group()
         for index in 0..<2 { pass(index, &group) }
@@ -70,7 +70,7 @@ struct TargetGroupTests {
         #expect((1...200).allSatisfy { group.choose(for: flow($0)) == 1 })
     }
 
-    @Test("resets the flows of a target that turns unhealthy")
+    @Test("resets the flows of a target that becomes unhealthy")
     func termination() {
         var group = group()
         for index in 0..<2 { pass(index, &group) }
@@ -95,7 +95,7 @@ struct TargetGroupTests {
         #expect((1...200).allSatisfy { group.choose(for: flow($0)) == 1 })
     }
 
-    @Test("keeps the flows with termination off, for the draining interval when there is one, and for good when the target gets well")
+    @Test("keeps the flows with termination off: for the draining interval if it is set, and permanently if the target recovers")
     func draining() throws {
         var settings = GroupSettings()
         settings.isTerminationOn = false
@@ -139,9 +139,9 @@ struct TargetGroupTests {
     }
 }
 
-@Suite("The tests' load balancer: its forms")
+@Suite("The tests' load balancer: headers and arguments")
 struct BalancerFormTests {
-    @Test("writes PROXY headers byte for byte as the specification has them")
+    @Test("writes PROXY headers byte for byte as specified")
     func header() {
         let signature: [UInt8] = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
         let flow = FlowIdentity(source: .ip(.v4(0xc000_0201), port: 0x1234), destination: .ip(.v4(0xc000_0202), port: 3306))
@@ -162,7 +162,7 @@ struct BalancerFormTests {
         #expect(Probe.outcome(ofAnswer: Array(text.utf8)) == expected)
     }
 
-    @Test("reads its arguments, and refuses what it does not know")
+    @Test("reads its arguments, and refuses unknown ones")
     func arguments() throws {
         let words = ["--listen", "127.0.0.1:1", "--target", "a=127.0.0.2:2", "--target", "b=[::1]:3"]
         let settings = try BalancerSettings(words + ["--probe", "http:/ready", "--interval", "500ms", "--unhealthy", "3", "--termination", "off"])

@@ -2,7 +2,7 @@ import Support
 import Testing
 import Wire
 
-/// The name asked for, as a pointer to the question.
+/// The queried name, as a pointer to the question.
 private let questionPointer: [UInt8] = [0xc0, 12]
 
 private func name(_ text: String) throws -> DNSName { try #require(DNSName(text)) }
@@ -17,7 +17,7 @@ private func service(_ target: String, priority: UInt16 = 10, weight: UInt16 = 5
 
 @Suite("A DNS answer about a service")
 struct DNSServiceTests {
-    @Test("gives its records in order, without repetitions, with the addresses that came along")
+    @Test("gives its records in order, without duplicates, with the addresses of the additional section")
     func records() throws {
         let question = try question()
         let (one, two) = (try service("db1.example"), try service("db2.example", priority: 20, weight: 0, port: 3307))
@@ -39,7 +39,7 @@ struct DNSServiceTests {
         #expect(answer.additional.first?.timeToLive == 7)
     }
 
-    @Test("is empty when the service says that it is not offered, names no port, or leads to a service")
+    @Test("is empty when the service states that it is unavailable, names no port, or leads to a service")
     func notOffered() throws {
         let question = try question()
         var message = DNSMessageBuilder(answering: question, records: 3)
@@ -49,7 +49,7 @@ struct DNSServiceTests {
         #expect(try DNSAnswer(message.bytes, to: question).isEmpty)
     }
 
-    @Test("may name its hosts by pointers")
+    @Test("may use compression pointers in its hosts")
     func compressed() throws {
         let question = try question()
         var message = DNSMessageBuilder(answering: question, records: 1)
@@ -59,7 +59,7 @@ struct DNSServiceTests {
     }
 
     @Test(
-        "throws on records that are too short, and on bytes behind the host",
+        "throws on records that are too short, and on bytes after the host",
         arguments: [[0, 1, 0, 2, 0x0c], [0, 1, 0, 2, 0x0c, 0xea, 1, 97, 0, 0]] as [[UInt8]])
     func badRecord(content: [UInt8]) throws {
         let question = try question()
@@ -68,7 +68,7 @@ struct DNSServiceTests {
         #expect(throws: DNSAnswerError.badRecord) { try DNSAnswer(message.bytes, to: question) }
     }
 
-    @Test("is read although what comes along is broken or too much")
+    @Test("is read although additional records are broken or too many")
     func brokenGift() throws {
         let question = try question()
         for count: UInt16 in [1, 5000, .max] {
@@ -80,7 +80,7 @@ struct DNSServiceTests {
         }
     }
 
-    @Test("keeps its limits on records and on addresses that came along")
+    @Test("keeps its limits on records and on additional addresses")
     func limits() throws {
         let question = try question()
         var message = DNSMessageBuilder(answering: question, records: 300, additional: 300)

@@ -2,7 +2,7 @@ import Support
 import Testing
 import Wire
 
-/// The name asked for, as a pointer to the question.
+/// The queried name, as a pointer to the question.
 private let questionPointer: [UInt8] = [0xc0, 12]
 
 private func name(_ text: String) throws -> DNSName { try #require(DNSName(text)) }
@@ -13,13 +13,13 @@ private func question(_ text: String = "db.example", _ type: DNSRecordType = .a)
 
 @Suite("A DNS name")
 struct DNSNameTests {
-    @Test("is equal whatever the case of its letters and with or without the final dot")
+    @Test("is equal in upper and lower case, and with or without the final dot")
     func equality() throws {
         #expect(try name("DB01.Example.") == name("db01.example"))
         #expect(try name("DB01.Example.").description == "db01.example")
     }
 
-    @Test("is not made of text that no host is called", arguments: ["", ".", "a..b", ".a", "a b", "ä.de", "a/b", String(repeating: "a", count: 64)])
+    @Test("rejects text that is no valid host name", arguments: ["", ".", "a..b", ".a", "a b", "ä.de", "a/b", String(repeating: "a", count: 64)])
     func rejected(text: String) { #expect(DNSName(text) == nil) }
 
     @Test("has at most 255 bytes on the wire")
@@ -33,7 +33,7 @@ struct DNSNameTests {
 
 @Suite("A DNS question")
 struct DNSQuestionTests {
-    @Test("is encoded as RFC 1035 and RFC 6891 have it")
+    @Test("is encoded as in RFC 1035 and RFC 6891")
     func encoding() throws {
         let header: [UInt8] = [0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1]
         let asked: [UInt8] = [2] + Array("db".utf8) + [7] + Array("example".utf8) + [0, 0, 28, 0, 1]
@@ -53,7 +53,7 @@ struct DNSAnswerTests {
     private static let v4 = IPAddress.v4(0x0a00_0001)
     private static let v6 = IPAddress.v6(high: 0x2001_0db8_0000_0000, low: 7)
 
-    @Test("gives the addresses of the asked type in order, without repetitions, and their least TTL")
+    @Test("gives the addresses of the queried type in order, without duplicates, and their least TTL")
     func addresses() throws {
         let question = try question()
         var message = DNSMessageBuilder(answering: question, records: 4)
@@ -98,7 +98,7 @@ struct DNSAnswerTests {
         #expect(throws: DNSAnswerError.aliasLoop) { try DNSAnswer(message.bytes, to: question) }
     }
 
-    @Test("counts only for its own question")
+    @Test("is accepted only for its own question")
     func otherQuestion() throws {
         let question = try question()
         var message = DNSMessageBuilder(answering: question, records: 1)
@@ -113,7 +113,7 @@ struct DNSAnswerTests {
     }
 
     @Test(
-        "tells what the nameserver says",
+        "shows the nameserver's response code",
         arguments: [(0x8183, DNSResponseCode.noSuchName), (0x8182, .serverFailure), (0x8185, .refused), (0x8184, .notImplemented), (0x818a, .other(10))]
             as [(UInt16, DNSResponseCode)])
     func codes(flags: UInt16, code: DNSResponseCode) throws {
@@ -154,7 +154,7 @@ struct DNSAnswerTests {
         }
     }
 
-    @Test("throws when a compression pointer points at itself, ahead, or in a circle")
+    @Test("throws when a compression pointer points to itself, forward, or in a circle")
     func pointers() throws {
         let question = try question()
         let start = UInt8(DNSMessageBuilder(answering: question, records: 1).bytes.count)
@@ -166,7 +166,7 @@ struct DNSAnswerTests {
         }
     }
 
-    @Test("throws on a name that grows over 255 bytes by its pointers")
+    @Test("throws on a name that its pointers extend over 255 bytes")
     func longName() throws {
         let label = String(repeating: "a", count: 60)
         let question = try question("\(label).\(label).\(label).\(label)")

@@ -6,7 +6,7 @@ import Wire
 struct DeadlineQueueTests {
     private static func instant(_ nanoseconds: Int) -> Instant { Instant(nanoseconds: Int64(nanoseconds)) }
 
-    @Test("returns entries by deadline, those with equal deadlines in the order they were set")
+    @Test("returns entries by deadline, and those with equal deadlines in insertion order")
     func order() {
         var queue = DeadlineQueue()
         for (entry, deadline) in [(4, 7), (0, 7), (9, 3), (2, 7), (1, 5)] { queue.set(entry, to: Self.instant(deadline)) }

@@ -6,7 +6,7 @@ import Wire
 struct HTTPRequestHeadTests {
     private func parse(_ text: String) -> HTTPRequestHead.Parse { HTTPRequestHead.parse(Array(text.utf8)[...]) }
 
-    @Test("is read with any path, and tells whether the connection stays")
+    @Test("is read with any path, and shows whether the connection is kept open")
     func reads() {
         let text = "GET /health?x=1 HTTP/1.1\r\nHost: a\r\n\r\n"
         #expect(parse(text + "GET") == .request(HTTPRequestHead(method: .get, target: "/health?x=1", keepsAlive: true), bytes: text.utf8.count))
@@ -23,14 +23,14 @@ struct HTTPRequestHeadTests {
         }
     }
 
-    @Test("is awaited at every length short of whole")
+    @Test("is incomplete at every shorter length")
     func truncation() {
         let bytes = Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
         for count in 0..<bytes.count { #expect(HTTPRequestHead.parse(bytes[..<count]) == .incomplete, "length \(count)") }
     }
 
     @Test(
-        "is refused when it is none",
+        "is refused when it is malformed",
         arguments: ["\u{16}\u{3}\u{1}", "get / HTTP/1.1\r\n", "GET /\r\n", "GET / HTTP/2.0\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET  HTTP/1.1\r\n"])
     func garbage(text: String) {
         #expect(parse(text) == .malformed)
@@ -42,7 +42,7 @@ struct HTTPRequestHeadTests {
         #expect(parse(String(repeating: "\r\n", count: 5000)) == .malformed)
     }
 
-    @Test("never takes more than there is, whatever the bytes", arguments: 0..<200 as Range<UInt64>)
+    @Test("never consumes more bytes than exist, for any bytes", arguments: 0..<200 as Range<UInt64>)
     func anyBytes(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let words = ["GET", " ", "/", "HTTP/1.1", "\r\n", "\n", "Connection", ":", "close", "\r", "Content-Length: 0", "\u{0}", "A", "keep-alive"]

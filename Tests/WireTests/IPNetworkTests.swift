@@ -12,7 +12,7 @@ struct IPNetworkTests {
         ("fd00::1/128", "fd00::1", true), ("fd00::1", "fd00::2", false),
     ]
 
-    @Test("has the addresses that begin with its bits, and no others", arguments: members)
+    @Test("contains the addresses that begin with its bits, and no others", arguments: members)
     func contains(network: String, address: String, isMember: Bool) throws {
         let (network, address) = (try #require(IPNetwork(network)), try #require(IPAddress(address)))
         #expect(network.contains(address) == isMember)
@@ -20,7 +20,7 @@ struct IPNetworkTests {
     }
 
     @Test(
-        "is not what else may be written",
+        "is not read from any other text",
         arguments: [
             "", "/", "10.0.1.0/", "/24", "10.0.1.5/24", "10.0.1.0/33", "10.0.1.0/-1", "10.0.1.0/+24", "10.0.1.0/24/24", "10.0.1/24", "fd00::1/64", "fd00::/129",
             "10.0.1.0/255.255.255.0", " 10.0.1.0/24", "vpc",

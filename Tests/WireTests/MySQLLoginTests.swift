@@ -7,7 +7,7 @@ private func bytes(_ hexadecimal: String) -> [UInt8] {
     return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
 }
 
-/// A greeting as some server sends it, and what is in it.
+/// A greeting as a real server sends it, and its content.
 struct GreetingFixture: CustomTestStringConvertible {
     /// Without the packet's header.
     let payload: [UInt8]
@@ -17,12 +17,12 @@ struct GreetingFixture: CustomTestStringConvertible {
     let offersTLS: Bool
     var testDescription: String { version }
 
-    /// Bytes that a server was seen to send.
+    /// Bytes captured from a server.
     init(_ hexadecimal: String, version: String, seed: String, plugin: String, offersTLS: Bool) {
         (payload, self.version, self.seed, self.plugin, self.offersTLS) = (bytes(hexadecimal), version, bytes(seed), plugin, offersTLS)
     }
 
-    /// Bytes by the layout that the documentation gives: `Protocol::HandshakeV10`, and MariaDB's "Initial Handshake Packet", whose ten reserved bytes end with
+    /// Bytes by the documented layout: `Protocol::HandshakeV10`, and MariaDB's "Initial Handshake Packet", whose ten reserved bytes end with
     /// four of further capabilities.
     init(version: String, capabilities: UInt32, characterSet: UInt8, furtherCapabilities: UInt8 = 0, plugin: String) {
         let seed = (1...20).map { UInt8($0) }
@@ -39,11 +39,11 @@ struct GreetingFixture: CustomTestStringConvertible {
             "0a352e372e32372d307562756e7475302e31392e30342e310002000000521a503a4b12702f00fff7080200ff811500000000000000000000"
                 + "035a7405282b7f21434a2162006d7973716c5f6e61746976655f70617373776f726400",
             version: "5.7.27-0ubuntu0.19.04.1", seed: "521a503a4b12702f035a7405282b7f21434a2162", plugin: "mysql_native_password", offersTLS: false),
-        // The packet that the tests of hibla's MySQLBinaryProtocol have of MySQL 8.0.16.
+        // The packet in the tests of hibla's MySQLBinaryProtocol, from MySQL 8.0.16.
         GreetingFixture(
             "0a382e302e3136000d000000104a1205715d786300ffffff0200ffc315000000000000000000006e48494856784233763 93d5c0063616368696e675f736861325f70617373776f726400",
             version: "8.0.16", seed: "104a1205715d78636e484948567842337639 3d5c", plugin: "caching_sha2_password", offersTLS: true),
-        // The packet that Teleport's `TestFetchMySQLVersion` has of MariaDB 10.8.2 in a container.
+        // The packet in Teleport's `TestFetchMySQLVersion`, from MariaDB 10.8.2 in a container.
         GreetingFixture(
             "0a352e352e352d31302e382e322d4d6172696144422d313a31302e382e322b6d617269617e666f63616c000400000036474254626e225a00feff2d0200ffc115"
                 + "0000000000001d000000233c462a3e38407656 28633d006d7973716c5f6e61746976655f70617373776f726400",
@@ -78,7 +78,7 @@ struct MySQLLoginTests {
         }
     }
 
-    @Test("is written as the documentation has it, and the request for TLS is its first 32 bytes")
+    @Test("is written as documented, and the request for TLS is its first 32 bytes")
     func response() {
         let login = MySQLHandshakeResponse(
             capabilities: [.longPassword, .protocol41, .transactions, .secureConnection, .pluginAuthentication, .tls], characterSet: 45, user: "u",
@@ -88,7 +88,7 @@ struct MySQLLoginTests {
         #expect(login.tlsRequest == head)
     }
 
-    @Test("tells success from a change of method, from the method's own words and from anything else")
+    @Test("distinguishes success, a change of method, the method's own data, and anything else")
     func replies() {
         #expect(MySQLReply(payload: [0, 0, 0, 2, 0, 0, 0]) == .ok(MySQLOKPacket()))
         #expect(MySQLReply(payload: [1, 4]) == .authenticationMoreData([4]))
@@ -116,7 +116,7 @@ struct MySQLLoginTests {
         #expect(DatabasePassword([1, 0]) == nil)
     }
 
-    @Test("counts as MySQL does", arguments: [0, 250, 251, 252, 0xffff, 0x1_0000, 0xff_ffff, 0x100_0000, Int.max])
+    @Test("encodes lengths as MySQL does", arguments: [0, 250, 251, 252, 0xffff, 0x1_0000, 0xff_ffff, 0x100_0000, Int.max])
     func lengths(value: Int) {
         var writer = ByteWriter()
         writer.writeLengthEncoded(value)
@@ -130,7 +130,7 @@ struct MySQLLoginTests {
         }
     }
 
-    @Test("takes no length of more bytes than there are")
+    @Test("refuses a length greater than the number of remaining bytes")
     func lyingLengths() {
         for text in ["fb", "ff", "02aa", "feffffffffffffffff", "fe0000000000000080aa", "fdffffff00"] {
             var reader = ByteReader(bytes(text))
@@ -141,7 +141,7 @@ struct MySQLLoginTests {
     }
 }
 
-@Suite("An answer of a database")
+@Suite("A database's answer")
 struct MySQLResultTests {
     private let result = MySQLResultSet(
         columns: ["Slave_IO_State", "Seconds_Behind_Master", "empty"],
@@ -178,7 +178,7 @@ struct MySQLResultTests {
         #expect(try read(packets) == .rows(MySQLResultSet(columns: ["@@version_comment"], rows: [["MySQL Community Server (GPL)"]])))
     }
 
-    @Test("is looked up by name, in either case, by the first name that is there")
+    @Test("is looked up by column name, in either case; the first name that exists counts")
     func lookUp() {
         #expect(result.value("Replica_IO_State", "slave_io_state") == "Waiting")
         #expect(result.value("Seconds_Behind_Source", "Seconds_Behind_Master", row: 1) == "37")
@@ -188,7 +188,7 @@ struct MySQLResultTests {
         #expect(result.value("empty", row: 2) == nil)
     }
 
-    @Test("is refused where it is cut, and where something is too much")
+    @Test("is refused when it is cut, and when a limit is exceeded")
     func limits() throws {
         let packets = MySQLPeer.packets(.rows(result))
         for (number, packet) in packets.enumerated() where packet.count > 1 {

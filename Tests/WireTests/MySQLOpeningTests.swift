@@ -15,7 +15,7 @@ struct MySQLOpeningTests {
         MySQLPacket(sequence: 0, payload: MySQLErrorPacket(code: number, sqlState: sqlState, message: "no").payload).bytes
     }
 
-    @Test("are a greeting only when all of it is there")
+    @Test("are a greeting only when it is complete")
     func greeting() {
         for length in 0..<Self.greeting.count { #expect(opening(Self.greeting.prefix(length)) == .incomplete, "length \(length)") }
         #expect(opening(Self.greeting) == .greeting)
@@ -30,7 +30,7 @@ struct MySQLOpeningTests {
         #expect(opening([2, 0, 0, 0, 0xff, 0x10]) == .garbage)
     }
 
-    @Test("are no MySQL as soon as they cannot be")
+    @Test("are recognised as not MySQL at the first impossible byte")
     func garbage() {
         #expect(opening([0, 0, 0]) == .garbage)
         #expect(opening([1, 0x20, 0]) == .garbage)
@@ -39,7 +39,7 @@ struct MySQLOpeningTests {
         #expect(opening([4, 0, 0, 0]) == .incomplete)
     }
 
-    @Test("get an answer that stands, whatever follows", arguments: 0..<64 as Range<UInt64>)
+    @Test("get a result that later bytes do not change", arguments: 0..<64 as Range<UInt64>)
     func stands(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var bytes = [Self.greeting, error(1040), error(1053, sqlState: "08S01")][Int.random(in: 0..<3, using: &random)]
@@ -54,7 +54,7 @@ struct MySQLOpeningTests {
         }
     }
 
-    @Test("that refuse are one table: number and meaning")
+    @Test("that refuse form one table: number and meaning")
     func refusals() {
         #expect(MySQLRefusal(1040) == .full && MySQLRefusal(1129) == .hostRefused && MySQLRefusal(1053) == .unable)
         #expect((0...UInt16.max).count { MySQLRefusal($0) != nil } == MySQLRefusal.numbers.count)

@@ -16,7 +16,7 @@ struct MySQLTests {
         #expect(try MySQLGreeting(payload: greeting.payload) == greeting)
     }
 
-    @Test("takes a greeting of a server before 4.1, which ends after the first capabilities")
+    @Test("accepts a greeting of a server before 4.1, which ends after the first capabilities")
     func oldGreeting() throws {
         let payload: [UInt8] = [10] + Array("4.0.1".utf8) + [0, 7, 0, 0, 0] + Array("abcdefgh".utf8) + [0, 0x2c, 0]
         let read = try MySQLGreeting(payload: payload)
@@ -54,7 +54,7 @@ struct MySQLTests {
         #expect(MySQLErrorPacket(payload: [0xff, 1, 0] + Array(repeating: 65, count: 9999))?.message.utf8.count == MySQLErrorPacket.messageBytesMax)
     }
 
-    @Test("writes the logins that HAProxy was seen to send, byte for byte")
+    @Test("writes the same logins as HAProxy, byte for byte")
     func logins() {
         let user = Array("haproxy_check".utf8)
         #expect(
@@ -64,7 +64,7 @@ struct MySQLTests {
         #expect(MySQLPacket.quit.bytes == [1, 0, 0, 0, 1])
     }
 
-    @Test("cuts a stream into the same packets however it arrives", arguments: 0..<32 as Range<UInt64>)
+    @Test("cuts a stream into the same packets, however the bytes arrive", arguments: 0..<32 as Range<UInt64>)
     func framing(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         let packets = (0..<8).map {
@@ -83,7 +83,7 @@ struct MySQLTests {
         #expect(reader.isEmpty)
     }
 
-    @Test("refuses a packet over its limit as soon as the header is there")
+    @Test("refuses a packet over its limit as soon as the header is complete")
     func tooLong() {
         var reader = MySQLPacketReader(payloadBytesMax: 8192)
         reader.append("SSH-".utf8)

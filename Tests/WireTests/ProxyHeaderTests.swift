@@ -21,7 +21,7 @@ struct ProxyHeaderTests {
         for bytes in Self.forms(header) { #expect(ProxyHeader.read(bytes + [0x4a, 0, 0, 0]) == .whole(header, bytes: bytes.count)) }
     }
 
-    @Test("waits for the rest of a header that has not come whole", arguments: headers)
+    @Test("waits for the rest of an incomplete header", arguments: headers)
     func incomplete(header: ProxyHeader) {
         for bytes in Self.forms(header) {
             for count in 0..<bytes.count { #expect(ProxyHeader.read(bytes.prefix(count)) == .incomplete) }
@@ -45,7 +45,7 @@ struct ProxyHeaderTests {
         #expect(ProxyHeader(Self.v4).binary(withChecksum: false) == binary)
     }
 
-    @Test("keeps the connection's own addresses for LOCAL, whatever follows it, and for UNKNOWN alone; PROXY must name a TCP connection, as in HAProxy")
+    @Test("keeps the connection's own addresses for LOCAL with any content and for a bare UNKNOWN; PROXY must name a TCP connection, as in HAProxy")
     func ownAddresses() {
         var local = ProxyHeader(Self.v4).binary(withChecksum: false)
         local[12] = 0x20
@@ -64,14 +64,14 @@ struct ProxyHeaderTests {
     }
 
     @Test(
-        "calls something else absent",
+        "reports anything else as no header",
         arguments: ["GET / HTTP/1.1\r\n", "J\u{0}\u{0}\u{0}\n5.5.5", "PROXXY ", "\r\n\r\n\u{0}\r\nQUOT", "proxy TCP4"])
     func absent(text: String) {
         #expect(ProxyHeader.read(Array(text.utf8)[...]) == .absent)
     }
 
     @Test(
-        "refuses lines that say what cannot be",
+        "refuses lines with impossible values",
         arguments: [
             "PROXY TCP4 1.2.3.4 1.2.3.4 1 65536\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 01 2\r\n", "PROXY TCP4 1.2.3.4 ::1 1 2\r\n",
             "PROXY TCP6 1.2.3.4 1.2.3.4 1 2\r\n",
@@ -84,7 +84,7 @@ struct ProxyHeaderTests {
     }
 
     @Test(
-        "tells lines of another protocol from broken ones",
+        "distinguishes lines of another protocol from malformed ones",
         arguments: [
             "PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY UNKNOWN 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY UNKNOWN \r\n", "PROXY \r\n",
             "PROXY tcp4 1.2.3.4 1.2.3.4 1 2\r\n",
@@ -93,7 +93,7 @@ struct ProxyHeaderTests {
         #expect(ProxyHeader.read(Array(text.utf8)[...]) == .malformed(.unknownProtocol))
     }
 
-    @Test("refuses binary headers that say what cannot be")
+    @Test("refuses binary headers with impossible values")
     func badBinary() {
         let whole = ProxyHeader(Self.v6, endpoint: "vpce-1").binary(withChecksum: true)
         func read(_ change: (inout [UInt8]) -> Void) -> ProxyHeaderReading {
@@ -111,7 +111,7 @@ struct ProxyHeaderTests {
         }
     }
 
-    @Test("takes whatever bytes come, and gives an answer", arguments: 0..<200 as Range<UInt64>)
+    @Test("returns a result for any bytes", arguments: 0..<200 as Range<UInt64>)
     func hostile(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var bytes = Self.forms(Self.headers[Int(random.next() % 5)])[Int(random.next() % 2)]
@@ -127,7 +127,7 @@ struct ProxyHeaderTests {
         }
     }
 
-    @Test("sums as RFC 3720 does")
+    @Test("computes the checksum of RFC 3720")
     func checksums() {
         #expect(CRC32C.checksum(of: "123456789".utf8) == 0xe306_9283)
         #expect(CRC32C.checksum(of: repeatElement(0, count: 32)) == 0x8a91_36aa)
