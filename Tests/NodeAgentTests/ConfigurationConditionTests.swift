@@ -33,7 +33,7 @@ struct ConfigurationConditionTests {
         #expect((try? ConfigurationCondition.evaluate(text, environment: Self.environment)) == isTrue)
     }
 
-    @Test("takes the first branch that is true, and only that", arguments: [("a", 1), ("b", 2), ("c", 3), ("d", 4)])
+    @Test("takes only the first branch that is true", arguments: [("a", 1), ("b", 2), ("c", 3), ("d", 4)])
     func takesOneBranch(value: String, expected: Int) {
         let text = """
             global
@@ -53,7 +53,7 @@ struct ConfigurationConditionTests {
         #expect(configuration.global.connectionsMax == expected)
     }
 
-    @Test("that is skipped may hold anything, and other blocks")
+    @Test("that is skipped may contain anything, including other blocks")
     func skipsAnything() {
         let text = """
             global
@@ -99,7 +99,7 @@ struct ConfigurationConditionTests {
         #expect(Configuration.read(text).diagnostics.first?.location.line == line)
     }
 
-    @Test("may be replaced by a message of the file's own")
+    @Test("may contain messages of the configuration's author")
     func printsMessages() {
         let (_, diagnostics) = Configuration.read(".notice \"node $NODE\"\n.warning w x\n.alert stop\n.diag quiet\n", environment: Self.environment)
         #expect(diagnostics.map(\.severity) == [.notice, .warning, .alert])

@@ -12,7 +12,7 @@ struct ConfigurationDatabaseTests {
         return (configuration.backends.first?.database, configuration.backends.first, diagnostics)
     }
 
-    @Test("needs a user; all else has a value")
+    @Test("needs a user; everything else has a default")
     func defaults() throws {
         let (found, backend, diagnostics) = read(" user check\n")
         #expect(diagnostics.isEmpty, "\(diagnostics)")
@@ -35,7 +35,7 @@ struct ConfigurationDatabaseTests {
         #expect(database.query == DatabaseSettings.Query(text: "SELECT @@wsrep_ready", expected: "1"))
     }
 
-    @Test("fills a template of another proxy, which then lacks no 'resolvers'")
+    @Test("fills a template of another proxy, which then needs no 'resolvers'")
     func discover() throws {
         let (every, _) = try Configuration.read(fixtures: ["every-keyword.cfg"])
         let writer = try #require(every.backends.first { $0.name == "orders-write" }?.database)
@@ -53,14 +53,14 @@ struct ConfigurationDatabaseTests {
             ])
     }
 
-    @Test("may stand before its proxy, and one proxy has one")
+    @Test("may come before its proxy; each proxy has at most one")
     func names() {
         #expect(read(" user check\n").settings != nil)
         let twice = read(" user check\ndatabase db\n user other\n")
         #expect(Configuration.alerts(twice.diagnostics).count == 1)
     }
 
-    @Test("warns of lines that mean nothing for a primary")
+    @Test("warns of lines that have no effect for a primary")
     func primary() {
         let (settings, _, diagnostics) = read(" user check\n role primary\n max-lag 10s\n min-up 1\n")
         #expect(settings?.role == .primary)
@@ -70,7 +70,7 @@ struct ConfigurationDatabaseTests {
                 == "t.cfg:4: 'max-lag' has no effect in section 'database db'; the primary takes writes regardless of its lag: remove the line")
     }
 
-    @Test("warns of a 'max-lag' that lacks its unit")
+    @Test("warns of a 'max-lag' without a unit")
     func shortLag() {
         let (settings, _, diagnostics) = read(" user check\n max-lag 10\n")
         #expect(settings?.lagMax == .milliseconds(10))
@@ -80,7 +80,7 @@ struct ConfigurationDatabaseTests {
         #expect(read(" user check\n max-lag 1s\n").diagnostics.isEmpty)
     }
 
-    @Test("warns of a 'hold' that lacks its unit, and of a proxy without servers")
+    @Test("warns of a 'hold' without a unit, and of a proxy without servers")
     func careless() {
         let template = " server a 10.0.0.1:3306 check\nbackend r\n timeout connect 1s\n timeout server 1s\n server-template s 2 replicas.db:3306 check\n"
         let hold = read(" user check\n role primary\n discover r hold 30\n", servers: template)
@@ -93,7 +93,7 @@ struct ConfigurationDatabaseTests {
                 == ["t.cfg:1: 'database' has no effect in section 'database db'; 'db' has no servers: add them, or remove the section"])
     }
 
-    @Test("is named where a check may last longer than its interval")
+    @Test("is named in advice where a check may last longer than its interval")
     func advice() {
         let text =
             "listen db\n bind 10.0.0.9:1\n timeout connect 1s\n timeout server 1m\n timeout client 1m\n timeout check 2s\n server a 10.0.0.1:1 check inter 5s\n"
@@ -102,7 +102,7 @@ struct ConfigurationDatabaseTests {
         #expect(said.count == 1 && said.first?.contains("'timeout check 2s' is longer than 'interval 1s' of its section 'database'") == true, "\(said)")
     }
 
-    @Test("is read with the examples")
+    @Test("is valid in the examples")
     func example() throws {
         var files = [(name: "haproxy.cfg", bytes: try Configuration.bytes(of: "tsukada01.cfg"))]
         files.append(("databases.cfg", Array(try Configuration.lines(ofPackageFile: "deploy/examples/databases.cfg").joined(separator: "\n").utf8)))
@@ -111,6 +111,6 @@ struct ConfigurationDatabaseTests {
         #expect(configuration.backends.map { $0.database?.role } == [.replica, .primary])
         #expect(
             ConfigurationAdvice(configuration).diagnostics.map(\.section) == ["global", "listen mysql"],
-            "of the article's own 'stats maxconn' and 'timeout check' alone")
+            "only about the article's 'stats maxconn' and 'timeout check'")
     }
 }

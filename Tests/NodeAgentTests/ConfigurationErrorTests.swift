@@ -3,9 +3,9 @@ import Testing
 
 @testable import NodeAgent
 
-@Suite("A file with one error")
+@Suite("A configuration error")
 struct ConfigurationErrorTests {
-    @Test("gets its line, the wrong word and advice, and nothing else", arguments: PlantedError.all)
+    @Test("is reported with its line, the wrong word and advice, and is the only message", arguments: PlantedError.all)
     func reportsPlantedError(error: PlantedError) throws {
         let bytes = try Configuration.bytes(of: "errors/\(error.fixture).cfg")
         let (_, diagnostics) = ConfigurationReader(environment: [:]).read(files: [("haproxy.cfg", bytes)])
@@ -13,12 +13,12 @@ struct ConfigurationErrorTests {
         #expect(alerts == ["haproxy.cfg:\(error.line): \(error.what); \(error.advice)"])
     }
 
-    @Test("is free of errors without it")
+    @Test("does not occur in the correct file")
     func correctFileIsCorrect() throws {
         #expect(try Configuration.read(fixtures: ["correct.cfg"]).diagnostics.isEmpty)
     }
 
-    @Test("is in the table, every one")
+    @Test("is listed in the table, for every fixture")
     func tableIsComplete() throws {
         let folder = try ConfigurationFiles.load(["\(Configuration.folder)/Fixtures/Configuration/errors"])
         let names = folder.map { $0.name.split(separator: "/").last.map(String.init) ?? "" }
@@ -26,13 +26,13 @@ struct ConfigurationErrorTests {
         #expect(names.count >= 50)
     }
 
-    @Test("may have more of them: all are reported, in order")
+    @Test("does not stop the reader: all errors are reported, in order")
     func reportsAllErrors() {
         let (_, diagnostics) = Configuration.read("global\n daemom\n maxconn x\nlisten a\n bind :1 foo\n server s 1.2.3.4 chek\n")
         #expect(diagnostics.map(\.location.line) == [2, 3, 5, 6])
     }
 
-    @Test("has a limit of problems that are shown")
+    @Test("is not shown beyond a limit")
     func limitsDiagnostics() {
         let (_, diagnostics) = Configuration.read("global\n" + String(repeating: " daemom\n", count: 1_000))
         #expect(diagnostics.count == ConfigurationDraft.diagnosticsMax)
@@ -41,7 +41,7 @@ struct ConfigurationErrorTests {
                 == .custom("more than \(ConfigurationDraft.diagnosticsMax - 1) problems", advice: "correct these first: the others are not shown"))
     }
 
-    @Test("names what comes later, in a file that uses much of HAProxy")
+    @Test("names keywords of later milestones, in a file that uses much of HAProxy")
     func namesWhatComesLater() throws {
         let (_, diagnostics) = try Configuration.read(fixtures: ["log-lines.cfg"])
         let expected: [(line: Int, word: String)] = [
@@ -57,7 +57,7 @@ struct ConfigurationErrorTests {
         #expect(others.map(\.problem) == [.surplusArgument("clf", of: "option tcplog", shape: "")])
     }
 
-    @Test("may be in HTTP: notices in defaults, an error where the proxy stays in HTTP")
+    @Test("is 'mode http' where the proxy stays in HTTP; in defaults it is a notice")
     func acceptsHTTPInDefaults() {
         let text = """
             defaults
@@ -86,7 +86,7 @@ struct ConfigurationErrorTests {
         #expect(configuration.frontends.map(\.log.sessions) == [.tcp, .tcp])
     }
 
-    @Test("never opens a TLS port in clear text", arguments: ["ssl", "ssl crt x.pem", "crt x.pem", "alpn h2", "verify required", "ca-file x"])
+    @Test("prevents a TLS port from opening in clear text", arguments: ["ssl", "ssl crt x.pem", "crt x.pem", "alpn h2", "verify required", "ca-file x"])
     func refusesTLS(option: String) {
         for line in ["bind :1 \(option)", "server s 1.2.3.4:1 \(option)"] {
             let (_, diagnostics) = Configuration.read("listen a\n timeout client 1s\n \(line)\n")
@@ -94,27 +94,27 @@ struct ConfigurationErrorTests {
         }
     }
 
-    @Test("is a limit that nobody would keep: a bind line's maxconn")
+    @Test("is a maxconn on a bind line, which would have no effect")
     func bindLimit() {
         let (_, diagnostics) = Configuration.read("listen a\n bind :1 maxconn 5\n server s 1.2.3.4\n")
         #expect(diagnostics.contains { $0.description.hasPrefix("t.cfg:2: unsupported 'maxconn'") })
     }
 
-    @Test("may be in what HAProxy ignores, too: a warning", arguments: [("frontend", "retries 2"), ("backend", "bind :1"), ("backend", "maxconn 1")])
+    @Test("is only a warning for keywords that HAProxy ignores", arguments: [("frontend", "retries 2"), ("backend", "bind :1"), ("backend", "maxconn 1")])
     func warnsOfTheOtherSide(section: String, line: String) {
         let (_, diagnostics) = Configuration.read("\(section) a\n \(line)\n")
         #expect(diagnostics.first?.severity == .warning)
         #expect(diagnostics.first?.location.line == 2)
     }
 
-    @Test("may lack timeouts: a warning, as HAProxy has it")
+    @Test("is only a warning for missing timeouts, as in HAProxy")
     func warnsOfMissingTimeouts() {
         let (_, diagnostics) = Configuration.read("listen a\n bind :1\n server s 1.2.3.4:1\n")
         #expect(diagnostics.map(\.problem) == [.missingTimeouts(["client", "connect", "server"])])
         #expect(diagnostics.map(\.severity) == [.warning])
     }
 
-    @Test("may check a server whose port is the client's")
+    @Test("is a check of a server without a port")
     func refusesCheckWithoutPort() {
         let text = "backend a\n server s 1.2.3.4 check\n server t 1.2.3.4 check port 1\n server u /run/u check\n server v 1.2.3.4\n"
         let (_, diagnostics) = Configuration.read(text)
@@ -124,7 +124,7 @@ struct ConfigurationErrorTests {
             ])
     }
 
-    @Test("may override what another global section says: a warning")
+    @Test("is only a warning when a global section overrides an earlier one")
     func warnsOfOverriding() {
         let (configuration, diagnostics) = Configuration.read("global\n maxconn 1\nglobal\n maxconn 2\n")
         #expect(configuration.global.connectionsMax == 2)
@@ -134,34 +134,34 @@ struct ConfigurationErrorTests {
         #expect(users.diagnostics.map(\.problem) == [.overwritten("uid", first: ConfigurationLocation(file: "t.cfg", line: 2))])
     }
 
-    @Test("may give two proxies the same name, which HAProxy refuses since 3.3")
+    @Test("is a name that two proxies share, as in HAProxy since 3.3")
     func refusesOneNameTwice() {
         let (_, diagnostics) = Configuration.read("frontend a\n default_backend a\nbackend a\n")
         #expect(
             Configuration.alerts(diagnostics) == ["t.cfg:3: duplicate proxy 'a' in section 'backend a'; the first is at t.cfg:1: give this one another name"])
     }
 
-    @Test("may set 'nbthread' after other sections, as a second file does", arguments: ["defaults", "listen a", "resolvers a"])
+    @Test("is not an 'nbthread' after other sections, which a second file may contain", arguments: ["defaults", "listen a", "resolvers a"])
     func takesLateThreads(section: String) {
         let (configuration, diagnostics) = Configuration.read("\(section)\nglobal\n nbthread 2\n")
         #expect(Configuration.alerts(diagnostics).isEmpty && configuration.global.threads == 2)
     }
 
-    @Test("may have servers in a frontend, which HAProxy refuses", arguments: ["server s 1.2.3.4:1", "server-template s 2 db:1", "default-server check"])
+    @Test("is a server in a frontend, as in HAProxy", arguments: ["server s 1.2.3.4:1", "server-template s 2 db:1", "default-server check"])
     func refusesServersInFrontend(line: String) {
         let (_, diagnostics) = Configuration.read("frontend a\n \(line)\n")
         let keyword = String(line.prefix { $0 != " " })
         #expect(Configuration.alerts(diagnostics).first?.hasPrefix("t.cfg:2: misplaced keyword '\(keyword)' in section 'frontend a'; move it to") == true)
     }
 
-    @Test("may begin with the mark of its encoding, which says nothing")
+    @Test("is not a byte order mark at the beginning of a file")
     func byteOrderMark() {
         #expect(Configuration.read("\u{feff}global\n maxconn 1\n").diagnostics.isEmpty)
         let twice = Configuration.read("\u{feff}\u{feff}global\n maxconn 1\n")
         #expect(twice.diagnostics.first?.problem == .outsideSection("\u{feff}global", sections: ConfigurationSections.names, suggestion: "global"))
     }
 
-    @Test("may be larger than any configuration")
+    @Test("is a file larger than the limit")
     func refusesHugeFile() {
         let bytes = [UInt8](repeating: 0x0a, count: ConfigurationReader.fileBytesMax + 1)
         let (_, diagnostics) = ConfigurationReader(environment: [:]).read(files: [("t.cfg", bytes)])

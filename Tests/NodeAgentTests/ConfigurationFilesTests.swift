@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Configuration files")
 struct ConfigurationFilesTests {
-    @Test("of a folder are its .cfg files, in the order of their names' bytes")
+    @Test("of a folder are its .cfg files, in the byte order of their names")
     func loadsFolder() throws {
         var template = Array("/tmp/tsukada-configuration-XXXXXX".utf8CString)
         _ = try #require(mkdtemp(&template))
@@ -27,21 +27,21 @@ struct ConfigurationFilesTests {
         #expect(files.map { String(decoding: $0.bytes, as: UTF8.self) } == ["10.cfg", "9.cfg", "B.cfg", "b.cfg", "notes.txt"])
     }
 
-    @Test("that are missing are named")
+    @Test("that are missing cause an error with the path")
     func namesMissingFile() {
         #expect(throws: ConfigurationFiles.LoadError(path: "/nonexistent.cfg", reason: "stat: No such file or directory")) {
             try ConfigurationFiles.load(["/nonexistent.cfg"])
         }
     }
 
-    @Test("have a name")
+    @Test("cannot have an empty path")
     func namesNothing() {
         #expect(throws: ConfigurationFiles.LoadError(path: "-f", reason: "empty path: write a file or a folder")) {
             try ConfigurationFiles.load([""])
         }
     }
 
-    @Test("are asked for in a folder that has none")
+    @Test("are required in a folder")
     func namesEmptyFolder() throws {
         #expect(throws: ConfigurationFiles.LoadError(path: "/proc/self/fd", reason: "the folder has no file whose name ends in '.cfg'")) {
             try ConfigurationFiles.load(["/proc/self/fd"])
@@ -49,7 +49,7 @@ struct ConfigurationFilesTests {
         #expect(try ConfigurationFiles.load(["/proc/self/fd", "/dev/null"]).map(\.name) == ["/dev/null"])
     }
 
-    @Test("see the process's environment")
+    @Test("can use the process's environment")
     func readsEnvironment() {
         #expect(ConfigurationFiles.environment()["PATH"] == getenv("PATH").map { String(cString: $0) })
     }

@@ -14,7 +14,7 @@ struct ConfigurationForeignAdviceTests {
         "redir", "deny", "block", "tarpit", "allow", "verify", "ca-file", "ssl", "crt", "alpn", "lua", "dns-accept-family", "monitor fail", "appsession",
         "stats",
     ]
-    /// Names that contain one of these parts but decide nothing: they only set times, counters or logs, or undo something that is refused anyway.
+    /// Names that contain one of these parts but decide nothing: they only set times, counters or logs, or undo a setting that is refused anyway.
     static let harmless: Set<String> = [
         "spread-checks", "max-spread-checks", "stats bind-process", "stats calculate-max-counters", "stats-file", "shm-stats-file",
         "shm-stats-file-max-objects", "no-agent-check", "no-check-ssl", "no-ssl", "no-verifyhost", "no-check-reuse-pool", "no-send-proxy-v2-ssl",
@@ -51,14 +51,14 @@ struct ConfigurationForeignAdviceTests {
         for (name, place, problem) in refused where Self.deciding.contains(where: name.contains) && !Self.harmless.contains(name) {
             // Sizes of buffers.
             if name.hasPrefix("tune.") { continue }
-            // A notice: the line has no effect of its own, and lines that give it one are refused.
+            // A notice: the line has no effect alone, and lines that give it one are refused.
             if case .noEffect = problem { continue }
             #expect(Self.isSafe(problem.advice), "\(name) in \(place): \(problem.advice)")
         }
     }
 
     @Test(
-        "never replaces one way to choose servers by another",
+        "never replaces one way to choose servers with another",
         arguments: ["first", "uri", "url_param", "hdr(host)", "hash", "rdp-cookie", "sticky", "log-hash"])
     func keepsBalance(word: String) throws {
         let problem = try #require(BalanceKeywords.problem(withForeign: word))
@@ -67,7 +67,7 @@ struct ConfigurationForeignAdviceTests {
 
     /// Sections whose lines all decide something.
     static let sections: [(text: String, lines: [Int])] = [
-        // A Galera node that is not synced, a replica of Redis, a directory that refuses its users: a plain connect would pass.
+        // A Galera node that is not synced, a Redis replica, a directory that refuses its users: a plain connect would pass.
         ("backend galera\n option httpchk\n server a 10.0.0.1:3306 check port 9200\n", [2]),
         ("backend redis\n option tcp-check\n tcp-check send PING\n tcp-check expect string role:master\n server a 10.0.0.1:6379 check\n", [2, 3, 4]),
         ("backend ldap\n option ldap-check\n server a 10.0.0.1:389 check\n", [2]),
@@ -103,7 +103,7 @@ struct ConfigurationForeignAdviceTests {
         #expect(alerts.count == 1 && alerts.allSatisfy(Self.mayLeaveOut), "\(alerts)")
     }
 
-    @Test("is not an error where the line has no effect of its own")
+    @Test("is not an error where the line has no effect alone")
     func noticesInDefaults() {
         let text = """
             global

@@ -4,11 +4,11 @@ import Testing
 
 @testable import NodeAgent
 
-@Suite("The configuration reader, fed with anything")
+@Suite("The configuration reader, with random input")
 struct ConfigurationFuzzTests {
     static let fixtures = ["tsukada01.cfg", "every-keyword.cfg", "correct.cfg"]
 
-    @Test("reads every beginning of a file", arguments: fixtures)
+    @Test("reads every prefix of a file", arguments: fixtures)
     func readsTruncations(fixture: String) throws {
         let bytes = try Configuration.bytes(of: fixture)
         let reader = ConfigurationReader(environment: [:])

@@ -17,7 +17,7 @@ struct ConfigurationGossipTests {
     @Test("may be missing")
     func isOptional() { #expect(Configuration.read("listen a\n").configuration.gossip == nil) }
 
-    @Test("needs three lines; all else has a value")
+    @Test("needs three lines; everything else has a default")
     func defaults() throws {
         let (found, diagnostics) = read(Self.nodes)
         #expect(diagnostics.isEmpty, "\(diagnostics)")
@@ -30,7 +30,7 @@ struct ConfigurationGossipTests {
         #expect(section.probeInterval == .milliseconds(180) && section.deadAfter == .seconds(1))
     }
 
-    @Test("accepts a name where this node receives; any address is allowed, since keys are needed")
+    @Test("accepts a name as this node's address; any address is allowed, since keys are required")
     func namedBind() throws {
         let (found, diagnostics) = read(Self.nodes + " bind own.internal:7947\n")
         #expect(diagnostics.isEmpty && found?.bind == .name("own.internal", port: 7_947))
@@ -49,7 +49,7 @@ struct ConfigurationGossipTests {
     }
 
     @Test(
-        "needs no key while nobody else can reach it",
+        "needs no key while only this machine can reach it",
         arguments: [
             ("127.0.0.1:1", "127.9.9.9:1", "", true), ("[::1]:1", "[::1]:2", "", true), ("127.0.0.1:1", "127.0.0.2:1", " bind 127.0.0.3:1\n", true),
             ("127.0.0.1:1", "128.0.0.1:1", "", false), ("127.0.0.1:1", "localhost:1", "", false), ("127.0.0.1:1", "127.0.0.2:1", " bind *:1\n", false),
@@ -62,7 +62,7 @@ struct ConfigurationGossipTests {
     }
 
     @Test(
-        "keeps to its limits, and not one below them",
+        "accepts values up to its limits, and none beyond them",
         arguments: [
             ("probe-interval 50ms", true), ("probe-interval 49ms", false), ("probe-interval 5s\n dead-after 15s", true),
             ("probe-interval 5001ms\n dead-after 60s", false), ("dead-after 540ms", true), ("dead-after 539ms", false), ("dead-after 60s", true),
@@ -82,7 +82,7 @@ struct ConfigurationGossipTests {
         #expect(read(lines).diagnostics.isEmpty)
     }
 
-    @Test("knows which node this is, or says which there are")
+    @Test("identifies this node, or lists the nodes that it has")
     func ownNode() throws {
         let section = try #require(read(Self.nodes.replacing(" b ", with: " tsukada02 ")).section)
         #expect(try section.node(named: "a").endpoint == .ip(.v4(0x0a00_010a), port: 7_946))

@@ -6,7 +6,7 @@ import Testing
 
 private let haproxy = "/usr/sbin/haproxy"
 
-/// Small files that Debian's haproxy 2.6 checks, too. Where 3.5 differs, other tests define the right answer.
+/// Small files that Debian's haproxy 2.6 checks as well. Where 3.5 differs, other tests define the right answer.
 @Suite("Beside haproxy -c,", .enabled(if: access(haproxy, X_OK) == 0, "no haproxy"))
 struct ConfigurationHAProxyTests {
     private static let timeouts = " timeout connect 1s\n timeout client 1s\n timeout server 1s\n"

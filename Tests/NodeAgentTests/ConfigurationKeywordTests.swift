@@ -5,7 +5,7 @@ import Wire
 @testable import NodeAgent
 
 extension KeywordPlace {
-    /// Its keywords, in the order of the manual.
+    /// The keywords of the place, in the manual's order.
     static var entries: [any KeywordEntry] { keywords.keywords }
 
     static var firstWords: [String] { keywords.firstWords }
@@ -18,7 +18,7 @@ struct ConfigurationKeywordTests {
     /// Every place with each of its keywords.
     static let uses: [(name: String, place: any KeywordPlace.Type)] = Configuration.places.flatMap { place in place.entries.map { ($0.name, place) } }
 
-    /// What the fixture uses: the keywords of its sections, and the options of their lines.
+    /// The keywords that the fixture uses: those of its sections, and the options of their lines.
     static func usesOfFixture() throws -> Set<String> {
         let lexer = ConfigurationLexer(environment: [:])
         var found: Set<String> = []
@@ -45,7 +45,7 @@ struct ConfigurationKeywordTests {
         return found
     }
 
-    @Test("is used in full by one fixture, without an error")
+    @Test("are used in full by one fixture, without an error")
     func fixtureUsesEverything() throws {
         let found = try Self.usesOfFixture()
         let missing = Self.uses.filter { !found.contains("\($0.place.name): \($0.name)") }
@@ -58,7 +58,7 @@ struct ConfigurationKeywordTests {
         #expect(others.map(\.problem) == [.noEffect("no option splice-auto", advice: "streams are always spliced: remove the line")])
     }
 
-    @Test("and the list of what comes later know every keyword of HAProxy's")
+    @Test("and the list of unsupported keywords contain every keyword of HAProxy's")
     func knowsHAProxysKeywords() throws {
         let lines = try Configuration.lines(ofPackageFile: "Tests/NodeAgentTests/Fixtures/Configuration/haproxy-keywords.txt")
         for line in lines where !line.isEmpty && !line.hasPrefix("#") {
@@ -78,18 +78,18 @@ struct ConfigurationKeywordTests {
         }
     }
 
-    @Test("has each keyword once for each place")
+    @Test("have each keyword once for each place")
     func hasNoDuplicates() {
         let names = Self.uses.map { "\($0.place.name): \($0.name)" }
         #expect(Set(names).count == names.count)
     }
 
-    @Test("shares no keyword with the list of what comes later")
+    @Test("share no keyword with the list of unsupported keywords")
     func sharesNothingWithForeignKeywords() {
         for use in Self.uses { #expect(use.place.problem(withForeign: use.name) == nil, "\(use.name)") }
     }
 
-    @Test("finds the nearest keyword for each of its own with one letter changed")
+    @Test("find the nearest keyword for each keyword with one letter changed")
     func suggestsNeighbours() {
         for use in Self.uses where !use.name.contains(" ") && use.name.utf8.count > 4 && Self.uses.count(where: { $0.name == use.name }) == 1 {
             let wrong = String(use.name.dropLast(2)) + "_" + String(use.name.suffix(1))
@@ -98,7 +98,7 @@ struct ConfigurationKeywordTests {
         }
     }
 
-    @Test("reads the number of arguments from their shape")
+    @Test("read the number of arguments from their shape")
     func countsArguments() {
         let shapes: [(String, ClosedRange<Int>)] = [
             ("", 0...0), ("<a>", 1...1), ("<a> [b]", 1...2), ("<a> <b|c> [<option> ...]", 2...64), ("[user <name>] [x|y]", 0...3), ("<text> ...", 1...64),
@@ -116,7 +116,7 @@ struct ConfigurationKeywordTests {
         ("resolvers a", "namserver", "nameserver"), ("backend a", "zzzzzzzz", nil), ("backend a", "frontned", "frontend"),
     ]
 
-    @Test("suggests what was probably meant", arguments: misses)
+    @Test("suggest the keyword that was probably meant", arguments: misses)
     func suggests(section: String, word: String, suggestion: String?) {
         let (_, diagnostics) = Configuration.read("\(section)\n \(word) x\n")
         #expect(diagnostics.first?.problem == .unknownKeyword(word, suggestion: suggestion))
@@ -187,7 +187,7 @@ struct ConfigurationInheritanceTests {
         #expect(configuration.global.statsSockets.map(\.rights.level) == [.admin, .user, .operator])
     }
 
-    @Test("comes from the last defaults section, named ones by their name")
+    @Test("comes from the last defaults section, or from a named one where 'from' names it")
     func inheritsFromTheRightSection() {
         let text = """
             defaults first
@@ -233,7 +233,7 @@ struct ConfigurationInheritanceTests {
         #expect(configuration.backends.map { $0.log.targets.map(\.facility) } == [[16, 18, 17], []])
     }
 
-    @Test("leaves what tsukada does better than HAProxy on, unless the file says no")
+    @Test("leaves tsukada's improvements over HAProxy on, unless the file turns them off")
     func hasOwnDefaults() {
         let plain = Configuration.read("listen a\n").configuration
         #expect(plain.backends.first?.redispatch == .on)
@@ -308,7 +308,7 @@ struct ConfigurationInheritanceTests {
         #expect(diagnostics.filter { $0.severity == .alert }.map(\.location.line) == [4, 5], "\(diagnostics)")
     }
 
-    @Test("takes keepalive's times in seconds, rounded up, and 0 as unset; a section takes those of its defaults")
+    @Test("takes keepalive's times in seconds, rounded up, and 0 as unset; a section inherits those of its defaults")
     func keepAlive() {
         let text = """
             defaults
@@ -335,7 +335,7 @@ struct ConfigurationInheritanceTests {
         }
     }
 
-    @Test("makes a resolvers section 'default' of the machine's, as HAProxy has it")
+    @Test("creates a resolvers section 'default' from the machine's settings, as in HAProxy")
     func makesDefaultResolvers() {
         let (configuration, diagnostics) = Configuration.read("backend a\n timeout connect 1s\n timeout server 1s\n server s db:1 resolvers default\n")
         #expect(diagnostics.isEmpty, "\(diagnostics)")
@@ -353,7 +353,7 @@ struct ConfigurationInheritanceTests {
         ("resolvers a\n" + (0...16).map { " nameserver n\($0) 1.2.3.4:53\n" }.joined(), "nameservers in a section"),
     ]
 
-    @Test("and everything else has a limit", arguments: limits)
+    @Test("and all other lists have limits", arguments: limits)
     func hasLimits(text: String, what: String) {
         let problems = Configuration.read(text).diagnostics.map(\.problem)
         #expect(problems.contains { if case .tooMany(what, _) = $0 { true } else { false } }, "\(problems)")

@@ -36,7 +36,7 @@ struct ConfigurationLexerTests {
         ("caf\u{e9} \u{65e5}\u{672c}", ["caf\u{e9}", "\u{65e5}\u{672c}"]),
     ]
 
-    @Test("are parted by blanks, with quotes, escapes and variables", arguments: words)
+    @Test("are separated by blanks, with quotes, escapes and variables", arguments: words)
     func cutsLine(line: String, words: [String]) throws {
         #expect(try ConfigurationLexer(environment: Self.environment).read(Array(line.utf8)[...]).words == words)
     }
@@ -56,19 +56,19 @@ struct ConfigurationLexerTests {
         (String(repeating: " ", count: 65_537), .tooMany(what: "bytes on a line", limit: 65_536)),
     ]
 
-    @Test("can be wrong", arguments: problems)
+    @Test("are refused when they are malformed", arguments: problems)
     func refusesLine(line: String, problem: ConfigurationProblem) {
         #expect(throws: problem) { try ConfigurationLexer(environment: Self.environment).read(Array(line.utf8)[...]) }
     }
 
-    @Test("must be UTF-8, comments not")
+    @Test("must be UTF-8, except in comments")
     func refusesOtherBytes() throws {
         let lexer = ConfigurationLexer(environment: [:])
         #expect(throws: ConfigurationProblem.self) { try lexer.read([0x61, 0x20, 0xff]) }
         #expect(try lexer.read([0x61, 0x20, 0x23, 0xff, 0x00]).words == ["a"])
     }
 
-    @Test("say which variables are not set")
+    @Test("report which variables are not set")
     func namesUnsetVariables() throws {
         let line = try ConfigurationLexer(environment: [:]).read(Array(#"a"$X" "${Y}" "${Z-z}""#.utf8)[...])
         #expect(line == ConfigurationLexer.Line(words: ["a", "", "z"], unsetVariables: ["X", "Y"]))

@@ -14,7 +14,7 @@ struct ConfigurationListenerTests {
 
     private static func said(_ text: String) -> [String] { Configuration.read(text).diagnostics.map { "\($0.severity.rawValue) \($0.description)" } }
 
-    @Test("share an address of two proxies, as HAProxy's do, with a warning; a single thread cannot")
+    @Test("of two proxies may share an address, as in HAProxy, with a warning; a single thread refuses it")
     func sharedAddress() {
         let proxies = "listen a\n bind 127.0.0.1:3306\n\(Self.listen)listen b\n bind 127.0.0.1:3306\n\(Self.listen)"
         #expect(
@@ -27,7 +27,7 @@ struct ConfigurationListenerTests {
             ])
     }
 
-    @Test("cannot have an address of a probe, of a path or of a runtime socket again")
+    @Test("cannot reuse the address of a probe, a path or a runtime socket")
     func lonelyAddresses() {
         let proxy = "listen a\n bind :3306\n bind unix@/run/a\n\(Self.listen)"
         let advice = "write another address"
@@ -41,12 +41,12 @@ struct ConfigurationListenerTests {
             ])
     }
 
-    @Test("may have an address that a disabled proxy has, too")
+    @Test("may have the same address as a disabled proxy")
     func disabledProxy() {
         #expect(Self.said("listen a\n bind :3306\n\(Self.listen)listen b\n disabled\n bind :3306\n\(Self.listen)").isEmpty)
     }
 
-    @Test("of a probe that requires nothing, or whose drain has lost its unit, are told of")
+    @Test("of a probe cause warnings if the probe requires nothing, or if its drain lacks a unit")
     func carelessProbe() {
         let proxy = "listen a\n bind :3306\n\(Self.listen)"
         #expect(
@@ -57,7 +57,7 @@ struct ConfigurationListenerTests {
         for drain in ["0", "1s", "1000"] { #expect(Self.said(proxy + "probe p\n bind :3307\n require a 1\n drain \(drain)\n").isEmpty, "\(drain)") }
     }
 
-    @Test("of a master have a place of their own")
+    @Test("need a path that differs from the master's socket")
     func masterSocket() throws {
         let global = Configuration.read("global\n stats socket /run/a level admin\n").configuration.global
         try MasterSocket("/run/b,level,operator").check(beside: global)

@@ -7,7 +7,7 @@ import Testing
 struct ConfigurationManualTests {
     static let path = "docs/CONFIGURATION.md"
 
-    /// The manual's tables: each stands between `<!-- keywords TITLE -->` and `<!-- end -->`.
+    /// The manual's tables, each between `<!-- keywords TITLE -->` and `<!-- end -->`.
     static let titles = ["global", "stats socket", "proxies", "bind", "server", "resolvers", "probe", "gossip", "database"]
 
     /// The keywords of a table; all proxies share one.
@@ -16,7 +16,7 @@ struct ConfigurationManualTests {
         return try #require(Configuration.place(title)).entries
     }
 
-    /// What a table has to say.
+    /// The expected lines of a table.
     static func render(_ title: String) throws -> [String] {
         let isProxies = title == "proxies"
         var lines = isProxies ? ["| keyword | arguments | sections | meaning |", "|--|--|--|--|"] : ["| keyword | arguments | meaning |", "|--|--|--|"]

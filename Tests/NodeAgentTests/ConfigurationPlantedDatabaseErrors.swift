@@ -1,5 +1,5 @@
 extension PlantedError {
-    /// Those of the section `database`.
+    /// Errors in the section `database`.
     static let database: [PlantedError] = [
         PlantedError(
             "database-unknown-keyword", line: 49,

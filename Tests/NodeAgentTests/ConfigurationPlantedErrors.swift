@@ -3,7 +3,7 @@ import Testing
 
 @testable import NodeAgent
 
-/// A fixture of `errors/`, and what the reader has to say about it.
+/// A fixture in `errors/`, and the reader's message about it.
 struct PlantedError: CustomTestStringConvertible, Sendable {
     let fixture: String
     let line: Int
@@ -24,7 +24,7 @@ extension PlantedError {
     /// Every file of `errors/`.
     static let all = common + gossip + database
 
-    /// Those of the sections that proxy, and of the files' form.
+    /// Errors in proxy sections, and in the form of a file.
     static let common: [PlantedError] = [
         PlantedError(
             "unknown-keyword", line: 34,

@@ -1,5 +1,5 @@
 extension PlantedError {
-    /// Those of the section `gossip`.
+    /// Errors in the section `gossip`.
     static let gossip: [PlantedError] = [
         PlantedError(
             "gossip-unknown-keyword", line: 49,

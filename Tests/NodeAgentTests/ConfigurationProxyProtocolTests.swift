@@ -16,7 +16,7 @@ struct ConfigurationProxyProtocolTests {
         ("accept-proxy optional from " + (0..<65).map { "10.0.0.\($0)" }.joined(separator: ","), nil),
     ]
 
-    @Test("say whether a listener's clients bring a header", arguments: binds)
+    @Test("define whether a listener's clients send a header", arguments: binds)
     func readsBind(options: String, rule: ProxyHeaderRule?) {
         let (configuration, diagnostics) = Configuration.read("frontend a\n timeout client 1s\n bind :1-2 \(options)\n")
         #expect(diagnostics.contains { $0.severity == .alert } == (rule == nil), "\(diagnostics)")
@@ -33,7 +33,7 @@ struct ConfigurationProxyProtocolTests {
         ("check-send-proxy no-check-send-proxy", nil, nil),
     ]
 
-    @Test("say what a server is told by sessions, and by checks", arguments: servers)
+    @Test("define the header that sessions and checks send to a server", arguments: servers)
     func readsServer(options: String, sessions: ProxyHeaderForm?, checks: ProxyHeaderForm?) throws {
         for text in ["server s 1.2.3.4:1 check \(options)", "default-server weight 1 \(options)\n server s 1.2.3.4:1 check"] {
             let (configuration, diagnostics) = Configuration.read("backend a\n \(text)\n")
@@ -44,7 +44,7 @@ struct ConfigurationProxyProtocolTests {
         }
     }
 
-    @Test("know no other options of version 2, and nothing of TLS", arguments: ["proxy-v2-options ssl", "proxy-v2-options crc32c,ssl", "send-proxy-v2-ssl"])
+    @Test("accept no other options of version 2, and no TLS options", arguments: ["proxy-v2-options ssl", "proxy-v2-options crc32c,ssl", "send-proxy-v2-ssl"])
     func refusesOthers(options: String) {
         #expect(Configuration.read("backend a\n server s 1.2.3.4:1 \(options)\n").diagnostics.contains { $0.severity == .alert })
     }

@@ -4,12 +4,12 @@ import Testing
 
 @testable import NodeAgent
 
-/// A section that only this test knows: one type, which would be one entry of `ConfigurationSections.all`.
+/// A section that exists only in this test: one type, which would be one entry of `ConfigurationSections.all`.
 private struct MailSection: ConfigurationSection {
     static let name = "mail"
     static let keywords = KeywordTable<[String]>([
-        Keyword("to", ["mail"], "<name>", "Who gets it.") { draft, line throws(ConfigurationProblem) in draft.append(try line.takeName()) },
-        Keyword("cc", ["mail"], "<name>", repetition: .many, "Who gets a copy.") { draft, line throws(ConfigurationProblem) in
+        Keyword("to", ["mail"], "<name>", "The recipient.") { draft, line throws(ConfigurationProblem) in draft.append(try line.takeName()) },
+        Keyword("cc", ["mail"], "<name>", repetition: .many, "A recipient of a copy.") { draft, line throws(ConfigurationProblem) in
             draft.append(try line.takeName())
         },
     ])
@@ -39,7 +39,7 @@ struct ConfigurationSectionTests {
         ConfigurationLine(words: words, location: ConfigurationLocation(file: "t.cfg", line: number), environment: [:])
     }
 
-    @Test("is a type that knows its name, its keywords, how it opens and what it does at its end: nothing else knows it")
+    @Test("is one type with its name, its keywords, its opening and its end; no other code refers to it")
     func standsAlone() throws {
         var configuration = ConfigurationDraft()
         var first = line("mail")
@@ -55,7 +55,7 @@ struct ConfigurationSectionTests {
         #expect(configuration.proxies.isEmpty && configuration.all(ProbeSection.self).isEmpty)
     }
 
-    @Test("says what is wrong with a line without a word of its own for it")
+    @Test("refuses a wrong line without code of its own")
     func refusesLines() throws {
         var section = MailSection(at: ConfigurationLocation(file: "t.cfg", line: 1))
         var second = line("to", "b", number: 2)
@@ -74,7 +74,7 @@ struct ConfigurationSectionTests {
         }
     }
 
-    @Test("has a name of its own, a keyword at least, and each keyword under one name")
+    @Test("has a unique name, at least one keyword, and each keyword under one name")
     func isComplete() {
         let names = Configuration.places.map { $0.name }
         #expect(Set(names).count == names.count && names.count == 12, "\(names)")
@@ -86,7 +86,7 @@ struct ConfigurationSectionTests {
         for name in ConfigurationSections.names { #expect(ConfigurationSections.problem(withForeign: name) == nil, "\(name)") }
     }
 
-    @Test("takes a keyword wherever the keyword says that it may stand")
+    @Test("takes a keyword in every place that the keyword lists")
     func takesWhatItsKeywordsSay() throws {
         for place in Configuration.places {
             for keyword in place.entries {
@@ -102,7 +102,7 @@ struct ConfigurationSectionTests {
         #expect(files.count > 20)
         for title in ConfigurationManualTests.titles {
             for keyword in try ConfigurationManualTests.keywords(of: title) {
-                // A name alone, such as "maxconn", is a keyword of several places.
+                // A short name, such as "maxconn", is a keyword of several places.
                 let parts = ["\"\(keyword.name)\"", "\"\(keyword.meaning)\""]
                 let defining = files.filter { file in parts.allSatisfy(file.text.contains) }
                 #expect(defining.count == 1, "\(keyword.name) of \(title): \(defining.map(\.name))")

@@ -6,7 +6,7 @@ import Wire
 
 @Suite("The seed's configuration")
 struct ConfigurationSeedTests {
-    @Test("is read unchanged, every field", arguments: ["tsukada01", "tsukada02"])
+    @Test("is read unchanged, with every field", arguments: ["tsukada01", "tsukada02"])
     func readsSeed(node: String) throws {
         let file = "\(node).cfg"
         let (configuration, diagnostics) = try Configuration.read(fixtures: [file])
@@ -91,7 +91,7 @@ struct ConfigurationSeedTests {
         #expect(configuration.probes == [probe])
     }
 
-    @Test("is read at once", .timeLimit(.minutes(1)))
+    @Test("with 4,000 servers is read within the time limit", .timeLimit(.minutes(1)))
     func readsLargeFile() throws {
         var text = String(decoding: try Configuration.bytes(of: "tsukada01.cfg"), as: UTF8.self)
         for number in 3...4_000 { text += "    server read\(number) 10.0.\(number / 250).\(number % 250):3306 check inter 2000 fall 3\n" }

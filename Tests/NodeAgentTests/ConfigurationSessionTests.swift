@@ -40,7 +40,7 @@ struct ConfigurationSessionTests {
         #expect(!off.configuration.backends[0].closesSessionsOfUnreachable)
     }
 
-    @Test("make far what is in another zone, and nothing else", arguments: [("global\n zone a\n", [false, true, false]), ("", [false, false, false])])
+    @Test("treat only servers in another zone as far", arguments: [("global\n zone a\n", [false, true, false]), ("", [false, false, false])])
     func zones(global: String, isFar: [Bool]) {
         let servers = Self.listen("server s1 10.0.0.1:1 zone a", "server s2 10.0.0.2:1 zone b", "server s3 10.0.0.3:1")
         for text in [global + servers, servers + global] {
@@ -49,7 +49,7 @@ struct ConfigurationSessionTests {
     }
 
     @Test(
-        "refuse what makes no sense",
+        "refuse impossible values",
         arguments: [
             "server s 10.0.0.1:1 check observe layer7", "server s 10.0.0.1:1 check error-limit 0", "server s 10.0.0.1:1 check on-error foo",
             "server s 10.0.0.1:1 check on-marked-up foo", "server s 10.0.0.1:1 tcp-ut 0", "server s 10.0.0.1:1 zone", "spill-over 10", "spill-over 101%",
@@ -59,7 +59,7 @@ struct ConfigurationSessionTests {
         #expect(Configuration.alerts(Configuration.read(Self.listen(line)).diagnostics).count == 1)
     }
 
-    @Test("say that observe needs checks")
+    @Test("warn when observe is used without checks")
     func observeWithoutChecks() {
         let diagnostics = Configuration.read(Self.listen("server s 10.0.0.1:1 observe layer4")).diagnostics
         #expect(diagnostics.map(\.severity) == [.warning])
@@ -68,7 +68,7 @@ struct ConfigurationSessionTests {
 
 @Suite("Advice")
 struct ConfigurationAdviceTests {
-    /// What is said of a `listen` section with sane times, `lines` and one checked server.
+    /// The messages about a `listen` section with sane times, `lines` and one checked server.
     private static func advice(_ lines: String..., global: String = "", server: String = "server s 10.0.0.1:3306 check") -> [String] {
         let text =
             "\(global)listen l\n bind :3306\n timeout client 1m\n timeout server 1m\n timeout connect 5s\n" + (lines + [server]).map { " \($0)\n" }.joined()
@@ -77,14 +77,14 @@ struct ConfigurationAdviceTests {
         return errors + ConfigurationAdvice(configuration).diagnostics.map { "\($0)" }
     }
 
-    @Test("says nothing of a configuration that fits together")
+    @Test("is empty for a consistent configuration")
     func silent() {
         #expect(Self.advice().isEmpty)
-        #expect(Self.advice("timeout client 8h", "timeout server 8h", "timeout check 2s").isEmpty, "keepalive holds silent sessions")
+        #expect(Self.advice("timeout client 8h", "timeout server 8h", "timeout check 2s").isEmpty, "keepalive keeps silent sessions alive")
         #expect(Self.advice(global: "global\n zone a\n", server: "server s 10.0.0.1:1 check zone a").isEmpty)
     }
 
-    @Test("says of the article's own file what is true of it: a tool keeps all others waiting, and a server that hangs is found late")
+    @Test("about the article's own file is right: one tool blocks all others, and a hanging server is detected late")
     func article() throws {
         let (configuration, _) = try Configuration.read(fixtures: ["tsukada01.cfg"])
         #expect(
@@ -96,22 +96,22 @@ struct ConfigurationAdviceTests {
             ])
     }
 
-    @Test("tells silent sessions that the load balancer forgets, and those that nobody watches")
+    @Test("names silent sessions that the load balancer forgets, and those that no keepalive covers")
     func silence() {
         let clients = Self.advice("timeout client 1h", "timeout server 1h", "no option clitcpka")
         #expect(clients.count == 1 && clients[0].contains("may be silent for 1h") && clients[0].contains("350s"), "\(clients)")
-        #expect(Self.advice("no option clitcpka").isEmpty, "a minute is no problem")
+        #expect(Self.advice("no option clitcpka").isEmpty, "a minute is short enough")
         #expect(Self.advice("timeout tunnel 1h", "no option clitcpka").count == 1)
         #expect(Self.advice("timeout tunnel 5m", "timeout client 1h", "timeout server 1h", "no option clitcpka").isEmpty)
         let late = Self.advice("timeout client 1h", "timeout server 1h", "clitcpka-idle 350s")
         #expect(late.count == 1 && late[0].contains("; write 'clitcpka-idle 120s', so that keepalive keeps it alive"), "\(late)")
         #expect(Self.advice("timeout client 1h", "timeout server 1h", "clitcpka-idle 349s").isEmpty)
-        #expect(Self.advice("clitcpka-idle 1h").isEmpty, "a minute is no problem")
+        #expect(Self.advice("clitcpka-idle 1h").isEmpty, "a minute is short enough")
         let servers = Self.advice("timeout client 1h", "timeout server 1h", "no option srvtcpka", "srvtcpka-idle 20s")
         #expect(servers.count == 1 && servers[0].contains("vanished") && servers[0].contains("within 29s"), "\(servers)")
     }
 
-    @Test("tells times of which one makes the other useless")
+    @Test("names times that make each other useless")
     func uselessTimes() {
         let differing = Self.advice("timeout server 8h")
         #expect(differing.count == 1 && differing[0].contains("'timeout client 1m' and 'timeout server 8h' differ"), "\(differing)")
@@ -120,7 +120,7 @@ struct ConfigurationAdviceTests {
         #expect(connect.count == 1 && connect[0].contains("'timeout connect 1m' is not shorter than 'timeout client 1m'"), "\(connect)")
     }
 
-    @Test("tells checks that are too slow, and options without them")
+    @Test("names checks that are too slow, and options that need checks")
     func checks() {
         let slow = Self.advice("timeout check 3s", server: "server s 10.0.0.1:1 check fastinter 500ms")
         #expect(slow.count == 1 && slow[0].contains("up to 10500ms") && slow[0].contains("write 'timeout check 2s'"), "\(slow)")
@@ -130,7 +130,7 @@ struct ConfigurationAdviceTests {
         #expect(gone.count == 1 && gone[0].contains("no effect"), "\(gone)")
     }
 
-    @Test("warns of ports without a server behind them, as a statistics page whose lines were removed leaves one")
+    @Test("warns of ports without servers, such as a statistics page whose lines were removed")
     func deadPort() {
         let page = Self.advice(server: "description statistics")
         #expect(page.count == 1 && page[0].contains("'l' has no servers"), "\(page)")
@@ -140,7 +140,7 @@ struct ConfigurationAdviceTests {
         #expect(Self.advice(server: "server-template s 2 db.internal:1").isEmpty)
     }
 
-    @Test("tells zones that cannot have been meant")
+    @Test("names contradictory zones")
     func zones() {
         let node = Self.advice(server: "server s 10.0.0.1:1 check zone a")
         #expect(node.count == 1 && node[0].contains("this node has no zone"), "\(node)")

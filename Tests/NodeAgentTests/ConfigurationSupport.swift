@@ -3,9 +3,9 @@ import Testing
 
 @testable import NodeAgent
 
-/// What the tests of the configuration share.
+/// Helpers of the configuration's tests.
 enum Configuration {
-    /// Every place that keywords stand in.
+    /// Every place that has keywords.
     static let places: [any KeywordPlace.Type] = ConfigurationSections.all + ConfigurationSections.linesWithOptions
 
     /// The place `name`.
@@ -16,7 +16,7 @@ enum Configuration {
         ConfigurationReader(environment: environment).read(files: [("t.cfg", Array(text.utf8))])
     }
 
-    /// Reads fixtures, named as they are.
+    /// Reads fixtures under their own names.
     static func read(fixtures: [String]) throws -> (configuration: AgentConfiguration, diagnostics: [Diagnostic]) {
         let files = try fixtures.map { name in (name: name, bytes: try bytes(of: name)) }
         return ConfigurationReader(environment: [:]).read(files: files)
@@ -35,6 +35,6 @@ enum Configuration {
 
     static var folder: String { String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)) }
 
-    /// The diagnostics that keep the agent from starting.
+    /// The diagnostics that prevent the agent from starting.
     static func alerts(_ diagnostics: [Diagnostic]) -> [String] { diagnostics.filter { $0.severity == .alert }.map(\.description) }
 }

@@ -18,7 +18,7 @@ struct ConfigurationValueTests {
     func readsTime(text: String, time: Duration?) { #expect(ConfigurationValue.time(text) == time) }
 
     @Test(
-        "of time may go on after its unit, with a warning: later HAProxy versions refuse it", arguments: [("1min", "1m"), ("2sec", "2s"), ("5ms2", "5ms")])
+        "of time may have text after its unit, with a warning: later HAProxy versions refuse it", arguments: [("1min", "1m"), ("2sec", "2s"), ("5ms2", "5ms")])
     func readsTimeWithRest(text: String, read: String) throws {
         let (configuration, diagnostics) = Configuration.read("listen a\n timeout client \(text)\n")
         #expect(configuration.frontends.first?.clientTimeout == ConfigurationValue.time(read))

@@ -14,7 +14,7 @@ struct DatabaseControlTests {
     private let control: DatabaseControl
     private let log = RecordedLog()
 
-    /// Two servers behind one proxy, of which the primary takes the writes.
+    /// Two servers behind one proxy; the primary takes the writes.
     init() throws {
         var backend = Backend(name: "mysql-write", identifier: 2)
         for number in 1...2 {
@@ -40,7 +40,7 @@ struct DatabaseControlTests {
 
     private var fit: [Int] { (0..<2).filter { servers.status(of: ServerReference(backend: 0, server: $0)).fitness.isFit } }
 
-    @Test("lets the old writer go before it lets another one in, and settles once")
+    @Test("removes the old writer and closes its sessions before it admits the new one, and settles once")
     func promotion() {
         look(0, isReadOnly: false)
         look(1, isReadOnly: true)
@@ -64,7 +64,7 @@ struct DatabaseControlTests {
         #expect(steps.last == "settled" && !control.isDeciding(0), "\(steps)")
     }
 
-    @Test("remembers whom it follows, for a later process")
+    @Test("remembers the writer for a later process")
     func memories() {
         #expect(control.writerMemories.isEmpty)
         look(0, isReadOnly: false)
@@ -73,7 +73,7 @@ struct DatabaseControlTests {
         #expect(control.report != nil && control.lag(of: ServerReference(backend: 0, server: 0)) == nil)
     }
 
-    @Test("tells the peers its word once, as long as it stays the same")
+    @Test("sends its ballot to the peers once while it is unchanged")
     func words() {
         final class Cluster: WriterCluster {
             private(set) var words: [WriterWord] = []
@@ -90,6 +90,6 @@ struct DatabaseControlTests {
         for _ in 0..<3 { control.decide() }
         #expect(cluster.words.count == count)
         control.gossipStarted()
-        #expect(cluster.words.count == count + 1, "a new run of the gossip has not heard it")
+        #expect(cluster.words.count == count + 1, "a new gossip session does not have it")
     }
 }

@@ -8,7 +8,7 @@ import Wire
 struct DatabaseOverviewTests {
     private static let location = ConfigurationLocation(file: "haproxy.cfg", line: 1)
 
-    /// A section's watch and registry over some servers, and a clock.
+    /// A section's watch and registry over three servers, and a clock.
     private struct Bench {
         var watch: DatabaseWatch
         var registry: ServerRegistry
@@ -33,7 +33,7 @@ struct DatabaseOverviewTests {
             registry = ServerRegistry(backends: [backend], now: now) { ServerRegistry.numericAddress(of: backend.servers[$0.server]) }
         }
 
-        /// A look at each server, and its consequences.
+        /// Applies one look at each server.
         mutating func look(_ looks: [DatabaseFindings]) {
             for (server, look) in looks.enumerated() { watch.take(look, of: server, now: now) }
             let statuses = backend.servers.indices.map { registry.status(of: ServerReference(backend: 0, server: $0)) }
@@ -61,7 +61,7 @@ struct DatabaseOverviewTests {
         return view
     }
 
-    @Test("shows the state of each server, and why it is fit or not")
+    @Test("shows the state of each server, and the reason")
     func table() {
         var bench = Bench(3)
         var stopped = Self.replica(lag: 0)
@@ -110,7 +110,7 @@ struct DatabaseOverviewTests {
         #expect(bench.rows[1].hasPrefix("read02   DRAIN replica ON "))
     }
 
-    @Test("names the question without an answer, and shows only answered values")
+    @Test("names the unanswered query, and shows only answered values")
     func unanswered() {
         var bench = Bench(2)
         bench.look([.seen(Self.replica(lag: 3)), .seen(Self.replica(lag: 3))])
@@ -140,7 +140,7 @@ struct DatabaseOverviewTests {
             ])
     }
 
-    @Test("shows no byte from a server that could control a terminal, and one row for each server, whatever its text")
+    @Test("shows no byte from a server that could control a terminal, and one row for each server, for any text")
     func hostile() {
         var bench = Bench(1)
         var view = Self.replica(lag: 0, version: "8.4.3\u{1b}[2J\r\nread99 UP")

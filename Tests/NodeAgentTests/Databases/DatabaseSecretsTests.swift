@@ -9,10 +9,10 @@ import Wire
 @Suite("A database user's password")
 struct DatabaseSecretsTests {
     private static let secret = "correct horse battery staple"
-    /// Of the keyword, two lines below its section.
+    /// The location of the keyword, two lines below its section.
     private static let line = ConfigurationLocation(file: "tsukada.cfg", line: 5)
 
-    /// What start-up makes of a file with this text and these permissions.
+    /// The result of start-up with a file with this text and these permissions.
     private func open(_ text: String, permissions: UInt32) throws -> Result<DatabaseAccess?, StartError> {
         var path = Array("/tmp/tsk-password-XXXXXX".utf8CString)
         let raw = mkstemp(&path)
@@ -44,7 +44,7 @@ struct DatabaseSecretsTests {
         return error.description
     }
 
-    @Test("is the one line of a file that not everybody may read")
+    @Test("is the one line of a file that not all users may read")
     func reads() throws {
         for text in [Self.secret, Self.secret + "\n", Self.secret + "\r\n"] {
             let access = try #require(try open(text, permissions: 0o640).get())
@@ -53,7 +53,7 @@ struct DatabaseSecretsTests {
         #expect(try access(nil).get()?.login.password.bytes == [])
     }
 
-    @Test("that everybody may read, or that is none, keeps the agent from starting, and is never said")
+    @Test("that all users may read, or that is malformed, prevents the start, and never appears in a message")
     func refuses() throws {
         let open = try problem(Self.secret, permissions: 0o644)
         #expect(
@@ -66,13 +66,13 @@ struct DatabaseSecretsTests {
         #expect(try problem("a\0b").contains("none of them zero"))
         for text in [open, try problem("\(Self.secret)\n\(Self.secret)\n")] { #expect(!text.contains(Self.secret)) }
         guard case .failure(let missing) = access("/nowhere/password"), case .failure(let folder) = access("/tmp") else {
-            Issue.record("a file that is none was read")
+            Issue.record("an unreadable file was accepted")
             return
         }
         #expect(missing.description.contains("password-file /nowhere/password: ") && folder.description.contains("it is a directory, not a regular file"))
     }
 
-    @Test("is not looked for where nothing is asked: a proxy that is 'disabled'")
+    @Test("is not read for a proxy that is 'disabled'")
     func disabled() throws {
         var backend = Backend(name: "mysql", identifier: 2)
         backend.isDisabled = true
@@ -81,7 +81,7 @@ struct DatabaseSecretsTests {
         #expect(try StartDatabases(owner: FileOwner(user: 0, group: 0)).open([backend]).first.map { $0 == nil } == true)
     }
 
-    @Test("that cannot be read keeps no process from the place of one that has died")
+    @Test("that cannot be read does not prevent a restart after a worker's death")
     func afterDeath() throws {
         var backend = Backend(name: "mysql", identifier: 2)
         backend.database = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "tsukada.cfg", line: 3))
@@ -94,20 +94,20 @@ struct DatabaseSecretsTests {
         #expect(told.count == 1 && told.first?.hasPrefix("tsukada.cfg:5: database mysql: password-file /nowhere/password: ") == true, "\(told)")
     }
 
-    @Test("goes with a file of certificates that is named when it has none")
+    @Test("is refused together with a certificate file that contains no certificate")
     func authorities() throws {
         var backend = Backend(name: "mysql", identifier: 2)
         backend.database = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "tsukada.cfg", line: 3))
         backend.database?.authorityFile = DatabaseSettings.NamedFile(path: "/etc/hostname", location: Self.line)
         do throws(StartError) {
             _ = try StartDatabases(owner: FileOwner(user: 0, group: 0)).open([backend])
-            Issue.record("a host's name was taken for a certificate")
+            Issue.record("a host's name was accepted as a certificate")
         } catch {
             #expect(error.description.hasPrefix("tsukada.cfg:5: database mysql: ca-file /etc/hostname: no certificate in it: "), "\(error)")
         }
     }
 
-    @Test("stands in no text that is made of what was read")
+    @Test("appears in no textual form of the access")
     func isHidden() throws {
         let access = try #require(try open(Self.secret, permissions: 0o600).get())
         var text = "\(access) \(access.login) \(String(reflecting: access.login))"

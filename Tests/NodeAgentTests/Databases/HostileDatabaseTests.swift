@@ -6,14 +6,14 @@ import Wire
 
 @testable import NodeAgent
 
-/// From the bytes of a hostile database to everything that people read.
+/// Follows the bytes of a hostile database to every text that people read.
 @Suite("A hostile database's text")
 struct HostileDatabaseTests {
     private static let evil = "\u{1b}[2J\u{9b}31m\r\n[ALERT] forged, \"quoted\""
     private static let query = "SELECT @@wsrep_ready"
     private static let now = Instant(nanoseconds: 1_000_000_000)
 
-    /// All output about a server that answers like this.
+    /// All output about a server with these answers.
     private func shown(_ change: (inout MySQLPeerSettings) -> Void) throws -> [String] {
         var peerSettings = MySQLPeerSettings()
         (peerSettings.plugin, peerSettings.userPlugin, peerSettings.serverVersion) = ("mysql_native_password", "mysql_native_password", "8.4.3" + Self.evil)
@@ -69,7 +69,7 @@ struct HostileDatabaseTests {
 
     private static func rows(_ columns: [String], _ row: [String?]) -> MySQLAnswer { .rows(MySQLResultSet(columns: columns, rows: [row])) }
 
-    /// A replica whose text is hostile everywhere.
+    /// A replica with hostile bytes in every text.
     private static func replica(_ query: String) -> MySQLAnswer {
         switch query {
         case DatabaseQuestions.variables:
@@ -81,7 +81,7 @@ struct HostileDatabaseTests {
         }
     }
 
-    @Test("is shown without a byte that could control a terminal, in one line each")
+    @Test("is shown on one line, without bytes that could control a terminal")
     func escaped() throws {
         let refusal = MySQLErrorPacket(code: 1205, sqlState: "HY000", message: "Lock wait" + Self.evil)
         let peers: [(inout MySQLPeerSettings) -> Void] = [
@@ -102,7 +102,7 @@ struct HostileDatabaseTests {
     }
 
     @Test(
-        "contains no SQL and no customer's value: only the number and the first clause of a statement's error are shown",
+        "is cut so that no SQL and no customer's value appears: only a statement error's number and first clause remain",
         arguments: [
             ("Error 'Duplicate entry 'taro@example.jp' for key 'email'' on query. Default database: 'shop'. Query: 'insert into c values ('4111-1111')'", ""),
             (

@@ -4,7 +4,7 @@ import Wire
 
 @testable import NodeAgent
 
-/// A process that does nothing, and tells what it was asked to do.
+/// A process that does nothing, and records its requests.
 private final class StubProcess: DrainingProcess {
     /// The cluster's lease.
     final class Lease: DrainLease {
@@ -60,7 +60,7 @@ struct DrainControlTests {
         #expect(process.steps == ["announce"], "a second signal changes nothing")
     }
 
-    @Test("begins for a command when every live peer knows of it")
+    @Test("begins for a command when every live peer has acknowledged it")
     func command() throws {
         #expect(try control.drain(.careful) == DrainText.asking)
         #expect(process.steps.isEmpty && lease.words == ["acquire"] && !control.isUnderWay)
@@ -81,7 +81,7 @@ struct DrainControlTests {
         #expect(log.lines.first == "warning: Draining although tsukada02 is draining as well: no node may remain for new sessions.")
     }
 
-    @Test("asks no peer without a usable clock, and says how to drain all the same")
+    @Test("does not ask peers without a usable clock, and names the command that drains anyway")
     func clock() throws {
         lease.canBeRequested = false
         #expect(throws: RuntimeTargetError.refused("\(GossipControl.clockUnusable) 'drain force' does not ask the other nodes.")) {
@@ -90,7 +90,7 @@ struct DrainControlTests {
         #expect(lease.words.isEmpty)
     }
 
-    @Test("is given up before it has begun, and not afterwards")
+    @Test("can be cancelled before it has begun, and not afterwards")
     func cancel() throws {
         _ = try control.drain(.careful)
         #expect(control.cancel() == DrainText.cancelled && lease.words == ["acquire", "release"])
@@ -109,7 +109,7 @@ struct DrainControlTests {
         #expect(process.steps.isEmpty)
     }
 
-    @Test("takes the lease as soon as it is free, and heeds no word of its own node")
+    @Test("takes the lease as soon as it is free, and ignores its own node's lease")
     func leaseIsFree() {
         control.leaseChanged(to: nil)
         #expect(lease.words.isEmpty, "this node does not drain")
@@ -120,7 +120,7 @@ struct DrainControlTests {
         #expect(lease.words == ["acquire", "acquire"])
     }
 
-    @Test("closes the listeners at once when the process leaves, also during an announcement")
+    @Test("closes the listeners at once when the process ends, also during an announcement")
     func leaves() {
         control.softStop()
         control.leave()

@@ -9,7 +9,7 @@ import Wire
 struct DrainTests {
     private static let start = Instant(nanoseconds: 1_000_000_000_000)
 
-    /// A drain in virtual time, with sessions that end by themselves or are closed.
+    /// A drain in virtual time, with sessions that end on their own or are closed.
     private struct World {
         var drain: Draining
         var now = DrainTests.start
@@ -42,7 +42,7 @@ struct DrainTests {
         func times(_ output: Draining.Output) -> [Duration] { events.filter { $0.output == output }.map(\.at) }
     }
 
-    @Test("closes the listeners at once without 'drain', and ends when the last session has")
+    @Test("closes the listeners at once without 'drain', and ends with the last session")
     func plain() {
         var world = World(DrainPlan(), sessions: 3)
         world.run(until: .seconds(1))
@@ -52,7 +52,7 @@ struct DrainTests {
         #expect(world.events.map(\.output) == [.closeListeners, .end] && world.drain.state == .over)
     }
 
-    @Test("lets the ports forward for 'drain', however few sessions there are")
+    @Test("keeps the ports forwarding for the time 'drain', with any number of sessions")
     func announcement() {
         var world = World(DrainPlan(announcement: .seconds(25)), sessions: 0)
         world.run(until: .seconds(60))
@@ -61,7 +61,7 @@ struct DrainTests {
         #expect(world.times(.end) == [.seconds(25) + Draining.look])
     }
 
-    @Test("ends sessions at 'hard-stop-after', counted from the listeners' end, and tells each 10 s")
+    @Test("ends sessions at 'hard-stop-after', counted from the listeners' end, and reports its progress every 10 s")
     func hardStop() {
         var world = World(DrainPlan(announcement: .seconds(5), hardStopAfter: .seconds(30)), sessions: 7)
         world.run(until: .seconds(100))
@@ -70,7 +70,7 @@ struct DrainTests {
         #expect(world.times(.report).count == 3 && world.sessions == 7)
     }
 
-    @Test("spreads the end of sessions over 'close-spread-time', so that none is left for the hard stop")
+    @Test("spreads the end of sessions over 'close-spread-time', so that the hard stop finds none")
     func spread() {
         var world = World(DrainPlan(hardStopAfter: .seconds(10), closeSpread: .seconds(4)), sessions: 400)
         world.run(until: .seconds(5))
@@ -81,7 +81,7 @@ struct DrainTests {
         #expect(world.sessions == 0 && world.times(.hardStop).isEmpty && world.times(.end).count == 1)
     }
 
-    @Test("spreads a few sessions, too, one at a time")
+    @Test("spreads even a few sessions, and closes them one by one")
     func fewSessions() {
         var world = World(DrainPlan(hardStopAfter: .seconds(10), closeSpread: .seconds(4)), sessions: 4)
         world.run(until: .seconds(20))
@@ -98,7 +98,7 @@ struct DrainTests {
         #expect(world.sessions == 0)
     }
 
-    @Test("waits for listeners that still give away what they had accepted")
+    @Test("waits for listeners that still hand over accepted connections")
     func listeners() {
         var world = World(DrainPlan(), sessions: 0)
         _ = world.drain.look(sessions: 0, listenersAreClosed: false, now: world.now)
@@ -106,7 +106,7 @@ struct DrainTests {
         #expect(world.drain.look(sessions: 0, listenersAreClosed: true, now: world.now) == [.end])
     }
 
-    @Test("says how far it is")
+    @Test("shows its progress")
     func text() {
         let now = Self.start
         var drain = Draining(DrainPlan(announcement: .seconds(20), hardStopAfter: .seconds(30)), now: now)
@@ -137,14 +137,14 @@ struct DrainProgramTests {
 
     private let asking = RuntimeAnswer.text("Asking the other nodes: run 'drain' again for the outcome.")
 
-    @Test("asks until the peers have answered")
+    @Test("repeats its question until the peers have answered")
     func asks() {
         let (outcome, asked) = outcome([asking, asking, .text("Draining: x")])
         #expect(outcome == .draining("Draining: x") && asked == ["drain", "drain", "drain"])
         #expect(self.outcome([.text("Draining: x")], .forced).asked == ["drain force"])
     }
 
-    @Test("says why not")
+    @Test("prints the reason of a refusal")
     func refusals() {
         #expect(outcome([.text("tsukada02 is draining: wait")]).outcome == .failed("tsukada02 is draining: wait"))
         #expect(outcome([asking, .text("no")]).outcome == .failed("no"))
@@ -220,7 +220,7 @@ struct DrainProgramTests {
         #expect(try RuntimeClient.administrator(of: configuration).path.hasPrefix("/"))
     }
 
-    @Test("has a command line of its own")
+    @Test("reads its own command line")
     func commandLine() throws {
         let options = try CommandLineOptions.parse(["drain", "-f", "a", "--force", "-f", "b"])
         #expect(options.action == .drain(.forced) && options.configurations == ["a", "b"])
@@ -231,7 +231,7 @@ struct DrainProgramTests {
         #expect(throws: CommandLineError.unexpected("now")) { try CommandLineOptions.parse(["drain", "-f", "a", "now"]) }
     }
 
-    @Test("asks the node of the configuration, and ends with 0 when it drains")
+    @Test("asks the node of the configuration, and exits with 0 when it drains")
     func program() throws {
         let folder = try TemporaryFolder()
         let socket = "\(folder.path)/s"

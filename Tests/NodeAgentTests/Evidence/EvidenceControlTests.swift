@@ -5,7 +5,7 @@ import Wire
 
 @testable import NodeAgent
 
-@Suite("The control of what sessions find out")
+@Suite("The handling of sessions' evidence")
 struct EvidenceControlTests {
     private let log = RecordedLog()
     private let servers: ServerControl
@@ -34,7 +34,7 @@ struct EvidenceControlTests {
         control = EvidenceControl(state, servers: servers, reactor: reactor, log: log)
     }
 
-    @Test("leaves a silent server out, checks it soon, and asks for its name")
+    @Test("skips a silent server, checks it soon, and resolves its name")
     func silence() {
         var done: [String] = []
         control.handlers = EvidenceControl.Handlers(
@@ -46,7 +46,7 @@ struct EvidenceControlTests {
         #expect(servers.status(of: server).skip == nil, "a check has passed")
     }
 
-    @Test("does nothing against a server that a session only stayed with")
+    @Test("takes no action against a server that sessions stayed with")
     func overBudget() {
         var done = 0
         control.handlers = EvidenceControl.Handlers(checkSoon: { _ in done += 1 }, checkNow: { _ in done += 1 }, resolveSoon: { _ in done += 1 })
@@ -60,7 +60,7 @@ struct EvidenceControlTests {
         #expect(!servers.status(of: server).isRunning)
     }
 
-    @Test("has a server checked for handshakes that came to nothing at most once a second")
+    @Test("checks a server after failed handshakes at most once a second")
     func handshakes() {
         var checked: [Int] = []
         control.handlers.checkNow = { checked.append($0.server) }
@@ -69,7 +69,7 @@ struct EvidenceControlTests {
         #expect(checked == [0, 1])
     }
 
-    @Test("words a row of 'show retries' and a line of the log")
+    @Test("words a row of 'show retries' and a log line")
     func words() throws {
         let backend = servers.registry.backends[0]
         let row = LeaveText.tableRow("mysql/db1") { $0 == .silent ? 3 : $0.error == 1_040 ? 2 : 0 }
@@ -77,6 +77,6 @@ struct EvidenceControlTests {
         #expect(LeaveText.tableRow("mysql/db1") { _ in 0 }.last == "-")
         #expect(LeaveText.sentence(.closed, count: 1, backend) == "1 session left it: closed without a greeting")
         #expect(LeaveText.sentence(.overBudget, count: 2, backend)?.hasPrefix("2 sessions stayed with it: retry-budget ") == true)
-        #expect(LeaveText.sentence(.refused, count: 2, backend) == nil, "the sessions' own lines tell it")
+        #expect(LeaveText.sentence(.refused, count: 2, backend) == nil, "the sessions' own lines report it")
     }
 }

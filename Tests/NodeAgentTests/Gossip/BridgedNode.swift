@@ -5,21 +5,21 @@ import Wire
 @testable import NodeAgent
 @testable import Proxy
 
-/// What an agent is without its sockets: a registry and, in a `GossipWorld`, a core, coupled by the code that couples them in the agent.
+/// An agent without its sockets: a registry and, in a `GossipWorld`, a core, connected by the same code as in the agent.
 final class BridgedNode {
-    /// Whose word on a server's state counts on this node.
+    /// The last origin of a server's administrative state on this node.
     enum Speaker {
         /// The configuration, or this node's own operator.
         case node
-        /// An operator who spoke for the cluster.
+        /// An operator's command for the cluster.
         case cluster
     }
 
     let servers: ServerControl
     let plan: GossipPlan
-    /// What a check of a server finds that a peer asks for.
+    /// The result of a check that a peer requests.
     var answer: (ServerReference) -> CheckResult? = { _ in nil }
-    /// The first thing that must not be.
+    /// The first violation.
     private(set) var problem: String?
     private(set) var paused: Set<ServerReference> = []
     private var speakers: [ServerID: Speaker] = [:]
@@ -28,7 +28,7 @@ final class BridgedNode {
     private var waiting: [(output: GossipOutput, isPeers: Bool)] = []
     private var isHolding = true
 
-    /// A node whose core starts now, with what it has stored.
+    /// A node whose core starts immediately with its stored state.
     init(_ plan: GossipPlan, _ backends: [Backend], index: Int, world: GossipWorld) {
         (self.plan, self.index, self.world) = (plan, index, world)
         let registry = ServerRegistry(backends: backends, now: world.now) { ServerRegistry.numericAddress(of: backends[$0.backend].servers[$0.server]) }
@@ -37,7 +37,7 @@ final class BridgedNode {
         servers.carryOut = { [unowned self] in carryOut($0) }
     }
 
-    /// The core is there: from now on what it says is carried out.
+    /// The core exists: its outputs are performed from here on.
     func open() {
         isHolding = false
         servers.gossipStarted(GossipBridge(plan: plan))
@@ -56,10 +56,10 @@ final class BridgedNode {
         }
     }
 
-    /// Something has happened to a server.
+    /// Applies an event to a server.
     func apply(_ event: ServerRegistry.Event, to server: ServerReference) { servers.apply(event, to: server) }
 
-    /// What this node's core has said: done in its order, what comes of it at the end, as `GossipRunner` does.
+    /// The core's outputs: each is performed in order, and their consequences at the end, as in `GossipRunner`.
     func take(_ outputs: [GossipOutput], of input: GossipWorld.Input) {
         let isPeers = if case .datagram = input { true } else { false }
         waiting += outputs.map { ($0, isPeers) }
@@ -103,19 +103,19 @@ final class BridgedNode {
         if let result = answer(server) { check(server, result) }
     }
 
-    /// A check ends, unless there are none.
+    /// Finishes a check, if the server is checked.
     func check(_ server: ServerReference, _ result: CheckResult) {
         guard registry.status(of: server).isChecked else { return }
         servers.checkFinished(result, of: server)
     }
 
-    /// This node's own operator.
+    /// A command of this node's own operator.
     func administer(_ server: ServerReference, _ state: Proxy.AdministrativeState) {
         if let id = plan.identifiers[server] { speakers[id] = .node }
         apply(.setAdministrative(state), to: server)
     }
 
-    /// An operator who speaks for the cluster; a refusal is an answer, too.
+    /// An operator's command for the cluster; a refusal is a valid answer.
     func administer(_ server: ServerReference, _ state: Proxy.AdministrativeState, _ spread: ClusterSpread) {
         guard let id = plan.identifiers[server] else { return }
         world.with(index) { core, now, outputs in
@@ -124,7 +124,7 @@ final class BridgedNode {
         }
     }
 
-    /// An operator who sets a weight for the cluster.
+    /// An operator's weight for the cluster.
     func administer(_ server: ServerReference, weight: UInt16) {
         guard let id = plan.identifiers[server] else { return }
         world.with(index) { core, now, outputs in
@@ -141,10 +141,10 @@ final class BridgedNode {
     private func complain(_ text: String) { if problem == nil { problem = text } }
 }
 
-// MARK: - What must hold after every event
+// MARK: - Invariants after every event
 
 extension BridgedNode {
-    /// Where registry and core do not agree; `nil` while they do, and while the core does not run.
+    /// The first disagreement of registry and core; `nil` without one, and while the core does not run.
     func disagreement(now: Instant) -> String? {
         guard let core else { return nil }
         if let problem { return problem }
@@ -161,13 +161,13 @@ extension BridgedNode {
         return nil
     }
 
-    /// What operators, the weight, its role and the resolver make of a server, as HAProxy orders them.
+    /// The server's state from operators, weight, role and resolver, in HAProxy's order of precedence.
     private func wish(_ status: ServerStatus) -> Gossip.AdministrativeState {
         if status.flags.isMaintenance { return .maint }
         return status.flags.isDrain || status.weight == 0 || !status.fitness.isFit ? .drain : .ready
     }
 
-    /// Which rule is broken for a server.
+    /// The rule that is broken for a server.
     private func broken(_ status: ServerStatus, _ view: ServerView, _ server: ServerReference) -> String? {
         var (isOff, isFull) = (false, false)
         switch view.verdict {
@@ -175,26 +175,26 @@ extension BridgedNode {
         case .down, .blocked: isOff = true
         case .full: isFull = true
         }
-        if status.address != view.address { return "one address" }
-        if wish(status) != view.wish { return "one wish" }
-        if status.isFull != isFull { return "full while the verdict is so" }
-        if status.isHeldDown != (isOff && view.server.policy == .anyDown) { return "held down under any-down, while the core says down or blocked" }
-        if status.isUsable != view.isUsable { return "usable in both" }
-        if status.isChecked == paused.contains(server) { return "checked unless in maintenance" }
+        if status.address != view.address { return "the addresses differ" }
+        if wish(status) != view.wish { return "the administrative states differ" }
+        if status.isFull != isFull { return "full in only one of the two" }
+        if status.isHeldDown != (isOff && view.server.policy == .anyDown) { return "held down does not match the core under any-down" }
+        if status.isUsable != view.isUsable { return "usable in only one of the two" }
+        if status.isChecked == paused.contains(server) { return "checks do not match the maintenance" }
         if status.flags.isMaintenance { return status.isRunning ? "running in maintenance" : nil }
-        if status.isRunning == isOff { return "running unless the core says down or blocked" }
+        if status.isRunning == isOff { return "running does not match the core's DOWN or BLOCKED" }
         guard let health = status.health else { return nil }
-        // A server that runs is as near to its fall in both.
-        if status.isRunning, view.own != .up(failures: health.max - health.value) { return "failures alike" }
-        return view.isOwnDown && health.isUp ? "down by own checks in both" : nil
+        // A running server has the same failure count in both.
+        if status.isRunning, view.own != .up(failures: health.max - health.value) { return "the failure counts differ" }
+        return view.isOwnDown && health.isUp ? "down by own checks in the core only" : nil
     }
 
-    /// The word for the cluster holds where nobody has spoken since, until it expires. It expires by the millisecond.
+    /// A cluster command applies until it expires or a node's own operator overrides it. The 5 ms around an expiry are skipped.
     private func brokenWord(_ status: ServerStatus, _ core: GossipNode, _ id: ServerID, now: Instant) -> String? {
         guard speakers[id] == .cluster else { return nil }
         let state = core.administrativeState(of: id, now: now)
         guard state == core.administrativeState(of: id, now: now.advanced(by: .milliseconds(-5))) else { return nil }
         let forced: Gossip.AdministrativeState = status.flags.contains(.forcedMaintenance) ? .maint : status.flags.isDrain ? .drain : .ready
-        return forced == state ? nil : "the word is \(state), and it is \(forced)"
+        return forced == state ? nil : "the cluster command is \(state), but the state is \(forced)"
     }
 }

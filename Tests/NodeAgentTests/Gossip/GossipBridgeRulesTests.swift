@@ -30,20 +30,20 @@ struct GossipBridgeRulesTests {
         registry = ServerRegistry(backends: configuration.backends, now: Instant(nanoseconds: 0)) { _ in .ip(.v4(0x0a00_0001), port: 3_306) }
     }
 
-    /// The status after these events.
+    /// The server's status after these events.
     private func status(after events: [ServerRegistry.Event]) -> ServerStatus {
         var registry = registry
         for event in events { _ = registry.apply(event, to: server, now: Instant(nanoseconds: 1), load: { _ in ServerLoad() }) }
         return registry.status(of: server)
     }
 
-    /// What the core is told of `event` after some others, and whether that is `expected`.
+    /// True when `event`, after the events in `before`, sends exactly `expected` to the core.
     private func tells(_ expected: [GossipEvent], of event: ServerRegistry.Event, after before: [ServerRegistry.Event] = []) -> Bool {
         let events = bridge.events(of: server, from: status(after: before), to: status(after: before + [event]))
         return events.map { "\($0)" } == expected.map { "\($0)" }
     }
 
-    @Test("tells the core what has changed, and nothing else")
+    @Test("sends changes to the core, and nothing else")
     func changes() {
         let elsewhere = SocketAddress.ip(.v4(0x0a00_0002), port: 3_306)
         #expect(tells([], of: .setWeight(1)))
@@ -67,7 +67,7 @@ struct GossipBridgeRulesTests {
         #expect(fast.bridge.orders(.down(.ownAndPeers), on: fast.id, failingPeers: [])?.events.contains(.setHeldDown(false)) == true)
     }
 
-    @Test("asks for the failing peers only when they are told of")
+    @Test("queries the failing peers only when a message names them")
     func failingPeers() {
         var asked = 0
         func peers() -> [String] {
@@ -82,7 +82,7 @@ struct GossipBridgeRulesTests {
         #expect(asked == 1)
     }
 
-    @Test("carries out an operator's word for the cluster, and ignores servers that only others have")
+    @Test("carries out a cluster command, and ignores servers that exist only on other nodes")
     func operators() {
         #expect(
             bridge.orders(.drain, weight: 5, on: id, by: "the operator of two")

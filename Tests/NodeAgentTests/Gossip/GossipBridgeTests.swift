@@ -7,9 +7,9 @@ import Wire
 @testable import NodeAgent
 import Proxy
 
-/// Nodes, databases and operators, all from one seed: what happens is drawn, and after every event all nodes' registries and cores must agree.
+/// Nodes, databases and operators with random events from one seed. After every event all nodes' registries and cores must agree.
 private final class BridgeHistory: WorldProbe {
-    /// What a check of a database finds.
+    /// The possible findings of a check.
     private static let findings: [CheckResult] = [
         CheckResult(status: .layer7OK, duration: .milliseconds(1)),
         CheckResult(status: .layer4ConnectionProblem, info: "Connection refused", duration: .milliseconds(1)),
@@ -25,13 +25,13 @@ private final class BridgeHistory: WorldProbe {
     private let plan: GossipPlan
     private let backends: [Backend]
     private var nodes: [BridgedNode] = []
-    /// What every database is like, by its place in the plan.
+    /// The true condition of every database, by its index in the plan.
     private var truths: [CheckResult]
-    /// Where it is.
+    /// The address of every database.
     private var homes: [SocketAddress]
-    /// A node has said or been told something since `look`.
+    /// A node has sent or received a change since the last `look`.
     private var isNews = false
-    /// The last things that happened, for a failure's report.
+    /// The latest events, for a failure's report.
     private var journal: [String] = []
     private(set) var failure: String?
 
@@ -72,7 +72,7 @@ private final class BridgeHistory: WorldProbe {
         for output in outputs.list {
             switch output {
             case .requestCheck, .verdictChanged, .administrativeChanged, .peerChanged:
-                note("node\(index) says \(output)")
+                note("node\(index) returns \(output)")
                 isNews = true
             case .send, .leaseChanged, .leaseGranted, .ballotChanged, .persist, .alert: break
             }
@@ -103,7 +103,7 @@ private final class BridgeHistory: WorldProbe {
         world.run(until: world.now.advanced(by: duration)) { _ in self.failure != nil }
     }
 
-    /// The process starts: nothing of its registry outlives it, of its core what is stored.
+    /// Starts the process: its registry is lost, and its core keeps what is stored.
     private func start(_ index: Int, losesStore: Bool = false) {
         note("node\(index) starts")
         let node = BridgedNode(plan, backends, index: index, world: world)
@@ -114,17 +114,17 @@ private final class BridgeHistory: WorldProbe {
     }
 }
 
-// MARK: - What happens
+// MARK: - Random events
 
 extension BridgeHistory {
-    /// What a check of a server finds now: mostly what it is like, at times what only this node sees.
+    /// The finding of a check: mostly the server's true condition, sometimes a finding of this node alone.
     private func result(of server: ServerReference) -> CheckResult {
         let result = draw(5) == 0 ? Self.findings[draw(Self.findings.count)] : truths[plan.references.firstIndex(of: server) ?? 0]
         note("a check of \(server) finds \(result.status.name) \(result.code)")
         return result
     }
 
-    /// Lets something happen, and some time pass.
+    /// Performs one random event, then lets time pass.
     func step() {
         guard failure == nil else { return }
         let index = draw(nodes.count)
@@ -137,7 +137,7 @@ extension BridgeHistory {
             for node in nodes { node.check(server, result(of: server)) }
         case 10...13:
             truths[place] = Self.findings[draw(2) == 0 ? draw(2) : draw(Self.findings.count)]
-            note("\(server) is \(truths[place].status.name) \(truths[place].code) from now on")
+            note("\(server) is \(truths[place].status.name) \(truths[place].code)")
         case 14:
             note("node\(index) cannot connect to \(server)")
             node.servers.connectFailed(draw(2) == 0 ? ConnectFailure.loud : .silent, inRow: draw(20), of: server)
@@ -153,7 +153,7 @@ extension BridgeHistory {
         run(.milliseconds(draw(4) == 0 ? draw(1_500) : draw(150)))
     }
 
-    /// All nodes find all servers as they are.
+    /// All nodes check all servers and find their true condition.
     private func checkAll() {
         for node in nodes { for (server, truth) in zip(plan.references, truths) { node.check(server, truth) } }
     }
@@ -161,7 +161,7 @@ extension BridgeHistory {
     private func operate(_ node: BridgedNode, _ server: ServerReference) {
         let (state, weight) = (Self.states[draw(Self.states.count)], [0, 1, 1, 7][draw(4)])
         let spread = ClusterSpread(duration: state != .ready && draw(2) == 0 ? .milliseconds(500 + draw(3_000)) : nil, isForced: draw(3) == 0)
-        note("an operator says \(state) (\(spread)) or weight \(weight), or a look finds it (un)fit, of \(server)")
+        note("\(server): one of: an operator's \(state) (\(spread)), an operator's weight \(weight), a look's fitness")
         switch draw(7) {
         case 0, 1: node.administer(server, state)
         case 2: node.apply(.setWeight(weight), to: server)
@@ -171,7 +171,7 @@ extension BridgeHistory {
         }
     }
 
-    /// A node's resolver loses a server, or all find it, perhaps elsewhere.
+    /// One node's resolver loses a server, or several nodes resolve it, possibly at another address.
     private func resolve(_ node: BridgedNode, _ place: Int) {
         let server = plan.references[place]
         if draw(3) == 0 {
@@ -179,7 +179,7 @@ extension BridgeHistory {
             node.apply(.addressLost(reason: "DNS NX status"), to: server)
         } else {
             if draw(3) == 0 { homes[place] = .ip(.v4(0x0a01_0000 + UInt32(draw(3))), port: 3_306) }
-            note("\(server) is found at \(homes[place])")
+            note("\(server) resolves to \(homes[place])")
             for node in nodes where draw(4) > 0 { find(place, node) }
         }
     }
@@ -189,7 +189,7 @@ extension BridgeHistory {
         if node.registry.status(of: server).address != homes[place] { node.apply(.addressResolved(homes[place], by: "test"), to: server) }
     }
 
-    /// Dies, and comes back: often at once, at times after its peers have noticed.
+    /// Crashes and restarts the node: often at once, sometimes after its peers have noticed.
     private func restart(_ index: Int) {
         guard world.members[index].core != nil else { return }
         note("node\(index) dies")
@@ -205,10 +205,10 @@ extension BridgeHistory {
         if draw(4) == 0 { world.partition([index], nodes.indices.filter { $0 != index }) }
     }
 
-    /// All is well again, everywhere and for long enough: every server is usable, and all nodes hold the same rows.
+    /// Removes all faults for long enough that every server is usable and all nodes hold the same rows.
     func recover() {
         guard failure == nil else { return }
-        note("all is well again")
+        note("all faults end")
         world.heal()
         world.network.loss = 0
         truths = Array(repeating: Self.findings[0], count: truths.count)
@@ -227,7 +227,7 @@ extension BridgeHistory {
             }
             note("node\(index) is ready")
         }
-        // A peer's DOWN may hold a server until that peer's `rise` passes, and then its own are counted.
+        // A peer's DOWN may keep a server down until that peer's `rise` passes. Own passes count only after that.
         for _ in 0..<8 {
             checkAll()
             run(.milliseconds(200))
@@ -241,8 +241,8 @@ extension BridgeHistory {
 
 @Suite("Registry and gossip core, coupled")
 struct GossipBridgeTests {
-    /// In 54 a weight of 0 and a peer's DOWN come in one datagram.
-    @Test("agree after every event, and all servers are usable once all is well", arguments: Array(0..<32) + [54] as [UInt64])
+    /// With seed 54, a weight of 0 and a peer's DOWN arrive in one datagram.
+    @Test("agree after every event, and all servers are usable after the last fault", arguments: Array(0..<32) + [54] as [UInt64])
     func agreement(seed: UInt64) throws {
         let history = try BridgeHistory(seed: seed)
         for _ in 0..<80 { history.step() }
@@ -250,7 +250,7 @@ struct GossipBridgeTests {
         #expect(history.failure == nil, "seed \(seed)")
     }
 
-    @Test("takes a server for full by the word of its check, and by no number that means it in another protocol")
+    @Test("mark a server full only when its check reports it full, not by an error number of another protocol")
     func foreignRefusal() throws {
         let pair = try BridgedPair()
         let foreign = CheckResult(status: .layer7WrongStatus, code: 1040, info: "busy", duration: .zero)
@@ -289,10 +289,10 @@ private final class BridgedPair: WorldProbe {
         }
     }
 
-    /// What the first node's registry says.
+    /// The server's status in the first node's registry.
     var status: ServerStatus { nodes[0].registry.status(of: plan.references[0]) }
 
-    /// A check of the first node ends.
+    /// Finishes a check on the first node.
     func check(_ result: CheckResult) { nodes[0].check(plan.references[0], result) }
 
     func willHandle(_ input: GossipWorld.Input, at index: Int, in world: GossipWorld) {}
