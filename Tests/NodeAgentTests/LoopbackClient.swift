@@ -8,7 +8,7 @@ import Wire
 
 /// A listening socket on 127.0.0.1 with a port of the kernel's choice.
 ///
-/// It is the second socket of a group, so that it was bound to that port by number: one bound to port 0 loses its port at `shutdown()`.
+/// It is the second socket of a group, so it is bound to that port by number: a socket bound to port 0 loses its port at `shutdown()`.
 func listenOnLoopback() throws -> OpenFile {
     let address = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
     let request = ListenRequest(address: address, endpoint: "127.0.0.1:0", owner: "test", location: ConfigurationLocation(file: "test.cfg", line: 1))
@@ -16,7 +16,7 @@ func listenOnLoopback() throws -> OpenFile {
     return try #require(files.last)
 }
 
-/// A client that never blocks for long: what it waits for comes from a reactor that the test turns, or from another thread.
+/// A client that never blocks for long: its data comes from a reactor that the test turns, or from another thread.
 final class Client {
     private let file: OpenFile
 
@@ -69,7 +69,7 @@ final class Client {
         return text
     }
 
-    /// Waits until the socket is ready, 20 ms at most.
+    /// Waits until the socket is ready, at most 20 ms.
     func wait(_ events: Int16) {
         var request = pollfd(fd: file.raw, events: events, revents: 0)
         poll(&request, 1, 20)

@@ -29,12 +29,12 @@ struct GossipPlanTests {
         let (one, two) = (try plan(), try plan(node: "two", nodes: Self.nodes.reversed(), servers: Self.servers.reversed()))
         #expect(one.settings.cluster == two.settings.cluster)
         #expect(one.settings.node == two.settings.peers.first?.id && two.settings.node == one.settings.peers.first?.id)
-        #expect(one.settings.configuration == two.settings.configuration, "the order of lines is nobody's business")
+        #expect(one.settings.configuration == two.settings.configuration, "the order of lines does not count")
         #expect(Set(one.servers.map(\.id)) == Set(two.servers.map(\.id)))
         for server in one.servers { #expect(two.name(of: server.id) == server.name) }
     }
 
-    @Test("tells configurations apart")
+    @Test("gives different numbers to different configurations")
     func differences() throws {
         let usual = try plan().settings.configuration
         let others = [
@@ -60,7 +60,7 @@ struct GossipPlanTests {
         #expect(differing(try plan(nodes: Self.nodes + ["node three 127.0.0.1:7943"])) == ["the node lines"])
     }
 
-    @Test("judges a checked server by the policy, and one without checks by nothing")
+    @Test("applies the policy to a checked server, and no policy to a server without checks")
     func servers() throws {
         let plan = try plan(more: ["policy any-down", "min-up 2", "probe-interval 100ms", "dead-after 4s"])
         #expect(plan.servers.map(\.name) == ["mysql/a", "mysql/b", "mysql/c"])
@@ -77,7 +77,7 @@ struct GossipPlanTests {
     }
 
     @Test(
-        "reads a check's result as what it says of the server",
+        "converts a check's result to a finding",
         arguments: [
             (CheckResult(status: .layer7OK, duration: .zero), Finding.passed), (CheckResult(status: .layer4OK, duration: .zero), .passed),
             (CheckResult(status: .layer7WrongStatus, code: 1040, refusal: .full, duration: .zero), .full),
@@ -92,18 +92,18 @@ struct GossipPlanTests {
         ])
     func findings(result: CheckResult, finding: Finding) { #expect(Finding(result) == finding) }
 
-    @Test("reads no code as MySQL's error: only the check knows its protocol")
+    @Test("takes no code for a MySQL error: only the check knows its protocol")
     func foreignCodes() {
         for code in Int(UInt16.min)...Int(UInt16.max) {
             let failed = CheckResult(status: .layer7WrongStatus, code: code, info: "503 Service Unavailable", duration: .zero)
             guard Finding(failed) != .failedLoudly else { continue }
-            Issue.record("code \(code) says \(Finding(failed)) of the server")
+            Issue.record("code \(code) is read as \(Finding(failed))")
             return
         }
     }
 
     @Test(
-        "says things in the words of the manual",
+        "uses the manual's words in messages",
         arguments: [
             (GossipSentence("tsukada02", .dead, silence: .milliseconds(1_034))?.text, "peer tsukada02 is DEAD after 1.03s of silence"),
             (GossipSentence("tsukada02", .suspect, silence: .milliseconds(505))?.text, "peer tsukada02 is SUSPECT after 0.50s of silence"),

@@ -74,7 +74,7 @@ private final class Pair {
 
 @Suite("A gossip runner")
 struct GossipRunnerTests {
-    @Test("meets its peer over UDP, tells what it sees, takes a word for the cluster, and says goodbye")
+    @Test("meets its peer over UDP, sends its findings, carries out a cluster command, and announces its leave")
     func conversation() throws {
         let pair = try Pair()
         #expect(pair.wait { pair.areAlive })
@@ -86,7 +86,7 @@ struct GossipRunnerTests {
         let second = pair.runners[0].plan.servers[1].id
         #expect(pair.requested[1] == [second])
         pair.observe(1, 1, .failedLoudly)
-        #expect(pair.wait { pair.requested[1].count == 2 }, "one failure of its own is no verdict")
+        #expect(pair.wait { pair.requested[1].count == 2 }, "one own failure does not suffice")
         pair.observe(1, 1, .failedLoudly)
         #expect(pair.wait { pair.verdicts[1].contains { $0 == (second, .down(.ownAndPeers)) } })
         #expect(pair.runners[1].core.failingPeers(of: second) == ["one"])
@@ -108,12 +108,12 @@ struct GossipRunnerTests {
         let members = pair.report(1).members.whole().split(separator: "\n").map { $0.split(separator: " ") }
         #expect(members.map { $0.prefix(2).joined(separator: " ") } == ["# name", "two alive", "one left"])
         #expect(members.last?.suffix(2) == ["-", "-"])
-        // The views of a silent node are not current.
+        // The views of a silent node are stale.
         #expect(views(1).contains { $0.hasPrefix("mysql/read02 one stale - - - - - ") }, "\(views(1))")
         #expect(views(1).contains { $0.hasPrefix("mysql/read02 two up 2 L7OK ") }, "\(views(1))")
     }
 
-    @Test("hears nothing under another key, and says so")
+    @Test("receives no datagram with another key, and reports that")
     func wrongKey() throws {
         let pair = try Pair(secrets: [Bytes32(1, 2, 3, 4), Bytes32(9, 9, 9, 9)])
         #expect(pair.wait { pair.runners.allSatisfy { $0.core.counters.unknownKey > 2 } })
@@ -123,14 +123,14 @@ struct GossipRunnerTests {
         #expect(known.count == 2 && known.last?.hasSuffix(" yes    one") == true)
     }
 
-    @Test("leaves a socket that fails alone for a second, and then listens again")
+    @Test("ignores a failing socket for a second, and then receives again")
     func failingSocket() throws {
         let pair = try Pair()
         #expect(pair.wait { pair.areAlive })
         let socket = pair.runners[0].socket
         let address = try #require(socket.localAddress)
         let complaints = { pair.lines[0].filter { $0.hasPrefix("cannot receive: ") } }
-        // No socket at all stands under the number meanwhile: every attempt to receive fails, those of the timer too.
+        // Another file takes the socket's number: every attempt to receive fails, including those of the timer.
         let broken = try WakeUp()
         #expect(dup2(broken.raw, socket.raw) == socket.raw)
         #expect(pair.wait { complaints().count == 2 })
@@ -141,7 +141,7 @@ struct GossipRunnerTests {
         #expect(complaints().count == 2)
     }
 
-    @Test("changes keys under way, without a moment of silence")
+    @Test("changes keys while it runs, and stays in contact")
     func rotation() throws {
         let pair = try Pair()
         #expect(pair.wait { pair.areAlive })
@@ -163,7 +163,7 @@ struct GossipRunnerTests {
         #expect(pair.lines.allSatisfy { $0.allSatisfy { !$0.contains("DEAD") } })
     }
 
-    @Test("remembers over a restart what operators said")
+    @Test("keeps operators' commands over a restart")
     func memory() throws {
         let folder = try TemporaryFolder()
         let store = try StateStore<GossipMemory>(path: folder.path, node: "one", owner: FileOwner(user: geteuid(), group: getegid()))
@@ -178,7 +178,7 @@ struct GossipRunnerTests {
         }
         let again = try Pair(stores: [store, nil])
         #expect(again.runners[0].core.session > session)
-        #expect(again.administered[0].map(\.1) == [.maint], "and says so to its owner at start")
+        #expect(again.administered[0].map(\.1) == [.maint], "and reports it to its owner at the start")
         #expect(again.wait { again.administered[1].count == 1 })
     }
 }
@@ -187,7 +187,7 @@ struct GossipRunnerTests {
 struct StartGossipTests {
     private static let key = String(repeating: "0123456789abcdef", count: 4)
 
-    /// What `-c` says of a file with this section, with a `key-file` of these bytes and this mode.
+    /// The exit code of `-c` for a file with this section, and a `key-file` with these bytes and this mode.
     private func check(_ section: String, key: String? = nil, mode: UInt32 = 0o600) throws -> Int32 {
         let folder = try TemporaryFolder()
         let line = try key.map { " key-file \(try folder.write("key", $0, mode: mode))\n" } ?? ""
@@ -195,7 +195,7 @@ struct StartGossipTests {
         return Startup.run(arguments: ["-c", "-q", "-L", "one", "-f", path], environment: [:])
     }
 
-    @Test("wants a key wherever a datagram could come from elsewhere, and keeps it from others")
+    @Test("requires a key unless all addresses are loopback, and a key file that other users cannot read")
     func keys() throws {
         let far = "gossip tsukada\n node one 10.0.0.1:7946\n node two 10.0.0.2:7946\n"
         #expect(try check(far) == 1)
@@ -208,7 +208,7 @@ struct StartGossipTests {
         #expect(try check("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n") == 0)
     }
 
-    @Test("says when this node, or its address, is not there")
+    @Test("refuses a node that is missing from the section, and an address that the machine does not have")
     func places() throws {
         let section = { (text: String) in try #require(Configuration.read(Pair.text + text).configuration.gossip) }
         let strangers = try section("gossip tsukada\n node one 127.0.0.1:7946\n node two 127.0.0.2:7946\n")
@@ -229,7 +229,7 @@ struct StartGossipTests {
         }
     }
 
-    @Test("receives at the address of a name, and everywhere while no nameserver answers")
+    @Test("receives at the address of a name, and at all addresses while no nameserver answers")
     func names() throws {
         let section = { (bind: String, own: String) in
             try #require(

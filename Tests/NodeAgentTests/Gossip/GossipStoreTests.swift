@@ -7,7 +7,7 @@ import Wire
 
 @testable import NodeAgent
 
-/// A memory with `count` rows of servers 1, 2, ..., later ones said later.
+/// A memory with `count` rows of servers 1, 2, ..., with rising stamps.
 private func memory(_ count: Int) -> GossipMemory {
     var memory = GossipMemory(session: 1_790_000_000_123)
     for number in 0..<count {
@@ -25,27 +25,27 @@ private func memory(_ count: Int) -> GossipMemory {
 struct GossipContentTests {
     private let node = "tsukada01"
 
-    @Test("says what was put into it", arguments: [0, 1, 2, 17, GossipLimits.serversMax])
+    @Test("returns the memory that was written to it", arguments: [0, 1, 2, 17, GossipLimits.serversMax])
     func roundTrip(count: Int) {
         let bytes = memory(count).bytes(node: node)
         #expect(bytes.count <= StateText.bytesMax)
         #expect(GossipMemory(bytes, node: node) == memory(count))
     }
 
-    @Test("is not taken for another node's, or from another version")
+    @Test("is rejected when it belongs to another node or is empty")
     func foreign() {
         let bytes = memory(3).bytes(node: node)
         #expect(GossipMemory(bytes, node: "tsukada02") == nil)
         #expect(GossipMemory([], node: node) == nil)
     }
 
-    @Test("is nothing when a byte is missing at its end")
+    @Test("is rejected when it is cut at any length")
     func truncated() {
         let bytes = memory(4).bytes(node: node)
         for length in bytes.indices { #expect(GossipMemory(Array(bytes[..<length]), node: node) == nil, "\(length) bytes") }
     }
 
-    @Test("is nothing when a bit of it has changed")
+    @Test("is rejected when one bit has changed")
     func flipped() {
         let bytes = memory(2).bytes(node: node)
         for index in bytes.indices {
@@ -57,7 +57,7 @@ struct GossipContentTests {
         }
     }
 
-    @Test("is read with a session and a stamp from the end of the range: the core leaves out only these, not the whole file")
+    @Test("is read with a session and a stamp from the end of the range: the core drops only these, not the whole file")
     func farAhead() throws {
         var poisoned = memory(3)
         poisoned.session = .max
@@ -77,7 +77,7 @@ struct GossipContentTests {
     }
 
     @Test(
-        "is checked even where its sum is right: it may come from another program",
+        "is checked even when its hash is right: it may come from another program",
         arguments: [
             "session 18446744073709551616", "session -1", "session +1", "session", "session 1 2", "server 1",
             "session 1\nserver 0000000000000001 stamp 0000000000000001 origin 0000000000000001 state maintenance weight - expiry -",
@@ -94,14 +94,14 @@ struct GossipContentTests {
         #expect(GossipMemory(Self.sealed("tsukada-gossip 2\nnode tsukada01\nsession 1\n"), node: node) == nil)
     }
 
-    /// FNV-1a, written once more: the format is a promise to files that exist.
+    /// A second implementation of FNV-1a: the format must stay readable for existing files.
     private static func sealed(_ text: String) -> [UInt8] {
         var sum: UInt64 = 14_695_981_039_346_656_037
         for byte in text.utf8 { sum = (sum ^ UInt64(byte)) &* 1_099_511_628_211 }
         return Array("\(text)end \(Hexadecimal.text(sum, digits: 16))\n".utf8)
     }
 
-    @Test("keeps the latest word on each server, and of too many the latest ones")
+    @Test("keeps the latest command for each server, and the latest ones when there are too many")
     func records() {
         var kept = GossipMemory(session: 5)
         kept.record(.session(4))
@@ -142,7 +142,7 @@ struct GossipStoreTests {
         return lines
     }
 
-    @Test("has nothing at first, then what was saved last")
+    @Test("is empty at first, then holds the last memory that was saved")
     func saves() throws {
         let first = try store().load()
         #expect(first.content == nil && first.warning == nil)
@@ -153,7 +153,7 @@ struct GossipStoreTests {
         #expect(try FileStatus(of: Folder(folder.path).open("gossip-n1.state")).permissions == 0o600)
     }
 
-    @Test("finds its folder under another name, as it must after chroot")
+    @Test("finds its folder under another name, as chroot requires")
     func movedFolder() throws {
         let store = try store()
         let other = folder.path + "-moved"
@@ -163,7 +163,7 @@ struct GossipStoreTests {
         #expect(store.load().content == memory(2))
     }
 
-    @Test("puts aside what it cannot read, whatever it is", arguments: 0..<6)
+    @Test("renames a file that it cannot read, of any kind", arguments: 0..<6)
     func damaged(kind: Int) throws {
         let (store, name) = (try store(), "gossip-n1.state")
         let bytes = memory(4).bytes(node: "n1")
@@ -188,7 +188,7 @@ struct GossipStoreTests {
         #expect(store.load().content == memory(1))
     }
 
-    @Test("survives a crash while it writes: what an unfinished attempt left is not read")
+    @Test("survives a crash while it writes: the unfinished file is not read")
     func leftovers() throws {
         #expect(try save(memory(3), in: store()) == [])
         try folder.write("gossip-n1.state.new", "half a fi", mode: 0o444)
@@ -198,7 +198,7 @@ struct GossipStoreTests {
         #expect(folder.names == ["gossip-n1.state"])
     }
 
-    /// A file system of a child's mount namespace: it goes with the child, whatever becomes of the tests.
+    /// A file system in a child's mount namespace, which ends with the child even if the tests crash.
     private func mount(_ options: String) throws -> (child: ChildProcess, path: String) {
         let script = "mount -t tmpfs -o \(options) tsk-test \(folder.path) && echo mounted && read line"
         let child = try ChildProcess(["unshare", "--mount", "sh", "-c", script], input: .heldPipe)
@@ -207,7 +207,7 @@ struct GossipStoreTests {
         return (child, "/proc/\(child.pid)/root\(folder.path)")
     }
 
-    @Test("says once that the disk is full, and once that it can write again, and keeps what it had", .enabled(if: isRoot))
+    @Test("reports once that the disk is full and once that it can write again, and keeps the last saved memory", .enabled(if: isRoot))
     func fullDisk() throws {
         let (child, path) = try mount("size=16k,mode=700")
         defer { child.closeInput() }
@@ -222,7 +222,7 @@ struct GossipStoreTests {
         #expect(store.load().content == memory(21))
     }
 
-    @Test("says so when the disk may only be read", .enabled(if: isRoot))
+    @Test("reports a read-only disk", .enabled(if: isRoot))
     func readOnlyDisk() throws {
         let (child, path) = try mount("ro,mode=700")
         defer { child.closeInput() }
@@ -230,7 +230,7 @@ struct GossipStoreTests {
         #expect(lines.count == 1 && lines.first?.contains("\(SystemError("unlinkat", code: EROFS))") == true, "\(lines)")
     }
 
-    @Test("wants a folder that the node may write to, and not everybody")
+    @Test("requires a folder that the node, but not every user, may write to")
     func permissions() throws {
         let missing = folder.path + "/missing"
         #expect(throws: StartError("'state-dir \(missing)': no such directory; run 'install -d -m 700 -o \(geteuid()) -g \(getegid()) \(missing)'")) {
@@ -246,7 +246,7 @@ struct GossipStoreTests {
     }
 
     @Test(
-        "knows whom a folder's owner and permissions let write",
+        "evaluates a folder's owner and permissions",
         arguments: [
             (0, 0, 0o700, 0, 0, true), (5, 5, 0o700, 0, 0, false), (5, 0, 0o770, 0, 0, true),
             (5, 5, 0o700, 5, 9, true), (5, 5, 0o500, 5, 5, false), (0, 0, 0o700, 5, 5, false),

@@ -8,7 +8,7 @@ import Wire
 
 @testable import NodeAgent
 
-/// A folder that goes with its owner, and everything in it.
+/// A folder that is removed with its owner, including all files.
 final class TemporaryFolder {
     let path: String
 
@@ -23,7 +23,7 @@ final class TemporaryFolder {
         rmdir(path)
     }
 
-    /// The names in it, in order.
+    /// The names of its files, sorted.
     var names: [String] {
         guard let folder = opendir(path) else { return [] }
         defer { closedir(folder) }
@@ -34,7 +34,7 @@ final class TemporaryFolder {
         return names.filter { $0 != "." && $0 != ".." }.sorted()
     }
 
-    /// Writes a file with exactly this mode; its path.
+    /// Writes a file with exactly this mode and returns its path.
     @discardableResult
     func write(_ name: String, _ text: String, mode: UInt32 = 0o600) throws -> String { try write(name, Array(text.utf8), mode: mode) }
 
@@ -52,7 +52,7 @@ final class TemporaryFolder {
     func text(_ name: String) throws -> String { String(decoding: try Files.read("\(path)/\(name)", bytesMax: 1 << 21), as: UTF8.self) }
 }
 
-/// A runtime socket that answers each connection's line with what `answer` makes of it, then closes. `nil` never answers.
+/// A runtime socket that answers each connection's line with the result of `answer`, then closes. `nil` never answers.
 final class StubNode: Sendable {
     let path: String
     private let listener: OpenFile
@@ -67,7 +67,7 @@ final class StubNode: Sendable {
             var held: [OpenFile] = []
             while true {
                 var ready = pollfd(fd: listener.raw, events: Int16(POLLIN), revents: 0)
-                // Ends with the stub's owner, which shuts the listener down.
+                // Ends when the stub is released, which shuts the listener down.
                 guard poll(&ready, 1, 10_000) == 1, let descriptor = try? Sockets.accept(listener.raw) else { return }
                 let connection = OpenFile(descriptor)
                 var line: [UInt8] = []
@@ -89,11 +89,11 @@ final class StubNode: Sendable {
 
     deinit { shutdown(listener.raw, Int32(SHUT_RDWR)) }
 
-    /// The lines that came.
+    /// The received lines.
     var lines: [String] { received.withLock { $0 } }
 }
 
-/// Keys that anybody can compute.
+/// Predictable keys for tests.
 enum TestKey {
     static func text(_ number: UInt8) -> String { Hexadecimal.text((0..<32).map { $0 &* 7 &+ number }) }
 

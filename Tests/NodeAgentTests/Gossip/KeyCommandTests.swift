@@ -48,7 +48,7 @@ struct KeyCommandTests {
         #expect(folder.names == ["k", "s"])
     }
 
-    @Test("may be repeated")
+    @Test("may be repeated without effect")
     func repeats() throws {
         let node = try StubNode(path: socket) { _ in "\n" }
         for _ in 0..<2 { #expect(try run(.install, input: Self.second).complaint == nil) }
@@ -58,7 +58,7 @@ struct KeyCommandTests {
         #expect(try folder.text("k") == "# ring\n\(Self.second)\n")
     }
 
-    @Test("changes nothing that the node refuses, and shows no key that the node repeats")
+    @Test("changes nothing when the node refuses, and shows no key that the node's answer repeats")
     func refused() throws {
         let node = try StubNode(path: socket) { "Unknown command: '\($0)'.\n\n" }
         let installed = try run(.install, input: Self.second)
@@ -72,7 +72,7 @@ struct KeyCommandTests {
         #expect(node.lines.count == 3)
     }
 
-    @Test("changes the file alone while the node does not run, says so, and fails; without the node nothing is removed", arguments: [true, false])
+    @Test("changes only the file while the node does not run, reports that, and fails; a removal requires the node", arguments: [true, false])
     func notRunning(hasSocket: Bool) throws {
         if hasSocket {
             let listener = try Sockets.open(.stream, for: .unix(socket))
@@ -94,7 +94,7 @@ struct KeyCommandTests {
         #expect(list.complaint == "\(down): these are the keys of \(path); the first one is used for sending")
     }
 
-    @Test("does not ask the node for what the file cannot take")
+    @Test("does not ask the node when the file cannot take the change")
     func fileFirst() throws {
         let node = try StubNode(path: socket) { _ in "\n" }
         #expect(try run(.use(7)).complaint == "\(path): no such key; 'tsukada keys list' shows the ids; nothing is changed")
@@ -107,7 +107,7 @@ struct KeyCommandTests {
         #expect(node.lines.isEmpty)
     }
 
-    @Test("gives a silent node up, and leaves the file as it is")
+    @Test("gives up on a silent node, and leaves the file unchanged")
     func silent() throws {
         let node = try StubNode(path: socket) { _ in nil }
         let outcome = try management(timeout: .milliseconds(100)).run(.install, input: Array(Self.second.utf8))
@@ -116,7 +116,7 @@ struct KeyCommandTests {
         #expect(node.lines.count == 1)
     }
 
-    @Test("takes the first admin socket that is a path, and says what is missing")
+    @Test("takes the first admin socket that is a path, and reports what is missing")
     func surroundings() throws {
         func management(_ text: String) throws -> KeyManagement {
             let (configuration, diagnostics) = Configuration.read(text)
@@ -136,7 +136,7 @@ struct KeyCommandTests {
         }
     }
 
-    @Test("ends with 0 when all went well and with 1 when not")
+    @Test("exits with 0 on success and with 1 on failure")
     func exitCodes() throws {
         let text = "global\n stats socket \(socket) level admin\ngossip a\n node a 10.0.0.1:1\n node b 10.0.0.2:1\n key-file \(path)\n"
         let file = try folder.write("t.cfg", text)
@@ -152,7 +152,7 @@ struct KeyCommandTests {
 
 @Suite("The command line of keys")
 struct KeyCommandLineTests {
-    @Test("has the command first, and -f anywhere behind it")
+    @Test("has the command first, and -f anywhere after it")
     func commands() throws {
         #expect(try CommandLineOptions.parse(["keygen"]).action == .makeKey)
         let options = try CommandLineOptions.parse(["keys", "-f", "a.cfg", "use", "00aB12cd", "-f", "b.cfg"])
@@ -166,7 +166,7 @@ struct KeyCommandLineTests {
     }
 
     @Test(
-        "is told what is wrong with it, without its words",
+        "is refused with a reason that repeats no argument",
         arguments: [
             (["keygen", "4"], CommandLineError.surplus(of: "keygen")), (["keys"], .unknownKeyCommand), (["keys", "-f"], .missingValue("-f")),
             (["keys", "lst", "-f", "a"], .unknownKeyCommand), (["keys", "list"], .noConfiguration),

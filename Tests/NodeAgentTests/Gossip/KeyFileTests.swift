@@ -27,14 +27,14 @@ struct KeyFileTests {
 
     private static let (first, second, third) = (TestKey.text(1), TestKey.text(2), TestKey.text(3))
 
-    @Test("has one key a line, comments, blanks, either case and line ends of Windows")
+    @Test("has one key a line, comments, blanks, either case and Windows line ends")
     func reads() throws {
         let text = try parse("# ring\r\n\n  \(Self.first.uppercased())\t# since May\r\n\(Self.second)")
         #expect(text.keys.map { Hexadecimal.text($0.secret.bytes) } == [Self.first, Self.second])
         #expect(text.keys.map(\.id) == [try TestKey.identifier(1), try TestKey.identifier(2)])
     }
 
-    @Test("gives each key the first four bytes of its SHA-256 as id")
+    @Test("identifies each key by the first four bytes of its SHA-256")
     func identifiers() throws {
         // printf 'ff%.0s' {1..32} | xxd -r -p | sha256sum
         let text = try parse(String(repeating: "f", count: 64) + "\n")
@@ -42,7 +42,7 @@ struct KeyFileTests {
     }
 
     @Test(
-        "with a mistake gets its line and advice",
+        "with a mistake causes an error with line and advice",
         arguments: [
             (String(repeating: "0", count: 64) + "\n", "k:1: this key is public knowledge; run '(umask 077; tsukada keygen > k)'"),
             ("", "k: no key in it; run '(umask 077; tsukada keygen > k)'"),
@@ -68,7 +68,7 @@ struct KeyFileTests {
         #expect(error.description == message)
     }
 
-    @Test("is never shown by its errors", arguments: 0..<64 as Range<UInt64>)
+    @Test("never appears in its errors", arguments: 0..<64 as Range<UInt64>)
     func neverShown(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         var bytes = Array("\(Self.first)\n\(Self.second) # b\n\(Self.first)\n".utf8)
@@ -77,9 +77,9 @@ struct KeyFileTests {
         }
         do {
             _ = try KeyFileText(bytes, path: "/etc/k", seal: seal)
-            Issue.record("seed \(seed): a double key was taken")
+            Issue.record("seed \(seed): a duplicate key was accepted")
         } catch {
-            // Line 2 stays recognisable when a byte of it changes: no eight digits in a row of any line.
+            // Line 2 stays recognisable when one of its bytes changes, so no eight digits of any line may appear.
             let text = error.description
             for key in [Self.first, Self.second] {
                 for start in 0...56 { #expect(!text.contains(key.dropFirst(start).prefix(8)), "seed \(seed): \(text)") }
@@ -95,7 +95,7 @@ struct KeyFileTests {
         #expect(throws: KeyFileError.self) { try KeyFileText(bytes, path: "k", seal: seal) }
     }
 
-    @Test("keeps comments and order while keys come, move and go")
+    @Test("keeps comments and order while keys are added, moved and removed")
     func changes() throws {
         var text = try parse("# ring of the shop\n\(Self.first) # old\n\n# next\n\(Self.second)\n")
         let third = try #require(try parse(Self.third + "\n").keys.first)
@@ -142,7 +142,7 @@ struct KeyFileDiskTests {
     }
 
     @Test(
-        "must not be for others",
+        "must be closed to other users",
         arguments: [(0o600, true), (0o400, true), (0o700, true), (0o640, false), (0o604, false), (0o620, false), (0o601, false), (0o644, false)]
             as [(UInt32, Bool)])
     func permissions(mode: UInt32, isFine: Bool) throws {
@@ -154,7 +154,7 @@ struct KeyFileDiskTests {
         }
     }
 
-    @Test("must be root's or the present user's", arguments: [(0, 5, true), (5, 5, true), (6, 5, false), (5, 0, false)] as [(UInt32, UInt32, Bool)])
+    @Test("must belong to root or the present user", arguments: [(0, 5, true), (5, 5, true), (6, 5, false), (5, 0, false)] as [(UInt32, UInt32, Bool)])
     func owner(owner: UInt32, user: UInt32, isFine: Bool) throws {
         let path = try folder.write("k", "")
         guard geteuid() == 0 else { return }
@@ -163,7 +163,7 @@ struct KeyFileDiskTests {
         #expect(KeyFile.problem(with: try FileStatus(of: file), user: user) == (isFine ? nil : .foreignOwner(owner)))
     }
 
-    @Test("is no folder, no pipe, no device, no endless file, and is not waited for", .timeLimit(.minutes(1)))
+    @Test("is never a folder, a pipe, a device or an endless file, and reading it does not block", .timeLimit(.minutes(1)))
     func hostile() throws {
         #expect(failure(folder.path) == .notRegular)
         let pipe = "\(folder.path)/pipe"
@@ -184,7 +184,7 @@ struct KeyFileDiskTests {
         #expect(text == "/k: no such file; \(advice)")
     }
 
-    @Test("is replaced as a whole, with its owner and nobody else's permissions; what is not published leaves it alone")
+    @Test("is replaced as a whole, with its owner and no permissions for others; a staged file that is not published has no effect")
     func replaces() throws {
         let path = try folder.write("k", TestKey.text(1) + "\n", mode: 0o400)
         try folder.write("k.new", "left by a crash", mode: 0o644)
@@ -204,7 +204,7 @@ struct KeyFileDiskTests {
         #expect(folder.names == ["k"])
     }
 
-    @Test("may be a symbolic link, which stays one")
+    @Test("may be a symbolic link, which is kept")
     func link() throws {
         let other = try TemporaryFolder()
         try other.write("real", TestKey.text(1) + "\n")

@@ -33,9 +33,9 @@ private func memory() throws -> AddressMemory {
     return memory
 }
 
-@Suite("Addresses remembered in a file")
+@Suite("Addresses stored in a file")
 struct AddressMemoryTests {
-    @Test("are what was put into it, in the order of the names")
+    @Test("are read as they were written, in the order of the names")
     func roundTrip() throws {
         let bytes = try memory().bytes(node: "n1")
         #expect(AddressMemory(bytes, node: "n1") == (try memory()))
@@ -46,7 +46,7 @@ struct AddressMemoryTests {
         #expect(AddressMemory(bytes, node: "n2") == nil)
     }
 
-    @Test("are nothing when a byte is missing or a bit has changed")
+    @Test("are rejected when a byte is missing or a bit has changed")
     func damaged() throws {
         let bytes = try memory().bytes(node: "n1")
         for length in bytes.indices { #expect(AddressMemory(Array(bytes[..<length]), node: "n1") == nil, "\(length) bytes") }
@@ -58,7 +58,7 @@ struct AddressMemoryTests {
     }
 
     @Test(
-        "are nothing when the file says what none of ours would, although its sum is right",
+        "are rejected when a line is impossible, although the hash is right",
         arguments: [
             "name db", "name db 1", "name  1 10.0.0.1", "name db -1 10.0.0.1", "name db 99999999999999999999 10.0.0.1", "name DB 1 10.0.0.1",
             "name db 1 10.0.0.1,3306,1,1", "name db 1 0.0.0.0", "name db 1 10.0.0.256", "name db 1 10.0.0.1 ", "name a/b 1 10.0.0.1",
@@ -81,11 +81,11 @@ struct AddressMemoryTests {
         }
         let text = String(decoding: bytes, as: UTF8.self)
         #expect(AddressMemory(bytes, node: "n1") == nil)
-        // With a sum that is right the lines themselves are read.
+        // With a correct hash, the lines themselves are read.
         if let read = AddressMemory(StateHash.bytes(of: Array((text.hasSuffix("\n") ? text : text + "\n").utf8)), node: "n1") { #expect(read.names.count <= 3) }
     }
 
-    @Test("are not used when they are older than a day, or from a future that no set clock explains")
+    @Test("are not used when they are older than a day, or more than five minutes in the future")
     func age() throws {
         let memory = try memory()
         let db = try name("db2.test")
@@ -95,7 +95,7 @@ struct AddressMemoryTests {
         #expect(memory.entries(of: try name("db3.test"), now: start).isEmpty)
     }
 
-    @Test("keep to their limits, and go with the names that are not wanted any more")
+    @Test("keep to their limits, and are removed together with unused names")
     func limits() throws {
         var memory = AddressMemory()
         memory.learn(try known("db", (0..<300).map { host($0) }))
@@ -129,7 +129,7 @@ struct AddressKeeperTests {
         [KnownName(name: try name("db"), entries: entries, lastValid: now.advanced(by: .zero - ago))]
     }
 
-    @Test("writes what is new at once, and what is only newer each hour")
+    @Test("writes new addresses at once, and newer times every hour")
     func writes() throws {
         let keeper = AddressKeeper(.init(store: try store(), memory: AddressMemory())) { _, _ in }
         keeper.look(try knows([host(1)], ago: .seconds(7)), now: now, wall: start)
@@ -142,12 +142,12 @@ struct AddressKeeperTests {
         #expect(try store().load().content?.names.first?.time == start + 3_600)
         keeper.look(try knows([host(2), host(1)]), now: now, wall: start + 3_601)
         #expect(try store().load().content?.names.first?.entries == [host(2), host(1)])
-        // A clock that was set back does not keep the old ones.
+        // A clock that was set back does not preserve the old ones.
         keeper.look(try knows([host(3)]), now: now, wall: start - 9_000)
         #expect(try store().load().content?.names == [known("db", [host(3)], time: start - 9_000)])
     }
 
-    @Test("tells once that it cannot write, and once that it can again", .enabled(if: geteuid() == 0))
+    @Test("reports once that it cannot write, and once that it can again", .enabled(if: geteuid() == 0))
     func fullDisk() throws {
         let script = "mount -t tmpfs -o size=16k,mode=700 tsk-test \(folder.path) && echo mounted && read line"
         let child = try ChildProcess(["unshare", "--mount", "sh", "-c", script], input: .heldPipe)
@@ -159,7 +159,7 @@ struct AddressKeeperTests {
         let store = try StateStore<AddressMemory>(path: path, node: "n1", owner: Self.present)
         let keeper = AddressKeeper(.init(store: store, memory: AddressMemory())) { level, text in lines.withLock { $0.append("\(level) \(text)") } }
         keeper.look(try knows([host(1)]), now: now, wall: start)
-        // More than the disk has room for.
+        // More than the disk can hold.
         let many = try (0..<64).map { KnownName(name: try name("host\($0)"), entries: (0..<256).map { host($0) }, lastValid: now) }
         for second in 1...3 { keeper.look(many, now: now, wall: start + Int64(second)) }
         #expect(lines.withLock { $0.count } == 1 && lines.withLock { $0.first?.contains("cannot be written to state-dir: write: No space left") } == true)
@@ -167,7 +167,7 @@ struct AddressKeeperTests {
         #expect(child.exitStatus == nil)
     }
 
-    @Test("puts a file aside that it cannot read, and says what that means")
+    @Test("renames a file that it cannot read, and states the consequence")
     func badFile() throws {
         try folder.write("addresses-n_1.state", "tsukada-addresses 1\nnode n_1\nname db 1 10.0.0.1\nend 0000000000000000\n")
         let (memory, warning) = try store().load()
@@ -182,7 +182,7 @@ struct AddressKeeperTests {
 
 @Suite("A start without DNS")
 struct StartWithoutDNSTests {
-    /// Nobody listens there.
+    /// No process listens at this port.
     private let lookup = NameLookup(hosts: "10.0.0.9 local", resolvConf: "nameserver 127.0.0.1\noptions attempts:1 timeout:1", port: 1)
 
     private func server(_ text: String, _ more: String = "check") throws -> Server {
@@ -195,7 +195,7 @@ struct StartWithoutDNSTests {
         NameResolution(lookup: lookup, memory: .init(addresses: memory, time: time), isTrial: isTrial)
     }
 
-    @Test("goes by the addresses that are remembered: of those servers the checks have to pass first")
+    @Test("uses stored addresses; their servers must pass a check first")
     func fallsBack() throws {
         var names = resolution(try memory())
         #expect(try names.address(of: server("db1.test"), owner: "b") == .ip(.v4(0x0a00_0001), port: 3306))
@@ -205,7 +205,7 @@ struct StartWithoutDNSTests {
             names.warnings.first
                 == "t.cfg:2: server 'b/s': cannot resolve 'db1.test': no answer from 127.0.0.1:1; its previous address is used: 10.0.0.1")
         #expect(names.unproven.values.allSatisfy { !$0.isRunning && $0.health == 1 } && names.unproven.count == 1)
-        #expect(names.found.isEmpty, "nothing has been said by a nameserver")
+        #expect(names.found.isEmpty, "no nameserver has answered")
         let unproven = try #require(names.unproven[ServerName(backend: "b", server: "s")])
         var backend = Backend(name: "b", identifier: 1)
         backend.servers = [try server("db1.test")]
@@ -220,7 +220,7 @@ struct StartWithoutDNSTests {
         #expect(registry.status(of: reference).isUsable)
     }
 
-    @Test("goes on without servers whose remembered address is missing or too old, with a warning")
+    @Test("continues without the servers whose stored address is missing or too old, with a warning")
     func goesOn() throws {
         var names = resolution(try memory(), at: start + 90_000)
         #expect(try names.address(of: server("db1.test"), owner: "b") == nil)
@@ -238,7 +238,7 @@ struct StartWithoutDNSTests {
         #expect(other.found.isEmpty, "the hosts file is read at each start")
     }
 
-    @Test("asks for all names at once, wherever they appear, and once for each")
+    @Test("asks for all names at once, wherever they appear, and only once for each")
     func asksForAll() throws {
         var text = """
             global
@@ -259,7 +259,7 @@ struct StartWithoutDNSTests {
         for number in 1...8 { text += "backend b\(number)\n server s db\(number).test:3306 check resolvers default init-addr last,libc,none\n" }
         let (configuration, diagnostics) = Configuration.read(text)
         #expect(Configuration.alerts(diagnostics).isEmpty)
-        // A nameserver that receives everything and answers nothing.
+        // A nameserver that receives all questions and answers none.
         let silent = try DatagramSocket(bind: .ip(.v4(0x7f00_0001), port: 0), receiveBuffer: 1 << 20)
         let port = try #require(Sockets.localAddress(silent.file.raw)?.port)
         let lookup = NameLookup(hosts: "", resolvConf: "nameserver 127.0.0.1\noptions attempts:1 timeout:1", port: port)
@@ -279,13 +279,13 @@ struct StartWithoutDNSTests {
         #expect(try names.place(ofGossip: gossip, own: gossip.nodes[0]) == .ip(.anyV4, port: 7_946))
         var sockets = StartSockets(names: names, threads: 1, accounts: AccountFiles(passwd: "", group: ""), inherited: InheritedSockets())
         #expect(throws: StartError.self) { try sockets.check(configuration) }
-        // One after the other they would take sixteen times as long as one alone.
+        // One after another they would take sixteen times as long as a single name.
         let duration = begin.duration(to: MonotonicClock.now())
         #expect(duration >= .milliseconds(900) && duration < lone.duration(to: begin) * 8, "\(duration)")
         #expect(Set(configuration.names).count == 16)
     }
 
-    @Test("is tried by '-c', which only warns while nameservers fail; the start needs the address of a bind")
+    @Test("is tried by '-c', which only warns while nameservers fail; a start needs the address of a bind")
     func trial() throws {
         let (configuration, _) = Configuration.read("listen b\n bind front.test:3306\n server s 10.0.0.1:3306\n")
         let bind = try #require(configuration.frontends.first?.binds.first)

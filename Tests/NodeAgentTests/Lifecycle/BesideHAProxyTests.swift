@@ -7,7 +7,7 @@ import Wire
 
 @testable import NodeAgent
 
-/// One file, read by this agent and by the real program.
+/// One file that both this agent and the real haproxy read.
 @Suite("Beside the real haproxy,", .enabled(if: access("/usr/sbin/haproxy", X_OK) == 0, "needs /usr/sbin/haproxy"), .timeLimit(.minutes(3)))
 struct BesideHAProxyTests {
     private static func text(_ folder: String) -> String {
@@ -59,7 +59,7 @@ struct BesideHAProxyTests {
             .map { "\($0[0]) \($0[6])" }
     }
 
-    /// The queues of the sockets that listen in a folder, from the kernel; they were bound under temporary names.
+    /// The queues of the listening sockets in a folder, from the kernel; they were bound under temporary names.
     private static func queues(_ folder: String) throws -> [String] {
         try ChildProcess.demand(["ss", "-xlnH"]).split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ")
@@ -70,7 +70,7 @@ struct BesideHAProxyTests {
         }.sorted()
     }
 
-    @Test("fullconn and the listening queues are the same where no line sets them")
+    @Test("fullconn and the queues of listening sockets are the same where no line sets them")
     func limitsAndQueues() throws {
         let folders = ["theirs", "ours"].map { "/tmp/tsukada-\($0)-\(getpid())-\(UInt32.random(in: 0 ... .max))" }
         for folder in folders { mkdir(folder, 0o700) }

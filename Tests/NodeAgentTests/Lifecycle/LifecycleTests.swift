@@ -19,7 +19,7 @@ struct CommandLineTests {
         #expect(try CommandLineOptions.parse(["-vv"]).action == .build)
     }
 
-    @Test("stays in the foreground with -db or -d, whatever the file says")
+    @Test("stays in the foreground with -db or -d, regardless of the file")
     func foreground() throws {
         #expect(try CommandLineOptions.parse(["-D", "-f", "x"]).runsAsDaemon(configured: false))
         #expect(try CommandLineOptions.parse(["-f", "x"]).runsAsDaemon(configured: true))
@@ -28,7 +28,7 @@ struct CommandLineTests {
     }
 
     @Test(
-        "fails with -c when a user, a group or a name is nowhere to be found",
+        "fails with -c when a user, a group or a name does not exist",
         arguments: [
             "", "user nobody-of-that-name", "group nobody-of-that-name", "stats socket /nonexistent/s user nobody-of-that-name", "log a..b local2",
         ])
@@ -42,7 +42,7 @@ struct CommandLineTests {
         #expect(Startup.run(arguments: ["-c", "-q", "-f", path], environment: [:]) == (global.isEmpty ? 0 : 1))
     }
 
-    @Test("says what is wrong with it")
+    @Test("reports wrong arguments")
     func errors() {
         #expect(throws: CommandLineError.noConfiguration) { try CommandLineOptions.parse([]) }
         #expect(throws: CommandLineError.unknownOption("-zz")) { try CommandLineOptions.parse(["-zz"]) }
@@ -143,15 +143,15 @@ struct ListeningSocketsTests {
             #expect(option(Int32(IPPROTO_TCP), TCP_KEEPINTVL, accepted.raw) == 20)
             #expect(option(Int32(IPPROTO_TCP), TCP_KEEPCNT, accepted.raw) == 9)
         } else {
-            Issue.record("nothing was accepted")
+            Issue.record("accept returned no connection")
         }
         client.halfClose()
         request.keepAlive = .off
         try ListeningSockets.adopt(first, for: request)
-        #expect(option(SOL_SOCKET, SO_KEEPALIVE, first.raw) == 0, "a reload switches it off")
+        #expect(option(SOL_SOCKET, SO_KEEPALIVE, first.raw) == 0, "a reload turns it off")
     }
 
-    @Test("tell where, what and why when the address is taken")
+    @Test("report the line, the address and the reason when the address is taken")
     func taken() throws {
         let file = try listenOnLoopback()
         let address = try #require(Sockets.localAddress(file.raw))
@@ -171,7 +171,7 @@ struct ListeningSocketsTests {
         client.halfClose()
         var status = stat()
         #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600 && files.count == 1)
-        let taken = #expect(throws: ListenError.self, "it is a living process's") { try ListeningSockets.open(request, count: 1) }
+        let taken = #expect(throws: ListenError.self, "it belongs to a living process") { try ListeningSockets.open(request, count: 1) }
         #expect(taken?.problem == .answered)
         request.replacesOthers = true
         _ = try ListeningSockets.open(request, count: 1)
@@ -218,7 +218,7 @@ struct ProcessTests {
         #expect(try Limits.raiseDescriptors(to: now.soft - 1) == now.soft)
     }
 
-    /// Everything that opens descriptors: two resolvers, a probe, checks, handshakes, a database, gossip, logs.
+    /// A configuration with everything that opens descriptors: two resolvers, a probe, checks, handshakes, a database, gossip, logs.
     private static let hungry = """
         global
             log 127.0.0.1:514 local0
@@ -242,7 +242,7 @@ struct ProcessTests {
 
         """
 
-    @Test("plans every descriptor beside sessions, and each user of them keeps to the plan", arguments: [300, 1_024, 20_000, 200_000])
+    @Test("plans every descriptor beside sessions, and each part stays within its share", arguments: [300, 1_024, 20_000, 200_000])
     func plan(descriptors: Int) throws {
         let (configuration, diagnostics) = Configuration.read(Self.hungry)
         #expect(Configuration.alerts(diagnostics).isEmpty)
@@ -286,7 +286,7 @@ struct ProcessTests {
         #expect(plan.listeners == 999 && plan.reserve + 2 * plan.sessionsMax <= 1_400)
     }
 
-    @Test("plans less for parts that a configuration does not have")
+    @Test("plans less for a configuration with fewer parts")
     func smallPlan() {
         let (configuration, _) = Configuration.read(
             "resolvers r\n nameserver a 10.0.0.2:53\nlisten b\n bind 127.0.0.1:3306\n server s a.test:3306 check resolvers r\n")
@@ -297,21 +297,21 @@ struct ProcessTests {
         #expect(plan.questionsPerSection < ResolverSettings.questionsMaxDefault)
     }
 
-    @Test("writes its number to the pid file, or says why it cannot")
+    @Test("writes its number to the pid file, or reports why it cannot")
     func pidFile() throws {
         let path = "/tmp/tsukada-test-\(getpid()).pid"
         defer { unlink(path) }
         func text() throws -> String { String(decoding: try Files.read(path, bytesMax: 16), as: UTF8.self) }
         try PIDFile(path).write(4711)
         let other = try PIDFile(path)
-        #expect(try text() == "4711\n", "a process that does not serve yet leaves the number of the one that does")
+        #expect(try text() == "4711\n", "a process that does not serve yet keeps the serving process's number")
         try other.write(42)
         #expect(try text() == "42\n")
         let error = #expect(throws: PIDFileError.self) { try PIDFile("/nonexistent/x.pid") }
         #expect(error?.description.hasPrefix("cannot write the pid file '/nonexistent/x.pid' (open: No such file or directory); ") == true)
     }
 
-    @Test("says how to mend a chroot that fails")
+    @Test("reports how to repair a failing chroot")
     func privileges() {
         var privileges = Privileges()
         privileges.directory = "/nonexistent"

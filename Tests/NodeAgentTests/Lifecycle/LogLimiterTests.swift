@@ -33,7 +33,7 @@ struct LogLimiterTests {
         #expect(written.prefix(10).map(\.omittedCount) == Array(repeating: 0, count: 10))
         #expect((19...20).contains(written.count))
         let rest = limiter.due(now: Self.start.advanced(by: .seconds(600)))
-        #expect(rest.map(\.content) == ["tsukada02 599"], "the last one is never lost")
+        #expect(rest.map(\.content) == ["tsukada02 599"], "the last line is never lost")
         #expect(written.reduce(0) { $0 + 1 + $1.omittedCount } + rest.reduce(0) { $0 + 1 + $1.omittedCount } == 600)
         #expect(limiter.due(now: Self.start.advanced(by: .seconds(700))).isEmpty)
     }
@@ -55,7 +55,7 @@ struct LogLimiterTests {
         #expect(count == 10)
     }
 
-    @Test("take no more memory, and no more of the log, when subjects never end")
+    @Test("take bounded memory and bounded log space for any number of subjects")
     func endlessSubjects() {
         var limiter = Limiter()
         var written = 0
@@ -85,7 +85,7 @@ struct AgentLogTests {
         return lines
     }
 
-    @Test("is not filled by peers, whatever they send")
+    @Test("is not filled by peers, regardless of what they send")
     func flood() throws {
         var difference = ConfigurationDifference()
         difference.different = (0..<20).map { "server mysql/\($0)" }

@@ -13,7 +13,7 @@ private let six = IPAddress.v6(high: 0x2001_0db8_0000_0000, low: 1)
 struct NameLookupLocalTests {
     private let lookup = NameLookup(hosts: "10.0.0.1 db01\n2001:db8::1 db01", resolvConf: "nameserver 127.0.0.1\noptions attempts:1 timeout:1", port: 1)
 
-    @Test("that is an address is its own answer", arguments: ["10.0.0.1", "2001:db8::1"])
+    @Test("that is an address resolves to itself", arguments: ["10.0.0.1", "2001:db8::1"])
     func numeric(text: String) throws { #expect(try lookup.addresses(of: text, preferring: .v4, random: SplitMix64(seed: 1)).map(\.description) == [text]) }
 
     @Test("comes from the hosts file, the preferred family first")
@@ -76,14 +76,14 @@ struct NameLookupTests {
         #expect(throws: NameLookupError.self) { try lookup("search test").addresses(of: "db.", preferring: .v4, random: SplitMix64(seed: 1)) }
     }
 
-    @Test("that does not exist is an error that names who says so")
+    @Test("that does not exist is an error that names the nameserver")
     func noSuchName() throws {
         let expected = NameLookupError(name: "nope.test", problem: .noSuchName(according: "\(address):\(port)"))
         #expect(throws: expected) { try lookup().addresses(of: "nope.test", preferring: .v4, random: SplitMix64(seed: 1)) }
         #expect(throws: expected) { try lookup("search test").addresses(of: "nope.test", preferring: .v4, random: SplitMix64(seed: 1)) }
     }
 
-    @Test("that one nameserver denies is not waited for long at a dead one")
+    @Test("that one nameserver denies does not wait long for a dead one")
     func denial() throws {
         let lookup = NameLookup(hosts: "", resolvConf: "nameserver 127.0.0.1\nnameserver \(address)\noptions timeout:30", port: port)
         #expect(throws: NameLookupError(name: "nope.test", problem: .noSuchName(according: "\(address):\(port)"))) {

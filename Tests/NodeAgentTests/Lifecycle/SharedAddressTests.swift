@@ -21,7 +21,7 @@ struct SharedAddressTests {
     }
 
     @Test(
-        "are not opened where another process listens, with any number of threads: at the same address, or where one of the two is a wildcard",
+        "are not opened where another process listens, with any number of threads: at the same address, or if one of the two is a wildcard",
         arguments: [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("::", "127.0.0.1"), ("::1", "::")])
     func claims(earlier: String, later: String) throws {
         var request = request(.ip(try #require(IPAddress(earlier)), port: 0))
@@ -34,12 +34,12 @@ struct SharedAddressTests {
             #expect(cause.code == EADDRINUSE)
         }
         request.replacesOthers = true
-        #expect(try ListeningSockets.open(request, count: 2).count == 2, "-sf and -st share the port until the other one has ended")
+        #expect(try ListeningSockets.open(request, count: 2).count == 2, "-sf and -st share the port until the earlier process has ended")
         (request.replacesOthers, request.sharesOwnAddress) = (false, true)
         #expect(try ListeningSockets.open(request, count: 2).count == 2)
     }
 
-    @Test("may overlap with others of their own process, including inherited ones")
+    @Test("may overlap with other sockets of their own process, including inherited ones")
     func overlap() throws {
         let port = try freePort()
         let text = "listen a\n bind 127.0.0.1:\(port)\n bind 127.0.0.2:\(port)\n bind *:\(port)\n server s 127.0.0.1:9\n"
@@ -55,13 +55,13 @@ struct SharedAddressTests {
         #expect(try successor.listeners(configuration, sessionsMax: 100).map(\.count) == [3, 3])
     }
 
-    @Test("wait a moment for a process that closes its own, since it may have lost its master")
+    @Test("wait a moment for a process that is closing its sockets because its master may have died")
     func closing() throws {
         let listener = try listenOnLoopback()
         let address = try #require(Sockets.localAddress(listener.raw))
         let thread = try LinuxIO.Thread(named: "closing") {
             stallThread(milliseconds: 100)
-            // The test releases it, too; this ends its listening.
+            // The test releases the descriptor as well; the shutdown ends its listening.
             shutdown(listener.raw, Int32(SHUT_RD))
         }
         #expect(try ListeningSockets.open(request(address), count: 2).count == 2)
@@ -94,10 +94,10 @@ struct SharedAddressTests {
         symlink(secret, path)
         let error = #expect(throws: ListenError.self) { try ListeningSockets.adopt(socket, for: request) }
         #expect(error?.problem == .replaced && error?.description.contains("another process has replaced the file") == true)
-        #expect(throws: ListenError.self, "nor is it bound over") { try ListeningSockets.open(request, count: 1) }
+        #expect(throws: ListenError.self, "nor may a bind replace it") { try ListeningSockets.open(request, count: 1) }
     }
 
-    @Test("change the owner of a socket with one name only")
+    @Test("change the owner of a socket only if it has a single name")
     func hardLinkedSocket() throws {
         let folder = try TemporaryFolder()
         let (path, other) = ("\(folder.path)/stats", "\(folder.path)/other")
@@ -109,7 +109,7 @@ struct SharedAddressTests {
         #expect(throws: ListenError.self) { try ListeningSockets.adopt(socket, for: request) }
     }
 
-    @Test("do not block once they are taken over, whatever the earlier process has set")
+    @Test("are non-blocking after a takeover, even if the earlier process has changed that")
     func adopted() throws {
         let file = try listenOnLoopback()
         _ = fcntl(file.raw, F_SETFL, 0)
@@ -117,7 +117,7 @@ struct SharedAddressTests {
         #expect(fcntl(file.raw, F_GETFL) & O_NONBLOCK != 0)
     }
 
-    @Test("take the path of a worker whose master is dead, which has closed its ports and answers at the path until then")
+    @Test("take the path of a worker whose master is dead, which has closed its ports and answers at the path until the takeover")
     func abandonedPath() throws {
         let folder = try TemporaryFolder()
         let path = "\(folder.path)/stats"
@@ -139,7 +139,7 @@ struct SharedAddressTests {
     }
 }
 
-/// Files that move to another thread, and are used only there.
+/// Files that move to another thread, which alone uses them.
 private final class Descriptors: Sendable {
     private let files: Mutex<[OpenFile]>
 
@@ -155,7 +155,7 @@ private final class Descriptors: Sendable {
     }
 }
 
-/// A runtime server on a thread of its own.
+/// A runtime server on a separate thread.
 private final class Orphan: Sendable {
     private enum Phase: Int {
         case serving, abandoning, abandoned, ending

@@ -36,7 +36,7 @@ struct StartSocketsTests {
     }
 
     @Test(
-        "have HAProxy's queue: 'backlog', or else 'maxconn', or else the process's, once for all sockets of an address",
+        "have HAProxy's queue: 'backlog', or else 'maxconn', or else the process's limit, divided among the sockets of an address",
         arguments: [
             ("", 1, 150), ("", 2, 75), ("", 4, 38), ("maxconn 33", 1, 33), ("maxconn 33", 2, 17), ("backlog 9\n maxconn 33", 1, 9),
             ("backlog 1", 4, 1),
@@ -61,13 +61,13 @@ struct StartSocketsTests {
         let inherited = InheritedSockets()
         inherited.add(Set(workers.joined().map(\.file.raw)).sorted().map { OpenFile(FileDescriptor(owning: dup($0))) })
         #expect(inherited.streamsCount == each)
-        // A successor with another plan: the group stays as it is.
+        // A successor with another plan keeps the group as it is.
         var next = Self.sockets(threads: 4, inherited: inherited)
         let adopted = try next.listeners(Self.configuration(port: port, ""), sessionsMax: 1_000)
         #expect(adopted.allSatisfy { !$0.isEmpty } && Set(adopted.joined().map { ObjectIdentifier($0.file) }).count == each)
     }
 
-    @Test("of an earlier process become fewer where the kernel moves connections", arguments: [1, 2, 4])
+    @Test("of an earlier process become fewer where the kernel can move connections", arguments: [1, 2, 4])
     func reduced(threads: Int) throws {
         var first = Self.sockets(threads: 3)
         let files = try first.listeners(Self.configuration(port: 0, ""), sessionsMax: 100).flatMap { $0.map(\.file) }

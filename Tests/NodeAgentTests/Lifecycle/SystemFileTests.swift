@@ -7,7 +7,7 @@ private func name(_ text: String) throws -> DNSName { try #require(DNSName(text)
 
 @Suite("A hosts file")
 struct HostsFileTests {
-    @Test("gives all addresses of a name, aliases and any case included, in the order of the file")
+    @Test("gives all addresses of a name, including aliases and any case, in the order of the file")
     func addresses() throws {
         let hosts = HostsFile("# comment\n127.0.0.1\tlocalhost\n\n10.0.0.1 db01.example DB01 # db01x\r\n::1 localhost\n10.0.0.2 db01\n10.0.0.1 db01")
         #expect(hosts.addresses(of: try name("db01")) == [.v4(0x0a00_0001), .v4(0x0a00_0002)])
@@ -15,7 +15,7 @@ struct HostsFileTests {
         #expect(hosts.addresses(of: try name("db01x")).isEmpty)
     }
 
-    @Test("is read as far as it makes sense", arguments: ["", "10.0.0.1", "10.0.0 db", "db 10.0.0.1", "fe80::1%eth0 db", "#10.0.0.1 db", "10.0.0.1 #db"])
+    @Test("is read despite malformed lines", arguments: ["", "10.0.0.1", "10.0.0 db", "db 10.0.0.1", "fe80::1%eth0 db", "#10.0.0.1 db", "10.0.0.1 #db"])
     func malformed(text: String) throws { #expect(HostsFile(text).addresses(of: try name("db")).isEmpty) }
 }
 
@@ -54,7 +54,7 @@ struct ResolvConfTests {
         #expect(configuration.dotsMin == 15 && configuration.timeout == .seconds(30) && configuration.attempts == 5)
     }
 
-    @Test("tells which names to try")
+    @Test("determines which names to try")
     func candidates() {
         let configuration = ResolvConf("search a.example b.example")
         #expect(configuration.candidates(for: "db").map(\.description) == ["db.a.example", "db.b.example", "db"])
@@ -87,16 +87,16 @@ struct AccountFilesTests {
             bare:x:121
             """)
 
-    @Test("tell a user's number, of the first line with the name")
+    @Test("contain a user's number, from the first line with the name")
     func user() {
         #expect(files.userIdentifier("haproxy") == 108)
         #expect(files.userIdentifier("root") == 0)
     }
 
-    @Test("know no user of a malformed line", arguments: ["broken", "short", "", "max", "nobody", "signed"])
+    @Test("ignore malformed lines of users", arguments: ["broken", "short", "", "max", "nobody", "signed"])
     func malformed(name: String) { #expect(files.userIdentifier(name) == nil) }
 
-    @Test("tell a group's number")
+    @Test("contain a group's number")
     func group() {
         #expect(files.groupIdentifier("log") == 4)
         #expect(files.groupIdentifier("bare") == 121)

@@ -3,7 +3,7 @@ import Wire
 
 @testable import NodeAgent
 
-@Suite("When a probe's answer changes")
+@Suite("The timing of a probe's answer")
 struct ProbeDecisionLimitTests {
     private static let start = Instant(nanoseconds: 1_000_000_000_000)
     private static func at(_ milliseconds: Int) -> Instant { start.advanced(by: .milliseconds(milliseconds)) }
@@ -23,7 +23,7 @@ struct ProbeDecisionLimitTests {
         return decision
     }
 
-    @Test("has its times by the slowest check: half a second at most for the peers, three checks for shared fate")
+    @Test("is set by the slowest check: at most half a second for the peers, three checks for a shared failure")
     func times() {
         #expect(Self.requirement(inter: 2_000).patience == .milliseconds(500) && Self.requirement(inter: 200).patience == .milliseconds(200))
         #expect(Self.requirement(inter: 200).hold == .milliseconds(600))
@@ -40,7 +40,7 @@ struct ProbeDecisionLimitTests {
         }
     }
 
-    @Test("waits for the peers after a reload, two seconds, and only then fails for want of them", arguments: [true, false])
+    @Test("leaves the peers two seconds after a reload before the answer fails without them", arguments: [true, false])
     func successor(wasPassing: Bool) {
         let memory = ProbeMemory(isPassing: wasPassing, since: Self.at(-9_000))
         var decision = ProbeDecision([Self.requirement()], whenNone: .pass, memory: memory, now: Self.start)
@@ -54,10 +54,10 @@ struct ProbeDecisionLimitTests {
         let hasTurned = decision.look([Self.sight(0)], now: Self.at(2_000))
         #expect(hasTurned == wasPassing && !decision.answer.isPassing)
         var fresh = Self.passing([Self.requirement()])
-        #expect(fresh.look([Self.sight(0)], now: Self.at(1)) == true, "a first process knows its peers by then, or has none")
+        #expect(fresh.look([Self.sight(0)], now: Self.at(1)) == true, "a first process has found its peers by then, or has none")
     }
 
-    @Test("after a reload passes only after a second when it failed before, and at once at a first start")
+    @Test("requires a second of recovery after a reload of a failing process, and none at a first start")
     func recovery() {
         var decision = ProbeDecision([Self.requirement()], whenNone: .pass, memory: ProbeMemory(isPassing: false, since: Self.start), now: Self.start)
         #expect(decision.look([Self.sight(1)], now: Self.at(100)) == false)
@@ -67,7 +67,7 @@ struct ProbeDecisionLimitTests {
         #expect(!decision.look([Self.sight(1)], now: Self.at(1_200)) && decision.since == Self.at(1_100))
         var undecided = ProbeDecision([Self.requirement()], whenNone: .pass, now: Self.start)
         #expect(!undecided.look([Self.sight(0, .fewer)], now: Self.start) && undecided.look([Self.sight(1)], now: Self.at(10)))
-        // What has been wrong in between counts from its end, also when it was not decided.
+        // A fault in between counts until its end, even if it was not decided.
         var failed = Self.passing([Self.requirement()])
         _ = failed.look([Self.sight(0)], now: Self.at(100))
         _ = failed.look([Self.sight(1)], now: Self.at(200))
@@ -76,7 +76,7 @@ struct ProbeDecisionLimitTests {
         #expect(!failed.look([Self.sight(1)], now: Self.at(1_999)) && failed.look([Self.sight(1)], now: Self.at(2_000)))
     }
 
-    @Test("counts unchecked servers for a requirement, and only for the first answer, not for a pass")
+    @Test("treats unchecked servers neither as missing nor as usable")
     func unchecked() {
         var decision = ProbeDecision([Self.requirement(3)], whenNone: .pass, now: Self.start)
         #expect(!decision.look([Self.sight(1, unchecked: 2)], now: Self.start) && !decision.isLacking && decision.nextDeadline == nil)
@@ -88,7 +88,7 @@ struct ProbeDecisionLimitTests {
         #expect(decision.answer.cause == .lacking(requirement: 0, usable: 2, .nothing))
     }
 
-    @Test("names the first requirement that is not met, and looks again when the first of them may be decided")
+    @Test("follows the earliest deadline of several requirements; the answer names the first that is not met")
     func several() {
         let requirements = [Self.requirement(inter: 2_000), Self.requirement(2, inter: 200), Self.requirement(inter: 400)]
         var decision = Self.passing(requirements)
@@ -99,18 +99,18 @@ struct ProbeDecisionLimitTests {
         #expect(decision.answer.cause == .lacking(requirement: 0, usable: 0, .fewer) && decision.nextDeadline == Self.at(200))
         _ = decision.look([Self.sight(0, .fewer), Self.sight(1, .doubt), Self.sight(1)], now: Self.at(150))
         #expect(decision.nextDeadline == Self.at(600))
-        // What lasts long enough passes, and says the first one; the rest is met.
+        // A requirement that was missed for long enough passes. The first one is named; the others are met.
         _ = decision.look([Self.sight(0, .fewer), Self.sight(1, .fewer), Self.sight(1)], now: Self.at(7_000))
         #expect(decision.answer == ProbeAnswer(isPassing: true, .lacking(requirement: 0, usable: 0, .fewer)) && decision.nextDeadline == nil)
         #expect(decision.look([Self.sight(0, .fewer), Self.sight(1), Self.sight(1)], now: Self.at(7_100)) == true)
         #expect(decision.answer == ProbeAnswer(isPassing: false, .lacking(requirement: 1, usable: 1, .nothing)))
-        // One that is met begins anew.
+        // A requirement that was met and is missed again restarts its hold.
         _ = decision.look([Self.sight(1), Self.sight(2), Self.sight(1)], now: Self.at(7_200))
         _ = decision.look([Self.sight(0, .fewer), Self.sight(2), Self.sight(1)], now: Self.at(7_300))
         #expect(decision.answer == ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .fewer)) && decision.nextDeadline == Self.at(13_300))
     }
 
-    @Test("fails with the reason of the end, and no deadline, whatever is seen")
+    @Test("is immediate when the node drains or stops, with that reason and no deadline")
     func leaving() {
         var decision = Self.passing([Self.requirement()])
         #expect(decision.look([Self.sight(0, .fewer)], leaving: .draining, now: Self.at(1)) == true)
@@ -119,7 +119,7 @@ struct ProbeDecisionLimitTests {
         #expect(decision.answer.cause == .stopping && decision.since == Self.at(1))
     }
 
-    @Test("sees enough at the peers when one of them does, doubts when its failing servers might be enough")
+    @Test("depends on the peers: one that sees enough servers suffices; failing servers that might be enough cause doubt")
     func peers() {
         let cases: [([(usable: Int, failing: Int)], Int, ProbeAnswer.PeersView)] = [
             ([], 0, .nothing), ([(0, 0)], 1, .fewer), ([(1, 0)], 1, .enough), ([(0, 1)], 1, .doubt), ([(1, 1)], 3, .fewer), ([(1, 2)], 3, .doubt),

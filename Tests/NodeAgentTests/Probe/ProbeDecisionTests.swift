@@ -4,7 +4,7 @@ import Wire
 
 @testable import NodeAgent
 
-@Suite("What a probe section answers")
+@Suite("The answer of a probe section")
 struct ProbeDecisionTests {
     private static let inter = Duration.seconds(2)
     private static let start = Instant(nanoseconds: 1_000_000_000_000)
@@ -28,7 +28,7 @@ struct ProbeDecisionTests {
             turns.append((time, decision.answer.isPassing))
         }
 
-        /// Looks each 100 ms, as the control thread does while servers lack, and at every deadline.
+        /// Decides every 100 ms, as the control thread does while servers are missing, and at every deadline.
         mutating func look(_ usable: Int, _ peers: ProbeAnswer.PeersView, from first: Duration, to last: Duration) {
             var time = first
             while time <= last {
@@ -39,7 +39,7 @@ struct ProbeDecisionTests {
         }
     }
 
-    /// A row of the table: what the peers see while this node sees none from second 10 on, and when it fails, if ever.
+    /// A row of the table: the peers' view while this node sees no server from second 10 on, and when the answer fails, if ever.
     struct Row: Sendable, CustomTestStringConvertible {
         let peers: ProbeAnswer.PeersView
         let whenNone: ProbeSettings.WhenNone
@@ -71,7 +71,7 @@ struct ProbeDecisionTests {
         var node = Node()
         node.look(0, unchecked: 2, at: .zero)
         #expect(node.decision.answer == ProbeAnswer(isPassing: false, .unchecked(requirement: 0, usable: 0)))
-        #expect(node.decision.nextDeadline == nil && !node.decision.isLacking, "checks decide, not time")
+        #expect(node.decision.nextDeadline == nil && !node.decision.isLacking, "checks decide, not the time")
         node.look(0, unchecked: 1, at: .milliseconds(10))
         node.look(1, unchecked: 0, at: .milliseconds(20))
         #expect(node.decision.answer == ProbeAnswer(isPassing: true, .fit))
@@ -83,10 +83,10 @@ struct ProbeDecisionTests {
         dead.look(0, unchecked: 0, at: .milliseconds(20))
         #expect(dead.decision.answer.cause == .lacking(requirement: 0, usable: 0, .nothing))
         dead.look(1, at: .seconds(5))
-        #expect(!dead.decision.answer.isPassing, "what the checks have decided once passes after a second")
+        #expect(!dead.decision.answer.isPassing, "once the checks have decided, a pass takes a second")
     }
 
-    @Test("stays the same over a reload, however many servers the new process has not checked", arguments: [true, false])
+    @Test("stays the same over a reload, with any number of unchecked servers in the new process", arguments: [true, false])
     func reload(wasPassing: Bool) {
         var node = Node(memory: ProbeMemory(isPassing: wasPassing, since: Self.start))
         node.look(0, unchecked: 2, at: .zero)
@@ -96,7 +96,7 @@ struct ProbeDecisionTests {
         #expect(!node.decision.answer.isPassing)
     }
 
-    @Test("asks for as many servers as are required, here and at the peers")
+    @Test("requires the configured number of servers, here and at the peers")
     func serversMin() {
         var node = Node(serversMin: 2)
         node.look(2, at: .zero)
@@ -108,7 +108,7 @@ struct ProbeDecisionTests {
         for (peers, expected) in sights { #expect(ProbeAnswer.PeersView(peers, serversMin: 2) == expected, "\(peers)") }
     }
 
-    @Test("is pass again only when nothing has been wrong for a second")
+    @Test("passes again only after a second without a fault")
     func recovery() {
         var node = Node()
         node.look(1, at: .zero)
@@ -124,7 +124,7 @@ struct ProbeDecisionTests {
         #expect(node.turns.map(\.at) == [.zero, .seconds(1), .milliseconds(3_600)])
     }
 
-    @Test("does not blink when all databases die: the peer's view is a moment, or some checks, behind")
+    @Test("does not change when all databases die: the peers' view lags by a moment, or by a few checks")
     func databasesDie() {
         var node = Node()
         node.look(2, at: .zero)
@@ -135,7 +135,7 @@ struct ProbeDecisionTests {
         #expect(node.turns.map(\.at) == [.zero])
     }
 
-    @Test("that fails when fate turns out to be shared fails until the hold is over")
+    @Test("fails until the hold is over when a failure turns out to be shared")
     func lateFate() {
         var node = Node()
         node.look(2, at: .zero)
@@ -144,7 +144,7 @@ struct ProbeDecisionTests {
         #expect(node.turns.map(\.at) == [.zero, .milliseconds(10_500), .seconds(17)], "6 s of hold, 1 s of recovery")
     }
 
-    @Test("fails for good once the node leaves, at once")
+    @Test("fails at once and permanently when the node drains")
     func leaving() {
         var node = Node()
         node.look(2, at: .zero)
@@ -154,7 +154,7 @@ struct ProbeDecisionTests {
         #expect(node.turns.map(\.at) == [.zero, .seconds(1)])
     }
 
-    @Test("passes where nothing is required, and fails before the first look")
+    @Test("passes if nothing is required, and fails before the first decision")
     func nothingRequired() {
         var decision = ProbeDecision([], whenNone: .pass, now: Self.start)
         #expect(decision.answer == ProbeAnswer(isPassing: false, .starting))
@@ -203,7 +203,7 @@ struct ProbeDecisionTests {
 struct ProbeAnswerTests {
     private let requirements = [ProbeRequirementName(proxy: "mysql", serversMin: 1), ProbeRequirementName(proxy: "re\"ports", serversMin: 2)]
 
-    @Test("fits a word, and any word is one")
+    @Test("fits into a word, and any word is valid")
     func words() {
         let causes: [ProbeAnswer.Cause] = [
             .fit, .recovering, .starting, .draining, .stopping, .starved, .stuck(threads: 64), .lacking(requirement: 63, usable: 4_096, .fewer),
@@ -220,7 +220,7 @@ struct ProbeAnswerTests {
         #expect(ProbeAnswer(word: .max).isPassing == false || ProbeAnswer(word: .max).cause == .starting)
     }
 
-    @Test("gives the reason, in JSON, with the counts")
+    @Test("contains the reason and the counts, in JSON")
     func text() {
         let counts = [ProbeCount(usable: 0, unchecked: 2), ProbeCount(usable: 1, unchecked: 0)]
         let proxies =
@@ -240,9 +240,9 @@ struct ProbeAnswerTests {
     }
 }
 
-@Suite("A thread that is asked whether it ran")
+@Suite("The time since which a thread has run")
 struct RunningSinceTests {
-    @Test("has run since its last long pause")
+    @Test("starts after its last long pause")
     func pauses() {
         let start = Instant(nanoseconds: 0)
         var running = RunningSince(now: start)

@@ -19,7 +19,7 @@ struct ProbeResponderTests {
         address = try #require(Sockets.localAddress(listener.raw))
     }
 
-    /// The control thread's word: so many servers of one that is required.
+    /// Sets the control thread's answer: `count` usable servers, one required.
     private func setUsable(_ count: Int) {
         fitness.set([ProbeCount(usable: count, unchecked: 0)], of: 0)
         fitness.set(count > 0 ? ProbeAnswer(isPassing: true, .fit) : ProbeAnswer(isPassing: false, .lacking(requirement: 0, usable: 0, .nothing)), of: 0)
@@ -31,7 +31,7 @@ struct ProbeResponderTests {
         return try ProbeResponder(ports: [ProbePort(settings: settings, listeners: [listener])], fitness: fitness, limits: limits) { _ in }
     }
 
-    /// Asks again until connects are refused, or accepted: the thread needs a moment to hear of a change.
+    /// Connects until connects are refused, or accepted: the thread notices a change with a delay.
     private func eventually(isOpen: Bool) -> Bool {
         Support.eventually(within: 10) { ((try? Client(to: address)) != nil) == isOpen }
     }
@@ -58,7 +58,7 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("answers 405, 400, and what follows a PROXY header")
+    @Test("answers 405, 400, and requests after a PROXY header")
     func otherRequests() throws {
         setUsable(2)
         let responder = try start(.http)
@@ -80,7 +80,7 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("refuses connects while unfit and takes them again on the same socket")
+    @Test("refuses connects while unfit and accepts them again on the same socket")
     func tcpToggles() throws {
         let responder = try start(.tcp)
         #expect(eventually(isOpen: false))
@@ -97,7 +97,7 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("accepts and closes in TCP mode without a reset, even when the client has spoken")
+    @Test("accepts and closes in TCP mode without a reset, even when the client has sent data")
     func tcpCloses() throws {
         setUsable(1)
         let responder = try start(.tcp)
@@ -107,7 +107,7 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("serves on while idle, half-open and slow clients fill it")
+    @Test("keeps serving while idle, half-open and slow clients fill it")
     func crowd() throws {
         setUsable(1)
         var limits = ProbeLimits()
@@ -126,7 +126,7 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("answers a request that comes in two pieces, however many silent connections come between them")
+    @Test("answers a request that arrives in two pieces, with any number of silent connections in between")
     func silentFlood() throws {
         setUsable(1)
         var limits = ProbeLimits()
@@ -139,7 +139,7 @@ struct ProbeResponderTests {
             let balancer = try Client(to: address)
             try balancer.send(first)
             let silent = try (0..<100).map { _ in try Client(to: address) }
-            // The responder has accepted all of them once it has answered a later one.
+            // Once the responder has answered a later connection, it has accepted all of these.
             let last = try Client(to: address)
             try last.send("GET / HTTP/1.0\r\n\r\n")
             #expect(last.read(until: "<end>").hasPrefix("HTTP/1.1 200 OK\r\n"))
@@ -150,14 +150,14 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("closes the connection that has been silent longest, even one that was answered")
+    @Test("closes the connection that has been silent longest, even if it was answered before")
     func oldestSilent() throws {
         setUsable(1)
         var limits = ProbeLimits()
         limits.connectionsMax = 2
         let responder = try start(.http, limits: limits)
         let (first, second) = (try Client(to: address), try Client(to: address))
-        // The second answer is later than the second connection's beginning, which may share its instant with the first one.
+        // The second answer comes after the second connection's start, which may be in the same instant as the first answer.
         for _ in 0..<2 {
             try first.send("GET / HTTP/1.1\r\n\r\n")
             #expect(first.read(until: "}\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
@@ -165,13 +165,13 @@ struct ProbeResponderTests {
         let third = try Client(to: address)
         try third.send("GET / HTTP/1.1\r\n\r\n")
         #expect(third.read(until: "}\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
-        #expect(second.read(until: "<end>") == "<end>", "silent since before the first one's answer")
+        #expect(second.read(until: "<end>") == "<end>", "silent since before the first connection's answer")
         try first.send("GET / HTTP/1.1\r\n\r\n")
         #expect(first.read(until: "}\n").hasPrefix("HTTP/1.1 200 OK\r\n"))
         responder.end()
     }
 
-    @Test("answers 404 where programs read HAProxy's numbers, with or without a query, and any other path as usual")
+    @Test("answers 404 at the paths of HAProxy's statistics, with or without a query, and any other path as usual")
     func scrapers() throws {
         setUsable(1)
         let responder = try start(.http)
@@ -188,7 +188,7 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("cuts off a client whose head takes too long")
+    @Test("closes a client whose request head takes too long")
     func slowHead() throws {
         var limits = ProbeLimits()
         limits.headTimeout = .milliseconds(1)
@@ -199,7 +199,7 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("tells who asked last, and how often")
+    @Test("shows who asked last, and how often")
     func questions() throws {
         setUsable(1)
         let responder = try start(.http)
@@ -216,7 +216,7 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("fails while the control thread does not come round, and passes when it does", arguments: [ProbeSettings.Mode.http, .tcp])
+    @Test("fails while the control thread is starved, and passes when it runs again", arguments: [ProbeSettings.Mode.http, .tcp])
     func starved(mode: ProbeSettings.Mode) throws {
         setUsable(1)
         fitness.recordSignOfLife(at: MonotonicClock.now().advanced(by: .seconds(3_600)))
@@ -243,7 +243,7 @@ struct ProbeResponderTests {
         responder.end()
     }
 
-    @Test("is not harmed by aborted, half-sent and senseless requests", arguments: [ProbeSettings.Mode.http, .tcp])
+    @Test("survives aborted, half-sent and malformed requests", arguments: [ProbeSettings.Mode.http, .tcp])
     func abuse(mode: ProbeSettings.Mode) throws {
         setUsable(1)
         let responder = try start(mode)
@@ -261,22 +261,22 @@ struct ProbeResponderTests {
             if number % 2 == 0 { client.reset() }
             if number % 10 == 7 { held.append(client) }
         }
-        // A busy machine may have taken more than the five seconds after which the control thread, which is not there, counts as starved.
+        // A busy machine may have taken more than the five seconds after which the control thread, which this test lacks, counts as starved.
         fitness.recordSignOfLife(at: MonotonicClock.now())
         let client = try Client(to: address)
         try client.send("GET / HTTP/1.0\r\n\r\n")
         let answer = client.read(until: "<end>")
         #expect(mode == .tcp ? answer == "<end>" : answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
-        // The listener, the connections of the limit, and one that is just being accepted.
+        // The listener, the connections up to the limit, and one in the middle of an accept.
         #expect((1...2 + ProbeLimits().connectionsMax).contains(responderSockets()))
         responder.end()
     }
 
-    /// Sockets at the responder's own address: nobody else's in this process.
+    /// The number of sockets at the responder's address; no other part of this process uses it.
     private func responderSockets() -> Int { (0..<4_096).count { Sockets.localAddress($0) == address } }
 }
 
-@Suite("What the probe's threads tell each other")
+@Suite("The probe's shared state")
 struct ProbeFitnessTests {
     private let start = Instant(nanoseconds: 1_000_000_000_000)
 
@@ -286,12 +286,12 @@ struct ProbeFitnessTests {
         return fitness
     }
 
-    @Test("is that the control thread hangs only while the other one runs")
+    @Test("counts the control thread as starved only while the probe thread itself runs")
     func starvation() throws {
         let fitness = try fitness()
         let later = start.advanced(by: .seconds(20))
         #expect(fitness.answer(of: 0, ranSince: start, now: start.advanced(by: .seconds(5))).isPassing)
-        #expect(fitness.answer(of: 0, ranSince: later, now: later.advanced(by: .seconds(1))).isPassing, "the whole process was stopped")
+        #expect(fitness.answer(of: 0, ranSince: later, now: later.advanced(by: .seconds(1))).isPassing, "the whole process was paused")
         #expect(!fitness.consumeStarved())
         #expect(fitness.answer(of: 0, ranSince: start, now: later) == ProbeAnswer(isPassing: false, .starved))
         #expect(fitness.consumeStarved() && !fitness.consumeStarved())
@@ -301,7 +301,7 @@ struct ProbeFitnessTests {
         #expect(fitness.answer(of: 0, ranSince: start, now: later) == ProbeAnswer(isPassing: false, .stopping))
     }
 
-    @Test("is who asked, of either family, or nobody")
+    @Test("holds the address of the last request, of either family, or none")
     func sources() throws {
         let fitness = try fitness()
         for source in [.v4(0x0a00_0001), .v6(high: 1, low: 2), nil, .v4(0)] as [IPAddress?] {
@@ -311,7 +311,7 @@ struct ProbeFitnessTests {
         #expect(fitness.questions(of: 0).count == 4)
     }
 
-    @Test("is a table of one line a section, the reason last")
+    @Test("is reported as a table with one line a section, the reason last")
     func report() throws {
         let fitness = try fitness()
         fitness.asked(0, from: .v4(0x0a00_0001), now: start)

@@ -7,7 +7,7 @@ import Wire
 
 @testable import NodeAgent
 
-@Suite("What a process leaves to its successor")
+@Suite("A process's state for its successor")
 struct AgentStateTests {
     private static let row = "2 mysql 1 read01 10.0.0.1 2 0 7 1 52 15 3 4 6 0 0 0 read01.internal 3306 - 0 0 - - 0"
     private static let header = "1\n# be_id be_name srv_id srv_name\n"
@@ -50,7 +50,7 @@ struct AgentStateTests {
         #expect(AgentState(Self.bytes(state)) == state)
     }
 
-    @Test("is read as far as it is understood, whatever is missing or strange", arguments: 0..<64 as Range<UInt64>)
+    @Test("is read as far as it is understood, with missing or unknown parts", arguments: 0..<64 as Range<UInt64>)
     func damage(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         var bytes = try Self.bytes(Self.state())
@@ -65,7 +65,7 @@ struct AgentStateTests {
         #expect(state.servers.count <= 2)
     }
 
-    @Test("is nothing when it is no such text")
+    @Test("is rejected when the text is malformed")
     func foreign() {
         #expect(AgentState([]) == AgentState())
         #expect(AgentState(Array("tsukada-state 2\nrow \(Self.row)\n".utf8)) == AgentState())
@@ -84,7 +84,7 @@ struct AgentStateTests {
         }
     }
 
-    @Test("has no count too high for a successor to continue, even one from an intruder")
+    @Test("has no count too high for a successor to continue, even if an intruder wrote it")
     func extremes() throws {
         let end = String(Int64.max)
         let text = """
@@ -103,7 +103,7 @@ struct AgentStateTests {
         #expect(memory.condition == nil)
     }
 
-    @Test("reads HAProxy's state files, and says where one is wrong")
+    @Test("can be read from HAProxy's state files, with the line of an error")
     func stateFile() throws {
         let read = try ServerStateText.read(Array((Self.header + Self.row + "\n\n").utf8))
         let memory = try #require(read[ServerName(backend: "mysql", server: "read01")])
@@ -117,7 +117,7 @@ struct AgentStateTests {
     }
 }
 
-@Suite("A server that a successor knows of")
+@Suite("A server that a successor inherits")
 struct ServerMemoryTests {
     private static let now = Instant(nanoseconds: 1_000_000_000_000)
 
@@ -147,7 +147,7 @@ struct ServerMemoryTests {
         let down = try Self.status(Self.memory(isRunning: false, health: 0))
         #expect(!down.isUsable && down.text == "DOWN" && down.checkStatus == .layer4Timeout)
         #expect(try Self.status(Self.memory(isRunning: false, health: 1)).text == "DOWN 1/2")
-        #expect(try Self.status(Self.memory(isRunning: false, health: 99)).text == "DOWN 1/2", "down stays down, whatever the count says")
+        #expect(try Self.status(Self.memory(isRunning: false, health: 99)).text == "DOWN 1/2", "down stays down, with any count")
         #expect(try Self.status(Self.memory(health: -5)).text == "UP 1/3")
     }
 
@@ -156,11 +156,11 @@ struct ServerMemoryTests {
         #expect(try Self.status(Self.memory(isRunning: false, health: 0, flags: .forcedMaintenance)).text == "MAINT")
         #expect(try Self.status(Self.memory(flags: .forcedDrain)).text == "DRAIN")
         #expect(try Self.status(Self.memory(weight: 50)).weight == 50)
-        #expect(try Self.status(Self.memory(weight: 50), options: "weight 9").weight == 9, "another weight has been written since")
+        #expect(try Self.status(Self.memory(weight: 50), options: "weight 9").weight == 9, "the file has another weight since")
         #expect(try Self.status(Self.memory(weight: 5000)).weight == 1)
     }
 
-    @Test("keeps the priority that its service record had; a server without a service has none")
+    @Test("keeps the priority of its service record; a server without a service has none")
     func priority() throws {
         var memory = Self.memory()
         memory.priority = 20
@@ -177,7 +177,7 @@ struct ServerMemoryTests {
         #expect(registry.status(of: reference).priority == 20 && registry.memory(of: reference, now: Self.now).priority == 20)
     }
 
-    @Test("keeps its last address, as long as it has no other")
+    @Test("keeps its last address until it gets another one")
     func formerAddress() throws {
         let text = "resolvers r\n nameserver n 127.0.0.1:53\nbackend b\n timeout connect 1s\n timeout server 1s\n server-template s 1 db:3306 resolvers r\n"
         let backends = Configuration.read(text).configuration.backends
@@ -199,7 +199,7 @@ struct ServerMemoryTests {
         #expect(first.status(of: reference).formerAddress == nil)
     }
 
-    @Test("leaves a maintenance that was written down with its line, and enters one that is written now")
+    @Test("ends a maintenance whose line was removed, and begins one whose line was added")
     func configuredMaintenance() throws {
         let flags: AdministrativeFlags = [.forcedMaintenance, .configuredMaintenance]
         #expect(try Self.status(Self.memory(isRunning: false, health: 0, flags: flags)).flags == [])
@@ -218,7 +218,7 @@ struct InheritedSocketsTests {
         return file
     }
 
-    @Test("are taken by address and kind, a group as a whole, once")
+    @Test("are taken by address and kind, a group as a whole, only once")
     func groups() throws {
         let first = try Self.listener()
         let address = try #require(Sockets.localAddress(first.raw))
@@ -232,7 +232,7 @@ struct InheritedSocketsTests {
         #expect(sockets.take(.datagram, at: address).map(\.raw) == [datagram.raw])
     }
 
-    @Test("of a path go by the path's name, not by the one they were bound under")
+    @Test("of a path are found by the path's name, not by the name under which they were bound")
     func paths() throws {
         let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
         defer { unlink(path) }
@@ -259,7 +259,7 @@ struct InheritedSocketsTests {
         #expect(receiver.next(until: MonotonicClock.now().advanced(by: .milliseconds(5))) == nil)
     }
 
-    @Test("do not come with what does not speak like this")
+    @Test("do not arrive in any other message")
     func garbage() throws {
         let (one, other) = try DescriptorPassing.pair()
         _ = try Sockets.send(one.raw, Array("Unknown command\n".utf8)[...])

@@ -30,6 +30,6 @@ struct ServiceNotifierTests {
         notifier.tell(.ready)
     }
 
-    @Test("that wants no notification gets none", arguments: [[:], ["NOTIFY_SOCKET": ""]] as [[String: String]])
+    @Test("without a notification socket gets none", arguments: [[:], ["NOTIFY_SOCKET": ""]] as [[String: String]])
     func none(environment: [String: String]) { #expect(ServiceNotifier(environment: environment).problem == nil) }
 }

@@ -16,7 +16,7 @@ struct WorkerConversationTests {
     ]
     private static let starting = WorkerRoster.Stage.starting(.first)
 
-    /// A worker that has sent everything that workers send before they serve.
+    /// A worker that has sent all messages that workers send before they serve.
     private static func ready() -> WorkerConversation {
         var conversation = WorkerConversation()
         for word in [.sockets(250), .sockets(7), .configuration, .state, .ready] as [Word] { _ = conversation.hear(word, stage: starting) }
@@ -40,13 +40,13 @@ struct WorkerConversationTests {
         var draining = conversation
         #expect(draining.hear(.leaving, stage: .serving) == .leave)
         #expect(draining.hear(.state, stage: .serving) == .remember)
-        #expect(conversation.hear(.state, stage: .leaving) == .ignore, "it was on its way when the next worker came to serve")
+        #expect(conversation.hear(.state, stage: .leaving) == .ignore, "it was in transit when the next worker began to serve")
         #expect(conversation.hear(.lastState, stage: .leaving) == .passOn)
         #expect(conversation.hear(.alive, stage: .leaving) == .ignore)
     }
 
     @Test(
-        "refuses sockets, a configuration and readiness from a serving worker, whatever else it has sent",
+        "refuses sockets, a configuration and readiness from a serving worker, after any other messages",
         arguments: 0..<64 as Range<UInt64>)
     func hostile(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
@@ -78,7 +78,7 @@ struct WorkerConversationTests {
             switch conversation.hear(word, stage: Self.starting) {
             case .keep: kept.append(word)
             case .serve: kept.append(.ready)
-            case .remember, .passOn, .leave: Issue.record("seed \(seed): \(word) of a worker that does not serve")
+            case .remember, .passOn, .leave: Issue.record("seed \(seed): \(word) from a worker that does not serve")
             case .ignore, .breach: break
             }
         }
@@ -102,7 +102,7 @@ struct WorkerConversationTests {
         #expect(Self.isBreach(serving.hear(.alive, stage: .serving)))
     }
 
-    @Test("ends at a breach with the worker's death, once")
+    @Test("ends at a breach: the master kills the worker once")
     func breach() {
         let now = Instant(nanoseconds: 1_000_000_000_000)
         var roster = WorkerRoster()
@@ -128,7 +128,7 @@ struct ProcessChannelTests {
         var sent = 0
         while (try? sender.send(.alive)) != nil { sent += 1 }
         try #require(sent > 128)
-        #expect(receiver.next(until: MonotonicClock.now()) == nil, "its time is over")
+        #expect(receiver.next(until: MonotonicClock.now()) == nil, "the deadline has passed")
         let reactor = try Reactor()
         var came = 0
         try receiver.watch(on: reactor) { _ in came += 1 }
@@ -151,7 +151,7 @@ struct ProcessChannelTests {
         #expect(throws: SystemError.self) { try MemoryFile.bytes(of: try DescriptorPassing.pair().0, bytesMax: 9) }
     }
 
-    @Test("brings the predecessor's state, which is not read until privileges are dropped")
+    @Test("carries the predecessor's state, which is not read until privileges are dropped")
     func unreadState() throws {
         let (one, other) = try DescriptorPassing.pair()
         let text = "tsukada-state 1\nname v4 tsukada01 10.0.0.9\nwriter mysql-write 3 db2\n"

@@ -41,7 +41,7 @@ struct WorkerQuestionTests {
         #expect(answers == [piece])
     }
 
-    @Test("closes the connection when the answer is no longer wanted: a worker does not run a line that it has not begun")
+    @Test("closes the connection when the answer is no longer wanted: a worker skips a line that it has not begun")
     func cancel() throws {
         let target = StubTarget()
         let question = try WorkerQuestion("set weight mysql/db1 5", over: master, on: reactor) { _ in Issue.record("an answer") }

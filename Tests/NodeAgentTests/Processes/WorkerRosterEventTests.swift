@@ -5,7 +5,7 @@ import Wire
 
 @testable import NodeAgent
 
-@Suite("What a master does when a worker")
+@Suite("When a worker")
 struct WorkerRosterEventTests {
     private static let now = Instant(nanoseconds: 1_000_000_000_000)
     private static let soft = WorkerRoster.StartReason.reload(isHard: false)
@@ -35,7 +35,7 @@ struct WorkerRosterEventTests {
         effects.compactMap { if case .tell(_, let text) = $0 { text } else { nil } }
     }
 
-    @Test("dies within its first second: the next one comes later; after a second it comes at once", arguments: [(999, false), (1_000, true), (1_001, true)])
+    @Test("dies within its first second: its restart is delayed; after a second it is immediate", arguments: [(999, false), (1_000, true), (1_001, true)])
     func goodService(milliseconds: Int, isGood: Bool) {
         var roster = served()
         _ = roster.ended(Self.died(100), now: Self.now)
@@ -46,7 +46,7 @@ struct WorkerRosterEventTests {
         #expect(next == (isGood ? .start(.restart(of: death)) : .retry(at: time.advanced(by: .milliseconds(100)))))
     }
 
-    @Test("dies a hundred times: the pause stays five seconds")
+    @Test("dies a hundred times: the pause stays at five seconds")
     func manyDeaths() {
         var roster = served()
         var process: Int32 = 100
@@ -60,7 +60,7 @@ struct WorkerRosterEventTests {
         }
     }
 
-    @Test("is silent: it is killed after ten looks, a second apart")
+    @Test("is silent: the master kills it after ten polls, a second apart")
     func silence() {
         #expect(WorkerRoster.pollInterval * WorkerRoster.silentPollsMax == .seconds(10))
         var roster = served()
@@ -69,10 +69,10 @@ struct WorkerRosterEventTests {
         let effects = roster.look()
         #expect(effects.last == .signal(SIGKILL, to: 100))
         #expect(Self.told(effects) == ["killing worker 100: no sign of life for 10s; it hangs or was stopped"])
-        #expect(roster.breached(100, "late").isEmpty, "it is killed once")
+        #expect(roster.breached(100, "late").isEmpty, "a worker is killed only once")
     }
 
-    @Test("breaks the protocol: it is killed, once, and its successor is told why")
+    @Test("breaks the protocol: the master kills it once, and passes the cause to its successor")
     func breach() {
         var roster = served()
         #expect(roster.breached(999, "nonsense").isEmpty)
@@ -84,14 +84,14 @@ struct WorkerRosterEventTests {
         #expect(roster.ended(Self.died(100), now: Self.now).last == .start(.restart(of: death)))
     }
 
-    @Test("is not known: nothing")
+    @Test("is unknown: its events have no effect")
     func strangers() {
         var roster = served()
         #expect(roster.ended(Self.died(999), now: Self.now).isEmpty && roster.ready(999).isEmpty && roster.ready(100).isEmpty)
         #expect(roster.workers.map(\.process) == [100] && roster.serving?.process == 100 && !roster.isStopping)
     }
 
-    @Test("that was replaced ends: in order, without a word; otherwise with one")
+    @Test("was replaced: its orderly end is silent, any other end is reported")
     func formerWorker() {
         for (exit, words) in [
             (Self.exited(100, 0), []), (Self.exited(100, 1), ["old worker 100 died: \(Self.exited(100, 1).description); its sessions are lost"]),
@@ -105,7 +105,7 @@ struct WorkerRosterEventTests {
         }
     }
 
-    @Test("does not come to serve: it is said whether another one goes on")
+    @Test("ends before it is ready: the message names the worker that keeps serving")
     func notServing() {
         var roster = reloading()
         let effects = roster.ended(Self.exited(101, 3), now: Self.now)
@@ -119,7 +119,7 @@ struct WorkerRosterEventTests {
         #expect(first.ended(Self.died(100), now: Self.now).last == .exit(1))
     }
 
-    @Test("serves after a reload: those before count it, and people are told")
+    @Test("serves after a reload: the earlier workers count the reload, and a message reports it")
     func servesAfterReload() {
         var roster = reloading()
         #expect(Self.told(roster.ready(101)) == ["reloaded: worker 101 replaces 100"])
@@ -130,7 +130,7 @@ struct WorkerRosterEventTests {
         #expect(restarted.ready(101).isEmpty && restarted.workers.map(\.reloads) == [0])
     }
 
-    @Test("starts, and reloads are wanted meanwhile: one follows, a hard one when one of them is")
+    @Test("starts while reloads are requested: one reload follows, a hard one if any of them was hard")
     func waitingReloads() {
         for (first, second) in [(false, false), (false, true), (true, false), (true, true)] {
             var roster = reloading()
@@ -141,7 +141,7 @@ struct WorkerRosterEventTests {
         }
     }
 
-    @Test("is to be started again: not while one serves or starts, not without a death, not while the node stops")
+    @Test("is due for a restart: the master starts none while another serves or starts, without a death, or while the node stops")
     func retryDue() {
         var roster = WorkerRoster()
         #expect(roster.retryDue().isEmpty, "no death")
@@ -153,12 +153,12 @@ struct WorkerRosterEventTests {
         stopping.leave()
         #expect(stopping.isStopping && stopping.retryDue().isEmpty && stopping.reload(isHard: false) == [.reloaded(false)] && stopping.reloads == 0)
         roster.started(101, for: .restart(of: death), now: Self.now)
-        #expect(roster.retryDue().isEmpty, "one starts")
+        #expect(roster.retryDue().isEmpty, "a worker starts")
         _ = roster.ready(101)
-        #expect(roster.retryDue().isEmpty, "one serves")
+        #expect(roster.retryDue().isEmpty, "a worker serves")
     }
 
-    @Test("cannot be started: a reload has failed, a restart is tried later, and nothing follows while the node stops")
+    @Test("cannot be started: a reload fails, a restart is retried later, and nothing follows while the node stops")
     func startFails() {
         var roster = served()
         _ = roster.reload(isHard: false)
@@ -166,7 +166,7 @@ struct WorkerRosterEventTests {
         let death = Self.died(100)
         #expect(roster.ended(death, now: Self.now).last == .start(.restart(of: death)))
         #expect(roster.startFailed(for: .restart(of: death), now: Self.now) == [.retry(at: Self.at(100))])
-        #expect(roster.startFailed(for: Self.soft, now: Self.now) == [.reloaded(false), .retry(at: Self.at(200))], "nobody serves")
+        #expect(roster.startFailed(for: Self.soft, now: Self.now) == [.reloaded(false), .retry(at: Self.at(200))], "no worker serves")
         var stopping = reloading()
         _ = stopping.reload(isHard: false)
         #expect(stopping.stop(by: SIGTERM) == [.signal(SIGTERM, to: 100), .signal(SIGTERM, to: 101)])
@@ -175,7 +175,7 @@ struct WorkerRosterEventTests {
         #expect(stopping.ended(Self.exited(101, 0), now: Self.now).isEmpty && stopping.ended(Self.exited(100, 0), now: Self.now) == [.exit(0)])
     }
 
-    @Test("is the successor of a dead one, and a reload fails: it goes on, and nothing is started")
+    @Test("has replaced a dead one, and a reload fails: it keeps serving, and no other one starts")
     func failedReloadAfterDeath() {
         var roster = served()
         _ = roster.ended(Self.died(100), now: Self.now)
@@ -187,7 +187,7 @@ struct WorkerRosterEventTests {
         #expect(effects.last == .reloaded(false) && effects.count == 2 && roster.serving?.process == 101)
     }
 
-    @Test("dies while a reload starts and another one waits: when the first fails, only the other one is started")
+    @Test("dies while a reload starts and another one waits: if the first fails, only the waiting one starts")
     func failedReloadWithAnotherWaiting() {
         var roster = served()
         _ = roster.reload(isHard: false)
@@ -198,7 +198,7 @@ struct WorkerRosterEventTests {
         #expect(roster.serving == nil && effects.suffix(2) == [.reloaded(false), .start(.reload(isHard: true))], "\(effects)")
     }
 
-    @Test("ends in order while it serves: the node stops with it, once all have ended")
+    @Test("ends in order while it serves: the node stops after all workers have ended")
     func toldToStop() {
         var roster = served()
         #expect(roster.ended(Self.exited(100, 0), now: Self.now) == [.exit(0)] && roster.isStopping)
@@ -208,7 +208,7 @@ struct WorkerRosterEventTests {
         #expect(Self.told(effects) == ["worker 100 died: \(Self.exited(100, 2).description); its sessions are lost, a new worker takes its place"])
     }
 
-    @Test("starts while another one dies: nothing more is started")
+    @Test("dies while another one starts: no further one starts")
     func oneOnItsWay() {
         var roster = reloading(Self.hard)
         let effects = roster.ended(Self.died(100), now: Self.now)

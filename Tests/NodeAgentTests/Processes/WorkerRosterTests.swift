@@ -21,23 +21,23 @@ struct WorkerRosterTests {
         return roster
     }
 
-    /// Without what is only told.
+    /// The effects without messages.
     private static func deeds(_ effects: [WorkerRoster.Effect]) -> [WorkerRoster.Effect] {
         effects.filter { if case .tell = $0 { false } else { true } }
     }
 
-    @Test("ends with the code of a first worker that does not come to serve")
+    @Test("exits with the code of a first worker that ends before it is ready")
     func firstFails() {
         var roster = WorkerRoster()
         roster.started(100, for: .first, now: now)
         #expect(Self.deeds(roster.ended(Self.exited(100, 1), now: now)) == [.exit(1)])
         var other = WorkerRoster()
         other.started(100, for: .first, now: now)
-        #expect(Self.deeds(other.ended(Self.exited(100, 0), now: now)) == [.exit(1)], "a worker that ends well without having served has not started")
+        #expect(Self.deeds(other.ended(Self.exited(100, 0), now: now)) == [.exit(1)], "a worker that exits with 0 before it has served has not started")
         #expect(other.startFailed(for: .first, now: now) == [.exit(1)])
     }
 
-    @Test("tells the worker before that it has a successor, once the new one serves")
+    @Test("notifies the earlier worker of its successor once the new one serves")
     func reload() {
         var roster = served()
         #expect(roster.reload(isHard: false) == [.start(.reload(isHard: false))])
@@ -50,7 +50,7 @@ struct WorkerRosterTests {
         #expect(roster.workers.map(\.process) == [101])
     }
 
-    @Test("ends the worker before at once in a hard reload")
+    @Test("ends the earlier worker at once in a hard reload")
     func hardReload() {
         var roster = served()
         #expect(roster.reload(isHard: true) == [.start(.reload(isHard: true))])
@@ -58,7 +58,7 @@ struct WorkerRosterTests {
         #expect(Self.deeds(roster.ready(101)) == [.replaced(100), .reloaded(true)])
     }
 
-    @Test("changes nothing when a new worker does not come to serve")
+    @Test("changes nothing when a new worker ends before it is ready")
     func failedReload() {
         var roster = served()
         _ = roster.reload(isHard: false)
@@ -67,7 +67,7 @@ struct WorkerRosterTests {
         #expect(roster.serving?.process == 100 && roster.reloadsFailed == 1)
     }
 
-    @Test("lets a reload that comes during another wait for it, and many of them be one")
+    @Test("queues a reload that arrives during another one, and merges several")
     func reloadDuringReload() {
         var roster = served()
         _ = roster.reload(isHard: false)
@@ -79,7 +79,7 @@ struct WorkerRosterTests {
         #expect(Self.deeds(roster.ready(102)) == [.takenOver(101), .reloaded(true)])
     }
 
-    @Test("starts another at once for one that is killed, and later and later when they keep dying")
+    @Test("starts another worker at once for a killed one, and with growing delays when workers keep dying")
     mutating func restarts() throws {
         var roster = served()
         var process: Int32 = 100
@@ -101,10 +101,10 @@ struct WorkerRosterTests {
         }
         #expect(delays == [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000].map { .milliseconds($0) })
         now = now.advanced(by: WorkerRoster.goodService)
-        #expect(Self.deeds(roster.ended(Self.died(process), now: now)) == [.start(.restart(of: Self.died(process)))], "it has served well for long")
+        #expect(Self.deeds(roster.ended(Self.died(process), now: now)) == [.start(.restart(of: Self.died(process)))], "it has served long enough")
     }
 
-    @Test("goes on trying when a worker that is started again does not come to serve")
+    @Test("keeps trying when a restarted worker ends before it is ready")
     func restartFails() {
         var roster = served()
         let death = Self.died(100)
@@ -114,7 +114,7 @@ struct WorkerRosterTests {
         #expect(roster.retryDue() == [.start(.restart(of: death))])
     }
 
-    @Test("starts none for a worker that dies while its successor starts, unless that fails, too")
+    @Test("starts no worker for one that dies while its successor starts, unless the successor also fails")
     func deathDuringReload() {
         var roster = served()
         _ = roster.reload(isHard: false)
@@ -135,7 +135,7 @@ struct WorkerRosterTests {
         #expect(empty.stop(by: signal) == [.exit(0)])
     }
 
-    @Test("ends when its worker has been told to stop by somebody else, once those before it have ended")
+    @Test("exits when its worker has stopped on another request, once the earlier workers have ended")
     func workerStops() {
         var roster = served()
         _ = roster.reload(isHard: false)
@@ -145,7 +145,7 @@ struct WorkerRosterTests {
         #expect(roster.ended(Self.exited(100, 0), now: now) == [.exit(0)])
     }
 
-    @Test("ends at once a worker that comes to serve while the node stops", arguments: [0, 1, 2])
+    @Test("stops at once a worker that becomes ready while the node stops", arguments: [0, 1, 2])
     func readyWhileStopping(kind: Int) {
         var roster = served()
         _ = roster.reload(isHard: false)
@@ -160,7 +160,7 @@ struct WorkerRosterTests {
         if kind < 2 { #expect(roster.ended(Self.exited(100, 0), now: now) == [.exit(0)]) }
     }
 
-    @Test("kills a worker that is not heard of for ten looks, once, and starts another that is told why")
+    @Test("kills a worker that is silent for ten polls, once, and passes the cause to its successor")
     func silentWorker() {
         var roster = served()
         for _ in 1..<WorkerRoster.silentPollsMax { #expect(roster.look().isEmpty) }
@@ -174,14 +174,14 @@ struct WorkerRosterTests {
         #expect(death.description == "signal 9 (\(cause))")
     }
 
-    @Test("kills a silent worker of before, and one while the node stops, but none that starts")
+    @Test("kills a silent earlier worker, and a silent one while the node stops, but none that starts")
     func silentOthers() {
         var roster = served()
         _ = roster.reload(isHard: false)
         roster.started(101, for: .reload(isHard: false), now: now)
         for _ in 1...WorkerRoster.silentPollsMax {
             roster.heard(100)
-            #expect(roster.look().isEmpty, "the one that starts has nothing to say yet")
+            #expect(roster.look().isEmpty, "a starting worker sends nothing yet")
         }
         _ = roster.ready(101)
         var killed: [WorkerRoster.Effect] = []
@@ -198,7 +198,7 @@ struct WorkerRosterTests {
         #expect(roster.ended(Self.died(101), now: now) == [.exit(0)])
     }
 
-    @Test("says a failed reload in one line: the first error, without its label")
+    @Test("reports a failed reload in one line: the first error, without its label")
     func firstAlert() {
         let text = "[WARNING]  (7) : haproxy.cfg:3: one\n[ALERT]    (7) : haproxy.cfg:9: unknown : two\n[ALERT]    (7) : three\n"
         #expect(Terminal.firstAlert(in: text) == "haproxy.cfg:9: unknown : two")
@@ -206,12 +206,12 @@ struct WorkerRosterTests {
         #expect(Terminal.firstAlert(in: "") == "")
     }
 
-    @Test("hears what a worker knows less often, the longer it takes to say", arguments: [(0, 1000), (8, 1000), (30, 3000), (80, 5000), (2000, 5000)])
+    @Test("requests a worker's state less often, the longer the state takes", arguments: [(0, 1000), (8, 1000), (30, 3000), (80, 5000), (2000, 5000)])
     func statePause(taken: Int, pause: Int) {
         #expect(Succession.statePause(after: .milliseconds(taken)) == .milliseconds(pause))
     }
 
-    @Test("never has two that serve, and always one on its way while it is to serve", arguments: 0..<32 as Range<UInt64>)
+    @Test("never has two serving workers, and always one starting or scheduled while one should serve", arguments: 0..<32 as Range<UInt64>)
     func random(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var roster = WorkerRoster()
@@ -247,7 +247,7 @@ struct WorkerRosterTests {
             }
             #expect(roster.workers.count { $0.stage == .serving } <= 1, "seed \(seed), step \(step)")
             let isStarting = roster.workers.contains { if case .starting = $0.stage { true } else { false } }
-            #expect(roster.serving != nil || isStarting || retry != nil, "seed \(seed), step \(step): nobody serves and nobody will")
+            #expect(roster.serving != nil || isStarting || retry != nil, "seed \(seed), step \(step): no worker serves or will serve")
         }
     }
 }
