@@ -41,14 +41,14 @@ struct ClusterReceiptTests {
         #expect(Self.answer([Self.peer("b", .dead)], after: 0) == "Not yet acknowledged by b (dead): takes effect there once they are reached.\n")
     }
 
-    @Test("answers nothing when 'on cluster' was not written and all peers have it, as HAProxy does")
+    @Test("is answered with an empty line without 'on cluster' when all peers have it, as in HAProxy")
     func answersNothing() {
         let receipt = ClusterReceipt(revision: 5, isExplicit: false, now: Self.start)
         #expect(receipt.answer([Self.peer("b", has: true)], now: Self.start) == "")
         #expect(receipt.answer([Self.peer("b", .dead)], now: Self.start)?.hasPrefix("Not yet acknowledged by b (dead)") == true)
     }
 
-    @Test("blocks no other connection while it waits, but the next command of its line waits for it")
+    @Test("blocks no other connection while it waits, but delays the next command of its line")
     func waits() throws {
         let reactor = try Reactor()
         let target = StubTarget()
@@ -85,7 +85,7 @@ struct ClusterReceiptTests {
         if case .some = next(&session) { Issue.record("more than two answers") }
     }
 
-    @Test("stops waiting once its client has gone")
+    @Test("ends its wait when the client has closed")
     func isCancelled() throws {
         let reactor = try Reactor()
         var answers = 0

@@ -16,7 +16,7 @@ final class StubTarget: RuntimeTarget, StatisticsSource {
     ]
     var current = sampleSnapshot()
     var reaches: [RuntimeReach] = []
-    /// The answer to changes.
+    /// The answer to commands that change state.
     var receipt = AnswerText("")
     var keyChanges: [KeyChange] = []
 
@@ -28,7 +28,7 @@ final class StubTarget: RuntimeTarget, StatisticsSource {
     func frontendStatistics(_ frontend: Int) -> FrontendStatistics { current.frontendStatistics(frontend) }
     func backendStatistics(_ backend: Int) -> BackendStatistics { current.backendStatistics(backend) }
 
-    /// The number of rows that were read, of servers and of the process.
+    /// The number of rows of servers and of the process that were read.
     var rowsRead = 0
 
     func serverStatistics(_ server: ServerReference) -> ServerStatistics {
@@ -138,7 +138,7 @@ struct RuntimeInterpreterTests {
     }
 
     @Test(
-        "reads which nodes a command is for",
+        "reads the scope of a command",
         arguments: [
             ("disable server mysql/db1", RuntimeReach.standard, "\n"), ("disable server mysql/db1 whatever", .standard, "\n"),
             ("disable server mysql/db1 on node", .node, "\n"), ("enable server mysql/db1 on cluster", .cluster(ClusterSpread()), "\n"),
@@ -153,7 +153,7 @@ struct RuntimeInterpreterTests {
     }
 
     @Test(
-        "refuses half a reach, and says what it wants",
+        "refuses an incomplete scope, and names the syntax",
         arguments: [
             ("disable server mysql/db1 on", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
             ("disable server mysql/db1 cluster", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
@@ -169,7 +169,7 @@ struct RuntimeInterpreterTests {
         #expect(target.reaches.isEmpty)
     }
 
-    @Test("changes keys by their ids, and never says a key back")
+    @Test("changes keys by their ids, and never repeats a key")
     func keys() {
         let key = String(repeating: "0123456789abcdef", count: 4)
         #expect(run("install gossip key \(key);use gossip key 0000beef;remove gossip key 00000002") == "\n\n\n")
@@ -184,7 +184,7 @@ struct RuntimeInterpreterTests {
         #expect(run("show gossip members") == "There is no 'gossip' section in the configuration.\n\n")
     }
 
-    @Test("drains for administrators only, careful unless it is forced")
+    @Test("drains only for administrators, and with a request to the peers unless it is forced")
     func drain() {
         #expect(run("drain", level: .operator).hasPrefix("Permission denied\n"))
         #expect(run("drain now") == "'drain' takes only 'force' or 'cancel'.\n\n")
@@ -206,7 +206,7 @@ struct RuntimeInterpreterTests {
         #expect(target.states.isEmpty && target.drains.isEmpty)
     }
 
-    @Test("composes a long table in pieces of whole rows, each of them short")
+    @Test("composes a long table in short pieces of whole rows")
     func pieces() {
         target.current.proxies[0].servers = (1...2000).map { ServerStatistics(name: "db\($0)", identifier: $0) }
         let expected = ["show stat": target.current.csv().whole(), "show servers state": target.current.serversState(backend: nil)?.whole() ?? ""]
@@ -231,7 +231,7 @@ struct RuntimeInterpreterTests {
     }
 
     @Test(
-        "finds its server once",
+        "looks its server up once",
         arguments: [
             "disable server mysql/db1", "enable server mysql/db1", "get weight mysql/db1", "set weight mysql/db1 50%", "set server mysql/db1 state drain",
             "set server mysql/db1 weight 5", "set server mysql/db1 nonsense",
@@ -241,13 +241,13 @@ struct RuntimeInterpreterTests {
         #expect(target.named == [ServerName(backend: "mysql", server: "db1")])
     }
 
-    @Test("tells the version and the backends' names without reading a row", arguments: ["show version", "show backend"])
+    @Test("shows the version and the backends' names without reading a row", arguments: ["show version", "show backend"])
     func cheapAnswers(command: String) {
         #expect(!run(command).isEmpty)
         #expect(target.rowsRead == 0)
     }
 
-    @Test("reads few rows a piece even when all are left out")
+    @Test("reads few rows a piece even when all rows are left out")
     func hiddenRows() {
         target.current.proxies[0].servers = (1...2000).map { ServerStatistics(name: "db\($0)", identifier: $0) }
         var session = RuntimeSession(level: .user, timeout: .seconds(10))
@@ -281,14 +281,14 @@ struct RuntimeInterpreterTests {
         #expect(!RuntimeInterpreter(target: target).isUrgent(Array(line.utf8)[...], session))
     }
 
-    @Test("shows the probe sections to everybody")
+    @Test("shows the probe sections at every level")
     func probes() {
         #expect(run("show probe", level: .user) == "There is no 'probe' section in the configuration.\n\n")
         target.probes = ProbeReport(rows: [], now: Instant(nanoseconds: 0))
         #expect(run("show probe", level: .user) == "# name state since_s asked last_by last_ms draining reason\n\n")
     }
 
-    @Test("changes what it is told to change")
+    @Test("carries out changes")
     func changes() {
         _ = run("set server mysql/db1 state maint;set weight mysql/db2 50%;disable server mysql/db2")
         #expect(target.states[ServerName(backend: "mysql", server: "db1")] == .maint)
@@ -303,13 +303,13 @@ struct RuntimeInterpreterTests {
         #expect(blocks[0].hasPrefix("Name: HAProxy") && blocks[1].hasPrefix("# pxname"))
     }
 
-    @Test("splits at semicolons that no backslash escapes")
+    @Test("splits at unescaped semicolons")
     func splitting() {
         #expect(RuntimeLine.commands(in: Array("a b;c\\;d \\\\e;".utf8)[...]) == [["a", "b"], ["c;d", "\\e"]])
         #expect(RuntimeLine.commands(in: Array("a;;b".utf8)[...]) == [["a"], [], ["b"]])
     }
 
-    @Test("refuses commands above the level, and lowers it for good")
+    @Test("refuses commands above the level, and lowers the level permanently")
     func levels() {
         #expect(run("disable server mysql/db1", level: .operator).hasPrefix("Permission denied\n"))
         #expect(run("set timeout cli 3", level: .user) == "\n")
@@ -319,7 +319,7 @@ struct RuntimeInterpreterTests {
         #expect(target.states.isEmpty)
     }
 
-    @Test("ends each answer with a prompt once it is asked to")
+    @Test("ends each answer with a prompt after 'prompt'")
     func prompt() {
         var session = RuntimeSession(level: .admin, timeout: .seconds(10))
         #expect(run("prompt", &session) == "\n> ")

@@ -62,7 +62,7 @@ struct RuntimeServerTests {
         #expect(server.connectionsCurrent == 0)
     }
 
-    @Test("sends an answer larger than any socket buffer to a reader that takes its time")
+    @Test("sends an answer larger than any socket buffer to a slow reader")
     func backpressure() throws {
         target.current.proxies = (0..<1000).map { number in
             var proxy = sampleSnapshot().proxies[0]
@@ -75,7 +75,7 @@ struct RuntimeServerTests {
         #expect(server.connectionsCurrent == 0)
     }
 
-    @Test("lets connections beyond the limit wait in the kernel's queue")
+    @Test("makes connections beyond the limit wait in the kernel's queue")
     func connectionsMax() throws {
         let server = try server(connectionsMax: 1, level: .operator)
         let first = try Client(to: address)
@@ -89,7 +89,7 @@ struct RuntimeServerTests {
         #expect(server.connectionsCurrent == 0)
     }
 
-    @Test("answers urgent commands at a full 'stats maxconn', and lets everything else wait for a place")
+    @Test("answers urgent commands at a full 'stats maxconn', and makes all other commands wait for a place")
     func reserve() throws {
         let server = try server(connectionsMax: 1)
         let first = try Client(to: address)
@@ -161,7 +161,7 @@ struct RuntimeServerTests {
         #expect(received == Array(repeating: 2 * (expected.utf8.count + 1), count: files.count))
     }
 
-    @Test("stops composing an answer at its limit, and reports that at its end")
+    @Test("stops composing an answer at its limit, and reports that at the answer's end")
     func outputLimit() throws {
         target.current.proxies[0].servers = [ServerStatistics(name: String(repeating: "x", count: 64 * 1024), identifier: 1)]
         let server = try server()
@@ -182,9 +182,9 @@ struct RuntimeServerTests {
         #expect(server.connectionsCurrent == 0)
     }
 
-    // MARK: Clients that have gone
+    // MARK: Closed clients
 
-    @Test("runs no line of a client that had gone before the line was read", arguments: [1, 40])
+    @Test("runs no line of a client that closed before the line was read", arguments: [1, 40])
     func gone(rounds: Int) throws {
         let server = try server()
         var files = try clients(1, of: server, saying: String(repeating: "set weight mysql/db1 5;", count: 100) + "drain\n", level: .admin)
@@ -206,7 +206,7 @@ struct RuntimeServerTests {
         #expect(try Sockets.receive(files[0].raw, upTo: 100).map { String(decoding: $0, as: UTF8.self) } == "\nDraining: 1\n\n")
     }
 
-    @Test("forgets a client that has gone while it waits for a place")
+    @Test("forgets a client that closes while it waits for a place")
     func goneWaiting() throws {
         let server = try server(connectionsMax: 1)
         let first = try Client(to: address)
@@ -224,7 +224,7 @@ struct RuntimeServerTests {
         #expect(target.reaches.isEmpty && server.connectionsCurrent == 0)
     }
 
-    @Test("cancels an answer that comes from elsewhere when its client goes")
+    @Test("cancels an answer from another process when the client closes")
     func goneLater() throws {
         final class Elsewhere: LineInterpreter {
             var (asked, cancelled) = (0, 0)
@@ -246,7 +246,7 @@ struct RuntimeServerTests {
         #expect(elsewhere.cancelled == 1 && server.connectionsCurrent == 0)
     }
 
-    @Test("drops idle clients and clients that vanish")
+    @Test("drops idle clients and clients that reset")
     func hopelessClients() throws {
         let server = try server(timeout: .milliseconds(1))
         let idle = try Client(to: address)
@@ -262,7 +262,7 @@ struct RuntimeServerTests {
         server.close()
     }
 
-    @Test("gives a connection away to a process that takes over, if its line says expose-fd listeners", arguments: [false, true])
+    @Test("hands a connection over to a succeeding process if its line has expose-fd listeners", arguments: [false, true])
     func handOver(isAllowed: Bool) throws {
         var taken: [OpenFile] = []
         let server = try server(exposesListeners: isAllowed) { file, _ in taken.append(file) }
@@ -273,7 +273,7 @@ struct RuntimeServerTests {
         #expect(server.connectionsCurrent == 0)
     }
 
-    @Test("counts a connection that was given away under 'stats maxconn' until its place is given back")
+    @Test("counts a handed-over connection under 'stats maxconn' until its place is returned")
     func handedOverPlace() throws {
         var places: [RuntimePlace] = []
         let server = try server(connectionsMax: 2, exposesListeners: true) { places.append($1) }

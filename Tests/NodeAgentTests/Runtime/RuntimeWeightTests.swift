@@ -9,7 +9,7 @@ struct RuntimeWeightTests {
         ("0%", 1, 0), ("-0%", 7, 0), ("0", 7, 0), ("50%", 0, 0), ("100%", 256, 256), ("99999999999%", 256, 256), ("256", 1, 256),
     ]
 
-    @Test("is at least 1, unless 0 is written or the server has none", arguments: weights)
+    @Test("is at least 1, unless 0 is written or the server has weight 0", arguments: weights)
     func isNeverZeroUnasked(text: String, initial: Int, weight: Int) throws {
         #expect(try RuntimeCommand.weight(text, initial: initial) == weight)
     }

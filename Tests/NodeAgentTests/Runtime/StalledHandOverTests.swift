@@ -6,7 +6,7 @@ import Wire
 
 @testable import NodeAgent
 
-/// What a process that takes over may hold of the runtime server's places.
+/// A process that takes over holds a place of the runtime server for a limited time.
 @Suite("A connection that takes the sockets over")
 struct StalledHandOverTests {
     @Test("is closed when its process does not serve in time, and its place is free again")

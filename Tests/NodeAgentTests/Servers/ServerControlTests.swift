@@ -16,7 +16,7 @@ struct ServerControlTests {
 
     private let server = ServerReference(backend: 0, server: 0)
 
-    @Test("gives out an event's effects in order, then the change")
+    @Test("passes on an event's effects in order, then the change")
     func order() throws {
         let control = try Self.control()
         var outputs: [String] = []
@@ -32,20 +32,20 @@ struct ServerControlTests {
         }
         control.checkFinished(CheckResult(status: .layer4Timeout, duration: .seconds(1), fault: .silence), of: server)
         #expect(outputs.first == "log about mysql/db1" && outputs.last == "true -> false" && outputs.contains("route"), "\(outputs)")
-        #expect(!outputs.contains("news"), "there is no gossip")
+        #expect(!outputs.contains("news"), "without gossip no news is passed on")
         outputs = []
         control.settle(0)
         #expect(outputs.last == "settled")
     }
 
-    @Test("heeds others only while it handles what they have caused, also when that leads to more")
+    @Test("limits logs only while it handles an event that others have caused, including the events that follow from it")
     func others() throws {
         let control = try Self.control()
         var heeded: [Bool] = []
         control.carryOut = { output in
             guard case .changed(_, _, let after) = output else { return }
             heeded.append(control.isLimitingLogs)
-            // What follows of an event that others have caused is limited, too.
+            // An event that follows from a limited one is limited as well.
             if after.weight == 5 { control.apply(.setWeight(6), to: ServerReference(backend: 0, server: 0)) }
         }
         control.limitingLogs { control.apply(.setWeight(5), to: server) }

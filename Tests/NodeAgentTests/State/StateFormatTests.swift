@@ -5,7 +5,7 @@ import Wire
 
 @testable import NodeAgent
 
-/// Texts as version 1 of each format has them: an upgrade must read what the version before has written.
+/// Texts as version 1 of each format writes them: an upgrade must read the previous version's files.
 private enum Written {
     static let gossip = """
         tsukada-gossip 1
@@ -81,7 +81,7 @@ struct StateFormatTests {
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
-    @Test("of the gossip's file are read and written")
+    @Test("of the gossip file are read and written")
     func gossip() {
         let memory = GossipMemory(
             session: 117_309_440_000_012_345,
@@ -97,7 +97,7 @@ struct StateFormatTests {
         #expect(Self.text(memory.bytes(node: Self.node)) == Written.gossip)
     }
 
-    @Test("of the addresses' file are read and written")
+    @Test("of the address file are read and written")
     func addresses() throws {
         func service(_ host: UInt32, _ priority: UInt16, _ weight: Int?) -> KnownName.Entry {
             KnownName.Entry(ResolvedAddress(.v4(host), port: 3306), share: ServiceShare(priority: priority, weight: weight))
@@ -113,7 +113,7 @@ struct StateFormatTests {
         #expect(Self.text(memory.bytes(node: Self.node)) == Written.addresses)
     }
 
-    /// A state without what the lines of a proxy say.
+    /// A state without the lines of its proxies.
     private static func head() -> AgentState {
         var state = AgentState()
         state.writers = ["mysql-write": WriterMemory(epoch: 3, server: "db2"), "a-write": WriterMemory(epoch: 1, server: "db1")]
@@ -143,7 +143,7 @@ struct StateFormatTests {
         return [first, second]
     }
 
-    @Test("of what goes from process to process are read and written, in pieces")
+    @Test("between processes are read and written, in pieces")
     func state() {
         var pieces = [Self.head(), AgentState(), AgentState(), AgentState(), AgentState()]
         pieces[1].counters[.init(kind: .frontend, name: "mysql")] = [1, 2, 3]
@@ -174,11 +174,11 @@ struct StateFormatTests {
         }
     }
 
-    @Test("do not make two kinds of lines with one first word")
+    @Test("have a different first word for each kind of line")
     func words() { #expect(StatePart.byWord.count == StatePart.all.count) }
 
     @Test(
-        "leave a state as it was when a line is not understood",
+        "leave a state unchanged at a line that is not understood",
         arguments: [
             "writer mysql 0 db", "writer mysql 3", "writer mysql 3 db more", "name v4 db", "name v4 db 10.0.0.1 more", "probe nlb pass",
             "probe nlb pass -1", "counters server mysql/read01", "counters x mysql 1", "row 2 mysql 1", "check mysql read01 3 1 5210 17 1045 1234",

@@ -8,7 +8,7 @@ struct EventRateTests {
     private static func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: 5_000_000_000 + milliseconds * 1_000_000) }
 
     /// The values of haproxy 2.6 for six connections at once.
-    @Test("slides: six events at once are six for a second, and fade in the next")
+    @Test("slides: six simultaneous events count as six for a second, and fade in the next one")
     func slides() {
         var rate = EventRate()
         rate.count(6, now: Self.at(0))
@@ -27,17 +27,17 @@ struct EventRateTests {
         }
     }
 
-    @Test("adds the rest of the last period to this one")
+    @Test("adds the remaining part of the last period to the present one")
     func mixesPeriods() {
         var rate = EventRate()
         rate.count(10, now: Self.at(0))
-        // The second period began where the first one ended.
+        // The second period starts at the end of the first one.
         rate.count(14, now: Self.at(1_500))
         #expect(rate.perSecond(now: Self.at(1_500)) == 4 + 5)
         #expect(rate.perSecond(now: Self.at(1_900)) == 4 + 1)
         #expect(rate.perSecond(now: Self.at(2_500)) == 2)
         #expect(rate.peak == 10)
-        // After two silent seconds a period begins with its first event.
+        // After two silent seconds, a period starts with its first event.
         rate.count(20, now: Self.at(5_200))
         #expect([5_200, 6_199, 6_700, 7_200].map { rate.perSecond(now: Self.at($0)) } == [6, 6, 3, 0])
     }
@@ -49,7 +49,7 @@ struct EventRateTests {
         #expect([0, 999, 1_000, 1_999, 2_000].map { rate.perSecond(now: Self.at($0)) } == [1, 1, 1, 1, 0])
     }
 
-    @Test("is steady while events are, up to the events between two counts", arguments: [10, 100] as [Int64])
+    @Test("is steady while events are steady, up to the events between two samples", arguments: [10, 100] as [Int64])
     func isSteady(step: Int64) {
         var rate = EventRate()
         for time in stride(from: Int64(0), through: 20_000, by: Int(step)) {
@@ -60,7 +60,7 @@ struct EventRateTests {
         #expect((100...110).contains(rate.peak))
     }
 
-    @Test("ignores events of another process, and time that goes back")
+    @Test("ignores events of another process, and a clock that runs backwards")
     func startsFromTotal() {
         var rate = EventRate()
         rate.start(from: 1_000)

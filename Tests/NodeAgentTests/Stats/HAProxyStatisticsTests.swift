@@ -35,7 +35,7 @@ struct HAProxyStatisticsTests {
 
         """
 
-    /// The rows of `show stat` of a running haproxy, by "proxy/server", each by its columns' names.
+    /// The rows of `show stat` of a running haproxy, by "proxy/server"; each maps column names to values.
     private static func rows(_ text: String, in folder: String) throws -> [String: [String: String]] {
         let path = "\(folder)/haproxy.cfg"
         let file = try #require(fopen(path, "w"))
@@ -89,6 +89,6 @@ struct HAProxyStatisticsTests {
 }
 
 extension RuntimeAnswer {
-    /// The node's text, if there is one.
+    /// The node's text, unless it is empty.
     fileprivate var text: String? { if case .text(let text) = self, !text.isEmpty { text } else { nil } }
 }

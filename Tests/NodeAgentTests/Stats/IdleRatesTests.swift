@@ -8,7 +8,7 @@ import Wire
 
 @Suite("The rates of an idle process", .timeLimit(.minutes(1)))
 struct IdleRatesTests {
-    @Test("are sampled often from a connection on, until the totals stop growing")
+    @Test("are sampled often after a connection, until the totals stop growing")
     func connectionBegins() throws {
         let lines = try inOwnThread {
             let socket = try listenOnLoopback()
@@ -17,7 +17,7 @@ struct IdleRatesTests {
             defer { agent.stop() }
             try agent.serve()
             func turn(until isDone: () -> Bool) { for _ in 0..<500 where !isDone() { agent.reactor.runOnce(waitingAtMost: .milliseconds(20)) } }
-            // Until the wake-ups of the start are over.
+            // Until the wake-ups of the start have ended.
             turn { !agent.rates.isDueSoon }
             var lines = ["at rest: \(!agent.rates.isDueSoon)"]
             let clients = try (0..<5).map { _ in try Client(to: address) }

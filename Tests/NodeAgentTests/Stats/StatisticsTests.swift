@@ -43,7 +43,7 @@ struct StatisticsSnapshot: StatisticsSource {
     }
 }
 
-/// A `listen mysql` with two servers, as the statistics see it.
+/// A `listen mysql` with two servers, in the form of statistics.
 func sampleSnapshot() -> StatisticsSnapshot {
     var frontend = FrontendStatistics()
     frontend.sessions.limit = 2000
@@ -141,7 +141,7 @@ struct StatisticsTests {
         #expect(names(filter).isEmpty)
     }
 
-    @Test("tell in a backend's status how many servers run when rows are left out")
+    @Test("state in a backend's status how many servers run when rows are left out")
     func runningServers() {
         var snapshot = sampleSnapshot()
         snapshot.proxies[0].servers[0].isRunning = false
@@ -152,7 +152,7 @@ struct StatisticsTests {
         #expect(snapshot.csv(filter).whole().contains(",UP (1/2),"))
     }
 
-    @Test("say nothing of checks during a maintenance but how many have failed")
+    @Test("show only the number of failed checks during a maintenance")
     func maintenance() {
         var snapshot = sampleSnapshot()
         snapshot.proxies[0].servers[0].administration = .forcedMaintenance
@@ -165,14 +165,14 @@ struct StatisticsTests {
         }
     }
 
-    @Test("name the proxies that listen first when they stop")
+    @Test("name the listening proxies first when they stop")
     func stoppingOrder() {
         var snapshot = sampleSnapshot()
         snapshot.proxies.insert(ProxyStatistics(name: "pool", identifier: 1), at: 0)
         #expect(snapshot.outlines.stoppingOrder.map(\.name) == ["mysql", "pool"])
     }
 
-    @Test("leave a disabled proxy out, but for its servers' states")
+    @Test("leave out a disabled proxy, except for its servers' states")
     func disabledProxy() {
         var snapshot = sampleSnapshot()
         snapshot.proxies[0].isDisabled = true
@@ -211,7 +211,7 @@ struct StatisticsTests {
         #expect(others[3] == "2 mysql 2 db2 - 0 32 1 1 52 1 0 0 8 0 0 0 db2.example 13308 - 0 0 - - 0")
     }
 
-    @Test("tell about the process in lines with one colon up to the uptime")
+    @Test("describe the process in lines with one colon up to the uptime")
     func processLines() {
         var process = sampleSnapshot().process
         process.description = "edge"

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("A command's table")
 struct TextTableTests {
-    @Test("has aligned columns, and spaces only in the cells of the last one")
+    @Test("has aligned columns, and spaces only in the cells of the last column")
     func columns() {
         var table = TextTable("name state reason")
         #expect(table.text == "# name state reason\n")
