@@ -2,10 +2,10 @@ import Proxy
 import Testing
 import Wire
 
-@Suite("A count that is taken over")
+@Suite("A check count that a successor takes over")
 struct HealthRecallTests {
     @Test(
-        "keeps the server up or down, within the thresholds of now",
+        "keeps the server up or down, within the present thresholds",
         arguments: [(9, true, 4), (4, true, 4), (3, true, 3), (0, true, 2), (3, false, 1), (2, false, 1), (1, false, 1), (0, false, 0), (-1, false, 0)])
     func restore(earlier: Int, isUp: Bool, value: Int) {
         var health = ServerHealth(rise: 2, fall: 3)
@@ -14,7 +14,7 @@ struct HealthRecallTests {
     }
 }
 
-@Suite("When a server is checked")
+@Suite("The time of a server's next check")
 struct CheckTimesTests {
     private let start = Instant(nanoseconds: 5_000_000_000)
 
@@ -26,7 +26,7 @@ struct CheckTimesTests {
         return CheckSchedule(settings, position: 0, of: 1, now: start)
     }
 
-    @Test("is by inter alone where nothing else is written")
+    @Test("depends on inter alone when the other intervals are not set")
     func plainInterval() {
         var schedule = schedule()
         for pace in [CheckPace.steadyUp, .changing, .steadyDown] {
@@ -36,14 +36,14 @@ struct CheckTimesTests {
         }
     }
 
-    @Test("is brought forward, never put off, and again only when a whole interval has passed")
+    @Test("is brought forward, never delayed, and again only after a whole interval")
     func broughtForward() {
         var schedule = schedule()
         schedule.start()
         schedule.finished(pace: .steadyUp, now: start)
         #expect(!schedule.check(by: at(2_000)) && !schedule.check(by: at(3_000)) && schedule.nextStart == at(2_000))
         #expect(schedule.check(by: at(1_500)) && schedule.nextStart == at(1_500))
-        #expect(schedule.checkSoon(now: at(1_500)) == false, "it is due")
+        #expect(schedule.checkSoon(now: at(1_500)) == false, "it is due already")
         #expect(schedule.checkSoon(now: at(1_000)) && schedule.nextStart == at(1_000))
         schedule.start()
         #expect(!schedule.check(by: at(0)) && schedule.nextStart == nil)
@@ -52,7 +52,7 @@ struct CheckTimesTests {
         #expect(schedule.checkSoon(now: at(3_000)) && schedule.nextStart == at(3_000))
     }
 
-    @Test("stays as it is where there is nothing to end and nothing to resume")
+    @Test("is unchanged when no check runs that could end, and no pause exists that could end")
     func strayEvents() {
         var schedule = schedule()
         schedule.finished(pace: .steadyUp, now: at(10))

@@ -49,7 +49,7 @@ struct CheckTests {
                 status: status, code: code, info: info, refusal: refusal, duration: duration, fault: fault, greetedAfter: greeted.map { .milliseconds($0) }))
     }
 
-    @Test("without a protocol passes once it is connected, and resets the connection")
+    @Test("without a protocol passes after the connect, and resets the connection")
     func connectCheck() {
         var check = ConnectCheck(limits(), now: start)
         #expect(check.closing == .reset)
@@ -68,7 +68,7 @@ struct CheckTests {
         #expect(check.received(ok, now: after(4)) == [.send(MySQLPacket.quit.bytes), verdict(.layer7OK, version, milliseconds: 4, greeted: 2)])
     }
 
-    @Test("of MySQL takes a change of method for a pass, and without user the greeting")
+    @Test("of MySQL passes on a change of method, and without a user on the greeting")
     func mysqlVariants() {
         var old = connectedCheck(isPre41: true)
         #expect(old.received(greeting, now: after(2)) == [.send(MySQLLogin.before41(user: "haproxy_check").bytes)])
@@ -79,7 +79,7 @@ struct CheckTests {
         #expect(anonymous.received(greeting, now: after(2)) == [verdict(.layer7OK, version, milliseconds: 2, greeted: 2)])
     }
 
-    @Test("of MySQL gives the same verdict however the bytes arrive", arguments: [1, 2, 3, 5, 7, 64])
+    @Test("of MySQL gives the same verdict, however the bytes arrive", arguments: [1, 2, 3, 5, 7, 64])
     func fragments(size: Int) {
         var check = connectedCheck()
         var outputs: [CheckOutput] = []
@@ -106,7 +106,7 @@ struct CheckTests {
     }
 
     @Test(
-        "of MySQL knows what an error number means beyond the failure",
+        "of MySQL interprets the error numbers that mean more than a failure",
         arguments: [
             (1040, .full), (1203, .full), (1129, .hostRefused), (1130, .hostRefused), (1044, .userRefused), (1045, .userRefused), (1698, .userRefused),
             (1053, nil), (1105, nil), (65_535, nil),
@@ -118,14 +118,14 @@ struct CheckTests {
     }
 
     @Test(
-        "tells garbage at once",
+        "fails at the first byte that is not the protocol",
         arguments: ["SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 400 Bad Request\r\n", "\u{4}\0\0\0\u{9}abc", "\u{9}\0\0\0Z", "\u{2}\0\0\0\u{a}5"])
     func garbage(text: String) {
         var check = connectedCheck()
         #expect(check.received(Array(text.utf8), now: after(1)) == [verdict(.layer7InvalidResponse, milliseconds: 1)])
     }
 
-    @Test("fails by a server that closes: as a reset before a word, as an invalid response within one")
+    @Test("fails when the server closes: as a reset before the first byte, as an invalid response afterwards")
     func closed() {
         var silent = connectedCheck()
         #expect(silent.ended(now: after(1)) == [verdict(.socketError, "ECONNRESET returned by OS (Connection reset by peer)", milliseconds: 1)])
@@ -134,7 +134,7 @@ struct CheckTests {
         #expect(truncated.ended(now: after(1)) == [verdict(.layer7InvalidResponse, milliseconds: 1)])
     }
 
-    @Test("blames the connect before the connection, the socket after it")
+    @Test("reports a connect failure before the connection, and a socket failure afterwards")
     func failures() {
         let reason = "ECONNREFUSED returned by OS (Connection refused)"
         var refused = mysqlCheck()
@@ -151,7 +151,7 @@ struct CheckTests {
         #expect(local.failed("EMFILE", fault: .node, now: after(0)) == [verdict(.socketError, "EMFILE", milliseconds: 0, fault: .node)])
     }
 
-    @Test("may take timeout connect for the connect, and timeout check for the rest")
+    @Test("has timeout connect for the connect, and timeout check for the rest")
     func deadlines() {
         var check = mysqlCheck()
         #expect(check.deadline == after(500))
@@ -163,7 +163,7 @@ struct CheckTests {
         #expect(unconnected.timedOut(now: after(500)) == [verdict(.layer4Timeout, milliseconds: 500, fault: .silence)])
     }
 
-    @Test("may take inter for everything where there is no timeout check")
+    @Test("has inter for everything without timeout check")
     func deadlineWithoutCheckTimeout() {
         var check = MySQLCheck(MySQLCheckSettings(), limits: limits(check: nil), now: start)
         #expect(check.deadline == after(2000))
@@ -172,7 +172,7 @@ struct CheckTests {
         #expect(limits(connect: .seconds(30), inter: .seconds(1)).connect == .seconds(1))
     }
 
-    @Test("leaves a server that has said nothing to who finishes handshakes, and resets one that has said half of something")
+    @Test("abandons the connection of a silent server, so that its handshake can be finished, and resets one with half a greeting")
     func unanswered() {
         var silent = connectedCheck()
         _ = silent.timedOut(now: after(800))
@@ -214,14 +214,14 @@ struct CheckTests {
 
 @Suite("A check's result")
 struct CheckResultTests {
-    @Test("explains itself as HAProxy does")
+    @Test("is worded as in HAProxy")
     func explanation() {
         let denied = CheckResult(status: .layer7WrongStatus, code: 1045, info: "#28000Access denied for user 'a'@'b'", duration: .microseconds(800))
         #expect(denied.explanation == ", reason: Layer7 wrong status, code: 1045, info: \"#28000Access denied for user 'a'@'b'\", check duration: 0ms")
         #expect(CheckResult(status: .layer7Timeout, duration: .milliseconds(700)).explanation == ", reason: Layer7 timeout, check duration: 700ms")
     }
 
-    @Test("lets no server forge a log line, and cuts what is long")
+    @Test("is escaped, so that a server cannot forge a log line, and is cut when it is long")
     func escaping() {
         let forged = CheckResult(status: .layer7WrongStatus, code: 1, info: "a\"b\n<é>", duration: .zero)
         #expect(forged.explanation.contains("info: \"a<22>b<0A><3C><C3><A9><3E>\""))

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The times of greetings")
 struct GreetingTimesTests {
-    @Test("tell nothing while they are few")
+    @Test("give no percentile while they are few")
     func few() {
         var times = GreetingTimes()
         for _ in 0..<99 { times.add(1) }
@@ -14,7 +14,7 @@ struct GreetingTimesTests {
         #expect(times.percentile99 == 2)
     }
 
-    @Test("have ninety-nine of a hundred below what they tell, and that no further up than a quarter", arguments: seeds(32))
+    @Test("give a 99th percentile that is at most a quarter too high", arguments: seeds(32))
     func accuracy(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         var times = GreetingTimes()
@@ -25,7 +25,7 @@ struct GreetingTimesTests {
         #expect(told > exact && told <= exact + max(1, exact / 4) + 1, "seed \(seed): \(told) for \(exact)")
     }
 
-    @Test("of long ago fade")
+    @Test("fade when they are old")
     func fading() {
         var times = GreetingTimes()
         for _ in 0..<4000 { times.add(5000) }
@@ -33,7 +33,7 @@ struct GreetingTimesTests {
         #expect(times.percentile99 == 2)
     }
 
-    @Test("of any size have a place")
+    @Test("may have any size")
     func extremes() {
         var times = GreetingTimes()
         for time in [-5, 0, 7, 8, 65_535, 65_536, .max] as [Int64] { for _ in 0..<100 { times.add(time) } }

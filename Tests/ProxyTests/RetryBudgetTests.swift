@@ -5,41 +5,41 @@ import Testing
 
 @Suite("The budget of retries")
 struct RetryBudgetTests {
-    /// How many of `wanted` are granted.
+    /// The number of `wanted` retries that are granted.
     private func granted(_ budget: inout RetryBudget, sessions: UInt64, now: Int64, wanted: Int = 1000) -> Int {
         (0..<wanted).count { _ in budget.take(sessions: sessions, now: now) }
     }
 
-    @Test("lets a quiet node retry")
+    @Test("allows retries on a quiet node")
     func quiet() {
         var budget = RetryBudget(percent: 20, now: 0)
         #expect(granted(&budget, sessions: 12, now: 500) == 10)
     }
 
-    @Test("is a share of the new sessions of ten seconds, and no more")
+    @Test("is a share of the new sessions of the last ten seconds")
     func share() {
         var budget = RetryBudget(percent: 20, now: 0)
         #expect(granted(&budget, sessions: 1000, now: 900) == 200)
         #expect(granted(&budget, sessions: 1500, now: 5000) == 100)
         #expect(granted(&budget, sessions: 2000, now: 12_000) == 0)
-        // What came before has left the window, and so have the retries.
+        // Both the earlier sessions and the retries have left the window.
         #expect(granted(&budget, sessions: 2500, now: 16_000) == 100)
     }
 
-    @Test("knows nothing of sessions before its window")
+    @Test("ignores sessions before its window")
     func window() {
         var budget = RetryBudget(percent: 20, now: 0)
         for second in 1...30 as ClosedRange<Int64> { budget.look(sessions: UInt64(second) * 100, now: second * 1000) }
         #expect(granted(&budget, sessions: 3100, now: 31_000) == 180)
     }
 
-    @Test("of 0 % lets nobody retry")
+    @Test("of 0 % allows no retry")
     func none() {
         var budget = RetryBudget(percent: 0, now: 0)
         #expect(granted(&budget, sessions: 1_000_000, now: 100) == 0)
     }
 
-    @Test("is never exceeded in any ten seconds, however sessions come", arguments: seeds(32))
+    @Test("is never exceeded in any ten seconds, for any arrival of sessions", arguments: seeds(32))
     func neverExceeded(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var budget = RetryBudget(percent: 20, now: 0)
@@ -55,7 +55,7 @@ struct RetryBudgetTests {
             budget.look(sessions: sessions, now: now)
             guard Bool.random(using: &random), budget.take(sessions: sessions, now: now) else { continue }
             retried.append(now)
-            // The window's last second is a part of one, and sessions of its first are counted from its beginning.
+            // The window's last second is incomplete, and the sessions of its first second count from that second's beginning.
             let (new, retries) = (begun.count { $0 > now - 11_000 }, retried.count { $0 > now - 9_000 })
             #expect(retries <= max(10, new * 20 / 100), "seed \(seed), at \(now)")
         }

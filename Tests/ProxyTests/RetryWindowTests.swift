@@ -8,13 +8,13 @@ struct RetryWindowTests {
         (0..<1000).count { _ in budget.take(sessions: sessions, now: now) }
     }
 
-    @Test("has exactly the share", arguments: [(54, 10), (55, 11), (59, 11), (60, 12)] as [(UInt64, Int)])
+    @Test("grants exactly the share", arguments: [(54, 10), (55, 11), (59, 11), (60, 12)] as [(UInt64, Int)])
     func share(sessions: UInt64, count: Int) {
         var budget = RetryBudget(percent: 20, freeMax: 0, now: 0)
         #expect(granted(&budget, sessions: sessions, now: 999) == count)
     }
 
-    @Test("has as many as are free when that is more", arguments: [0, 3, 12] as [UInt64])
+    @Test("grants the free retries when they are more", arguments: [0, 3, 12] as [UInt64])
     func free(count: UInt64) {
         var budget = RetryBudget(percent: 20, freeMax: count, now: 0)
         #expect(granted(&budget, sessions: 50, now: 0) == max(10, Int(count)))
@@ -24,7 +24,7 @@ struct RetryWindowTests {
         #expect(granted(&none, sessions: 1_000_000, now: 0) == 0)
     }
 
-    @Test("is ten seconds long: what was used and what had come before it leave together")
+    @Test("is ten seconds long: sessions and used retries leave it together")
     func length() {
         for (now, count) in [(9_999, 19), (10_000, 4)] as [(Int64, Int)] {
             var budget = RetryBudget(percent: 20, freeMax: 0, now: 0)
@@ -32,17 +32,17 @@ struct RetryWindowTests {
             budget.look(sessions: 100, now: 1_000)
             #expect(granted(&budget, sessions: 120, now: now) == count, "\(now)")
         }
-        // The first hundred sessions and their retries have left; what began in second 1 has not.
+        // The first hundred sessions and their retries have left; those of second 1 have not.
         var budget = RetryBudget(percent: 20, freeMax: 0, now: 0)
         #expect(granted(&budget, sessions: 100, now: 500) == 20)
         budget.look(sessions: 100, now: 1_000)
         #expect(granted(&budget, sessions: 150, now: 1_999) == 10)
         #expect(granted(&budget, sessions: 150, now: 10_000) == 0, "second 1 is in the window")
-        #expect(granted(&budget, sessions: 150, now: 11_000) == 0, "nothing is new")
+        #expect(granted(&budget, sessions: 150, now: 11_000) == 0, "no session is new")
         #expect(granted(&budget, sessions: 160, now: 11_500) == 2)
     }
 
-    @Test("starts with the sessions of the first look in a second, whatever a later one says")
+    @Test("counts a second's sessions from the first call in that second, regardless of later calls")
     func firstLook() {
         var budget = RetryBudget(percent: 100, freeMax: 0, now: 20_000)
         budget.look(sessions: 40, now: 31_000)

@@ -9,7 +9,7 @@ struct ServerConditionTests {
 
     private func pair() -> RegistryBench { RegistryBench([Bench.backend("mysql-read", [Bench.server("db1"), Bench.server("db2")])]) }
 
-    @Test("is logged as an alert when sessions lose the server, in every way, and not otherwise")
+    @Test("is logged as an alert whenever sessions lose the server, and only then")
     func levels() {
         let events: [ServerRegistry.Event] = [
             .checkFinished(Bench.refused), .takenDown(.peers(["tsukada02"])), .takenDown(.server), .setAdministrative(.maint),
@@ -47,7 +47,7 @@ struct ServerConditionTests {
         }
     }
 
-    @Test("has a name and a time, through promotions and across a reload")
+    @Test("has a name and a start time, through promotions and across a reload")
     func conditions() {
         var backend = Bench.backend("mysql-write", [Bench.server("db1"), Bench.server("db2")])
         backend.database = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))

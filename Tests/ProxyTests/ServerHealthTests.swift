@@ -5,7 +5,7 @@ import Wire
 
 @Suite("A server's health")
 struct ServerHealthTests {
-    @Test("starts up, and goes down with its first failure")
+    @Test("begins as up, and goes down at its first failure")
     func start() {
         var health = ServerHealth(rise: 2, fall: 3)
         #expect(health.isUp)
@@ -27,12 +27,12 @@ struct ServerHealthTests {
         #expect(seen == ["3/3", "3/3 same", "2/3", "1/3", "3/3", "2/3", "1/3", "0/2", "0/2 same", "1/2", "0/2", "1/2", "3/3"])
     }
 
-    @Test("agrees with counting in a row", arguments: seeds(64))
+    @Test("agrees with a count of results in a row", arguments: seeds(64))
     func model(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var health = ServerHealth(rise: .random(in: 1...5, using: &random), fall: .random(in: 1...5, using: &random))
         var isUp = true
-        // The first failure of a server not checked yet counts for all.
+        // The first failure of an unchecked server counts as `fall` failures.
         var streak = health.fall - 1
         for step in 0..<200 {
             let isPass = Bool.random(using: &random)
@@ -45,7 +45,7 @@ struct ServerHealthTests {
         }
     }
 
-    @Test("is forgotten in maintenance")
+    @Test("is forgotten during maintenance")
     func maintenance() {
         var health = ServerHealth(rise: 2, fall: 3)
         _ = health.pass()

@@ -3,7 +3,7 @@ import Support
 import Testing
 import Wire
 
-/// A registry and its clock, with short words for what happens to it.
+/// A registry and its clock, with short names for events.
 struct RegistryBench {
     static let version = "5.5.5-10.11.19-MariaDB-0+deb12u1"
 
@@ -48,7 +48,7 @@ struct RegistryBench {
         return registry.apply(event, to: ServerReference(backend: backend, server: server), now: now) { _ in load }
     }
 
-    /// The lines that an event by itself logs, with their syslog numbers for local0.
+    /// The lines that one event logs, with their syslog numbers for local0.
     mutating func lines(_ event: ServerRegistry.Event, _ server: Int = 0, backend: Int = 0) -> [String] {
         (effects(event, server, backend: backend) + registry.settle(backend, now: now)).compactMap { effect in
             guard case .log(let level, let text, _) = effect else { return nil }
@@ -67,7 +67,7 @@ struct ServerRegistryLineTests {
 
     private func pair() -> RegistryBench { RegistryBench([Bench.backend("mysql-read", [Bench.server("db1"), Bench.server("db2")])]) }
 
-    @Test("tell who else has seen a server down")
+    @Test("name the peers that also see a server down")
     func takenDown() {
         var bench = pair()
         _ = bench.lines(Bench.pass)
@@ -87,15 +87,15 @@ struct ServerRegistryLineTests {
         #expect(bench.lines(.setHeldDown(true), 1).isEmpty)
         _ = bench.lines(Bench.pass, 1)
         _ = bench.lines(Bench.pass, 1)
-        #expect(!bench.status(1).isRunning, "the peers' word holds it down")
+        #expect(!bench.status(1).isRunning, "the peers hold it down")
         #expect(bench.lines(.setHeldDown(false), 1).count == 1)
         #expect(bench.status(1).isRunning)
         _ = bench.lines(Bench.pass)
         _ = bench.lines(Bench.pass)
-        #expect(bench.status().isRunning, "nothing holds it down but its checks")
+        #expect(bench.status().isRunning, "only its checks can hold it down")
     }
 
-    @Test("tell that a server has no room, and count nothing")
+    @Test("report that a server is full, and count no failure")
     func full() {
         var bench = pair()
         _ = bench.lines(Bench.pass)
@@ -111,7 +111,7 @@ struct ServerRegistryLineTests {
         #expect(bench.effects(.setFull(false)) == [.routeChanged(ServerReference(backend: 0, server: 0))])
     }
 
-    @Test("tell that a server is not what its role wants, once, whatever the reason becomes")
+    @Test("report once that a server does not fit its role, even when the reason changes")
     func unfit() {
         var bench = pair()
         _ = bench.lines(Bench.pass)
@@ -134,7 +134,7 @@ struct ServerRegistryLineTests {
         #expect(bench.status().fitWeight == 2 && bench.status().weight == 1)
     }
 
-    @Test("call it no news that a replica is not the primary, and let nobody write before the first look")
+    @Test("do not report that a replica is not the primary; no server gets writes before the first look")
     func primary() {
         var backend = Bench.backend("mysql-write", [Bench.server("db1"), Bench.server("db2")])
         backend.database = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
@@ -157,7 +157,7 @@ struct ServerRegistryLineTests {
         #expect(up.last == text)
     }
 
-    @Test("tell the first pass, and nothing of the next ones")
+    @Test("report the first pass, and no later ones")
     func firstPass() {
         var bench = pair()
         #expect(
@@ -167,7 +167,7 @@ struct ServerRegistryLineTests {
         #expect(bench.effects(.checkFinished(Bench.pass)) == [])
     }
 
-    @Test("tell a server's way down")
+    @Test("report each step of a server's fall")
     func down() {
         var bench = pair()
         _ = bench.lines(Bench.pass)
@@ -184,7 +184,7 @@ struct ServerRegistryLineTests {
         #expect(bench.lines(Bench.refused) == [])
     }
 
-    @Test("tell a server's way up")
+    @Test("report each step of a server's rise")
     func up() {
         var bench = pair()
         _ = bench.lines(Bench.refused)
@@ -198,7 +198,7 @@ struct ServerRegistryLineTests {
             ])
     }
 
-    @Test("tell a failure of another kind while down, but not the same kind with another code")
+    @Test("report a failure of another kind while down, but not the same kind with another code")
     func otherFailure() {
         var bench = pair()
         _ = bench.lines(Bench.refused)
@@ -209,7 +209,7 @@ struct ServerRegistryLineTests {
         #expect(bench.lines(CheckResult(status: .layer7WrongStatus, code: 1040, info: "Too many connections", duration: .zero)) == [])
     }
 
-    @Test("tell the end of a listen section and of a backend in their own words", arguments: [true, false])
+    @Test("word the loss of all servers differently for a listen section and for a backend", arguments: [true, false])
     func noServerLeft(isListen: Bool) {
         var backend = Bench.backend("faulty", [Bench.server("f1", rise: 1, fall: 2)])
         backend.isListen = isListen
@@ -222,7 +222,7 @@ struct ServerRegistryLineTests {
             ])
     }
 
-    @Test("tell of nobody left when all is applied, not while two servers change places")
+    @Test("report the loss of all servers when all changes are applied, not while two servers change places")
     func settled() {
         var bench = pair()
         let apply = { (bench: inout RegistryBench, place: Int, fitness: ServerFitness) in
@@ -261,7 +261,7 @@ struct ServerRegistryLineTests {
             ])
     }
 
-    @Test("tell maintenance and its end, after which the first pass is 3/3 UP")
+    @Test("report maintenance and its end, after which the first pass is 3/3 UP")
     func maintenance() {
         var bench = pair()
         _ = bench.lines(Bench.pass, 0)
@@ -277,7 +277,7 @@ struct ServerRegistryLineTests {
         #expect(line.hasSuffix("status: 3/3 UP."))
     }
 
-    @Test("tell drain and its end")
+    @Test("report drain and its end")
     func drain() {
         var bench = pair()
         #expect(
@@ -287,7 +287,7 @@ struct ServerRegistryLineTests {
         #expect(bench.lines(.setAdministrative(.ready), 1) == ["<133>Server mysql-read/db2 is UP (leaving forced drain)."])
     }
 
-    @Test("name the operator, after HAProxy's text, when it is not this node's")
+    @Test("name the operator, after HAProxy's text, when the command came from another node")
     func authors() {
         var bench = pair()
         let author = "a cluster command from tsukada01"
@@ -306,7 +306,7 @@ struct ServerRegistryLineTests {
             ])
     }
 
-    @Test("tell every turn between drain, maintenance and ready as HAProxy 2.6.12 was seen to")
+    @Test("report every change between drain, maintenance and ready as HAProxy 2.6.12 does")
     func turns() {
         var spare = Bench.server("b")
         spare.isBackup = true
@@ -334,7 +334,7 @@ struct ServerRegistryLineTests {
         #expect(bench.lines(.setAdministrative(.ready), 2) == ["<133>Server t/d is UP/READY (leaving forced maintenance)."])
     }
 
-    @Test("tell of a down server that it enters maintenance, and that only a backup is left")
+    @Test("report that a down server enters maintenance, and that only a backup is left")
     func downThenMaintenance() {
         var spare = Bench.server("b")
         spare.isBackup = true
@@ -348,7 +348,7 @@ struct ServerRegistryLineTests {
         #expect(bench.lines(Bench.refused, 1).first?.hasPrefix("<133>Health check for backup server a/b failed") == true)
     }
 
-    @Test("tell of a draining server that goes down with a notice, not an alert")
+    @Test("report the fall of a draining server with a notice, not an alert")
     func drainingDown() {
         var bench = pair()
         _ = bench.lines(.setAdministrative(.drain))
@@ -366,7 +366,7 @@ struct ServerRegistryNameTests {
 
     private func address(_ last: UInt32) -> SocketAddress { .ip(.v4(0x7f00_0000 | last), port: 3306) }
 
-    @Test("tell the first address, another one, and none")
+    @Test("report the first address, another one, and none")
     func addresses() {
         var bench = RegistryBench([Bench.backend("my", [Bench.server("d1", host: "db1.rds.example")])], resolved: false)
         #expect(bench.status().text == "MAINT (resolution)")
@@ -406,7 +406,7 @@ struct ServerRegistryNameTests {
         #expect(bench.status().text == "MAINT (resolution)")
     }
 
-    @Test("tell of a changed port, too")
+    @Test("report a changed port")
     func portChanged() {
         var bench = RegistryBench([Bench.backend("my", [Bench.server("d1")])])
         #expect(
@@ -466,7 +466,7 @@ struct ServerRegistryStateTests {
         #expect(backend.downtime(now: bench.now) == .seconds(3))
     }
 
-    @Test("close a server's sessions when it goes down, where the configuration says so")
+    @Test("close a server's sessions when it goes down, if so configured")
     func shutdownSessions() {
         var server = Bench.server("s", rise: 1, fall: 1)
         server.onMarkedDown = .shutdownSessions
@@ -527,14 +527,14 @@ struct ServerRegistryStateTests {
         }
     }
 
-    /// What a server's state comes to, said in the plainest way: streaks of results since the last reset.
+    /// The simplest model of a server's state: streaks of results since the last reset.
     private struct Model {
         var isForced = false
         var isDrain = false
         var isResolved = true
         var weight = 1
         var isUp = true
-        /// Results against the present verdict in a row; a fresh server falls with its first failure.
+        /// Results in a row against the present verdict; a fresh server falls at its first failure.
         var streak = 2
 
         var isHeld = false

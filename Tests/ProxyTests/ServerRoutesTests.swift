@@ -1,7 +1,7 @@
 import Proxy
 import Testing
 
-@Suite("The servers that serve")
+@Suite("The serving servers")
 struct ServingServersTests {
     private static func bench(_ far: [Bool]) -> RegistryBench {
         let servers = far.enumerated().map { place, isFar in

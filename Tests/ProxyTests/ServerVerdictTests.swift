@@ -18,7 +18,7 @@ struct ServerVerdictTests {
         #expect(unchecked(bench) == 0 && bench.registry.status(ofBackend: 0).activeServers == 2)
     }
 
-    @Test("is the same after maintenance and at another address, and a check that this node could not make changes nothing")
+    @Test("returns after maintenance and at another address, and ends only with a check that this node could make")
     func again() {
         var bench = RegistryBench([Bench.backend("b", [Bench.server("db1", host: "db1")])])
         _ = bench.lines(.checkInconclusive(CheckResult(status: .socketError, duration: .zero, fault: .node)))

@@ -3,7 +3,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("A server that does not answer")
+@Suite("An unreachable server")
 struct SessionClosingTests {
     private typealias Bench = RegistryBench
     private static let place = ServerReference(backend: 0, server: 0)
@@ -26,20 +26,20 @@ struct SessionClosingTests {
         return bench
     }
 
-    /// Whether sessions are closed after this result, `milliseconds` later.
+    /// True when this result, `milliseconds` later, closes the sessions.
     private func closes(_ result: CheckResult, after milliseconds: Int, _ bench: inout RegistryBench) -> Bool {
         bench.now = bench.now.advanced(by: .milliseconds(milliseconds))
         return bench.effects(.checkFinished(result)).contains(.shutdownSessions(Self.place, because: .serverUnreachable))
     }
 
-    @Test("is one whose host is silent: no answer to a connect, or no way there")
+    @Test("is one with a silent host: no answer to a connect, or no route to it")
     func unreachable() {
         #expect(Self.silence().isUnreachable && Self.silence(.layer4ConnectionProblem).isUnreachable)
         #expect(!Self.silence(.layer7Timeout).isUnreachable && !Bench.refused.isUnreachable && !Bench.pass.isUnreachable)
         #expect(!CheckResult(status: .layer4Timeout, duration: .zero, fault: .node).isUnreachable)
     }
 
-    @Test("is gone after more than rise times inter, from the start of the first silent check")
+    @Test("is given up after more than rise times inter, from the start of the first silent check")
     func limit() {
         var bench = bench()
         #expect(!closes(Self.silence(for: .milliseconds(700)), after: 0, &bench))
@@ -50,7 +50,7 @@ struct SessionClosingTests {
         #expect(!closes(Self.silence(), after: 0, &bench), "once")
     }
 
-    @Test("is told once, with the seconds")
+    @Test("is reported once, with the seconds")
     func line() {
         var bench = bench()
         _ = bench.lines(Self.silence())
@@ -58,7 +58,7 @@ struct SessionClosingTests {
         #expect(bench.lines(Self.silence()).filter { $0.contains("unreachable") } == ["<132>Server t/s has been unreachable for 9s: its sessions are closed."])
     }
 
-    @Test("is as silent as before when connects fail, or when this node cannot check")
+    @Test("stays silent when connects fail, or when this node cannot check")
     func notAnAnswer() {
         for event in [ServerRegistry.Event.connectsFailed(inRow: 3), .checkFinished(CheckResult(status: .socketError, duration: .zero, fault: .node))] {
             var bench = bench(isObserved: true)
@@ -68,7 +68,7 @@ struct SessionClosingTests {
         }
     }
 
-    @Test("has answered when a check passes or is refused: its silence begins again")
+    @Test("is not silent when a check passes or is refused: its silence starts again")
     func answers() {
         for result in [Bench.pass, Bench.refused, Bench.denied, Self.silence(.layer7Timeout)] {
             var bench = bench()
@@ -78,7 +78,7 @@ struct SessionClosingTests {
         }
     }
 
-    @Test("has failed connects counted, forgotten and followed by a check only when there are enough")
+    @Test("has failed connects counted, reset and followed by a check only when there are enough")
     func failedConnects() {
         var bench = bench(isObserved: true)
         #expect(bench.effects(.connectsFailed(inRow: 2)).isEmpty && bench.status().observedFailures == 0)

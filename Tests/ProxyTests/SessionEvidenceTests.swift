@@ -3,12 +3,12 @@ import Wire
 
 @testable import Proxy
 
-@Suite("What sessions find out about a server")
+@Suite("Sessions' evidence about a server")
 struct SessionEvidenceTests {
     private let start = Instant(nanoseconds: 0)
     private func at(_ seconds: Double) -> Instant { start.advanced(by: .milliseconds(Int64(seconds * 1000))) }
 
-    @Test("holds for a silent one until a check is greeted in time, and is news once")
+    @Test("holds for a silent server until a check is greeted in time, and is new only once")
     func suspect() {
         var evidence = SessionEvidence(isClearedByChecks: true)
         #expect(evidence.found(.suspect, now: start) == true)
@@ -22,7 +22,7 @@ struct SessionEvidenceTests {
         #expect(evidence.checkPassed(isInTime: true) == false)
     }
 
-    @Test("holds for a full one for 1 s, doubling to 8 s, until it passes a check")
+    @Test("holds for a full server for 1 s, doubling to 8 s, until it passes a check")
     func full() {
         var evidence = SessionEvidence(isClearedByChecks: true)
         var now = start
@@ -37,11 +37,11 @@ struct SessionEvidenceTests {
         #expect(evidence.checkPassed(isInTime: true) == false)
         #expect(evidence.found(.full(1040), now: now) == true)
         #expect(evidence.pause == .seconds(1))
-        #expect(evidence.checkPassed(isInTime: false) == true, "it has room")
+        #expect(evidence.checkPassed(isInTime: false) == true, "it has room again")
         #expect(evidence.skip == nil)
     }
 
-    @Test("is over after a while where no check can tell, and is forgotten when nothing more comes")
+    @Test("expires when no check can clear it, and its duration is forgotten after a quiet time")
     func unproven() {
         var evidence = SessionEvidence(isClearedByChecks: false)
         #expect(evidence.found(.suspect, now: start) == true)
@@ -56,7 +56,7 @@ struct SessionEvidenceTests {
         #expect(evidence.deadline == at(61))
     }
 
-    @Test("that it refuses this host is worse than that it is silent, and silence does not shorten the time of a full one")
+    @Test("ranks a refused host above silence, and silence does not shorten a full server's time")
     func order() {
         var evidence = SessionEvidence(isClearedByChecks: true)
         #expect(evidence.found(.full(1040), now: start) == true)

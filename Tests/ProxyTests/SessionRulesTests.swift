@@ -38,7 +38,7 @@ struct ConnectObservationTests {
         #expect(bench.status().failedChecks == 1 && bench.status().observedFailures == 1)
     }
 
-    @Test("tell the reason of a death where checks are not logged")
+    @Test("give the reason of a fall where checks are not logged")
     func reason() {
         var bench = bench(.markDown, logsHealthChecks: false)
         #expect(
@@ -48,7 +48,7 @@ struct ConnectObservationTests {
             ])
     }
 
-    @Test("bring a check within fastinter, whatever else they do, and are counted anew")
+    @Test("bring the check forward to fastinter with any on-error, and restart their count")
     func fastInterval() {
         var bench = bench(.fastInterval, fastInterval: .milliseconds(500))
         #expect(bench.effects(.connectsFailed(inRow: 3)) == [.forgetFailedConnects(Self.place), .checkWithin(Self.place, .milliseconds(500))])
@@ -57,7 +57,7 @@ struct ConnectObservationTests {
         #expect(bench.effects(.connectsFailed(inRow: 3)).contains(.checkWithin(Self.place, .milliseconds(500))))
     }
 
-    @Test("mean nothing without observe, and during a maintenance")
+    @Test("are ignored without observe, and during a maintenance")
     func ignored() {
         var bench = bench(.markDown)
         #expect(bench.effects(.connectsFailed(inRow: 1000), 1).isEmpty)
@@ -65,7 +65,7 @@ struct ConnectObservationTests {
         #expect(bench.effects(.connectsFailed(inRow: 1000)).isEmpty)
     }
 
-    @Test("never bring a server up, and never count outside its range", arguments: seeds(100))
+    @Test("never bring a server up, and keep the count in its range", arguments: seeds(100))
     func health(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var health = ServerHealth(rise: Int.random(in: 1...4, using: &random), fall: Int.random(in: 1...4, using: &random))
@@ -98,7 +98,7 @@ struct GoneServerTests {
     private static let noRoute = CheckResult(status: .layer4ConnectionProblem, info: "EHOSTUNREACH", duration: .zero, fault: .silence)
     private static let ownFault = CheckResult(status: .socketError, duration: .zero, fault: .node)
 
-    /// `inter` 2 s, rise 2: gone is who is silent for longer than 4 s.
+    /// `inter` 2 s, rise 2: a server is gone after more than 4 s of silence.
     private func bench(_ closes: Bool = true, fall: Int = 2) -> RegistryBench {
         var backend = Bench.backend("t", [Bench.server("s", fall: fall), Bench.server("other")])
         backend.closesSessionsOfUnreachable = closes
@@ -107,7 +107,7 @@ struct GoneServerTests {
         return bench
     }
 
-    /// After how many of `results`, each two seconds after the last, the sessions are closed; `nil` for never.
+    /// The number of `results`, two seconds apart, after which the sessions are closed; `nil` for never.
     private func closing(_ results: [CheckResult], _ bench: inout RegistryBench) -> Int? {
         var found: Int?
         for (index, result) in results.enumerated() {
@@ -128,10 +128,10 @@ struct GoneServerTests {
         bench = self.bench()
         #expect(closing(Array(repeating: Self.noRoute, count: 6), &bench) == 4)
         bench = self.bench(fall: 5)
-        #expect(closing(Array(repeating: Self.noRoute, count: 6), &bench) == 5, "not while it is up")
+        #expect(closing(Array(repeating: Self.noRoute, count: 6), &bench) == 5, "never while it is up")
     }
 
-    @Test("stay when the host answers in whatever way, or when this node is at fault")
+    @Test("stay when the host answers in any way, or when this node is at fault")
     func stay() {
         var bench = bench()
         #expect(closing(Array(repeating: Self.hung, count: 6), &bench) == nil)
@@ -139,10 +139,10 @@ struct GoneServerTests {
         #expect(closing(Array(repeating: Bench.denied, count: 6), &bench) == nil)
         #expect(closing(Array(repeating: Self.ownFault, count: 6), &bench) == nil)
         #expect(closing([Self.noRoute, Self.noRoute, Bench.refused, Self.noRoute, Self.noRoute], &bench) == nil, "it has answered in between")
-        #expect(closing([Self.ownFault, Self.noRoute, Self.ownFault], &bench) == 2, "what this node cannot do says nothing of the server")
+        #expect(closing([Self.ownFault, Self.noRoute, Self.ownFault], &bench) == 2, "this node's own faults do not count for the server")
     }
 
-    @Test("are closed again only after it has answered")
+    @Test("are closed again only after the host has answered")
     func again() {
         var bench = bench()
         #expect(closing(Array(repeating: Self.silent, count: 4), &bench) == 3)
@@ -170,7 +170,7 @@ struct BackupSessionTests {
 
     private let closings = [1, 2].map { ServerRegistry.Effect.shutdownSessions(ServerReference(backend: 0, server: $0), because: .serverUp) }
 
-    @Test("are closed when a server that says so comes up, after the routes have changed")
+    @Test("are closed when a server with on-marked-up comes up, after the routes have changed")
     func closed() {
         var bench = bench()
         _ = bench.effects(.checkFinished(Bench.refused))
@@ -178,7 +178,7 @@ struct BackupSessionTests {
         #expect(effects.suffix(3) == [.routeChanged(ServerReference(backend: 0, server: 0))] + closings)
     }
 
-    @Test("stay when the server takes no sessions itself, or is a backup")
+    @Test("stay when the server itself takes no sessions, or is a backup")
     func stay() {
         var bench = bench()
         _ = bench.effects(.setWeight(0))

@@ -6,7 +6,7 @@ import Wire
 
 @Suite("A slow start")
 struct SlowStartTests {
-    @Test("gives the shares that haproxy 2.6 was seen to give: 5 s, a weight of 50")
+    @Test("gives the shares of haproxy 2.6: 5 s, a weight of 50")
     func sharesOfHAProxy() throws {
         let slowStart = try #require(SlowStart(.seconds(5)))
         #expect((0...6).map { slowStart.share(after: .seconds($0)) } == [1, 4, 7, 10, 13, 16, 16])
@@ -14,7 +14,7 @@ struct SlowStartTests {
         #expect(slowStart.share(after: .milliseconds(1999)) == 4)
     }
 
-    @Test("never shrinks, begins with next to nothing and ends whole", arguments: seeds(60))
+    @Test("never shrinks, begins near zero and ends at the full weight", arguments: seeds(60))
     func grows(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         let duration = Duration.milliseconds(Int.random(in: 1...200_000, using: &random))
@@ -32,7 +32,7 @@ struct SlowStartTests {
         #expect(slowStart.share(after: .zero) == 1)
     }
 
-    @Test("is none of no time, and leaves at least one session of a limit")
+    @Test("does not exist for a duration of zero, and leaves at least one session of a limit")
     func bounds() {
         #expect(SlowStart(.zero) == nil)
         #expect(SlowStart.limit(40, percent: 0) == 1)
@@ -41,7 +41,7 @@ struct SlowStartTests {
         #expect(SlowStart.limit(0, percent: 0) == 0)
     }
 
-    @Test("is 10 s for leastconn where none is written, and none otherwise")
+    @Test("takes 10 s by default with leastconn, and does not exist by default otherwise")
     func standard() {
         var backend = Backend(name: "b", identifier: 2)
         var server = RegistryBench.server("s")
@@ -72,7 +72,7 @@ struct ServerWarmingTests {
     func comesBack() {
         var bench = bench(slowStart: .seconds(5))
         #expect(bench.registry.timePassed(now: bench.now).isEmpty)
-        #expect(bench.registry.share(of: Self.place) == 16, "not at the start")
+        #expect(bench.registry.share(of: Self.place) == 16, "no warming at the start")
         _ = bench.effects(.checkFinished(Bench.pass))
         _ = bench.effects(.checkFinished(Bench.refused))
         #expect(bench.effects(.checkFinished(Bench.pass)).last == .routeChanged(Self.place))
@@ -88,10 +88,10 @@ struct ServerWarmingTests {
         #expect(limits == [1, 8, 16, 24, 32, 40])
         #expect(bench.status().warming == nil)
         #expect(bench.registry.timePassed(now: bench.now).isEmpty)
-        #expect(bench.status().lastChange == bench.now.advanced(by: .seconds(-5)), "it has been up all the while")
+        #expect(bench.status().lastChange == bench.now.advanced(by: .seconds(-5)), "it has been up during the warming")
     }
 
-    @Test("by its weight alone where none is written, and with leastconn")
+    @Test("by its weight alone, for 10 s, by default with leastconn")
     func standard() {
         var bench = bench(slowStart: nil, balance: .leastConnections)
         _ = bench.effects(.checkFinished(Bench.refused))
@@ -120,7 +120,7 @@ struct ServerWarmingTests {
         #expect(bench.status().warming == nil)
     }
 
-    @Test("further in the process that takes over")
+    @Test("further in the succeeding process")
     func memory() {
         var bench = bench(slowStart: .seconds(5))
         _ = bench.effects(.checkFinished(Bench.refused))

@@ -41,7 +41,7 @@ struct ClusterReceiptTests {
         #expect(Self.answer([Self.peer("b", .dead)], after: 0) == "Not yet acknowledged by b (dead): takes effect there once they are reached.\n")
     }
 
-    @Test("is answered with an empty line without 'on cluster' when all peers have it, as in HAProxy")
+    @Test("gets an empty answer without 'on cluster' when all peers have it, as in HAProxy")
     func answersNothing() {
         let receipt = ClusterReceipt(revision: 5, isExplicit: false, now: Self.start)
         #expect(receipt.answer([Self.peer("b", has: true)], now: Self.start) == "")

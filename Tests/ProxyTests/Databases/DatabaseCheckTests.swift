@@ -4,11 +4,11 @@ import Support
 import Testing
 import Wire
 
-@Suite("A check that looks into a database")
+@Suite("A check with database queries")
 struct DatabaseCheckTests {
     private static let start = Instant(nanoseconds: 1_000_000_000)
 
-    /// Lets a check talk with a server to the end.
+    /// Runs a check with a server to its end.
     private func check(
         _ settings: MySQLPeerSettings = MySQLPeerSettings(), password: String = "secret", change: (inout DatabaseSettings) -> Void = { _ in }
     ) throws -> (result: CheckResult?, look: DatabaseFindings) {
@@ -54,7 +54,7 @@ struct DatabaseCheckTests {
         return settings
     }
 
-    @Test("passes, and tells what it has seen")
+    @Test("passes, and reports its findings")
     func seen() throws {
         let (result, look) = try check(Self.peer())
         #expect(result?.status == .layer7OK && result?.info == "8.4.3" && result?.duration == .milliseconds(5))
@@ -66,7 +66,7 @@ struct DatabaseCheckTests {
         #expect(view.isReadOnly && view.replicationLag == .seconds(3) && view.version == "8.4.3")
     }
 
-    @Test("passes where this node is not let in, or not told, and says so")
+    @Test("passes when the server refuses the user or a query, and reports the refusal")
     func refused() throws {
         let wrong = try check(Self.peer(), password: "wrong")
         #expect(wrong.result?.status == .layer7OK)
@@ -96,7 +96,7 @@ struct DatabaseCheckTests {
         #expect(nothing.unanswered.map(\.question) == [.variables])
     }
 
-    /// A check that has logged in and asked, of a server that answers only its first `count` questions, and then behaves as in `ending`.
+    /// A check that has logged in and sent its queries to a server that answers only the first `count` of them; `ending` then ends it.
     private func unanswered(after count: Int, _ ending: (inout DatabaseCheck) -> [CheckOutput]) throws -> (CheckResult, DatabaseView) {
         var section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
         section.query = .init(text: "SELECT card_number FROM customers", expected: "1")
@@ -126,7 +126,7 @@ struct DatabaseCheckTests {
         return (result, view)
     }
 
-    @Test("passes when the login succeeds and a question times out, and names that question and keeps the earlier answers")
+    @Test("passes when the login succeeds and a query times out, names that query, and keeps the earlier answers")
     func questionHangs() throws {
         let (result, view) = try unanswered(after: 1) { $0.timedOut(now: Self.start.advanced(by: .milliseconds(1500))) }
         #expect(result.status == .layer7OK && result.info == "8.4.3")
@@ -137,7 +137,7 @@ struct DatabaseCheckTests {
         #expect(query.replicationLag == .seconds(3) && query.unanswered.map(\.name) == ["query"])
     }
 
-    @Test("leaves a hanging question out of the next checks, for longer each time, so that hanging connections do not fill the server")
+    @Test("pauses a hanging query for the next checks, longer each time, so that hanging connections do not fill the server")
     func pause() throws {
         let login = DatabaseLogin(user: "monitor", password: try #require(DatabasePassword(Array("secret".utf8))), tls: .off)
         let section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
@@ -184,10 +184,10 @@ struct DatabaseCheckTests {
             now = now.advanced(by: .seconds(1))
         }
         #expect(hung == [0, 1, 2, 4, 8, 16, 32, 64, 96, 128])
-        #expect(pause == nil, "it answers again, and that is found out")
+        #expect(pause == nil, "the query is sent again and answered")
     }
 
-    @Test("passes when a question is killed, or its answer is too long: the login has shown that the server is up")
+    @Test("passes when a query is killed, or its answer is too long: the login has shown that the server is up")
     func questionFails() throws {
         for code in [1146, 1205, 1317, 1927, 1969, 3024, 3169] as [UInt16] {
             let (result, look) = try check(
@@ -205,7 +205,7 @@ struct DatabaseCheckTests {
         #expect(result.status == .layer7OK && view.unanswered.first?.question == .replicaStatus)
     }
 
-    @Test("knows the server although the list of its replicas is refused")
+    @Test("reports the server although the list of its replicas is refused")
     func listRefused() throws {
         let list = { (peer: @escaping @Sendable (String) -> MySQLAnswer?) throws -> DatabaseView? in
             let (result, look) = try check(Self.peer { $0.answer = { peer($0) ?? Self.replica($0) } }) { $0.discovery = .init(proxy: "read") }
@@ -222,13 +222,13 @@ struct DatabaseCheckTests {
         #expect(try list { _ in nil }?.replicas == ReplicaList([], refusal: denied))
     }
 
-    @Test("fails where the server goes down in the midst")
+    @Test("fails when the server shuts down during the queries")
     func shuttingDown() throws {
         let (result, look) = try check(Self.peer { $0.answer = { _ in .refused(MySQLErrorPacket(code: 1053, sqlState: "08S01", message: "Server shutdown")) } })
         #expect(result?.status == .layer7WrongStatus && result?.code == 1053 && look == .failed)
     }
 
-    @Test("fails as any check does without a connection, an end, a greeting or an answer in time")
+    @Test("fails like any check without a connection, after an end, and without a greeting or an answer in time")
     func failures() throws {
         let login = DatabaseLogin(user: "monitor", password: .empty)
         let section = DatabaseSettings(user: "monitor", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
@@ -250,7 +250,7 @@ struct DatabaseCheckTests {
         check = connected()
         #expect(status(check.timedOut(now: Self.start)) == .layer7Timeout && check.closing == .abandoned)
         check = connected()
-        // Half a greeting is lost to whoever would finish the handshake.
+        // With half a greeting, the handshake can no longer be finished.
         _ = check.received([0x4a, 0, 0], now: Self.start)
         #expect(status(check.timedOut(now: Self.start)) == .layer7Timeout && check.closing == .reset)
         check = connected()

@@ -4,18 +4,18 @@ import Support
 import Testing
 import Wire
 
-/// What came of a session, and what the server knows of it.
+/// The result of a session, and the server's record of it.
 struct Conversation {
     let result: Result<DatabaseReport, DatabaseError>
     let peer: MySQLPeer
-    /// Everything that went over the wire, of both sides.
+    /// All bytes on the wire, of both sides.
     let wire: [UInt8]
 
     var report: DatabaseReport? { try? result.get() }
     var error: DatabaseError? { if case .failure(let error) = result { error } else { nil } }
 }
 
-/// A session and a server that speak until one of them is done; the server's bytes come in `pieces` of so many bytes.
+/// Runs a session and a server until one of them ends; the server's bytes arrive in pieces of `pieces` bytes.
 func converse(
     _ login: DatabaseLogin, _ settings: MySQLPeerSettings, queries: [String] = [], authorities: [UInt8]? = nil, pieces: Int = .max
 ) throws -> Conversation {
@@ -36,21 +36,21 @@ func converse(
         for output in session.receive(piece) {
             switch output {
             case .send(let bytes):
-                #expect(result == nil, "something is sent after the end")
+                #expect(result == nil, "the session sends after its end")
                 wire += bytes
                 if !peer.isOver { toSession += peer.receive(bytes) }
             case .finished(let end):
-                #expect(result == nil, "a second end")
+                #expect(result == nil, "the session ends twice")
                 result = end
             }
         }
     }
     #expect(session.stage == .finished)
-    #expect(session.receive([1]).isEmpty && session.endOfStream().isEmpty, "it goes on after its end")
+    #expect(session.receive([1]).isEmpty && session.endOfStream().isEmpty, "the session continues after its end")
     return Conversation(result: try #require(result), peer: peer, wire: wire)
 }
 
-/// Both sides wait for each other.
+/// Thrown when both sides wait for each other.
 struct ConversationStuck: Error {}
 
 private func finish(_ outputs: [DatabaseSession.Output]) -> Result<DatabaseReport, DatabaseError>? {

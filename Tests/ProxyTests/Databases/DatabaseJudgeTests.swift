@@ -3,7 +3,7 @@ import Support
 import Testing
 import Wire
 
-/// A judge of some servers, all up, and a clock that is moved by hand.
+/// A judge of several servers, all up, and a clock that the test moves.
 struct JudgedServers {
     var judge: DatabaseJudge
     var isAvailable: [Bool]
@@ -27,7 +27,7 @@ struct JudgedServers {
 
     static let stopped = replica(lag: nil) { $0.channels = [ReplicationChannel(applier: .stopped)] }
 
-    /// A look without an answer to these questions.
+    /// A look in which these queries have no answer.
     static func silent(_ questions: DatabaseQuestion..., code: Int = 0, _ change: (inout DatabaseView) -> Void = { _ in }) -> DatabaseFindings {
         replica(lag: .zero) { view in
             view.unanswered = questions.map { UnansweredQuestion($0, name: "\($0)", DatabaseComplaint(code: code, text: "no answer within 1s")) }
@@ -35,14 +35,14 @@ struct JudgedServers {
         }
     }
 
-    /// One look at each server, a second later.
+    /// Takes one look at each server, a second later.
     mutating func look(_ looks: [DatabaseFindings]) {
         now = now.advanced(by: .seconds(1))
         for (server, look) in looks.enumerated() { judge.take(look, of: server, now: now) }
         decide()
     }
 
-    /// Lags in seconds, one for each server.
+    /// Takes looks with these lags in seconds, one for each server.
     mutating func look(lags: [Int]) { look(lags.map { Self.replica(lag: .seconds($0)) }) }
 
     mutating func decide() { judge.decide(isAvailable: isAvailable, now: now) }
@@ -70,7 +70,7 @@ struct DatabaseJudgeTests {
         #expect(servers.reason(0) == "replication lag 7s, back in below 5s")
     }
 
-    @Test("tells in plain words what is wrong")
+    @Test("gives the reason in plain words")
     func reasons() {
         let stopped = DatabaseComplaint(code: 1062, text: "Duplicate entry '1' for key 'PRIMARY'")
         let cases: [(DatabaseFindings, String)] = [
@@ -105,7 +105,7 @@ struct DatabaseJudgeTests {
         #expect(servers.fit == [1])
     }
 
-    @Test("needs no replication of a server whose lag a heartbeat tells, or whose storage is another's")
+    @Test("needs no replication from a server with a heartbeat or with shared storage")
     func withoutChannels() {
         var servers = JudgedServers(2) { $0.lagSource = .heartbeat(table: "ops.heartbeat") }
         servers.look([
@@ -119,7 +119,7 @@ struct DatabaseJudgeTests {
         #expect(aurora.fit == [0])
     }
 
-    @Test("lets what was last known grow older while the source cannot be reached")
+    @Test("adds the time since the last known lag while the source cannot be reached")
     func disconnected() {
         var servers = JudgedServers(2)
         servers.look(lags: [2, 0])
@@ -142,7 +142,7 @@ struct DatabaseJudgeTests {
         #expect(servers.fit == [0, 1, 2])
     }
 
-    @Test("keeps the least lagging in when all lag, with those that lag hardly more, and a stopped one never before it")
+    @Test("keeps the replica with the least lag in when all lag, together with those that lag slightly more, and prefers it to a stopped one")
     func minUp() {
         var servers = JudgedServers(3)
         servers.look(lags: [60, 30, 33])
@@ -159,7 +159,7 @@ struct DatabaseJudgeTests {
         #expect(servers.fit == [0, 1])
     }
 
-    @Test("keeps all servers in that stopped at the same event, but none that stopped long before")
+    @Test("keeps all servers in that stopped at the same event, but not one that stopped long before")
     func stoppedAlike() {
         for limit in [Duration.seconds(10), .seconds(1), nil] {
             var servers = JudgedServers(4) { $0.lagMax = limit }
@@ -168,7 +168,7 @@ struct DatabaseJudgeTests {
                 servers.look([JudgedServers.replica(lag: .zero), JudgedServers.replica(lag: .zero), JudgedServers.replica(lag: .zero), JudgedServers.stopped])
             }
             #expect(servers.fit == [0, 1, 2])
-            // One look finds it before the others do.
+            // One look detects it before the others do.
             servers.look([JudgedServers.stopped, JudgedServers.replica(lag: .zero), JudgedServers.replica(lag: .zero), JudgedServers.stopped])
             #expect(servers.fit == [1, 2])
             for _ in 0..<60 { servers.look(Array(repeating: JudgedServers.stopped, count: 4)) }
@@ -198,7 +198,7 @@ struct DatabaseJudgeTests {
         #expect(mixed.fit == [2])
     }
 
-    @Test("takes a server out whose question fails twice in a row while others answer, and no more than min-up allows when all fail")
+    @Test("takes out a server whose query fails twice in a row while others answer, and no more servers than min-up allows when all fail")
     func questionFails() {
         let good = JudgedServers.replica(lag: .zero)
         for question in [DatabaseQuestion.variables, .replicaStatus, .query] {
@@ -207,7 +207,7 @@ struct DatabaseJudgeTests {
             let silent = JudgedServers.silent(question) { if question != .query { $0.answer = "1" } }
             servers.look([fine, fine, fine])
             servers.look([silent, fine, fine])
-            #expect(servers.fit == [0, 1, 2], "one look may hit a moment")
+            #expect(servers.fit == [0, 1, 2], "one failed look is not enough")
             servers.look([silent, fine, fine])
             #expect(servers.fit == [1, 2])
             #expect(servers.reason(0) == "'\(question)' fails: no answer within 1s")
@@ -221,22 +221,22 @@ struct DatabaseJudgeTests {
         #expect(none.fit.isEmpty)
         var lagging = JudgedServers(2)
         for _ in 0..<3 { lagging.look([JudgedServers.silent(.replicaStatus), JudgedServers.replica(lag: .seconds(60))]) }
-        #expect(lagging.fit == [1], "a lag that is known comes before one that is not")
+        #expect(lagging.fit == [1], "a known lag is better than an unknown one")
         lagging.look([good, good])
         #expect(lagging.fit == [0, 1])
     }
 
-    @Test("does not take a server that never reported its replication for one without replication")
+    @Test("does not take missing replication status for missing replication")
     func replicationUnknown() {
         var servers = JudgedServers(2)
         servers.look([JudgedServers.silent(.replicaStatus) { $0.channels = [] }, JudgedServers.replica(lag: .zero)])
         #expect(servers.reason(0) == "'replicaStatus' fails: no answer within 1s")
         var any = JudgedServers(2) { $0.role = .any }
         any.look([JudgedServers.silent(.replicaStatus) { ($0.channels, $0.isReadOnly) = ([], false) }, JudgedServers.replica(lag: .zero)])
-        #expect(any.fit == [1], "it may be a replica that takes writes")
+        #expect(any.fit == [1], "it may be a replica that accepts writes")
     }
 
-    @Test("counts a server's answers, even when others are missing")
+    @Test("uses a server's answers, even when others are missing")
     func answersCount() {
         var servers = JudgedServers(2) { $0.query = .init(text: "SELECT 1", expected: "1") }
         let fine = JudgedServers.replica(lag: .zero) { $0.answer = "1" }
@@ -246,14 +246,14 @@ struct DatabaseJudgeTests {
         servers.look([JudgedServers.replica(lag: .zero) { $0.answer = "3" }, fine])
         for _ in 0..<3 { servers.look([JudgedServers.silent(.replicaStatus, .query), fine]) }
         #expect(servers.reason(0) == "query returned 3, expected 1")
-        // Silence does not bring a lagging one back in either.
+        // A look without an answer does not bring a lagging server back in.
         var lagging = JudgedServers(2)
         lagging.look(lags: [11, 0])
         lagging.look([JudgedServers.silent(.replicaStatus), JudgedServers.replica(lag: .zero)])
         #expect(lagging.fit == [1] && lagging.reason(0) == "replication lag 11s > 10s")
     }
 
-    @Test("treats a missing right as this node's fault: nothing changes, and the answers count")
+    @Test("treats a missing privilege as this node's fault: nothing changes, and the answers count")
     func missingRight() {
         var servers = JudgedServers(2)
         servers.look(lags: [0, 0])
@@ -281,19 +281,19 @@ struct DatabaseJudgeTests {
             for _ in 0..<3 { servers.look([look, replica]) }
             #expect(servers.fit == [0, 1] && servers.judge.standings[0].fitness == .whole, "\(look)")
         }
-        // Writable and replicating: a replica that lags too much.
+        // Writable and replicating: a replica with too much lag.
         servers.look([JudgedServers.replica(lag: .zero) { ($0.isReadOnly, $0.heartbeatAge) = (false, .seconds(900)) }, replica])
         #expect(servers.fit == [1])
     }
 
-    @Test("takes all out with min-up 0")
+    @Test("takes all servers out with min-up 0")
     func minUpZero() {
         var servers = JudgedServers(2) { $0.minUp = 0 }
         servers.look(lags: [60, 30])
         #expect(servers.fit.isEmpty)
     }
 
-    @Test("changes nothing when this node is refused, or the server is not reached")
+    @Test("changes nothing when this node is refused, or the server cannot be reached")
     func refused() {
         var servers = JudgedServers(2)
         let refusal = DatabaseFindings.refused(DatabaseComplaint(code: 1045, text: "Access denied"))
@@ -308,7 +308,7 @@ struct DatabaseJudgeTests {
         #expect(servers.judge.standings[0].refusal == nil)
     }
 
-    @Test("takes an earlier process's word until it has looked itself")
+    @Test("follows an earlier process until its own first look")
     func recalled() {
         var servers = JudgedServers(2)
         servers.judge.restore(0, .unfit(reason: "replication lag 11s > 10s"), since: servers.now)
@@ -324,7 +324,7 @@ struct DatabaseJudgeTests {
         #expect(servers.fit == [0, 1])
     }
 
-    @Test("gives a lagging replica less in quarters")
+    @Test("reduces a lagging replica's weight in quarters")
     func weight() {
         var servers = JudgedServers(1) { $0.reducesWeightByLag = true }
         var seen: [ServerFitness] = []
@@ -335,7 +335,7 @@ struct DatabaseJudgeTests {
         #expect(seen == [4, 4, 3, 3, 2, 1, 1].map { .fit(quarters: $0) })
     }
 
-    @Test("never takes all out, never prefers what has stopped, never touches what has no fault", arguments: seeds(64))
+    @Test("keeps min-up servers in, never prefers a stopped one to a lagging one, and never takes out a server without a fault", arguments: seeds(64))
     func invariants(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let count = Int.random(in: 1...6, using: &random)

@@ -3,12 +3,12 @@ import Support
 import Testing
 import Wire
 
-@Suite("What databases are asked")
+@Suite("A database's queries")
 struct DatabaseQuestionsTests {
     private static let location = ConfigurationLocation(file: "haproxy.cfg", line: 1)
 
     @Test(
-        "is in the words of their version",
+        "use the statement of their version",
         arguments: [
             ("5.7.44-log", "SHOW SLAVE STATUS"), ("8.0.21", "SHOW SLAVE STATUS"), ("8.0.22", "SHOW REPLICA STATUS"), ("8.4.3", "SHOW REPLICA STATUS"),
             ("9.1.0", "SHOW REPLICA STATUS"), ("5.5.5-10.11.6-MariaDB-0+deb12u1", "SHOW ALL SLAVES STATUS"), ("11.8.2-MariaDB", "SHOW ALL SLAVES STATUS"),
@@ -18,7 +18,7 @@ struct DatabaseQuestionsTests {
         #expect(DatabaseDialect(version: version).replicaStatus == statement)
     }
 
-    @Test("is one statement each for variables, channels, heartbeat and the query")
+    @Test("are one statement each for variables, channels, heartbeat and the configured query")
     func statements() {
         var settings = DatabaseSettings(user: "check", location: Self.location)
         #expect(DatabaseQuestions(settings).statements(for: DatabaseDialect(version: "8.4.3")) == [DatabaseQuestions.variables, "SHOW REPLICA STATUS"])
@@ -30,7 +30,7 @@ struct DatabaseQuestionsTests {
             ])
     }
 
-    @Test("asks a primary what it is judged by before what it is not: a hanging question hides nothing")
+    @Test("begin with those that decide about a primary, so that a hanging query hides nothing")
     func primary() {
         var settings = DatabaseSettings(user: "check", location: Self.location)
         settings.role = .primary
@@ -39,7 +39,7 @@ struct DatabaseQuestionsTests {
         #expect(statements == [DatabaseQuestions.variables, "SELECT 1", "SHOW REPLICA STATUS"])
     }
 
-    @Test("ends with the list of replicas where that is wanted, which alone may be refused")
+    @Test("end with the list of replicas if it is wanted; only the list may be refused")
     func list() {
         var settings = DatabaseSettings(user: "check", location: Self.location)
         for source in [LagSource.replicaStatus, .heartbeat(table: "ops.heartbeat")] {
@@ -65,7 +65,7 @@ struct DatabaseQuestionsTests {
 
     private static let none = MySQLResultSet(columns: [], rows: [])
 
-    @Test("is understood from MySQL 8 and from MariaDB")
+    @Test("are understood with answers of MySQL 8 and of MariaDB")
     func channels() {
         let questions = DatabaseQuestions(DatabaseSettings(user: "check", location: Self.location))
         let mysql = MySQLResultSet(
@@ -88,7 +88,7 @@ struct DatabaseQuestionsTests {
         #expect(unknown.channels[1].receiver == .connecting && unknown.channels[1].name == "west")
     }
 
-    @Test("costs no more than its bytes, however many columns and rows come back")
+    @Test("cost time in proportion to the answer's bytes, with any number of columns and rows")
     func wide() {
         let questions = DatabaseQuestions(DatabaseSettings(user: "check", location: Self.location))
         let columns = (0..<MySQLResultReader.columnsMax).map { "column\($0)" }
@@ -100,7 +100,7 @@ struct DatabaseQuestionsTests {
         #expect(time < .seconds(2))
     }
 
-    @Test("may be answered by anything")
+    @Test("may have any answer")
     func hostile() {
         var settings = DatabaseSettings(user: "check", location: Self.location)
         settings.lagSource = .heartbeat(table: "ops.heartbeat")

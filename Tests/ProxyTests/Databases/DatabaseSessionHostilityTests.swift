@@ -17,7 +17,7 @@ struct DatabaseSessionHostilityTests {
         DatabaseSession(try login(tls: tls), queries: queries, cryptography: try OpenSSLDatabaseCryptography())
     }
 
-    /// A session whose first query is being answered.
+    /// A session that waits for the answer to its first query.
     private func asking() throws -> DatabaseSession {
         var session = try session()
         _ = session.receive(greeting().bytes)
@@ -30,7 +30,7 @@ struct DatabaseSessionHostilityTests {
         if case .finished(.failure(.protocolViolation(let what))) = outputs.last { what } else { nil }
     }
 
-    @Test("ends at garbage instead of a greeting as soon as it shows")
+    @Test("ends at the first byte that is not a greeting")
     func garbage() throws {
         var session = try session()
         #expect(violation(session.receive(Array("HTTP/1.1 400 Bad Request\r\n".utf8))) == "a packet of 5526600 bytes, the limit is 8192")
@@ -44,7 +44,7 @@ struct DatabaseSessionHostilityTests {
         #expect(violation(session.receive(MySQLPacket(sequence: 1, payload: greeting().payload).bytes)) == "a packet out of order")
     }
 
-    @Test("takes no words put between the greeting and the TLS handshake")
+    @Test("accepts no bytes between the greeting and the TLS handshake")
     func injectedWords() throws {
         var session = try session(tls: .prefer)
         let bytes = greeting([.protocol41, .secureConnection, .pluginAuthentication, .tls]).bytes
@@ -57,7 +57,7 @@ struct DatabaseSessionHostilityTests {
         }
     }
 
-    @Test("ends a login that never ends")
+    @Test("ends an endless login")
     func endlessLogin() throws {
         for payload in [[1, 4], [0xfe] + Array("caching_sha2_password\0".utf8) + Array(repeating: 65, count: 21), [0xfe] + Array("unknown\0".utf8)] {
             var session = try session()
@@ -72,13 +72,13 @@ struct DatabaseSessionHostilityTests {
             }
             #expect(rounds <= DatabaseSession.loginRoundsMax + 1)
             guard case .finished(.failure) = last.last else {
-                Issue.record("it goes on")
+                Issue.record("the login continues")
                 return
             }
         }
     }
 
-    @Test("reads no more than it should of an answer, and of a whole session")
+    @Test("reads a limited number of bytes of an answer, and of a whole session")
     func floods() throws {
         var session = try asking()
         let header = MySQLPacket(sequence: 1, payload: []).bytes
@@ -96,7 +96,7 @@ struct DatabaseSessionHostilityTests {
         #expect(violation(last) == "more than \(DatabaseSession.sessionBytesMax) bytes in one session")
     }
 
-    @Test("tells what in an answer is not the protocol")
+    @Test("names the violation of the protocol in an answer")
     func badAnswers() throws {
         for (payload, what) in [
             ([0xfb] + Array("/etc/passwd".utf8), "an answer to a query that cannot be read"),
@@ -109,7 +109,7 @@ struct DatabaseSessionHostilityTests {
         #expect(violation(session.receive(MySQLPacket(sequence: 2, payload: [1]).bytes)) == "a packet out of order")
     }
 
-    @Test("ends once, whatever the bytes are", arguments: seeds(300))
+    @Test("ends exactly once, for any bytes", arguments: seeds(300))
     func randomBytes(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         var session = try session(tls: DatabaseTLSMode.allCases.randomElement(using: &random) ?? .off)
@@ -126,7 +126,7 @@ struct DatabaseSessionHostilityTests {
         }
         take(first.bytes)
         for _ in 0..<40 where session.stage != .finished {
-            // Mostly packets that could be, in the order in which they are due.
+            // Mostly valid packets, in the order that the protocol expects.
             var payload: [UInt8] =
                 [
                     [0, 0, 0, 2, 0, 0, 0], [1, 3], [1, 4], [1] + Array("-----BEGIN PUBLIC KEY-----".utf8), [0xfe, 0, 0, 2, 0], [2], [1],

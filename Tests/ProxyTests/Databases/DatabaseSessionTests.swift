@@ -38,7 +38,7 @@ private struct Certificates: Sendable {
 
 @Suite("A session with a database")
 struct DatabaseSessionTests {
-    @Test("logs in, asks, and says its end, however the bytes come", arguments: [1, 3, 64, Int.max])
+    @Test("logs in, sends its queries, and quits, however the bytes arrive", arguments: [1, 3, 64, Int.max])
     func wholeSession(pieces: Int) throws {
         var settings = MySQLPeerSettings()
         settings.isCached = true
@@ -59,7 +59,7 @@ struct DatabaseSessionTests {
     }
 
     @Test(
-        "proves its password by each method, greeted with it or asked to switch, in clear and by TLS",
+        "proves its password by each method, in the greeting or after a switch, in clear and over TLS",
         arguments: ["mysql_native_password", "caching_sha2_password"], ["mysql_native_password", "caching_sha2_password", "sha256_password"])
     func methods(method: String, greeted: String) throws {
         for (password, isCached, isTLS) in [("secret", false, false), ("secret", true, false), ("secret", false, true), ("", false, false), ("", false, true)] {
@@ -72,7 +72,7 @@ struct DatabaseSessionTests {
             #expect(right.report?.method.rawValue == method, "\(text): \(right.result)")
             #expect(right.report?.isTLS == isTLS, "\(text)")
             #expect(right.peer.hasQuit, "\(text)")
-            // In clear, or under an RSA key, the password itself never goes.
+            // Neither in clear nor with an RSA key is the password itself sent.
             #expect(password.isEmpty || right.wire.firstRange(of: Array(password.utf8)) == nil, "\(text)")
             let wrong = try converse(login(password: "wrong", tls: .prefer), settings, queries: ["select 1"])
             guard case .accessDenied(let error) = wrong.error else {
@@ -83,7 +83,7 @@ struct DatabaseSessionTests {
         }
     }
 
-    @Test("takes long passwords through the server's RSA key", arguments: [1, 19, 20, 21, 41, DatabasePassword.bytesMax])
+    @Test("encrypts long passwords with the server's RSA key", arguments: [1, 19, 20, 21, 41, DatabasePassword.bytesMax])
     func longPasswords(count: Int) throws {
         var settings = MySQLPeerSettings()
         settings.password = String(repeating: "p", count: count)
@@ -91,7 +91,7 @@ struct DatabaseSessionTests {
         #expect(try converse(login(password: settings.password), settings).report != nil)
     }
 
-    @Test("is TLS where it may be, and verifies the certificate when it has authorities")
+    @Test("uses TLS where it can, and verifies the certificate when it has authorities")
     func certificates() throws {
         let certificates = try Certificates.shared.get()
         for mode in [DatabaseTLSMode.prefer, .require] {
@@ -108,7 +108,7 @@ struct DatabaseSessionTests {
             for (settings, name, reason) in bad {
                 let conversation = try converse(login(tls: mode, name: name), settings, authorities: certificates.authorities)
                 #expect(conversation.error == .certificateInvalid(reason), "\(mode)")
-                // The server has heard a login, so that it counts none as broken off, but nothing of the password.
+                // The server has received a login, so it does not count the connection as aborted; it has received nothing of the password.
                 #expect(conversation.peer.isOver && !conversation.peer.isLoggedIn)
                 #expect(conversation.peer.heard.firstRange(of: Array("monitor".utf8)) != nil)
                 #expect(conversation.peer.heard.firstRange(of: Array("secret".utf8)) == nil)
@@ -120,7 +120,7 @@ struct DatabaseSessionTests {
         #expect(off.error != nil && off.peer.heard.firstRange(of: Array("secret".utf8)) == nil)
     }
 
-    @Test("gives a server without TLS no password where TLS is required, and a server that offers none a session where it is preferred")
+    @Test("sends no password without TLS when TLS is required, and continues without TLS when it is preferred")
     func notOffered() throws {
         var settings = MySQLPeerSettings()
         (settings.plugin, settings.userPlugin) = ("mysql_native_password", "mysql_native_password")
@@ -128,13 +128,13 @@ struct DatabaseSessionTests {
         #expect(required.error == .tlsNotOffered)
         #expect(required.peer.isOver && !required.peer.isLoggedIn)
         #expect(try converse(login(tls: .prefer), settings).report?.isTLS == false)
-        // Not even the queries run when the server takes a user without a password.
+        // No query is sent either, when the server accepts a user without a password.
         settings.password = ""
         let taken = try converse(login(tls: .require), settings, queries: ["select 1"])
         #expect(taken.error == .tlsNotOffered && taken.peer.hasQuit && taken.peer.heard.firstRange(of: Array("select".utf8)) == nil)
     }
 
-    @Test("speaks no TLS older than 1.2")
+    @Test("refuses TLS older than 1.2")
     func oldTLS() throws {
         let certificates = try Certificates.shared.get()
         for (version, isTaken) in [(Int32(0x0303), true), (0x0302, false)] {
@@ -147,7 +147,7 @@ struct DatabaseSessionTests {
         }
     }
 
-    @Test("ends with the method's name when it is not known, or wants the password in clear, and the server has said no itself")
+    @Test("ends with the method's name when the method is unknown, or wants the password in clear")
     func unknownMethods() throws {
         var settings = MySQLPeerSettings()
         for (plugin, error) in [
@@ -162,7 +162,7 @@ struct DatabaseSessionTests {
         }
     }
 
-    @Test("says what is wrong with a server's RSA key")
+    @Test("reports the fault of a server's RSA key")
     func badKey() throws {
         var settings = MySQLPeerSettings()
         settings.key = try PeerRSAKey(bits: 1024)
@@ -172,7 +172,7 @@ struct DatabaseSessionTests {
     }
 
     @Test(
-        "tells the ends apart that the server gives reasons for",
+        "distinguishes the reasons that a server gives",
         arguments: [
             (1045, "accessDenied"), (1044, "accessDenied"), (1698, "accessDenied"), (3118, "accountLocked"), (3955, "accountLocked"), (4150, "accountLocked"),
             (4151, "accountLocked"), (1820, "passwordExpired"), (1862, "passwordExpired"), (1040, "refused"), (1129, "refused"), (3159, "refused"),
@@ -188,7 +188,7 @@ struct DatabaseSessionTests {
         #expect(session.receive(MySQLPacket(sequence: 0, payload: greeting.payload).bytes) == [.finished(.failure(DatabaseError(greeting)))])
     }
 
-    @Test("ends with the expired password that only a query tells of")
+    @Test("ends when only a query reports the expired password")
     func expiredInQuery() throws {
         var settings = MySQLPeerSettings()
         settings.isCached = true
@@ -199,7 +199,7 @@ struct DatabaseSessionTests {
         #expect(conversation.peer.hasQuit)
     }
 
-    @Test("shows how far it is")
+    @Test("shows its stage")
     func stages() throws {
         var settings = MySQLPeerSettings()
         settings.isCached = true

@@ -37,7 +37,7 @@ struct DatabaseWatchTests {
     private static let readOnly = server(isReadOnly: true)
     private static let denied = DatabaseFindings.refused(DatabaseComplaint(code: 1045, text: "Access denied for user 'check'"))
 
-    @Test("keeps replicas together that were fit before a reload, however long each has been up", arguments: [false, true])
+    @Test("keeps replicas together that were fit before a reload, regardless of how long each has been up", arguments: [false, true])
     func reloaded(isStopped: Bool) {
         var bench = Bench(.replica, memory: [.whole, .whole], ages: [.seconds(30 * 86_400), .seconds(2 * 86_400)])
         let cut = JudgedServers.replica(lag: nil) {
@@ -48,7 +48,7 @@ struct DatabaseWatchTests {
         #expect(isStopped || bench.watch.judge.standings.allSatisfy { $0.fault == nil })
     }
 
-    @Test("follows the peers' writer at a server that no longer lets this node in, whatever that server said before")
+    @Test("follows the peers' writer at a server that refuses this node, regardless of its earlier answers")
     func shutOut() {
         var bench = Bench(.primary)
         _ = bench.look(Self.writable, Self.readOnly)
@@ -57,7 +57,7 @@ struct DatabaseWatchTests {
         #expect(bench.look(Self.readOnly, Self.denied).fitness == [.unfit(reason: "read_only is ON"), .whole])
     }
 
-    @Test("tells once that this node is not let in, and once that it is again")
+    @Test("reports once that a server refuses this node, and once that all accept it again")
     func refusal() {
         var bench = Bench(.replica)
         let first = bench.look(Self.denied, Self.denied)
@@ -74,7 +74,7 @@ struct DatabaseWatchTests {
         #expect(bench.look(Self.readOnly, Self.readOnly).news.map(\.text).last == "all servers accept user 'check' again")
     }
 
-    @Test("forgets what it has seen when another host takes a server's place")
+    @Test("forgets its findings when a server's address moves to another host")
     func moved() {
         var replicas = Bench(.replica)
         _ = replicas.look(Self.writable, Self.readOnly)
@@ -86,12 +86,12 @@ struct DatabaseWatchTests {
         var primary = Bench(.primary)
         #expect(primary.look(Self.writable, Self.readOnly).fitness.first == .whole)
         primary.watch.forget(0)
-        // Not known to take writes any more: it does not stand against the other one, which does.
+        // The moved server is no longer known to accept writes, so it does not conflict with the other one.
         _ = primary.look(.failed, Self.writable)
         #expect(primary.watch.decision.trouble == nil && primary.watch.judge.standings[0].view == nil)
     }
 
-    @Test("sends writes to the primary, and closes the sessions of the one before")
+    @Test("sends writes to the primary, and closes the sessions of the previous one")
     func writer() {
         var bench = Bench(.primary)
         let start = bench.decide()
@@ -106,7 +106,7 @@ struct DatabaseWatchTests {
         #expect(bench.watch.writerMemory == WriterMemory(epoch: 2, server: "db2"))
     }
 
-    @Test("keeps the writer that one look in between did not reach, and leaves it after two")
+    @Test("keeps the writer after one failed look, and leaves it after two")
     func missedLooks() {
         var bench = Bench(.primary)
         _ = bench.look(Self.writable, Self.readOnly)
@@ -118,7 +118,7 @@ struct DatabaseWatchTests {
         #expect(down.look(.failed, Self.writable).fitness[1] == .whole)
     }
 
-    @Test("raises an alarm for two writable servers and for none, when that lasts")
+    @Test("raises an alarm for two writable servers and for none, when the state lasts")
     func troubles() {
         var bench = Bench(.primary)
         _ = bench.look(Self.writable, Self.readOnly)
@@ -128,22 +128,22 @@ struct DatabaseWatchTests {
         news = (0..<5).flatMap { _ in bench.look(Self.readOnly, Self.readOnly).news }
         #expect(news.map(\.text) == ["no server accepts writes; there is no writer, new sessions are refused"])
         #expect(bench.look(Self.writable, Self.readOnly).news.map(\.text) == ["writer trouble is over: writes go to server 'db1'"])
-        // A promotion that takes a moment is no trouble.
+        // A promotion that takes a moment raises no alarm.
         #expect(bench.look(Self.readOnly, Self.readOnly).news.isEmpty)
         #expect(bench.look(Self.readOnly, Self.writable).news.count == 1)
     }
 
-    @Test("raises an alarm for a writer that stays unknown: nobody can write, and nothing else would tell")
+    @Test("raises an alarm for a writer that stays unknown: no client can write, and nothing else reports it")
     func unknownWriter() {
         var bench = Bench(.primary)
         var news = (0..<9).flatMap { _ in bench.look(Self.denied, Self.denied).news }
-        #expect(news.count == 1, "that this node is not let in")
+        #expect(news.count == 1, "only the refused user is reported")
         news = (0..<9).flatMap { _ in bench.look(Self.denied, Self.denied).news }
         #expect(news == [.init(level: .alert, text: "the writer is not known yet; there is no writer, new sessions are refused")])
         #expect(bench.look(Self.writable, Self.readOnly).news.map(\.text).contains("writer trouble is over: writes go to server 'db1'"))
     }
 
-    @Test("keeps the writer whose questions fail until another server takes writes, but never one that reports read_only")
+    @Test("keeps the writer whose queries fail until another server accepts writes, but never one that reports read_only")
     func questionFails() {
         let silent = JudgedServers.silent(.variables)
         var bench = Bench(.primary)
@@ -154,13 +154,13 @@ struct DatabaseWatchTests {
             news.first?.text
                 == "db1: 'variables' fails: no answer within 1s; it still takes sessions: no other server is known to accept writes")
         #expect(bench.decide().fitness[0] == .whole && bench.watch.silent == [0, 1])
-        // A read-only server has answered: a later silence does not matter, even when it is the last one.
+        // A read-only server has answered: later failed looks do not matter, even for the last server.
         let hanging = JudgedServers.silent(.replicaStatus, .query)
         var last = Bench(.primary)
         _ = last.look(Self.writable, Self.readOnly)
         #expect(last.look(hanging, Self.readOnly).fitness.allSatisfy { !$0.isFit })
         for _ in 0..<3 { #expect(last.look(silent, silent).fitness.allSatisfy { !$0.isFit }) }
-        // Another one that takes writes is better, once the silence lasts.
+        // Another server that accepts writes is better, once the silence lasts.
         _ = bench.look(Self.writable, Self.readOnly)
         #expect(bench.look(silent, Self.writable).fitness[0] == .whole)
         #expect(bench.look(silent, Self.writable).fitness == [.unfit(reason: "'variables' fails: no answer within 1s"), .whole])
@@ -170,12 +170,12 @@ struct DatabaseWatchTests {
         #expect(leftover.look(stopped, Self.readOnly).fitness[0] == .whole)
         for _ in 0..<3 { _ = leftover.look(silent, Self.readOnly) }
         #expect(leftover.look(silent, Self.writable).fitness[1] == .whole)
-        // The questions about replication do not matter for a writer.
+        // The queries about replication do not matter for a writer.
         let unfollowed = JudgedServers.silent(.replicaStatus) { ($0.isReadOnly, $0.channels) = (false, []) }
         for _ in 0..<3 { #expect(bench.look(Self.readOnly, unfollowed).fitness[1] == .whole) }
     }
 
-    @Test("leaves a silent writer only when no peer sees it take writes")
+    @Test("leaves a silent writer only when no peer sees it accept writes")
     func silentWriterOfPeers() {
         var bench = Bench(.primary)
         _ = bench.look(Self.writable, Self.readOnly)
@@ -188,7 +188,7 @@ struct DatabaseWatchTests {
         #expect(bench.look(JudgedServers.silent(.variables), Self.writable).closing == [0])
     }
 
-    @Test("raises one alarm for a question that no replica answers, and reports its end")
+    @Test("raises one alarm for a query that no replica answers, and reports its end")
     func silence() {
         var bench = Bench(.replica)
         let good = JudgedServers.replica(lag: .zero)
@@ -201,11 +201,11 @@ struct DatabaseWatchTests {
         #expect(news == [.init(level: .alert, text: text)])
         #expect((0..<9).allSatisfy { _ in bench.look(silent, silent).news.isEmpty })
         #expect(bench.look(good, good).news == [.init(level: .notice, text: "all queries succeed again on every server that takes sessions")])
-        // When one of several goes out, its own line is enough: it gives the reason.
+        // When only one of several goes OUT, its own line is enough: it gives the reason.
         #expect((0..<4).allSatisfy { _ in bench.look(silent, good).news.isEmpty })
     }
 
-    @Test("goes on where the process before was, without a moment of all fit or none")
+    @Test("continues from the previous process's state, so that never all servers are fit, or none")
     func memory() {
         var replicas = Bench(.replica, memory: [.unfit(reason: "replication lag 37s > 10s"), .whole])
         #expect(replicas.decide().fitness == [.unfit(reason: "replication lag 37s > 10s"), .whole])

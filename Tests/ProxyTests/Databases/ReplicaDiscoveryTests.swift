@@ -7,21 +7,23 @@ struct ReplicaDiscoveryTests {
     private static let one = IPAddress.v4(0x0a00_0001)
     private static let two = IPAddress.v4(0x0a00_0002)
 
-    @Test("are hosts, each once and in one order, whatever their ports and the order of the list")
+    @Test("are hosts without duplicates in a fixed order, regardless of their ports and the order of the list")
     func hosts() {
         let list = ReplicaList(["10.0.0.2:51234", "2001:db8::1:5123", "10.0.0.1:1", "10.0.0.2:2", "::ffff:10.0.0.1:51234", "10.0.0.2"])
         #expect(list.hosts == [Self.one, Self.two, .v6(high: 0x2001_0db8_0000_0000, low: 1)])
         #expect(list.flaw == nil)
     }
 
-    @Test("are not those who read its log on its own host", arguments: ["localhost", "localhost:51234", "127.0.0.1:51234", "127.9.9.9:1", "::1:51234"])
+    @Test(
+        "are not programs that read the primary's log on its own host",
+        arguments: ["localhost", "localhost:51234", "127.0.0.1:51234", "127.9.9.9:1", "::1:51234"])
     func own(line: String) {
         let list = ReplicaList([line, "10.0.0.1:51234"])
         #expect(list.hosts == [Self.one] && list.flaw == nil)
     }
 
     @Test(
-        "are no names and no garbage: the list is then not all of them",
+        "are not names or garbage: the list is then incomplete",
         arguments: [
             "db1.internal:51234", "", ":", "::", "10.0.0.256:1", "0.0.0.0:3306", "224.0.0.1:1", "255.255.255.255:1", "ff02::1:51234", ":::51234",
             "fe80::1%eth0:51234", "10.0.0.1\n:1", "\u{0}", "10.0.0.1:51234:",
@@ -32,19 +34,19 @@ struct ReplicaDiscoveryTests {
         #expect(ReplicaList([nil]).flaw == .unusable(""))
     }
 
-    @Test("have a limit, and so has what is told of garbage")
+    @Test("have a limit, and so has the quotation of garbage")
     func limits() {
         let many = ReplicaList((0..<1_000).map { "10.0.\($0 / 250).\($0 % 250 + 1):1" })
         #expect(many.hosts.count == ReplicaList.hostsMax && many.flaw == .tooLong)
         guard case .unusable(let told)? = ReplicaList([String(repeating: "x\u{1b}", count: 10_000)]).flaw else {
-            Issue.record("no flaw")
+            Issue.record("the flaw is missing")
             return
         }
-        // Each of 32 control characters is shown in four bytes.
+        // Each of the 32 control characters takes four bytes.
         #expect(told.utf8.count == 32 + 32 * 4 && told.utf8.allSatisfy { (0x20..<0x7f).contains($0) })
     }
 
-    @Test("stay what they were when a list is refused, empty or flawed, which is told once it lasts, with what to do")
+    @Test("stay the same when a list is refused, empty or flawed; a lasting fault is reported once, with advice")
     func troubles() {
         var discovery = ReplicaDiscovery()
         var second: Int64 = 0
@@ -74,7 +76,7 @@ struct ReplicaDiscoveryTests {
         #expect(discovery.hosts == [Self.two] && discovery.trouble == nil)
     }
 
-    @Test("are those of the writer that is followed: no other's list counts, nor a deposed one's")
+    @Test("are those of the present writer: no other list counts, and no earlier writer's")
     func writerOnly() throws {
         var settings = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))
         (settings.role, settings.discovery) = (.primary, DatabaseSettings.Discovery(proxy: "read"))
@@ -91,10 +93,10 @@ struct ReplicaDiscoveryTests {
             return looks.enumerated().flatMap { watch.replicas(in: $1, of: $0, now: now)?.list.hosts ?? [] }
         }
         #expect(look([view("10.0.0.1:1", isReadOnly: false), view("10.0.0.2:1", isReadOnly: true)]) == [Self.one])
-        // No writer: nobody's list counts. Then the other one's.
+        // Without a writer no list counts. Afterwards the new writer's list counts.
         #expect(look([view("10.0.0.1:1", isReadOnly: true), view("10.0.0.2:1", isReadOnly: true)]).isEmpty)
         #expect(look([view("10.0.0.1:1", isReadOnly: true), view("10.0.0.2:1", isReadOnly: false)]) == [Self.two])
-        // Both take writes: the writer stays, and its list counts.
+        // Both accept writes: the writer stays, and its list counts.
         #expect(look([view("10.0.0.1:1", isReadOnly: false), view("10.0.0.2:1", isReadOnly: false)]) == [Self.two])
         #expect(look([view("10.0.0.1:1", isReadOnly: true), .failed]).isEmpty)
         #expect(watch.discovery?.hosts == [Self.two])

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Proxy
 
-@Suite("Where writes go")
+@Suite("The choice of the writer")
 struct WriterBallotTests {
     private static let writable = Writability.writable(isReplicating: false)
     private static let replicating = Writability.writable(isReplicating: true)
@@ -12,18 +12,18 @@ struct WriterBallotTests {
     /// An election that follows server 0 of three in epoch 4.
     private static func following() -> WriterElection { WriterElection(choices: [10, 20, 30], memory: ballot(4, 10)) }
 
-    /// A peer that has said this, and knows this.
+    /// A peer with this ballot, which has acknowledged `known`.
     private static func peer(_ name: String, _ word: WriterBallot?, isConfirmed: Bool = false, knows known: WriterBallot?) -> WriterPeers.Peer {
         WriterPeers.Peer(name: name, word: word.map { WriterWord(ballot: $0, isConfirmed: isConfirmed) }, known: known)
     }
 
-    @Test("is ordered by the epoch, then by the choice")
+    @Test("is ordered by the epoch, then by the server")
     func order() {
         let ordered = [Self.ballot(1, 9), Self.ballot(2, 3), Self.ballot(2, 4), Self.ballot(3, 0)]
         for (index, one) in ordered.enumerated() { for (other, two) in ordered.enumerated() { #expect((one < two) == (index < other)) } }
     }
 
-    @Test("is told by what is seen: it takes writes, it cannot, or that is open")
+    @Test("depends on each server's state: writable, ruled out, or open")
     func sights() {
         let all: [Writability] = [.unknown, .unreachable, .unanswered, .readOnly, Self.writable, Self.replicating]
         #expect(all.map(\.isWritable) == [false, false, false, false, true, true])
@@ -31,7 +31,7 @@ struct WriterBallotTests {
         #expect(all.map(\.isOpen) == [true, false, true, false, false, false])
     }
 
-    @Test("goes to the one that takes writes, of several to the one that follows nobody")
+    @Test("falls on the server that accepts writes, among several on the one that does not replicate")
     func candidates() {
         let cases: [([Writability], Int?)] = [
             ([.readOnly, .readOnly, Self.writable], 2), ([Self.replicating, .readOnly, .unknown], 0), ([Self.replicating, Self.writable, Self.replicating], 1),
@@ -48,7 +48,7 @@ struct WriterBallotTests {
         }
     }
 
-    @Test("waits at the start while servers or peers are not known, and says what is wrong else")
+    @Test("waits at the start while servers or peers are unknown, and otherwise names the problem")
     func troubles() {
         let cases: [([Writability], WriterPeers, WriterBallot?, WriterProblem?)] = [
             ([.unknown, .readOnly, .readOnly], .heard([]), nil, .starting), ([.unanswered, .readOnly, .unreachable], .heard([]), nil, .starting),
@@ -67,7 +67,7 @@ struct WriterBallotTests {
         }
     }
 
-    @Test("moves only from a writer that is out or says nothing, to another one")
+    @Test("moves only from a writer that is ruled out or silent, to another one")
     func moves() {
         for (sight, isLeft) in [(Writability.unknown, false), (.unreachable, true), (.unanswered, true), (.readOnly, true), (Self.replicating, false)] {
             var election = Self.following()
@@ -87,7 +87,7 @@ struct WriterBallotTests {
         #expect(awaited.decide([.unknown, Self.writable, Self.writable], peers: .awaited).trouble == .severalWritable([1, 2]))
     }
 
-    @Test("stays while a peer sees the present writer take writes, and no other word keeps it")
+    @Test("stays while a peer sees the present writer accept writes, and for no other ballot")
     func objections() {
         let own = Self.ballot(4, 10)
         for (peer, isKept) in [
@@ -102,10 +102,10 @@ struct WriterBallotTests {
         var quiet = Self.following()
         let confirmed = Self.peer("b", own, isConfirmed: true, knows: own)
         #expect(quiet.decide([Self.writable, .readOnly, .readOnly], peers: .heard([confirmed])).trouble == nil)
-        #expect(quiet.decide([.unreachable, .readOnly, .readOnly], peers: .heard([confirmed])).trouble == .noneWritable, "there is no other one")
+        #expect(quiet.decide([.unreachable, .readOnly, .readOnly], peers: .heard([confirmed])).trouble == .noneWritable, "no other server accepts writes")
     }
 
-    @Test("is sent to only while each peer knows the ballot and says no other")
+    @Test("receives writes only while each peer knows the ballot and has no other one")
     func behind() {
         let own = Self.ballot(4, 10)
         for (peer, isBehind) in [
@@ -118,7 +118,7 @@ struct WriterBallotTests {
         }
     }
 
-    @Test("follows a higher ballot of a peer's, never a lower one, and none at the end of the range")
+    @Test("follows a peer's higher ballot, never a lower one, and none at the end of the range")
     func adopted() {
         let limit = UInt64(1) << 62
         for (word, followed) in [
@@ -136,7 +136,7 @@ struct WriterBallotTests {
         }
         var first = WriterElection(choices: [10, 20, 30])
         let word = first.decide([.unknown, .unknown, .unknown], peers: .heard([Self.peer("b", Self.ballot(4, 99), knows: nil)])).word
-        #expect(word == WriterWord(ballot: Self.ballot(4, 99), isConfirmed: false), "also as the first one, and of a server that is not configured here")
+        #expect(word == WriterWord(ballot: Self.ballot(4, 99), isConfirmed: false), "also as the first ballot, and for a server that is not configured here")
         var same = Self.following()
         #expect(
             same.decide([Self.writable, .readOnly, .readOnly], peers: .heard([Self.peer("b", Self.ballot(9, 10), knows: nil)])).closing.isEmpty,

@@ -7,7 +7,7 @@ import Wire
 struct WriterElectionTests {
     private static let writable = Writability.writable(isReplicating: false)
 
-    @Test("follows the one writable server, alone")
+    @Test("follows the only writable server, without peers")
     func alone() {
         var election = WriterElection(choices: [10, 20])
         let none = election.decide([.unknown, .unknown], peers: .heard([]))
@@ -21,7 +21,7 @@ struct WriterElectionTests {
         #expect(election.decide([.readOnly, Self.writable], peers: .heard([])).closing.isEmpty)
     }
 
-    @Test("stays with two writable servers, and has none of two at the start unless one follows nobody")
+    @Test("keeps the writer with two writable servers, and chooses none of two at the start unless exactly one does not replicate")
     func severalWritable() {
         var election = WriterElection(choices: [10, 20])
         #expect(election.decide([Self.writable, Self.writable], peers: .heard([])).writer == nil)
@@ -32,7 +32,7 @@ struct WriterElectionTests {
         #expect(election.decide([Self.writable, .unreachable], peers: .heard([])).writer == 0)
     }
 
-    @Test("keeps the writer that it is not let in to any more")
+    @Test("keeps the writer when it refuses this node")
     func unknown() {
         var election = WriterElection(choices: [10, 20])
         _ = election.decide([Self.writable, .readOnly], peers: .heard([]))
@@ -40,7 +40,7 @@ struct WriterElectionTests {
         #expect(election.decide([.unknown, Self.writable], peers: .heard([])).writer == 0)
     }
 
-    @Test("leaves a silent writer only for a server that takes writes")
+    @Test("leaves a silent writer only for a server that accepts writes")
     func unanswered() {
         var election = WriterElection(choices: [10, 20])
         #expect(election.decide([.unanswered, .unanswered], peers: .heard([])).trouble == .starting)
@@ -52,7 +52,7 @@ struct WriterElectionTests {
         #expect(moved.writer == 1 && moved.closing == [0])
     }
 
-    @Test("sends nobody anywhere while a peer follows another ballot, and drops its own for a higher one")
+    @Test("has no writer while a peer follows another ballot, and replaces its own by a higher one")
     func peers() {
         var election = WriterElection(choices: [10, 20])
         let peer = { (epoch: UInt64, choice: UInt64, isConfirmed: Bool) in
@@ -76,14 +76,14 @@ struct WriterElectionTests {
         #expect(election.decide([Self.writable, .readOnly], peers: peer(.max, 20, true)).word?.ballot.epoch == 9)
     }
 
-    @Test("goes on after a reload where the process before was")
+    @Test("continues after a reload with the previous process's ballot")
     func memory() {
         var election = WriterElection(choices: [10, 20], memory: WriterBallot(epoch: 4, choice: 20))
         let decision = election.decide([.unknown, .unknown], peers: .awaited)
         #expect(decision.writer == 1 && decision.closing.isEmpty && decision.word?.ballot.epoch == 4)
     }
 
-    @Test("never has two writers among nodes that hear each other, and always comes to one", arguments: seeds(96))
+    @Test("never has two writers among nodes that hear each other, and always settles on one", arguments: seeds(96))
     func neverTwo(seed: UInt64) {
         var world = ElectionWorld(seed: seed)
         for step in 0..<3_000 {
@@ -103,17 +103,17 @@ struct WriterElectionTests {
     }
 }
 
-/// Nodes whose looks and words come late, over servers that change as they like. Nodes always hear each other; they restart now and then.
+/// Nodes whose looks and ballots arrive late, over servers that change at random. Nodes always hear each other; they restart now and then.
 struct ElectionWorld {
     struct Member {
         var election = WriterElection(choices: [10, 20, 30])
         var sights = Array(repeating: Writability.unknown, count: 3)
         var decision = WriterElection.Decision()
-        /// What it has heard of each node, by node.
+        /// The latest ballot received from each node, by node.
         var heard: [WriterWord?]
-        /// The last ballot of its own that each node has acknowledged, by node.
+        /// The last of its own ballots that each node has acknowledged, by node.
         var known: [WriterBallot?]
-        /// A node that has just started has not heard the others.
+        /// A node that has just started has not received the others' ballots.
         var isStarting = true
     }
 
@@ -123,7 +123,7 @@ struct ElectionWorld {
         var at: Int
         var run: Int
         var word: WriterWord?
-        /// An acknowledgement goes back, of this ballot.
+        /// The acknowledged ballot, in an acknowledgement.
         var known: WriterBallot?
     }
 
@@ -141,7 +141,7 @@ struct ElectionWorld {
         runs = Array(repeating: 0, count: count)
     }
 
-    /// All who write write to one, and each has seen it writable, or does not know.
+    /// All nodes with a writer have the same one, and each has seen it writable or does not know its state.
     var isSafe: Bool {
         var common: Int?
         for node in nodes {
@@ -162,7 +162,7 @@ struct ElectionWorld {
                     Int.random(in: 0..<5, using: &random)]
         }
         if isTroubled, chance(400) { restart(Int.random(in: 0..<nodes.count, using: &random)) }
-        // What a node says arrives late, but in the order in which it was said, or not at all for what a later word replaces.
+        // A node's ballots arrive late but in order; a ballot that a later one replaces may be lost.
         let due = words.filter { $0.at <= now && $0.run == runs[$0.from] }
         words.removeAll { $0.at <= now }
         for word in due { deliver(word) }
@@ -176,10 +176,10 @@ struct ElectionWorld {
         }
     }
 
-    /// A word is heard, dropped for what it replaces, and acknowledged; or an acknowledgement comes back.
+    /// Delivers a ballot, which is acknowledged, or an acknowledgement.
     private mutating func deliver(_ word: Word) {
         if let known = word.known {
-            // The later of two is the higher one: no node goes back.
+            // Of two acknowledgements the higher one is the later: epochs never fall.
             nodes[word.to].known[word.from] = nodes[word.to].known[word.from].map { max($0, known) } ?? known
             return
         }
@@ -190,7 +190,7 @@ struct ElectionWorld {
         words.append(Word(from: word.to, to: word.from, at: now + delay, run: runs[word.to], word: nil, known: ballot))
     }
 
-    /// A node that has started hears what the others say now before it counts itself in.
+    /// A node that starts waits for the others' present ballots before it takes part.
     private func hasHeard(_ index: Int, of other: Int) -> Bool { nodes[other].isStarting || nodes[index].heard[other] == nodes[other].decision.word }
 
     private mutating func restart(_ index: Int) {
@@ -213,14 +213,14 @@ struct ElectionWorld {
         for other in nodes.indices where other != index { say(from: index, to: other) }
     }
 
-    /// What a node says arrives late, but in the order in which it was said.
+    /// A node's ballots arrive late but in order.
     private mutating func say(from: Int, to: Int) {
         let delay = Int.random(in: 1...12, using: &random)
         let last = words.filter { $0.from == from && $0.to == to && $0.known == nil }.map(\.at).max() ?? 0
         words.append(Word(from: from, to: to, at: max(now + delay, last), run: runs[from], word: nodes[from].decision.word, known: nil))
     }
 
-    /// Nothing changes any more, and the second server is the writer.
+    /// Ends all faults, with the second server as the writer.
     mutating func calm() {
         truth = [.readOnly, .writable(isReplicating: false), .readOnly]
         for _ in 0..<400 { step(isTroubled: false) }

@@ -9,7 +9,7 @@ private let three = IPAddress.v4(0x0a00_0003)
 
 private func reference(_ server: Int) -> ServerReference { ServerReference(backend: 0, server: server) }
 
-@Suite("Servers that a database's list fills")
+@Suite("Servers that a database's list of replicas fills")
 struct ResolverListTests {
     private let name: DNSName
 
@@ -22,7 +22,7 @@ struct ResolverListTests {
         return ResolverWorld([], servers: servers, remembered: remembered) { $0 = ResolverSettings(discovery: "w", hold: .seconds(90)) }
     }
 
-    /// One list a second, for so long.
+    /// Delivers one list a second, for `seconds`.
     private func list(_ world: inout ResolverWorld, _ hosts: [IPAddress], flaw: Bool = false, seconds: Int = 1) {
         for _ in 0..<seconds {
             let lines = hosts.map { "\($0):51234" } + (flaw ? ["a.name:51234"] : [])
@@ -35,13 +35,13 @@ struct ResolverListTests {
         world.with { $0.checksChanged(reference(server), isPassing: isPassing, now: $1) }
     }
 
-    @Test("take no address that has not passed a trial, not even the first")
+    @Test("take no address that has not passed a trial, not even the first one")
     func trial() {
         var world = world()
         world.verdict = { $0 != two }
         list(&world, [two, one])
         #expect(world.takeEvents() == ["0/0 ? 10.0.0.1", "0/1 ? 10.0.0.2", "0/0 = 10.0.0.1 by w/db1"])
-        // What does not work is tried again each ten seconds, though lists come each second.
+        // An address that fails its trial is tried again every ten seconds, though a list arrives every second.
         list(&world, [two, one], seconds: 20)
         #expect(world.takeEvents() == ["0/1 ? 10.0.0.2", "0/1 ? 10.0.0.2"])
         world.verdict = { _ in true }
@@ -56,7 +56,7 @@ struct ResolverListTests {
         #expect(world.addresses.count == 2)
     }
 
-    @Test("keep a listed address whatever its checks say, and lose one that is not listed as soon as they fail")
+    @Test("keep a listed address although its checks fail, and lose an unlisted one as soon as they fail")
     func failing() {
         var world = world()
         list(&world, [one, two])
@@ -70,11 +70,11 @@ struct ResolverListTests {
         #expect(world.addresses[reference(1)] == two)
     }
 
-    @Test("keep an address that passes for the hold, counted from the first list that lacks it")
+    @Test("keep a passing address for the hold time, counted from the first list that lacks it")
     func hold() {
         var world = world()
         list(&world, [one, two])
-        // The primary was away for an hour, and its replicas come back one by one.
+        // The primary was away for an hour, and its replicas return one by one.
         world.run(.seconds(3_600))
         list(&world, [one], seconds: 85)
         list(&world, [one, two])
@@ -97,13 +97,13 @@ struct ResolverListTests {
         #expect(!world.takeEvents().contains { $0.contains("lost") })
     }
 
-    @Test("that do not pass and are not listed make room for one that is, but not before its trial")
+    @Test("that fail and are not listed make room for a listed address, but not before its trial")
     func replaced() {
         var world = world(1)
         list(&world, [one])
         world.verdict = nil
         list(&world, [two], seconds: 100)
-        // It passes: it serves until the other one has shown that it works.
+        // A passing server keeps its address until the new one has passed its trial.
         #expect(world.addresses == [reference(0): one])
         pass(&world, 0, false)
         #expect(world.addresses == [reference(0): one])
@@ -113,14 +113,14 @@ struct ResolverListTests {
         #expect(world.addresses == [reference(0): two])
     }
 
-    @Test("that are too few are told of with their line")
+    @Test("that are too few cause a message with their line")
     func excess() {
         var world = world(1)
         list(&world, [one, two], seconds: 3)
         #expect(world.alarms == ["'replicas.mysql' has 2 addresses for the 1 servers of a.cfg:7; raise the number there to 2 or more"])
     }
 
-    @Test("begin with what is remembered when no list comes, after a trial, and lists are remembered")
+    @Test("use remembered addresses after a trial when no list arrives, and remember lists")
     func memory() {
         var remembering = world(remembered: [name: [KnownName.Entry(ResolvedAddress(one)), KnownName.Entry(ResolvedAddress(two))]])
         remembering.verdict = { $0 == one }
@@ -128,14 +128,14 @@ struct ResolverListTests {
         #expect(remembering.addresses.isEmpty)
         remembering.run(.seconds(2))
         #expect(remembering.takeEvents().contains("0/0 = 10.0.0.1 by remembered addresses") && remembering.addresses.count == 1)
-        // The first list does not end what serves.
+        // The first list does not remove a serving address.
         remembering.verdict = { _ in true }
         list(&remembering, [three])
         #expect(remembering.addresses.values.contains(one) && remembering.addresses.values.contains(three))
         #expect(remembering.resolver.knownNames.first?.entries.map(\.address.host) == [three])
     }
 
-    @Test("hear of nothing after the end")
+    @Test("ignore lists after the end")
     func end() {
         var world = world()
         world.with { resolver, _ in resolver.stop() }

@@ -31,7 +31,7 @@ private func pass(_ world: inout ResolverWorld, _ isPassing: Bool = true, _ serv
 
 @Suite("The preferred family")
 struct ResolverFamilyTests {
-    @Test("gets back servers whose checks fail, and unchecked ones", arguments: [false, true])
+    @Test("replaces the other family at servers whose checks fail, and at unchecked ones", arguments: [false, true])
     func returns(isTemplate: Bool) throws {
         var world = ResolverWorld([.failsFor(.v4, [six, seven])], servers: try servers(2, isTemplate: isTemplate))
         world.run(.seconds(8))
@@ -43,7 +43,7 @@ struct ResolverFamilyTests {
         #expect(!world.events.contains { $0.contains("lost") })
     }
 
-    @Test("gets back a service's servers")
+    @Test("replaces the other family at a service's servers")
     func services() throws {
         var zone = ServiceZone(services: [try record("db1"), try record("db2")], hosts: [try name("db1"): [six], try name("db2"): [seven]])
         var world = ResolverWorld([.serves(zone)], servers: try servers(3, "_mysql._tcp.db"))
@@ -55,7 +55,7 @@ struct ResolverFamilyTests {
         #expect(Set(world.addresses.values) == [one, two])
     }
 
-    @Test("is tried first by servers whose checks pass, which stay where they are when it does not work", arguments: [false, true])
+    @Test("is tried first by servers whose checks pass, which keep their address when the trial fails", arguments: [false, true])
     func passing(isTemplate: Bool) throws {
         var world = ResolverWorld([.failsFor(.v4, [six, seven])], servers: try servers(2, isTemplate: isTemplate))
         world.run(.seconds(8))
@@ -64,7 +64,7 @@ struct ResolverFamilyTests {
         world.behaviours = [.answers([one, two, six, seven])]
         world.run(.seconds(30))
         #expect(Set(world.addresses.values) == [six, seven])
-        // One works: the other server is not removed for that.
+        // One address works: the other server is not removed because of that.
         world.verdict = { $0 == one }
         world.run(.seconds(30))
         #expect(world.addresses.count == 2 && world.addresses.values.contains(one))
@@ -74,7 +74,7 @@ struct ResolverFamilyTests {
         #expect(Set(world.addresses.values) == [one, two])
     }
 
-    @Test("does not bring a host in twice, once by each of its addresses")
+    @Test("does not add a host twice, once by each of its addresses")
     func once() throws {
         var world = ResolverWorld([.failsFor(.v4, [six, seven])], servers: try servers(4))
         world.run(.seconds(8))
@@ -85,7 +85,7 @@ struct ResolverFamilyTests {
         #expect(world.addresses.count == 2 && Set(world.addresses.values) == [one, two])
     }
 
-    @Test("is not waited for: the other family serves while it is missing")
+    @Test("does not delay the other family, which serves while it is missing")
     func other() throws {
         var world = ResolverWorld([.answers([one, six])], servers: try servers(1, isTemplate: false))
         world.run(.seconds(1))
@@ -97,7 +97,7 @@ struct ResolverFamilyTests {
 
 @Suite("An operator's setting of a slot")
 struct ResolverReservedTests {
-    @Test("applies to the host that it has: a new host gets another slot, and the old one returns to it")
+    @Test("applies to its present host: a new host gets another slot, and the old one returns to it")
     func host() throws {
         var world = ResolverWorld([.answers([one, two])], servers: try servers(4))
         world.run(.seconds(1))
@@ -111,7 +111,7 @@ struct ResolverReservedTests {
         #expect(world.addresses == [reference(0): one, reference(1): two, reference(2): three])
     }
 
-    @Test("applies to the host that it had before a reload", arguments: [nil, SocketAddress.ip(one, port: 3306)])
+    @Test("applies to its host of before a reload", arguments: [nil, SocketAddress.ip(one, port: 3306)])
     func reload(present: SocketAddress?) throws {
         let location = ConfigurationLocation(file: "a.cfg", line: 7)
         var server = Server(name: "s", identifier: 1, endpoint: .name("db", port: 3306), port: .fixed(3306), location: location)
@@ -138,7 +138,7 @@ struct ResolverReservedTests {
         #expect(world.addresses == [reference(0): three, reference(1): one])
     }
 
-    @Test("does not keep a host out when no other slot is free")
+    @Test("does not exclude a host when no other slot is free")
     func full() throws {
         var world = ResolverWorld([.answers([one, two])], servers: try servers(2))
         world.run(.seconds(1))
@@ -148,7 +148,7 @@ struct ResolverReservedTests {
         #expect(world.addresses == [reference(0): three, reference(1): two])
     }
 
-    @Test("is over once the operator ends it")
+    @Test("ends with the operator's command")
     func ends() throws {
         var world = ResolverWorld([.answers([one])], servers: try servers(2))
         world.run(.seconds(1))
@@ -161,7 +161,7 @@ struct ResolverReservedTests {
         #expect(world.addresses.count == 2)
     }
 
-    @Test("applies to a service's record and to a listed replica, too")
+    @Test("applies to a service's record and to a listed replica as well")
     func others() throws {
         var zone = ServiceZone(
             services: [try record("db1"), try record("db2")], hosts: [try name("db1"): [one], try name("db2"): [two], try name("db3"): [three]])
@@ -177,7 +177,7 @@ struct ResolverReservedTests {
         world.behaviours = [.serves(zone)]
         world.run(.seconds(11))
         #expect(world.addresses[reference(slot)] == one && world.addresses.count == 3)
-        // The host moves, and the setting with it.
+        // The host moves, and the setting moves with it.
         zone.hosts[try name("db1")] = [.v4(0x0a00_0009)]
         world.behaviours = [.serves(zone)]
         world.run(.seconds(11))
@@ -199,11 +199,11 @@ struct ResolverReservedTests {
     }
 }
 
-@Suite("More records than are kept")
+@Suite("More records than the limit")
 struct ResolverCutTests {
     private static let total = 300
 
-    /// Answers that rotate, so that each round lacks other ones.
+    /// Answers in rotation, so that each round lacks different ones.
     private func rounds(_ world: inout ResolverWorld, _ count: Int, _ behaviour: (_ round: Int) -> NameserverBehaviour) {
         for round in 0..<count {
             world.behaviours = [behaviour(round)]
@@ -228,7 +228,7 @@ struct ResolverCutTests {
         #expect(world.addresses.count == 1)
     }
 
-    @Test("of a service behave the same")
+    @Test("behave the same for a service")
     func services() throws {
         var zone = ServiceZone(services: [], hosts: [:])
         for number in 0..<UInt32(Self.total) {
@@ -251,7 +251,7 @@ struct ResolverCutTests {
 @Suite("Records of one service whose hosts share an address")
 struct ResolverSharedAddressTests {
     @Test(
-        "use one address each, whatever the order",
+        "use one address each, in any order",
         arguments: [
             ([one, two], [one], [one, two]), ([one], [one, two], [one, two]), ([one, two], [two, one], [one, two]), ([one], [one], [one]),
         ] as [([IPAddress], [IPAddress], Set<IPAddress>)])
@@ -260,7 +260,7 @@ struct ResolverSharedAddressTests {
         var world = ResolverWorld([.serves(zone)], servers: try servers(4, "_mysql._tcp.db"))
         world.run(.seconds(60))
         #expect(Set(world.addresses.values) == expected && world.addresses.count == expected.count)
-        #expect(world.events.count <= 3, "they do not wander: \(world.events)")
+        #expect(world.events.count <= 3, "addresses move: \(world.events)")
     }
 
     @Test("find addresses even if three of them have to move")
@@ -273,7 +273,7 @@ struct ResolverSharedAddressTests {
         #expect(Set(world.addresses.values) == [one, two, three])
     }
 
-    @Test("keep the addresses in use, and the weights, when the answers rotate")
+    @Test("keep their addresses and weights when the answers rotate")
     func stable() throws {
         var zone = ServiceZone(
             services: [try record("db1", weight: 10), try record("db2", weight: 20)], hosts: [try name("db1"): [one, two], try name("db2"): [one, two]],

@@ -26,7 +26,7 @@ private func hosts() throws -> [DNSName: [IPAddress]] { [try name("db1"): [one],
 
 @Suite("A service's servers")
 struct ResolverServiceTests {
-    @Test("have the address, port, weight and priority of a record each", arguments: [false, true])
+    @Test("have a record's address, port, weight and priority each", arguments: [false, true])
     func records(givesAddresses: Bool) throws {
         let zone = ServiceZone(
             services: [try record("db1", weight: 30), try record("db2", priority: 20, weight: 0, port: 3307)], hosts: try hosts(),
@@ -36,12 +36,12 @@ struct ResolverServiceTests {
         #expect(world.places == [reference(0): ResolvedAddress(one, port: 3306), reference(1): ResolvedAddress(two, port: 3307)])
         #expect(world.priorities == [reference(0): 10, reference(1): 20])
         #expect(world.weights == [reference(0): 30])
-        // What came along is not asked for again before its time.
+        // Addresses in the additional section are not queried before they expire.
         #expect(world.typesAsked == (givesAddresses ? [33: 1] : [33: 1, 1: 2, 28: 2]))
         #expect(world.alarms.isEmpty)
     }
 
-    @Test("grow and shrink with the records, and move with their hosts")
+    @Test("are added and removed with the records, and move with their hosts")
     func changes() throws {
         var zone = ServiceZone(services: [try record("db1"), try record("db2")], hosts: try hosts())
         var world = ResolverWorld([.serves(zone)], servers: try slots(3))
@@ -54,13 +54,15 @@ struct ResolverServiceTests {
         world.behaviours = [.serves(zone)]
         world.run(.seconds(12))
         #expect(Set(world.places.values) == [ResolvedAddress(one, port: 3306), ResolvedAddress(three, port: 3309)])
-        // Hosts that no record has are not asked for any more: two names, two types, each ten seconds, and the service.
+        // Hosts without a record are no longer queried: two names and two types every ten seconds, and the service.
         let before = world.questionTimes.count
         world.run(.seconds(100))
         #expect((45...55).contains(world.questionTimes.count - before))
     }
 
-    @Test("keep their addresses while service or hosts are ill", arguments: [.silent, .code(2), .code(3), .code(5), .answers([])] as [NameserverBehaviour])
+    @Test(
+        "keep their addresses while the queries for the service or its hosts fail",
+        arguments: [.silent, .code(2), .code(3), .code(5), .answers([])] as [NameserverBehaviour])
     func ill(behaviour: NameserverBehaviour) throws {
         let zone = ServiceZone(services: [try record("db1"), try record("db2")], hosts: try hosts())
         var world = ResolverWorld([.serves(zone)], servers: try slots(3))
@@ -87,7 +89,7 @@ struct ResolverServiceTests {
         #expect(world.places.values.map(\.self) == [ResolvedAddress(three, port: 3306)])
     }
 
-    @Test("are those of the lowest priority when there are too few, with an alarm for each other number")
+    @Test("have the lowest priorities when there are too few servers, with an alarm for each new number of records")
     func excess() throws {
         var zone = ServiceZone(
             services: [try record("db1", priority: 30), try record("db2", priority: 10), try record("db3", priority: 20)], hosts: try hosts())
@@ -105,7 +107,7 @@ struct ResolverServiceTests {
         #expect(world.alarms.count == 3 && world.alarms.last == "the 2 servers of a.cfg:7 are enough again for '_mysql._tcp.db'")
     }
 
-    @Test("have weights in the proportions of the records, from 1 to 256")
+    @Test("have weights in proportion to the records, from 1 to 256")
     func weights() throws {
         let zone = ServiceZone(
             services: [try record("db1", weight: 60000), try record("db2", weight: 30000), try record("db3", weight: 0)], hosts: try hosts())
@@ -114,7 +116,7 @@ struct ResolverServiceTests {
         #expect(world.weights == [reference(0): 256, reference(1): 128, reference(2): 1])
     }
 
-    @Test("tell of a priority that is another one than before the start")
+    @Test("report a priority that differs from the one before the start")
     func knownPriorities() throws {
         let location = ConfigurationLocation(file: "a.cfg", line: 7)
         var server = Server(name: "read", identifier: 1, endpoint: .name("_mysql._tcp.db", port: 0), port: .fixed(0), location: location)
@@ -138,7 +140,7 @@ struct ResolverServiceTests {
         #expect(world.places.count == 2 && world.priorities == [reference(1): 10])
     }
 
-    @Test("are followed, however many records and hosts a nameserver has for them")
+    @Test("are resolved with the largest number of records and hosts")
     func many() throws {
         var zone = ServiceZone(services: [], hosts: [:], timeToLive: 1)
         for number in 0..<UInt16(DNSAnswer.recordsKeptMax) {
@@ -152,7 +154,7 @@ struct ResolverServiceTests {
         #expect(world.typesAsked[1] == DNSAnswer.recordsKeptMax && world.typesAsked[28] == DNSAnswer.recordsKeptMax, "\(world.typesAsked)")
     }
 
-    @Test("are asked for at once when a connect has failed, the service and the host")
+    @Test("are queried at once after a failed connect, both the service and the host")
     func resolveSoon() throws {
         var zone = ServiceZone(services: [try record("db1")], hosts: try hosts(), timeToLive: 3600)
         var world = ResolverWorld([.serves(zone)], servers: try slots(1)) { $0.holdValid = .seconds(3600) }
@@ -174,7 +176,7 @@ struct RememberedAddressTests {
         return (0..<3).map { ResolvedServer(reference: reference($0), hostName: host, preferredFamily: .v4, isTemplateSlot: true, address: nil) }
     }
 
-    @Test("are tried when no nameserver answers within a second, and taken when they work", arguments: [.silent, .code(2), .code(3)] as [NameserverBehaviour])
+    @Test("are tried when no nameserver answers within a second, and used when they work", arguments: [.silent, .code(2), .code(3)] as [NameserverBehaviour])
     func used(behaviour: NameserverBehaviour) throws {
         var world = ResolverWorld([behaviour], servers: try hostSlots(), remembered: [try name("db"): entries])
         world.verdict = { $0 == two }
@@ -183,18 +185,18 @@ struct RememberedAddressTests {
         #expect(world.addresses == [reference(1): two])
         #expect(world.alarms.contains { $0.hasPrefix("'db' gets no answer") })
         #expect(world.resolver.knownNames.isEmpty)
-        // What did not work is tried again.
+        // An address that failed its trial is tried again.
         world.verdict = { _ in true }
         world.run(.seconds(10))
         #expect(Set(world.addresses.values) == [one, two])
-        // The first good answer counts alone.
+        // After the first good answer, only that answer counts.
         world.behaviours = [.answers([three])]
         world.run(.seconds(10))
         #expect(world.addresses.values.map(\.self) == [three])
         #expect(world.resolver.knownNames.map(\.entries) == [[KnownName.Entry(ResolvedAddress(three))]])
     }
 
-    @Test("are not touched when a nameserver answers in time, or denies and 'hold nx' is written")
+    @Test("are unused when a nameserver answers in time, or denies the name and 'hold nx' is set")
     func unused() throws {
         var good = ResolverWorld([.answers([three])], servers: try hostSlots(), remembered: [try name("db"): entries])
         good.run(.seconds(10))
@@ -204,7 +206,7 @@ struct RememberedAddressTests {
         #expect(denied.events.isEmpty)
     }
 
-    @Test("serve services too, with port, weight and priority")
+    @Test("also serve services, with port, weight and priority")
     func services() throws {
         let share = ServiceShare(priority: 20, weight: 7)
         let entries = [KnownName.Entry(ResolvedAddress(one, port: 3307), share: share)]

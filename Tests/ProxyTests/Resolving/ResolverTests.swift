@@ -27,7 +27,7 @@ private func slots(_ count: Int) throws -> [ResolvedServer] {
 
 @Suite("A resolver's servers")
 struct ResolverServerTests {
-    @Test("take the first answer's address, the first of a name by its nameserver, others by the cache")
+    @Test("take the first answer's address; the log names the nameserver for a name's first server, the cache for others")
     func firstAnswer() throws {
         var world = ResolverWorld([.answers([one])], servers: [try plain(0), try plain(1)])
         world.run(.seconds(1))
@@ -42,7 +42,7 @@ struct ResolverServerTests {
         #expect(world.addresses == [reference(0): one, reference(1): two, reference(2): one, reference(0, backend: 1): one])
     }
 
-    @Test("keep an address while the answer has it, whatever the order")
+    @Test("keep an address while the answer contains it, in any order")
     func rotation() throws {
         var world = ResolverWorld([.answers([one, two])], servers: [try plain(0)])
         world.run(.seconds(1))
@@ -51,7 +51,7 @@ struct ResolverServerTests {
         #expect(world.events == ["0/0 = 10.0.0.1 by r/n1"])
     }
 
-    @Test("take the preferred family, and the other one when there is none", arguments: [AddressFamily.v4, .v6])
+    @Test("take the preferred family, and the other one when the preferred one has no address", arguments: [AddressFamily.v4, .v6])
     func families(preferred: AddressFamily) throws {
         var both = ResolverWorld([.answers([one, six])], servers: [try plain(0, preferring: preferred)])
         both.run(.seconds(1))
@@ -85,7 +85,7 @@ struct ResolverServerTests {
         #expect(world.events == ["0/0 ? 10.0.0.2", "0/0 = 10.0.0.2 by r/n1"])
     }
 
-    @Test("take an address that waits for its trial as soon as their checks fail")
+    @Test("take an address that awaits its trial as soon as their checks fail")
     func failingDuringTrial() throws {
         var world = ResolverWorld([.answers([one])], servers: [try plain(0)])
         world.run(.seconds(1))
@@ -100,7 +100,7 @@ struct ResolverServerTests {
         #expect(world.takeEvents().isEmpty)
     }
 
-    @Test("forget a proposal when the present address returns")
+    @Test("drop a proposal when the present address returns")
     func withdrawnProposal() throws {
         var world = ResolverWorld([.answers([one])], servers: [try plain(0)])
         world.run(.seconds(1))
@@ -114,7 +114,7 @@ struct ResolverServerTests {
         #expect(world.addresses[reference(0)] == one)
     }
 
-    @Test("made by server-template take distinct addresses in order, and are emptied when theirs disappears")
+    @Test("made by server-template take distinct addresses in order, and become empty when their address disappears")
     func template() throws {
         var world = ResolverWorld([.answers([one, two])], servers: try slots(3))
         world.run(.seconds(1))
@@ -124,7 +124,7 @@ struct ResolverServerTests {
         #expect(world.takeEvents() == ["0/0 lost: No IP for server "])
         world.behaviours = [.answers([three, two, one])]
         world.run(.seconds(11))
-        #expect(world.addresses == [reference(0): one, reference(1): two, reference(2): three], "an address returns to where it was")
+        #expect(world.addresses == [reference(0): one, reference(1): two, reference(2): three], "an address returns to its slot")
     }
 
     @Test("made by server-template keep an address for 'hold obsolete'")
@@ -147,7 +147,7 @@ struct ResolverServerTests {
         #expect(world.addresses == [reference(0): three, reference(1): two])
     }
 
-    @Test("made by server-template try a new address first while another one passes")
+    @Test("made by server-template try a new address first while another server passes")
     func grownTemplate() throws {
         var world = ResolverWorld([.answers([one])], servers: try slots(3))
         world.run(.seconds(1))
@@ -161,7 +161,7 @@ struct ResolverServerTests {
         #expect(world.addresses == [reference(0): one, reference(1): two, reference(2): three])
     }
 
-    @Test("made by server-template leave an address that is gone at once while another one passes, whatever comes in its place")
+    @Test("made by server-template leave a removed address at once while another server passes, regardless of its replacement")
     func replacedWhilePassing() throws {
         var world = ResolverWorld([.answers([one, two])], servers: try slots(2))
         world.run(.seconds(1))
@@ -171,7 +171,7 @@ struct ResolverServerTests {
         world.run(.seconds(11))
         #expect(world.takeEvents().suffix(2) == ["0/0 lost: No IP for server ", "0/0 ? 10.0.0.3"])
         #expect(world.addresses == [reference(1): two])
-        // All gone at once: those that pass stay until the new ones have been tried.
+        // All addresses are replaced: passing servers keep theirs until the new ones have been tried.
         world.behaviours = [.answers([one, three])]
         world.run(.seconds(11))
         #expect(world.addresses[reference(1)] == two)
@@ -180,7 +180,7 @@ struct ResolverServerTests {
         #expect(Set(world.addresses.values) == [one, three])
     }
 
-    @Test("made by server-template keep the last address that passes until one of the new ones does, free slots or not")
+    @Test("made by server-template keep the last passing address until a new one passes, with or without free slots")
     func movedPool() throws {
         var world = ResolverWorld([.answers([one])], servers: try slots(2))
         world.run(.seconds(1))
@@ -195,7 +195,7 @@ struct ResolverServerTests {
         #expect(world.takeEvents() == ["0/1 = 10.0.0.2 by DNS cache", "0/0 lost: No IP for server "])
     }
 
-    @Test("made by server-template do not let an address that does not work keep another one from its trial")
+    @Test("made by server-template try every new address, although another one fails its trial")
     func doubted() throws {
         var world = ResolverWorld([.answers([one])], servers: try slots(2))
         world.run(.seconds(1))
@@ -208,13 +208,13 @@ struct ResolverServerTests {
     }
 }
 
-@Suite("An ill nameserver")
+@Suite("A faulty nameserver")
 struct IllNameserverTests {
     private static let ills: [NameserverBehaviour] = [
         .silent, .unreachable, .lies, .code(2), .code(3), .code(4), .code(5), .answers([]),
     ]
 
-    @Test("never takes an address away", arguments: ills)
+    @Test("never removes an address", arguments: ills)
     func keeps(ill: NameserverBehaviour) throws {
         var world = ResolverWorld([.answers([one, six])], servers: [try plain(0), try plain(1, preferring: .v6)])
         world.run(.seconds(1))
@@ -223,7 +223,7 @@ struct IllNameserverTests {
         world.run(.seconds(900))
         #expect(world.addresses == before)
         #expect(world.alarms.count == 1)
-        // Who logs it says which section it is.
+        // The caller adds the section's name to the log line.
         #expect(world.alarms.allSatisfy { !$0.hasPrefix("r:") })
         world.behaviours = [.answers([one, six])]
         world.run(.seconds(10))
@@ -231,7 +231,7 @@ struct IllNameserverTests {
         #expect(world.takeEvents().count == 2)
     }
 
-    @Test("does not matter beside a good one", arguments: ills)
+    @Test("has no effect beside a good one", arguments: ills)
     func besideGood(ill: NameserverBehaviour) throws {
         var world = ResolverWorld([ill, .answers([one])], servers: [try plain(0)])
         world.delays = [.zero, .milliseconds(500)]
@@ -241,7 +241,7 @@ struct IllNameserverTests {
     }
 
     @Test(
-        "takes addresses away after the 'hold' that is written",
+        "removes addresses after the 'hold' that is set",
         arguments: [
             (.code(3), "DNS NX status"), (.silent, "DNS timeout status"), (.code(5), "DNS refused status"), (.code(2), "unspecified DNS error"),
         ] as [(NameserverBehaviour, String)])
@@ -261,7 +261,7 @@ struct IllNameserverTests {
         #expect(world.takeEvents() == ["0/0 = 10.0.0.1 by r/n1"])
     }
 
-    @Test("that answers one family only takes nothing of the other")
+    @Test("that answers for one family only does not replace the other family's answer")
     func halfSilent() throws {
         var world = ResolverWorld([.answers([one, six])], servers: [try plain(0, preferring: .v6)])
         world.run(.seconds(1))
@@ -270,7 +270,7 @@ struct IllNameserverTests {
         #expect(world.addresses[reference(0)] == one, "a complete answer: the name has IPv4 only")
     }
 
-    @Test("is asked again as often as configured, then at the next round")
+    @Test("is queried as often as configured, then in the next round")
     func retries() throws {
         var world = ResolverWorld([.silent], servers: [try plain(0)]) { $0.retriesMax = 2 }
         world.run(.milliseconds(2999))
@@ -283,7 +283,7 @@ struct IllNameserverTests {
         #expect(world.resolver.counters[0].sent == 8)
     }
 
-    @Test("that is slow is heard all the same")
+    @Test("that is slow still counts")
     func slow() throws {
         var world = ResolverWorld([.answers([one])], servers: [try plain(0)])
         world.delays = [.milliseconds(2500)]
@@ -291,7 +291,7 @@ struct IllNameserverTests {
         #expect(world.addresses[reference(0)] == one)
     }
 
-    @Test("that truncates is asked over TCP")
+    @Test("that truncates is queried over TCP")
     func truncation() throws {
         var world = ResolverWorld([.truncates([one, two, six])], servers: try slots(3))
         world.run(.seconds(1))
@@ -300,7 +300,7 @@ struct IllNameserverTests {
         #expect(world.resolver.counters[0].truncated == 2)
     }
 
-    @Test("that truncates and does not speak TCP fills slots but empties none")
+    @Test("that truncates and refuses TCP fills slots but empties none")
     func partial() throws {
         var world = ResolverWorld([.truncates([one, two])], servers: try slots(3))
         world.run(.seconds(1))
@@ -309,7 +309,7 @@ struct IllNameserverTests {
         #expect(world.addresses == [reference(0): one, reference(1): two, reference(2): three])
     }
 
-    @Test("that knows no EDNS0 is asked without it")
+    @Test("that does not know EDNS0 is queried without it")
     func plainOnly() throws {
         var world = ResolverWorld([.plainOnly(one)], servers: [try plain(0)])
         world.run(.seconds(1))
@@ -334,7 +334,7 @@ struct ResolverPaceTests {
         #expect(try rounds(timeToLive: 0) { $0.resolveInterval = .seconds(20) } == 3)
     }
 
-    @Test("is quickened by a failed connect, once a second at most")
+    @Test("speeds up after a failed connect, to at most once a second")
     func resolveSoon() throws {
         var world = ResolverWorld([.answers([one, six], timeToLive: 3600)], servers: [try plain(0)]) { $0.holdValid = .seconds(3600) }
         world.run(.seconds(10))
@@ -346,7 +346,7 @@ struct ResolverPaceTests {
         #expect((10...14).contains(world.questionTimes.count))
     }
 
-    @Test("keeps to a limit of open questions and still comes round to every name")
+    @Test("keeps to a limit of open queries and still reaches every name")
     func limit() throws {
         let servers = try (0..<500).map { try plain($0, "db\($0)") }
         var world = ResolverWorld([.answers([one, six]), .silent], servers: servers)
@@ -359,7 +359,7 @@ struct ResolverPaceTests {
         #expect(world.addresses.count == 500)
     }
 
-    @Test("does not repeat its message numbers in a pattern")
+    @Test("draws message numbers without a pattern")
     func identifiers() throws {
         var world = ResolverWorld([.answers([one], timeToLive: 1)], servers: [try plain(0)])
         world.run(.seconds(200))
@@ -376,9 +376,9 @@ struct ResolverPaceTests {
     }
 }
 
-@Suite("A resolver over seeds")
+@Suite("A resolver with random nameservers")
 struct ResolverPropertyTests {
-    @Test("keeps its rules whatever its nameservers do", arguments: seeds(64))
+    @Test("keeps its rules for any behaviour", arguments: seeds(64))
     func rules(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         let pool = [one, two, three, six, .v4(0x0a00_0004)]
@@ -405,7 +405,7 @@ struct ResolverPropertyTests {
             if !hasTruth { for lost in before.keys where world.addresses[lost] == nil { #expect(Bool(false), "seed \(seed), step \(step)") } }
             if isTemplate { #expect(Set(world.addresses.values).count == world.addresses.count, "seed \(seed), step \(step)") }
             #expect(world.addresses.values.allSatisfy(pool.contains), "seed \(seed), step \(step)")
-            // Answers to questions of this step must not arrive in the next one.
+            // Answers to this step's queries must not arrive in the next one.
             world.behaviours = [.silent, .silent]
             world.run(.seconds(6))
         }
@@ -413,10 +413,10 @@ struct ResolverPropertyTests {
         world.delays = [.milliseconds(1), .milliseconds(2)]
         world.verdict = { _ in true }
         world.run(.seconds(20))
-        // A slot whose address is gone stays while it alone passes.
+        // A slot with an obsolete address stays while it alone passes.
         for server in 0..<3 where world.addresses[reference(server)] == two { world.with { $0.checksChanged(reference(server), isPassing: true, now: $1) } }
         world.run(.seconds(20))
-        #expect(Set(world.addresses.values) == [two], "seed \(seed): all come to the truth")
+        #expect(Set(world.addresses.values) == [two], "seed \(seed): all servers reach the true address")
         #expect(world.openQuestions.count <= 8, "seed \(seed)")
     }
 

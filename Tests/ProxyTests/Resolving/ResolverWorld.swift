@@ -2,11 +2,11 @@ import Proxy
 import Support
 import Wire
 
-/// How a nameserver of the world behaves.
+/// The behaviour of a nameserver in the world.
 enum NameserverBehaviour: Equatable {
-    /// Answers with these addresses for every name; none is an empty answer.
+    /// Answers with these addresses for every name; an empty list is an empty answer.
     case answers([IPAddress], timeToLive: UInt32 = 10)
-    /// Fails for this family; has these addresses otherwise.
+    /// Fails for this family; returns these addresses for the other one.
     case failsFor(AddressFamily, [IPAddress])
     /// Answers UDP with the first address and the truncation flag; TCP in full.
     case truncates([IPAddress])
@@ -16,26 +16,26 @@ enum NameserverBehaviour: Equatable {
     case serves(ServiceZone)
     /// Answers with this RCODE.
     case code(UInt8)
-    /// Knows no EDNS0: FORMERR with it, this address without.
+    /// Does not know EDNS0: FORMERR with it, this address without.
     case plainOnly(IPAddress)
-    /// Answers to another question.
+    /// Answers a different question.
     case lies
-    /// Says nothing.
+    /// Does not answer.
     case silent
-    /// Its host says that nobody listens.
+    /// Its host reports that no process listens.
     case unreachable
 }
 
-/// What a nameserver of the world knows of one service.
+/// The records of one service in a nameserver.
 struct ServiceZone: Equatable {
     var services: [DNSService]
     var hosts: [DNSName: [IPAddress]]
-    /// Tells the hosts' addresses beside the services.
+    /// Adds the hosts' addresses to the services' answers.
     var givesAddresses = false
     var timeToLive: UInt32 = 10
 }
 
-/// A resolver among nameservers that answer as told, in virtual time.
+/// A resolver in virtual time among nameservers with configured behaviours.
 struct ResolverWorld {
     private struct Delivery {
         let at: Instant
@@ -45,28 +45,28 @@ struct ResolverWorld {
 
     private(set) var resolver: Resolver
     private(set) var now = Instant(nanoseconds: 1_000_000_000)
-    /// Per nameserver.
+    /// One for each nameserver.
     var behaviours: [NameserverBehaviour]
-    /// Per nameserver: how long an answer takes.
+    /// The delay of each nameserver's answers.
     var delays: [Duration]
-    /// What the resolver said of servers, "0/1 = 10.0.0.1 by r/n1", in order.
+    /// The resolver's outputs about servers, "0/1 = 10.0.0.1 by r/n1", in order.
     private(set) var events: [String] = []
     private(set) var alarms: [String] = []
     private(set) var addresses: [ServerReference: IPAddress] = [:]
-    /// The same with the ports of services.
+    /// The same addresses with the ports of services.
     private(set) var places: [ServerReference: ResolvedAddress] = [:]
-    /// What service records say.
+    /// The priorities of service records.
     private(set) var priorities: [ServerReference: Int] = [:]
     private(set) var weights: [ServerReference: Int] = [:]
-    /// Whether a proposed address works; `nil` leaves the proposal open.
+    /// The result of a proposed address's trial; `nil` leaves the proposal open.
     var verdict: ((IPAddress) -> Bool)? = { _ in true }
-    /// Questions whose sockets are open.
+    /// Questions with an open socket.
     private(set) var openQuestions: [UInt64] = []
-    /// When each round's first question was sent.
+    /// The time of each question.
     private(set) var questionTimes: [Instant] = []
     private(set) var transports: [QuestionTransport] = []
     private(set) var identifiers: [UInt16] = []
-    /// How often each type was asked for.
+    /// The number of questions for each type.
     private(set) var typesAsked: [UInt8: Int] = [:]
     private var deliveries: [Delivery] = []
 
@@ -83,7 +83,7 @@ struct ResolverWorld {
         resolver = Resolver(settings: settings, servers: servers, remembered: remembered, random: SplitMix64(seed: seed), now: now)
     }
 
-    /// Lets `duration` pass.
+    /// Advances the time by `duration`.
     mutating func run(_ duration: Duration) {
         let end = now.advanced(by: duration)
         while true {
@@ -126,7 +126,7 @@ struct ResolverWorld {
         while let output = resolver.nextOutput() {
             switch output {
             case .ask(let question):
-                precondition(!openQuestions.contains(question.number), "number used twice")
+                precondition(!openQuestions.contains(question.number), "duplicate question number")
                 openQuestions.append(question.number)
                 questionTimes.append(now)
                 transports.append(question.transport)
