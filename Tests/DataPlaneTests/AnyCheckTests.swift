@@ -2,7 +2,7 @@ import Proxy
 import Testing
 import Wire
 
-/// A protocol that no product has: two lines "PONG" are a pass, "BUSY" is a refusal. Every line may take 20 ms.
+/// A protocol of no product: two lines "PONG" are a pass, "BUSY" is a refusal. Every line may take 20 ms.
 private struct PingCheck: Check {
     var progress: CheckProgress
     let closing = CheckClosing.reset
@@ -38,11 +38,11 @@ private struct PingCheck: Check {
     }
 }
 
-@Suite("The runner of checks, with a check that it does not know")
+@Suite("The check runner, with an unknown kind of check")
 struct AnyCheckTests {
     private let place = ServerReference(backend: 0, server: 0)
 
-    @Test("runs a check of any protocol: its bytes, its verdict, its way of closing, and what it leaves behind")
+    @Test("runs a check of any protocol: its bytes, its verdict, its way of closing, and its state at the end")
     func anyProtocol() throws {
         let bench = try CheckBench()
         let pong = Array("PONG\n".utf8)
@@ -75,7 +75,7 @@ struct AnyCheckTests {
         #expect(bench.results.map(\.status) == [.layer7Timeout])
     }
 
-    @Test("plans the checks of a server again when it moves, and those of a trial: what was found at one address says nothing of another")
+    @Test("plans a server's checks again when its address changes, and for a trial: findings at one address do not apply to another")
     func plans() throws {
         let bench = try CheckBench()
         var plans = 0

@@ -4,7 +4,7 @@ import Wire
 
 @testable import Proxy
 
-/// A balancer and the routes that it has been given.
+/// A balancer and its routes.
 struct BalancerBench {
     private static let address = SocketAddress.ip(.v4(1), port: 2)
     static let first = 100
@@ -27,27 +27,27 @@ struct BalancerBench {
         balancer = BackendBalancer(backend, routes: routes, firstServer: Self.first)
     }
 
-    /// Changes a server's route; returns the waiting sessions that get a place, and where.
+    /// Changes a server's route; returns the waiting sessions that get a place, with their servers.
     @discardableResult
     mutating func route(_ server: Int, _ edit: (inout ServerRoute) -> Void) -> [Grant] {
         edit(&routes[server])
         return balancer.update(UInt32(Self.first + server), routes[server])
     }
 
-    /// The next session's server; the session stays there.
+    /// Takes a server for the next session, which stays there.
     mutating func take(tried: [Int] = [], client: UInt64? = nil) -> Choice {
         var servers = TriedServers()
         for server in tried { servers.insert(UInt32(Self.first + server)) }
         return balancer.take(servers, client: client)
     }
 
-    /// The same in short: the server's number; `nil` for none.
+    /// The same in short: the server's number, or `nil`.
     mutating func stay(tried: [Int] = [], client: UInt64? = nil) -> Int? {
         guard case .server(let server) = take(tried: tried, client: client) else { return nil }
         return Int(server) - Self.first
     }
 
-    /// The next session's server, which it leaves at once.
+    /// Takes a server for the next session, which leaves it at once.
     mutating func visit(tried: [Int] = [], client: UInt64? = nil) -> Int? {
         let server = stay(tried: tried, client: client)
         if let server { leave(server) }
@@ -57,12 +57,12 @@ struct BalancerBench {
     @discardableResult
     mutating func leave(_ server: Int) -> Grant? { balancer.leave(UInt32(Self.first + server)) }
 
-    /// Puts a session in the queue; its server when it has got one at once.
+    /// Queues a session; returns its server if it gets one at once.
     mutating func wait(_ session: UInt64, for server: Int? = nil) -> Int? {
         balancer.wait(Waiter(thread: 0, session: session, server: server.map { UInt32(Self.first + $0) })).map { Int($0) - Self.first }
     }
 
-    /// How many of `count` sessions each server has.
+    /// The number of `count` sessions that each server gets.
     mutating func shares(of count: Int) -> [Int] {
         var shares = Array(repeating: 0, count: routes.count)
         for _ in 0..<count { if let server = visit() { shares[server] += 1 } }
@@ -72,7 +72,7 @@ struct BalancerBench {
 
 @Suite("A backend's balancer")
 struct BackendBalancerTests {
-    @Test("gives sessions to usable servers with an address and a weight only")
+    @Test("gives sessions only to usable servers with an address and a weight")
     func usableOnly() {
         var bench = BalancerBench([1, 1, 1, 1])
         bench.route(1) { $0.isUsable = false }
@@ -85,7 +85,7 @@ struct BackendBalancerTests {
         #expect(bench.shares(of: 4) == [0, 0, 0, 4])
     }
 
-    @Test("takes one backup when nothing else is usable, a near one if there is one")
+    @Test("takes one backup when no other server is usable, preferably a near one")
     func backups() {
         var bench = BalancerBench([1, 1, 1, 1]) { backend, _ in
             for index in 1...3 { backend.servers[index].isBackup = true }
@@ -99,10 +99,10 @@ struct BackendBalancerTests {
         bench.route(3) { $0.isUsable = false }
         #expect(bench.shares(of: 3) == [0, 3, 0, 0])
         bench.route(1) { $0.isUsable = false }
-        #expect(bench.shares(of: 3) == [0, 0, 3, 0], "rather one that is skipped than none")
+        #expect(bench.shares(of: 3) == [0, 0, 3, 0], "a skipped server is better than none")
     }
 
-    @Test("leaves out skipped servers while there are others")
+    @Test("avoids skipped servers while there are others")
     func skipped() {
         var bench = BalancerBench([1, 1, 1])
         bench.route(0) { $0.isSkipped = true }
@@ -126,7 +126,7 @@ struct BackendBalancerTests {
         }
     }
 
-    @Test("gives other zones their share, whatever the weights", arguments: [BalanceAlgorithm.roundRobin, .leastConnections])
+    @Test("gives other zones their share, regardless of the weights", arguments: [BalanceAlgorithm.roundRobin, .leastConnections])
     func zones(balance: BalanceAlgorithm) {
         var bench = zones([1, 1, 1], far: [2], balance: balance)
         #expect(bench.shares(of: 100) == [50, 50, 0])
@@ -140,7 +140,7 @@ struct BackendBalancerTests {
         #expect(bench.shares(of: 100) == [0, 50, 50])
     }
 
-    @Test("gives other zones the sessions that near servers cannot take while all of them are being warmed")
+    @Test("gives other zones the sessions that near servers cannot take while all of them are warming")
     func warming() {
         var bench = zones([1, 1, 1], far: [2])
         bench.route(0) { $0.share = 4 }
@@ -151,7 +151,7 @@ struct BackendBalancerTests {
         #expect(bench.shares(of: 100) == [100, 0, 0])
     }
 
-    @Test("passes over servers without room, and far servers help out", arguments: [BalanceAlgorithm.roundRobin, .leastConnections])
+    @Test("passes over servers without room, and uses far servers instead", arguments: [BalanceAlgorithm.roundRobin, .leastConnections])
     func full(balance: BalanceAlgorithm) {
         var bench = BalancerBench([1, 1, 1], balance: balance) { backend, _ in
             backend.servers[2].isFar = true
@@ -164,7 +164,7 @@ struct BackendBalancerTests {
         #expect(bench.stay() == 1)
     }
 
-    @Test("divides the sessions that leave a server evenly among the others, and takes no turn of new ones")
+    @Test("divides the sessions that leave a server evenly among the others, without using turns of new sessions")
     func redispatch() {
         var bench = BalancerBench([1, 1, 1, 1])
         var shares = [0, 0, 0, 0]
@@ -175,7 +175,7 @@ struct BackendBalancerTests {
         #expect(bench.take(tried: [0, 1, 2, 3]) == .allTried)
     }
 
-    @Test("knows whether there is a better server than the one that does not answer")
+    @Test("detects whether a better server exists than the one that does not answer")
     func hasOther() {
         var bench = BalancerBench([1, 1])
         func hasOther(_ current: Int, _ tried: [Int] = []) -> Bool {
@@ -187,10 +187,10 @@ struct BackendBalancerTests {
         bench.route(1) { $0.isSkipped = true }
         #expect(!hasOther(0) && hasOther(1))
         bench.route(0) { $0.isUsable = false }
-        #expect(!hasOther(0), "the only one that is left is skipped")
+        #expect(!hasOther(0), "the only other server is skipped")
     }
 
-    @Test("gives a free place to the session that has waited longest, of those that can use the server")
+    @Test("gives a free place to the session that has waited longest, among those that can use the server")
     func queue() {
         var bench = BalancerBench([1, 1]) { backend, _ in for server in 0...1 { backend.servers[server].connectionsMax = 1 } }
         #expect([bench.stay(), bench.stay()] == [0, 1])
@@ -202,7 +202,7 @@ struct BackendBalancerTests {
         #expect(bench.leave(1) == nil && bench.stay() == 1)
     }
 
-    @Test("lets a session take any server when the one that it waits for has gone")
+    @Test("moves a session to any server when the one that it waits for is no longer usable")
     func goneServer() {
         var bench = BalancerBench([1, 1], balance: .source) { backend, _ in for server in 0...1 { backend.servers[server].connectionsMax = 1 } }
         #expect(bench.stay(client: 0) == 0)
@@ -211,7 +211,7 @@ struct BackendBalancerTests {
         #expect(bench.route(0) { $0.isUsable = false }.map(\.server) == [UInt32(BalancerBench.first + 1)])
     }
 
-    @Test("finds the server that has room for a session that waits for it alone, whichever server has changed")
+    @Test("finds the server with room for a session that waits for that server only, regardless of which server has changed")
     func pinned() {
         var bench = BalancerBench([1, 1, 1], balance: .source) { backend, routes in
             for server in 0...2 { backend.servers[server].connectionsMax = 1 }
@@ -226,7 +226,7 @@ struct BackendBalancerTests {
         #expect(bench.route(0) { $0.isUsable = false } == [Grant(waiter: Waiter(thread: 0, session: 2, server: own), server: own)])
     }
 
-    @Test("fills a server that comes back, or gets more room, with waiting sessions")
+    @Test("fills a server that becomes usable, or gets more room, with waiting sessions")
     func serves() {
         var bench = BalancerBench([1, 1]) {
             $1[0].connectionsMax = 1; $1[1].isUsable = false; $1[1].connectionsMax = 2
@@ -277,7 +277,7 @@ struct BackendBalancerTests {
                 switch bench.take(client: random.next()) {
                 case .server(let server): held[Int(server) - BalancerBench.first] += 1
                 case .none: #expect((0..<count).allSatisfy { !bench.routes[$0].takesSessions }, "seed \(seed), step \(step)")
-                case .allTried: Issue.record("seed \(seed), step \(step): nothing was tried")
+                case .allTried: Issue.record("seed \(seed), step \(step): no server was tried")
                 case .full(let only):
                     let serving = (0..<count).filter { bench.balancer.isServing(UInt32(BalancerBench.first + $0)) }
                     let wanted = only.map { Int($0) - BalancerBench.first }
@@ -294,7 +294,7 @@ struct BackendBalancerTests {
             #expect(bench.balancer.waitingCount == waiting.count, "seed \(seed), step \(step)")
             let serving = (0..<count).filter { bench.balancer.isServing(UInt32(BalancerBench.first + $0)) }
             let isRoomWasted = serving.contains(where: hasRoom) && waiting.values.contains { $0.map { !serving.contains($0) || hasRoom($0) } ?? true }
-            #expect(!isRoomWasted, "seed \(seed), step \(step): a session waits although there is room")
+            #expect(!isRoomWasted, "seed \(seed), step \(step): a session waits although a server has room")
             #expect(serving.isEmpty == (0..<count).allSatisfy { !bench.routes[$0].takesSessions }, "seed \(seed), step \(step)")
         }
     }

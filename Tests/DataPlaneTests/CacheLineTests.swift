@@ -4,7 +4,7 @@ import Wire
 
 @testable import Proxy
 
-@Suite("What different threads write to")
+@Suite("A cell that one thread writes to")
 struct CacheLineTests {
     /// The numbers of the cache lines that a cell occupies.
     private func lines<Cell: ~Copyable>(_ cell: UnsafePointer<Cell>) -> Set<UInt> {
@@ -12,12 +12,12 @@ struct CacheLineTests {
         return Set(start / line...(start + UInt(MemoryLayout<Cell>.stride) - 1) / line)
     }
 
-    /// The same of several cells.
+    /// The cache lines of several cells.
     private func lines<Cell: ~Copyable & Sendable>(_ cells: ElementAddresses<Cell>) -> Set<UInt> {
         (0..<cells.count).reduce(into: []) { $0.formUnion(lines(cells[$1])) }
     }
 
-    @Test("shares no cache line with what another one writes to", arguments: [(1, 1), (3, 5)])
+    @Test("shares no cache line with a cell that another thread writes to", arguments: [(1, 1), (3, 5)])
     func counters(frontends: Int, servers: Int) throws {
         let location = ConfigurationLocation(file: "test", line: 1)
         var backend = Backend(name: "b", identifier: 3)

@@ -6,7 +6,7 @@ import Support
 import Testing
 import Wire
 
-@Suite("The runner of checks")
+@Suite("The check runner")
 struct CheckRunnerTests {
     private static let version = "10.11.19-MariaDB"
     private let place = ServerReference(backend: 0, server: 0)
@@ -49,7 +49,7 @@ struct CheckRunnerTests {
         #expect(stub.ends == ["FIN"])
     }
 
-    @Test("begins with a header that names nobody where the server expects one", arguments: [ProxyHeaderForm.text, .binary(withChecksum: true)])
+    @Test("sends a header without addresses first, if the server expects one", arguments: [ProxyHeaderForm.text, .binary(withChecksum: true)])
     func proxyHeader(form: ProxyHeaderForm) throws {
         let bench = try CheckBench()
         let header = form.bytes(ProxyHeader(nil))
@@ -64,7 +64,7 @@ struct CheckRunnerTests {
         }
     }
 
-    @Test("tells what a server refuses a login with")
+    @Test("reports the error with which a server refuses a login")
     func denied() throws {
         let bench = try CheckBench()
         let error = MySQLPacket(sequence: 2, payload: MySQLErrorPacket(code: 1045, sqlState: "28000", message: "Access denied").payload)
@@ -77,7 +77,7 @@ struct CheckRunnerTests {
         #expect(bench.results.first?.info == "#28000Access denied")
     }
 
-    @Test("says nothing of a server while this machine has no socket to give", arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM])
+    @Test("reports no result while this machine cannot open a socket", arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM])
     func shortage(code: Int32) throws {
         let bench = try CheckBench()
         let stub = try CheckedServer(.silent, on: bench.reactor)
@@ -91,7 +91,7 @@ struct CheckRunnerTests {
         #expect(bench.results.map(\.status) == [.layer4OK])
     }
 
-    @Test("tells a refused connect by the kernel's words")
+    @Test("reports a refused connect in the kernel's words")
     func refused() throws {
         let bench = try CheckBench()
         bench.start(.connect, at: TestServer.refusing())
@@ -100,7 +100,7 @@ struct CheckRunnerTests {
         #expect(bench.results.first?.info == "ECONNREFUSED returned by OS (Connection refused)")
     }
 
-    @Test("tells a local lack of ports from a server's failure")
+    @Test("distinguishes a local lack of ports from a server's failure")
     func noPort() throws {
         let bench = try CheckBench()
         bench.start(.connect, at: .ip(.v4(0x7f00_0001), port: 0))
@@ -136,7 +136,7 @@ struct CheckRunnerTests {
         #expect(bench.results.first.map { $0.duration >= .milliseconds(30) } == true)
     }
 
-    @Test("tells garbage and a server that closes at once")
+    @Test("fails at once on garbage, and on a server that closes")
     func garbage() throws {
         let bench = try CheckBench()
         let garbage = try CheckedServer(.greeting(Array("SSH-2.0-x\r\n".utf8), reply: nil), on: bench.reactor)
@@ -151,7 +151,7 @@ struct CheckRunnerTests {
         #expect(bench.results.last?.info == "ECONNRESET returned by OS (Connection reset by peer)")
     }
 
-    @Test("takes a server that accepts and resets for connected, not for unreachable")
+    @Test("treats a server that accepts and resets as connected, not as unreachable")
     func resetAtOnce() throws {
         let bench = try CheckBench()
         let stub = try CheckedServer(.resetting, on: bench.reactor)
@@ -162,7 +162,9 @@ struct CheckRunnerTests {
         #expect(bench.results.first?.info == "ECONNRESET returned by OS (Connection reset by peer)")
     }
 
-    @Test("spreads the first checks over an interval, but those of a proxy that has no writer until it has looked", arguments: DatabaseRole.allCases)
+    @Test(
+        "spreads the first checks over an interval, but runs them at once for a proxy that has no writer before its first look",
+        arguments: DatabaseRole.allCases)
     func spread(role: DatabaseRole) throws {
         let bench = try CheckBench()
         bench.start(.connect, at: TestServer.refusing()) { backend in
@@ -176,7 +178,7 @@ struct CheckRunnerTests {
         #expect(bench.results.count == (role == .primary ? 3 : 1))
     }
 
-    @Test("checks again after the interval of the pace it is told")
+    @Test("checks again after the interval of the present pace")
     func again() throws {
         let bench = try CheckBench()
         bench.pace = .changing
@@ -206,7 +208,7 @@ struct CheckRunnerTests {
         }
     }
 
-    @Test("checks at once when a session has failed, once per interval")
+    @Test("checks at once after a session's failure, once per interval")
     func soon() throws {
         let bench = try CheckBench()
         bench.start(.connect, at: TestServer.refusing())
@@ -218,7 +220,7 @@ struct CheckRunnerTests {
         #expect(bench.results.count == 2)
     }
 
-    @Test("leaves a paused server and one without an address alone")
+    @Test("does not check a paused server, or one without an address")
     func paused() throws {
         let bench = try CheckBench()
         bench.start(.connect, at: nil)
@@ -238,7 +240,7 @@ struct CheckRunnerTests {
         #expect(bench.results.count == 2)
     }
 
-    @Test("leaves the servers of a disabled backend alone")
+    @Test("does not check the servers of a disabled backend")
     func disabledBackend() throws {
         let bench = try CheckBench()
         bench.start(.connect, at: TestServer.refusing()) { $0.isDisabled = true }
@@ -246,7 +248,7 @@ struct CheckRunnerTests {
         #expect(bench.results.isEmpty)
     }
 
-    @Test("drops a check under way when it is paused, without a result")
+    @Test("drops a running check when it is paused, without a result")
     func dropped() throws {
         let bench = try CheckBench()
         let stub = try CheckedServer(.silent, on: bench.reactor)
@@ -260,7 +262,7 @@ struct CheckRunnerTests {
         #expect(bench.results.isEmpty)
     }
 
-    @Test("tries another address while the server's own check is under way, and leaves that alone")
+    @Test("tries another address while the server's own check runs, and does not disturb that check")
     func trials() throws {
         let bench = try CheckBench()
         let silent = try CheckedServer(.silent, on: bench.reactor)
@@ -302,7 +304,7 @@ struct CheckRunnerTests {
         return (listener, { connection })
     }
 
-    @Test("passes a server that answered while this thread was blocked, although its time is over and other events come first")
+    @Test("passes a server that answered while this thread was blocked, although its time has passed and other events come first")
     func starved() throws {
         let bench = try CheckBench()
         let crowd = try (0..<3 * Reactor.eventsMax).map { _ in try OpenFile.alwaysReady() }
@@ -324,7 +326,7 @@ struct CheckRunnerTests {
         _ = listener
     }
 
-    @Test("gives back the time that this thread has taken, and waits for a server that could not answer yet")
+    @Test("extends the limit by the time that this thread was blocked, for a server that could not answer yet")
     func credit() throws {
         let bench = try CheckBench()
         let (greeting, ok) = (greeting, ok)
@@ -352,7 +354,7 @@ struct CheckRunnerTests {
 }
 
 extension OpenFile {
-    /// A descriptor that is readable all the time.
+    /// A descriptor that is always readable.
     fileprivate static func alwaysReady() throws -> OpenFile {
         let wakeUp = try WakeUp()
         wakeUp.signal()

@@ -7,7 +7,7 @@ import Wire
 
 @Suite("Choosing and connecting", .timeLimit(.minutes(2)))
 struct ForwardingConnectTests {
-    /// The names that `count` clients in a row are greeted with; all of them stay when `stay` does.
+    /// The names of the servers that greet `count` clients in a row; the clients are appended to `stay`.
     private func greetings(_ harness: ForwardingHarness, _ count: Int, keep stay: inout [TestSocket]) throws -> [String] {
         try (0..<count).map { _ in
             let client = try harness.connect()
@@ -40,7 +40,7 @@ struct ForwardingConnectTests {
         #expect(["A", "B", "C"].map { name in names.filter { $0 == name }.count } == [10, 20, 30])
     }
 
-    @Test("gives a session to the server that has the fewest for its weight")
+    @Test("gives a session to the server with the fewest sessions for its weight")
     func leastConnections() throws {
         let servers = ["A", "B"].map { TestServer.echo($0) }
         defer { for server in servers { server.stop() } }
@@ -50,13 +50,13 @@ struct ForwardingConnectTests {
         }
         var stay: [TestSocket] = []
         _ = try greetings(harness, 20, keep: &stay)
-        // (5 + 1) / 1 against (15 + 1) / 3, or one more at the heavier one: HAProxy counts the session that comes, except at an idle server.
+        // (5 + 1) / 1 against (15 + 1) / 3, or one more at the heavier server: HAProxy counts the arriving session, except at an idle server.
         #expect(harness.held(0) + harness.held(1) == 20 && (4...5).contains(harness.held(0)))
         for client in stay { client.finishSending() }
         #expect(eventually { harness.held(0) == 0 && harness.held(1) == 0 })
     }
 
-    @Test("takes turns over idle servers by leastconn, whatever their weights")
+    @Test("takes turns over idle servers by leastconn, regardless of their weights")
     func idleLeastConnections() throws {
         let servers = ["A", "B"].map { TestServer.echo($0) }
         defer { for server in servers { server.stop() } }
@@ -75,7 +75,7 @@ struct ForwardingConnectTests {
         #expect(["ABABAB", "BABABA"].contains(greetings))
     }
 
-    @Test("looks for no server any more when the client has left without a word")
+    @Test("stops trying servers when the client has left without sending a byte")
     func clientLeaves() throws {
         let harness = try ForwardingHarness([TestServer.refusing()])
         let client = try harness.connect()
@@ -87,7 +87,7 @@ struct ForwardingConnectTests {
         #expect(harness.sum { $0.sessions.value } == 1)
     }
 
-    @Test("keeps a client's address with its server, and moves it only while that is gone")
+    @Test("keeps a client's address with its server, and moves it only while that server is unusable")
     func source() throws {
         let servers = ["A", "B", "C"].map { TestServer.echo($0) }
         defer { for server in servers { server.stop() } }
@@ -103,7 +103,7 @@ struct ForwardingConnectTests {
         #expect(try greetings(harness, 3, keep: &stay) == [names[0], names[0], names[0]])
     }
 
-    @Test("serves every client by the other server when one refuses, and logs the redispatch")
+    @Test("serves every client with the other server when one refuses, and logs the redispatch")
     func redispatch() throws {
         let server = TestServer.echo("B")
         defer { server.stop() }
@@ -122,7 +122,7 @@ struct ForwardingConnectTests {
         #expect(harness.sum { $0.redispatches.value } == 10)
     }
 
-    @Test("tries the same server again as often as it may, a moment apart, then says SC")
+    @Test("retries the same server as often as configured, with a pause, then logs SC")
     func allRefuse() throws {
         let harness = try ForwardingHarness([TestServer.refusing()]) {
             $0.backend.connectTimeout = .milliseconds(50)
@@ -136,7 +136,7 @@ struct ForwardingConnectTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("tries every other server before it gives up, however few retries there are")
+    @Test("tries every other server before it gives up, even with few retries")
     func oneOfMany() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -150,7 +150,7 @@ struct ForwardingConnectTests {
         for _ in 0..<12 { #expect(try harness.log.session().server == "s6") }
     }
 
-    @Test("serves a client by a server that comes back between two tries")
+    @Test("serves a client when its server returns between two tries")
     func comesBack() throws {
         let address = TestServer.refusing()
         let harness = try ForwardingHarness([address]) { $0.backend.connectTimeout = .milliseconds(100) }
@@ -163,7 +163,7 @@ struct ForwardingConnectTests {
         #expect(try harness.log.session().retries.hasPrefix("+") == false)
     }
 
-    @Test("does not go to another server where redispatch is off")
+    @Test("stays at its server when redispatch is off")
     func redispatchOff() throws {
         let server = TestServer.echo("B")
         defer { server.stop() }
@@ -175,11 +175,11 @@ struct ForwardingConnectTests {
         let client = try harness.connect()
         #expect(client.hasEnded())
         let line = try harness.log.session()
-        // The server was assigned at once, whatever came of it.
+        // The server was assigned at once, before the connects failed.
         #expect(line.flags == "SC" && line.server == "s1" && line.retries == "1" && line.totalTime - line.queueTime >= 20)
     }
 
-    /// A listener whose queue is full: connects to it get no answer.
+    /// A listener with a full queue: connects to it get no answer.
     private func silentListener() throws -> (TestSocket, SocketAddress, [TestSocket]) {
         let listener = TestServer.listen(.ip(.v4(0x7f00_0001), port: 0), backlog: 0)
         let address = try #require(Sockets.localAddress(listener.raw))
@@ -226,7 +226,7 @@ struct ForwardingConnectTests {
         #expect(lines.allSatisfy { $0.server == "s2" })
     }
 
-    @Test("says SC at once when no server is usable, or none is defined")
+    @Test("logs SC at once when no server is usable, or none is defined")
     func noServer() throws {
         let harness = try ForwardingHarness([TestServer.refusing()]) { $0.down = [0] }
         #expect(try harness.connect().hasEnded())
@@ -239,7 +239,7 @@ struct ForwardingConnectTests {
     }
 
     @Test(
-        "ends the sessions of a server that goes down, or of a backup, with HAProxy 3.5's letters, and spares the others",
+        "ends the sessions of a server that goes down, or of a backup, with HAProxy 3.5's letters, and keeps the others",
         arguments: [(.serverDown, "DC"), (.serverUnreachable, "DC"), (.serverUp, "UC")] as [(SessionShutdown, String)])
     func shutdownSessions(reason: SessionShutdown, flags: String) throws {
         let servers = ["A", "B"].map { TestServer.echo($0) }

@@ -10,7 +10,7 @@ import Wire
 @Suite("A server that speaks first", .timeLimit(.minutes(3)))
 struct ForwardingGreetingTests {
     @Test(
-        "is left for another one while its clients have got nothing, and they do not notice",
+        "is left for another one before its clients have received a byte, and they do not notice",
         arguments: ["silent", "closing", "resetting", "garbage", "1040", "1053", "1129", "1130", "trickling"])
     func left(kind: String) throws {
         let (first, reason): (Opening, LeaveReason) =
@@ -32,7 +32,7 @@ struct ForwardingGreetingTests {
         #expect(lines.allSatisfy { $0.server == "s2" && $0.flags == "--" && $0.bytes == greeting("good").count + 5 })
         #expect(lines.map(\.retries).sorted() == ["+1", "+1", "+1", "0", "0", "0"])
         #expect(lines.allSatisfy { $0.retries == "0" || reason != .silent || $0.totalTime >= 150 })
-        // A reset may be seen before the connection is.
+        // The reset may arrive before the connect is seen to have succeeded.
         #expect(bench.left(0, reason) + (kind == "resetting" ? bench.left(0, .refused) : 0) == 3)
         #expect(bench.harness.hasConnectFailed(0) && !bench.harness.hasConnectFailed(1))
         #expect(bench.harness.isEmptyEventually())
@@ -40,7 +40,7 @@ struct ForwardingGreetingTests {
         #expect(bench.harness.sum { $0.redispatches.value } == 3)
     }
 
-    @Test("is heard out when its greeting comes in pieces, and what follows it comes in order")
+    @Test("may send its greeting in pieces, and the bytes after it arrive in order")
     func pieces() throws {
         let bench = try ServerFirstBench([.trickles(greeting("A") + Array("after".utf8), pieces: 10)], timeout: 10_000)
         let client = try bench.harness.connect()
@@ -53,14 +53,14 @@ struct ForwardingGreetingTests {
         #expect(bench.harness.isEmptyEventually())
     }
 
-    @Test("and says an error that any other would say is heard, also while there are others")
+    @Test("may send an error that every server would send: the client gets it, although there are other servers")
     func otherErrors() throws {
         let bench = try ServerFirstBench([.saysAndCloses(error(1045)), .saysAndCloses(error(1045))])
         #expect(try bench.harness.connect().textToEnd() == String(decoding: error(1045), as: UTF8.self))
         #expect(try bench.harness.log.session().retries == "0")
     }
 
-    @Test("and refuses is quoted to the client when there is no other", arguments: [1, 2])
+    @Test("and refuses is quoted to the client when there is no other one", arguments: [1, 2])
     func lastError(count: Int) throws {
         let bench = try ServerFirstBench(Array(repeating: .saysAndCloses(error(1040)), count: count))
         #expect(try bench.harness.connect().textToEnd() == String(decoding: error(1040), as: UTF8.self))
@@ -68,16 +68,16 @@ struct ForwardingGreetingTests {
         #expect(line.flags == "--" && line.retries == (count == 1 ? "0" : "+1"))
     }
 
-    @Test("is not left once its client has spoken: what it said goes to that server, and once")
+    @Test("keeps a client that has sent bytes: they go to that server, and only once")
     func clientFirst() throws {
         let gate = TestGate()
-        // Long enough for the client to speak in time on a busy machine.
+        // Long enough for the client to send in time on a busy machine.
         let bench = try ServerFirstBench([.waits(gate), .waits(gate)], timeout: 3_000)
         let client = try bench.harness.connect()
         client.send("early")
         func asked() -> Int { bench.databases[0].acceptedCount + bench.databases[1].acceptedCount }
         #expect(eventually { asked() == 1 })
-        try holds(for: 3.5, "no other server is asked") { asked() == 1 }
+        try holds(for: 3.5, "no other server is connected to") { asked() == 1 }
         gate.open()
         #expect(greeted(client, "late"))
         #expect(client.text(5) == "early")
@@ -86,12 +86,12 @@ struct ForwardingGreetingTests {
         #expect(try bench.harness.log.session().retries == "0")
     }
 
-    @Test("is left by no more sessions than the budget has")
+    @Test("loses no more sessions than the budget allows")
     func budget() throws {
         let gate = TestGate()
         let bench = try ServerFirstBench([.waits(gate), .says(greeting("good"))], timeout: 200)
         let clients = try (0..<60).map { _ in try bench.harness.connect() }
-        // Thirty of sixty came to the silent one; a fifth of them all may leave.
+        // Thirty of sixty sessions are at the silent server; a fifth of all sixty may leave it.
         #expect(eventually { bench.left(0, .overBudget) >= 18 })
         #expect(bench.left(0, .silent) == 12)
         #expect(eventually { bench.databases[1].acceptedCount == 42 }, "\(bench.databases[1].acceptedCount)")
@@ -99,7 +99,7 @@ struct ForwardingGreetingTests {
         for client in clients { #expect(client.text(5).utf8.count == 5) }
     }
 
-    @Test("and is the only one is tried again after a moment, and in the end the client is told in MySQL's words")
+    @Test("and is the only one is retried after a pause, and in the end the client gets an error in MySQL's protocol")
     func closing() throws {
         let bench = try ServerFirstBench([.closes]) { $0.backend.retriesMax = 1 }
         let text = try bench.harness.connect().textToEnd()
@@ -111,7 +111,7 @@ struct ForwardingGreetingTests {
         #expect(bench.databases[0].acceptedCount == 2)
     }
 
-    @Test("may be none at all: the client is told so, unless its proxy speaks otherwise", arguments: [true, false])
+    @Test("may not exist: the client gets an error, unless its proxy uses another protocol", arguments: [true, false])
     func noServer(isServerFirst: Bool) throws {
         let bench = try ServerFirstBench([.says(greeting("A"))]) {
             $0.down = [0]
@@ -127,7 +127,7 @@ struct ForwardingGreetingTests {
         #expect(try bench.harness.log.flags() == "SC")
     }
 
-    @Test("is heard whatever it says where that is said to be so, and nobody waits where it is not", arguments: [true, false])
+    @Test("may send anything with server-first, and sessions do not wait for it without", arguments: [true, false])
     func keyword(isServerFirst: Bool) throws {
         let bench = try ServerFirstBench([.waits(TestGate()), .says(Array("220 mail\r\n".utf8))]) {
             $0.backend.check = .connect
@@ -142,7 +142,7 @@ struct ForwardingGreetingTests {
         #expect(bench.left(0, .silent) == (isServerFirst ? 1 : 0))
     }
 
-    @Test("and whose sessions are closed because it went down keeps none that had got nothing")
+    @Test("and goes down hands its sessions without a greeting to another server")
     func shutdown() throws {
         let bench = try ServerFirstBench([.waits(TestGate()), .says(greeting("good"))], timeout: 60_000)
         let clients = [try bench.harness.connect(), try bench.harness.connect()]
@@ -151,7 +151,7 @@ struct ForwardingGreetingTests {
         for client in clients { #expect(greeted(client, "good")) }
     }
 
-    @Test("and is to be left out gets no new session, until it is the last")
+    @Test("and is skipped gets no new session, unless all servers are")
     func skipped() throws {
         let bench = try ServerFirstBench([.says(greeting("A")), .says(greeting("B"))])
         bench.harness.route(0) { $0.isSkipped = true }

@@ -7,7 +7,7 @@ import Wire
 
 @testable import Proxy
 
-/// A database that greets when it is told to, and writes down what each connection does.
+/// A database that greets on request, and records each connection's bytes.
 private final class StubDatabase: Sendable {
     private static let greeting = MySQLPacket(
         sequence: 0,
@@ -22,7 +22,7 @@ private final class StubDatabase: Sendable {
     private let received = Mutex<[[UInt8]]>([])
     private let server: Mutex<TestServer?> = Mutex(nil)
 
-    /// What ended connections have sent.
+    /// The bytes of each connection that has ended.
     var ended: [[UInt8]] { received.withLock { $0 } }
     var present: Int { server.withLock { $0?.presentCount ?? 0 } }
     var address: SocketAddress { server.withLock { $0?.address } ?? .ip(.anyV4, port: 0) }
@@ -60,7 +60,7 @@ struct ForwardingHandshakeTests {
         let harness: ForwardingHarness
         let reactor: Reactor
         let finisher: HandshakeFinisher
-        /// How many handshakes have not become a login.
+        /// The number of handshakes that did not become a login.
         let failures: FailureCount
 
         final class FailureCount {
@@ -94,7 +94,7 @@ struct ForwardingHandshakeTests {
         /// Runs the loop until `condition` holds.
         func run(until condition: () -> Bool) {
             let holds = reactor.run(until: condition)
-            #expect(holds, "nothing came of it: \(outstanding) outstanding, \(database.ended.count) ended")
+            #expect(holds, "not reached: \(outstanding) outstanding, \(database.ended.count) ended")
         }
 
         deinit {
@@ -103,7 +103,7 @@ struct ForwardingHandshakeTests {
         }
     }
 
-    @Test("are logged in for and quit, after a FIN and after a RST; their session ends at once, with the line it always had", arguments: [false, true])
+    @Test("get a login and a quit sent for them, after a FIN and after a RST; their session ends at once, with its usual line", arguments: [false, true])
     func afterGreeting(resets: Bool) throws {
         let bench = try Bench(StubDatabase())
         for number in 1...40 {
@@ -120,7 +120,7 @@ struct ForwardingHandshakeTests {
         #expect(bench.outstanding == 0 && bench.failures.value == 0)
     }
 
-    @Test("before the greeting: who has ended its stream still gets it, who has reset is gone; both are logged in for")
+    @Test("before the greeting get it after a FIN, and are gone after a RST; a login is sent for both")
     func beforeGreeting() throws {
         let bench = try Bench(StubDatabase(greets: false))
         let half = try bench.harness.connect()
@@ -141,7 +141,7 @@ struct ForwardingHandshakeTests {
         #expect(bench.harness.isEmptyEventually())
     }
 
-    @Test("are as good as those who got another server's greeting instead: theirs is logged in on when it comes at last")
+    @Test("include those greeted by another server: a login is sent to the first one when it greets at last")
     func left() throws {
         let other = StubDatabase()
         defer { other.stop() }
@@ -155,7 +155,7 @@ struct ForwardingHandshakeTests {
         #expect(bench.harness.held(0) == 0 && bench.harness.held(1) == 2)
     }
 
-    @Test("by saying nothing for too long are logged in for, too")
+    @Test("by timeout get a login sent for them")
     func timedOut() throws {
         let bench = try Bench(StubDatabase()) { $0.frontend.clientTimeout = .milliseconds(50) }
         let client = try bench.harness.connect()
@@ -164,7 +164,7 @@ struct ForwardingHandshakeTests {
         bench.run { bench.database.ended == [Self.finished] && bench.finisher.isIdle }
     }
 
-    @Test("are none once they have sent a byte: the server hears of their end")
+    @Test("end once they have sent a byte: the server sees their end")
     func afterFirstByte() throws {
         let bench = try Bench(StubDatabase())
         let client = try bench.harness.connect()
@@ -176,7 +176,7 @@ struct ForwardingHandshakeTests {
         #expect(bench.finisher.isIdle)
     }
 
-    @Test("of a server that never greets are few, and are left after a while")
+    @Test("of a server that never greets are limited in number, and are closed after a while")
     func silent() throws {
         let bench = try Bench(StubDatabase(greets: false), patience: .milliseconds(1500))
         for number in 1...20 {
@@ -196,7 +196,7 @@ struct ForwardingHandshakeTests {
         #expect(bench.database.ended.allSatisfy { $0.isEmpty })
     }
 
-    @Test("of a server that answers otherwise are left", arguments: ["denied", "no MySQL", "refusing"])
+    @Test("of a server that answers differently are closed", arguments: ["denied", "no MySQL", "refusing"])
     func otherAnswers(kind: String) throws {
         let denied = MySQLPacket(sequence: 2, payload: MySQLErrorPacket(code: 1045, sqlState: "28000", message: "Access denied").payload).bytes
         let database =
@@ -217,7 +217,7 @@ struct ForwardingHandshakeTests {
         #expect(bench.failures.value == 1)
     }
 
-    @Test("are no matter of ours where checks do not log in on the same port", arguments: ["connect", "no user", "no check", "port", "addr"])
+    @Test("are not handled where checks do not log in on the same port", arguments: ["connect", "no user", "no check", "port", "addr"])
     func otherBackends(kind: String) throws {
         let bench = try Bench(StubDatabase()) {
             $0.backend.servers[0].endpoint = .ip(.v4(0x7f00_0001), port: 1)

@@ -6,8 +6,8 @@ import Wire
 
 @testable import Proxy
 
-/// What a client sends behind a PROXY header, before there is a server for it.
-@Suite("Client's bytes that are held", .timeLimit(.minutes(3)))
+/// A client's bytes after a PROXY header, before a server is connected.
+@Suite("Held bytes of a client", .timeLimit(.minutes(3)))
 struct ForwardingHeldBytesTests {
     private static let header = ProxyHeader(
         ProxyHeader.Addresses(source: .v4(0x0a01_0203), sourcePort: 40_000, destination: .v4(0x0a00_010a), destinationPort: 3_306)
@@ -22,14 +22,14 @@ struct ForwardingHeldBytesTests {
         }
     }
 
-    /// A server that keeps all that it reads.
+    /// Stores all bytes that a server reads.
     private final class Recorder: Sendable {
         private let all = Mutex<[UInt8]>([])
         var bytes: [UInt8] { all.withLock { $0 } }
         func take(_ bytes: [UInt8]) { all.withLock { $0 += bytes } }
     }
 
-    @Test("reach the second server when the first one refuses, once")
+    @Test("reach the second server once when the first one refuses")
     func secondServer() throws {
         let (recorder, rounds) = (Recorder(), 20)
         let server = TestServer { socket in
@@ -51,7 +51,7 @@ struct ForwardingHeldBytesTests {
         #expect(harness.sum { $0.bytesIn.value } == UInt64(rounds * Self.request.count))
     }
 
-    @Test("are not sent again once the first server has got one of them")
+    @Test("are not sent again once the first server has received one of them")
     func sentOnce() throws {
         let taken = Atomic<Int>(0)
         let first = TestServer { socket in
@@ -70,7 +70,7 @@ struct ForwardingHeldBytesTests {
         #expect(taken.load(ordering: .relaxed) == 1 && second.acceptedCount == 0)
     }
 
-    @Test("wait with a session in the queue, in one buffer, and go before what comes later")
+    @Test("wait with a session in the queue, in one buffer, and are sent before later bytes")
     func queued() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -90,7 +90,7 @@ struct ForwardingHeldBytesTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("wait while the same server is tried again")
+    @Test("wait while the same server is retried")
     func retried() throws {
         let address = TestServer.refusing()
         let harness = try harness([address]) { $0.backend.connectTimeout = .milliseconds(100) }
@@ -105,7 +105,7 @@ struct ForwardingHeldBytesTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("go back to the pool with a session that finds no server, or whose client resets")
+    @Test("return their buffer when a session finds no server, or its client resets")
     func givenBack() throws {
         let none = try harness([TestServer.refusing()]) { $0.down = [0] }
         let client = try none.connect()
@@ -123,7 +123,7 @@ struct ForwardingHeldBytesTests {
         }
     }
 
-    @Test("are more than a buffer holds, and all arrive in order")
+    @Test("may exceed a buffer, and all arrive in order")
     func many() throws {
         let server = TestServer.echo("")
         defer { server.stop() }
@@ -141,7 +141,7 @@ struct ForwardingHeldBytesTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("are the client's word: a server that would greet is not waited for")
+    @Test("end the wait for a greeting: the client has sent first")
     func spoken() throws {
         let server = TestServer.echo("")
         defer { server.stop() }

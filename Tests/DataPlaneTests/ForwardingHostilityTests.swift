@@ -9,7 +9,7 @@ import Wire
 
 @Suite("Difficult clients and endings", .timeLimit(.minutes(3)))
 struct ForwardingHostilityTests {
-    /// Serves what the first byte asks for: `e`cho, or a long `b`urst that a slow reader will not take.
+    /// Serves by the first byte: `e` echoes, `b` sends a long burst that a slow reader does not take.
     private func server() -> TestServer {
         TestServer { socket in
             let wish = socket.text(1)
@@ -22,7 +22,7 @@ struct ForwardingHostilityTests {
         }
     }
 
-    @Test("two hundred idle, slow, half-open, resetting and garbage-sending clients leave nothing behind and disturb nobody")
+    @Test("two hundred idle, slow, half-open, resetting and garbage-sending clients leave nothing behind and disturb no other client")
     func twoHundred() throws {
         let server = server()
         defer { server.stop() }
@@ -44,7 +44,7 @@ struct ForwardingHostilityTests {
                 }
             }
             for (kind, socket) in hostile where kind == 3 { socket.reset() }
-            // Others are served meanwhile.
+            // Other clients are served meanwhile.
             for _ in 0..<50 {
                 let client = try harness.connect()
                 client.send("ehello")
@@ -61,7 +61,7 @@ struct ForwardingHostilityTests {
         #expect(eventually { server.presentCount == 0 })
     }
 
-    @Test("random clients that come, talk, pause, half-close and reset leave nothing behind", arguments: 0..<4 as Range<UInt64>)
+    @Test("random clients that connect, send, pause, half-close and reset leave nothing behind", arguments: 0..<4 as Range<UInt64>)
     func storm(seed: UInt64) throws {
         let server = server()
         defer { server.stop() }
@@ -110,7 +110,7 @@ struct ForwardingHostilityTests {
         #expect(harness.state.process[0].pointee.sessions.max <= 40)
     }
 
-    @Test("stopListening serves who had connected before, then refuses, and lets sessions go on")
+    @Test("stopListening serves clients that have connected before, then refuses, and keeps the sessions")
     func stopListening() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -140,7 +140,7 @@ struct ForwardingHostilityTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("closes as many sessions as it is told, over all threads, and knows the oldest one", arguments: [1, 3])
+    @Test("closes the requested number of sessions, over all threads, and finds the oldest one", arguments: [1, 3])
     func closesSome(threads: Int) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -156,7 +156,7 @@ struct ForwardingHostilityTests {
         #expect(before.advanced(by: .milliseconds(-1)) <= oldest && oldest <= MonotonicClock.now())
         harness.forwarder.close(sessions: 4)
         #expect(eventually { harness.sessionCount == 6 }, "\(harness.sessionCount)")
-        // What the threads hold is told when they have gone round.
+        // The threads report their counts after their next round.
         #expect(eventually { harness.state.counters.reduce(0) { $0 + Int($1.own.sessionsNow.value) } == 6 })
         harness.forwarder.close(sessions: 100)
         #expect(harness.isEmptyEventually())
@@ -165,7 +165,7 @@ struct ForwardingHostilityTests {
         #expect(eventually { harness.forwarder.oldestSession == nil })
     }
 
-    @Test("stop ends every session at once, says KC, and gives everything back")
+    @Test("stop ends every session at once, logs KC, and returns all resources")
     func stop() throws {
         let server = server()
         defer { server.stop() }

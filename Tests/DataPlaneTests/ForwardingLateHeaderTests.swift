@@ -7,7 +7,7 @@ import Wire
 @testable import Proxy
 
 /// AWS's Network Load Balancer sends its header with the client's first bytes by default, and MySQL's clients wait for the server's greeting first.
-@Suite("PROXY headers that come with the client's first bytes", .timeLimit(.minutes(3)))
+@Suite("PROXY headers that arrive with the client's first bytes", .timeLimit(.minutes(3)))
 struct ForwardingLateHeaderTests {
     private static let here = [IPNetwork("127.0.0.0/8")].compactMap { $0 }
     private static let elsewhere = [IPNetwork("10.0.0.0/8")].compactMap { $0 }
@@ -86,16 +86,16 @@ struct ForwardingLateHeaderTests {
         #expect(try harness.log.session().client == "10.1.2.3")
     }
 
-    @Test("are no longer accepted after the client's first bytes", arguments: ["x", "\r", "PROXY!"])
+    @Test("are not accepted after the client's first bytes", arguments: ["x", "\r", "PROXY!"])
     func tooLate(first: String) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
         let harness = try harness([server], .optional(from: Self.here))
         let client = try greetedClient(harness)
         client.send(first)
-        // What may begin a header is held back until more comes.
+        // Bytes that may begin a header are held back until more arrive.
         if first == "\r" {
-            try holds(for: 0.02, "nothing comes back") { Interest.ready(client.raw, for: .read).isEmpty }
+            try holds(for: 0.02, "no byte comes back") { Interest.ready(client.raw, for: .read).isEmpty }
         } else {
             #expect(client.text(first.utf8.count) == first)
         }
@@ -121,7 +121,7 @@ struct ForwardingLateHeaderTests {
         #expect(try harness.log.session().client == "127.0.0.1")
     }
 
-    @Test("end the connection when they are broken, and the server receives none of it", arguments: rules)
+    @Test("end the connection when they are malformed, and the server receives no byte of it", arguments: rules)
     func broken(rule: ProxyHeaderRule) throws {
         let received = TestGate()
         let server = TestServer { socket in
@@ -166,7 +166,7 @@ struct ForwardingLateHeaderTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("of a reset or a dead client: no byte reaches the server", arguments: rules)
+    @Test("of a client that resets do not reach the server", arguments: rules)
     func reset(rule: ProxyHeaderRule) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -178,7 +178,7 @@ struct ForwardingLateHeaderTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("a server that has ended its stream is no fault of a client without header")
+    @Test("cause no error for a client without a header when the server has ended its stream")
     func serverEnds() throws {
         let server = TestServer { $0.send("A") }
         defer { server.stop() }
@@ -189,7 +189,7 @@ struct ForwardingLateHeaderTests {
         #expect(try harness.log.flags() == "--")
     }
 
-    @Test("are waited for before the connect where the server, or its port, needs their addresses", arguments: [false, true])
+    @Test("are awaited before the connect when the server, or its port, needs their addresses", arguments: [false, true])
     func neededBefore(byPort: Bool) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -199,14 +199,14 @@ struct ForwardingLateHeaderTests {
             if byPort { $0.backend.servers[0].port = .client(offset: port - 3_306) } else { $0.backend.servers[0].proxyHeader = .text }
         }
         let client = try harness.connect()
-        try holds(for: 0.5, "the server is not connected to") { server.acceptedCount == 0 }
+        try holds(for: 0.5, "no connect to the server") { server.acceptedCount == 0 }
         client.send(Self.header)
         #expect(client.text(1) == "A")
         client.close()
         #expect(try harness.log.session().client == "10.1.2.3")
     }
 
-    @Test("are accepted where mysql-check implies that the server speaks first, with or without checks, but not where checks go elsewhere")
+    @Test("are accepted where mysql-check implies that the server sends first, with or without checks, but not where checks use another port")
     func mysqlCheck() throws {
         var elsewhere = CheckSettings()
         elsewhere.port = 1
@@ -221,7 +221,7 @@ struct ForwardingLateHeaderTests {
             }
             let client = try harness.connect()
             guard check != elsewhere else {
-                try holds(for: 0.5, "the server is not connected to") { server.acceptedCount == 0 }
+                try holds(for: 0.5, "no connect to the server") { server.acceptedCount == 0 }
                 continue
             }
             #expect(greeted(client, "A"))
@@ -230,7 +230,7 @@ struct ForwardingLateHeaderTests {
         }
     }
 
-    @Test("are passed on to the server where the connect has not succeeded before")
+    @Test("are passed on to the server if the connect has not succeeded before")
     func toldOn() throws {
         let address = TestServer.refusing()
         let harness = try ForwardingHarness([address]) {
@@ -248,7 +248,7 @@ struct ForwardingLateHeaderTests {
         #expect(client.text(expected.utf8.count) == expected)
     }
 
-    @Test("leave a session free to go to another server until the client itself has spoken", arguments: rules, [true, false])
+    @Test("let a session move to another server until the client itself has sent data", arguments: rules, [true, false])
     func otherServer(rule: ProxyHeaderRule, isEarly: Bool) throws {
         let servers = [TestServer.silent(), TestServer.echo("A")]
         defer { for server in servers { server.stop() } }

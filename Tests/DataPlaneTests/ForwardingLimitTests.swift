@@ -8,7 +8,7 @@ import Wire
 
 @Suite("Limits and queues", .timeLimit(.minutes(2)))
 struct ForwardingLimitTests {
-    /// Runs `count` clients in threads: each connects, is greeted, exchanges a word and leaves. Returns how many were served.
+    /// Runs `count` clients in threads: each connects, is greeted, exchanges a word and closes. Returns the number of clients served.
     private func serve(_ count: Int, by harness: ForwardingHarness) -> Int {
         let served = Atomic(0)
         let address = harness.address
@@ -25,7 +25,7 @@ struct ForwardingLimitTests {
         return served.load(ordering: .relaxed)
     }
 
-    @Test("holds a server's maxconn exactly under load over several threads, and serves everyone")
+    @Test("keep a server's maxconn exactly under load over several threads, and every client is served")
     func serverLimit() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -42,7 +42,7 @@ struct ForwardingLimitTests {
         #expect(harness.held(0) == 0 && harness.state.backendCells[0].pointee.waiting.value == 0)
     }
 
-    @Test("serves every client when threads share sockets, even with pauses at maxconn, and closes the sockets", arguments: [1, 3])
+    @Test("serve every client when threads share sockets, even with pauses at maxconn, and the sockets can be closed", arguments: [1, 3])
     func sharedSockets(sockets: Int) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -60,7 +60,7 @@ struct ForwardingLimitTests {
         #expect(TestSocket(to: harness.address) == nil)
     }
 
-    @Test("rests while a frontend is full and clients wait for it", arguments: [1, 2])
+    @Test("cause no work while a frontend is full and clients wait for it", arguments: [1, 2])
     func fullFrontend(sockets: Int) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -70,7 +70,7 @@ struct ForwardingLimitTests {
         }
         let first = try harness.connect()
         #expect(first.text(1) == "A")
-        // The kernel accepts them, and gives them to either thread's socket.
+        // The kernel accepts them, and distributes them over both threads' sockets.
         var waiting = try (0..<20).map { _ in try harness.connect() }
         #expect(eventually { harness.pauses >= 1 })
         func rounds() -> [UInt64] { harness.state.counters.map { $0.own.rounds.value } }
@@ -91,7 +91,7 @@ struct ForwardingLimitTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("serves a queue in the order in which it was joined, and logs each one's place", arguments: [1, 4])
+    @Test("serve a queue in order of arrival, and the log has each session's place", arguments: [1, 4])
     func queueOrder(threads: Int) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -110,18 +110,18 @@ struct ForwardingLimitTests {
             if place > 0 { #expect(client.text(1) == "A") }
             for later in clients[(place + 1)...] {
                 var byte: UInt8 = 0
-                #expect(recv(later.raw, &byte, 1, Int32(MSG_DONTWAIT)) == -1, "a later client was served before")
+                #expect(recv(later.raw, &byte, 1, Int32(MSG_DONTWAIT)) == -1, "a later client was served earlier")
             }
             client.finishSending()
             #expect(client.hasEnded())
             let line = try harness.log.session()
             #expect(line.flags == "--" && line.queue == [0, place] && line.clientPort == Int(client.localPort))
-            // The place goes on after the line.
+            // The place is returned after the line is written.
             #expect(line.counts == [6 - place, 6 - place, 5 - place, 0])
         }
     }
 
-    @Test("gives up on the queue in time with sQ, and on a client that leaves it with CQ")
+    @Test("end a wait in the queue with sQ after its timeout, and with CQ when the client resets")
     func queueEnds() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -145,7 +145,7 @@ struct ForwardingLimitTests {
         #expect(first.text(1) == "x")
     }
 
-    @Test("lets a client that ends its stream without a word leave the queue, and serves one that has said something")
+    @Test("remove a client from the queue when it ends its stream without data, and serve one that has sent data")
     func halfClosedInQueue() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -169,7 +169,7 @@ struct ForwardingLimitTests {
         #expect(talking.textToEnd() == "Aword")
     }
 
-    @Test("gives waiting sessions to a server that comes back")
+    @Test("give waiting sessions to a server that becomes usable")
     func comesBack() throws {
         let servers = ["A", "B"].map { TestServer.echo($0) }
         defer { for server in servers { server.stop() } }
@@ -186,7 +186,7 @@ struct ForwardingLimitTests {
         for client in others { #expect(client.text(1) == "B") }
     }
 
-    @Test("moves a session that waits for its own server when that goes down")
+    @Test("move a session that waits for a certain server when that server goes down")
     func pinnedServerGoes() throws {
         let servers = ["A", "B"].map { TestServer.echo($0) }
         defer { for server in servers { server.stop() } }
@@ -203,7 +203,7 @@ struct ForwardingLimitTests {
         #expect(second.text(1) == (name == "A" ? "B" : "A"))
     }
 
-    @Test("lets connections beyond maxconn wait and serves them all later, with one line and a count", arguments: ["process", "frontend"])
+    @Test("make connections beyond maxconn wait and serve them all later, with one line and a count", arguments: ["process", "frontend"])
     func maxconn(kind: String) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -212,7 +212,7 @@ struct ForwardingLimitTests {
             if kind == "process" { $0.sessionsMax = 5 } else { $0.frontend.connectionsMax = 5 }
         }
         #expect(serve(120, by: harness) == 120)
-        // The other one of the two is entered and left a moment apart from the limited one.
+        // The other counter is entered and left a moment apart from the limited one.
         let limited = kind == "process" ? harness.state.process[0].pointee.sessions.max : harness.state.frontendCells[0].pointee.sessions.max
         #expect(limited == 5)
         #expect(harness.isEmptyEventually())
@@ -222,13 +222,13 @@ struct ForwardingLimitTests {
             let line = harness.log.line()
             if line.contains(" has reached ") { pauses.append(line) } else { lines.append(try LoggedSession(line)) }
         }
-        #expect(pauses.count == 1, "one thread says so for all: \(pauses)")
+        #expect(pauses.count == 1, "one thread reports it for all: \(pauses)")
         let text = kind == "process" ? "the process's maxconn 5" : "its maxconn 5"
         #expect(pauses.allSatisfy { $0.hasPrefix("<132>") && $0.hasSuffix("Proxy front has reached \(text): new connections wait until a session ends.\n") })
         #expect(lines.allSatisfy { $0.flags == "--" })
     }
 
-    @Test("with a limit of one, serves clients one after the other on any number of threads")
+    @Test("of one serve clients one after the other on any number of threads")
     func limitOfOne() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }

@@ -31,7 +31,7 @@ struct ForwardingLogTests {
         #expect(harness.log.isSilent())
     }
 
-    @Test("with option dontlognull hide sessions without a byte and without an error, and nothing else")
+    @Test("with option dontlognull omit sessions without a byte and without an error, and no others")
     func emptySessions() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -45,13 +45,13 @@ struct ForwardingLogTests {
         harness.route(0) { $0.isUsable = false }
         #expect(try harness.connect().hasEnded())
         #expect(try harness.log.flags() == "SC")
-        // Nothing else has been written: the last session's line comes next.
+        // No other line has been written: the last session's line comes next.
         harness.route(0) { $0.isUsable = true }
         try exchange(harness)
         #expect(try harness.log.session().bytes == 2)
     }
 
-    @Test("that no target takes hold nothing up, and are counted", arguments: ["udp", "unix", "pipe", "gone"])
+    @Test("that no target takes do not block, and are counted", arguments: ["udp", "unix", "pipe", "gone"])
     func deadTargets(kind: String) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -82,15 +82,15 @@ struct ForwardingLogTests {
             let line = try harness.log.session()
             #expect(line.flags == "--", "\(line)")
         }
-        // UDP to nobody is taken by the kernel; the others are full or gone.
+        // The kernel takes UDP to a closed port; the other targets are full or gone.
         if kind != "udp" { #expect(eventually { harness.droppedLogs > 0 }) }
         #expect(harness.droppedLogs <= 700)
         #expect(kind != "gone" || harness.droppedLogs == 700)
-        // Our own way to the pipe has not changed how others write to it.
+        // This process's access to the pipe has not changed other writers' access.
         #expect(fcntl(ends.1, F_GETFL) & O_NONBLOCK == 0)
     }
 
-    @Test("share a file with its other writers, none writing over another")
+    @Test("share a file with its other writers without overwriting")
     func sharedFile() throws {
         let file = try #require(tmpfile())
         defer { fclose(file) }
@@ -104,7 +104,7 @@ struct ForwardingLogTests {
         #expect(String(decoding: bytes.prefix(max(0, count)), as: UTF8.self) == "a\nother\nb\nother\n")
     }
 
-    @Test("are cut at their target's length, keep their newline, and leave out what is less severe")
+    @Test("are cut at their target's length, keep their newline, and omit lines below the target's level")
     func lengthAndLevel() throws {
         let receiver = LogReceiver()
         let location = ConfigurationLocation(file: "test", line: 1)
@@ -126,7 +126,7 @@ struct ForwardingLogTests {
         #expect(receiver.isSilent())
     }
 
-    @Test("are sent in one piece and in order, more than a batch holds")
+    @Test("are sent in one piece and in order, even more lines than a batch holds")
     func batches() throws {
         let receiver = LogReceiver()
         let target = LogTarget(endpoint: .unix(""), facility: 16, location: ConfigurationLocation(file: "test", line: 1))

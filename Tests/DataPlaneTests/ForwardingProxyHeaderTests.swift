@@ -27,14 +27,14 @@ struct ForwardingProxyHeaderTests {
         }
     }
 
-    /// Expects the line of a connection from `port` that became no session.
+    /// Expects the line of a connection from `port` that did not become a session.
     private func expectRefusal(_ reason: ProxyHeaderRefusal, _ harness: ForwardingHarness, from port: UInt16) {
         let line = harness.log.line()
         #expect(line.hasPrefix("<134>") && line.hasSuffix("] front/1: \(reason.rawValue)\n"), "\(line)")
         #expect(line.contains(": 127.0.0.1:\(port) ["), "\(line)")
     }
 
-    /// Talks to the server behind `client`, and ends.
+    /// Exchanges a byte with the server behind `client`, and ends.
     private func talk(_ client: TestSocket) {
         #expect(client.text(1) == "A")
         client.send("x")
@@ -43,7 +43,7 @@ struct ForwardingProxyHeaderTests {
         #expect(client.hasEnded())
     }
 
-    @Test("name the client in the log, whole, in pieces, and with what follows in the same segment", arguments: forms)
+    @Test("name the client in the log, whole, in pieces, and with data in the same segment", arguments: forms)
     func accepted(form: ProxyHeaderForm) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -70,7 +70,7 @@ struct ForwardingProxyHeaderTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("that name nobody leave the connection's own address, extensions are passed over")
+    @Test("without addresses leave the connection's own address, and extensions are skipped")
     func nobody() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -90,7 +90,7 @@ struct ForwardingProxyHeaderTests {
         #expect(try harness.log.session().client == "10.1.2.3")
     }
 
-    @Test("that are cut off end the connection, and no server hears of it", arguments: forms)
+    @Test("that are cut off end the connection, and no server is connected to", arguments: forms)
     func truncated(form: ProxyHeaderForm) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -108,7 +108,7 @@ struct ForwardingProxyHeaderTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("that are none, or broken, end the connection with a reason")
+    @Test("that are missing or malformed end the connection with a reason")
     func refused() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -126,7 +126,7 @@ struct ForwardingProxyHeaderTests {
             let client = try harness.connect()
             let port = client.localPort
             client.send(bytes)
-            // Closing over unread bytes resets.
+            // A close with unread bytes resets the connection.
             #expect((client.receive() ?? []).isEmpty)
             expectRefusal(reason, harness, from: port)
         }
@@ -134,7 +134,7 @@ struct ForwardingProxyHeaderTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("that never come are waited for as long as timeout client says")
+    @Test("that never come are awaited for timeout client")
     func never() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -180,7 +180,7 @@ struct ForwardingProxyHeaderTests {
         expectRefusal(.closed, patient, from: port)
     }
 
-    @Test("that may come from this network: with one, and without one, at once when the client speaks, after a moment when it does not")
+    @Test("that are optional for this network may be missing: at once when the client sends other data, after a moment when it is silent")
     func optional() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -206,7 +206,7 @@ struct ForwardingProxyHeaderTests {
         }
         let silent = waits.removeValue(forKey: "") ?? 0
         #expect(silent >= 300 && waits.values.contains { $0 < silent }, "\(silent) \(waits)")
-        // One that leaves at once is a session like another's.
+        // A client that closes at once has a session like any other.
         let scan = try harness.connect()
         scan.finishSending()
         #expect(scan.textToEnd() == "A")
@@ -214,7 +214,7 @@ struct ForwardingProxyHeaderTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("that may come are refused when they are broken, and waited for when they have begun")
+    @Test("that are optional are refused when they are malformed, and awaited when they have begun")
     func optionalBroken() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -225,7 +225,7 @@ struct ForwardingProxyHeaderTests {
         expectRefusal(.malformed, harness, from: broken.localPort)
         let slow = try harness.connect()
         slow.send("PROXY TCP4 1.2.3.4 ")
-        try holds(for: 0.4, "the rest of the header is waited for") { server.acceptedCount == 0 && harness.log.isSilent() }
+        try holds(for: 0.4, "the rest of the header is awaited") { server.acceptedCount == 0 && harness.log.isSilent() }
         slow.send("1.2.3.5 6 7\r\n")
         #expect(slow.text(1) == "A")
         slow.finishSending()
@@ -252,7 +252,7 @@ struct ForwardingProxyHeaderTests {
         #expect(try harness.log.session().client == "127.0.0.1")
     }
 
-    @Test("tell the server who connects, before the client's first byte", arguments: forms)
+    @Test("name the client to the server, before the client's first byte", arguments: forms)
     func sent(form: ProxyHeaderForm) throws {
         let server = TestServer.echo("")
         defer { server.stop() }
@@ -265,11 +265,11 @@ struct ForwardingProxyHeaderTests {
         #expect(client.text(expected.count) == String(decoding: expected, as: UTF8.self))
         client.finishSending()
         #expect(client.hasEnded())
-        // The header is none of the client's bytes.
+        // The header does not count as the client's bytes.
         #expect(harness.sum { $0.bytesIn.value } == 5)
     }
 
-    @Test("are told on as they came", arguments: forms)
+    @Test("are passed on with the same addresses", arguments: forms)
     func toldOn(form: ProxyHeaderForm) throws {
         let server = TestServer.echo("")
         defer { server.stop() }
@@ -282,7 +282,7 @@ struct ForwardingProxyHeaderTests {
         }
     }
 
-    @Test("tell nothing of a client that came by a path")
+    @Test("contain no address for a client of a UNIX socket")
     func unknown() throws {
         let server = TestServer.echo("")
         defer { server.stop() }
@@ -296,7 +296,7 @@ struct ForwardingProxyHeaderTests {
         #expect(client.text(15) == "PROXY UNKNOWN\r\n")
     }
 
-    @Test("stand in lines at accept")
+    @Test("determine the addresses in lines at accept")
     func connectLine() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -307,7 +307,7 @@ struct ForwardingProxyHeaderTests {
         #expect(harness.log.line().hasSuffix(": Connect from 2001:db8::1:50000 to 2001:db8::2:3306 (front/TCP)\n"))
     }
 
-    @Test("decide in balance source")
+    @Test("determine the server with balance source")
     func balanceSource() throws {
         let servers = ["A", "B", "C"].map { TestServer.echo($0) }
         defer { for server in servers { server.stop() } }

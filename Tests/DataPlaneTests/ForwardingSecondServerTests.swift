@@ -9,15 +9,15 @@ import Wire
 
 @Suite("A server that is late with its greeting", .timeLimit(.minutes(3)))
 struct ForwardingSecondServerTests {
-    @Test("is kept while others are asked: when all are slow the first one's greeting comes no later than without them")
+    @Test("stays connected while others are tried: when all are slow, the first greeting arrives no later than without them")
     func allSlow() throws {
         let gates = [TestGate(), TestGate(), TestGate()]
         let bench = try ServerFirstBench(gates.map { .waits($0) }, timeout: 50)
         let client = try bench.harness.connect()
         #expect(eventually { bench.databases.allSatisfy { $0.acceptedCount == 1 } })
         #expect(eventually { (0..<3).map { bench.harness.held($0) }.sorted() == [0, 1, 1] })
-        try holds(for: 0.3, "each server is asked once") { bench.databases.allSatisfy { $0.acceptedCount == 1 } }
-        // Of the two that were left waiting the last one that was asked has nothing against it.
+        try holds(for: 0.3, "each server gets one connect") { bench.databases.allSatisfy { $0.acceptedCount == 1 } }
+        // Of the two that keep waiting, the last one tried has not been counted as silent.
         let first = try #require((0..<3).first { bench.harness.held($0) == 1 && bench.left($0, .silent) == 1 })
         #expect((0..<3).map { bench.left($0, .silent) }.sorted() == [0, 1, 1])
         gates[first].open()
@@ -29,14 +29,14 @@ struct ForwardingSecondServerTests {
         #expect((0..<3).allSatisfy { bench.harness.held($0) == 0 })
     }
 
-    @Test("is waited for when something speaks against all others: a database that is slow itself gets no connects more")
+    @Test("is waited for when all others are skipped: a slow database gets no additional connects")
     func noneBetter() throws {
         let gates = [TestGate(), TestGate()]
         let bench = try ServerFirstBench(gates.map { .waits($0) }, timeout: 50)
         for place in 0..<2 { bench.harness.route(place) { $0.isSkipped = true } }
         let client = try bench.harness.connect()
         #expect(eventually { bench.databases.contains { $0.acceptedCount == 1 } })
-        try holds(for: 1.3, "one server is asked, once") { bench.databases.map(\.acceptedCount).sorted() == [0, 1] }
+        try holds(for: 1.3, "one server gets one connect") { bench.databases.map(\.acceptedCount).sorted() == [0, 1] }
         for place in 0..<2 { bench.harness.route(place) { $0.isSkipped = false } }
         #expect(eventually { bench.databases.allSatisfy { $0.acceptedCount == 1 } })
         for gate in gates { gate.open() }
@@ -45,7 +45,7 @@ struct ForwardingSecondServerTests {
         #expect(client.hasEnded())
     }
 
-    @Test("and a second one that is silent, too, do not keep a third one from being asked")
+    @Test("and a second silent one do not prevent a try of the third one")
     func twoSilent() throws {
         let bench = try ServerFirstBench([.waits(TestGate()), .waits(TestGate()), .says(greeting("good"))])
         let client = try bench.harness.connect()
@@ -59,7 +59,7 @@ struct ForwardingSecondServerTests {
         #expect(bench.harness.sum { $0.redispatches.value } == 2)
     }
 
-    @Test("has a third one asked at once when the second one fails", arguments: ["closing", "resetting", "garbage", "1040", "1129", "refusing"])
+    @Test("leads to a third one at once when the second one fails", arguments: ["closing", "resetting", "garbage", "1040", "1129", "refusing"])
     func secondFails(kind: String) throws {
         let second: Opening =
             switch kind {
@@ -105,7 +105,7 @@ struct ForwardingSecondServerTests {
         #expect(line.server == "s2" && line.retries == "+2" && line.totalTime >= 1000)
     }
 
-    @Test("and closes is left for the second one, which has been asked already")
+    @Test("and closes is left for the second one, which is connected already")
     func firstFails() throws {
         let (first, second) = (TestGate(), TestGate())
         let bench = try ServerFirstBench([.waitsAndCloses(first), .waits(second), .closes]) { $0.down = [2] }
@@ -114,7 +114,7 @@ struct ForwardingSecondServerTests {
         first.open()
         #expect(eventually { bench.left(0, .closed) == 1 && bench.harness.held(0) == 0 })
         #expect(bench.harness.held(1) == 1)
-        // Its words are the server's now, and so is what may be asked beside it.
+        // The second server is now the session's server, and a further one may be tried beside it.
         bench.harness.route(2) { $0.isUsable = true }
         #expect(eventually { bench.left(2, .closed) >= 1 })
         second.open()
@@ -126,7 +126,7 @@ struct ForwardingSecondServerTests {
         #expect((0..<3).allSatisfy { bench.harness.held($0) == 0 })
     }
 
-    @Test("keeps a client that speaks, and a second one is let go; a client that is gone leaves both", arguments: [true, false])
+    @Test("keeps a client that sends data, and the second one is closed; a client that resets closes both", arguments: [true, false])
     func clientMoves(speaks: Bool) throws {
         let gate = TestGate()
         let bench = try ServerFirstBench([.waits(gate), .waits(gate)])
@@ -147,7 +147,7 @@ struct ForwardingSecondServerTests {
         #expect(bench.harness.held(0) == 0)
     }
 
-    @Test("and its second one are waited for as long as a silent server is, and then the client is told")
+    @Test("and a silent second one end the session after timeout server, with an error for the client")
     func nobodyGreets() throws {
         let bench = try ServerFirstBench([.waits(TestGate()), .waits(TestGate())]) { $0.backend.serverTimeout = .milliseconds(400) }
         let text = try bench.harness.connect().textToEnd()
@@ -159,7 +159,7 @@ struct ForwardingSecondServerTests {
         #expect(bench.harness.held(0) == 0 && bench.harness.held(1) == 0)
     }
 
-    @Test("has a second one asked that is told the client's address first")
+    @Test("leads to a second one that gets the client's address first")
     func proxyHeader() throws {
         let bench = try ServerFirstBench([.waits(TestGate()), .says([])]) {
             ($0.backend.check, $0.backend.isServerFirst) = (.connect, true)
@@ -170,7 +170,7 @@ struct ForwardingSecondServerTests {
         #expect(text.hasPrefix("PROXY TCP4 127.0.0.1 127.0.0.1 \(client.localPort) "))
     }
 
-    @Test("and is slower than nearly all are has a second one asked beside it, where that is wished; the first greeting wins")
+    @Test("and slower than nearly all greetings leads to a second one with hedge-greetings; the first greeting wins")
     func hedged() throws {
         let start = TestGate()
         let bench = try ServerFirstBench([.slows(from: start, to: TestGate()), .says(greeting("good"))], timeout: 60_000) {
@@ -189,7 +189,7 @@ struct ForwardingSecondServerTests {
         #expect(bench.harness.held(0) == 0 && bench.harness.held(1) == 0)
     }
 
-    @Test("and is slow wins all the same when it greets before the second one, which is let go")
+    @Test("wins if it greets before the second one of a hedge, which is closed")
     func hedgeLost() throws {
         let (start, first, second) = (TestGate(), TestGate(), TestGate())
         let bench = try ServerFirstBench([.slows(from: start, to: first), .slows(from: start, to: second)], timeout: 60_000) {

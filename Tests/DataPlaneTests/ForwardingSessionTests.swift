@@ -30,7 +30,7 @@ struct ForwardingSessionTests {
         #expect(harness.sum { $0.bytesOut.value } == 8)
     }
 
-    @Test("delivers what a server says after the client has ended its stream")
+    @Test("delivers the server's data after the client has ended its stream")
     func answerAfterHalfClose() throws {
         let server = TestServer { socket in
             let question = socket.textToEnd()
@@ -45,7 +45,7 @@ struct ForwardingSessionTests {
         #expect(try harness.log.flags() == "--")
     }
 
-    @Test("delivers what a client says after the server has ended its stream")
+    @Test("delivers the client's data after the server has ended its stream")
     func questionAfterHalfClose() throws {
         let received = Mutex("")
         let server = TestServer { socket in
@@ -64,7 +64,7 @@ struct ForwardingSessionTests {
         #expect(eventually { received.withLock { $0 } == "late words" })
     }
 
-    @Test("ends a session that either side resets, and says which one did")
+    @Test("ends a session that either side resets, and logs which one")
     func resets() throws {
         let server = TestServer { socket in
             while let bytes = socket.receive(), !bytes.isEmpty {
@@ -86,7 +86,7 @@ struct ForwardingSessionTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("delivers what a side had sent before it reset")
+    @Test("delivers a side's data that preceded its reset")
     func dataThenReset() throws {
         let server = TestServer { socket in
             _ = socket.text(2)
@@ -103,7 +103,7 @@ struct ForwardingSessionTests {
         #expect(try harness.log.flags() == "SD")
     }
 
-    @Test("notices the reset of a client that had ended its stream before")
+    @Test("detects the reset of a client that had ended its stream before")
     func resetAfterHalfClose() throws {
         let server = TestServer.staying()
         defer { server.stop() }
@@ -118,7 +118,7 @@ struct ForwardingSessionTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("reads nothing more from a source while its sink takes nothing")
+    @Test("stops reading a source while its sink takes no data")
     func backpressure() throws {
         let proceed = Atomic<Bool>(false)
         let total = Atomic(0)
@@ -137,9 +137,9 @@ struct ForwardingSessionTests {
             sent += max(0, taken)
             return taken <= 0
         }
-        // Until nothing is taken for a while: the kernel's buffers, one of ours or a pipe, and no more.
-        while sent < 256 << 20, (try? holds(for: 0.2, "the client is slowed down", interval: 1, isRefused)) == nil {}
-        #expect(sent < 64 << 20, "a slow server did not slow its client down")
+        // Until no byte is taken for a while: the kernel's buffers and one buffer or pipe of the process are full.
+        while sent < 256 << 20, (try? holds(for: 0.2, "the client's sends are refused", interval: 1, isRefused)) == nil {}
+        #expect(sent < 64 << 20, "a slow server does not slow its client down")
         #expect(harness.inUse.buffers + harness.inUse.pipes <= 1)
         proceed.store(true, ordering: .relaxed)
         client.finishSending()
@@ -148,7 +148,7 @@ struct ForwardingSessionTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("arrives intact with 48 MiB both ways at once, in eight sessions, through pipes")
+    @Test("carries 48 MiB both ways at once without a change, in eight sessions, through pipes")
     func bulk() throws {
         let received = Mutex<[Int]>([])
         let server = TestServer { socket in
@@ -190,7 +190,7 @@ struct ForwardingSessionTests {
         defer { server.stop() }
         let harness = try ForwardingHarness([server.address]) {
             $0.listen = family == "unix" ? .unix(directory + "/l") : loopback
-            // What the configuration's reader makes of a path, which has no port.
+            // The configuration's reader gives a path this port, since a path has none.
             if family == "unix" { $0.backend.servers[0].port = .client(offset: 0) }
         }
         for _ in 0..<4 {
@@ -207,7 +207,7 @@ struct ForwardingSessionTests {
         }
     }
 
-    @Test("delivers what a UNIX server said before it left at once")
+    @Test("delivers the data of a UNIX server that closes at once")
     func unixServerThatLeaves() throws {
         let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         defer { remove(path) }
@@ -219,7 +219,7 @@ struct ForwardingSessionTests {
 }
 
 extension TestServer {
-    /// Sends back what comes and then stays, without a word, until the test ends.
+    /// Echoes, and stays open after the end of the stream until the test ends.
     static func staying() -> TestServer {
         TestServer { socket in
             while let bytes = socket.receive(), !bytes.isEmpty { socket.send(bytes) }
@@ -230,13 +230,13 @@ extension TestServer {
 }
 
 extension TestSocket {
-    /// For a socket that does not block.
+    /// For a non-blocking socket.
     func hasEndedEventually() -> Bool { eventually { self.receive() == [] } }
 }
 
-/// A long stream of bytes that its reader can tell from any other: numbered blocks of noise.
+/// A long stream of recognisable bytes: numbered blocks of noise.
 enum Bulk {
-    /// 48 MiB; a sixteenth of that under a sanitizer, which makes every byte many times as dear.
+    /// 48 MiB; a sixteenth of that under a sanitizer, which makes every byte many times as expensive.
     static let bytes = isSanitized ? 3 << 20 : 48 << 20
     private static let blockBytes = 1 << 16
 
@@ -255,7 +255,7 @@ enum Bulk {
         socket.finishSending()
     }
 
-    /// How many bytes come before the stream ends or differs from that of `seed`.
+    /// The number of bytes before the stream ends or differs from that of `seed`.
     static func receive(from socket: TestSocket, seed: UInt64) -> Int {
         var block = block(seed)
         var count = 0

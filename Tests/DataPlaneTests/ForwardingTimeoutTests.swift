@@ -8,7 +8,7 @@ import Wire
 
 @Suite("Timeouts", .timeLimit(.minutes(2)))
 struct ForwardingTimeoutTests {
-    /// A server that answers the end of the client's stream with "late", however long that takes.
+    /// A server that answers the end of the client's stream with "late", regardless of the wait.
     private func answering() -> TestServer {
         TestServer { socket in
             socket.send("hi")
@@ -17,7 +17,7 @@ struct ForwardingTimeoutTests {
         }
     }
 
-    @Test("take a silent client for one that has ended its stream: the server's answer still reaches it, and the end is cD")
+    @Test("treat a silent client as if it had ended its stream: the server's answer still reaches it, and the log has cD")
     func client() throws {
         let server = answering()
         defer { server.stop() }
@@ -29,7 +29,7 @@ struct ForwardingTimeoutTests {
         #expect(harness.sum { $0.clientAborts.value } == 1)
     }
 
-    @Test("keep cD when the server's side runs out of time later")
+    @Test("keep cD when the server's side times out later")
     func clientThenServer() throws {
         let server = TestServer.staying()
         defer { server.stop() }
@@ -44,7 +44,7 @@ struct ForwardingTimeoutTests {
         #expect(harness.isEmptyEventually())
     }
 
-    @Test("take a silent server for one that has ended its stream, and the end is sD")
+    @Test("treat a silent server as if it had ended its stream, and the log has sD")
     func server() throws {
         let server = TestServer.staying()
         defer { server.stop() }
@@ -56,7 +56,7 @@ struct ForwardingTimeoutTests {
         #expect(harness.sum { $0.serverAborts.value } == 1)
     }
 
-    @Test("of the tunnel replace the idle ones once bytes have gone both ways")
+    @Test("of the tunnel replace the idle ones once bytes have passed both ways")
     func tunnel() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -95,7 +95,7 @@ struct ForwardingTimeoutTests {
         #expect(byClient.isEmptyEventually() && byServer.isEmptyEventually())
     }
 
-    @Test("end a session whose client takes nothing of what is pending for it")
+    @Test("end a session whose client does not read the data pending for it")
     func stuckClient() throws {
         let server = TestServer { socket in
             let block = [UInt8](repeating: 5, count: 1 << 20)
@@ -109,7 +109,7 @@ struct ForwardingTimeoutTests {
         client.close()
     }
 
-    @Test("do not end a session whose client reads slowly but reads")
+    @Test("do not end a session whose client reads slowly")
     func slowClient() throws {
         let server = TestServer { socket in socket.send([UInt8](repeating: 5, count: 1_500_000)) }
         defer { server.stop() }
@@ -125,11 +125,11 @@ struct ForwardingTimeoutTests {
         }
         #expect(count == 1_500_000)
         client.close()
-        // The client's side may be called late when it never says anything itself; the bytes are what counts.
+        // The client's side may time out late when it sends nothing itself; the forwarded bytes count.
         #expect(try harness.log.session().bytes == 1_500_000)
     }
 
-    @Test("keepalive toward a server has the configured times, once the session is five seconds old", arguments: [true, false])
+    @Test("include keepalive toward a server with the configured times, once the session is five seconds old", arguments: [true, false])
     func keepAlive(isOn: Bool) throws {
         let server = TestServer.echo("A")
         defer { server.stop() }
@@ -138,7 +138,7 @@ struct ForwardingTimeoutTests {
         }
         let client = try harness.connect()
         #expect(client.text(1) == "A")
-        // This process also has the proxy's socket: the one whose peer is the server.
+        // This process also has the proxy's socket: the one with the server as its peer.
         let found = (3..<4_096 as Range<Int32>).first { raw in
             var address = RawSocketAddress()
             return address.withMutablePointer { getpeername(raw, $0, $1) } == 0 && address.address == server.address

@@ -8,7 +8,7 @@ import Wire
 
 @Suite("With zones", .timeLimit(.minutes(2)))
 struct ForwardingZoneTests {
-    /// Who greets `count` clients, which all stay.
+    /// The number of greetings by server name, for `count` clients, which are appended to `stay`.
     private func greetings(_ harness: ForwardingHarness, _ count: Int, keep stay: inout [TestSocket]) throws -> [String: Int] {
         var names: [String: Int] = [:]
         for _ in 0..<count {
@@ -29,7 +29,7 @@ struct ForwardingZoneTests {
 
     private static func servers() -> [TestServer] { ["A", "B", "C", "D"].map { TestServer.echo($0) } }
 
-    @Test("sessions stay near, spill over as told, and return", arguments: [BalanceAlgorithm.roundRobin, .leastConnections])
+    @Test("sessions stay near, spill over by the configured share, and return", arguments: [BalanceAlgorithm.roundRobin, .leastConnections])
     func nearFirst(balance: BalanceAlgorithm) throws {
         let servers = Self.servers()
         defer { for server in servers { server.stop() } }
@@ -58,7 +58,7 @@ struct ForwardingZoneTests {
         #expect(names.values.reduce(0, +) == 100 && names["C", default: 0] + names["D", default: 0] == 20, "\(names)")
     }
 
-    @Test("full near servers leave sessions to the others at once", arguments: [BalanceAlgorithm.roundRobin, .leastConnections])
+    @Test("full near servers send sessions to the others at once", arguments: [BalanceAlgorithm.roundRobin, .leastConnections])
     func full(balance: BalanceAlgorithm) throws {
         let servers = Self.servers()
         defer { for server in servers { server.stop() } }
@@ -70,7 +70,7 @@ struct ForwardingZoneTests {
         #expect(try greetings(harness, 10, keep: &stay) == ["A": 3, "B": 3, "C": 2, "D": 2])
     }
 
-    @Test("a failed connect goes to a near server first, then to the others", arguments: [BalanceAlgorithm.roundRobin, .leastConnections])
+    @Test("a failed connect is followed by a near server first, then by the others", arguments: [BalanceAlgorithm.roundRobin, .leastConnections])
     func redispatch(balance: BalanceAlgorithm) throws {
         let servers = Self.servers()
         defer { for server in servers { server.stop() } }
@@ -99,9 +99,9 @@ struct ForwardingZoneTests {
     }
 }
 
-@Suite("What connects tell of a server", .timeLimit(.minutes(2)))
+@Suite("A server's record of connects", .timeLimit(.minutes(2)))
 struct ForwardingObservationTests {
-    @Test("is how many failed in a row, until one succeeds")
+    @Test("counts the failures in a row, until a connect succeeds")
     func rows() throws {
         let echo = TestServer.echo("A")
         defer { echo.stop() }
@@ -113,17 +113,17 @@ struct ForwardingObservationTests {
         #expect(cell.pointee.longestRow.load(ordering: .relaxed) == 3)
         harness.route(0) { $0.address = echo.address }
         #expect(eventually { (try? harness.connect().text(1)) == "A" && cell.pointee.failuresInRow.load(ordering: .relaxed) == 0 })
-        #expect(cell.pointee.longestRow.load(ordering: .relaxed) == 3, "the control thread has not looked")
+        #expect(cell.pointee.longestRow.load(ordering: .relaxed) == 3, "the control thread has not read it")
     }
 
-    @Test("is not asked for more time than tcp-ut allows: the server's socket has it")
+    @Test("leaves tcp-ut to the server's socket")
     func userTimeout() throws {
         let echo = TestServer.echo("A")
         defer { echo.stop() }
         let harness = try ForwardingHarness([echo.address]) { $0.backend.servers[0].userTimeout = .milliseconds(12_345) }
         let client = try harness.connect()
         #expect(client.text(1) == "A")
-        // The process's own descriptors: the one that is connected to the server.
+        // The descriptors of this process that are connected to the server.
         let found = (0..<1024 as Range<Int32>).filter { Sockets.peerPort($0) == echo.address.port }.map { raw in
             var (value, length): (Int32, socklen_t) = (0, 4)
             _ = getsockopt(raw, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &value, &length)
@@ -134,7 +134,7 @@ struct ForwardingObservationTests {
 }
 
 extension Sockets {
-    /// The port of a descriptor's peer; `nil` for what is no connected IP socket.
+    /// The port of a descriptor's peer; `nil` for a descriptor that is not a connected IP socket.
     fileprivate static func peerPort(_ raw: Int32) -> UInt16? {
         var address = RawSocketAddress()
         guard address.withMutablePointer({ getpeername(raw, $0, $1) }) == 0 else { return nil }

@@ -20,7 +20,7 @@ struct IdleWorkersTests {
         defer { server.stop() }
         let harness = try ForwardingHarness([server.address]) { $0.threads = 4 }
         #expect(eventually { Watchdog.rounds(harness.state, harness.forwarder.pollers) == [nil, nil, nil, nil] })
-        // A thread may still be on its way into the wait.
+        // A thread may still be about to enter the wait.
         #expect(
             eventually {
                 let before = Self.rounds(harness)
@@ -33,7 +33,7 @@ struct IdleWorkersTests {
     func hangs() throws {
         let state = try ForwardingState(
             frontends: [], backends: [], routes: [], sessionsMax: 1, threads: 1, destinations: [], frontendLogs: [])
-        // Nothing runs it, so it handles nothing.
+        // The thread does not run, so it handles no event.
         let thread = try ForwardingThread(index: 0, state: state, listeners: [])
         let poller = try thread.poller.duplicate()
         #expect(Watchdog.rounds(state, [poller]) == [nil])
@@ -42,7 +42,7 @@ struct IdleWorkersTests {
         withExtendedLifetime(thread) {}
     }
 
-    @Test("wake the control thread once when they get something to do, if it awaits that")
+    @Test("wake the control thread once when they get work, if it asked for that")
     func signalAwaitedWork() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }

@@ -6,7 +6,7 @@ import Wire
 
 @testable import Proxy
 
-/// Question sockets toward a socket that the test answers on by hand.
+/// Question sockets toward a socket from which the test answers.
 private final class SocketProbe {
     let reactor: Reactor
     let peer: OpenFile
@@ -33,7 +33,7 @@ private final class SocketProbe {
         try sockets?.ask(NameserverQuestion(number: number, nameserver: 0, transport: transport, bytes: [1, 2, 3]), of: address)
     }
 
-    /// Runs the reactor until `body` gives a value.
+    /// Runs the reactor until `body` returns a value.
     func wait<Value>(for body: () throws -> Value?) throws -> Value {
         var value: Value?
         _ = try reactor.run {
@@ -43,7 +43,7 @@ private final class SocketProbe {
         return try #require(value)
     }
 
-    /// Takes one question off the UDP peer and tells where it came from.
+    /// Reads one question from the UDP peer and returns its source.
     func receiveQuestion() throws -> SocketAddress {
         try wait {
             var buffer = [UInt8](repeating: 0, count: 512)
@@ -61,7 +61,7 @@ private final class SocketProbe {
 
 @Suite("A question's socket")
 struct QuestionSocketsTests {
-    @Test("takes an answer that has arrived but that the loop has not handled yet, before a deadline is judged")
+    @Test("takes an answer that has arrived before a deadline is judged, even if the loop has not handled it yet")
     func waiting() throws {
         let probe = try SocketProbe(.datagram)
         for number in 1...2 as ClosedRange<UInt64> { try probe.ask(number, .udp) }
@@ -71,7 +71,7 @@ struct QuestionSocketsTests {
         #expect(probe.messages == [[7]] && probe.failures.isEmpty)
     }
 
-    @Test("has a port of its own for each question, and hears its nameserver only")
+    @Test("uses a separate port for each question, and accepts answers of its nameserver only")
     func datagrams() throws {
         let probe = try SocketProbe(.datagram)
         try probe.ask(1, .udp)
@@ -88,17 +88,17 @@ struct QuestionSocketsTests {
         #expect(probe.sockets?.count == 1)
     }
 
-    @Test("tells when nobody listens")
+    @Test("reports that no process listens")
     func unreachable() throws {
         let probe = try SocketProbe(.datagram)
         let taken = try SocketProbe(.stream)
-        // A port that is bound for TCP is free for UDP, with great likelihood.
+        // A port that is bound for TCP is almost certainly free for UDP.
         try probe.sockets?.ask(NameserverQuestion(number: 5, nameserver: 0, transport: .udp, bytes: [1]), of: taken.address)
         _ = try probe.wait { probe.failures.isEmpty ? nil : true }
         #expect(probe.failures == [5] && probe.sockets?.count == 0)
     }
 
-    @Test("reads a TCP answer that dribbles in")
+    @Test("reads a TCP answer that arrives in small pieces")
     func dribble() throws {
         let probe = try SocketProbe(.stream)
         try probe.ask(1, .tcp)
@@ -113,7 +113,7 @@ struct QuestionSocketsTests {
         #expect(probe.messages == [[6, 7]], "one answer ends the connection")
     }
 
-    @Test("tells when a TCP connection is refused or ends within the answer", arguments: [[], [0], [0, 5, 1]] as [[UInt8]])
+    @Test("reports a TCP connection that is refused or ends within the answer", arguments: [[], [0], [0, 5, 1]] as [[UInt8]])
     func endsEarly(part: [UInt8]) throws {
         let probe = try SocketProbe(.stream)
         try probe.ask(3, .tcp)

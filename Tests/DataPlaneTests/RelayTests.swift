@@ -4,9 +4,9 @@ import Testing
 
 @testable import Proxy
 
-/// One direction between two sockets, moved by hand: nothing happens unless a test asks for it.
+/// One direction between two sockets: it moves bytes only when a test asks for it.
 private struct Line: ~Copyable {
-    /// What the source's peer and the sink's peer hold: the test's ends.
+    /// The test's ends: the source's peer and the sink's peer.
     let far: TestSocket
     let near: TestSocket
     private let source: TestSocket
@@ -32,7 +32,7 @@ private struct Line: ~Copyable {
         return (TestSocket(owning: ends[0]), TestSocket(owning: ends[1]))
     }
 
-    /// Moves what can be moved, in one word.
+    /// Moves all possible bytes; returns the result in one word.
     mutating func pump() -> String {
         switch relay.pump(&direction, from: &from, to: &to) {
         case .waiting: "waiting"
@@ -43,7 +43,7 @@ private struct Line: ~Copyable {
         }
     }
 
-    /// How many bytes an inspection finds; -1 at the end, -2 for a failure.
+    /// The number of bytes that an inspection finds; -1 at the end, -2 for a failure.
     mutating func inspect() -> Int {
         switch relay.inspect(&direction, from: &from) {
         case .bytes(let bytes): bytes.count
@@ -56,24 +56,24 @@ private struct Line: ~Copyable {
     /// Drops the first `count` of the bytes that an inspection has found.
     mutating func drop(_ count: Int, of found: Int) -> Bool { relay.drop(count, of: found, &direction, from: &from) }
 
-    /// The kernel says that the sink takes bytes again, that the source has some.
+    /// Marks the sink as writable, or the source as readable, as the kernel's events do.
     mutating func sinkIsReady() { to.flags.insert(.writable) }
     mutating func sourceIsReady() { from.flags.insert(.readable) }
 
-    /// How many bytes wait at the source, unread.
+    /// The number of unread bytes at the source.
     var unread: Int32 {
         var count: Int32 = 0
         _ = ioctl(source.raw, UInt(FIONREAD), &count)
         return count
     }
 
-    /// Fills the source with up to `count` numbered bytes; how many it took.
+    /// Fills the source with up to `count` numbered bytes; returns the number taken.
     func fill(_ count: Int, from start: Int = 0) -> Int {
         let bytes = (start..<start + count).map { UInt8(truncatingIfNeeded: $0 % 251) }
         return bytes.withUnsafeBytes { max(0, send(far.raw, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))) }
     }
 
-    /// Reads at the near end what is there; true when it continues the numbers from `start`.
+    /// Reads all bytes at the near end; true when they continue the numbers from `start`.
     func drain(from start: inout Int) -> Bool {
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         let count = recv(near.raw, &buffer, buffer.count, Int32(MSG_DONTWAIT))
@@ -85,7 +85,7 @@ private struct Line: ~Copyable {
 
 @Suite("A relay")
 struct RelayTests {
-    @Test("sends on at once what it reads, and holds nothing")
+    @Test("forwards at once what it reads, and holds no byte")
     func direct() {
         var line = Line()
         line.far.send("hello")
@@ -95,7 +95,7 @@ struct RelayTests {
         #expect(bytes == 5 && buffers == 0 && !isReadable)
     }
 
-    @Test("keeps what the sink does not take in one buffer, and reads nothing more meanwhile")
+    @Test("keeps the bytes that the sink does not take in one buffer, and stops reading meanwhile")
     func partialWrites() {
         var line = Line(sinkBuffer: 4608)
         let filled = line.fill(60_000)
@@ -105,7 +105,7 @@ struct RelayTests {
         let more = line.fill(1000, from: 60_000)
         line.sourceIsReady()
         result = line.pump()
-        #expect(more == 1000 && result == "waiting" && line.unread == 1000, "it has read while bytes were pending")
+        #expect(more == 1000 && result == "waiting" && line.unread == 1000, "it must not read while bytes are pending")
         var isIntact = true
         for _ in 0..<1000 where got < 61_000 {
             isIntact = line.drain(from: &got) && isIntact
@@ -116,7 +116,7 @@ struct RelayTests {
         #expect(isIntact && got == 61_000 && buffers == 0 && !isPending)
     }
 
-    @Test("tells the sink of the source's end after the last pending byte, not before")
+    @Test("ends the sink's stream after the last pending byte, not before")
     func endWithPendingBytes() {
         var line = Line(sinkBuffer: 4608)
         let filled = line.fill(30_000)
@@ -134,7 +134,7 @@ struct RelayTests {
         #expect(got == 30_000 && line.near.hasEnded())
     }
 
-    @Test("moves a stream through a pipe, gives the pipe back when the stream pauses, and takes one again")
+    @Test("moves a stream through a pipe, returns the pipe when the stream pauses, and takes one again")
     func splice() {
         var line = Line()
         for buffer in [SO_SNDBUF, SO_RCVBUF] {
@@ -163,7 +163,7 @@ struct RelayTests {
         #expect(spliced.allSatisfy { $0 > 0 } && !flags.contains(.unspliceable), "\(spliced), \(put)")
     }
 
-    @Test("delivers what stands in the pipe when the source has ended")
+    @Test("delivers the pipe's bytes when the source has ended")
     func endWithPendingPipe() {
         var line = Line()
         try? Sockets.set(SO_SNDBUF, at: SOL_SOCKET, to: 4 << 20, on: line.far.raw)
@@ -183,7 +183,7 @@ struct RelayTests {
         #expect(sawPipe && got == put && line.near.hasEnded() && pipes == 0)
     }
 
-    @Test("says which side failed, and drops what comes for a dead sink")
+    @Test("reports which side failed, and drops bytes for a dead sink")
     func failures() {
         var line = Line()
         line.near.close()
@@ -202,7 +202,7 @@ struct RelayTests {
         #expect(third == "finished")
     }
 
-    @Test("holds what is inspected, as much as one buffer may hold, and sends it on first")
+    @Test("holds inspected bytes up to the limit of one buffer, and sends them first")
     func held() {
         var line = Line()
         var got = 3
@@ -218,7 +218,7 @@ struct RelayTests {
         #expect(isDropped && result == "waiting" && isIntact && got == 20_000 && after == 0 && count == 19_997)
     }
 
-    @Test("holds nothing when all that is inspected is dropped, or there is nothing to inspect")
+    @Test("holds no buffer when all inspected bytes are dropped, or there are none")
     func heldNothing() {
         var line = Line()
         let nothing = line.inspect()
@@ -234,7 +234,7 @@ struct RelayTests {
         #expect(ended == -1 && line.relay.lentBuffers == 0)
     }
 
-    @Test("leaves what is inspected in the kernel when too many buffers are lent")
+    @Test("leaves inspected bytes in the kernel when too many buffers are lent")
     func heldByKernel() {
         var line = Line()
         line.relay = Relay(inspectionBuffersMax: 0)
@@ -252,7 +252,7 @@ struct RelayTests {
         #expect(third == 6 && isAlone && line.unread == 0)
     }
 
-    @Test("gives others a turn after its share of bytes")
+    @Test("yields to others after its share of bytes")
     func turns() {
         var line = Line()
         let far = line.far
@@ -281,7 +281,7 @@ struct RelayTests {
         #expect(moved == 8 << 20 && turns >= 0)
     }
 
-    @Test("never lends one thing to two, and counts what is lent")
+    @Test("never lends one buffer or pipe twice, and counts those that are lent")
     func pools() {
         var pipes = PipePool()
         let lent = (0..<PipePool.pipesMax + 3).map { _ in pipes.lend() }

@@ -4,7 +4,7 @@ import Support
 import Testing
 import Wire
 
-/// A runner on a reactor, with what it said.
+/// A runner on a reactor, with its outputs.
 private final class RunnerProbe {
     let reactor: Reactor
     var addresses: [Int: IPAddress] = [:]
@@ -51,7 +51,7 @@ struct ResolverRunnerTests {
 
     init() throws { nameserver = try Dnsmasq() }
 
-    @Test("finds addresses, and follows a record that moves")
+    @Test("finds addresses, and follows a record that changes")
     func moves() throws {
         try nameserver.start(["db.test,10.0.0.1"])
         let probe = try RunnerProbe(nameserver.address, servers: [try server(0)])

@@ -19,7 +19,7 @@ struct WaitingQueueTests {
         #expect(queue.count == 1)
     }
 
-    @Test("behaves like a plain list, whichever session leaves", arguments: seeds(30))
+    @Test("behaves like a plain list, for any session that leaves", arguments: seeds(30))
     func equalsModel(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var queue = WaitingQueue()
@@ -48,7 +48,7 @@ struct WaitingQueueTests {
 
 @Suite("The session table")
 struct SessionTableTests {
-    @Test("never takes a late event's session for the slot's next one")
+    @Test("never applies a late event to the slot's next session")
     func generations() throws {
         var table = SessionTable(capacity: 2)
         let taken = table.take()
@@ -85,7 +85,7 @@ struct SessionTableTests {
         #expect(token.kind == .server && token.index == 0xffff_fffe && token.generation == SessionToken.generationMask)
     }
 
-    @Test("is full at its capacity, and gives back what was released last first")
+    @Test("is full at its capacity, and reuses the last released slot first")
     func full() throws {
         var table = SessionTable(capacity: 3)
         for expected in 0..<3 {
@@ -104,7 +104,7 @@ struct SessionTableTests {
         #expect(count == 2 && used == 3)
     }
 
-    @Test("gives a slot's next session none of the extras of the one before")
+    @Test("gives a slot's next session no extras of the previous one")
     func extras() throws {
         var table = SessionTable(capacity: 1)
         let taken = table.take()

@@ -32,7 +32,7 @@ struct SourceMapTests {
         #expect(places.count <= SourceMap.placesMax && Set(places).count == weights.count)
     }
 
-    /// What a proxy sends first for a client of this address.
+    /// The header that a proxy sends for a client with this address.
     private static func header(_ client: IPAddress) -> [UInt8] {
         let own: IPAddress = client.isV6 ? .v6(high: 1, low: 1) : .v4(1)
         return ProxyHeader(.init(source: client, sourcePort: 1, destination: own, destinationPort: 1)).binary(withChecksum: false)
@@ -62,7 +62,7 @@ struct SourceMapTests {
         }
     }
 
-    @Test("distributes clients that come by a path in turn")
+    @Test("distributes clients of a UNIX socket in turn")
     func path() throws {
         let servers = ["A", "B"].map { TestServer.echo($0) }
         defer { for server in servers { server.stop() } }

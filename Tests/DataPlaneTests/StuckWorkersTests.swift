@@ -1,7 +1,7 @@
 import Proxy
 import Testing
 
-@Suite("The watchdog's look at the threads")
+@Suite("The watchdog's poll of the threads")
 struct StuckWorkersTests {
     private static func seconds(_ duration: Duration) -> Double { Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18 }
 
@@ -21,7 +21,7 @@ struct StuckWorkersTests {
         #expect(stuck.pause == .seconds(1))
     }
 
-    @Test("tells of one after a second and gives it up after ten, each once")
+    @Test("reports a thread as stalled after a second and as stuck after ten, each once")
     func stuckForLong() {
         var stuck = StuckThreads(threads: 1)
         var findings: [Int: [StuckThreads.Finding]] = [:]
@@ -36,7 +36,7 @@ struct StuckWorkersTests {
         #expect(stuck.look([8]).isEmpty && stuck.slowCount == 0)
     }
 
-    @Test("does not count the time that a thread is idle")
+    @Test("does not count a thread's idle time")
     func idle() {
         var stuck = StuckThreads(threads: 1)
         for _ in 0..<10 {

@@ -8,7 +8,7 @@ struct TimerWheelTests {
     private static let entries = 60
     private static let ranges: [Int64] = [2, 64, 300, 5000, 300_000, 20_000_000, 90_000_000, 2_000_000_000]
 
-    @Test("takes out exactly what a plain list of deadlines would, at every step", arguments: seeds(120))
+    @Test("takes out exactly the entries of a plain list of deadlines, at every step", arguments: seeds(120))
     func equalsModel(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var now = Int64.random(in: 0...1_000_000_000_000, using: &random)
@@ -27,12 +27,12 @@ struct TimerWheelTests {
                 wheel.cancel(entry)
                 model[entry] = nil
             default:
-                // As the thread does: not past the wheel's wake-up, or later than it.
+                // As the thread does: not past the wheel's wake-up time, or later.
                 let wake = wheel.wakeUp ?? now + range
                 now = Bool.random(using: &random) ? max(now, wake) : now + Int64.random(in: 0...range, using: &random)
                 var taken: Set<Int> = []
                 while let due = wheel.next(now: now) {
-                    #expect(taken.insert(due).inserted, "seed \(seed), step \(step): entry \(due) twice")
+                    #expect(taken.insert(due).inserted, "seed \(seed), step \(step): entry \(due) is returned twice")
                 }
                 let expected = Set(model.filter { $0.value <= now }.keys)
                 #expect(taken == expected, "seed \(seed), step \(step), now \(now)")
@@ -46,7 +46,7 @@ struct TimerWheelTests {
         }
     }
 
-    @Test("is asked only a few times for one far deadline, not every turn of its lowest level")
+    @Test("is polled only a few times for one far deadline, not every turn of its lowest level")
     func wakesRarely() {
         var wheel = TimerWheel(capacity: 1, now: 0)
         wheel.prepare(0)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Turns")
 struct WeightedTurnsTests {
-    @Test("alternate between servers of equal weight, whatever the weight", arguments: [1, 100, 256])
+    @Test("alternate between servers of equal weight, for any weight", arguments: [1, 100, 256])
     func even(weight: Int) {
         var bench = BalancerBench([weight, weight, weight])
         #expect((0..<9).map { _ in bench.visit() } == [0, 1, 2, 0, 1, 2, 0, 1, 2])
@@ -27,7 +27,7 @@ struct WeightedTurnsTests {
         }
     }
 
-    @Test("of a server that was full are not made up for afterwards, and it gets its share again", arguments: [1, 100], [1, 20, 99, 1_580])
+    @Test("of a server that was full are not repeated afterwards, and it gets its share again", arguments: [1, 100], [1, 20, 99, 1_580])
     func fullForAWhile(weight: Int, turns: Int) {
         var bench = BalancerBench([weight, weight]) { backend, _ in backend.servers[0].connectionsMax = 1 }
         #expect(bench.stay() == 0)
@@ -54,7 +54,7 @@ struct WeightedTurnsTests {
         }
     }
 
-    @Test("are in HAProxy's order while servers go, come back and change their weights", .timeLimit(.minutes(5)), arguments: seeds(12))
+    @Test("are in HAProxy's order while servers fail, return and change their weights", .timeLimit(.minutes(5)), arguments: seeds(12))
     func changes(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         let weights = (0..<Int.random(in: 2...5, using: &random)).map { _ in Int.random(in: 1...(Bool.random(using: &random) ? 4 : 256), using: &random) }
@@ -82,7 +82,7 @@ struct WeightedTurnsTests {
         }
     }
 
-    @Test("by leastconn are in HAProxy's order while sessions come", .timeLimit(.minutes(3)), arguments: [[1, 1, 1], [3, 1], [1, 2, 3], [200, 60, 7]])
+    @Test("by leastconn are in HAProxy's order while sessions arrive", .timeLimit(.minutes(3)), arguments: [[1, 1, 1], [3, 1], [1, 2, 3], [200, 60, 7]])
     func leastConnections(weights: [Int]) throws {
         let peer = try HAProxyPeer(balance: "leastconn", weights: weights)
         var bench = BalancerBench(weights, balance: .leastConnections)

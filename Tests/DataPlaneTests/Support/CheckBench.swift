@@ -4,12 +4,12 @@ import Proxy
 import Testing
 import Wire
 
-/// A server on loopback whose every connection gets the same treatment.
+/// A server on loopback that treats every connection in the same way.
 final class CheckedServer {
     enum Behaviour {
-        /// Sends this, and answers the first bytes with the reply, if there is one.
+        /// Sends a greeting, and answers the first bytes with the reply, if it has one.
         case greeting([UInt8], reply: [UInt8]?)
-        /// Accepts and says nothing.
+        /// Accepts and sends nothing.
         case silent
         /// Accepts and closes.
         case closing
@@ -77,12 +77,12 @@ final class CheckedServer {
     }
 }
 
-/// A runner of checks of one server, and everything else that a test needs on one loop.
+/// A check runner for one server, with everything else that a test needs on one loop.
 final class CheckBench {
     let reactor: Reactor
     var results: [CheckResult] = []
     var pace = CheckPace.steadyUp
-    /// What opening a socket ends with, and how often it was tried in vain.
+    /// The error of opening a socket, and the number of failed attempts.
     var shortage: SystemError?
     private(set) var shortages = 0
     private(set) var runner: CheckRunner?
@@ -133,6 +133,6 @@ final class CheckBench {
     /// Runs the loop until `condition` holds.
     func run(until condition: () -> Bool) {
         let holds = reactor.run(until: condition)
-        #expect(holds, "nothing came of it")
+        #expect(holds, "the condition was not reached")
     }
 }

@@ -8,10 +8,10 @@ import Wire
 
 /// A real `Forwarder` on a loopback port, in front of one backend, with a receiver for its log lines.
 final class ForwardingHarness {
-    /// What a test may change before the start.
+    /// The settings that a test may change before the start.
     struct Settings {
         var threads = 2
-        /// The most listening sockets; with more threads than these, threads share them.
+        /// The maximum number of listening sockets; more threads than this share them.
         var sockets = Int.max
         var sessionsMax = 2000
         var listen = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
@@ -23,13 +23,13 @@ final class ForwardingHarness {
         var proxyHeader = ProxyHeaderRule.none
         /// Servers that are down at the start.
         var down: Set<Int> = []
-        /// Where lines go besides the receiver.
+        /// Log targets in addition to the receiver.
         var otherDestination: LogDestination.Place?
 
         init() {
             frontend.backend = 0
             backend.connectTimeout = .seconds(5)
-            // Longer than any test waits: a sanitizer can hold all threads up while it looks symbols up.
+            // Longer than any test waits: a sanitizer can block all threads while it looks up symbols.
             backend.serverTimeout = .seconds(600)
             frontend.clientTimeout = .seconds(600)
         }
@@ -93,7 +93,7 @@ final class ForwardingHarness {
         state.setRoute(routes[server], of: ServerReference(backend: 0, server: server))
     }
 
-    /// Sessions of the process and places held at each server.
+    /// Sessions of the process, and places held at each server.
     var sessionCount: Int { state.process[0].pointee.sessions.value }
     func held(_ server: Int) -> Int { state.serverCells[server].pointee.sessions.value }
 
@@ -101,7 +101,7 @@ final class ForwardingHarness {
     var pauses: UInt64 { state.process[0].pointee.pauses.load(ordering: .relaxed) }
     var droppedLogs: UInt64 { state.process[0].pointee.droppedLogs.load(ordering: .relaxed) }
 
-    /// What the threads have lent and hold, all together.
+    /// The buffers and pipes that the threads have lent, and their sessions, in total.
     var inUse: (sessions: UInt64, buffers: UInt64, pipes: UInt64) {
         state.counters.reduce(into: (0, 0, 0)) {
             $0.sessions += $1.own.sessionsNow.value
@@ -110,7 +110,7 @@ final class ForwardingHarness {
         }
     }
 
-    /// True once no session is left anywhere and all that was lent has come back.
+    /// True once no session exists and every lent buffer and pipe has been returned.
     func isEmptyEventually() -> Bool {
         eventually { sessionCount == 0 && inUse == (0, 0, 0) && state.backendCells[0].pointee.sessions.value == 0 }
     }
@@ -121,7 +121,7 @@ final class ForwardingHarness {
     }
 }
 
-/// A UDP socket that log lines come to.
+/// A UDP socket that receives log lines.
 final class LogReceiver {
     let address: SocketAddress
     private let socket: TestSocket
@@ -135,13 +135,13 @@ final class LogReceiver {
         address = Sockets.localAddress(socket.raw) ?? any
     }
 
-    /// The next line with its frame; empty when none comes in time.
+    /// The next line with its frame; empty when none arrives in time.
     func line() -> String { socket.receive(upTo: 4096).map { String(decoding: $0, as: UTF8.self) } ?? "" }
 
     /// The next line of `option tcplog`, in its parts.
     func session() throws -> LoggedSession { try LoggedSession(line()) }
 
-    /// How the next session ended: its two letters.
+    /// The two letters of the next session's end.
     func flags() throws -> String { try session().flags }
 
     /// True when no line waits.

@@ -43,7 +43,7 @@ final class HAProxyPeer {
         fputs(text + lines.joined(), file)
         fclose(file)
         process = try ChildProcess([Self.program, "-db", "-f", "\(folder)/cfg"])
-        // Through the runtime socket: a connection to the proxy would take a turn.
+        // Through the runtime socket: a connection to the proxy would use a turn.
         let answers = eventually { process.exitStatus != nil || TestSocket(to: .unix("\(folder)/stats")) != nil }
         try #require(answers && process.exitStatus == nil, "\(process.output)")
     }
@@ -56,7 +56,7 @@ final class HAProxyPeer {
         rmdir(folder)
     }
 
-    /// The number of the next session's server, which has greeted; `nil` when there is none.
+    /// The number of the next session's server, which has greeted; `nil` without one.
     func visit(sending bytes: [UInt8] = []) throws -> Int? {
         let socket = try connect()
         if !bytes.isEmpty { socket.send(bytes) }

@@ -16,7 +16,7 @@ struct LoggedSession {
     let retries: String
     let queue: [Int]
 
-    /// Reads `line`, frame and newline included; the test fails when any field looks otherwise than HAProxy's.
+    /// Reads `line`, frame and newline included; the test fails when a field does not have HAProxy's form.
     init(_ line: String) throws {
         let pattern =
             /<134>[A-Z][a-z]{2} [ 1-3][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} haproxy\[[0-9]+\]: (\S+):([0-9]+) \[[0-9]{2}\/[A-Z][a-z]{2}\/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}\] (\S+) (\S+)\/(\S+) (-?[0-9]+)\/(-?[0-9]+)\/([0-9]+) ([0-9]+) ([-A-Za-z]{2}) ([0-9]+)\/([0-9]+)\/([0-9]+)\/([0-9]+)\/(\+?[0-9]+) ([0-9]+)\/([0-9]+)\n/

@@ -5,9 +5,9 @@ import Support
 import Synchronization
 import Wire
 
-/// A blocking socket for tests: what a client or a small server does, with a deadline on every wait.
+/// A blocking socket for a test's client or small server, with a deadline on every wait.
 final class TestSocket: Sendable {
-    /// No test waits longer than this for one thing.
+    /// The limit of every single wait in a test.
     static let waitSecondsMax = 240
 
     let raw: Int32
@@ -23,7 +23,7 @@ final class TestSocket: Sendable {
         setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
-    /// Connects to `address`; `receiveBuffer` shrinks what the kernel keeps for a slow reader.
+    /// Connects to `address`; `receiveBuffer` limits the kernel's buffer for a slow reader.
     convenience init?(to address: SocketAddress, receiveBuffer: Int32? = nil) {
         guard let descriptor = try? Sockets.open(.stream, for: address) else { return nil }
         self.init(owning: descriptor.release())
@@ -60,7 +60,7 @@ final class TestSocket: Sendable {
 
     func finishSending() { shut(SHUT_WR) }
 
-    /// Nothing once it is closed: the number may be another test's socket by then.
+    /// No effect after `close`: the number may belong to another test's socket by then.
     private func shut(_ how: Int) { isClosed.withLock { if !$0 { shutdown(raw, Int32(how)) } } }
 
     /// Sends all of `bytes`; false when the peer is gone.
@@ -78,7 +78,7 @@ final class TestSocket: Sendable {
     @discardableResult
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
-    /// One read: empty at the end of the stream, `nil` on an error (errno tells which).
+    /// One read: empty at the end of the stream, `nil` on an error (errno has the code).
     func receive(upTo count: Int = 65_536) -> [UInt8]? {
         var failed = false
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
@@ -96,20 +96,20 @@ final class TestSocket: Sendable {
         return String(decoding: all, as: UTF8.self)
     }
 
-    /// All until the end of the stream or an error.
+    /// All bytes until the end of the stream or an error.
     func textToEnd() -> String {
         var all: [UInt8] = []
         while let more = receive(), !more.isEmpty { all += more }
         return String(decoding: all, as: UTF8.self)
     }
 
-    /// True when the next read brings the end of the stream.
+    /// True when the next read returns the end of the stream.
     func hasEnded() -> Bool { receive() == [] }
 
     var localPort: UInt16 { Sockets.localAddress(raw)?.port ?? 0 }
 }
 
-/// A thread in a place that can be copied.
+/// A copyable owner of a thread.
 final class TestThread: Sendable {
     private let thread: Mutex<LinuxIO.Thread?>
 
@@ -132,7 +132,7 @@ final class TestServer: Sendable {
     private let accepted = Atomic<Int>(0)
     private let present = Atomic<Int>(0)
 
-    /// How many connections have come, and how many there are now.
+    /// The number of connections so far, and at present.
     var acceptedCount: Int { accepted.load(ordering: .relaxed) }
     var presentCount: Int { present.load(ordering: .relaxed) }
 
@@ -180,7 +180,7 @@ final class TestServer: Sendable {
         } catch { fatalError("\(error)") }
     }
 
-    /// Closes everything and waits for the threads; nothing the second time.
+    /// Closes everything and waits for the threads. A second call has no effect.
     func stop() {
         listener.interrupt()
         let first = threads.withLock { $0.first }
@@ -190,7 +190,7 @@ final class TestServer: Sendable {
         listener.close()
     }
 
-    /// Greets with `name`, then sends back what comes, to the end.
+    /// Greets with `name`, then echoes to the end of the stream.
     static func echo(_ name: String, at address: SocketAddress = .ip(.v4(0x7f00_0001), port: 0)) -> TestServer {
         TestServer(address) { socket in
             guard socket.send(name) else { return }
@@ -198,10 +198,10 @@ final class TestServer: Sendable {
         }
     }
 
-    /// Says nothing and reads nothing until the peer or the test ends.
+    /// Neither sends nor reads until the peer or the test ends.
     static func silent() -> TestServer { TestServer { socket in _ = socket.receive(upTo: 1) } }
 
-    /// An address that refuses: bound for the rest of the process, so that no other test gets its port, but not listened on. A `TestServer` may take it.
+    /// A refusing address: bound for the rest of the process, so that no other test gets its port, but without a listener. A `TestServer` may take it.
     static func refusing() -> SocketAddress {
         do throws(SystemError) {
             let any = SocketAddress.ip(.v4(0x7f00_0001), port: 0)
@@ -213,7 +213,7 @@ final class TestServer: Sendable {
     }
 }
 
-/// Asks until `condition` holds or the deadline has passed.
+/// Polls until `condition` holds or the deadline has passed.
 func eventually(_ condition: () -> Bool) -> Bool {
     Support.eventually(within: Double(TestSocket.waitSecondsMax), condition)
 }

@@ -7,21 +7,21 @@ import Wire
 
 @testable import Proxy
 
-/// What a database does with a connection.
+/// A database's treatment of a connection.
 enum Opening: Sendable {
-    /// Says these bytes, then what the client says comes back.
+    /// Sends these bytes, then echoes.
     case says([UInt8])
-    /// The same in so many pieces, one each 20 ms.
+    /// The same in this number of pieces, one every 20 ms.
     case trickles([UInt8], pieces: Int)
     /// Ends at once, in order or with a RST.
     case closes, resets
-    /// Says these bytes and ends.
+    /// Sends these bytes and ends.
     case saysAndCloses([UInt8])
     /// Is silent until `TestGate.open`, then greets.
     case waits(TestGate)
     /// Is silent until the gate is open, then ends.
     case waitsAndCloses(TestGate)
-    /// Says these bytes to its first client and ends; greets the others.
+    /// Sends these bytes to its first client and ends; greets the others.
     case refusesOnce([UInt8], TestGate)
     /// Greets at once until the first gate is open, then when the second one is.
     case slows(from: TestGate, to: TestGate)
@@ -41,13 +41,13 @@ func greeting(_ name: String) -> [UInt8] {
     packet(MySQLGreeting(serverVersion: name, connectionIdentifier: 8, seed: Array(65..<85), capabilities: [.protocol41, .secureConnection]).payload)
 }
 
-func error(_ number: UInt16) -> [UInt8] { packet(MySQLErrorPacket(code: number, message: "not now").payload) }
+func error(_ number: UInt16) -> [UInt8] { packet(MySQLErrorPacket(code: number, message: "refused").payload) }
 
 extension LeaveReason {
-    /// A server refused with this error of MySQL.
+    /// The packet with which a server refuses by this MySQL error.
     init(error number: UInt16) {
         guard let refusal = (0..<ServerRefusal.count).map({ ServerRefusal(place: $0) }).first(where: { $0.number == number }) else {
-            fatalError("no refusal \(number)")
+            fatalError("not a refusal: \(number)")
         }
         self.init(refusal)
     }
@@ -83,10 +83,10 @@ func database(_ opening: Opening) -> TestServer {
     }
 }
 
-/// What a client gets of a greeting.
+/// True when the client receives the greeting of the server with this name.
 func greeted(_ client: TestSocket, _ name: String) -> Bool { client.text(greeting(name).count) == String(decoding: greeting(name), as: UTF8.self) }
 
-/// A client that was greeted logs in with a server that echoes, and both ends close in order.
+/// A greeted client logs in at an echoing server, and both ends close in order.
 func expectLogin(_ client: TestSocket, sourceLocation: SourceLocation = #_sourceLocation) {
     client.send("login")
     #expect(client.text(5) == "login", sourceLocation: sourceLocation)
@@ -118,7 +118,7 @@ final class ServerFirstBench {
 
     func left(_ server: Int, _ reason: LeaveReason) -> UInt64 { harness.state.left(ServerReference(backend: 0, server: server), for: reason) }
 
-    /// Serves so many sessions whose greeting comes at once that a late one is an exception.
+    /// Serves enough sessions with an immediate greeting that a late one is an exception.
     func serveQuickSessions() throws {
         for _ in 0..<200 {
             let client = try harness.connect()
@@ -129,7 +129,7 @@ final class ServerFirstBench {
         }
     }
 
-    /// Lets sessions hedge whatever the ones before have used up: on a slow machine those were late, too.
+    /// Allows sessions to hedge, regardless of the budget used so far: on a slow machine earlier sessions were late as well.
     func renewHedgeBudget() {
         let budget = RetryBudget(percent: 100, freeMax: 10, now: MonotonicClock.now().nanoseconds / 1_000_000)
         harness.state.backendCells[0].pointee.hedgeBudget.withLock { $0 = budget }
