@@ -15,12 +15,12 @@ private final class ClusterPool: Sendable {
     private struct State {
         /// `nil` for a cluster that is not built yet; the first suite that borrows it builds it.
         var free: [Cluster?] = Array(repeating: nil, count: ClusterPool.size)
-        /// A suite runs that must run alone.
+        /// A suite runs that excludes all others.
         var isLentAlone = false
-        /// In the order of their arrival. A suite that must run alone keeps later ones waiting.
+        /// In order of arrival. A suite that must run alone keeps later ones waiting.
         var waiting: [(isAlone: Bool, continuation: CheckedContinuation<Cluster?, Never>)] = []
 
-        /// Lends a cluster to the first suite that waits, if it may run now.
+        /// Lends a cluster to the first waiting suite, if that suite may run now.
         mutating func lendNext() -> (CheckedContinuation<Cluster?, Never>, Cluster?)? {
             guard let next = waiting.first, !isLentAlone, free.count == ClusterPool.size || !next.isAlone, let cluster = free.popLast() else { return nil }
             waiting.removeFirst()
@@ -32,7 +32,7 @@ private final class ClusterPool: Sendable {
     private static let size = 3
     private let state = Mutex(State())
 
-    /// Runs `suite` with a cluster of its own, and waits until one is free.
+    /// Waits for a free cluster and runs `suite` with it.
     ///
     /// - Parameter isAlone: no other suite runs meanwhile.
     func lend(isAlone: Bool, to suite: () async throws -> Void) async throws {
@@ -55,11 +55,11 @@ private final class ClusterPool: Sendable {
         while let (continuation, cluster) = state.withLock({ $0.lendNext() }) { continuation.resume(returning: cluster) }
     }
 
-    /// Ends all of them.
+    /// Ends all clusters.
     func end() { for cluster in state.withLock({ $0.free }) { try? cluster?.world.end() } }
 }
 
-/// Runs each job on a thread of its own: tests block their threads, and Swift's pool has only one for each processor.
+/// Runs each job on a separate thread: tests block their threads, and Swift's pool has only one for each processor.
 private final class ThreadForEachJob: TaskExecutor {
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
@@ -89,11 +89,11 @@ extension Tag {
 }
 
 extension Trait where Self == ClusterTrait {
-    /// The article's network for each suite in this one.
+    /// A separate article's network for each suite in this one.
     static var articlesClusters: ClusterTrait { ClusterTrait() }
 }
 
-/// The cluster of the running suite, in its first state.
+/// The cluster of the running suite, restored to its first state.
 func freshCluster() throws -> Cluster {
     if let hindrance { throw ChildProcessError(description: hindrance) }
     let cluster = try #require(ClusterPool.cluster)

@@ -40,7 +40,7 @@ struct ComparisonTableTests {
 
     private let empty = "# Text\n\n\(ComparisonTable.begin)\(ComparisonTable.end)\n\nMore text | with a bar\n"
 
-    @Test("tells in a few words what was felt")
+    @Test("describes in a few words what clients noticed")
     func words() {
         #expect(ComparisonTable.cell(result) == "12 failed until 6.5 s; 2 in flight; slowest 0.03 s")
         var lagging = FailoverResult(name: "lagging", event: "it lags")
@@ -54,7 +54,7 @@ struct ComparisonTableTests {
         #expect(hindered.broken == ["cannot be run: haproxy.cfg:42: unknown section 'database'"])
     }
 
-    @Test("replaces what was measured anew, and keeps the rest of its document")
+    @Test("replaces the columns of programs that ran, and keeps the rest of its document")
     func documents() throws {
         var table = try ComparisonTable(of: empty)
         #expect(table == ComparisonTable())
@@ -73,7 +73,7 @@ struct ComparisonTableTests {
         #expect(throws: ComparisonError.self) { try ComparisonTable(of: "no table") }
     }
 
-    @Test("has a row for each fault, of a name that is used once")
+    @Test("has a row for each fault, with a unique name")
     func names() {
         let names = DatabaseRows.all.map(\.name)
         #expect(Set(names).count == names.count && names.count > 20)
@@ -85,7 +85,7 @@ struct FailoverArgumentsTests {
     @Test("choose programs and rows")
     func choices() throws {
         guard case .databases(let programs, let rows, let pace, let document) = try FailoverArguments(["--rows", "kill,hang", "--databases"]).run else {
-            Issue.record("no databases")
+            Issue.record("not the run with databases")
             return
         }
         #expect(programs == [.ours] && rows.map(\.name) == ["kill", "hang"] && pace.names == DatabasePace.thorough.names && document == nil)
@@ -94,25 +94,25 @@ struct FailoverArgumentsTests {
                 "--databases", "--proxy", "all", "--pace", "brief", "--document", "d",
             ]).run
         else {
-            Issue.record("no databases")
+            Issue.record("not the run with databases")
             return
         }
         #expect(all == DatabaseProgram.all && every.count == DatabaseRows.all.count && brief.names == DatabasePace.brief.names && file == "d")
         guard case .balanced(let both, let balanced, let interval) = try FailoverArguments(["--proxy", "both", "--interval", "5"]).run else {
-            Issue.record("no balancer")
+            Issue.record("not the run with a balancer")
             return
         }
         #expect(both == [.tsukada, .haproxy] && balanced.count == BalancedRows.all.count && interval == 5)
     }
 
     @Test(
-        "are refused with what there is instead",
+        "are refused with the valid choices",
         arguments: [
-            (["--rows", "nonsense"], "no row 'nonsense'; there are soft-stop"),
-            (["--databases", "--proxy", "envoy"], "no program 'envoy'; there are ours, haproxy"),
-            (["--databases", "--interval", "1"], "no such argument: --interval 1"), (["--interval", "0"], "--interval is no number"),
-            (["--rows"], "--rows has no value"), (["--pace", "brief"], "no such argument: --pace brief"),
-            (["--databases", "--pace", "x"], "--pace is thorough"),
+            (["--rows", "nonsense"], "unknown row 'nonsense'; known: soft-stop"),
+            (["--databases", "--proxy", "envoy"], "unknown program 'envoy'; known: ours, haproxy"),
+            (["--databases", "--interval", "1"], "unknown argument: --interval 1"), (["--interval", "0"], "--interval takes a number"),
+            (["--rows"], "--rows needs a value"), (["--pace", "brief"], "unknown argument: --pace brief"),
+            (["--databases", "--pace", "x"], "--pace takes thorough"),
         ])
     func refused(words: [String], sentence: String) {
         let error = #expect(throws: ChildProcessError.self) { try FailoverArguments(words) }
@@ -122,7 +122,7 @@ struct FailoverArgumentsTests {
 
 @Suite("Times of answers")
 struct AnswerTimesTests {
-    @Test("tell when a server was left, and taken again")
+    @Test("show when a server was last used before a repair, and first used again")
     func times() {
         let tenths: [Int64] = [1, 2, 3, 40, 45]
         let answers = AnswerTimes(tenths: ["a": tenths, "b": [1, 19]], repair: 2_000_000_000)
@@ -134,10 +134,10 @@ struct AnswerTimesTests {
     }
 }
 
-@Suite("What ours has beside the article's file")
+@Suite("tsukada's lines beside the article's file")
 struct OwnLinesTests {
     @Test(
-        "is at most eight lines in every setting, and four of gossip",
+        "are at most eight in every setting, and four of gossip",
         arguments: [
             DatabaseSetting.reading, .watching, .watchingTogether, .writing, .discovering,
         ])
@@ -153,7 +153,7 @@ struct LoadReportTests {
         return Attempt(startedAt: startedAt, connectedAt: startedAt, endedAt: endedAt, outcome: .answered, detail: "a", writtenAt: writtenAt)
     }
 
-    @Test("tells what was slow before something happened from what was slow after it")
+    @Test("separates slow answers before an event from slow answers after it")
     func slowest() {
         var report = ClientReport(short: LoadReport(), long: SessionReport())
         for (startedAt, milliseconds) in [(100_000_000, 900), (1_250_000_000, 800), (1_400_000_000, 30), (1_310_000_000, 40)] as [(Int64, Int64)] {
@@ -164,7 +164,7 @@ struct LoadReportTests {
         #expect(report.short.tenthsByServer == ["a": [1, 12, 13, 14]] && report.slowestSeconds == 0.9)
     }
 
-    @Test("adds up what several have seen, with the age of what they have read")
+    @Test("sums the reports of several clients, with the age of the rows that they have read")
     func sums() {
         var (first, second) = (LoadReport(), LoadReport())
         first.add(attempt(300_000_000, 100, writtenAt: 0), slowOverMilliseconds: 500, staleOverMilliseconds: 300)

@@ -5,7 +5,7 @@ import Foundation
 import Support
 import Testing
 
-/// What `ClusterTool database` prints of one session.
+/// The output of `ClusterTool database` for one session.
 private struct SessionLine: Decodable {
     let isTLS: Bool?
     let method: String?
@@ -17,7 +17,7 @@ private struct SessionLine: Decodable {
 extension ClusterSuite {
     @Suite("A check's session with MariaDB", .serialized)
     struct DatabaseSessionTests {
-        /// A replica that offers TLS and ed25519, counts broken-off logins, and has users of its own for each method.
+        /// A replica that offers TLS and ed25519, counts aborted logins, and has separate users for each method.
         private struct Server {
             let node: Node
             let database: Database
@@ -27,7 +27,7 @@ extension ClusterSuite {
                 (node, database) = (cluster.tsukada01, cluster.replica01)
                 authority = try CertificateAuthority(in: "\(database.node.directory)/certificates")
                 let pair = try authority.sign("db", names: "DNS:db01.example,IP:\(database.node.address)")
-                // A database that resolves no names counts nothing.
+                // A database that does not resolve names does not count them.
                 try "127.0.0.1 localhost\n\(node.address) \(node.name)\n".write(toFile: "\(database.node.directory)/hosts", atomically: false, encoding: .utf8)
                 try database.killAtOnce()
                 try database.start(options: [
@@ -50,7 +50,7 @@ extension ClusterSuite {
                 try database.killAtOnce()
             }
 
-            /// Not for the binary log: the primary has other transactions by these numbers.
+            /// Skips the binary log: the primary has other transactions with these numbers.
             func change(_ statements: String) throws { try database.execute("set sql_log_bin=0; \(statements)") }
 
             func sessions(_ user: String, _ password: String, tls: String = "off", _ more: [String] = [], query: String = "select current_user()") throws
@@ -68,7 +68,7 @@ extension ClusterSuite {
             }
         }
 
-        @Test("proves its password by each method that MariaDB has, in clear and by TLS, and asks")
+        @Test("proves its password by each method that MariaDB has, in clear and over TLS, and sends queries")
         func methods() throws {
             let server = try Server(freshCluster())
             defer { try? server.end() }
@@ -87,7 +87,7 @@ extension ClusterSuite {
             #expect(lines.answers == [["dbserver01", nil, ""], ["error 1227"]], "\(lines)")
         }
 
-        @Test("verifies the server's certificate, and its name where one is given")
+        @Test("verifies the server's certificate, and its name if one is given")
         func certificates() throws {
             let server = try Server(freshCluster())
             defer { try? server.end() }
@@ -105,7 +105,7 @@ extension ClusterSuite {
             #expect(clear.kind == "accessDenied", "\(clear)")
         }
 
-        @Test("tells wrong password, locked account and expired password apart")
+        @Test("distinguishes a wrong password, a locked account and an expired password")
         func refusals() throws {
             let server = try Server(freshCluster())
             defer { try? server.end() }
@@ -122,19 +122,19 @@ extension ClusterSuite {
             #expect(line.kind == "passwordExpired" && line.failure?.contains("error 1862 ") == true, "\(line)")
         }
 
-        @Test("never gets its host blocked, even where it gives up itself")
+        @Test("never gets its host blocked, even if it ends the session itself")
         func neverBlocked() throws {
             let server = try Server(freshCluster())
             defer { try? server.end() }
             let other = try CertificateAuthority(in: "\(server.database.node.directory)/other", name: "another authority")
             let distrust = try server.sessions("native", "native secret", tls: "require", ["--ca", other.certificate, "--count", "20"])
             #expect(distrust.count == 20 && distrust.allSatisfy { $0.kind == "certificateInvalid" }, "\(distrust)")
-            // Fewer: PAM takes its time to refuse.
+            // Fewer sessions: PAM is slow to refuse.
             let inClear = try server.sessions("clear", "x", ["--count", "10"])
             #expect(inClear.count == 10 && inClear.allSatisfy { $0.kind == "methodRefused" }, "\(inClear)")
             let after = try server.session("native", "native secret")
             #expect(after.answers == [["native@%"]], "\(after)")
-            // Whoever just goes is blocked: the test is one.
+            // Proof that the test is valid: a client that just closes is blocked.
             try server.node.demand([clusterTool, "abandon", "--to", "\(server.database.node.address):3306", "--count", "20", "--greeting", "yes"])
             let blocked = try server.session("native", "native secret")
             #expect(blocked.kind == "refused" && blocked.failure?.contains("error 1129 ") == true, "\(blocked)")
@@ -142,7 +142,7 @@ extension ClusterSuite {
         }
     }
 
-    /// What stands in for a MySQL server is one to libmariadb's own client too.
+    /// libmariadb's own client accepts the peer that replaces a MySQL server in other tests.
     @Suite("The conforming peer", .serialized)
     struct MySQLPeerTests {
         private func log(into server: MySQLPeerServer, password: String, _ more: [String]) throws -> (status: Int32, output: String) {
@@ -153,7 +153,7 @@ extension ClusterSuite {
                 ] + more)
         }
 
-        @Test("lets the mariadb client in by caching_sha2_password: remembered, by RSA, by TLS, by a switch", arguments: [false, true], [false, true])
+        @Test("accepts the mariadb client by caching_sha2_password: cached, with RSA, over TLS, after a switch", arguments: [false, true], [false, true])
         func loggedInByLibmariadb(isCached: Bool, isSwitched: Bool) throws {
             let folder = "/tmp/tsk-peer-\(getpid())"
             defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -1,4 +1,4 @@
-// Replication, for real: replicas that lag, stop and recover, a primary that is promoted elsewhere, a user that is not let in any more.
+// Real replication: replicas that lag, stop and recover, a primary that is promoted elsewhere, a user that databases refuse.
 
 import ClusterWorld
 import Foundation
@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("Two nodes that look into their databases", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy does not look"))
+    @Suite("Two nodes with database sections", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy does not look"))
     struct DatabaseTests {
         private static let password = "a secret, and no word of a log"
 
@@ -23,7 +23,7 @@ extension ClusterSuite {
                     """)
                 for replica in [cluster.replica01, cluster.replica02] {
                     try eventually(within: 10, "the user on \(replica.node.name): \(try replica.ask("show slave status"))", interval: 50) {
-                        // An error while it is not there yet.
+                        // An error while the user does not exist yet.
                         (try? replica.execute("show grants for tsukada_check@'%'"))?.contains("MONITOR") == true
                     }
                 }
@@ -50,7 +50,7 @@ extension ClusterSuite {
                 }
             }
 
-            /// Whom a node sends writes to.
+            /// The server that a node sends writes to.
             func writer(_ member: GossipMember) throws -> String { try field("Writer", "mysql-write", of: member) }
 
             func field(_ name: String, _ proxy: String, of member: GossipMember) throws -> String {
@@ -58,7 +58,7 @@ extension ClusterSuite {
                 return line.map { String($0.dropFirst(name.count + 2)) } ?? ""
             }
 
-            /// Waits, and tells what the nodes say when it was in vain.
+            /// Waits; the error contains the nodes' output.
             func wait(_ what: String, within seconds: Double = 10, _ condition: () throws -> Bool) throws {
                 let seen = { [self] in try pair.both.map { try $0.proxy.command("show database") }.joined(separator: "\n") }
                 try eventually(within: seconds, "\(what): \(try seen())", interval: 50) { try condition() }
@@ -72,7 +72,7 @@ extension ClusterSuite {
             }
         }
 
-        /// Rows that go through replication, one each half second, until it is stopped.
+        /// Rows for replication, one every half second, until the thread is stopped.
         static func writes(to database: Database) -> RepeatingThread {
             RepeatingThread(every: 500_000) {
                 _ = try? database.execute("create table if not exists shop.ticks (at int); insert into shop.ticks values (1)")
@@ -94,17 +94,17 @@ extension ClusterSuite {
             try delay(cluster.replica01, 30)
             for member in nodes.pair.both {
                 let out = try member.wait(for: "Server mysql/read01 is OUT: replication lag", after: begun, within: 12)
-                // The first row that waits is up to half a second old, and lag is told in whole seconds.
+                // The first delayed row is up to half a second old, and databases report lag in whole seconds.
                 print("| database | lag passes 3s | OUT on \(member.node.name) \(Double(out - begun) / 1e9) s after the delay began |")
                 #expect(Double(out - begun) / 1e9 < 7.5)
                 #expect(try member.proxy.statistics("status")["read01"] == "NOLB")
                 #expect(try member.proxy.command("show servers state").contains(" read01 172.20.0.21 3 "))
             }
             #expect(try cluster.client.query(cluster.tsukada01, count: 8).allSatisfy { $0.outcome == .answered && $0.detail == "dbserver02" })
-            // The lag that a node sees stands in its health rows.
+            // A node's health rows contain the lag that it sees.
             #expect(try nodes.pair.first.rows("health").contains { $0["server"] == "mysql/read01" && (Int($0["lag_ms"] ?? "") ?? 0) > 3_000 })
 
-            // With the only fit one gone the lagging one stays in, without a moment of none.
+            // Without the only fit replica the lagging one is used, without a moment in which none is.
             let all = MonotonicMoment.now
             for member in nodes.pair.both {
                 #expect(try member.proxy.command("set server mysql/read02 state maint") == "\n")
@@ -135,7 +135,7 @@ extension ClusterSuite {
             print("| database | recovered | all in after \(Double(MonotonicMoment.now - back) / 1e9) s |")
         }
 
-        @Test("take a replica out whose SQL thread has stopped, and say why")
+        @Test("take a replica out whose SQL thread has stopped, and report why")
         func stopped() throws {
             let cluster = try freshCluster()
             let nodes = try Nodes(cluster)
@@ -154,14 +154,14 @@ extension ClusterSuite {
             try cluster.primary.execute("delete from shop.orders where number=100")
         }
 
-        @Test("send writes to the new primary within 3 s of its promotion, both to the same, and close the sessions of the old one")
+        @Test("send writes to the new primary within 3 s of its promotion, both to the same one, and close the sessions of the old one")
         func promotion() throws {
             let cluster = try freshCluster()
             let nodes = try Nodes(cluster)
             defer { nodes.end() }
             #expect(try cluster.client.query(cluster.tsukada01, port: 3310, count: 3).allSatisfy { $0.detail == "dbserver03" })
             let client = try cluster.client.start(["mariadb", "--host=172.20.0.12", "--port=3310", "--user=app", "--execute=select sleep(60)"])
-            try eventually(within: 5, "its query") { try cluster.primary.execute("show processlist").contains("select sleep(60)") }
+            try eventually(within: 5, "the client's query") { try cluster.primary.execute("show processlist").contains("select sleep(60)") }
             try cluster.primary.execute("set global read_only=1")
             let promoted = MonotonicMoment.now
             try cluster.replica01.execute("set global read_only=0")
@@ -176,17 +176,17 @@ extension ClusterSuite {
             }
             try client.outside.wait(within: 3)
             #expect(client.outside.exitStatus != 0)
-            // A replica that takes writes is none.
+            // A replica that accepts writes is unfit.
             try nodes.pair.first.wait(for: "Server mysql/read01 is OUT: read_only is OFF on a replica", after: promoted, within: 3)
 
-            // Two that take writes: nothing moves, and somebody is told.
+            // Two servers accept writes: the writer stays, and an alarm is raised.
             let second = MonotonicMoment.now
             try cluster.primary.execute("set global read_only=0")
             for member in nodes.pair.both {
                 try member.wait(for: "db1 and db3 accept writes, but only one may; writes continue to server 'db1'", after: second, within: 8)
                 #expect(try nodes.writer(member) == "db1")
             }
-            // None: no session, and somebody is told.
+            // No server accepts writes: no session, and an alarm.
             for database in [cluster.primary, cluster.replica01] { try database.execute("set global read_only=1") }
             for member in nodes.pair.both { try member.wait(for: "Database mysql-write: no server accepts writes", after: second, within: 8) }
             #expect(try cluster.client.query(cluster.tsukada01, port: 3310).allSatisfy { $0.outcome != .answered })
@@ -194,7 +194,7 @@ extension ClusterSuite {
             for member in nodes.pair.both { try nodes.wait("the first primary on \(member.node.name)") { try nodes.writer(member) == "db3" } }
         }
 
-        @Test("keep every server in service when their own user is not let in any more, and never say its password")
+        @Test("keep every server in service when the databases refuse their user, and never print its password")
         func expired() throws {
             let cluster = try freshCluster()
             let nodes = try Nodes(cluster)

@@ -1,4 +1,4 @@
-// deploy/demo inside a node: its loopback addresses and ports are the node's own there.
+// deploy/demo inside a node, which has separate loopback addresses and ports.
 
 import ClusterWorld
 import Foundation
@@ -8,7 +8,7 @@ import Testing
 extension ClusterSuite {
     @Suite("The demonstration", .serialized)
     struct DemonstrationTests {
-        @Test("shows who answers, ends by itself, and leaves nothing behind")
+        @Test("shows which databases answer, ends on its own, and leaves nothing behind")
         func endsByItself() throws {
             let cluster = try freshCluster()
             let before = try traces(on: cluster.client)
@@ -39,9 +39,9 @@ extension ClusterSuite {
             return ["env", "CLUSTER_TOOL=\(clusterTool)", "\(packageRoot)/deploy/demo"] + program + arguments
         }
 
-        /// Processes of the whole world and the demonstration's directories.
+        /// The processes of the whole world, and the demonstration's directories.
         private func traces(on node: Node) throws -> Set<String> {
-            // ps itself, and bash around it, are not what we look for.
+            // Without ps itself; a bash around it is not expected either.
             let processes = try node.demand(["ps", "-e", "-o", "pid=,comm="]).split(separator: "\n").filter { !$0.hasSuffix(" ps") }
             let directories = try FileManager.default.contentsOfDirectory(atPath: "/tmp").filter { $0.hasPrefix("tsk-demo-") }
             return Set(processes.map(String.init) + directories)

@@ -1,11 +1,11 @@
-// Names whose addresses change, and nameservers that are ill, while clients connect, ask and leave.
+// Names whose addresses change, and faulty nameservers, while clients connect, query and close.
 
 import ClusterWorld
 import Foundation
 import Support
 import Testing
 
-/// A node that proxies to a name of a nameserver that the test can change, with clients at work.
+/// A node that proxies to a name of a nameserver that the test can change, with a load of clients.
 private final class Pool {
     let cluster: Cluster
     let nameserver: PoolNameServer
@@ -14,7 +14,7 @@ private final class Pool {
 
     /// - Parameters:
     ///   - servers: the lines of servers.
-    ///   - usable: how many of them have to be up before the clients begin.
+    ///   - usable: the number of servers that must be up before the clients start.
     init(_ cluster: Cluster, _ nameserver: PoolNameServer, servers: [String], usable: Int, holdValid: String = "10s") throws {
         (self.cluster, self.nameserver) = (cluster, nameserver)
         let text = Pool.configuration(servers: servers, nameserver: PoolNameServer.address, holdValid: holdValid)
@@ -68,19 +68,19 @@ private final class Pool {
         try eventually(within: seconds, "\(count) servers to be up: \(try proxy.statistics("status"))", interval: 20) { try usable(proxy).count == count }
     }
 
-    /// Seconds until so many servers are up.
+    /// Waits until `count` servers are up and returns the seconds.
     func wait(for count: Int) throws -> Double {
         let start = MonotonicMoment.now
         try Pool.wait(for: count, of: proxy, within: 10)
         return Double(MonotonicMoment.now - start) / 1e9
     }
 
-    /// Sessions of each server so far.
+    /// The number of sessions of each server so far.
     func sessions() throws -> [String: Int] {
         try proxy.statistics("stot").filter { $0.key.hasPrefix("read") }.mapValues { Int($0) ?? 0 }
     }
 
-    /// Ends the clients: none of their connects may have failed, none may have been slow.
+    /// Ends the clients and fails if a connect has failed or was slow.
     func finish(_ what: String) throws {
         try eventually(within: 20, "500 sessions") { try sessions().values.reduce(0, +) > 500 }
         let report = try load.stop()
@@ -94,11 +94,11 @@ private final class Pool {
     func log(from mark: Int) throws -> [String] { try cluster.log(of: cluster.tsukada01).lines(from: mark).map(\.text) }
 }
 
-/// How a nameserver is made ill; the failover test's rows have more of it.
+/// A fault of a nameserver; the failover test's rows have more of them.
 enum NameserverIllness: String, CaseIterable, Sendable {
     case gone, refuses
 
-    /// What the log says of it.
+    /// The log's text for the fault.
     var alarm: String {
         switch self {
         case .gone: "no answer for 'db.pool' from any nameserver"
@@ -119,7 +119,7 @@ extension ClusterSuite {
             nameserver = try PoolNameServer(on: cluster.nameserver.node)
         }
 
-        /// More addresses of the databases.
+        /// Adds addresses to the databases.
         private func addAddresses(_ range: ClosedRange<Int>) throws {
             for (index, last) in range.enumerated() {
                 let node = [cluster.replica01, cluster.replica02, cluster.primary][index % 3].node
@@ -145,11 +145,11 @@ extension ClusterSuite {
             try nameserver.serve(Self.replicas)
             let shrunk = try pool.wait(for: 2)
             #expect(shrunk < 3, "shrunk after \(shrunk) s")
-            // Whoever has left takes no session.
+            // A removed server gets no session.
             let left = try pool.proxy.statistics("status").filter { $0.value == "MAINT (resolution)" }.map(\.key)
             let then = try pool.proxy.statistics("stot")
             #expect(left.count == 4, "\(left)")
-            try holds(for: 0.5, "servers that have left get no session: \(left) \(then)", interval: 100) {
+            try holds(for: 0.5, "removed servers get no session: \(left) \(then)", interval: 100) {
                 let now = try pool.proxy.statistics("stot")
                 return left.allSatisfy { then[$0] == now[$0] }
             }
@@ -157,7 +157,7 @@ extension ClusterSuite {
             #expect(try pool.log(from: mark).count { $0.contains("is DOWN") } == 0)
         }
 
-        @Test("says which number to raise when the name has more addresses than servers")
+        @Test("reports which number to raise when the name has more addresses than servers")
         func tooMany() throws {
             try addAddresses(51...53)
             try nameserver.serve(Self.replicas)
@@ -165,13 +165,13 @@ extension ClusterSuite {
             let mark = try cluster.log(of: cluster.tsukada01).mark
             try nameserver.serve(Self.replicas + [("db.pool", "172.20.0.51")])
             try cluster.log(of: cluster.tsukada01).wait(for: "'db.pool' has 3 addresses for the 2 servers of", from: mark)
-            try holds(for: 3, "it is said once", interval: 100) {
+            try holds(for: 3, "it is logged once", interval: 100) {
                 try pool.log(from: mark).count { $0.contains("raise the number there to 3 or more") } == 1
             }
             try pool.finish("too many addresses")
         }
 
-        @Test("loses no connect while its nameserver is ill", arguments: NameserverIllness.allCases)
+        @Test("loses no connect while its nameserver is faulty", arguments: NameserverIllness.allCases)
         func ill(illness: NameserverIllness) throws {
             try nameserver.serve(Self.replicas)
             let pool = try Pool(cluster, nameserver, servers: ["server-template read 4 db.pool:3306"], usable: 2)
@@ -188,7 +188,7 @@ extension ClusterSuite {
             #expect(lines.count { $0.contains("Resolvers vpc") } == 1, "\(lines.suffix(3))")
         }
 
-        @Test("has all addresses of an answer that UDP cuts off, and shrinks by one that it does not")
+        @Test("uses all addresses of an answer that exceeds UDP, and removes only the missing one")
         func truncated() throws {
             try addAddresses(101...140)
             let many = (101...140).map { ("db.pool", "172.20.0.\($0)") }
@@ -209,24 +209,24 @@ extension ClusterSuite {
             try eventually(within: 10, "the new address") { try pool.proxy.command("show servers state").contains("read01 172.20.0.23 ") }
             let after = Double(MonotonicMoment.now - start) / 1e9
             #expect(after < 3, "moved after \(after) s")
-            // The other clients take turns, too.
+            // The other clients take turns as well.
             try eventually(within: 5, "a session at the new address") {
                 try cluster.client.query(cluster.tsukada01, count: 4).contains { $0.detail == "dbserver03" }
             }
             try pool.finish("moved in \(after) s")
         }
 
-        @Test("asks for the name at once when a connect fails, however long its answer would be good for")
+        @Test("resolves the name again at once when a connect fails, regardless of the answer's time to live")
         func failedConnectAsks() throws {
             let (first, second) = ([("db1.pool", "172.20.0.21"), ("db2.pool", "172.20.0.22")], [("db1.pool", "172.20.0.23"), ("db2.pool", "172.20.0.22")])
             try nameserver.serve(first, timeToLive: 600)
             let servers = ["server read01 db1.pool:3306 init-addr none", "server read02 db2.pool:3306 init-addr none"]
             let pool = try Pool(cluster, nameserver, servers: servers, usable: 2, holdValid: "600s")
             try nameserver.serve(second, timeToLive: 600)
-            try holds(for: 2.5, "the address stays: nothing has failed, nobody asks", interval: 100) {
+            try holds(for: 2.5, "the address stays while no connect fails", interval: 100) {
                 try pool.proxy.command("show servers state").contains("read01 172.20.0.21 ")
             }
-            // Its host refuses from now on; nothing that was connected is lost.
+            // The old host refuses from here on; established connections are kept.
             try cluster.replica01.node.demand(["nft", "add table ip t; add chain ip t in { type filter hook input priority 0; }"])
             defer { _ = try? cluster.replica01.node.run(["nft", "delete table ip t"]) }
             try cluster.replica01.node.demand(["nft", "add rule ip t in tcp dport 3306 tcp flags & (syn | ack) == syn reject with tcp reset"])
@@ -237,7 +237,7 @@ extension ClusterSuite {
             try pool.finish("a failed connect: moved in \(after) s")
         }
 
-        @Test("goes by a service's records: hosts, ports, weights, priorities")
+        @Test("uses a service's hosts, ports, weights and priorities")
         func service() throws {
             let records = [
                 (host: "db1.pool", address: "172.20.0.21", port: 3306, priority: 10, weight: 30),
@@ -249,11 +249,11 @@ extension ClusterSuite {
             let before = try pool.sessions()
             let answers = try cluster.client.query(cluster.tsukada01, count: 80).map(\.detail)
             let shares = try pool.sessions().merging(before, uniquingKeysWith: -).values.sorted()
-            // Among the other clients' chance has its part in which of the turns are these ones.
-            #expect(answers.count { $0 == "dbserver01" } > 40, "three quarters: \(answers)")
-            #expect(abs(Double(shares.last ?? 0) / Double(shares.reduce(0, +)) - 0.75) < 0.03, "of all clients': \(shares)")
-            #expect(!answers.contains("dbserver03"), "its priority is not the lowest")
-            // The first two leave: the third one takes all.
+            // The other clients' sessions shift these clients' turns, so the limit is loose.
+            #expect(answers.count { $0 == "dbserver01" } > 40, "about three quarters: \(answers)")
+            #expect(abs(Double(shares.last ?? 0) / Double(shares.reduce(0, +)) - 0.75) < 0.03, "of all clients: \(shares)")
+            #expect(!answers.contains("dbserver03"), "its priority is higher than the others'")
+            // The first two are removed: the third one takes all sessions.
             try nameserver.serve(service: "_mysql._tcp.pool", Array(records.suffix(1)))
             #expect(try pool.wait(for: 1) < 3)
             #expect(try cluster.client.query(cluster.tsukada01, count: 5).allSatisfy { $0.detail == "dbserver03" })
@@ -264,7 +264,7 @@ extension ClusterSuite {
         }
 
         @Test(
-            "starts without DNS by the addresses that it had, after a check", arguments: ["server-template read 3 db.pool:3306", "server read dbserver01:3306"])
+            "starts without DNS with its previous addresses, after a check", arguments: ["server-template read 3 db.pool:3306", "server read dbserver01:3306"])
         func startsWithoutDNS(line: String) throws {
             try nameserver.serve(Self.replicas)
             defer { try? nameserver.stop() }
@@ -283,7 +283,7 @@ extension ClusterSuite {
             try nameserver.pause()
             try cluster.nameserver.pause()
             defer { try? cluster.nameserver.resume() }
-            // One of the remembered ones is not there any more: it takes no session.
+            // One of the stored addresses is dead: it takes no session.
             if isTemplate { try cluster.replica02.killAtOnce() }
             let start = MonotonicMoment.now
             let proxy = try RunningProxy(.tsukada, on: node, in: cluster.world, configuration: text)

@@ -1,4 +1,4 @@
-// A node that goes: first the load balancer learns of it, then the ports close, sessions end last.
+// A draining node: first its probe fails, then the ports close, and sessions end last.
 
 import ClusterWorld
 import Foundation
@@ -14,7 +14,7 @@ extension ClusterSuite {
             try cluster.client.start([clusterTool, "query", "--to", "\(node.address):3306", "--text", "select sleep(\(seconds))"])
         }
 
-        @Test("fails its probe first, forwards on, closes its ports, lets sessions end until the hard stop; the other node must wait")
+        @Test("fails its probe first, keeps forwarding, closes its ports, and keeps sessions until the hard stop; the other node must wait")
         func drains() throws {
             let cluster = try freshCluster()
             let pair = try GossipPair(cluster, asAdministrator: true, sections: Self.probe + ["drain 4s", "global", "hard-stop-after 8s"])
@@ -49,16 +49,16 @@ extension ClusterSuite {
 
             try first.proxy.waitForEnd(within: 10)
             let over = Double(MonotonicMoment.now - start) / 1e9
-            #expect(abs(over - 12) < 1.5, "it ended after \(over) s")
+            #expect(abs(over - 12) < 1.5, "the process ended after \(over) s")
             try long.outside.wait(within: 5)
             let killed = try first.wait(for: "soft-stop running for too long, performing a hard-stop.", after: start, within: 1)
             try first.wait(for: "Proxy mysql hard-stopped (1 remaining conns will be closed).", after: killed, within: 1)
-            #expect(first.lines(with: "Draining: ").count == 2, "its begin, and how far it was after 10 s: \(first.lines(with: "Draining: ").map(\.text))")
+            #expect(first.lines(with: "Draining: ").count == 2, "one line at the start, one after 10 s: \(first.lines(with: "Draining: ").map(\.text))")
             try second.wait(for: "peer tsukada01 has LEFT", after: start, within: 2)
             pair.expectDeathsClaimed(first: 0, second: 0)
         }
 
-        @Test("may be forced while the other one drains, and says so")
+        @Test("may be forced while the other one drains, with a warning")
         func forced() throws {
             let cluster = try freshCluster()
             let pair = try GossipPair(cluster, asAdministrator: true, sections: Self.probe + ["drain 20s"])
@@ -71,13 +71,13 @@ extension ClusterSuite {
             try pair.second.wait(for: "Draining although tsukada01 is draining as well", after: start, within: 2)
             for member in pair.both { #expect(try member.asked(by: cluster.client) == "503") }
             #expect(try cluster.client.query(pair.first.node, count: 2).allSatisfy { $0.outcome == .answered })
-            // The lease goes over to the one that is left.
+            // The lease passes to the remaining node.
             pair.first.proxy.send(signal: SIGTERM)
             try pair.first.proxy.waitForEnd(within: 3)
-            try eventually(within: 3, "the lease to go over") { try pair.second.proxy.command("show gossip").contains("Draining: tsukada02\n") }
+            try eventually(within: 3, "the lease to pass") { try pair.second.proxy.command("show gossip").contains("Draining: tsukada02\n") }
         }
 
-        @Test("and crashes may drain again: the lease it had left is its own, and the other node's once it is gone")
+        @Test("and crashes may drain again: its earlier lease is its own, and free for the other node after its death")
         func leftLease() throws {
             let cluster = try freshCluster()
             let pair = try GossipPair(cluster, asAdministrator: true, sections: Self.probe + ["drain 30s"])
@@ -103,7 +103,7 @@ extension ClusterSuite {
             #expect(try ask(pair.second).hasPrefix("Draining: the probe fails"))
         }
 
-        @Test("ends with 0, on SIGTERM too with 'drain-on-term', and the sessions left are closed over the spread")
+        @Test("exits with 0, on SIGTERM as well with 'drain-on-term', and the remaining sessions are closed over the spread")
         func exitCode() throws {
             let cluster = try freshCluster()
             let node = cluster.tsukada01
@@ -116,11 +116,11 @@ extension ClusterSuite {
                 let answer = try node.demand(["bash", "-c", "echo 'show info' | socat - UNIX-CONNECT:/var/lib/haproxy/stats"])
                 return answer.split(separator: "\n").first { $0.hasPrefix("CurrConns: ") }.flatMap { Int($0.dropFirst(11)) } ?? -1
             }
-            try eventually(within: 5, "the sessions") { try sessionsNow() == 4 }
+            try eventually(within: 5, "the four sessions") { try sessionsNow() == 4 }
             let start = MonotonicMoment.now
             try process.send(signal: SIGTERM)
-            #expect(try cluster.client.query(node).allSatisfy { $0.outcome == .answered }, "the ports forward")
-            try holds(for: 2.5, "nothing is closed before the spread", interval: 100) { try sessionsNow() == 4 }
+            #expect(try cluster.client.query(node).allSatisfy { $0.outcome == .answered }, "the ports keep forwarding")
+            try holds(for: 2.5, "no session is closed before the spread", interval: 100) { try sessionsNow() == 4 }
             try process.outside.wait(within: 10)
             let lived = Double(MonotonicMoment.now - start) / 1e9
             #expect(process.outside.exitStatus == 0 && lived > 4 && lived < 6, "\(process.outside.exitStatus ?? -1) after \(lived) s")

@@ -1,4 +1,4 @@
-// What clients feel. These are promises of tsukada's own: haproxy does not keep them all.
+// What clients notice. These are promises of tsukada's own: haproxy does not keep them all.
 
 import ClusterWorld
 import Foundation
@@ -9,7 +9,7 @@ extension ClusterSuite {
     @Suite("tsukada", .serialized)
     struct FailoverTests {
         @Test(
-            "loses no connect but those in the dying replica's hands while it is killed under load by 20 clients",
+            "loses only the dying replica's own connects when it is killed under load by 20 clients",
             .disabled(if: ProxyProgram.testsHaproxy, "haproxy does not promise this"), arguments: 1...2)
         func killUnderLoad(round: Int) throws {
             let cluster = try freshCluster()
@@ -34,7 +34,7 @@ extension ClusterSuite {
             print("kill under load: \(report.attempts) attempts, \(report.failures.count) failed, slowest answer \(report.slowestMilliseconds) ms")
         }
 
-        @Test("serves nothing after SIGTERM, and is gone at once with sessions open")
+        @Test("serves no client after SIGTERM, and ends at once with sessions open")
         func terminatesAtOnce() throws {
             let cluster = try freshCluster()
             let proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world)

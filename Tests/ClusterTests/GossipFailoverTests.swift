@@ -1,4 +1,4 @@
-// What gossip is for: a database that dies is out on both nodes at nearly the same time.
+// The purpose of gossip: a database that dies is taken out on both nodes at nearly the same time.
 
 import ClusterWorld
 import Foundation
@@ -10,12 +10,12 @@ extension ClusterSuite {
     struct GossipFailoverTests {
         private static let kills = 5
 
-        /// What one kill took.
+        /// The measured times of one kill.
         private struct Times {
             var fromKill = MeasuredTimes()
             var fromFirstFailure = MeasuredTimes()
             var apart = MeasuredTimes()
-            /// From the first failed check on one node to the other node's failed check: a row on its way, and a check.
+            /// From the first failed check on one node to the other node's failed check: the delivery of a row, and a check.
             var toOtherCheck = MeasuredTimes()
 
             mutating func add(killed: Int64, pair: GossipPair, server: String) throws {
@@ -27,7 +27,7 @@ extension ClusterSuite {
                 toOtherCheck.add(from: min(failures[0], failures[1]), to: max(failures[0], failures[1]))
             }
 
-            /// The design's targets; the limits leave room for a machine that does other things too.
+            /// Checks the design's targets; the limits leave room for other load on the machine.
             func expect(_ scenario: String) {
                 fromKill.expect(scenario, "kill of a replica to DOWN on both", target: 2.6, median: 2.6, worst: 3.6)
                 fromFirstFailure.expect(scenario, "first failed check to DOWN on both", target: 0.15, median: 0.3, worst: 1.3)
@@ -44,7 +44,7 @@ extension ClusterSuite {
             var times = Times()
             for round in 0..<Self.kills {
                 try pair.waitUntilSettled()
-                // At any point between two checks: right after the wait above it would always be the same one.
+                // At different points between two checks: right after the wait above it would always be the same point.
                 try pair.expectNoDeath(for: 2 * Double(round) / Double(Self.kills))
                 let (victim, server) = round.isMultiple(of: 2) ? (cluster.replica01, "read01") : (cluster.replica02, "read02")
                 let killed = MonotonicMoment.now
@@ -56,7 +56,7 @@ extension ClusterSuite {
             pair.expectDeathsClaimed(first: 0, second: 0)
         }
 
-        @Test("a node that is alone sees a dead replica with its own eyes")
+        @Test("a node without a peer detects a dead replica by its own checks")
         func killedReplicaWithoutPeer() throws {
             let cluster = try freshCluster()
             let pair = try GossipPair(cluster)
@@ -68,7 +68,7 @@ extension ClusterSuite {
             let down = try pair.first.wait(for: "Server mysql/read01 is DOWN", after: killed, within: 20)
             var alone = MeasuredTimes()
             alone.add(from: killed, to: down)
-            // HAProxy's own pace with `inter 2000 fall 3`: up to 2 s to the first failed check, and two more of them.
+            // HAProxy's own timing with `inter 2000 fall 3`: up to 2 s to the first failed check, and two more of them.
             alone.expect("peer dead", "kill of a replica to DOWN", target: 6, median: 6 + 1, worst: 6 + 1)
             let attempts = try cluster.client.query(cluster.tsukada01, count: 4)
             #expect(attempts.allSatisfy { $0.outcome == .answered && $0.detail == "dbserver02" }, "\(attempts)")

@@ -2,9 +2,9 @@ import ClusterWorld
 import Foundation
 import Support
 
-/// One of the two nodes that gossip: a proxy that may be killed and started again, and everything it has logged since.
+/// One of two gossiping nodes: a proxy that a test may kill and start again, and its log since the start.
 final class GossipMember {
-    /// The runtime socket of the article's file, with the right to change things.
+    /// The article's runtime socket, with level admin.
     static let adminSocket = "stats socket /var/lib/haproxy/stats level admin"
 
     /// Where a node stores state; the user of the article's file owns it.
@@ -22,7 +22,7 @@ final class GossipMember {
     /// Starts a proxy.
     /// - Parameters:
     ///   - configuration: the text of haproxy.cfg; the article's when nil.
-    ///   - options: more words of the command line.
+    ///   - options: additional command line arguments.
     init(_ node: Node, of cluster: Cluster, _ file: GossipFile, configuration: String?, options: [String] = []) throws {
         (self.node, self.file, self.cluster, self.configuration, self.options) = (node, file, cluster, configuration, options)
         log = try cluster.log(of: node)
@@ -37,8 +37,8 @@ final class GossipMember {
         return try RunningProxy(.tsukada, on: node, in: cluster.world, configuration: configuration, ownSections: file.text, options: options)
     }
 
-    /// Ends the proxy as a crash would.
-    /// - Returns: the moment before.
+    /// Kills the proxy.
+    /// - Returns: the moment before the signal.
     @discardableResult
     func killAtOnce() throws -> Int64 {
         let moment = MonotonicMoment.now
@@ -47,8 +47,8 @@ final class GossipMember {
         return moment
     }
 
-    /// Starts the proxy again, after it has ended.
-    /// - Returns: the moment before.
+    /// Starts the proxy again after its end.
+    /// - Returns: the moment before the start.
     @discardableResult
     func start() throws -> Int64 {
         let moment = MonotonicMoment.now
@@ -56,7 +56,7 @@ final class GossipMember {
         return moment
     }
 
-    /// Removes what the proxy has stored.
+    /// Removes the proxy's stored state.
     func loseStore() throws {
         let stored = try FileManager.default.contentsOfDirectory(atPath: "\(node.directory)/lib-tsukada")
         guard !stored.isEmpty else { throw ChildProcessError(description: "nothing is stored on \(node.name)") }
@@ -67,7 +67,7 @@ final class GossipMember {
     func lines(with text: String) -> [LogLine] { log.lines(from: mark).filter { $0.text.contains(text) } }
 
     /// Waits for the first line that contains `text` and was received after `moment`.
-    /// - Returns: when it was received.
+    /// - Returns: the moment at which it was received.
     @discardableResult
     func wait(for text: String, after moment: Int64, within seconds: Double) throws -> Int64 {
         var found: Int64?
@@ -86,11 +86,11 @@ final class GossipMember {
         return lines.dropFirst().map { Dictionary(zip(header.dropFirst(), $0), uniquingKeysWith: { first, _ in first }) }
     }
 
-    /// What this node has of another one: a row of `show gossip members`.
+    /// This node's view of another one: a row of `show gossip members`.
     func row(of other: GossipMember) throws -> [String: String] {
         try rows("members").first { $0["name"] == other.node.name } ?? [:]
     }
 
-    /// How often this node has said that a peer is dead.
+    /// The number of times that this node has declared a peer dead.
     var deathsClaimed: Int { lines(with: "is DEAD").count }
 }

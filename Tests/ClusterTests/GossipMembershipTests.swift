@@ -1,4 +1,4 @@
-// What the nodes know of each other on a bad network, on real sockets. What a hostile or foreign datagram does is tested in virtual time (GossipTests).
+// What the nodes know of each other on a bad network, with real sockets. Hostile and foreign datagrams are tested in virtual time (GossipTests).
 
 import ClusterWorld
 import Foundation
@@ -6,16 +6,16 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("Two nodes that gossip", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no gossip"))
+    @Suite("Two gossiping nodes", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no gossip"))
     struct GossipMembershipTests {
-        /// How long a dead node may stay unnoticed by loss, in seconds: the design's targets; none is promised for 40 %.
+        /// The longest time in seconds until a dead node is detected, by percentage of loss: the design's targets; none is promised for 40 %.
         private static let deadKnownWithin = [0: 1.1, 5: 1.2, 20: 1.6, 40: 2.5]
-        /// What a process may wait for a core, and the log line on its way: added to every target before the median is judged.
+        /// The delay of a process that waits for a core, and of the log line: added to every target before the median is judged.
         private static let slack = 0.15
-        /// The worst of a few may be hit by whatever else the machine does.
+        /// The worst of a few values may suffer from other load on the machine.
         private static let slackOfTheWorst = 1.0
 
-        @Test("notice a killed one in time and a restarted one at once, and convict nobody falsely, at 0, 5, 20 and 40 % loss")
+        @Test("detect a killed one in time and a restarted one at once, and declare no live one dead, at 0, 5, 20 and 40 % loss")
         func loss() throws {
             let pair = try GossipPair(freshCluster())
             defer { pair.stop() }
@@ -44,7 +44,7 @@ extension ClusterSuite {
             print("| gossip | 0 to 40 % loss | false deaths | \(pair.first.deathsClaimed - killed + pair.second.deathsClaimed) | 0 | 0 |")
         }
 
-        @Test("tell a way that is blocked in one direction, and find each other again when it opens")
+        @Test("report a path that is blocked in one direction, and find each other again when it opens")
         func oneWayBlock() throws {
             let pair = try GossipPair(freshCluster())
             defer { pair.stop() }
@@ -53,7 +53,7 @@ extension ClusterSuite {
             try pair.first.node.drop(percent: 100, from: pair.second.node)
             try pair.first.wait(for: "peer tsukada02 is DEAD", after: blocked, within: 5)
             try pair.second.wait(for: "UDP to tsukada01 is blocked: this node hears it, it does not hear this node", after: blocked, within: 10)
-            #expect(try pair.second.row(of: pair.first)["state"] == "alive", "it is heard, so it lives")
+            #expect(try pair.second.row(of: pair.first)["state"] == "alive", "its datagrams arrive, so it is alive")
             let opened = MonotonicMoment.now
             try pair.first.node.drop(percent: 0)
             var back = MeasuredTimes()
@@ -62,7 +62,7 @@ extension ClusterSuite {
             pair.expectDeathsClaimed(first: 1, second: 0)
         }
 
-        @Test("stay ALIVE over a way of 50 +- 30 ms on which datagrams overtake each other")
+        @Test("stay ALIVE over a path of 50 +- 30 ms on which datagrams overtake each other")
         func longWay() throws {
             let cluster = try freshCluster()
             let pair = try GossipPair(cluster)
@@ -75,7 +75,7 @@ extension ClusterSuite {
                 try pair.waitUntilAlive()
                 pair.expectDeathsClaimed(first: 0, second: 0)
                 let attempts = try cluster.tsukada02.query(cluster.replica01.node, port: 3306)
-                #expect(attempts.allSatisfy { $0.outcome == .answered && $0.milliseconds > 80 }, "a connect and a query cost four ways: \(attempts)")
+                #expect(attempts.allSatisfy { $0.outcome == .answered && $0.milliseconds > 80 }, "a connect and a query cross the path four times: \(attempts)")
                 for member in pair.both { #expect(member.lines(with: "is SUSPECT").isEmpty, "\(member.lines(with: "Gossip"))") }
                 let gone = try pair.second.killAtOnce()
                 var known = MeasuredTimes()
@@ -84,7 +84,7 @@ extension ClusterSuite {
             }
         }
 
-        @Test("convict a stopped one, take it back at once, and are not convicted by it", arguments: [3, 20])
+        @Test("declare a stopped one dead, accept it again at once, and are not declared dead by it", arguments: [3, 20])
         func stopped(seconds: Int) throws {
             let pair = try GossipPair(freshCluster())
             defer { pair.stop() }
@@ -105,7 +105,7 @@ extension ClusterSuite {
             back.expect("SIGSTOP for \(seconds) s", "SIGCONT to ALIVE", target: 1, median: 1, worst: 1)
         }
 
-        @Test("know a restarted one again without its store, and from another address, which it has to prove")
+        @Test("recognise a restarted one without its store, and at another address, which it must prove")
         func restarted() throws {
             let cluster = try freshCluster()
             let pair = try GossipPair(cluster, hasStore: true)

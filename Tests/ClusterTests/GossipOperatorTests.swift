@@ -1,4 +1,4 @@
-// What an operator does to two nodes that gossip: keys, a wrong key, a wrong cluster, servers taken out on both.
+// An operator's actions on two gossiping nodes: keys, a wrong key, a wrong cluster, servers taken out on both.
 
 import ClusterWorld
 import Foundation
@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("An operator of two nodes that gossip", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no gossip"))
+    @Suite("An operator of two gossiping nodes", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no gossip"))
     struct GossipOperatorTests {
         /// `tsukada keys -f haproxy.cfg ...` on a node.
         private func keys(_ member: GossipMember, _ words: String, input: String = "") throws -> String {
@@ -14,12 +14,12 @@ extension ClusterSuite {
             return try member.node.demand(["bash", "-c", command])
         }
 
-        /// Waits until a node's `show gossip keys` says what is expected.
+        /// Waits until a node's `show gossip keys` meets the condition.
         private func waitForKey(_ member: GossipMember, _ what: String, _ condition: ([[String: String]]) -> Bool) throws {
             try eventually(within: 5, "\(what) on \(member.node.name): \(try member.rows("keys"))", interval: 50) { condition(try member.rows("keys")) }
         }
 
-        @Test("replaces the key under load without a moment of DEAD")
+        @Test("replaces the key under load without a peer being declared DEAD")
         func rotatesKeys() throws {
             let cluster = try freshCluster()
             let pair = try GossipPair(cluster, asAdministrator: true)
@@ -39,8 +39,10 @@ extension ClusterSuite {
             let new = try pair.first.rows("keys").compactMap { $0["key"] }.first { $0 != old } ?? ""
             for member in pair.both { _ = try keys(member, "use \(new)") }
             for member in pair.both { try waitForKey(member, "the new key in use") { $0.contains { $0["key"] == new && $0["in_use"] == "yes" } } }
-            // A node refuses until it has heard that its peer sends with the new one.
-            for member in pair.both { try eventually(within: 5, "the old key to go from \(member.node.name)") { (try? keys(member, "remove \(old)")) != nil } }
+            // A node refuses until its peer sends with the new key.
+            for member in pair.both {
+                try eventually(within: 5, "the removal of the old key on \(member.node.name)") { (try? keys(member, "remove \(old)")) != nil }
+            }
             for member in pair.both { try waitForKey(member, "one key") { $0.compactMap { $0["key"] } == [new] } }
             try pair.expectNoDeath(for: 2)
             try pair.waitUntilAlive()
@@ -51,7 +53,7 @@ extension ClusterSuite {
             print("| gossip | key rotation | connects under load, failed | \(report.attempts), \(report.failures.count) | 0 | 0 |")
         }
 
-        @Test("is told of a wrong key; such a node, and one of another cluster, is never ALIVE and serves alone; with the right key it joins")
+        @Test("sees a message about a wrong key; such a node, and one of another cluster, is never ALIVE and serves alone; with the right key it joins")
         func keepsStrangersOut() throws {
             let cluster = try freshCluster()
             let pair = try GossipPair(cluster)
@@ -96,7 +98,7 @@ extension ClusterSuite {
             let pair = try GossipPair(cluster, asAdministrator: true, hasStore: true)
             defer { pair.stop() }
             try pair.waitUntilSettled()
-            /// Waits until both nodes show the server so.
+            /// Waits until both nodes show the server in this state.
             func waitForState(_ state: String) throws -> Int64 {
                 for member in pair.both {
                     try eventually(within: 15, "read01 to be \(state) on \(member.node.name): \(try member.rows("admin"))", interval: 20) {
@@ -129,7 +131,7 @@ extension ClusterSuite {
             _ = try waitForState("UP")
         }
 
-        @Test("finds state and user as the article's file wants them, also with gossip")
+        @Test("gets the chroot and the user of the article's file, also with gossip")
         func staysInItsChroot() throws {
             let cluster = try freshCluster()
             let pair = try GossipPair(cluster)

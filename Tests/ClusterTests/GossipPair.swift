@@ -9,13 +9,13 @@ final class GossipPair {
     let first: GossipMember
     let second: GossipMember
 
-    /// Starts both.
+    /// Starts both nodes.
     /// - Parameters:
-    ///   - asAdministrator: whether the runtime sockets allow changes.
-    ///   - options: more words of the command line.
-    ///   - hasStore: whether they remember over a restart, which takes a fifth line.
-    ///   - sections: lines of sections that follow, the same on both.
-    ///   - configuration: the text of haproxy.cfg, the same on both; the article's when nil.
+    ///   - asAdministrator: the runtime sockets have level admin.
+    ///   - options: additional command line arguments.
+    ///   - hasStore: both nodes have a state-dir, which takes a fifth line.
+    ///   - sections: lines of further sections, the same on both nodes.
+    ///   - configuration: the text of haproxy.cfg, the same on both nodes; the article's when nil.
     init(
         _ cluster: Cluster, asAdministrator: Bool = false, hasStore: Bool = false, options: [String] = [], sections: [String] = [],
         configuration: String? = nil
@@ -40,7 +40,7 @@ final class GossipPair {
 
     var both: [GossipMember] { [first, second] }
 
-    /// Ends both, and what the test did to their network.
+    /// Ends both nodes, and removes the tests' packet filters.
     func stop() {
         for member in both {
             member.proxy.stop()
@@ -48,7 +48,7 @@ final class GossipPair {
         }
     }
 
-    /// Waits until both see each other.
+    /// Waits until both nodes see each other.
     func waitUntilAlive(within seconds: Double = 10) throws {
         for (one, other) in [(first, second), (second, first)] {
             try eventually(within: seconds, "\(one.node.name) to see \(other.node.name) ALIVE: \(try one.rows("members"))", interval: 20) {
@@ -57,19 +57,19 @@ final class GossipPair {
         }
     }
 
-    /// Waits until both see each other and both databases.
+    /// Waits until both nodes see each other and both databases.
     func waitUntilSettled() throws {
         try waitUntilAlive()
         for member in both { try member.proxy.waitUntilBothServersAreUp() }
     }
 
-    /// Fails when a node claims a death within so long.
+    /// Fails when a node declares a death within `seconds`.
     func expectNoDeath(for seconds: Double) throws {
         let before = both.map(\.deathsClaimed)
-        try holds(for: seconds, "no death is claimed", interval: 50) { both.map(\.deathsClaimed) == before }
+        try holds(for: seconds, "no death is declared", interval: 50) { both.map(\.deathsClaimed) == before }
     }
 
-    /// Fails unless each node has claimed so many deaths since its start; every other one was false.
+    /// Fails unless each node has declared this number of deaths since its start; every other one was false.
     func expectDeathsClaimed(first: Int, second: Int, sourceLocation: SourceLocation = #_sourceLocation) {
         for (member, expected) in [(self.first, first), (self.second, second)] {
             let claims = member.lines(with: "is DEAD").map(\.datagram)
@@ -79,7 +79,7 @@ final class GossipPair {
 }
 
 extension Node {
-    /// Drops so many of a hundred gossip datagrams that come in here, from `source` only when it is given; none any more at 0.
+    /// Drops this percentage of the gossip datagrams that arrive here, only those from `source` if it is given; 0 ends it.
     func drop(percent: Int, from source: Node? = nil) throws {
         let match = (source.map { "ip saddr \($0.address) " } ?? "") + "udp dport 7946"
         let chance = percent == 100 ? "" : "numgen random mod 100 < \(percent) "
@@ -102,7 +102,7 @@ struct MeasuredTimes {
     var text: String { String(format: "%.3f s (worst %.3f of %d)", median, worst, seconds.count) }
 
     /// Prints a line of the tests' table, and fails when the median is above `median` or one value above `worst`.
-    /// - Parameter target: what the design promises; the limits leave room for a busy machine.
+    /// - Parameter target: the design's promise; the limits leave room for a busy machine.
     func expect(
         _ scenario: String, _ what: String, target: Double, median medianMax: Double, worst worstMax: Double, at place: SourceLocation = #_sourceLocation
     ) {

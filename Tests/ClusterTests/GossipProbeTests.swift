@@ -1,4 +1,4 @@
-// What the load balancer is told: the table of docs/CONFIGURATION.md, row by row, on two nodes that gossip.
+// The probes' answers: the table of docs/CONFIGURATION.md, row by row, on two gossiping nodes.
 
 import ClusterWorld
 import Foundation
@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("The probes of two nodes that gossip", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no gossip"))
+    @Suite("The probes of two gossiping nodes", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no gossip"))
     struct GossipProbeTests {
         /// The article's `inter`, in seconds.
         private static let inter = 2.0
@@ -24,7 +24,7 @@ extension ClusterSuite {
             return pair
         }
 
-        /// Asks both for so long, and fails at the first other answer.
+        /// Queries both probes for `seconds`, and fails at the first other answer.
         private func expect(_ answers: [String], of pair: GossipPair, for seconds: Double) throws {
             var last: [String] = []
             try holds(for: seconds, "the probes answer \(answers), not \(last)", interval: 100) {
@@ -33,7 +33,7 @@ extension ClusterSuite {
             }
         }
 
-        @Test("pass, without a blink, when every database is dead")
+        @Test("pass without interruption when every database is dead")
         func sharedFatePasses() throws {
             let cluster = try freshCluster()
             let pair = try pair(cluster, whenNone: "pass")
@@ -48,7 +48,7 @@ extension ClusterSuite {
             }
         }
 
-        @Test("fail when every database is dead and 'when-none fail' is written, after three checks, and pass again")
+        @Test("fail when every database is dead with 'when-none fail', after three checks, and pass again")
         func sharedFateFails() throws {
             let cluster = try freshCluster()
             let pair = try pair(cluster, whenNone: "fail")
@@ -68,7 +68,7 @@ extension ClusterSuite {
             for member in pair.both { try member.wait(for: "Probe web: begins passing", after: back, within: 40) }
         }
 
-        @Test("fail on the node that is cut off from the databases, and on it alone, within a check of its DOWN")
+        @Test("fail only on the node that is cut off from the databases, within a check of its DOWN")
         func cutOffNode() throws {
             let cluster = try freshCluster()
             let pair = try pair(cluster, whenNone: "pass")
@@ -85,10 +85,10 @@ extension ClusterSuite {
             let healed = MonotonicMoment.now
             try pair.second.node.demand(["nft", "flush ruleset"])
             try pair.second.wait(for: "Probe web: begins passing", after: healed, within: 40)
-            #expect(pair.second.lines(with: "Probe web:").count == 3, "passing, failing, passing, and nothing else")
+            #expect(pair.second.lines(with: "Probe web:").count == 3, "only passing, failing, passing")
         }
 
-        @Test("answer nothing while the process is stopped, and what they answered before once it goes on")
+        @Test("do not answer while the process is stopped, and give the earlier answer when it continues")
         func stoppedProcess() throws {
             let cluster = try freshCluster()
             let pair = try pair(cluster, whenNone: "pass")
@@ -100,7 +100,7 @@ extension ClusterSuite {
             #expect(pair.second.lines(with: "Probe").map(\.text).filter { $0.contains("fail") }.isEmpty)
         }
 
-        @Test("do not care whether the gossip is cut or the peer is dead")
+        @Test("do not depend on the gossip or on a living peer")
         func withoutPeer() throws {
             let cluster = try freshCluster()
             let pair = try pair(cluster, whenNone: "pass")
@@ -113,8 +113,8 @@ extension ClusterSuite {
             try pair.second.killAtOnce()
             try eventually(within: 5, "the death of the second") { pair.first.deathsClaimed == 2 }
             try expect(["200", "000"], of: pair, for: 3)
-            #expect(pair.first.lines(with: "Probe web:").count == 1, "it has begun to pass, once")
-            // Alone, it trusts its own eyes.
+            #expect(pair.first.lines(with: "Probe web:").count == 1, "it has begun to pass only once")
+            // Without a peer, only its own checks count.
             let killed = MonotonicMoment.now
             for replica in [cluster.replica01, cluster.replica02] { try replica.killAtOnce() }
             let none = try pair.first.wait(for: "proxy mysql has no server available!", after: killed, within: 20)
@@ -126,7 +126,7 @@ extension ClusterSuite {
 }
 
 extension GossipMember {
-    /// What a node's HTTP probe on port 3307 answers: the status, or 000 when there is none within a second.
+    /// The answer of a node's HTTP probe on port 3307: the status, or 000 without an answer within a second.
     func asked(by client: Node) throws -> String {
         try client.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "1", "http://\(node.address):3307/"]).output
     }

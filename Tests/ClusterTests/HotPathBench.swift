@@ -8,12 +8,12 @@ import Wire
 
 /// The release program in front of two servers on loopback, with counters in its forwarding threads.
 final class HotPathBench {
-    /// What the forwarding threads have done, all together: `struct hotpath_counts` of the preloaded library.
+    /// Totals of the forwarding threads: `struct hotpath_counts` of the preloaded library.
     struct Counts: BitwiseCopyable {
-        /// Connections accepted, descriptors closed.
+        /// Accepted connections and closed descriptors.
         var accepts: UInt64 = 0
         var closes: UInt64 = 0
-        /// Calls of the Swift runtime: references added and dropped, objects made.
+        /// Calls of the Swift runtime: references added and dropped, objects created.
         var retains: UInt64 = 0
         var releases: UInt64 = 0
         var objects: UInt64 = 0
@@ -81,7 +81,7 @@ final class HotPathBench {
         let environment = ["LD_PRELOAD=\(hotPathHooks)", "HOT_PATH_COUNTS=\(folder)/counts", "HOT_PATH_THREADS=worker "]
         process = try ChildProcess(["env"] + (isCounted ? environment : []) + launcher + [ProxyProgram.tsukada.path, "-db", "-f", "\(folder)/cfg"])
         try eventually(within: 20, "the proxy to serve: \(process.output)") { connectOnce() != nil }
-        // That connection is no part of what a test counts.
+        // This connection must not count in a test.
         if isCounted { _ = try difference(since: Counts(), sessions: 1) }
     }
 
@@ -95,19 +95,19 @@ final class HotPathBench {
     /// The program's process.
     var pid: Int32 { process.pid }
 
-    /// What was counted so far.
+    /// The present totals.
     var counts: Counts { counted.pointee }
 
-    /// Runs sessions one after the other, each with so many requests, and waits until the program has closed both of its sockets of each.
+    /// Runs sessions one after the other, each with `requests` requests, and waits until the program has closed both sockets of each.
     ///
-    /// - Returns: what was counted from before the first one was accepted until after the last one was closed.
+    /// - Returns: the difference of the totals, from before the first accept until after the last close.
     func run(sessions: Int, requests: Int) throws -> Counts {
         let before = counts
         for _ in 0..<sessions { try exchange(requests) }
         return try difference(since: before, sessions: sessions)
     }
 
-    /// Connects, sends so many requests one after the other, reads their answers, and closes.
+    /// Connects, sends `requests` requests one after the other, reads their answers, and closes.
     func exchange(_ requests: Int = 1) throws {
         var request = [UInt8](repeating: 1, count: Self.requestBytes)
         var answer = [UInt8](repeating: 0, count: Self.responseBytes)
@@ -120,7 +120,7 @@ final class HotPathBench {
         }
     }
 
-    /// Waits until so many sessions have come and gone since `before`.
+    /// Waits until this number of sessions have ended since `before`.
     private func difference(since before: Counts, sessions: Int) throws -> Counts {
         try eventually(within: 20, "\(sessions) sessions to end: \(counts)") { counts.closes - before.closes >= 2 * UInt64(sessions) }
         return counts - before
@@ -137,7 +137,7 @@ final class HotPathBench {
         return client
     }
 
-    /// The next log line that has arrived; `nil` when none has.
+    /// The next log line that has arrived; `nil` without one.
     func logLine() -> String? {
         var bytes = [UInt8](repeating: 0, count: 2048)
         let count = recv(log.raw, &bytes, bytes.count, Int32(MSG_DONTWAIT))

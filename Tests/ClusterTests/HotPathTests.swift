@@ -1,4 +1,4 @@
-// What the header of ForwardingThread.swift promises, counted in the release program.
+// The promises in the header of ForwardingThread.swift, counted in the release program.
 
 import ClusterWorld
 import Foundation
@@ -9,13 +9,13 @@ import Testing
     "A forwarding thread of the release program", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no Swift runtime"),
     .enabled(if: hindrance == nil || mustRun, Comment(rawValue: hindrance ?? "")), .timeLimit(.minutes(5)))
 struct HotPathTests {
-    /// A proxy's lines that change what a thread does for a session.
+    /// Lines of a proxy that change a thread's work for a session.
     static let proxies: [[String]] = [[], ["option tcplog", "log global"], ["balance leastconn"], ["balance source"]]
 
-    @Test("allocates, retains, releases and copies nothing between accept and close", arguments: proxies, [(1, 1000), (200, 1)])
+    @Test("does not allocate, retain, release or copy between accept and close", arguments: proxies, [(1, 1000), (200, 1)])
     func costs(options: [String], load: (sessions: Int, requests: Int)) throws {
         let bench = try HotPathBench(options: options)
-        // Buffers, heaps and lists grow at the first sessions.
+        // Buffers, heaps and lists grow in the first sessions.
         _ = try bench.run(sessions: 20, requests: 2)
         let counts = try bench.run(sessions: load.sessions, requests: load.requests)
         #expect(counts.accepts == load.sessions)
@@ -28,11 +28,11 @@ struct HotPathTests {
         if options.contains("option tcplog") { try eventually(within: 10, "a log line") { bench.logLine()?.contains(" in in/s") == true } }
     }
 
-    @Test("is seen when it allocates, retains, releases or copies")
+    @Test("is caught by the counters when it allocates, retains, releases or copies")
     func control() throws {
         // A PROXY header is built for each connection, from arrays.
         let bench = try HotPathBench(serverOptions: "send-proxy")
-        // Each thread is moved to the stack of its run.
+        // Each thread is moved to its own stack at the start.
         #expect(bench.counts.copies >= 2)
         let counts = try bench.run(sessions: 20, requests: 0)
         #expect(counts.accepts == 20)
@@ -42,12 +42,12 @@ struct HotPathTests {
         #expect(counts.retains > 0)
     }
 
-    @Test("makes at most 19 system calls for a short connection: none that finds nothing to accept, no shutdown before a close")
+    @Test("makes at most 19 system calls for a short connection: no accept without a connection, no shutdown before a close")
     func systemCalls() throws {
         let bench = try HotPathBench(isCounted: false)
         let trace = "/tmp/tsk-hot-path-trace-\(getpid())"
         defer { unlink(trace) }
-        // The main thread bears a forwarding thread's name while it creates one.
+        // The main thread has a forwarding thread's name while it creates one.
         func threads() throws -> [String] {
             try FileManager.default.contentsOfDirectory(atPath: "/proc/\(bench.pid)/task").filter {
                 $0 != "\(bench.pid)" && readWholeFile("/proc/\(bench.pid)/task/\($0)/comm")?.hasPrefix("worker ") == true
@@ -56,7 +56,7 @@ struct HotPathTests {
         try eventually(within: 10, "two forwarding threads") { try threads().count == 2 }
         let tracer = try ChildProcess(["strace", "-o", trace] + threads().flatMap { ["-p", $0] })
         defer { tracer.send(signal: SIGKILL) }
-        try eventually(within: 10, "strace to begin: \(tracer.output)") { tracer.output.split(separator: "\n").count { $0.contains("attached") } == 2 }
+        try eventually(within: 10, "strace to attach: \(tracer.output)") { tracer.output.split(separator: "\n").count { $0.contains("attached") } == 2 }
         let connections = 100
         for _ in 0..<connections { try bench.exchange() }
         func calls() -> [Substring] { (readWholeFile(trace) ?? "").split(separator: "\n") }
@@ -66,7 +66,7 @@ struct HotPathTests {
             names[String((line.split(separator: " ").first { $0.contains("(") } ?? "").prefix { $0 != "(" }), default: 0] += 1
         }
         print("system calls of \(connections) short connections: \(made.count), \(names.sorted { $0.value > $1.value }.map { "\($0.key) \($0.value)" })")
-        // The kernel reports a socket as writable again when the other end has acknowledged: sometimes alone, sometimes with what comes next.
+        // The kernel reports a socket as writable again when the other end has acknowledged: sometimes separately, sometimes with the next data.
         let acknowledgements = calls().count { $0.contains("[{events=EPOLLOUT, ") && $0.hasSuffix("= 1") }
         // Ten more: waits that have not returned, and a wake-up of the control thread each second.
         #expect(made.count - acknowledgements <= 19 * connections + 10, "\(names), \(acknowledgements) acknowledgements")

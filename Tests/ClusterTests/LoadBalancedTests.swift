@@ -1,4 +1,4 @@
-// The rows of `deploy/failover-test` with short times, and their promises. One cluster for all of them; 0.5 s x 2 where AWS has 5 s x 2 at least.
+// The rows of `deploy/failover-test` with short times, and their promises. One cluster for all of them; probes of 0.5 s x 2, where AWS's shortest are 5 s x 2.
 
 import ClusterWorld
 import Foundation
@@ -24,7 +24,7 @@ extension ClusterSuite {
             print(FailoverTable.balanced.text(results))
         }
 
-        @Test("are switched to PROXY v2 and back under load without an error, and log the client's address meanwhile")
+        @Test("log the client's address while PROXY v2 is switched on and off under load, without an error")
         func proxyProtocol() throws {
             let cluster = try freshCluster()
             guard try ProxyAbilities(of: .tsukada, on: cluster.tsukada01).supportsProxyHeaders else {
@@ -91,7 +91,7 @@ struct FailoverTableTests {
         return result
     }
 
-    @Test("has one aligned line for each row, and marks what was not measured")
+    @Test("has one aligned line for each row, and marks missing values")
     func form() {
         let lines = FailoverTable.balanced.text([result, FailoverResult(name: "hang", event: "SIGSTOP")]).split(separator: "\n")
         let bars = lines.map { line in line.indices.filter { line[$0] == "|" }.dropLast().map { line.distance(from: line.startIndex, to: $0) } }
@@ -99,7 +99,7 @@ struct FailoverTableTests {
         #expect(lines[2].contains("| kill-node | kill -9") && lines[2].contains("| 1.0 s     | -          | 12 attempts, 0 queries; a remark"), "\(lines[2])")
     }
 
-    @Test("shouts when a promise was broken")
+    @Test("shows a broken promise in capitals")
     func promises() {
         var promise = FailoverPromise()
         (promise.failedConnects, promise.ejectedWithin, promise.backWithin, promise.untouched) = (2, 1, 3, ["tsukada02"])

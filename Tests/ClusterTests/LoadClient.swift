@@ -2,11 +2,11 @@ import ClusterWorld
 import Foundation
 import Support
 
-/// Clients on a node that connect, query and leave until they are stopped.
+/// Clients of a node that connect, query and close until they are stopped.
 final class LoadClient: Sendable {
     private let process: NodeProcess
 
-    /// - Parameter slowOverMilliseconds: answered attempts that took longer are reported one by one.
+    /// - Parameter slowOverMilliseconds: answered attempts above this limit are reported individually.
     init(on node: Node, target: Node, clients: Int, slowOverMilliseconds: Int) throws {
         process = try node.start(
             [

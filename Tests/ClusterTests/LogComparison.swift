@@ -1,10 +1,10 @@
 // Two logs of the same events, compared line by line for each subject (a server, the sessions, the rest): checks of different servers
-// interleave by chance, lines about one server do not.
+// interleave by chance, but lines about one server do not.
 
 import ClusterWorld
 import Foundation
 
-/// What we write otherwise than Debian's haproxy 2.6, on purpose: each entry turns its line into ours; a line that becomes empty we do not write.
+/// An intended difference from Debian's haproxy 2.6: each entry turns haproxy's line into tsukada's; an empty result means that tsukada writes no line.
 struct IntendedDifference: Sendable {
     let why: String
     let pattern: String
@@ -29,7 +29,7 @@ struct IntendedDifference: Sendable {
             replacement: ""),
     ]
 
-    /// Our additions to HAProxy's log lines, or to the end of its text.
+    /// tsukada's additions to HAProxy's log lines, or to the end of its text.
     static let additions = [
         IntendedDifference(why: "a DOWN has its reason, also where the checks are logged", pattern: #"( in queue\.) Reason: .*$"#, replacement: "$1"),
         IntendedDifference(why: "start, reload and end are logged", pattern: #"^tsukada \S+ (started|reloaded|restarted|ended).*$"#, replacement: ""),
@@ -37,13 +37,13 @@ struct IntendedDifference: Sendable {
 }
 
 enum LogComparison {
-    /// One log line without what differs from run to run.
+    /// One log line without the parts that differ from run to run.
     struct Line: Equatable {
         let subject: String
         let text: String
     }
 
-    /// What stands in one log and not in the other, in words; empty when they say the same.
+    /// Descriptions of the lines that only one log has; empty when the logs agree.
     static func differences(ours: [LogLine], theirs: [LogLine]) -> [String] {
         let ourLines = ours.compactMap { normal($0, rewrite: ProxyProgram.testsHaproxy ? IntendedDifference.all : IntendedDifference.additions) }
         let theirLines = theirs.compactMap { normal($0, rewrite: IntendedDifference.all) }
@@ -67,7 +67,7 @@ enum LogComparison {
     }
 
     /// Removes time, pid, tag, ports, durations and the node's name, then applies `rewrite`.
-    /// - Returns: `nil` for a line that only one of the two writes, on purpose.
+    /// - Returns: `nil` for a line that only one of the two intentionally writes.
     static func normal(_ line: LogLine, rewrite: [IntendedDifference]) -> Line? {
         var text = line.text
         for (pattern, replacement) in [

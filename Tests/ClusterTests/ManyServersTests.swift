@@ -1,4 +1,4 @@
-// A mass failure, seen by everything that must not suffer from it.
+// A mass failure, and its effect on every part that must not suffer from it.
 
 import ClusterWorld
 import Foundation
@@ -8,7 +8,7 @@ import Testing
 extension ClusterSuite {
     @Suite("Two nodes with 2,000 servers", .serialized, .tags(.alone), .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no gossip"))
     struct ManyServersTests {
-        /// How the servers are chosen.
+        /// The balancing of the servers.
         enum Backend: String, CaseIterable, Sendable {
             case equal, weighted, leastconn
 
@@ -38,9 +38,9 @@ extension ClusterSuite {
         private static let serversCount = 2000
         private static let steadyPort = 9001
         private static let dyingPort = 9002
-        /// The most seconds until every change shows. Checks are spread over `inter`, one second.
+        /// The maximum number of seconds until every change is visible. Checks are spread over `inter`, one second.
         private static let markingMax = 10.0
-        /// The most milliseconds that an answer of the runtime socket may take meanwhile.
+        /// The maximum number of milliseconds for an answer of the runtime socket meanwhile.
         private static let answerMax = 100.0
 
         private func acceptor(on node: Node, port: Int) throws -> NodeProcess {
@@ -90,7 +90,7 @@ extension ClusterSuite {
             return prober
         }
 
-        @Test("mark half of them DOWN while probe, peer and runtime socket do not suffer", arguments: Backend.allCases)
+        @Test("mark half of them DOWN without an effect on probe, peer and runtime socket", arguments: Backend.allCases)
         func massFailure(backend: Backend) throws {
             let cluster = try freshCluster()
             let steady = try acceptor(on: cluster.client, port: Self.steadyPort)

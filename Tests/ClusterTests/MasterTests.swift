@@ -1,4 +1,4 @@
-// What a master process is for: reloads and dead workers that no client feels.
+// The purpose of a master process: reloads and dead workers that no client notices.
 
 import CLinux
 import ClusterWorld
@@ -9,7 +9,7 @@ import Testing
 extension ClusterSuite {
     @Suite("A master", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "these are promises of tsukada's own"))
     struct MasterTests {
-        @Test("reads the configuration 100 times under load, 10 times a broken one, with other numbers of threads: no client fails, nothing is left over")
+        @Test("reloads 100 times under load, 10 times with a broken file, with changing numbers of threads: no client fails, and nothing remains")
         func reloads() throws {
             let cluster = try freshCluster()
             let master = try RunningMaster(on: cluster.tsukada01, in: cluster.world, more: "nbthread 2")
@@ -35,12 +35,12 @@ extension ClusterSuite {
 
             try master.write("nbthread 2")
             _ = try master.reload()
-            try eventually(within: 20, "the former workers to end: \(try master.processes())") { try master.workers().count == 1 }
+            try eventually(within: 20, "the earlier workers to end: \(try master.processes())") { try master.workers().count == 1 }
             let after = try master.measure()
             #expect(after.masterDescriptors <= before.masterDescriptors, "\(before) \(after)")
             #expect(after.workerDescriptors <= before.workerDescriptors + 2, "\(before) \(after)")
             #expect(after.masterKilobytes <= before.masterKilobytes + 2048, "\(before) \(after)")
-            #expect(try master.sessionsTotal() >= report.attempts, "counters go on over reloads")
+            #expect(try master.sessionsTotal() >= report.attempts, "counters continue over reloads")
         }
 
         @Test("closes listening sockets at a reload with fewer threads where the kernel moves connections: no client fails")
@@ -69,7 +69,7 @@ extension ClusterSuite {
             print("5 reloads from 8 listening sockets to 1: \(resets) connections failed")
         }
 
-        @Test("puts another worker in the place of one that is killed: only its own sessions feel it")
+        @Test("replaces a killed worker: only that worker's sessions are lost")
         func killedWorker() throws {
             let cluster = try freshCluster()
             let master = try RunningMaster(on: cluster.tsukada01, in: cluster.world)
@@ -77,7 +77,7 @@ extension ClusterSuite {
             try master.waitUntilBothServersAreUp()
             let load = try LoadClient(on: cluster.client, target: cluster.tsukada01, clients: 20, slowOverMilliseconds: 100)
             try eventually(within: 10, "load") { try master.sessionsTotal() > 200 }
-            // The file is half edited by then: the worker starts with what was good before.
+            // The file is half edited by then: the new worker starts with the last good one.
             try master.write("nbthread 0")
             var deaths: [ClosedRange<Int64>] = []
             for _ in 1...3 {
@@ -86,23 +86,23 @@ extension ClusterSuite {
                 try cluster.tsukada01.demand(["kill", "-9", worker])
                 deaths.append(before...MonotonicMoment.now)
                 try eventually(within: 3, "another worker") { try master.workers().first.map { $0 != worker } ?? false }
-                // One that dies within its first second is not replaced at once.
-                try holds(for: 1.2, "it serves, alone", interval: 200) { try master.workers().count == 1 }
+                // A worker that dies within its first second is not replaced at once.
+                try holds(for: 1.2, "one worker serves", interval: 200) { try master.workers().count == 1 }
             }
             let counted = try master.sessionsTotal()
             let report = try load.stop()
-            // A dead worker has told its master what it had counted a second before at the latest.
+            // A dead worker last sent its counters to the master at most a second before.
             #expect(counted > report.attempts / 2, "\(counted) sessions were counted over all workers, of \(report.attempts)")
             let notConnected = report.failures.filter { $0.connectedAt == nil }
             #expect(notConnected.isEmpty, "\(notConnected.count) connects failed: \(notConnected.prefix(3))")
             let late = report.failures.filter { failure in !deaths.contains { (failure.startedAt...failure.endedAt).overlaps($0) } }
-            #expect(late.isEmpty, "\(late.count) of those that failed were not in the hands of the worker that died: \(late.prefix(3))")
-            #expect(report.failures.count <= 60, "each client can lose one in each death")
+            #expect(late.isEmpty, "\(late.count) failures were not sessions of the worker that died: \(late.prefix(3))")
+            #expect(report.failures.count <= 60, "each client can lose one session for each death")
             #expect(report.slowestMilliseconds < 200, "a connect waited \(report.slowestMilliseconds) ms in the queue")
             print("3 workers killed: \(report.attempts) attempts, \(report.failures.count) failed, slowest \(Int(report.slowestMilliseconds)) ms")
         }
 
-        @Test("passes verdicts, weights and operators' words on, so that no second of a new worker takes a dead server for a live one")
+        @Test("passes on verdicts, weights and operators' commands, so that a new worker never uses a dead server")
         func passesVerdictsOn() throws {
             let cluster = try freshCluster()
             let master = try RunningMaster(on: cluster.tsukada01, in: cluster.world)
@@ -125,7 +125,7 @@ extension ClusterSuite {
         }
 
         @Test(
-            "tells of a worker thread that hangs after a second, and puts another process in its place after ten",
+            "reports a worker's hanging thread after a second, and replaces the process after ten",
             .disabled(if: !isX86, "calls are injected on x86_64 only"))
         func hangingThread() throws {
             let cluster = try freshCluster()
@@ -135,12 +135,12 @@ extension ClusterSuite {
             let log = try cluster.log(of: cluster.tsukada01)
             let mark = log.mark
             let worker = try #require(try master.workers().first)
-            // The thread waits in a poll(2) of nothing, as if it hung.
+            // The thread waits in a poll(2) without descriptors, as if it hung.
             let thread = try master.thread("worker 1")
             let words = ["inject", "--process", "\(thread)", "--call", "\(__NR_poll)", "--arguments", "0 0 30000"]
             let began = MonotonicMoment.now
             let injection = try ChildProcess([clusterTool] + words)
-            // A thread counts as hung only while it has something to do: some of these connections are its own.
+            // A thread counts as hung only while it has work: some of these connections belong to it.
             try eventually(within: 5, "the thread to hang") { readWholeFile("/proc/\(thread)/syscall")?.hasPrefix("\(__NR_poll) ") ?? false }
             try cluster.client.demand([clusterTool, "abandon", "--to", "\(cluster.tsukada01.address):3306", "--count", "40"])
             try log.wait(for: "forwarding thread 1 stuck for 1s", from: mark, within: 5)
@@ -151,7 +151,7 @@ extension ClusterSuite {
             #expect(try cluster.client.query(cluster.tsukada01, count: 4).allSatisfy { $0.outcome == .answered })
         }
 
-        @Test("kills a worker that says nothing for ten seconds, also in a drain, but nobody when all have stood still")
+        @Test("kills a worker that is silent for ten seconds, also in a drain, but none after all processes were stopped together")
         func frozenWorker() throws {
             let cluster = try freshCluster()
             let master = try RunningMaster(on: cluster.tsukada01, in: cluster.world)
@@ -162,9 +162,9 @@ extension ClusterSuite {
             let worker = try #require(try master.workers().first)
             master.sendAll(signal: SIGSTOP)
             let stopped = log.mark
-            try holds(for: 12, "all stand still", interval: 100) { log.lines(from: stopped).isEmpty }
+            try holds(for: 12, "all processes are stopped", interval: 100) { log.lines(from: stopped).isEmpty }
             master.sendAll(signal: SIGCONT)
-            try holds(for: 3, "the worker stays", interval: 200) { try master.workers() == [worker] }
+            try holds(for: 3, "the worker lives on", interval: 200) { try master.workers() == [worker] }
 
             try cluster.tsukada01.demand(["kill", "-STOP", worker])
             let began = MonotonicMoment.now
@@ -178,7 +178,7 @@ extension ClusterSuite {
             try master.waitForEnd(within: 15)
         }
 
-        @Test("leaves socket, pid file and sessions to the one that runs, when a second one is started by mistake; a failed reload is in the log")
+        @Test("keeps socket, pid file and sessions when a second one is started by mistake; a failed reload is in the log")
         func secondMaster() throws {
             let cluster = try freshCluster()
             let node = cluster.tsukada01
@@ -202,7 +202,7 @@ extension ClusterSuite {
             #expect(try master.reload().hasPrefix("Success=1"))
         }
 
-        @Test("takes ports away and adds some: the old ones refuse, and a session of the old worker goes on")
+        @Test("adds and removes ports: removed ones refuse, and a session of the old worker continues")
         func changedPorts() throws {
             let cluster = try freshCluster()
             let port = { (number: Int) in "nbthread 2\nlisten other\n    bind 172.20.0.11:\(number)\n    server one 172.20.0.21:3306\nglobal" }
@@ -224,7 +224,7 @@ extension ClusterSuite {
             #expect(session.outside.output.contains("answered"), "\(session.outside.output)")
         }
 
-        @Test("leaves a worker, when it is killed, that closes its ports immediately and answers at its runtime socket: the next start succeeds")
+        @Test("that is killed leaves a worker that closes its ports immediately and answers at its runtime socket: the next start succeeds")
         func killedMaster() throws {
             let cluster = try freshCluster()
             let node = cluster.tsukada01
@@ -249,10 +249,10 @@ extension ClusterSuite {
             #expect(try !node.demand(["bash", "-c", "echo show info | socat -t 2 - UNIX-CONNECT:/var/lib/haproxy/stats"]).contains("Pid: \(orphan)\n"))
             try session.outside.wait(within: 10)
             #expect(session.outside.output.contains("answered"), "\(session.outside.output)")
-            try eventually(within: 3, "the worker before to end") { try node.run(["kill", "-0", orphan]).status != 0 }
+            try eventually(within: 3, "the earlier worker to end") { try node.run(["kill", "-0", orphan]).status != 0 }
         }
 
-        @Test("lets a process without a master hand its sockets over: -x and -sf under load, no client fails")
+        @Test("is not needed to hand sockets over: with -x and -sf under load no client fails")
         func handOver() throws {
             let cluster = try freshCluster()
             let configuration = try RunningMaster.configuration(of: cluster.tsukada01, more: "nbthread 2")
@@ -275,7 +275,7 @@ extension ClusterSuite {
             #expect(try sessions() >= report.attempts)
         }
 
-        @Test("keeps the peer's trust over reloads and dead workers: nobody is SUSPECT, no view differs, no server moves")
+        @Test("keeps the node ALIVE for its peer over reloads and dead workers: no SUSPECT, no differing view, no change of a server")
         func gossipGoesOn() throws {
             let cluster = try freshCluster()
             let pair = try GossipPair(cluster, asAdministrator: true, options: ["-W", "-S", "/run/master"])
@@ -284,7 +284,7 @@ extension ClusterSuite {
             _ = try pair.first.proxy.command("set server mysql/read02 state drain on cluster")
             try eventually(within: 5, "the drain on both") { try pair.second.proxy.statistics("status")["read02"] == "DRAIN" }
             let quiet = MonotonicMoment.now
-            /// Lines on peers and servers since then.
+            /// Lines about peers and servers since then.
             func told(_ member: GossipMember) -> [String] {
                 member.lines(with: "").filter { $0.receivedAt > quiet }.map(\.datagram).filter { $0.contains("Gossip") || $0.contains("Server mysql/") }
             }
@@ -296,26 +296,26 @@ extension ClusterSuite {
                 } else {
                     _ = try node.demand(["bash", "-c", "echo reload | socat -t 20 - UNIX-CONNECT:/run/master"])
                 }
-                try holds(for: 0.7, "nothing is told of peers and servers, round \(round)", interval: 50) { pair.both.allSatisfy { told($0).isEmpty } }
+                try holds(for: 0.7, "no line about peers and servers, round \(round)", interval: 50) { pair.both.allSatisfy { told($0).isEmpty } }
                 for member in pair.both { #expect(try member.proxy.statistics("status") == pair.first.proxy.statistics("status")) }
                 #expect(try pair.first.proxy.statistics("status")["read02"] == "DRAIN")
             }
             try pair.waitUntilAlive()
             for member in pair.both { #expect(told(member).isEmpty, "\(told(member).joined(separator: "\n"))") }
-            // Nobody else remembers what was said for the cluster: it passes from worker to worker.
+            // The peer is stopped, so only the workers pass the cluster command on, from one to the next.
             pair.second.proxy.stop()
             for command in ["echo reload | socat -t 20 - UNIX-CONNECT:/run/master", "kill -9 $(pgrep -P $(cat /run/haproxy.pid))"] {
                 func worker() throws -> Substring? { try pair.first.proxy.command("show info").split(separator: "\n").first { $0.hasPrefix("Pid: ") } }
                 let before = try worker()
                 try cluster.tsukada01.demand(["bash", "-c", command])
                 try eventually(within: 5, "another worker after \(command)") { (try? worker()) ?? before != before }
-                try holds(for: 0.5, "the drain goes on after \(command)", interval: 100) {
+                try holds(for: 0.5, "the drain continues after \(command)", interval: 100) {
                     try pair.first.proxy.statistics("status")["read02"] == "DRAIN" && pair.first.rows("admin").contains { $0["state"] == "drain" }
                 }
             }
         }
 
-        @Test("closes the sessions of the worker before in a hard reload, and lets a drain be the end of both")
+        @Test("closes the earlier worker's sessions in a hard reload, and ends with its worker after a drain")
         func hardReloadAndDrain() throws {
             let cluster = try freshCluster()
             let sections = "probe plain\n    bind 0.0.0.0:3308\n    require mysql 1\n    drain 2s\n"
@@ -327,13 +327,13 @@ extension ClusterSuite {
             try eventually(within: 5, "a session") { try master.sessionsTotal() > 0 }
             #expect(try master.command("hard-reload").hasPrefix("Success=1"))
             try session.outside.wait(within: 3)
-            try eventually(within: 3, "the worker before to end") { try master.workers().count == 1 }
-            #expect(try cluster.client.run(probe).status == 0, "the port is the new worker's")
+            try eventually(within: 3, "the earlier worker to end") { try master.workers().count == 1 }
+            #expect(try cluster.client.run(probe).status == 0, "the port belongs to the new worker")
 
             let worker = try #require(try master.workers().first)
             #expect(try cluster.tsukada01.demand(["bash", "-c", "echo drain | socat - /var/lib/haproxy/stats"]).contains("Draining"))
             #expect(try master.reload().hasPrefix("Success=0\n--\nthis node is stopping"))
-            #expect(try cluster.client.query(cluster.tsukada01).allSatisfy { $0.outcome == .answered }, "the ports go on for 2 s")
+            #expect(try cluster.client.query(cluster.tsukada01).allSatisfy { $0.outcome == .answered }, "the ports keep forwarding for 2 s")
             #expect(try cluster.client.run(probe).status != 0)
             #expect(try master.workers() == [worker])
             try master.waitForEnd(within: 8)

@@ -1,4 +1,4 @@
-// What an operator relies on: the command line, the daemon, the runtime socket, hatop, the probe.
+// An operator's tools: the command line, the daemon, the runtime socket, hatop, the probe.
 
 import ClusterWorld
 import Foundation
@@ -27,7 +27,7 @@ extension ClusterSuite {
             #expect(status == 0, "\(output)")
         }
 
-        @Test("is told the line of a mistake, and -c fails")
+        @Test("gets the line of a mistake, and -c fails")
         func checkFailsOnMistake() throws {
             let cluster = try freshCluster()
             let node = cluster.tsukada01
@@ -53,7 +53,7 @@ extension ClusterSuite {
         }
 
         @Test(
-            "is warned when one listening socket for each bind and thread exceeds the descriptor limit: threads share sockets, all clients are served",
+            "gets a warning when one listening socket for each bind and thread exceeds the descriptor limit: threads share sockets, all clients are served",
             .disabled(if: ProxyProgram.testsHaproxy, "haproxy has one socket for each bind"))
         func sharedSockets() throws {
             let cluster = try freshCluster()
@@ -127,7 +127,7 @@ extension ClusterSuite {
             let proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world, ownSections: probes + "\n")
             defer { proxy.stop() }
             try proxy.waitUntilBothServersAreUp()
-            /// What the HTTP probe answers, and whether the TCP probe accepts.
+            /// The HTTP probe's status, and whether the TCP probe accepts.
             func ask() throws -> [String] {
                 let http = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", "http://172.20.0.11:3307/health"]
                 let tcp = ["bash", "-c", "exec 3<>/dev/tcp/172.20.0.11/3308"]
@@ -138,20 +138,20 @@ extension ClusterSuite {
             try eventually(within: 20, "read01 to be DOWN") { try proxy.statistics("status")["read01"]?.hasPrefix("DOWN") == true }
             #expect(try ask() == ["200", "accepted"])
             try cluster.replica02.killAtOnce()
-            try eventually(within: 20, "the probes to fail, they say \(try ask())") { try ask() == ["503", "refused"] }
-            // A node that starts now never passes, not even for a moment.
+            try eventually(within: 20, "the probes to fail, not \(try ask())") { try ask() == ["503", "refused"] }
+            // A node that starts at this moment never passes, not even briefly.
             let late = try RunningProxy(.tsukada, on: cluster.tsukada02, in: cluster.world, ownSections: probes + "\n")
             let loop = "for i in $(seq 50); do curl -s -o /dev/null -w '%{http_code}\\n' http://172.20.0.12:3307/; sleep 0.05; done | sort -u | grep -v 000"
             #expect(try cluster.client.run(["bash", "-c", loop]).output.split(separator: "\n") == ["503"])
             late.stop()
             try cluster.replica02.start()
-            try eventually(within: 30, "the probes to pass again, they say \(try ask())") { try ask() == ["200", "accepted"] }
+            try eventually(within: 30, "the probes to pass again, not \(try ask())") { try ask() == ["200", "accepted"] }
 
             let session = try cluster.client.start([clusterTool, "query", "--to", "172.20.0.11:3306", "--text", "select sleep(4)"])
             try eventually(within: 5, "a session") { try proxy.statistics("scur")["FRONTEND"] == "1" }
             proxy.send(signal: SIGUSR1)
-            try eventually(within: 3, "the probes of a stopping node to fail, they say \(try ask())") { try ask() == ["503", "refused"] }
-            #expect(proxy.isAlive, "its session is not over")
+            try eventually(within: 3, "the probes of a stopping node to fail, not \(try ask())") { try ask() == ["503", "refused"] }
+            #expect(proxy.isAlive, "its session has not ended")
             try session.outside.wait(within: 15)
             try proxy.waitForEnd(within: 10)
         }

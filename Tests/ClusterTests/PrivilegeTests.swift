@@ -1,4 +1,4 @@
-// What a process that serves can still do when somebody has taken it over: next to nothing.
+// The remaining rights of a serving process that an intruder has taken over.
 
 import ClusterWorld
 import CLinux
@@ -8,9 +8,9 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("The rights of a process that serves", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "these are promises of tsukada's own"))
+    @Suite("The rights of a serving process", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "these are promises of tsukada's own"))
     struct PrivilegeTests {
-        /// The children of a process, as seen from outside.
+        /// A process's children, seen from outside.
         private func children(of process: Int32) -> [Int32] {
             (readWholeFile("/proc/\(process)/task/\(process)/children") ?? "").split(separator: " ").compactMap { Int32($0) }
         }
@@ -32,7 +32,7 @@ extension ClusterSuite {
         private static let capabilitySets = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]
 
         @Test(
-            "are gone, all of them, in every thread: with a master and without, as a user and as root",
+            "are dropped completely in every thread: with a master and without, as a user and as root",
             arguments: [(true, true), (true, false), (false, true), (false, false)])
         func nothingLeft(hasMaster: Bool, hasUser: Bool) throws {
             let cluster = try freshCluster()
@@ -42,7 +42,7 @@ extension ClusterSuite {
                 .tsukada, on: cluster.tsukada01, in: cluster.world, configuration: configuration, options: hasMaster ? ["-W", "-S", "/run/master"] : [])
             defer { proxy.stop() }
             let process = hasMaster ? try #require(children(of: proxy.process).first) : proxy.process
-            try eventually(within: 5, "the filter") { status("/proc/\(process)/status")["Seccomp"] == "2" }
+            try eventually(within: 5, "the system call filter") { status("/proc/\(process)/status")["Seccomp"] == "2" }
             let threads = try statusOfThreads(process)
             #expect(threads.count > 2)
             for thread in threads {
@@ -60,11 +60,11 @@ extension ClusterSuite {
             let master = status("/proc/\(proxy.process)/status")
             #expect(master["NoNewPrivs"] == "1")
             let kept = UInt64(master["CapEff"] ?? "", radix: 16) ?? 0
-            #expect(kept != 0 && kept & ~0x10415eb == 0, "what starting workers needs, and no more: \(master)")
+            #expect(kept != 0 && kept & ~0x10415eb == 0, "more than the rights to start workers: \(master)")
             #expect(master["CapBnd"] == master["CapPrm"] && master["CapAmb"] == "0000000000000000")
         }
 
-        @Test("end the process with what only an intruder does, and the master starts another; what is merely not needed fails", .enabled(if: isX86))
+        @Test("exclude an intruder's calls: these kill the process, and the master replaces it; other unneeded calls fail", .enabled(if: isX86))
         func forbiddenCalls() throws {
             let cluster = try freshCluster()
             let master = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world, options: ["-W", "-S", "/run/master"])
@@ -76,12 +76,12 @@ extension ClusterSuite {
                 return try ChildProcess.demand([clusterTool] + command).trimmingCharacters(in: .newlines)
             }
             #expect(try make(__NR_getpid, "", in: worker) == "{\"result\":\(try #require(children(of: master.process).first.map(inner)))}")
-            #expect(try make(__NR_kill, "1 0", in: worker) == "{\"result\":-\(EPERM)}", "not needed")
-            #expect(try make(__NR_mkdirat, "-100 path 511", path: "/x", in: worker) == "{\"result\":-\(EPERM)}", "not needed")
-            #expect(try make(__NR_openat, "-100 path 0 0", path: "/etc/shadow", in: worker) == "{\"result\":-\(ENOENT)}", "out of its root")
-            #expect(try make(__NR_openat, "-100 path 65 420", path: "/new", in: worker) == "{\"result\":-\(EACCES)}", "not its folder")
-            #expect(try make(__NR_clone, "17 0 0 0 0", in: worker) == "{\"result\":-\(EPERM)}", "no process, no thread")
-            #expect(try cluster.client.query(cluster.tsukada01, count: 2).count == 2, "and it serves on")
+            #expect(try make(__NR_kill, "1 0", in: worker) == "{\"result\":-\(EPERM)}", "this call is not needed")
+            #expect(try make(__NR_mkdirat, "-100 path 511", path: "/x", in: worker) == "{\"result\":-\(EPERM)}", "this call is not needed")
+            #expect(try make(__NR_openat, "-100 path 0 0", path: "/etc/shadow", in: worker) == "{\"result\":-\(ENOENT)}", "outside of its root")
+            #expect(try make(__NR_openat, "-100 path 65 420", path: "/new", in: worker) == "{\"result\":-\(EACCES)}", "not writable for it")
+            #expect(try make(__NR_clone, "17 0 0 0 0", in: worker) == "{\"result\":-\(EPERM)}", "no new process or thread")
+            #expect(try cluster.client.query(cluster.tsukada01, count: 2).count == 2, "it keeps serving")
 
             for (call, words) in [(__NR_execve, "path 0 0"), (__NR_ptrace, "0 0 0 0"), (__NR_setuid, "0"), (__NR_mount, "path path 0 0 0")] {
                 let worker = try #require(children(of: master.process).first)
@@ -90,11 +90,11 @@ extension ClusterSuite {
                 try eventually(within: 10, "it to serve") { try cluster.client.query(cluster.tsukada01, count: 1).first?.detail.isEmpty == false }
             }
 
-            // `ready`, a second time: before it the intruder could send sockets and a configuration for the next worker, which begins as root.
+            // A second `ready`: otherwise the intruder could send sockets and a configuration for the next worker, which starts as root.
             let intruder = try #require(children(of: master.process).first)
             let seat = (readWholeFile("/proc/\(intruder)/environ") ?? "").split(separator: "\0").first { $0.hasPrefix("TSUKADA_WORKER=") }
             let channel = try #require(seat?.dropFirst("TSUKADA_WORKER=".count).split(separator: ",").first)
-            // The master may kill it at any moment from then on, also while the injector holds it: what the injector says does not matter.
+            // From then on the master may kill it at any moment, even while the injector holds it, so the injector's result does not matter.
             _ = try? make(__NR_sendto, "\(channel) path 1 0 0 0", path: "\u{5}", in: intruder)
             try eventually(within: 5, "another worker") { children(of: master.process).first.map { $0 != intruder } ?? false }
             try eventually(within: 10, "it to serve") { try cluster.client.query(cluster.tsukada01, count: 1).first?.detail.isEmpty == false }
@@ -104,7 +104,7 @@ extension ClusterSuite {
         private func inner(_ process: Int32) -> String { status("/proc/\(process)/status")["NSpid"]?.split(separator: "\t").last.map(String.init) ?? "" }
 
         @Test(
-            "are what it needs: all calls of a busy node with a master, gossip and a store are allowed, and no usual one is without use",
+            "suffice: all calls of a busy node with a master, gossip and a store are allowed, and every usual call is used",
             .timeLimit(.minutes(2)))
         func callsAreThoseOfService() throws {
             let cluster = try freshCluster()
@@ -116,7 +116,7 @@ extension ClusterSuite {
             let trace = "\(cluster.world.directory)/trace"
             let tracer = try ChildProcess(["strace", "-f", "-n", "-s", "0", "-o", trace, "-p", "\(worker)"])
             defer { tracer.send(signal: SIGKILL) }
-            try eventually(within: 5, "strace to begin: \(tracer.output)") { tracer.output.contains("attached") }
+            try eventually(within: 5, "strace to attach: \(tracer.output)") { tracer.output.contains("attached") }
 
             _ = try cluster.client.query(cluster.tsukada01, count: 20)
             let client = "mariadb --no-defaults --host=172.20.0.11 --port=3306 --user=app --skip-column-names"
@@ -145,10 +145,10 @@ extension ClusterSuite {
             #expect(seen.isSubset(of: known), "forgotten: \(seen.subtracting(known).sorted())")
             print("system calls seen: \(seen.sorted())")
             let unused = Set(ServingCalls.usual).subtracting(seen)
-            #expect(unused.isEmpty, "usual, and never made: \(unused.sorted())")
+            #expect(unused.isEmpty, "listed as usual, but never made: \(unused.sorted())")
         }
 
-        @Test("to its files are nobody else's, whatever the umask of whoever starts it")
+        @Test("keep its files private, regardless of the umask at the start")
         func modes() throws {
             let cluster = try freshCluster()
             let node = cluster.tsukada01
@@ -180,7 +180,7 @@ extension ClusterSuite {
     }
 }
 
-/// Where calls can be injected.
+/// True where calls can be injected.
 var isX86: Bool {
     #if arch(x86_64)
         true

@@ -1,4 +1,4 @@
-// PROXY headers between tsukada, Debian's haproxy and MariaDB: what one sends, the other takes.
+// PROXY headers between tsukada, Debian's haproxy and MariaDB: each accepts the other's.
 
 import ClusterWorld
 import Foundation
@@ -8,7 +8,7 @@ import Testing
 extension ClusterSuite {
     @Suite("The PROXY protocol", .serialized)
     struct ProxyProtocolTests {
-        /// One port that takes headers, and one for each way of sending them to the other node's.
+        /// One port that accepts headers, and one for each form of header sent to the other node.
         private static func configuration(_ own: Node, to other: Node) -> String {
             let ways = ["send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c"]
             let sections = ways.enumerated().map { number, way in
@@ -46,8 +46,8 @@ extension ClusterSuite {
             return [(theirs, ours), (ours, theirs)]
         }
 
-        /// Sends bytes from the client node to a port of `proxy` that takes headers, and waits for the end. In one piece: bash writes line by line, and haproxy
-        /// takes what it reads at first for all.
+        /// Sends bytes from the client node to the header port of `proxy`, and waits for the end. It sends one piece: bash writes line by line, and haproxy
+        /// takes its first read for the whole header.
         private func send(_ bytes: String, to proxy: RunningProxy, from client: Node) throws {
             let script =
                 "exec 3<>/dev/tcp/\(proxy.node.address)/3311; printf '\(bytes)' | dd bs=64k iflag=fullblock status=none >&3; \(bytes.isEmpty ? "" : "timeout 5 cat <&3 >/dev/null 2>&1; ")exit 0"
@@ -75,10 +75,10 @@ extension ClusterSuite {
             }
         }
 
-        /// A version 2 header, from its version on.
+        /// A version 2 header with `rest` after its signature.
         private static func binary(_ rest: String) -> String { "\\r\\n\\r\\n\\x00\\r\\nQUIT\\n" + rest }
 
-        @Test("refuses what haproxy refuses, in the same words")
+        @Test("refuses the same headers as haproxy, in the same words")
         func sameRefusals() throws {
             let cluster = try freshCluster()
             let inputs = [
@@ -92,7 +92,7 @@ extension ClusterSuite {
             let texts = try pair.map { _, receiver in
                 let log = try cluster.log(of: receiver.node)
                 return try inputs.map { input in
-                    // The other's checks come between.
+                    // Without the lines of the other program's checks.
                     func lines(from mark: Int) -> [String] {
                         log.lines(from: mark).filter { !$0.text.hasPrefix("172.20.0.1") && $0.text.contains("] in") }.map {
                             $0.text.replacing(/:[0-9]+ \[.*?\]/, with: "").replacing(/\ -?[0-9]+\/-?[0-9]+\/[0-9]+ .* (..) .*/) { " \($0.1)" }
@@ -109,7 +109,7 @@ extension ClusterSuite {
             for (number, input) in inputs.enumerated() { #expect(texts[0][number] == texts[1][number], "\(input)") }
         }
 
-        @Test("tells MariaDB who connects", .disabled(if: ProxyProgram.testsHaproxy, "it is tsukada's part"))
+        @Test("names the client to MariaDB", .disabled(if: ProxyProgram.testsHaproxy, "it is tsukada's part"))
         func tellsMariaDB() throws {
             let cluster = try freshCluster()
             try cluster.replica01.execute("set global proxy_protocol_networks='172.20.0.11'")
@@ -118,12 +118,12 @@ extension ClusterSuite {
             let text = try seedConfiguration(of: node.name).replacingOccurrences(of: "check port 3306 resolvers", with: "send-proxy-v2 check resolvers")
             let proxy = try RunningProxy(.tsukada, on: node, in: cluster.world, configuration: text)
             defer { proxy.stop() }
-            // Only one of the replicas expects a header; the other takes it for nonsense.
+            // Only one of the replicas expects a header; the other one sees a malformed packet.
             try eventually(within: 20, "read01 to be UP and read02 DOWN", interval: 50) {
                 try proxy.statistics("status").filter { $0.key.hasPrefix("read") } == ["read01": "UP", "read02": "DOWN"]
             }
             let attempts = try cluster.client.query(node, count: 6, text: "select user()")
-            // A database that was started to look names up, by an earlier test, says the client's name.
+            // An earlier test may have started the database with name lookups; then it shows the client's name.
             let clients = ["app@172.20.0.30", "app@client"]
             #expect(attempts.allSatisfy { clients.contains($0.detail) }, "\(attempts)")
         }
@@ -138,7 +138,7 @@ extension ClusterSuite {
             defer { proxy.stop() }
             try proxy.waitUntilBothServersAreUp()
             let mark = try cluster.log(of: node).mark
-            // A load balancer in the middle of the change: some of its connections bring a header, others do not.
+            // A load balancer in the middle of the change: some of its connections send a header, others do not.
             let front = """
                 global
                     pidfile /var/run/haproxy.pid

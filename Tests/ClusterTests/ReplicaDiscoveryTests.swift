@@ -1,4 +1,4 @@
-// Replicas that nobody has written down: the primary lists them.
+// Replicas that no configuration lists: the primary lists them.
 
 import ClusterWorld
 import Foundation
@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("Replicas that the primary lists", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy does not look"))
+    @Suite("Replicas from the primary's list", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy does not look"))
     struct ReplicaDiscoveryTests {
         private static let password = "check"
         private static let configuration = """
@@ -42,7 +42,7 @@ extension ClusterSuite {
 
             """
 
-        /// tsukada01 with that file; the check's user has no right to see others' sessions yet.
+        /// tsukada01 with that file; the check's user may not see other users' sessions yet.
         private final class Scene {
             let cluster: Cluster
             let mark: Int
@@ -51,7 +51,7 @@ extension ClusterSuite {
 
             init() throws {
                 cluster = try freshCluster()
-                // Their nodes know each other by name: primaries would list names.
+                // Databases in this network resolve names, so primaries would list names.
                 for database in [cluster.primary, cluster.replica01] { try Self.restart(database, options: ["--skip-name-resolve"]) }
                 mark = try cluster.log(of: cluster.tsukada01).mark
                 try cluster.primary.execute(
@@ -63,7 +63,7 @@ extension ClusterSuite {
                 try "\(ReplicaDiscoveryTests.password)\n".write(toFile: path, atomically: false, encoding: .utf8)
                 try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
                 for replica in [cluster.replica01, cluster.replica02] {
-                    try eventually(within: 10, "the user", interval: 50) {
+                    try eventually(within: 10, "the check's user on the replica", interval: 50) {
                         (try? replica.execute("show grants for tsukada_check@'%'"))?.contains("MONITOR") ?? false
                     }
                 }
@@ -81,7 +81,7 @@ extension ClusterSuite {
                 proxy = try RunningProxy(.tsukada, on: cluster.tsukada01, in: cluster.world, configuration: ReplicaDiscoveryTests.configuration)
             }
 
-            /// A row each half second to this database, and to no other.
+            /// Writes a row every half second to this database only.
             func write(to database: Database?) {
                 writes?.stop()
                 writes = database.map { DatabaseTests.writes(to: $0) }
@@ -96,7 +96,7 @@ extension ClusterSuite {
                 return states.filter { $0.count > 5 && $0[0] != "#" && status[$0[3]] == "UP" }.map { $0[4] }.sorted()
             }
 
-            /// Seconds until exactly the servers with these last numbers take sessions.
+            /// Waits until exactly the servers with these last numbers take sessions, and returns the seconds.
             @discardableResult
             func wait(for last: [Int], within seconds: Double = 10) throws -> Double {
                 let start = MonotonicMoment.now
@@ -111,7 +111,7 @@ extension ClusterSuite {
                 try cluster.log(of: cluster.tsukada01).wait(for: text, from: mark, within: seconds, times: times)
             }
 
-            /// Everything as every test finds it.
+            /// Restores the state that every test expects.
             func end() {
                 write(to: nil)
                 proxy.stop()
@@ -137,7 +137,7 @@ extension ClusterSuite {
             try scene.wait(forLine: "Database mysql-write: db3 refuses to list its replicas: error 1227 ", within: 15)
             try scene.wait(forLine: "; known replicas stay; run GRANT PROCESS ON *.* TO 'tsukada_check'.")
             #expect(try scene.serving().isEmpty)
-            #expect(try cluster.client.query(cluster.tsukada01, port: 3310).allSatisfy { $0.detail == "dbserver03" }, "the writer is found all the same")
+            #expect(try cluster.client.query(cluster.tsukada01, port: 3310).allSatisfy { $0.detail == "dbserver03" }, "the writer is found nevertheless")
             try scene.grant()
             print("| discover | first replica | serves \(try scene.wait(for: [21])) s after the GRANT |")
             try scene.wait(forLine: "by 'mysql-write/db3'.")
@@ -155,7 +155,7 @@ extension ClusterSuite {
             #expect(empty.hasPrefix("read3    MAINT ") && empty.hasSuffix("no address"), "\(empty)")
             #expect(try scene.proxy.command("show servers state mysql").contains(" replicas.mysql 3306 "))
 
-            // It stops to replicate: out at once, and no server of the pool once the primary has missed it for so long.
+            // It stops replicating: OUT at once, and removed from the pool after the hold time without it in the list.
             try cluster.replica02.execute("stop slave")
             let out = try scene.wait(for: [21])
             try scene.wait(forLine: "Server mysql/read2 is going DOWN for maintenance (not listed by the writer).", within: 20)
@@ -163,7 +163,7 @@ extension ClusterSuite {
             try cluster.replica02.replicate(from: cluster.primary)
             try scene.wait(for: [21, 22])
 
-            // Another primary: its replicas are the pool.
+            // After a promotion, the new primary's replicas are the pool.
             scene.write(to: nil)
             let promoted = MonotonicMoment.now
             try cluster.replica01.promote(from: cluster.primary, others: [cluster.replica02])
@@ -182,7 +182,7 @@ extension ClusterSuite {
             )
         }
 
-        @Test("stay when their primary dies, and a start without it goes by those that were known, after a check")
+        @Test("stay when their primary dies, and a start without it uses the stored ones, after a check")
         func primaryDies() throws {
             let scene = try Scene()
             defer { scene.end() }
@@ -202,7 +202,7 @@ extension ClusterSuite {
             let after = try scene.wait(for: [21])
             #expect(try cluster.client.query(cluster.tsukada01, count: 4).allSatisfy { $0.detail == "dbserver01" })
             print(
-                "| discover | primary dead | \(report.attempts) attempts, \(report.failures.count) failed; started anew without it: serves after \(after) s |")
+                "| discover | primary dead | \(report.attempts) attempts, \(report.failures.count) failed; restarted without it: serves after \(after) s |")
         }
     }
 }

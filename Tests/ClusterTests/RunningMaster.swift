@@ -22,7 +22,7 @@ final class RunningMaster {
             of: "    stats socket /var/lib/haproxy/stats", with: "    stats socket /var/lib/haproxy/stats level admin expose-fd listeners\n    \(more)")
     }
 
-    /// Puts another line into `global` of the file on disk.
+    /// Replaces the additional line of `global` in the file.
     func write(_ more: String) throws {
         _ = try RunningProxy.writeFiles(on: node, configuration: Self.configuration(of: node, more: more), ownSections: nil)
     }
@@ -33,12 +33,12 @@ final class RunningMaster {
     /// Ends master and workers.
     func stop() { proxy.stop() }
 
-    /// Whether the master lives.
+    /// True while the master lives.
     var isAlive: Bool { proxy.isAlive }
 
     func send(signal: Int32) { proxy.send(signal: signal) }
 
-    /// To master and workers.
+    /// Sends a signal to the master and its workers.
     func sendAll(signal: Int32) { proxy.sendAll(signal: signal) }
 
     func waitUntilBothServersAreUp() throws { try proxy.waitUntilBothServersAreUp() }
@@ -50,18 +50,18 @@ final class RunningMaster {
         try node.demand(["bash", "-c", "echo '\(text)' | socat -t 20 - UNIX-CONNECT:/run/master"])
     }
 
-    /// Reads the configuration again, and gives the master's answer.
+    /// Reloads, and returns the master's answer.
     func reload() throws -> String { try command("reload") }
 
     /// `show proc`.
     func processes() throws -> String { try command("show proc") }
 
-    /// The numbers of all workers on the node, the former ones last.
+    /// The numbers of all workers on the node, the earlier ones last.
     func workers() throws -> [String] {
         try processes().split(separator: "\n").map { $0.split(separator: " ").map(String.init) }.filter { $0.count > 1 && $0[1] == "worker" }.map { $0[0] }
     }
 
-    /// The number, outside, of a thread of the worker that serves, by its name.
+    /// The outside number of the serving worker's thread with this name.
     func thread(_ name: String) throws -> Int32 {
         let worker = try #require(proxy.workers.last)
         let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(worker)/task")
@@ -75,14 +75,14 @@ final class RunningMaster {
     /// `show stat`'s status of a server.
     func status(_ server: String) throws -> String { try proxy.statistics("status")[server] ?? "" }
 
-    /// What master and worker hold.
+    /// The descriptors and memory of master and worker.
     struct Holdings {
         var masterDescriptors = 0
         var workerDescriptors = 0
         var masterKilobytes = 0
     }
 
-    /// What master and worker hold now.
+    /// The present descriptors and memory of master and worker.
     func measure() throws -> Holdings {
         func descriptors(_ process: String) throws -> Int {
             try node.demand(["ls", "/proc/\(process)/fd"]).split(separator: "\n").count

@@ -3,13 +3,13 @@ import LinuxIO
 import Support
 import Synchronization
 
-/// Asks a node's runtime socket for the state of its peers every 50 ms, from a thread of its own.
+/// Queries a node's runtime socket for the state of its peers every 50 ms, on a separate thread.
 final class RuntimeWatcher: Sendable {
     /// One question and its answer.
     private struct Answer {
         let askedAt: Int64
         let answeredAt: Int64
-        /// `nil` when no answer came.
+        /// `nil` without an answer.
         let text: String?
     }
 
@@ -35,10 +35,10 @@ final class RuntimeWatcher: Sendable {
     /// Ends, after the answer to the last question.
     func stop() { thread.withLock { $0.take() }?.stop() }
 
-    /// How many questions were asked.
+    /// The number of questions so far.
     var count: Int { answers.withLock { $0.count } }
 
-    /// Questions without an answer, and answers that do not call every node alive.
+    /// Questions without an answer, and answers in which a node is not alive.
     var wrongAnswers: [String] {
         answers.withLock { $0 }.compactMap { answer in
             guard let text = answer.text else { return "no answer" }
@@ -48,7 +48,7 @@ final class RuntimeWatcher: Sendable {
         }
     }
 
-    /// How long answers took, in milliseconds, less the machine's `delays` meanwhile.
+    /// The answers' durations in milliseconds, less the machine's `delays` meanwhile.
     func milliseconds(without delays: MachineDelays) -> [Double] {
         answers.withLock { $0 }.map { answer in
             Double(answer.answeredAt - answer.askedAt - delays.nanoseconds(from: answer.askedAt, to: answer.answeredAt)) / 1e6
@@ -56,7 +56,7 @@ final class RuntimeWatcher: Sendable {
     }
 }
 
-/// How late the machine runs a thread that should run every 5 ms. A busy machine delays the program and the test alike; that delay is not the program's fault.
+/// The delay of a thread that should run every 5 ms. A busy machine delays the program and the test alike; that delay is not the program's fault.
 final class MachineDelays: Sendable {
     private static let microseconds: UInt32 = 5000
     private let moments = Mutex<[Int64]>([])
@@ -103,7 +103,7 @@ final class RepeatingThread: Sendable {
     }
 }
 
-/// A question to a runtime socket, asked by this process: the path is reachable from outside the node.
+/// A question to a runtime socket from this process: the path is reachable from outside the node.
 enum RuntimeQuestion {
     private static let patience: Int32 = 5000
     private static let readBytes = 1 << 16

@@ -1,4 +1,4 @@
-// The systemd unit that is shipped, under a real systemd.
+// The shipped systemd unit, under a real systemd.
 
 import ClusterWorld
 import Foundation
@@ -12,7 +12,7 @@ extension ClusterSuite {
     struct ServiceTests {
         private static let port = 3306
 
-        /// The shipped unit with a file of its own, and a server that says what it hears.
+        /// A machine with the shipped units, a configuration, and a server that echoes.
         private func machine() throws -> SystemdMachine {
             let machine = try SystemdMachine()
             do {
@@ -47,7 +47,7 @@ extension ClusterSuite {
             """
         }
 
-        /// Fails unless a session comes through.
+        /// Fails unless a session is served.
         private func expectServed(_ machine: SystemdMachine, sourceLocation: SourceLocation = #_sourceLocation) throws {
             let answer = try machine.run("echo hello | socat -t 2 - TCP:127.0.0.1:\(Self.port)")
             #expect(answer.output == "hello\n", sourceLocation: sourceLocation)
@@ -58,7 +58,7 @@ extension ClusterSuite {
                 .trimmingCharacters(in: .newlines)
         }
 
-        @Test("is READY when it serves, reloads good files, refuses broken ones, replaces dead workers, drains when it is stopped")
+        @Test("is READY when it serves, reloads good files, refuses broken ones, replaces dead workers, and drains when it is stopped")
         func life() throws {
             let machine = try machine()
             defer { machine.end() }
@@ -79,7 +79,7 @@ extension ClusterSuite {
             let second = try worker(machine)
             try machine.write(configuration(more: "maxcon 2000"), to: "/etc/haproxy/haproxy.cfg")
             #expect(try machine.run("systemctl reload tsukada").status != 0, "a broken file")
-            #expect(try machine.journal().contains("haproxy.cfg:6"), "the journal says where")
+            #expect(try machine.journal().contains("haproxy.cfg:6"), "the journal has the line")
             try machine.demand("systemctl kill --kill-whom=main --signal=USR2 tsukada")
             try eventually(within: 5, "the status") { try machine.property("StatusText").contains("the new one has errors") }
             #expect(try machine.property("ActiveState") == "active")
@@ -89,7 +89,7 @@ extension ClusterSuite {
             try machine.demand("kill -9 \(second)")
             try eventually(within: 5, "another worker") { try ![second, ""].contains(worker(machine)) }
             try expectServed(machine)
-            #expect(try machine.property("NRestarts") == "0", "systemd has not noticed")
+            #expect(try machine.property("NRestarts") == "0", "systemd has not restarted it")
 
             let session = try machine.start(
                 "exec 3<>/dev/tcp/127.0.0.1/\(Self.port); echo one >&3; read -r word <&3; echo $word; sleep 2; echo two >&3; read -r word <&3; echo $word")
@@ -98,12 +98,12 @@ extension ClusterSuite {
             try eventually(within: 1, "no new sessions", interval: 20) { try machine.run("echo x | socat -t 1 - TCP:127.0.0.1:\(Self.port)").status != 0 }
             #expect(try machine.property("ActiveState") == "deactivating")
             try session.wait(within: 5)
-            #expect(session.output == "one\ntwo\n", "the session goes on to its end")
-            try eventually(within: 5, "the end") { try machine.property("ActiveState") == "inactive" }
+            #expect(session.output == "one\ntwo\n", "the session continues to its end")
+            try eventually(within: 5, "the service to end") { try machine.property("ActiveState") == "inactive" }
             #expect(try machine.property("Result") == "success")
         }
 
-        @Test("is started again when its master hangs")
+        @Test("is restarted when its master hangs")
         func watchdog() throws {
             let machine = try machine()
             defer { machine.end() }
@@ -111,7 +111,7 @@ extension ClusterSuite {
             try machine.write("[Service]\nWatchdogSec=2\nTimeoutAbortSec=1", to: "/etc/systemd/system/tsukada.service.d/quick.conf")
             try machine.demand("systemctl daemon-reload && systemctl start tsukada", within: 30)
             let master = try machine.property("MainPID")
-            try holds(for: 3, "it says that it lives", interval: 250) { try machine.property("MainPID") == master }
+            try holds(for: 3, "the watchdog is notified", interval: 250) { try machine.property("MainPID") == master }
             try machine.demand("kill -STOP \(master)")
             try eventually(within: 15, "another master: \(try machine.journal())") {
                 try machine.property("NRestarts") == "1" && machine.property("ActiveState") == "active"
@@ -128,14 +128,14 @@ extension ClusterSuite {
             #expect(try machine.property("ActiveState") == "inactive")
             try expectServed(machine)
             #expect(try machine.property("ActiveState") == "active")
-            #expect(try machine.demand("ss -Hltnp 'sport = :\(Self.port)'").split(separator: "\n").count == 1, "one socket, of systemd's")
+            #expect(try machine.demand("ss -Hltnp 'sport = :\(Self.port)'").split(separator: "\n").count == 1, "only systemd's socket")
             try machine.demand("systemctl restart tsukada", within: 30)
             try expectServed(machine)
             try machine.demand("systemctl stop tsukada", within: 30)
             try expectServed(machine)
         }
 
-        @Test("has a unit without mistakes, and less of the system than most")
+        @Test("has a unit without mistakes, and with fewer rights than most")
         func unit() throws {
             let machine = try machine()
             defer { machine.end() }

@@ -3,7 +3,7 @@ import Foundation
 import Support
 import Testing
 
-/// The product on tsukada01 and Debian's haproxy on tsukada02: what happens, happens to both.
+/// The product on tsukada01 and Debian's haproxy on tsukada02, with the same events for both.
 struct SideBySide {
     let cluster: Cluster
     let ours: RunningProxy
@@ -12,7 +12,7 @@ struct SideBySide {
 
     /// Both programs with the seed's files, both servers UP.
     ///
-    /// - Parameter edit: changes the file's text, for both alike.
+    /// - Parameter edit: changes the file's text, in the same way for both.
     init(_ cluster: Cluster, edit: (String) -> String = { $0 }) throws {
         self.cluster = cluster
         marks = [try cluster.log(of: cluster.tsukada01).mark, try cluster.log(of: cluster.tsukada02).mark]
@@ -28,10 +28,10 @@ struct SideBySide {
         theirs.stop()
     }
 
-    /// Does something to both, ours first.
+    /// Runs `body` for both, tsukada first.
     func both<Result>(_ body: (RunningProxy) throws -> Result) rethrows -> [Result] { [try body(ours), try body(theirs)] }
 
-    /// The two, each with the place where its log begins.
+    /// Both programs, each with the mark at which its log begins.
     var proxiesAndMarks: [(RunningProxy, Int)] { [(ours, marks[0]), (theirs, marks[1])] }
 
     /// Waits until both have logged `text`.
@@ -41,9 +41,9 @@ struct SideBySide {
         }
     }
 
-    /// Fails for everything that the two logs say differently beyond the intended differences.
+    /// Fails for every difference of the two logs beyond the intended ones.
     ///
-    /// - Parameter repetition: what haproxy alone says once more, at the end.
+    /// - Parameter repetition: the text of a line that only haproxy repeats, at the end.
     func expectTheSameLog(butFor repetition: String? = nil, sourceLocation: SourceLocation = #_sourceLocation) throws {
         var lines = try proxiesAndMarks.map { proxy, mark in try cluster.log(of: proxy.node).lines(from: mark) }
         if let repetition, let last = lines[1].lastIndex(where: { $0.text.contains(repetition) }) { lines[1].remove(at: last) }

@@ -1,4 +1,4 @@
-// What servers and sessions do beyond up and down: the same happens to tsukada and to Debian's haproxy 2.6, with the same lines in the article's file.
+// Server and session options beyond up and down: the same events for tsukada and for Debian's haproxy 2.6, with the same lines in the article's file.
 
 import ClusterWorld
 import Foundation
@@ -16,9 +16,10 @@ extension ClusterSuite {
             }
         }
 
-        @Test("observed connects take a server down whose checks pass, and checks bring it back", arguments: ["mark-down", "sudden-death", "fail-check"])
+        @Test(
+            "observed connects take a server down although its checks pass, and checks bring it back", arguments: ["mark-down", "sudden-death", "fail-check"])
         func observedConnects(reaction: String) throws {
-            // The traffic port refuses, the checked one passes. A retry comes a second later, and a passed check between would begin the count anew.
+            // The traffic port refuses, the checked one passes. A retry would come a second later, and a passed check in between would restart the count.
             let pair = try SideBySide(freshCluster()) {
                 $0.replacingOccurrences(
                     of: "server read01 dbserver01:3306 ", with: "server read01 dbserver01:3310 observe layer4 error-limit 4 on-error \(reaction) fastinter 1s "
@@ -35,7 +36,7 @@ extension ClusterSuite {
             try pair.expectTheSameLog()
         }
 
-        @Test("a server that comes back is warmed in the same steps")
+        @Test("a server that comes back warms up in the same steps")
         func slowStart() throws {
             let pair = try SideBySide(freshCluster(), edit: Self.edit(read01: "weight 50 slowstart 5s"))
             defer { pair.stop() }
@@ -43,7 +44,7 @@ extension ClusterSuite {
             try pair.waitForLog("Server mysql/read01 is DOWN.")
             try pair.cluster.replica01.start()
             var seen: [[String]] = [[], []]
-            try eventually(within: 60, "both servers' whole weight: \(seen)", interval: 100) {
+            try eventually(within: 60, "the full weight of both servers: \(seen)", interval: 100) {
                 let rows = try pair.both { proxy in
                     (try proxy.statistics("status")["read01"], try proxy.statistics("weight")["read01"], try proxy.statistics("throttle")["read01"])
                 }
@@ -53,18 +54,18 @@ extension ClusterSuite {
                 }
                 return seen.allSatisfy { $0.last == "50 " && $0.count > 1 }
             }
-            // One between the two questions for weight and throttle may be of both steps.
+            // The answers for weight and throttle may be from two different steps.
             let steps = ["4 6", "13 25", "22 43", "32 62", "41 81", "50 "]
             for (index, list) in seen.enumerated() {
                 #expect(list.filter(steps.contains).count >= 4, "\(["ours", "theirs"][index]): \(list)")
                 #expect(list.filter(steps.contains) == steps.filter(list.contains), "\(["ours", "theirs"][index]): \(list)")
             }
-            // 2.6 says UP a second time when the server has its whole weight.
+            // 2.6 logs UP again when the server has reached its full weight.
             try pair.cluster.log(of: pair.theirs.node).wait(for: "Server mysql/read01 is UP.", from: pair.proxiesAndMarks[1].1, within: 10, times: 2)
             try pair.expectTheSameLog(butFor: "Server mysql/read01 is UP.")
         }
 
-        @Test("a server that comes up ends the sessions of the backup, where it says so")
+        @Test("a server with on-marked-up ends the sessions of the backup when it comes up")
         func shutdownBackupSessions() throws {
             let edit = Self.edit(read01: "on-marked-up shutdown-backup-sessions", read02: "backup")
             let pair = try SideBySide(freshCluster(), edit: edit)

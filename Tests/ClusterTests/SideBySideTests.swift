@@ -1,4 +1,4 @@
-// Each of these scenarios happens to tsukada and to Debian's haproxy 2.6 at the same time; the two logs must then tell the same.
+// Each of these scenarios happens to tsukada and to Debian's haproxy 2.6 at the same time; the two logs must then agree.
 
 import ClusterWorld
 import Foundation
@@ -8,7 +8,7 @@ import Testing
 extension ClusterSuite {
     @Suite("Beside haproxy 2.6, with the unchanged file,", .serialized)
     struct SideBySideTests {
-        @Test("round robin is even, and the log the same")
+        @Test("round robin is even, and the logs agree")
         func roundRobinIsEven() throws {
             let pair = try SideBySide(freshCluster())
             defer { pair.stop() }
@@ -21,7 +21,7 @@ extension ClusterSuite {
             try pair.expectTheSameLog()
         }
 
-        @Test("a killed replica leaves, and comes back")
+        @Test("a killed replica goes down and comes back")
         func killedReplicaLeavesAndComesBack() throws {
             let pair = try SideBySide(freshCluster())
             defer { pair.stop() }
@@ -78,7 +78,7 @@ extension ClusterSuite {
             try pair.expectTheSameLog()
         }
 
-        @Test("the runtime socket without a level lets nobody take a server out")
+        @Test("the runtime socket without a level does not let a client take a server out")
         func runtimeSocketLevel() throws {
             let pair = try SideBySide(freshCluster())
             defer { pair.stop() }
@@ -88,7 +88,7 @@ extension ClusterSuite {
             #expect(try pair.both { try $0.statistics("status") }.allSatisfy { $0["read01"] == "UP" })
         }
 
-        @Test("a soft stop lets running sessions finish and takes no new ones")
+        @Test("a soft stop finishes running sessions and takes no new ones")
         func softStopLetsSessionsFinish() throws {
             let pair = try SideBySide(freshCluster())
             defer { pair.stop() }
@@ -107,7 +107,7 @@ extension ClusterSuite {
             for attempts in try pair.both({ try cluster.client.query($0.node) }) {
                 #expect(attempts.allSatisfy { $0.outcome == .connectFailed }, "\(attempts)")
             }
-            #expect(pair.ours.isAlive && pair.theirs.isAlive, "both have a session left")
+            #expect(pair.ours.isAlive && pair.theirs.isAlive, "both still have a session")
             for (session, proxy) in zip(sessions, [pair.ours, pair.theirs]) {
                 try session.outside.wait(within: 15)
                 let attempt = try JSONDecoder().decode(Attempt.self, from: Data(session.outside.output.utf8))
@@ -117,7 +117,7 @@ extension ClusterSuite {
             try pair.expectTheSameLog()
         }
 
-        @Test("a soft stop under load breaks no session that was established")
+        @Test("a soft stop under load breaks no established session")
         func softStopUnderLoad() throws {
             let pair = try SideBySide(freshCluster())
             defer { pair.stop() }
@@ -129,7 +129,7 @@ extension ClusterSuite {
                 try proxy.waitForEnd(within: 10)
                 let report = try load.stop()
                 #expect(report.attempts > 200)
-                // A connect that is in the queue of the listener when it closes is reset by the kernel; all others are answered or refused.
+                // The kernel resets a connect that waits in the listener's queue at its close; all others are answered or refused.
                 let broken = report.failures.filter { $0.outcome != .connectFailed && $0.endedAt < stopped }
                 #expect(broken.isEmpty, "\(proxy.program.tag): \(broken.prefix(5))")
                 let afterGreeting = report.failures.filter { $0.outcome == .endedAfterGreeting }

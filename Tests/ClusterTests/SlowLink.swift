@@ -2,7 +2,7 @@ import ClusterWorld
 import Foundation
 import Support
 
-/// A long, uneven way to one node: all its frames pass `ClusterTool relay`.
+/// A slow, uneven path to one node: all its frames pass through `ClusterTool relay`.
 ///
 ///     node eth0 ---- to-NODE  [relay]  slow-node ---- slow-bridge  bridge
 final class SlowLink {
@@ -10,13 +10,13 @@ final class SlowLink {
     private let world: World
     private let relay: NodeProcess
 
-    /// Puts the relay between `node` and the bridge.
-    /// - Parameter settings: the relay's arguments, `--delay 50ms`.
+    /// Inserts the relay between `node` and the bridge.
+    /// - Parameter settings: the relay's arguments, such as `--delay 50ms`.
     init(to node: Node, in world: World, _ settings: [String]) throws {
         self.node = node
         self.world = world
         try world.demand("ip link add slow-bridge type veth peer name slow-node")
-        // What the kernel leaves to a network card (checksums, cutting into segments) is missing in frames that a program reads.
+        // A program that reads frames gets them without the kernel's offloads to a network card (checksums, segmentation).
         let offloads = "tx off sg off tso off gso off gro off"
         for interface in ["slow-bridge", "slow-node", "to-\(node.name)"] { try world.demand("ethtool -K \(interface) \(offloads)") }
         try node.demand(["ethtool", "-K", "eth0"] + offloads.split(separator: " ").map(String.init))
@@ -29,8 +29,8 @@ final class SlowLink {
         try world.demand("ip link set to-\(node.name) nomaster")
     }
 
-    /// Takes the relay out again.
-    /// - Returns: what it did, from the node first.
+    /// Removes the relay.
+    /// - Returns: its reports, first the one for frames from the node.
     @discardableResult
     func remove() throws -> [RelayReport] {
         try relay.send(signal: SIGTERM)

@@ -6,7 +6,7 @@ import Testing
 extension ClusterSuite {
     @Suite("The slow link", .serialized)
     struct SlowLinkTests {
-        @Test("delays both ways, loses nothing it is not told to, passes large segments whole, and is taken out without a trace")
+        @Test("delays both ways, loses only what it is configured to lose, passes large segments whole, and is removed without a trace")
         func delays() throws {
             let cluster = try freshCluster()
             let node = cluster.tsukada02
@@ -17,7 +17,7 @@ extension ClusterSuite {
             let reports = try link.remove()
             for attempt in try attempts.get() {
                 #expect(attempt.outcome == .answered && attempt.detail == "\(length)", "\(attempt)")
-                // Connecting is a way there and back, of 20 to 80 ms each; address resolution may add as much once.
+                // A connect crosses the path both ways, in 20 to 80 ms each; address resolution may add as much once.
                 let connecting = Double((attempt.connectedAt ?? 0) - attempt.startedAt) / 1e6
                 #expect(connecting >= 40 && connecting < 400, "\(connecting) ms")
             }

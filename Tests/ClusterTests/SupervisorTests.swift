@@ -1,4 +1,4 @@
-// What a supervisor is told and hands over, without systemd: the words on NOTIFY_SOCKET, the sockets of LISTEN_FDS.
+// Notifications to a supervisor and its sockets, without systemd: NOTIFY_SOCKET and LISTEN_FDS.
 
 import ClusterWorld
 import Foundation
@@ -8,13 +8,13 @@ import Testing
 extension ClusterSuite {
     @Suite("A supervisor", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "-Ws needs a build with systemd's words"))
     struct SupervisorTests {
-        @Test("is told READY, RELOADING with the time, STOPPING, and that the master lives; its watchdog's time is obeyed")
+        @Test("gets READY, RELOADING with the time, STOPPING, and notifications of its watchdog in time")
         func notifications() throws {
             let cluster = try freshCluster()
             let node = cluster.tsukada01
             let words = try node.start(["socat", "-u", "UNIX-RECV:/run/notify", "STDOUT"], input: .heldPipe)
             defer { _ = try? words.killAtOnce() }
-            try eventually(within: 5, "the socket") { try node.run(["test", "-S", "/run/notify"]).status == 0 }
+            try eventually(within: 5, "the notification socket") { try node.run(["test", "-S", "/run/notify"]).status == 0 }
             let arguments = try RunningProxy.writeFiles(on: node, configuration: nil, ownSections: nil)
             let environment = ["env", "NOTIFY_SOCKET=/run/notify", "WATCHDOG_USEC=600000"]
             let master = try node.start(environment + [ProxyProgram.tsukada.path, "-Ws", "-db", "-S", "/run/master"] + arguments)
@@ -23,11 +23,11 @@ extension ClusterSuite {
 
             try eventually(within: 10, "READY: \(master.outside.output)") { heard().contains("READY=1") }
             #expect(heard().contains("STATUS=serving"))
-            #expect(try cluster.client.query(cluster.tsukada01, count: 1).count == 1, "READY means that it serves")
+            #expect(try cluster.client.query(cluster.tsukada01, count: 1).count == 1, "READY means that clients are served")
             let (lives, began) = (heard().count { $0 == "WATCHDOG=1" }, MonotonicMoment.now)
-            try eventually(within: 5, "five words that it lives") { heard().count { $0 == "WATCHDOG=1" } >= lives + 5 }
+            try eventually(within: 5, "five watchdog notifications") { heard().count { $0 == "WATCHDOG=1" } >= lives + 5 }
             let took = Double(MonotonicMoment.now - began) / 1e9
-            #expect((0.75...1.6).contains(took), "each third of the time: \(took) s")
+            #expect((0.75...1.6).contains(took), "every third of the watchdog's time: \(took) s")
 
             try master.send(signal: SIGUSR2)
             try eventually(within: 10, "READY again") { heard().count { $0 == "READY=1" } == 2 }
@@ -41,7 +41,7 @@ extension ClusterSuite {
             #expect(master.outside.exitStatus == 0)
         }
 
-        @Test("hands a socket over that was open before: with a master and without, over a reload and a dead worker", arguments: ["-Ws", ""])
+        @Test("hands an open socket over: with a master and without, over a reload and a dead worker", arguments: ["-Ws", ""])
         func activation(option: String) throws {
             let cluster = try freshCluster()
             let node = cluster.tsukada01
@@ -58,7 +58,7 @@ extension ClusterSuite {
                 try eventually(within: 10, "a session: \(service.outside.output)", interval: 50) {
                     try cluster.client.query(cluster.tsukada01, count: 1).first?.detail.hasPrefix("dbserver") == true
                 }
-                #expect(try ports() == 1, "the one that was open before; of its own it would have one for each thread")
+                #expect(try ports() == 1, "only the inherited socket; without it there would be one for each thread")
             }
             try expectServed()
             guard !option.isEmpty else { return }

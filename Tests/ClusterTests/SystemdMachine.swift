@@ -2,13 +2,13 @@ import ClusterWorld
 import Foundation
 import Support
 
-/// A machine of its own whose first process is a real systemd: `Fixtures/systemd-machine`.
+/// A machine whose first process is a real systemd: `Fixtures/systemd-machine`.
 final class SystemdMachine {
     private let wrapper: ChildProcess
     private let firstProcess: Int32
     private let directory: String
 
-    /// Why it cannot be had here, or nil.
+    /// The reason why the machine cannot run here, or nil.
     static let hindrance: String? = {
         if geteuid() != 0 { return "needs root" }
         let needed = ["/usr/lib/systemd/systemd", "/usr/bin/systemctl", "/usr/bin/unshare", "/usr/bin/socat"]
@@ -63,12 +63,12 @@ final class SystemdMachine {
         return output
     }
 
-    /// Starts a line of bash that stays.
+    /// Starts a line of bash that keeps running.
     func start(_ line: String) throws -> ChildProcess {
         try ChildProcess(["nsenter", "--target", "\(firstProcess)", "--all", "--", "bash", "-c", line], input: .heldPipe)
     }
 
-    /// Writes a file of the machine, whose folder there must be.
+    /// Writes a file of the machine; its folder must exist.
     func write(_ text: String, to path: String) throws {
         try "\(text)\n".write(toFile: outside(path), atomically: false, encoding: .utf8)
     }
@@ -77,7 +77,7 @@ final class SystemdMachine {
     /// not be started (ETXTBSY).
     func copy(_ source: String, to path: String) throws { try ChildProcess.demand(["cp", source, outside(path)]) }
 
-    /// The name by which a file of the machine is reached from here.
+    /// The path by which a file of the machine is reached from here.
     private func outside(_ path: String) -> String { "/proc/\(firstProcess)/root\(path)" }
 
     /// The last lines of the machine's journal.

@@ -1,4 +1,4 @@
-// Near first, and sessions of a host that is gone: tsukada's own.
+// Near servers first, and sessions of a dead host: tsukada's own features.
 
 import ClusterWorld
 import Foundation
@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("With zones and gone hosts", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has neither"))
+    @Suite("With zones and dead hosts", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has neither"))
     struct ZoneTests {
         /// read01 is in the node's zone, read02 is not.
         private static func zoned(_ lines: String = "") throws -> String {
@@ -17,7 +17,9 @@ extension ClusterSuite {
 
         private static let ownSections = "global\n    zone a\n"
 
-        @Test("sessions stay in the zone, go elsewhere without a failed connect when its last server dies, and return", arguments: ["roundrobin", "leastconn"])
+        @Test(
+            "sessions stay in the zone, use the other zone without a failed connect when the last near server dies, and return",
+            arguments: ["roundrobin", "leastconn"])
         func nearFirst(balance: String) throws {
             let cluster = try freshCluster()
             let text = try Self.zoned().replacingOccurrences(of: "balance roundrobin", with: "balance \(balance)")
@@ -35,13 +37,13 @@ extension ClusterSuite {
             try cluster.log(of: cluster.tsukada01).wait(for: "Server mysql/read01 is UP.", from: mark, within: 60)
             if balance == "leastconn" {
                 let throttle = try proxy.statistics("throttle")["read01"] ?? ""
-                #expect(1..<100 ~= Int(throttle) ?? 0, "it is warmed: \(throttle)")
+                #expect(1..<100 ~= Int(throttle) ?? 0, "it is warming: \(throttle)")
             }
-            try eventually(within: 20, "its whole weight") { try proxy.statistics("throttle")["read01"] == "" }
+            try eventually(within: 20, "its full weight") { try proxy.statistics("throttle")["read01"] == "" }
             let far = try proxy.statistics("stot")["read02"]
             #expect(Int(far ?? "0") ?? 0 > 50, "\(far ?? "")")
-            // A connect that was under way may have come there yet.
-            try holds(for: 1, "no session goes elsewhere, after \(far ?? "")", interval: 100) {
+            // A connect that was in progress may still have arrived there.
+            try holds(for: 1, "no more sessions in the other zone than \(far ?? "")", interval: 100) {
                 abs((Int(try proxy.statistics("stot")["read02"] ?? "") ?? 0) - (Int(far ?? "") ?? 0)) <= 20
             }
             let report = try load.stop()
@@ -52,7 +54,7 @@ extension ClusterSuite {
             print("zones, \(balance): \(counts), slowest answer \(report.slowestMilliseconds) ms")
         }
 
-        @Test("the share of spill-over goes elsewhere all the same")
+        @Test("the share of spill-over always uses the other zone")
         func spillOver() throws {
             let cluster = try freshCluster()
             let text = try Self.zoned("    spill-over 10%")
@@ -63,7 +65,7 @@ extension ClusterSuite {
             #expect(attempts.count { $0.detail == "dbserver01" } == 36 && attempts.count { $0.detail == "dbserver02" } == 4, "\(attempts.map(\.detail))")
         }
 
-        @Test("sessions of a host that is gone are closed before keepalive sees it, and those of a database that hangs are not")
+        @Test("sessions of a dead host are closed before keepalive detects it, and those of a hanging database are not")
         func shutdownWhenGone() throws {
             let cluster = try freshCluster()
             let text = try seedConfiguration(of: "tsukada01").replacingOccurrences(
@@ -77,15 +79,15 @@ extension ClusterSuite {
                 try cluster.client.start([clusterTool, "query", "--to", "172.20.0.11:3306", "--text", "select concat(@@hostname, sleep(30))"])
             }
             try eventually(within: 5, "two sessions") { try proxy.statistics("scur")["BACKEND"] == "2" }
-            // One host vanishes, the other one's database hangs.
+            // One host vanishes; on the other one, the database hangs.
             try cluster.world.demand("ip link set to-dbserver01 down")
             defer { try? cluster.world.demand("ip link set to-dbserver01 up") }
             try cluster.replica02.send(signal: SIGSTOP)
             defer { try? cluster.replica02.send(signal: SIGCONT) }
             try cluster.log(of: cluster.tsukada01).wait(for: "Server mysql/read01 has been unreachable for ", from: mark, within: 15)
-            try eventually(within: 5, "its session's end") { try proxy.statistics("scur")["read01"] == "0" }
+            try eventually(within: 5, "the end of its session") { try proxy.statistics("scur")["read01"] == "0" }
             try cluster.log(of: cluster.tsukada01).wait(for: "Server mysql/read02 is DOWN.", from: mark, within: 15)
-            try holds(for: 4, "the session of the one that hangs stays", interval: 200) { try proxy.statistics("scur")["read02"] == "1" }
+            try holds(for: 4, "the session of the hanging database stays", interval: 200) { try proxy.statistics("scur")["read02"] == "1" }
             #expect(try cluster.log(of: cluster.tsukada01).lines(from: mark).count { $0.text.contains("unreachable for") } == 1)
             for session in sessions { try session.send(signal: SIGKILL) }
         }

@@ -5,17 +5,17 @@ import LinuxIO
 import Support
 import Wire
 
-/// Opens a socket at `--listen`, and becomes the program of `--run`, which gets it as descriptor 3.
+/// Opens a socket at `--listen`, and executes the program of `--run`, which gets it as descriptor 3.
 func activate(_ arguments: Arguments) {
     let (address, port) = arguments.endpoint("listen")
-    guard let parsed = IPAddress(address) else { fail("'\(address)' is no address") }
+    guard let parsed = IPAddress(address) else { fail("'\(address)' is not an address") }
     do {
         let endpoint = SocketAddress.ip(parsed, port: port)
         let socket = try Sockets.open(.stream, for: endpoint)
         try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: socket.raw)
         try Sockets.bind(socket.raw, to: endpoint)
         try Sockets.listen(socket.raw, backlog: 128)
-        // It may be 3 already, where dup2 would leave it close-on-exec, and its owner would close it.
+        // The socket may be descriptor 3 already: dup2 would leave it close-on-exec, and its owner would close it.
         let copy = fcntl(socket.release(), F_DUPFD, 10)
         guard copy >= 0, dup2(copy, 3) == 3, fcntl(copy, F_SETFD, FD_CLOEXEC) == 0 else { fail("dup2: errno \(errno)") }
     } catch {

@@ -25,8 +25,8 @@ func runLoad(_ arguments: Arguments) {
     do { printLine(try generator.stop()) } catch { fail("\(error)") }
 }
 
-/// `abandon --to A:P --count N [--greeting yes]`: N connections one after the other that end before a login, every second one by a RST; with `--greeting` once
-/// the server has greeted.
+/// `abandon --to A:P --count N [--greeting yes]`: N connections one after the other that end before a login, every second one by a RST; with `--greeting` after
+/// the server's greeting.
 func abandon(_ arguments: Arguments) {
     let (address, port) = arguments.endpoint("to")
     let target = RawSocketAddress(.ip(IPAddress(address) ?? .anyV4, port: port))
@@ -41,7 +41,8 @@ func abandon(_ arguments: Arguments) {
     }
 }
 
-/// `sessions --to A:P --clients N [--every MS] [--patience S]`: clients that stay and ask now and then, until the end of standard input; then one JSON report.
+/// `sessions --to A:P --clients N [--every MS] [--patience S]`: clients that stay connected and query now and then, until the end of standard input;
+/// then one JSON report.
 func runSessions(_ arguments: Arguments) {
     let (address, port) = arguments.endpoint("to")
     let patience = arguments.number("patience", default: 15)
@@ -55,12 +56,12 @@ func runSessions(_ arguments: Arguments) {
 /// `storm --to A:P --rate N --seconds S --send probes|garbage|nothing [--seed N]`: connections one after the other, every second one aborted; then one JSON report.
 func storm(_ arguments: Arguments) {
     let (address, port) = arguments.endpoint("to")
-    guard let load = ConnectionStorm.Load(rawValue: arguments.text("send")) else { fail("--send is probes, garbage or nothing") }
+    guard let load = ConnectionStorm.Load(rawValue: arguments.text("send")) else { fail("--send takes probes, garbage or nothing") }
     var storm = ConnectionStorm(address: address, port: port, load: load, seed: UInt64(truncatingIfNeeded: arguments.number("seed", default: 1)))
     printLine(storm.run(perSecond: arguments.number("rate", default: 100), seconds: arguments.number("seconds", default: 3)))
 }
 
-/// `watch --to A:P,A:P --names N,N [--text SQL] [--seconds S]`: two clients for each address; one line a second that tells who answered how often.
+/// `watch --to A:P,A:P --names N,N [--text SQL] [--seconds S]`: two clients for each address; one line a second that counts each database's answers.
 func watch(_ arguments: Arguments) {
     let names = arguments.text("names").split(separator: ",")
     let targets = arguments.text("to").split(separator: ",")

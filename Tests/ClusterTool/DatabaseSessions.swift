@@ -5,23 +5,23 @@ import Seals
 import Support
 import Wire
 
-/// What one session with a database came to, as a JSON line.
+/// The result of one session with a database, as a JSON line.
 private struct SessionLine: Encodable {
-    /// Without a failure: whether it was TLS, the method, and the first row's values of each answer, or its error.
+    /// Without a failure: whether TLS was used, the method, and the first row's values of each answer, or its error.
     var isTLS: Bool?
     var method: String?
     var answers: [[String?]]?
     var failure: String?
-    /// Of the failure's kind alone: "accessDenied".
+    /// The failure's kind: "accessDenied".
     var kind: String?
 }
 
-/// `database --to A:P --user U [--password P] [--tls off|prefer|require] [--ca FILE] [--name NAME] [--query SQL] [--query2 SQL] [--count N]`: that many whole
+/// `database --to A:P --user U [--password P] [--tls off|prefer|require] [--ca FILE] [--name NAME] [--query SQL] [--query2 SQL] [--count N]`: N complete
 /// sessions one after the other, one JSON line each.
 func holdDatabaseSessions(_ arguments: Arguments) {
     let (address, port) = arguments.endpoint("to")
-    guard let password = DatabasePassword(Array(arguments.text("password", default: "").utf8)) else { fail("--password cannot be one") }
-    guard let mode = DatabaseTLSMode(rawValue: arguments.text("tls", default: "prefer")) else { fail("--tls is off, prefer or require") }
+    guard let password = DatabasePassword(Array(arguments.text("password", default: "").utf8)) else { fail("--password is too long, or contains a zero byte") }
+    guard let mode = DatabaseTLSMode(rawValue: arguments.text("tls", default: "prefer")) else { fail("--tls takes off, prefer or require") }
     let name = arguments.text("name", default: "")
     let login = DatabaseLogin(user: arguments.text("user"), password: password, tls: mode, tlsName: name.isEmpty ? nil : name)
     let queries = ["query", "query2"].map { arguments.text($0, default: "") }.filter { !$0.isEmpty }

@@ -1,9 +1,9 @@
 import Foundation
 import Support
 
-/// `fault --kind close|garbage|trickle|late --port N --to A:P`: a spoiled relay in front of a real server, until it is killed.
+/// `fault --kind close|garbage|trickle|late --port N --to A:P`: a faulty relay in front of a real server, until it is killed.
 func serveFault(_ arguments: Arguments) {
-    guard let fault = FaultyRelay.Fault(rawValue: arguments.text("kind")) else { fail("--kind is close, garbage, trickle or late") }
+    guard let fault = FaultyRelay.Fault(rawValue: arguments.text("kind")) else { fail("--kind takes close, garbage, trickle or late") }
     do {
         let relay = try FaultyRelay(fault, port: UInt16(clamping: arguments.number("port")), target: arguments.endpoint("to"))
         printLine("serving")
@@ -13,9 +13,9 @@ func serveFault(_ arguments: Arguments) {
     }
 }
 
-/// `name-fault --kind nxdomain|truncate|slow --port N --to A:P`: a spoiled nameserver in front of a real one, until it is killed.
+/// `name-fault --kind nxdomain|truncate|slow --port N --to A:P`: a faulty nameserver in front of a real one, until it is killed.
 func serveNameFault(_ arguments: Arguments) {
-    guard let fault = FaultyNameserver.Fault(rawValue: arguments.text("kind")) else { fail("--kind is nxdomain, truncate or slow") }
+    guard let fault = FaultyNameserver.Fault(rawValue: arguments.text("kind")) else { fail("--kind takes nxdomain, truncate or slow") }
     do {
         let nameserver = try FaultyNameserver(fault, port: UInt16(clamping: arguments.number("port")), target: arguments.endpoint("to"))
         printLine("serving")
@@ -25,7 +25,7 @@ func serveNameFault(_ arguments: Arguments) {
     }
 }
 
-/// `beat --to A:P --user NAME --text SQL`: runs SQL ten times a second, with the moment (monotonic nanoseconds) in place of `MOMENT`, until it is killed.
+/// `beat --to A:P --user NAME --text SQL`: runs SQL ten times a second, with the moment (monotonic nanoseconds) for `MOMENT`, until it is killed.
 func beat(_ arguments: Arguments) {
     let (address, port) = arguments.endpoint("to")
     let text = arguments.text("text")
@@ -37,7 +37,7 @@ func beat(_ arguments: Arguments) {
                 usleep(100_000)
             }
         } catch {
-            usleep(200_000)  // the server is away, or takes no writes: it may be back soon
+            usleep(200_000)  // the server is away, or refuses writes: it may be back soon
         }
     }
 }

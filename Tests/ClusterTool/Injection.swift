@@ -1,12 +1,13 @@
-// Makes another process make a system call, as an intruder in it would: ptrace(2) on its main thread, or on another one by its number, which has to wait in a call of its own.
+// Makes another process make a system call, as an intruder would: ptrace(2) on its main thread, or on another thread by its number.
+// The thread must wait in a system call.
 
 #if arch(x86_64)
     import Foundation
     import Support
 
-    /// What a call has come to.
+    /// The result of a call.
     struct InjectedOutcome: Encodable {
-        /// What it returned: -errno when it failed.
+        /// The returned value: -errno after a failure.
         var result: Int?
         /// The signal that ended the process instead.
         var signal: Int?
@@ -24,7 +25,7 @@
         let words = arguments.text("arguments", default: "").split(separator: " ").map { $0 == "path" ? room : UInt(bitPattern: Int($0) ?? 0) }
         for (register, word) in zip(Register.arguments, words) { registers[register] = word }
         registers[Register.result] = UInt(arguments.number("call"))
-        // It waits behind an instruction `syscall`, which is two bytes long: that one is done once more.
+        // It waits after an instruction `syscall`, which is two bytes long: that instruction runs again.
         registers[Register.instruction] -= 2
         registers[Register.number] = .max
         tracer.set(registers)
@@ -39,7 +40,7 @@
         printLine(InjectedOutcome(result: result))
     }
 
-    /// Places in `user_regs_struct`.
+    /// Indices in `user_regs_struct`.
     private enum Register {
         static let count = 27
         static let result = 10
@@ -49,7 +50,7 @@
         static let arguments = [14, 13, 12, 7, 9, 8]
     }
 
-    /// A process that is held.
+    /// A process that is stopped by ptrace.
     private final class Tracer {
         private typealias Call = @convention(c) (Int, Int, UInt, UnsafeMutableRawPointer?) -> Int
         private enum Request {
@@ -60,7 +61,7 @@
             static let detach = 17
         }
 
-        /// __WALL: a thread that is no process's first is waited for by itself.
+        /// __WALL: waitpid also returns threads that are not a process's first.
         private static let anyThread: Int32 = 0x4000_0000
 
         private let process: Int32
@@ -68,7 +69,7 @@
         private(set) var endSignal: Int?
 
         init(_ process: Int32) {
-            guard let symbol = dlsym(nil, "ptrace") else { fail("no ptrace") }
+            guard let symbol = dlsym(nil, "ptrace") else { fail("ptrace is missing") }
             (self.process, call) = (process, unsafeBitCast(symbol, to: Call.self))
             ask(Request.attach, nil)
             guard wait() else { fail("process \(process) has ended") }
@@ -102,7 +103,7 @@
             close(memory)
         }
 
-        /// Does one instruction. False when that was the process's end.
+        /// Executes one instruction. False when it ended the process.
         func step() -> Bool {
             ask(Request.singleStep, nil)
             return wait()

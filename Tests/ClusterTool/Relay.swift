@@ -1,12 +1,12 @@
 import Support
 
 /// `relay --between INTERFACE,INTERFACE [--delay T] [--jitter T] [--loss N] [--back-delay T] [--back-jitter T] [--back-loss N] [--seed N] [--seconds N]`:
-/// a link that is slow, uneven and lossy, `--back-` for the way from the second to the first (as the first way when left out).
+/// a link that is slow, uneven and lossy; `--back-` is for the way from the second to the first (the same as the first way by default).
 ///
-/// Says `relaying` when it is one, ends after `--seconds` or by SIGTERM, and prints what became of the frames each way, a JSON line each.
+/// Prints `relaying` when it is ready, ends after `--seconds` or by SIGTERM, and prints the counts of frames each way, a JSON line each.
 func relay(_ arguments: Arguments) {
     let interfaces = arguments.text("between").split(separator: ",").map(String.init)
-    guard interfaces.count == 2 else { fail("--between is no INTERFACE,INTERFACE") }
+    guard interfaces.count == 2 else { fail("--between takes INTERFACE,INTERFACE") }
     var there = LinkSettings()
     there.delay = arguments.duration("delay", default: "0ms")
     there.jitter = arguments.duration("jitter", default: "0ms")

@@ -1,10 +1,10 @@
-// What both nodes see of each database, asked of one of them.
+// Both nodes' views of each database, queried from one of them.
 
 import Foundation
 import LinuxIO
 import Wire
 
-/// `show gossip health` at a runtime socket, as one piece of a line: "dbserver01 up|up, dbserver02 down|up"; empty while there is no answer.
+/// `show gossip health` at a runtime socket, in one line: "dbserver01 up|up, dbserver02 down|up"; empty without an answer.
 ///
 /// - Parameter names: the observers, in the order of the bars.
 func views(at path: String, names: [String]) -> String {
@@ -19,7 +19,7 @@ func views(at path: String, names: [String]) -> String {
     }.joined(separator: ", ")
 }
 
-/// One command, one answer.
+/// Sends one command and returns the answer.
 private func ask(_ path: String, _ command: String) -> String {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { return "" }

@@ -1,4 +1,5 @@
-// What the cluster tests and the demonstration run inside namespaces: clients, load, a receiver of log lines, a slow link, a stub, the namespaces' first process.
+// The programs that the cluster tests and the demonstration run inside namespaces: clients, load, a receiver of log lines, a slow link, a stub, and the
+// namespaces' first process.
 
 import Foundation
 import Support
@@ -15,7 +16,7 @@ func printLine(_ value: some Encodable) {
     FileHandle.standardOutput.write(line + Data("\n".utf8))
 }
 
-/// Waits until whoever started us closes our standard input, or ends.
+/// Waits until the parent closes standard input, or ends.
 func waitForEndOfInput() {
     var byte: UInt8 = 0
     while true {

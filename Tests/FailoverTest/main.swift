@@ -1,4 +1,4 @@
-// What clients feel when one of two nodes behind a load balancer, or a database, is stopped, lost, hung or cut off: `deploy/failover-test` runs this program.
+// Measures what clients notice when one of two nodes behind a load balancer, or a database, is stopped, lost, hung or cut off, for `deploy/failover-test`.
 //
 //   FailoverTest [--proxy tsukada|haproxy|both] [--rows NAME,...] [--interval SECONDS]
 //   FailoverTest --databases [--proxy ours|haproxy|haproxy-tuned|nginx|all] [--rows NAME,...] [--pace thorough|brief] [--document FILE]
@@ -7,7 +7,7 @@ import ClusterWorld
 import Foundation
 import Support
 
-/// Why nothing can be run here, or nil.
+/// The reason why no row can run here, or nil.
 func hindrance(of programs: [ProxyProgram]) -> String? {
     if geteuid() != 0 { return "network namespaces need root" }
     let missing = ([clusterTool, loadBalancer] + programs.map(\.path)).filter { !FileManager.default.isExecutableFile(atPath: $0) }
@@ -31,7 +31,7 @@ func runAll<Scene>(_ rows: [FailoverRow<Scene>], _ name: String, _ run: (Failove
 }
 
 /// Runs the rows of two nodes behind a load balancer, then prints the table.
-/// - Returns: how many promises were broken.
+/// - Returns: the number of broken promises.
 func run(_ rows: [BalancedRows.Row], _ program: ProxyProgram, in cluster: Cluster, _ times: BalancerTimes) throws -> Int {
     let balanced = try BalancedCluster(cluster, program: program, times: times)
     defer { balanced.stop() }
@@ -40,8 +40,8 @@ func run(_ rows: [BalancedRows.Row], _ program: ProxyProgram, in cluster: Cluste
     return results.reduce(0) { $0 + $1.broken.count }
 }
 
-/// Runs the rows of databases, prints a table for each program and one for all, and writes that into the document.
-/// - Returns: how many of our promises were broken.
+/// Runs the rows of databases, prints a table for each program and one for all, and updates the document.
+/// - Returns: the number of broken promises of tsukada.
 func run(_ rows: [DatabaseRows.Row], _ programs: [DatabaseProgram], in cluster: Cluster, _ pace: DatabasePace, document: String?) throws -> Int {
     let databases = try DatabaseCluster(cluster, pace: pace)
     defer { databases.stop() }
@@ -51,7 +51,7 @@ func run(_ rows: [DatabaseRows.Row], _ programs: [DatabaseProgram], in cluster: 
         let results = runAll(rows, program.name) { row in
             let result = try databases.run(row, program)
             comparison.set(result, of: program)
-            // Row by row: what was measured stays when the rest is not waited for.
+            // After every row, so that an interrupted run keeps its measurements.
             if let document {
                 try comparison.document(String(contentsOfFile: document, encoding: .utf8)).write(toFile: document, atomically: true, encoding: .utf8)
             }

@@ -19,7 +19,7 @@ package struct FailoverArguments {
         var values: [String: String] = [:]
         var rest = words.filter { $0 != "--databases" }[...]
         while let name = rest.popFirst() {
-            guard let value = rest.popFirst() else { throw ChildProcessError(description: "\(name) has no value") }
+            guard let value = rest.popFirst() else { throw ChildProcessError(description: "\(name) needs a value") }
             values[name] = value
         }
         let proxy = values.removeValue(forKey: "--proxy")
@@ -35,22 +35,22 @@ package struct FailoverArguments {
                 case "tsukada": [.tsukada]
                 case "haproxy": [.haproxy]
                 case "both": [.tsukada, .haproxy]
-                case let other: throw ChildProcessError(description: "no program '\(other)'; there are tsukada, haproxy, both")
+                case let other: throw ChildProcessError(description: "unknown program '\(other)'; known: tsukada, haproxy, both")
                 }
             let text = values.removeValue(forKey: "--interval") ?? "1"
             guard let interval = Double(text), (0.2...30).contains(interval) else {
-                throw ChildProcessError(description: "--interval is no number of seconds from 0.2 to 30")
+                throw ChildProcessError(description: "--interval takes a number of seconds from 0.2 to 30")
             }
             run = .balanced(programs, try Self.chosen(rows ?? "all", of: BalancedRows.all, by: \.name, what: "row"), interval: interval)
         }
-        if let (name, value) = values.min(by: { $0.key < $1.key }) { throw ChildProcessError(description: "no such argument: \(name) \(value)") }
+        if let (name, value) = values.min(by: { $0.key < $1.key }) { throw ChildProcessError(description: "unknown argument: \(name) \(value)") }
     }
 
     private static func chosen<Choice>(_ text: String, of all: [Choice], by name: (Choice) -> String, what: String) throws -> [Choice] {
         if text == "all" { return all }
         return try text.split(separator: ",").map { wanted in
             guard let choice = all.first(where: { name($0) == wanted }) else {
-                throw ChildProcessError(description: "no \(what) '\(wanted)'; there are \(all.map(name).joined(separator: ", "))")
+                throw ChildProcessError(description: "unknown \(what) '\(wanted)'; known: \(all.map(name).joined(separator: ", "))")
             }
             return choice
         }
@@ -60,7 +60,7 @@ package struct FailoverArguments {
         switch text {
         case "thorough": .thorough
         case "brief": .brief
-        default: throw ChildProcessError(description: "--pace is thorough or brief")
+        default: throw ChildProcessError(description: "--pace takes thorough or brief")
         }
     }
 }
