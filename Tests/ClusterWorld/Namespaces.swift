@@ -27,7 +27,7 @@ package final class World: Sendable {
         let unshare = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"]
         let holder = try ChildProcess(unshare + [clusterTool, "hold", "--remove", directory], input: .heldPipe)
         self.holder = holder
-        try eventually(within: 10, "the namespace to be there: \(holder.output)") { holder.output.contains("holding") }
+        try eventually(within: 10, "the namespace to be ready: \(holder.output)") { holder.output.contains("holding") }
         guard let child = holder.children.first else { throw ChildProcessError(description: "no first process: \(holder.output)") }
         firstProcess = child
         try demand("ip link add bridge type bridge")

@@ -39,12 +39,16 @@ struct AcceptanceShadow {
         let isAccepted = isAccepted(header, core)
         let name = ChannelName(sender: header.sender, senderSession: header.senderSession, receiverSession: header.receiverSession, key: header.key)
         if isAccepted {
-            guard header.receiverSession == session else { return Violation("S6", "accepted for run \(header.receiverSession), is in \(session)") }
+            guard header.receiverSession == session else {
+                return Violation("S6", "accepted for session \(header.receiverSession), but the node is in session \(session)")
+            }
             guard accepted[name, default: []].insert(header.sequence).inserted else { return Violation("S6", "datagram \(header.sequence) accepted twice") }
             highest[name] = max(highest[name] ?? 0, header.sequence)
         } else if core.counters.replayed > replays, accepted[name]?.contains(header.sequence) != true {
             // A datagram that was neither accepted nor too old is not a replay: only verified datagrams move the window.
-            guard header.sequence + 1_024 <= highest[name] ?? 0 else { return Violation("S6", "datagram \(header.sequence) taken for a replay, wrongly") }
+            guard header.sequence + 1_024 <= highest[name] ?? 0 else {
+                return Violation("S6", "datagram \(header.sequence) rejected as a replay, but it is new")
+            }
         }
         return provenMoved(core.proven, isAccepted, header, source)
     }
@@ -54,9 +58,9 @@ struct AcceptanceShadow {
     ) -> Violation? {
         guard let header, let after = ask(header.sender), proven.map({ $0 != after }) ?? true else { return nil }
         guard isAccepted, after.session == header.senderSession, after.session >= proven?.session ?? 0 else {
-            return Violation("S13", "run \(after.session) adopted without proof")
+            return Violation("S13", "session \(after.session) adopted without proof")
         }
-        guard after.address == source || after.address == proven?.address else { return Violation("S13", "an address adopted that nothing came from") }
+        guard after.address == source || after.address == proven?.address else { return Violation("S13", "an address adopted from which no datagram came") }
         return nil
     }
 }

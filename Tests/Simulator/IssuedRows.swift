@@ -52,7 +52,7 @@ struct IssuedRows {
             return nil
         }
         guard !known.contains(where: { isAlike($0, row) }) else { return nil }
-        guard forgetful.contains(row.observer) else { return Violation("S4", "\(row.observer) says two things under version \(row.version)") }
+        guard forgetful.contains(row.observer) else { return Violation("S4", "\(row.observer) issues two different rows with version \(row.version)") }
         health[name]?.append(row)
         return nil
     }
@@ -60,7 +60,7 @@ struct IssuedRows {
     mutating func issue(_ row: AdministrativeRow) -> Violation? {
         let name = AdministrativeName(server: row.server, stamp: row.stamp, origin: row.origin)
         if administrative[name]?.contains(row) == true { return nil }
-        if administrative[name] != nil, !forgetful.contains(row.origin) { return Violation("S4", "\(row.origin) stamps two words alike") }
+        if administrative[name] != nil, !forgetful.contains(row.origin) { return Violation("S4", "\(row.origin) issues two commands with one stamp") }
         administrative[name, default: []].append(row)
         words.append(row)
         return nil
@@ -76,27 +76,29 @@ struct IssuedRows {
 
     func check(_ row: MemberRow) -> Violation? {
         guard let run = runs[Run(node: row.node, session: row.session)], row.refutations <= run.refutations, row.rank != .left || run.hasLeft else {
-            return Violation("S4", "\(row) was never said")
+            return Violation("S4", "\(row) was never issued")
         }
         return nil
     }
 
     func check(_ row: HealthRow) -> Violation? {
         let name = HealthName(observer: row.observer, session: row.session, version: row.version, server: row.server)
-        guard let known = health[name]?.first(where: { isAlike($0, row) }) else { return Violation("S4", "\(row) was never said") }
+        guard let known = health[name]?.first(where: { isAlike($0, row) }) else { return Violation("S4", "\(row) was never issued") }
         // Each hop rounds the age down by less than a millisecond.
-        guard row.observed >= known.observed.advanced(by: .milliseconds(-20)) else { return Violation("S4", "\(row) has become older than it was") }
+        guard row.observed >= known.observed.advanced(by: .milliseconds(-20)) else {
+            return Violation("S4", "\(row) has an earlier time than when it was issued")
+        }
         return nil
     }
 
     func check(_ row: AdministrativeRow) -> Violation? {
         let name = AdministrativeName(server: row.server, stamp: row.stamp, origin: row.origin)
-        return administrative[name]?.contains(row) == true ? nil : Violation("S4", "\(row) was never said")
+        return administrative[name]?.contains(row) == true ? nil : Violation("S4", "\(row) was never issued")
     }
 
-    func check(_ row: BallotRow) -> Violation? { ballots.contains(row) ? nil : Violation("S4", "\(row) was never said") }
+    func check(_ row: BallotRow) -> Violation? { ballots.contains(row) ? nil : Violation("S4", "\(row) was never issued") }
 
-    func check(_ row: LeaseRow) -> Violation? { leases.contains(name(row)) ? nil : Violation("S4", "\(row) was never said") }
+    func check(_ row: LeaseRow) -> Violation? { leases.contains(name(row)) ? nil : Violation("S4", "\(row) was never issued") }
 
     private func isAlike(_ left: HealthRow, _ right: HealthRow) -> Bool {
         var moved = right

@@ -68,7 +68,7 @@ extension Scenario {
         world.run(until: world.now.advanced(by: .seconds(20))) { _ in self.allUp || self.failure != nil }
         guard failure == nil, !allUp else { return }
         let down = nodes.flatMap { node in world.servers.filter { world.verdict($0.id, at: node) != .up }.map { "\($0.name) at \(node)" } }
-        fail(Violation("verdicts", "not UP although all is well: \(down.joined(separator: ", "))"))
+        fail(Violation("verdicts", "not UP although no fault is left: \(down.joined(separator: ", "))"))
     }
 
     private var allUp: Bool { nodes.allSatisfy { node in world.servers.allSatisfy { world.verdict($0.id, at: node) == .up } } }
@@ -77,7 +77,7 @@ extension Scenario {
     private func expectQuiet() {
         run(.seconds(2))
         guard failure == nil else { return }
-        guard world.tablesAreEqual else { return fail(Violation("L2", "tables differ although nothing happens")) }
+        guard world.tablesAreEqual else { return fail(Violation("L2", "tables differ without an event")) }
         let before = nodes.map { world.members[$0].sentDatagrams }
         run(.seconds(2))
         for index in nodes where failure == nil {
@@ -96,7 +96,7 @@ extension Scenario {
             for index in nodes {
                 let row = world.members[index].core?.tables.administrativeRows.first { $0.server == word.server }
                 guard row == word || row?.isNewer(than: word) == true else {
-                    return fail(Violation("S12", "node \(index) holds \(row.map { "\($0)" } ?? "nothing"), \(word) was said later"))
+                    return fail(Violation("S12", "node \(index) has \(row.map { "\($0)" } ?? "no row"), but \(word) is later"))
                 }
             }
         }
@@ -106,12 +106,12 @@ extension Scenario {
     private func expectCommandsAccepted() {
         for (node, server) in zip(nodes.prefix(2), world.servers) where failure == nil {
             let isSaid = world.with(node) { core, now, outputs in (try? core.setWeight(server.id, 256, now: now, into: &outputs)) != nil }
-            guard isSaid == true else { return fail(Violation("L7", "an operator of node \(node) cannot say anything of \(server.name)")) }
+            guard isSaid == true else { return fail(Violation("L7", "an operator of node \(node) cannot give a command for \(server.name)")) }
             run(.seconds(2))
             let unaware = nodes.filter { index in
                 world.members[index].core?.tables.administrativeRows.first { $0.server == server.id }?.origin != GossipWorld.id(node)
             }
-            if let first = unaware.first { fail(Violation("L7", "node \(first) has not taken what an operator of node \(node) says of \(server.name)")) }
+            if let first = unaware.first { fail(Violation("L7", "node \(first) has not accepted the command of node \(node)'s operator for \(server.name)")) }
         }
     }
 
@@ -123,7 +123,7 @@ extension Scenario {
         world.crash(victim)
         run(.milliseconds(loss <= 5 ? 1_200 : loss <= 20 ? 1_600 : 2_200))
         for index in nodes where index != victim && failure == nil && world.state(of: victim, at: index) != .dead {
-            fail(Violation("L3", "node \(index) does not know that node \(victim) is dead, at \(loss) % loss"))
+            fail(Violation("L3", "node \(index) has not declared node \(victim) dead, at \(loss) % loss"))
         }
         run(.milliseconds(draw(5_000)))
         world.move(victim, to: GossipWorld.address(200 + draw(50)))
@@ -131,6 +131,6 @@ extension Scenario {
         start(victim, losesStore: true)
         // Its peers may have moved as well.
         resolvePeers(of: victim)
-        expectAllAlive(by: world.now.advanced(by: .seconds(1)), "L4", "a second after node \(victim) has come back elsewhere")
+        expectAllAlive(by: world.now.advanced(by: .seconds(1)), "L4", "a second after node \(victim) has returned at another address")
     }
 }

@@ -13,7 +13,7 @@ enum Mutations {
     }
 
     static let table: [Mutation] = [
-        Mutation(name: "own ears", rule: .ownObservation, seed: 1, nodes: 3, breaks: "S10"),
+        Mutation(name: "own observation", rule: .ownObservation, seed: 1, nodes: 3, breaks: "S10"),
         Mutation(name: "gap credit", rule: .gapCredit, seed: 110, nodes: 3, breaks: "S10"),
         Mutation(name: "proof before address", rule: .proofBeforeAddress, seed: 1, nodes: 2, breaks: "S13", isWithinDepth: true),
         Mutation(name: "window commit order", rule: .windowCommitOrder, seed: 3, nodes: 2, breaks: "S6"),
@@ -33,16 +33,16 @@ enum Mutations {
             let whole = try Sweep.run(ScenarioSettings(seed: mutation.seed, nodes: mutation.nodes)).failure?.violation.rule
             let isGood = mutated == mutation.breaks && whole == nil
             print(
-                "without \(mutation.name): seed \(mutation.seed), \(mutation.nodes) nodes, breaks \(mutated ?? "nothing"), expected \(mutation.breaks); with it: \(whole ?? "nothing") broken"
+                "without \(mutation.name): seed \(mutation.seed), \(mutation.nodes) nodes, broken \(mutated ?? "no invariant"), expected \(mutation.breaks); with it: broken \(whole ?? "no invariant")"
             )
             guard !isGood else { continue }
             // A change of the core changes what a seed draws. Another seed must then show the violation and replace the one in the table.
             guard let other = try find(mutation) else {
                 failures += 1
-                print("    no seed up to 3000 shows it: the simulator is blind to it")
+                print("    no seed up to 3000 breaks it: the simulator does not detect it")
                 continue
             }
-            print("    seed \(other) shows it: write that into the table")
+            print("    seed \(other) breaks it: replace the seed in the table")
         }
         return try failures + explore()
     }
@@ -53,7 +53,7 @@ enum Mutations {
         for mutation in table where mutation.isWithinDepth {
             var explorer = try Explorer(rules: SafetyRules.all.subtracting(mutation.rule))
             let broken = explorer.run(depth: Explorer.depth)?.rule
-            print("without \(mutation.name): the explorer breaks \(broken ?? "nothing") after \(explorer.moves) moves, expected \(mutation.breaks)")
+            print("without \(mutation.name): the explorer breaks \(broken ?? "no invariant") after \(explorer.moves) moves, expected \(mutation.breaks)")
             if broken != mutation.breaks { failures += 1 }
         }
         return failures

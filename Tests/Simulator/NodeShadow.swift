@@ -79,10 +79,10 @@ struct NodeShadow {
     private func checkDeaths(_ list: [GossipOutput], _ running: RunningTime) -> Violation? {
         for output in list {
             guard case .peerChanged(let peer, .dead, _) = output else { continue }
-            guard let heard = heard[peer] else { return Violation("S10", "\(peer) is DEAD and was never heard") }
+            guard let heard = heard[peer] else { return Violation("S10", "\(peer) is DEAD, but no datagram has ever come from it") }
             let silence = heard.at.duration(to: running.now)
             guard silence + .milliseconds(250) * (running.pauses - heard.pauses) >= .milliseconds(999) else {
-                return Violation("S10", "\(peer) is DEAD after \(silence.seconds) s of running time")
+                return Violation("S10", "\(peer) is DEAD after \(silence.seconds) s of silence while the node ran")
             }
         }
         return nil
@@ -98,7 +98,7 @@ struct NodeShadow {
         for case .send(let range, _) in outputs.list where range.count > GossipLimits.datagramBytesMax {
             return Violation("S11", "a datagram of \(range.count) bytes")
         }
-        guard core.tables.changesCount <= 2 * core.tables.rowsCount + 64 else { return Violation("S11", "\(core.tables.changesCount) changes remembered") }
+        guard core.tables.changesCount <= 2 * core.tables.rowsCount + 64 else { return Violation("S11", "\(core.tables.changesCount) changes kept") }
         return nil
     }
 }

@@ -11,12 +11,12 @@ struct Options {
     }
 
     static let usage = """
-        usage: Simulator                                   all of it, within four minutes
+        usage: Simulator                                   all parts, within four minutes
                Simulator --seeds A..B [--nodes N]          a range of seeds
                Simulator --replay SEED [--nodes N] [--trace]
                Simulator --hours H [--loss 30] [--bursts PERCENT] [--state FILE] [--part K/N]
-                                                           node-hours in all, of changing loss, or of long bursts besides some
-                                                           loss; FILE is gone on from; the K-th of N processes
+                                                           H node-hours with changing loss, or with long bursts in
+                                                           addition to loss; continues from FILE; the K-th of N processes
                Simulator --mutations | --explore [DEPTH] | --targets
         """
 

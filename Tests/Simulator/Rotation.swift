@@ -66,6 +66,6 @@ extension Scenario {
             for index in nodes { rotate(index) }
             run(.seconds(3))
         }
-        for index in nodes where failure == nil && step(of: index) != .removed { fail(Violation("L6", "node \(index) stays at \(step(of: index))")) }
+        for index in nodes where failure == nil && step(of: index) != .removed { fail(Violation("L6", "node \(index) is stuck at \(step(of: index))")) }
     }
 }

@@ -134,17 +134,17 @@ extension TableShadow {
     private mutating func compareMembers(_ core: GossipNode, _ issued: inout IssuedRows) -> Violation? {
         let rows = core.tables.memberRows
         for row in rows where members[row.node] != row {
-            if let old = members[row.node], !Self.isLater(row, old) { return Violation("S2", "\(row) stands where \(old) stood") }
+            if let old = members[row.node], !Self.isLater(row, old) { return Violation("S2", "\(row) replaces the later \(old)") }
             if row.node == own {
                 issued.issue(row)
             } else if row.rank == .dead {
                 let old = members[row.node]
                 guard old?.session == row.session, old?.refutations == row.refutations, core.state(of: row.node) == .dead else {
-                    return Violation("S4", "\(row) is said by a node that hears it")
+                    return Violation("S4", "\(row) declares a peer dead that the node still hears")
                 }
             } else {
                 guard row.rank == .alive, row.refutations == 0, core.proven(row.node)?.session == row.session else {
-                    return Violation("S4", "\(row) was invented")
+                    return Violation("S4", "\(row) is not proven by a datagram")
                 }
             }
             set(row)
@@ -160,7 +160,7 @@ extension TableShadow {
             guard health[name] != row else { continue }
             guard row.observer == own else { return Violation("S3", "\(row), expected \(health[name].map { "\($0)" } ?? "none")") }
             if let old = health[name], (row.session, row.version) <= (old.session, old.version) {
-                return Violation("S2", "\(row) stands where \(old) stood")
+                return Violation("S2", "\(row) replaces the later \(old)")
             }
             health[name] = row
             if let violation = issued.issue(row) { return violation }
@@ -202,7 +202,7 @@ extension TableShadow {
             guard ballots[name] != row else { continue }
             guard row.node == own else { return Violation("S3", "\(row), expected \(ballots[name].map { "\($0)" } ?? "none")") }
             if let old = ballots[name], (row.session, row.version) <= (old.session, old.version) {
-                return Violation("S2", "\(row) stands where \(old) stood")
+                return Violation("S2", "\(row) replaces the later \(old)")
             }
             ballots[name] = row
             issued.issue(row)

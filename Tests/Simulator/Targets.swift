@@ -28,7 +28,7 @@ struct Targets {
     mutating func run() throws {
         print("targets:")
         for (loss, target) in [(0, 1_100.0), (5, 1_200), (20, 1_600)] {
-            tellTimes("dead peer known, 2 nodes, \(loss) % loss", try deaths(loss: loss), targetMilliseconds: target)
+            tellTimes("dead peer detected, 2 nodes, \(loss) % loss", try deaths(loss: loss), targetMilliseconds: target)
         }
         for (loss, target) in [(0, 2.0), (5, 40), (20, 80)] {
             tellTimes("one health row to the peer, 2 nodes, \(loss) % loss", try rows(loss: loss), targetMilliseconds: target)
@@ -37,7 +37,7 @@ struct Targets {
             tellTimes("first failed check to DOWN on both, \(loss) % loss", try downs(loss: loss), targetMilliseconds: target)
         }
         for (what, weather, limit) in [
-            ("at <= 30 % loss", Hours.Weather.changing(lossMax: 30), 40), ("in long bursts besides 3 % loss", .longBursts(loss: 3), 200),
+            ("at <= 30 % loss", Hours.Weather.changing(lossMax: 30), 40), ("with long bursts and 3 % loss", .longBursts(loss: 3), 200),
         ] {
             let hours = try Hours(weather: weather).run(until: limit, file: nil)
             tell("false deaths \(what)", "\(hours.falseDeaths) in \(hours.nodeHours) node-hours", target: "0", isMet: hours.falseDeaths == 0)
@@ -47,7 +47,7 @@ struct Targets {
             tell("idle bytes/s a node, \(nodes) nodes", "\(bytes)", target: "\(target)", isMet: bytes <= target)
         }
         let rate = try junkRate()
-        tell("unauthenticated junk thrown away, datagrams/s", "\(rate)", target: "500000", isMet: rate >= 500_000)
+        tell("unauthenticated datagrams rejected per second", "\(rate)", target: "500000", isMet: rate >= 500_000)
         let bytes = try memory()
         tell("memory of a node, 2 nodes, 64 servers", "\(bytes) bytes", target: "65536", isMet: bytes <= 65_536)
     }

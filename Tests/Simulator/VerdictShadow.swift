@@ -103,7 +103,7 @@ struct VerdictShadow {
         for proxy in isGossips.sorted() where !hasOperatorCommand {
             let (before, after) = (usable[proxy] ?? 0, core.usableCount(ofProxy: proxy))
             let floor = servers.values.first { $0.configured.proxy == proxy }?.configured.minUp ?? 0
-            guard after >= floor || after >= before else { return Violation("S9", "gossip leaves \(after) of \(before) servers, min-up is \(floor)") }
+            guard after >= floor || after >= before else { return Violation("S9", "gossip leaves \(after) of \(before) servers usable, min-up is \(floor)") }
         }
         return compareWithTwin(core)
     }
@@ -127,7 +127,7 @@ struct VerdictShadow {
                 case .up, .full: false
                 }
             guard !wasOff || server.passesWhileNotUp >= server.configured.rise else {
-                return Violation("S8", "\(name) UP after \(server.passesWhileNotUp) passes of its own")
+                return Violation("S8", "\(name) UP after \(server.passesWhileNotUp) own passes")
             }
         case .blocked: break
         }
@@ -151,7 +151,7 @@ struct VerdictShadow {
         for server in servers.values where server.configured.policy == .own {
             let (mine, alone) = (core.verdict(of: server.configured.id), twin.verdict(of: server.configured.id))
             guard mine == alone else {
-                return Violation("S7", "\(server.configured.name) is \(mine.map { "\($0)" } ?? "unknown"), alone \(alone.map { "\($0)" } ?? "unknown")")
+                return Violation("S7", "\(server.configured.name) is \(mine.map { "\($0)" } ?? "unknown"), without peers \(alone.map { "\($0)" } ?? "unknown")")
             }
         }
         return nil

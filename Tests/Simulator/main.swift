@@ -55,5 +55,5 @@ case .mutations: failures = try Mutations.run()
 case .explore(let depth): failures = try explore(depth)
 case .targets: failures = try measure()
 }
-print(failures == 0 ? "all well" : "\(failures) failures")
+print(failures == 0 ? "no failures" : "\(failures) failures")
 exit(failures == 0 ? 0 : 1)

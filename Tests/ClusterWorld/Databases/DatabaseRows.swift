@@ -138,7 +138,7 @@ package enum DatabaseRows {
             for replica in scene.cluster.replicas { try replica.execute("set global disconnect_on_expired_password=1") }
             try scene.cluster.cluster.primary.execute("alter user haproxy_check@'%' password expire; alter user monitor@'%' password expire")
         }
-        scene.demand(try scene.cluster.hasLogged("password"), "no line of the log tells of the password")
+        scene.demand(try scene.cluster.hasLogged("password"), "no log line reports the expired password")
     } promises: {
         unfelt(slowest: 1.2)($0)
     }

@@ -36,7 +36,7 @@ package enum BalancedRows {
 
     // MARK: Planned stops
 
-    private static let soft = Row(name: "soft-stop", event: "SIGUSR1, started again when it is out") { scene in
+    private static let soft = Row(name: "soft-stop", event: "SIGUSR1; started again after the ejection") { scene in
         let proxy = try scene.proxy
         try scene.event { proxy.send(signal: SIGUSR1) }
         scene.waitForEjection()
@@ -49,7 +49,7 @@ package enum BalancedRows {
         return promise
     }
 
-    private static let drained = Row(name: "drain", event: "tsukada drain, started again when it is out") { scene in
+    private static let drained = Row(name: "drain", event: "tsukada drain; started again after the ejection") { scene in
         guard scene.cluster.abilities.canDrain else { return scene.note("this program has no 'drain'") }
         let proxy = try scene.proxy
         let files = ["-f", "/etc/haproxy/haproxy.cfg", "-f", "/etc/tsukada/tsukada.cfg"]
@@ -81,7 +81,7 @@ package enum BalancedRows {
         return promise
     }
 
-    private static let stopped = Row(name: "stop", event: "SIGTERM, started again when it is out") { scene in
+    private static let stopped = Row(name: "stop", event: "SIGTERM; started again after the ejection") { scene in
         let proxy = try scene.proxy
         try scene.event { proxy.send(signal: SIGTERM) }
         scene.waitForEjection()
@@ -90,7 +90,7 @@ package enum BalancedRows {
         oneLost(times)
     }
 
-    private static let reloads = Row(name: "reloads", event: "100 reloads, each tenth of a broken file, each tenth with other threads") { scene in
+    private static let reloads = Row(name: "reloads", event: "100 reloads, every tenth with a broken file, every tenth with other nbthread") { scene in
         guard scene.cluster.abilities.hasMaster else { return scene.note("not tried: this program has no master") }
         var refused = 0
         try scene.event {
@@ -103,7 +103,7 @@ package enum BalancedRows {
         _ = try scene.cluster.reload(scene.victim, global: "nbthread 2")
         let blinks = scene.cluster.balancer.events.filter { $0.state == "failing" && $0.at > scene.lastEventAt }
         if !blinks.isEmpty { throw ChildProcessError(description: "probes failed during reloads: \(blinks)") }
-        scene.note("\(try scene.proxy.workers.count) workers are left with the long sessions")
+        scene.note("\(try scene.proxy.workers.count) workers remain with the long sessions")
     } promises: { abilities, times in
         unfelt(times)
     }
@@ -112,7 +112,7 @@ package enum BalancedRows {
 
     private static let killedWorker = Row(name: "kill-worker", event: "kill -9 of the worker process") { scene in
         guard scene.cluster.abilities.hasMaster else { return scene.note("not tried: this program has no master") }
-        guard let worker = try scene.proxy.workers.last else { throw ChildProcessError(description: "there is no worker") }
+        guard let worker = try scene.proxy.workers.last else { throw ChildProcessError(description: "the proxy has no worker") }
         try scene.event { kill(worker, SIGKILL) }
         scene.observe(2 * scene.cluster.times.ejectionMax)
     } promises: { abilities, times in
@@ -130,7 +130,7 @@ package enum BalancedRows {
         oneLost(times)
     }
 
-    private static let hostGone = Row(name: "host-gone", event: "its link is down until it is out (and 7 s more, if probes take 1 s)") { scene in
+    private static let hostGone = Row(name: "host-gone", event: "its link is down until the ejection (and 7 s more, if probes take 1 s)") { scene in
         let world = scene.cluster.cluster.world
         try scene.event { try world.demand("ip link set to-\(scene.victim.name) down") }
         scene.waitForEjection()
@@ -160,7 +160,7 @@ package enum BalancedRows {
             if scene.cluster.abilities.isOurs {
                 let blocks = BalancedCluster.stateBytes / 4096 + 1
                 let filled = try scene.victim.run(["dd", "if=/dev/zero", "of=/var/lib/tsukada/filled", "bs=4k", "count=\(blocks)"])
-                if filled.status == 0 { throw ChildProcessError(description: "the disk took all that it has no room for") }
+                if filled.status == 0 { throw ChildProcessError(description: "the disk did not fill up") }
             }
         }
         scene.observe(3)

@@ -106,8 +106,8 @@ package struct FailoverResult: Sendable {
         over("sessions ended", sessionsEnded, promise.sessionsEnded)
         over("slowest connect", slowestSeconds, promise.slowestSeconds)
         over("stale reads", staleReads, promise.staleReads)
-        over("told that the host is blocked", blocked, promise.blocked)
-        over("connects of the databases per client's", connectsPerClient ?? .infinity, promise.connectsPerClient)
+        over("clients with error 1129 (host blocked)", blocked, promise.blocked)
+        over("connects at the databases per connect of a client", connectsPerClient ?? .infinity, promise.connectsPerClient)
         if promise.ejectedWithin != nil { over("ejected after", ejectedAfter ?? .infinity, promise.ejectedWithin) }
         if promise.backWithin != nil { over("back after", backAfter ?? .infinity, promise.backWithin) }
         if promise.neverEjects, !ejected.isEmpty { broken.append("ejected: \(ejected.joined(separator: ", "))") }

@@ -39,25 +39,25 @@ package struct FailoverTable: Sendable {
     package static let balanced = FailoverTable(
         columns: [.name, .event, .failed, .inFlight, .ended, .slowest, .outAfter, .backAfter, .remarks],
         legend: """
-            failed     connects of the 40 clients that failed after it happened (of either kind; the attempts are in the remarks)
-            in flight  short sessions, connect to answer, that were open when it happened, and died with it
-            ended      long sessions, of 20, that ended before they wanted to
+            failed     connects of the 40 clients that failed after the event (short and long clients; the remarks have the number of attempts)
+            in flight  short sessions, connect to answer, that were open at the event and failed
+            ended      long sessions, of 20, that ended before their clients ended them
             slowest    the longest answered attempt of a short client: connect, login, a query
-            out after  from what happened to the load balancer's verdict;  back after: from the repair to the verdict
+            out after  from the event to the load balancer's verdict;  back after: from the repair to the verdict
             """)
 
     /// The table of rows with databases.
     package static let databases = FailoverTable(
         columns: [.name, .event, .failed, .failedUntil, .inFlight, .slowest, .outAfter, .backAfter, .stale, .blocked, .connects, .ended, .remarks],
         legend: """
-            failed     connects of the 40 clients that failed after it happened;  until: when the last of them began
-            in flight  attempts whose TCP connect to the proxy was complete when it happened, and that failed
+            failed     connects of the 40 clients that failed after the event;  until: the start of the last of them
+            in flight  attempts whose TCP connect to the proxy was complete at the event, and that failed
             slowest    the longest answered attempt of a short client: connect, login, a read
-            out after  from what happened to the struck server's last answer;  back after: from the repair, or to the first answer of what takes its place
-            stale      reads by new connections that were older than max-lag and 3 s
-            1129       clients that were told that the proxy's host is blocked
-            connects   that the databases saw for each connect of a client
-            ended      long sessions, of 20, that ended before they wanted to
+            out after  from the event to the faulty server's last answer;  back after: from the repair to its first answer, or its replacement's
+            stale      reads by new connections that were older than max-lag plus 3 s
+            1129       clients that got error 1129: the database blocks the proxy's host
+            connects   at the databases for each connect of a client
+            ended      long sessions, of 20, that ended before their clients ended them
             """)
 
     /// Returns the whole table as Markdown that is aligned for a terminal.
