@@ -43,7 +43,7 @@ struct LoadTests {
         }
     }
 
-    @Test("counts connections that are refused as errors", arguments: Shape.allCases)
+    @Test("counts refused connections as errors", arguments: Shape.allCases)
     func refused(shape: Shape) throws {
         let port = try FreePort.find(on: "127.0.0.1", not: [])
         let settings = LoadSettings(
@@ -54,7 +54,7 @@ struct LoadTests {
         #expect(report.firstError.contains("Connection refused"))
     }
 
-    @Test("counts a server that follows another script as an error")
+    @Test("counts a server with another script as an error")
     func wrongScript() throws {
         try withServer(.greeting) { address in
             let settings = LoadSettings(

@@ -8,7 +8,7 @@ import Wire
 
 @Suite("The benchmark's accounting")
 struct ProcessAccountingTests {
-    @Test("a process that works uses processor time, and nobody uses none")
+    @Test("a working process uses processor time, and an empty set of processes uses none")
     func processorTime() throws {
         let busy = try ChildProcess(["timeout", "20", "sh", "-c", "while :; do :; done"])
         defer { busy.send(signal: SIGTERM) }

@@ -22,7 +22,7 @@ struct ReportTests {
 
     @Test("compare within a round, not across rounds")
     func ratios() throws {
-        // The machine got twice as slow in round 1: the ratio of each round is the same all the same.
+        // The machine is half as fast in round 1; the ratio within each round stays the same.
         let slices = [
             slice(.haproxy, round: 0, value: 100), slice(.nginx, round: 0, value: 150), slice(.haproxy, round: 1, value: 50),
             slice(.nginx, round: 1, value: 75), slice(.haproxy, round: 2, value: 100), slice(.nginx, round: 2, value: 120),
@@ -35,7 +35,7 @@ struct ReportTests {
         #expect(nginx.rate == 60)
     }
 
-    @Test("leave out rounds in which nothing was measured, but keep their errors")
+    @Test("leave out rounds without a measurement, but keep their errors")
     func emptyRounds() throws {
         let slices = [
             slice(.haproxy, round: 0, value: 0, errors: 3), slice(.nginx, round: 0, value: 150), slice(.haproxy, round: 1, value: 100),
@@ -68,7 +68,7 @@ struct ReportTests {
         #expect(Slice(shape: .idle, proxy: .haproxy, round: 0, report: report).value == 4000)
     }
 
-    @Test("are an error when nothing was measured")
+    @Test("are an error without a measurement")
     func nothing() {
         var report = LoadReport()
         (report.count, report.windowNanoseconds) = (5, 1_000_000)
@@ -77,7 +77,7 @@ struct ReportTests {
         #expect(slice.firstError == "nothing was measured")
     }
 
-    @Test("travel from the load to the coordinator unchanged")
+    @Test("pass from the load to the coordinator unchanged")
     func reportLine() {
         var report = LoadReport()
         (report.count, report.windowNanoseconds, report.processorNanoseconds) = (7, 8, 9)
@@ -100,7 +100,7 @@ struct ReportTests {
     }
 }
 
-@Suite("The benchmark's surroundings")
+@Suite("The benchmark's environment")
 struct SurroundingsTests {
     @Test("the last processors are the proxies', one for each thread, the others are the load's")
     func processors() {
@@ -125,7 +125,7 @@ struct SurroundingsTests {
         #expect(ProcessAccounting.kilobytes(["Pss_Anon:", "Pss_Shmem:"], in: text) == 320)
     }
 
-    @Test("options are read, and wrong ones named")
+    @Test("options are read, and wrong ones are named")
     func options() throws {
         let options = try Options.parse(["--quick", "--shape", "bulk,rr", "--proxies", "nginx,haproxy", "--json", "out", "--threads", "2"])
         #expect(options.shapes == [.requests, .download, .upload])

@@ -13,7 +13,7 @@ struct ScaleTests {
         return ScaleTable.Line(figure: figure, size: size, values: values)
     }
 
-    @Test("computes the growth from the smallest to the largest size, whatever their order")
+    @Test("computes the growth from the smallest to the largest size, in any order")
     func growth() {
         let lines = [
             line(Self.change, 200, ScaleValue(number: 7), ScaleValue(number: 3)), line(Self.change, 2000, ScaleValue(number: 40), ScaleValue(number: 6)),
@@ -65,7 +65,7 @@ struct ScaleTests {
                 """)
     }
 
-    @Test("writes a file in which every server has an address of its own")
+    @Test("writes a file in which every server has a separate address")
     func file() {
         let file = ScaleFile(balance: .weighted, serverWords: "check", sections: 2, servers: 300, serverPorts: [7, 8])
         let lines = file.text(socket: "/s", port: 9).split(separator: "\n").filter { $0.hasPrefix("    server ") }

@@ -4,9 +4,9 @@ import Seals
 import Support
 import Wire
 
-/// Two nodes with the real seal that have shaken hands, and what a stranger might send to the first of them.
+/// Two nodes with the real seal after a handshake, and datagrams that a stranger might send to the first of them.
 struct Junk {
-    /// A sort of junk: its name, datagrams of it, and the counter it must end in.
+    /// A kind of junk: its name, its datagrams, and the counter that must count them.
     struct Sort {
         let name: String
         let datagrams: [[UInt8]]
@@ -49,7 +49,7 @@ struct Junk {
         sorts = Junk.sorts(traffic: try last(.heartbeat), hello: try last(.hello))
     }
 
-    /// Lets one node do what is due and the other take what it sends.
+    /// Runs one node's due work and delivers its datagrams to the other node.
     private static func exchange(_ from: inout GossipNode, with to: inout GossipNode, from source: SocketAddress, now: Instant) -> [[UInt8]] {
         var (sent, answered) = (GossipOutputs(), GossipOutputs())
         from.tick(now: now, into: &sent)
@@ -72,7 +72,7 @@ struct Junk {
         var random = SplitMix64(seed: 1)
         func noise(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) } }
         func variety(_ make: (Int) -> [UInt8]) -> [[UInt8]] { (0..<varietyCount).map(make) }
-        /// The header of a datagram with the next sequence numbers, noise behind it.
+        /// The header of a datagram with the next sequence numbers, followed by noise.
         func forged(_ header: [UInt8], _ number: Int, bytes: Int) -> [UInt8] {
             var forged = Array(header.prefix(Header.bytesCount)) + noise(bytes - Header.bytesCount)
             forged[37...39] = [1, UInt8(number >> 8), UInt8(number & 255)]
@@ -98,7 +98,7 @@ struct Junk {
     }
 }
 
-/// Why nothing could be measured.
+/// The reason why nothing could be measured.
 struct JunkError: Error {
     let message: String
 }

@@ -5,11 +5,11 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// What one measurement has found.
+/// The result of one measurement.
 struct Reading {
     var datagrams = 0
     var nanoseconds: Int64 = 0
-    /// Of those, how many ended in the counter that they should.
+    /// The number of datagrams in the expected counter.
     var counted = 0
 
     /// Datagrams a second of the thread's CPU time, user and system.
@@ -48,7 +48,7 @@ enum Measuring {
         return reading
     }
 
-    /// The core behind a real socket on loopback, as a node has it: another thread sends as fast as it can, for `seconds`.
+    /// The core behind a real socket on loopback, as in a node: another thread sends as fast as it can, for `seconds`.
     static func socket(_ junk: Junk, _ sort: Junk.Sort, seconds: Double) throws -> Reading {
         let socket = try DatagramSocket(bind: .ip(.v4(0x7f00_0001), port: 0), receiveBuffer: 4 << 20)
         guard let target = socket.localAddress else { throw JunkError(message: "the socket has no address") }
@@ -75,7 +75,7 @@ enum Measuring {
             let count = try socket.receive { bytes, source in node.receive(bytes, from: source, now: now, into: &outputs) }
             outputs.removeAll()
             reading.datagrams += count
-            // A flood that a node can follow costs it little: what counts is the node that is behind, whose queue is never empty.
+            // A flood that the node keeps up with costs little. The measurement is for a node that is behind, whose queue is never empty.
             if count == 0 { usleep(2_000) }
             now = MonotonicClock.now()
         }

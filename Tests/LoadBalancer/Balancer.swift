@@ -1,4 +1,4 @@
-// The load balancer's shell: listeners, flows, probes and the log around the rules of `TargetGroup`. One thread.
+// The load balancer's I/O around the rules of `TargetGroup`: listeners, flows, probes and the log. One thread.
 
 import CLinux
 import Foundation
@@ -6,11 +6,11 @@ import LinuxIO
 import Support
 import Wire
 
-/// A load balancer in the manner of AWS's Network Load Balancer.
+/// A load balancer that behaves like AWS's Network Load Balancer.
 ///
-/// It is a proxy, not a packet filter: a client's connect succeeds here, and what the target does (refuses, is silent) shows as a reset or as silence after it.
+/// It is a proxy, not a packet filter: a client's connect succeeds here, and a target that refuses or is silent shows as a reset or silence afterwards.
 final class Balancer {
-    /// The most flows at once; what comes beyond is reset.
+    /// The maximum number of open flows; more connections are reset.
     static let flowsMax = 4096
     private static let backlog: Int32 = 1024
     private static let acceptsPerTurn = 64
@@ -42,7 +42,7 @@ final class Balancer {
         isProxyProtocolOn = settings.isProxyProtocolOn
         for address in settings.listeners { try listen(at: address) }
         for (index, target) in settings.targets.enumerated() {
-            // Not all at the same moment.
+            // Spreads the probes, so that they do not start at the same moment.
             let delay = .milliseconds(20) + settings.probe.interval * index / settings.targets.count
             let prober = Prober(
                 settings.probe, target: target.address, listener: settings.listeners[0], isProxyProtocolOn: isProxyProtocolOn, delay: delay, reactor: reactor
@@ -57,7 +57,7 @@ final class Balancer {
         endIdleFlows()
     }
 
-    /// Where it listens: the port that the kernel has chosen, when it was to choose.
+    /// The listening addresses, with the port that the kernel has chosen for port 0.
     var addresses: [SocketAddress] { listeners.compactMap { Sockets.localAddress($0.raw) } }
 
     private func listen(at address: SocketAddress) throws(SystemError) {
@@ -71,7 +71,7 @@ final class Balancer {
 
     private func accept(from listener: OpenFile) {
         for _ in 0..<Self.acceptsPerTurn {
-            // Without descriptors the connection waits in the kernel's queue until some are free.
+            // Without free descriptors the connection waits in the kernel's queue.
             guard let accepted = try? Sockets.accept(listener.raw) else { return }
             let client = OpenFile(accepted)
             do throws(SystemError) {
@@ -117,7 +117,7 @@ final class Balancer {
         }
     }
 
-    /// Gives the rules one input and does what they say.
+    /// Passes one input to the rules and carries out their directives.
     private func feed(_ input: (inout TargetGroup, Instant) -> Void) {
         input(&group, reactor.now)
         while let directive = group.nextDirective() {
@@ -136,7 +136,7 @@ final class Balancer {
         }
     }
 
-    /// Looks at every flow, eight times within the idle timeout.
+    /// Resets idle flows; runs eight times within the idle timeout.
     private func endIdleFlows() {
         let oldest = reactor.now.advanced(by: .zero - settings.idleTimeout)
         for flow in flows.filter({ $0.value.lastActivity < oldest }).values { flow.reset() }
@@ -144,7 +144,7 @@ final class Balancer {
     }
 
     /// Carries out one command of the control socket.
-    /// - Returns: the answer, lines with their ends.
+    /// - Returns: the answer, as complete lines.
     private func obey(_ command: String) -> String {
         let words = command.split(separator: " ").map(String.init)
         var isDone = false
@@ -161,7 +161,7 @@ final class Balancer {
             }
         default: return "status | deregister NAME | register NAME | termination on|off | proxy-v2 on|off\n"
         }
-        return isDone ? "done\n" : "no such target, or not now\n"
+        return isDone ? "done\n" : "unknown target, or not possible in its state\n"
     }
 
     private var status: String {

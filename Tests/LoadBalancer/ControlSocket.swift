@@ -2,7 +2,7 @@ import CLinux
 import LinuxIO
 import Wire
 
-/// A UNIX socket that takes one command a connection, a line, and answers it.
+/// A UNIX socket that takes one command per connection, a line, and answers it.
 final class ControlSocket {
     private static let connectionsMax = 16
     private static let commandBytesMax = 256

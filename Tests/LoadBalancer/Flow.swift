@@ -1,4 +1,4 @@
-// One client's connection and the one to its target, a thread's loop away from the kernel: bytes, ends of stream and resets pass from each to the other.
+// A client's connection and the connection to its target: bytes, ends of stream and resets pass from each to the other.
 
 import CLinux
 import Glibc
@@ -11,17 +11,17 @@ enum FlowEnd: Equatable {
     case finished
     /// The target refused the connect, or it failed in another way.
     case connectFailed
-    /// The client was reset before the target had accepted: nobody's fault here.
+    /// The client reset before the target had accepted; the target is not at fault.
     case clientHasGone
-    /// One side was reset, so the other one was too.
+    /// One side reset, so the other one was reset as well.
     case resetByPeer
-    /// The load balancer's own decision.
+    /// The load balancer reset both sides.
     case resetByBalancer
 }
 
-/// Two sockets and what is on its way between them.
+/// Two sockets and the bytes between them.
 final class Flow {
-    /// The most bytes of one direction that wait here.
+    /// The maximum number of bytes of one direction that wait here.
     private static let bytesMax = 64 << 10
 
     /// One direction.
@@ -41,12 +41,12 @@ final class Flow {
     private var toClient = Way()
     private(set) var isConnected = false
     private(set) var lastActivity: Instant
-    /// Called once, when both sockets are closed.
+    /// Called once, after both sockets are closed.
     private var onEnd: ((FlowEnd) -> Void)?
 
     /// - Parameters:
-    ///   - server: a socket whose connect has been started.
-    ///   - header: bytes that go to the target before the client's.
+    ///   - server: a socket whose connect has started.
+    ///   - header: bytes for the target before the client's.
     init(
         client: OpenFile, server: OpenFile, target: Int, header: [UInt8], reactor: Reactor, onEnd: @escaping (FlowEnd) -> Void
     ) throws(SystemError) {
@@ -73,7 +73,7 @@ final class Flow {
     /// Ends both sides with a RST.
     func reset() { end(.resetByBalancer) }
 
-    /// Moves what can be moved, passes ends on, and asks for the readiness that is needed next.
+    /// Moves all possible bytes, passes ends of stream on, and updates the watched events.
     private func pump() {
         if Sockets.pendingError(client.raw) != nil { return end(isConnected ? .resetByPeer : .clientHasGone) }
         if Sockets.pendingError(server.raw) != nil { return end(isConnected ? .resetByPeer : .connectFailed) }
@@ -118,7 +118,7 @@ final class Flow {
         onEnd(how)
     }
 
-    /// Makes the coming close send a RST.
+    /// Makes the next close send a RST.
     static func closeWithReset(_ raw: Int32) {
         var atOnce = linger(l_onoff: 1, l_linger: 0)
         setsockopt(raw, SOL_SOCKET, SO_LINGER, &atOnce, socklen_t(MemoryLayout<linger>.size))

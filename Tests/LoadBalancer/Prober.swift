@@ -3,7 +3,7 @@
 import LinuxIO
 import Wire
 
-/// One probe under way: connects, asks when it is an HTTP one, and reports once.
+/// One running probe: connects, sends a request if it is an HTTP probe, and reports once.
 final class Probe {
     private static let answerBytesMax = 4096
 
@@ -17,8 +17,8 @@ final class Probe {
     private let isAnswered: Bool
 
     /// - Parameters:
-    ///   - request: what is sent after the connect.
-    ///   - isAnswered: whether an HTTP answer has to come; else the connect alone passes.
+    ///   - request: the bytes to send after the connect.
+    ///   - isAnswered: an HTTP answer is required; otherwise the connect alone passes.
     init(
         _ address: SocketAddress, request: [UInt8], isAnswered: Bool, timeout: Duration, reactor: Reactor, report: @escaping (ProbeOutcome) -> Void
     ) throws(SystemError) {
@@ -27,7 +27,7 @@ final class Probe {
         _ = try Sockets.connect(socket.raw, to: address)
         try reactor.watch(socket.raw, for: .write) { [weak self] _ in self?.isReady() }
         timer = reactor.setTimer(at: reactor.now.advanced(by: timeout)) { [weak self] in
-            // What has come meanwhile counts: a load balancer that was late itself must not blame its target.
+            // An answer that has arrived counts: a late load balancer must not blame its target.
             guard let self else { return }
             if isConnected { isReady() }
             finish(.failed(reason: "no answer within \(timeout)"))
@@ -59,7 +59,7 @@ final class Probe {
         if answer.count > Self.answerBytesMax { finish(.failed(reason: "no HTTP answer")) }
     }
 
-    /// What an HTTP answer's first line says; nil while it is not whole.
+    /// The outcome by an HTTP answer's first line; nil while the line is incomplete.
     static func outcome(ofAnswer answer: [UInt8]) -> ProbeOutcome? {
         guard let end = answer.firstIndex(of: 0x0a) else { return nil }
         let line = String(decoding: answer[..<end], as: UTF8.self)
@@ -84,11 +84,11 @@ final class Prober {
     private let listener: SocketAddress
     private let reactor: Reactor
     private var probe: Probe?
-    /// Whether probes begin with a PROXY header, as they do while the group's PROXY protocol is on.
+    /// True while the group's PROXY protocol is on: probes begin with a PROXY header.
     var isProxyProtocolOn: Bool
     private let report: (ProbeOutcome) -> Void
 
-    /// Probes `target` for ever, the first time after `delay`.
+    /// Probes `target` until it is released, the first time after `delay`.
     init(
         _ settings: ProbeSettings, target: SocketAddress, listener: SocketAddress, isProxyProtocolOn: Bool, delay: Duration, reactor: Reactor,
         report: @escaping (ProbeOutcome) -> Void
@@ -104,7 +104,7 @@ final class Prober {
         guard probe == nil else { return }  // the timeout is longer than the interval
         var request = isProxyProtocolOn ? ProxyHeader.local : []
         if case .http(let path) = settings.kind {
-            // As AWS asks: the host is the load balancer's own address.
+            // Like AWS: the host is the load balancer's own address.
             request += Array("GET \(path) HTTP/1.1\r\nHost: \(listener)\r\nConnection: close\r\nUser-Agent: ELB-HealthChecker/2.0\r\nAccept: */*\r\n\r\n".utf8)
         }
         do throws(SystemError) {

@@ -1,6 +1,6 @@
 import Wire
 
-/// A PROXY protocol v2 header as a Network Load Balancer sends it. Written anew here, beside the product's own codec, so that each checks the other.
+/// A PROXY protocol v2 header as a Network Load Balancer sends it. It is independent of the product's codec, so that each checks the other.
 ///
 ///     offset  bytes  field
 ///     0       12     \r\n\r\n\0\r\nQUIT\n
@@ -11,10 +11,10 @@ import Wire
 enum ProxyHeader {
     private static let signature: [UInt8] = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
 
-    /// The header of a probe: it has no client.
+    /// The header of a probe, which has no client.
     static let local: [UInt8] = signature + [0x20, 0x00, 0x00, 0x00]
 
-    /// The header of a client's flow; nil when the two are not of one IP family.
+    /// The header of a client's flow; nil when the two addresses are not of one IP family.
     static func proxy(_ flow: FlowIdentity) -> [UInt8]? {
         switch (flow.source, flow.destination) {
         case (.ip(.v4(let source), let sourcePort), .ip(.v4(let destination), let destinationPort)):

@@ -1,15 +1,15 @@
-// Which target gets a flow, and what happens to a target's flows when its state changes: a Network Load Balancer's rules, without I/O.
-// Fed with probes' outcomes and commands, drained of directives.
+// The rules of a Network Load Balancer, without I/O: the target of a flow, and the effect of a target's state on its flows.
+// Inputs are the outcomes of probes and commands; outputs are directives.
 
 import Support
 import Wire
 
-/// How a target group treats flows, in AWS's words and with AWS's defaults but for the times, which are the tests'.
+/// The treatment of flows in a target group, with AWS's names and defaults except for the times, which suit the tests.
 struct GroupSettings: Equatable {
     var thresholds = HealthThresholds()
-    /// `target_health_state.unhealthy.connection_termination.enabled`: flows of a target that turns unhealthy are reset.
+    /// `target_health_state.unhealthy.connection_termination.enabled`: flows of a target that becomes unhealthy are reset.
     var isTerminationOn = true
-    /// `target_health_state.unhealthy.draining_interval_seconds`: with termination off, how long flows may go on; `.zero` is for ever.
+    /// `target_health_state.unhealthy.draining_interval_seconds`: with termination off, the time until flows are reset; `.zero` keeps them.
     var drainingInterval: Duration = .zero
     /// `deregistration_delay.timeout_seconds`.
     var deregistrationDelay: Duration = .seconds(300)
@@ -17,12 +17,12 @@ struct GroupSettings: Equatable {
     var isDeregistrationTerminationOn = false
 }
 
-/// The four numbers that make a flow.
+/// The addresses and ports that identify a flow.
 struct FlowIdentity: Equatable {
     var source: SocketAddress
     var destination: SocketAddress
 
-    /// FNV-1a of both addresses and ports, with its bits mixed: neighbouring ports go different ways.
+    /// FNV-1a of both addresses and ports, with its bits mixed, so that neighbouring ports get different targets.
     var hash: UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in "\(source) \(destination)".utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
@@ -33,21 +33,21 @@ struct FlowIdentity: Equatable {
 
 /// The targets of one load balancer.
 struct TargetGroup {
-    /// The most targets; far more than any test has.
+    /// The maximum number of targets; far more than any test has.
     static let targetsMax = 16
 
     enum Registration: Equatable {
         case registered
-        /// No new flows; the present ones go on until then.
+        /// No new flows; the present ones stay until this moment.
         case deregistering(until: Instant)
         case unused
     }
 
-    /// What the shell must do.
+    /// An instruction for the I/O part.
     enum Directive: Equatable {
         /// Reset every open flow of the target, and log the event with their number.
         case resetFlows(target: Int, BalancerEvent)
-        /// Log it.
+        /// Log the event.
         case log(BalancerEvent)
     }
 
@@ -57,7 +57,7 @@ struct TargetGroup {
         var health: TargetHealth
         var registration: Registration = .registered
         var isPassing: Bool?
-        /// Until when an unhealthy target keeps its flows; nil when nothing is to happen to them.
+        /// The time at which an unhealthy target's flows are reset; nil to keep them.
         var drainsUntil: Instant?
     }
 
@@ -66,14 +66,14 @@ struct TargetGroup {
     private(set) var isFailOpen = false
     private var directives: [Directive] = []
 
-    /// - Parameter targets: names and addresses; every one is registered, none healthy yet.
+    /// - Parameter targets: names and addresses; all are registered and initial.
     init(_ settings: GroupSettings, targets: [(name: String, address: SocketAddress)]) {
         precondition(targets.count <= Self.targetsMax, "more than \(Self.targetsMax) targets")
         self.settings = settings
         self.targets = targets.map { Target(name: $0.name, address: $0.address, health: TargetHealth(settings.thresholds)) }
     }
 
-    /// A target's state in AWS's words.
+    /// A target's state with AWS's names.
     func state(of index: Int) -> String {
         let target = targets[index]
         switch (target.registration, target.health.state) {
@@ -94,7 +94,7 @@ struct TargetGroup {
         return candidates[Int(flow.hash % UInt64(candidates.count))]
     }
 
-    /// Takes a probe's outcome into account.
+    /// Applies the outcome of a probe.
     mutating func record(_ outcome: ProbeOutcome, target index: Int, now: Instant) {
         guard targets.indices.contains(index), targets[index].registration != .unused else { return }
         let reason = if case .failed(let reason) = outcome { reason } else { "" }
@@ -116,7 +116,7 @@ struct TargetGroup {
         }
     }
 
-    /// Flows are reset unless termination is off, or this target's verdict makes the load balancer fail open.
+    /// Resets the flows unless termination is off, or this target's verdict makes the load balancer fail open.
     private mutating func turnedUnhealthy(_ index: Int, _ reason: String, _ now: Instant) {
         if settings.isTerminationOn, !isFailOpen {
             reset(index, reason, now)
@@ -126,8 +126,8 @@ struct TargetGroup {
         }
     }
 
-    /// Takes a target out by an operator's word.
-    /// - Returns: whether there is such a target, registered.
+    /// Deregisters a target by an operator's command.
+    /// - Returns: true if a registered target with this name existed.
     mutating func deregister(_ name: String, now: Instant) -> Bool {
         guard let index = targets.firstIndex(where: { $0.name == name }), targets[index].registration == .registered else { return false }
         targets[index].registration = .deregistering(until: now.advanced(by: settings.deregistrationDelay))
@@ -135,8 +135,8 @@ struct TargetGroup {
         return true
     }
 
-    /// Takes a target back; it begins as a new one.
-    /// - Returns: whether there is such a target, deregistered.
+    /// Registers a target again, as a new one.
+    /// - Returns: true if a deregistered target with this name existed.
     mutating func register(_ name: String, now: Instant) -> Bool {
         guard let index = targets.firstIndex(where: { $0.name == name }), targets[index].registration != .registered else { return false }
         targets[index].registration = .registered
@@ -146,7 +146,7 @@ struct TargetGroup {
         return true
     }
 
-    /// When `deadlinePassed` has something to do.
+    /// The time at which `deadlinePassed` must be called.
     var nextDeadline: Instant? {
         targets.flatMap { target -> [Instant] in
             let deregistered: Instant? = if case .deregistering(let until) = target.registration { until } else { nil }
@@ -154,7 +154,7 @@ struct TargetGroup {
         }.min()
     }
 
-    /// Ends what has lasted long enough.
+    /// Ends deregistration delays and draining intervals that have passed.
     mutating func deadlinePassed(now: Instant) {
         for index in targets.indices {
             if case .deregistering(let until) = targets[index].registration, until <= now {
@@ -172,7 +172,7 @@ struct TargetGroup {
         }
     }
 
-    /// What is to be done, in order; nil when all is done.
+    /// The next directive; nil when none is left.
     mutating func nextDirective() -> Directive? { directives.isEmpty ? nil : directives.removeFirst() }
 
     private mutating func log(_ index: Int, _ state: String, _ reason: String, _ now: Instant) {

@@ -1,14 +1,14 @@
-// The verdict on one target, from its probes alone. No I/O, no clock.
+// The verdict on one target, from its probes only. No I/O, no clock.
 
-/// What one probe found.
+/// The outcome of one probe.
 enum ProbeOutcome: Equatable {
     /// The target accepted, or answered 200.
     case passed
-    /// It did not, for this reason.
+    /// The probe failed, for this reason.
     case failed(reason: String)
 }
 
-/// How many probes in a row change a verdict.
+/// The numbers of probes in a row that change a verdict.
 struct HealthThresholds: Equatable {
     /// Passes that make an unhealthy target healthy.
     var healthy = 2
@@ -16,7 +16,7 @@ struct HealthThresholds: Equatable {
     var unhealthy = 2
 }
 
-/// A target's health, as a Network Load Balancer counts it: a new target needs one pass, one that was unhealthy `thresholds.healthy` in a row.
+/// A target's health, counted as by a Network Load Balancer: a new target needs one pass, an unhealthy one `thresholds.healthy` in a row.
 ///
 ///               one pass                  unhealthy failures in a row
 ///     initial ------------> healthy ------------------------------------> unhealthy
@@ -36,7 +36,7 @@ struct TargetHealth: Equatable {
 
     init(_ thresholds: HealthThresholds) { self.thresholds = thresholds }
 
-    /// Whether it gets new flows.
+    /// True when it gets new flows.
     var isHealthy: Bool {
         switch state {
         case .healthy: true
@@ -44,8 +44,8 @@ struct TargetHealth: Equatable {
         }
     }
 
-    /// Takes one probe's outcome into account.
-    /// - Returns: whether the verdict is another one now.
+    /// Applies one probe's outcome.
+    /// - Returns: true when the verdict has changed.
     mutating func record(_ outcome: ProbeOutcome) -> Bool {
         switch (state, outcome) {
         case (.initial, .passed):

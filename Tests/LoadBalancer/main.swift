@@ -1,4 +1,4 @@
-// LoadBalancer: a stand-in for AWS's Network Load Balancer, for tests and for `deploy/failover-test`. docs/TESTING.md tells what it does and does not do.
+// LoadBalancer: replaces AWS's Network Load Balancer in tests and in `deploy/failover-test`. docs/TESTING.md describes its features and limits.
 //
 //   LoadBalancer --listen ADDRESS:PORT --target NAME=ADDRESS:PORT [--target ...] [--probe tcp|http:/PATH] [--probe-port N] [--interval T] [--timeout T]
 //       [--healthy N] [--unhealthy N] [--termination on|off] [--draining-interval T] [--deregistration-delay T] [--deregistration-termination on|off]
@@ -26,7 +26,7 @@ do {
         FileHandle.standardOutput.write(line + Data("\n".utf8))
     }
     try reactor.watch(0, for: .read) { _ in
-        // Nothing is expected there but its end.
+        // No input is expected but the end of the stream.
         var byte: UInt8 = 0
         if read(0, &byte, 1) == 0 { reactor.stop() }
     }

@@ -2,7 +2,7 @@ import SwiftSyntax
 
 /// One small change of a source file.
 struct Mutant {
-    /// What the program is told to be run with this change; from 1.
+    /// The number that selects this change at run time; from 1.
     var number = 0
     /// The changed file, from the repository's root.
     let path: String
@@ -11,15 +11,15 @@ struct Mutant {
     let column: Int
     /// The bytes that are replaced.
     let range: Range<Int>
-    /// What stands there now, and what takes its place.
+    /// The replaced text and its replacement.
     let before: String
     let after: String
 
-    /// A change is the same change as long as its file is the same.
+    /// The identity of the change, stable while its file is the same.
     var identity: String { "\(path):\(line):\(column) \(before.flattened) -> \(after.flattened)" }
 }
 
-/// A piece of the source that is written once for each of its mutants: what stands in a function's braces, or a stored property's initial value.
+/// A piece of the source that is written once for each of its mutants: a function's body, or a stored property's initial value.
 struct Unit {
     /// Its bytes.
     let range: Range<Int>
@@ -28,6 +28,6 @@ struct Unit {
 }
 
 extension String {
-    /// On one line.
+    /// The text on one line.
     var flattened: String { split(whereSeparator: \.isWhitespace).joined(separator: " ") }
 }

@@ -1,8 +1,8 @@
 import SwiftSyntax
 
-/// Finds the mutants of a file, and the units that they lie in.
+/// Finds the mutants of a file, and the units that contain them.
 ///
-///     <, <=, >, >=, ==, !=     the bound moved, the comparison turned round
+///     <, <=, >, >=, ==, !=     the bound moved, the comparison reversed
 ///     &&, ||                   swapped
 ///     +, -, +=, -=, *, /       swapped
 ///     min, max                 swapped
@@ -14,16 +14,16 @@ import SwiftSyntax
 ///     returned array           empty
 ///     case of a switch         its statements removed
 ///
-/// Preconditions and assertions stay: they are about callers.
+/// Preconditions and assertions stay: they concern callers.
 final class MutantFinder: SyntaxVisitor {
     private(set) var mutants: [Mutant] = []
     private(set) var units: [Unit] = []
 
     private let path: String
     private let lines: SourceLocationConverter
-    /// What the functions around here return; `nil` in a closure.
+    /// The return types of the enclosing functions; `nil` in a closure.
     private var returned: [TypeSyntax?] = []
-    /// Properties that an initializer has to set.
+    /// Properties that an initializer must set.
     private var unset: Set<String> = []
     private var isInitializer = false
 
@@ -59,7 +59,7 @@ final class MutantFinder: SyntaxVisitor {
         if statements.count == 1, let only = statements.first, case .expr(let value) = only.item { addReturned(value, of: type) }
     }
 
-    /// What stands in place of a returned value.
+    /// Adds the replacements of a returned value.
     private func addReturned(_ value: ExprSyntax, of type: TypeSyntax?) {
         if type?.is(OptionalTypeSyntax.self) == true, !value.is(NilLiteralExprSyntax.self) { add(value, "nil") }
         if let array = value.as(ArrayExprSyntax.self), !array.elements.isEmpty { add(value, "[]") }
@@ -105,7 +105,7 @@ final class MutantFinder: SyntaxVisitor {
 
     // MARK: - Conditions
 
-    /// Negates a condition, unless the operators in it are changed anyhow.
+    /// Negates a condition, unless its operators are changed anyway.
     private func negate(_ condition: ExprSyntax) {
         if let infix = condition.as(InfixOperatorExprSyntax.self), let name = infix.operator.as(BinaryOperatorExprSyntax.self)?.operator.text {
             if Self.comparisons.contains(name) || name == "&&" || name == "||" { return }
@@ -173,7 +173,7 @@ final class MutantFinder: SyntaxVisitor {
         let list = node.parent?.as(CodeBlockItemListSyntax.self)
         let isWhole = list?.count == 1 && (list?.parent?.is(AccessorBlockSyntax.self) == true || list?.parent?.parent?.is(FunctionDeclSyntax.self) == true)
         let isValue = isWhole && returned.last.flatMap(\.self) != nil
-        // A closure that names its argument `$0` has to mention it.
+        // A closure with `$0` must mention it.
         if !isValue, case .expr(let statement) = node.item, isRemovable(statement) {
             let isShort = list?.parent?.is(ClosureExprSyntax.self) == true && statement.tokens(viewMode: .sourceAccurate).contains { $0.text == "$0" }
             add(statement, isShort ? "_ = $0" : "do {}")
@@ -193,7 +193,7 @@ final class MutantFinder: SyntaxVisitor {
 
     override func visit(_ node: SwitchCaseSyntax) -> SyntaxVisitorContinueKind {
         let only = node.statements.count == 1 ? node.statements.first : nil
-        // One statement alone is removed above; a value has to be given in each case.
+        // A single statement is removed above; a value is required in each case.
         if let only, case .expr = only.item { return .visitChildren }
         if node.statements.last?.item.is(ReturnStmtSyntax.self) == true, returned.last.flatMap(\.self) != nil { return .visitChildren }
         if only?.item.is(BreakStmtSyntax.self) != true { add(node.statements, "break") }

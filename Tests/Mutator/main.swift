@@ -1,8 +1,8 @@
-// Writes source files with all their mutants in them: each function once for each change, chosen by the number in the environment's TSUKADA_MUTANT.
+// Writes source files with all their mutants: each function once for each change. The number in the environment variable TSUKADA_MUTANT selects one.
 //
 //     mutator ROOT COPY EXCLUDED PATH...
 //
-// ROOT/PATH is read and COPY/PATH written. EXCLUDED has a line for each mutant to leave out. Printed for each mutant, with tabs between:
+// ROOT/PATH is read and COPY/PATH written. EXCLUDED has a line for each mutant to leave out. The output has a line for each mutant, with tabs between:
 //
 //     number  path  line  first line in the copy  last one  identity
 import Foundation
@@ -10,10 +10,10 @@ import SwiftOperators
 import SwiftParser
 import SwiftSyntax
 
-/// A file with its mutants in it.
+/// A file with its mutants.
 struct Instrumented {
     var text = ""
-    /// Lines of `text` by the mutants' numbers.
+    /// The lines of `text` that contain each mutant.
     var lines: [Int: ClosedRange<Int>] = [:]
     private var line = 1
 
@@ -22,7 +22,7 @@ struct Instrumented {
         line += part.utf8.count { $0 == UInt8(ascii: "\n") }
     }
 
-    /// Writes a unit once for each of its mutants, and once as it is.
+    /// Writes a unit once for each of its mutants, and once unchanged.
     mutating func write(_ unit: Unit, of source: [UInt8], mutants: [Mutant]) {
         write(" switch activeMutant {\n")
         for mutant in mutants {
@@ -43,7 +43,7 @@ guard arguments.count >= 4 else { fatalError("usage: mutator ROOT COPY EXCLUDED 
 let (root, copy) = (arguments[1], arguments[2])
 let excluded = Set((try? String(contentsOfFile: arguments[3], encoding: .utf8))?.split(separator: "\n").map(String.init) ?? [])
 
-/// Numbers stay the same whatever is excluded.
+/// Excluded mutants keep their numbers.
 var number = 0
 for path in arguments.dropFirst(3) {
     let text = try String(contentsOfFile: "\(root)/\(path)", encoding: .utf8)
@@ -51,7 +51,7 @@ for path in arguments.dropFirst(3) {
     let tree = OperatorTable.standardOperators.foldAll(Parser.parse(source: text)) { _ in }
     let finder = MutantFinder(path: path, tree: tree)
     finder.walk(tree)
-    // Functions inside functions are part of the outer one's unit.
+    // Nested functions are part of the outer function's unit.
     let units = finder.units.filter { unit in
         !finder.units.contains { $0.range != unit.range && $0.range.lowerBound <= unit.range.lowerBound && unit.range.upperBound <= $0.range.upperBound }
     }.sorted { $0.range.lowerBound < $1.range.lowerBound }

@@ -38,7 +38,7 @@ struct FolderTests {
         files = SourceTree.files(in: "Sources", ending: ".swift")
     }
 
-    /// The index of a file's row: of the longest path that fits.
+    /// The index of a file's row: the longest matching path.
     private func row(of file: SourceTree.File) -> Int? {
         rows.indices.filter { file.path.hasPrefix(rows[$0].path + "/") }.max { rows[$0].path.count < rows[$1].path.count }
     }
@@ -52,7 +52,7 @@ struct FolderTests {
         }
     }
 
-    @Test("import what it says, and Synchronization")
+    @Test("import exactly the listed modules, and Synchronization")
     func importsAreListed() {
         var found: [Set<Substring>] = Array(repeating: [], count: rows.count)
         for file in files {
@@ -65,7 +65,7 @@ struct FolderTests {
         }
     }
 
-    @Test("use types of the folders that it says, and only of those that stand before them")
+    @Test("use types of the listed folders only, which must come before them in the list")
     func usesAreListed() {
         let names = files.map { SwiftNames($0.lines.joined(separator: "\n")) }
         /// By module and type: the row that declares it.
@@ -74,7 +74,7 @@ struct FolderTests {
             guard let index = row(of: file) else { continue }
             for type in names.declared {
                 let other = declaring[rows[index].module, default: [:]].updateValue(index, forKey: type)
-                #expect(other == nil || other == index, "\(file.path): another folder of the module declares \(type), too")
+                #expect(other == nil || other == index, "\(file.path): another folder of the module also declares \(type)")
             }
         }
         var found: [[Int: [String]]] = Array(repeating: [:], count: rows.count)
@@ -88,7 +88,7 @@ struct FolderTests {
         for (index, each) in rows.enumerated() {
             for (used, places) in found[index].sorted(by: { $0.key < $1.key }) {
                 #expect(each.uses.contains(rows[used].name), "\(each.path) uses \(rows[used].name): \(places.prefix(3).joined(separator: ", "))")
-                #expect(used < index, "\(each.path) uses \(rows[used].name), which stands after it: \(places.prefix(3).joined(separator: ", "))")
+                #expect(used < index, "\(each.path) uses \(rows[used].name), which comes after it in the table: \(places.prefix(3).joined(separator: ", "))")
             }
             for name in each.uses.sorted() {
                 #expect(found[index].keys.contains { rows[$0].name == name }, "\(each.path) does not use \(name)")
@@ -99,7 +99,7 @@ struct FolderTests {
 
 @Suite("Names in a Swift source")
 struct SwiftNamesTests {
-    @Test("are those of its code, not of comments and strings")
+    @Test("include names in code, but not in comments and strings")
     func namesInCode() {
         let names = SwiftNames(
             """

@@ -26,7 +26,7 @@ struct SourceTree {
 }
 
 extension String {
-    /// How many spaces the line begins with.
+    /// The number of spaces at the line's beginning.
     var indentation: Int { prefix { $0 == " " }.count }
 
     /// The line without its indentation.

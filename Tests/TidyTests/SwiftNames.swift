@@ -1,4 +1,4 @@
-/// The names of types in a Swift source: those that it declares for other files, and all words that could be one.
+/// The names of types in a Swift source: those that it declares for other files, and all words that could be a type.
 struct SwiftNames {
     /// Types that the file declares at its top level, except private ones.
     private(set) var declared: Set<Substring> = []
@@ -6,7 +6,7 @@ struct SwiftNames {
     private(set) var used: Set<Substring> = []
 
     private static let keywords: Set<Substring> = ["struct", "class", "enum", "protocol", "actor", "typealias"]
-    /// Words before a keyword where no type is declared for other files.
+    /// Words before a keyword that prevent a declaration for other files.
     private static let hiding: Set<Substring> = ["private", "fileprivate", "extension", "func", "let", "var"]
 
     /// Reads a file's text.
@@ -24,7 +24,7 @@ struct SwiftNames {
     static func code(of text: String) -> String {
         var code = ""
         var rest = text[...]
-        /// What surrounds the present place: a string with its closing delimiter, or an interpolation with its open parentheses.
+        /// The context of the present position: a string with its closing delimiter, or an interpolation with its open parentheses.
         var surroundings: [Surrounding] = []
         while let character = rest.first {
             switch surroundings.last {

@@ -23,7 +23,7 @@ struct TidyTests {
         }
     }
 
-    @Test("say what every public and package declaration is")
+    @Test("document every public and package declaration")
     func declarationsAreDocumented() {
         for file in SourceTree.files(in: "Sources", ending: ".swift") {
             for (number, line) in file.lines.enumerated() where line.unindented.hasPrefix("package ") || line.unindented.hasPrefix("public ") {
@@ -57,10 +57,10 @@ struct TidyTests {
         }
     }
 
-    /// It measures how late the machine runs a thread. This file names what is banned.
+    /// The first one measures how late the machine runs a thread; the second one, this file, contains the banned words.
     private static let mayPause: Set = ["Tests/ClusterTests/RuntimeWatcher.swift", "Tests/TidyTests/TidyTests.swift"]
 
-    @Test("of tests wait for conditions, never for time to pass")
+    @Test("of tests wait for conditions, never for a fixed time")
     func testsDoNotSleep() {
         for file in SourceTree.files(in: "Tests", ending: ".swift") where !Self.mayPause.contains(file.path) {
             guard file.path.split(separator: "/")[1].hasSuffix("Tests") else { continue }
@@ -71,7 +71,7 @@ struct TidyTests {
         }
     }
 
-    @Test("of tests are what docs/TESTING.md calls them")
+    @Test("of tests have the names in docs/TESTING.md")
     func namedTestsExist() throws {
         let document = try #require(SourceTree.files(in: "docs", ending: "TESTING.md").first)
         let sources = SourceTree.files(in: "Tests", ending: ".swift")
@@ -92,7 +92,7 @@ struct TidyTests {
         }
     }
 
-    @Test("are described by documents whose links lead somewhere")
+    @Test("are described by documents whose links have existing targets")
     func linksLeadSomewhere() throws {
         let documents = SourceTree.files(in: "docs", "deploy", ending: ".md") + rootDocuments()
         for document in documents {
@@ -125,14 +125,14 @@ struct TidyTests {
         return words.contains("func") || words.contains { $0.hasPrefix("init(") || $0.hasPrefix("init?(") }
     }
 
-    /// Lines from `number` to the brace that closes what begins there.
+    /// The number of lines from `number` to the brace that closes the function.
     private func length(from number: Int, in file: SourceTree.File) -> Int {
         let indentation = file.lines[number].indentation
         let end = file.lines[(number + 1)...].firstIndex { $0.indentation == indentation && $0.unindented.hasPrefix("}") }
         return (end ?? file.lines.count) - number + 1
     }
 
-    /// True when a comment stands above, or a declaration that it belongs to: runs of alike `let`s share one.
+    /// True when a comment stands above, also with attributes in between. Consecutive `package let` lines share one.
     private func isDocumented(_ number: Int, in file: SourceTree.File) -> Bool {
         var above = number - 1
         while above >= 0 {
