@@ -2,25 +2,25 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// A process of ours: started pinned to processors, ended by its number, and by the kernel when we die first.
+/// A process that this program started: pinned to processors, ended by its number, and killed by the kernel when this program dies first.
 final class Child {
-    /// Where a child's output goes.
+    /// The destination of a child's output.
     enum Output {
         /// Into a pipe that `readOutput` reads.
         case pipe
-        /// Into a file, made anew.
+        /// Into a file, which is replaced.
         case file(String)
     }
 
     /// The process.
     let identifier: pid_t
-    /// Its standard input's other end: a server ends when this is closed.
+    /// The other end of its standard input: a server ends when this is closed.
     private var input: OpenFile?
     private var output: OpenFile?
     private var hasEnded = false
     private(set) var exitStatus: Int32 = 0
 
-    /// Starts `command` on `processors` ("0" or "0,2"). setpriv asks for the signal at our death, taskset pins: both only exec.
+    /// Starts `command` on `processors` ("0" or "0,2"). setpriv requests the signal at the parent's death, taskset pins: both only exec.
     init(_ command: [String], on processors: String, output target: Output) throws(SystemError) {
         let full = ["setpriv", "--pdeathsig", "TERM", "taskset", "--cpu-list", processors] + command
         let (inputRead, inputWrite) = try Child.pipe()
@@ -38,7 +38,7 @@ final class Child {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // A group of its own: Ctrl-C reaches the coordinator only, which ends the others in order.
+        // A separate process group: Ctrl-C reaches the coordinator only, which ends the others in order.
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
         posix_spawnattr_setpgroup(&attributes, 0)
         var arguments: [UnsafeMutablePointer<CChar>?] = full.map { strdup($0) } + [nil]
@@ -55,10 +55,10 @@ final class Child {
 
     deinit { stop() }
 
-    /// Everything the child writes until it closes its output.
+    /// All output of the child until it closes it.
     func readOutput() throws(Interruption.Interrupted) -> String { try readOutput { _ in false } }
 
-    /// What the child writes until its first full line.
+    /// The child's output up to its first full line.
     func readLine() throws(Interruption.Interrupted) -> String { try readOutput { $0.last == UInt8(ascii: "\n") } }
 
     private func readOutput(until isEnough: ([UInt8]) -> Bool) throws(Interruption.Interrupted) -> String {

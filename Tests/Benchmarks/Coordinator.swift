@@ -2,7 +2,7 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// Starts servers and proxies, has them loaded slice by slice, and collects what the loads report.
+/// Starts servers and proxies, runs loads on them slice by slice, and collects the loads' reports.
 final class Coordinator {
     private let options: Options
     private let executable: String
@@ -14,13 +14,13 @@ final class Coordinator {
     private var networks: [ProxyKind: ProxyNetwork] = [:]
     private var slices: [Slice] = []
 
-    /// A run to be, with a temporary directory of its own.
+    /// Prepares a run, with a temporary directory.
     init(_ options: Options) throws {
         self.options = options
         processors = Processors.split(Processors.allowed(), threads: options.threads)
         directory = try TemporaryDirectory()
         executable = try Coordinator.executablePath()
-        // A proxy holds two descriptors per connection, and some hundred for itself.
+        // A proxy holds two descriptors per connection, and about a hundred for itself.
         let affordable = max(100, (DescriptorLimit.current() - 1000) / 2)
         idleConnectionCount = min(options.idleConnectionCount, affordable)
         connectionsMax = max(1000, min(affordable, idleConnectionCount + 500))
@@ -58,7 +58,7 @@ final class Coordinator {
         progress("")
     }
 
-    /// Memory grows once: every round has proxies of its own, one at a time.
+    /// Memory grows only once: every round has new proxies, one at a time.
     private func measureIdle() throws {
         for round in 0..<options.idleRounds {
             for turn in options.proxies.indices {
@@ -83,9 +83,9 @@ final class Coordinator {
         let output = try load.readOutput()
         guard let report = LoadReport(line: output) else { throw RunError(message: "the load of \(shape.rawValue) ended without a report: \(output)") }
         guard proxy.child.isRunning() else { throw RunError(message: "\(proxy.kind.rawValue) ended during \(shape.rawValue):\n\(proxy.output)") }
-        // A process started since would have used CPU that is not counted.
+        // A process that has started since would have used CPU time that is not counted.
         guard ProcessAccounting.family(of: proxy.child.identifier) == proxy.family else {
-            throw RunError(message: "\(proxy.kind.rawValue) has lost or started a process during \(shape.rawValue):\n\(proxy.output)")
+            throw RunError(message: "\(proxy.kind.rawValue) lost or started a process during \(shape.rawValue):\n\(proxy.output)")
         }
         slices.append(Slice(shape: shape, proxy: proxy.kind, round: round, report: report))
     }
@@ -120,7 +120,7 @@ final class Coordinator {
         guard let address = Subcommands.address(network.listener(.plain)) else { throw RunError(message: "no address for \(kind.rawValue)") }
         for _ in 0..<100 {
             guard child.isRunning() else { break }
-            // Two exchanges reach both servers; a listener alone does not say that a thread runs.
+            // Two exchanges reach both servers; a listener alone does not prove that a thread runs.
             let probe = LoadSettings(shape: .connections, destination: address, connectionCount: 2, warmUp: .zero, window: .milliseconds(20))
             let report = try Subcommands.run(probe)
             if report.errorCount == 0, report.count > 1 {
@@ -167,9 +167,9 @@ final class Coordinator {
     }
 }
 
-/// A proxy that has answered.
+/// A proxy that has answered a request.
 struct RunningProxy {
-    /// Which.
+    /// The kind of proxy.
     let kind: ProxyKind
     /// Its first process.
     let child: Child
@@ -180,21 +180,21 @@ struct RunningProxy {
     /// The file with its output.
     let log: String
 
-    /// What it has said.
+    /// Its output so far.
     var output: String { ProcessAccounting.read(log) }
 }
 
-/// Why a run could not go on.
+/// The reason why a run ended early.
 struct RunError: Error, CustomStringConvertible {
-    /// What happened.
+    /// The description of the reason.
     let message: String
     /// See `message`.
     var description: String { message }
 }
 
-/// A port that nobody uses right now.
+/// A free port.
 enum FreePort {
-    /// Asks the kernel for one on `host`, none of `taken`.
+    /// Asks the kernel for a port on `host` that is not in `taken`.
     static func find(on host: String, not taken: [UInt16]) throws -> UInt16 {
         guard let address = IPAddress(host) else { throw RunError(message: "no address: \(host)") }
         for _ in 0..<100 {
@@ -206,12 +206,12 @@ enum FreePort {
     }
 }
 
-/// A directory that goes with its owner, and all that is in it.
+/// A directory that is removed with its owner, including its content.
 final class TemporaryDirectory {
-    /// Where.
+    /// The path.
     let path: String
 
-    /// Makes it, under TMPDIR or /tmp.
+    /// Creates it under TMPDIR or /tmp.
     init() throws(SystemError) {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/tsukada-benchmark.XXXXXX".utf8CString)

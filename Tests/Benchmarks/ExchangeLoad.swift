@@ -3,7 +3,7 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// What a load run has found: its window, not its warm-up.
+/// The result of a load run: of its window, not of its warm-up.
 struct LoadReport: Equatable, Sendable {
     /// Exchanges or bytes.
     var count: Int64 = 0
@@ -17,29 +17,29 @@ struct LoadReport: Equatable, Sendable {
     var memoryAfter: Int64 = 0
     /// Failed exchanges, warm-up and end included.
     var errorCount: Int64 = 0
-    /// Which call failed first, or how.
+    /// The call that failed first, or a description of the failure.
     var firstErrorCall = "none"
     /// Its errno.
     var firstErrorCode: Int32 = 0
 }
 
-/// What a load run is to do.
+/// The settings of a load run.
 struct LoadSettings: Sendable {
-    /// Which traffic.
+    /// The traffic.
     var shape: Shape
     /// The proxy.
     var destination: SocketAddress
     /// Concurrent connections.
     var connectionCount: Int
-    /// Time before the window.
+    /// The time before the window.
     var warmUp: Duration
-    /// Time that is counted; for `idle`, how long the connections stay idle.
+    /// The measured time; for `idle`, the time for which the connections stay idle.
     var window: Duration
     /// Processes whose CPU and memory are measured.
     var measured: [pid_t] = []
 }
 
-/// Exchanges on many connections at once: one epoll loop, edge-triggered, nothing allocated per event.
+/// Exchanges on many connections at once: one epoll loop, edge-triggered, without allocations per event.
 struct ExchangeLoad: ~Copyable {
     private struct Slot {
         var raw: Int32 = -1
@@ -50,12 +50,12 @@ struct ExchangeLoad: ~Copyable {
     }
 
     private static let eventsMax = 256
-    /// Local addresses that connections come from in turn: each has its own 28,000 source ports.
+    /// The local addresses of the connections, in turn: each has 28,000 source ports.
     private static let sourceCount = 16
     private static let firstSource: UInt32 = 0x7f00_6401  // 127.0.100.1
-    /// Connections of `idle` that are being opened at once.
+    /// The number of `idle` connections that are opened at the same time.
     private static let openingMax = 128
-    /// How long the last exchanges may take.
+    /// The time limit of the last exchanges.
     private static let drainMax = Duration.seconds(5)
     private static let bindAddressNoPort: Int32 = 24
 
@@ -72,7 +72,7 @@ struct ExchangeLoad: ~Copyable {
     private var completed: Int64 = 0
     private var report = LoadReport()
 
-    /// Ready to run, nothing opened yet.
+    /// Prepares the run; no connection is open yet.
     init(_ settings: LoadSettings) throws(SystemError) {
         self.settings = settings
         poller = try Poller()
@@ -105,7 +105,7 @@ struct ExchangeLoad: ~Copyable {
         return report
     }
 
-    /// Opens every connection, exchanges once on each, and holds them.
+    /// Opens all connections, exchanges once on each, and holds them.
     private mutating func runIdle() -> LoadReport {
         report.memoryBefore = ProcessAccounting.privateMemoryBytes(of: settings.measured)
         let end = MonotonicClock.now().advanced(by: .seconds(30))
@@ -162,7 +162,7 @@ struct ExchangeLoad: ~Copyable {
         try Sockets.bind(raw, to: .ip(.v4(source), port: 0))
     }
 
-    /// Follows the script as far as the socket lets it. Called at any edge, also before the connect has ended.
+    /// Follows the script as far as the socket permits. Called at any edge, also before the connect has ended.
     private mutating func advance(_ index: Int) {
         let slot = slots.baseAddress.unsafelyUnwrapped + index
         guard slot.pointee.raw >= 0 else { return }
@@ -191,17 +191,17 @@ struct ExchangeLoad: ~Copyable {
             slot.pointee.moved = 0
             slot.pointee.step += 1
             if Int(slot.pointee.step) == script.steps.count, !complete(index) { return }
-            // The answer to what was sent is a new edge, unless it has come already, and then the edge has too.
+            // The answer to the sent message is a new edge, unless it has arrived already; then its edge has as well.
             if step > 0 { return }
         }
     }
 
-    /// True when the server's message begins with the token that was sent to it.
+    /// True when the server's message begins with the token of the client's message.
     private borrowing func isAnswer(_ token: UInt64, count: Int) -> Bool {
         count < Message.tokenBytes || message.load(as: UInt64.self) == token
     }
 
-    /// An exchange has ended well. True when the connection goes on with the next.
+    /// Counts a successful exchange. True when the connection continues with the next one.
     private mutating func complete(_ index: Int) -> Bool {
         completed += 1
         if settings.shape == .idle {
@@ -219,7 +219,7 @@ struct ExchangeLoad: ~Copyable {
         return false
     }
 
-    /// A held connection has nothing to say: any edge but a spurious one is its end.
+    /// Fails a held connection at its end, which is any edge except a spurious one.
     private mutating func checkHeld(_ index: Int) {
         let got = recv(slots[index].raw, message, 1, Int32(MSG_PEEK))
         if got >= 0 || errno != EAGAIN { fail(index, "closed while idle", got >= 0 ? EPIPE : errno) }
@@ -232,7 +232,7 @@ struct ExchangeLoad: ~Copyable {
         if !slots[index].isHeld { busyCount -= 1 }
     }
 
-    /// Counts a failed exchange. Its slot stays empty: a proxy that refuses must not be asked a million times.
+    /// Counts a failed exchange. Its slot stays empty, so that a refusing proxy does not get a million connects.
     private mutating func fail(_ index: Int, _ call: String, _ code: Int32) {
         if report.errorCount == 0 { (report.firstErrorCall, report.firstErrorCode) = (call, code) }
         report.errorCount += 1

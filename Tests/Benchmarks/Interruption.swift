@@ -6,13 +6,13 @@ import Wire
 enum Interruption {
     private static let flag = Atomic<Bool>(false)
 
-    /// Thrown where a wait was cut short.
+    /// Thrown when a signal interrupts a wait.
     struct Interrupted: Error {}
 
-    /// True once a signal has come.
+    /// True after a signal.
     static var hasCome: Bool { flag.load(ordering: .relaxed) }
 
-    /// Catches the signals from now on. System calls that wait return EINTR.
+    /// Catches the signals. System calls that wait return EINTR.
     static func install() {
         flag.store(false, ordering: .relaxed)
         var action = sigaction()
@@ -20,10 +20,10 @@ enum Interruption {
         for signal in [SIGINT, SIGTERM, SIGHUP] { sigaction(signal, &action, nil) }
     }
 
-    /// Throws when a signal has come.
+    /// Throws after a signal.
     static func check() throws(Interrupted) { if hasCome { throw Interrupted() } }
 
-    /// Waits `duration`, or less when a signal comes.
+    /// Waits for `duration`, or until a signal.
     static func pause(_ duration: Duration) throws(Interrupted) {
         _ = poll(nil, 0, Int32(duration.wholeMilliseconds))
         try check()

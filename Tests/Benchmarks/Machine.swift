@@ -1,6 +1,6 @@
 import Glibc
 
-/// Where a benchmark ran, and who else used it meanwhile.
+/// The machine of a benchmark, and its other load during the run.
 struct Machine: Codable, Sendable {
     /// Kernel release.
     let kernel: String
@@ -12,14 +12,14 @@ struct Machine: Codable, Sendable {
     let congestionControl: String
     /// Descriptors per process.
     let descriptorLimit: Int
-    /// Load average when it began.
+    /// The load average at the start.
     let loadAtStart: String
-    /// Processors used by others during the run, on average.
+    /// The average number of processors that other processes used during the run.
     let othersBusy: Double
-    /// Processors that the hypervisor withheld, on average.
+    /// The average number of processors that the hypervisor withheld.
     let stolen: Double
 
-    /// A description from now, with what has happened since `start`. To be made when all children have been reaped.
+    /// Describes the machine, with the load since `start`. All children must have been reaped.
     ///
     /// - Parameter processorCount: processors that the benchmark could use.
     init(since start: Activity, processorCount: Int = Processors.allowed().count) {
@@ -35,7 +35,7 @@ struct Machine: Codable, Sendable {
         (othersBusy, stolen) = Activity().difference(from: start)
     }
 
-    /// For the report's head.
+    /// The lines for the report's head.
     var lines: [String] {
         [
             "kernel \(kernel), \(processor), \(processorCount) processors",
@@ -44,7 +44,7 @@ struct Machine: Codable, Sendable {
         ]
     }
 
-    /// Why the numbers should not be believed, if so.
+    /// The reason why the numbers are not reliable, or nil.
     var warning: String? {
         othersBusy + stolen > 0.1 ? "the machine was busy with other work; take these numbers as noise" : nil
     }
@@ -52,7 +52,7 @@ struct Machine: Codable, Sendable {
     private static func word(_ path: String) -> String { ProcessAccounting.read(path).split(separator: "\n").first.map(String.init) ?? "unknown" }
 }
 
-/// What the machine and our own processes have done so far.
+/// The counters of the machine and of this program's processes so far.
 struct Activity {
     /// The load averages.
     let load: String
@@ -61,7 +61,7 @@ struct Activity {
     private let stolenSeconds: Double
     private let ownSeconds: Double
 
-    /// Until now.
+    /// Reads the present counters.
     init() {
         load = ProcessAccounting.read("/proc/loadavg").split(separator: " ").prefix(3).joined(separator: " ")
         var time = timespec()
@@ -69,7 +69,7 @@ struct Activity {
         seconds = Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
         let fields = ProcessAccounting.read("/proc/stat").split(separator: "\n").first?.split(separator: " ").dropFirst().compactMap { Double($0) } ?? []
         let ticks = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
-        // user, nice and system; hard and soft interrupts, which the kernel also counts as the interrupted process's.
+        // user, nice and system; hard and soft interrupts, which the kernel also counts for the interrupted process.
         busySeconds = (fields.prefix(3) + fields.dropFirst(5).prefix(2)).reduce(0, +) / ticks
         stolenSeconds = fields.count > 7 ? fields[7] / ticks : 0
         ownSeconds = [RUSAGE_SELF, RUSAGE_CHILDREN].reduce(0) { sum, whose in
@@ -80,7 +80,7 @@ struct Activity {
         }
     }
 
-    /// Processors used by others, and withheld, since `earlier`.
+    /// The processors used by others, and withheld, since `earlier`.
     func difference(from earlier: Activity) -> (others: Double, stolen: Double) {
         let elapsed = max(0.001, seconds - earlier.seconds)
         let others = (busySeconds - earlier.busySeconds) - (ownSeconds - earlier.ownSeconds)
@@ -88,7 +88,7 @@ struct Activity {
     }
 }
 
-/// Which processors the benchmark may use, and who gets which.
+/// The processors for the benchmark, and their distribution.
 enum Processors {
     /// The numbers in this process's affinity mask.
     static func allowed() -> [Int] {
@@ -105,7 +105,8 @@ enum Processors {
         }
     }
 
-    /// The last processors are the proxies', one for each thread of a proxy. All others are the load's and the servers'. When none is left, they share all of them.
+    /// The last processors are for the proxies, one for each thread of a proxy. All others are for the load and the servers. If none would remain,
+    /// proxies, load and servers share all processors.
     static func split(_ allowed: [Int], threads: Int = 1) -> (proxies: String, load: String) {
         guard !allowed.isEmpty else { return ("0", "0") }
         let rest = allowed.count > threads ? allowed.dropLast(threads) : allowed[...]

@@ -1,36 +1,36 @@
-/// What the user asked for.
+/// The command line's options.
 struct Options: Equatable, Sendable {
-    /// Traffic, in order.
+    /// The kinds of traffic, in order.
     var shapes = Shape.allCases
-    /// Proxies, in order.
+    /// The proxies, in order.
     var proxies = ProxyKind.usual
     /// Rounds per shape.
     var rounds = 7
-    /// Rounds of `idle`, each with proxies started anew.
+    /// Rounds of `idle`, each with new proxies.
     var idleRounds = 3
-    /// Milliseconds that count of each slice.
+    /// Milliseconds of each slice's window.
     var sliceMilliseconds = 1500
-    /// Milliseconds before them.
+    /// Milliseconds of warm-up before the window.
     var warmUpMilliseconds = 250
     /// Threads of each proxy: `nbthread`, or nginx's worker processes.
     var threads = 1
     /// Connections of `idle`.
     var idleConnectionCount = Shape.idle.connectionCount
-    /// Where the results go as JSON.
+    /// The JSON file for the results.
     var resultsFile: String?
-    /// Our proxy; `nil` means the one beside this executable.
+    /// The tsukada under test; `nil` means the one beside this executable.
     var tsukada: String?
 
-    /// What `--help` prints.
+    /// The output of `--help`.
     static let usage = """
         usage: deploy/benchmark [--quick] [--shape SHAPE,...] [--proxies PROXY,...] [--json FILE]
                                 [--threads N] [--rounds N] [--slice-ms N] [--idle-connections N] [--tsukada EXECUTABLE]
 
-          --quick      3 rounds of short slices: about 40 s; without it 7 rounds, about 4 minutes
-          --shape      of rr, crr, mysql, bulk (both directions), bulk-down, bulk-up, idle; default all
-          --proxies    of tsukada, haproxy, haproxy-splice, nginx; default tsukada,haproxy,nginx
+          --quick      3 rounds of short slices: about 40 s; the default is 7 rounds, about 4 minutes
+          --shape      some of rr, crr, mysql, bulk (both directions), bulk-down, bulk-up, idle; default all
+          --proxies    some of tsukada, haproxy, haproxy-splice, nginx; default tsukada,haproxy,nginx
           --threads N  threads of each proxy (nbthread, nginx's worker processes); default 1
-          --json FILE  also write the results there, every slice of them
+          --json FILE  also write the results of every slice to FILE
 
         Exit status: 0 when every exchange succeeded, 1 when one failed or a proxy did not run, 2 for a wrong command line.
         """

@@ -1,23 +1,23 @@
-/// A proxy under test: how it is called, configured and started.
+/// A proxy under test: its name, configuration and command.
 enum ProxyKind: String, CaseIterable, Codable, Sendable {
-    /// Ours.
+    /// tsukada.
     case tsukada
-    /// The machine's HAProxy: the one that ratios refer to.
+    /// The machine's HAProxy, the reference of the ratios.
     case haproxy
     /// The machine's HAProxy, with splice forced in both directions.
     case haproxySplice = "haproxy-splice"
     /// The machine's nginx, its stream module.
     case nginx
 
-    /// What ratios refer to.
+    /// The reference of the ratios.
     static let reference = ProxyKind.haproxy
-    /// Those that run unless asked for others.
+    /// The proxies of a run without `--proxies`.
     static let usual: [ProxyKind] = [.tsukada, .haproxy, .nginx]
 
     /// The configuration's file name.
     var configurationName: String { self == .nginx ? "nginx.conf" : "\(rawValue).cfg" }
 
-    /// The command that stays in the foreground.
+    /// The command, which stays in the foreground.
     func command(executable: String, directory: String) -> [String] {
         let file = "\(directory)/\(configurationName)"
         return switch self {
@@ -75,22 +75,22 @@ enum ProxyKind: String, CaseIterable, Codable, Sendable {
     }
 }
 
-/// The loopback addresses of one proxy: each proxy has its own, so that they share no pair of addresses.
+/// The loopback addresses of one proxy: each proxy has separate ones, so that they share no pair of addresses.
 struct ProxyNetwork: Sendable {
-    /// The proxy's place among those under test, from 0.
+    /// The proxy's index among those under test, from 0.
     let number: Int
     /// The ports of the proxy's listeners.
     let ports: [Service: UInt16]
     /// The servers' ports, two per service.
     let serverPorts: [Service: [UInt16]]
 
-    /// The address that the proxy listens at.
+    /// The address of the proxy's listeners.
     static func listenerHost(_ number: Int) -> String { "127.0.20.\(number + 1)" }
 
-    /// Where `service` is offered.
+    /// The endpoint of `service`.
     func listener(_ service: Service) -> String { "\(Self.listenerHost(number)):\(ports[service] ?? 0)" }
 
-    /// The address that its servers listen at.
+    /// The address of its servers.
     static func serverHost(_ number: Int) -> String { "127.0.30.\(number + 1)" }
 
     /// The two servers of `service`.

@@ -1,27 +1,27 @@
 import Foundation
 
-/// All that a run has found.
+/// The results of a run.
 struct Report: Codable, Sendable {
-    /// Where.
+    /// The machine.
     let machine: Machine
-    /// How.
+    /// The settings.
     let settings: Settings
-    /// The peers' own words about their version.
+    /// The versions as the proxies report them.
     let versions: [String: String]
-    /// The numbers.
+    /// The rows of the table.
     let rows: [Row]
-    /// What they were made of.
+    /// The slices behind the rows.
     let slices: [Slice]
 
-    /// How long and how often.
+    /// The durations and numbers of rounds.
     struct Settings: Codable, Sendable {
         /// Threads of each proxy.
         let threads: Int
         /// Rounds per shape.
         let rounds: Int
-        /// Milliseconds that count of each slice.
+        /// Milliseconds of each slice's window.
         let sliceMilliseconds: Int
-        /// Milliseconds before them.
+        /// Milliseconds of warm-up before the window.
         let warmUpMilliseconds: Int
         /// Connections of `idle`.
         let idleConnectionCount: Int
@@ -30,7 +30,7 @@ struct Report: Codable, Sendable {
     /// True when every exchange succeeded and every slice measured something.
     var isGood: Bool { rows.allSatisfy { $0.errorCount == 0 } }
 
-    /// The table and what stands around it, as it is printed and as it goes into Markdown.
+    /// The table with its head and notes, as printed and as Markdown.
     var text: String {
         var lines = machine.lines
         lines += versions.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }

@@ -2,12 +2,12 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// How long the control thread is away from its event loop while clients of the runtime socket ask for whole tables.
+/// Measures how long the control thread is away from its event loop while clients of the runtime socket request whole tables.
 ///
 ///     runtime [TSUKADA]     tsukada and HAProxy, one after the other, with the same 2,000 servers
 ///
-/// Flooding clients send lines of 16 KiB, `show stat;show stat;...`, read every answer and come back. Another client asks `show version` meanwhile. From its
-/// connect to the end of its answer the loop comes back at least twice, so that no single round lasts longer than the longest answer took.
+/// Flooding clients send lines of 16 KiB, `show stat;show stat;...`, read every answer and repeat. Another client sends `show version` meanwhile. From its
+/// connect to the end of its answer the loop returns at least twice, so no single round lasts longer than the longest answer took.
 struct RuntimeFlood {
     private static let serversCount = 2000
     private static let seconds = 4
@@ -72,7 +72,7 @@ struct RuntimeFlood {
         if bytes.isEmpty { flooding[index] = nil }
     }
 
-    /// Asks, and counts an answer that is complete: a connection that ends without one counts as no answer.
+    /// Sends a request, and counts a complete answer: a connection that ends without one counts as no answer.
     private mutating func ask() throws {
         guard let file = asking else {
             (askedAt, answered) = (MonotonicClock.now(), false)
@@ -86,7 +86,7 @@ struct RuntimeFlood {
         asking = nil
     }
 
-    /// Until one of the connections has something, for at most a millisecond.
+    /// Waits until a connection is ready, for at most a millisecond.
     private func wait() {
         var polled = (flooding + [asking]).compactMap { $0.map { pollfd(fd: $0.raw, events: Int16(POLLIN), revents: 0) } }
         _ = poll(&polled, nfds_t(polled.count), 1)
@@ -97,7 +97,7 @@ struct RuntimeFlood {
         do throws(SystemError) {
             _ = try Sockets.connect(file.raw, to: .unix(path))
         } catch {
-            // The queue of the socket is full: the next round tries it again.
+            // The queue of the socket is full: the next round tries again.
             guard error.code == EAGAIN else { throw error }
             return nil
         }

@@ -3,31 +3,31 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// The servers behind the proxies: one epoll loop, a table indexed by descriptor, nothing allocated per event.
+/// The servers behind the proxies: one epoll loop, a table indexed by descriptor, without allocations per event.
 ///
-/// Plain ports answer 64 B with 512 B, or stream, as the client's first byte asks; greeting ports speak first. A connection that
+/// Plain ports answer 64 B with 512 B, or stream, as the client's first byte requests; greeting ports send first. A connection that
 /// breaks the script is reset, so that its client sees an error.
 struct Server: ~Copyable {
-    /// What a descriptor is.
+    /// The use of a descriptor.
     private enum Role {
         case unused, listener(Service), exchange(Service), download, upload
     }
 
     private struct Entry {
         var role = Role.unused
-        /// Place in the script.
+        /// The position in the script.
         var step: Int32 = 0
-        /// Bytes moved in this step.
+        /// The bytes moved in this step.
         var moved: Int32 = 0
-        /// Bytes streamed.
+        /// The bytes streamed.
         var position: Int64 = 0
-        /// What the client's last message carried.
+        /// The token of the client's last message.
         var token: UInt64 = 0
     }
 
     private static let eventsMax = 256
     private static let acceptsMax = 64
-    /// A server that everyone forgot ends by itself after so many seconds.
+    /// An orphaned server ends after this number of seconds.
     private static let secondsMax: UInt32 = 3600
 
     private let poller: Poller
@@ -38,7 +38,7 @@ struct Server: ~Copyable {
     private let plainScript = Script(Message.plainScript)
     private let greetingScript = Script(Message.greetingScript)
 
-    /// Room for as many connections as the process may have descriptors.
+    /// A table for as many connections as the process may have descriptors.
     init() throws(SystemError) {
         poller = try Poller()
         entries = .allocate(capacity: DescriptorLimit.current())
@@ -52,7 +52,7 @@ struct Server: ~Copyable {
         message.deallocate()
     }
 
-    /// Opens a listening socket and returns where.
+    /// Opens a listening socket and returns its address.
     mutating func listen(on address: SocketAddress, service: Service) throws(SystemError) -> SocketAddress? {
         let raw = try Sockets.open(.stream, for: address).release()
         try Sockets.set(SO_REUSEADDR, at: SOL_SOCKET, to: 1, on: raw)
@@ -103,7 +103,7 @@ struct Server: ~Copyable {
         }
     }
 
-    /// Follows the script as far as the socket lets it.
+    /// Follows the script as far as the socket permits.
     private mutating func exchange(_ raw: Int32, service: Service) {
         let steps = service == .plain ? plainScript.steps : greetingScript.steps
         let entry = entries.baseAddress.unsafelyUnwrapped + Int(raw)
@@ -131,12 +131,12 @@ struct Server: ~Copyable {
                 entry.pointee.step = 0
             }
             if case .exchange = entry.pointee.role {} else { return beginStream(raw) }
-            // What answers this has yet to be sent, and its arrival is a new edge.
+            // The client has not sent its next message yet, and its arrival is a new edge.
             if step < 0 { return }
         }
     }
 
-    /// Reads the token and the wish in a piece of a client's message.
+    /// Reads the token and the requested service in a piece of a client's message.
     private mutating func note(_ count: Int, in entry: UnsafeMutablePointer<Entry>) {
         guard entry.pointee.moved == 0, count >= Message.tokenOffset + Message.tokenBytes else { return }
         entry.pointee.token = message.load(fromByteOffset: Message.tokenOffset, as: UInt64.self)
@@ -177,7 +177,7 @@ struct Server: ~Copyable {
     }
 }
 
-/// A script in memory of its own, read without touching an array.
+/// A script in separate memory, read without touching an array.
 struct Script: ~Copyable {
     /// The script's steps.
     let steps: UnsafeMutableBufferPointer<Int32>
@@ -191,7 +191,7 @@ struct Script: ~Copyable {
     deinit { steps.deallocate() }
 }
 
-/// How many descriptors this process may have.
+/// The maximum number of descriptors of this process.
 enum DescriptorLimit {
     /// The soft limit, never raised here; at most a million.
     static func current() -> Int {

@@ -4,16 +4,16 @@ enum Shape: String, CaseIterable, Codable, Sendable {
     case requests = "rr"
     /// Connect, exchange 64 B for 512 B, close; then the next connection.
     case connections = "crr"
-    /// What a MySQL client does: wait for the greeting, log in, one query, quit.
+    /// The traffic of a MySQL client: wait for the greeting, log in, one query, quit.
     case mysql
     /// A few connections that stream from the server to the client.
     case download = "bulk-down"
     /// A few connections that stream from the client to the server.
     case upload = "bulk-up"
-    /// Connections that have exchanged once and then say nothing.
+    /// Connections that have exchanged once and then stay silent.
     case idle
 
-    /// Why these, and what the number counts.
+    /// The purpose of the shape, and the meaning of its number.
     var unit: String {
         switch self {
         case .requests: "requests"
@@ -23,7 +23,7 @@ enum Shape: String, CaseIterable, Codable, Sendable {
         }
     }
 
-    /// How many units of work the load's count stands for: it counts exchanges or bytes.
+    /// The units of work per unit of the load's count: it counts exchanges or bytes.
     func work(fromCount count: Int64) -> Double {
         switch self {
         case .download, .upload: Double(count) / 1e6
@@ -31,10 +31,10 @@ enum Shape: String, CaseIterable, Codable, Sendable {
         }
     }
 
-    /// Which of the servers' ports, and so of the proxy's, the shape talks to.
+    /// The server port, and so the proxy port, of the shape.
     var service: Service { self == .mysql ? .greeting : .plain }
 
-    /// Concurrent connections; `idle` takes its number from the options.
+    /// Concurrent connections; for `idle` the options have the number.
     var connectionCount: Int {
         switch self {
         case .requests, .connections, .mysql: 64
@@ -43,7 +43,7 @@ enum Shape: String, CaseIterable, Codable, Sendable {
         }
     }
 
-    /// The bytes of one exchange in order: above zero the client sends them, below zero the server.
+    /// The bytes of one exchange in order: positive when the client sends them, negative when the server does.
     var script: [Int32] {
         switch self {
         case .requests, .connections, .idle: Message.plainScript
@@ -53,15 +53,15 @@ enum Shape: String, CaseIterable, Codable, Sendable {
     }
 }
 
-/// Who speaks first behind a port.
+/// The side that sends first behind a port.
 enum Service: String, CaseIterable, Sendable {
-    /// The client, and its first byte says what it wants.
+    /// The client; its first byte requests a service.
     case plain
-    /// The server, as MySQL's does.
+    /// The server, like MySQL's.
     case greeting
 }
 
-/// What client and server agree on.
+/// The protocol of client and server.
 enum Message {
     /// A client's first message to a plain server, and a query.
     static let requestBytes = 64
@@ -79,7 +79,7 @@ enum Message {
     /// First byte of a request after which the client streams.
     static let upload = UInt8(ascii: "U")
 
-    /// Where in a client's message its token stands; the server's next message begins with it.
+    /// The offset of the token in a client's message; the server's next message begins with it.
     static let tokenOffset = 8
     /// The length of a token.
     static let tokenBytes = 8

@@ -1,6 +1,6 @@
-/// The middle and the ends of some numbers.
+/// The median and the extremes of numbers.
 struct Spread: Equatable, Codable, Sendable {
-    /// The middle one; the mean of the two middle ones of an even number.
+    /// The median; the mean of the two middle values of an even number.
     let median: Double
     /// The smallest.
     let least: Double
@@ -26,7 +26,7 @@ struct Slice: Equatable, Codable, Sendable {
     let proxy: ProxyKind
     /// The round, from 0.
     let round: Int
-    /// Units of work per second of the proxy's CPU; for `idle`, bytes of private memory per connection. 0: nothing could be measured.
+    /// Units of work per second of the proxy's CPU; for `idle`, bytes of private memory per connection. 0: no measurement.
     let value: Double
     /// Units of work per second.
     let rate: Double
@@ -34,12 +34,12 @@ struct Slice: Equatable, Codable, Sendable {
     let busy: Double
     /// Failed exchanges.
     let errorCount: Int64
-    /// The first of them, in words.
+    /// The first error in words.
     let firstError: String?
 }
 
 extension Slice {
-    /// What a load's report says about the slice.
+    /// Creates the slice from a load's report.
     init(shape: Shape, proxy: ProxyKind, round: Int, report: LoadReport) {
         let work = shape.work(fromCount: report.count)
         let seconds = Double(report.windowNanoseconds) / 1e9
@@ -51,7 +51,7 @@ extension Slice {
             value = processorSeconds > 0 ? work / processorSeconds : 0
         }
         var (errorCount, firstError) = (report.errorCount, report.errorCount > 0 ? report.firstError : nil)
-        // No work or no CPU at all, and yet no complaint: whatever the reason, it must not pass for a good slice.
+        // No work or no CPU time, and no error: such a slice must not pass as a good one, for any reason.
         if errorCount == 0, shape == .idle ? report.count == 0 : value <= 0 { (errorCount, firstError) = (1, "nothing was measured") }
         self.init(
             shape: shape, proxy: proxy, round: round, value: value, rate: seconds > 0 ? work / seconds : 0,
@@ -63,19 +63,19 @@ extension Slice {
 struct Row: Equatable, Codable, Sendable {
     /// The traffic.
     let shape: Shape
-    /// The proxy.
+    /// The statistics over the rounds.
     let proxy: ProxyKind
     /// Over the rounds.
     let value: Spread
-    /// Over the rounds: this proxy's value by the reference's of the same round. `nil` without the reference.
+    /// The ratios of this proxy's value to the reference's in the same round. `nil` without the reference.
     let ratio: Spread?
-    /// Median of the rounds.
+    /// The median of the rounds' rates.
     let rate: Double
-    /// Median of the rounds.
+    /// The median of the rounds' CPU use.
     let busy: Double
-    /// Sum of the rounds.
+    /// The sum of the rounds' errors.
     let errorCount: Int64
-    /// The first of them, in words.
+    /// The first error in words.
     let firstError: String?
 
     /// One row for each shape and proxy of `slices`, in their order.
@@ -87,8 +87,8 @@ struct Row: Equatable, Codable, Sendable {
 
     private static func row(of slices: [Slice], proxy: ProxyKind) -> Row? {
         let own = slices.filter { $0.proxy == proxy }
-        // A round in which nothing was measured has no value; its errors count all the same.
-        // (A proxy that has all its memory from the start may well grow by nothing.)
+        // A round without a measurement has no value; its errors still count.
+        // (A proxy that allocates all its memory at the start may grow by zero.)
         let measured = own.filter { $0.value > 0 || $0.shape == .idle && $0.errorCount == 0 }
         let ratios = measured.compactMap { slice in
             slices.first { $0.proxy == ProxyKind.reference && $0.round == slice.round && $0.value > 0 }.map { slice.value / $0.value }

@@ -3,7 +3,7 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// A few connections that stream in one direction: level-triggered, one piece per event, nothing allocated per event.
+/// A few connections that stream in one direction: level-triggered, one piece per event, without allocations per event.
 struct StreamLoad: ~Copyable {
     private struct Slot {
         var raw: Int32 = -1
@@ -20,7 +20,7 @@ struct StreamLoad: ~Copyable {
     private var total: Int64 = 0
     private var report = LoadReport()
 
-    /// Ready to run, nothing opened yet.
+    /// Prepares the run; no connection is open yet.
     init(_ settings: LoadSettings) throws(SystemError) {
         precondition(settings.connectionCount <= Self.slotsMax, "at most \(Self.slotsMax) streams")
         self.settings = settings
@@ -50,7 +50,7 @@ struct StreamLoad: ~Copyable {
         return report
     }
 
-    /// Connects (waiting for it) and sends the request that begins the stream.
+    /// Connects, waits for the connect, and sends the request that starts the stream.
     private mutating func open(_ index: Int) throws(SystemError) {
         let raw = try Sockets.open(.stream, for: settings.destination).release()
         slots[index].raw = raw

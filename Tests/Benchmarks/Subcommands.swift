@@ -2,7 +2,7 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// What the executable does when the coordinator starts it again.
+/// The tasks of the executable when the coordinator starts it again.
 enum Subcommands {
     /// `server plain@127.0.30.1 greeting@127.0.30.1 ...`: listens, writes the ports in one line, serves until its input ends.
     static func server(_ arguments: [String]) throws {
@@ -11,7 +11,7 @@ enum Subcommands {
         for argument in arguments {
             let parts = argument.split(separator: "@")
             guard parts.count == 2, let service = Service(rawValue: String(parts[0])), let host = IPAddress(parts[1]) else {
-                throw UsageError(message: "a listener is SERVICE@ADDRESS, not \(argument)")
+                throw UsageError(message: "a listener takes SERVICE@ADDRESS, not \(argument)")
             }
             ports.append(String(try server.listen(on: .ip(host, port: 0), service: service)?.port ?? 0))
         }
@@ -26,7 +26,7 @@ enum Subcommands {
             let count = Int(arguments[2]), let warmUp = Int64(arguments[3]), let window = Int64(arguments[4])
         else { throw usage }
         let measured = arguments[5].split(separator: ",").compactMap { pid_t($0) }
-        // Whatever goes wrong, a load ends: SIGALRM kills it.
+        // A load always ends: SIGALRM kills it after a time limit.
         alarm(UInt32(60 + (warmUp + window) / 1000))
         let settings = LoadSettings(
             shape: shape, destination: destination, connectionCount: count, warmUp: .milliseconds(warmUp), window: .milliseconds(window),
@@ -66,7 +66,7 @@ extension LoadReport {
         return numbers.map(String.init).joined(separator: " ") + " " + firstErrorCall
     }
 
-    /// Reads what `line` wrote; `nil` when it is anything else.
+    /// Parses the output of `line`; `nil` for any other text.
     init?(line: String) {
         let words = line.split(maxSplits: 7, whereSeparator: { $0 == " " || $0 == "\n" })
         let numbers = words.prefix(7).compactMap { Int64($0) }
@@ -85,9 +85,9 @@ extension LoadReport {
     var firstError: String { SystemError(firstErrorCall, code: firstErrorCode).description }
 }
 
-/// A command line that cannot be followed.
+/// An error of the command line.
 struct UsageError: Error, Equatable, CustomStringConvertible {
-    /// What is wrong, and what to write.
+    /// The error, and the correct form.
     let message: String
     /// See `message`.
     var description: String { message }

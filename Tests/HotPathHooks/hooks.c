@@ -1,5 +1,5 @@
-// Preloaded (LD_PRELOAD) into the release program by `HotPathTests`: counts what its forwarding threads ask of the Swift runtime and the allocator,
-// and their large copies. Its functions take the place of those of the same name in libswiftCore and in the C library.
+// Preloaded (LD_PRELOAD) into the release program by `HotPathTests`: counts its forwarding threads' calls of the Swift runtime and of the
+// allocator, and their large copies. Its functions replace those of the same name in libswiftCore and in the C library.
 #define _GNU_SOURCE
 #include "hotpathhooks.h"
 
@@ -21,17 +21,17 @@
 static struct hotpath_counts *counts;
 static const char *threads;
 
-// In the block that every thread has: making room for them would allocate.
+// In the static block of every thread: dynamic thread-local storage would allocate.
 #define OF_THREAD static _Thread_local __attribute__((tls_model("initial-exec")))
-// Whether this thread is counted, and whether those are that it creates now: a thread is named by its creator, see LinuxIO's `Thread`.
+// `is_counted` is for this thread, `creates_counted` for the threads that it creates: a thread is named by its creator, see LinuxIO's `Thread`.
 OF_THREAD bool is_counted, creates_counted;
 
 #define COUNT(field) do { if (is_counted && counts) atomic_fetch_add_explicit((_Atomic uint64_t *)&counts->field, 1, memory_order_relaxed); } while (0)
 
 // MARK: The Swift runtime
 
-// The program's calls come here; then the runtime's own function of the same name does the work. The runtime exports pointers to some of its functions for
-// instruments, too, but Swift 6.3.1 on Linux passes small strings to them as if they were objects.
+// The program's calls come here; then the runtime's own function of the same name does the work. The runtime also exports pointers to a few of its functions
+// for instruments, but Swift 6.3.1 on Linux passes small strings to them as if they were objects.
 #define FORWARD(result, name, parameters, arguments, field)                      \
     result name parameters {                                                     \
         static result(*next) parameters;                                         \

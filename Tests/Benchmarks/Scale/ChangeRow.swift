@@ -1,12 +1,12 @@
 import LinuxIO
 import Wire
 
-/// The CPU cost of a server's state change, in whichever thread: `set server` on the runtime socket, one command after the other. The result is given twice: with
+/// The CPU cost of a server's state change in any thread: `set server` on the runtime socket, one command after the other. The result has two values: with
 /// the command, and less the cost of `show version`.
 enum ChangeRow {
     private static let window = Duration.milliseconds(400)
     private static let commandsMax = 2000
-    /// Prime, so that the changes spread over servers of any count.
+    /// A prime, so that the changes spread over any number of servers.
     private static let stride = 617
     /// A program may answer first and publish the change afterwards.
     private static let settling = Duration.milliseconds(30)
@@ -36,7 +36,7 @@ enum ChangeRow {
         }
     }
 
-    /// The CPU of one command of a sequence.
+    /// The CPU time of one command of a sequence.
     private static func microseconds(of program: ScaleProgram, command: (Int) -> String) throws -> Double {
         let end = MonotonicClock.now().advanced(by: window)
         let before = program.processorNanoseconds

@@ -1,7 +1,7 @@
 import LinuxIO
 import Wire
 
-/// What a check costs: 2,000 checks a second, whatever the number of servers.
+/// The cost of a check: 2,000 checks a second with any number of servers.
 enum CheckRow {
     private static let checksPerSecond = 2000
     private static let warmUp = Duration.milliseconds(1300)
@@ -22,7 +22,7 @@ enum CheckRow {
                     let seconds = Double(before.instant.duration(to: MonotonicClock.now()).wholeNanoseconds) / 1e9
                     // A check that only connects may be reset before its connection can be accepted: then the schedule counts.
                     let count = isMySQL ? Double(site.targets.acceptedCount - before.count) : seconds * Double(checksPerSecond)
-                    guard count > 0 else { throw RunError(message: "no check has come") }
+                    guard count > 0 else { throw RunError(message: "no check has arrived") }
                     return [ScaleValue(number: program.microseconds(since: before.nanoseconds, count: count))]
                 }
             }

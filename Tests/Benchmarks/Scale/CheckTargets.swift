@@ -4,13 +4,13 @@ import LinuxIO
 import Synchronization
 import Wire
 
-/// What the checks of the scale benchmark connect to: a thread that accepts and closes, at every loopback address.
+/// The targets of checks in the scale benchmark: a thread that accepts and closes, at every loopback address.
 ///
-/// Thousands of servers need three listeners, because each server has an address of its own and a listener accepts at all of them.
+/// Thousands of servers need three listeners, because each server has a separate address and a listener accepts at all of them.
 final class CheckTargets: Sendable {
     private enum Kind: Int, CaseIterable { case steady, dying, greeting }
 
-    /// A MySQL server's first packet, which `option mysql-check` waits for.
+    /// A MySQL server's first packet, for which `option mysql-check` waits.
     private static let greeting: [UInt8] = {
         let payload: [UInt8] =
             [10] + Array("8.0.36\0".utf8) + [7, 0, 0, 0] + Array("12345678\0".utf8) + [0xff, 0xf7, 8, 2, 0, 0xff, 0x81, 21]
@@ -19,7 +19,7 @@ final class CheckTargets: Sendable {
     }()
     private static let backlog: Int32 = 4096
 
-    /// Ports of targets that live, of those that `die` and `revive` concern, and of those that greet as MySQL does.
+    /// Ports of targets that live, of those that `die` and `revive` affect, and of those that greet as MySQL does.
     var steadyPort: UInt16 { port(.steady) }
     /// See `steadyPort`.
     var dyingPort: UInt16 { port(.dying) }
@@ -32,7 +32,7 @@ final class CheckTargets: Sendable {
     private let accepted = Atomic<Int>(0)
     private let isEnding = Atomic<Bool>(false)
 
-    /// Listens, at any port but `taken`, and starts the thread.
+    /// Listens at any port except `taken`, and starts the thread.
     init(not taken: UInt16) throws {
         listeners = try Kind.allCases.map { _ in
             // A port that was bound by its number stays bound after the listener's shutdown. SO_REUSEADDR lets it listen again beside earlier connections.
@@ -49,10 +49,10 @@ final class CheckTargets: Sendable {
     /// Ends the thread.
     func stop() { isEnding.store(true, ordering: .relaxed) }
 
-    /// From now on the dying targets refuse. The listener keeps its port.
+    /// Makes the dying targets refuse. The listener keeps its port.
     func die() { _ = shutdown(listeners[Kind.dying.rawValue].raw, Int32(SHUT_RDWR)) }
 
-    /// From now on the dying targets accept again.
+    /// Makes the dying targets accept again.
     func revive() throws { try Sockets.listen(listeners[Kind.dying.rawValue].raw, backlog: Self.backlog) }
 
     private func port(_ kind: Kind) -> UInt16 { Sockets.localAddress(listeners[kind.rawValue].raw)?.port ?? 0 }
@@ -62,7 +62,7 @@ final class CheckTargets: Sendable {
         defer { events.deallocate() }
         guard let poller = try? Poller() else { return }
         for kind in Kind.allCases {
-            // Edges only: a listener that was shut down would be ready all the time.
+            // Edge-triggered: a listener that was shut down would always be ready.
             try? poller.add(listeners[kind.rawValue].raw, events: EPOLLIN.rawValue | EPOLLET.rawValue, token: UInt64(kind.rawValue))
         }
         while !isEnding.load(ordering: .relaxed) {
@@ -73,7 +73,7 @@ final class CheckTargets: Sendable {
     private func accept(_ kind: Kind) {
         while true {
             let connection: FileDescriptor?
-            // A listener that was shut down says EINVAL.
+            // accept(2) on a listener that was shut down fails with EINVAL.
             do { connection = try Sockets.accept(listeners[kind.rawValue].raw) } catch { return }
             guard let connection else { return }
             accepted.add(1, ordering: .relaxed)

@@ -2,7 +2,7 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// How long a small session waits for its answer beside 32 bulk sessions through the same thread, and what the bulk costs meanwhile.
+/// How long a small session waits for its answer beside 32 bulk sessions through the same thread, and the cost of the bulk meanwhile.
 ///
 /// This process holds both ends of the small session, so that only the proxy is between them. The bulk load and its servers run at a lower priority (nice), because
 /// they share processors with this process.
@@ -16,7 +16,7 @@ enum FairRow {
     private static let window = 2000
     private static let patience: Int32 = 2000
 
-    /// One case: the first section is the bulk's, the second the small session's.
+    /// One case: the first section is for the bulk, the second one for the small session.
     static func cases(_ site: ScaleSite, _ options: ScaleOptions) throws -> [ScaleCase] {
         let servers = try site.startServers(1, niceness: niceness)
         let listener = OpenFile(try Sockets.open(.stream, for: .ip(.anyV4, port: 0)))
@@ -41,12 +41,12 @@ enum FairRow {
         return [item]
     }
 
-    /// The value below which `percent` of the values lie.
+    /// The value below which `percent` percent of the values lie.
     static func percentile(_ percent: Int, of values: [Double]) -> Double {
         values.isEmpty ? 0 : values.sorted()[min(values.count - 1, values.count * percent / 100)]
     }
 
-    /// A session through the proxy, from both of its ends.
+    /// A session through the proxy, with both of its ends in this process.
     private static func connect(to destination: String, acceptingAt listener: OpenFile) throws -> (client: OpenFile, server: OpenFile) {
         guard let address = Subcommands.address(destination) else { throw RunError(message: "no address: \(destination)") }
         let client = OpenFile(try Sockets.open(.stream, for: address))
@@ -88,7 +88,7 @@ enum FairRow {
         var polled = pollfd(fd: file.raw, events: Int16(POLLIN), revents: 0)
         guard poll(&polled, 1, patience) == 1 else {
             try Interruption.check()
-            throw RunError(message: "the small session got nothing within \(patience) ms")
+            throw RunError(message: "the small session received no byte within \(patience) ms")
         }
     }
 }

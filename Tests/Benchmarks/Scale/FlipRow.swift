@@ -1,7 +1,7 @@
 import LinuxIO
 import Wire
 
-/// How long a mass failure takes: half of 2,000 checked servers die at once, and later return at once.
+/// The duration of a mass failure: half of 2,000 checked servers die at once, and later return at once.
 enum FlipRow {
     private static let serversCount = 2000
     /// All servers are checked once in this time, so no program can mark them faster.

@@ -1,7 +1,7 @@
 import LinuxIO
 import Wire
 
-/// What `show stat` costs with many sections.
+/// The cost of `show stat` with many sections.
 enum StatRow {
     private static let window = Duration.seconds(1)
 
@@ -25,7 +25,7 @@ enum StatRow {
     }
 }
 
-/// How long a reload takes in master-worker mode: from the signal to the first answer of the new worker.
+/// The duration of a reload in master-worker mode: from the signal to the first answer of the new worker.
 enum ReloadRow {
     private static let limit = Duration.seconds(5)
     private static let reloadsCount = 3
@@ -61,7 +61,7 @@ enum ReloadRow {
     }
 }
 
-/// How often an idle process wakes.
+/// The number of wake-ups of an idle process.
 enum IdleRow {
     private static let window = Duration.seconds(3)
     private static let settling = Duration.milliseconds(500)

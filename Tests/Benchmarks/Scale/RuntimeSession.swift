@@ -2,7 +2,7 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// A connection to a runtime socket that stays open: one question after the other.
+/// A runtime socket connection that stays open: one question after the other.
 final class RuntimeSession {
     private static let prompt = Array("\n> ".utf8)
     private static let readBytes = 1 << 16
@@ -16,7 +16,7 @@ final class RuntimeSession {
         guard try ask("prompt", within: .seconds(2)) != nil else { throw RunError(message: "no prompt at \(path)") }
     }
 
-    /// The answer to `command`, without the prompt and the empty line at its end. `nil` when it is not complete in time: then the session is unusable.
+    /// The answer to `command`, without the prompt and the empty line at its end. `nil` when it is not complete in time; then the session is unusable.
     func ask(_ command: String, within limit: Duration) throws -> String? {
         let end = MonotonicClock.now().advanced(by: limit)
         let line = Array((command + "\n").utf8)

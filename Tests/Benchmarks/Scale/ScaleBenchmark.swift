@@ -2,17 +2,17 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// One configuration file, and what is measured in each program that reads it.
+/// One configuration file, and its measurements with each program.
 struct ScaleCase {
-    /// How many servers, sections or threads.
+    /// The number of servers, sections or threads.
     let size: Int
-    /// What is measured.
+    /// The measured figures.
     let figures: [ScaleFigure]
-    /// What both programs read.
+    /// The file that both programs read.
     let file: ScaleFile
-    /// More words of their command lines.
+    /// Additional command line arguments.
     var options: [String] = []
-    /// Measures a program that has just started. A value for each figure, `nil` for one that could not be measured.
+    /// Measures a program that has just started. A value for each figure, `nil` for a failed measurement.
     let measure: (ScaleProgram) throws -> [ScaleValue?]
 }
 

@@ -1,6 +1,6 @@
 /// The configuration that tsukada and HAProxy both read in a case of the scale benchmark.
 struct ScaleFile: Sendable {
-    /// How servers are chosen.
+    /// The balancing of the servers.
     enum Balance: String, CaseIterable, Sendable {
         /// Round robin, all weights 1.
         case equal
@@ -12,9 +12,9 @@ struct ScaleFile: Sendable {
 
     /// `nbthread`.
     var threads = 1
-    /// How servers are chosen.
+    /// The balancing of the servers.
     var balance = Balance.equal
-    /// What follows each server's address.
+    /// The options after each server's address.
     var serverWords = ""
     /// Lines of `defaults`.
     var options: [String] = []
@@ -22,19 +22,19 @@ struct ScaleFile: Sendable {
     var sections = 1
     /// Servers of each section.
     var servers: Int
-    /// The servers' ports, in turn. Each server has an address of its own.
+    /// The servers' ports, in turn. Each server has a separate address.
     var serverPorts: [UInt16]
 
-    /// Where section `number` listens.
+    /// The address of section `number`.
     static func listener(_ number: Int, port: UInt16) -> String { "127.21.\(number / 250).\(number % 250 + 1):\(port)" }
 
-    /// The name of server `number` of all sections' servers, as runtime commands take it.
+    /// The name of server `number` of all sections' servers, in the form of runtime commands.
     func server(_ number: Int) -> String { "b\(number / servers)/s\(number % servers)" }
 
     /// The file's text.
     /// - Parameters:
     ///   - socket: path of the runtime socket.
-    ///   - port: every section listens at it, at an address of its own.
+    ///   - port: the port of every section, each at a separate address.
     func text(socket: String, port: UInt16) -> String {
         var text = """
             global

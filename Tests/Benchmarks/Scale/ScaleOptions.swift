@@ -6,7 +6,7 @@ enum ScaleRow: String, CaseIterable, Sendable {
     case flip
     /// Servers are checked.
     case check
-    /// More clients than all servers' `maxconn` allows.
+    /// More clients than all servers' `maxconn` admits.
     case queue
     /// Connections through `balance leastconn`.
     case leastconn
@@ -16,28 +16,28 @@ enum ScaleRow: String, CaseIterable, Sendable {
     case stat
     /// A reload by the master.
     case reload
-    /// Nothing happens.
+    /// An idle process.
     case idle
 }
 
-/// What the user asked `deploy/benchmark scale` for.
+/// The options of `deploy/benchmark scale`.
 struct ScaleOptions: Equatable, Sendable {
     /// Rows, in order.
     var rows = ScaleRow.allCases
-    /// How often each case is measured with each program; the median counts.
+    /// The number of measurements of each case with each program; the median counts.
     var rounds = 1
-    /// Only the smallest and the largest size, which give the same growth factors.
+    /// Only the smallest and the largest size, which suffice for the growth factors.
     var isQuick = false
-    /// Our proxy; `nil` means the one beside this executable.
+    /// The tsukada under test; `nil` means the one beside this executable.
     var tsukada: String?
 
-    /// What `--help` prints.
+    /// The output of `--help`.
     static let usage = """
         usage: deploy/benchmark scale [--quick] [--row ROW,...] [--rounds N] [TSUKADA]
 
           --quick     only the smallest and the largest size, which give the same growth factors
-          --row       of \(ScaleRow.allCases.map(\.rawValue).joined(separator: ", ")); default all
-          --rounds N  how often each case is measured; the median counts; default 1
+          --row       some of \(ScaleRow.allCases.map(\.rawValue).joined(separator: ", ")); default all
+          --rounds N  measurements of each case; the median counts; default 1
 
         Exit status: 0 when every case was measured, 1 when one failed, 2 for a wrong command line.
         """
@@ -62,7 +62,7 @@ struct ScaleOptions: Equatable, Sendable {
         return options
     }
 
-    /// The sizes to measure out of `all`, which ascend.
+    /// The sizes to measure out of `all`, which is in ascending order.
     func sizes(_ all: Int...) -> [Int] { isQuick && all.count > 2 ? [all[0], all[all.count - 1]] : all }
 
     private static func rows(_ list: String) throws(UsageError) -> [ScaleRow] {

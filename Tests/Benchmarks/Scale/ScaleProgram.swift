@@ -6,7 +6,7 @@ import Wire
 final class ScaleProgram {
     private static let startMax = Duration.seconds(8)
 
-    /// The program.
+    /// The process that was started.
     let kind: ProxyKind
     /// All its processes.
     private(set) var processes: [pid_t] = []
@@ -43,11 +43,11 @@ final class ScaleProgram {
 
     /// The answer to a command; `nil` when it takes longer than `limit`.
     func ask(_ command: String, within limit: Duration = .seconds(5)) throws -> String? {
-        guard let session else { throw RunError(message: "the runtime socket was given up") }
+        guard let session else { throw RunError(message: "the runtime session has failed before") }
         return try session.ask(command, within: limit)
     }
 
-    /// The answer to a command, which must come.
+    /// The answer to a required command.
     func demand(_ command: String) throws -> String {
         guard let answer = try ask(command) else { throw RunError(message: "no answer to '\(command)' within 5 s") }
         return answer
@@ -70,19 +70,19 @@ final class ScaleProgram {
     /// CPU time of all its processes so far.
     var processorNanoseconds: Int64 { ProcessAccounting.processorNanoseconds(of: processes) }
 
-    /// How often its threads have gone to sleep so far.
+    /// The number of times that its threads have gone to sleep so far.
     var sleepsCount: Int64 { ProcessAccounting.voluntarySwitches(of: processes) }
 
-    /// The microseconds of CPU that one of `count` pieces of work has taken since `processorNanoseconds` was `before`.
+    /// The microseconds of CPU time per unit of work, for `count` units since `processorNanoseconds` was `before`.
     func microseconds(since before: Int64, count: Double) -> Double { Double(processorNanoseconds - before) / 1000 / max(1, count) }
 
-    /// The number of the process that answers at the runtime socket, by a connection of its own.
+    /// The number of the process that answers at the runtime socket, by a new connection.
     func servingProcess() throws -> String? {
         guard let answer = try? RuntimeSession(socket).ask("show info", within: .seconds(1)) else { return nil }
         return answer.split(separator: "\n").first { $0.hasPrefix("Pid:") }.map(String.init)
     }
 
-    /// Lets a master reload. The session ends with the former worker.
+    /// Makes a master reload. The session ends with the earlier worker.
     func reload() {
         session = nil
         kill(child.identifier, SIGUSR2)

@@ -2,17 +2,17 @@ import Glibc
 import LinuxIO
 import Wire
 
-/// What all cases of the scale benchmark share: a directory, ports, processors, targets.
+/// The common parts of all cases of the scale benchmark: a directory, ports, processors, targets.
 final class ScaleSite {
     /// Files of the run.
     let directory: TemporaryDirectory
     /// This program.
     let executable: String
-    /// Which processors the proxies and the load use.
+    /// The processors of the proxies and of the load.
     let processors = Processors.split(Processors.allowed())
-    /// What checks connect to.
+    /// The targets of checks.
     let targets: CheckTargets
-    /// Every section of a proxy listens at this port.
+    /// The port of every section of a proxy.
     let port: UInt16
 
     private let tsukada: String
@@ -53,7 +53,7 @@ final class ScaleSite {
         return try Child(["nice", "-n", String(niceness), executable, "load"] + words, on: processors.load, output: .pipe)
     }
 
-    /// What a load has counted, once it has ended.
+    /// The counts of a load that has ended.
     func report(of load: Child) throws -> LoadReport {
         let output = try load.readOutput()
         guard let report = LoadReport(line: output) else { throw RunError(message: "a load ended without a report: \(output)") }
@@ -65,7 +65,7 @@ final class ScaleSite {
 }
 
 extension DescriptorLimit {
-    /// Raises the limit of this process and its children: to `wanted`, or as far as it may.
+    /// Raises the limit of this process and its children to `wanted`, or as far as it may.
     static func raise(to wanted: Int) {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)

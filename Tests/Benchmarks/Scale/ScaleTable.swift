@@ -5,7 +5,7 @@ struct ScaleValue: Equatable, Sendable {
     /// True when the measurement was ended at `number`: the real value is greater.
     var isAbove = false
 
-    /// The middle one of `values`, the greater of two middle ones; `nil` when there are none.
+    /// The median of `values`, the greater of two middle ones; `nil` without values.
     static func median(_ values: [ScaleValue]) -> ScaleValue? {
         values.isEmpty ? nil : values.sorted { ($0.number, $0.isAbove ? 1 : 0) < ($1.number, $1.isAbove ? 1 : 0) }[values.count / 2]
     }
@@ -24,7 +24,7 @@ struct ScaleValue: Equatable, Sendable {
     }
 }
 
-/// What a number in the table measures.
+/// The figure that a number in the table measures.
 struct ScaleFigure: Equatable, Sendable {
     /// The load and its kind: "change, weighted".
     let name: String
@@ -36,11 +36,11 @@ struct ScaleFigure: Equatable, Sendable {
 struct ScaleTable: Sendable {
     /// One figure at one size.
     struct Line: Equatable, Sendable {
-        /// What was measured.
+        /// The figure.
         let figure: ScaleFigure
-        /// How many servers, sections or threads.
+        /// The number of servers, sections or threads.
         let size: Int
-        /// What each program needed; without a value where the measurement failed.
+        /// Each program's value, or none where the measurement failed.
         let values: [ProxyKind: ScaleValue]
     }
 

@@ -1,7 +1,7 @@
 import LinuxIO
 import Wire
 
-/// The cost of a connection that waits for a free place, and of one that goes to the server with the fewest connections.
+/// The cost of a connection that waits for a free place, and of one to the server with the fewest connections.
 enum TrafficRows {
     /// Milliseconds.
     private static let warmUp = 300
