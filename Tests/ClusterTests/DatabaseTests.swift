@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("Two nodes with database sections", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy does not look"))
+    @Suite("Two nodes with database sections", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no database sections"))
     struct DatabaseTests {
         private static let password = "a secret, and no word of a log"
 

@@ -1,4 +1,4 @@
-// What the nodes know of each other on a bad network, with real sockets. Hostile and foreign datagrams are tested in virtual time (GossipTests).
+// Membership on a bad network, with real sockets. Hostile and foreign datagrams are tested in virtual time (GossipTests).
 
 import ClusterWorld
 import Foundation

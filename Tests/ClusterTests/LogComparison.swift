@@ -24,7 +24,7 @@ struct IntendedDifference: Sendable {
             pattern: #"succeeded, reason: Layer7 check passed, code: 0, check duration"#,
             replacement: #"succeeded, reason: Layer7 check passed, code: 0, info: "VERSION", check duration"#),
         IntendedDifference(
-            why: "2.6 has a proxy of its own for its Lua HTTP client and logs it",
+            why: "2.6 has a proxy for its Lua HTTP client and logs it",
             pattern: #"^Proxy <HTTPCLIENT> stopped .*$"#,
             replacement: ""),
     ]

@@ -17,7 +17,7 @@ extension ClusterSuite {
             #expect(status == 0, "\(output)")
         }
 
-        @Test("checks the examples with -c", .disabled(if: ProxyProgram.testsHaproxy, "haproxy knows no probe"), arguments: ["tsukada01", "tsukada02"])
+        @Test("checks the examples with -c", .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no probe sections"), arguments: ["tsukada01", "tsukada02"])
         func checksTheExamples(name: String) throws {
             let cluster = try freshCluster()
             let node = name == "tsukada01" ? cluster.tsukada01 : cluster.tsukada02

@@ -109,7 +109,7 @@ extension ClusterSuite {
             for (number, input) in inputs.enumerated() { #expect(texts[0][number] == texts[1][number], "\(input)") }
         }
 
-        @Test("names the client to MariaDB", .disabled(if: ProxyProgram.testsHaproxy, "it is tsukada's part"))
+        @Test("names the client to MariaDB", .disabled(if: ProxyProgram.testsHaproxy, "this tests tsukada only"))
         func tellsMariaDB() throws {
             let cluster = try freshCluster()
             try cluster.replica01.execute("set global proxy_protocol_networks='172.20.0.11'")

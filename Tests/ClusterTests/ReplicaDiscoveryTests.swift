@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("Replicas from the primary's list", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy does not look"))
+    @Suite("Replicas from the primary's list", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "haproxy has no database sections"))
     struct ReplicaDiscoveryTests {
         private static let password = "check"
         private static let configuration = """

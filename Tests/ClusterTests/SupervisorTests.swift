@@ -6,7 +6,7 @@ import Support
 import Testing
 
 extension ClusterSuite {
-    @Suite("A supervisor", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "-Ws needs a build with systemd's words"))
+    @Suite("A supervisor", .serialized, .disabled(if: ProxyProgram.testsHaproxy, "-Ws needs a build with systemd support"))
     struct SupervisorTests {
         @Test("gets READY, RELOADING with the time, STOPPING, and notifications of its watchdog in time")
         func notifications() throws {

@@ -48,7 +48,7 @@ package struct ProxyProgram: Sendable, Equatable {
     package static let tsukada =
         ProxyProgram(path: ProcessInfo.processInfo.environment["TSUKADA_BINARY"] ?? "\(packageRoot)/.build/release/tsukada")
 
-    /// True when haproxy is in the place of tsukada.
+    /// True when haproxy replaces tsukada.
     package static var testsHaproxy: Bool { tsukada.tag == "haproxy" }
 }
 

@@ -5,7 +5,7 @@ import Testing
 struct StuckWorkersTests {
     private static func seconds(_ duration: Duration) -> Double { Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18 }
 
-    @Test("finds nothing while each thread begins rounds or is idle")
+    @Test("finds no stalled thread while each thread begins rounds or is idle")
     func healthy() {
         var stuck = StuckThreads(threads: 2)
         for round in 0..<100 as Range<UInt64> { #expect(stuck.look([round, nil]).isEmpty && stuck.slowCount == 0) }

@@ -23,7 +23,7 @@ struct HandshakeTests {
         #expect(!rules.contains(.proofBeforeAddress) || world.peerChanges(1, of: 0).allSatisfy { $0.state == .alive })
     }
 
-    @Test("accepts no datagram twice, and none of an earlier handshake", arguments: 0..<8 as Range<UInt64>)
+    @Test("accepts no datagram twice, and no datagram of an earlier handshake", arguments: 0..<8 as Range<UInt64>)
     func replaysOfEverything(seed: UInt64) throws {
         let world = try GossipWorld(nodes: 2, seed: seed)
         world.startAll()
@@ -55,7 +55,7 @@ struct HandshakeTests {
         world.run(.milliseconds(60))
         world.start(0)
         world.run(.microseconds(450))
-        // Node 1 has answered node 0's HELLO and receives no more of that handshake. The next one, after seven pings, completes.
+        // Node 1 has answered node 0's HELLO and receives no further datagram of that handshake. The next one, after seven pings, completes.
         world.network.blocked = [(from: 0, to: 1)]
         world.run(.milliseconds(760))
         let recorded = world.history.filter { $0.sender == 0 && $0.bytes[3] == DatagramKind.ping.rawValue }

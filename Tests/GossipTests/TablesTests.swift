@@ -177,7 +177,7 @@ struct DeliveryTests {
         #expect(world.members[0].core?.administrativeState(of: ServerID(1), now: world.now) == .maint)
     }
 
-    @Test("expires a command although the server had no address meanwhile, or the peer heard of a repetition only after its end")
+    @Test("expires a command although the server had no address meanwhile, or the peer received a repetition only after the expiry")
     func expiryIsKept() throws {
         let world = try GossipWorld(nodes: 2, servers: Self.servers)
         world.startAll()

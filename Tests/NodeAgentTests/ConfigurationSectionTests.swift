@@ -55,7 +55,7 @@ struct ConfigurationSectionTests {
         #expect(configuration.proxies.isEmpty && configuration.all(ProbeSection.self).isEmpty)
     }
 
-    @Test("refuses a wrong line without code of its own")
+    @Test("refuses a wrong line without additional code")
     func refusesLines() throws {
         var section = MailSection(at: ConfigurationLocation(file: "t.cfg", line: 1))
         var second = line("to", "b", number: 2)

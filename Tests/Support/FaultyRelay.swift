@@ -38,7 +38,7 @@ package struct FaultyRelay: Sendable {
         }
     }
 
-    /// Accepts for ever, with one thread per client.
+    /// Accepts until the process ends, with one thread per client.
     package func serve() -> Never {
         while true {
             let client = acceptBlocking(listener)
@@ -126,7 +126,7 @@ package struct FaultyNameserver: Sendable {
         }
     }
 
-    /// Answers for ever.
+    /// Answers until the process ends.
     package func serve() -> Never {
         var bytes = [UInt8](repeating: 0, count: 4096)
         while true {

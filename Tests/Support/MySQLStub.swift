@@ -22,7 +22,7 @@ package struct MySQLStub: Sendable {
         }
     }
 
-    /// Accepts for ever, with one thread per client.
+    /// Accepts until the process ends, with one thread per client.
     package func serve() -> Never {
         var number: UInt32 = 0
         while true {

@@ -47,7 +47,7 @@ private final class NullTLSStream: TLSStream {
     }
 
     func seal(_ clear: [UInt8]) throws(DatabaseCryptographyError) -> [UInt8] {
-        precondition(isEstablished, "nothing can be sealed before the handshake is done")
+        precondition(isEstablished, "seal before the end of the handshake")
         return clear
     }
 }

@@ -28,7 +28,7 @@ package func eventually(
     let deadline = MonotonicMoment.now + Int64(seconds * 1e9)
     while try !condition() {
         guard MonotonicMoment.now < deadline else {
-            throw DeadlinePassed(description: "waited \(seconds) s in vain: \(try what())")
+            throw DeadlinePassed(description: "not reached within \(seconds) s: \(try what())")
         }
         usleep(interval * 1000)
     }
@@ -60,7 +60,7 @@ package func holds(
     while true {
         let now = MonotonicMoment.now
         guard try condition() else {
-            throw StoppedHolding(description: "did not hold for \(seconds) s, but \(Double(now - start) / 1e9) s: \(try what())")
+            throw StoppedHolding(description: "violated after \(Double(now - start) / 1e9) s of \(seconds) s: \(try what())")
         }
         guard now < end else { return }
         usleep(min(interval * 1000, UInt32((end - now) / 1000) + 1))

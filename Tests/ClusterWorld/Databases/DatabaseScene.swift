@@ -105,7 +105,7 @@ extension DatabaseCluster {
         try scene.endCounting()
         stopNodes()
         try happened.get()
-        guard let report = scene.report, let moment = scene.happenedAt else { throw ChildProcessError(description: "the row let nothing happen") }
+        guard let report = scene.report, let moment = scene.happenedAt else { throw ChildProcessError(description: "the row caused no event") }
 
         var result = FailoverResult(name: row.name, event: row.event)
         let failed = report.failedConnects(after: moment).sorted { $0.startedAt < $1.startedAt }
@@ -148,7 +148,7 @@ extension DatabaseCluster {
         }
     }
 
-    /// True when a node has logged a word since the row's start, ignoring case.
+    /// True when a node has logged a text since the row's start, ignoring case.
     func hasLogged(_ word: String) throws -> Bool {
         try logging.contains { node in try cluster.log(of: node).lines().contains { $0.text.lowercased().contains(word) } }
     }

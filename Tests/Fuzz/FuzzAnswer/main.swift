@@ -44,19 +44,22 @@ exit(
         guard let answer = try? DNSAnswer(message, to: question) else { return 0 }
         precondition(answer.addresses.count <= DNSAnswer.recordsKeptMax && answer.services.count <= DNSAnswer.recordsKeptMax, "limits")
         precondition(answer.additional.count <= DNSAnswer.recordsKeptMax && answer.aliases <= DNSAnswer.aliasesMax, "limits")
-        precondition(answer.code == .noError || answer.isEmpty, "records beside an error")
+        precondition(answer.code == .noError || answer.isEmpty, "records in an error")
         precondition(answer.addresses.allSatisfy { $0.isV6 == (question.type == .aaaa) }, "addresses of another family")
         precondition(question.type == .srv ? answer.addresses.isEmpty : answer.services.isEmpty, "records of another type")
-        precondition(answer.services.allSatisfy { $0.port > 0 && !$0.target.isRoot }, "a service that is not offered")
-        precondition(answer.additional.allSatisfy { given in answer.services.contains { $0.target == given.owner } }, "an address nobody wants")
-        precondition(answer.services.allSatisfy { $0.target.bytes.count <= DNSName.bytesMax }, "a name too long")
+        precondition(answer.services.allSatisfy { $0.port > 0 && !$0.target.isRoot }, "a service without a port or host")
+        precondition(
+            answer.additional.allSatisfy { given in answer.services.contains { $0.target == given.owner } }, "an address of a host that no service names")
+        precondition(answer.services.allSatisfy { $0.target.bytes.count <= DNSName.bytesMax }, "a name that is too long")
         // With another identifier it is not an answer.
         var other = message
         other[0] ^= 1
-        precondition((try? DNSAnswer(other, to: question)) == nil, "another question's answer")
+        precondition((try? DNSAnswer(other, to: question)) == nil, "an answer to another question was accepted")
         // A truncated copy must not pass for the whole answer, unless the answer itself is marked as truncated.
         if let cut = try? DNSAnswer(message.dropLast(), to: question) {
-            precondition(cut.code == answer.code && (answer.isTruncated || cut.services == answer.services && cut.addresses == answer.addresses), "cut")
+            precondition(
+                cut.code == answer.code && (answer.isTruncated || cut.services == answer.services && cut.addresses == answer.addresses),
+                "a shorter message gives other records")
         }
         return 0
     })

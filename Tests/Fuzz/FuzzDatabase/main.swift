@@ -60,19 +60,19 @@ private struct Outcome {
             take(session.endOfStream(), into: &outcome, due: &due)
         }
     }
-    precondition((session.stage == .finished) == (outcome.end != nil), "an end that shows otherwise")
+    precondition((session.stage == .finished) == (outcome.end != nil), "the stage does not match the end")
     guard mode == .off else { return }
-    precondition(password.isEmpty || !contains(outcome.sent, password), "the password in clear")
+    precondition(password.isEmpty || !contains(outcome.sent, password), "the password was sent in clear text")
     guard !isClosed else { return }
     // Without TLS the result does not depend on how the bytes are split.
     var (whole, other, ignored) = (fresh, Outcome(), UInt8(0))
     take(whole.receive(heard), into: &other, due: &ignored)
-    precondition(other.sent == outcome.sent && other.kind == outcome.kind, "the same bytes at once are taken otherwise")
+    precondition(other.sent == outcome.sent && other.kind == outcome.kind, "the same bytes in one piece give another result")
 }
 
 private func take(_ outputs: [DatabaseSession.Output], into outcome: inout Outcome, due: inout UInt8) {
     for output in outputs {
-        precondition(outcome.end == nil, "something after the end")
+        precondition(outcome.end == nil, "output after the end")
         switch output {
         case .send(let bytes):
             outcome.sent += bytes

@@ -65,11 +65,11 @@ private func attack(_ world: inout FuzzWorld, _ bytes: [UInt8], from source: Soc
     let before = ProtectedState(world.nodes[0])
     let sent = world.nodes[0].counters.sent
     world.inject(bytes[...], from: source)
-    precondition(ProtectedState(world.nodes[0]) == before, "a stranger's datagram has changed something")
+    precondition(ProtectedState(world.nodes[0]) == before, "a stranger's datagram has changed the node's state")
     // A repeated HELLO is answered, which proves nothing. Other datagrams get no answer.
-    precondition(world.nodes[0].counters.sent - sent <= 1, "a stranger's datagram is answered by several")
+    precondition(world.nodes[0].counters.sent - sent <= 1, "a stranger's datagram got several answers")
     let isAnswerable = bytes.count > 3 && bytes[3] == DatagramKind.hello.rawValue
-    precondition(isAnswerable || world.nodes[0].counters.sent == sent, "a stranger's datagram is answered")
+    precondition(isAnswerable || world.nodes[0].counters.sent == sent, "a stranger's datagram got an answer")
 }
 
 private func act(_ world: inout FuzzWorld, _ input: inout FuzzInput) {

@@ -13,21 +13,21 @@ private func read(_ bytes: [UInt8]) {
     var decided: MySQLOpening?
     for length in 0...min(bytes.count, 300) {
         let said = opening(bytes.prefix(length))
-        if let decided { precondition(said == decided, "what follows changes an answer") }
+        if let decided { precondition(said == decided, "later bytes change the result") }
         if said != .incomplete { decided = said }
     }
-    if bytes.count <= 300 { precondition(whole == decided ?? .incomplete, "the whole says something else than its end") }
-    precondition(whole != .incomplete || bytes.count < MySQLOpening.bytesMax, "more is wanted than a packet can have")
+    if bytes.count <= 300 { precondition(whole == decided ?? .incomplete, "all bytes at once give another result") }
+    precondition(whole != .incomplete || bytes.count < MySQLOpening.bytesMax, "it waits for more bytes than a packet can have")
     var reader = MySQLPacketReader(payloadBytesMax: MySQLOpening.payloadBytesMax)
     reader.append(bytes)
-    guard let packet = try? reader.next() else { return precondition(whole == .incomplete || whole == .garbage, "an answer without a packet") }
+    guard let packet = try? reader.next() else { return precondition(whole == .incomplete || whole == .garbage, "a result without a packet") }
     switch whole {
-    case .greeting: precondition(packet.payload.first == 10, "no greeting")
-    case .error(let number): precondition(MySQLErrorPacket(payload: packet.payload)?.code == number, "another error")
-    case .garbage: precondition(packet.payload.first != 10 && MySQLErrorPacket(payload: packet.payload) == nil, "it was understood")
-    case .incomplete: preconditionFailure("a whole packet is not enough")
+    case .greeting: precondition(packet.payload.first == 10, "not a greeting")
+    case .error(let number): precondition(MySQLErrorPacket(payload: packet.payload)?.code == number, "another error number")
+    case .garbage: precondition(packet.payload.first != 10 && MySQLErrorPacket(payload: packet.payload) == nil, "a valid packet is called garbage")
+    case .incomplete: preconditionFailure("a complete packet is called incomplete")
     }
-    if (try? MySQLGreeting(payload: packet.payload)) != nil { precondition(whole == .greeting, "a greeting that is none") }
+    if (try? MySQLGreeting(payload: packet.payload)) != nil { precondition(whole == .greeting, "a valid greeting is rejected") }
 }
 
 @MainActor private func seeds() -> [(name: String, bytes: [UInt8])] {

@@ -8,27 +8,27 @@ import Wire
 private func read(_ bytes: [UInt8]) {
     let reading = ProxyHeader.read(bytes[...])
     // The result does not depend on the position of the bytes.
-    precondition(ProxyHeader.read(([0xff] + bytes).dropFirst()) == reading, "another answer at another place")
+    precondition(ProxyHeader.read(([0xff] + bytes).dropFirst()) == reading, "the offset of the bytes changes the result")
     switch reading {
     case .whole(let header, let count):
-        precondition(count > 0 && count <= min(bytes.count, ProxyHeader.bytesMax), "a header of bytes that are not there")
-        precondition(header.addresses.map { $0.source.isV6 == $0.destination.isV6 } ?? (header.endpoint == nil), "a header that cannot be")
+        precondition(count > 0 && count <= min(bytes.count, ProxyHeader.bytesMax), "a header longer than its bytes")
+        precondition(header.addresses.map { $0.source.isV6 == $0.destination.isV6 } ?? (header.endpoint == nil), "an impossible header")
         precondition(
             header.addresses != nil || bytes[12] == 0x20 || bytes.starts(with: "PROXY UNKNOWN\r\n".utf8),
             "a header without addresses that is neither LOCAL nor UNKNOWN")
-        precondition(ProxyHeader.read(bytes.prefix(count)) == reading, "what follows a header changes it")
-        precondition(ProxyHeader.read(bytes.prefix(count - 1)) == .incomplete, "a header without its last byte is one")
+        precondition(ProxyHeader.read(bytes.prefix(count)) == reading, "later bytes change the header")
+        precondition(ProxyHeader.read(bytes.prefix(count - 1)) == .incomplete, "a header without its last byte is complete")
         for form in [ProxyHeaderForm.binary(withChecksum: false), .binary(withChecksum: true)] {
             let written = form.bytes(header)
-            precondition(ProxyHeader.read(written[...]) == .whole(header, bytes: written.count), "a header reads otherwise than it was written")
+            precondition(ProxyHeader.read(written[...]) == .whole(header, bytes: written.count), "a written header reads back differently")
         }
         let text = header.text
         precondition(text.count <= ProxyHeader.textBytesMax, "a line that is too long")
-        precondition(ProxyHeader.read(text[...]) == .whole(ProxyHeader(header.addresses), bytes: text.count), "a line reads otherwise than it was written")
-    case .incomplete: precondition(bytes.count < ProxyHeader.bytesMax, "more is wanted than a header can have")
+        precondition(ProxyHeader.read(text[...]) == .whole(ProxyHeader(header.addresses), bytes: text.count), "a written line reads back differently")
+    case .incomplete: precondition(bytes.count < ProxyHeader.bytesMax, "it waits for more bytes than a header can have")
     case .absent, .malformed:
         // A rejection does not change when bytes follow.
-        precondition(ProxyHeader.read((bytes + [0x0d, 0x0a])[...]) == reading, "what follows changes a refusal")
+        precondition(ProxyHeader.read((bytes + [0x0d, 0x0a])[...]) == reading, "later bytes change a refusal")
     }
 }
 

@@ -19,16 +19,16 @@ exit(
         let whole = HTTPRequestHead.parse(bytes[...])
         // A slice from the middle of an array gives the same result.
         let shifted = ([0, 0, 0] + bytes)[3...]
-        precondition(HTTPRequestHead.parse(shifted) == whole, "the place of the bytes matters")
+        precondition(HTTPRequestHead.parse(shifted) == whole, "the offset of the bytes changes the result")
         switch whole {
         case .request(_, let taken):
             precondition((1...bytes.count).contains(taken) && bytes[taken - 1] == 10, "a head of \(taken) of \(bytes.count) bytes")
-            precondition(HTTPRequestHead.parse(bytes[..<taken]) == whole, "what follows a head changes it")
-            if taken > 1 { precondition(HTTPRequestHead.parse(bytes[..<(taken - 1)]) == .incomplete, "a head is whole before its end") }
+            precondition(HTTPRequestHead.parse(bytes[..<taken]) == whole, "later bytes change the result")
+            if taken > 1 { precondition(HTTPRequestHead.parse(bytes[..<(taken - 1)]) == .incomplete, "a head is complete before its end") }
         case .incomplete:
-            precondition(bytes.count < HTTPRequestHead.headBytesMax, "\(bytes.count) bytes are waited for")
+            precondition(bytes.count < HTTPRequestHead.headBytesMax, "it waits for more than \(bytes.count) bytes")
         case .malformed:
-            precondition(HTTPRequestHead.parse((bytes + Array("\r\n\r\n".utf8))[...]) == .malformed, "what follows a broken head mends it")
+            precondition(HTTPRequestHead.parse((bytes + Array("\r\n\r\n".utf8))[...]) == .malformed, "later bytes make a malformed head valid")
         }
         return 0
     })

@@ -125,7 +125,7 @@ package struct FuzzWorld {
         while carried < queue.count {
             let (bytes, source, target) = queue[carried]
             carried += 1
-            precondition(carried < Self.cascadeMax, "a storm: \(carried) datagrams of one")
+            precondition(carried < Self.cascadeMax, "a storm: \(carried) datagrams caused by one")
             for index in nodes.indices where Self.address(index) == target && !isMuted[source] {
                 turn(index) { node, now, outputs in node.receive(bytes[...], from: Self.address(source), now: now, into: &outputs) }
             }
@@ -154,7 +154,7 @@ package struct FuzzWorld {
     package mutating func advance(_ duration: Duration) {
         let end = now.advanced(by: duration)
         for taken in 0... {
-            precondition(taken < Self.stepsMax, "a timer that never moves on")
+            precondition(taken < Self.stepsMax, "a timer whose deadline never advances")
             let deadlines = nodes.map(\.nextDeadline) + [isolatedNode.nextDeadline]
             guard let next = deadlines.min(), next <= end else { break }
             now = max(now, next)

@@ -17,8 +17,8 @@ extension FuzzWorld {
             let sizes = Header.bytesCount + SealFormat.tagBytes...GossipLimits.datagramBytesMax
             precondition(sizes.contains(range.count), "a datagram of \(range.count) bytes")
         }
-        precondition(sends <= Self.sendsMax, "\(sends) datagrams of one input")
-        precondition(outputs.list.count <= Self.outputsMax, "\(outputs.list.count) outputs of one input")
+        precondition(sends <= Self.sendsMax, "\(sends) datagrams caused by one input")
+        precondition(outputs.list.count <= Self.outputsMax, "\(outputs.list.count) outputs caused by one input")
     }
 
     /// Checks all invariants that hold between two inputs.
@@ -26,11 +26,11 @@ extension FuzzWorld {
         let node = nodes[0]
         checkTables(node.tables)
         let handshakes = node.openHandshakes
-        precondition(handshakes.candidates <= 5 * 2, "\(handshakes.candidates) handshakes open")
+        precondition(handshakes.candidates <= 5 * 2, "\(handshakes.candidates) open handshakes")
         precondition(handshakes.sources <= GossipLimits.helloSourcesMax, "\(handshakes.sources) sources of HELLO")
         precondition(node.nextDeadline <= now.advanced(by: node.settings.detector.heartbeatInterval), "the next deadline is too far away")
         precondition(node.session < GossipLimits.sessionMax, "the session has reached its end")
-        precondition(seals[0].reuses == 0, "a key and a nonce were used twice")
+        precondition(seals[0].reuses == 0, "a key and a nonce were reused")
         checkVerdicts(node)
     }
 
@@ -39,13 +39,13 @@ extension FuzzWorld {
         let (members, health, administrative, leases) = (tables.memberRows, tables.healthRows, tables.administrativeRows, tables.leaseRows)
         precondition(members.count <= nodes.count, "\(members.count) members")
         precondition(health.count <= serversMax * nodes.count, "\(health.count) views")
-        precondition(administrative.count <= serversMax, "\(administrative.count) operators' words")
+        precondition(administrative.count <= serversMax, "\(administrative.count) operators' commands")
         precondition(leases.count <= GossipLimits.leasesMax, "\(leases.count) leases")
         precondition(tables.ballotRows.count <= GossipLimits.ballotsMax, "\(tables.ballotRows.count) ballots")
         let rows = members.count + health.count + administrative.count + leases.count + tables.ballotRows.count
-        precondition(tables.changesCount <= 2 * rows + 256, "\(tables.changesCount) changes remembered of \(rows) rows")
+        precondition(tables.changesCount <= 2 * rows + 256, "\(tables.changesCount) changes kept for \(rows) rows")
         let own = members.first { $0.node == Self.id(0) }
-        precondition(own.map { $0.session <= nodes[0].session } ?? false, "this node's own row is of a later run")
+        precondition(own.map { $0.session <= nodes[0].session } ?? false, "this node's own row is of a later session")
     }
 
     private func checkVerdicts(_ node: GossipNode) {
@@ -53,10 +53,10 @@ extension FuzzWorld {
             let verdict = node.verdict(of: server.id)
             switch server.policy {
             case .own:
-                precondition(verdict == isolatedNode.verdict(of: server.id), "policy own: a peer's word has changed the verdict on \(server.name)")
+                precondition(verdict == isolatedNode.verdict(of: server.id), "policy own: a peer's statement has changed the verdict on \(server.name)")
             case .fastDown:
-                if case .down = verdict { precondition(ownFailures[number] >= 2, "fast-down without two failures of its own: \(server.name)") }
-                precondition(verdict != .down(.peers), "fast-down on peers' words alone: \(server.name)")
+                if case .down = verdict { precondition(ownFailures[number] >= 2, "fast-down without two own failures: \(server.name)") }
+                precondition(verdict != .down(.peers), "fast-down on peers' statements alone: \(server.name)")
             case .anyDown:
                 break
             }
@@ -71,9 +71,9 @@ extension FuzzWorld {
         for output in said {
             switch output {
             case .verdictChanged(_, let verdict):
-                precondition(verdict != .up, "UP on a peer's word")
+                precondition(verdict != .up, "UP on a peer's statement")
             case .peerChanged(let node, let state, _):
-                precondition(node == Self.id(speaker) || state != .dead, "dead on a peer's word")
+                precondition(node == Self.id(speaker) || state != .dead, "dead on a peer's statement")
             case .send, .requestCheck, .administrativeChanged, .leaseChanged, .leaseGranted, .ballotChanged, .persist, .alert:
                 break
             }

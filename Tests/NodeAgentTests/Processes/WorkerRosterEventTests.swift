@@ -76,11 +76,11 @@ struct WorkerRosterEventTests {
     func breach() {
         var roster = served()
         #expect(roster.breached(999, "nonsense").isEmpty)
-        let effects = roster.breached(100, "it said nonsense")
+        let effects = roster.breached(100, "it sent an invalid message")
         #expect(effects.last == .signal(SIGKILL, to: 100))
-        #expect(Self.told(effects) == ["killing worker 100: it said nonsense; it may be compromised"])
+        #expect(Self.told(effects) == ["killing worker 100: it sent an invalid message; it may be compromised"])
         #expect(roster.breached(100, "again").isEmpty)
-        let death = ChildExit(process: 100, code: nil, signal: SIGKILL, cause: "it said nonsense")
+        let death = ChildExit(process: 100, code: nil, signal: SIGKILL, cause: "it sent an invalid message")
         #expect(roster.ended(Self.died(100), now: Self.now).last == .start(.restart(of: death)))
     }
 

@@ -108,7 +108,7 @@ struct DatabaseSessionTests {
             for (settings, name, reason) in bad {
                 let conversation = try converse(login(tls: mode, name: name), settings, authorities: certificates.authorities)
                 #expect(conversation.error == .certificateInvalid(reason), "\(mode)")
-                // The server has received a login, so it does not count the connection as aborted; it has received nothing of the password.
+                // The server has received a login, so it does not count the connection as aborted; it has received no byte of the password.
                 #expect(conversation.peer.isOver && !conversation.peer.isLoggedIn)
                 #expect(conversation.peer.heard.firstRange(of: Array("monitor".utf8)) != nil)
                 #expect(conversation.peer.heard.firstRange(of: Array("secret".utf8)) == nil)

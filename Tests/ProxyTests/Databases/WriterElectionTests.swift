@@ -21,7 +21,7 @@ struct WriterElectionTests {
         #expect(election.decide([.readOnly, Self.writable], peers: .heard([])).closing.isEmpty)
     }
 
-    @Test("keeps the writer with two writable servers, and chooses none of two at the start unless exactly one does not replicate")
+    @Test("keeps the writer with two writable servers; at the start it chooses between two only if exactly one does not replicate")
     func severalWritable() {
         var election = WriterElection(choices: [10, 20])
         #expect(election.decide([Self.writable, Self.writable], peers: .heard([])).writer == nil)

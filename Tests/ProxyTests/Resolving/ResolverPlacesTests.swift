@@ -263,7 +263,7 @@ struct ResolverSharedAddressTests {
         #expect(world.events.count <= 3, "addresses move: \(world.events)")
     }
 
-    @Test("find addresses even if three of them have to move")
+    @Test("find addresses even if three of them must move")
     func chain() throws {
         let zone = ServiceZone(
             services: [try record("db1"), try record("db2"), try record("db3")],

@@ -116,7 +116,7 @@ struct ResolverServiceTests {
         #expect(world.weights == [reference(0): 256, reference(1): 128, reference(2): 1])
     }
 
-    @Test("report a priority that differs from the one before the start")
+    @Test("report a priority that differs from the priority before the start")
     func knownPriorities() throws {
         let location = ConfigurationLocation(file: "a.cfg", line: 7)
         var server = Server(name: "read", identifier: 1, endpoint: .name("_mysql._tcp.db", port: 0), port: .fixed(0), location: location)
