@@ -120,7 +120,7 @@ struct ForwardingHandshakeTests {
         #expect(bench.outstanding == 0 && bench.failures.value == 0)
     }
 
-    @Test("before the greeting get it after a FIN, and are gone after a RST; a login is sent for both")
+    @Test("before the greeting still receive it after a FIN, and leave at once after a RST; a login is sent for both")
     func beforeGreeting() throws {
         let bench = try Bench(StubDatabase(greets: false))
         let half = try bench.harness.connect()

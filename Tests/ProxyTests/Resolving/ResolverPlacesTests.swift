@@ -111,7 +111,7 @@ struct ResolverReservedTests {
         #expect(world.addresses == [reference(0): one, reference(1): two, reference(2): three])
     }
 
-    @Test("applies to its host of before a reload", arguments: [nil, SocketAddress.ip(one, port: 3306)])
+    @Test("applies after a reload to the host that the slot had before it", arguments: [nil, SocketAddress.ip(one, port: 3306)])
     func reload(present: SocketAddress?) throws {
         let location = ConfigurationLocation(file: "a.cfg", line: 7)
         var server = Server(name: "s", identifier: 1, endpoint: .name("db", port: 3306), port: .fixed(3306), location: location)
