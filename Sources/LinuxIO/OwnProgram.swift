@@ -62,7 +62,7 @@ package enum OwnProgram {
         pointers.append(nil)
         defer { for pointer in pointers { free(pointer) } }
         return pointers.withUnsafeBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { preconditionFailure("the last pointer is always there") }
+            guard let base = buffer.baseAddress else { preconditionFailure("the last pointer is never nil") }
             return body(base)
         }
     }

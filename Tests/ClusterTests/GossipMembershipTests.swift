@@ -52,7 +52,8 @@ extension ClusterSuite {
             let blocked = MonotonicMoment.now
             try pair.first.node.drop(percent: 100, from: pair.second.node)
             try pair.first.wait(for: "peer tsukada02 is DEAD", after: blocked, within: 5)
-            try pair.second.wait(for: "UDP to tsukada01 is blocked: this node hears it, it does not hear this node", after: blocked, within: 10)
+            let line = "UDP to tsukada01 is blocked: this node hears tsukada01, but tsukada01 does not hear this node"
+            try pair.second.wait(for: line, after: blocked, within: 10)
             #expect(try pair.second.row(of: pair.first)["state"] == "alive", "its datagrams arrive, so it is alive")
             let opened = MonotonicMoment.now
             try pair.first.node.drop(percent: 0)

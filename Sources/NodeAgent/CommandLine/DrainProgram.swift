@@ -62,7 +62,7 @@ enum DrainProgram {
         case .text(let text) where text.hasPrefix(DrainText.progressBegins): .draining(text)
         case .text(let text) where text + "\n" == DrainText.cancelled: .failed(complaint)
         case .notRunning: .failed(complaint)
-        case .text, .failed: .failed("\(complaint); the node may still drain once they answer: check with 'show probe'")
+        case .text, .failed: .failed("\(complaint); the node may still drain once the other nodes answer: check with 'show probe'")
         }
     }
 }

@@ -50,7 +50,8 @@ struct GossipSentence: Equatable, Sendable {
             self.init(.warning, "loss \(Self.word(direction))", about: peer, "\(percent)% packet loss \(Self.word(direction)) \(peer)")
         case .lossEnded(let peer, let direction):
             self.init(.notice, "loss \(Self.word(direction))", about: peer, "packet loss \(Self.word(direction)) \(peer) is over")
-        case .notHeard(let peer, _): self.init(.alert, "not heard", about: peer, "UDP to \(peer) is blocked: this node hears it, it does not hear this node")
+        case .notHeard(let peer, _):
+            self.init(.alert, "not heard", about: peer, "UDP to \(peer) is blocked: this node hears \(peer), but \(peer) does not hear this node")
         case .heardElsewhere(let peer, let other):
             self.init(.alert, "heard elsewhere", about: peer, "UDP from \(peer) is blocked: \(other) hears it, this node does not")
         case .clockAhead(let peer, let milliseconds):

@@ -39,7 +39,7 @@ struct KeyFileError: Error, Equatable, CustomStringConvertible {
     /// What went wrong.
     let problem: Problem
 
-    /// "/etc/tsukada/gossip.key:3: this key stands in line 1 already; remove one of them".
+    /// "/etc/tsukada/gossip.key:3: duplicate of the key in line 1; remove one of them".
     var description: String { "\(path)\(line.map { ":\($0)" } ?? ""): \(reason)" }
 
     private var reason: String {
@@ -50,7 +50,7 @@ struct KeyFileError: Error, Equatable, CustomStringConvertible {
         case .system(let error): "\(error)"
         case .notRegular: "not a regular file; write the path of the key file"
         case .foreignOwner(let user): "the file belongs to user \(user), who could change the keys; run 'chown root \(path)'"
-        case .openToOthers(let permissions): "other users than its owner have access (mode \(String(permissions, radix: 8))); run 'chmod 600 \(path)'"
+        case .openToOthers(let permissions): "users other than its owner have access (mode \(String(permissions, radix: 8))); run 'chmod 600 \(path)'"
         case .tooLong: "not a key file: it has more than \(KeyFileText.bytesMax) bytes; \(make)"
         case .noKey: "no key in it; \(make)"
         case .digits(let count): "a key has 64 hexadecimal digits, this line has \(count); copy the whole line that 'tsukada keygen' printed"

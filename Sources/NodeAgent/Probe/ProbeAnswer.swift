@@ -128,7 +128,7 @@ extension ProbeAnswer {
         switch peers {
         case .nothing: ""
         case .enough: "; a peer sees enough"
-        case .doubt: "; what peers see is changing"
+        case .doubt: "; the peers' views are changing"
         case .fewer: "; no peer sees enough"
         }
     }

@@ -114,7 +114,7 @@ struct RuntimeCommand: Sendable {
         RuntimeCommand("show cli level", level: .user, help: "show this connection's level") { _, session in "\(session.level)\n" },
         table("show database", usage: " [<backend>]", level: .operator, help: "show each database's role, lag and fitness, and why") { call, _ in
             guard let report = call.target.databaseReport() else { return AnswerText("There is no 'database' section in the configuration.\n") }
-            return report.text(of: call.argument(0)) ?? AnswerText("No such backend, or none with a 'database' section.\n")
+            return report.text(of: call.argument(0)) ?? AnswerText("No such backend, or it has no 'database' section.\n")
         },
         table("show gossip", usage: " [members|health|admin|keys]", level: .user, help: "show the cluster: members, health, commands, keys") { call, _ in
             showGossip(call)

@@ -18,7 +18,7 @@ extension RuntimeCommand {
     /// Answers `install gossip key HEX`.
     static func installKey(_ call: RuntimeCall) -> String {
         guard let secret = Hexadecimal.bytes(call.argument(0).utf8).flatMap({ Bytes32($0) }), secret != .loopbackKey else {
-            return "Require a key of 64 hexadecimal digits; 'tsukada keygen' makes one.\n"
+            return "Require a key of 64 hexadecimal digits; 'tsukada keygen' creates one.\n"
         }
         return change(.install(secret), call)
     }

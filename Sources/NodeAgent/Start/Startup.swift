@@ -355,11 +355,11 @@ struct Startup {
     /// Makes the process non-dumpable and limits its system calls to those of serving. By now all its threads run and all its files are open.
     private func hardenProcess(_ agent: Agent) {
         // The memory holds keys and session data. This comes after the log's files are open, because afterwards root owns the process's entries in /proc.
-        if clinux_hide_memory() != 0 { agent.log.write(.warning, "this process's memory stays readable to its user's other processes.") }
+        if clinux_hide_memory() != 0 { agent.log.write(.warning, "other processes of this user can read this process's memory.") }
         let mode = agent.configuration.global.systemCalls
         guard mode != .any, let filter = ServingCalls.filter(isTrial: mode == .trial) else { return }
         do throws(SystemError) { try filter.install() } catch {
-            agent.log.write(.warning, "system calls are not filtered (\(error)): 'seccomp off' says that this is meant.")
+            agent.log.write(.warning, "system calls are not filtered (\(error)): write 'seccomp off' to start without this warning.")
         }
     }
 }

@@ -104,6 +104,6 @@ final class StateFolder: Sendable {
             if status.owner.user == owner.user { status.permissions & 0o300 == 0o300 } else {
                 status.owner.group == owner.group && status.permissions & 0o030 == 0o030
             }
-        return isWritable ? nil : "user \(owner.user), as which the node runs, cannot write to it; run 'chown \(owner.user)"
+        return isWritable ? nil : "the node runs as user \(owner.user), who cannot write to it; run 'chown \(owner.user)"
     }
 }

@@ -21,8 +21,8 @@ package struct DatabaseDialect: Equatable, Sendable {
         self.numbers = numbers
     }
 
-    /// The statement for the status of all channels. MySQL accepts REPLICA since 8.0.22 and rejects SLAVE since 8.4. MariaDB has the ALL form since it has
-    /// channels.
+    /// The statement for the status of all channels. MySQL accepts REPLICA since 8.0.22 and rejects SLAVE since 8.4. Every MariaDB version with channels has
+    /// the ALL form.
     package var replicaStatus: String {
         if isMariaDB { return "SHOW ALL SLAVES STATUS" }
         return numbers.lexicographicallyPrecedes([8, 0, 22]) ? "SHOW SLAVE STATUS" : "SHOW REPLICA STATUS"
@@ -117,7 +117,7 @@ package struct DatabaseQuestions: Equatable, Sendable {
             } else if let complaint = complaints.first ?? absence {
                 view.unanswered.append(UnansweredQuestion(question, name: name(of: question, for: dialect), complaint))
             } else if let result = results.first, !take(result, of: question, into: &view) {
-                let complaint = DatabaseComplaint(code: 0, text: "the answer is not that of MySQL or MariaDB")
+                let complaint = DatabaseComplaint(code: 0, text: "the answer lacks read_only")
                 view.unanswered.append(UnansweredQuestion(question, name: name(of: question, for: dialect), complaint))
             }
         }

@@ -123,7 +123,7 @@ package struct WriterElection: Equatable, Sendable {
     ///
     /// - Parameter sights: by server.
     package mutating func decide(_ sights: [Writability], peers: WriterPeers) -> Decision {
-        precondition(sights.count == choices.count, "\(sights.count) looks at \(choices.count) servers")
+        precondition(sights.count == choices.count, "\(sights.count) views of \(choices.count) servers")
         var decision = Decision()
         let before = ballot
         let candidate = candidate(sights)

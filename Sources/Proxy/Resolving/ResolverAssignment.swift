@@ -180,7 +180,7 @@ extension Resolver {
         let limit = DNSAnswer.recordsKeptMax
         if let total {
             outputs.append(
-                .alarm("'\(name)' has \(total) \(records), but only \(limit) of an answer are used; until it has \(limit) or fewer, none in use is removed"))
+                .alarm("'\(name)' has \(total) \(records), but only \(limit) of an answer are used; those in use are kept until it has \(limit) or fewer"))
         } else {
             outputs.append(.notice("'\(name)' has at most \(limit) \(records) again"))
         }
@@ -295,7 +295,7 @@ extension Resolver {
         guard !names[index].hasAnswer, !entries.isEmpty, names[index].servers.contains(where: { servers[$0].address == nil }) else { return }
         if !names[index].memory.isUsed {
             names[index].memory.isUsed = true
-            outputs.append(.alarm("'\(names[index].name)' gets no answer; trying its addresses from before the start (\(entries.count))"))
+            outputs.append(.alarm("'\(names[index].name)' gets no answer; trying its remembered addresses (\(entries.count))"))
         }
         for family in [AddressFamily.v4, .v6] where !names[index].isService {
             names[index].book.merge(family, with: entries.map(\.address.host).filter { $0.family == family }, now: now)

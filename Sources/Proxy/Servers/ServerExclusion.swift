@@ -48,7 +48,7 @@ extension ServerRegistry {
         next.skip = skip
         store(next, &change)
         let end = pause.map { "for \($0.wholeMilliseconds / 1000)s" } ?? (skip == .suspect ? "until a check is greeted in time" : "until a check passes")
-        let consequence = "new sessions skip it \(end) while other servers are usable"
+        let consequence = "while other servers are usable, new sessions skip it \(end)"
         switch skip {
         case .suspect: change.log(.warning, "\(title(of: change.server)) is SUSPECT: a session got no answer; \(consequence).")
         case .full(let number): change.log(.warning, "\(title(of: change.server)) is FULL (error \(number)): \(consequence).")

@@ -174,7 +174,7 @@ struct DrainProgramTests {
         }
         #expect(end(.text("Not draining.")) == (.failed(complaint), ["drain", "drain", "drain cancel"]))
         #expect(end(.text("Draining: x")) == (.draining("Draining: x"), ["drain", "drain", "drain cancel"]))
-        let unsure = "\(complaint); the node may still drain once they answer: check with 'show probe'"
+        let unsure = "\(complaint); the node may still drain once the other nodes answer: check with 'show probe'"
         #expect(end(.failed(SystemError("poll", code: 110))).outcome == .failed(unsure))
         #expect(end(.text("Unknown command")).outcome == .failed(unsure))
     }

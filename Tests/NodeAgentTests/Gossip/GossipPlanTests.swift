@@ -115,7 +115,11 @@ struct GossipPlanTests {
             (
                 GossipSentence(.viewsDiffer(server: "mysql/read02", peer: "two", isDownHere: false)).text,
                 "views of server mysql/read02 have differed for 30s: UP here, DOWN at two"
-            ), (GossipSentence(.notHeard(peer: "two", silence: .seconds(1))).text, "UDP to two is blocked: this node hears it, it does not hear this node"),
+            ),
+            (
+                GossipSentence(.notHeard(peer: "two", silence: .seconds(1))).text,
+                "UDP to two is blocked: this node hears two, but two does not hear this node"
+            ),
         ])
     func sentences(text: String?, expected: String?) { #expect(text == expected) }
 }

@@ -163,7 +163,7 @@ struct GossipRunnerTests {
         #expect(pair.lines.allSatisfy { $0.allSatisfy { !$0.contains("DEAD") } })
     }
 
-    @Test("keeps operators' commands over a restart")
+    @Test("keeps operators' commands across restarts")
     func memory() throws {
         let folder = try TemporaryFolder()
         let store = try StateStore<GossipMemory>(path: folder.path, node: "one", owner: FileOwner(user: geteuid(), group: getegid()))

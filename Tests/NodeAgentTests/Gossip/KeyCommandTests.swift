@@ -103,7 +103,7 @@ struct KeyCommandTests {
             #expect(try run(.install, input: input).complaint?.hasPrefix("'install' needs one key on stdin, a line of 64 hexadecimal digits") == true)
         }
         _ = try folder.write("k", "\(Self.first)\n", mode: 0o644)
-        #expect(try run(.install, input: Self.second).complaint == "\(path): other users than its owner have access (mode 644); run 'chmod 600 \(path)'")
+        #expect(try run(.install, input: Self.second).complaint == "\(path): users other than its owner have access (mode 644); run 'chmod 600 \(path)'")
         #expect(node.lines.isEmpty)
     }
 

@@ -150,7 +150,7 @@ struct KeyFileDiskTests {
         #expect(failure(path) == (isFine ? nil : .openToOthers(permissions: mode)))
         if !isFine {
             let text = KeyFileError(path: "/k", problem: .openToOthers(permissions: mode)).description
-            #expect(text == "/k: other users than its owner have access (mode \(String(mode, radix: 8))); run 'chmod 600 /k'")
+            #expect(text == "/k: users other than its owner have access (mode \(String(mode, radix: 8))); run 'chmod 600 /k'")
         }
     }
 

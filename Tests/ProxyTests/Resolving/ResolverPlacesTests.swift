@@ -221,7 +221,7 @@ struct ResolverCutTests {
         #expect(world.addresses.count == min(count, DNSAnswer.recordsKeptMax))
         #expect(!world.events.contains { $0.contains("lost") } && world.events.count == world.addresses.count)
         #expect(
-            world.alarms == ["'db' has 300 addresses, but only 256 of an answer are used; until it has 256 or fewer, none in use is removed"])
+            world.alarms == ["'db' has 300 addresses, but only 256 of an answer are used; those in use are kept until it has 256 or fewer"])
         world.behaviours = [.answers([.v4(0x0a01_0000)])]
         world.run(.seconds(11))
         #expect(world.alarms.last == "'db' has at most 256 addresses again")
@@ -244,7 +244,7 @@ struct ResolverCutTests {
         #expect(world.addresses.count == 8 && !world.events.contains { $0.contains("lost") } && world.events.count == 8)
         #expect(
             world.alarms
-                == ["'_mysql._tcp.db' has 300 service records, but only 256 of an answer are used; until it has 256 or fewer, none in use is removed"])
+                == ["'_mysql._tcp.db' has 300 service records, but only 256 of an answer are used; those in use are kept until it has 256 or fewer"])
     }
 }
 

@@ -38,7 +38,8 @@ struct GossipSection: ConfigurationSection {
         Keyword(
             "policy", .gossip, "own|fast-down|any-down", "How much a peer's report about a server counts, see below; default `fast-down`.", policy),
         Keyword("probe-interval", .gossip, "<time>", "Time between heartbeats, 50ms to 5s; default 180ms.", probeInterval),
-        Keyword("state-dir", .gossip, "<folder>", "Folder that keeps operators' commands over a restart; without it only peers remember them.", stateDirectory),
+        Keyword(
+            "state-dir", .gossip, "<folder>", "Folder that keeps operators' commands across restarts; without it only peers remember them.", stateDirectory),
     ])
 
     @Sendable private static func adminScope(_ draft: inout ClusterSettings, _ line: inout ConfigurationLine) throws(ConfigurationProblem) {

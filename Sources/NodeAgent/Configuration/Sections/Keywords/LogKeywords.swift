@@ -17,7 +17,8 @@ enum LogKeywords {
             "Target of log lines, as in `global`; `log global` means the targets of `global`, `no log` none.", log),
         Keyword("log-tag", .anyProxy, "<tag>", "Program name in this section's log lines.", logTag),
         Keyword(
-            "option dontlognull", .clientSide, "", inversion: .no, "Does not log sessions without an error in which the client sent nothing.", dontLogNull),
+            "option dontlognull", .clientSide, "", inversion: .no, "Does not log sessions that ended without an error and in which the client sent nothing.",
+            dontLogNull),
         Keyword("option tcplog", .clientSide, "", "Logs one line at the end of each session, with times and counts.", tcpLog),
     ]
 

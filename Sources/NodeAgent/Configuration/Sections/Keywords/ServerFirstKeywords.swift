@@ -6,7 +6,7 @@ enum ServerFirstKeywords {
     static let proxies: [Keyword<ProxyDraft>] = [
         Keyword(
             "greeting-timeout", .serverSide, "<time>",
-            "Time from the start of a connect without a greeting after which another server is asked as well; default 1s.", greetingTimeout),
+            "How long a session waits for a greeting, from the start of the connect, before it asks another server as well; default 1s.", greetingTimeout),
         Keyword(
             "option hedge-greetings", .serverSide, "", inversion: .no,
             "Asks a second server when a greeting is slower than the 99th percentile, for at most 5% of the sessions; the first greeting wins.",
