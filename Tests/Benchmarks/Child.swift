@@ -20,7 +20,7 @@ final class Child {
     private var hasEnded = false
     private(set) var exitStatus: Int32 = 0
 
-    /// Starts `command` on `processors` ("0" or "0,2"). setpriv requests the signal at the parent's death, taskset pins: both only exec.
+    /// Starts `command` on `processors` ("0" or "0,2"). setpriv requests a signal at the parent's death, and taskset pins. Both then exec the command.
     init(_ command: [String], on processors: String, output target: Output) throws(SystemError) {
         let full = ["setpriv", "--pdeathsig", "TERM", "taskset", "--cpu-list", processors] + command
         let (inputRead, inputWrite) = try Child.pipe()
@@ -82,7 +82,7 @@ final class Child {
         return !hasEnded
     }
 
-    /// Ends the process: closes its input, asks for 3 s, then kills. Reaps it.
+    /// Ends and reaps the process: closes its input, sends SIGTERM, and kills it if it still runs after 3 s.
     func stop() {
         input = nil
         output = nil

@@ -191,7 +191,7 @@ struct ExchangeLoad: ~Copyable {
             slot.pointee.moved = 0
             slot.pointee.step += 1
             if Int(slot.pointee.step) == script.steps.count, !complete(index) { return }
-            // The answer to the sent message is a new edge, unless it has arrived already; then its edge has as well.
+            // Another edge reports the answer, even if the answer has arrived already.
             if step > 0 { return }
         }
     }
@@ -219,7 +219,7 @@ struct ExchangeLoad: ~Copyable {
         return false
     }
 
-    /// Fails a held connection at its end, which is any edge except a spurious one.
+    /// Fails a held connection that has ended or received bytes. Spurious edges are ignored.
     private mutating func checkHeld(_ index: Int) {
         let got = recv(slots[index].raw, message, 1, Int32(MSG_PEEK))
         if got >= 0 || errno != EAGAIN { fail(index, "closed while idle", got >= 0 ? EPIPE : errno) }

@@ -89,7 +89,7 @@ extension Tag {
 }
 
 extension Trait where Self == ClusterTrait {
-    /// A separate article's network for each suite in this one.
+    /// A separate network, as in the article, for each suite in this one.
     static var articlesClusters: ClusterTrait { ClusterTrait() }
 }
 

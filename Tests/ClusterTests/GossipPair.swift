@@ -13,7 +13,7 @@ final class GossipPair {
     /// - Parameters:
     ///   - asAdministrator: the runtime sockets have level admin.
     ///   - options: additional command line arguments.
-    ///   - hasStore: both nodes have a state-dir, which takes a fifth line.
+    ///   - hasStore: both nodes have a state-dir.
     ///   - sections: lines of further sections, the same on both nodes.
     ///   - configuration: the text of haproxy.cfg, the same on both nodes; the article's when nil.
     init(

@@ -45,7 +45,7 @@ final class HotPathBench {
     ///   - options: lines of the proxy's section.
     ///   - serverOptions: words of each `server` line.
     ///   - launcher: a command that starts the program.
-    ///   - isCounted: forwarding threads count.
+    ///   - isCounted: whether calls of forwarding threads are counted.
     init(options: [String] = [], serverOptions: String = "", launcher: [String] = [], isCounted: Bool = true) throws {
         folder = "/tmp/tsk-hot-path-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)

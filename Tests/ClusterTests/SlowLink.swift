@@ -16,7 +16,7 @@ final class SlowLink {
         self.node = node
         self.world = world
         try world.demand("ip link add slow-bridge type veth peer name slow-node")
-        // A program that reads frames gets them without the kernel's offloads to a network card (checksums, segmentation).
+        // Without the kernel's offloads the relay reads complete frames: segmented, and with checksums.
         let offloads = "tx off sg off tso off gso off gro off"
         for interface in ["slow-bridge", "slow-node", "to-\(node.name)"] { try world.demand("ethtool -K \(interface) \(offloads)") }
         try node.demand(["ethtool", "-K", "eth0"] + offloads.split(separator: " ").map(String.init))

@@ -163,7 +163,7 @@ struct CheckRunnerTests {
     }
 
     @Test(
-        "spreads the first checks over an interval, but runs them at once for a proxy that has no writer before its first look",
+        "spreads the first checks over an interval, but runs them at once for a proxy that has no writer before its first check",
         arguments: DatabaseRole.allCases)
     func spread(role: DatabaseRole) throws {
         let bench = try CheckBench()

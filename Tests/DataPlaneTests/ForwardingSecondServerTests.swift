@@ -17,7 +17,7 @@ struct ForwardingSecondServerTests {
         #expect(eventually { bench.databases.allSatisfy { $0.acceptedCount == 1 } })
         #expect(eventually { (0..<3).map { bench.harness.held($0) }.sorted() == [0, 1, 1] })
         try holds(for: 0.3, "each server gets one connect") { bench.databases.allSatisfy { $0.acceptedCount == 1 } }
-        // Of the two that keep waiting, the last one tried has not been counted as silent.
+        // The session still waits for two servers. The one asked last has not been counted as silent.
         let first = try #require((0..<3).first { bench.harness.held($0) == 1 && bench.left($0, .silent) == 1 })
         #expect((0..<3).map { bench.left($0, .silent) }.sorted() == [0, 1, 1])
         gates[first].open()

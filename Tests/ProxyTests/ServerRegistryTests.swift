@@ -134,7 +134,7 @@ struct ServerRegistryLineTests {
         #expect(bench.status().fitWeight == 2 && bench.status().weight == 1)
     }
 
-    @Test("do not report that a replica is not the primary; no server gets writes before the first look")
+    @Test("do not report that a replica is not the primary; no server gets writes before the first check")
     func primary() {
         var backend = Bench.backend("mysql-write", [Bench.server("db1"), Bench.server("db2")])
         backend.database = DatabaseSettings(user: "check", location: ConfigurationLocation(file: "haproxy.cfg", line: 1))

@@ -1,6 +1,6 @@
 import Gossip
 
-/// Switches off each safety rule in turn: the seed must break the invariant that the rule protects, and no invariant with all rules.
+/// Switches off each safety rule in turn. The seed must then break the invariant that the rule protects; with all rules it must break none.
 enum Mutations {
     struct Mutation {
         let name: String

@@ -47,7 +47,8 @@ package enum DatagramKind: UInt8, CaseIterable, Sendable {
 package struct Header: Equatable, Sendable {
     /// Bytes of a header.
     package static let bytesCount = 56
-    /// Bytes of salt after the header of a handshake's datagrams. Each gets its own key from it, so that no node has to remember their sequence numbers.
+    /// Bytes of salt after the header of a handshake's datagrams. The salt gives each of them its own key, so that nodes need not remember their sequence
+    /// numbers.
     package static let saltBytes = 32
     /// The first two bytes of every datagram.
     package static let magic: UInt16 = 0x7467

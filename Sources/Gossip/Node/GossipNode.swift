@@ -16,7 +16,7 @@ package struct GossipNode {
     /// An input this much later than `nextDeadline` means that the node was not scheduled.
     static let starvedAfter = Duration.milliseconds(50)
 
-    /// The most by which a new session exceeds the one that it replaces.
+    /// The maximum by which a new session's number exceeds the previous one.
     static let sessionStep: UInt64 = 65_536
 
     /// The node's settings.
@@ -49,7 +49,7 @@ package struct GossipNode {
     var nextLeaveAt: Instant?
     /// The time since which this node has been scheduled without a gap.
     var ranSince: Instant
-    /// The session that another node has seen for this one, higher than its own, and when to start a session above it.
+    /// A session of this node, higher than `session`, that another node has reported, and when to start a session above it.
     var raise: (above: UInt64, at: Instant)?
     var raises = 0
     /// The leases of this node: when to renew each, and whether all peers have it.
@@ -213,7 +213,7 @@ extension GossipNode {
     }
 
     /// True when the node accepts this session: it is not far ahead of the clock, or it is only slightly above one that was accepted before. The second case
-    /// allows a node to continue whose name an attacker has used with a session at the horizon.
+    /// keeps a node in service after an attacker has used its name with a session at the horizon.
     func believes(_ other: UInt64, of node: NodeID, _ now: Instant) -> Bool {
         let known = node == settings.node ? session : peerIndex(node).map { peers[$0].session } ?? 0
         return other <= sessionHorizon(now) || other <= known + GossipNode.sessionStep

@@ -221,8 +221,8 @@ extension GossipNode {
     }
 
     /// The node sends under the newer channel and still accepts datagrams under the older one. When both sides start a handshake at the same time, each channel
-    /// is created before the other is proven. Both sides then prefer the channel that the lower node started, so that they measure loss and follow the address
-    /// on the same one. A channel that is created after the proof replaces the current one: the peer may have started over without a higher session.
+    /// is created before the other is proven. Both sides then prefer the channel that the lower node started, so that they use the same one for measuring loss
+    /// and for learning addresses. A channel that is created after the proof replaces the current one: the peer may have started over without a higher session.
     private mutating func adopt(_ channel: Channel, of index: Int) -> ChannelSlot {
         guard let current = peers[index].current else {
             peers[index].current = channel

@@ -20,7 +20,7 @@ extension GossipNode {
     }
 
     /// Merges a claim about this node. The node refutes a claim that it is suspect, dead or left. A claim with a higher session raises this node's session, as
-    /// a handshake does that reports one: the peer that saw it may be dead, and this row the only trace.
+    /// a handshake that reports such a session does: the peer that saw the session may be dead, and this row may be the only trace.
     private mutating func mergeOwnMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
         guard !isOvertaken(row.session, isFull: row.refutations == .max, from: sender, now: now, into: &outputs) else { return }
         guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }
@@ -28,8 +28,8 @@ extension GossipNode {
         _ = tables.merge(MemberRow(node: settings.node, session: session, refutations: row.refutations + 1, rank: .alive))
     }
 
-    /// True when a row in this node's name has a higher session, or the last version or refutation of this session. The node then starts a session above it,
-    /// because peers would ignore its own rows otherwise.
+    /// True when a row in this node's name has a higher session, or has used up the versions or refutations of this session. The node then starts a session
+    /// above it, because peers would ignore its own rows otherwise.
     mutating func isOvertaken(_ other: UInt64, isFull: Bool, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) -> Bool {
         guard other > session || other == session && isFull else { return false }
         counters.refusedRows += 1

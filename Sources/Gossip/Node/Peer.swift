@@ -65,7 +65,7 @@ struct Peer: Sendable {
     var isLossFromReported = false
     var isLossToReported = false
     var isNotHeardReported = false
-    /// True when the peer is dead for this node and a refutation through another node was reported. Reported once per death.
+    /// True when this node has declared the peer dead and has reported that a refutation arrived through another node. It reports this once per death.
     var isContradictionReported = false
     /// The loss on an earlier channel. It counts until the current channel has carried 64 datagrams.
     var inheritedLoss = 0

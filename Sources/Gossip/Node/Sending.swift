@@ -91,8 +91,8 @@ extension GossipNode {
                 peers[index].delivery.skip(through: through)
                 continue
             }
-            // The range starts at 0 when the peer has acknowledged all earlier changes. It may have done so through equal tables and never have counted them;
-            // any other start would then exceed its `receivedThrough`.
+            // The range starts at 0 when the peer has acknowledged all earlier changes. If it did so because the tables were equal, it has not counted the
+            // changes, and any other start would exceed its `receivedThrough`.
             let range = Record.range(from: from <= peers[index].delivery.acknowledged ? 0 : from, through: through)
             let sequence = send(.delta, to: index, into: &outputs) { bytes in
                 range.write(to: &bytes, now: now)

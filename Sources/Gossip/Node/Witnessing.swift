@@ -6,7 +6,7 @@ package struct PeerView: Equatable, Sendable {
     package let peer: NodeID
     /// Servers that take traffic and passed the peer's last check.
     package fileprivate(set) var usable = 0
-    /// Servers that take traffic and fail the peer's checks, fewer times than its `fall`.
+    /// Servers that still take traffic although they fail the peer's checks: fewer than `fall` times so far.
     package fileprivate(set) var failing = 0
     /// Servers that the peer has checked.
     package fileprivate(set) var seen = 0

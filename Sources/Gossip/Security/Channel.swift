@@ -90,7 +90,7 @@ struct Channel: Sendable {
         header.key == receiveID && header.senderSession == peerSession && header.receiverSession == ownSession
     }
 
-    /// The key of a handshake's datagram: derived from the ring key, and unique by the salt, which is sent in clear.
+    /// The key of a handshake's datagram: derived from the ring key, and made unique by the salt, which is sent in clear.
     static func handshakeKey(_ key: KeyRing.Key, salt: Bytes32, seal: any Seal) throws(SealError) -> Bytes32 {
         guard let derived = Bytes32(try seal.derive(secret: key.secret, salt: salt.bytes, info: Array("tsukada hello 1".utf8), count: 32)) else {
             throw .libraryFailed("derive")

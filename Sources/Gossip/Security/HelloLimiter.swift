@@ -1,6 +1,6 @@
 import Wire
 
-/// Bounds the work that unauthenticated HELLOs cause, per second and source and per second in all.
+/// Bounds the work that unauthenticated HELLOs cause per second: for each source, and in total.
 struct HelloLimiter: Sendable {
     private struct Source: Sendable {
         let address: SocketAddress

@@ -20,7 +20,7 @@ struct Census: Sendable {
     private(set) var looked = 0
     private(set) var failedSilently = 0
     private(set) var accessDenied = 0
-    /// Proxies with servers that `min-up` keeps up, and with a change since the last `drainStale`.
+    /// Proxies that have changed since the last `drainStale` and have servers that `min-up` keeps up.
     private var stale: Set<Int> = []
 
     init(_ views: [ServerView] = []) {

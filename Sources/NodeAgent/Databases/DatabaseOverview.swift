@@ -30,8 +30,8 @@ struct DatabaseOverview {
         return AnswerText(head: "", rows: Lines(overview: self, sections: chosen))
     }
 
-    /// The lines of `sections`, one by one. The column widths of a table depend on all of its rows, so each row is composed in its own step, which
-    /// gives no text.
+    /// The lines of `sections`, one by one. The column widths of a table depend on all of its rows, so each row is composed in its own step, which returns no
+    /// text.
     private struct Lines: Sequence, IteratorProtocol {
         let overview: DatabaseOverview
         let sections: [Section]

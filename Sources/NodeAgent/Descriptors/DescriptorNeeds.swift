@@ -11,7 +11,7 @@ extension Limits {
         /// A demand for `wanted` descriptors and at least `least`, which is limited to `wanted`.
         init(_ wanted: Int = 0, least: Int = 0) { (self.wanted, self.least) = (wanted, min(least, wanted)) }
 
-        /// The number for this part if `spare` descriptors are divided over the `all` descriptors that parts want beyond their least.
+        /// This part's number when `spare` descriptors are divided among parts that together want `all` beyond their least.
         func share(of spare: Int, all: Int) -> Int { all <= spare ? wanted : least + (wanted - least) * spare / all }
     }
 

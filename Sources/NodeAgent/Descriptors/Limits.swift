@@ -73,7 +73,7 @@ enum Limits {
         return Plan(descriptors: reached, wanted: sessions, pipesWanted: pipesWanted, needs: needs)
     }
 
-    /// The descriptors needed for this number of sessions, of pipes, and of listening sockets per address, including everything else.
+    /// The descriptors that a process needs in total, with this number of sessions, pipes, and listening sockets per address.
     static func descriptorsNeeded(sessions: Int, pipes: Int, needs: Needs, socketsPerBind: Int) -> Int {
         // A plan grants parts that open descriptors while they run at most a quarter.
         let reserve = needs.most

@@ -15,7 +15,7 @@ final class EvidenceControl {
         var resolveSoon: (ServerReference) -> Void = { _ in }
     }
 
-    /// The shortest time between two checks of a server that failed handshakes cause.
+    /// The minimum time between two checks of a server that are caused by failed handshakes.
     private static let handshakeCheckInterval = Duration.seconds(1)
 
     private let backends: [Backend]
@@ -76,8 +76,8 @@ final class EvidenceControl {
         }
     }
 
-    /// Uses the result of a check. A pass ends the skipping that sessions have caused. Without gossip, a check that finds the server full counts like a session
-    /// that does, where sessions may leave the server.
+    /// Uses the result of a check. A pass ends the skipping that sessions have caused. Without gossip, a check that finds the server full makes new sessions
+    /// skip it, as a refused session does, if sessions may leave the server.
     func checkFinished(_ server: ServerReference, _ result: CheckResult) {
         let backend = backends[server.backend]
         if servers.bridge == nil, result.refusal == .full, backend.mayRefuse(backend.servers[server.server]) {

@@ -11,7 +11,7 @@ struct NameInquiry: Equatable, Sendable {
 
 /// Looks up all names of a start at once, without I/O. Feed one input, drain `nextOutput`, re-arm `nextDeadline`.
 ///
-/// The candidates of a name (resolv.conf's `search`) are asked one after another, each of all nameservers. The lookup of a name ends
+/// The candidates of a name (resolv.conf's `search`) are resolved one after another; each is sent to all nameservers. The lookup of a name ends
 /// - when there are addresses of its family, or all nameservers have answered;
 /// - when no question is open: the kernel reports that no process listens, or that there is no route;
 /// - when the round's time is over. All names share this time, which is far below the time that a master grants a starting worker.

@@ -27,7 +27,7 @@ struct NameLookupError: Error, Equatable, CustomStringConvertible {
     /// What went wrong.
     let problem: Problem
 
-    /// Whether the name certainly has no address, so that it is wrong. Otherwise the nameservers have failed, and the name may be right.
+    /// Whether the name is wrong because it certainly has no address. Otherwise the nameservers have failed, and the name may be right.
     var isDenial: Bool {
         switch problem {
         case .notAName, .noSuchName, .noAddress: true
@@ -51,7 +51,7 @@ struct NameLookupError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// Resolves names at start-up, before there are threads: the hosts file first, then the nameservers of resolv.conf. Blocks at most as long as a `LookupRound`.
+/// Resolves names at start-up, before threads start: the hosts file first, then the nameservers of resolv.conf. Blocks at most as long as a `LookupRound`.
 struct NameLookup {
     private let hosts: HostsFile
     private let configuration: ResolvConf

@@ -2,7 +2,7 @@ import LinuxIO
 import Proxy
 import Wire
 
-/// Resolves every name of a configuration before there are threads: binds, log targets, servers, the gossip's own address.
+/// Resolves every name of a configuration before threads start: binds, log targets, servers, the gossip's own address.
 ///
 /// `ask` looks all of them up at once. For a name without an answer, the first matching row decides:
 ///

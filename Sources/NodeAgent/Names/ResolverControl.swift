@@ -81,7 +81,7 @@ final class ResolverControl {
         storeAddresses()
     }
 
-    /// Adds and starts a runner that resolves names of other things than servers.
+    /// Adds and starts a runner that resolves names of things other than servers.
     func start(_ runner: ResolverRunner) {
         runners.append(runner)
         runner.start()

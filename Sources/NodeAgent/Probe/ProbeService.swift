@@ -15,7 +15,7 @@ final class ProbeService {
     private var control: ProbeControl?
     private var responder: ProbeResponder?
 
-    /// Sections about `backends`, which do not answer before `start`.
+    /// The sections that require servers of `backends`. They do not answer before `start`.
     ///
     /// - Parameters:
     ///   - ports: bound sockets.

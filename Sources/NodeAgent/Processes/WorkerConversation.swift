@@ -27,7 +27,7 @@ struct WorkerConversation: Equatable, Sendable {
 
     /// The master's reaction.
     enum Answer: Equatable, Sendable {
-        /// Keep the message's files, in case this worker comes to serve.
+        /// Keep the message's files, in case this worker serves later.
         case keep
         /// Count the worker as serving.
         case serve

@@ -25,7 +25,7 @@ struct WorkerSeat {
         guard let channel = Int32(fields[0]), let errors = Int32(fields[1]), Self.takeOver(channel), Self.takeOver(errors) else { return nil }
         self.channel = ProcessChannel(OpenFile(FileDescriptor(owning: channel)))
         laterErrors = errors
-        // The kernel would show the name of /proc/self/exe, as which the worker was started.
+        // The worker was started as /proc/self/exe, so the kernel would show the name "exe".
         clinux_name_thread("tsukada")
         causeOfDeath = fields.count > 2 ? String(fields[2]) : nil
     }

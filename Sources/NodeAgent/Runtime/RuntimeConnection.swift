@@ -262,7 +262,7 @@ final class RuntimeConnection {
     }
 }
 
-/// The place among `stats maxconn` of a connection whose socket was handed over. The place is free when this value is released.
+/// A handed-over connection's place among `stats maxconn`. Releasing this value frees the place.
 final class RuntimePlace {
     private let free: () -> Void
 

@@ -5,7 +5,7 @@ import Proxy
 import Seals
 import Wire
 
-/// Opens and reads everything that the `gossip` section needs, before there are threads and before privileges are dropped.
+/// Opens and reads everything that the `gossip` section needs, before threads start and before privileges are dropped.
 struct StartGossip {
     /// The socket's receive buffer in bytes: enough for a burst of all peers while the control thread is busy.
     private static let receiveBuffer = 1 << 20

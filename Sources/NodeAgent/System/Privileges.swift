@@ -37,8 +37,8 @@ struct Privileges: Equatable, Sendable {
     /// Makes files that the process creates writable for their owner only, whatever umask it was started with.
     static func restrictNewFiles() { umask(umask(0o777) | 0o022) }
 
-    /// Changes the root, then the groups, then the user, then drops every capability, also as root. Each step needs privileges that a later one drops.
-    /// Verifies the result. Call it while there is only one thread, because other threads would keep their privileges.
+    /// Changes the root, then the groups, then the user, then drops every capability, also as root. Each step needs privileges that a later one drops. Verifies
+    /// the result. Call it while the process has only one thread, because other threads would keep their privileges.
     func apply() throws(PrivilegeError) {
         try changeRoot()
         do throws(SystemError) { try Capabilities().bound() } catch { throw PrivilegeError(.capabilities, error) }

@@ -50,7 +50,7 @@ struct TextTable {
     }
 }
 
-/// The lines of a table whose rows are composed one by one. The column widths depend on all rows, so a step that composes a row gives no text.
+/// The lines of a table whose rows are composed one by one. The column widths depend on all rows, so a step that composes a row returns no text.
 struct AlignedLines<Rows: IteratorProtocol<[String]>>: Sequence, IteratorProtocol {
     private var rows: Rows
     private var table: TextTable

@@ -4,7 +4,7 @@ import Wire
 enum Choice: Equatable {
     /// The chosen server, at which a place is held.
     case server(UInt32)
-    /// All candidates have reached `maxconn`. With a server, the session can use only that server.
+    /// All candidates have reached `maxconn`. If there is a server, the session can use no other one.
     case full(UInt32?)
     /// The session has tried every usable server.
     case allTried

@@ -20,14 +20,14 @@ package struct SlowStart: Equatable, Sendable {
         seconds = Int(duration.components.seconds) + (duration.components.attoseconds > 0 ? 1 : 0)
     }
 
-    /// The sixteenths of its weight that a server has `elapsed` after it came back: 1 at first.
+    /// A server's share of its weight, in sixteenths, `elapsed` after its return: 1 at first.
     package func share(after elapsed: Duration) -> Int {
         let passed = Int(elapsed.components.seconds)
         guard (0..<seconds).contains(passed) else { return Self.fullShare }
         return min(Self.fullShare, (Self.fullShare * passed + seconds) / seconds)
     }
 
-    /// The hundredths of its `maxconn` that a server has `elapsed` after it came back: 0 at first, which means one session.
+    /// A server's share of its `maxconn`, in hundredths, `elapsed` after its return: 0 at first, which means one session.
     package func percent(after elapsed: Duration) -> Int {
         let passed = Int(elapsed.components.seconds)
         guard (0..<seconds).contains(passed) else { return Self.fullPercent }

@@ -9,7 +9,7 @@ package struct CheckLimits: Equatable, Sendable {
     /// The limit for everything, when `answer` is `nil`.
     package var whole: Duration
 
-    /// Creates limits in which everything together may take `whole`.
+    /// Creates a single limit, `whole`, for connect and answer together.
     package init(whole: Duration) { (self.connect, self.whole) = (whole, whole) }
 
     /// Creates limits by HAProxy's rule: with `timeout check`, the connect may take min(`timeout connect`, `inter`), and the answer may take `timeout check` in

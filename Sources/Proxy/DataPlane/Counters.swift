@@ -14,7 +14,7 @@ package struct FrontendCounters: ~Copyable, Sendable {
 
 /// One thread's counters of a server, or of a backend's sessions without a server.
 package struct ServerCounters: ~Copyable, Sendable {
-    /// Connects begun for sessions, with every attempt counted, and how often the server was chosen. For a backend: sessions assigned to it.
+    /// `sessions`: the attempts to connect for sessions, or for a backend the sessions assigned to it. `chosen`: how often the server was chosen.
     package let sessions = Counter()
     package let chosen = Counter()
     /// Connects begun.

@@ -16,7 +16,7 @@ struct DirectionFlags: OptionSet, BitwiseCopyable {
     /// The bytes in the buffer must not be sent yet: they are being inspected, or the sink does not exist yet.
     static let held = DirectionFlags(rawValue: 32)
     /// Nagle's algorithm is on at the sink: a small segment waits until the previous one is acknowledged. It is turned off before the second send, because many
-    /// sessions never make one.
+    /// sessions send only once.
     static let delays = DirectionFlags(rawValue: 64)
 }
 

@@ -9,8 +9,7 @@ package final class ForwardingState: Sendable {
     /// The most threads: `ProcessCell.pausedThreads` has a bit for each.
     package static let threadsMax = 64
 
-    /// The default for the most handshakes per server that are finished at the same time for clients that have left. Further connections are closed. A
-    /// handshake takes only a round trip, but they arrive in bursts.
+    /// The default of `handshakesPerServer`. Further connections are closed. A handshake takes only a round trip, but they arrive in bursts.
     package static let handshakesPerServerMax = 1024
 
     /// The configured proxies.
@@ -20,7 +19,7 @@ package final class ForwardingState: Sendable {
     package let sessionsMax: Int
     /// The most pipes that each thread may hold for splicing.
     package let pipesPerThread: Int
-    /// The most handshakes per server that are finished at the same time for clients that have left.
+    /// The limit on handshakes per server that are being finished for clients that have left.
     let handshakesPerServer: Int
     /// One cell.
     package let process = SharedCells<ProcessCell>(count: 1) { _ in ProcessCell() }

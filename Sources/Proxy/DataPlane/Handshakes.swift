@@ -1,5 +1,5 @@
 // Clients that leave before they log in. A server that speaks first may count each connection without a login against this host, and finally refuse the host.
-// So the handshake is finished instead of being closed. This code runs once for each such client; other sessions never reach it.
+// So the handshake is finished before the connection is closed. This code runs once for each such client; other sessions never reach it.
 
 import Glibc
 import LinuxIO

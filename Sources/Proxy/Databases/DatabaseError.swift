@@ -14,17 +14,17 @@ package enum DatabaseError: Error, Equatable, Sendable {
     case protocolViolation(String)
     /// The server requests an unknown authentication method with this name.
     case methodUnknown(String)
-    /// The server requests the password in cleartext, which is never sent. The method's name.
+    /// The server requests the password in cleartext, which is never sent. The value is the method's name.
     case methodRefused(String)
     /// TLS is required but the server does not offer it.
     case tlsNotOffered
-    /// The server's certificate is not trusted. The reason.
+    /// The server's certificate is not trusted. The value is the reason.
     case certificateInvalid(String)
-    /// The TLS handshake or stream failed. The library's text.
+    /// The TLS handshake or stream failed. The value is the library's text.
     case tlsFailed(String)
     /// The server closed the connection before the end of the session.
     case closed
-    /// Cryptography failed on this node or with the server's key. The reason.
+    /// Cryptography failed on this node or with the server's key. The value is the reason.
     case cryptographyFailed(String)
 
     /// Creates one of the first four cases from the server's error.

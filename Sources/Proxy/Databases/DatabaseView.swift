@@ -60,7 +60,7 @@ package struct DatabaseComplaint: Equatable, Sendable {
     /// ER_PROCACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR.
     private static let permissionErrors = [1044, 1045, 1142, 1143, 1227, 1370, 1698]
 
-    /// "error 1062 Duplicate entry ...", "TLS is required, and the server does not offer it".
+    /// "error 1062 Duplicate entry ...", "TLS is required, but the server does not offer it".
     package var description: String {
         guard code > 0 else { return text }
         return text.isEmpty ? "error \(code)" : "error \(code) \(text)"
@@ -190,7 +190,7 @@ package struct UnansweredQuestion: Equatable, Sendable {
         (self.question, self.name, self.complaint) = (question, name, complaint)
     }
 
-    /// "the question 'SHOW REPLICA STATUS' fails: no answer within 1s".
+    /// "'SHOW REPLICA STATUS' fails: no answer within 1s".
     package var description: String { "'\(name)' fails: \(complaint.description)" }
 }
 

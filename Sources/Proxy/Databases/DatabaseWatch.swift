@@ -45,8 +45,8 @@ package struct DatabaseWatch: Sendable {
 
     /// The time before a problem is reported, because a promotion takes a moment.
     private static let problemReportDelay = Duration.seconds(2)
-    /// The time before an unknown writer at the start is reported. Peers are waited for first. After that the state may last, for example when the user is
-    /// refused.
+    /// How long the writer may be unknown after the start before this is reported. The node first waits for its peers. After that the state may last, for
+    /// example when databases refuse the user.
     private static let startingAfter = Duration.seconds(10)
 
     /// The section.

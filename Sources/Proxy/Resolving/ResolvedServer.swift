@@ -35,7 +35,7 @@ package struct ResolvedServer: Equatable, Sendable {
     enum Candidate: Equatable, Sendable {
         /// Its trial is in progress.
         case proposed(ResolvedAddress)
-        /// It has failed a trial in this round or after it.
+        /// It has failed a trial since this round began.
         case refused(ResolvedAddress)
         /// It failed a trial in an earlier round. The next answer proposes it again.
         case postponed(ResolvedAddress)

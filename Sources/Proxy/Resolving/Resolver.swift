@@ -12,8 +12,8 @@ import Wire
 /// - Silence, SERVFAIL, REFUSED and "does not exist" remove no address, unless the `hold` of that failure is in the configuration and has passed since the last
 ///   valid answer. There is no default: HAProxy's default of 30 s empties whole backends when only the nameserver fails.
 /// - Only a complete answer with at least one address removes addresses. An answer with more records than are kept is not complete.
-/// - Of a name with addresses of both families a server prefers one family. A server that took an address of the other family, because its own had no answer,
-///   returns when there is one.
+/// - When a name has addresses of both families, a server prefers one family. If that family had no answer, the server takes an address of the other one, and
+///   returns when an answer arrives.
 /// - A server whose checks pass keeps its address until the new one has passed a trial. A free slot also tries its address first while another slot passes; a
 ///   slot whose address is gone is then emptied immediately.
 /// - Addresses from an earlier process are used only until the first valid answer, and only after a trial.
@@ -189,7 +189,8 @@ package struct Resolver {
     /// The index of the name that `server` belongs to.
     func name(of server: Int) -> Int? { names.firstIndex { $0.servers.contains(server) } }
 
-    /// Records whether the server's checks pass. When they fail, a candidate address is used immediately, or an early round starts. Not so with `discover`.
+    /// Records whether the server's checks pass. When they fail, a candidate address is used immediately, or an early round starts. With `discover` neither
+    /// happens.
     package mutating func checksChanged(_ reference: ServerReference, isPassing: Bool, now: Instant) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }) else { return }
         servers[index].isPassing = isPassing

@@ -42,7 +42,7 @@ package enum ServerFirst: Equatable, Sendable, BitwiseCopyable {
 }
 
 extension Backend {
-    /// What `server` sends before its clients do. Until a session has received a byte of it, the session may still move to another server.
+    /// Whether `server` speaks first, and in which protocol. Until a session has received a byte from it, the session may still move to another server.
     package func opening(of server: Server) -> ServerFirst {
         guard case .mysql = check else { return isServerFirst == true ? .anything : .none }
         return isServerFirst ?? checksTraffic(of: server) ? .mysql : .none

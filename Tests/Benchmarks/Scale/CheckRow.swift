@@ -20,7 +20,7 @@ enum CheckRow {
                     let before = (count: site.targets.acceptedCount, nanoseconds: program.processorNanoseconds, instant: MonotonicClock.now())
                     try Interruption.pause(window)
                     let seconds = Double(before.instant.duration(to: MonotonicClock.now()).wholeNanoseconds) / 1e9
-                    // A check that only connects may be reset before its connection can be accepted: then the schedule counts.
+                    // A check that only connects may reset its connection before it can be accepted, so its number comes from the schedule.
                     let count = isMySQL ? Double(site.targets.acceptedCount - before.count) : seconds * Double(checksPerSecond)
                     guard count > 0 else { throw RunError(message: "no check has arrived") }
                     return [ScaleValue(number: program.microseconds(since: before.nanoseconds, count: count))]

@@ -11,7 +11,7 @@ package final class DatabaseScene: FailoverScene {
     /// The start of the repair; a server may return before its end.
     private(set) var repairBeganAt: Int64?
     private(set) var repairedAt: Int64?
-    /// The row's subject: its last answer after a time (the event by default), and its first one after the repair, are measured.
+    /// The database that the fault strikes. The scene measures its last answer after `from` (by default the event) and its first one after the repair.
     private(set) var struck: (database: Database, from: Int64?)?
     /// The database whose first answer after the event is measured.
     private(set) var successor: Database?

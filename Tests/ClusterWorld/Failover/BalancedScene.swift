@@ -22,7 +22,7 @@ package final class BalancedScene: FailoverScene {
         try proxy.stop()
     }
 
-    /// Waits until the load balancer has ejected `node` (by default the victim), at most for the time in which it should.
+    /// Waits until the load balancer has ejected `node` (by default the victim), at most for the time that this may take.
     package func waitForEjection(of node: Node? = nil, within seconds: Double? = nil) {
         let moment = lastEventAt
         let limit = seconds ?? cluster.times.ejectionMax + cluster.times.interval + 1

@@ -23,7 +23,7 @@ enum Opening: Sendable {
     case waitsAndCloses(TestGate)
     /// Sends these bytes to its first client and ends; greets the others.
     case refusesOnce([UInt8], TestGate)
-    /// Greets at once until the first gate is open, then when the second one is.
+    /// Greets immediately until the first gate opens; after that, only once the second gate is open.
     case slows(from: TestGate, to: TestGate)
 }
 

@@ -33,7 +33,7 @@ struct DatabaseOverviewTests {
             registry = ServerRegistry(backends: [backend], now: now) { ServerRegistry.numericAddress(of: backend.servers[$0.server]) }
         }
 
-        /// Applies one look at each server.
+        /// Applies one check of each server.
         mutating func look(_ looks: [DatabaseFindings]) {
             for (server, look) in looks.enumerated() { watch.take(look, of: server, now: now) }
             let statuses = backend.servers.indices.map { registry.status(of: ServerReference(backend: 0, server: $0)) }

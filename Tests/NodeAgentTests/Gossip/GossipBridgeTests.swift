@@ -161,7 +161,7 @@ extension BridgeHistory {
     private func operate(_ node: BridgedNode, _ server: ServerReference) {
         let (state, weight) = (Self.states[draw(Self.states.count)], [0, 1, 1, 7][draw(4)])
         let spread = ClusterSpread(duration: state != .ready && draw(2) == 0 ? .milliseconds(500 + draw(3_000)) : nil, isForced: draw(3) == 0)
-        note("\(server): one of: an operator's \(state) (\(spread)), an operator's weight \(weight), a look's fitness")
+        note("\(server): one of: an operator's \(state) (\(spread)), an operator's weight \(weight), a check's fitness")
         switch draw(7) {
         case 0, 1: node.administer(server, state)
         case 2: node.apply(.setWeight(weight), to: server)

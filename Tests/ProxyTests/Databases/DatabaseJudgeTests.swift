@@ -27,7 +27,7 @@ struct JudgedServers {
 
     static let stopped = replica(lag: nil) { $0.channels = [ReplicationChannel(applier: .stopped)] }
 
-    /// A look in which these queries have no answer.
+    /// The view of a check in which these queries have no answer.
     static func silent(_ questions: DatabaseQuestion..., code: Int = 0, _ change: (inout DatabaseView) -> Void = { _ in }) -> DatabaseFindings {
         replica(lag: .zero) { view in
             view.unanswered = questions.map { UnansweredQuestion($0, name: "\($0)", DatabaseComplaint(code: code, text: "no answer within 1s")) }
@@ -35,14 +35,14 @@ struct JudgedServers {
         }
     }
 
-    /// Takes one look at each server, a second later.
+    /// Applies one check of each server, a second later.
     mutating func look(_ looks: [DatabaseFindings]) {
         now = now.advanced(by: .seconds(1))
         for (server, look) in looks.enumerated() { judge.take(look, of: server, now: now) }
         decide()
     }
 
-    /// Takes looks with these lags in seconds, one for each server.
+    /// Applies checks with these lags in seconds, one for each server.
     mutating func look(lags: [Int]) { look(lags.map { Self.replica(lag: .seconds($0)) }) }
 
     mutating func decide() { judge.decide(isAvailable: isAvailable, now: now) }
@@ -168,7 +168,7 @@ struct DatabaseJudgeTests {
                 servers.look([JudgedServers.replica(lag: .zero), JudgedServers.replica(lag: .zero), JudgedServers.replica(lag: .zero), JudgedServers.stopped])
             }
             #expect(servers.fit == [0, 1, 2])
-            // One look detects it before the others do.
+            // One check detects it before the others do.
             servers.look([JudgedServers.stopped, JudgedServers.replica(lag: .zero), JudgedServers.replica(lag: .zero), JudgedServers.stopped])
             #expect(servers.fit == [1, 2])
             for _ in 0..<60 { servers.look(Array(repeating: JudgedServers.stopped, count: 4)) }
@@ -176,7 +176,7 @@ struct DatabaseJudgeTests {
         }
     }
 
-    @Test("keeps all servers in with faults of one rank: an empty heartbeat table, no replication, a query, all stopped at the first look")
+    @Test("keeps all servers in with faults of one rank: an empty heartbeat table, no replication, a query, all stopped at the first check")
     func equalRanks() {
         let alike: [DatabaseFindings] = [
             JudgedServers.replica(lag: .zero) { $0.heartbeatAge = nil }, JudgedServers.replica(lag: .zero) { $0.isReadOnly = false },
@@ -207,7 +207,7 @@ struct DatabaseJudgeTests {
             let silent = JudgedServers.silent(question) { if question != .query { $0.answer = "1" } }
             servers.look([fine, fine, fine])
             servers.look([silent, fine, fine])
-            #expect(servers.fit == [0, 1, 2], "one failed look is not enough")
+            #expect(servers.fit == [0, 1, 2], "one failed check is not enough")
             servers.look([silent, fine, fine])
             #expect(servers.fit == [1, 2])
             #expect(servers.reason(0) == "'\(question)' fails: no answer within 1s")
@@ -246,7 +246,7 @@ struct DatabaseJudgeTests {
         servers.look([JudgedServers.replica(lag: .zero) { $0.answer = "3" }, fine])
         for _ in 0..<3 { servers.look([JudgedServers.silent(.replicaStatus, .query), fine]) }
         #expect(servers.reason(0) == "query returned 3, expected 1")
-        // A look without an answer does not bring a lagging server back in.
+        // A check without an answer does not bring a lagging server back in.
         var lagging = JudgedServers(2)
         lagging.look(lags: [11, 0])
         lagging.look([JudgedServers.silent(.replicaStatus), JudgedServers.replica(lag: .zero)])
@@ -308,7 +308,7 @@ struct DatabaseJudgeTests {
         #expect(servers.judge.standings[0].refusal == nil)
     }
 
-    @Test("follows an earlier process until its own first look")
+    @Test("follows an earlier process until its own first check")
     func recalled() {
         var servers = JudgedServers(2)
         servers.judge.restore(0, .unfit(reason: "replication lag 11s > 10s"), since: servers.now)

@@ -106,7 +106,7 @@ struct DatabaseWatchTests {
         #expect(bench.watch.writerMemory == WriterMemory(epoch: 2, server: "db2"))
     }
 
-    @Test("keeps the writer after one failed look, and leaves it after two")
+    @Test("keeps the writer after one failed check, and leaves it after two")
     func missedLooks() {
         var bench = Bench(.primary)
         _ = bench.look(Self.writable, Self.readOnly)
@@ -154,7 +154,7 @@ struct DatabaseWatchTests {
             news.first?.text
                 == "db1: 'variables' fails: no answer within 1s; it still takes sessions: no other server is known to accept writes")
         #expect(bench.decide().fitness[0] == .whole && bench.watch.silent == [0, 1])
-        // A read-only server has answered: later failed looks do not matter, even for the last server.
+        // A read-only server has answered: later failed checks do not matter, even for the last server.
         let hanging = JudgedServers.silent(.replicaStatus, .query)
         var last = Bench(.primary)
         _ = last.look(Self.writable, Self.readOnly)

@@ -103,7 +103,7 @@ struct WriterElectionTests {
     }
 }
 
-/// Nodes whose looks and ballots arrive late, over servers that change at random. Nodes always hear each other; they restart now and then.
+/// Nodes whose checks and ballots arrive late, and servers that change at random. Nodes always hear each other; they restart now and then.
 struct ElectionWorld {
     struct Member {
         var election = WriterElection(choices: [10, 20, 30])

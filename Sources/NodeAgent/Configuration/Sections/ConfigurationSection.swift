@@ -2,7 +2,8 @@ import Proxy
 
 /// A section: its first line and all lines up to the next section.
 ///
-/// The reader is independent of the kinds of sections: it opens the section that a line names, passes it its lines, and finishes it where the next one begins.
+/// The reader is independent of the kinds of sections: it opens the section that a line names, passes the following lines to it, and finishes it where the next
+/// one begins.
 protocol ConfigurationSection: KeywordPlace {
     /// The content of the lines so far.
     var draft: Draft { get set }
@@ -47,7 +48,7 @@ extension ConfigurationSection {
 
     func finish(in configuration: inout ConfigurationDraft) { configuration.sections.append(self) }
 
-    /// Parses a line of the section, after a `no` or `default`.
+    /// Parses a line of the section. A leading `no` or `default` has been taken already.
     mutating func read(_ line: inout ConfigurationLine) throws(ConfigurationProblem) {
         let (one, two) = line.firstWords
         guard let keyword = Self.keywords[two] ?? Self.keywords[one] else { return try refuse(Self.problem(withKeyword: one, two), of: &line) }
