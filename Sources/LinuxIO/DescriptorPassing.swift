@@ -70,8 +70,8 @@ package enum MemoryFile {
         return file
     }
 
-    /// Returns the bytes of `file` from its beginning. A longer file is cut, but the result still has more than `bytesMax` bytes, so that the caller can detect
-    /// the excess. Rejects files that are not sealed, because another kind could block the reader.
+    /// Returns the bytes of `file` from its beginning. Reading stops once there are more than `bytesMax`, so that the caller can detect the excess. Rejects
+    /// files that are not sealed, because another kind could block the reader.
     package static func bytes(of file: OpenFile, bytesMax: Int) throws(SystemError) -> [UInt8] {
         guard clinux_is_sealed(file.raw) == 1 else { throw SystemError("fcntl", code: EINVAL) }
         // Processes that share the file also share its offset; pread leaves it unchanged.

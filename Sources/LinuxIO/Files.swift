@@ -52,8 +52,7 @@ package enum Files {
         return bytes
     }
 
-    /// Returns the remaining bytes of an open file. A longer rest is cut, but the result still has more than `bytesMax` bytes, so that the caller can detect
-    /// the excess.
+    /// Returns the remaining bytes of an open file. Reading stops once there are more than `bytesMax`, so that the caller can detect the excess.
     package static func read(from raw: Int32, bytesMax: Int) throws(SystemError) -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)

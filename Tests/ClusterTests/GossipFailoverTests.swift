@@ -44,7 +44,7 @@ extension ClusterSuite {
             var times = Times()
             for round in 0..<Self.kills {
                 try pair.waitUntilSettled()
-                // At different points between two checks: right after the wait above it would always be the same point.
+                // Spreads the kills over the time between two checks. Right after the wait above, every kill would come at the same point.
                 try pair.expectNoDeath(for: 2 * Double(round) / Double(Self.kills))
                 let (victim, server) = round.isMultiple(of: 2) ? (cluster.replica01, "read01") : (cluster.replica02, "read02")
                 let killed = MonotonicMoment.now

@@ -36,7 +36,7 @@ package enum DatagramKind: UInt8, CaseIterable, Sendable {
 ///     2       1      version, 1
 ///     3       1      kind
 ///     4       4      key: in HELLO and HELLO_ACK the id of the ring key, in all others the id of the pairwise key. The latter identifies the
-///                    handshake, so that a comparison drops junk and no decryption is tried in vain
+///                    handshake, so that a comparison suffices to drop junk
 ///     8       8      cluster
 ///     16      8      sender
 ///     24      8      sender's session

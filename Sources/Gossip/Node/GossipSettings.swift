@@ -44,7 +44,7 @@ package struct GossipSettings: Sendable {
     }
 }
 
-/// State that a node keeps over a restart. Losing it costs only the operators' commands that no peer has.
+/// State that a node keeps across restarts. Losing it costs only the operators' commands that no peer has.
 package struct GossipMemory: Equatable, Sendable {
     /// The latest session; 0 for none.
     package var session: UInt64

@@ -4,7 +4,7 @@ import Wire
 enum Choice: Equatable {
     /// The chosen server, at which a place is held.
     case server(UInt32)
-    /// All candidates have reached `maxconn`. If there is a server, the session can use no other one.
+    /// All candidates have reached `maxconn`. The value is the only server that the session can use; `nil` for any.
     case full(UInt32?)
     /// The session has tried every usable server.
     case allTried

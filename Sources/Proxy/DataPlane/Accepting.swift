@@ -42,7 +42,7 @@ extension ForwardingThread {
             // The socket does not listen: epoll would report that again and again.
             case EBADF, EINVAL, ENOTSOCK: return listener.isClosing ? closeListener(number) : pause(number)
             case EMFILE, ENFILE, ENOBUFS, ENOMEM: return pauseForResources(number, SystemError("accept4", code: -descriptor))
-            default: continue  // the connection has gone before it was accepted
+            default: continue  // the connection ended before it was accepted
             }
         }
         if isReported { raiseQuota(number) } else { hasMoreToAccept = true }

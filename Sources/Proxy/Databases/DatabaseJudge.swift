@@ -211,7 +211,7 @@ package struct DatabaseJudge: Equatable, Sendable {
             if let fault = standing.fault {
                 next = kept[server] ? .whole : .unfit(reason: fault.reason(lagMax: settings.lagMax))
             } else if standing.view == nil, !standing.fitness.isFit, !kept[server] {
-                next = standing.fitness  // an earlier process's word, until the first look
+                next = standing.fitness  // from an earlier process, until the first check
             } else {
                 next = .fit(quarters: quarters(standing))
             }

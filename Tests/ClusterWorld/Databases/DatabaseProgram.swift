@@ -86,7 +86,7 @@ package struct DatabaseProgram: Sendable, Equatable {
         let text = try fixture("nginx.conf").replacingOccurrences(of: "tsukada01", with: node)
         switch setting {
         case .reading, .watching, .watchingTogether: return text
-        // nginx resolves only names in variables again, so one name replaces all servers.
+        // nginx resolves a name repeatedly only if it is in a variable, so one name replaces all servers.
         case .discovering: return text.replacingOccurrences(of: "proxy_pass mysql;", with: "set $servers dbservers:3306;\n        proxy_pass $servers;")
         case .writing:
             let upstream = "    upstream writers { server dbserver03:3306 max_fails=1 fail_timeout=5s; server dbserver01:3306 backup; }\n"

@@ -69,7 +69,7 @@ package enum DatabaseRows {
         let to = ["--to", "\(scene.victim.node.address):3306"]
         func isBlocked() throws -> Bool { try scene.node.query(scene.victim.node).contains { $0.detail.contains("is blocked") } }
         try scene.fault(for: scene.pace.loud) {
-            // A successful login resets the error count, so a single abandoned one must be enough.
+            // A successful login resets the error count, so the limit is a single abandoned login.
             try scene.victim.execute("set global max_connect_errors=1")
             var tries = 0
             repeat {

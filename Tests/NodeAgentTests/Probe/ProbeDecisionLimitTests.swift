@@ -67,7 +67,7 @@ struct ProbeDecisionLimitTests {
         #expect(!decision.look([Self.sight(1)], now: Self.at(1_200)) && decision.since == Self.at(1_100))
         var undecided = ProbeDecision([Self.requirement()], whenNone: .pass, now: Self.start)
         #expect(!undecided.look([Self.sight(0, .fewer)], now: Self.start) && undecided.look([Self.sight(1)], now: Self.at(10)))
-        // A fault in between counts until its end, even if it was not decided.
+        // A fault during the recovery restarts it, even a fault that alone would not have changed the answer.
         var failed = Self.passing([Self.requirement()])
         _ = failed.look([Self.sight(0)], now: Self.at(100))
         _ = failed.look([Self.sight(1)], now: Self.at(200))

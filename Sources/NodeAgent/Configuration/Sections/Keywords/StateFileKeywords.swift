@@ -1,7 +1,7 @@
 import Proxy
 import Wire
 
-/// Keywords of state files, which keep the output of `show servers state` over a restart.
+/// Keywords of state files, which keep the output of `show servers state` across restarts.
 enum StateFileKeywords {
     static let global: [Keyword<GlobalSettings>] = [
         Keyword("server-state-base", .global, "<folder>", "Folder of the state files whose names do not begin with `/`.", base),
