@@ -172,8 +172,8 @@ package struct DNSAnswer: Equatable, Sendable {
         return try content(&reader, of: type, length: Int(length), end: end).map { Record(owner: owner, timeToLive: seconds, content: $0) }
     }
 
-    /// Reads the content of a record of `type`. Returns `nil` for a service that is not offered (RFC 2782: the target is the root), without a port, or whose
-    /// target is a service name: services that point to services could form an endless chain.
+    /// Reads the content of a record of `type`. Returns `nil` for a service that is not offered (RFC 2782: the target is the root), has no port, or has a
+    /// service name as its target: services that point to services could form an endless chain.
     private static func content(
         _ reader: inout DNSMessageReader, of type: DNSRecordType, length: Int, end: Int
     ) throws(DNSAnswerError) -> Content? {

@@ -128,7 +128,7 @@ final class DatabaseControl {
     /// Forgets what was seen of a server, because its address has changed or is lost: the next host may be another database.
     func addressInvalidated(_ server: ServerReference) { watches[server.backend]?.forget(server.server) }
 
-    /// Starts the time for which unheard peers are awaited, and sends all ballots again.
+    /// Starts the wait for peers that have not been heard yet, and sends all ballots again.
     func gossipStarted() {
         gossipSince = reactor.now
         words = Array(repeating: nil, count: words.count)

@@ -18,8 +18,8 @@ enum SourceMap {
 
     /// The map for servers with these weights, as indexes into `weights`; empty when all are 0.
     ///
-    /// For each place every server earns its weight. The first server with the most whole shares earned gets the place, which costs it the sum of all weights.
-    /// From one place to the next only servers that earn another whole share move in the heap, so the map costs O(places log servers).
+    /// At each place every server earns its weight. The first server with the most whole shares gets the place and pays the sum of all weights. Only servers
+    /// that earn another whole share at a place move in the heap, so the map costs O(places log servers).
     static func places(weights: [Int]) -> [UInt16] {
         let shares = reduced(weights)
         let total = shares.reduce(0, +)

@@ -187,7 +187,7 @@ struct WeightedTurns: Sendable {
         insert(server, key: Self.keysPerTurn * at + order, heap: Self.running, &servers)
     }
 
-    /// Inserts a server into a heap that opens a window, heavy servers first.
+    /// Inserts a server into the heap of servers that open a window, the heaviest first.
     private mutating func open(_ server: Int, heap: Int, _ servers: inout Servers) {
         insert(server, key: Self.weightMax - servers.weights[server], heap: heap, &servers)
     }
