@@ -52,7 +52,7 @@ package enum MySQLRefusal: Equatable, Sendable, BitwiseCopyable {
     /// The server cannot serve any client at present.
     case unable
 
-    /// All error numbers with such a meaning, ascending.
+    /// All error numbers that mean a refusal, ascending.
     package static let numbers: [(number: UInt16, refusal: MySQLRefusal)] = [
         (1037, .unable),  // ER_OUTOFMEMORY
         (1038, .unable),  // ER_OUT_OF_SORTMEMORY

@@ -51,7 +51,7 @@ extension Slice {
             value = processorSeconds > 0 ? work / processorSeconds : 0
         }
         var (errorCount, firstError) = (report.errorCount, report.errorCount > 0 ? report.firstError : nil)
-        // No work or no CPU time, and no error: such a slice must not pass as a good one, for any reason.
+        // A slice without work or without CPU time is invalid, even if it has no error.
         if errorCount == 0, shape == .idle ? report.count == 0 : value <= 0 { (errorCount, firstError) = (1, "nothing was measured") }
         self.init(
             shape: shape, proxy: proxy, round: round, value: value, rate: seconds > 0 ? work / seconds : 0,

@@ -110,7 +110,7 @@ extension ClusterSuite {
             let server = try Server(freshCluster())
             defer { try? server.end() }
             for (user, password, kind, code) in [
-                ("native", "wrong", "accessDenied", 1045), ("ed", "wrong", "accessDenied", 1045), ("nobody", "x", "accessDenied", 1045),
+                ("native", "wrong", "accessDenied", 1045), ("ed", "wrong", "accessDenied", 1045), ("stranger", "x", "accessDenied", 1045),
                 ("locked", "x", "accountLocked", 4151), ("expired", "x", "passwordExpired", 1820),
             ] {
                 let line = try server.session(user, password)

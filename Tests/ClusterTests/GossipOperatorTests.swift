@@ -53,7 +53,7 @@ extension ClusterSuite {
             print("| gossip | key rotation | connects under load, failed | \(report.attempts), \(report.failures.count) | 0 | 0 |")
         }
 
-        @Test("sees a message about a wrong key; such a node, and one of another cluster, is never ALIVE and serves alone; with the right key it joins")
+        @Test("sees a message about a wrong key; a node with a wrong key or of another cluster is never ALIVE and serves alone; with the right key it joins")
         func keepsStrangersOut() throws {
             let cluster = try freshCluster()
             let pair = try GossipPair(cluster)

@@ -52,7 +52,7 @@ extension ClusterSuite {
                 #expect(["worker 1", "worker 2", "watchdog"].contains(thread["Name"]) || thread["Pid"] == "\(process)", "\(thread)")
             }
             for number in 0...2 {
-                #expect(try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/fd/\(number)") == "/dev/null", "no terminal or pipe is held")
+                #expect(try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/fd/\(number)") == "/dev/null", "no terminal or pipe")
             }
             try proxy.waitUntilBothServersAreUp()
             #expect(try cluster.client.query(cluster.tsukada01, count: 4).count == 4)
@@ -94,7 +94,7 @@ extension ClusterSuite {
             let intruder = try #require(children(of: master.process).first)
             let seat = (readWholeFile("/proc/\(intruder)/environ") ?? "").split(separator: "\0").first { $0.hasPrefix("TSUKADA_WORKER=") }
             let channel = try #require(seat?.dropFirst("TSUKADA_WORKER=".count).split(separator: ",").first)
-            // From then on the master may kill it at any moment, even while the injector holds it, so the injector's result does not matter.
+            // After the call the master may kill the intruder at any moment, even while the injector holds it, so the injector's result does not matter.
             _ = try? make(__NR_sendto, "\(channel) path 1 0 0 0", path: "\u{5}", in: intruder)
             try eventually(within: 5, "another worker") { children(of: master.process).first.map { $0 != intruder } ?? false }
             try eventually(within: 10, "it to serve") { try cluster.client.query(cluster.tsukada01, count: 1).first?.detail.isEmpty == false }

@@ -15,7 +15,7 @@ package final class RunningProxy: Sendable {
     ///   - configuration: the text of haproxy.cfg; the article's by default.
     ///   - ownSections: the text of tsukada.cfg, a second `-f`.
     ///   - options: additional arguments.
-    ///   - launcher: a command that starts the program, for instance one that limits it.
+    ///   - launcher: a command that starts the program, for instance with limited resources.
     package init(
         _ program: ProxyProgram, on node: Node, in world: World, configuration: String? = nil, ownSections: String? = nil, options: [String] = [],
         launcher: [String] = []

@@ -141,7 +141,7 @@ struct ForwardingHandshakeTests {
         #expect(bench.harness.isEmptyEventually())
     }
 
-    @Test("include those greeted by another server: a login is sent to the first one when it greets at last")
+    @Test("include those greeted by another server: a login is sent to the first one when its late greeting arrives")
     func left() throws {
         let other = StubDatabase()
         defer { other.stop() }

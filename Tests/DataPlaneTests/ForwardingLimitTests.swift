@@ -145,7 +145,7 @@ struct ForwardingLimitTests {
         #expect(first.text(1) == "x")
     }
 
-    @Test("remove a client from the queue when it ends its stream without data, and serve one that has sent data")
+    @Test("remove a client from the queue when it ends its stream without data, and serve a client that has sent data")
     func halfClosedInQueue() throws {
         let server = TestServer.echo("A")
         defer { server.stop() }

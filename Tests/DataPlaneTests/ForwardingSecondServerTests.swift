@@ -94,7 +94,7 @@ struct ForwardingSecondServerTests {
         #expect(try bench.harness.log.session().retries == "1")
     }
 
-    @Test("is left for one that had refused a moment before")
+    @Test("is left for a server that refused a moment before")
     func askedAgain() throws {
         let bench = try ServerFirstBench([.waits(TestGate()), .refusesOnce(error(1040), TestGate())])
         let client = try bench.harness.connect()
@@ -159,7 +159,7 @@ struct ForwardingSecondServerTests {
         #expect(bench.harness.held(0) == 0 && bench.harness.held(1) == 0)
     }
 
-    @Test("leads to a second one that gets the client's address first")
+    @Test("leads to a second server, which gets the client's address first")
     func proxyHeader() throws {
         let bench = try ServerFirstBench([.waits(TestGate()), .says([])]) {
             ($0.backend.check, $0.backend.isServerFirst) = (.connect, true)

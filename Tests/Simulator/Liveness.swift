@@ -73,7 +73,7 @@ extension Scenario {
 
     private var allUp: Bool { nodes.allSatisfy { node in world.servers.allSatisfy { world.verdict($0.id, at: node) == .up } } }
 
-    /// Checks L5, and L2 once the tables do not change any more.
+    /// Checks L5, and L2 once the tables no longer change.
     private func expectQuiet() {
         run(.seconds(2))
         guard failure == nil else { return }

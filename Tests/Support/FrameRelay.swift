@@ -65,7 +65,7 @@ package struct FrameRelay {
     /// The results so far, one per direction.
     package var reports: [RelayReport] { ways.map { RelayReport(way: $0.name, counts: $0.line.counts, refused: $0.refused) } }
 
-    /// Opens a socket that receives every frame that arrives at `interface`, but not the ones that it sends.
+    /// Opens a socket that receives every frame that arrives at `interface`, except those that it sends.
     private static func open(_ interface: String) throws(SystemError) -> OpenFile {
         let index = if_nametoindex(interface)
         guard index > 0 else { throw .last("if_nametoindex \(interface)") }

@@ -15,7 +15,7 @@ package struct Attempt: Codable, Sendable {
     package var outcome: AttemptOutcome
     /// The name of the server that answered, or the failure in words.
     package var detail: String
-    /// The time at which the data that was read had been written, in monotonic nanoseconds; only for queries whose second field is such a time.
+    /// The time at which the row was written, in monotonic nanoseconds; only for queries whose second field is the time of writing.
     package var writtenAt: Int64?
     /// The age of that data when the answer arrived, in milliseconds.
     package var ageMilliseconds: Double? { writtenAt.map { Double(endedAt - $0) / 1e6 } }

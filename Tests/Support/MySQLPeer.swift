@@ -28,7 +28,7 @@ package struct MySQLPeerSettings {
     package init() {}
 }
 
-/// A connection to such a server. The caller moves its bytes.
+/// A connection to a server of this kind. The caller moves its bytes.
 package final class MySQLPeer {
     private enum State: Equatable {
         case login

@@ -212,7 +212,7 @@ extension GossipNode {
         settings.rules.contains(.sessionHorizon) ? HybridTime.horizon(wall: wallMilliseconds(now)).bits : GossipLimits.sessionMax - 1
     }
 
-    /// True when the node accepts this session: it is not far ahead of the clock, or it is only slightly above one that was accepted before. The second case
+    /// True when the node accepts this session: it is not far ahead of the clock, or it is only slightly above an accepted session. The second case
     /// keeps a node in service after an attacker has used its name with a session at the horizon.
     func believes(_ other: UInt64, of node: NodeID, _ now: Instant) -> Bool {
         let known = node == settings.node ? session : peerIndex(node).map { peers[$0].session } ?? 0
@@ -244,7 +244,7 @@ extension GossipNode {
             counters.malformed += 1
         case .unknownVersion(let version):
             counters.unknownVersion += 1
-            // Reported once per version, because any host can send such a datagram.
+            // Reported once per version, because any host can send datagrams of an unknown version.
             guard !reportedVersions.contains(version), reportedVersions.count < GossipLimits.keysMax else { return }
             reportedVersions.append(version)
             outputs.append(.alert(.unknownVersion(version)))

@@ -20,7 +20,7 @@ extension GossipNode {
     }
 
     /// Merges a claim about this node. The node refutes a claim that it is suspect, dead or left. A claim with a higher session raises this node's session, as
-    /// a handshake that reports such a session does: the peer that saw the session may be dead, and this row may be the only trace.
+    /// a handshake that reports a higher session does: the peer that saw the session may be dead, and this row may be the only trace.
     private mutating func mergeOwnMember(_ row: MemberRow, from sender: NodeID, now: Instant, into outputs: inout GossipOutputs) {
         guard !isOvertaken(row.session, isFull: row.refutations == .max, from: sender, now: now, into: &outputs) else { return }
         guard outcome(tables.merge(row, from: sender), from: sender, into: &outputs) == .taken else { return }

@@ -52,7 +52,7 @@ extension GossipNode {
         return stamp
     }
 
-    /// Adds a key, which the node accepts from then on.
+    /// Adds a key. The node accepts datagrams with it.
     package mutating func installKey(_ key: KeyRing.Key) throws(KeyRing.Refusal) { try ring.install(key) }
 
     /// Selects the key that the node sends with. New handshakes replace the channels; until a peer has the key its old channel stays in use.

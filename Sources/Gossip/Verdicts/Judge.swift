@@ -102,7 +102,7 @@ struct Judge: Sendable {
         tell(index, into: &outputs)
     }
 
-    /// Another server has become usable, so `min-up` may not protect these any more. They go down only with their next row or check. Because the judge does not
+    /// Another server has become usable, so `min-up` may no longer protect these. They go down only with their next row or check. Because the judge does not
     /// keep the rows, it requests a check.
     private mutating func reconsiderHeldUp(now: Instant, into outputs: inout [JudgeOutput]) {
         for index in census.drainStale() where !isAtFloor(views[index]) {

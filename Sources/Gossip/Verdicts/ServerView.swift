@@ -13,7 +13,7 @@ struct ServerView: Sendable {
     static let loudSpacing = Duration.milliseconds(50)
     /// The same for silent failures.
     static let silentSpacing = Duration.milliseconds(500)
-    /// The least time between two checks that peers cause.
+    /// The minimum time between two checks that peers cause.
     static let requestInterval = Duration.milliseconds(100)
     /// A requested check that has not ended after this time is requested again.
     static let requestPatience = Duration.seconds(1)

@@ -75,7 +75,7 @@ struct ConfigurationAdvice {
             "\(advice), so that keepalive keeps it alive, or write 'timeout client 340s'", at: location, in: section)
     }
 
-    /// Warns of a port without servers, where every session ends at once. Such a port usually belonged to a statistics page whose lines were removed.
+    /// Warns of a port without servers, where every session ends at once. It usually belonged to a statistics page whose lines were removed.
     private mutating func adviseOnServers(_ frontend: Frontend) {
         guard let location = frontend.binds.first?.location, let backend = frontend.backend.map({ configuration.backends[$0] }), backend.servers.isEmpty else {
             return

@@ -5,7 +5,7 @@ extension Limits {
     struct Demand: Equatable, Sendable {
         /// The number that it opens if there are enough descriptors.
         var wanted: Int
-        /// The least number, without which it does not work.
+        /// The minimum, without which it does not work.
         var least: Int
 
         /// A demand for `wanted` descriptors and at least `least`, which is limited to `wanted`.
@@ -25,15 +25,15 @@ extension Limits {
         static let otherThreads = 3
         /// Short-lived descriptors: a database connection besides its check, runtime connections that are being handed over.
         static let passing = 8
-        /// The least number of connections per server that finish a login for departed clients. A stalled server collects no more than that.
+        /// The minimum number of connections per server that finish a login for departed clients. A stalled server collects no more than that.
         static let handshakesMin = 8
-        /// The least number of such connections for all servers together.
+        /// The minimum number of these connections for all servers together.
         static let handshakesTotalMin = 64
         /// One in this many sessions may leave before the greeting at the same time.
         static let sessionsPerHandshake = 4
-        /// The least number of concurrent questions of a section.
+        /// The minimum number of concurrent questions of a section.
         static let questionsMin = 16
-        /// The least number of concurrent trials of new addresses.
+        /// The minimum number of concurrent trials of new addresses.
         private static let trialsMin = 8
 
         /// Threads that accept connections.

@@ -4,7 +4,7 @@ import Proxy
 
 /// The process's descriptor limit, and its division.
 enum Limits {
-    /// The least number of sessions with which a node is useful.
+    /// The minimum number of sessions with which a node is useful.
     static let sessionsAdvised = 50
     /// The most sessions if nothing else limits them: an "unlimited" descriptor limit must not lead to a table of that size.
     static let sessionsMax = 1_000_000

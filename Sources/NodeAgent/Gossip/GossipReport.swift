@@ -99,7 +99,7 @@ struct GossipReport {
             })
     }
 
-    /// The sort order of a server: the order of the configuration; servers that only other nodes have come last.
+    /// The sort order of a server: the order of the configuration; servers that exist only on other nodes sort last.
     private func order(_ server: ServerID) -> UInt64 {
         plan.reference(of: server).map { UInt64($0.backend) << 32 | UInt64($0.server) } ?? 1 << 63 | server.number >> 1
     }

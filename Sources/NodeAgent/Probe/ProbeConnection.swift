@@ -8,7 +8,7 @@ struct ProbeLimits: Equatable, Sendable {
     var connectionsMax = connectionsStandard
     /// The standard `connectionsMax`, if descriptors suffice.
     static let connectionsStandard = 256
-    /// The least `connectionsMax`: several nodes of load balancers connect at once.
+    /// The minimum of `connectionsMax`: several nodes of load balancers connect at once.
     static let connectionsMin = 16
     /// The most incomplete requests; a new one replaces the oldest. The number is below `connectionsMax`, so that a silent connection can always be closed
     /// for a new one.

@@ -40,7 +40,7 @@ struct ProbeResponder: ~Copyable {
         }
     }
 
-    /// Leaves the ports to another process: this one accepts no further connections, and answers each open connection once more. The ports stay open.
+    /// Leaves the ports to another process: this one accepts no further connections, and sends one last answer on each open connection. The ports stay open.
     borrowing func handOver() {
         stop.isHandedOver.store(true, ordering: .releasing)
         fitness.recordSignOfLife(at: Instant(nanoseconds: .max))

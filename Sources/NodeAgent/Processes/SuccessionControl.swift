@@ -15,7 +15,7 @@ protocol SucceedingProcess: AnyObject {
     func count(_ counters: [AgentState.CounterKey: [UInt64]])
     /// Uses the predecessor's knowledge of the cluster.
     func restoreGossip(of state: AgentState)
-    /// Starts the gossip, unless it runs: this process is the only one that gossips for the node.
+    /// Starts the gossip, unless it runs. No other process gossips for the node at this time.
     func startGossip()
     /// Leaves the sockets to a successor, which serves. `accepted` is called once this process accepts nothing further.
     func supersede(accepted: @escaping () -> Void)

@@ -61,7 +61,7 @@ struct StartDatabases {
 
     private func password(_ file: DatabaseSettings.NamedFile, _ section: String) throws(StartError) -> DatabasePassword {
         let subject = "\(file.location): \(section): password-file \(file.path)"
-        let limit = "a password has at most \(DatabasePassword.bytesMax) bytes, none of them zero"
+        let limit = "a password has at most \(DatabasePassword.bytesMax) bytes, and no zero byte"
         var secret = try bytes(file.path, max: DatabasePassword.bytesMax + 2, limit: limit, subject) { problem(with: $0, path: file.path) }
         // An editor ends the line with a line break, which is not part of the password.
         if secret.last == UInt8(ascii: "\n") { secret.removeLast() }

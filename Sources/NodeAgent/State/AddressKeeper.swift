@@ -4,7 +4,7 @@ import Wire
 
 /// Stores the addresses that nameservers report for servers' names: soon after a change, and each hour to keep the times recent.
 final class AddressKeeper {
-    /// The interval between checks for changes, which is also the least time between writes.
+    /// The interval between checks for changes, which is also the minimum time between writes.
     static let pollInterval = Duration.seconds(5)
     /// How often unchanged addresses are written with their newer times.
     private static let refreshSeconds: Int64 = 3_600

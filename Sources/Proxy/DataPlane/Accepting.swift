@@ -12,7 +12,7 @@ extension ForwardingThread {
     private static let fullTurnsPerRaise = 4
     /// The pause in accepting after the kernel runs out of descriptors or memory.
     private static let pauseMilliseconds: Int64 = 100
-    /// The least time between two lines about pauses.
+    /// The minimum time between two lines about pauses.
     private static let pauseReportMilliseconds: Int64 = 10_000
 
     /// Tries every listener that epoll does not report or that is closing.

@@ -3,7 +3,7 @@
 /// The state of a direction.
 struct DirectionFlags: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
-    /// The source will send no more.
+    /// The source has ended its stream.
     static let ended = DirectionFlags(rawValue: 1)
     /// The sink has received the end of the stream, or must not receive it.
     static let shut = DirectionFlags(rawValue: 2)

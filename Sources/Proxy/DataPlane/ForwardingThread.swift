@@ -14,7 +14,7 @@ struct ForwardingThread: ~Copyable {
     private static let eventsMax = 256
     /// The bytes that sessions of the ready list may move per round.
     private static let bytesPerRound = 1 << 21
-    /// The least number of bytes that a turn is charged for. It limits the number of turns that move little.
+    /// The minimum number of bytes that a turn is charged for. It limits the number of turns that move little.
     private static let bytesPerTurnMin = 1 << 14
 
     let index: Int

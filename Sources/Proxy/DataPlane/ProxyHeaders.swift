@@ -24,7 +24,7 @@ extension ForwardingThread {
     /// 200 ms. A load balancer that delays the header until the client's first bytes, as AWS's does by default, waits for the client, which waits for the
     /// server.
     static let headerMilliseconds: Int64 = 300
-    /// The least time between two lines about late headers.
+    /// The minimum time between two lines about late headers.
     private static let lateHeaderReportMilliseconds: Int64 = 600_000
 
     /// True when a header must or may come first. Until it has arrived or is overdue, the connection is not a session.

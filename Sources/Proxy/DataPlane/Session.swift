@@ -59,7 +59,7 @@ struct Termination: BitwiseCopyable, Equatable {
     var isNormal: Bool { self == .normal }
 }
 
-/// State that only rare sessions need. It lies in a separate table whose memory stays untouched until a session uses it.
+/// State that only rare sessions need. It is in a separate table whose memory stays untouched until a session uses it.
 struct SessionExtras: BitwiseCopyable {
     /// The servers that have failed this session, and the second server that it is asking.
     var tried = TriedServers()

@@ -117,7 +117,7 @@ extension ForwardingThread {
         return false
     }
 
-    /// Marks a side dead that has an error and is not read any more, because no read would report the error.
+    /// Marks a side dead that has an error and is no longer read, because no read would report the error.
     private func markFailedSidesDead(_ session: UnsafeMutablePointer<Session>) {
         if session.pointee.client.flags.isDisjoint(with: .dead), session.pointee.client.flags.contains(.failed), session.pointee.up.flags.contains(.ended) {
             blame("C", session)

@@ -87,7 +87,7 @@ package enum DatabaseFault: Equatable, Sendable {
 /// If fewer than `min-up` of the servers that are up are fit, the best of the others are kept in, ordered by fault and then by the age of their values. Servers
 /// with the same rank of fault as the last kept one, and values that are hardly older, stay in as well: a burst of writes, or an event that cannot be applied,
 /// affects all replicas alike, and must not send all sessions to one of them.
-/// Unknown values change nothing: a server without a view is fit, and a server that cannot be checked any more keeps its state. A question without an answer
+/// Unknown values change nothing: a server without a view is fit, and a server that can no longer be checked keeps its state. A question without an answer
 /// twice in a row is a fault, unless this node's user lacks a right.
 package struct DatabaseJudge: Equatable, Sendable {
     /// The state of one server.

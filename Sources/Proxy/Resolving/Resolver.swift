@@ -23,7 +23,7 @@ import Wire
 package struct Resolver {
     /// Shorter TTLs are raised to this.
     package static let timeToLiveMin = Duration.seconds(1)
-    /// The least time between the starts of rounds, when a failed connect or check asks for an early one.
+    /// The minimum time between the starts of rounds, when a failed connect or check asks for an early one.
     package static let earlyRoundPause = Duration.seconds(1)
     /// The time for a first answer before addresses from an earlier process are tried.
     package static let rememberedDelay = Duration.seconds(1)
@@ -210,7 +210,7 @@ package struct Resolver {
         servers[index].isReserved = isReserved
     }
 
-    /// Replaces the server's address by the proposed one, which has passed its trial. An address that is not proposed any more is ignored.
+    /// Replaces the server's address by the proposed one, which has passed its trial. An address that is no longer proposed is ignored.
     package mutating func accept(_ reference: ServerReference, _ address: ResolvedAddress) {
         guard let index = servers.firstIndex(where: { $0.reference == reference }), servers[index].candidate == .proposed(address) else { return }
         set(address, of: index, source: servers[index].candidateSource)

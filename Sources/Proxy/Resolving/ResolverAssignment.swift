@@ -273,7 +273,7 @@ extension Resolver {
         }
     }
 
-    /// Removes the hosts that no service and no server names any more.
+    /// Removes the hosts that are no longer named by any service or server.
     mutating func dropOrphans() {
         guard hasOrphans else { return }
         hasOrphans = false

@@ -30,7 +30,7 @@ package struct ServerRegistry: Sendable {
         case setPriority(Int)
         /// Its name has resolved to this address. `by` is "section/nameserver" or "DNS cache".
         case addressResolved(SocketAddress, by: String)
-        /// Its name has no address any more. The reason for the log line: "DNS NX status", "No IP for server ".
+        /// Its name no longer has an address. The reason for the log line: "DNS NX status", "No IP for server ".
         case addressLost(reason: String)
     }
 

@@ -37,7 +37,7 @@ private func read(_ bytes: [UInt8]) {
     let v6 = ProxyHeader.Addresses(
         source: .v6(high: 0x2001_0db8_0000_0000, low: 1), sourcePort: 1, destination: .v6(high: 0xfe80_0000_0000_0000, low: 2), destinationPort: 65_535)
     let headers = [
-        ("v4", ProxyHeader(v4)), ("v6", ProxyHeader(v6)), ("nobody", ProxyHeader(nil)), ("aws", ProxyHeader(v4, endpoint: "vpce-0123456789abcdef0")),
+        ("v4", ProxyHeader(v4)), ("v6", ProxyHeader(v6)), ("local", ProxyHeader(nil)), ("aws", ProxyHeader(v4, endpoint: "vpce-0123456789abcdef0")),
     ]
     return headers.flatMap { name, header in
         [

@@ -30,7 +30,7 @@ struct CommandLineTests {
     @Test(
         "fails with -c when a user, a group or a name does not exist",
         arguments: [
-            "", "user nobody-of-that-name", "group nobody-of-that-name", "stats socket /nonexistent/s user nobody-of-that-name", "log a..b local2",
+            "", "user no-such-name", "group no-such-name", "stats socket /nonexistent/s user no-such-name", "log a..b local2",
         ])
     func checksSurroundings(global: String) throws {
         let path = "/tmp/tsukada-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).cfg"

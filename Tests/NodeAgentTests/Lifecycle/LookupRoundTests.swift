@@ -155,7 +155,7 @@ struct LookupRoundTests {
         #expect(failing.passed == .zero && failing.problem("db7.test") == .failed(by: "ns1"))
     }
 
-    @Test("are found by the nameserver that answers, beside one that is silent or unreachable")
+    @Test("are found by the nameserver that answers when another is silent or unreachable")
     func beside() {
         for other in [Reply.silence, .refusal, .code(2)] {
             let world = LookupWorld(Self.many, nameservers: 2) { nameserver, _, _ in nameserver == 0 ? other : .addresses([one, two]) }

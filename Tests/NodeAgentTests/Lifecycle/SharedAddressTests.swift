@@ -39,7 +39,7 @@ struct SharedAddressTests {
         #expect(try ListeningSockets.open(request, count: 2).count == 2)
     }
 
-    @Test("may overlap with other sockets of their own process, including inherited ones")
+    @Test("may overlap with other sockets of the same process, including inherited ones")
     func overlap() throws {
         let port = try freePort()
         let text = "listen a\n bind 127.0.0.1:\(port)\n bind 127.0.0.2:\(port)\n bind *:\(port)\n server s 127.0.0.1:9\n"

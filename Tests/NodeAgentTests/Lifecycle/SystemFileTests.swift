@@ -93,7 +93,7 @@ struct AccountFilesTests {
         #expect(files.userIdentifier("root") == 0)
     }
 
-    @Test("ignore malformed lines of users", arguments: ["broken", "short", "", "max", "nobody", "signed"])
+    @Test("ignore malformed lines of users", arguments: ["broken", "short", "", "max", "missing", "signed"])
     func malformed(name: String) { #expect(files.userIdentifier(name) == nil) }
 
     @Test("contain a group's number")

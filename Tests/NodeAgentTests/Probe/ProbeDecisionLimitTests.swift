@@ -119,7 +119,7 @@ struct ProbeDecisionLimitTests {
         #expect(decision.answer.cause == .stopping && decision.since == Self.at(1))
     }
 
-    @Test("depends on the peers: one that sees enough servers suffices; failing servers that might be enough cause doubt")
+    @Test("depends on the peers: one peer with enough servers suffices; failing servers that might be enough cause doubt")
     func peers() {
         let cases: [([(usable: Int, failing: Int)], Int, ProbeAnswer.PeersView)] = [
             ([], 0, .nothing), ([(0, 0)], 1, .fewer), ([(1, 0)], 1, .enough), ([(0, 1)], 1, .doubt), ([(1, 1)], 3, .fewer), ([(1, 2)], 3, .doubt),

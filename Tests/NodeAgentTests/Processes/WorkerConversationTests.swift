@@ -112,7 +112,7 @@ struct WorkerConversationTests {
         guard case .tell(.alert, let text)? = effects.first else { return #expect(Bool(false), "\(effects)") }
         #expect(text == "killing worker 100: it sent more than 1000 messages within a second; it may be compromised")
         #expect(effects.last == .signal(SIGKILL, to: 100))
-        #expect(roster.breached(100, "again").isEmpty && roster.breached(7, "nobody").isEmpty)
+        #expect(roster.breached(100, "again").isEmpty && roster.breached(7, "unknown").isEmpty)
         let death = ChildExit(process: 100, code: nil, signal: SIGKILL)
         guard case .start(.restart(let exit))? = roster.ended(death, now: now).last else { return #expect(Bool(false), "no other worker") }
         #expect(exit.cause == "it sent more than 1000 messages within a second")

@@ -114,7 +114,7 @@ struct WorkerRosterTests {
         #expect(roster.retryDue() == [.start(.restart(of: death))])
     }
 
-    @Test("starts no worker for one that dies while its successor starts, unless the successor also fails")
+    @Test("does not replace a worker that dies while its successor starts, unless the successor also fails")
     func deathDuringReload() {
         var roster = served()
         _ = roster.reload(isHard: false)
@@ -125,7 +125,7 @@ struct WorkerRosterTests {
         #expect(Self.deeds(other.ended(Self.exited(101, 1), now: now)) == [.reloaded(false), .start(.restart(of: Self.died(100)))])
     }
 
-    @Test("stops with its workers, and starts none from then on", arguments: [SIGTERM, SIGUSR1])
+    @Test("stops with its workers, and starts no others", arguments: [SIGTERM, SIGUSR1])
     func stops(signal: Int32) {
         var roster = served()
         #expect(roster.stop(by: signal) == [.signal(signal, to: 100)])

@@ -162,7 +162,7 @@ struct RuntimeInterpreterTests {
             ("disable server mysql/db1 on node force", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
             ("disable server mysql/db1 on cluster now", "Require 'on node' or 'on cluster [for <time>] [force]'.\n\n"),
             ("set weight mysql/db1 5 on cluster for", "'for' expects a time up to 24d, such as 10m.\n\n"),
-            ("set weight mysql/db1 5 on cluster for ever", "'for' expects a time up to 24d, such as 10m.\n\n"),
+            ("set weight mysql/db1 5 on cluster for long", "'for' expects a time up to 24d, such as 10m.\n\n"),
         ])
     func halfReaches(line: String, answer: String) {
         #expect(run(line) == answer)

@@ -159,7 +159,7 @@ struct DatabaseJudgeTests {
         #expect(servers.fit == [0, 1])
     }
 
-    @Test("keeps all servers in that stopped at the same event, but not one that stopped long before")
+    @Test("keeps all servers in that stopped at the same event, but takes out a server that stopped long before")
     func stoppedAlike() {
         for limit in [Duration.seconds(10), .seconds(1), nil] {
             var servers = JudgedServers(4) { $0.lagMax = limit }

@@ -143,7 +143,7 @@ struct DatabaseWatchTests {
         #expect(bench.look(Self.writable, Self.readOnly).news.map(\.text).contains("writer trouble is over: writes go to server 'db1'"))
     }
 
-    @Test("keeps the writer whose queries fail until another server accepts writes, but never one that reports read_only")
+    @Test("keeps the writer whose queries fail until another server accepts writes, but not when it reports read_only")
     func questionFails() {
         let silent = JudgedServers.silent(.variables)
         var bench = Bench(.primary)

@@ -111,7 +111,7 @@ struct ElectionWorld {
         var decision = WriterElection.Decision()
         /// The latest ballot received from each node, by node.
         var heard: [WriterWord?]
-        /// The last of its own ballots that each node has acknowledged, by node.
+        /// This node's last ballot that each node has acknowledged, by node.
         var known: [WriterBallot?]
         /// A node that has just started has not received the others' ballots.
         var isStarting = true

@@ -2,7 +2,8 @@
 enum Spelling {
     static let wordCharactersMax = 64
 
-    /// The candidate with the fewest edits to `word`, the first one of equals; otherwise one that continues `word` after a hyphen; `nil` if none is similar.
+    /// The candidate with the fewest edits to `word`, the first of equals; otherwise a candidate that begins with `word` and a hyphen; `nil` if none is
+    /// similar.
     static func nearest(to word: String, among candidates: [String]) -> String? {
         guard word.utf8.count <= wordCharactersMax else { return nil }
         let editsMax = max(1, word.utf8.count / 3)

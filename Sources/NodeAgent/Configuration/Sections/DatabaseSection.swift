@@ -38,7 +38,7 @@ struct DatabaseSection: ConfigurationSection {
         Keyword("ca-file", .database, "<path>", "PEM file of trusted certificate authorities; without it every certificate is accepted.", authorityFile),
         Keyword(
             "discover", .database, "<proxy> [hold <time>]",
-            "Proxy whose `server-template` takes the replicas that the primary lists; one that disappears is kept for `hold`, default 90s, while it passes.",
+            "Proxy whose `server-template` takes the replicas that the primary lists; a missing replica is kept for `hold`, default 90s, while it passes.",
             discover),
         Keyword("interval", .database, "<time>", "Time between checks of a server, instead of its `inter`; default 1s.", interval),
         Keyword(

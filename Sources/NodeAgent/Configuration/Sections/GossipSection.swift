@@ -8,7 +8,7 @@ struct GossipSection: ConfigurationSection {
     static let nodesMin = 2
     static let probeIntervals: ClosedRange<Duration> = .milliseconds(50) ... .seconds(5)
     static let deadAfterMax = Duration.seconds(60)
-    /// The least number of missing heartbeats before a peer is declared dead.
+    /// The minimum number of missing heartbeats before a peer is declared dead.
     static let heartbeatsMissedMin = 3
 
     var draft: ClusterSettings

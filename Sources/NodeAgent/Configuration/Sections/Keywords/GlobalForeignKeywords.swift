@@ -15,7 +15,7 @@ extension GlobalSection {
         ForeignKeywords(.harmless(advice: "let systemd start and restart the agent"), "mworker-max-reloads;mworker-prealloc"),
         ForeignKeywords(
             .harmless(advice: "set the variable in the service's unit, or write the value itself"), "setenv;presetenv;unsetenv;resetenv"),
-        ForeignKeywords(.harmless(advice: "remove the line: only expressions read such a variable, and tsukada does not support them"), "set-var;set-var-fmt"),
+        ForeignKeywords(.harmless(advice: "remove the line: only expressions use the variable, and tsukada does not support them"), "set-var;set-var-fmt"),
         ForeignKeywords(.harmless(advice: "remove the line, and write absolute paths"), "default-path"),
         ForeignKeywords(
             .harmless(advice: "remove the line: a reload keeps the counters, a restart does not"),
