@@ -17,11 +17,14 @@ struct SourceTree {
     static func files(in folders: String..., ending: String) -> [File] {
         folders.flatMap { folder -> [File] in
             let paths = FileManager.default.enumerator(atPath: root.appendingPathComponent(folder).path)?.compactMap { $0 as? String } ?? []
-            return paths.filter { $0.hasSuffix(ending) && !$0.contains(".build") }.sorted().compactMap { path in
-                guard let text = try? String(contentsOf: root.appendingPathComponent(folder + "/" + path), encoding: .utf8) else { return nil }
-                return File(path: folder + "/" + path, lines: text.components(separatedBy: "\n"))
-            }
+            return paths.filter { $0.hasSuffix(ending) && !$0.contains(".build") }.sorted().compactMap { file(folder + "/" + $0) }
         }
+    }
+
+    /// The file with this path from the root; `nil` for folders and for files that are not UTF-8.
+    static func file(_ path: String) -> File? {
+        guard let text = try? String(contentsOf: root.appendingPathComponent(path), encoding: .utf8) else { return nil }
+        return File(path: path, lines: text.components(separatedBy: "\n"))
     }
 }
 

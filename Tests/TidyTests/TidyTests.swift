@@ -132,7 +132,7 @@ struct TidyTests {
         return (end ?? file.lines.count) - number + 1
     }
 
-    /// True when a comment stands above, also with attributes in between. Consecutive `package let` lines share one.
+    /// True when the declaration has a doc comment, directly above or above its attributes. Consecutive `package let` lines share one.
     private func isDocumented(_ number: Int, in file: SourceTree.File) -> Bool {
         var above = number - 1
         while above >= 0 {
